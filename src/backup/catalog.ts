@@ -1,0 +1,91 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { isId } from './id.js'
+import { type BackupLayout, backupLayout, rootLayout } from './layout.js'
+import { type BackupRecord, readRecord } from './record.js'
+
+/** `used`: a server was started inside the snapshot, so that its data is no longer what was backed up. */
+export type BackupState = 'whole' | 'used'
+
+export interface Backup {
+  id: string
+  record: BackupRecord
+  layout: BackupLayout
+  state: BackupState
+}
+
+/** A directory where a backup was expected, and why it is none. */
+export interface NotABackup {
+  name: string
+  reason: string
+}
+
+export interface Catalog {
+  root: string
+  /** Newest first. */
+  backups: Backup[]
+  rejected: NotABackup[]
+}
+
+/**
+ * All backups of a root. A root without `data/backup` has none.
+ * @throws {PgbkError} `failed` when the directory, or a backup in it, may not be read.
+ */
+export function readCatalog(root: string): Catalog {
+  const { backups: directory } = rootLayout(root)
+  const catalog: Catalog = { root, backups: [], rejected: [] }
+  for (const name of entriesOf(directory)) {
+    if (isId(name)) addBackup(catalog, join(directory, name), name)
+    else if (/^\..*\.partial$/.test(name)) {
+      catalog.rejected.push({ name, reason: 'a create that is running or was interrupted' })
+    } else if (!name.startsWith('.')) {
+      catalog.rejected.push({ name, reason: 'its name is not a datestamp' })
+    }
+  }
+  catalog.backups.sort((a, b) => (a.id < b.id ? 1 : -1))
+  return catalog
+}
+
+function entriesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort()
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return []
+    throw new PgbkError('failed', `cannot read ${directory}: ${systemCode(cause) ?? messageOf(cause)}`, {
+      cause,
+      hint: 'Run pgbk as the user whom the backups belong to, or as root.',
+    })
+  }
+}
+
+function addBackup(catalog: Catalog, directory: string, id: string): void {
+  const layout = backupLayout(directory)
+  try {
+    const record = readRecord(layout.record)
+    if (record.id === id) catalog.backups.push({ id, record, layout, state: stateOf(layout) })
+    else catalog.rejected.push({ name: id, reason: `its record is that of ${record.id}` })
+  } catch (cause) {
+    const code = systemCode(cause)
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new PgbkError('failed', `cannot read ${layout.record}: permission denied`, {
+        cause,
+        hint: 'Run pgbk as the user whom the backups belong to, or as root.',
+      })
+    }
+    catalog.rejected.push({ name: id, reason: rejection(layout, cause) })
+  }
+}
+
+function rejection(layout: BackupLayout, cause: unknown): string {
+  if (systemCode(cause) === 'ENOTDIR') return 'not a directory'
+  if (systemCode(cause) !== 'ENOENT') return messageOf(cause)
+  return existsSync(layout.marker)
+    ? 'a delete that is running or was interrupted'
+    : 'it has no record (backup.json)'
+}
+
+/** A server that starts in the snapshot renames backup_label first of all (src/backend/access/transam/xlog.c). */
+function stateOf(layout: BackupLayout): BackupState {
+  return existsSync(join(layout.data, 'backup_label')) ? 'whole' : 'used'
+}

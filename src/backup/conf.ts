@@ -1,0 +1,135 @@
+/**
+ * The configuration of a snapshot: made to start on any machine, close to the server's behaviour, unable to harm it.
+ * It is a whole configuration, not an addition: what it does not name has PostgreSQL's own default.
+ */
+
+/** Recovery refuses values below those of the server (manual, "Administrator's Overview" of hot standby). */
+export const recoveryMinimums = [
+  'max_connections',
+  'max_worker_processes',
+  'max_wal_senders',
+  'max_prepared_transactions',
+  'max_locks_per_transaction',
+] as const
+
+/** What the results of queries depend on, and no server refuses to start with. */
+const querySettings = [
+  'TimeZone',
+  'DateStyle',
+  'IntervalStyle',
+  'bytea_output',
+  'client_encoding',
+  'default_text_search_config',
+  'default_transaction_isolation',
+  'array_nulls',
+  'backslash_quote',
+  'extra_float_digits',
+  'lo_compat_privileges',
+  'quote_all_identifiers',
+  'row_security',
+  'search_path',
+  'standard_conforming_strings',
+  'transform_null_equals',
+  'xmlbinary',
+  'xmloption',
+] as const
+
+/** The settings whose values on the server `snapshotConf` wants to know. */
+export const copiedSettings: readonly string[] = [...recoveryMinimums, ...querySettings]
+
+export interface ConfInput {
+  id: string
+  major: number
+  /** The server's values; one that could not be read is absent. */
+  settings: Readonly<Record<string, string>>
+  /** The server's own settings with a dot in their name (`app.tenant`), as applications use them. */
+  customSettings: Readonly<Record<string, string>>
+  /** What pg_control says of `recoveryMinimums`; may be empty. */
+  minimums: Readonly<Record<string, number>>
+}
+
+/** The text of conf/postgresql.conf. */
+export function snapshotConf(input: ConfInput): string {
+  return `# PostgreSQL ${input.major} configuration of the backup ${input.id}, written by pgbk.
+# Start it from the snapshot directory:  postgres -D conf
+# The server's own configuration files are in conf/original.
+
+# where (relative to the directory in which postgres is started, then to data/)
+data_directory = 'data'
+listen_addresses = 'localhost'
+unix_socket_directories = '/tmp'
+unix_socket_permissions = 0700
+cluster_name = 'pgbk ${input.id}'
+
+# so that it starts on any machine
+shared_buffers = 128MB
+huge_pages = try
+shared_preload_libraries = ''
+session_preload_libraries = ''
+local_preload_libraries = ''
+
+# so that a copy cannot touch the server it came from, or anything else
+archive_mode = off
+archive_command = ''
+${input.major >= 15 ? "archive_library = ''\n" : ''}primary_conninfo = ''
+primary_slot_name = ''
+max_logical_replication_workers = 0
+
+# recovery needs at least the server's values
+hot_standby = on
+${recoveryLines(input).join('\n')}
+
+# what the server has set and queries depend on
+${[...queryLines(input), ...customLines(input)].join('\n') || '# nothing'}
+
+# Only with a recovery.signal in data/ (see README): WAL comes from the archive of this backup. A segment that is there and
+# cannot be read ends the recovery (exit status above 125) instead of being taken for the end of the WAL.
+restore_command = '${restoreCommand('../../wal')}'
+`
+}
+
+/** Reads a directory of raw and gzip-compressed segments with stock tools; the path is relative to the data directory. */
+function restoreCommand(directory: string): string {
+  const segment = `"${directory}/%f"`
+  return `if [ -f ${segment} ]; then cp ${segment} "%p" || exit 126; elif [ -f "${directory}/%f.gz" ]; then gzip -dc < "${directory}/%f.gz" > "%p" || exit 126; else exit 1; fi`
+}
+
+function recoveryLines({ settings, minimums }: ConfInput): string[] {
+  return recoveryMinimums.flatMap((name) => {
+    const values = [Number(settings[name]), minimums[name]].filter((value) =>
+      Number.isInteger(value),
+    ) as number[]
+    return values.length === 0 ? [] : [`${name} = ${Math.max(...values)}`]
+  })
+}
+
+function queryLines({ settings }: ConfInput): string[] {
+  return querySettings.flatMap((name) => {
+    const value = settings[name]
+    return value === undefined ? [] : [`${name} = ${confLiteral(value)}`]
+  })
+}
+
+function customLines({ customSettings }: ConfInput): string[] {
+  return Object.entries(customSettings).map(([name, value]) => `${name} = ${confLiteral(value)}`)
+}
+
+/** A quoted value as src/backend/utils/misc/guc-file.l reads it: doubled quotes, backslash escapes, no line breaks. */
+export function confLiteral(value: string): string {
+  const escaped = value
+    .replaceAll('\\', '\\\\')
+    .replaceAll("'", "''")
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r')
+  return `'${escaped}'`
+}
+
+/** Who may connect to a snapshot: the user who started it over the socket, others by password, nobody for replication. */
+export const snapshotHba = `# The socket lets only the operating-system user in who started the server (unix_socket_permissions).
+# TYPE  DATABASE  USER  ADDRESS        METHOD
+local   all       all                  trust
+host    all       all   127.0.0.1/32   md5
+host    all       all   ::1/128        md5
+`
+
+export const snapshotIdent = '# No maps are needed: see pg_hba.conf.\n'

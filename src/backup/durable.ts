@@ -1,0 +1,38 @@
+import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Writes a file, readable by its owner alone, and flushes it to disk. */
+export async function writeDurably(path: string, content: string | Uint8Array): Promise<void> {
+  await withFile(path, 'w', async (file) => {
+    await file.writeFile(content)
+    await file.sync()
+  })
+}
+
+/** Flushes one file, or the entries of one directory, to disk. */
+export async function syncPath(path: string): Promise<void> {
+  await withFile(path, 'r', (file) => file.sync())
+}
+
+/** Flushes a directory with everything in it; symbolic links are not followed. */
+export async function syncTree(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) await syncTree(path)
+    else if (entry.isFile()) await syncPath(path)
+  }
+  await syncPath(directory)
+}
+
+async function withFile(
+  path: string,
+  flags: string,
+  work: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const file = await open(path, flags, 0o600)
+  try {
+    await work(file)
+  } finally {
+    await file.close()
+  }
+}

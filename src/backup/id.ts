@@ -1,0 +1,27 @@
+const pattern = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/
+
+/** The id of a backup that starts at this time: the UTC time to the second, `20261120T030000Z`. */
+export function idOf(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
+}
+
+/** The start time that an id stands for, or undefined if the text is no id. */
+export function timeOfId(text: string): Date | undefined {
+  const parts = pattern.exec(text)
+  if (!parts) return undefined
+  const [, year, month, day, hour, minute, second] = parts
+  const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(time.getTime()) || idOf(time) !== text ? undefined : time
+}
+
+export function isId(text: string): boolean {
+  return timeOfId(text) !== undefined
+}
+
+/** The id of the first free second from this time on. */
+export function nextFreeId(time: Date, isTaken: (id: string) => boolean): string {
+  for (let ms = time.getTime(); ; ms += 1000) {
+    const id = idOf(new Date(ms))
+    if (!isTaken(id)) return id
+  }
+}

@@ -1,0 +1,72 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { type HeldProgram, holdProgram } from '../program.js'
+
+export interface LockOptions {
+  /** What the holder is doing, for the message that others get: `create`. */
+  purpose: string
+  /** Wait until the lock is free instead of failing. */
+  wait?: boolean
+}
+
+const hold = 'echo held; cat'
+
+/**
+ * Runs `work` while no other pgbk can hold the same lock. It is a lock of the kernel (flock), held by a small child
+ * that ends with this process: a killed pgbk leaves no lock behind, and one in another container is respected.
+ * @throws {PgbkError} `locked`, naming the holder, when another process has it.
+ */
+export async function withLock<T>(
+  file: string,
+  options: LockOptions,
+  context: Context,
+  work: () => Promise<T>,
+): Promise<T> {
+  const holder = await acquire(file, options, context)
+  try {
+    const since = context.now().toISOString()
+    await writeFile(file, `${JSON.stringify({ purpose: options.purpose, since })}\n`)
+    return await work()
+  } finally {
+    await holder.end()
+  }
+}
+
+/** Fails at once when another process holds the lock; a lock file that is not there yet is not made. */
+export async function checkUnlocked(file: string, context: Context): Promise<void> {
+  if (existsSync(file)) await (await acquire(file, { purpose: 'check' }, context)).end()
+}
+
+async function acquire(file: string, options: LockOptions, context: Context): Promise<HeldProgram> {
+  const holder = await startHolder(file, options.wait ?? false, context)
+  if (holder.firstLine === 'held') return holder
+  if (holder.stderr()) throw new PgbkError('failed', `cannot lock ${file}: ${holder.stderr().trim()}`)
+  throw new PgbkError('locked', `another pgbk holds the lock on this root: ${describeHolder(file)}`, {
+    hint: 'Wait for it to end and try again. The lock goes with its process; never remove the file.',
+  })
+}
+
+/** flock is in util-linux and busybox; macOS has none, but perl. */
+async function startHolder(file: string, wait: boolean, { env, signal }: Context): Promise<HeldProgram> {
+  try {
+    return await holdProgram('flock', [...(wait ? [] : ['-n']), file, 'sh', '-c', hold], { env, signal })
+  } catch (error) {
+    if (!(error instanceof PgbkError) || error.code !== 'programs-missing') throw error
+    return holdProgram('perl', ['-e', perlHolder, file, wait ? '2' : '6'], { env, signal })
+  }
+}
+
+/** The second argument is flock's operation: LOCK_EX, with or without LOCK_NB. */
+const perlHolder =
+  'open(F, ">>", $ARGV[0]) or die "$!\\n"; flock(F, $ARGV[1]) or exit 1; $| = 1; print "held\\n"; while (<STDIN>) {}'
+
+function describeHolder(file: string): string {
+  try {
+    const { purpose, since } = JSON.parse(readFileSync(file, 'utf8'))
+    return `a ${purpose} since ${since}`
+  } catch {
+    return 'it has just started'
+  }
+}

@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemCode } from '../errors.js'
+import { syncPath, writeDurably } from './durable.js'
+import { nextFreeId } from './id.js'
+import { type BackupLayout, backupLayout, type RootLayout } from './layout.js'
+
+/**
+ * Directories that are not, or no longer, a backup. Each carries a marker file; nothing without one is ever removed,
+ * and the marker goes last, so that an interrupted removal can be taken up again.
+ */
+
+/** What the marker tells the create that finds it later. */
+export interface PartialMarker {
+  made_by: 'create' | 'delete'
+  /** The connections of this create on the server carry this name. */
+  application_name?: string
+}
+
+export interface Partial {
+  id: string
+  layout: BackupLayout
+}
+
+/** Makes an empty, marked directory for a backup that starts now. */
+export async function startPartial(
+  root: RootLayout,
+  startedAt: Date,
+  markerFor: (id: string) => PartialMarker,
+): Promise<Partial> {
+  const taken = new Set((await readdir(root.backups)).map((name) => name.replace(/^\.|\..*$/g, '')))
+  const id = nextFreeId(startedAt, (candidate) => taken.has(candidate))
+  const layout = backupLayout(root.partial(id))
+  await mkdir(layout.directory)
+  await writeMarker(layout, markerFor(id))
+  return { id, layout }
+}
+
+export async function writeMarker(layout: BackupLayout, marker: PartialMarker): Promise<void> {
+  await writeDurably(layout.marker, `${JSON.stringify(marker)}\n`)
+  await syncPath(layout.directory)
+}
+
+/** Turns a finished partial, whose files are on disk already, into a listed backup: record, then one rename. */
+export async function publish(root: RootLayout, partial: Partial, record: string): Promise<BackupLayout> {
+  const published = backupLayout(root.backup(partial.id))
+  await writeDurably(partial.layout.record, record)
+  await unlink(partial.layout.marker)
+  await syncPath(partial.layout.directory)
+  await rename(partial.layout.directory, published.directory)
+  await syncPath(root.backups)
+  return published
+}
+
+/** Removes a marked directory with everything in it, the marker last. */
+export async function discard(layout: BackupLayout): Promise<void> {
+  for (const name of await readdir(layout.directory)) {
+    const path = join(layout.directory, name)
+    if (path !== layout.marker) await rm(path, { recursive: true, force: true })
+  }
+  await rm(layout.marker, { force: true })
+  await rmdir(layout.directory)
+}
+
+export interface LeftOver {
+  name: string
+  layout: BackupLayout
+  /** Undefined for a directory that must be left alone: nothing shows that pgbk made it. */
+  marker: PartialMarker | undefined
+}
+
+/** The remains of creates and deletes that did not end by themselves. */
+export async function findLeftOvers(root: RootLayout): Promise<LeftOver[]> {
+  const found: LeftOver[] = []
+  for (const name of await readdir(root.backups)) {
+    const layout = backupLayout(join(root.backups, name))
+    const hasRecord = existsSync(layout.record)
+    if (!name.endsWith('.partial') && (hasRecord || !existsSync(layout.marker))) continue
+    // Killed between the removal of the marker and the rename: complete, but never listed.
+    const marker = hasRecord ? { made_by: 'create' as const } : await readMarker(layout)
+    if (marker || !(await removeEmpty(layout.directory))) found.push({ name, layout, marker })
+  }
+  return found
+}
+
+async function readMarker(layout: BackupLayout): Promise<PartialMarker | undefined> {
+  try {
+    return JSON.parse(await readFile(layout.marker, 'utf8')) as PartialMarker
+  } catch (error) {
+    // A kill in the middle of the first write leaves a marker without its text.
+    if (error instanceof SyntaxError) return { made_by: 'create' }
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+/** Killed between mkdir and the marker: an empty directory harms nobody. */
+async function removeEmpty(directory: string): Promise<boolean> {
+  try {
+    await rmdir(directory)
+    return true
+  } catch (error) {
+    if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false
+    throw error
+  }
+}

@@ -1,0 +1,77 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { shellWord } from '../shell-word.js'
+import { type RootLayout, rootLayout } from './layout.js'
+
+/**
+ * Makes sure that a root can be written, and gives up root privileges: new directories then belong to `runAs`, and nothing
+ * existing changes its owner. For an ordinary user nothing is written yet.
+ * @throws {PgbkError} `config` when there is no such user, `root-not-writable` when the root cannot be written.
+ */
+export function claimRoot(root: string, runAs: string, context: Context): RootLayout {
+  const layout = rootLayout(root)
+  if (context.user().uid === 0) context.become(runAs, createMissing(layout))
+  checkWritable(layout, context)
+  return layout
+}
+
+/** Makes the directories of a claimed root that are not there yet. */
+export function makeRoot(layout: RootLayout): void {
+  createMissing(layout)
+  if (!existsSync(layout.gitignore)) writeFileSync(layout.gitignore, '*\n')
+}
+
+/**
+ * Gives up root privileges for those of the user whom the backups belong to, before something in the root is changed.
+ * @throws {PgbkError} `root-not-writable` when it cannot be written.
+ */
+export function enterRoot(root: string, context: Context): RootLayout {
+  const layout = rootLayout(root)
+  if (!existsSync(layout.backups)) return layout
+  if (context.user().uid === 0) context.become(statSync(layout.backups).uid)
+  checkWritable(layout, context)
+  return layout
+}
+
+/**
+ * The root itself is made only when its parent directory is there, which a mount point that is not mounted, or a mistyped
+ * path, often is not.
+ */
+function createMissing({ root, data, backups }: RootLayout): string[] {
+  const missing = [root, data, backups].filter((directory) => !existsSync(directory))
+  try {
+    for (const directory of missing) mkdirSync(directory)
+  } catch (cause) {
+    throw notWritable(`cannot make ${missing[0]}`, root, cause)
+  }
+  return missing
+}
+
+function checkWritable({ root, data, backups }: RootLayout, context: Context): void {
+  const existing = [backups, data, root, dirname(root)].find((directory) => existsSync(directory))
+  try {
+    accessSync(existing ?? dirname(root), constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    throw notWritable(`user ${context.user().name} cannot write to ${existing ?? dirname(root)}`, root, cause)
+  }
+}
+
+const reasons: Record<string, string> = {
+  EACCES: 'permission denied',
+  ENOENT: 'no such directory',
+  EROFS: 'the file system is read-only',
+}
+
+function notWritable(message: string, root: string, cause: unknown): PgbkError {
+  const code = systemCode(cause) ?? ''
+  const hint =
+    code === 'ENOENT'
+      ? `Is a disk not mounted, or the path mistyped? If it is right:  mkdir -p ${shellWord(root)}`
+      : `Every directory on the way to ${root} must let that user through, and data/backup in it belong to that user. Choose another root with -C, or, when pgbk is started by root, another user with run_as (PGBK_RUN_AS).`
+  return new PgbkError('root-not-writable', `${message}: ${reasons[code] ?? messageOf(cause)}`, {
+    cause,
+    hint,
+  })
+}

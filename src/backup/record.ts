@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import { messageOf, PgbkError } from '../errors.js'
+import { check, v } from '../schema.js'
+import { isId } from './id.js'
+
+/** The format of backup.json that this pgbk writes, and the highest that it reads. */
+export const recordFormat = 1
+
+const text = v.string()
+const optionalText = v.nullable(text)
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const isoTime = v.pipe(text, v.isoTimestamp())
+const lsn = v.pipe(text, v.regex(/^[0-9A-F]+\/[0-9A-F]+$/, 'is not an LSN'))
+
+const schema = v.object({
+  format: v.literal(recordFormat),
+  id: v.pipe(text, v.check(isId, 'is not a datestamp')),
+  kind: v.picklist(['scheduled', 'on-demand']),
+  label: optionalText,
+  started_at: isoTime,
+  finished_at: isoTime,
+  server: v.object({
+    version: text,
+    version_num: count,
+    version_string: text,
+    libc_version: optionalText,
+    icu_version: optionalText,
+    system_identifier: text,
+    cluster_name: text,
+    host: text,
+    port: count,
+    in_recovery: v.boolean(),
+  }),
+  superuser: text,
+  timeline: count,
+  start_lsn: lsn,
+  stop_lsn: lsn,
+  checkpoint_lsn: lsn,
+  wal_segment_size: count,
+  data_checksums: v.boolean(),
+  size_bytes: count,
+  file_count: count,
+  tablespaces: v.array(v.object({ oid: count, name: text, location: text, size_bytes: count })),
+  databases: v.array(
+    v.object({
+      name: text,
+      size_bytes: v.nullable(count),
+      encoding: text,
+      locale_provider: text,
+      locale: text,
+      ctype: text,
+      collation_version: optionalText,
+      unlogged_tables: v.nullable(count),
+    }),
+  ),
+  extensions: v.array(v.object({ name: text, version: text, database: text })),
+  preload_libraries: v.nullable(v.array(text)),
+  config_files: v.array(v.object({ path: text, copy: text })),
+  verified: v.boolean(),
+  tools: v.object({ pgbk: text, pg_basebackup: text, pg_verifybackup: optionalText }),
+  duration_ms: count,
+})
+
+/** backup.json: all that is known about one backup. docs/format.md explains every field. */
+export type BackupRecord = v.InferOutput<typeof schema>
+
+/** A record before the finished backup is measured. */
+export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'file_count'>
+
+/** Reads a record; fields that this version does not know are left out. @throws {PgbkError} `damaged`, saying why. */
+export function readRecord(path: string): BackupRecord {
+  return parseRecord(readFileSync(path, 'utf8'))
+}
+
+/** @throws {PgbkError} `damaged` when the text is no record, or one of a newer format. */
+export function parseRecord(json: string): BackupRecord {
+  let input: unknown
+  try {
+    input = JSON.parse(json)
+  } catch (cause) {
+    throw new PgbkError('damaged', `the record is unreadable: ${messageOf(cause)}`, { cause })
+  }
+  const format = formatOf(input)
+  if (typeof format === 'number' && format > recordFormat) {
+    throw new PgbkError('damaged', `the record has format ${format}, this pgbk reads up to ${recordFormat}`, {
+      hint: 'Update pgbk to work with this backup.',
+    })
+  }
+  const { value, faults } = check(schema, input)
+  if (faults) throw new PgbkError('damaged', `the record is unreadable: ${faults.slice(0, 3).join('; ')}`)
+  return value
+}
+
+function formatOf(input: unknown): unknown {
+  return typeof input === 'object' && input !== null && 'format' in input ? input.format : undefined
+}
+
+/** The major version of the server that was backed up: 15 for 150018. */
+export function majorOf({ server }: Pick<BackupRecord, 'server'>): number {
+  return Math.floor(server.version_num / 10_000)
+}

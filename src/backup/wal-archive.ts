@@ -1,0 +1,57 @@
+import { constants } from 'node:fs'
+import { copyFile, mkdir, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PgbkError } from '../errors.js'
+import type { WalRange } from './backup-label.js'
+import { syncTree } from './durable.js'
+import { parseLsn, segmentName, segmentNumber } from './lsn.js'
+
+/** The names of the segments that hold a range of WAL, in order. Its end is exclusive. */
+export function segmentsOf(range: WalRange, segmentSize: number): string[] {
+  const first = segmentNumber(parseLsn(range.startLsn), segmentSize)
+  const last = segmentNumber(parseLsn(range.endLsn) - 1n, segmentSize)
+  const names: string[] = []
+  for (let segment = first; segment <= last; segment++)
+    names.push(segmentName(range.timeline, segment, segmentSize))
+  return names
+}
+
+export interface SeedOptions {
+  pgWal: string
+  archive: string
+  segments: string[]
+  segmentSize: number
+  /** Whether the last segment was finished by the server, and not just filled up with zeros by pg_basebackup. */
+  lastIsComplete: boolean
+}
+
+/**
+ * Starts the WAL archive of a backup with the segments that pg_basebackup streamed, and flushes it to disk. They are
+ * copied, never linked: a server that is started in the snapshot recycles its own. An unfinished last segment is kept as
+ * `.partial`, or a receiver would take it for complete and go on after it.
+ * @throws {PgbkError} `damaged` when a segment is missing or has a wrong size.
+ */
+export async function seedWalArchive(options: SeedOptions): Promise<void> {
+  const { pgWal, archive, segments, segmentSize, lastIsComplete } = options
+  await mkdir(archive)
+  for (const name of segments) {
+    const source = join(pgWal, name)
+    await checkSegment(source, segmentSize)
+    const isPartial = name === segments.at(-1) && !lastIsComplete
+    await copyFile(source, join(archive, isPartial ? `${name}.partial` : name), constants.COPYFILE_FICLONE)
+  }
+  for (const name of await readdir(pgWal)) {
+    if (name.endsWith('.history'))
+      await copyFile(join(pgWal, name), join(archive, name), constants.COPYFILE_FICLONE)
+  }
+  await syncTree(archive)
+}
+
+async function checkSegment(path: string, segmentSize: number): Promise<void> {
+  const found = await stat(path).catch((cause) => {
+    throw new PgbkError('damaged', `WAL segment ${path} is missing from the backup`, { cause })
+  })
+  if (found.size !== segmentSize) {
+    throw new PgbkError('damaged', `WAL segment ${path} has ${found.size} bytes instead of ${segmentSize}`)
+  }
+}

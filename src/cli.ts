@@ -1,0 +1,112 @@
+import type { Invocation } from './cli/declare.js'
+import { write } from './cli/output.js'
+import type { Context } from './context.js'
+import { messageOf, PgbkError } from './errors.js'
+import type { ProcessContext } from './process.js'
+import type { Reporter } from './terminal/reporter.js'
+import type { Style } from './terminal/style.js'
+
+/**
+ * Runs one command line and returns its exit status. Results go to stdout, everything else to stderr; with `--json`
+ * stdout is exactly one JSON document.
+ */
+export async function main(argv: string[], world: ProcessContext): Promise<number> {
+  const ignore = () => {}
+  // A closed stderr must not end a backup; what is written to stdout reports its own errors.
+  for (const stream of [world.stdout, world.stderr]) stream.on('error', ignore)
+  try {
+    return await run(argv, world)
+  } finally {
+    for (const stream of [world.stdout, world.stderr]) stream.off('error', ignore)
+  }
+}
+
+async function run(argv: string[], world: ProcessContext): Promise<number> {
+  let reporter: Reporter | undefined
+  try {
+    const invocation = await readCommandLine(argv, world)
+    if (!invocation) return 0
+    const { openReporter } = await import('./terminal/reporter.js')
+    reporter = await openReporter(world.stderr, {
+      quiet: invocation.globals.quiet ?? false,
+      verbose: invocation.globals.verbose ?? false,
+      animated: isAnimated(invocation, world),
+      style: await styleFor(world.stderr, invocation, world),
+    })
+    const text = await carryOut(invocation, world, reporter)
+    reporter.close()
+    await write(world.stdout, text)
+    return 0
+  } catch (error) {
+    reporter?.close()
+    return await report(error, argv, world)
+  }
+}
+
+async function readCommandLine(argv: string[], world: ProcessContext): Promise<Invocation | undefined> {
+  const { parseCommandLine } = await import('./cli/declare.js')
+  const end = argv.indexOf('--')
+  if (end !== -1)
+    throw new PgbkError('usage', 'this command takes no COMMAND after --', { hint: 'See pgbk --help.' })
+  let printed = ''
+  const invocation = parseCommandLine(
+    argv,
+    (text) => {
+      printed += text
+    },
+    Math.min(world.stdout.columns || 80, 100),
+  )
+  await write(world.stdout, printed)
+  return invocation
+}
+
+/** Loads the command that is asked for, runs it, and returns what belongs on stdout. */
+async function carryOut(invocation: Invocation, world: ProcessContext, reporter: Reporter): Promise<string> {
+  const { dispatch } = await import('./cli/dispatch.js')
+  const context: Context = { ...world, progress: reporter.progress, ask: await asker(world, reporter) }
+  const outcome = await dispatch(invocation, context)
+  if (invocation.globals.json) return `${JSON.stringify(outcome.json, undefined, 2)}\n`
+  return outcome.text({
+    style: await styleFor(world.stdout, invocation, world),
+    width: world.stdout.columns,
+    now: world.now(),
+    quiet: invocation.globals.quiet ?? false,
+  })
+}
+
+async function asker(world: ProcessContext, reporter: Reporter): Promise<Context['ask']> {
+  if (!world.stdin.isTTY || !world.stderr.isTTY) return undefined
+  const { askYesOrNo } = await import('./terminal/ask.js')
+  return (question) => {
+    reporter.close()
+    return askYesOrNo(question, world.stdin, world.stderr, world.signal)
+  }
+}
+
+function isAnimated({ command }: Invocation, { stderr, env }: ProcessContext): boolean {
+  return ['create', 'delete'].includes(command) && stderr.isTTY === true && !env.CI && env.TERM !== 'dumb'
+}
+
+async function styleFor(
+  stream: NodeJS.WriteStream,
+  invocation: Invocation | undefined,
+  { env }: ProcessContext,
+): Promise<Style> {
+  const { createStyle } = await import('./terminal/style.js')
+  const wanted = invocation?.globals.color !== false && !env.NO_COLOR && env.TERM !== 'dumb'
+  return createStyle(wanted && stream.isTTY === true)
+}
+
+async function report(error: unknown, argv: string[], world: ProcessContext): Promise<number> {
+  const { errorJson, errorText } = await import('./terminal/print-error.js')
+  const known =
+    error instanceof PgbkError
+      ? error
+      : new PgbkError('failed', `unexpected error: ${messageOf(error)}`, { cause: error })
+  if (argv.includes('--json')) await write(world.stdout, errorJson(known))
+  const wanted = !argv.includes('--no-color') && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
+  const { createStyle } = await import('./terminal/style.js')
+  const verbose = argv.includes('-v') || argv.includes('--verbose') || !(error instanceof PgbkError)
+  await write(world.stderr, errorText(known, createStyle(wanted && world.stderr.isTTY === true), verbose))
+  return known.exitStatus
+}

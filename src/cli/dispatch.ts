@@ -1,0 +1,49 @@
+import { loadConfig } from '../config/load.js'
+import type { Context } from '../context.js'
+import type { Screen } from '../terminal/screen.js'
+import type { Invocation } from './declare.js'
+
+/** The result of a command, for programs and for people. */
+export interface Outcome {
+  json: object
+  text(screen: Screen): string
+}
+
+/** Loads the module of one command, and with it only what that command needs. */
+export async function dispatch(invocation: Invocation, context: Context): Promise<Outcome> {
+  const settings = await loadConfig(invocation.globals, context)
+  const { ids, options } = invocation
+  const [firstId = ''] = ids
+  switch (invocation.command) {
+    case 'create': {
+      const { create } = await import('../commands/create.js')
+      // commander's default for --no-verify is true, and would beat the configuration.
+      const backup = await create(
+        { ...options, verify: options.verify === false ? false : undefined },
+        settings,
+        context,
+      )
+      const { createJson, createText } = await import('../terminal/create-view.js')
+      return { json: createJson(backup), text: (screen) => createText(backup, screen) }
+    }
+    case 'list': {
+      const { list } = await import('../commands/list.js')
+      const result = await list(settings)
+      const { listJson, listText, sayRejected } = await import('../terminal/list-view.js')
+      sayRejected(result, context.progress)
+      return { json: listJson(result), text: (screen) => listText(result, screen) }
+    }
+    case 'show': {
+      const { show } = await import('../commands/show.js')
+      const backup = await show(firstId, settings, context)
+      const { showJson, showText } = await import('../terminal/show-view.js')
+      return { json: showJson(backup), text: (screen) => showText(backup, screen) }
+    }
+    case 'delete': {
+      const { deleteBackups } = await import('../commands/delete.js')
+      const result = await deleteBackups(ids, options, settings, context)
+      const { deleteJson, deleteText } = await import('../terminal/delete-view.js')
+      return { json: deleteJson(result), text: (screen) => deleteText(result, screen) }
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/** What the help texts say after the list of options. */
+
+export const mainHelp = `
+A backup is a directory data/backup/<id>/ under the root. Its snapshot/ is a
+database cluster that PostgreSQL starts as it is; the README in it says how.
+
+Examples:
+  pgbk create                          back up the server that psql would reach
+  pgbk create -h db1 -U backup -C /srv/pg --label "before the upgrade"
+  pgbk list                            what there is
+  pgbk show latest                     everything about the newest backup
+  pgbk delete 20261120T030000Z         remove one
+
+Configuration:
+  --config FILE, else the first of .pgbkrc, .pgbkrc.yaml and .pgbkrc.json from the
+  current directory upward, in $XDG_CONFIG_HOME/pgbk/ and in /etc/pgbk/. Options
+  beat PGBK_* variables (PGBK_ROOT, PGBK_CONNECTION, ...), those beat the file.
+  PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSERVICE, PGSSLMODE ... work as in psql.
+
+Exit status:
+  0  done                                 4  another pgbk holds the lock
+  1  failed                               5  the server cannot be reached or refuses
+  2  wrong usage or configuration         6  a check failed
+  3  no such backup                       130, 143, 129  ended by INT, TERM, HUP
+`
+
+export const createHelp = `
+Runs pg_basebackup and writes data/backup/<id>/: the snapshot, its configuration,
+and the WAL that belongs to it, checked by pg_verifybackup. It is listed only when
+it is whole; a backup that fails or is interrupted leaves nothing behind.
+
+The role needs LOGIN and REPLICATION and a "replication" line in pg_hba.conf, and
+the server two free WAL senders. With more rights (pg_monitor and
+pg_read_server_files, or a superuser) the server's configuration files come too.
+Passwords come from ~/.pgpass, PGPASSWORD, a service file, or the connection string.
+
+Started by root, pgbk works as the user run_as (default: postgres).
+
+Examples:
+  pgbk create
+  pgbk create --label "before the upgrade to 4.2"
+  pgbk create -h db1 -p 5432 -U backup -C /srv/backups/db1
+  pgbk create -d "postgresql://backup@db1/app?sslmode=verify-full"
+  pgbk create --scheduled --quiet --max-rate 50M     (for cron)
+`
+
+export const listHelp = `
+Newest first. State is "whole", or "used" when a server was started inside the
+snapshot. Directories that are no whole backups are named on standard error.
+
+Examples:
+  pgbk list
+  pgbk list -C /srv/backups/db1
+  pgbk list --json | jq -r '.backups[0].id'
+`
+
+export const showHelp = `
+Examples:
+  pgbk show latest
+  pgbk show 20261120
+  pgbk show latest --json | jq .backup.databases
+`
+
+export const deleteHelp = `
+On a terminal it asks first (unless --yes). Elsewhere it takes only whole ids, and
+does not ask. The last whole backup goes only with --last.
+
+Examples:
+  pgbk delete 20261120T030000Z
+  pgbk delete oldest
+  pgbk delete --yes 20261118T030000Z 20261119T030000Z
+`

@@ -1,0 +1,40 @@
+import { type Command, Option } from 'commander'
+
+/** Stand before or after the command. */
+export interface GlobalOptions {
+  root?: string
+  config?: string
+  json?: boolean
+  quiet?: boolean
+  verbose?: boolean
+  color?: boolean
+}
+
+export function addGlobalOptions(command: Command): Command {
+  return command
+    .optionsGroup('Global options:')
+    .option(
+      '-C, --root <dir>',
+      'directory that holds data/ (default: that of the configuration file, else the current one)',
+    )
+    .option('--config <file>', 'configuration file (default: searched, see pgbk --help)')
+    .option('--json', 'print exactly one JSON document')
+    .option('-q, --quiet', 'print nothing but results and errors')
+    .option('-v, --verbose', 'print more about what is done')
+    .option('--no-color', 'no colours')
+}
+
+/** libpq's own options, as psql has them. A lone -h prints help. */
+export function addConnectionOptions(command: Command): Command {
+  return command
+    .optionsGroup('Connection options (as in psql):')
+    .option('-d, --dbname <name|conninfo|URI>', 'what to connect to')
+    .option('-h, --host <host>', "the server's host or socket directory")
+    .option('-p, --port <port>', "the server's port")
+    .option('-U, --username <role>', 'role to connect as')
+}
+
+export const checkpointOption = new Option(
+  '--checkpoint <mode>',
+  'begin at once, or wait for the server to spread its checkpoint',
+).choices(['fast', 'spread'])

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto'
+import { type Backup, readCatalog } from '../backup/catalog.js'
+import { checkUnlocked, withLock } from '../backup/lock.js'
+import { claimRoot, makeRoot } from '../backup/prepare-root.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { checkDisk } from '../create/check-disk.js'
+import { checkCluster, checkLabel, checkRate } from '../create/checks.js'
+import { makeBackup } from '../create/make-backup.js'
+import { reachServer } from '../create/server.js'
+import { serverLine } from '../create/server-line.js'
+import { sweep } from '../create/sweep.js'
+import type { ConnectionFlags } from '../postgres/connection.js'
+import { checkServer } from '../postgres/preflight.js'
+
+export interface CreateOptions extends ConnectionFlags {
+  label?: string
+  scheduled?: boolean
+  checkpoint?: 'fast' | 'spread'
+  maxRate?: string
+  verify?: boolean
+  newCluster?: boolean
+}
+
+/** Backs the server up. All checks come before the first write; a backup is listed only when it is whole. */
+export async function create(options: CreateOptions, settings: Settings, context: Context): Promise<Backup> {
+  const maxRate = options.maxRate ?? settings.create.max_rate
+  checkLabel(options.label)
+  checkRate(maxRate)
+  const root = claimRoot(settings.root, settings.run_as, context)
+  await checkUnlocked(root.createLock, context)
+
+  const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
+  const server = await reachServer(options, settings, applicationName, context)
+  context.progress.say(serverLine(server.facts))
+  checkCluster(readCatalog(settings.root), server.facts, options.newCluster ?? false)
+  await checkServer(server.psql, server.facts)
+  await checkDisk(root, server.facts, context.progress)
+
+  makeRoot(root)
+  return withLock(root.createLock, { purpose: 'create' }, context, async () => {
+    await sweep(root, server.psql, context)
+    const { record, layout } = await makeBackup(
+      {
+        root,
+        server,
+        applicationName,
+        label: options.label,
+        scheduled: options.scheduled ?? false,
+        checkpoint: options.checkpoint ?? settings.create.checkpoint,
+        maxRate,
+        verify: options.verify ?? settings.create.verify,
+      },
+      context,
+    )
+    return { id: record.id, record, layout, state: 'whole' }
+  })
+}

@@ -1,0 +1,84 @@
+import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
+import { isId } from '../backup/id.js'
+import { withLock } from '../backup/lock.js'
+import { enterRoot } from '../backup/prepare-root.js'
+import { removeBackup } from '../backup/remove.js'
+import { selectBackup } from '../backup/select.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { runningServer } from '../postgres/running.js'
+import { formatBytes } from '../units.js'
+
+export interface DeleteOptions {
+  /** Do not ask. */
+  yes?: boolean
+  /** Allow that no whole backup is left. */
+  last?: boolean
+}
+
+export interface DeleteResult {
+  deleted: Backup[]
+}
+
+/** Removes backups, after asking. Without a terminal only whole ids count, so that a script cannot mean another one. */
+export async function deleteBackups(
+  ids: string[],
+  options: DeleteOptions,
+  settings: Settings,
+  context: Context,
+): Promise<DeleteResult> {
+  if (!context.ask) requireWholeIds(ids)
+  const root = enterRoot(settings.root, context)
+  const chosen = choose(readCatalog(settings.root), ids, options, context)
+  if (context.ask && !options.yes && !(await context.ask(question(chosen)))) {
+    throw new PgbkError('failed', 'nothing was deleted')
+  }
+  return withLock(root.catalogLock, { purpose: 'delete', wait: true }, context, async () => {
+    const deleted = choose(
+      readCatalog(settings.root),
+      chosen.map(({ id }) => id),
+      options,
+      context,
+    )
+    for (const backup of deleted) {
+      context.signal.throwIfAborted()
+      context.progress.step(`deleting ${backup.id}`)
+      await removeBackup(root, backup)
+    }
+    return { deleted }
+  })
+}
+
+function requireWholeIds(ids: string[]): void {
+  const unclear = ids.find((id) => !isId(id))
+  if (unclear === undefined) return
+  throw new PgbkError('usage', `${JSON.stringify(unclear)} is not a whole backup id`, {
+    hint: 'Without a terminal, delete takes only whole ids like 20261120T030000Z.',
+  })
+}
+
+function choose(catalog: Catalog, ids: string[], options: DeleteOptions, { progress }: Context): Backup[] {
+  const chosen = [...new Set(ids.map((id) => selectBackup(catalog, id, progress.warn)))]
+  const staysWhole = catalog.backups.some((backup) => backup.state === 'whole' && !chosen.includes(backup))
+  if (!staysWhole && !options.last && chosen.some(({ state }) => state === 'whole')) {
+    throw new PgbkError('usage', 'no whole backup would be left', {
+      hint: 'If that is meant, say so with --last.',
+    })
+  }
+  for (const backup of chosen) {
+    const pid = runningServer(backup.layout.data)
+    if (pid !== undefined) {
+      throw new PgbkError('failed', `a server is running in ${backup.layout.snapshot} (process ${pid})`, {
+        hint: 'Stop it first, then delete.',
+      })
+    }
+  }
+  return chosen
+}
+
+function question(chosen: Backup[]): string {
+  const size = formatBytes(chosen.reduce((sum, { record }) => sum + record.size_bytes, 0))
+  const names = chosen.map(({ id, record }) => `  ${id}  ${record.label ?? ''}`.trimEnd()).join('\n')
+  return `${names}\nDelete ${chosen.length === 1 ? 'this backup' : `these ${chosen.length} backups`} (${size}) for good?`
+}

@@ -1,0 +1,97 @@
+import { type Checked, check, v } from '../schema.js'
+
+const text = v.pipe(v.string(), v.nonEmpty('must not be empty'))
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const scalar = v.union([v.string(), v.number(), v.boolean()])
+
+/** Every key that a configuration may have; docs/configuration.md explains them. */
+const schema = v.strictObject({
+  root: v.optional(text),
+  connection: v.optional(text),
+  source: v.optional(text),
+  bin_dir: v.optional(text),
+  run_as: v.optional(text, 'postgres'),
+  time_zone: v.optional(v.pipe(text, v.check(isTimeZone, 'is no time zone that this system knows'))),
+  create: v.optional(
+    v.strictObject({
+      checkpoint: v.optional(v.picklist(['fast', 'spread']), 'fast'),
+      max_rate: v.optional(
+        v.pipe(v.string(), v.regex(/^\d+[kM]?$/, 'must be kilobytes per second, like 50000, 800k or 50M')),
+      ),
+      verify: v.optional(v.boolean(), true),
+    }),
+    {},
+  ),
+  run: v.optional(
+    v.strictObject({
+      working_copy: v.optional(v.picklist(['auto', 'overlay', 'reflink', 'copy']), 'auto'),
+      settings: v.optional(v.record(v.string(), scalar), {}),
+    }),
+    {},
+  ),
+  retention: v.optional(
+    v.strictObject({
+      daily: v.optional(count),
+      weekly: v.optional(count),
+      monthly: v.optional(count),
+      on_demand: v.optional(count),
+      min: v.optional(count),
+      window: v.optional(
+        v.pipe(text, v.regex(/^\d+ (minute|hour|day|week|month)s?$/, 'must be a span like "14 days"')),
+      ),
+    }),
+  ),
+  verify: v.optional(
+    v.strictObject({
+      sql: v.optional(
+        v.array(v.strictObject({ statement: text, expect: scalar, database: v.optional(text) })),
+        [],
+      ),
+    }),
+    {},
+  ),
+  wal: v.optional(
+    v.strictObject({
+      slot: v.optional(
+        v.pipe(v.string(), v.regex(/^[a-z0-9_]{1,63}$/, 'must be lower-case letters, digits and _')),
+        'pgbk',
+      ),
+      compress: v.optional(
+        v.union([
+          v.picklist(['gzip', 'none']),
+          v.pipe(v.string(), v.regex(/^gzip:[1-9]$/, 'must be gzip, gzip:1 to gzip:9, or none')),
+        ]),
+        'gzip',
+      ),
+    }),
+    {},
+  ),
+  hooks: v.optional(
+    v.strictObject({
+      on_success: v.optional(text),
+      on_failure: v.optional(text),
+      on_warning: v.optional(text),
+    }),
+    {},
+  ),
+})
+
+/** What a configuration says before it is checked. */
+export type RawConfig = Record<string, unknown>
+
+/** A checked configuration with all defaults filled in. */
+export type Config = v.InferOutput<typeof schema>
+
+/** Checks all keys and values at once; each fault is a line with its path. */
+export function parseConfig(raw: RawConfig): Checked<Config> {
+  return check(schema, raw)
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}

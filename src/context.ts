@@ -1,0 +1,28 @@
+import type { Progress } from './progress.js'
+
+export type Environment = Record<string, string | undefined>
+
+/** The operating-system user whom the process works as. */
+export interface SystemUser {
+  readonly uid: number
+  readonly name: string
+  readonly home: string
+}
+
+/** All that a command may know of the world around it; nothing below `cli.ts` reads the process itself. */
+export interface Context {
+  readonly cwd: string
+  readonly env: Environment
+  readonly progress: Progress
+  /** Aborted by SIGINT, SIGTERM and SIGHUP; its reason is the PgbkError to end with. */
+  readonly signal: AbortSignal
+  now(): Date
+  user(): SystemUser
+  /**
+   * Gives up root for good and works on as this user (a name or a uid), who gets these directories first.
+   * @throws {PgbkError} `config` when there is no such user.
+   */
+  become(user: string | number, directories?: string[]): void
+  /** Asks a yes-or-no question; undefined where nobody can answer because there is no terminal. */
+  ask: ((question: string) => Promise<boolean>) | undefined
+}

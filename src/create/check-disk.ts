@@ -1,0 +1,70 @@
+import { existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { RootLayout } from '../backup/layout.js'
+import { freeBytes } from '../backup/measure.js'
+import { PgbkError } from '../errors.js'
+import { relativeInside } from '../postgres/config-files.js'
+import type { ServerFacts } from '../postgres/server-facts.js'
+import type { Progress } from '../progress.js'
+import { formatBytes } from '../units.js'
+
+/** Bytes of the databases, as far as the role may know them. */
+export function knownSize({ databases }: ServerFacts): number {
+  return databases.reduce((sum, { size_bytes }) => sum + (size_bytes ?? 0), 0)
+}
+
+/**
+ * Compares the free disk with what the backup will take: the databases, and the WAL twice (pg_wal and the archive).
+ * @throws {PgbkError} `disk-full` when there is too little, `usage` when the root lies inside the server's own data.
+ */
+export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: Progress): Promise<void> {
+  const place =
+    [root.backups, root.root, dirname(root.root)].find((directory) => existsSync(directory)) ?? '/'
+  if (isLocal(facts)) checkPlace(place, root, facts, progress)
+  const needed = knownSize(facts) + 4 * facts.wal_segment_size
+  const free = await freeBytes(place)
+  if (free < needed) {
+    throw new PgbkError(
+      'disk-full',
+      `the backup needs about ${formatBytes(needed)}, and ${formatBytes(free)} are free in ${root.backups}`,
+      {
+        hint: 'Make room there (pgbk list, pgbk delete), or choose another root with -C.',
+      },
+    )
+  }
+  const unknown = facts.databases.filter(({ size_bytes }) => size_bytes === null).map(({ name }) => name)
+  if (unknown.length > 0) {
+    progress.warn(
+      `role ${facts.role} may not ask for the size of ${unknown.join(', ')}: the check for free disk left that out`,
+    )
+  }
+}
+
+function isLocal({ host }: ServerFacts): boolean {
+  return host.startsWith('/') || ['localhost', '127.0.0.1', '::1'].includes(host)
+}
+
+function checkPlace(place: string, root: RootLayout, facts: ServerFacts, progress: Progress): void {
+  const directories = [facts.data_directory, ...facts.tablespaces.map(({ location }) => location)].filter(
+    (path) => path !== null,
+  )
+  const around = directories.find((directory) => relativeInside(directory, root.backups) !== undefined)
+  if (around !== undefined) {
+    throw new PgbkError('usage', `the root ${root.root} lies inside the server's own ${around}`, {
+      hint: 'A backup there would contain itself and be lost with the server. Choose another root with -C.',
+    })
+  }
+  const disk = deviceOf(place)
+  if (directories.some((directory) => deviceOf(directory) === disk)) {
+    progress.warn('the root is on the same disk as the server: if that disk is lost, so are the backups')
+  }
+}
+
+/** The disk of a path; undefined when this user may not look there, or it is another machine's path after all. */
+function deviceOf(path: string): number | undefined {
+  try {
+    return statSync(path).dev
+  } catch {
+    return undefined
+  }
+}

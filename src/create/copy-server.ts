@@ -1,0 +1,146 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { arrangeConf, makeLinksRelative } from '../backup/arrange-snapshot.js'
+import { type BackupLabel, readBackupLabel, readWalRange, type WalRange } from '../backup/backup-label.js'
+import { snapshotConf } from '../backup/conf.js'
+import type { BackupLayout } from '../backup/layout.js'
+import { parseLsn } from '../backup/lsn.js'
+import type { BackupRecord } from '../backup/record.js'
+import { seedWalArchive, segmentsOf } from '../backup/wal-archive.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
+import { endsWithSwitch, readControlSettings } from '../postgres/check-backup.js'
+import type { ConfigFile } from '../postgres/config-files.js'
+import { programEnvironment } from '../postgres/connection.js'
+import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
+import { watchWaiting } from '../postgres/waiting.js'
+import type { ReachedServer } from './server.js'
+
+export interface CopyOptions {
+  label: string
+  applicationName: string
+  checkpoint: 'fast' | 'spread'
+  maxRate: string | undefined
+}
+
+/** What the copied files say about themselves. */
+export interface CopiedData {
+  label: BackupLabel
+  range: WalRange
+}
+
+/** Runs pg_basebackup into the layout and makes sure that it copied the server that was asked. */
+export async function copyData(
+  server: ReachedServer,
+  layout: BackupLayout,
+  options: CopyOptions,
+  context: Context,
+): Promise<CopiedData> {
+  const { facts, psql, clients } = server
+  const args = baseBackupArgs(psql.connection, {
+    ...options,
+    dataDirectory: layout.data,
+    tablespacesDirectory: layout.tablespaces,
+    tablespaces: facts.tablespaces,
+  })
+  context.progress.detail(`pg_basebackup ${args.join(' ')}`)
+  const watch = watchWaiting(psql, options.applicationName, context.progress)
+  try {
+    const program = join(clients.bin, 'pg_basebackup')
+    await runBaseBackup({
+      program,
+      args,
+      env: psql.connection.env,
+      signal: context.signal,
+      progress: watch.progress,
+    })
+  } finally {
+    watch.stop()
+  }
+  await checkIdentity(layout, facts)
+  await makeLinksRelative(
+    layout,
+    facts.tablespaces.filter(isOutside).map(({ oid }) => oid),
+  )
+  return {
+    label: await readBackupLabel(join(layout.data, 'backup_label')),
+    range: await readWalRange(join(layout.data, 'backup_manifest')),
+  }
+}
+
+/** pg_control begins with the system identifier (src/include/catalog/pg_control.h). */
+async function checkIdentity({ data }: BackupLayout, facts: ServerFacts): Promise<void> {
+  const control = await readFile(join(data, 'global', 'pg_control'))
+  const identifiers = [control.readBigUInt64LE(0), control.readBigUInt64BE(0)].map(String)
+  if (identifiers.includes(facts.system_identifier)) return
+  throw new PgbkError(
+    'failed',
+    `psql reached cluster ${facts.system_identifier}, pg_basebackup cluster ${identifiers[0]}`,
+    {
+      hint: 'The host name leads to more than one server. Name one of them.',
+    },
+  )
+}
+
+/** Copies the WAL of the backup into its archive. */
+export async function archiveWal(
+  server: ReachedServer,
+  layout: BackupLayout,
+  range: WalRange,
+  context: Context,
+): Promise<void> {
+  const segmentSize = server.facts.wal_segment_size
+  const segments = segmentsOf(range, segmentSize)
+  const endsSegment = parseLsn(range.endLsn) % BigInt(segmentSize) === 0n
+  const lastIsComplete =
+    endsSegment ||
+    (await endsWithSwitch({
+      pgWal: layout.pgWal,
+      segment: segments.at(-1) ?? '',
+      fromLsn: range.endLsn,
+      major: majorVersion(server.facts),
+      installations: server.installations,
+      env: programEnvironment(context.env),
+      signal: context.signal,
+    }))
+  await seedWalArchive({ pgWal: layout.pgWal, archive: layout.wal, segments, segmentSize, lastIsComplete })
+}
+
+/** Writes conf/. Returns which of the server's configuration files are kept, and where. */
+export async function writeConf(
+  server: ReachedServer,
+  layout: BackupLayout,
+  id: string,
+  files: ConfigFile[],
+  context: Context,
+): Promise<BackupRecord['config_files']> {
+  const { facts, installations } = server
+  const major = majorVersion(facts)
+  const options = { env: programEnvironment(context.env), signal: context.signal }
+  const customSettings = Object.fromEntries(
+    Object.entries(facts.configured).filter(([name]) => name.includes('.')),
+  )
+  const written = await arrangeConf(layout, {
+    originals: files.length > 0 ? files : unknownFiles(facts),
+    postgresqlConf: snapshotConf({
+      id,
+      major,
+      settings: facts.settings,
+      customSettings,
+      minimums: await readControlSettings(layout.data, major, installations, options),
+    }),
+  })
+  return files.filter(({ copy }) => written.includes(copy)).map(({ path, copy }) => ({ path, copy }))
+}
+
+/** Where not even the files' names may be known: those that came with the base backup, and the settings that are visible. */
+function unknownFiles({ configured }: ServerFacts) {
+  const settings = Object.entries(configured).map(
+    ([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`,
+  )
+  return [
+    ...['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'].map((name) => ({ copy: name, inData: name })),
+    { copy: 'settings-from-pg_settings.conf', content: Buffer.from(settings.join('')) },
+  ]
+}

@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import type { BackupLayout } from '../backup/layout.js'
+import { measureTree } from '../backup/measure.js'
+import { type BackupRecord, type RecordDraft, recordFormat } from '../backup/record.js'
+import type { InsideDatabases } from '../postgres/database-facts.js'
+import { isOutside, type ServerFacts } from '../postgres/server-facts.js'
+import type { CopiedData } from './copy-server.js'
+
+export interface Description {
+  id: string
+  label: string | undefined
+  scheduled: boolean
+  startedAt: Date
+  finishedAt: Date
+  facts: ServerFacts
+  inside: InsideDatabases
+  copied: CopiedData
+  configFiles: BackupRecord['config_files']
+  verified: boolean
+  tools: BackupRecord['tools']
+}
+
+/** Puts together what is known of a backup; only its own size is still missing. */
+export async function describe(description: Description, layout: BackupLayout): Promise<RecordDraft> {
+  const { facts, copied, startedAt, finishedAt } = description
+  return {
+    format: recordFormat,
+    id: description.id,
+    kind: description.scheduled ? 'scheduled' : 'on-demand',
+    label: description.label ?? null,
+    started_at: startedAt.toISOString(),
+    finished_at: finishedAt.toISOString(),
+    server: describeServer(facts),
+    superuser: facts.superuser,
+    timeline: copied.range.timeline,
+    start_lsn: copied.label.startLsn,
+    stop_lsn: copied.range.endLsn,
+    checkpoint_lsn: copied.label.checkpointLsn,
+    wal_segment_size: facts.wal_segment_size,
+    data_checksums: facts.data_checksums,
+    tablespaces: await describeTablespaces(facts, layout),
+    databases: describeDatabases(description),
+    extensions: description.inside.extensions,
+    preload_libraries: listOf(facts.preload_libraries),
+    config_files: description.configFiles,
+    verified: description.verified,
+    tools: description.tools,
+    duration_ms: finishedAt.getTime() - startedAt.getTime(),
+  }
+}
+
+function describeServer(facts: ServerFacts): BackupRecord['server'] {
+  return {
+    version: facts.version,
+    version_num: facts.version_num,
+    version_string: facts.version_string,
+    libc_version: facts.libc_version,
+    icu_version: facts.icu_version,
+    system_identifier: facts.system_identifier,
+    cluster_name: facts.cluster_name,
+    host: facts.host,
+    port: facts.port,
+    in_recovery: facts.in_recovery,
+  }
+}
+
+function describeTablespaces(facts: ServerFacts, layout: BackupLayout): Promise<BackupRecord['tablespaces']> {
+  return Promise.all(
+    facts.tablespaces.map(async (tablespace) => {
+      const parent = isOutside(tablespace) ? layout.tablespaces : layout.tablespaceLinks
+      const { bytes } = await measureTree(join(parent, String(tablespace.oid)))
+      return { ...tablespace, size_bytes: bytes }
+    }),
+  )
+}
+
+function describeDatabases({ facts, inside }: Description): BackupRecord['databases'] {
+  return facts.databases.map(({ allows_connections: _allows, can_connect: _can, ...database }) => ({
+    ...database,
+    unlogged_tables: inside.unloggedTables.get(database.name) ?? null,
+  }))
+}
+
+/** A list setting such as shared_preload_libraries; null stays null: the role may not know it. */
+function listOf(setting: string | null): string[] | null {
+  if (setting === null) return null
+  return setting
+    .split(',')
+    .map((name) => name.trim().replace(/^"(.*)"$/, '$1'))
+    .filter(Boolean)
+}

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs'
+import type { RootLayout } from '../backup/layout.js'
+import { withLock } from '../backup/lock.js'
+import { discard, findLeftOvers, type LeftOver, type PartialMarker } from '../backup/partial.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError } from '../errors.js'
+import { endOrphans } from '../postgres/orphans.js'
+import type { Psql } from '../postgres/psql.js'
+import { endWalSenders } from '../postgres/wal-senders.js'
+
+/**
+ * Clears away what killed creates and deletes have left: their pg_basebackup, their WAL senders on the server, their
+ * directories. What carries no marker of pgbk is left alone and named. Only under the create lock.
+ */
+export async function sweep(root: RootLayout, psql: Psql, context: Context): Promise<void> {
+  for (const leftOver of await findLeftOvers(root)) {
+    if (!leftOver.marker) {
+      context.progress.warn(
+        `${leftOver.layout.directory} is left alone: nothing in it shows that pgbk made it`,
+      )
+    } else if (leftOver.marker.made_by === 'create') {
+      await endCreate(leftOver, leftOver.marker, psql, context)
+      await remove(leftOver, context)
+    } else {
+      await sweepDelete(root, leftOver, context)
+    }
+  }
+}
+
+async function endCreate(
+  { name, layout }: LeftOver,
+  marker: PartialMarker,
+  psql: Psql,
+  context: Context,
+): Promise<void> {
+  const ended = await endOrphans(layout.data, context.env)
+  if (ended > 0)
+    context.progress.say(`ended the pg_basebackup of ${name}, which its killed create had left running`)
+  if (marker.application_name !== undefined) {
+    await tryEndWalSenders(psql, marker.application_name, context.progress.warn)
+  }
+}
+
+/** A delete that still runs holds the catalog lock, and needs no help. */
+async function sweepDelete(root: RootLayout, leftOver: LeftOver, context: Context): Promise<void> {
+  try {
+    await withLock(root.catalogLock, { purpose: 'sweep' }, context, () => remove(leftOver, context))
+  } catch (error) {
+    if (!(error instanceof PgbkError) || error.code !== 'locked') throw error
+    context.progress.detail(`${leftOver.name} is being deleted by another pgbk`)
+  }
+}
+
+async function remove({ name, layout }: LeftOver, { progress }: Context): Promise<void> {
+  if (!existsSync(layout.directory)) return
+  await discard(layout)
+  progress.say(`removed ${name}, the remains of a command that did not end`)
+}
+
+/** For cleaning up: a server that cannot be asked is a warning, because the reason to clean up matters more. */
+export async function tryEndWalSenders(
+  psql: Psql,
+  applicationName: string,
+  warn: (text: string) => void,
+): Promise<void> {
+  try {
+    const left = await endWalSenders(psql, applicationName)
+    if (left > 0)
+      warn(
+        `${left} WAL senders named ${applicationName} are still on the server; end them with pg_terminate_backend()`,
+      )
+  } catch (error) {
+    warn(`could not look for WAL senders left on the server: ${messageOf(error)}`)
+  }
+}

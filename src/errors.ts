@@ -1,0 +1,59 @@
+/** Every way in which a command can end badly, with the exit status that it has. The list is closed. */
+export const exitStatuses = {
+  failed: 1,
+  damaged: 1,
+  'disk-full': 1,
+  'root-not-writable': 1,
+  'programs-missing': 1,
+  usage: 2,
+  config: 2,
+  'wrong-cluster': 2,
+  'not-found': 3,
+  locked: 4,
+  unreachable: 5,
+  refused: 5,
+  'check-failed': 6,
+  'hung-up': 129,
+  interrupted: 130,
+  terminated: 143,
+} as const
+
+export type ErrorCode = keyof typeof exitStatuses
+
+export interface ErrorDetails {
+  /** Sentences that tell the reader what to do next; may have several lines. */
+  hint?: string
+  cause?: unknown
+}
+
+/**
+ * The one error that pgbk throws on purpose. The message tells what failed, with which value, in lower case
+ * and without a full stop; the hint says what to do next.
+ */
+export class PgbkError extends Error {
+  override readonly name = 'PgbkError'
+  readonly hint: string | undefined
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    details: ErrorDetails = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.hint = details.hint
+  }
+
+  get exitStatus(): number {
+    return exitStatuses[this.code]
+  }
+}
+
+/** The code of a system error (`ENOENT`, `EACCES` ...), or undefined for any other value. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** What a thrown value says about itself, in one line. */
+export function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''
+}

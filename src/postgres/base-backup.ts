@@ -1,0 +1,109 @@
+import { join } from 'node:path'
+import type { Environment } from '../context.js'
+import { type ErrorCode, PgbkError } from '../errors.js'
+import { runProgram } from '../program.js'
+import type { Progress } from '../progress.js'
+import { type Connection, connectionArgs } from './connection.js'
+import { isOutside, type TablespaceFacts } from './server-facts.js'
+
+export interface BaseBackupOptions {
+  /** Absolute path of the new data directory. */
+  dataDirectory: string
+  /** Absolute path of the directory that gets one directory for each further tablespace. */
+  tablespacesDirectory: string
+  tablespaces: TablespaceFacts[]
+  label: string
+  checkpoint: 'fast' | 'spread'
+  /** As pg_basebackup takes it: kilobytes a second, or with a suffix k or M. */
+  maxRate?: string | undefined
+}
+
+/** The command line of pg_basebackup. Passwords are in the connection's environment. */
+export function baseBackupArgs(connection: Connection, options: BaseBackupOptions): string[] {
+  return [
+    `--pgdata=${options.dataDirectory}`,
+    '--format=plain',
+    '--wal-method=stream',
+    `--checkpoint=${options.checkpoint}`,
+    `--label=${options.label}`,
+    '--progress',
+    ...(options.maxRate === undefined ? [] : [`--max-rate=${options.maxRate}`]),
+    ...options.tablespaces.filter(isOutside).map(({ oid, location }) => {
+      const target = join(options.tablespacesDirectory, String(oid))
+      return `--tablespace-mapping=${escapeMapping(location)}=${escapeMapping(target)}`
+    }),
+    ...connectionArgs(connection),
+  ]
+}
+
+function escapeMapping(path: string): string {
+  return path.replaceAll('=', '\\=')
+}
+
+export interface RunBaseBackup {
+  program: string
+  args: string[]
+  env: Environment
+  signal: AbortSignal
+  progress: Progress
+}
+
+/**
+ * Runs pg_basebackup, which has no signal handlers and a child for the WAL, in a process group of its own; both are gone
+ * when this returns or throws.
+ * @throws {PgbkError} with what pg_basebackup said.
+ */
+export async function runBaseBackup({ program, args, env, signal, progress }: RunBaseBackup): Promise<void> {
+  const said: string[] = []
+  const result = await runProgram(program, args, {
+    env,
+    signal,
+    ownGroup: true,
+    onErrorLine: (line) => {
+      const amount = parseProgress(line)
+      if (amount) progress.bytes(amount.done, amount.total)
+      else if (/^waiting for checkpoint/.test(line)) progress.step("waiting for the server's checkpoint")
+      else if (line.trim()) said.push(line)
+    },
+  })
+  if (result.status !== 0) throw failure(said, result.endedBy)
+  for (const line of said.filter((text) => /warning/i.test(text))) progress.warn(line)
+}
+
+/** A line of `pg_basebackup --progress`, ` 1024/31415 kB (3%), 0/1 tablespace`; in bytes. */
+export function parseProgress(line: string): { done: number; total: number } | undefined {
+  const match = /^\s*(\d+)\/(\d+) kB \(/.exec(line)
+  return match ? { done: Number(match[1]) * 1024, total: Number(match[2]) * 1024 } : undefined
+}
+
+const causes: [RegExp, ErrorCode, string][] = [
+  [
+    /No space left on device|Disk quota exceeded/,
+    'disk-full',
+    'Make room where the backups are, or choose another root with -C; nothing was kept of this one.',
+  ],
+  [
+    /checksum error|checksum verification failed/,
+    'damaged',
+    'Pages of the server itself are damaged; its log names them. Look at the hardware, and at pg_amcheck. Older backups may still have them whole.',
+  ],
+  [
+    /server closed the connection|connection to server|could not connect|terminating connection|could not receive data|SSL SYSCALL|shutting down|no data received|could not send|unexpected termination of replication stream/i,
+    'unreachable',
+    "The connection was lost while the backup ran; the server's log says why. Nothing was kept; run pgbk create again.",
+  ],
+]
+
+function failure(said: string[], endedBy: string | undefined): PgbkError {
+  const errors = said.filter((line) => /error:|FATAL:|ERROR:/.test(line))
+  const lines = (errors.length > 0 ? errors : said).map((line) =>
+    line.replace(/^pg_basebackup: (error: )?/, ''),
+  )
+  const text = [...new Set(lines)].slice(-3).join('; ') || `ended by ${endedBy ?? 'itself without a word'}`
+  const known = causes.find(([pattern]) => said.some((line) => pattern.test(line)))
+  return new PgbkError(
+    known?.[1] ?? 'failed',
+    `pg_basebackup failed: ${text}`,
+    known ? { hint: known[2] } : {},
+  )
+}

@@ -1,0 +1,114 @@
+import { join } from 'node:path'
+import type { Environment } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { runProgram } from '../program.js'
+import { type Installation, programOf } from './find.js'
+
+export interface CheckOptions {
+  env: Environment
+  signal: AbortSignal
+}
+
+/** A way to run pg_verifybackup on a backup of some major. */
+export interface Verifier {
+  program: string
+  version: string
+  /** Whether it can check the WAL too: only the same major, and only where pg_waldump is installed. */
+  checksWal: boolean
+}
+
+/** pg_verifybackup of the same major, else of the lowest newer one, which knows the older manifests but not the WAL. */
+export function findVerifier(major: number, installations: Installation[]): Verifier | undefined {
+  const usable = installations
+    .filter((installation) => installation.major >= major)
+    .sort((a, b) => a.major - b.major)
+  for (const { major: own, version } of usable) {
+    const program = programOf(own, 'pg_verifybackup', installations)
+    const checksWal = own === major && programOf(own, 'pg_waldump', installations) !== undefined
+    if (program) return { program, version, checksWal }
+  }
+  return undefined
+}
+
+/**
+ * Compares every file of a snapshot's data directory with the manifest.
+ * It passes its path through a shell: so it runs inside the snapshot, and the path is just `data`.
+ * @throws {PgbkError} `damaged`, with what it found.
+ */
+export async function verifySnapshot(
+  verifier: Verifier,
+  snapshot: string,
+  options: CheckOptions,
+): Promise<void> {
+  const args = verifier.checksWal ? ['data'] : ['--no-parse-wal', 'data']
+  const { status, stderr, endedBy } = await runProgram(verifier.program, args, { ...options, cwd: snapshot })
+  if (status === 0) return
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .map((line) => line.replace(/^pg_verifybackup: (error: )?/, ''))
+  const more = lines.length > 5 ? `; and ${lines.length - 5} more` : ''
+  throw new PgbkError(
+    'damaged',
+    `pg_verifybackup found faults: ${lines.slice(0, 5).join('; ') || endedBy}${more}`,
+    {
+      hint: 'The copy is not what the server sent. Look at the disk under the root, then run pgbk create again.',
+    },
+  )
+}
+
+export interface SwitchSearch extends CheckOptions {
+  pgWal: string
+  segment: string
+  /** Where to begin to read: the end of the backup. */
+  fromLsn: string
+  major: number
+  installations: Installation[]
+}
+
+/**
+ * Whether the server has ended a segment by itself: a SWITCH record after the backup's end. From a standby there is none,
+ * and the rest of the segment is zeros from pg_basebackup. False where pg_waldump of this major is not installed.
+ */
+export async function endsWithSwitch(search: SwitchSearch): Promise<boolean> {
+  const program = programOf(search.major, 'pg_waldump', search.installations)
+  if (!program) return false
+  const args = ['--rmgr=XLOG', `--start=${search.fromLsn}`, search.segment]
+  // It fails at the end of what it can read, in either case: only what it printed before counts.
+  const { stdout } = await runProgram(program, args, {
+    env: search.env,
+    signal: search.signal,
+    cwd: search.pgWal,
+  })
+  return /desc: SWITCH/.test(stdout)
+}
+
+/**
+ * The settings of the server that pg_control demands of a recovery, by name; none where pg_controldata of this major is not
+ * installed.
+ */
+export async function readControlSettings(
+  dataDirectory: string,
+  major: number,
+  installations: Installation[],
+  options: CheckOptions,
+): Promise<Record<string, number>> {
+  const program = programOf(major, 'pg_controldata', installations)
+  if (!program) return {}
+  const { status, stdout, stderr } = await runProgram(program, ['data'], {
+    ...options,
+    cwd: join(dataDirectory, '..'),
+  })
+  if (status !== 0) throw new PgbkError('damaged', `pg_controldata failed: ${stderr.trim()}`)
+  return parseControlSettings(stdout)
+}
+
+/** @param text what pg_controldata prints: `max_prepared_xacts setting:  0`. */
+export function parseControlSettings(text: string): Record<string, number> {
+  const renamed: Record<string, string> = {
+    max_prepared_xacts: 'max_prepared_transactions',
+    max_locks_per_xact: 'max_locks_per_transaction',
+  }
+  const lines = [...text.matchAll(/^(max_\w+) setting:\s+(\d+)$/gm)]
+  return Object.fromEntries(lines.map(([, name = '', value]) => [renamed[name] ?? name, Number(value)]))
+}

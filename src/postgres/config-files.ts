@@ -1,0 +1,70 @@
+import { isAbsolute, join, relative } from 'node:path'
+import { messageOf } from '../errors.js'
+import { type Psql, query } from './psql.js'
+import type { ServerFacts } from './server-facts.js'
+
+/** One of the server's configuration files. */
+export interface ConfigFile {
+  /** Where the server has it. */
+  path: string
+  /** Its name under conf/original: relative to the main file's directory, else its whole path. */
+  copy: string
+  /** Its path relative to the data directory when it lies there, and so comes with the base backup. */
+  inData: string | undefined
+  /** What is in it; undefined when it comes with the base backup or could not be read. */
+  content: Buffer | undefined
+  /** Why it could not be read. */
+  refusal?: string
+}
+
+/**
+ * The files that the server's configuration consists of, without postgresql.auto.conf. The list is empty where this role may
+ * not even know their names.
+ * @throws {PgbkError} when the connection is lost.
+ */
+export async function readConfigFiles(psql: Psql, facts: ServerFacts): Promise<ConfigFile[]> {
+  const [main] = facts.config_files
+  if (main === undefined) return []
+  const included = (await query(psql, facts.role_is_superuser ? parsedFiles : appliedFiles))
+    .split('\n')
+    .filter(Boolean)
+  const paths = [...new Set([...facts.config_files, ...included])].filter(
+    (path) => !path.endsWith('/postgresql.auto.conf'),
+  )
+  const files: ConfigFile[] = []
+  for (const path of paths) {
+    const inData = facts.data_directory === null ? undefined : relativeInside(facts.data_directory, path)
+    const copy = relativeInside(join(main, '..'), path) ?? path.slice(1)
+    const found = inData === undefined ? await readFromServer(psql, path) : { content: undefined }
+    files.push({ path, copy, inData, ...found })
+  }
+  return files
+}
+
+const parsedFiles = `SELECT sourcefile FROM pg_file_settings UNION SELECT to_jsonb(r)->>'file_name' FROM pg_hba_file_rules r;`
+const appliedFiles = 'SELECT DISTINCT sourcefile FROM pg_settings WHERE sourcefile IS NOT NULL;'
+
+/** The path of a file inside a directory, or undefined when it lies elsewhere. */
+export function relativeInside(directory: string, path: string): string | undefined {
+  const inside = relative(directory, path)
+  return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? undefined : inside
+}
+
+/** Roles may have been granted only one of the two functions; base64 keeps every byte of the file. */
+async function readFromServer(psql: Psql, path: string): Promise<Pick<ConfigFile, 'content' | 'refusal'>> {
+  const literal = `'${path.replaceAll("'", "''")}'`
+  const script = `
+SELECT has_function_privilege('pg_read_binary_file(text)', 'EXECUTE') AS binary_allowed \\gset
+\\if :binary_allowed
+  SELECT encode(pg_read_binary_file(${literal}), 'base64');
+\\else
+  SELECT encode(convert_to(pg_read_file(${literal}), 'UTF8'), 'base64');
+\\endif
+`
+  try {
+    return { content: Buffer.from(await query(psql, script), 'base64') }
+  } catch (error) {
+    psql.signal?.throwIfAborted()
+    return { content: undefined, refusal: messageOf(error) }
+  }
+}

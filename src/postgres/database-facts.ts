@@ -1,0 +1,57 @@
+import { messageOf } from '../errors.js'
+import type { Progress } from '../progress.js'
+import { type Psql, query } from './psql.js'
+import type { ServerFacts } from './server-facts.js'
+
+export interface Extension {
+  name: string
+  version: string
+  database: string
+}
+
+export interface InsideDatabases {
+  extensions: Extension[]
+  /** How many unlogged tables each database has; one that could not be asked is absent. */
+  unloggedTables: Map<string, number>
+}
+
+const insideQuery = `
+SELECT json_build_object(
+  'extensions', (SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
+    FROM pg_extension WHERE extname <> 'plpgsql'),
+  'unlogged_tables', (SELECT count(*) FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'));
+`
+
+const atOnce = 4
+
+/** Asks every database that this role may connect to. One that refuses is left out and said. */
+export async function readInsideDatabases(
+  psql: Psql,
+  facts: ServerFacts,
+  progress: Progress,
+): Promise<InsideDatabases> {
+  const inside: InsideDatabases = { extensions: [], unloggedTables: new Map() }
+  const waiting = facts.databases.filter((database) => database.can_connect).map(({ name }) => name)
+  const refused: string[] = []
+  const worker = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      try {
+        addAnswer(inside, name, await query(psql, insideQuery, { dbname: name }))
+      } catch (error) {
+        psql.signal?.throwIfAborted()
+        refused.push(`${name} (${messageOf(error)})`)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+  inside.extensions.sort((a, b) => (a.database + a.name < b.database + b.name ? -1 : 1))
+  if (refused.length > 0)
+    progress.warn(`the record will not say which extensions these databases have: ${refused.join(', ')}`)
+  return inside
+}
+
+function addAnswer(inside: InsideDatabases, database: string, answer: string): void {
+  const { extensions, unlogged_tables } = JSON.parse(answer)
+  for (const { name, version } of extensions) inside.extensions.push({ name, version, database })
+  inside.unloggedTables.set(database, unlogged_tables)
+}

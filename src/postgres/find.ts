@@ -1,0 +1,148 @@
+import { accessSync, constants, readdirSync, realpathSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { Environment } from '../context.js'
+import { messageOf, PgbkError } from '../errors.js'
+import { runProgram } from '../program.js'
+import { programEnvironment } from './connection.js'
+
+/** One directory with PostgreSQL programs. */
+export interface Installation {
+  bin: string
+  major: number
+  /** As `pg_basebackup --version` says it: `15.18`. */
+  version: string
+}
+
+/** Where Debian, RHEL, Homebrew and Postgres.app put each major; the star stands for one name. */
+const usualPlaces = [
+  '/usr/lib/postgresql/*/bin',
+  '/usr/pgsql-*/bin',
+  '/usr/local/pgsql/bin',
+  '/opt/homebrew/opt/postgresql@*/bin',
+  '/usr/local/opt/postgresql@*/bin',
+  '/Applications/Postgres.app/Contents/Versions/*/bin',
+]
+
+/**
+ * All installations with client programs: first `bin_dir`, if it is set, then those of PATH, of `pg_config` and of the
+ * usual places.
+ * @throws {PgbkError} `config` when bin_dir has no client programs, `programs-missing` when there are none anywhere.
+ */
+export async function findInstallations(
+  binDir: string | undefined,
+  env: Environment,
+): Promise<Installation[]> {
+  const programEnv = programEnvironment(env)
+  if (binDir !== undefined && !hasClients(binDir)) {
+    throw new PgbkError('config', `bin_dir ${binDir} has no pg_basebackup and psql that can be run`)
+  }
+  const candidates = [
+    ...(binDir === undefined ? [] : [binDir]),
+    ...(programEnv.PATH ?? '').split(':'),
+    ...(await pgConfigPlace(programEnv)),
+    ...usualPlaces.flatMap(expand),
+  ]
+  const directories = [...new Set(candidates.filter(hasClients).map((directory) => realpathSync(directory)))]
+  const found = await Promise.all(directories.map((directory) => installationAt(directory, programEnv)))
+  const installations = found.filter((installation) => installation !== undefined)
+  if (installations.length > 0) return installations
+  throw new PgbkError(
+    'programs-missing',
+    "PostgreSQL's client programs (psql, pg_basebackup) are not installed",
+    {
+      hint: `${installHint()}\nOr name their directory: bin_dir in .pgbkrc.yaml, or PGBK_BIN_DIR.`,
+    },
+  )
+}
+
+/** How to get the client programs of a major, for systems that people use. */
+export function installHint(major?: number): string {
+  const suffix = major === undefined ? '' : `${major}`
+  return [
+    `Debian, Ubuntu:  apt-get install postgresql-client${suffix && `-${suffix}`}   (other majors: see https://wiki.postgresql.org/wiki/Apt)`,
+    `RHEL, Fedora:    dnf install postgresql${suffix}-server   (from https://yum.postgresql.org)`,
+    `macOS:           brew install postgresql@${suffix || '18'}`,
+  ].join('\n')
+}
+
+/** The programs that can back up a server: those of its own major, else of the lowest newer one. */
+export function clientsFor(major: number, installations: Installation[]): Installation {
+  const usable = installations
+    .filter((installation) => installation.major >= major)
+    .sort((a, b) => a.major - b.major)
+  const chosen = usable[0]
+  if (chosen) return chosen
+  const newest = Math.max(...installations.map((installation) => installation.major))
+  throw new PgbkError(
+    'programs-missing',
+    `the server is PostgreSQL ${major}, the newest client programs here are ${newest}`,
+    {
+      hint: `pg_basebackup refuses a server that is newer than itself. Install those of ${major}:\n${installHint(major)}`,
+    },
+  )
+}
+
+/** The path of a program of exactly this major, or undefined where it is not installed. */
+export function programOf(major: number, program: string, installations: Installation[]): string | undefined {
+  return installations
+    .filter((installation) => installation.major === major)
+    .map((installation) => join(installation.bin, program))
+    .find(isExecutable)
+}
+
+async function installationAt(bin: string, env: Environment): Promise<Installation | undefined> {
+  const { stdout } = await runProgram(join(bin, 'pg_basebackup'), ['--version'], { env })
+  const version = /\(PostgreSQL\) (\d+[^\s]*)/.exec(stdout)?.[1]
+  return version === undefined ? undefined : { bin, version, major: Number.parseInt(version, 10) }
+}
+
+async function pgConfigPlace(env: Environment): Promise<string[]> {
+  try {
+    const { status, stdout } = await runProgram('pg_config', ['--bindir'], { env })
+    return status === 0 ? [stdout.trim()] : []
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'programs-missing') return []
+    throw new PgbkError('failed', `cannot ask pg_config for its bindir: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+function expand(pattern: string): string[] {
+  const [before = '', after] = pattern.split('*')
+  if (after === undefined) return [pattern]
+  const parent = before.slice(0, before.lastIndexOf('/'))
+  const prefix = before.slice(parent.length + 1)
+  return namesIn(parent)
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => join(parent, `${name}${after}`))
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return [] // a place of another system
+  }
+}
+
+function hasClients(directory: string): boolean {
+  return (
+    directory.startsWith('/') &&
+    ['psql', 'pg_basebackup'].every((program) => isProgram(join(directory, program)))
+  )
+}
+
+/** Debian's /usr/bin/psql is pg_wrapper, which chooses a major by rules of its own: not wanted here. */
+function isProgram(path: string): boolean {
+  return isExecutable(path) && basename(realpathSync(path)) !== 'pg_wrapper'
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

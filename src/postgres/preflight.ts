@@ -1,0 +1,136 @@
+import { type ErrorCode, PgbkError } from '../errors.js'
+import { type Psql, replicationCommand } from './psql.js'
+import { isOutside, majorVersion, type ServerFacts } from './server-facts.js'
+
+/** One thing that is in the way of a backup, and what takes it away. */
+interface Obstacle {
+  code: ErrorCode
+  message: string
+  hint: string
+}
+
+const oldestMajor = 13
+
+/** Hosts of services that offer no base backups; recognised before a connection is tried. */
+const managedHosts: [RegExp, string][] = [
+  [/\.rds(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?$/i, 'Amazon RDS'],
+  [/\.postgres(ql)?\.database\.azure\.com$/i, 'Azure Database for PostgreSQL'],
+  [/^\/cloudsql\//, 'Google Cloud SQL'],
+  [/\.(supabase\.(co|com)|neon\.tech)$/i, 'this service'],
+]
+
+/** @throws {PgbkError} `refused` when the host belongs to a service that offers no base backups. */
+export function checkHost(host: string | undefined): void {
+  const service = managedHosts.find(([pattern]) => host !== undefined && pattern.test(host))?.[1]
+  if (service !== undefined) throw refusal([managedService(service)])
+}
+
+/**
+ * Everything that the server must have for a base backup, all obstacles in one error.
+ * @throws {PgbkError} `refused`, with the statement, line or command that mends each.
+ */
+export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void> {
+  const obstacles = obstaclesIn(facts)
+  if (obstacles.length > 0) throw refusal(obstacles)
+  try {
+    await replicationCommand(psql, 'IDENTIFY_SYSTEM')
+  } catch (error) {
+    if (error instanceof PgbkError && error.code !== 'programs-missing')
+      throw refusal([noReplicationConnection(facts, error)])
+    throw error
+  }
+}
+
+/** What the facts alone tell. */
+export function obstaclesIn(facts: ServerFacts): Obstacle[] {
+  if (facts.managed_by !== null) return [managedService(facts.managed_by)]
+  const role = identifier(facts.role)
+  const found: (Obstacle | false)[] = [
+    majorVersion(facts) < oldestMajor && {
+      code: 'refused',
+      message: `the server is PostgreSQL ${facts.version}, and pgbk works with ${oldestMajor} and newer`,
+      hint: 'Upgrade the server; until then use pg_basebackup by hand.',
+    },
+    !facts.role_can_replicate && {
+      code: 'refused',
+      message: `role ${facts.role} has no REPLICATION right`,
+      hint: `As a superuser:  ALTER ROLE ${role} REPLICATION;`,
+    },
+    facts.wal_level === 'minimal' && {
+      code: 'refused',
+      message: 'wal_level is minimal, which allows no base backups',
+      hint: 'As a superuser:  ALTER SYSTEM SET wal_level = replica;  ALTER SYSTEM SET max_wal_senders = 10;  then restart the server.',
+    },
+    facts.wal_level !== 'minimal' && tooFewSenders(facts),
+    facts.replication_slots >= facts.max_replication_slots && {
+      code: 'refused',
+      message: `no replication slot is free (${facts.replication_slots} of max_replication_slots = ${facts.max_replication_slots} in use)`,
+      hint: `Drop one that nobody needs (SELECT * FROM pg_replication_slots;), or raise it:  ALTER SYSTEM SET max_replication_slots = ${facts.max_replication_slots + 5};  then restart the server.`,
+    },
+    relativeTablespaces(facts),
+  ]
+  return found.filter((obstacle) => obstacle !== false)
+}
+
+function tooFewSenders({ max_wal_senders: most, wal_senders: used }: ServerFacts): Obstacle | false {
+  if (most - used >= 2) return false
+  return {
+    code: 'refused',
+    message: `a backup needs two free WAL senders, the server has ${Math.max(0, most - used)} (max_wal_senders = ${most}, ${used} in use)`,
+    hint: `As a superuser:  ALTER SYSTEM SET max_wal_senders = ${used + 5};  then restart the server.`,
+  }
+}
+
+function relativeTablespaces({ tablespaces }: ServerFacts): Obstacle | false {
+  const relative = tablespaces.filter(
+    (tablespace) => isOutside(tablespace) && !tablespace.location.startsWith('/'),
+  )
+  if (relative.length === 0) return false
+  return {
+    code: 'refused',
+    message: `tablespace ${relative.map(({ name, location }) => `${name} (${location})`).join(', ')} has a relative location: this server runs inside a pgbk snapshot`,
+    hint: 'Back up the server that the snapshot came from, or use pgbk restore to make a lasting server of it.',
+  }
+}
+
+/** Both lines, for the socket and for this client's address: which one counts depends on how pgbk connects. */
+function noReplicationConnection(facts: ServerFacts, cause: PgbkError): Obstacle {
+  const address = facts.client_address ?? '127.0.0.1'
+  const range = address.includes(':') ? `${address}/128` : `${address}/32`
+  const role = identifier(facts.role)
+  return {
+    code: 'refused',
+    message: cause.message.replace(
+      'cannot connect to the server',
+      'the server accepts no replication connection',
+    ),
+    hint: [
+      "Add the line that fits to the server's pg_hba.conf (the database name `all` does not match replication):",
+      `  local  replication  ${role}  peer`,
+      `  host   replication  ${role}  ${range}  scram-sha-256`,
+      'then, as a superuser:  SELECT pg_reload_conf();',
+      'A pooler such as PgBouncer passes no replication connections: connect to the server itself.',
+    ].join('\n'),
+  }
+}
+
+function managedService(service: string): Obstacle {
+  return {
+    code: 'refused',
+    message: `${service} offers no base backups: it lets nobody open a replication connection for pg_basebackup`,
+    hint: "Use the service's own snapshots, or pg_dump.",
+  }
+}
+
+function refusal(obstacles: Obstacle[]): PgbkError {
+  const [first, ...more] = obstacles
+  if (first && more.length === 0) return new PgbkError(first.code, first.message, { hint: first.hint })
+  return new PgbkError('refused', `the server cannot be backed up yet, for ${obstacles.length} reasons`, {
+    hint: obstacles.map(({ message, hint }) => `- ${message}\n  ${hint}`).join('\n'),
+  })
+}
+
+/** A role name as SQL and pg_hba.conf take it. */
+function identifier(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
+}

@@ -1,0 +1,81 @@
+import { type ErrorDetails, PgbkError } from '../errors.js'
+import { runProgram } from '../program.js'
+import { type Connection, connectionArgs } from './connection.js'
+import type { ConnectionParameters } from './conninfo.js'
+
+/** psql of one installation, connecting in one way. */
+export interface Psql {
+  program: string
+  connection: Connection
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * Runs a psql script and returns what it printed, unaligned and without headers. Names resolve in pg_catalog alone,
+ * so that nothing which a database's owner has created there can be called by accident.
+ * @throws {PgbkError} `unreachable` when there is no connection, `refused` when a statement fails.
+ */
+export async function query(
+  psql: Psql,
+  script: string,
+  parameters: ConnectionParameters = {},
+): Promise<string> {
+  const prelude = 'SET search_path = pg_catalog; SET statement_timeout = 0; SET lock_timeout = 0;\n'
+  const args = [...quietly, '--file=-', ...connectionArgs(psql.connection, parameters)]
+  return run(psql, args, prelude + script)
+}
+
+/** Sends one command of the replication protocol (`IDENTIFY_SYSTEM`). Errors as with `query`. */
+export async function replicationCommand(psql: Psql, command: string): Promise<string> {
+  return run(psql, [
+    ...quietly,
+    `--command=${command}`,
+    ...connectionArgs(psql.connection, { replication: 'true' }),
+  ])
+}
+
+const quietly = ['--no-psqlrc', '--no-align', '--tuples-only', '--quiet', '--set=ON_ERROR_STOP=1']
+
+async function run(psql: Psql, args: string[], input?: string): Promise<string> {
+  const { env } = psql.connection
+  const result = await runProgram(psql.program, args, {
+    env,
+    ...(input === undefined ? {} : { input }),
+    ...(psql.signal ? { signal: psql.signal } : {}),
+  })
+  if (result.status === 0) return result.stdout
+  const message = result.stderr.replace(/^psql:(<stdin>:\d+:)? (error: )?/gm, '').trim()
+  // psql's manual page, "Exit Status": 2 if the connection to the server went bad.
+  if (result.status === 2)
+    throw new PgbkError('unreachable', `cannot connect to the server: ${message}`, connectionHint(message))
+  throw new PgbkError(
+    'refused',
+    `the server refused a query: ${message || `psql ended by ${result.endedBy}`}`,
+  )
+}
+
+const connectionHints: [RegExp, string][] = [
+  [
+    /password authentication failed|no password supplied/,
+    'Give the password in ~/.pgpass (HOST:PORT:*:USER:PASSWORD, mode 0600), in PGPASSWORD, or in a service file.',
+  ],
+  [
+    /peer authentication failed|ident authentication failed/i,
+    'Over the socket this role is for the operating-system user of its own name: run pgbk as that user, choose another role with -U, or connect with -h localhost.',
+  ],
+  [/role ".*" does not exist/, 'Choose the role with -U.'],
+  [/database ".*" does not exist/, 'Choose a database to connect to with -d.'],
+  [
+    /no pg_hba\.conf entry|pg_hba\.conf rejects/,
+    "Add a line for this role and address to the server's pg_hba.conf, then SELECT pg_reload_conf().",
+  ],
+]
+
+function connectionHint(message: string): ErrorDetails {
+  const known = connectionHints.find(([pattern]) => pattern.test(message))
+  return {
+    hint:
+      known?.[1] ??
+      'Is the server running there? Name it with -h HOST -p PORT -U ROLE, with -d URI, or with PGHOST, PGPORT and PGUSER.',
+  }
+}

@@ -1,0 +1,97 @@
+import { chownSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import type { Environment, SystemUser } from './context.js'
+import { PgbkError } from './errors.js'
+
+/** What `main` gets from the process that it runs in. Tests hand in their own. */
+export interface ProcessContext {
+  cwd: string
+  env: Environment
+  stdin: NodeJS.ReadStream
+  stdout: NodeJS.WriteStream
+  stderr: NodeJS.WriteStream
+  signal: AbortSignal
+  now(): Date
+  user(): SystemUser
+  become(user: string | number, directories?: string[]): void
+}
+
+/**
+ * The context of the real process: new files are the owner's alone (umask 077), SIGINT, SIGTERM and SIGHUP abort
+ * `signal`, and passwords among the arguments vanish from the process list.
+ */
+export function processContext(): ProcessContext {
+  process.umask(0o077)
+  hideArguments()
+  const env = { ...process.env }
+  return {
+    cwd: process.cwd(),
+    env,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: endingSignals(),
+    now: () => new Date(),
+    user: currentUser,
+    become: (user, directories = []) => becomeUser(user, directories, env),
+  }
+}
+
+/** A URI or conninfo with a password is an argument of pgbk itself: what `ps` shows is only the command's name. */
+function hideArguments(): void {
+  const args = process.argv.slice(2)
+  if (args.some((arg) => /password|:\/\/[^/]*:[^/]*@/i.test(arg))) process.title = 'pgbk'
+}
+
+function endingSignals(): AbortSignal {
+  const controller = new AbortController()
+  process.on('SIGINT', () => controller.abort(new PgbkError('interrupted', 'interrupted')))
+  process.on('SIGTERM', () => controller.abort(new PgbkError('terminated', 'terminated (SIGTERM)')))
+  process.on('SIGHUP', () =>
+    controller.abort(new PgbkError('hung-up', 'terminated: the terminal was closed (SIGHUP)')),
+  )
+  return controller.signal
+}
+
+function currentUser(): SystemUser {
+  const uid = process.geteuid?.() ?? -1
+  try {
+    const { username, homedir } = userInfo()
+    return { uid, name: username, home: homedir }
+  } catch {
+    return { uid, name: String(uid), home: '/' }
+  }
+}
+
+/** Programs that are started later get the new user's HOME; what XDG variables say was meant for root. */
+function becomeUser(user: string | number, directories: string[], env: Environment): void {
+  const { uid, gid, named } = lookUp(user)
+  for (const directory of directories) chownSync(directory, uid, gid)
+  if (named) (process as ProcessWithGroups).initgroups(user, gid)
+  else process.setgroups?.([gid])
+  process.setgid?.(gid)
+  process.setuid?.(user)
+  const { name, home } = currentUser()
+  Object.assign(env, { HOME: home, USER: name, LOGNAME: name })
+  for (const key of Object.keys(env)) if (key.startsWith('XDG_')) delete env[key]
+}
+
+/** Node has it; its type declarations do not. */
+type ProcessWithGroups = NodeJS.Process & { initgroups(user: string | number, group: number): void }
+
+/** Node has no getpwnam: `userInfo` tells about the effective user, so be that user for a moment. */
+function lookUp(user: string | number): { uid: number; gid: number; named: boolean } {
+  try {
+    process.seteuid?.(user)
+    const { uid, gid } = userInfo()
+    return { uid, gid, named: true }
+  } catch (cause) {
+    if (typeof user === 'number') return { uid: user, gid: user, named: false }
+    throw new PgbkError('config', `there is no operating-system user ${user} to work as`, {
+      cause,
+      hint: 'Set run_as (or PGBK_RUN_AS) to the user whom the backups should belong to; PostgreSQL refuses to run as root.',
+    })
+  } finally {
+    process.seteuid?.(0)
+  }
+}

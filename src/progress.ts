@@ -1,0 +1,15 @@
+/** What a command tells about its work while it runs. The terminal draws it; the default draws nothing. */
+export interface Progress {
+  /** A new phase has begun: `copying the data directory`. Ends the phase before it. */
+  step(text: string): void
+  /** How far the present phase is, in bytes. The total may be unknown and may grow. */
+  bytes(done: number, total?: number): void
+  /** A message that stays on the screen. */
+  say(text: string): void
+  /** Something that the reader should look at, though the command goes on. */
+  warn(text: string): void
+  /** Details for `--verbose`. */
+  detail(text: string): void
+}
+
+export const silentProgress: Progress = { step() {}, bytes() {}, say() {}, warn() {}, detail() {} }

@@ -1,0 +1,21 @@
+import type { Backup } from '../backup/catalog.js'
+import { formatBytes, formatDuration } from '../units.js'
+import { backupJson } from './backup-json.js'
+import { openCommand } from './open-command.js'
+import type { Screen } from './screen.js'
+
+export function createJson(backup: Backup): object {
+  return { backup: backupJson(backup) }
+}
+
+export function createText(backup: Backup, { style, quiet }: Screen): string {
+  if (quiet) return ''
+  const { id, record, layout } = backup
+  const checked = record.verified ? 'verified' : 'not verified'
+  return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
+  ${layout.directory}
+
+Open it with PostgreSQL (copy it first if it is to stay as it is; snapshot/README says more):
+  ${openCommand(backup)}
+`
+}

@@ -1,0 +1,13 @@
+import type { DeleteResult } from '../commands/delete.js'
+import { formatBytes } from '../units.js'
+import { backupJson } from './backup-json.js'
+import type { Screen } from './screen.js'
+
+export function deleteJson({ deleted }: DeleteResult): object {
+  return { deleted: deleted.map(backupJson) }
+}
+
+export function deleteText({ deleted }: DeleteResult, { quiet }: Screen): string {
+  if (quiet) return ''
+  return deleted.map(({ id, record }) => `Deleted ${id} (${formatBytes(record.size_bytes)})\n`).join('')
+}

@@ -1,0 +1,111 @@
+import type { Ora } from 'ora'
+import type { Progress } from '../progress.js'
+import { formatBytes, formatDuration } from '../units.js'
+import { printable } from './screen.js'
+import type { Style } from './style.js'
+
+export interface ReporterOptions {
+  quiet: boolean
+  verbose: boolean
+  /** A spinner that is drawn again and again; else plain lines, as for a pipe or cron. */
+  animated: boolean
+  style: Style
+}
+
+export interface Reporter {
+  progress: Progress
+  /** Takes the spinner away. */
+  close(): void
+}
+
+/** Shows progress on stderr. */
+export async function openReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Promise<Reporter> {
+  if (options.quiet) return quietReporter(stream, options)
+  if (!options.animated) return plainReporter(stream, options)
+  const { default: ora } = await import('ora')
+  return spinningReporter(ora({ stream, discardStdin: false, isEnabled: true }), options)
+}
+
+const plainInterval = 30_000
+
+function messages(
+  line: (text: string) => void,
+  { style, verbose }: ReporterOptions,
+): Pick<Progress, 'say' | 'warn' | 'detail'> {
+  return {
+    say: (text) => line(printable(text)),
+    warn: (text) => line(`${style.warning('warning:')} ${printable(text)}`),
+    detail: (text) => {
+      if (verbose) line(style.faint(printable(text)))
+    },
+  }
+}
+
+function quietReporter(_stream: NodeJS.WriteStream, _options: ReporterOptions): Reporter {
+  const nothing = () => {}
+  return {
+    progress: { step: nothing, bytes: nothing, say: nothing, warn: nothing, detail: nothing },
+    close: nothing,
+  }
+}
+
+function plainReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Reporter {
+  const line = (text: string) => void stream.write(`${text}\n`)
+  let current = ''
+  let lastLine = Date.now()
+  return {
+    progress: {
+      ...messages(line, options),
+      step: (text) => {
+        if (text === current) return
+        current = text
+        lastLine = Date.now()
+        line(text)
+      },
+      bytes: (done, total) => {
+        if (Date.now() - lastLine < plainInterval) return
+        lastLine = Date.now()
+        line(`${current}: ${amountText(done, total)}`)
+      },
+    },
+    close: () => {},
+  }
+}
+
+function spinningReporter(spinner: Ora, options: ReporterOptions): Reporter {
+  let current = ''
+  let startedAt = Date.now()
+  const line = (text: string) => {
+    const wasSpinning = spinner.isSpinning
+    spinner.stop()
+    spinner.stopAndPersist({ symbol: '', text, prefixText: '' })
+    if (wasSpinning) spinner.start(current)
+  }
+  return {
+    progress: {
+      ...messages(line, options),
+      step: (text) => {
+        current = text
+        startedAt = Date.now()
+        spinner.start(text)
+      },
+      bytes: (done, total) => {
+        spinner.text = `${current}  ${amountText(done, total)}${rateText(done, total, Date.now() - startedAt)}`
+      },
+    },
+    close: () => void spinner.stop(),
+  }
+}
+
+function amountText(done: number, total: number | undefined): string {
+  if (!total) return formatBytes(done)
+  return `${formatBytes(done)} of ${formatBytes(total)}, ${Math.min(100, Math.floor((100 * done) / total))} %`
+}
+
+/** Rate and time left, as soon as there is enough to reckon with. */
+function rateText(done: number, total: number | undefined, ms: number): string {
+  if (ms < 1000 || done === 0) return ''
+  const rate = done / ms
+  const left = total && total > done ? `, ${formatDuration((total - done) / rate)} left` : ''
+  return `, ${formatBytes(rate * 1000)}/s${left}`
+}

@@ -1,0 +1,15 @@
+import type { Style } from './style.js'
+
+/** What a view has to fit its text to. */
+export interface Screen {
+  style: Style
+  /** Columns of the terminal; undefined where there is none, and lines may be as long as they like. */
+  width: number | undefined
+  now: Date
+  quiet: boolean
+}
+
+/** Text from a record or a server, without anything that a terminal would take for a command. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}|\p{Bidi_Control}/gu, '?')
+}

@@ -1,0 +1,129 @@
+import type { Backup } from '../backup/catalog.js'
+import type { BackupRecord } from '../backup/record.js'
+import { shellWord } from '../shell-word.js'
+import { formatAge, formatBytes, formatDuration } from '../units.js'
+import { backupJson } from './backup-json.js'
+import { openCommand } from './open-command.js'
+import { printable, type Screen } from './screen.js'
+import { tableLines } from './table.js'
+
+export function showJson(backup: Backup): object {
+  return { backup: backupJson(backup) }
+}
+
+export function showText(backup: Backup, screen: Screen): string {
+  const { record } = backup
+  const parts = [
+    fields(backup, screen),
+    section('Databases', databases(record), screen),
+    section('Tablespaces', tablespaces(record), screen),
+    section('Extensions', extensions(record), screen),
+    section('Next', nextCommands(backup), screen),
+  ]
+  return `${parts.filter(Boolean).join('\n\n')}\n`
+}
+
+function fields({ id, record, state, layout }: Backup, { style, now }: Screen): string {
+  const { server } = record
+  const time = (text: string) => text.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
+  const rows: [string, string][] = [
+    ['Backup', style.strong(id)],
+    [
+      'State',
+      state === 'whole'
+        ? style.good(state)
+        : style.warning(
+            `${state}: a server was started inside this snapshot; it is no longer what was backed up`,
+          ),
+    ],
+    ['Label', record.label ?? ''],
+    ['Kind', record.kind],
+    [
+      'Started',
+      `${time(record.started_at)} (${formatAge(now.getTime() - Date.parse(record.started_at))} ago)`.replace(
+        'just now ago',
+        'just now',
+      ),
+    ],
+    ['Finished', `${time(record.finished_at)}, after ${formatDuration(record.duration_ms)}`],
+    ['Size', `${formatBytes(record.size_bytes)} in ${record.file_count} files`],
+    ['Verified', record.verified ? `yes, by pg_verifybackup ${record.tools.pg_verifybackup}` : 'no'],
+    [
+      'Server',
+      `PostgreSQL ${server.version}, ${server.host}:${server.port}${server.in_recovery ? ', a standby' : ''}`,
+    ],
+    ['Cluster', [server.cluster_name, server.system_identifier].filter(Boolean).join(', ')],
+    ['Superuser', record.superuser],
+    [
+      'WAL',
+      `timeline ${record.timeline}, ${record.start_lsn} to ${record.stop_lsn}, segments of ${formatBytes(record.wal_segment_size)}`,
+    ],
+    ['Checksums', record.data_checksums ? 'on' : 'off'],
+    ['Preloaded', record.preload_libraries === null ? 'unknown' : record.preload_libraries.join(', ')],
+    ['Tools', `pgbk ${record.tools.pgbk}, pg_basebackup ${record.tools.pg_basebackup}`],
+    ['Directory', layout.directory],
+  ]
+  return rows
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${style.faint(name.padEnd(11))}${name === 'Label' ? printable(value) : value}`)
+    .join('\n')
+}
+
+function section(title: string, lines: string[], { style }: Screen): string {
+  return lines.length === 0 ? '' : [style.strong(title), ...lines.map((line) => `  ${line}`)].join('\n')
+}
+
+function databases({ databases: rows }: BackupRecord): string[] {
+  return tableLines(
+    [
+      { title: 'NAME', value: ({ name }) => printable(name) },
+      {
+        title: 'SIZE',
+        value: ({ size_bytes }) => (size_bytes === null ? 'unknown' : formatBytes(size_bytes)),
+        align: 'right',
+      },
+      { title: 'ENCODING', value: ({ encoding }) => encoding },
+      { title: 'LOCALE', value: ({ locale, locale_provider }) => `${locale} (${locale_provider})` },
+      {
+        title: 'UNLOGGED TABLES',
+        value: ({ unlogged_tables }) => (unlogged_tables ? `${unlogged_tables} (empty in a copy)` : ''),
+      },
+    ],
+    rows,
+  )
+}
+
+function tablespaces({ tablespaces: rows }: BackupRecord): string[] {
+  if (rows.length === 0) return []
+  return tableLines(
+    [
+      { title: 'NAME', value: ({ name }) => printable(name) },
+      { title: 'OID', value: ({ oid }) => String(oid), align: 'right' },
+      { title: 'SIZE', value: ({ size_bytes }) => formatBytes(size_bytes), align: 'right' },
+      { title: 'ON THE SERVER', value: ({ location }) => printable(location) },
+    ],
+    rows,
+  )
+}
+
+function extensions({ extensions: rows }: BackupRecord): string[] {
+  if (rows.length === 0) return []
+  return tableLines(
+    [
+      { title: 'DATABASE', value: ({ database }) => printable(database) },
+      { title: 'NAME', value: ({ name }) => printable(name) },
+      { title: 'VERSION', value: ({ version }) => printable(version) },
+    ],
+    rows,
+  )
+}
+
+function nextCommands(backup: Backup): string[] {
+  const { id, record, layout } = backup
+  return [
+    `${openCommand(backup)}    # uses this copy up`,
+    `psql -h /tmp -p 5432 -U ${shellWord(record.superuser)} postgres`,
+    `cd ${shellWord(layout.snapshot)} && pg_verifybackup data`,
+    `pgbk delete ${id}`,
+  ]
+}

@@ -1,0 +1,39 @@
+const sizeUnits = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB']
+
+/** Bytes as people read them, by PostgreSQL's units: 1 kB is 1024 bytes. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1000 && unit < sizeUnits.length - 1) {
+    value /= 1024
+    unit++
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1
+  return `${value.toFixed(digits)} ${sizeUnits[unit]}`
+}
+
+/** A span as people read it: `0.8 s`, `12 s`, `4 min 10 s`, `2 h 5 min`. */
+export function formatDuration(ms: number): string {
+  const seconds = ms / 1000
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  if (seconds < 60) return `${Math.round(seconds)} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** How long ago something was, in its largest unit: `just now`, `5 minutes`, `3 days`. */
+export function formatAge(ms: number): string {
+  const units: [string, number][] = [
+    ['year', 365 * 86_400_000],
+    ['month', 30 * 86_400_000],
+    ['day', 86_400_000],
+    ['hour', 3_600_000],
+    ['minute', 60_000],
+  ]
+  for (const [name, length] of units) {
+    const count = Math.floor(ms / length)
+    if (count >= 1) return `${count} ${name}${count === 1 ? '' : 's'}`
+  }
+  return ms < -60_000 ? 'in the future' : 'just now'
+}
