@@ -13,7 +13,7 @@ export const recoveryMinimums = [
 ] as const
 
 /** What the results of queries depend on, and no server refuses to start with. */
-const querySettings = [
+export const querySettings = [
   'TimeZone',
   'DateStyle',
   'IntervalStyle',
@@ -33,9 +33,6 @@ const querySettings = [
   'xmlbinary',
   'xmloption',
 ] as const
-
-/** The settings whose values on the server `snapshotConf` wants to know. */
-export const copiedSettings: readonly string[] = [...recoveryMinimums, ...querySettings]
 
 export interface ConfInput {
   id: string

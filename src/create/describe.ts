@@ -69,14 +69,20 @@ function describeTablespaces(facts: ServerFacts, layout: BackupLayout): Promise<
     facts.tablespaces.map(async (tablespace) => {
       const parent = isOutside(tablespace) ? layout.tablespaces : layout.tablespaceLinks
       const { bytes } = await measureTree(join(parent, String(tablespace.oid)))
-      return { ...tablespace, size_bytes: bytes }
+      return { oid: tablespace.oid, name: tablespace.name, location: tablespace.location, size_bytes: bytes }
     }),
   )
 }
 
 function describeDatabases({ facts, inside }: Description): BackupRecord['databases'] {
-  return facts.databases.map(({ allows_connections: _allows, can_connect: _can, ...database }) => ({
-    ...database,
+  return facts.databases.map((database) => ({
+    name: database.name,
+    size_bytes: database.size_bytes,
+    encoding: database.encoding,
+    locale_provider: database.locale_provider,
+    locale: database.locale,
+    ctype: database.ctype,
+    collation_version: database.collation_version,
     unlogged_tables: inside.unloggedTables.get(database.name) ?? null,
   }))
 }

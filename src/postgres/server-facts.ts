@@ -1,4 +1,4 @@
-import { copiedSettings } from '../backup/conf.js'
+import { querySettings, recoveryMinimums } from '../backup/conf.js'
 import { PgbkError } from '../errors.js'
 import { type Psql, query } from './psql.js'
 
@@ -53,7 +53,9 @@ export interface ServerFacts {
   managed_by: string | null
   tablespaces: TablespaceFacts[]
   databases: DatabaseFacts[]
+  /** The server's `recoveryMinimums`, and those `querySettings` that it has set. */
   settings: Record<string, string>
+  /** All that its configuration files set, as far as the role may see it. */
   configured: Record<string, string>
 }
 
@@ -82,8 +84,10 @@ export function majorVersion(facts: ServerFacts): number {
   return Math.floor(facts.version_num / 10_000)
 }
 
-const ofTheServer = `ARRAY['default', 'configuration file', 'command line', 'environment variable', 'override']`
-const quoted = copiedSettings.map((name) => `'${name}'`).join(', ')
+const ofTheServer = `ARRAY['configuration file', 'command line', 'environment variable', 'override']`
+const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(', ')
+const querySettingNames = quoted(querySettings)
+const minimums = quoted(recoveryMinimums)
 
 /**
  * Columns that came with later majors (datlocprovider, datcollversion: 15; datlocale: 17) are read through to_jsonb, where
@@ -135,7 +139,7 @@ SELECT jsonb_build_object(
       'collation_version', to_jsonb(d)->>'datcollversion') ORDER BY datname)
     FROM pg_database d),
   'settings', (SELECT json_object_agg(name, setting) FROM pg_settings
-    WHERE name IN (${quoted}) AND source = ANY (${ofTheServer})),
+    WHERE name IN (${querySettingNames}) AND source = ANY (${ofTheServer}) OR name IN (${minimums})),
   'configured', (SELECT coalesce(json_object_agg(name, setting), '{}') FROM pg_settings WHERE source = 'configuration file')
 );
 RESET search_path;

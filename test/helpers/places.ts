@@ -1,0 +1,29 @@
+import { chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from '@jest/globals'
+import { isRoot, ordinaryUser } from './users.js'
+
+/** A new directory of the ordinary user; it goes when the tests of this file are over. */
+export function aDirectory(name = 'pgbk-test-'): string {
+  const directory = mkdtempSync(join(tmpdir(), name))
+  if (isRoot) chownSync(directory, ordinaryUser.uid, ordinaryUser.gid)
+  made.push(directory)
+  return directory
+}
+
+const made: string[] = []
+
+afterAll(() => {
+  for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true })
+})
+
+export async function aFreePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
