@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { execa, type Options, type ResultPromise } from 'execa'
+import { execa } from 'execa'
 import type { Ended } from './programs.js'
 import { asUser } from './users.js'
 
