@@ -19,10 +19,7 @@ export async function runPgbk(args: string[], options: PgbkOptions = {}): Promis
 }
 
 /** Starts the built program, for tests that send it signals. */
-export function startPgbk(
-  args: string[],
-  { env = {}, cwd = '/', asRoot = false }: PgbkOptions = {},
-): ResultPromise<Options> {
+export function startPgbk(args: string[], { env = {}, cwd = '/', asRoot = false }: PgbkOptions = {}) {
   const [file = '', ...rest] = [...(asRoot ? [] : asUser()), process.execPath, program, ...args]
   return execa(file, rest, {
     cwd,
