@@ -107,6 +107,7 @@ async function report(error: unknown, argv: string[], world: ProcessContext): Pr
   const wanted = !argv.includes('--no-color') && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
   const { createStyle } = await import('./terminal/style.js')
   const verbose = argv.includes('-v') || argv.includes('--verbose') || !(error instanceof PgbkError)
-  await write(world.stderr, errorText(known, createStyle(wanted && world.stderr.isTTY === true), verbose))
+  const style = createStyle(wanted && world.stderr.isTTY === true)
+  await write(world.stderr, errorText(known, { style, width: world.stderr.columns, verbose }))
   return known.exitStatus
 }

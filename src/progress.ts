@@ -1,6 +1,6 @@
 /** What a command tells about its work while it runs. The terminal draws it; the default draws nothing. */
 export interface Progress {
-  /** A new phase has begun: `copying the data directory`. Ends the phase before it. */
+  /** A new phase has begun: `copying the data directory`. Ends the phase before it; naming the present one changes nothing. */
   step(text: string): void
   /** How far the present phase is, in bytes. The total may be unknown and may grow. */
   bytes(done: number, total?: number): void

@@ -68,7 +68,6 @@ async function fill(
   const configFiles = await readConfigFiles(server.psql, server.facts)
   const inside = await readInsideDatabases(server.psql, server.facts, progress)
 
-  progress.step('copying')
   const copied = await copyData(server, layout, { ...job, label: `pgbk ${id}` }, context)
   const kept = await writeConf(server, layout, id, configFiles, context)
   sayUnread(configFiles, progress)

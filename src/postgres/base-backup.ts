@@ -61,8 +61,10 @@ export async function runBaseBackup({ program, args, env, signal, progress }: Ru
     ownGroup: true,
     onErrorLine: (line) => {
       const amount = parseProgress(line)
-      if (amount) progress.bytes(amount.done, amount.total)
-      else if (/^waiting for checkpoint/.test(line)) progress.step("waiting for the server's checkpoint")
+      if (amount) {
+        progress.step('copying')
+        progress.bytes(amount.done, amount.total)
+      } else if (/^waiting for checkpoint/.test(line)) progress.step("waiting for the server's checkpoint")
       else if (line.trim()) said.push(line)
     },
   })

@@ -15,7 +15,7 @@ export function createText(backup: Backup, { style, quiet }: Screen): string {
   return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
   ${layout.directory}
 
-Open it with PostgreSQL (copy it first if it is to stay as it is; snapshot/README says more):
+Open it with PostgreSQL (starting it uses this copy up; see snapshot/README):
   ${openCommand(backup)}
 `
 }

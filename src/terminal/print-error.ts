@@ -1,16 +1,24 @@
 import type { PgbkError } from '../errors.js'
 import { printable } from './screen.js'
 import type { Style } from './style.js'
+import { wrap } from './wrap.js'
 
 /** `{"error": {"code", "message", "hint"}}` */
 export function errorJson({ code, message, hint }: PgbkError): string {
   return `${JSON.stringify({ error: { code, message, hint: hint ?? null } }, undefined, 2)}\n`
 }
 
-/** What failed, and below it what to do next; with `verbose` also where it came from. */
-export function errorText(error: PgbkError, style: Style, verbose: boolean): string {
-  const lines = [`${style.bad('pgbk:')} ${clean(error.message)}`]
-  if (error.hint !== undefined) lines.push(clean(error.hint))
+export interface ErrorScreen {
+  style: Style
+  /** Columns of the terminal, if it is one. */
+  width: number | undefined
+  verbose: boolean
+}
+
+/** What failed, and below it what to do next; when verbose also where it came from. */
+export function errorText(error: PgbkError, { style, width, verbose }: ErrorScreen): string {
+  const lines = [wrap(`pgbk: ${clean(error.message)}`, width).replace(/^pgbk:/, style.bad)]
+  if (error.hint !== undefined) lines.push(wrap(clean(error.hint), width))
   if (verbose && error.cause instanceof Error && error.cause.stack)
     lines.push(style.faint(clean(error.cause.stack)))
   return `${lines.join('\n')}\n`

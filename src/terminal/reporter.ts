@@ -1,8 +1,9 @@
 import type { Ora } from 'ora'
-import type { Progress } from '../progress.js'
+import { type Progress, silentProgress } from '../progress.js'
 import { formatBytes, formatDuration } from '../units.js'
 import { printable } from './screen.js'
 import type { Style } from './style.js'
+import { wrap } from './wrap.js'
 
 export interface ReporterOptions {
   quiet: boolean
@@ -20,33 +21,34 @@ export interface Reporter {
 
 /** Shows progress on stderr. */
 export async function openReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Promise<Reporter> {
-  if (options.quiet) return quietReporter(stream, options)
+  if (options.quiet) return quietReporter()
   if (!options.animated) return plainReporter(stream, options)
   const { default: ora } = await import('ora')
-  return spinningReporter(ora({ stream, discardStdin: false, isEnabled: true }), options)
+  return spinningReporter(stream, ora({ stream, discardStdin: false, isEnabled: true }), options)
 }
 
 const plainInterval = 30_000
 
+type Messages = Pick<Progress, 'say' | 'warn' | 'detail'>
+
 function messages(
+  stream: NodeJS.WriteStream,
   line: (text: string) => void,
-  { style, verbose }: ReporterOptions,
-): Pick<Progress, 'say' | 'warn' | 'detail'> {
+  options: ReporterOptions,
+): Messages {
+  const { style, verbose } = options
+  const fitted = (text: string) => wrap(printable(text), stream.columns)
   return {
-    say: (text) => line(printable(text)),
-    warn: (text) => line(`${style.warning('warning:')} ${printable(text)}`),
+    say: (text) => line(fitted(text)),
+    warn: (text) => line(fitted(`warning: ${text}`).replace(/^warning:/, style.warning)),
     detail: (text) => {
-      if (verbose) line(style.faint(printable(text)))
+      if (verbose) line(style.faint(fitted(text)))
     },
   }
 }
 
-function quietReporter(_stream: NodeJS.WriteStream, _options: ReporterOptions): Reporter {
-  const nothing = () => {}
-  return {
-    progress: { step: nothing, bytes: nothing, say: nothing, warn: nothing, detail: nothing },
-    close: nothing,
-  }
+function quietReporter(): Reporter {
+  return { progress: silentProgress, close: () => {} }
 }
 
 function plainReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Reporter {
@@ -55,7 +57,7 @@ function plainReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Re
   let lastLine = Date.now()
   return {
     progress: {
-      ...messages(line, options),
+      ...messages(stream, line, options),
       step: (text) => {
         if (text === current) return
         current = text
@@ -72,19 +74,20 @@ function plainReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Re
   }
 }
 
-function spinningReporter(spinner: Ora, options: ReporterOptions): Reporter {
+function spinningReporter(stream: NodeJS.WriteStream, spinner: Ora, options: ReporterOptions): Reporter {
   let current = ''
   let startedAt = Date.now()
   const line = (text: string) => {
     const wasSpinning = spinner.isSpinning
     spinner.stop()
-    spinner.stopAndPersist({ symbol: '', text, prefixText: '' })
+    stream.write(`${text}\n`)
     if (wasSpinning) spinner.start(current)
   }
   return {
     progress: {
-      ...messages(line, options),
+      ...messages(stream, line, options),
       step: (text) => {
+        if (text === current && spinner.isSpinning) return
         current = text
         startedAt = Date.now()
         spinner.start(text)

@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process'
+import { appendFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { asUser, check } from './measure.js'
+
+/** Runs `work` with a new server in this directory, which is stopped in any case. */
+export async function withServer(bin, directory, work) {
+  const data = join(directory, 'server')
+  const port = await freePort()
+  check(asUser([`${bin}/initdb`, '-D', data, '-U', 'bench', '--auth=trust', '--no-sync', '--data-checksums']))
+  const settings = `port = ${port}\nunix_socket_directories = '${directory}'\nfsync = off\nautovacuum = off\nmax_wal_size = 256MB\n`
+  appendFileSync(join(data, 'postgresql.conf'), settings)
+  const control = (...args) => asUser([`${bin}/pg_ctl`, '-D', data, '-w', ...args])
+  try {
+    // pg_ctl's server would keep a pipe open for as long as it runs.
+    check(control('-l', join(directory, 'server.log'), 'start'), { stdio: 'ignore' })
+    return await work(serverAt(bin, directory, port))
+  } finally {
+    const [file, ...args] = control('-m', 'immediate', 'stop')
+    spawnSync(file, args, { cwd: '/' })
+  }
+}
+
+function serverAt(bin, directory, port) {
+  const connect = ['-h', directory, '-p', String(port), '-U', 'bench']
+  const sql = (statement) =>
+    check(
+      asUser([
+        `${bin}/psql`,
+        '-XAtq',
+        '-v',
+        'ON_ERROR_STOP=1',
+        ...connect,
+        '-d',
+        'postgres',
+        '-c',
+        statement,
+      ]),
+    ).trim()
+  return { bin, connect, sql }
+}
+
+/** Fills a server with about so many megabytes, a quarter of them in a tablespace of its own. Returns the tablespace. */
+export function fill({ sql }, directory, megabytes) {
+  const location = join(directory, 'space')
+  check(asUser(['mkdir', location]))
+  sql(`CREATE TABLESPACE archive LOCATION '${location}'`)
+  // Four rows of this width fill a page of 8 kB, and none is long enough to be compressed.
+  const rows = (share) =>
+    `SELECT n, repeat(md5(n::text), 60) AS filler FROM generate_series(1, ${Math.round(megabytes * share * 128 * 4)}) n`
+  sql(`CREATE TABLE large AS ${rows(0.75)}`)
+  sql(`CREATE TABLE old TABLESPACE archive AS ${rows(0.25)}`)
+  sql('CHECKPOINT')
+  return { oid: sql("SELECT oid FROM pg_tablespace WHERE spcname = 'archive'"), location }
+}
+
+async function freePort() {
+  const server = createServer()
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
