@@ -21,7 +21,7 @@ await withDirectory((directory) =>
   withServer(bin, directory, async (server) => {
     const space = fill(server, directory, Number(options.megabytes))
     const size = server.sql('SELECT pg_size_pretty(sum(pg_database_size(oid))) FROM pg_database')
-    console.log(`PostgreSQL ${server.sql('SHOW server_version')}, ${size}, one tablespace`)
+    process.stdout.write(`PostgreSQL ${server.sql('SHOW server_version')}, ${size}, one tablespace\n`)
     const memory = []
     const byPgbk = () =>
       timed(directory, async (target) => {

@@ -124,7 +124,7 @@ export function printTime(title, times, targetMs) {
 }
 
 export function print(title, figure, met, target) {
-  console.log(`${title}: ${figure}; target ${target}: ${met ? 'met' : 'MISSED'}`)
+  process.stdout.write(`${title}: ${figure}; target ${target}: ${met ? 'met' : 'MISSED'}\n`)
   if (!met) process.exitCode = 1
 }
 

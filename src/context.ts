@@ -13,6 +13,8 @@ export interface SystemUser {
 export interface Context {
   readonly cwd: string
   readonly env: Environment
+  /** The command line that starts this pgbk: node and its script. */
+  readonly self: readonly string[]
   readonly progress: Progress
   /** Aborted by SIGINT, SIGTERM and SIGHUP; its reason is the PgbkError to end with. */
   readonly signal: AbortSignal

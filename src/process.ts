@@ -7,6 +7,7 @@ import { PgbkError } from './errors.js'
 export interface ProcessContext {
   cwd: string
   env: Environment
+  self: readonly string[]
   stdin: NodeJS.ReadStream
   stdout: NodeJS.WriteStream
   stderr: NodeJS.WriteStream
@@ -27,6 +28,7 @@ export function processContext(): ProcessContext {
   return {
     cwd: process.cwd(),
     env,
+    self: [process.execPath, ...process.argv.slice(1, 2)],
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,

@@ -92,6 +92,7 @@ export interface HeldProgram {
   firstLine: string | undefined
   /** What it wrote to standard error so far. */
   stderr(): string
+  hasEnded(): boolean
   /** Closes its standard input and waits for its end. */
   end(): Promise<void>
 }
@@ -129,6 +130,7 @@ export async function holdProgram(
   return {
     firstLine: firstLine?.trim(),
     stderr: () => stderr,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     end: async () => {
       child.stdin.end()
       await child

@@ -1,12 +1,12 @@
 import { Command, CommanderError } from 'commander'
 import { PgbkError } from '../errors.js'
 import { version } from '../version.js'
-import { createHelp, deleteHelp, listHelp, mainHelp, showHelp } from './help.js'
+import { createHelp, deleteHelp, demoHelp, listHelp, mainHelp, showHelp } from './help.js'
 import { addConnectionOptions, addGlobalOptions, checkpointOption, type GlobalOptions } from './options.js'
 
 /** What the command line asks for. */
 export interface Invocation {
-  command: 'create' | 'list' | 'show' | 'delete'
+  command: 'create' | 'list' | 'show' | 'delete' | 'demo'
   ids: string[]
   // biome-ignore lint/suspicious/noExplicitAny: each command's own options, as declared below
   options: any
@@ -88,6 +88,7 @@ function declareProgram(found: Found): Command {
     .option('-y, --yes', 'do not ask')
     .option('--last', 'even when no whole backup is left')
   finish(remove, 'delete', ([ids]) => ids as string[])
+  finish(command('demo', 'a tour on a throw-away server, with no set-up', demoHelp), 'demo', () => [])
   return program
 }
 

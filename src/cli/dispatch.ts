@@ -45,5 +45,11 @@ export async function dispatch(invocation: Invocation, context: Context): Promis
       const { deleteJson, deleteText } = await import('../terminal/delete-view.js')
       return { json: deleteJson(result), text: (screen) => deleteText(result, screen) }
     }
+    case 'demo': {
+      const { demo } = await import('../commands/demo.js')
+      const result = await demo(settings, context)
+      const { demoJson, demoText } = await import('../terminal/demo-view.js')
+      return { json: demoJson(result), text: () => demoText(result) }
+    }
   }
 }

@@ -70,3 +70,9 @@ Examples:
   pgbk delete oldest
   pgbk delete --yes 20261118T030000Z 20261119T030000Z
 `
+
+export const demoHelp = `
+Starts a PostgreSQL server of its own with a little sample data, backs it up, opens
+the backup, and shows every command with its real output. It uses a temporary
+directory, and leaves nothing behind. Needs PostgreSQL's server programs.
+`

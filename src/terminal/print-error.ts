@@ -1,5 +1,5 @@
 import type { PgbkError } from '../errors.js'
-import { printable } from './screen.js'
+import { printableLines } from './screen.js'
 import type { Style } from './style.js'
 import { wrap } from './wrap.js'
 
@@ -17,14 +17,9 @@ export interface ErrorScreen {
 
 /** What failed, and below it what to do next; when verbose also where it came from. */
 export function errorText(error: PgbkError, { style, width, verbose }: ErrorScreen): string {
-  const lines = [wrap(`pgbk: ${clean(error.message)}`, width).replace(/^pgbk:/, style.bad)]
-  if (error.hint !== undefined) lines.push(wrap(clean(error.hint), width))
+  const lines = [wrap(`pgbk: ${printableLines(error.message)}`, width).replace(/^pgbk:/, style.bad)]
+  if (error.hint !== undefined) lines.push(wrap(printableLines(error.hint), width))
   if (verbose && error.cause instanceof Error && error.cause.stack)
-    lines.push(style.faint(clean(error.cause.stack)))
+    lines.push(style.faint(printableLines(error.cause.stack)))
   return `${lines.join('\n')}\n`
-}
-
-/** Server messages have several lines; those stay. */
-function clean(text: string): string {
-  return text.split('\n').map(printable).join('\n')
 }

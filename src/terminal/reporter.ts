@@ -1,7 +1,7 @@
 import type { Ora } from 'ora'
 import { type Progress, silentProgress } from '../progress.js'
 import { formatBytes, formatDuration } from '../units.js'
-import { printable } from './screen.js'
+import { printableLines } from './screen.js'
 import type { Style } from './style.js'
 import { wrap } from './wrap.js'
 
@@ -37,7 +37,7 @@ function messages(
   options: ReporterOptions,
 ): Messages {
   const { style, verbose } = options
-  const fitted = (text: string) => wrap(printable(text), stream.columns)
+  const fitted = (text: string) => wrap(printableLines(text), stream.columns)
   return {
     say: (text) => line(fitted(text)),
     warn: (text) => line(fitted(`warning: ${text}`).replace(/^warning:/, style.warning)),

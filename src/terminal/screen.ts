@@ -9,7 +9,12 @@ export interface Screen {
   quiet: boolean
 }
 
-/** Text from a record or a server, without anything that a terminal would take for a command. */
+/** One line of text from a record or a server, without anything that a terminal would take for a command. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}|\p{Bidi_Control}/gu, '?')
+}
+
+/** The same for a text of several lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
 }

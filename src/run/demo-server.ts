@@ -1,0 +1,123 @@
+import { mkdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { connectionFrom, programEnvironment } from '../postgres/connection.js'
+import { findInstallations, installHint, programOf } from '../postgres/find.js'
+import { type Psql, query } from '../postgres/psql.js'
+import { runProgram } from '../program.js'
+import { type ServerProcess, startServer } from './server-process.js'
+
+export interface DemoServer {
+  major: number
+  bin: string
+  port: number
+  /** Directory of its socket. */
+  host: string
+  psql: Psql
+  process: ServerProcess
+}
+
+export const demoRole = 'shop'
+
+/** Makes a new cluster with a small bookshop in it, and starts it. */
+export async function startDemoServer(
+  directory: string,
+  binDir: string | undefined,
+  context: Context,
+): Promise<DemoServer> {
+  const { major, bin } = await findServerPrograms(binDir, context)
+  const env = programEnvironment(context.env)
+  const data = join(directory, 'server')
+  const initdb = [
+    '--pgdata',
+    data,
+    '--username',
+    demoRole,
+    '--auth=trust',
+    '--no-sync',
+    '--encoding=UTF8',
+    '--no-locale',
+  ]
+  const { status, stderr } = await runProgram(join(bin, 'initdb'), initdb, { env, signal: context.signal })
+  if (status !== 0) throw new PgbkError('failed', `initdb failed: ${stderr.trim()}`)
+  const port = await freePort()
+  const settings = {
+    listen_addresses: '',
+    unix_socket_directories: directory,
+    cluster_name: 'bookshop',
+    fsync: 'off',
+  }
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const connection = connectionFrom(
+    { host: directory, port: String(port), username: demoRole, dbname: 'postgres' },
+    undefined,
+    env,
+    'pgbk_demo',
+  )
+  const psql: Psql = { program: join(bin, 'psql'), connection, signal: context.signal }
+  mkdirSync(join(directory, 'archive disk'))
+  const process = await startServer({
+    command: [join(bin, 'postgres'), '-D', data, '-p', String(port), ...flags],
+    cwd: directory,
+    log: join(directory, 'server.log'),
+    env,
+    signal: context.signal,
+    isReady: () => answers(psql),
+  })
+  await query(psql, 'CREATE DATABASE bookshop;')
+  await query(psql, sampleData(join(directory, 'archive disk')), { dbname: 'bookshop' })
+  return { major, bin, port, host: directory, psql, process }
+}
+
+/** @throws {PgbkError} `programs-missing` when no major has both server and client programs here. */
+async function findServerPrograms(
+  binDir: string | undefined,
+  { env }: Context,
+): Promise<{ major: number; bin: string }> {
+  const installations = await findInstallations(binDir, env)
+  const usable = installations.filter(({ major }) =>
+    ['postgres', 'initdb', 'pg_verifybackup'].every((program) => programOf(major, program, installations)),
+  )
+  const [newest] = usable.sort((a, b) => b.major - a.major)
+  if (newest) return newest
+  throw new PgbkError(
+    'programs-missing',
+    'the demo needs a PostgreSQL server, and only client programs are installed here',
+    {
+      hint: `Debian, Ubuntu:  apt-get install postgresql\n${installHint().split('\n').slice(1).join('\n')}`,
+    },
+  )
+}
+
+export async function answers(psql: Psql): Promise<boolean> {
+  try {
+    await query(psql, 'SELECT 1;')
+    return true
+  } catch (error) {
+    psql.signal?.throwIfAborted()
+    if (error instanceof PgbkError && error.code === 'unreachable') return false
+    throw error
+  }
+}
+
+/** A port that nothing listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string')
+    throw new PgbkError('failed', 'the system gives no free port')
+  return address.port
+}
+
+const sampleData = (tablespace: string) => `
+RESET search_path;
+CREATE TABLESPACE archive_disk LOCATION '${tablespace.replaceAll("'", "''")}';
+CREATE TABLE books (id int PRIMARY KEY, title text, price numeric);
+INSERT INTO books VALUES (1, 'The Art of Sleeping Well', 18.50), (2, 'Backups for Optimists', 24.00), (3, 'A Short History of DROP TABLE', 12.90);
+CREATE TABLE orders (id int PRIMARY KEY, book int REFERENCES books, sold_at timestamptz) TABLESPACE archive_disk;
+INSERT INTO orders SELECT n, 1 + n % 3, now() - n * interval '7 minutes' FROM generate_series(1, 20000) AS n;
+`

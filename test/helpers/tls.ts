@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import { aDirectory } from './places.js'
+import { run } from './programs.js'
+
+export interface Certificates {
+  /** The certificate of the authority, for sslrootcert. */
+  authority: string
+  /** Settings of a server that shows a certificate for localhost by this authority. */
+  settings: Record<string, string>
+}
+
+/** A new certificate authority, and a server's certificate that it has signed. */
+export async function certificates(): Promise<Certificates> {
+  const directory = aDirectory('pgbk-tls-')
+  const openssl = (...args: string[]) => run(['openssl', ...args], { cwd: directory })
+  const key = ['-newkey', 'rsa:2048', '-nodes', '-days', '2']
+  await openssl('req', '-x509', ...key, '-subj', '/CN=authority', '-keyout', 'ca.key', '-out', 'ca.crt')
+  await openssl(
+    'req',
+    ...key.slice(0, 3),
+    '-subj',
+    '/CN=localhost',
+    '-keyout',
+    'server.key',
+    '-out',
+    'server.csr',
+  )
+  const ca = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2']
+  await openssl('x509', '-req', '-in', 'server.csr', ...ca, '-out', 'server.crt')
+  await run(['chmod', '600', join(directory, 'server.key')])
+  return {
+    authority: join(directory, 'ca.crt'),
+    settings: {
+      ssl: 'on',
+      ssl_cert_file: join(directory, 'server.crt'),
+      ssl_key_file: join(directory, 'server.key'),
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TestServer } from './server.js'
+
+/** What a create that was ended could leave behind, here and on the server. */
+export interface Traces {
+  partials: string[]
+  processes: number[]
+  walSenders: string[]
+  slots: string[]
+}
+
+export const noTraces: Traces = { partials: [], processes: [], walSenders: [], slots: [] }
+
+/** What creates have left behind; names that contain `decoy` are somebody else's. */
+export async function tracesOf(root: string, server: TestServer): Promise<Traces> {
+  return {
+    partials: entriesOf(root).filter((name) => name.endsWith('.partial')),
+    processes: backupProcessesIn(root),
+    walSenders: await namesFrom(
+      server,
+      "select application_name from pg_stat_activity where backend_type = 'walsender'",
+    ),
+    slots: await namesFrom(server, 'select slot_name from pg_replication_slots'),
+  }
+}
+
+async function namesFrom(server: TestServer, statement: string): Promise<string[]> {
+  const names = (await server.sql(statement)).split('\n')
+  return names.filter((name) => name !== '' && !name.includes('decoy'))
+}
+
+/** The names in a root's data/backup; none where it is not there. */
+export function entriesOf(root: string): string[] {
+  try {
+    return readdirSync(join(root, 'data', 'backup')).sort()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** The directories of a root that look like backups. */
+export function idsIn(root: string): string[] {
+  return entriesOf(root).filter((name) => /^\d{8}T\d{6}Z$/.test(name))
+}
+
+/** The pids of the pg_basebackup processes that write below a directory. */
+export function backupProcessesIn(directory: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.filter((pid) => commandLine(pid).includes(`--pgdata=${directory}/`)).map(Number)
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Waits until something is so; a test that waits for too long fails with its name. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let attempt = 0; !(await isSo()); attempt++) {
+    if (attempt === 600) throw new Error(`waited in vain until ${what}`)
+    await sleep(50)
+  }
+}
