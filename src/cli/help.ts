@@ -12,27 +12,29 @@ Examples:
   pgbk delete 20261120T030000Z         remove one
 
 Configuration:
-  --config FILE, else the first of .pgbkrc, .pgbkrc.yaml and .pgbkrc.json from the
-  current directory upward, in $XDG_CONFIG_HOME/pgbk/ and in /etc/pgbk/. Options
-  beat PGBK_* variables (PGBK_ROOT, PGBK_CONNECTION, ...), those beat the file.
-  PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSERVICE, PGSSLMODE ... work as in psql.
+  --config FILE, else the first of .pgbkrc, .pgbkrc.yaml and .pgbkrc.json from
+  the current directory upward, in $XDG_CONFIG_HOME/pgbk/ and in /etc/pgbk/.
+  Options beat PGBK_* variables (PGBK_ROOT, PGBK_CONNECTION, ...), those beat the
+  file. PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSERVICE ... work as in psql.
 
 Exit status:
-  0  done                                 4  another pgbk holds the lock
-  1  failed                               5  the server cannot be reached or refuses
-  2  wrong usage or configuration         6  a check failed
-  3  no such backup                       130, 143, 129  ended by INT, TERM, HUP
+  0  done                            5  the server cannot be reached or refuses
+  1  failed                          6  a check failed
+  2  wrong usage or configuration    130  interrupted (SIGINT)
+  3  no such backup                  143  terminated (SIGTERM)
+  4  another pgbk holds the lock     129  the terminal was closed (SIGHUP)
 `
 
 export const createHelp = `
-Runs pg_basebackup and writes data/backup/<id>/: the snapshot, its configuration,
-and the WAL that belongs to it, checked by pg_verifybackup. It is listed only when
-it is whole; a backup that fails or is interrupted leaves nothing behind.
+Runs pg_basebackup and writes data/backup/<id>/: the snapshot, its
+configuration, and the WAL that belongs to it, checked by pg_verifybackup. It is
+listed only when it is whole; one that fails or is interrupted leaves nothing.
 
-The role needs LOGIN and REPLICATION and a "replication" line in pg_hba.conf, and
-the server two free WAL senders. With more rights (pg_monitor and
-pg_read_server_files, or a superuser) the server's configuration files come too.
-Passwords come from ~/.pgpass, PGPASSWORD, a service file, or the connection string.
+The role needs LOGIN and REPLICATION and a "replication" line in pg_hba.conf, the
+server two free WAL senders. With more rights (a superuser, or pg_monitor and
+pg_read_server_files and EXECUTE on pg_read_file(text)) the server's configuration
+files come too. Passwords come from ~/.pgpass, PGPASSWORD, a service file, or the
+connection string.
 
 Started by root, pgbk works as the user run_as (default: postgres).
 
@@ -72,7 +74,8 @@ Examples:
 `
 
 export const demoHelp = `
-Starts a PostgreSQL server of its own with a little sample data, backs it up, opens
-the backup, and shows every command with its real output. It uses a temporary
-directory, and leaves nothing behind. Needs PostgreSQL's server programs.
+Starts a PostgreSQL server of its own with a little sample data, backs it up,
+opens the backup, and shows every command with its real output. It uses a
+temporary directory, and leaves nothing behind. Needs PostgreSQL's server
+programs.
 `

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../context.js'
 import { systemCode } from '../errors.js'
@@ -22,7 +22,7 @@ export async function endOrphans(dataDirectory: string, env: Environment): Promi
 }
 
 async function findProcesses(dataDirectory: string, env: Environment): Promise<number[]> {
-  const isMine = (command: string[]) => command.includes(`--pgdata=${dataDirectory}`)
+  const isMine = (command: string[]) => samePlace(pgdataOf(command), dataDirectory)
   try {
     const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
     if (pids.length > 0) return pids.filter((pid) => isMine(commandLine(pid))).map(Number)
@@ -36,6 +36,16 @@ async function findProcesses(dataDirectory: string, env: Environment): Promise<n
     .split('\n')
     .filter((line) => line.includes(`pg_basebackup --pgdata=${dataDirectory} `))
     .map((line) => Number.parseInt(line, 10))
+}
+
+function pgdataOf(command: string[]): string | undefined {
+  return command.find((argument) => argument.startsWith('--pgdata='))?.slice('--pgdata='.length)
+}
+
+/** The killed create may have reached the root by another name, such as a symbolic link. */
+function samePlace(one: string | undefined, other: string): boolean {
+  if (one === undefined) return false
+  return one === other || (existsSync(one) && existsSync(other) && realpathSync(one) === realpathSync(other))
 }
 
 /** The arguments of a process; none when it has ended or is somebody else's. */
