@@ -14,7 +14,7 @@ Examples:
 Configuration:
   --config FILE, else the first of .pgbkrc, .pgbkrc.yaml and .pgbkrc.json from
   the current directory upward, in $XDG_CONFIG_HOME/pgbk/ and in /etc/pgbk/.
-  Options beat PGBK_* variables (PGBK_ROOT, PGBK_CONNECTION, ...), those beat the
+  Options beat PGBK_* variables (PGBK_ROOT, PGBK_CONNECTION ...), those beat the
   file. PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSERVICE ... work as in psql.
 
 Exit status:
@@ -30,11 +30,11 @@ Runs pg_basebackup and writes data/backup/<id>/: the snapshot, its
 configuration, and the WAL that belongs to it, checked by pg_verifybackup. It is
 listed only when it is whole; one that fails or is interrupted leaves nothing.
 
-The role needs LOGIN and REPLICATION and a "replication" line in pg_hba.conf, the
-server two free WAL senders. With more rights (a superuser, or pg_monitor and
-pg_read_server_files and EXECUTE on pg_read_file(text)) the server's configuration
-files come too. Passwords come from ~/.pgpass, PGPASSWORD, a service file, or the
-connection string.
+The role needs LOGIN and REPLICATION and a "replication" line in pg_hba.conf,
+the server two free WAL senders. With more rights (a superuser, or pg_monitor and
+pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
+configuration files come too. Passwords come from ~/.pgpass, PGPASSWORD, a
+service file, or the connection string.
 
 Started by root, pgbk works as the user run_as (default: postgres).
 
@@ -64,8 +64,8 @@ Examples:
 `
 
 export const deleteHelp = `
-On a terminal it asks first (unless --yes). Elsewhere it takes only whole ids, and
-does not ask. The last whole backup goes only with --last.
+On a terminal it asks first (unless --yes). Elsewhere it takes only whole ids,
+and does not ask. The last whole backup goes only with --last.
 
 Examples:
   pgbk delete 20261120T030000Z

@@ -30,11 +30,14 @@ export function startSlowCreate(
   return startPgbk(['create', '-C', root, '--max-rate', '5M', ...args], { env })
 }
 
+/** Waits until a create of pgbk has begun to copy, with its second connection for the WAL. */
 export async function untilItCopies(server: TestServer): Promise<void> {
   await until('the server streams files and WAL', async () => {
     const answer = await server.sql(`
-      select count(*) from pg_stat_progress_basebackup where backup_streamed > 0;
-      select count(*) from pg_replication_slots where active;`)
+      select count(*) from pg_stat_progress_basebackup join pg_stat_activity using (pid)
+        where backup_streamed > 0 and application_name like 'pgbk%';
+      select count(*) from pg_replication_slots join pg_stat_activity on active_pid = pid
+        where application_name like 'pgbk%';`)
     return answer === '1\n1'
   })
 }

@@ -13,22 +13,26 @@ export interface Traces {
 
 export const noTraces: Traces = { partials: [], processes: [], walSenders: [], slots: [] }
 
-/** What creates have left behind; names that contain `decoy` are somebody else's. */
+/** What creates have left behind; connections named `decoy` are somebody else's. */
 export async function tracesOf(root: string, server: TestServer): Promise<Traces> {
   return {
     partials: entriesOf(root).filter((name) => name.endsWith('.partial')),
     processes: backupProcessesIn(root),
-    walSenders: await namesFrom(
+    walSenders: await rowsOf(
       server,
-      "select application_name from pg_stat_activity where backend_type = 'walsender'",
+      `select application_name from pg_stat_activity where backend_type = 'walsender' and ${notADecoy}`,
     ),
-    slots: await namesFrom(server, 'select slot_name from pg_replication_slots'),
+    slots: await rowsOf(
+      server,
+      `select slot_name from pg_replication_slots left join pg_stat_activity on active_pid = pid where ${notADecoy}`,
+    ),
   }
 }
 
-async function namesFrom(server: TestServer, statement: string): Promise<string[]> {
-  const names = (await server.sql(statement)).split('\n')
-  return names.filter((name) => name !== '' && !name.includes('decoy'))
+const notADecoy = "application_name is distinct from 'decoy'"
+
+async function rowsOf(server: TestServer, statement: string): Promise<string[]> {
+  return (await server.sql(statement)).split('\n').filter(Boolean)
 }
 
 /** The names in a root's data/backup; none where it is not there. */
