@@ -33,10 +33,9 @@ async function run(argv: string[], world: ProcessContext): Promise<number> {
       animated: isAnimated(invocation, world),
       style: await styleFor(world.stderr, invocation, world),
     })
-    const text = await carryOut(invocation, world, reporter)
+    const status = await carryOut(invocation, world, reporter)
     reporter.close()
-    await write(world.stdout, text)
-    return 0
+    return status
   } catch (error) {
     reporter?.close()
     return await report(error, argv, world)
@@ -45,9 +44,6 @@ async function run(argv: string[], world: ProcessContext): Promise<number> {
 
 async function readCommandLine(argv: string[], world: ProcessContext): Promise<Invocation | undefined> {
   const { parseCommandLine } = await import('./cli/declare.js')
-  const end = argv.indexOf('--')
-  if (end !== -1)
-    throw new PgbkError('usage', 'this command takes no COMMAND after --', { hint: 'See pgbk --help.' })
   let printed = ''
   const invocation = parseCommandLine(
     argv,
@@ -60,17 +56,20 @@ async function readCommandLine(argv: string[], world: ProcessContext): Promise<I
   return invocation
 }
 
-/** Loads the command that is asked for, runs it, and returns what belongs on stdout. */
-async function carryOut(invocation: Invocation, world: ProcessContext, reporter: Reporter): Promise<string> {
+/** Loads and runs the command that is asked for, and prints its result. Returns the exit status. */
+async function carryOut(invocation: Invocation, world: ProcessContext, reporter: Reporter): Promise<number> {
   const { dispatch } = await import('./cli/dispatch.js')
   const context: Context = { ...world, progress: reporter.progress, ask: await asker(world, reporter) }
-  const outcome = await dispatch(invocation, context)
-  if (invocation.globals.json) return `${JSON.stringify(outcome.json, undefined, 2)}\n`
-  return outcome.text({
-    style: await styleFor(world.stdout, invocation, world),
-    width: world.stdout.columns,
-    now: world.now(),
-    quiet: invocation.globals.quiet ?? false,
+  const { json = false, quiet = false } = invocation.globals
+  return dispatch(invocation, context, async (outcome) => {
+    reporter.close()
+    const screen = {
+      style: await styleFor(world.stdout, invocation, world),
+      width: world.stdout.columns,
+      now: world.now(),
+      quiet,
+    }
+    await write(world.stdout, json ? `${JSON.stringify(outcome.json, undefined, 2)}\n` : outcome.text(screen))
   })
 }
 
@@ -84,7 +83,12 @@ async function asker(world: ProcessContext, reporter: Reporter): Promise<Context
 }
 
 function isAnimated({ command }: Invocation, { stderr, env }: ProcessContext): boolean {
-  return ['create', 'delete'].includes(command) && stderr.isTTY === true && !env.CI && env.TERM !== 'dumb'
+  return (
+    ['create', 'delete', 'local-run', 'instance stop'].includes(command) &&
+    stderr.isTTY === true &&
+    !env.CI &&
+    env.TERM !== 'dumb'
+  )
 }
 
 async function styleFor(
@@ -103,10 +107,11 @@ async function report(error: unknown, argv: string[], world: ProcessContext): Pr
     error instanceof PgbkError
       ? error
       : new PgbkError('failed', `unexpected error: ${messageOf(error)}`, { cause: error })
-  if (argv.includes('--json')) await write(world.stdout, errorJson(known))
-  const wanted = !argv.includes('--no-color') && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
+  if (own.includes('--json')) await write(world.stdout, errorJson(known))
+  const wanted = !own.includes('--no-color') && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
   const { createStyle } = await import('./terminal/style.js')
-  const verbose = argv.includes('-v') || argv.includes('--verbose') || !(error instanceof PgbkError)
+  const verbose = own.includes('-v') || own.includes('--verbose') || !(error instanceof PgbkError)
   const style = createStyle(wanted && world.stderr.isTTY === true)
   await write(world.stderr, errorText(known, { style, width: world.stderr.columns, verbose }))
   return known.exitStatus

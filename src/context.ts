@@ -5,6 +5,7 @@ export type Environment = Record<string, string | undefined>
 /** The operating-system user whom the process works as. */
 export interface SystemUser {
   readonly uid: number
+  readonly gid: number
   readonly name: string
   readonly home: string
 }
@@ -18,6 +19,8 @@ export interface Context {
   readonly progress: Progress
   /** Aborted by SIGINT, SIGTERM and SIGHUP; its reason is the PgbkError to end with. */
   readonly signal: AbortSignal
+  /** Aborted by the second of these signals: somebody does not want to wait. */
+  readonly urgent: AbortSignal
   now(): Date
   user(): SystemUser
   /**

@@ -12,6 +12,7 @@ export interface ProcessContext {
   stdout: NodeJS.WriteStream
   stderr: NodeJS.WriteStream
   signal: AbortSignal
+  urgent: AbortSignal
   now(): Date
   user(): SystemUser
   become(user: string | number, directories?: string[]): void
@@ -32,7 +33,7 @@ export function processContext(): ProcessContext {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
-    signal: endingSignals(),
+    ...endingSignals(),
     now: () => new Date(),
     user: currentUser,
     become: (user, directories = []) => becomeUser(user, directories, env),
@@ -45,23 +46,23 @@ function hideArguments(): void {
   if (args.some((arg) => /password|:\/\/[^/]*:[^/]*@/i.test(arg))) process.title = 'pgbk'
 }
 
-function endingSignals(): AbortSignal {
-  const controller = new AbortController()
-  process.on('SIGINT', () => controller.abort(new PgbkError('interrupted', 'interrupted')))
-  process.on('SIGTERM', () => controller.abort(new PgbkError('terminated', 'terminated (SIGTERM)')))
-  process.on('SIGHUP', () =>
-    controller.abort(new PgbkError('hung-up', 'terminated: the terminal was closed (SIGHUP)')),
-  )
-  return controller.signal
+function endingSignals(): Pick<ProcessContext, 'signal' | 'urgent'> {
+  const first = new AbortController()
+  const second = new AbortController()
+  const end = (reason: PgbkError) => (first.signal.aborted ? second : first).abort(reason)
+  process.on('SIGINT', () => end(new PgbkError('interrupted', 'interrupted')))
+  process.on('SIGTERM', () => end(new PgbkError('terminated', 'terminated (SIGTERM)')))
+  process.on('SIGHUP', () => end(new PgbkError('hung-up', 'terminated: the terminal was closed (SIGHUP)')))
+  return { signal: first.signal, urgent: second.signal }
 }
 
 function currentUser(): SystemUser {
-  const uid = process.geteuid?.() ?? -1
+  const ids = { uid: process.geteuid?.() ?? -1, gid: process.getegid?.() ?? -1 }
   try {
     const { username, homedir } = userInfo()
-    return { uid, name: username, home: homedir }
+    return { ...ids, name: username, home: homedir }
   } catch {
-    return { uid, name: String(uid), home: '/' }
+    return { ...ids, name: String(ids.uid), home: '/' }
   }
 }
 

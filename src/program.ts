@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from './context.js'
@@ -86,13 +88,59 @@ function cannotStart(
   )
 }
 
+export interface AttachedOptions {
+  env: Environment
+  cwd: string
+  /** Passed on to the program when it is aborted, by the name of its reason's signal. */
+  signal: AbortSignal
+}
+
+/**
+ * Runs a program in the foreground: its input and output are this process's own.
+ * @returns its exit status, as a shell would give it: 128 and the signal's number when a signal ended it, 127 when there is no
+ * such program, 126 when it cannot be run.
+ */
+export async function runAttached(
+  file: string,
+  args: string[],
+  { env, cwd, signal }: AttachedOptions,
+): Promise<number> {
+  const { execa } = await import('execa')
+  const child = execa(file, args, {
+    cwd,
+    env,
+    extendEnv: false,
+    reject: false,
+    stdio: 'inherit',
+    buffer: false,
+    cleanup: false,
+  })
+  // A terminal sends Ctrl-C to both of us; only what was sent to this process alone has to be passed on.
+  const passOn = () => {
+    const name = { interrupted: 'SIGINT', terminated: 'SIGTERM', 'hung-up': 'SIGHUP' }[
+      (signal.reason as PgbkError).code as string
+    ]
+    if (name !== 'SIGINT' || !process.stdin.isTTY) child.kill(name as NodeJS.Signals | undefined)
+  }
+  signal.addEventListener('abort', passOn)
+  const { exitCode, signal: endedBy, cause } = await child
+  signal.removeEventListener('abort', passOn)
+  if (child.pid === undefined) return systemCode(cause) === 'ENOENT' ? 127 : 126
+  return exitCode ?? 128 + (constants.signals[endedBy as NodeJS.Signals] ?? 0)
+}
+
 /** A program that goes on until it is told to end, or until this process is gone. */
 export interface HeldProgram {
   /** The first line that it printed, or undefined when it ended before. */
   firstLine: string | undefined
   /** What it wrote to standard error so far. */
   stderr(): string
+  /** What it printed so far. */
+  output(): string
   hasEnded(): boolean
+  write(text: string): void
+  /** Lets it go on when this process ends. */
+  release(): void
   /** Closes its standard input and waits for its end. */
   end(): Promise<void>
 }
@@ -117,20 +165,31 @@ export async function holdProgram(
     detached: true,
     cleanup: false,
   })
+  let stdout = ''
   let stderr = ''
-  child.stderr?.on('data', (chunk) => {
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
     stderr += chunk
   })
+  child.stdin.on('error', () => {}) // it has ended: hasEnded tells
   const stop = () => signalGroup(child.pid, 'SIGTERM')
   options.signal?.addEventListener('abort', stop, { once: true })
-  const firstLine = await Promise.race([once(child.stdout, 'data').then(String), child.then(() => undefined)])
+  await Promise.race([once(child.stdout, 'data'), child])
   options.signal?.removeEventListener('abort', stop)
   options.signal?.throwIfAborted()
   if (child.pid === undefined) throw cannotStart(file, await child)
   return {
-    firstLine: firstLine?.trim(),
+    firstLine: stdout === '' ? undefined : stdout.split('\n')[0],
     stderr: () => stderr,
+    output: () => stdout,
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+    write: (text) => void child.stdin.write(text),
+    release: () => {
+      child.unref()
+      for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as unknown as Socket).unref()
+    },
     end: async () => {
       child.stdin.end()
       await child

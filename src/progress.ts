@@ -4,6 +4,8 @@ export interface Progress {
   step(text: string): void
   /** How far the present phase is, in bytes. The total may be unknown and may grow. */
   bytes(done: number, total?: number): void
+  /** No phase is going on any more: the screen is somebody else's. */
+  end(): void
   /** A message that stays on the screen. */
   say(text: string): void
   /** Something that the reader should look at, though the command goes on. */
@@ -12,4 +14,4 @@ export interface Progress {
   detail(text: string): void
 }
 
-export const silentProgress: Progress = { step() {}, bytes() {}, say() {}, warn() {}, detail() {} }
+export const silentProgress: Progress = { step() {}, bytes() {}, end() {}, say() {}, warn() {}, detail() {} }

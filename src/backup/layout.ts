@@ -8,6 +8,8 @@ export function rootLayout(root: string) {
     root,
     data,
     backups,
+    /** Working copies of runs. */
+    runs: join(data, 'run'),
     gitignore: join(data, '.gitignore'),
     /** Held by a create for as long as it runs. */
     createLock: join(backups, '.create.lock'),
@@ -40,5 +42,26 @@ export function backupLayout(directory: string) {
   }
 }
 
+/** What lies where in the directory of one run. */
+export function runLayout(directory: string) {
+  const snapshot = join(directory, 'snapshot')
+  return {
+    directory,
+    /** Marks a directory that goes when its run is over. */
+    marker: join(directory, '.pgbk-run.json'),
+    /** Where the server is started, as in a backup. */
+    snapshot,
+    data: join(snapshot, 'data'),
+    /** The backup's snapshot, the lower layer of an overlay. */
+    lower: join(directory, 'lower'),
+    upper: join(directory, 'upper'),
+    work: join(directory, 'work'),
+    /** Leads to the backup's WAL archive: restore_command looks for it beside the snapshot. */
+    wal: join(directory, 'wal'),
+    log: join(directory, 'log'),
+  }
+}
+
+export type RunLayout = ReturnType<typeof runLayout>
 export type RootLayout = ReturnType<typeof rootLayout>
 export type BackupLayout = ReturnType<typeof backupLayout>

@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/load.js'
 import type { Context } from '../context.js'
 import type { Screen } from '../terminal/screen.js'
-import type { Invocation } from './declare.js'
+import type { CommandName, Invocation } from './declare.js'
 
 /** The result of a command, for programs and for people. */
 export interface Outcome {
@@ -9,12 +9,39 @@ export interface Outcome {
   text(screen: Screen): string
 }
 
-/** Loads the module of one command, and with it only what that command needs. */
-export async function dispatch(invocation: Invocation, context: Context): Promise<Outcome> {
+/**
+ * Loads the module of one command, and with it only what that command needs, and prints its result.
+ * @returns the exit status.
+ */
+export async function dispatch(
+  invocation: Invocation,
+  context: Context,
+  print: (outcome: Outcome) => Promise<void>,
+): Promise<number> {
+  if (invocation.command === 'local-run') return dispatchLocalRun(invocation, context, print)
+  await print(await outcomeOf(invocation, context))
+  return 0
+}
+
+/** A run's result is there when it is ready, long before it ends. */
+async function dispatchLocalRun(
+  { ids, words, options, globals }: Invocation,
+  context: Context,
+  print: (outcome: Outcome) => Promise<void>,
+): Promise<number> {
+  const settings = await loadConfig(globals, context)
+  const { localRun } = await import('../commands/local-run.js')
+  return localRun(ids[0] ?? 'latest', words, options, settings, context, async (result) => {
+    const { localRunJson, localRunText } = await import('../terminal/local-run-view.js')
+    await print({ json: localRunJson(result), text: (screen) => localRunText(result, screen) })
+  })
+}
+
+async function outcomeOf(invocation: Invocation, context: Context): Promise<Outcome> {
   const settings = await loadConfig(invocation.globals, context)
   const { ids, options } = invocation
   const [firstId = ''] = ids
-  switch (invocation.command) {
+  switch (invocation.command as Exclude<CommandName, 'local-run'>) {
     case 'create': {
       const { create } = await import('../commands/create.js')
       // commander's default for --no-verify is true, and would beat the configuration.
@@ -44,6 +71,18 @@ export async function dispatch(invocation: Invocation, context: Context): Promis
       const result = await deleteBackups(ids, options, settings, context)
       const { deleteJson, deleteText } = await import('../terminal/delete-view.js')
       return { json: deleteJson(result), text: (screen) => deleteText(result, screen) }
+    }
+    case 'instance list': {
+      const { listInstances } = await import('../commands/instance.js')
+      const result = await listInstances(settings, context)
+      const { instancesJson, instancesText } = await import('../terminal/instance-view.js')
+      return { json: instancesJson(result), text: (screen) => instancesText(result, screen) }
+    }
+    case 'instance stop': {
+      const { stopInstance } = await import('../commands/instance.js')
+      const run = await stopInstance(firstId, settings, context)
+      const { stoppedJson, stoppedText } = await import('../terminal/instance-view.js')
+      return { json: stoppedJson(run), text: (screen) => stoppedText(run, screen) }
     }
     case 'demo': {
       const { demo } = await import('../commands/demo.js')

@@ -9,6 +9,8 @@ Examples:
   pgbk create -h db1 -U backup -C /srv/pg --label "before the upgrade"
   pgbk list                            what there is
   pgbk show latest                     everything about the newest backup
+  pgbk local-run                       a throw-away server on the newest
+  pgbk local-run -- psql -c 'select now()'
   pgbk delete 20261120T030000Z         remove one
 
 Configuration:
@@ -78,4 +80,29 @@ Starts a PostgreSQL server of its own with a little sample data, backs it up,
 opens the backup, and shows every command with its real output. It uses a
 temporary directory, and leaves nothing behind. Needs PostgreSQL's server
 programs.
+`
+
+export const localRunHelp = `
+Starts PostgreSQL on a working copy of the backup: at once and without a copy
+where an overlay or reflinks can be had, whatever its size. The backup is never
+changed, what the server writes is thrown away at the end, and neither the server
+nor COMMAND can reach the server that was backed up by accident.
+
+Without COMMAND it runs until Ctrl-C. With one, it ends when COMMAND ends, and
+passes its exit status on. COMMAND gets PGHOST, PGPORT, PGUSER, PGDATABASE,
+PGPASSWORD and DATABASE_URL of the run, and no other PG* variable.
+
+Examples:
+  pgbk local-run
+  pgbk local-run 20261120 --psql
+  pgbk local-run -- npm test
+  pgbk local-run latest -- pg_dump -t orders app > orders.sql
+  pgbk local-run --sql mask-personal-data.sql --detach
+`
+
+export const instanceHelp = `
+Examples:
+  pgbk local-run --detach
+  pgbk instance list
+  pgbk instance stop 20261120T030000Z-1
 `

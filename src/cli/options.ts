@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 
 /** Stand before or after the command. */
 export interface GlobalOptions {
@@ -38,3 +38,19 @@ export const checkpointOption = new Option(
   '--checkpoint <mode>',
   'begin at once, or wait for the server to spread its checkpoint',
 ).choices(['fast', 'spread'])
+
+export const workingCopyOption = new Option(
+  '--working-copy <way>',
+  'how the backup is kept as it is (default: the first that works)',
+).choices(['auto', 'overlay', 'reflink', 'copy'])
+
+/** @throws commander's error for what is no port. */
+export function parsePort(text: string): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port
+  throw new InvalidArgumentError('It is a number from 1 to 65535.')
+}
+
+export function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}

@@ -8,6 +8,7 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { runningServer } from '../postgres/running.js'
+import { findRuns, isRunning } from '../run/run-directory.js'
 import { formatBytes } from '../units.js'
 
 export interface DeleteOptions {
@@ -58,19 +59,26 @@ function requireWholeIds(ids: string[]): void {
   })
 }
 
-function choose(catalog: Catalog, ids: string[], options: DeleteOptions, { progress }: Context): Backup[] {
-  const chosen = [...new Set(ids.map((id) => selectBackup(catalog, id, progress.warn)))]
+function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context: Context): Backup[] {
+  const chosen = [...new Set(ids.map((id) => selectBackup(catalog, id, context.progress.warn)))]
   const staysWhole = catalog.backups.some((backup) => backup.state === 'whole' && !chosen.includes(backup))
   if (!staysWhole && !options.last && chosen.some(({ state }) => state === 'whole')) {
     throw new PgbkError('usage', 'no whole backup would be left', {
       hint: 'If that is meant, say so with --last.',
     })
   }
+  const runs = findRuns(catalog.root, context).filter(isRunning)
   for (const backup of chosen) {
     const pid = runningServer(backup.layout.data)
     if (pid !== undefined) {
       throw new PgbkError('failed', `a server is running in ${backup.layout.snapshot} (process ${pid})`, {
         hint: 'Stop it first, then delete.',
+      })
+    }
+    const run = runs.find(({ marker }) => marker.backup === backup.id)
+    if (run) {
+      throw new PgbkError('failed', `backup ${backup.id} is in use by the run ${run.name}`, {
+        hint: `End it first:  pgbk instance stop ${run.name}`,
       })
     }
   }

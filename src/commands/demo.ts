@@ -6,8 +6,7 @@ import { PgbkError } from '../errors.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { query } from '../postgres/psql.js'
 import { runProgram } from '../program.js'
-import { answers, type DemoServer, demoRole, freePort, startDemoServer } from '../run/demo-server.js'
-import { startServer } from '../run/server-process.js'
+import { type DemoServer, demoRole, freePort, startDemoServer, startPlainServer } from '../run/demo-server.js'
 
 export interface DemoResult {
   duration_ms: number
@@ -115,14 +114,14 @@ async function openCopy(tour: Tour, server: DemoServer, backup: string): Promise
     'pgbk_demo',
   )
   const psql = { ...server.psql, connection }
-  const opened = await startServer({
-    command: [join(server.bin, 'postgres'), '-D', 'conf', '-p', String(port)],
-    cwd: join(copy, 'snapshot'),
-    log: join(directory, 'copy.log'),
-    env: programEnvironment(context.env),
-    signal: context.signal,
-    isReady: () => answers(psql),
-  })
+  const command = [join(server.bin, 'postgres'), '-D', 'conf', '-p', String(port)]
+  const opened = await startPlainServer(
+    command,
+    join(copy, 'snapshot'),
+    join(directory, 'copy.log'),
+    psql,
+    context,
+  )
   try {
     for (const statement of ['SELECT count(*) FROM orders;', 'DROP TABLE orders;']) {
       await shown(tour, `psql -h /tmp -U ${demoRole} bookshop -c "${statement}"`, async () => {

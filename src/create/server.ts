@@ -1,9 +1,7 @@
-import { join } from 'node:path'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
 import { type Connection, type ConnectionFlags, connectionFrom } from '../postgres/connection.js'
-import { clientsFor, findInstallations, type Installation } from '../postgres/find.js'
+import { clientsFor, findInstallations, type Installation, newestPsql } from '../postgres/find.js'
 import { checkHost } from '../postgres/preflight.js'
 import type { Psql } from '../postgres/psql.js'
 import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/server-facts.js'
@@ -31,9 +29,7 @@ export async function reachServer(
   const connection = connectionFrom(flags, settings.connection, context.env, applicationName)
   checkHost(connection.parameters.host ?? context.env.PGHOST)
   const installations = await findInstallations(settings.bin_dir, context.env)
-  const [newest] = [...installations].sort((a, b) => b.major - a.major)
-  if (!newest) throw new PgbkError('programs-missing', 'psql is not installed')
-  const psql: Psql = { program: join(newest.bin, 'psql'), connection, signal: context.signal }
+  const psql: Psql = { program: newestPsql(installations), connection, signal: context.signal }
   const facts = await readServerFacts(psql)
   return {
     facts,

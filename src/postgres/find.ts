@@ -9,7 +9,7 @@ import { programEnvironment } from './connection.js'
 export interface Installation {
   bin: string
   major: number
-  /** As `pg_basebackup --version` says it: `15.18`. */
+  /** As its programs say it: `15.18`. */
   version: string
 }
 
@@ -24,35 +24,29 @@ const usualPlaces = [
 ]
 
 /**
- * All installations with client programs: first `bin_dir`, if it is set, then those of PATH, of `pg_config` and of the
- * usual places.
- * @throws {PgbkError} `config` when bin_dir has no client programs, `programs-missing` when there are none anywhere.
+ * All installations: first `bin_dir`, if it is set, then those of PATH, of `pg_config` and of the usual places, and last the
+ * ones that were fetched. Some have only client programs, some only the server's.
+ * @throws {PgbkError} `config` when bin_dir has no programs.
  */
 export async function findInstallations(
   binDir: string | undefined,
   env: Environment,
+  fetched: string[] = [],
 ): Promise<Installation[]> {
   const programEnv = programEnvironment(env)
-  if (binDir !== undefined && !hasClients(binDir)) {
-    throw new PgbkError('config', `bin_dir ${binDir} has no pg_basebackup and psql that can be run`)
+  if (binDir !== undefined && !hasPrograms(binDir)) {
+    throw new PgbkError('config', `bin_dir ${binDir} has neither pg_basebackup nor postgres`)
   }
   const candidates = [
     ...(binDir === undefined ? [] : [binDir]),
     ...(programEnv.PATH ?? '').split(':'),
     ...(await pgConfigPlace(programEnv)),
     ...usualPlaces.flatMap(expand),
+    ...fetched,
   ]
-  const directories = [...new Set(candidates.filter(hasClients).map((directory) => realpathSync(directory)))]
+  const directories = [...new Set(candidates.filter(hasPrograms).map((directory) => realpathSync(directory)))]
   const found = await Promise.all(directories.map((directory) => installationAt(directory, programEnv)))
-  const installations = found.filter((installation) => installation !== undefined)
-  if (installations.length > 0) return installations
-  throw new PgbkError(
-    'programs-missing',
-    "PostgreSQL's client programs (psql, pg_basebackup) are not installed",
-    {
-      hint: `${installHint()}\nOr name their directory: bin_dir in .pgbkrc.yaml, or PGBK_BIN_DIR.`,
-    },
-  )
+  return found.filter((installation) => installation !== undefined)
 }
 
 /** How to get the client programs of a major, for systems that people use. */
@@ -65,20 +59,39 @@ export function installHint(major?: number): string {
   ].join('\n')
 }
 
-/** The programs that can back up a server: those of its own major, else of the lowest newer one. */
+/**
+ * The programs that can back up a server: those of its own major, else of the lowest newer one.
+ * @throws {PgbkError} `programs-missing` when all are older.
+ */
 export function clientsFor(major: number, installations: Installation[]): Installation {
-  const usable = installations
-    .filter((installation) => installation.major >= major)
-    .sort((a, b) => a.major - b.major)
-  const chosen = usable[0]
+  const clients = withClients(installations).sort((a, b) => a.major - b.major)
+  const chosen = clients.find((installation) => installation.major >= major)
   if (chosen) return chosen
-  const newest = Math.max(...installations.map((installation) => installation.major))
   throw new PgbkError(
     'programs-missing',
-    `the server is PostgreSQL ${major}, the newest client programs here are ${newest}`,
+    `the server is PostgreSQL ${major}, the newest client programs here are ${clients.at(-1)?.major}`,
     {
       hint: `pg_basebackup refuses a server that is newer than itself. Install those of ${major}:\n${installHint(major)}`,
     },
+  )
+}
+
+/** The newest psql: any of them can ask any server. @throws {PgbkError} `programs-missing` when there is none. */
+export function newestPsql(installations: Installation[]): string {
+  const newest = withClients(installations).sort((a, b) => b.major - a.major)[0]
+  if (newest) return join(newest.bin, 'psql')
+  throw new PgbkError(
+    'programs-missing',
+    "PostgreSQL's client programs (psql, pg_basebackup) are not installed",
+    {
+      hint: `${installHint()}\nOr name their directory: bin_dir in .pgbkrc.yaml, or PGBK_BIN_DIR.`,
+    },
+  )
+}
+
+function withClients(installations: Installation[]): Installation[] {
+  return installations.filter(({ bin }) =>
+    ['psql', 'pg_basebackup'].every((program) => isProgram(join(bin, program))),
   )
 }
 
@@ -91,7 +104,8 @@ export function programOf(major: number, program: string, installations: Install
 }
 
 async function installationAt(bin: string, env: Environment): Promise<Installation | undefined> {
-  const { stdout } = await runProgram(join(bin, 'pg_basebackup'), ['--version'], { env })
+  const program = marks.map((name) => join(bin, name)).find(isProgram) ?? bin
+  const { stdout } = await runProgram(program, ['--version'], { env })
   const version = /\(PostgreSQL\) (\d+[^\s]*)/.exec(stdout)?.[1]
   return version === undefined ? undefined : { bin, version, major: Number.parseInt(version, 10) }
 }
@@ -126,11 +140,10 @@ function namesIn(directory: string): string[] {
   }
 }
 
-function hasClients(directory: string): boolean {
-  return (
-    directory.startsWith('/') &&
-    ['psql', 'pg_basebackup'].every((program) => isProgram(join(directory, program)))
-  )
+const marks = ['pg_basebackup', 'postgres']
+
+function hasPrograms(directory: string): boolean {
+  return directory.startsWith('/') && marks.some((program) => isProgram(join(directory, program)))
 }
 
 /** Debian's /usr/bin/psql is pg_wrapper, which chooses a major by rules of its own: not wanted here. */

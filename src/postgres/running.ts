@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemCode } from '../errors.js'
+import { isAlive } from '../processes.js'
 
 /**
  * The process of a server that runs in a data directory, by its postmaster.pid. Where /proc tells the working directory of
@@ -8,7 +9,7 @@ import { systemCode } from '../errors.js'
  */
 export function runningServer(dataDirectory: string): number | undefined {
   const pid = pidIn(join(dataDirectory, 'postmaster.pid'))
-  if (pid === undefined || !exists(pid)) return undefined
+  if (pid === undefined || !isAlive(pid)) return undefined
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dataDirectory) ? pid : undefined
   } catch {
@@ -23,14 +24,5 @@ function pidIn(file: string): number | undefined {
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
-  }
-}
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return systemCode(error) === 'EPERM'
   }
 }

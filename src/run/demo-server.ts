@@ -7,7 +7,7 @@ import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { findInstallations, installHint, programOf } from '../postgres/find.js'
 import { type Psql, query } from '../postgres/psql.js'
 import { runProgram } from '../program.js'
-import { type ServerProcess, startServer } from './server-process.js'
+import { type SupervisedServer, supervise, waitUntilReady } from './supervisor.js'
 
 export interface DemoServer {
   major: number
@@ -16,7 +16,7 @@ export interface DemoServer {
   /** Directory of its socket. */
   host: string
   psql: Psql
-  process: ServerProcess
+  process: SupervisedServer
 }
 
 export const demoRole = 'shop'
@@ -58,17 +58,34 @@ export async function startDemoServer(
   )
   const psql: Psql = { program: join(bin, 'psql'), connection, signal: context.signal }
   mkdirSync(join(directory, 'archive disk'))
-  const process = await startServer({
-    command: [join(bin, 'postgres'), '-D', data, '-p', String(port), ...flags],
-    cwd: directory,
-    log: join(directory, 'server.log'),
-    env,
-    signal: context.signal,
-    isReady: () => answers(psql),
-  })
+  const process = await startPlainServer(
+    [join(bin, 'postgres'), '-D', data, '-p', String(port), ...flags],
+    directory,
+    join(directory, 'server.log'),
+    psql,
+    context,
+  )
   await query(psql, 'CREATE DATABASE bookshop;')
   await query(psql, sampleData(join(directory, 'archive disk')), { dbname: 'bookshop' })
   return { major, bin, port, host: directory, psql, process }
+}
+
+/** Starts a server that psql can ask, in this directory. */
+export async function startPlainServer(
+  command: string[],
+  cwd: string,
+  log: string,
+  psql: Psql,
+  { env, signal }: Context,
+): Promise<SupervisedServer> {
+  const server = await supervise({ command, cwd, log, env: programEnvironment(env), signal })
+  try {
+    await waitUntilReady(server, log, signal, () => answers(psql))
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+  return server
 }
 
 /** @throws {PgbkError} `programs-missing` when no major has both server and client programs here. */
@@ -78,7 +95,9 @@ async function findServerPrograms(
 ): Promise<{ major: number; bin: string }> {
   const installations = await findInstallations(binDir, env)
   const usable = installations.filter(({ major }) =>
-    ['postgres', 'initdb', 'pg_verifybackup'].every((program) => programOf(major, program, installations)),
+    ['postgres', 'initdb', 'pg_verifybackup', 'pg_basebackup', 'psql'].every((program) =>
+      programOf(major, program, installations),
+    ),
   )
   const [newest] = usable.sort((a, b) => b.major - a.major)
   if (newest) return newest
@@ -91,7 +110,7 @@ async function findServerPrograms(
   )
 }
 
-export async function answers(psql: Psql): Promise<boolean> {
+async function answers(psql: Psql): Promise<boolean> {
   try {
     await query(psql, 'SELECT 1;')
     return true

@@ -69,6 +69,7 @@ function plainReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Re
         lastLine = Date.now()
         line(`${current}: ${amountText(done, total)}`)
       },
+      end: () => {},
     },
     close: () => {},
   }
@@ -95,6 +96,7 @@ function spinningReporter(stream: NodeJS.WriteStream, spinner: Ora, options: Rep
       bytes: (done, total) => {
         spinner.text = `${current}  ${amountText(done, total)}${rateText(done, total, Date.now() - startedAt)}`
       },
+      end: () => void spinner.stop(),
     },
     close: () => void spinner.stop(),
   }

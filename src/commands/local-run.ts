@@ -1,0 +1,167 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type Backup, readCatalog } from '../backup/catalog.js'
+import { checkComplete } from '../backup/completeness.js'
+import { selectBackup } from '../backup/select.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { connectSql } from '../postgres/sql-client.js'
+import { runAttached } from '../program.js'
+import { commandEnvironment } from '../run/command-environment.js'
+import { findDifferences } from '../run/differences.js'
+import { findServer } from '../run/find-server.js'
+import { lastLines } from '../run/log.js'
+import { endRun, socketDirectory, sweepRuns, writeMarker } from '../run/run-directory.js'
+import { type Run, startRun } from '../run/start-run.js'
+import type { WorkingCopyKind } from '../run/working-copy.js'
+
+export interface LocalRunOptions {
+  port?: number
+  dbname?: string
+  /** Settings as `postgres -c`: `name=value`. */
+  set?: string[]
+  sql?: string
+  workingCopy?: WorkingCopyKind | 'auto'
+  fetchPostgres?: boolean
+  psql?: boolean
+  detach?: boolean
+}
+
+export interface LocalRunResult {
+  backup: Backup
+  run: Run
+  detached: boolean
+}
+
+/**
+ * A throw-away server on a backup: for as long as COMMAND runs, or until it is stopped.
+ * @param announce is told when the server is ready.
+ * @returns COMMAND's exit status, or 0.
+ */
+export async function localRun(
+  id: string,
+  command: string[] | undefined,
+  options: LocalRunOptions,
+  settings: Settings,
+  context: Context,
+  announce: (result: LocalRunResult) => Promise<void>,
+): Promise<number> {
+  const { progress } = context
+  const sql = options.sql === undefined ? undefined : readSql(resolve(context.cwd, options.sql))
+  await sweepRuns(settings.root, context)
+  const backup = selectBackup(readCatalog(settings.root), id, progress.warn)
+  const programs = await findServer(backup.record, settings.bin_dir, options.fetchPostgres ?? false, context)
+  await checkComplete(backup)
+  for (const difference of await findDifferences(backup.record, programs.bin, context))
+    progress.warn(difference)
+
+  progress.step(`starting PostgreSQL on backup ${backup.id}`)
+  const run = await startRun(
+    {
+      backup,
+      root: settings.root,
+      programs,
+      workingCopy: options.workingCopy ?? settings.run.working_copy,
+      settings: { ...stringValues(settings.run.settings), ...parseSettings(options.set ?? []) },
+      port: options.port,
+      database: options.dbname,
+    },
+    context,
+  )
+  let detached = false
+  try {
+    if (sql !== undefined) await runSql(sql, run)
+    const words = options.psql ? psqlCommand(run) : command
+    if (words) return await runCommand(words, run, programs.bin, context)
+    detached = options.detach ?? false
+    if (detached) detach(run)
+    await announce({ backup, run, detached })
+    if (!detached) await untilStopped(run, context)
+    return 0
+  } finally {
+    if (!detached) await stop(run, context)
+  }
+}
+
+/** Waits for Ctrl-C, which is how a run is meant to end, or for another end. */
+async function untilStopped(run: Run, { signal }: Context): Promise<void> {
+  while (!signal.aborted) {
+    if (run.server.hasEnded()) throw endedEarly(run)
+    await new Promise((wake) => setTimeout(wake, 100))
+  }
+  if ((signal.reason as PgbkError).code !== 'interrupted') signal.throwIfAborted()
+}
+
+async function runCommand(words: string[], run: Run, bin: string, context: Context): Promise<number> {
+  const [file = '', ...args] = words
+  const env = commandEnvironment(run, bin, context.env)
+  context.progress.end()
+  const status = await runAttached(file, args, { env, cwd: context.cwd, signal: context.signal })
+  if (run.server.hasEnded()) throw endedEarly(run)
+  if (status === 127 || status === 126) {
+    context.progress.warn(status === 127 ? `${file}: command not found` : `${file} cannot be run`)
+  }
+  return status
+}
+
+async function stop(run: Run, { urgent }: Context): Promise<void> {
+  const atOnce = () => run.server.stopAtOnce()
+  urgent.addEventListener('abort', atOnce)
+  await run.server.stop()
+  urgent.removeEventListener('abort', atOnce)
+  await endRun(run.directory)
+}
+
+function detach(run: Run): void {
+  run.directory.marker.detached = true
+  writeMarker(run.directory)
+  run.server.detach()
+}
+
+function endedEarly(run: Run): PgbkError {
+  return new PgbkError('failed', `the server of the working copy ended by itself (log: ${run.log})`, {
+    hint: lastLines(run.log),
+  })
+}
+
+function psqlCommand(run: Run): string[] {
+  return ['psql', '-h', socketDirectory, '-p', String(run.port), '-U', run.role, run.database]
+}
+
+function readSql(file: string): string {
+  if (!existsSync(file)) throw new PgbkError('usage', `there is no file ${file} to run`)
+  return readFileSync(file, 'utf8')
+}
+
+async function runSql(statements: string, run: Run): Promise<void> {
+  const client = await connectSql({
+    host: socketDirectory,
+    port: run.port,
+    user: run.role,
+    database: run.database,
+  })
+  try {
+    await client?.run(statements)
+  } finally {
+    await client?.end()
+  }
+}
+
+/** @throws {PgbkError} `usage` for a setting that is not `name=value`. */
+function parseSettings(settings: string[]): Record<string, string> {
+  return Object.fromEntries(
+    settings.map((setting) => {
+      const [, name = '', value = ''] = /^([A-Za-z_][\w.]*)=(.*)$/s.exec(setting) ?? []
+      if (name === '')
+        throw new PgbkError('usage', `${JSON.stringify(setting)} is no setting`, {
+          hint: 'Write it as -c name=value.',
+        })
+      return [name, value]
+    }),
+  )
+}
+
+function stringValues(settings: Record<string, string | number | boolean>): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]))
+}

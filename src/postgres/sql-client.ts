@@ -1,0 +1,63 @@
+import type postgres from 'postgres'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+
+/**
+ * SQL without psql, which installations that are fetched for a run do not have. Only for servers that pgbk has started itself,
+ * over their socket; the servers that are backed up are asked by psql, with libpq's ways to connect.
+ */
+export interface SqlTarget {
+  /** Directory of the socket. */
+  host: string
+  port: number
+  user: string
+  database: string
+}
+
+export interface SqlClient {
+  /** Runs statements, without parameters, and returns the rows of the last one. @throws {PgbkError} `failed`. */
+  run(statements: string): Promise<Record<string, unknown>[]>
+  end(): Promise<void>
+}
+
+/** Opens a connection; undefined while the server does not take any yet. @throws {PgbkError} `failed` for any other reason. */
+export async function connectSql(target: SqlTarget): Promise<SqlClient | undefined> {
+  const { default: connect } = await import('postgres')
+  const sql = connect({
+    ...target,
+    password: '',
+    ssl: false,
+    max: 1,
+    connect_timeout: 5,
+    idle_timeout: 0,
+    onnotice: () => {},
+    fetch_types: false,
+  })
+  try {
+    await sql.unsafe('SELECT 1')
+    return { run: (statements) => runStatements(sql, statements), end: () => sql.end({ timeout: 1 }) }
+  } catch (error) {
+    await sql.end({ timeout: 0 })
+    // 57P03: cannot_connect_now, the server is still starting.
+    if (
+      ['ENOENT', 'ECONNREFUSED', '57P03', 'CONNECT_TIMEOUT', 'CONNECTION_CLOSED'].includes(
+        systemCode(error) ?? '',
+      )
+    )
+      return undefined
+    throw failed(error)
+  }
+}
+
+async function runStatements(sql: postgres.Sql, statements: string): Promise<Record<string, unknown>[]> {
+  try {
+    const results = await sql.unsafe(statements).simple()
+    const last: unknown = Array.isArray(results.at(-1)) ? results.at(-1) : results
+    return [...(last as Record<string, unknown>[])]
+  } catch (error) {
+    throw failed(error)
+  }
+}
+
+function failed(cause: unknown): PgbkError {
+  return new PgbkError('failed', `the working copy's server says: ${messageOf(cause)}`, { cause })
+}

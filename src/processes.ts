@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { systemCode } from './errors.js'
+
+/** What tells a process from a later one with the same pid. Undefined when it has ended, or /proc is not to be had. */
+export function startTimeOf(pid: number): string | undefined {
+  const fields = readProc(`/proc/${pid}/stat`)
+  // The second field, the name in parentheses, may hold anything; the start time is field 22, the state field 3.
+  const after = fields?.slice(fields.lastIndexOf(')') + 2).split(' ')
+  return after === undefined || after[0] === 'Z' ? undefined : after[19]
+}
+
+/** Whether a process is still there; `startTime`, where it is known, must be the same. */
+export function isAlive(pid: number, startTime?: string): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if (systemCode(error) !== 'EPERM') return false
+  }
+  const now = startTimeOf(pid)
+  return hasProc() ? now !== undefined && (startTime === undefined || now === startTime) : true
+}
+
+/** The pids of all processes with an argument that the test accepts; none where there is no /proc. */
+export function findProcesses(accepts: (argument: string) => boolean): number[] {
+  return namesIn('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => (readProc(`/proc/${pid}/cmdline`) ?? '').split('\0').some(accepts))
+    .map(Number)
+}
+
+/** Sends a signal; false when the process has ended. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch (error) {
+    if (systemCode(error) === 'ESRCH') return false
+    throw error
+  }
+}
+
+/** Whether this system shows its processes as files, as Linux does. */
+export function hasProc(): boolean {
+  return readProc(`/proc/${process.pid}/stat`) !== undefined
+}
+
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined // ended meanwhile, somebody else's, or no /proc
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+}

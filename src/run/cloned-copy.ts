@@ -1,0 +1,66 @@
+import { constants } from 'node:fs'
+import { freeBytes, measureTree } from '../backup/measure.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { formatBytes } from '../units.js'
+import { removeWhenOver } from './clean-up.js'
+import { copyTree } from './copy-tree.js'
+import type { WorkingCopyMethod } from './working-copy.js'
+
+const launch: WorkingCopyMethod['launch'] = () => ({
+  prefix: [],
+  setUp: 'cd snapshot || exit 70',
+  setUpArguments: [],
+  cleanUp: removeWhenOver,
+})
+
+/** Every file shares its blocks with the backup's until one of them is written (XFS, Btrfs, APFS). */
+export const reflink: WorkingCopyMethod = {
+  kind: 'reflink',
+  async prepare({ backup, run, owner }, { signal }) {
+    try {
+      const options = { mode: constants.COPYFILE_FICLONE_FORCE, owner, signal }
+      await copyTree(backup.layout.snapshot, run.layout.snapshot, options)
+      return undefined
+    } catch (error) {
+      signal.throwIfAborted()
+      if (systemCode(error) === 'EXDEV')
+        return 'the working directory is on another file system than the backup'
+      if (['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ENOTTY'].includes(systemCode(error) ?? ''))
+        return 'the file system has no reflinks'
+      throw error
+    }
+  },
+  launch,
+  explain: (failure) => failure,
+}
+
+/** A full copy: always possible, if there is room. */
+export const copy: WorkingCopyMethod = {
+  kind: 'copy',
+  async prepare({ backup, run, owner }, { signal, progress }) {
+    const { bytes } = await measureTree(backup.layout.snapshot)
+    const free = await freeBytes(run.layout.directory)
+    if (free < bytes)
+      return `a copy needs ${formatBytes(bytes)}, and ${formatBytes(free)} are free in ${run.layout.directory}`
+    progress.step('copying the snapshot')
+    const mode = constants.COPYFILE_FICLONE
+    try {
+      await copyTree(backup.layout.snapshot, run.layout.snapshot, {
+        mode,
+        owner,
+        signal,
+        onBytes: (done) => progress.bytes(done, bytes),
+      })
+    } catch (cause) {
+      signal.throwIfAborted()
+      throw new PgbkError(
+        systemCode(cause) === 'ENOSPC' ? 'disk-full' : 'failed',
+        `cannot copy the snapshot: ${messageOf(cause)}`,
+        { cause },
+      )
+    }
+    return undefined
+  },
+  launch,
+  explain: (failure) => failure,
+}

@@ -1,0 +1,23 @@
+import type { Environment } from '../context.js'
+import { programEnvironment } from '../postgres/connection.js'
+import type { Run } from './start-run.js'
+
+/**
+ * The environment of a COMMAND: nothing that could lead it to another server, everything that leads it to this one, and the
+ * run's own programs first.
+ */
+export function commandEnvironment(run: Run, bin: string, env: Environment): Environment {
+  const kept = Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith('PG') || name.startsWith('PGBK_')),
+  )
+  return {
+    ...kept,
+    PATH: `${bin}:${programEnvironment(env).PATH}`,
+    PGHOST: '127.0.0.1',
+    PGPORT: String(run.port),
+    PGUSER: run.role,
+    PGDATABASE: run.database,
+    PGPASSWORD: run.password,
+    DATABASE_URL: run.url,
+  }
+}

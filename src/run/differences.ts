@@ -1,0 +1,137 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BackupRecord } from '../backup/record.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { programEnvironment } from '../postgres/connection.js'
+import { runProgram } from '../program.js'
+
+/** Directories of one installation, as its own pg_config names them. */
+interface Directories {
+  libraries: string
+  shared: string
+}
+
+/**
+ * What will be different on this machine, in plain words: extensions, locales and collation versions that are missing or
+ * others here, tables that are empty in every copy.
+ */
+export async function findDifferences(
+  record: BackupRecord,
+  bin: string,
+  context: Context,
+): Promise<string[]> {
+  const directories = await directoriesOf(bin, context)
+  return [
+    ...missingExtensions(record, directories),
+    ...(await missingLocales(record, context)),
+    ...(await otherCollations(record, context)),
+    ...emptyTables(record),
+  ]
+}
+
+/**
+ * Those of the server's preload libraries that a run has to load too: extensions of a database that refuse to work without,
+ * start no jobs, and are installed here.
+ */
+export async function neededLibraries(
+  record: BackupRecord,
+  bin: string,
+  context: Context,
+): Promise<string[]> {
+  const directories = await directoriesOf(bin, context)
+  const used = new Set(record.extensions.map(({ name }) => name))
+  return (record.preload_libraries ?? []).filter(
+    (name) =>
+      harmless.has(name) &&
+      used.has(name) &&
+      directories !== undefined &&
+      existsSync(join(directories.libraries, `${name}.so`)),
+  )
+}
+
+/** They only watch or refine what sessions do. pg_cron and the like would start jobs. */
+const harmless = new Set([
+  'pg_stat_statements',
+  'pg_hint_plan',
+  'pgaudit',
+  'plpgsql_check',
+  'pg_qualstats',
+  'pg_stat_kcache',
+  'age',
+])
+
+async function directoriesOf(bin: string, { env, signal }: Context): Promise<Directories | undefined> {
+  const pgConfig = join(bin, 'pg_config')
+  if (existsSync(pgConfig)) {
+    const { status, stdout } = await runProgram(pgConfig, ['--pkglibdir', '--sharedir'], {
+      env: programEnvironment(env),
+      signal,
+    })
+    const [libraries, shared] = stdout.split('\n')
+    if (status === 0 && libraries && shared) return { libraries, shared }
+  }
+  const fetched = { libraries: join(bin, '../lib/postgresql'), shared: join(bin, '../share/postgresql') }
+  return existsSync(fetched.shared) ? fetched : undefined
+}
+
+function missingExtensions({ extensions }: BackupRecord, directories: Directories | undefined): string[] {
+  if (!directories) return []
+  const missing = extensions.filter(
+    ({ name }) => !existsSync(join(directories.shared, 'extension', `${name}.control`)),
+  )
+  const names = [...new Set(missing.map(({ name }) => name))]
+  return names.map((name) => {
+    const where = missing.filter((extension) => extension.name === name).map(({ database }) => database)
+    return `extension ${name} (in ${where.join(', ')}) is not installed here: what uses its functions or types fails`
+  })
+}
+
+async function missingLocales({ databases }: BackupRecord, context: Context): Promise<string[]> {
+  const listed = await outputOf('locale', ['-a'], context)
+  if (listed === undefined) return []
+  const known = new Set(['c', 'posix', ...listed.split('\n').map(normalLocale)])
+  const missing = databases.filter(({ ctype, locale, locale_provider }) =>
+    [ctype, ...(locale_provider === 'libc' ? [locale] : [])].some((name) => !known.has(normalLocale(name))),
+  )
+  return missing.map(
+    ({ name, locale }) => `locale ${locale} is missing here: database ${name} cannot be opened`,
+  )
+}
+
+/** `en_US.UTF-8` and `en_US.utf8` are one locale. */
+function normalLocale(name: string): string {
+  return name.toLowerCase().replace(/-/g, '')
+}
+
+async function otherCollations({ databases, server }: BackupRecord, context: Context): Promise<string[]> {
+  const ofLibc = databases.find(
+    ({ locale_provider, collation_version }) => locale_provider === 'libc' && collation_version !== null,
+  )
+  const there = ofLibc?.collation_version ?? server.libc_version
+  if (there === null || there === undefined) return []
+  const here = /^glibc (\S+)/.exec((await outputOf('getconf', ['GNU_LIBC_VERSION'], context)) ?? '')?.[1]
+  if (here === undefined || here === there) return []
+  return [
+    `text is sorted by libc ${here} here and by ${there} on the server: indexes on text may be in a wrong order (REINDEX if it matters)`,
+  ]
+}
+
+/** What a program prints; undefined on systems that have no such program, or where it knows no answer. */
+async function outputOf(file: string, args: string[], { env, signal }: Context): Promise<string | undefined> {
+  try {
+    const { status, stdout } = await runProgram(file, args, { env: programEnvironment(env), signal })
+    return status === 0 ? stdout : undefined
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'programs-missing') return undefined
+    throw error
+  }
+}
+
+function emptyTables({ databases }: BackupRecord): string[] {
+  const found = databases.filter(({ unlogged_tables }) => unlogged_tables)
+  if (found.length === 0) return []
+  return [
+    `unlogged tables are empty in every copy: ${found.map(({ name, unlogged_tables }) => `${unlogged_tables} in ${name}`).join(', ')}`,
+  ]
+}

@@ -1,0 +1,34 @@
+import { statSync } from 'node:fs'
+import type { Backup } from '../backup/catalog.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+
+/** Whom the files of a snapshot belong to: PostgreSQL runs as nobody else. */
+export interface Owner {
+  uid: number
+  gid: number
+}
+
+/**
+ * The user whom a server on this backup runs as: the caller, or, for root, the owner of the files.
+ * @throws {PgbkError} `failed` when the caller is neither, or the files are root's.
+ */
+export function ownerOf({ layout, id }: Backup, context: Context): Owner {
+  const { uid, gid } = statSync(layout.data)
+  const caller = context.user()
+  if (caller.uid === 0 && uid === 0) {
+    throw new PgbkError('failed', `backup ${id} belongs to root, and PostgreSQL does not run as root`, {
+      hint: `Give it to an ordinary user:  chown -R postgres ${layout.directory}`,
+    })
+  }
+  if (caller.uid !== 0 && caller.uid !== uid) {
+    throw new PgbkError(
+      'failed',
+      `backup ${id} belongs to another user (uid ${uid}), and PostgreSQL runs only as the owner of its files`,
+      {
+        hint: 'Run pgbk as that user or as root, or get a copy of your own with pgbk download.',
+      },
+    )
+  }
+  return { uid, gid }
+}

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Environment } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { holdProgram } from '../program.js'
+import { lastLines } from './log.js'
+
+/** A server that ends with this process, unless it is detached. */
+export interface SupervisedServer {
+  pid: number
+  hasEnded(): boolean
+  /** Stops it (fast shutdown), waits for its end and for the clean-up. */
+  stop(): Promise<void>
+  /** Stops it without waiting for anything (immediate shutdown). */
+  stopAtOnce(): void
+  /** Lets it go on without this process; its clean-up still comes when it ends. */
+  detach(): void
+}
+
+export interface SuperviseOptions {
+  /** Words before the shell that supervises: `unshare` with its options. */
+  prefix?: string[]
+  /** Shell commands before the server starts; their failure is the reason why it cannot. `$1` and `$2` are cwd and log. */
+  setUp?: string
+  /** Further arguments of these commands: `$3`, `$4` ... `setUp` must shift as many as it takes. */
+  setUpArguments?: string[]
+  /** Shell commands when all is over. */
+  cleanUp?: string
+  /** The server's command line, with all that drops privileges before it. */
+  command: string[]
+  /** Relative paths in the commands start here. */
+  cwd: string
+  log: string
+  env: Environment
+  signal: AbortSignal
+}
+
+/**
+ * The server is a child of a shell that reads its own input: that ends when this process ends, in whatever way, so that a
+ * killed pgbk leaves no server behind. The input of a background command is /dev/null, hence the descriptor 3.
+ */
+function script(setUp: string, cleanUp: string): string {
+  return `
+trap '' PIPE
+cd "$1" || exit 70
+run=$PWD
+log=$2
+shift 2
+${setUp}
+exec 3<&0
+"$@" >>"$log" 2>&1 </dev/null 3<&- &
+server=$!
+{
+  while read -r word <&3; do
+    case $word in
+      immediate) kill -QUIT $server ;;
+      detach) exit ;;
+    esac
+  done
+  kill -INT $server
+} >/dev/null 2>&1 &
+reader=$!
+echo $server
+while kill -0 $server 2>/dev/null; do wait $server; done
+echo ended
+wait $reader
+${cleanUp}
+`
+}
+
+/** @throws {PgbkError} `failed`, with what the set-up said, when the server could not even be called. */
+export async function supervise(options: SuperviseOptions): Promise<SupervisedServer> {
+  const { prefix = [], setUp = '', setUpArguments = [], cleanUp = '', cwd, log, command } = options
+  const [file = '', ...args] = [
+    ...prefix,
+    'sh',
+    '-c',
+    script(setUp, cleanUp),
+    'sh',
+    cwd,
+    log,
+    ...setUpArguments,
+    ...command,
+  ]
+  const held = await holdProgram(file, args, { env: options.env, signal: options.signal })
+  const pid = Number.parseInt(held.firstLine ?? '', 10)
+  if (!pid) throw new PgbkError('failed', held.stderr().trim() || `${file} ended without a word`)
+  return {
+    pid,
+    hasEnded: () => held.hasEnded() || held.output().includes('ended'),
+    stop: () => held.end(),
+    stopAtOnce: () => held.write('immediate\n'),
+    detach: () => {
+      held.write('detach\n')
+      held.release()
+    },
+  }
+}
+
+/**
+ * Waits until a server answers.
+ * @throws {PgbkError} `failed`, with the last lines of its log, when it ends before; the signal's reason when aborted.
+ */
+export async function waitUntilReady(
+  server: SupervisedServer,
+  log: string,
+  signal: AbortSignal,
+  isReady: () => Promise<boolean>,
+): Promise<void> {
+  while (!(await isReady())) {
+    signal.throwIfAborted()
+    if (server.hasEnded()) throw new PgbkError('failed', 'the server did not start', { hint: lastLines(log) })
+    await sleep(10)
+  }
+}

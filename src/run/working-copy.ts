@@ -1,0 +1,34 @@
+import type { Backup } from '../backup/catalog.js'
+import type { Context } from '../context.js'
+import type { Owner } from './owner.js'
+import type { RunDirectory } from './run-directory.js'
+
+export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy'
+
+export interface WorkingCopyRequest {
+  backup: Backup
+  run: RunDirectory
+  owner: Owner
+}
+
+/** How the supervisor of a server gets at a working copy; see `SuperviseOptions`. */
+export interface Launch {
+  prefix: string[]
+  setUp: string
+  setUpArguments: string[]
+  cleanUp: string
+}
+
+/**
+ * A way to let a server write without changing the snapshot that it starts from. Once its launch has begun, `snapshot/` in
+ * the run's directory is the server's working directory, looks like that of the backup, belongs to the owner and can be
+ * written; the backup keeps every byte, mode, owner and time.
+ */
+export interface WorkingCopyMethod {
+  kind: WorkingCopyKind
+  /** Does what has to be done before the launch; returns why this way cannot be gone here, or undefined when it can. */
+  prepare(request: WorkingCopyRequest, context: Context): Promise<string | undefined>
+  launch(request: WorkingCopyRequest, context: Context): Launch
+  /** Says in plain words what a launch that failed has said. */
+  explain(failure: string): string
+}
