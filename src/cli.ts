@@ -22,6 +22,12 @@ export async function main(argv: string[], world: ProcessContext): Promise<numbe
 }
 
 async function run(argv: string[], world: ProcessContext): Promise<number> {
+  // The version costs hardly more than node itself: nothing else is loaded.
+  if (argv.length === 1 && argv[0] === '--version') {
+    const { version } = await import('./version.js')
+    await write(world.stdout, `${version}\n`)
+    return 0
+  }
   let reporter: Reporter | undefined
   try {
     const invocation = await readCommandLine(argv, world)
@@ -65,11 +71,14 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
     reporter.close()
     const screen = {
       style: await styleFor(world.stdout, invocation, world),
-      width: world.stdout.columns,
+      width: world.stdout.columns || undefined,
       now: world.now(),
       quiet,
     }
-    await write(world.stdout, json ? `${JSON.stringify(outcome.json, undefined, 2)}\n` : outcome.text(screen))
+    await write(
+      world.stdout,
+      json ? `${JSON.stringify(outcome.json(), undefined, 2)}\n` : outcome.text(screen),
+    )
   })
 }
 
@@ -86,6 +95,8 @@ function isAnimated({ command }: Invocation, { stderr, env }: ProcessContext): b
   return (
     ['create', 'delete', 'local-run', 'instance stop'].includes(command) &&
     stderr.isTTY === true &&
+    // A terminal may have no size, and the spinner's library no end then.
+    stderr.columns > 0 &&
     !env.CI &&
     env.TERM !== 'dumb'
   )
@@ -113,6 +124,8 @@ async function report(error: unknown, argv: string[], world: ProcessContext): Pr
   const { createStyle } = await import('./terminal/style.js')
   const verbose = own.includes('-v') || own.includes('--verbose') || !(error instanceof PgbkError)
   const style = createStyle(wanted && world.stderr.isTTY === true)
-  await write(world.stderr, errorText(known, { style, width: world.stderr.columns, verbose }))
+  const text = errorText(known, { style, width: world.stderr.columns || undefined, verbose })
+  // Where not even the message can be written, the exit status still tells.
+  await new Promise<void>((resolve) => world.stderr.write(text, () => resolve()))
   return known.exitStatus
 }

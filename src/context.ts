@@ -10,6 +10,14 @@ export interface SystemUser {
   readonly home: string
 }
 
+/** What is made as root for somebody else. */
+export interface Preparation {
+  /** An existing directory. */
+  inside: string
+  /** Returns the paths that were made. */
+  make(): string[]
+}
+
 /** All that a command may know of the world around it; nothing below `cli.ts` reads the process itself. */
 export interface Context {
   readonly cwd: string
@@ -24,10 +32,11 @@ export interface Context {
   now(): Date
   user(): SystemUser
   /**
-   * Gives up root for good and works on as this user (a name or a uid), who gets these directories first.
-   * @throws {PgbkError} `config` when there is no such user.
+   * Gives up root for good and works on as this user (a name or a uid). Before that, as root, `prepare` may make paths that
+   * the user then gets, if the user can enter the directory that is already there.
+   * @throws {PgbkError} `config` when there is no such user; EACCES when the directory is closed to them.
    */
-  become(user: string | number, directories?: string[]): void
+  become(user: string | number, prepare?: Preparation): void
   /** Asks a yes-or-no question; undefined where nobody can answer because there is no terminal. */
   ask: ((question: string) => Promise<boolean>) | undefined
 }

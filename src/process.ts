@@ -1,6 +1,6 @@
-import { chownSync } from 'node:fs'
+import { lchownSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import type { Environment, SystemUser } from './context.js'
+import type { Environment, Preparation, SystemUser } from './context.js'
 import { PgbkError } from './errors.js'
 
 /** What `main` gets from the process that it runs in. Tests hand in their own. */
@@ -15,7 +15,7 @@ export interface ProcessContext {
   urgent: AbortSignal
   now(): Date
   user(): SystemUser
-  become(user: string | number, directories?: string[]): void
+  become(user: string | number, prepare?: Preparation): void
 }
 
 /**
@@ -36,7 +36,7 @@ export function processContext(): ProcessContext {
     ...endingSignals(),
     now: () => new Date(),
     user: currentUser,
-    become: (user, directories = []) => becomeUser(user, directories, env),
+    become: (user, prepare) => becomeUser(user, prepare, env),
   }
 }
 
@@ -67,9 +67,12 @@ function currentUser(): SystemUser {
 }
 
 /** Programs that are started later get the new user's HOME; what XDG variables say was meant for root. */
-function becomeUser(user: string | number, directories: string[], env: Environment): void {
+function becomeUser(user: string | number, prepare: Preparation | undefined, env: Environment): void {
   const { uid, gid, named } = lookUp(user)
-  for (const directory of directories) chownSync(directory, uid, gid)
+  if (prepare) {
+    tryToEnter(prepare.inside, uid)
+    for (const path of prepare.make()) lchownSync(path, uid, gid)
+  }
   if (named) (process as ProcessWithGroups).initgroups(user, gid)
   else process.setgroups?.([gid])
   process.setgid?.(gid)
@@ -77,6 +80,16 @@ function becomeUser(user: string | number, directories: string[], env: Environme
   const { name, home } = currentUser()
   Object.assign(env, { HOME: home, USER: name, LOGNAME: name })
   for (const key of Object.keys(env)) if (key.startsWith('XDG_')) delete env[key]
+}
+
+/** @throws a system error when the directory is closed to the user. access(2) would ask for root's rights. */
+function tryToEnter(directory: string, uid: number): void {
+  try {
+    process.seteuid?.(uid)
+    statSync(`${directory}/.`)
+  } finally {
+    process.seteuid?.(0)
+  }
 }
 
 /** Node has it; its type declarations do not. */

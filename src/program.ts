@@ -43,8 +43,8 @@ export async function runProgram(
   options: ProgramOptions,
 ): Promise<ProgramResult> {
   const { signal, ownGroup = false, onErrorLine } = options
-  signal?.throwIfAborted()
   const { execa } = await import('execa')
+  signal?.throwIfAborted()
   const child = execa(file, args, {
     cwd: options.cwd ?? '/',
     env: options.env,
@@ -156,6 +156,7 @@ export async function holdProgram(
   options: Pick<ProgramOptions, 'env' | 'signal'>,
 ): Promise<HeldProgram> {
   const { execa } = await import('execa')
+  options.signal?.throwIfAborted()
   const child = execa(file, args, {
     cwd: '/',
     env: options.env,
@@ -178,7 +179,11 @@ export async function holdProgram(
   options.signal?.addEventListener('abort', stop, { once: true })
   await Promise.race([once(child.stdout, 'data'), child])
   options.signal?.removeEventListener('abort', stop)
-  options.signal?.throwIfAborted()
+  if (options.signal?.aborted) {
+    stop()
+    await child
+    options.signal.throwIfAborted()
+  }
   if (child.pid === undefined) throw cannotStart(file, await child)
   return {
     firstLine: stdout === '' ? undefined : stdout.split('\n')[0],

@@ -14,6 +14,7 @@ export async function makeLinksRelative(layout: BackupLayout, tablespaceOids: nu
     await symlink(`../../tablespaces/${oid}`, link)
   }
   await syncPath(layout.tablespaceLinks)
+  if (tablespaceOids.length > 0) await syncPath(layout.tablespaces)
 }
 
 export interface OriginalFile {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { isId } from './id.js'
@@ -10,9 +10,23 @@ export type BackupState = 'whole' | 'used'
 
 export interface Backup {
   id: string
+  directory: string
   record: BackupRecord
-  layout: BackupLayout
   state: BackupState
+  readonly layout: BackupLayout
+}
+
+/** A list of thousands of backups needs the paths inside of none. */
+export function aBackup(directory: string, record: BackupRecord, state: BackupState): Backup {
+  return {
+    id: record.id,
+    directory,
+    record,
+    state,
+    get layout() {
+      return backupLayout(directory)
+    },
+  }
 }
 
 /** A directory where a backup was expected, and why it is none. */
@@ -60,32 +74,30 @@ function entriesOf(directory: string): string[] {
 }
 
 function addBackup(catalog: Catalog, directory: string, id: string): void {
-  const layout = backupLayout(directory)
   try {
-    const record = readRecord(layout.record)
-    if (record.id === id) catalog.backups.push({ id, record, layout, state: stateOf(layout) })
+    const record = readRecord(`${directory}/backup.json`)
+    if (record.id === id) catalog.backups.push(aBackup(directory, record, stateOf(directory)))
     else catalog.rejected.push({ name: id, reason: `its record is that of ${record.id}` })
   } catch (cause) {
     const code = systemCode(cause)
     if (code === 'EACCES' || code === 'EPERM') {
-      throw new PgbkError('failed', `cannot read ${layout.record}: permission denied`, {
+      throw new PgbkError('failed', `cannot read ${directory}: permission denied`, {
         cause,
         hint: 'Run pgbk as the user whom the backups belong to, or as root.',
       })
     }
-    catalog.rejected.push({ name: id, reason: rejection(layout, cause) })
+    catalog.rejected.push({ name: id, reason: rejection(directory, cause) })
   }
 }
 
-function rejection(layout: BackupLayout, cause: unknown): string {
+function rejection(directory: string, cause: unknown): string {
   if (systemCode(cause) === 'ENOTDIR') return 'not a directory'
   if (systemCode(cause) !== 'ENOENT') return messageOf(cause)
-  return existsSync(layout.marker)
-    ? 'a delete that is running or was interrupted'
-    : 'it has no record (backup.json)'
+  const { marker } = backupLayout(directory)
+  return existsSync(marker) ? 'a delete that is running or was interrupted' : 'it has no record (backup.json)'
 }
 
 /** A server that starts in the snapshot renames backup_label first of all (src/backend/access/transam/xlog.c). */
-function stateOf(layout: BackupLayout): BackupState {
-  return existsSync(join(layout.data, 'backup_label')) ? 'whole' : 'used'
+function stateOf(directory: string): BackupState {
+  return statSync(`${directory}/snapshot/data/backup_label`, { throwIfNoEntry: false }) ? 'whole' : 'used'
 }

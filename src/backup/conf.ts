@@ -41,6 +41,10 @@ export interface ConfInput {
   settings: Readonly<Record<string, string>>
   /** The server's own settings with a dot in their name (`app.tenant`), as applications use them. */
   customSettings: Readonly<Record<string, string>>
+  /** Bytes. */
+  walSegmentSize: number
+  /** Whether the cluster has tablespaces inside of its data directory (allow_in_place_tablespaces). */
+  inPlaceTablespaces: boolean
   /** What pg_control says of `recoveryMinimums`; may be empty. */
   minimums: Readonly<Record<string, number>>
 }
@@ -64,7 +68,7 @@ huge_pages = try
 shared_preload_libraries = ''
 session_preload_libraries = ''
 local_preload_libraries = ''
-
+${[...walLines(input), ...(input.inPlaceTablespaces ? ['allow_in_place_tablespaces = on'] : [])].map((line) => `${line}\n`).join('')}
 # so that a copy cannot touch the server it came from, or anything else
 archive_mode = off
 archive_command = ''
@@ -89,6 +93,14 @@ restore_command = '${restoreCommand('../../wal')}'
 function restoreCommand(directory: string): string {
   const segment = `"${directory}/%f"`
   return `if [ -f ${segment} ]; then cp ${segment} "%p" || exit 126; elif [ -f "${directory}/%f.gz" ]; then gzip -dc < "${directory}/%f.gz" > "%p" || exit 126; else exit 1; fi`
+}
+
+/** min_wal_size must be two segments at least, and max_wal_size more (ReadControlFile in xlog.c); the defaults suit 16 MB. */
+function walLines({ walSegmentSize }: ConfInput): string[] {
+  const megabytes = walSegmentSize / 1024 ** 2
+  return megabytes <= 32
+    ? []
+    : [`min_wal_size = ${2 * megabytes}MB`, `max_wal_size = ${Math.max(1024, 4 * megabytes)}MB`]
 }
 
 function recoveryLines({ settings, minimums }: ConfInput): string[] {

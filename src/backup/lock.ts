@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
+import { messageOf, PgbkError } from '../errors.js'
 import { type HeldProgram, holdProgram } from '../program.js'
 
 export interface LockOptions {
@@ -26,17 +26,20 @@ export async function withLock<T>(
 ): Promise<T> {
   const holder = await acquire(file, options, context)
   try {
-    const since = context.now().toISOString()
-    await writeFile(file, `${JSON.stringify({ purpose: options.purpose, since })}\n`)
+    await leaveNote(file, options.purpose, context)
     return await work()
   } finally {
     await holder.end()
   }
 }
 
-/** Fails at once when another process holds the lock; a lock file that is not there yet is not made. */
-export async function checkUnlocked(file: string, context: Context): Promise<void> {
-  if (existsSync(file)) await (await acquire(file, { purpose: 'check' }, context)).end()
+/** For the message that others get. On a full disk, where a delete is wanted most, there is none. */
+async function leaveNote(file: string, purpose: string, { now, progress }: Context): Promise<void> {
+  try {
+    await writeFile(file, `${JSON.stringify({ purpose, since: now().toISOString() })}\n`)
+  } catch (error) {
+    progress.detail(`cannot write to ${file}: ${messageOf(error)}`)
+  }
 }
 
 async function acquire(file: string, options: LockOptions, context: Context): Promise<HeldProgram> {

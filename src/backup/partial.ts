@@ -11,9 +11,9 @@ import { type BackupLayout, backupLayout, type RootLayout } from './layout.js'
  * and the marker goes last, so that an interrupted removal can be taken up again.
  */
 
-/** What the marker tells the create that finds it later. */
+/** What the marker of a create tells the create that finds it later. The marker of a delete is the record that was. */
 export interface PartialMarker {
-  made_by: 'create' | 'delete'
+  made_by?: 'create'
   /** The connections of this create on the server carry this name. */
   application_name?: string
 }
@@ -37,7 +37,7 @@ export async function startPartial(
   return { id, layout }
 }
 
-export async function writeMarker(layout: BackupLayout, marker: PartialMarker): Promise<void> {
+async function writeMarker(layout: BackupLayout, marker: PartialMarker): Promise<void> {
   await writeDurably(layout.marker, `${JSON.stringify(marker)}\n`)
   await syncPath(layout.directory)
 }

@@ -12,7 +12,7 @@ import { type RootLayout, rootLayout } from './layout.js'
  */
 export function claimRoot(root: string, runAs: string, context: Context): RootLayout {
   const layout = rootLayout(root)
-  if (context.user().uid === 0) context.become(runAs, createMissing(layout))
+  if (context.user().uid === 0) becomeOwner(layout, runAs, context)
   checkWritable(layout, context)
   return layout
 }
@@ -20,7 +20,6 @@ export function claimRoot(root: string, runAs: string, context: Context): RootLa
 /** Makes the directories of a claimed root that are not there yet. */
 export function makeRoot(layout: RootLayout): void {
   createMissing(layout)
-  if (!existsSync(layout.gitignore)) writeFileSync(layout.gitignore, '*\n')
 }
 
 /**
@@ -39,14 +38,30 @@ export function enterRoot(root: string, context: Context): RootLayout {
  * The root itself is made only when its parent directory is there, which a mount point that is not mounted, or a mistyped
  * path, often is not.
  */
-function createMissing({ root, data, backups }: RootLayout): string[] {
+function createMissing({ root, data, backups, gitignore }: RootLayout): string[] {
   const missing = [root, data, backups].filter((directory) => !existsSync(directory))
   try {
     for (const directory of missing) mkdirSync(directory)
+    if (!missing.includes(data)) return missing
+    writeFileSync(gitignore, '*\n')
+    return [...missing, gitignore]
   } catch (cause) {
     throw notWritable(`cannot make ${missing[0]}`, root, cause)
   }
-  return missing
+}
+
+function becomeOwner(layout: RootLayout, runAs: string, context: Context): void {
+  const inside = deepestExisting(layout)
+  try {
+    context.become(runAs, { inside, make: () => createMissing(layout) })
+  } catch (cause) {
+    if (cause instanceof PgbkError) throw cause
+    throw notWritable(`user ${runAs} cannot enter ${inside}`, layout.root, cause)
+  }
+}
+
+function deepestExisting({ root, data, backups }: RootLayout): string {
+  return [backups, data, root].find((directory) => existsSync(directory)) ?? dirname(root)
 }
 
 function checkWritable({ root, data, backups }: RootLayout, context: Context): void {

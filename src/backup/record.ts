@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { messageOf, PgbkError } from '../errors.js'
 import { check, v } from '../schema.js'
-import { isId } from './id.js'
 
 /** The format of backup.json that this pgbk writes, and the highest that it reads. */
 export const recordFormat = 1
@@ -14,7 +13,7 @@ const lsn = v.pipe(text, v.regex(/^[0-9A-F]+\/[0-9A-F]+$/, 'is not an LSN'))
 
 const schema = v.object({
   format: v.literal(recordFormat),
-  id: v.pipe(text, v.check(isId, 'is not a datestamp')),
+  id: text,
   kind: v.picklist(['scheduled', 'on-demand']),
   label: optionalText,
   started_at: isoTime,

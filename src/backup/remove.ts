@@ -1,13 +1,15 @@
-import { unlink } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import type { Backup } from './catalog.js'
 import { syncPath } from './durable.js'
 import type { RootLayout } from './layout.js'
-import { discard, writeMarker } from './partial.js'
+import { discard } from './partial.js'
 
-/** Removes a backup: first its record, which alone makes it one, then the rest. Only under the catalog lock. */
+/**
+ * Removes a backup. First its record becomes the marker: one step, that needs no space on a full disk, and from then on it is
+ * no backup but something to throw away. Only under the catalog lock.
+ */
 export async function removeBackup(root: RootLayout, { layout }: Backup): Promise<void> {
-  await writeMarker(layout, { made_by: 'delete' })
-  await unlink(layout.record)
+  await rename(layout.record, layout.marker)
   await syncPath(layout.directory)
   await discard(layout)
   await syncPath(root.backups)

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { type Backup, readCatalog } from '../backup/catalog.js'
-import { checkUnlocked, withLock } from '../backup/lock.js'
+import { existsSync } from 'node:fs'
+import { aBackup, type Backup, readCatalog } from '../backup/catalog.js'
+import type { RootLayout } from '../backup/layout.js'
+import { withLock } from '../backup/lock.js'
 import { claimRoot, makeRoot } from '../backup/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk } from '../create/check-disk.js'
 import { checkCluster, checkLabel, checkRate } from '../create/checks.js'
 import { makeBackup } from '../create/make-backup.js'
-import { reachServer } from '../create/server.js'
+import { type ReachedServer, reachServer } from '../create/server.js'
 import { serverLine } from '../create/server-line.js'
 import { sweep } from '../create/sweep.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
@@ -28,18 +30,18 @@ export async function create(options: CreateOptions, settings: Settings, context
   checkLabel(options.label)
   checkRate(maxRate)
   const root = claimRoot(settings.root, settings.run_as, context)
-  await checkUnlocked(root.createLock, context)
-
   const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
-  const server = await reachServer(options, settings, applicationName, context)
+  const reach = () => reachServer(options, settings, applicationName, context)
+  let server = await reach()
   context.progress.say(serverLine(server.facts))
   checkCluster(readCatalog(settings.root), server.facts, options.newCluster ?? false)
+  // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
+  if (await sweepBefore(root, server, context)) server = await reach()
   await checkServer(server.psql, server.facts)
   await checkDisk(root, server.facts, context.progress)
 
   makeRoot(root)
   return withLock(root.createLock, { purpose: 'create' }, context, async () => {
-    await sweep(root, server.psql, context)
     const { record, layout } = await makeBackup(
       {
         root,
@@ -53,6 +55,14 @@ export async function create(options: CreateOptions, settings: Settings, context
       },
       context,
     )
-    return { id: record.id, record, layout, state: 'whole' }
+    return aBackup(layout.directory, record, 'whole')
   })
+}
+
+/** A root that is new has no lock file, and nothing to sweep. */
+async function sweepBefore(root: RootLayout, { psql }: ReachedServer, context: Context): Promise<boolean> {
+  if (!existsSync(root.createLock)) return false
+  return (
+    (await withLock(root.createLock, { purpose: 'create' }, context, () => sweep(root, psql, context))) > 0
+  )
 }

@@ -50,9 +50,24 @@ async function giveTour(tour: Tour, server: DemoServer): Promise<void> {
   await pgbk(tour, server, 'It is a directory, listed because it is whole.', ['list'])
   await pgbk(tour, server, 'Everything that is known about it:', ['show', 'latest'])
 
+  const query = (sql: string) => ['local-run', '--', 'psql', '-c', sql]
+  await pgbk(
+    tour,
+    server,
+    'Any backup answers SQL at once, without a copy and without harm. First a question:',
+    query('SELECT title, count(*) FROM books JOIN orders ON book = books.id GROUP BY title'),
+  )
+  await pgbk(
+    tour,
+    server,
+    'Then a disaster, which happens only in the working copy:',
+    query('DROP TABLE orders'),
+  )
+  await pgbk(tour, server, 'The next run does not know of it:', query('SELECT count(*) FROM orders'))
+
   const [backup] = JSON.parse(await output(tour, server, ['list', '--json'])).backups
   await openCopy(tour, server, backup.directory)
-  progress.say('\nThe backup is as it was:\n')
+  progress.say('\nAfter all that, the backup is as it was:\n')
   await shown(tour, `cd ${backup.directory}/snapshot && pg_verifybackup data`, async () => {
     const { stdout, stderr } = await runProgram(join(server.bin, 'pg_verifybackup'), ['data'], {
       env: programEnvironment(tour.context.env),
@@ -73,13 +88,14 @@ async function pgbk(tour: Tour, server: DemoServer, sentence: string, args: stri
 
 async function output({ root, context }: Tour, server: DemoServer, args: string[]): Promise<string> {
   const [node = '', ...script] = context.self
+  const [name = '', ...rest] = args
   const env = {
     ...programEnvironment(context.env),
     PGHOST: server.host,
     PGPORT: String(server.port),
     PGUSER: demoRole,
   }
-  const { status, stdout, stderr } = await runProgram(node, [...script, ...args, '-C', root], {
+  const { status, stdout, stderr } = await runProgram(node, [...script, name, '-C', root, ...rest], {
     env,
     signal: context.signal,
   })
@@ -101,12 +117,12 @@ async function shown(
 async function openCopy(tour: Tour, server: DemoServer, backup: string): Promise<void> {
   const { directory, context } = tour
   const copy = join(directory, 'copy')
+  const port = await freePort()
   context.progress.say(
     '\nStock PostgreSQL opens it. Here in a copy, because the database may then be changed:\n',
   )
-  context.progress.say(`  $ cp -a ${backup} ${copy}\n  $ cd ${copy}/snapshot && postgres -D conf`)
+  context.progress.say(`  $ cp -a ${backup} ${copy}\n  $ cd ${copy}/snapshot && postgres -D conf -p ${port}`)
   cpSync(backup, copy, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
-  const port = await freePort()
   const connection = connectionFrom(
     { host: '/tmp', port: String(port), username: demoRole, dbname: 'bookshop' },
     undefined,
@@ -123,9 +139,9 @@ async function openCopy(tour: Tour, server: DemoServer, backup: string): Promise
     context,
   )
   try {
-    for (const statement of ['SELECT count(*) FROM orders;', 'DROP TABLE orders;']) {
-      await shown(tour, `psql -h /tmp -U ${demoRole} bookshop -c "${statement}"`, async () => {
-        return (await query(psql, `RESET search_path;\n${statement}`)) || 'DROP TABLE'
+    for (const statement of ['SELECT count(*) FROM orders;', 'DELETE FROM orders;']) {
+      await shown(tour, `psql -h /tmp -p ${port} -U ${demoRole} bookshop -c "${statement}"`, async () => {
+        return (await query(psql, `RESET search_path;\n${statement}`)) || 'DELETE 20000'
       })
     }
   } finally {

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { RootLayout } from '../backup/layout.js'
 import { freeBytes } from '../backup/measure.js'
@@ -48,7 +48,11 @@ function checkPlace(place: string, root: RootLayout, facts: ServerFacts, progres
   const directories = [facts.data_directory, ...facts.tablespaces.map(({ location }) => location)].filter(
     (path) => path !== null,
   )
-  const around = directories.find((directory) => relativeInside(directory, root.backups) !== undefined)
+  const here = realOf(place)
+  const around = directories.find((directory) => {
+    const real = realOf(directory)
+    return real === here || relativeInside(real, here) !== undefined
+  })
   if (around !== undefined) {
     throw new PgbkError('usage', `the root ${root.root} lies inside the server's own ${around}`, {
       hint: 'A backup there would contain itself and be lost with the server. Choose another root with -C.',
@@ -57,6 +61,15 @@ function checkPlace(place: string, root: RootLayout, facts: ServerFacts, progres
   const disk = deviceOf(place)
   if (directories.some((directory) => deviceOf(directory) === disk)) {
     progress.warn('the root is on the same disk as the server: if that disk is lost, so are the backups')
+  }
+}
+
+/** Where symbolic links lead; the path itself where this user may not look. */
+function realOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
   }
 }
 

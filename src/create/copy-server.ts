@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { arrangeConf, makeLinksRelative } from '../backup/arrange-snapshot.js'
 import { type BackupLabel, readBackupLabel, readWalRange, type WalRange } from '../backup/backup-label.js'
-import { snapshotConf } from '../backup/conf.js'
+import { confLiteral, snapshotConf } from '../backup/conf.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
 import type { BackupRecord } from '../backup/record.js'
@@ -10,11 +10,13 @@ import { seedWalArchive, segmentsOf } from '../backup/wal-archive.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
-import { endsWithSwitch, readControlSettings } from '../postgres/check-backup.js'
-import type { ConfigFile } from '../postgres/config-files.js'
+import { endsWithSwitch, findTablespaceRecords, readControlSettings } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
+import { query } from '../postgres/psql.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
+import type { ServerSettings } from '../postgres/server-settings.js'
 import { watchWaiting } from '../postgres/waiting.js'
+import { runProgram } from '../program.js'
 import type { ReachedServer } from './server.js'
 
 export interface CopyOptions {
@@ -59,14 +61,55 @@ export async function copyData(
     watch.stop()
   }
   await checkIdentity(layout, facts)
+  await closeToOthers(layout, context)
   await makeLinksRelative(
     layout,
     facts.tablespaces.filter(isOutside).map(({ oid }) => oid),
   )
-  return {
-    label: await readBackupLabel(join(layout.data, 'backup_label')),
-    range: await readWalRange(join(layout.data, 'backup_manifest')),
+  const label = await readBackupLabel(join(layout.data, 'backup_label'))
+  const range = await readWalRange(join(layout.data, 'backup_manifest'))
+  await checkTablespaces(server, layout, range, context)
+  return { label, range }
+}
+
+/**
+ * A tablespace that came while the backup ran is at its place on the server, in the copy too, or will be when its WAL is replayed:
+ * the copy would write there.
+ */
+async function checkTablespaces(
+  server: ReachedServer,
+  layout: BackupLayout,
+  range: WalRange,
+  context: Context,
+): Promise<void> {
+  const { facts, psql, installations } = server
+  const now = await query(
+    psql,
+    "SELECT oid FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;",
+  )
+  const same = now.trim() === facts.tablespaces.map(({ oid }) => oid).join('\n')
+  const search = {
+    pgWal: layout.pgWal,
+    range,
+    major: majorVersion(facts),
+    installations,
+    env: programEnvironment(context.env),
+    signal: context.signal,
   }
+  if (same && !(await findTablespaceRecords(search))) return
+  throw new PgbkError('failed', 'a tablespace was created or dropped while the backup ran', {
+    hint: 'Run pgbk create again.',
+  })
+}
+
+/** A server with group access (initdb --allow-group-access) passes that on to its copies. */
+async function closeToOthers(layout: BackupLayout, { env, signal }: Context): Promise<void> {
+  if (((await stat(layout.data)).mode & 0o077) === 0) return
+  const { status, stderr } = await runProgram('chmod', ['-R', 'go=', layout.snapshot], {
+    env: programEnvironment(env),
+    signal,
+  })
+  if (status !== 0) throw new PgbkError('failed', `cannot close the snapshot to others: ${stderr.trim()}`)
 }
 
 /** pg_control begins with the system identifier (src/include/catalog/pg_control.h). */
@@ -112,22 +155,22 @@ export async function writeConf(
   server: ReachedServer,
   layout: BackupLayout,
   id: string,
-  files: ConfigFile[],
+  configuration: ServerSettings,
   context: Context,
 ): Promise<BackupRecord['config_files']> {
   const { facts, installations } = server
+  const { files } = configuration
   const major = majorVersion(facts)
   const options = { env: programEnvironment(context.env), signal: context.signal }
-  const customSettings = Object.fromEntries(
-    Object.entries(facts.configured).filter(([name]) => name.includes('.')),
-  )
   const written = await arrangeConf(layout, {
     originals: files.length > 0 ? files : unknownFiles(facts),
     postgresqlConf: snapshotConf({
       id,
       major,
-      settings: facts.settings,
-      customSettings,
+      settings: configuration.settings,
+      customSettings: configuration.custom,
+      walSegmentSize: facts.wal_segment_size,
+      inPlaceTablespaces: facts.tablespaces.some((tablespace) => !isOutside(tablespace)),
       minimums: await readControlSettings(layout.data, major, installations, options),
     }),
   })
@@ -136,9 +179,7 @@ export async function writeConf(
 
 /** Where not even the files' names may be known: those that came with the base backup, and the settings that are visible. */
 function unknownFiles({ configured }: ServerFacts) {
-  const settings = Object.entries(configured).map(
-    ([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`,
-  )
+  const settings = Object.entries(configured).map(([name, value]) => `${name} = ${confLiteral(value)}\n`)
   return [
     ...['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'].map((name) => ({ copy: name, inData: name })),
     { copy: 'settings-from-pg_settings.conf', content: Buffer.from(settings.join('')) },

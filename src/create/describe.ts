@@ -45,7 +45,8 @@ export async function describe(description: Description, layout: BackupLayout): 
     config_files: description.configFiles,
     verified: description.verified,
     tools: description.tools,
-    duration_ms: finishedAt.getTime() - startedAt.getTime(),
+    // A clock may be set back meanwhile.
+    duration_ms: Math.max(0, finishedAt.getTime() - startedAt.getTime()),
   }
 }
 

@@ -1,15 +1,17 @@
-import { writeDurably } from '../backup/durable.js'
+import { syncPath, writeDurably } from '../backup/durable.js'
 import type { BackupLayout, RootLayout } from '../backup/layout.js'
 import { measureTree } from '../backup/measure.js'
 import { discard, type Partial, publish, startPartial } from '../backup/partial.js'
 import { snapshotReadme } from '../backup/readme.js'
-import type { BackupRecord } from '../backup/record.js'
+import { type BackupRecord, parseRecord } from '../backup/record.js'
 import type { Context } from '../context.js'
+import { messageOf } from '../errors.js'
 import { findVerifier, verifySnapshot } from '../postgres/check-backup.js'
-import { readConfigFiles } from '../postgres/config-files.js'
+import type { ConfigFile } from '../postgres/config-files.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readInsideDatabases } from '../postgres/database-facts.js'
 import { majorVersion } from '../postgres/server-facts.js'
+import { readServerSettings } from '../postgres/server-settings.js'
 import { version } from '../version.js'
 import { archiveWal, copyData, writeConf } from './copy-server.js'
 import { describe } from './describe.js'
@@ -42,17 +44,34 @@ export async function makeBackup(job: BackupJob, context: Context): Promise<Made
   }))
   try {
     const record = await fill(partial, job, startedAt, context)
+    const text = `${JSON.stringify(record, undefined, 2)}\n`
+    parseRecord(text)
     context.signal.throwIfAborted()
-    return { record, layout: await publish(job.root, partial, `${JSON.stringify(record, undefined, 2)}\n`) }
+    return { record, layout: await publish(job.root, partial, text) }
   } catch (error) {
     context.progress.step('cleaning up')
-    await tryEndWalSenders(
-      { ...job.server.psql, signal: undefined },
-      job.applicationName,
-      context.progress.warn,
-    )
-    await discard(partial.layout)
+    await cleanUp(partial, job, context)
     throw error
+  }
+}
+
+/** Its own failures must not hide why it came to this; the next create takes it up again. */
+async function cleanUp(
+  { layout }: Partial,
+  { server, applicationName }: BackupJob,
+  { progress }: Context,
+): Promise<void> {
+  await tryEndWalSenders(
+    { ...server.psql, signal: undefined, timeoutMs: 20_000 },
+    applicationName,
+    progress.warn,
+  )
+  try {
+    await discard(layout)
+  } catch (error) {
+    progress.warn(
+      `${layout.directory} could not be removed, the next create will try again: ${messageOf(error)}`,
+    )
   }
 }
 
@@ -64,16 +83,19 @@ async function fill(
 ): Promise<BackupRecord> {
   const { server } = job
   const { progress } = context
-  progress.step('reading the configuration')
-  const configFiles = await readConfigFiles(server.psql, server.facts)
-  const inside = await readInsideDatabases(server.psql, server.facts, progress)
-
-  const copied = await copyData(server, layout, { ...job, label: `pgbk ${id}` }, context)
-  const kept = await writeConf(server, layout, id, configFiles, context)
-  sayUnread(configFiles, progress)
-  progress.step('archiving the WAL')
-  await archiveWal(server, layout, copied.range, context)
-  const verifiedBy = job.verify ? await verify(server, layout, context) : undefined
+  // The server is asked while it is copied.
+  const [copied, configuration, inside] = await allOf([
+    copyData(server, layout, { ...job, label: `pgbk ${id}` }, context),
+    readServerSettings(server.psql, server.facts),
+    readInsideDatabases(server.psql, server.facts, progress),
+  ])
+  const configFiles = await writeConf(server, layout, id, configuration, context)
+  sayUnread(configuration.files, progress)
+  progress.step(job.verify ? 'verifying' : 'archiving the WAL')
+  const [verifiedBy] = await allOf([
+    job.verify ? verify(server, layout, context) : undefined,
+    archiveWal(server, layout, copied.range, context),
+  ])
 
   const tools = { pgbk: version, pg_basebackup: server.clients.version, pg_verifybackup: verifiedBy ?? null }
   const draft = await describe(
@@ -85,18 +107,27 @@ async function fill(
       facts: server.facts,
       inside,
       copied,
-      configFiles: kept,
+      configFiles,
       verified: verifiedBy !== undefined,
       tools,
     },
     layout,
   )
   await writeDurably(layout.readme, snapshotReadme(draft))
+  await syncPath(layout.snapshot)
   const { bytes, files } = await measureTree(layout.directory)
   return { ...draft, size_bytes: bytes, file_count: files }
 }
 
-function sayUnread(files: Awaited<ReturnType<typeof readConfigFiles>>, progress: Context['progress']): void {
+/** Like Promise.all, but nothing is still going on when it fails: what comes next is the clean-up. */
+async function allOf<T extends readonly unknown[]>(
+  work: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
+}
+
+function sayUnread(files: ConfigFile[], progress: Context['progress']): void {
   if (files.length === 0) {
     progress.warn(
       "this role may not read the server's configuration files: conf/original has what came with the data directory and what pg_settings shows",
@@ -120,7 +151,6 @@ async function verify(
   }
   if (!verifier.checksWal)
     progress.warn(`the WAL is not verified: that needs pg_verifybackup and pg_waldump ${major}`)
-  progress.step('verifying')
   await verifySnapshot(verifier, layout.snapshot, { env: programEnvironment(env), signal })
   return verifier.version
 }

@@ -11,9 +11,11 @@ import { endWalSenders } from '../postgres/wal-senders.js'
 /**
  * Clears away what killed creates and deletes have left: their pg_basebackup, their WAL senders on the server, their
  * directories. What carries no marker of pgbk is left alone and named. Only under the create lock.
+ * Returns how many there were.
  */
-export async function sweep(root: RootLayout, psql: Psql, context: Context): Promise<void> {
-  for (const leftOver of await findLeftOvers(root)) {
+export async function sweep(root: RootLayout, psql: Psql, context: Context): Promise<number> {
+  const found = await findLeftOvers(root)
+  for (const leftOver of found) {
     if (!leftOver.marker) {
       context.progress.warn(
         `${leftOver.layout.directory} is left alone: nothing in it shows that pgbk made it`,
@@ -25,6 +27,7 @@ export async function sweep(root: RootLayout, psql: Psql, context: Context): Pro
       await sweepDelete(root, leftOver, context)
     }
   }
+  return found.filter(({ marker }) => marker).length
 }
 
 async function endCreate(

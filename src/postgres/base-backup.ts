@@ -90,14 +90,14 @@ const causes: [RegExp, ErrorCode, string][] = [
     'Pages of the server itself are damaged; its log names them. Look at the hardware, and at pg_amcheck. Older backups may still have them whole.',
   ],
   [
-    /server closed the connection|connection to server|could not connect|terminating connection|could not receive data|SSL SYSCALL|shutting down|no data received|could not send|unexpected termination of replication stream/i,
+    /server closed the connection|connection to server|could not connect|terminating connection|could not receive data|SSL SYSCALL|shutting down|no data received|could not send|COPY stream ended|unexpected termination of replication stream/i,
     'unreachable',
     "The connection was lost while the backup ran; the server's log says why. Nothing was kept; run pgbk create again.",
   ],
 ]
 
 function failure(said: string[], endedBy: string | undefined): PgbkError {
-  const errors = said.filter((line) => /error:|FATAL:|ERROR:/.test(line))
+  const errors = said.filter((line) => /error:|FATAL:|ERROR:|checksum verification failed/.test(line))
   const lines = (errors.length > 0 ? errors : said).map((line) =>
     line.replace(/^pg_basebackup: (error: )?/, ''),
   )

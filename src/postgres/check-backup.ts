@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { WalRange } from '../backup/backup-label.js'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program.js'
@@ -81,6 +82,34 @@ export async function endsWithSwitch(search: SwitchSearch): Promise<boolean> {
     cwd: search.pgWal,
   })
   return /desc: SWITCH/.test(stdout)
+}
+
+export interface RecordSearch extends CheckOptions {
+  pgWal: string
+  range: WalRange
+  major: number
+  installations: Installation[]
+}
+
+/** Whether a tablespace was created or dropped in a range of WAL; false where pg_waldump of this major is not installed. */
+export async function findTablespaceRecords(search: RecordSearch): Promise<boolean> {
+  const program = programOf(search.major, 'pg_waldump', search.installations)
+  if (!program) return false
+  const { timeline, startLsn, endLsn } = search.range
+  const args = [
+    '--path=.',
+    `--timeline=${timeline}`,
+    `--start=${startLsn}`,
+    `--end=${endLsn}`,
+    '--rmgr=Tablespace',
+  ]
+  const { status, stdout, stderr } = await runProgram(program, args, {
+    env: search.env,
+    signal: search.signal,
+    cwd: search.pgWal,
+  })
+  if (status !== 0) throw new PgbkError('damaged', `the WAL of the backup cannot be read: ${stderr.trim()}`)
+  return /^rmgr: Tablespace/m.test(stdout)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isAbsolute, join, relative } from 'node:path'
+import { isAbsolute, join, relative, resolve } from 'node:path'
 import { messageOf } from '../errors.js'
 import { type Psql, query } from './psql.js'
 import type { ServerFacts } from './server-facts.js'
@@ -34,7 +34,7 @@ export async function readConfigFiles(psql: Psql, facts: ServerFacts): Promise<C
   const files: ConfigFile[] = []
   for (const path of paths) {
     const inData = facts.data_directory === null ? undefined : relativeInside(facts.data_directory, path)
-    const copy = relativeInside(join(main, '..'), path) ?? path.slice(1)
+    const copy = relativeInside(join(main, '..'), path) ?? resolve('/', path).slice(1)
     const found = inData === undefined ? await readFromServer(psql, path) : { content: undefined }
     files.push({ path, copy, inData, ...found })
   }

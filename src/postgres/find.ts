@@ -1,5 +1,5 @@
-import { accessSync, constants, readdirSync, realpathSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { accessSync, closeSync, constants, openSync, readdirSync, readSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import type { Environment } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { runProgram } from '../program.js'
@@ -34,19 +34,29 @@ export async function findInstallations(
   fetched: string[] = [],
 ): Promise<Installation[]> {
   const programEnv = programEnvironment(env)
-  if (binDir !== undefined && !hasPrograms(binDir)) {
+  if (binDir !== undefined && markIn(binDir) === undefined) {
     throw new PgbkError('config', `bin_dir ${binDir} has neither pg_basebackup nor postgres`)
   }
-  const candidates = [
-    ...(binDir === undefined ? [] : [binDir]),
-    ...(programEnv.PATH ?? '').split(':'),
-    ...(await pgConfigPlace(programEnv)),
-    ...usualPlaces.flatMap(expand),
-    ...fetched,
+  const asked = pgConfigPlace(programEnv)
+  const before = [...(binDir === undefined ? [] : [binDir]), ...(programEnv.PATH ?? '').split(':')]
+  const after = [...usualPlaces.flatMap(expand), ...fetched]
+  // Each call costs milliseconds; pg_config's answer comes while the others are asked.
+  const known = new Map(
+    await Promise.all(realPlaces([...before, ...after]).map((bin) => installationAt(bin, programEnv))),
+  )
+  const places = realPlaces([...before, ...(await asked), ...after])
+  for (const bin of places) if (!known.has(bin)) known.set(...(await installationAt(bin, programEnv)))
+  return places.map((bin) => known.get(bin)).filter((installation) => installation !== undefined)
+}
+
+/** Programs are often linked from /usr/bin and its like; what belongs to them is where they really are. */
+function realPlaces(directories: string[]): string[] {
+  const programs = directories.filter((directory) => directory.startsWith('/')).map(markIn)
+  return [
+    ...new Set(
+      programs.filter((program) => program !== undefined).map((program) => dirname(realpathSync(program))),
+    ),
   ]
-  const directories = [...new Set(candidates.filter(hasPrograms).map((directory) => realpathSync(directory)))]
-  const found = await Promise.all(directories.map((directory) => installationAt(directory, programEnv)))
-  return found.filter((installation) => installation !== undefined)
 }
 
 /** How to get the client programs of a major, for systems that people use. */
@@ -103,14 +113,19 @@ export function programOf(major: number, program: string, installations: Install
     .find(isExecutable)
 }
 
-async function installationAt(bin: string, env: Environment): Promise<Installation | undefined> {
-  const program = marks.map((name) => join(bin, name)).find(isProgram) ?? bin
-  const { stdout } = await runProgram(program, ['--version'], { env })
+async function installationAt(bin: string, env: Environment): Promise<[string, Installation | undefined]> {
+  const { stdout } = await runProgram(markIn(bin) ?? bin, ['--version'], { env })
   const version = /\(PostgreSQL\) (\d+[^\s]*)/.exec(stdout)?.[1]
-  return version === undefined ? undefined : { bin, version, major: Number.parseInt(version, 10) }
+  return [bin, version === undefined ? undefined : { bin, version, major: Number.parseInt(version, 10) }]
 }
 
+/** Debian's /usr/bin/pg_config is a script that knows only the usual places of Debian. */
 async function pgConfigPlace(env: Environment): Promise<string[]> {
+  const found = (env.PATH ?? '')
+    .split(':')
+    .map((directory) => join(directory, 'pg_config'))
+    .find(isExecutable)
+  if (found === undefined || isScript(found)) return []
   try {
     const { status, stdout } = await runProgram('pg_config', ['--bindir'], { env })
     return status === 0 ? [stdout.trim()] : []
@@ -140,15 +155,25 @@ function namesIn(directory: string): string[] {
   }
 }
 
-const marks = ['pg_basebackup', 'postgres']
-
-function hasPrograms(directory: string): boolean {
-  return directory.startsWith('/') && marks.some((program) => isProgram(join(directory, program)))
+/** A program by which a directory of PostgreSQL programs is known. */
+function markIn(directory: string): string | undefined {
+  return ['pg_basebackup', 'postgres'].map((program) => join(directory, program)).find(isProgram)
 }
 
 /** Debian's /usr/bin/psql is pg_wrapper, which chooses a major by rules of its own: not wanted here. */
 function isProgram(path: string): boolean {
   return isExecutable(path) && basename(realpathSync(path)) !== 'pg_wrapper'
+}
+
+function isScript(path: string): boolean {
+  const file = openSync(path, 'r')
+  try {
+    const start = Buffer.alloc(2)
+    readSync(file, start)
+    return start.toString() === '#!'
+  } finally {
+    closeSync(file)
+  }
 }
 
 function isExecutable(path: string): boolean {

@@ -1,5 +1,5 @@
 import { type ErrorCode, PgbkError } from '../errors.js'
-import { type Psql, replicationCommand } from './psql.js'
+import { type Psql, replicationCommands } from './psql.js'
 import { isOutside, majorVersion, type ServerFacts } from './server-facts.js'
 
 /** One thing that is in the way of a backup, and what takes it away. */
@@ -31,19 +31,28 @@ export function checkHost(host: string | undefined): void {
  */
 export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void> {
   const obstacles = obstaclesIn(facts)
+  const closed = await closedToReplication(psql, facts)
+  // What else is in the way makes the server refuse as well; only pg_hba.conf is asked before all that.
+  if (closed && (obstacles.length === 0 || /pg_hba\.conf/.test(closed.message))) obstacles.push(closed)
   if (obstacles.length > 0) throw refusal(obstacles)
+}
+
+async function closedToReplication(psql: Psql, facts: ServerFacts): Promise<Obstacle | undefined> {
   try {
-    await replicationCommand(psql, 'IDENTIFY_SYSTEM')
+    await replicationCommands(psql, ['IDENTIFY_SYSTEM'])
+    return undefined
   } catch (error) {
-    if (error instanceof PgbkError && error.code !== 'programs-missing')
-      throw refusal([noReplicationConnection(facts, error)])
+    psql.signal?.throwIfAborted()
+    if (error instanceof PgbkError && ['unreachable', 'refused'].includes(error.code))
+      return noReplicationConnection(facts, error)
     throw error
   }
 }
 
 /** What the facts alone tell. */
 export function obstaclesIn(facts: ServerFacts): Obstacle[] {
-  if (facts.managed_by !== null) return [managedService(facts.managed_by)]
+  // A dump of such a service, restored elsewhere, brings its roles along; but nobody is a superuser there.
+  if (facts.managed_by !== null && !facts.role_is_superuser) return [managedService(facts.managed_by)]
   const role = identifier(facts.role)
   const found: (Obstacle | false)[] = [
     majorVersion(facts) < oldestMajor && {

@@ -8,6 +8,8 @@ export interface Psql {
   program: string
   connection: Connection
   signal?: AbortSignal | undefined
+  /** After so many ms a call is given up. */
+  timeoutMs?: number
 }
 
 /**
@@ -25,13 +27,18 @@ export async function query(
   return run(psql, args, prelude + script)
 }
 
-/** Sends one command of the replication protocol (`IDENTIFY_SYSTEM`). Errors as with `query`. */
-export async function replicationCommand(psql: Psql, command: string): Promise<string> {
-  return run(psql, [
+/**
+ * Sends commands of the replication protocol (`IDENTIFY_SYSTEM`) and returns a line for each. The password is looked up as
+ * pg_basebackup does, for the database `replication` (src/bin/pg_basebackup/streamutil.c). Errors as with `query`.
+ */
+export async function replicationCommands(psql: Psql, commands: string[]): Promise<string[]> {
+  const parameters = { replication: 'true', dbname: 'replication' }
+  const args = [
     ...quietly,
-    `--command=${command}`,
-    ...connectionArgs(psql.connection, { replication: 'true' }),
-  ])
+    ...commands.map((command) => `--command=${command}`),
+    ...connectionArgs(psql.connection, parameters),
+  ]
+  return (await run(psql, args)).split('\n')
 }
 
 const quietly = ['--no-psqlrc', '--no-align', '--tuples-only', '--quiet', '--set=ON_ERROR_STOP=1']
@@ -42,6 +49,7 @@ async function run(psql: Psql, args: string[], input?: string): Promise<string> 
     env,
     ...(input === undefined ? {} : { input }),
     ...(psql.signal ? { signal: psql.signal } : {}),
+    ...(psql.timeoutMs ? { timeoutMs: psql.timeoutMs } : {}),
   })
   if (result.status === 0) return result.stdout
   const message = result.stderr.replace(/^psql:(<stdin>:\d+:)? (error: )?/gm, '').trim()

@@ -55,6 +55,8 @@ export interface ServerFacts {
   databases: DatabaseFacts[]
   /** The server's `recoveryMinimums`, and those `querySettings` that it has set. */
   settings: Record<string, string>
+  /** Those `querySettings` that the role or the database of this connection sets otherwise, so that they could not be seen. */
+  overridden: string[]
   /** All that its configuration files set, as far as the role may see it. */
   configured: Record<string, string>
 }
@@ -63,9 +65,11 @@ export interface ServerFacts {
 export async function readServerFacts(psql: Psql): Promise<ServerFacts> {
   const answer = await query(psql, factsQuery)
   try {
-    const [facts = '', searchPath] = answer.split('\n')
+    const [facts = '', searchPath = ''] = answer.split('\n')
     const parsed = JSON.parse(facts) as ServerFacts
-    if (searchPath) parsed.settings.search_path = searchPath
+    const { setting, kind } = JSON.parse(searchPath || '{}')
+    if (kind === 'server') parsed.settings.search_path = setting
+    if (kind === 'session') parsed.overridden.push('search_path')
     return parsed
   } catch (cause) {
     throw new PgbkError('failed', `the server's answer is not understood: ${answer.slice(0, 200)}`, {
@@ -85,6 +89,7 @@ export function majorVersion(facts: ServerFacts): number {
 }
 
 const ofTheServer = `ARRAY['configuration file', 'command line', 'environment variable', 'override']`
+const ofTheSession = `ARRAY['database', 'user', 'database user']`
 const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(', ')
 const querySettingNames = quoted(querySettings)
 const minimums = quoted(recoveryMinimums)
@@ -140,9 +145,13 @@ SELECT jsonb_build_object(
     FROM pg_database d),
   'settings', (SELECT json_object_agg(name, setting) FROM pg_settings
     WHERE name IN (${querySettingNames}) AND source = ANY (${ofTheServer}) OR name IN (${minimums})),
+  'overridden', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings
+    WHERE name IN (${querySettingNames}) AND name <> 'search_path' AND source = ANY (${ofTheSession})),
   'configured', (SELECT coalesce(json_object_agg(name, setting), '{}') FROM pg_settings WHERE source = 'configuration file')
 );
 RESET search_path;
-SELECT setting FROM pg_catalog.pg_settings
-  WHERE name OPERATOR(pg_catalog.=) 'search_path' AND source OPERATOR(pg_catalog.=) ANY (${ofTheServer});
+SELECT pg_catalog.jsonb_build_object('setting', setting, 'kind', CASE
+    WHEN source OPERATOR(pg_catalog.=) ANY (${ofTheServer}) THEN 'server'
+    WHEN source OPERATOR(pg_catalog.=) ANY (${ofTheSession}) THEN 'session' END)
+  FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'search_path';
 `

@@ -37,7 +37,7 @@ export const overlay: WorkingCopyMethod = {
       prefix: isRoot ? asRoot : asUser,
       setUp: mounts,
       setUpArguments: [isRoot ? '' : ',userxattr', dirname(backup.layout.directory)],
-      cleanUp: `umount "$run/snapshot" || umount -l "$run/snapshot"\n${removeWhenOver}`,
+      cleanUp: `umount snapshot || umount -l snapshot\n${removeWhenOver}`,
     }
   },
 

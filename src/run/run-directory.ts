@@ -85,7 +85,7 @@ export function makeRunDirectory(backup: Backup, root: string, owner: Owner, con
     for (const directory of [layout.snapshot, layout.upper, layout.work]) mkdirSync(directory)
     symlinkSync(backup.layout.snapshot, layout.lower)
     symlinkSync(backup.layout.wal, layout.wal)
-    for (const path of [layout.directory, layout.snapshot, layout.upper, layout.work])
+    for (const path of [layout.marker, layout.snapshot, layout.upper, layout.work, layout.directory])
       chownSync(path, owner.uid, owner.gid)
     return run
   }

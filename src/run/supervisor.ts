@@ -63,6 +63,7 @@ echo $server
 while kill -0 $server 2>/dev/null; do wait $server; done
 echo ended
 wait $reader
+cd "$run" || exit
 ${cleanUp}
 `
 }

@@ -1,7 +1,6 @@
 import type { Backup } from '../backup/catalog.js'
 import { formatBytes, formatDuration } from '../units.js'
 import { backupJson } from './backup-json.js'
-import { openCommand } from './open-command.js'
 import type { Screen } from './screen.js'
 
 export function createJson(backup: Backup): object {
@@ -15,7 +14,6 @@ export function createText(backup: Backup, { style, quiet }: Screen): string {
   return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
   ${layout.directory}
 
-Open it with PostgreSQL (starting it uses this copy up; see snapshot/README):
-  ${openCommand(backup)}
+Run it:  pgbk local-run ${id}
 `
 }

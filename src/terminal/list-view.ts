@@ -3,7 +3,7 @@ import type { ListResult } from '../commands/list.js'
 import type { Progress } from '../progress.js'
 import { formatAge, formatBytes } from '../units.js'
 import { backupJson } from './backup-json.js'
-import { printable, type Screen } from './screen.js'
+import type { Screen } from './screen.js'
 import { type Column, tableLines } from './table.js'
 
 export function listJson({ root, backups, rejected, free }: ListResult): object {
@@ -42,7 +42,7 @@ function columnsFor({ now, style }: Screen): Column<Backup>[] {
       value: ({ state }) => state,
       paint: (text, { state }) => (state === 'whole' ? style.good(text) : style.warning(text)),
     },
-    { title: 'LABEL', value: ({ record }) => printable(record.label ?? ''), expendable: 3 },
+    { title: 'LABEL', value: ({ record }) => record.label ?? '', expendable: 3 },
   ]
 }
 

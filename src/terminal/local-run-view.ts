@@ -18,7 +18,8 @@ export function localRunText(
   const time = record.finished_at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
   const age = formatAge(now.getTime() - Date.parse(record.finished_at))
   const rows: [string, string][] = [
-    ['Data as of', `${time} (${age === 'just now' ? age : `${age} ago`}), the end of backup ${id}`],
+    ['Backup', id],
+    ['Data as of', `${time} (${age === 'just now' ? age : `${age} ago`})`],
     [
       'psql',
       style.strong(`psql -h /tmp -p ${run.port} -U ${shellWord(run.role)} ${shellWord(run.database)}`),

@@ -37,7 +37,7 @@ function messages(
   options: ReporterOptions,
 ): Messages {
   const { style, verbose } = options
-  const fitted = (text: string) => wrap(printableLines(text), stream.columns)
+  const fitted = (text: string) => wrap(printableLines(text), stream.columns || undefined)
   return {
     say: (text) => line(fitted(text)),
     warn: (text) => line(fitted(`warning: ${text}`).replace(/^warning:/, style.warning)),

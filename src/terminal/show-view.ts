@@ -26,25 +26,14 @@ export function showText(backup: Backup, screen: Screen): string {
 function fields({ id, record, state, layout }: Backup, { style, now }: Screen): string {
   const { server } = record
   const time = (text: string) => text.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
-  const rows: [string, string][] = [
-    ['Backup', style.strong(id)],
-    [
-      'State',
-      state === 'whole'
-        ? style.good(state)
-        : style.warning(
-            `${state}: a server was started inside this snapshot; it is no longer what was backed up`,
-          ),
-    ],
+  const age = formatAge(now.getTime() - Date.parse(record.started_at))
+  const used = `${state}: a server was started inside this snapshot; it is no longer what was backed up`
+  const rows: [string, string, ((text: string) => string)?][] = [
+    ['Backup', id, style.strong],
+    state === 'whole' ? ['State', state, style.good] : ['State', used, style.warning],
     ['Label', record.label ?? ''],
     ['Kind', record.kind],
-    [
-      'Started',
-      `${time(record.started_at)} (${formatAge(now.getTime() - Date.parse(record.started_at))} ago)`.replace(
-        'just now ago',
-        'just now',
-      ),
-    ],
+    ['Started', `${time(record.started_at)} (${age === 'just now' ? age : `${age} ago`})`],
     ['Finished', `${time(record.finished_at)}, after ${formatDuration(record.duration_ms)}`],
     ['Size', `${formatBytes(record.size_bytes)} in ${record.file_count} files`],
     ['Verified', record.verified ? `yes, by pg_verifybackup ${record.tools.pg_verifybackup}` : 'no'],
@@ -65,7 +54,9 @@ function fields({ id, record, state, layout }: Backup, { style, now }: Screen): 
   ]
   return rows
     .filter(([, value]) => value !== '')
-    .map(([name, value]) => `${style.faint(name.padEnd(11))}${name === 'Label' ? printable(value) : value}`)
+    .map(
+      ([name, value, paint = (text) => text]) => `${style.faint(name.padEnd(11))}${paint(printable(value))}`,
+    )
     .join('\n')
 }
 
@@ -76,7 +67,7 @@ function section(title: string, lines: string[], { style }: Screen): string {
 function databases({ databases: rows }: BackupRecord): string[] {
   return tableLines(
     [
-      { title: 'NAME', value: ({ name }) => printable(name) },
+      { title: 'NAME', value: ({ name }) => name },
       {
         title: 'SIZE',
         value: ({ size_bytes }) => (size_bytes === null ? 'unknown' : formatBytes(size_bytes)),
@@ -97,10 +88,10 @@ function tablespaces({ tablespaces: rows }: BackupRecord): string[] {
   if (rows.length === 0) return []
   return tableLines(
     [
-      { title: 'NAME', value: ({ name }) => printable(name) },
+      { title: 'NAME', value: ({ name }) => name },
       { title: 'OID', value: ({ oid }) => String(oid), align: 'right' },
       { title: 'SIZE', value: ({ size_bytes }) => formatBytes(size_bytes), align: 'right' },
-      { title: 'ON THE SERVER', value: ({ location }) => printable(location) },
+      { title: 'ON THE SERVER', value: ({ location }) => location },
     ],
     rows,
   )
@@ -110,20 +101,20 @@ function extensions({ extensions: rows }: BackupRecord): string[] {
   if (rows.length === 0) return []
   return tableLines(
     [
-      { title: 'DATABASE', value: ({ database }) => printable(database) },
-      { title: 'NAME', value: ({ name }) => printable(name) },
-      { title: 'VERSION', value: ({ version }) => printable(version) },
+      { title: 'DATABASE', value: ({ database }) => database },
+      { title: 'NAME', value: ({ name }) => name },
+      { title: 'VERSION', value: ({ version }) => version },
     ],
     rows,
   )
 }
 
 function nextCommands(backup: Backup): string[] {
-  const { id, record, layout } = backup
+  const { id, layout } = backup
   return [
-    `${openCommand(backup)}    # uses this copy up`,
-    `psql -h /tmp -p 5432 -U ${shellWord(record.superuser)} postgres`,
+    `pgbk local-run ${id}`,
     `cd ${shellWord(layout.snapshot)} && pg_verifybackup data`,
+    `${openCommand(backup)}    # without pgbk; uses this copy up`,
     `pgbk delete ${id}`,
   ]
 }

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { printable } from './screen.js'
 
 export interface Column<Row> {
   title: string
@@ -18,7 +19,7 @@ export function tableLines<Row>(
   rows: Row[],
   width = Number.POSITIVE_INFINITY,
 ): string[] {
-  const cells = rows.map((row) => columns.map((column) => column.value(row)))
+  const cells = rows.map((row) => columns.map((column) => printable(column.value(row))))
   const widths = columns.map(({ title }, index) => Math.max(widthOf(title), widest(cells, index)))
   const shown = narrow(columns, widths, width)
   const line = (texts: string[], row?: Row) =>

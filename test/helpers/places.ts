@@ -9,15 +9,20 @@ import { isRoot, ordinaryUser } from './users.js'
 export function aDirectory(name = 'pgbk-test-'): string {
   const directory = mkdtempSync(join(tmpdir(), name))
   if (isRoot) chownSync(directory, ordinaryUser.uid, ordinaryUser.gid)
-  made.push(directory)
+  atEnd(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
 
-const made: string[] = []
+/** Done when the tests of this file are over, the newest first: a server stops before its directory goes. */
+export function atEnd(work: () => void | Promise<void>): void {
+  waiting.push(work)
+}
 
-afterAll(() => {
-  for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true })
-})
+const waiting: (() => void | Promise<void>)[] = []
+
+afterAll(async () => {
+  for (const work of waiting.splice(0).reverse()) await work()
+}, 120_000)
 
 export async function aFreePort(): Promise<number> {
   const server = createServer()

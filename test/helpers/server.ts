@@ -1,10 +1,9 @@
 import { appendFileSync, readFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll } from '@jest/globals'
 import { execa } from 'execa'
-import { aDirectory, aFreePort } from './places.js'
+import { aDirectory, aFreePort, atEnd } from './places.js'
 import { attempt, binOf, run } from './programs.js'
 import { asUser } from './users.js'
 
@@ -39,12 +38,6 @@ export interface TestServer {
   start(): Promise<void>
   stop(mode?: 'fast' | 'immediate'): Promise<void>
 }
-
-const running: TestServer[] = []
-
-afterAll(async () => {
-  for (const server of running.splice(0)) await server.stop('immediate')
-}, 60_000)
 
 /** A new cluster, started, with nothing in it. */
 export async function aServer(options: ServerOptions): Promise<TestServer> {
@@ -125,7 +118,7 @@ async function startServer(options: ServerOptions, directory: string, data: stri
     start: () => start(server),
     stop: (mode = 'fast') => stop(server, mode),
   }
-  running.push(server)
+  atEnd(() => server.stop('immediate'))
   await server.start()
   return server
 }
@@ -243,7 +236,6 @@ export async function aRoot(name?: string): Promise<string> {
   const parent = aDirectory('pgbk-root-')
   if (name === undefined) return parent
   const root = join(parent, name)
-  await mkdir(root)
-  await run(['test', '-d', root])
+  await run(['mkdir', root])
   return root
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { aDirectory } from './places.js'
 import { run } from './programs.js'
 
@@ -14,7 +14,17 @@ export async function certificates(): Promise<Certificates> {
   const directory = aDirectory('pgbk-tls-')
   const openssl = (...args: string[]) => run(['openssl', ...args], { cwd: directory })
   const key = ['-newkey', 'rsa:2048', '-nodes', '-days', '2']
-  await openssl('req', '-x509', ...key, '-subj', '/CN=authority', '-keyout', 'ca.key', '-out', 'ca.crt')
+  await openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-subj',
+    `/CN=${basename(directory)}`,
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+  )
   await openssl(
     'req',
     ...key.slice(0, 3),

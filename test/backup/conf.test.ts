@@ -1,0 +1,152 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from '@jest/globals'
+import { type ConfInput, confLiteral, snapshotConf, snapshotHba } from '../../src/backup/conf.js'
+import { aDirectory } from '../helpers/places.js'
+import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
+
+const input: ConfInput = {
+  id: '20261120T030000Z',
+  major: 15,
+  settings: { max_connections: '100', TimeZone: 'Europe/Berlin', shared_buffers: '64GB', ssl: 'on' },
+  customSettings: { 'app.tenant': "it's" },
+  minimums: {},
+  walSegmentSize: 16 * 1024 * 1024,
+  inPlaceTablespaces: false,
+}
+
+/** The lines that set something. */
+const settingsOf = (conf: string) =>
+  conf
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .filter((line) => !line.startsWith('restore_command'))
+
+describe('the configuration of a snapshot', () => {
+  it('is whole, and sets nothing else', () => {
+    expect(settingsOf(snapshotConf(input))).toEqual([
+      "data_directory = 'data'",
+      "listen_addresses = 'localhost'",
+      "unix_socket_directories = '/tmp'",
+      'unix_socket_permissions = 0700',
+      "cluster_name = 'pgbk 20261120T030000Z'",
+      'shared_buffers = 128MB',
+      'huge_pages = try',
+      "shared_preload_libraries = ''",
+      "session_preload_libraries = ''",
+      "local_preload_libraries = ''",
+      'archive_mode = off',
+      "archive_command = ''",
+      "archive_library = ''",
+      "primary_conninfo = ''",
+      "primary_slot_name = ''",
+      'max_logical_replication_workers = 0',
+      'hot_standby = on',
+      'max_connections = 100',
+      "TimeZone = 'Europe/Berlin'",
+      "app.tenant = 'it''s'",
+    ])
+  })
+
+  it.each([
+    [13, false],
+    [14, false],
+    [15, true],
+    [18, true],
+  ])('for PostgreSQL %i names archive_library: %s', (major, named) => {
+    expect(snapshotConf({ ...input, major }).includes('archive_library')).toBe(named)
+  })
+
+  it('gives recovery the larger of the settings and what pg_control demands', () => {
+    const settings = { max_connections: '100', max_worker_processes: '16' }
+    const minimums = { max_connections: 200, max_worker_processes: 8, max_wal_senders: 12 }
+    const conf = settingsOf(snapshotConf({ ...input, settings, minimums }))
+    expect(conf.filter((line) => /^max_(?!logical)/.test(line))).toEqual([
+      'max_connections = 200',
+      'max_worker_processes = 16',
+      'max_wal_senders = 12',
+    ])
+  })
+
+  it.each([
+    [16, []],
+    [64, ['min_wal_size = 128MB', 'max_wal_size = 1024MB']],
+    [1024, ['min_wal_size = 2048MB', 'max_wal_size = 4096MB']],
+  ])('has room for segments of %i MB', (size, lines) => {
+    const conf = settingsOf(snapshotConf({ ...input, walSegmentSize: size * 1024 * 1024 }))
+    expect(conf.filter((line) => line.includes('wal_size'))).toEqual(lines)
+  })
+
+  it('allows tablespaces in place only where there are some', () => {
+    const line = 'allow_in_place_tablespaces = on'
+    expect(settingsOf(snapshotConf({ ...input, inPlaceTablespaces: true }))).toContain(line)
+    expect(settingsOf(snapshotConf(input))).not.toContain(line)
+  })
+
+  it('lets nobody in for replication', () => expect(snapshotHba).not.toMatch(/replication.*(trust|md5)/))
+})
+
+describe('a quoted value', () => {
+  it.each([
+    ['plain', "'plain'"],
+    ["it's", "'it''s'"],
+    ['back\\slash', "'back\\\\slash'"],
+    ['two\nlines\r', "'two\\nlines\\r'"],
+    ['', "''"],
+  ])('for %j is %s', (value, literal) => expect(confLiteral(value)).toBe(literal))
+
+  it.each(["it's", 'back\\slash', 'two\nlines', "\\'; x = 1", '# no comment', '100%', '$user, "Ünï"', '\\n'])(
+    'is read by PostgreSQL as it was: %j',
+    async (value) => {
+      const directory = aDirectory()
+      const conf = snapshotConf({ ...input, major: anyMajor, customSettings: { 'app.value': value } })
+      writeFileSync(join(directory, 'postgresql.conf'), conf)
+      const { stdout } = await run([`${binOf(anyMajor)}/postgres`, '-C', 'app.value', '-D', directory])
+      expect(stdout).toBe(value)
+    },
+  )
+})
+
+describe('its restore_command', () => {
+  const segment = '000000010000000000000003'
+
+  /** Runs it as a server does that works in snapshot/data. */
+  async function restore(fillArchive: (file: string) => void) {
+    const backup = aDirectory()
+    const data = join(backup, 'snapshot', 'data')
+    for (const directory of [data, join(backup, 'wal')]) mkdirSync(directory, { recursive: true })
+    const target = join(data, 'RECOVERYXLOG')
+    writeFileSync(target, '')
+    for (const path of [data, target]) chmodSync(path, 0o777)
+    fillArchive(join(backup, 'wal', segment))
+    const [, command = ''] = /^restore_command = '(.*)'$/m.exec(snapshotConf(input)) ?? []
+    const expanded = command.replaceAll('%f', segment).replaceAll('%p', 'RECOVERYXLOG')
+    const { status } = await attempt(['sh', '-c', expanded], { cwd: data })
+    return { status, restored: readFileSync(target, 'utf8') }
+  }
+
+  it('copies a raw segment', async () => {
+    expect(await restore((file) => writeFileSync(file, 'wal'))).toEqual({ status: 0, restored: 'wal' })
+  })
+
+  it('unpacks a compressed one', async () => {
+    const fillArchive = (file: string) => writeFileSync(`${file}.gz`, gzipSync('wal'))
+    expect(await restore(fillArchive)).toEqual({ status: 0, restored: 'wal' })
+  })
+
+  it('ends the recovery where there is none, as the end of the WAL', async () => {
+    expect((await restore(() => {})).status).toBe(1)
+    expect((await restore((file) => writeFileSync(`${file}.partial`, 'wal'))).status).toBe(1)
+  })
+
+  it.each(['', '.gz'])('fails for good when a segment%s cannot be read', async (suffix) => {
+    const { status } = await restore((file) => writeFileSync(file + suffix, gzipSync('x'), { mode: 0o000 }))
+    expect(status).toBe(126)
+  })
+
+  it('fails for good when a compressed segment is damaged', async () => {
+    const damaged = gzipSync('a long text that is cut short').subarray(0, 30)
+    expect((await restore((file) => writeFileSync(`${file}.gz`, damaged))).status).toBe(126)
+  })
+})

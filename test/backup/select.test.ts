@@ -1,0 +1,84 @@
+import { describe, expect, it } from '@jest/globals'
+import { aBackup, type BackupState, type Catalog, type NotABackup } from '../../src/backup/catalog.js'
+import { selectBackup } from '../../src/backup/select.js'
+import { aRecord, thrownBy } from './samples.js'
+
+function aCatalog(backups: [string, BackupState?][], rejected: NotABackup[] = []): Catalog {
+  const entries = backups.map(([id, state = 'whole']) =>
+    aBackup(`/r/data/backup/${id}`, aRecord({ id }), state),
+  )
+  return { root: '/r', backups: entries, rejected }
+}
+
+const warnings: string[] = []
+const selecting = (catalog: Catalog, wanted: string) => {
+  warnings.length = 0
+  return selectBackup(catalog, wanted, (text) => warnings.push(text)).id
+}
+const three = aCatalog([['20261121T030000Z'], ['20261120T150000Z'], ['20261120T030000Z']])
+
+describe('selectBackup', () => {
+  it.each([
+    ['20261120T030000Z', '20261120T030000Z'],
+    ['20261121', '20261121T030000Z'],
+    ['20261120T15', '20261120T150000Z'],
+    ['20261120T150000', '20261120T150000Z'],
+    ['latest', '20261121T030000Z'],
+    ['oldest', '20261120T030000Z'],
+  ])('takes %s for %s', (wanted, id) => expect(selecting(three, wanted)).toBe(id))
+
+  it('refuses a prefix that means more than one, and names them', async () => {
+    const error = await thrownBy(() => selecting(three, '20261120'))
+    expect(error).toMatchObject({ code: 'not-found', message: '20261120 means more than one backup' })
+    expect(error.hint.split('\n').slice(1)).toEqual(['  20261120T150000Z', '  20261120T030000Z'])
+  })
+
+  it.each(['../20261120T030000Z', '..', '/etc', '2026112', '', 'newest', '20261120T030000Z/..', '20261120*'])(
+    'refuses %j, which can be no id',
+    async (wanted) => {
+      const error = await thrownBy(() => selecting(three, wanted))
+      expect(error).toMatchObject({ code: 'usage', message: `${JSON.stringify(wanted)} is not a backup id` })
+    },
+  )
+
+  it('says where it looked for one that is not there', async () => {
+    expect(await thrownBy(() => selecting(three, '20270101T000000Z'))).toMatchObject({
+      code: 'not-found',
+      message: 'there is no backup 20270101T000000Z in /r',
+      hint: expect.stringContaining('pgbk list'),
+    })
+  })
+
+  it('says why a directory that is there is no backup', async () => {
+    const catalog = aCatalog([], [{ name: '20261120T030000Z', reason: 'it has no record' }])
+    const error = await thrownBy(() => selecting(catalog, '20261120T030000Z'))
+    expect(error).toMatchObject({
+      code: 'not-found',
+      message: '20261120T030000Z is not a whole backup: it has no record',
+    })
+  })
+})
+
+describe('latest', () => {
+  it('skips used backups, and says so', () => {
+    const catalog = aCatalog([
+      ['20261122T030000Z', 'used'],
+      ['20261121T030000Z'],
+      ['20261120T030000Z', 'used'],
+    ])
+    expect(selecting(catalog, 'latest')).toBe('20261121T030000Z')
+    expect(warnings).toEqual(['latest skips 20261122T030000Z: its state is used'])
+  })
+
+  it.each([[aCatalog([])], [aCatalog([['20261122T030000Z', 'used']])]])(
+    'is not found where no backup is whole',
+    async (catalog) => {
+      const error = await thrownBy(() => selecting(catalog, 'latest'))
+      expect(error).toMatchObject({ code: 'not-found', message: 'there is no whole backup in /r' })
+    },
+  )
+
+  it('tells in an empty root how to make the first one', async () => {
+    expect((await thrownBy(() => selecting(aCatalog([]), 'oldest'))).hint).toContain('pgbk create')
+  })
+})

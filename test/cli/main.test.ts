@@ -1,0 +1,114 @@
+import { writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import type { RootLayout } from '../../src/backup/layout.js'
+import { PgbkError } from '../../src/errors.js'
+import { version } from '../../src/version.js'
+import { aBackup, anEmptyRoot } from '../backup/samples.js'
+import { aDirectory, aFreePort } from '../helpers/places.js'
+import { pgbk } from './world.js'
+
+const id = '20261120T030000Z'
+let root: RootLayout
+let at: string[]
+beforeAll(() => {
+  root = anEmptyRoot()
+  at = ['-C', root.root]
+  aBackup(root, id, { label: 'first' })
+})
+
+describe('results and messages', () => {
+  it('are kept apart: results on stdout', async () => {
+    const { status, stdout, stderr } = await pgbk(['list', ...at])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain(id)
+  })
+
+  it('are kept apart: messages on stderr', async () => {
+    const mixed = anEmptyRoot()
+    aBackup(mixed, id)
+    writeFileSync(mixed.backup('20261121T030000Z'), '')
+    const { status, stdout, stderr } = await pgbk(['list', '-C', mixed.root])
+    expect(status).toBe(0)
+    expect(stdout).not.toContain('20261121')
+    expect(stderr).toBe('warning: 20261121T030000Z is not a whole backup: not a directory\n')
+    expect(await pgbk(['list', '-q', '-C', mixed.root])).toEqual({ status, stdout, stderr: '' })
+  })
+
+  it('are an error on stderr alone', async () => {
+    const { status, stdout, stderr } = await pgbk(['show', '20270101T000000Z', ...at])
+    expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
+    expect(stderr).toContain(`pgbk: there is no backup 20270101T000000Z in ${root.root}\n`)
+  })
+
+  it('are help on stdout', async () => {
+    const { status, stdout, stderr } = await pgbk([])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain('Usage: pgbk')
+    expect(await pgbk(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })
+  })
+})
+
+describe('the root', () => {
+  it('is the current directory, or what a relative option makes of it', async () => {
+    expect((await pgbk(['list'], { cwd: root.root })).stdout).toContain(id)
+    expect((await pgbk(['list', '-C', 'backup'], { cwd: root.data })).stdout).toContain('No backups in')
+    expect((await pgbk(['list', '-C', '..'], { cwd: root.data })).stdout).toContain(id)
+  })
+})
+
+describe('the exit status', () => {
+  const statusOf = async (argv: string[], options = {}) => (await pgbk(argv, options)).status
+
+  it('is 2 for wrong usage', async () => {
+    const wrong = [['frobnicate'], ['list', '--what'], ['show', '../etc', ...at], ['list', '--', 'ls']]
+    for (const argv of wrong) expect(await statusOf(argv)).toBe(2)
+    expect(await statusOf(['create', '--label', 'a\nb', ...at])).toBe(2)
+    expect(await statusOf(['create', '--max-rate', '1k', ...at])).toBe(2)
+  })
+
+  it('is 2 for a wrong configuration', async () => {
+    expect(await statusOf(['list', '--config', '/no/such/file'])).toBe(2)
+    expect(await statusOf(['list', ...at], { env: { PGBK_CREATE_CHECKPOINT: 'slow' } })).toBe(2)
+  })
+
+  it('is 2 for a delete that is not clear, or of the last one', async () => {
+    for (const wanted of ['latest', '20261120', id]) expect(await statusOf(['delete', wanted, ...at])).toBe(2)
+  })
+
+  it('is 3 for a backup that is not there', async () => {
+    for (const command of ['show', 'delete'])
+      expect(await statusOf([command, '20270101T000000Z', ...at])).toBe(3)
+    expect(await statusOf(['show', 'latest', '-C', aDirectory()])).toBe(3)
+  })
+
+  it('is 5 for a server that does not answer, or never could', async () => {
+    const port = String(await aFreePort())
+    expect(await statusOf(['create', '-h', '127.0.0.1', '-p', port, ...at])).toBe(5)
+    const managed = await pgbk(['create', '-h', 'db.abc.eu-central-1.rds.amazonaws.com', ...at])
+    expect(managed.status).toBe(5)
+    expect(managed.stderr).toContain('Amazon RDS offers no base backups')
+  })
+
+  it.each([
+    ['interrupted', 130],
+    ['terminated', 143],
+    ['hung-up', 129],
+  ] as const)('of a create that is %s is %i', async (code, status) => {
+    const signal = AbortSignal.abort(new PgbkError(code, code))
+    expect(await statusOf(['create', '-h', '127.0.0.1', '-C', aDirectory()], { signal })).toBe(status)
+  })
+})
+
+describe('a stdout that takes nothing', () => {
+  const fault = (code: string) => Object.assign(new Error(`write ${code}`), { code })
+
+  it('is fine when its reader has gone', async () => {
+    expect(await pgbk(['list', ...at], { fault: fault('EPIPE') })).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  it('is a failure otherwise', async () => {
+    const { status, stderr } = await pgbk(['list', ...at], { fault: fault('ENOSPC') })
+    expect(status).toBe(1)
+    expect(stderr).toContain('cannot write to standard output: write ENOSPC')
+  })
+})

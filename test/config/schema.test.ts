@@ -1,0 +1,68 @@
+import { describe, expect, it } from '@jest/globals'
+import { parseConfig, type RawConfig } from '../../src/config/schema.js'
+
+const pathsOf = (raw: RawConfig) => parseConfig(raw).faults?.map((fault) => fault.split(': ')[0])
+
+describe('a configuration', () => {
+  it('has defaults for all that has any', () => {
+    expect(parseConfig({}).value).toEqual({
+      run_as: 'postgres',
+      create: { checkpoint: 'fast', verify: true },
+      run: { working_copy: 'auto', settings: {} },
+      verify: { sql: [] },
+      wal: { slot: 'pgbk', compress: 'gzip' },
+      hooks: {},
+    })
+  })
+
+  it('may have every key of the documentation', () => {
+    const whole = {
+      root: '.',
+      connection: 'host=db1',
+      source: 'backup@db2:/srv/pg',
+      bin_dir: '/usr/lib/postgresql/17/bin',
+      run_as: 'backup',
+      time_zone: 'Europe/Berlin',
+      create: { checkpoint: 'spread', max_rate: '50M', verify: false },
+      run: { working_copy: 'overlay', settings: { work_mem: '1GB', max_connections: 20, jit: false } },
+      retention: { daily: 7, weekly: 4, monthly: 12, on_demand: 3, min: 2, window: '14 days' },
+      verify: { sql: [{ statement: 'select 1', expect: 1, database: 'app' }] },
+      wal: { slot: 'pgbk_2', compress: 'gzip:9' },
+      hooks: { on_success: 'true', on_failure: 'false', on_warning: 'mail' },
+    }
+    expect(parseConfig(whole)).toEqual({ value: whole })
+  })
+
+  it.each<[string, RawConfig]>([
+    ['root', { root: '' }],
+    ['root', { root: 5 }],
+    ['time_zone', { time_zone: 'Mars/Olympus' }],
+    ['create', { create: 'fast' }],
+    ['create.checkpoint', { create: { checkpoint: 'slow' } }],
+    ['create.max_rate', { create: { max_rate: '50G' } }],
+    ['create.verify', { create: { verify: 'yes' } }],
+    ['run.working_copy', { run: { working_copy: 'zfs' } }],
+    ['run.settings.a', { run: { settings: { a: [] } } }],
+    ['retention.daily', { retention: { daily: -1 } }],
+    ['retention.weekly', { retention: { weekly: 1.5 } }],
+    ['retention.window', { retention: { window: 'a fortnight' } }],
+    ['verify.sql.0.expect', { verify: { sql: [{ statement: 'select 1' }] } }],
+    ['wal.slot', { wal: { slot: 'Not-A-Slot' } }],
+    ['wal.compress', { wal: { compress: 'gzip:10' } }],
+    ['hooks.on_failure', { hooks: { on_failure: '' } }],
+    ['roots', { roots: '.' }],
+    ['create.max-rate', { create: { 'max-rate': '1M' } }],
+    ['verify.sql.0.sql', { verify: { sql: [{ statement: 'x', expect: 1, sql: 'y' }] } }],
+  ])('is refused at %s for %j', (path, raw) => expect(pathsOf(raw)).toEqual([path]))
+
+  it('is told all its faults at once', () => {
+    const raw = { root: 1, retention: { daily: 'x' }, create: { what: 1, verify: 2 } }
+    expect(pathsOf(raw)?.sort()).toEqual(['create.verify', 'create.what', 'retention.daily', 'root'])
+  })
+
+  it('says which values a key may have', () => {
+    const { faults } = parseConfig({ wal: { compress: 'lz4' }, create: { checkpoint: 'slow' } })
+    expect(faults?.join('\n')).toMatch(/fast.*spread/)
+    expect(faults?.join('\n')).toMatch(/wal\.compress: must be gzip, gzip:1 to gzip:9, or none/)
+  })
+})

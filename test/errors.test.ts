@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it } from '@jest/globals'
+import { exitStatuses, messageOf, PgbkError, systemCode } from '../src/errors.js'
+import { thrownBy } from './backup/samples.js'
+
+const codesWith = (status: number) =>
+  Object.entries(exitStatuses)
+    .filter(([, own]) => own === status)
+    .map(([code]) => code)
+
+describe('exit statuses', () => {
+  it.each([
+    [2, ['usage', 'config', 'wrong-cluster']],
+    [3, ['not-found']],
+    [4, ['locked']],
+    [5, ['unreachable', 'refused']],
+    [6, ['check-failed']],
+    [129, ['hung-up']],
+    [130, ['interrupted']],
+    [143, ['terminated']],
+  ])('%i means %j', (status, codes) => expect(codesWith(status)).toEqual(codes))
+
+  it('are 1 for everything else that fails', () => {
+    expect(codesWith(1)).toContain('failed')
+    expect(codesWith(0)).toEqual([])
+  })
+})
+
+describe('PgbkError', () => {
+  it('carries its code, hint, cause and exit status', () => {
+    const cause = new RangeError('why')
+    const error = new PgbkError('locked', 'another pgbk is at work', { hint: 'Wait.', cause })
+    expect(error).toMatchObject({ code: 'locked', message: 'another pgbk is at work', hint: 'Wait.', cause })
+    expect(error.exitStatus).toBe(4)
+  })
+
+  it('has no cause of its own when none is given', () => {
+    expect('cause' in new PgbkError('failed', 'it failed')).toBe(false)
+  })
+})
+
+describe('systemCode', () => {
+  it('finds the code of an error of the operating system', async () => {
+    expect(systemCode(await thrownBy(() => readFileSync('/no/such/file')))).toBe('ENOENT')
+    expect(systemCode(await thrownBy(() => readFile('/no/such/file')))).toBe('ENOENT')
+  })
+
+  it.each([['ENOENT'], [undefined], [null], [{ code: 'ENOENT' }], [new Error('plain')]])(
+    'finds none in %p',
+    (value) => expect(systemCode(value)).toBeUndefined(),
+  )
+})
+
+describe('messageOf', () => {
+  it('is the first line of what an error says', async () => {
+    expect(messageOf(new Error('first\nsecond'))).toBe('first')
+    expect(messageOf(await thrownBy(() => readFileSync('/no/such/file')))).toMatch(/^ENOENT: no such file/)
+  })
+
+  it('takes whatever was thrown', () =>
+    expect([messageOf('a text'), messageOf(42)]).toEqual(['a text', '42']))
+})

@@ -1,0 +1,13 @@
+/** For tests that try random moments: PGBK_TEST_SEED repeats those of a run that failed. */
+export const seed = Number(process.env.PGBK_TEST_SEED ?? Math.floor(Math.random() * 1e9))
+
+/** So many numbers from 0 up to the limit, the same ones for the same seed and name (mulberry32). */
+export function randomNumbers(count: number, limit: number, name: string): number[] {
+  let state = seed + [...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7)
+  return Array.from({ length: count }, () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit)
+  })
+}

@@ -1,0 +1,45 @@
+import { PassThrough } from 'node:stream'
+import { describe, expect, it } from '@jest/globals'
+import { PgbkError } from '../../src/errors.js'
+import { askYesOrNo } from '../../src/terminal/ask.js'
+import { thrownBy } from '../backup/samples.js'
+import { commandsOfTerminals, hasCommands } from './screens.js'
+
+/** Asks somebody who types this; null is the end of the input. */
+async function ask(typed: string | null, question = 'Delete it?', signal = new AbortController().signal) {
+  const input = new PassThrough()
+  const output = new PassThrough()
+  if (typed === null) input.end()
+  else if (typed !== '') input.write(typed)
+  const streams = [input as unknown as NodeJS.ReadStream, output as unknown as NodeJS.WriteStream] as const
+  const answer = await askYesOrNo(question, ...streams, signal)
+  return { answer, shown: String(output.read()) }
+}
+
+describe('a question', () => {
+  it.each(['y\n', 'yes\n', 'YES\n', ' y \n'])('is answered with yes by %j', async (typed) => {
+    expect((await ask(typed)).answer).toBe(true)
+  })
+
+  it.each(['\n', 'n\n', 'no\n', 'yess\n', 'sure\n', null])('is answered with no by %j', async (typed) => {
+    expect((await ask(typed)).answer).toBe(false)
+  })
+
+  it('shows that no is what Enter means', async () => {
+    expect((await ask('y\n')).shown).toContain('Delete it? [y/N] ')
+  })
+
+  it('ends with the reason of the signal', async () => {
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(new PgbkError('interrupted', 'interrupted')), 20)
+    expect(await thrownBy(() => ask('', 'Delete it?', controller.signal))).toMatchObject({
+      code: 'interrupted',
+    })
+  })
+
+  it('keeps its lines, and lets no label in it command the terminal', async () => {
+    const { shown } = await ask('n\n', `  20261120T030000Z  ${commandsOfTerminals}\nDelete this backup?`)
+    expect(shown).toContain('\nDelete this backup? [y/N] ')
+    expect(hasCommands(shown)).toBe(false)
+  })
+})

@@ -1,0 +1,93 @@
+import { describe, expect, it } from '@jest/globals'
+import stringWidth from 'string-width'
+import { silentProgress } from '../../src/progress.js'
+import { listJson, listText, sayRejected } from '../../src/terminal/list-view.js'
+import { createStyle } from '../../src/terminal/style.js'
+import { aList, aScreen, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
+
+const label = '一年の計は元旦にあり before the upgrade to 4.2, and a good deal more text that goes on and on'
+const two = [
+  theBackup({ label }),
+  theBackup({ id: '20261119T030000Z', started_at: '2026-11-19T03:00:00.000Z' }),
+]
+
+describe('the list', () => {
+  it('shows a line for each backup, and a summary', () => {
+    expect(listText(aList([theBackup({ label: 'first' })]), aScreen())).toBe(
+      `${[
+        'ID                       AGE  KIND       VERSION     SIZE  STATE  LABEL',
+        '20261120T030000Z  15 minutes  on-demand    15.18  38.1 MB  whole  first',
+        '',
+        '1 backup, 38.1 MB, 1.0 GB free, in /srv/pg',
+      ].join('\n')}\n`,
+    )
+  })
+
+  it('adds up the sizes', () => {
+    expect(listText(aList(two), aScreen())).toContain('\n2 backups, 76.3 MB, 1.0 GB free, in /srv/pg\n')
+    expect(listText(aList(two, { free: undefined }), aScreen())).toContain(
+      '\n2 backups, 76.3 MB, in /srv/pg\n',
+    )
+  })
+
+  it.each([
+    [200, ['ID', 'AGE', 'KIND', 'VERSION', 'SIZE', 'STATE', 'LABEL']],
+    [80, ['ID', 'AGE', 'KIND', 'VERSION', 'SIZE', 'STATE', 'LABEL']],
+    [60, ['ID', 'AGE', 'VERSION', 'SIZE', 'STATE']],
+    [40, ['ID', 'AGE', 'SIZE', 'STATE']],
+  ])('fits a terminal of %i columns', (width, titles) => {
+    const [header = '', ...rows] = listText(aList(two), aScreen({ width })).split('\n').slice(0, 3)
+    expect(header.split(/ +/)).toEqual(titles)
+    const needed = width === 40 ? 44 : width
+    for (const line of [header, ...rows]) expect(stringWidth(line)).toBeLessThanOrEqual(needed)
+  })
+
+  it('shows whole labels where there is no terminal', () => {
+    expect(listText(aList(two), aScreen())).toContain(label)
+  })
+
+  it('lets no text of a record command the terminal', () => {
+    const nasty = theBackup({ label: `a${commandsOfTerminals}\nb` })
+    nasty.record.server.version = commandsOfTerminals
+    for (const width of [undefined, 200, 80]) {
+      const text = listText(aList([nasty]), aScreen({ width }))
+      expect(hasCommands(text)).toBe(false)
+      expect(text.split('\n')).toHaveLength(5)
+    }
+  })
+
+  it('paints the state, but no blanks into the width', () => {
+    const used = theBackup({}, 'used')
+    const text = listText(aList([used]), aScreen({ style: createStyle(true) }))
+    expect(text).toContain('\u001b[33mused')
+  })
+
+  it('of an empty root says where it looked, and what to do', () => {
+    const text = listText(aList([]), aScreen())
+    expect(text).toContain('No backups in /srv/pg')
+    expect(text).toContain('pgbk create')
+    expect(text).toContain('-C DIR')
+  })
+})
+
+describe('the list for programs', () => {
+  it('is the records, with state and directory', () => {
+    const rejected = [{ name: 'x', reason: 'why' }]
+    const [backup] = two
+    expect(listJson(aList(two.slice(0, 1), { rejected, free: undefined }))).toEqual({
+      backups: [{ ...backup?.record, state: 'whole', directory: '/srv/pg/data/backup/20261120T030000Z' }],
+      rejected,
+      root: '/srv/pg',
+      free_bytes: null,
+    })
+  })
+})
+
+describe('what is no whole backup', () => {
+  it('is said as a warning, with the reason', () => {
+    const said: string[] = []
+    const rejected = [{ name: '20261120T030000Z', reason: 'it has no record' }]
+    sayRejected(aList([], { rejected }), { ...silentProgress, warn: (text) => said.push(text) })
+    expect(said).toEqual(['20261120T030000Z is not a whole backup: it has no record'])
+  })
+})

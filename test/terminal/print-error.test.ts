@@ -1,0 +1,58 @@
+import { describe, expect, it } from '@jest/globals'
+import { PgbkError } from '../../src/errors.js'
+import { errorJson, errorText } from '../../src/terminal/print-error.js'
+import { createStyle } from '../../src/terminal/style.js'
+import { commandsOfTerminals, hasCommands } from './screens.js'
+
+const plain = { style: createStyle(false), width: undefined, verbose: false }
+
+describe('an error for people', () => {
+  it('says what failed, and below it what to do', () => {
+    const error = new PgbkError('locked', 'another pgbk is at work', {
+      hint: 'Wait for it.\nThen try again.',
+    })
+    expect(errorText(error, plain)).toBe('pgbk: another pgbk is at work\nWait for it.\nThen try again.\n')
+  })
+
+  it('says nothing more without a hint', () => {
+    expect(errorText(new PgbkError('failed', 'it failed'), plain)).toBe('pgbk: it failed\n')
+  })
+
+  it('tells its cause only when verbose', () => {
+    const error = new PgbkError('failed', 'it failed', { cause: new RangeError('out of range') })
+    expect(errorText(error, plain)).not.toContain('out of range')
+    expect(errorText(error, { ...plain, verbose: true })).toContain('RangeError: out of range')
+  })
+
+  it('keeps the lines of a message from the server, and nothing that commands the terminal', () => {
+    const error = new PgbkError('refused', `one${commandsOfTerminals}\ntwo`, { hint: commandsOfTerminals })
+    const text = errorText(error, plain)
+    expect(hasCommands(text)).toBe(false)
+    expect(text.split('\n')).toHaveLength(4)
+  })
+
+  it('fits a terminal', () => {
+    const words = 'word '.repeat(40).trim()
+    const text = errorText(new PgbkError('failed', words, { hint: words }), { ...plain, width: 60 })
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(60)
+    expect(text.replace(/\s+/g, ' ').trim()).toBe(`pgbk: ${words} ${words}`)
+  })
+
+  it('is red only at its beginning', () => {
+    const text = errorText(new PgbkError('failed', 'it failed'), { ...plain, style: createStyle(true) })
+    expect(text).toBe('\u001b[31mpgbk:\u001b[39m it failed\n')
+  })
+})
+
+describe('an error for programs', () => {
+  it('is a document with code, message and hint', () => {
+    const error = new PgbkError('not-found', 'there is no backup', { hint: 'See pgbk list.' })
+    expect(JSON.parse(errorJson(error))).toEqual({
+      error: { code: 'not-found', message: 'there is no backup', hint: 'See pgbk list.' },
+    })
+  })
+
+  it('has null for a hint that is not there', () => {
+    expect(JSON.parse(errorJson(new PgbkError('failed', 'x'))).error).toHaveProperty('hint', null)
+  })
+})

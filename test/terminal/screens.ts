@@ -1,0 +1,29 @@
+import { aBackup, type Backup, type BackupState } from '../../src/backup/catalog.js'
+import type { BackupRecord } from '../../src/backup/record.js'
+import type { ListResult } from '../../src/commands/list.js'
+import type { Screen } from '../../src/terminal/screen.js'
+import { createStyle } from '../../src/terminal/style.js'
+import { aRecord } from '../backup/samples.js'
+
+/** A screen a quarter of an hour after the sample backup. */
+export function aScreen(changes: Partial<Screen> = {}): Screen {
+  const now = new Date('2026-11-20T03:15:00Z')
+  return { style: createStyle(false), width: undefined, now, quiet: false, ...changes }
+}
+
+export function theBackup(changes: Partial<BackupRecord> = {}, state: BackupState = 'whole'): Backup {
+  const record = aRecord(changes)
+  return aBackup(`/srv/pg/data/backup/${record.id}`, record, state)
+}
+
+export function aList(backups: Backup[], changes: Partial<ListResult> = {}): ListResult {
+  return { root: '/srv/pg', backups, rejected: [], free: 1024 ** 3, ...changes }
+}
+
+/** What a terminal takes for a command: to clear the screen, to colour, to turn the direction of writing. */
+export const commandsOfTerminals = '\u001b[2J\u001b[31m\u0007\u009b1m\r\b\u202e'
+
+/** Whether something in a text would be such a command; a line break is none. */
+export function hasCommands(text: string): boolean {
+  return /\p{Cc}|\p{Bidi_Control}/u.test(text.replaceAll('\n', ''))
+}

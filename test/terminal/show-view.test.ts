@@ -1,0 +1,99 @@
+import { describe, expect, it } from '@jest/globals'
+import { createText } from '../../src/terminal/create-view.js'
+import { deleteText } from '../../src/terminal/delete-view.js'
+import { showJson, showText } from '../../src/terminal/show-view.js'
+import { aDatabase, aRecord } from '../backup/samples.js'
+import { aScreen, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
+
+const show = (changes = {}) => showText(theBackup(changes), aScreen())
+
+/** The sample record with the same nasty text in every place where a record can have any. */
+function nastyBackup() {
+  const spoil = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(spoil)
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, spoil(inner)]))
+    return typeof value === 'string' && !/^\d{4}/.test(value) ? `x${commandsOfTerminals}\ny` : value
+  }
+  const nasty = spoil(aRecord({ label: 'x' })) as ReturnType<typeof aRecord>
+  return theBackup({ ...nasty, kind: 'on-demand' })
+}
+
+describe('show', () => {
+  it('tells everything about a backup', () => {
+    const text = show({ label: 'before the upgrade' })
+    const facts = [
+      '20261120T030000Z',
+      'whole',
+      'before the upgrade',
+      'on-demand',
+      '15 minutes ago',
+      '38.1 MB',
+    ]
+    const server = ['15.18', 'db1', '5432', 'shop', '7574880158414284817', 'focker', '0/3000028', '16.0 MB']
+    const inside = [
+      'app',
+      'C.UTF-8',
+      'fast',
+      '/mnt/fast',
+      'hstore',
+      'pg_stat_statements',
+      '/srv/pg/data/backup',
+    ]
+    for (const fact of [...facts, ...server, ...inside]) expect(text).toContain(fact)
+  })
+
+  it('names the commands that could come next', () => {
+    const text = show()
+    expect(text).toContain('cd /srv/pg/data/backup/20261120T030000Z/snapshot && postgres -D conf')
+    expect(text).toContain('psql -h /tmp -p 5432 -U focker postgres')
+    expect(text).toContain('pgbk delete 20261120T030000Z')
+  })
+
+  it('leaves out what there is not', () => {
+    const text = show({ tablespaces: [], extensions: [], preload_libraries: null })
+    expect(text).not.toMatch(/Tablespaces|Extensions|Label/)
+    expect(text).toMatch(/Preloaded +unknown/)
+  })
+
+  it('says what is unknown of a database', () => {
+    const text = show({ databases: [{ ...aDatabase('closed'), size_bytes: null, unlogged_tables: 2 }] })
+    expect(text).toMatch(/closed +unknown .* 2 \(empty in a copy\)/)
+  })
+
+  it('says what used means', () => {
+    expect(showText(theBackup({}, 'used'), aScreen())).toMatch(/State +used: a server was started/)
+  })
+
+  it('is the record for programs', () => {
+    const { record } = theBackup()
+    const directory = '/srv/pg/data/backup/20261120T030000Z'
+    expect(showJson(theBackup())).toEqual({ backup: { ...record, state: 'whole', directory } })
+  })
+})
+
+describe('a record that was tampered with', () => {
+  it('cannot command the terminal through show', () => {
+    expect(hasCommands(showText(nastyBackup(), aScreen()))).toBe(false)
+  })
+
+  it('cannot forge lines of show', () => expect(showText(nastyBackup(), aScreen())).not.toMatch(/^y/m))
+})
+
+describe('create and delete', () => {
+  it('say where the backup is, how big, how long it took, and how to open it', () => {
+    const text = createText(theBackup(), aScreen())
+    for (const fact of ['20261120T030000Z', '38.1 MB', '1234 files', '12 s', 'verified', 'postgres -D conf'])
+      expect(text).toContain(fact)
+    expect(createText(theBackup({ verified: false }), aScreen())).toContain('not verified')
+  })
+
+  it('say what was deleted', () => {
+    expect(deleteText({ deleted: [theBackup()] }, aScreen())).toBe('Deleted 20261120T030000Z (38.1 MB)\n')
+  })
+
+  it('are quiet when that is wanted', () => {
+    const quiet = aScreen({ quiet: true })
+    expect([createText(theBackup(), quiet), deleteText({ deleted: [theBackup()] }, quiet)]).toEqual(['', ''])
+  })
+})
