@@ -1,10 +1,10 @@
 // `pgbk create` against pg_basebackup with the same flags plus pg_verifybackup.
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   asUser,
   check,
   measure,
+  newestMajor,
   pairs,
   pgbk,
   print,
@@ -57,9 +57,4 @@ async function basebackup(server, target, { oid, location }) {
   const copied = await measure(asUser([`${bin}/pg_basebackup`, '-D', data, ...flags, ...server.connect]))
   const checked = await measure(asUser([`${bin}/pg_verifybackup`, 'data']), { cwd: target })
   return copied.ms + checked.ms
-}
-
-function newestMajor() {
-  const majors = [18, 17, 16, 15, 14, 13]
-  return majors.find((major) => existsSync(`/usr/lib/postgresql/${major}/bin/initdb`)) ?? 18
 }

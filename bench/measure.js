@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,6 +15,12 @@ export function readOptions(defaults) {
     Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: String(value) }]),
   )
   return parseArgs({ options }).values
+}
+
+/** The newest PostgreSQL whose server programs are where Debian puts them. */
+export function newestMajor() {
+  const majors = [18, 17, 16, 15, 14, 13]
+  return majors.find((major) => existsSync(`/usr/lib/postgresql/${major}/bin/initdb`)) ?? 18
 }
 
 /** Runs `work` with a new directory of the user whom servers run as; the directory goes in any case. */

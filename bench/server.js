@@ -55,7 +55,7 @@ export function fill({ sql }, directory, megabytes) {
   return { oid: sql("SELECT oid FROM pg_tablespace WHERE spcname = 'archive'"), location }
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer()
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address()

@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 /** Every way in which a command can end badly, with the exit status that it has. The list is closed. */
 export const exitStatuses = {
   failed: 1,
@@ -50,10 +52,12 @@ export class PgbkError extends Error {
 
 /** The code of a system error (`ENOENT`, `EACCES` ...), or undefined for any other value. */
 export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return types.isNativeError(error) && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined
 }
 
 /** What a thrown value says about itself, in one line. */
 export function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''
+  return (types.isNativeError(error) ? error.message : String(error)).split('\n')[0] ?? ''
 }

@@ -20,11 +20,11 @@ export function isAlive(pid: number, startTime?: string): boolean {
   return hasProc() ? now !== undefined && (startTime === undefined || now === startTime) : true
 }
 
-/** The pids of all processes with an argument that the test accepts; none where there is no /proc. */
-export function findProcesses(accepts: (argument: string) => boolean): number[] {
+/** The pids of all processes whose command line the test accepts; none where there is no /proc. */
+export function findProcesses(accepts: (command: string[]) => boolean): number[] {
   return namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => (readProc(`/proc/${pid}/cmdline`) ?? '').split('\0').some(accepts))
+    .filter((pid) => accepts((readProc(`/proc/${pid}/cmdline`) ?? '').split('\0')))
     .map(Number)
 }
 

@@ -4,7 +4,7 @@ const sizeUnits = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB']
 export function formatBytes(bytes: number): string {
   let value = bytes
   let unit = 0
-  while (value >= 1000 && unit < sizeUnits.length - 1) {
+  while (Math.round(value) >= 1000 && unit < sizeUnits.length - 1) {
     value /= 1024
     unit++
   }
@@ -15,10 +15,11 @@ export function formatBytes(bytes: number): string {
 /** A span as people read it: `0.8 s`, `12 s`, `4 min 10 s`, `2 h 5 min`. */
 export function formatDuration(ms: number): string {
   const seconds = ms / 1000
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
-  if (seconds < 60) return `${Math.round(seconds)} s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`
+  const whole = Math.round(seconds)
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  if (whole < 60) return `${whole} s`
+  const minutes = Math.floor(whole / 60)
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, rmdir, unlink } from 'node:fs/pro
 import { join } from 'node:path'
 import { systemCode } from '../errors.js'
 import { syncPath, writeDurably } from './durable.js'
-import { nextFreeId } from './id.js'
+import { isId, nextFreeId } from './id.js'
 import { type BackupLayout, backupLayout, type RootLayout } from './layout.js'
 
 /**
@@ -76,7 +76,11 @@ export async function findLeftOvers(root: RootLayout): Promise<LeftOver[]> {
   for (const name of await readdir(root.backups)) {
     const layout = backupLayout(join(root.backups, name))
     const hasRecord = existsSync(layout.record)
-    if (!name.endsWith('.partial') && (hasRecord || !existsSync(layout.marker))) continue
+    if (!name.endsWith('.partial') && (hasRecord || !existsSync(layout.marker))) {
+      // Killed before the very last step of its removal; an empty directory harms nobody.
+      if (isId(name) && !hasRecord) await removeEmpty(layout.directory)
+      continue
+    }
     // Killed between the removal of the marker and the rename: complete, but never listed.
     const marker = hasRecord ? { made_by: 'create' as const } : await readMarker(layout)
     if (marker || !(await removeEmpty(layout.directory))) found.push({ name, layout, marker })

@@ -41,12 +41,21 @@ export function enterRoot(root: string, context: Context): RootLayout {
 function createMissing({ root, data, backups, gitignore }: RootLayout): string[] {
   const missing = [root, data, backups].filter((directory) => !existsSync(directory))
   try {
-    for (const directory of missing) mkdirSync(directory)
+    for (const directory of missing) makeDirectory(directory)
     if (!missing.includes(data)) return missing
     writeFileSync(gitignore, '*\n')
     return [...missing, gitignore]
   } catch (cause) {
     throw notWritable(`cannot make ${missing[0]}`, root, cause)
+  }
+}
+
+/** Another create may make it in the same moment. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
   }
 }
 

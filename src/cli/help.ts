@@ -33,8 +33,8 @@ configuration, and the WAL that belongs to it, checked by pg_verifybackup. It is
 listed only when it is whole; one that fails or is interrupted leaves nothing.
 
 The role needs LOGIN and REPLICATION and a "replication" line in pg_hba.conf,
-the server two free WAL senders. With more rights (a superuser, or pg_monitor and
-pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
+the server two free WAL senders. With more rights (a superuser, or pg_monitor
+and pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
 configuration files come too. Passwords come from ~/.pgpass, PGPASSWORD, a
 service file, or the connection string.
 

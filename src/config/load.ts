@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
@@ -86,23 +86,15 @@ function statOf(file: string) {
   }
 }
 
+/**
+ * Only cosmiconfig's parsers are used: its explorer first looks for a configuration of its own in the current directory, which
+ * may be code, and follows imports into files that nobody has checked. YAML contains JSON, so it is for every other name.
+ */
 async function readFile(file: string): Promise<RawConfig> {
-  const { cosmiconfig, defaultLoaders } = await import('cosmiconfig')
-  const yaml = defaultLoaders['.yaml']
-  // YAML contains JSON; no loader here runs code, whatever the file is called.
-  const loaders = {
-    noExt: yaml,
-    '.yaml': yaml,
-    '.yml': yaml,
-    '.json': defaultLoaders['.json'],
-    '.js': yaml,
-    '.cjs': yaml,
-    '.mjs': yaml,
-    '.ts': yaml,
-  }
+  const { defaultLoaders } = await import('cosmiconfig')
+  const parse = defaultLoaders[file.endsWith('.json') ? '.json' : '.yaml']
   try {
-    const loaded = await cosmiconfig('pgbk', { loaders }).load(file)
-    const config: unknown = loaded?.config ?? {}
+    const config: unknown = parse(file, readFileSync(file, 'utf8')) ?? {}
     if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config }
     throw new PgbkError('config', `${file} is not a list of keys and values`)
   } catch (cause) {

@@ -1,4 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs'
+import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../context.js'
 import { findProcesses, hasProc, signalProcess } from '../processes.js'
@@ -23,8 +24,7 @@ export async function endOrphans(dataDirectory: string, env: Environment): Promi
 }
 
 async function findOrphans(dataDirectory: string, env: Environment): Promise<number[]> {
-  if (hasProc())
-    return findProcesses((argument) => samePlace(/^--pgdata=(.*)$/s.exec(argument)?.[1], dataDirectory))
+  if (hasProc()) return findProcesses((command) => isBaseBackupInto(command, dataDirectory))
   const { stdout } = await runProgram('ps', ['-A', '-ww', '-o', 'pid=,args='], {
     env: programEnvironment(env),
   })
@@ -32,6 +32,11 @@ async function findOrphans(dataDirectory: string, env: Environment): Promise<num
     .split('\n')
     .filter((line) => line.includes(`pg_basebackup --pgdata=${dataDirectory} `))
     .map((line) => Number.parseInt(line, 10))
+}
+
+function isBaseBackupInto([program = '', ...args]: string[], dataDirectory: string): boolean {
+  if (basename(program) !== 'pg_basebackup') return false
+  return args.some((argument) => samePlace(/^--pgdata=(.*)$/s.exec(argument)?.[1], dataDirectory))
 }
 
 /** The killed create may have reached the root by another name, such as a symbolic link. */

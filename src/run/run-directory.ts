@@ -157,7 +157,7 @@ export function runArgument(directory: string): string {
 }
 
 export function processesOf({ layout }: RunDirectory): number[] {
-  return findProcesses((argument) => argument === runArgument(layout.directory))
+  return findProcesses((command) => command.includes(runArgument(layout.directory)))
 }
 
 /** Whether somebody still needs the run: the pgbk that made it, or, if it was detached, its server. */

@@ -1,6 +1,7 @@
 import type { Backup } from '../backup/catalog.js'
 import { formatBytes, formatDuration } from '../units.js'
 import { backupJson } from './backup-json.js'
+import { openCommand } from './open-command.js'
 import type { Screen } from './screen.js'
 
 export function createJson(backup: Backup): object {
@@ -14,6 +15,7 @@ export function createText(backup: Backup, { style, quiet }: Screen): string {
   return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
   ${layout.directory}
 
-Run it:  pgbk local-run ${id}
+Run it:               pgbk local-run ${id}
+Or, using it up:      ${openCommand(backup)}
 `
 }

@@ -40,7 +40,12 @@ describe.each(majors)('local-run on PostgreSQL %i', (major) => {
     const cache = { XDG_CACHE_HOME: aDirectory('pgbk-cache-') }
     const localRun = (args: string[], env = {}) =>
       runPgbk(['local-run', '-C', root, ...args], { asRoot, env: { ...cache, ...env } })
-    const psql = (statement: string) => ['--', 'psql', '-XAtc', statement]
+    const psql = (statements: string) => [
+      '--',
+      'psql',
+      '-XAt',
+      ...statements.split(';').flatMap((statement) => (statement.trim() ? ['-c', statement] : [])),
+    ]
 
     it('answers SQL from an overlay and leaves every byte, mode, owner and time of the backup as it was', async () => {
       const before = fingerprint(backup)

@@ -154,9 +154,9 @@ describe('create refuses, and writes nothing, when the server', () => {
   })
 
   it('is one of a managed service by the role of its administrators', async () => {
-    await server.sql('create role rds_superuser')
-    const refusal = await refusalOf([], server.env)
-    await server.sql('drop role rds_superuser')
+    await server.sql('create role rds_superuser; create role customer login replication')
+    const refusal = await refusalOf([], { ...server.env, PGUSER: 'customer' })
+    await server.sql('drop role rds_superuser; drop role customer')
     expect(refusal).toMatchObject({ status: 5, error: { code: 'refused' } })
     expect(refusal.error.message).toContain('Amazon RDS offers no base backups')
   })

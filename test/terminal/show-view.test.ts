@@ -46,7 +46,7 @@ describe('show', () => {
   it('names the commands that could come next', () => {
     const text = show()
     expect(text).toContain('cd /srv/pg/data/backup/20261120T030000Z/snapshot && postgres -D conf')
-    expect(text).toContain('psql -h /tmp -p 5432 -U focker postgres')
+    expect(text).toContain('pgbk local-run 20261120T030000Z')
     expect(text).toContain('pgbk delete 20261120T030000Z')
   })
 
@@ -83,7 +83,15 @@ describe('a record that was tampered with', () => {
 describe('create and delete', () => {
   it('say where the backup is, how big, how long it took, and how to open it', () => {
     const text = createText(theBackup(), aScreen())
-    for (const fact of ['20261120T030000Z', '38.1 MB', '1234 files', '12 s', 'verified', 'postgres -D conf'])
+    for (const fact of [
+      '20261120T030000Z',
+      '38.1 MB',
+      '1234 files',
+      '12 s',
+      'verified',
+      'pgbk local-run',
+      'postgres -D conf',
+    ])
       expect(text).toContain(fact)
     expect(createText(theBackup({ verified: false }), aScreen())).toContain('not verified')
   })
