@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { isId } from './id.js'
 import { type BackupLayout, backupLayout, rootLayout } from './layout.js'
-import { type BackupRecord, readRecord } from './record.js'
+import { type BackupRecord, checkRecord, type ReadRecord, type RecordSummary, readRecord } from './record.js'
 
 /** `used`: a server was started inside the snapshot, so that its data is no longer what was backed up. */
 export type BackupState = 'whole' | 'used'
@@ -11,18 +11,26 @@ export type BackupState = 'whole' | 'used'
 export interface Backup {
   id: string
   directory: string
-  record: BackupRecord
   state: BackupState
+  summary: RecordSummary
+  /** The record as it is on disk, with fields that this version may not know. */
+  raw: object
+  /** The checked record. @throws {PgbkError} `damaged` when it has faults that its summary has not. */
+  readonly record: BackupRecord
   readonly layout: BackupLayout
 }
 
-/** A list of thousands of backups needs the paths inside of none. */
-export function aBackup(directory: string, record: BackupRecord, state: BackupState): Backup {
+/** In a list of thousands of backups nobody asks for the whole record, or for the paths inside. */
+export function aBackup(directory: string, { summary, raw }: ReadRecord, state: BackupState): Backup {
   return {
-    id: record.id,
+    id: summary.id,
     directory,
-    record,
     state,
+    summary,
+    raw,
+    get record() {
+      return checkRecord(raw)
+    },
     get layout() {
       return backupLayout(directory)
     },
@@ -76,8 +84,8 @@ function entriesOf(directory: string): string[] {
 function addBackup(catalog: Catalog, directory: string, id: string): void {
   try {
     const record = readRecord(`${directory}/backup.json`)
-    if (record.id === id) catalog.backups.push(aBackup(directory, record, stateOf(directory)))
-    else catalog.rejected.push({ name: id, reason: `its record is that of ${record.id}` })
+    if (record.summary.id === id) catalog.backups.push(aBackup(directory, record, stateOf(directory)))
+    else catalog.rejected.push({ name: id, reason: `its record is that of ${record.summary.id}` })
   } catch (cause) {
     const code = systemCode(cause)
     if (code === 'EACCES' || code === 'EPERM') {

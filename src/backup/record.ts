@@ -63,16 +63,46 @@ const schema = v.object({
 /** backup.json: all that is known about one backup. docs/format.md explains every field. */
 export type BackupRecord = v.InferOutput<typeof schema>
 
+/** What a list shows of a backup: checking all the rest of thousands of records would take most of its time. */
+const summarySchema = v.object({
+  format: schema.entries.format,
+  id: text,
+  kind: schema.entries.kind,
+  label: optionalText,
+  started_at: isoTime,
+  finished_at: isoTime,
+  size_bytes: count,
+  server: v.object({ version: text }),
+})
+
+export type RecordSummary = v.InferOutput<typeof summarySchema>
+
 /** A record before the finished backup is measured. */
 export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'file_count'>
 
-/** Reads a record; fields that this version does not know are left out. @throws {PgbkError} `damaged`, saying why. */
-export function readRecord(path: string): BackupRecord {
-  return parseRecord(readFileSync(path, 'utf8'))
+/** A record as it was read: its summary is checked, the rest is not yet. */
+export interface ReadRecord {
+  summary: RecordSummary
+  raw: object
 }
 
-/** @throws {PgbkError} `damaged` when the text is no record, or one of a newer format. */
+/** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format; a system error when it cannot be read. */
+export function readRecord(path: string): ReadRecord {
+  const raw = parseJson(readFileSync(path, 'utf8'))
+  return { raw, summary: checkAgainst(summarySchema, raw) }
+}
+
+/** The whole record, without the fields that this version does not know. @throws {PgbkError} `damaged`. */
+export function checkRecord(raw: object): BackupRecord {
+  return checkAgainst(schema, raw)
+}
+
+/** @throws {PgbkError} `damaged`. */
 export function parseRecord(json: string): BackupRecord {
+  return checkRecord(parseJson(json))
+}
+
+function parseJson(json: string): object {
   let input: unknown
   try {
     input = JSON.parse(json)
@@ -85,7 +115,11 @@ export function parseRecord(json: string): BackupRecord {
       hint: 'Update pgbk to work with this backup.',
     })
   }
-  const { value, faults } = check(schema, input)
+  return typeof input === 'object' && input !== null ? input : {}
+}
+
+function checkAgainst<T>(wanted: v.GenericSchema<unknown, T>, raw: object): T {
+  const { value, faults } = check(wanted, raw)
   if (faults) throw new PgbkError('damaged', `the record is unreadable: ${faults.slice(0, 3).join('; ')}`)
   return value
 }

@@ -55,7 +55,7 @@ export async function create(options: CreateOptions, settings: Settings, context
       },
       context,
     )
-    return aBackup(layout.directory, record, 'whole')
+    return aBackup(layout.directory, { summary: record, raw: record }, 'whole')
   })
 }
 

@@ -86,9 +86,9 @@ function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context
 }
 
 function question(chosen: Backup[]): string {
-  const size = formatBytes(chosen.reduce((sum, { record }) => sum + record.size_bytes, 0))
+  const size = formatBytes(chosen.reduce((sum, { summary }) => sum + summary.size_bytes, 0))
   const names = chosen
-    .map(({ id, record }) => `  ${id}  ${(record.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
+    .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
     .join('\n')
   return `${names}\nDelete ${chosen.length === 1 ? 'this backup' : `these ${chosen.length} backups`} (${size}) for good?`
 }

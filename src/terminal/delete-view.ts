@@ -9,5 +9,5 @@ export function deleteJson({ deleted }: DeleteResult): object {
 
 export function deleteText({ deleted }: DeleteResult, { quiet }: Screen): string {
   if (quiet) return ''
-  return deleted.map(({ id, record }) => `Deleted ${id} (${formatBytes(record.size_bytes)})\n`).join('')
+  return deleted.map(({ id, summary }) => `Deleted ${id} (${formatBytes(summary.size_bytes)})\n`).join('')
 }

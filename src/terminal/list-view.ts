@@ -14,7 +14,7 @@ export function listText(result: ListResult, screen: Screen): string {
   if (result.backups.length === 0) return emptyText(result)
   const lines = tableLines(columnsFor(screen), result.backups, screen.width)
   const [header = '', ...rows] = lines
-  return `${[screen.style.strong(header), ...rows, '', screen.style.faint(summary(result))].join('\n')}\n`
+  return `${[screen.style.strong(header), ...rows, '', screen.style.faint(totals(result))].join('\n')}\n`
 }
 
 /** What was found beside the backups goes to stderr. */
@@ -31,23 +31,23 @@ function columnsFor({ now, style }: Screen): Column<Backup>[] {
     { title: 'ID', value: ({ id }) => id },
     {
       title: 'AGE',
-      value: ({ record }) => formatAge(now.getTime() - Date.parse(record.started_at)),
+      value: ({ summary }) => formatAge(now.getTime() - Date.parse(summary.started_at)),
       align: 'right',
     },
-    { title: 'KIND', value: ({ record }) => record.kind, expendable: 2 },
-    { title: 'VERSION', value: ({ record }) => record.server.version, align: 'right', expendable: 1 },
-    { title: 'SIZE', value: ({ record }) => formatBytes(record.size_bytes), align: 'right' },
+    { title: 'KIND', value: ({ summary }) => summary.kind, expendable: 2 },
+    { title: 'VERSION', value: ({ summary }) => summary.server.version, align: 'right', expendable: 1 },
+    { title: 'SIZE', value: ({ summary }) => formatBytes(summary.size_bytes), align: 'right' },
     {
       title: 'STATE',
       value: ({ state }) => state,
       paint: (text, { state }) => (state === 'whole' ? style.good(text) : style.warning(text)),
     },
-    { title: 'LABEL', value: ({ record }) => record.label ?? '', expendable: 3 },
+    { title: 'LABEL', value: ({ summary }) => summary.label ?? '', expendable: 3 },
   ]
 }
 
-function summary({ root, backups, free }: ListResult): string {
-  const sum = backups.reduce((total, { record }) => total + record.size_bytes, 0)
+function totals({ root, backups, free }: ListResult): string {
+  const sum = backups.reduce((total, { summary }) => total + summary.size_bytes, 0)
   const count = `${backups.length} ${backups.length === 1 ? 'backup' : 'backups'}`
   return `${count}, ${formatBytes(sum)}${free === undefined ? '' : `, ${formatBytes(free)} free`}, in ${root}`
 }

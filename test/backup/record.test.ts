@@ -22,7 +22,7 @@ describe('a record', () => {
   it('is read from its file', () => {
     const file = join(aDirectory(), 'backup.json')
     writeFileSync(file, JSON.stringify(aRecord()))
-    expect(readRecord(file).id).toBe('20261120T030000Z')
+    expect(readRecord(file).summary.id).toBe('20261120T030000Z')
   })
 })
 

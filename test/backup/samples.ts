@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { backupLayout, type RootLayout, rootLayout } from '../../src/backup/layout.js'
-import type { BackupRecord } from '../../src/backup/record.js'
+import type { BackupRecord, ReadRecord } from '../../src/backup/record.js'
 import type { Context } from '../../src/context.js'
 import { silentProgress } from '../../src/progress.js'
 import { aDirectory } from '../helpers/places.js'
@@ -108,4 +108,9 @@ export async function thrownBy(
     return error as { code: string; message: string; hint: string }
   }
   throw new Error('nothing was thrown')
+}
+
+/** A record as it comes from its file. */
+export function readFrom(record: BackupRecord): ReadRecord {
+  return { summary: record, raw: record }
 }

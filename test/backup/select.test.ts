@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals'
 import { aBackup, type BackupState, type Catalog, type NotABackup } from '../../src/backup/catalog.js'
 import { selectBackup } from '../../src/backup/select.js'
-import { aRecord, thrownBy } from './samples.js'
+import { aRecord, readFrom, thrownBy } from './samples.js'
 
 function aCatalog(backups: [string, BackupState?][], rejected: NotABackup[] = []): Catalog {
   const entries = backups.map(([id, state = 'whole']) =>
-    aBackup(`/r/data/backup/${id}`, aRecord({ id }), state),
+    aBackup(`/r/data/backup/${id}`, readFrom(aRecord({ id })), state),
   )
   return { root: '/r', backups: entries, rejected }
 }

@@ -3,7 +3,7 @@ import type { BackupRecord } from '../../src/backup/record.js'
 import type { ListResult } from '../../src/commands/list.js'
 import type { Screen } from '../../src/terminal/screen.js'
 import { createStyle } from '../../src/terminal/style.js'
-import { aRecord } from '../backup/samples.js'
+import { aRecord, readFrom } from '../backup/samples.js'
 
 /** A screen a quarter of an hour after the sample backup. */
 export function aScreen(changes: Partial<Screen> = {}): Screen {
@@ -13,7 +13,7 @@ export function aScreen(changes: Partial<Screen> = {}): Screen {
 
 export function theBackup(changes: Partial<BackupRecord> = {}, state: BackupState = 'whole'): Backup {
   const record = aRecord(changes)
-  return aBackup(`/srv/pg/data/backup/${record.id}`, record, state)
+  return aBackup(`/srv/pg/data/backup/${record.id}`, readFrom(record), state)
 }
 
 export function aList(backups: Backup[], changes: Partial<ListResult> = {}): ListResult {
