@@ -48,7 +48,7 @@ describe('the list', () => {
 
   it('lets no text of a record command the terminal', () => {
     const nasty = theBackup({ label: `a${commandsOfTerminals}\nb` })
-    nasty.record.server.version = commandsOfTerminals
+    nasty.summary.server.version = commandsOfTerminals
     for (const width of [undefined, 200, 80]) {
       const text = listText(aList([nasty]), aScreen({ width }))
       expect(hasCommands(text)).toBe(false)

@@ -15,8 +15,10 @@ function nastyBackup() {
       return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, spoil(inner)]))
     return typeof value === 'string' && !/^\d{4}/.test(value) ? `x${commandsOfTerminals}\ny` : value
   }
-  const nasty = spoil(aRecord({ label: 'x' })) as ReturnType<typeof aRecord>
-  return theBackup({ ...nasty, kind: 'on-demand' })
+  const record = aRecord({ label: 'x' })
+  const { kind, start_lsn, stop_lsn, checkpoint_lsn } = record
+  const nasty = spoil(record) as typeof record
+  return theBackup({ ...nasty, kind, start_lsn, stop_lsn, checkpoint_lsn })
 }
 
 describe('show', () => {
