@@ -1,0 +1,24 @@
+import { readdirSync } from 'node:fs'
+import { describe, expect, it } from '@jest/globals'
+import { runPgbk } from '../helpers/pgbk.js'
+import { aDirectory } from '../helpers/places.js'
+import { isRoot } from '../helpers/users.js'
+
+const users = isRoot ? ['an ordinary user', 'root'] : ['an ordinary user']
+
+describe.each(users)('the demo as %s', (user) => {
+  it('shows every command with its real output and leaves nothing behind', async () => {
+    const directory = aDirectory()
+    const { status, stdout, stderr } = await runPgbk(['demo'], {
+      asRoot: user === 'root',
+      env: { TMPDIR: directory },
+    })
+    expect(status).toBe(0)
+    for (const command of ['create', 'list', 'show', 'local-run'])
+      expect(stderr).toContain(`$ pgbk ${command}`)
+    expect(stderr).toContain('backup successfully verified')
+    expect(stderr).not.toMatch(/error|fail/i)
+    expect(stdout).toContain('That was all')
+    expect(readdirSync(directory)).toEqual([])
+  })
+})
