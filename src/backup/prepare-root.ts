@@ -42,7 +42,7 @@ function createMissing({ root, data, backups, gitignore }: RootLayout): string[]
   const missing = [root, data, backups].filter((directory) => !existsSync(directory))
   try {
     for (const directory of missing) makeDirectory(directory)
-    if (!missing.includes(data)) return missing
+    if (!missing.includes(backups) || existsSync(gitignore)) return missing
     writeFileSync(gitignore, '*\n')
     return [...missing, gitignore]
   } catch (cause) {

@@ -72,6 +72,8 @@ const summarySchema = v.object({
   started_at: isoTime,
   finished_at: isoTime,
   size_bytes: count,
+  start_lsn: lsn,
+  stop_lsn: lsn,
   server: v.object({ version: text }),
 })
 
@@ -89,6 +91,9 @@ export interface ReadRecord {
 /** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format; a system error when it cannot be read. */
 export function readRecord(path: string): ReadRecord {
   const raw = parseJson(readFileSync(path, 'utf8'))
+  const missing = Object.keys(schema.entries).filter((key) => !(key in raw))
+  if (missing.length > 0)
+    throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)
   return { raw, summary: checkAgainst(summarySchema, raw) }
 }
 

@@ -31,7 +31,7 @@ export function checkHost(host: string | undefined): void {
  */
 export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void> {
   const obstacles = obstaclesIn(facts)
-  const closed = await closedToReplication(psql, facts)
+  const closed = isManaged(facts) ? undefined : await closedToReplication(psql, facts)
   // What else is in the way makes the server refuse as well; only pg_hba.conf is asked before all that.
   if (closed && (obstacles.length === 0 || /pg_hba\.conf/.test(closed.message))) obstacles.push(closed)
   if (obstacles.length > 0) throw refusal(obstacles)
@@ -51,8 +51,7 @@ async function closedToReplication(psql: Psql, facts: ServerFacts): Promise<Obst
 
 /** What the facts alone tell. */
 export function obstaclesIn(facts: ServerFacts): Obstacle[] {
-  // A dump of such a service, restored elsewhere, brings its roles along; but nobody is a superuser there.
-  if (facts.managed_by !== null && !facts.role_is_superuser) return [managedService(facts.managed_by)]
+  if (isManaged(facts)) return [managedService(facts.managed_by)]
   const role = identifier(facts.role)
   const found: (Obstacle | false)[] = [
     majorVersion(facts) < oldestMajor && {
@@ -79,6 +78,11 @@ export function obstaclesIn(facts: ServerFacts): Obstacle[] {
     relativeTablespaces(facts),
   ]
   return found.filter((obstacle) => obstacle !== false)
+}
+
+/** A dump of such a service, restored elsewhere, brings its roles along; but nobody is a superuser there. */
+function isManaged(facts: ServerFacts): facts is ServerFacts & { managed_by: string } {
+  return facts.managed_by !== null && !facts.role_is_superuser
 }
 
 function tooFewSenders({ max_wal_senders: most, wal_senders: used }: ServerFacts): Obstacle | false {

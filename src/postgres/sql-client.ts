@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type postgres from 'postgres'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 
@@ -31,6 +32,10 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
     idle_timeout: 0,
     onnotice: () => {},
     fetch_types: false,
+    // Else the package would obey PGTARGETSESSIONATTRS, which is meant for another server.
+    target_session_attrs: 'primary',
+    // What ALTER ROLE has set for the role must not keep pgbk from writing to the copy.
+    connection: { application_name: 'pgbk', default_transaction_read_only: 'off' },
   })
   try {
     await sql.unsafe('SELECT 1')
@@ -50,12 +55,23 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
 
 async function runStatements(sql: postgres.Sql, statements: string): Promise<Record<string, unknown>[]> {
   try {
-    const results = await sql.unsafe(statements).simple()
+    const results: unknown = await sql.unsafe(statements).simple()
+    if (!Array.isArray(results)) throw refuseCopy(results as Duplex)
     const last: unknown = Array.isArray(results.at(-1)) ? results.at(-1) : results
     return [...(last as Record<string, unknown>[])]
   } catch (error) {
+    if (error instanceof PgbkError) throw error
     throw failed(error)
   }
+}
+
+/** The package answers COPY with a stream, whose error nobody else would hear. */
+function refuseCopy(stream: Duplex): PgbkError {
+  stream.on('error', () => {})
+  if (stream.readable) stream.resume()
+  return new PgbkError('failed', 'COPY from STDIN or to STDOUT needs psql', {
+    hint: 'Use INSERT, or COPY with a file, or run the statements by psql: pgbk local-run -- psql -f FILE',
+  })
 }
 
 function failed(cause: unknown): PgbkError {

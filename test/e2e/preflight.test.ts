@@ -270,7 +270,7 @@ function clientsThatSee(versionNum: number): string {
   const newest = Math.max(...majors)
   const bin = aDirectory('pgbk-bin-')
   const programs = {
-    pg_basebackup: `echo 'pg_basebackup (PostgreSQL) ${newest}.99'`,
+    pg_basebackup: "echo 'pg_basebackup (PostgreSQL) 98.0'",
     psql: `${binOf(newest)}/psql "$@" | sed 's/"version_num": [0-9]*/"version_num": ${versionNum}/'`,
   }
   for (const [name, script] of Object.entries(programs)) {
