@@ -10,5 +10,7 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
     ],
   },
+  // Most of the time of the tests is that of servers which start and stop.
+  maxWorkers: 2,
   testTimeout: 120_000,
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, fileIn, type MadeBackup } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { majors, run } from '../helpers/programs.js'
+import { eachMajorFrom, majors, run } from '../helpers/programs.js'
 import {
   aServer,
   fill,
@@ -124,18 +124,15 @@ describe.each(majors)('configuration files outside of the data directory of Post
   })
 })
 
-describe.each(majors.filter((major) => major >= 16))(
-  'files that pg_hba.conf includes on PostgreSQL %i',
-  (major) => {
-    it('come too', async () => {
-      const server = await aServer({ major })
-      const place = await moveConfiguration(server)
-      await mkdir(join(place, 'hba.d'))
-      await writeFile(join(place, 'hba.d/offices.conf'), 'host all all 192.0.2.0/24 scram-sha-256\n')
-      await appendFile(join(place, 'pg_hba.conf'), 'include hba.d/offices.conf\n')
-      await server.sql('select pg_reload_conf()')
-      const backup = await aBackupOf(server)
-      expect(fileIn(backup, 'conf/original/hba.d/offices.conf')).toContain('192.0.2.0/24')
-    })
-  },
-)
+eachMajorFrom(16, (major) => {
+  it(`files that pg_hba.conf includes come too on PostgreSQL ${major}`, async () => {
+    const server = await aServer({ major })
+    const place = await moveConfiguration(server)
+    await mkdir(join(place, 'hba.d'))
+    await writeFile(join(place, 'hba.d/offices.conf'), 'host all all 192.0.2.0/24 scram-sha-256\n')
+    await appendFile(join(place, 'pg_hba.conf'), 'include hba.d/offices.conf\n')
+    await server.sql('select pg_reload_conf()')
+    const backup = await aBackupOf(server)
+    expect(fileIn(backup, 'conf/original/hba.d/offices.conf')).toContain('192.0.2.0/24')
+  })
+})

@@ -3,14 +3,21 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from '@jest/globals'
+import { execaSync } from 'execa'
 import { isRoot, ordinaryUser } from './users.js'
 
 /** A new directory of the ordinary user; it goes when the tests of this file are over. */
 export function aDirectory(name = 'pgbk-test-'): string {
   const directory = mkdtempSync(join(tmpdir(), name))
   if (isRoot) chownSync(directory, ordinaryUser.uid, ordinaryUser.gid)
-  atEnd(() => rmSync(directory, { recursive: true, force: true }))
+  atEnd(() => removeTree(directory))
   return directory
+}
+
+/** Some tests take their own rights away. */
+function removeTree(directory: string): void {
+  execaSync('chmod', ['-R', 'u+rwx', directory], { reject: false })
+  rmSync(directory, { recursive: true, force: true })
 }
 
 /** Done when the tests of this file are over, the newest first: a server stops before its directory goes. */

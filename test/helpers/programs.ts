@@ -11,6 +11,11 @@ if (majors.length === 0) {
   throw new Error('no PostgreSQL server is installed to test with: apt-get install postgresql')
 }
 
+/** Defines tests for each of the majors from this one on that are tested at all. */
+export function eachMajorFrom(oldest: number, define: (major: number) => void): void {
+  for (const major of majors.filter((one) => one >= oldest)) define(major)
+}
+
 /** For tests that need no particular major. */
 export const anyMajor: number = majors.includes(15) ? 15 : (majors.at(-1) as number)
 

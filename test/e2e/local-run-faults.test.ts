@@ -1,0 +1,193 @@
+import { readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { aBackupOf, aFile, aTwinOf, type MadeBackup } from '../helpers/backup.js'
+import { aReadyRun, cache, failureOf, localRun, nothing, remainsOf, users } from '../helpers/local-run.js'
+import { runPgbk } from '../helpers/pgbk.js'
+import { aDirectory } from '../helpers/places.js'
+import { anyMajor } from '../helpers/programs.js'
+import { aPortThatHangsUp } from '../helpers/proxy.js'
+import { aServer, fill, openSnapshot } from '../helpers/server.js'
+
+const env = { HOME: cache, XDG_CACHE_HOME: cache }
+
+let backup: MadeBackup
+beforeAll(async () => {
+  const server = await aServer({ major: anyMajor })
+  await fill(server)
+  backup = await aBackupOf(server)
+})
+
+describe('local-run refuses, and starts nothing,', () => {
+  it('a port that is in use', async () => {
+    const { port } = await aPortThatHangsUp()
+    const { status, message } = await failureOf(backup.root, ['--port', String(port)])
+    expect({ status, message }).toEqual({ status: 1, message: `port ${port} is in use` })
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it('a database that the backup does not have', async () => {
+    const { status, message } = await failureOf(backup.root, ['--dbname', 'nope'])
+    expect({ status, message }).toEqual({ status: 1, message: expect.stringContaining('"nope"') })
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it.each(['work_mem', '=1', 'work mem=1'])('the setting %j, which is none', async (setting) => {
+    const { status, message } = await failureOf(backup.root, ['-c', setting])
+    expect({ status, message }).toEqual({ status: 2, message: `"${setting}" is no setting` })
+  })
+
+  it('SQL that is not there', async () => {
+    const { status, message } = await failureOf(backup.root, ['--sql', 'not-there.sql'], { cwd: '/tmp' })
+    expect({ status, message }).toEqual({ status: 2, message: expect.stringContaining('/tmp/not-there.sql') })
+  })
+
+  it('--json with a COMMAND, whose standard output it is', async () => {
+    const { status, stdout } = await localRun(backup.root, ['--json', '--', 'echo', 'it runs'])
+    expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 2, code: 'usage' })
+  })
+})
+
+describe('a server that cannot start', () => {
+  it.each([
+    ['shared_buffers=999TB', 'invalid value for parameter "shared_buffers": "999TB"'],
+    ['no_such_setting=1', 'unrecognized configuration parameter "no_such_setting"'],
+    ['max_connections=1', 'superuser_reserved_connections'],
+  ])('because of -c %s is explained by the end of its log, and leaves nothing', async (setting, reason) => {
+    const { status, message, hint } = await failureOf(backup.root, ['-c', setting])
+    expect({ status, message }).toEqual({ status: 1, message: 'the server did not start' })
+    expect(hint).toContain('The last lines of its log:')
+    expect(hint).toContain(reason)
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+})
+
+describe('the SQL of a run', () => {
+  it('that fails ends it with what the server says, and COMMAND is not started', async () => {
+    const sql = await aFile(join(aDirectory(), 'mask.sql'), 'update ledger set at = null; select 1/0;')
+    const { status, stdout, stderr } = await localRun(backup.root, ['--sql', sql, '--', 'echo', 'it runs'])
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toContain('division by zero')
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+})
+
+describe('COMMAND', () => {
+  it.each([
+    ['no-such-program', 127, 'no-such-program: command not found'],
+    ['/etc/passwd', 126, '/etc/passwd cannot be run'],
+  ])('%s has exit status %i and is named', async (command, status, said) => {
+    const ended = await localRun(backup.root, ['--', command])
+    expect(ended.status).toBe(status)
+    expect(ended.stderr).toContain(said)
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it.each([
+    ['KILL', 137],
+    ['SEGV', 139],
+    ['USR1', 138],
+  ])('that ends by SIG%s has the exit status that a shell gives it', async (signal, status) => {
+    expect((await localRun(backup.root, ['--', 'sh', '-c', `kill -${signal} $$`])).status).toBe(status)
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+})
+
+describe.each(users)('the backup of a run that %s has started', (user) => {
+  it.each(users)('is not deleted by %s', async (other) => {
+    const ready = await aReadyRun(backup.root, [], { asRoot: user === 'root' })
+    const deletion = ['delete', '-C', backup.root, '--last', backup.record.id]
+    const { status, stderr } = await runPgbk(deletion, { env, asRoot: other === 'root' })
+    expect(status).toBe(1)
+    expect(stderr).toContain(`in use by the run ${ready.name}`)
+    expect(await ready.sql('select count(*) from ledger')).toBe('1000')
+    expect(await ready.stop()).toBe(0)
+  })
+})
+
+describe('a used snapshot', () => {
+  const id = '20990101T000000Z'
+  beforeAll(async () => {
+    const { snapshot } = await aTwinOf(backup, id)
+    const opened = await openSnapshot(snapshot, anyMajor)
+    await opened.sql('delete from ledger where id > 7', 'app')
+    await opened.stop()
+  })
+  const count = ['--dbname', 'app', '--', 'psql', '-XAtc', 'select count(*) from ledger']
+
+  it('runs, and is said to be used', async () => {
+    const { status, stdout, stderr } = await localRun(backup.root, [id, ...count])
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '7' })
+    expect(stderr).toMatch(/used/)
+  })
+
+  it('is not the latest', async () => {
+    const { status, stdout, stderr } = await localRun(backup.root, ['latest', ...count])
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '1000' })
+    expect(stderr).toContain(`latest skips ${id}: its state is used`)
+  })
+})
+
+describe('a backup that is half there is refused: ', () => {
+  const id = '20250101T000000Z'
+  let twin: MadeBackup
+  beforeEach(async () => {
+    rmSync(join(backup.root, 'data/backup', id), { recursive: true, force: true })
+    twin = await aTwinOf(backup, id)
+  })
+
+  const inTablespace = () =>
+    readdirSync(join(twin.snapshot, 'tablespaces'), { recursive: true, withFileTypes: true }).find(
+      (entry) => entry.isFile() && /^\d+$/.test(entry.name),
+    )
+  const remove = (path: string) => () => rmSync(join(twin.snapshot, path))
+  const faults: [string, () => void, RegExp][] = [
+    ['a data file is missing', remove('data/global/1262'), /data\/global\/1262 is missing/],
+    [
+      'a data file is short',
+      () => truncateSync(join(twin.snapshot, 'data/global/1262'), 4096),
+      /1262 has 4096 bytes instead of 8192/,
+    ],
+    [
+      'a data file is long',
+      () => writeFileSync(join(twin.snapshot, 'data/PG_VERSION'), '15\n\n'),
+      /PG_VERSION has 4 bytes instead of 3/,
+    ],
+    ['the manifest is missing', remove('data/backup_manifest'), /backup_manifest is missing/],
+    ['its configuration is missing', remove('conf/postgresql.conf'), /conf\/postgresql\.conf is missing/],
+    ['its pg_hba.conf is missing', remove('conf/pg_hba.conf'), /conf\/pg_hba\.conf is missing/],
+    [
+      'its WAL is missing',
+      () => {
+        for (const name of readdirSync(join(twin.snapshot, 'data/pg_wal')))
+          rmSync(join(twin.snapshot, 'data/pg_wal', name), { recursive: true })
+      },
+      /pg_wal/,
+    ],
+    [
+      'a tablespace is missing',
+      () => rmSync(join(twin.snapshot, 'tablespaces'), { recursive: true }),
+      /data\/pg_tblspc\/\d+\/.* is missing/,
+    ],
+    [
+      'a file of a tablespace is missing',
+      () => {
+        const file = inTablespace()
+        rmSync(join(file?.parentPath ?? '', file?.name ?? ''))
+      },
+      /data\/pg_tblspc\/\d+\/.* is missing/,
+    ],
+  ]
+  it.each(faults)('%s', async (_, spoil, named) => {
+    spoil()
+    const { status, code, message, hint } = await failureOf(backup.root, [id])
+    expect({ status, code, message }).toEqual({
+      status: 1,
+      code: 'damaged',
+      message: expect.stringMatching(named),
+    })
+    expect(message).toContain(id)
+    expect(hint).toContain('Copy or download it again')
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+})
