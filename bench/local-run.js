@@ -9,7 +9,7 @@ import {
   median,
   newestMajor,
   pgbk,
-  print,
+  printRatio,
   printTime,
   readOptions,
   withDirectory,
@@ -23,24 +23,65 @@ const users =
   process.getuid() === 0
     ? { 'an ordinary user': asUser, root: (command) => command }
     : { 'an ordinary user': asUser }
-/** The median time to the answer for each size, by user. */
-const answers = Object.fromEntries(Object.keys(users).map((user) => [user, []]))
+await withDirectory(async (directory) => {
+  process.stdout.write(`PostgreSQL ${options.major}\n`)
+  const backups = []
+  for (const megabytes of options.megabytes.split(',').map(Number)) {
+    const place = join(directory, `${megabytes}`)
+    check(asUser(['mkdir', place]))
+    backups.push({ megabytes, root: await makeBackup(place, megabytes) })
+  }
+  for (const [user, as] of Object.entries(users)) await compareSizes(user, as, backups)
+})
 
-for (const megabytes of options.megabytes.split(',').map(Number)) {
-  await withDirectory(async (directory) => {
-    const { root, repository } = await makeBackups(directory, megabytes)
-    process.stdout.write(`${megabytes} MB, PostgreSQL ${options.major}\n`)
-    for (const [user, as] of Object.entries(users)) await timePgbk(root, user, as)
-    await timeOther('cp -r, start and query', () => byCopy(root, directory))
-    if (typeof repository === 'function')
-      await timeOther('pgBackRest restore, start and query', () => byPgBackRest(repository, directory))
-    else process.stdout.write(`  pgBackRest left out: ${repository}\n`)
-  })
+/** The sizes in turn, A B C A B C ..., so that whatever else the machine does meets all of them. */
+async function compareSizes(user, as, backups) {
+  const rounds = []
+  for (let count = 0; count <= Number(options.runs); count++) {
+    const round = []
+    for (const { root } of backups) round.push(await answered(as([...localRun(root), ...query])))
+    if (count > 0) rounds.push(round) // the first one warms up
+  }
+  for (const [size, { megabytes, root }] of backups.entries()) {
+    const title = `${megabytes} MB as ${user}`
+    printTime(
+      `${title}, command to answer`,
+      rounds.map((round) => round[size].answer),
+      1000,
+    )
+    printTime(
+      `${title}, command to its end`,
+      rounds.map((round) => round[size].end),
+      2000,
+    )
+    process.stdout.write(`${title}, written at the answer: ${(written(as, root) / 1024).toFixed(1)} MB\n`)
+    const times = rounds.map((round) => ({ a: round[size].answer, b: round[0].answer }))
+    if (size > 0) printRatio(`${title} against ${backups[0].megabytes} MB`, times, 1.1)
+  }
 }
 
-for (const [user, times] of Object.entries(answers)) {
-  const ratio = Math.max(...times) / Math.min(...times)
-  print(`slowest size against fastest, as ${user}`, ratio.toFixed(2), ratio <= 1.15, 'at most 1.15')
+function localRun(root) {
+  return [...pgbk, 'local-run', '-q', '-C', root, '--working-copy', 'overlay', '--']
+}
+
+/** The kilobytes in the working copy's own layer once the query was answered. */
+function written(as, root) {
+  const script = `psql -XAtc 'select 1' >&2; du -sk "${root}"/data/run/*/upper`
+  return Number.parseInt(check(as([...localRun(root), 'sh', '-c', script])), 10)
+}
+
+/** A root with one backup; the other ways are timed at once, and their files go. */
+async function makeBackup(directory, megabytes) {
+  const { root, repository } = await makeBackups(directory, megabytes)
+  await timeOther(`${megabytes} MB, cp -r, start and query`, () => byCopy(root, directory))
+  if (typeof repository === 'function')
+    await timeOther(`${megabytes} MB, pgBackRest restore, start and query`, () =>
+      byPgBackRest(repository, directory),
+    )
+  else process.stdout.write(`pgBackRest left out: ${repository}\n`)
+  check(['rm', '-rf', join(directory, 'repository')])
+  check(['sync'])
+  return root
 }
 
 /** A root with one backup, and, where it is installed, a pgBackRest repository with another of the same server. */
@@ -56,25 +97,6 @@ async function makeBackups(directory, megabytes) {
   check(['rm', '-rf', join(directory, 'server'), space.location])
   check(['sync'])
   return { root, repository }
-}
-
-async function timePgbk(root, user, as) {
-  const run = [...pgbk, 'local-run', '-q', '-C', root, '--working-copy', 'overlay', '--']
-  const times = []
-  await answered(as([...run, ...query]))
-  for (let count = 0; count < Number(options.runs); count++)
-    times.push(await answered(as([...run, ...query])))
-  const toAnswer = times.map(({ answer }) => answer)
-  answers[user].push(median(toAnswer))
-  printTime(`  command to answer, as ${user}`, toAnswer, 1000)
-  printTime(
-    `  command to its end, as ${user}`,
-    times.map(({ end }) => end),
-    2000,
-  )
-  const upper = `${query[0]} ${query[1]} '${query[2]}' >&2; du -sk "${root}"/data/run/*/upper`
-  const kilobytes = Number.parseInt(check(as([...run, 'sh', '-c', upper])), 10)
-  process.stdout.write(`  written at the answer, as ${user}: ${(kilobytes / 1024).toFixed(1)} MB\n`)
 }
 
 /** The milliseconds until a command has printed its first byte, and until it has ended. */
@@ -107,7 +129,7 @@ async function timeOther(title, work) {
   }
   const [fastest, slowest] = [Math.min(...times), Math.max(...times)].map((ms) => (ms / 1000).toFixed(2))
   process.stdout.write(
-    `  ${title}: ${(median(times) / 1000).toFixed(2)} s (min ${fastest} s, max ${slowest} s, ${times.length} runs)\n`,
+    `${title}: ${(median(times) / 1000).toFixed(2)} s (min ${fastest} s, max ${slowest} s, ${times.length} runs)\n`,
   )
 }
 

@@ -30,6 +30,8 @@ export async function checkComplete({ id, layout, state }: Backup): Promise<void
 
 interface ManifestFile {
   path: string
+  /** The same as the file system has it. */
+  bytes: Buffer
   size: number
 }
 
@@ -37,20 +39,17 @@ interface ManifestFile {
 function parseLine(line: string): ManifestFile | undefined {
   const match = /^\{ "(Path|Encoded-Path)": ("(?:[^"\\]|\\.)*"), "Size": (\d+)/.exec(line)
   if (!match) return undefined
-  const name = JSON.parse(match[2] ?? '""')
-  return {
-    path: match[1] === 'Path' ? name : Buffer.from(name, 'hex').toString('latin1'),
-    size: Number(match[3]),
-  }
+  const bytes = Buffer.from(JSON.parse(match[2] ?? '""'), match[1] === 'Path' ? 'utf8' : 'hex')
+  return { path: bytes.toString(), bytes, size: Number(match[3]) }
 }
 
 /** The files that pgbk itself changes (see arrange-snapshot), and pg_verifybackup exempts. */
 const exempt = new Set(['postgresql.auto.conf', 'standby.signal', 'recovery.signal'])
 
-function faultOf(data: string, { path, size }: ManifestFile, exact: boolean): string | undefined {
+function faultOf(data: string, { path, bytes, size }: ManifestFile, exact: boolean): string | undefined {
   if (exempt.has(path)) return undefined
   try {
-    const found = lstatSync(join(data, path)).size
+    const found = lstatSync(Buffer.concat([Buffer.from(`${data}/`), bytes])).size
     return exact && found !== size ? `data/${path} has ${found} bytes instead of ${size}` : undefined
   } catch (error) {
     if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error

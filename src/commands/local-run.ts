@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { checkComplete } from '../backup/completeness.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
+import { messageOf, PgbkError } from '../errors.js'
 import { connectSql } from '../postgres/sql-client.js'
 import { runAttached } from '../program.js'
 import { commandEnvironment } from '../run/command-environment.js'
@@ -52,9 +52,11 @@ export async function localRun(
   await sweepRuns(settings.root, context)
   const backup = selectBackup(readCatalog(settings.root), id, progress.warn)
   const programs = await findServer(backup.record, settings.bin_dir, options.fetchPostgres ?? false, context)
-  await checkComplete(backup)
-  for (const difference of await findDifferences(backup.record, programs.bin, context))
-    progress.warn(difference)
+  const [differences] = await Promise.all([
+    findDifferences(backup.record, programs.bin, context),
+    checkComplete(backup),
+  ])
+  for (const difference of differences) progress.warn(difference)
 
   progress.step(`starting PostgreSQL on backup ${backup.id}`)
   const run = await startRun(
@@ -71,8 +73,10 @@ export async function localRun(
   )
   let detached = false
   try {
-    if (sql !== undefined) await runSql(sql, run)
-    const words = options.psql ? psqlCommand(run) : command
+    if (sql !== undefined) await runSql(sql, run, context)
+    context.signal.throwIfAborted()
+    // The environment leads it; a database's name as an argument could be taken for a connection string.
+    const words = options.psql ? ['psql'] : command
     if (words) return await runCommand(words, run, programs.bin, context)
     detached = options.detach ?? false
     if (detached) detach(run)
@@ -125,25 +129,31 @@ function endedEarly(run: Run): PgbkError {
   })
 }
 
-function psqlCommand(run: Run): string[] {
-  return ['psql', '-h', socketDirectory, '-p', String(run.port), '-U', run.role, run.database]
-}
-
 function readSql(file: string): string {
-  if (!existsSync(file)) throw new PgbkError('usage', `there is no file ${file} to run`)
-  return readFileSync(file, 'utf8')
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new PgbkError('usage', `cannot read the SQL to run: ${messageOf(cause)}`, { cause })
+  }
 }
 
-async function runSql(statements: string, run: Run): Promise<void> {
+/** Ended by Ctrl-C too, together with the connection. */
+async function runSql(statements: string, run: Run, { signal }: Context): Promise<void> {
   const client = await connectSql({
     host: socketDirectory,
     port: run.port,
     user: run.role,
     database: run.database,
   })
+  const giveUp = () => void client?.end()
+  signal.addEventListener('abort', giveUp)
   try {
     await client?.run(statements)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
   } finally {
+    signal.removeEventListener('abort', giveUp)
     await client?.end()
   }
 }

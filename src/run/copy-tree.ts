@@ -16,7 +16,7 @@ const atOnce = 4
 
 /**
  * Copies what is in a directory into another, which exists. Modes and symbolic links stay as they are.
- * @throws a system error; what was copied by then stays.
+ * @throws a system error; what was copied by then stays, and nothing more is written.
  */
 export async function copyTree(from: string, to: string, options: CopyTreeOptions): Promise<void> {
   const files: [string, string][] = []
@@ -32,7 +32,13 @@ export async function copyTree(from: string, to: string, options: CopyTreeOption
       options.onBytes?.(done)
     }
   }
-  await Promise.all(Array.from({ length: atOnce }, worker))
+  const stopAll = (error: unknown) => {
+    files.length = 0
+    throw error
+  }
+  const ends = await Promise.allSettled(Array.from({ length: atOnce }, () => worker().catch(stopAll)))
+  const failed = ends.find((end) => end.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 /** Makes all directories and links, and collects the files. */

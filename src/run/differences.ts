@@ -21,7 +21,7 @@ export async function findDifferences(
   bin: string,
   context: Context,
 ): Promise<string[]> {
-  const directories = await directoriesOf(bin, context)
+  const directories = record.extensions.length > 0 ? await directoriesOf(bin, context) : undefined
   return [
     ...missingExtensions(record, directories),
     ...(await missingLocales(record, context)),
@@ -39,15 +39,11 @@ export async function neededLibraries(
   bin: string,
   context: Context,
 ): Promise<string[]> {
-  const directories = await directoriesOf(bin, context)
   const used = new Set(record.extensions.map(({ name }) => name))
-  return (record.preload_libraries ?? []).filter(
-    (name) =>
-      harmless.has(name) &&
-      used.has(name) &&
-      directories !== undefined &&
-      existsSync(join(directories.libraries, `${name}.so`)),
-  )
+  const needed = (record.preload_libraries ?? []).filter((name) => harmless.has(name) && used.has(name))
+  const directories = needed.length > 0 ? await directoriesOf(bin, context) : undefined
+  if (!directories) return []
+  return needed.filter((name) => existsSync(join(directories.libraries, `${name}.so`)))
 }
 
 /** They only watch or refine what sessions do. pg_cron and the like would start jobs. */

@@ -30,5 +30,6 @@ export function ownerOf({ layout, id }: Backup, context: Context): Owner {
       },
     )
   }
-  return { uid, gid }
+  // Nobody but root can give files to a group that is not their own.
+  return { uid, gid: caller.uid === 0 ? gid : caller.gid }
 }

@@ -1,19 +1,21 @@
 import {
   accessSync,
   chmodSync,
-  chownSync,
   constants,
   existsSync,
+  lchownSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
+  renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backup } from '../backup/catalog.js'
 import { type RunLayout, rootLayout, runLayout } from '../backup/layout.js'
@@ -54,8 +56,11 @@ export interface RunDirectory {
 
 /** Where runs of a root may be: in it, or in the user's cache when it is read-only. */
 export function runPlaces(root: string, { env, user }: Context): string[] {
-  const cache = env.XDG_CACHE_HOME || join(env.HOME || user().home, '.cache')
-  return [rootLayout(root).runs, join(cache, 'pgbk', 'run')]
+  const { uid, home } = user()
+  // Root's own cache would be closed to those whom its servers run as.
+  const usual = uid === 0 ? '/var/cache' : join(env.HOME || home, '.cache')
+  const { XDG_CACHE_HOME: named = '' } = env
+  return [rootLayout(root).runs, join(isAbsolute(named) ? named : usual, 'pgbk', 'run')]
 }
 
 /**
@@ -86,13 +91,21 @@ export function makeRunDirectory(backup: Backup, root: string, owner: Owner, con
     symlinkSync(backup.layout.snapshot, layout.lower)
     symlinkSync(backup.layout.wal, layout.wal)
     for (const path of [layout.marker, layout.snapshot, layout.upper, layout.work, layout.directory])
-      chownSync(path, owner.uid, owner.gid)
+      lchownSync(path, owner.uid, owner.gid)
     return run
   }
 }
 
+/**
+ * In one step: another pgbk that read half of it would take the run for a dead one. Root never writes to what is there, which
+ * the user of the server may have made a link.
+ */
 export function writeMarker({ layout, marker }: RunDirectory): void {
-  writeFileSync(layout.marker, `${JSON.stringify(marker, undefined, 2)}\n`)
+  const { uid, gid } = lstatSync(layout.directory)
+  const next = `${layout.marker}.new`
+  writeFileSync(next, `${JSON.stringify(marker, undefined, 2)}\n`, { flag: 'wx' })
+  lchownSync(next, uid, gid)
+  renameSync(next, layout.marker)
 }
 
 function choosePlace(places: string[], owner: Owner): string {
@@ -101,7 +114,8 @@ function choosePlace(places: string[], owner: Owner): string {
     try {
       if (!existsSync(place)) {
         mkdirSync(place, { recursive: true })
-        if (place === places[0]) chownSync(place, owner.uid, owner.gid)
+        if (place === places[0]) lchownSync(place, owner.uid, owner.gid)
+        else for (const made of [dirname(place), place]) chmodSync(made, 0o711)
       }
       accessSync(place, constants.W_OK | constants.X_OK)
       return place
@@ -116,12 +130,14 @@ function choosePlace(places: string[], owner: Owner): string {
 
 /** All runs of a root, those of a read-only one among them. What has no marker is no run. */
 export function findRuns(root: string, context: Context): RunDirectory[] {
-  const backups = rootLayout(root).backups
+  const { backups } = rootLayout(root)
   return runPlaces(root, context).flatMap((place) =>
     namesIn(place).flatMap((name) => {
       const layout = runLayout(join(place, name))
       const marker = readMarker(layout)
-      return marker && linksInto(layout, backups) ? [{ name, layout, marker }] : []
+      return marker && (place === rootLayout(root).runs || linksInto(layout, backups))
+        ? [{ name, layout, marker }]
+        : []
     }),
   )
 }
@@ -135,9 +151,14 @@ function namesIn(place: string): string[] {
   }
 }
 
-/** The cache serves all roots. */
-function linksInto(layout: RunLayout, backups: string): boolean {
-  return layout.directory.startsWith(join(backups, '..')) || existsSync(layout.lower)
+/** The cache serves all roots. One that was killed before it made its link is anybody's. */
+function linksInto({ lower }: RunLayout, backups: string): boolean {
+  try {
+    return readlinkSync(lower).startsWith(`${backups}/`)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return true
+    throw error
+  }
 }
 
 function readMarker(layout: RunLayout): RunMarker | undefined {
@@ -170,11 +191,24 @@ export function isRunning(run: RunDirectory): boolean {
 /** Ends what is left of runs whose pgbk was killed, and removes their directories. Others are not touched. */
 export async function sweepRuns(root: string, context: Context): Promise<void> {
   for (const run of findRuns(root, context)) {
-    if (isRunning(run)) continue
-    if (context.user().uid !== 0 && statSync(run.layout.directory).uid !== context.user().uid) continue
+    // Since the list was made it may have gone, and its name been taken by a new run.
+    const marker = readMarker(run.layout)
+    if (!marker || isRunning({ ...run, marker }) || !isOurs(run, context)) continue
     await endRun(run)
     context.progress.say(`removed ${run.name}, the remains of a run that did not end`)
   }
+  removeSockets((data) =>
+    runPlaces(root, context).some(
+      (place) => data.startsWith(`${place}/`) && !existsSync(dirname(dirname(data))),
+    ),
+  )
+}
+
+/** Also false when its supervisor, or another pgbk, has just removed it. */
+function isOurs({ layout }: RunDirectory, { user }: Context): boolean {
+  const { uid } = user()
+  const directory = lstatSync(layout.directory, { throwIfNoEntry: false })
+  return directory !== undefined && (uid === 0 || directory.uid === uid)
 }
 
 /** Which signal to send after how many ms: fast shutdown, immediate shutdown, the end. */
@@ -197,20 +231,21 @@ export async function endRun(run: RunDirectory): Promise<void> {
 /** Removes the directory of a run that has ended, the marker last; its supervisor may do the same at this moment. */
 async function removeRun({ layout }: RunDirectory): Promise<void> {
   const inner = join(layout.work, 'work')
-  if (existsSync(inner)) chmodSync(inner, 0o700) // an overlay's own has mode 000
+  // An overlay's own has mode 000. The server's user may have put a link there: what it leads to is not touched.
+  if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) chmodSync(inner, 0o700)
   for (const name of namesIn(layout.directory)) {
     const path = join(layout.directory, name)
     if (path !== layout.marker) await rm(path, { recursive: true, force: true })
   }
   await rm(layout.directory, { recursive: true, force: true })
-  removeSockets(layout.data)
+  removeSockets((data) => data === layout.data)
 }
 
 /** A server that was killed leaves its socket and its lock, whose second line is the data directory. */
-function removeSockets(dataDirectory: string): void {
+function removeSockets(isGone: (dataDirectory: string) => boolean): void {
   for (const name of namesIn(socketDirectory).filter((one) => /^\.s\.PGSQL\.\d+\.lock$/.test(one))) {
     const lock = join(socketDirectory, name)
-    if (linesOf(lock)[1] !== dataDirectory) continue
+    if (!isGone(linesOf(lock)[1] ?? '')) continue
     rmSync(lock, { force: true })
     rmSync(lock.replace(/\.lock$/, ''), { force: true })
   }
@@ -218,6 +253,7 @@ function removeSockets(dataDirectory: string): void {
 
 function linesOf(path: string): string[] {
   try {
+    if (!lstatSync(path).isFile()) return [] // anybody may put a pipe into /tmp, which would never end
     return readFileSync(path, 'utf8').split('\n')
   } catch {
     return [] // somebody else's, or gone

@@ -61,16 +61,18 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
   const { layout } = directory
   try {
     const { superuser } = request.backup.record
+    const database = request.database ?? largestDatabase(request.backup)
     let client: SqlClient | undefined
-    const target = { host: socketDirectory, port, user: superuser, database: 'template1' }
+    const target = { host: socketDirectory, port, user: superuser, database }
     await waitUntilReady(server, layout.log, context.signal, async () => {
       client = await connectSql(target)
       return client !== undefined
     })
+    await checkIsRun(client, directory, port)
+    await client?.run(cutOff)
     const password = randomBytes(12).toString('base64url')
     await client?.run(`ALTER ROLE ${identifier(superuser)} PASSWORD '${password}' VALID UNTIL 'infinity'`)
     await client?.end()
-    const database = request.database ?? largestDatabase(request.backup)
     const url = `postgresql://${encodeURIComponent(superuser)}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`
     directory.marker.server = { pid: server.pid, port, role: superuser, database, url, working_copy: kind }
     writeMarker(directory)
@@ -92,6 +94,22 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
     throw error
   }
 }
+
+/** The port was free a moment ago; what answers there now may have been quicker. Nothing may be changed in that one. */
+async function checkIsRun(
+  client: SqlClient | undefined,
+  { layout }: RunDirectory,
+  port: number,
+): Promise<void> {
+  const rows = await client?.run("SELECT current_setting('pgbk.run', true) AS run")
+  if (rows?.[0]?.run === layout.directory) return
+  await client?.end()
+  throw new PgbkError('failed', `another server has taken port ${port} meanwhile`, { hint: 'Try again.' })
+}
+
+/** DROP SUBSCRIPTION in the copy would go to the real publisher and drop the slot that production needs. */
+const cutOff =
+  "UPDATE pg_subscription SET subenabled = false, subslotname = NULL, subconninfo = 'host=/nowhere'"
 
 interface Launched {
   directory: RunDirectory
@@ -141,10 +159,11 @@ async function tryMethod(
   const copyRequest = { backup: request.backup, run, owner }
   const obstacle = await method.prepare(copyRequest, context)
   if (obstacle !== undefined) return obstacle
-  const command = [...asOwner(owner, context), ...(await serverCommand(request, run, port, context))]
+  const command = await serverCommand(request, run, port, context)
   try {
     return await supervise({
       ...method.launch(copyRequest, context),
+      dropping: asOwner(owner, context),
       command,
       cwd: run.layout.directory,
       log: run.layout.log,
@@ -166,7 +185,10 @@ function asOwner({ uid, gid }: Owner, context: Context): string[] {
   return existsSync('/proc/self/status') ? ['setpriv', '--ambient-caps=-all', ...dropped] : []
 }
 
-/** Its start-up would open every file for writing, to flush it, and so copy the whole cluster up: hence fsync off. */
+/**
+ * Its start-up would open every file for writing, to flush it, and so copy the whole cluster up: hence fsync off. COMMAND is
+ * led to 127.0.0.1: a server that could only have ::1 must not start.
+ */
 async function serverCommand(
   request: RunRequest,
   { layout }: RunDirectory,
@@ -176,6 +198,7 @@ async function serverCommand(
   const libraries = await neededLibraries(request.backup.record, request.programs.bin, context)
   const settings: Record<string, string> = {
     fsync: 'off',
+    listen_addresses: '127.0.0.1',
     ...(libraries.length > 0 ? { shared_preload_libraries: libraries.join(',') } : {}),
     ...request.settings,
   }

@@ -19,13 +19,15 @@ export interface SupervisedServer {
 export interface SuperviseOptions {
   /** Words before the shell that supervises: `unshare` with its options. */
   prefix?: string[]
-  /** Shell commands before the server starts; their failure is the reason why it cannot. `$1` and `$2` are cwd and log. */
+  /** Shell commands before the server starts; their failure is the reason why it cannot. */
   setUp?: string
-  /** Further arguments of these commands: `$3`, `$4` ... `setUp` must shift as many as it takes. */
+  /** Arguments of these commands: `$1`, `$2` ... `setUp` must shift as many as it takes. */
   setUpArguments?: string[]
   /** Shell commands when all is over. */
   cleanUp?: string
-  /** The server's command line, with all that drops privileges before it. */
+  /** Words that drop privileges, before everything that is not set-up and clean-up. */
+  dropping?: string[]
+  /** The server's command line. */
   command: string[]
   /** Relative paths in the commands start here. */
   cwd: string
@@ -37,17 +39,20 @@ export interface SuperviseOptions {
 /**
  * The server is a child of a shell that reads its own input: that ends when this process ends, in whatever way, so that a
  * killed pgbk leaves no server behind. The input of a background command is /dev/null, hence the descriptor 3.
+ *
+ * Where this is root's shell, the server's user can rename the run's directory and put links into it: the log is opened with
+ * that user's rights, and the clean-up happens where the first shell has stood all the time, not where a path leads.
  */
 function script(setUp: string, cleanUp: string): string {
   return `
 trap '' PIPE
 cd "$1" || exit 70
 run=$PWD
-log=$2
-shift 2
+shift
+(
 ${setUp}
 exec 3<&0
-"$@" >>"$log" 2>&1 </dev/null 3<&- &
+"$@" </dev/null 3<&- &
 server=$!
 {
   while read -r word <&3; do
@@ -63,14 +68,24 @@ echo $server
 while kill -0 $server 2>/dev/null; do wait $server; done
 echo ended
 wait $reader
-cd "$run" || exit
+exit 0
+) || exit
 ${cleanUp}
 `
 }
 
 /** @throws {PgbkError} `failed`, with what the set-up said, when the server could not even be called. */
 export async function supervise(options: SuperviseOptions): Promise<SupervisedServer> {
-  const { prefix = [], setUp = '', setUpArguments = [], cleanUp = '', cwd, log, command } = options
+  const {
+    prefix = [],
+    setUp = '',
+    setUpArguments = [],
+    cleanUp = '',
+    dropping = [],
+    cwd,
+    log,
+    command,
+  } = options
   const [file = '', ...args] = [
     ...prefix,
     'sh',
@@ -78,8 +93,12 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
     script(setUp, cleanUp),
     'sh',
     cwd,
-    log,
     ...setUpArguments,
+    ...dropping,
+    'sh',
+    '-c',
+    'exec "$@" >>"$0" 2>&1',
+    log,
     ...command,
   ]
   const held = await holdProgram(file, args, { env: options.env, signal: options.signal })
