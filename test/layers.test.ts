@@ -26,7 +26,7 @@ const layers: Record<string, number> = {
   bottom: 1,
 }
 const topFiles = ['cli.ts', 'process.ts']
-const bottomFiles = 'context errors processes program progress schema shell-word units version'
+const bottomFiles = 'context errors processes progress schema shell-word units version'
   .split(' ')
   .map((name) => `${name}.ts`)
 
@@ -34,7 +34,7 @@ const owners: Record<string, string> = {
   chalk: 'terminal/',
   commander: 'cli/',
   cosmiconfig: 'config/',
-  execa: 'program.ts',
+  execa: 'program/',
   ora: 'terminal/',
   postgres: 'postgres/',
   'string-width': 'terminal/',
@@ -43,7 +43,7 @@ const owners: Record<string, string> = {
 
 function partOf(file: string): string | undefined {
   if (topFiles.includes(file) || file.startsWith('cli/')) return 'top'
-  if (bottomFiles.includes(file)) return 'bottom'
+  if (bottomFiles.includes(file) || file.startsWith('program/')) return 'bottom'
   const [folder = ''] = file.split('/')
   return file.includes('/') && (folder === 'terminal' || folder in layers) ? folder : undefined
 }

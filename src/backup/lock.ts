@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import { type HeldProgram, holdProgram } from '../program.js'
+import { type HeldProgram, holdProgram } from '../program/hold-program.js'
 
 export interface LockOptions {
   /** What the holder is doing, for the message that others get: `create`. */

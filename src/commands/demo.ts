@@ -5,7 +5,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { query } from '../postgres/psql.js'
-import { runProgram } from '../program.js'
+import { runProgram } from '../program/run-program.js'
 import { type DemoServer, demoRole, freePort, startDemoServer, startPlainServer } from '../run/demo-server.js'
 
 export interface DemoResult {

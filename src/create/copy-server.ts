@@ -16,7 +16,7 @@ import { query } from '../postgres/psql.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import type { ServerSettings } from '../postgres/server-settings.js'
 import { watchWaiting } from '../postgres/waiting.js'
-import { runProgram } from '../program.js'
+import { runProgram } from '../program/run-program.js'
 import type { ReachedServer } from './server.js'
 
 export interface CopyOptions {

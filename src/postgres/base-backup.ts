@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Environment } from '../context.js'
 import { type ErrorCode, PgbkError } from '../errors.js'
-import { runProgram } from '../program.js'
+import { runProgram } from '../program/run-program.js'
 import type { Progress } from '../progress.js'
 import { type Connection, connectionArgs } from './connection.js'
 import { isOutside, type TablespaceFacts } from './server-facts.js'

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { WalRange } from '../backup/backup-label.js'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { runProgram } from '../program.js'
+import { runProgram } from '../program/run-program.js'
 import { type Installation, programOf } from './find.js'
 
 export interface CheckOptions {

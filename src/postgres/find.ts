@@ -2,7 +2,7 @@ import { accessSync, closeSync, constants, openSync, readdirSync, readSync, real
 import { basename, dirname, join } from 'node:path'
 import type { Environment } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import { runProgram } from '../program.js'
+import { runProgram } from '../program/run-program.js'
 import { programEnvironment } from './connection.js'
 
 /** One directory with PostgreSQL programs. */

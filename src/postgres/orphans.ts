@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../context.js'
 import { findProcesses, hasProc, signalProcess } from '../processes.js'
-import { runProgram } from '../program.js'
+import { runProgram } from '../program/run-program.js'
 import { programEnvironment } from './connection.js'
 
 /**

@@ -1,5 +1,5 @@
 import { type ErrorDetails, PgbkError } from '../errors.js'
-import { runProgram } from '../program.js'
+import { runProgram } from '../program/run-program.js'
 import { type Connection, connectionArgs } from './connection.js'
 import type { ConnectionParameters } from './conninfo.js'
 

@@ -6,7 +6,7 @@ import { PgbkError } from '../errors.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { findInstallations, installHint, programOf } from '../postgres/find.js'
 import { type Psql, query } from '../postgres/psql.js'
-import { runProgram } from '../program.js'
+import { runProgram } from '../program/run-program.js'
 import { type SupervisedServer, supervise, waitUntilReady } from './supervisor.js'
 
 export interface DemoServer {

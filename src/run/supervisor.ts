@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { holdProgram } from '../program.js'
+import { holdProgram } from '../program/hold-program.js'
 import { lastLines } from './log.js'
 
 /** A server that ends with this process, unless it is detached. */

@@ -1,0 +1,74 @@
+import { createInterface } from 'node:readline'
+import type { Environment } from '../context.js'
+import { cannotStart } from './cannot-start.js'
+import { groupIsGone, signalGroup } from './process-group.js'
+
+export interface ProgramOptions {
+  env: Environment
+  /** A directory that the user of the process can enter. Default `/`. */
+  cwd?: string
+  /** Text for its standard input, which is empty otherwise. */
+  input?: string
+  signal?: AbortSignal
+  /** Gets every line of standard error as it comes; those lines are then not collected. */
+  onErrorLine?(line: string): void
+  /** After so many ms the program is ended and counts as failed. */
+  timeoutMs?: number
+  /**
+   * Starts the program as the leader of a process group of its own, out of reach of a Ctrl-C at the terminal.
+   * When the signal is aborted, the whole group is ended before the call throws.
+   */
+  ownGroup?: boolean
+}
+
+export interface ProgramResult {
+  /** Exit status, or undefined when a signal ended the program. */
+  status: number | undefined
+  /** The signal that ended the program, if one did. */
+  endedBy: string | undefined
+  stdout: string
+  stderr: string
+}
+
+/**
+ * Runs a program to its end, with exactly the given environment; a non-zero exit status is a result, not an error.
+ * @throws {PgbkError} when it cannot be started (`programs-missing` if it is not there); the signal's reason when aborted.
+ */
+export async function runProgram(
+  file: string,
+  args: string[],
+  options: ProgramOptions,
+): Promise<ProgramResult> {
+  const { signal, ownGroup = false, onErrorLine } = options
+  const { execa } = await import('execa')
+  signal?.throwIfAborted()
+  const child = execa(file, args, {
+    cwd: options.cwd ?? '/',
+    env: options.env,
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    detached: ownGroup,
+    cleanup: !ownGroup,
+    buffer: { stdout: true, stderr: onErrorLine === undefined },
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+    ...(signal && !ownGroup ? { cancelSignal: signal } : {}),
+  })
+  if (onErrorLine && child.stderr) createInterface({ input: child.stderr }).on('line', onErrorLine)
+  const endGroup = () => signalGroup(child.pid, 'SIGTERM')
+  if (ownGroup) signal?.addEventListener('abort', endGroup)
+  const result = await child
+  if (ownGroup) {
+    signal?.removeEventListener('abort', endGroup)
+    await groupIsGone(child.pid)
+  }
+  signal?.throwIfAborted()
+  if (child.pid === undefined) throw cannotStart(file, result)
+  return {
+    status: result.exitCode,
+    endedBy: result.signal,
+    stdout: result.stdout ?? '',
+    stderr: result.stderr ?? '',
+  }
+}
