@@ -25,6 +25,8 @@ export interface Context {
   /** The command line that starts this pgbk: node and its script. */
   readonly self: readonly string[]
   readonly progress: Progress
+  /** The caller's umask, for programs of the caller's own; what pgbk itself writes is its owner's alone. */
+  readonly umask: number
   /** Aborted by SIGINT, SIGTERM and SIGHUP; its reason is the PgbkError to end with. */
   readonly signal: AbortSignal
   /** Aborted by the second of these signals: somebody does not want to wait. */

@@ -13,6 +13,7 @@ export interface ProcessContext {
   stderr: NodeJS.WriteStream
   signal: AbortSignal
   urgent: AbortSignal
+  umask: number
   now(): Date
   user(): SystemUser
   become(user: string | number, prepare?: Preparation): void
@@ -23,7 +24,7 @@ export interface ProcessContext {
  * `signal`, and passwords among the arguments vanish from the process list.
  */
 export function processContext(): ProcessContext {
-  process.umask(0o077)
+  const umask = process.umask(0o077)
   hideArguments()
   const env = { ...process.env }
   return {
@@ -34,6 +35,7 @@ export function processContext(): ProcessContext {
     stdout: process.stdout,
     stderr: process.stderr,
     ...endingSignals(),
+    umask,
     now: () => new Date(),
     user: currentUser,
     become: (user, prepare) => becomeUser(user, prepare, env),

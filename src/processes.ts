@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { systemCode } from './errors.js'
 
 /** What tells a process from a later one with the same pid. Undefined when it has ended, or /proc is not to be had. */
@@ -36,6 +36,20 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
     if (systemCode(error) === 'ESRCH') return false
     throw error
   }
+}
+
+/** Whether Ctrl-C at the terminal reaches this process, and with it every other of its group. */
+export function isInForeground(): boolean {
+  const fields = readProc('/proc/self/stat')
+  if (fields === undefined) return process.stdin.isTTY === true
+  const [, , group, , , foreground] = fields.slice(fields.lastIndexOf(')') + 2).split(' ')
+  return group === foreground
+}
+
+/** What tells the pids of this container, or machine, from those of others; undefined where there are no such spaces. */
+export function pidSpace(): string | undefined {
+  const boot = readProc('/proc/sys/kernel/random/boot_id')
+  return boot === undefined ? undefined : `${readlinkSync('/proc/self/ns/pid')} ${boot.trim()}`
 }
 
 /** Whether this system shows its processes as files, as Linux does. */

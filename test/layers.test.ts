@@ -167,7 +167,7 @@ describe('the check of a made-up graph', () => {
   it('finds packages in the wrong place, and unknown ones', () => {
     const found = strayPackages({ 'backup/a.ts': "import { execa } from 'execa'\nimport fs from 'fs'" })
     expect(found).toEqual([
-      'backup/a.ts -> execa: only program.ts may import it',
+      'backup/a.ts -> execa: only program/ may import it',
       'backup/a.ts -> fs: no owner is named for this package',
     ])
   })

@@ -84,8 +84,14 @@ function splitCommand(argv: string[]): { args: string[]; words: string[] | undef
 }
 
 function checkWords(invocation: Invocation | undefined): void {
-  if (invocation?.words === undefined) return
+  if (!invocation) return
   const { command, words, globals, options } = invocation
+  if (words === undefined) {
+    if (!options.psql || !(options.detach || globals.json)) return
+    throw new PgbkError('usage', '--psql cannot be combined with --detach or --json', {
+      hint: 'See pgbk local-run --help.',
+    })
+  }
   const fault =
     (command !== 'local-run' && `${command} takes no COMMAND after --`) ||
     (words.length === 0 && 'there is no COMMAND after --') ||

@@ -6,7 +6,8 @@ import { PgbkError } from '../errors.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { query } from '../postgres/psql.js'
 import { runProgram } from '../program/run-program.js'
-import { type DemoServer, demoRole, freePort, startDemoServer, startPlainServer } from '../run/demo-server.js'
+import { type DemoServer, demoRole, startDemoServer, startPlainServer } from '../run/demo-server.js'
+import { choosePort } from '../run/port.js'
 
 export interface DemoResult {
   duration_ms: number
@@ -117,7 +118,7 @@ async function shown(
 async function openCopy(tour: Tour, server: DemoServer, backup: string): Promise<void> {
   const { directory, context } = tour
   const copy = join(directory, 'copy')
-  const port = await freePort()
+  const port = await choosePort()
   context.progress.say(
     '\nStock PostgreSQL opens it. Here in a copy, because the database may then be changed:\n',
   )

@@ -1,7 +1,8 @@
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { endRun, findRuns, isRunning, type RunDirectory } from '../run/run-directory.js'
+import { endRun } from '../run/end-run.js'
+import { findRuns, isRunning, type RunDirectory } from '../run/run-directory.js'
 
 export interface InstanceList {
   root: string

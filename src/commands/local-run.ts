@@ -10,10 +10,13 @@ import { connectSql } from '../postgres/sql-client.js'
 import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
 import { findDifferences } from '../run/differences.js'
+import { endRun } from '../run/end-run.js'
 import { findServer } from '../run/find-server.js'
 import { lastLines } from '../run/log.js'
-import { endRun, socketDirectory, sweepRuns, writeMarker } from '../run/run-directory.js'
+import { writeMarker } from '../run/run-directory.js'
+import { socketDirectory } from '../run/sockets.js'
 import { type Run, startRun } from '../run/start-run.js'
+import { sweepRuns } from '../run/sweep-runs.js'
 import type { WorkingCopyKind } from '../run/working-copy.js'
 
 export interface LocalRunOptions {
@@ -51,6 +54,11 @@ export async function localRun(
   const sql = options.sql === undefined ? undefined : readSql(resolve(context.cwd, options.sql))
   await sweepRuns(settings.root, context)
   const backup = selectBackup(readCatalog(settings.root), id, progress.warn)
+  if (backup.state === 'used') {
+    progress.warn(
+      `a server was started inside the snapshot of ${backup.id}: the data is what that server has left`,
+    )
+  }
   const programs = await findServer(backup.record, settings.bin_dir, options.fetchPostgres ?? false, context)
   const [differences] = await Promise.all([
     findDifferences(backup.record, programs.bin, context),
@@ -101,7 +109,8 @@ async function runCommand(words: string[], run: Run, bin: string, context: Conte
   const [file = '', ...args] = words
   const env = commandEnvironment(run, bin, context.env)
   context.progress.end()
-  const status = await runAttached(file, args, { env, cwd: context.cwd, signal: context.signal })
+  const { cwd, signal, urgent, umask } = context
+  const status = await runAttached(file, args, { env, cwd, signal, urgent, umask })
   if (run.server.hasEnded()) throw endedEarly(run)
   if (status === 127 || status === 126) {
     context.progress.warn(status === 127 ? `${file}: command not found` : `${file} cannot be run`)

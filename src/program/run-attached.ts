@@ -1,12 +1,22 @@
 import { constants } from 'node:os'
 import type { Environment } from '../context.js'
-import { type PgbkError, systemCode } from '../errors.js'
+import { type ErrorCode, type PgbkError, systemCode } from '../errors.js'
+import { isInForeground } from '../processes.js'
+
+const signalNames: Partial<Record<ErrorCode, NodeJS.Signals>> = {
+  interrupted: 'SIGINT',
+  terminated: 'SIGTERM',
+  'hung-up': 'SIGHUP',
+}
 
 export interface AttachedOptions {
   env: Environment
   cwd: string
   /** Passed on to the program when it is aborted, by the name of its reason's signal. */
   signal: AbortSignal
+  /** Passed on too: the second of such signals. */
+  urgent: AbortSignal
+  umask: number
 }
 
 /**
@@ -14,12 +24,10 @@ export interface AttachedOptions {
  * @returns its exit status, as a shell would give it: 128 and the signal's number when a signal ended it, 127 when there is no
  * such program, 126 when it cannot be run.
  */
-export async function runAttached(
-  file: string,
-  args: string[],
-  { env, cwd, signal }: AttachedOptions,
-): Promise<number> {
+export async function runAttached(file: string, args: string[], options: AttachedOptions): Promise<number> {
   const { execa } = await import('execa')
+  const { env, cwd, signal, urgent } = options
+  const before = process.umask(options.umask)
   const child = execa(file, args, {
     cwd,
     env,
@@ -29,16 +37,16 @@ export async function runAttached(
     buffer: false,
     cleanup: false,
   })
-  // A terminal sends Ctrl-C to both of us; only what was sent to this process alone has to be passed on.
-  const passOn = () => {
-    const name = { interrupted: 'SIGINT', terminated: 'SIGTERM', 'hung-up': 'SIGHUP' }[
-      (signal.reason as PgbkError).code as string
-    ]
-    if (name !== 'SIGINT' || !process.stdin.isTTY) child.kill(name as NodeJS.Signals | undefined)
+  process.umask(before)
+  const passOn = (event: Event) => {
+    const { code } = (event.target as AbortSignal).reason as PgbkError
+    const name = signalNames[code]
+    // A terminal sends Ctrl-C to both of us.
+    if (name !== undefined && !(name === 'SIGINT' && isInForeground())) child.kill(name)
   }
-  signal.addEventListener('abort', passOn)
+  for (const one of [signal, urgent]) one.addEventListener('abort', passOn)
   const { exitCode, signal: endedBy, cause } = await child
-  signal.removeEventListener('abort', passOn)
+  for (const one of [signal, urgent]) one.removeEventListener('abort', passOn)
   if (child.pid === undefined) return systemCode(cause) === 'ENOENT' ? 127 : 126
   return exitCode ?? 128 + (constants.signals[endedBy as NodeJS.Signals] ?? 0)
 }

@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -7,6 +6,7 @@ import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { findInstallations, installHint, programOf } from '../postgres/find.js'
 import { type Psql, query } from '../postgres/psql.js'
 import { runProgram } from '../program/run-program.js'
+import { choosePort } from './port.js'
 import { type SupervisedServer, supervise, waitUntilReady } from './supervisor.js'
 
 export interface DemoServer {
@@ -42,7 +42,7 @@ export async function startDemoServer(
   ]
   const { status, stderr } = await runProgram(join(bin, 'initdb'), initdb, { env, signal: context.signal })
   if (status !== 0) throw new PgbkError('failed', `initdb failed: ${stderr.trim()}`)
-  const port = await freePort()
+  const port = await choosePort()
   const settings = {
     listen_addresses: '',
     unix_socket_directories: directory,
@@ -119,17 +119,6 @@ async function answers(psql: Psql): Promise<boolean> {
     if (error instanceof PgbkError && error.code === 'unreachable') return false
     throw error
   }
-}
-
-/** A port that nothing listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string')
-    throw new PgbkError('failed', 'the system gives no free port')
-  return address.port
 }
 
 const sampleData = (tablespace: string) => `

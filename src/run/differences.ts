@@ -27,6 +27,7 @@ export async function findDifferences(
     ...(await missingLocales(record, context)),
     ...(await otherCollations(record, context)),
     ...emptyTables(record),
+    ...outwardExtensions(record),
   ]
 }
 
@@ -122,6 +123,26 @@ async function outputOf(file: string, args: string[], { env, signal }: Context):
     if (error instanceof PgbkError && error.code === 'programs-missing') return undefined
     throw error
   }
+}
+
+/** A run itself reaches nothing; these do, when they are told to, with the addresses that the data has. */
+function outwardExtensions({ extensions }: BackupRecord): string[] {
+  const outward = new Set([
+    'postgres_fdw',
+    'dblink',
+    'file_fdw',
+    'mysql_fdw',
+    'oracle_fdw',
+    'tds_fdw',
+    'pg_net',
+    'http',
+    'aws_s3',
+  ])
+  const found = [...new Set(extensions.map(({ name }) => name).filter((name) => outward.has(name)))]
+  if (found.length === 0) return []
+  return [
+    `${found.join(', ')} can reach other servers from the copy as from the original, if a statement uses them`,
+  ]
 }
 
 function emptyTables({ databases }: BackupRecord): string[] {

@@ -10,28 +10,24 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backup } from '../backup/catalog.js'
 import { type RunLayout, rootLayout, runLayout } from '../backup/layout.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { findProcesses, isAlive, signalProcess, startTimeOf } from '../processes.js'
+import { findProcesses, isAlive, pidSpace, startTimeOf } from '../processes.js'
 import type { Owner } from './owner.js'
-
-/** The directory of the servers' sockets: short, and known to every psql line that is printed. */
-export const socketDirectory = '/tmp'
 
 /** Who made a run's directory, and what runs in it. */
 export interface RunMarker {
   backup: string
   pgbk_pid: number
   pgbk_start_time: string | null
+  /** Where these pids mean something. */
+  pid_space: string | null
   /** A detached run goes on without its pgbk. */
   detached: boolean
   started_at: string
@@ -82,6 +78,7 @@ export function makeRunDirectory(backup: Backup, root: string, owner: Owner, con
       backup: backup.id,
       pgbk_pid: process.pid,
       pgbk_start_time: startTimeOf(process.pid) ?? null,
+      pid_space: pidSpace() ?? null,
       detached: false,
       started_at: context.now().toISOString(),
     }
@@ -142,7 +139,7 @@ export function findRuns(root: string, context: Context): RunDirectory[] {
   )
 }
 
-function namesIn(place: string): string[] {
+export function namesIn(place: string): string[] {
   try {
     return readdirSync(place)
   } catch (error) {
@@ -161,12 +158,19 @@ function linksInto({ lower }: RunLayout, backups: string): boolean {
   }
 }
 
-function readMarker(layout: RunLayout): RunMarker | undefined {
+export function readMarker(layout: RunLayout): RunMarker | undefined {
   try {
     return JSON.parse(readFileSync(layout.marker, 'utf8')) as RunMarker
   } catch (error) {
     if (error instanceof SyntaxError)
-      return { backup: '', pgbk_pid: 0, pgbk_start_time: null, detached: false, started_at: '' }
+      return {
+        backup: '',
+        pgbk_pid: 0,
+        pgbk_start_time: null,
+        pid_space: null,
+        detached: false,
+        started_at: '',
+      }
     if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined
     throw error
   }
@@ -183,79 +187,9 @@ export function processesOf({ layout }: RunDirectory): number[] {
 
 /** Whether somebody still needs the run: the pgbk that made it, or, if it was detached, its server. */
 export function isRunning(run: RunDirectory): boolean {
-  const { detached, pgbk_pid, pgbk_start_time } = run.marker
+  const { detached, pgbk_pid, pgbk_start_time, pid_space } = run.marker
+  // Of another container that shares the root nothing can be known: better a directory too many than a run's.
+  if (pid_space && pid_space !== pidSpace()) return true
   if (detached) return processesOf(run).length > 0
   return pgbk_pid > 0 && isAlive(pgbk_pid, pgbk_start_time ?? undefined)
-}
-
-/** Ends what is left of runs whose pgbk was killed, and removes their directories. Others are not touched. */
-export async function sweepRuns(root: string, context: Context): Promise<void> {
-  for (const run of findRuns(root, context)) {
-    // Since the list was made it may have gone, and its name been taken by a new run.
-    const marker = readMarker(run.layout)
-    if (!marker || isRunning({ ...run, marker }) || !isOurs(run, context)) continue
-    await endRun(run)
-    context.progress.say(`removed ${run.name}, the remains of a run that did not end`)
-  }
-  removeSockets((data) =>
-    runPlaces(root, context).some(
-      (place) => data.startsWith(`${place}/`) && !existsSync(dirname(dirname(data))),
-    ),
-  )
-}
-
-/** Also false when its supervisor, or another pgbk, has just removed it. */
-function isOurs({ layout }: RunDirectory, { user }: Context): boolean {
-  const { uid } = user()
-  const directory = lstatSync(layout.directory, { throwIfNoEntry: false })
-  return directory !== undefined && (uid === 0 || directory.uid === uid)
-}
-
-/** Which signal to send after how many ms: fast shutdown, immediate shutdown, the end. */
-const stopSignals = new Map<number, NodeJS.Signals>([
-  [0, 'SIGINT'],
-  [10_000, 'SIGQUIT'],
-  [15_000, 'SIGKILL'],
-])
-
-/** Stops the server of a run, waits for its end and removes the run's directory. */
-export async function endRun(run: RunDirectory): Promise<void> {
-  for (let waited = 0, left = processesOf(run); left.length > 0; waited += 20, left = processesOf(run)) {
-    const signal = stopSignals.get(waited)
-    if (signal !== undefined) for (const pid of left) signalProcess(pid, signal)
-    await sleep(20)
-  }
-  await removeRun(run)
-}
-
-/** Removes the directory of a run that has ended, the marker last; its supervisor may do the same at this moment. */
-async function removeRun({ layout }: RunDirectory): Promise<void> {
-  const inner = join(layout.work, 'work')
-  // An overlay's own has mode 000. The server's user may have put a link there: what it leads to is not touched.
-  if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) chmodSync(inner, 0o700)
-  for (const name of namesIn(layout.directory)) {
-    const path = join(layout.directory, name)
-    if (path !== layout.marker) await rm(path, { recursive: true, force: true })
-  }
-  await rm(layout.directory, { recursive: true, force: true })
-  removeSockets((data) => data === layout.data)
-}
-
-/** A server that was killed leaves its socket and its lock, whose second line is the data directory. */
-function removeSockets(isGone: (dataDirectory: string) => boolean): void {
-  for (const name of namesIn(socketDirectory).filter((one) => /^\.s\.PGSQL\.\d+\.lock$/.test(one))) {
-    const lock = join(socketDirectory, name)
-    if (!isGone(linesOf(lock)[1] ?? '')) continue
-    rmSync(lock, { force: true })
-    rmSync(lock.replace(/\.lock$/, ''), { force: true })
-  }
-}
-
-function linesOf(path: string): string[] {
-  try {
-    if (!lstatSync(path).isFile()) return [] // anybody may put a pipe into /tmp, which would never end
-    return readFileSync(path, 'utf8').split('\n')
-  } catch {
-    return [] // somebody else's, or gone
-  }
 }

@@ -79,6 +79,7 @@ export function aContext(changes: Partial<Context> = {}): Context {
     progress: silentProgress,
     signal: new AbortController().signal,
     urgent: new AbortController().signal,
+    umask: 0o022,
     now: () => new Date('2026-11-20T03:00:00Z'),
     user: () => ({ uid: ordinaryUser.uid, gid: ordinaryUser.gid, name: ordinaryUser.name, home: '/' }),
     become: () => {},

@@ -128,7 +128,7 @@ describe.each(users)('a run that %s has started', (user) => {
 describe('20 runs that are killed at random moments', () => {
   const moments = randomNumbers(20, 1200, 'local-run')
 
-  it.each(moments.map((ms, n) => [ms, n % 2 === 1]))(
+  it.each(moments.map((ms, n): [number, boolean] => [ms, n % 2 === 1]))(
     'after %i ms, their supervisor with them: %s, leave nothing after the next run',
     async (ms, withSupervisor) => {
       const copy = ms % 3 === 0 ? ['--working-copy', 'copy'] : []

@@ -1,0 +1,37 @@
+import { chmodSync, lstatSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { signalProcess } from '../processes.js'
+import { namesIn, processesOf, type RunDirectory } from './run-directory.js'
+import { removeSockets } from './sockets.js'
+
+/** Which signal to send after how many ms: fast shutdown, immediate shutdown, the end. */
+const stopSignals = new Map<number, NodeJS.Signals>([
+  [0, 'SIGINT'],
+  [10_000, 'SIGQUIT'],
+  [15_000, 'SIGKILL'],
+])
+
+/** Stops the server of a run, waits for its end and removes the run's directory. */
+export async function endRun(run: RunDirectory): Promise<void> {
+  for (let waited = 0, left = processesOf(run); left.length > 0; waited += 20, left = processesOf(run)) {
+    const signal = stopSignals.get(waited)
+    if (signal !== undefined) for (const pid of left) signalProcess(pid, signal)
+    await sleep(20)
+  }
+  await removeRun(run)
+}
+
+/** Removes the directory of a run that has ended, the marker last; its supervisor may do the same at this moment. */
+async function removeRun({ layout }: RunDirectory): Promise<void> {
+  const inner = join(layout.work, 'work')
+  // An overlay's own has mode 000. The server's user may have put a link there: what it leads to is not touched.
+  if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) chmodSync(inner, 0o700)
+  for (const name of namesIn(layout.directory)) {
+    const path = join(layout.directory, name)
+    if (path !== layout.marker) await rm(path, { recursive: true, force: true })
+  }
+  await rm(layout.directory, { recursive: true, force: true })
+  removeSockets((data) => data === layout.data)
+}

@@ -1,0 +1,102 @@
+import type { Backup } from '../backup/catalog.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { formatBytes } from '../units.js'
+import { endRun } from './end-run.js'
+import type { Owner } from './owner.js'
+import { makeRunDirectory, type RunDirectory } from './run-directory.js'
+import type { RunRequest } from './run-request.js'
+import { asOwner, serverCommand, serverEnvironment } from './server-command.js'
+import { type SupervisedServer, supervise } from './supervisor.js'
+import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy.js'
+import { workingCopyMethods } from './working-copy-methods.js'
+
+/** Above this, a full copy is not begun without being asked for. */
+const askAbove = 1024 ** 3
+
+export interface Launched {
+  directory: RunDirectory
+  server: SupervisedServer
+  kind: WorkingCopyKind
+}
+
+/** Takes the first method that works, and says why the better ones do not. */
+export async function launch(
+  request: RunRequest,
+  owner: Owner,
+  port: number,
+  context: Context,
+): Promise<Launched> {
+  const wanted = workingCopyMethods.filter(
+    ({ kind }) => request.workingCopy === 'auto' || kind === request.workingCopy,
+  )
+  const obstacles: string[] = []
+  for (const method of wanted) {
+    if (method.kind === 'copy' && request.workingCopy === 'auto')
+      await agreeToCopy(request.backup, obstacles, context)
+    const directory = makeRunDirectory(request.backup, request.root, owner, context)
+    try {
+      const obstacle = await tryMethod(method, request, directory, owner, port, context)
+      if (typeof obstacle !== 'string') {
+        if (method.kind === 'reflink' && obstacles.length > 0)
+          context.progress.say(`The snapshot is cloned: ${obstacles.join('; ')}`)
+        return { directory, server: obstacle, kind: method.kind }
+      }
+      obstacles.push(`no ${method.kind}: ${obstacle}`)
+      await endRun(directory)
+    } catch (error) {
+      await endRun(directory)
+      throw error
+    }
+  }
+  throw new PgbkError('failed', `no working copy can be made: ${obstacles.join('; ')}`, {
+    hint:
+      request.workingCopy === 'auto'
+        ? roomHint
+        : `Without --working-copy ${request.workingCopy} pgbk takes the first way that works.`,
+  })
+}
+
+const roomHint = 'Make room, or set XDG_CACHE_HOME to a directory on an ordinary file system.'
+
+/** The server, or the reason why this way cannot be gone. */
+async function tryMethod(
+  method: WorkingCopyMethod,
+  request: RunRequest,
+  run: RunDirectory,
+  owner: Owner,
+  port: number,
+  context: Context,
+): Promise<SupervisedServer | string> {
+  const copyRequest = { backup: request.backup, run, owner }
+  const obstacle = await method.prepare(copyRequest, context)
+  if (obstacle !== undefined) return obstacle
+  const command = await serverCommand(request, run, port, context)
+  try {
+    return await supervise({
+      ...method.launch(copyRequest, context),
+      dropping: asOwner(owner, context),
+      command,
+      cwd: run.layout.directory,
+      log: run.layout.log,
+      env: serverEnvironment(context),
+      signal: context.signal,
+    })
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof PgbkError)) throw error
+    return method.explain(error.message)
+  }
+}
+
+async function agreeToCopy({ record }: Backup, obstacles: string[], context: Context): Promise<void> {
+  const size = formatBytes(record.size_bytes)
+  context.progress.say(`The snapshot has to be copied in full (${size}): ${obstacles.join('; ')}`)
+  if (record.size_bytes <= askAbove) return
+  if (!context.ask) {
+    throw new PgbkError('usage', `a full copy of ${size} would be needed: ${obstacles.join('; ')}`, {
+      hint: 'If that is meant, say so with --working-copy copy.',
+    })
+  }
+  if (!(await context.ask(`Copy ${size}?`))) throw new PgbkError('failed', 'nothing was started')
+}
