@@ -10,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -61,7 +62,7 @@ export function runPlaces(root: string, { env, user }: Context): string[] {
 
 /**
  * Makes the directory of a new run, `<id>-<n>`, with its marker.
- * @throws {PgbkError} `root-not-writable` when there is no place for it.
+ * @throws {PgbkError} `root-not-writable` when there is no place for it, `disk-full` when there is no room; nothing is left.
  */
 export function makeRunDirectory(backup: Backup, root: string, owner: Owner, context: Context): RunDirectory {
   const place = choosePlace(runPlaces(root, context), owner)
@@ -72,7 +73,7 @@ export function makeRunDirectory(backup: Backup, root: string, owner: Owner, con
       mkdirSync(layout.directory)
     } catch (error) {
       if (systemCode(error) === 'EEXIST') continue
-      throw error
+      throw cannotMake(layout, error)
     }
     const marker: RunMarker = {
       backup: backup.id,
@@ -83,14 +84,28 @@ export function makeRunDirectory(backup: Backup, root: string, owner: Owner, con
       started_at: context.now().toISOString(),
     }
     const run = { name, layout, marker }
-    writeMarker(run)
-    for (const directory of [layout.snapshot, layout.upper, layout.work]) mkdirSync(directory)
-    symlinkSync(backup.layout.snapshot, layout.lower)
-    symlinkSync(backup.layout.wal, layout.wal)
-    for (const path of [layout.marker, layout.snapshot, layout.upper, layout.work, layout.directory])
-      lchownSync(path, owner.uid, owner.gid)
+    try {
+      writeMarker(run)
+      for (const directory of [layout.snapshot, layout.upper, layout.work]) mkdirSync(directory)
+      symlinkSync(backup.layout.snapshot, layout.lower)
+      symlinkSync(backup.layout.wal, layout.wal)
+      for (const path of [layout.marker, layout.snapshot, layout.upper, layout.work, layout.directory])
+        lchownSync(path, owner.uid, owner.gid)
+    } catch (error) {
+      rmSync(layout.directory, { recursive: true, force: true })
+      throw cannotMake(layout, error)
+    }
     return run
   }
+}
+
+function cannotMake({ directory }: RunLayout, cause: unknown): PgbkError {
+  const code = systemCode(cause)
+  return new PgbkError(
+    code === 'ENOSPC' || code === 'EDQUOT' ? 'disk-full' : 'failed',
+    `cannot make ${directory} for the working copy: ${messageOf(cause)}`,
+    { cause },
+  )
 }
 
 /**

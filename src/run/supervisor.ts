@@ -57,6 +57,7 @@ server=$!
 {
   while read -r word <&3; do
     case $word in
+      fast) kill -INT $server ;;
       immediate) kill -QUIT $server ;;
       detach) exit ;;
     esac
@@ -104,10 +105,16 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const held = await holdProgram(file, args, { env: options.env, signal: options.signal })
   const pid = Number.parseInt(held.firstLine ?? '', 10)
   if (!pid) throw new PgbkError('failed', held.stderr().trim() || `${file} ended without a word`)
+  const hasEnded = () => held.hasEnded() || held.output().includes('ended')
   return {
     pid,
-    hasEnded: () => held.hasEnded() || held.output().includes('ended'),
-    stop: () => held.end(),
+    hasEnded,
+    stop: async () => {
+      held.write('fast\n')
+      // Its input stays open until then, for somebody who does not want to wait.
+      while (!hasEnded()) await sleep(10)
+      await held.end()
+    },
     stopAtOnce: () => held.write('immediate\n'),
     detach: () => {
       held.write('detach\n')

@@ -118,7 +118,7 @@ describe('a used snapshot', () => {
   it('runs, and is said to be used', async () => {
     const { status, stdout, stderr } = await localRun(backup.root, [id, ...count])
     expect({ status, stdout }).toEqual({ status: 0, stdout: '7' })
-    expect(stderr).toMatch(/used/)
+    expect(stderr).toContain(`a server was started inside the snapshot of ${id}`)
   })
 
   it('is not the latest', async () => {
@@ -157,14 +157,6 @@ describe('a backup that is half there is refused: ', () => {
     ['its configuration is missing', remove('conf/postgresql.conf'), /conf\/postgresql\.conf is missing/],
     ['its pg_hba.conf is missing', remove('conf/pg_hba.conf'), /conf\/pg_hba\.conf is missing/],
     [
-      'its WAL is missing',
-      () => {
-        for (const name of readdirSync(join(twin.snapshot, 'data/pg_wal')))
-          rmSync(join(twin.snapshot, 'data/pg_wal', name), { recursive: true })
-      },
-      /pg_wal/,
-    ],
-    [
       'a tablespace is missing',
       () => rmSync(join(twin.snapshot, 'tablespaces'), { recursive: true }),
       /data\/pg_tblspc\/\d+\/.* is missing/,
@@ -188,6 +180,15 @@ describe('a backup that is half there is refused: ', () => {
     })
     expect(message).toContain(id)
     expect(hint).toContain('Copy or download it again')
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it('its WAL is missing, which the log tells, and nothing is left', async () => {
+    const wal = join(twin.snapshot, 'data/pg_wal')
+    for (const name of readdirSync(wal)) rmSync(join(wal, name), { recursive: true })
+    const { status, message, hint } = await failureOf(backup.root, [id])
+    expect({ status, message }).toEqual({ status: 1, message: 'the server did not start' })
+    expect(hint).toMatch(/could not (open file "pg_wal|locate (a valid|required) checkpoint record)/)
     expect(remainsOf(backup.root)).toEqual(nothing)
   })
 })

@@ -59,7 +59,7 @@ describe.each(users)('a run that %s has started', (user) => {
 
   it('leaves Ctrl-C at the terminal to COMMAND, which gets it once', async () => {
     const count = `n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 20 ]; do sleep 0.05; i=$((i+1)); done;
-      psql -XAtc "select 'presses', $n"; exit 9`
+      psql -XAtc "select 'presses', $n" | cat; exit 9`
     const words = [program, 'local-run', '-C', backup.root, '--', 'sh', '-c', count]
     const [file = '', ...args] = [
       ...(options.asRoot ? [] : asUser()),
