@@ -16,5 +16,5 @@ export function printable(text: string): string {
 
 /** The same for a text of several lines. */
 export function printableLines(text: string): string {
-  return text.split('\n').map(printable).join('\n')
+  return text.replaceAll('\t', '  ').split('\n').map(printable).join('\n')
 }

@@ -114,7 +114,7 @@ function nextCommands(backup: Backup): string[] {
   return [
     `pgbk local-run ${id}`,
     `cd ${shellWord(layout.snapshot)} && pg_verifybackup data`,
-    `${openCommand(backup)}    # without pgbk; uses this copy up`,
+    `${openCommand(backup)}    # uses it up`,
     `pgbk delete ${id}`,
   ]
 }
