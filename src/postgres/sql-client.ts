@@ -44,9 +44,15 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
     await sql.end({ timeout: 0 })
     // 57P03: cannot_connect_now, the server is still starting.
     if (
-      ['ENOENT', 'ECONNREFUSED', '57P03', 'CONNECT_TIMEOUT', 'CONNECTION_CLOSED'].includes(
-        systemCode(error) ?? '',
-      )
+      [
+        'ENOENT',
+        'ECONNREFUSED',
+        'ECONNRESET',
+        'EPIPE',
+        '57P03',
+        'CONNECT_TIMEOUT',
+        'CONNECTION_CLOSED',
+      ].includes(systemCode(error) ?? '')
     )
       return undefined
     throw failed(error)

