@@ -1,6 +1,8 @@
 /** Tests run as ES modules (NODE_OPTIONS in package.json); swc only strips the types. */
 export default {
   testEnvironment: 'node',
+  // Its clean-up of globals walks through all that a test file holds, and once ran out of stack.
+  testEnvironmentOptions: { globalsCleanup: 'off' },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -77,7 +77,9 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
     }
     await write(
       world.stdout,
-      json ? `${JSON.stringify(outcome.json(), undefined, 2)}\n` : outcome.text(screen),
+      json
+        ? `${JSON.stringify(outcome.json(), undefined, world.stdout.isTTY ? 2 : undefined)}\n`
+        : outcome.text(screen),
     )
   })
 }

@@ -81,7 +81,7 @@ export async function localRun(
   )
   let detached = false
   try {
-    if (sql !== undefined) await runSql(sql, run, context)
+    if (sql !== undefined) await runSql(sql, options.sql ?? '', run, context)
     context.signal.throwIfAborted()
     // The environment leads it; a database's name as an argument could be taken for a connection string.
     const words = options.psql ? ['psql'] : command
@@ -147,7 +147,7 @@ function readSql(file: string): string {
 }
 
 /** Ended by Ctrl-C too, together with the connection. */
-async function runSql(statements: string, run: Run, { signal }: Context): Promise<void> {
+async function runSql(statements: string, file: string, run: Run, { signal }: Context): Promise<void> {
   const client = await connectSql({
     host: socketDirectory,
     port: run.port,
@@ -160,7 +160,7 @@ async function runSql(statements: string, run: Run, { signal }: Context): Promis
     await client?.run(statements)
   } catch (error) {
     signal.throwIfAborted()
-    throw error
+    throw new PgbkError('failed', `${file}: ${messageOf(error)}`, { cause: error })
   } finally {
     signal.removeEventListener('abort', giveUp)
     await client?.end()

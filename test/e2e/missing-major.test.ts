@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackup, aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { failureOf, localRun, nothing, remainsOf, users } from '../helpers/local-run.js'
-import { aFetchedServer, npmCache } from '../helpers/npm-postgres.js'
+import { aFetchedServer, npmCache, npmNetwork } from '../helpers/npm-postgres.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, binOf, majors } from '../helpers/programs.js'
 import { aServer, fill } from '../helpers/server.js'
@@ -40,7 +40,7 @@ describe(`a backup of PostgreSQL ${missing}, which is not installed`, () => {
   describe.each(users)('--fetch-postgres of %s', (user) => {
     const asRoot = user === 'root'
     const cache = aDirectory('pgbk-fetched-')
-    const env = { HOME: cache, XDG_CACHE_HOME: cache, npm_config_cache: npmCache }
+    const env = { HOME: cache, XDG_CACHE_HOME: cache, npm_config_cache: npmCache, ...npmNetwork }
     const show = ['--', psql, '-XAtc', 'show server_version_num']
 
     it('without a network fails readably and leaves nothing', async () => {

