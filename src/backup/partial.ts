@@ -27,13 +27,13 @@ export interface Partial {
 export async function startPartial(
   root: RootLayout,
   startedAt: Date,
-  markerFor: (id: string) => PartialMarker,
+  marker: PartialMarker,
 ): Promise<Partial> {
   const taken = new Set((await readdir(root.backups)).map((name) => name.replace(/^\.|\..*$/g, '')))
   const id = nextFreeId(startedAt, (candidate) => taken.has(candidate))
   const layout = backupLayout(root.partial(id))
   await mkdir(layout.directory)
-  await writeMarker(layout, markerFor(id))
+  await writeMarker(layout, marker)
   return { id, layout }
 }
 

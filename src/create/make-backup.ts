@@ -38,10 +38,10 @@ export interface MadeBackup {
 /** Makes one backup in a partial directory and publishes it. Whatever goes wrong, nothing of it stays, here or on the server. */
 export async function makeBackup(job: BackupJob, context: Context): Promise<MadeBackup> {
   const startedAt = context.now()
-  const partial = await startPartial(job.root, startedAt, () => ({
+  const partial = await startPartial(job.root, startedAt, {
     made_by: 'create',
     application_name: job.applicationName,
-  }))
+  })
   try {
     const record = await fill(partial, job, startedAt, context)
     const text = `${JSON.stringify(record, undefined, 2)}\n`

@@ -8,10 +8,10 @@ import { aBackup, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from './sampl
 
 const id = '20261120T030000Z'
 const start = (root: RootLayout) =>
-  startPartial(root, new Date('2026-11-20T03:00:00Z'), (own) => ({
+  startPartial(root, new Date('2026-11-20T03:00:00Z'), {
     made_by: 'create',
-    application_name: `of ${own}`,
-  }))
+    application_name: 'pgbk_create_1',
+  })
 const record = JSON.stringify(aRecord({ id }))
 const idsIn = (root: RootLayout) => readCatalog(root.root).backups.map((backup) => backup.id)
 const namesIn = (root: RootLayout) => readdirSync(root.backups)
@@ -24,7 +24,7 @@ describe('startPartial', () => {
     expect(namesIn(root)).toEqual([`.${id}.partial`])
     expect(readdirSync(partial.layout.directory)).toEqual(['.pgbk-partial.json'])
     const marker = JSON.parse(readFileSync(partial.layout.marker, 'utf8'))
-    expect(marker).toEqual({ made_by: 'create', application_name: `of ${id}` })
+    expect(marker).toEqual({ made_by: 'create', application_name: 'pgbk_create_1' })
   })
 
   it('takes the next second that no backup, partial or download has', async () => {
@@ -96,7 +96,7 @@ describe('findLeftOvers', () => {
     const [leftOver] = await findLeftOvers(root)
     expect(leftOver).toMatchObject({
       name: `.${id}.partial`,
-      marker: { made_by: 'create', application_name: `of ${id}` },
+      marker: { made_by: 'create', application_name: 'pgbk_create_1' },
     })
   })
 
