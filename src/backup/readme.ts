@@ -1,4 +1,5 @@
 import { shellWord } from '../shell-word.js'
+import { formatTime } from '../units.js'
 import { majorOf, type RecordDraft } from './record.js'
 
 /** The README of a snapshot, for someone who has never heard of pgbk. Lines of at most 80 columns, where names allow it. */
@@ -33,7 +34,7 @@ Version      ${server.version}
 Platform     ${server.version_string}
 Checksums    ${record.data_checksums ? 'on' : 'off'}
 Backup       ${id}${label === null ? '' : `, "${label}"`}
-Copied       ${readable(record.started_at)} to ${readable(record.finished_at)}
+Copied       ${formatTime(record.started_at)} to ${formatTime(record.finished_at)}
              (the data is that of the end of the copying, WAL ${record.stop_lsn})`
 }
 
@@ -148,7 +149,7 @@ function moment(record: RecordDraft): string {
   return `HOW TO GO TO A MOMENT AFTER THE COPY
 
 As far as ../wal reaches, the database can be taken to any moment after
-${readable(record.finished_at)}. In a copy of the whole backup directory (../wal
+${formatTime(record.finished_at)}. In a copy of the whole backup directory (../wal
 included) that was never started:
 
   touch data/recovery.signal
@@ -191,9 +192,4 @@ function psqlLine({ superuser, databases }: RecordDraft, port: number): string {
     ? 'postgres'
     : (names.find((name) => !/^template[01]$/.test(name)) ?? 'template1')
   return `psql -h /tmp -p ${port} -U ${shellWord(superuser)} ${shellWord(database)}`
-}
-
-/** `2026-11-20 03:00:12 UTC` */
-function readable(time: string): string {
-  return time.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
 }

@@ -1,6 +1,6 @@
 import type { LocalRunResult } from '../commands/local-run.js'
 import { shellWord } from '../shell-word.js'
-import { formatAge } from '../units.js'
+import { formatAge, formatTime } from '../units.js'
 import { runJson } from './instance-view.js'
 import type { Screen } from './screen.js'
 
@@ -15,7 +15,7 @@ export function localRunText(
 ): string {
   if (quiet) return ''
   const { id, record } = backup
-  const time = record.finished_at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
+  const time = formatTime(record.finished_at)
   const age = formatAge(now.getTime() - Date.parse(record.finished_at))
   const rows: [string, string][] = [
     ['Backup', id],

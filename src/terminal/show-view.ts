@@ -1,7 +1,7 @@
 import type { Backup } from '../backup/catalog.js'
 import type { BackupRecord } from '../backup/record.js'
 import { shellWord } from '../shell-word.js'
-import { formatAge, formatBytes, formatDuration } from '../units.js'
+import { formatAge, formatBytes, formatDuration, formatTime } from '../units.js'
 import { backupJson } from './backup-json.js'
 import { openCommand } from './open-command.js'
 import { printable, type Screen } from './screen.js'
@@ -25,7 +25,6 @@ export function showText(backup: Backup, screen: Screen): string {
 
 function fields({ id, record, state, layout }: Backup, { style, now }: Screen): string {
   const { server } = record
-  const time = (text: string) => text.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
   const age = formatAge(now.getTime() - Date.parse(record.started_at))
   const used = `${state}: a server was started inside this snapshot; it is no longer what was backed up`
   const rows: [string, string, ((text: string) => string)?][] = [
@@ -33,8 +32,8 @@ function fields({ id, record, state, layout }: Backup, { style, now }: Screen): 
     state === 'whole' ? ['State', state, style.good] : ['State', used, style.warning],
     ['Label', record.label ?? ''],
     ['Kind', record.kind],
-    ['Started', `${time(record.started_at)} (${age === 'just now' ? age : `${age} ago`})`],
-    ['Finished', `${time(record.finished_at)}, after ${formatDuration(record.duration_ms)}`],
+    ['Started', `${formatTime(record.started_at)} (${age === 'just now' ? age : `${age} ago`})`],
+    ['Finished', `${formatTime(record.finished_at)}, after ${formatDuration(record.duration_ms)}`],
     ['Size', `${formatBytes(record.size_bytes)} in ${record.file_count} files`],
     ['Verified', record.verified ? `yes, by pg_verifybackup ${record.tools.pg_verifybackup}` : 'no'],
     [
