@@ -1,5 +1,5 @@
-import type { Invocation } from './cli/declare.js'
 import { write } from './cli/output.js'
+import type { Invocation, Outcome } from './cli/verb.js'
 import type { Context } from './context.js'
 import { messageOf, PgbkError } from './errors.js'
 import type { ProcessContext } from './process.js'
@@ -62,26 +62,30 @@ async function readCommandLine(argv: string[], world: ProcessContext): Promise<I
   return invocation
 }
 
-/** Loads and runs the command that is asked for, and prints its result. Returns the exit status. */
+/** Runs the command that is asked for, and prints its result. Returns the exit status. */
 async function carryOut(invocation: Invocation, world: ProcessContext, reporter: Reporter): Promise<number> {
-  const { dispatch } = await import('./cli/dispatch.js')
+  const { loadConfig } = await import('./config/load.js')
   const context: Context = { ...world, progress: reporter.progress, ask: await asker(world, reporter) }
-  const { json = false, quiet = false } = invocation.globals
-  return dispatch(invocation, context, async (outcome) => {
+  const settings = await loadConfig(invocation.globals, context)
+  const print = async (outcome: Outcome) => {
     reporter.close()
-    const screen = {
-      style: await styleFor(world.stdout, invocation, world),
-      width: world.stdout.columns || undefined,
-      now: world.now(),
-      quiet,
-    }
-    await write(
-      world.stdout,
-      json
-        ? `${JSON.stringify(outcome.json(), undefined, world.stdout.isTTY ? 2 : undefined)}\n`
-        : outcome.text(screen),
-    )
-  })
+    await printOutcome(outcome, invocation, world)
+  }
+  const ended = await invocation.verb.run({ ...invocation, settings, context, print })
+  if (typeof ended === 'number') return ended
+  await print(ended)
+  return 0
+}
+
+async function printOutcome(outcome: Outcome, invocation: Invocation, world: ProcessContext): Promise<void> {
+  const { json = false, quiet = false } = invocation.globals
+  const { stdout } = world
+  if (json) {
+    await write(stdout, `${JSON.stringify(outcome.json(), undefined, stdout.isTTY ? 2 : undefined)}\n`)
+    return
+  }
+  const style = await styleFor(stdout, invocation, world)
+  await write(stdout, outcome.text({ style, width: stdout.columns || undefined, now: world.now(), quiet }))
 }
 
 async function asker(world: ProcessContext, reporter: Reporter): Promise<Context['ask']> {
@@ -93,9 +97,9 @@ async function asker(world: ProcessContext, reporter: Reporter): Promise<Context
   }
 }
 
-function isAnimated({ command }: Invocation, { stderr, env }: ProcessContext): boolean {
+function isAnimated({ verb }: Invocation, { stderr, env }: ProcessContext): boolean {
   return (
-    ['create', 'delete', 'local-run', 'instance stop'].includes(command) &&
+    verb.takesTime === true &&
     stderr.isTTY === true &&
     // A terminal may have no size, and the spinner's library no end then.
     stderr.columns > 0 &&

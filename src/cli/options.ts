@@ -54,3 +54,5 @@ export function parsePort(text: string): number {
 export function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }
+
+export const idMeaning = 'id, a prefix of it, latest or oldest'

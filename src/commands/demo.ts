@@ -4,10 +4,10 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
+import { choosePort } from '../postgres/port.js'
 import { query } from '../postgres/psql.js'
 import { runProgram } from '../program/run-program.js'
 import { type DemoServer, demoRole, startDemoServer, startPlainServer } from '../run/demo-server.js'
-import { choosePort } from '../run/port.js'
 
 export interface DemoResult {
   duration_ms: number

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
+import { copyTree } from '../backup/copy-tree.js'
 import { freeBytes, measureTree } from '../backup/measure.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { formatBytes } from '../units.js'
 import { removeWhenOver } from './clean-up.js'
-import { copyTree } from './copy-tree.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
 const launch: WorkingCopyMethod['launch'] = () => ({

@@ -4,9 +4,9 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { findInstallations, installHint, programOf } from '../postgres/find.js'
+import { choosePort } from '../postgres/port.js'
 import { type Psql, query } from '../postgres/psql.js'
 import { runProgram } from '../program/run-program.js'
-import { choosePort } from './port.js'
 import { type SupervisedServer, supervise, waitUntilReady } from './supervisor.js'
 
 export interface DemoServer {

@@ -2,9 +2,9 @@ import { chmodSync, lstatSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { removeSockets } from '../postgres/sockets.js'
 import { signalProcess } from '../processes.js'
 import { namesIn, processesOf, type RunDirectory } from './run-directory.js'
-import { removeSockets } from './sockets.js'
 
 /** Which signal to send after how many ms: fast shutdown, immediate shutdown, the end. */
 const stopSignals = new Map<number, NodeJS.Signals>([

@@ -17,10 +17,10 @@ import {
 import { dirname, isAbsolute, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { type RunLayout, rootLayout, runLayout } from '../backup/layout.js'
+import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { findProcesses, isAlive, pidSpace, startTimeOf } from '../processes.js'
-import type { Owner } from './owner.js'
 
 /** Who made a run's directory, and what runs in it. */
 export interface RunMarker {

@@ -1,5 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
-import type { ServerPrograms } from './find-server.js'
+import type { ServerPrograms } from '../postgres/find-server.js'
 import type { WorkingCopyKind } from './working-copy.js'
 
 /** What is wanted of a run. */

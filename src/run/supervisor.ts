@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { lastLines } from '../postgres/server-log.js'
 import { holdProgram } from '../program/hold-program.js'
-import { lastLines } from './log.js'
 
 /** A server that ends with this process, unless it is detached. */
 export interface SupervisedServer {

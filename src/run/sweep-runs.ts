@@ -1,9 +1,9 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Context } from '../context.js'
+import { removeSockets } from '../postgres/sockets.js'
 import { endRun } from './end-run.js'
 import { findRuns, isRunning, type RunDirectory, readMarker, runPlaces } from './run-directory.js'
-import { removeSockets } from './sockets.js'
 
 /** Ends what is left of runs whose pgbk was killed, and removes their directories. Others are not touched. */
 export async function sweepRuns(root: string, context: Context): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Backup } from '../backup/catalog.js'
+import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
-import type { Owner } from './owner.js'
 import type { RunDirectory } from './run-directory.js'
 
 export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy'

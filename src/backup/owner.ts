@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
-import type { Backup } from '../backup/catalog.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import type { Backup } from './catalog.js'
 
 /** Whom the files of a snapshot belong to: PostgreSQL runs as nobody else. */
 export interface Owner {

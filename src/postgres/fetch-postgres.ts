@@ -4,8 +4,8 @@ import { arch, platform } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../postgres/connection.js'
 import { runProgram } from '../program/run-program.js'
+import { programEnvironment } from './connection.js'
 
 /** Where fetched majors are kept, one directory each. Root's own cache would be closed to those whom its servers run as. */
 function cacheOf({ env, user }: Context): string {

@@ -2,8 +2,8 @@ import { dirname } from 'node:path'
 import { type BackupRecord, majorOf } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { findInstallations, type Installation, programOf } from '../postgres/find.js'
 import { fetchedBins, fetchPostgres } from './fetch-postgres.js'
+import { findInstallations, type Installation, programOf } from './find.js'
 
 export interface ServerPrograms {
   /** The path of `postgres`, of exactly the backup's major. */

@@ -1,0 +1,27 @@
+/** What `pgbk --help` says after the list of commands. */
+export const mainHelp = `
+A backup is a directory data/backup/<id>/ under the root. Its snapshot/ is a
+database cluster that PostgreSQL starts as it is; the README in it says how.
+
+Examples:
+  pgbk create                          back up the server that psql would reach
+  pgbk create -h db1 -U backup -C /srv/pg --label "before the upgrade"
+  pgbk list                            what there is
+  pgbk show latest                     everything about the newest backup
+  pgbk local-run                       a throw-away server on the newest
+  pgbk local-run -- psql -c 'select now()'
+  pgbk delete 20261120T030000Z         remove one
+
+Configuration:
+  --config FILE, else the first of .pgbkrc, .pgbkrc.yaml and .pgbkrc.json from
+  the current directory upward, in $XDG_CONFIG_HOME/pgbk/ and in /etc/pgbk/.
+  Options beat PGBK_* variables (PGBK_ROOT, PGBK_CONNECTION ...), those beat the
+  file. PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSERVICE ... work as in psql.
+
+Exit status:
+  0  done                            5  the server cannot be reached or refuses
+  1  failed                          6  a check failed
+  2  wrong usage or configuration    130  interrupted (SIGINT)
+  3  no such backup                  143  terminated (SIGTERM)
+  4  another pgbk holds the lock     129  the terminal was closed (SIGHUP)
+`

@@ -1,0 +1,46 @@
+import { addConnectionOptions, checkpointOption } from '../options.js'
+import type { Verb } from '../verb.js'
+
+export const create: Verb = {
+  name: 'create',
+  description: 'back the server up',
+  takesTime: true,
+  declare: (command) =>
+    addConnectionOptions(
+      command
+        .option('--label <text>', 'a line that says what this backup is for')
+        .option('--scheduled', 'mark it as made by a schedule')
+        .addOption(checkpointOption)
+        .option('--max-rate <rate>', 'limit the transfer: kilobytes per second, or 800k, 50M')
+        .option('--no-verify', 'do not run pg_verifybackup')
+        .option('--new-cluster', 'the root belongs to another cluster from now on'),
+    ),
+  async run({ options, settings, context }) {
+    const { create } = await import('../../commands/create.js')
+    // commander's default for --no-verify is true, and would beat the configuration.
+    const verify = options.verify === false ? false : undefined
+    const backup = await create({ ...options, verify }, settings, context)
+    const { createJson, createText } = await import('../../terminal/create-view.js')
+    return { json: () => createJson(backup), text: (screen) => createText(backup, screen) }
+  },
+  help: `
+Runs pg_basebackup and writes data/backup/<id>/: the snapshot, its
+configuration, and the WAL that belongs to it, checked by pg_verifybackup. It is
+listed only when it is whole; one that fails or is interrupted leaves nothing.
+
+The role needs LOGIN and REPLICATION and a "replication" line in pg_hba.conf,
+the server two free WAL senders. With more rights (a superuser, or pg_monitor
+and pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
+configuration files come too. Passwords come from ~/.pgpass, PGPASSWORD, a
+service file, or the connection string.
+
+Started by root, pgbk works as the user run_as (default: postgres).
+
+Examples:
+  pgbk create
+  pgbk create --label "before the upgrade to 4.2"
+  pgbk create -h db1 -p 5432 -U backup -C /srv/backups/db1
+  pgbk create -d "postgresql://backup@db1/app?sslmode=verify-full"
+  pgbk create --scheduled --quiet --max-rate 50M     (for cron)
+`,
+}

