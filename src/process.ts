@@ -16,6 +16,7 @@ export interface ProcessContext {
   umask: number
   now(): Date
   user(): SystemUser
+  idsOf(user: string | number): { uid: number; gid: number }
   become(user: string | number, prepare?: Preparation): void
 }
 
@@ -38,6 +39,7 @@ export function processContext(): ProcessContext {
     umask,
     now: () => new Date(),
     user: currentUser,
+    idsOf: lookUp,
     become: (user, prepare) => becomeUser(user, prepare, env),
   }
 }

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { systemCode } from './errors.js'
+import { namesIn } from './names-in.js'
 
 /** What tells a process from a later one with the same pid. Undefined when it has ended, or /proc is not to be had. */
 export function startTimeOf(pid: number): string | undefined {
@@ -52,6 +53,32 @@ export function pidSpace(): string | undefined {
   return boot === undefined ? undefined : `${readlinkSync('/proc/self/ns/pid')} ${boot.trim()}`
 }
 
+/** Tells one process from all others, for a marker file that others read later. */
+export interface ProcessMark {
+  pgbk_pid: number
+  pgbk_start_time: string | null
+  /** Where these pids mean something. */
+  pid_space: string | null
+}
+
+export function markOfThisProcess(): ProcessMark {
+  return {
+    pgbk_pid: process.pid,
+    pgbk_start_time: startTimeOf(process.pid) ?? null,
+    pid_space: pidSpace() ?? null,
+  }
+}
+
+/** Whether that process goes on. Of another container nothing can be known: `elsewhere`. */
+export function lifeOf({
+  pgbk_pid,
+  pgbk_start_time,
+  pid_space,
+}: ProcessMark): 'alive' | 'gone' | 'elsewhere' {
+  if (pid_space && pid_space !== pidSpace()) return 'elsewhere'
+  return pgbk_pid > 0 && isAlive(pgbk_pid, pgbk_start_time ?? undefined) ? 'alive' : 'gone'
+}
+
 /** Whether this system shows its processes as files, as Linux does. */
 export function hasProc(): boolean {
   return readProc(`/proc/${process.pid}/stat`) !== undefined
@@ -62,14 +89,5 @@ function readProc(path: string): string | undefined {
     return readFileSync(path, 'utf8')
   } catch {
     return undefined // ended meanwhile, somebody else's, or no /proc
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
   }
 }

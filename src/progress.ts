@@ -2,8 +2,8 @@
 export interface Progress {
   /** A new phase has begun: `copying the data directory`. Ends the phase before it; naming the present one changes nothing. */
   step(text: string): void
-  /** How far the present phase is, in bytes. The total may be unknown and may grow. */
-  bytes(done: number, total?: number): void
+  /** How far the present phase is, in bytes. The total may be unknown and may grow; the note stands behind the figures. */
+  bytes(done: number, total?: number, note?: string): void
   /** No phase is going on any more: the screen is somebody else's. */
   end(): void
   /** A message that stays on the screen. */

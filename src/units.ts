@@ -43,3 +43,14 @@ export function formatAge(ms: number): string {
 export function formatTime(time: string): string {
   return time.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
 }
+
+/** The same with the time of this machine's zone behind it, where that is another. */
+export function formatTimes(time: string): string {
+  const date = new Date(time)
+  const offset = -date.getTimezoneOffset()
+  if (offset === 0) return formatTime(time)
+  const local = new Date(date.getTime() + offset * 60_000).toISOString().slice(0, 19).replace('T', ' ')
+  const digits = (value: number) => String(value).padStart(2, '0')
+  const zone = `${offset < 0 ? '-' : '+'}${digits(Math.floor(Math.abs(offset) / 60))}:${digits(Math.abs(offset) % 60)}`
+  return `${formatTime(time)}, here ${local} ${zone}`
+}

@@ -26,7 +26,7 @@ const layers: Record<string, number> = {
   bottom: 1,
 }
 const topFiles = ['cli.ts', 'process.ts']
-const bottomFiles = 'context errors processes progress schema shell-word units version'
+const bottomFiles = 'context errors names-in processes progress schema shell-word units version'
   .split(' ')
   .map((name) => `${name}.ts`)
 

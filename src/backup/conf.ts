@@ -89,10 +89,22 @@ restore_command = '${restoreCommand('../../wal')}'
 `
 }
 
-/** Reads a directory of raw and gzip-compressed segments with stock tools; the path is relative to the data directory. */
-function restoreCommand(directory: string): string {
-  const segment = `"${directory}/%f"`
-  return `if [ -f ${segment} ]; then cp ${segment} "%p" || exit 126; elif [ -f "${directory}/%f.gz" ]; then gzip -dc < "${directory}/%f.gz" > "%p" || exit 126; else exit 1; fi`
+/**
+ * A command that reads a directory of raw and gzip-compressed segments with stock tools.
+ * @param directory the words of a shell for it; `%` is doubled already. Relative paths start at the data directory.
+ * @param forms also `.partial`, the unfinished segment at the archive's end.
+ */
+export function restoreCommand(directory: string, forms: { partial?: boolean } = {}): string {
+  const segment = `${directory}/"%f"`
+  const steps = [
+    `if [ -f ${segment} ]; then cp ${segment} "%p" || exit 126;`,
+    `elif [ -f ${segment}.gz ]; then gzip -dc < ${segment}.gz > "%p" || exit 126;`,
+    ...(forms.partial
+      ? [`elif [ -f ${segment}.partial ]; then cp ${segment}.partial "%p" || exit 126;`]
+      : []),
+    'else exit 1; fi',
+  ]
+  return steps.join(' ')
 }
 
 /** min_wal_size must be two segments at least, and max_wal_size more (ReadControlFile in xlog.c); the defaults suit 16 MB. */

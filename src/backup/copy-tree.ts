@@ -1,5 +1,6 @@
 import { chmod, chown, copyFile, lchown, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncPath } from './durable.js'
 import type { Owner } from './owner.js'
 
 export interface CopyTreeOptions {
@@ -8,58 +9,82 @@ export interface CopyTreeOptions {
   /** Whom the copy belongs to. */
   owner: Owner
   signal: AbortSignal
-  /** Told the bytes that are copied so far. */
-  onBytes?(done: number): void
+  /** Leaves owner and mode of the topmost directory as they are. */
+  keepTop?: boolean
+  /** Flushes every file and directory to disk. */
+  durable?: boolean
+  /** What is not copied, by its path in the source. */
+  leaveOut?(path: string): boolean
+  /** Told how many bytes a file had that is copied now. */
+  onFile?(bytes: number): void
+}
+
+type Pair = [source: string, target: string]
+
+interface Found {
+  files: Pair[]
+  /** Each after those inside of it. */
+  directories: Pair[]
 }
 
 const atOnce = 4
 
 /**
- * Copies what is in a directory into another, which exists. Modes and symbolic links stay as they are.
+ * Copies what is in a directory into another, which exists. Modes and symbolic links stay as they are. Whom the copy belongs
+ * to gets at a directory only when all in it is there, so that root can copy into places of others.
  * @throws a system error; what was copied by then stays, and nothing more is written.
  */
 export async function copyTree(from: string, to: string, options: CopyTreeOptions): Promise<void> {
-  const files: [string, string][] = []
-  await copyDirectories(from, to, files, options)
-  let done = 0
-  const worker = async () => {
-    for (let next = files.pop(); next !== undefined; next = files.pop()) {
-      options.signal.throwIfAborted()
-      const [source, target] = next
-      await copyFile(source, target, options.mode)
-      await chown(target, options.owner.uid, options.owner.gid)
-      done += (await lstat(target)).size
-      options.onBytes?.(done)
+  const { owner, durable, keepTop } = options
+  const found: Found = { files: [], directories: [] }
+  await makeDirectories([from, to], found, options)
+  await inParallel(found.files, (pair) => copyOne(pair, options))
+  for (const [source, target] of found.directories) {
+    if (!(keepTop && target === to)) {
+      await chmod(target, (await lstat(source)).mode & 0o7777)
+      await chown(target, owner.uid, owner.gid)
     }
+    if (durable) await syncPath(target)
+  }
+}
+
+/** Makes all directories and links, and collects the files. */
+async function makeDirectories([from, to]: Pair, found: Found, options: CopyTreeOptions): Promise<void> {
+  const { uid, gid } = options.owner
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    options.signal.throwIfAborted()
+    const pair: Pair = [join(from, entry.name), join(to, entry.name)]
+    const [source, target] = pair
+    if (options.leaveOut?.(source)) continue
+    if (entry.isDirectory()) {
+      await mkdir(target)
+      await makeDirectories(pair, found, options)
+    } else if (entry.isSymbolicLink()) {
+      await symlink(await readlink(source), target)
+      await lchown(target, uid, gid)
+    } else if (entry.isFile()) found.files.push(pair)
+  }
+  found.directories.push([from, to])
+}
+
+async function copyOne([source, target]: Pair, options: CopyTreeOptions): Promise<void> {
+  options.signal.throwIfAborted()
+  await copyFile(source, target, options.mode)
+  await chown(target, options.owner.uid, options.owner.gid)
+  if (options.durable) await syncPath(target)
+  options.onFile?.((await lstat(target)).size)
+}
+
+/** The first failure stops the rest, and is thrown when nothing is going on any more. */
+async function inParallel<T>(waiting: T[], work: (item: T) => Promise<void>): Promise<void> {
+  const worker = async () => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await work(next)
   }
   const stopAll = (error: unknown) => {
-    files.length = 0
+    waiting.length = 0
     throw error
   }
   const ends = await Promise.allSettled(Array.from({ length: atOnce }, () => worker().catch(stopAll)))
   const failed = ends.find((end) => end.status === 'rejected')
   if (failed) throw failed.reason
-}
-
-/** Makes all directories and links, and collects the files. */
-async function copyDirectories(
-  from: string,
-  to: string,
-  files: [string, string][],
-  options: CopyTreeOptions,
-): Promise<void> {
-  const { uid, gid } = options.owner
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    options.signal.throwIfAborted()
-    const [source, target] = [join(from, entry.name), join(to, entry.name)]
-    if (entry.isDirectory()) {
-      await mkdir(target)
-      await copyDirectories(source, target, files, options)
-    } else if (entry.isSymbolicLink()) {
-      await symlink(await readlink(source), target)
-      await lchown(target, uid, gid)
-    } else if (entry.isFile()) files.push([source, target])
-  }
-  await chown(to, uid, gid)
-  await chmod(to, (await lstat(from)).mode & 0o7777)
 }

@@ -10,6 +10,8 @@ export function rootLayout(root: string) {
     backups,
     /** Working copies of runs. */
     runs: join(data, 'run'),
+    /** Lasting servers. */
+    instances: join(data, 'instances'),
     gitignore: join(data, '.gitignore'),
     /** Held by a create for as long as it runs. */
     createLock: join(backups, '.create.lock'),
@@ -62,6 +64,30 @@ export function runLayout(directory: string) {
   }
 }
 
+/** What lies where in the directory of one instance. */
+export function instanceLayout(directory: string) {
+  const conf = join(directory, 'conf')
+  const data = join(directory, 'data')
+  const log = join(directory, 'log')
+  return {
+    directory,
+    /** Marks a directory that may be thrown away: a restore or a delete in progress, or its remains. */
+    marker: join(directory, '.pgbk-restore.json'),
+    record: join(directory, 'instance.json'),
+    readme: join(directory, 'README'),
+    conf,
+    postgresqlConf: join(conf, 'postgresql.conf'),
+    /** How the WAL archive is replayed; it goes when that is done. */
+    recoveryConf: join(conf, 'recovery.conf'),
+    hba: join(conf, 'pg_hba.conf'),
+    data,
+    tablespaces: join(directory, 'tablespaces'),
+    logs: log,
+    log: join(log, 'postgresql.log'),
+  }
+}
+
+export type InstanceLayout = ReturnType<typeof instanceLayout>
 export type RunLayout = ReturnType<typeof runLayout>
 export type RootLayout = ReturnType<typeof rootLayout>
 export type BackupLayout = ReturnType<typeof backupLayout>

@@ -137,3 +137,10 @@ function formatOf(input: unknown): unknown {
 export function majorOf({ server }: Pick<BackupRecord, 'server'>): number {
   return Math.floor(server.version_num / 10_000)
 }
+
+/** The name of the database that is most likely meant when none is named: the largest that is no template. */
+export function largestDatabase({ databases }: Pick<BackupRecord, 'databases'>): string {
+  const candidates = databases.filter(({ name }) => !/^template[01]$/.test(name))
+  const [largest] = candidates.sort((a, b) => (b.size_bytes ?? 0) - (a.size_bytes ?? 0))
+  return largest?.name ?? 'template1'
+}

@@ -2,15 +2,28 @@ import type { Verb } from './verb.js'
 import { create } from './verbs/create.js'
 import { remove } from './verbs/delete.js'
 import { demo } from './verbs/demo.js'
-import { instanceHelp, instanceList, instanceStop } from './verbs/instance.js'
+import { instanceDelete, instanceHelp, instanceList, instanceStart, instanceStop } from './verbs/instance.js'
 import { list } from './verbs/list.js'
 import { localRun } from './verbs/local-run.js'
+import { restore } from './verbs/restore.js'
 import { show } from './verbs/show.js'
 
 /** All commands, in the order of the help. */
-export const verbs: readonly Verb[] = [create, list, show, remove, localRun, instanceList, instanceStop, demo]
+export const verbs: readonly Verb[] = [
+  create,
+  list,
+  show,
+  remove,
+  localRun,
+  restore,
+  instanceList,
+  instanceStart,
+  instanceStop,
+  instanceDelete,
+  demo,
+]
 
 /** Words that stand before other commands: `instance list`. */
 export const groups: Record<string, { description: string; help: string }> = {
-  instance: { description: 'runs that go on', help: instanceHelp },
+  instance: { description: 'restored servers, and runs that go on', help: instanceHelp },
 }

@@ -1,34 +1,139 @@
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { findInstance, type Instance, type NotAnInstance, readInstances } from '../instances/instance.js'
+import { changePort } from '../instances/instance-conf.js'
+import { removeInstance } from '../instances/instance-directory.js'
+import { stopServer } from '../instances/instance-server.js'
+import { startInstance as startServerOf } from '../instances/start-instance.js'
+import { findServer } from '../postgres/find-server.js'
+import { choosePort } from '../postgres/port.js'
 import { endRun } from '../run/end-run.js'
 import { findRuns, isRunning, type RunDirectory } from '../run/run-directory.js'
 
 export interface InstanceList {
   root: string
+  instances: Instance[]
+  rejected: NotAnInstance[]
   runs: RunDirectory[]
 }
 
-/** The runs that go on now, found out from the system and not from what they once said. */
+/** All instances, and the runs that go on now; their states are found out from the system, not from what they once said. */
 export async function listInstances(settings: Settings, context: Context): Promise<InstanceList> {
-  return { root: settings.root, runs: findRuns(settings.root, context).filter(isRunning) }
+  const { root } = settings
+  return { root, ...readInstances(root), runs: findRuns(root, context).filter(isRunning) }
 }
 
-/** Ends a run and removes its working copy. @throws {PgbkError} `not-found`. */
-export async function stopInstance(
+export interface StartOptions {
+  port?: number
+}
+
+/** Starts an instance and waits until it takes what comes. @throws {PgbkError} `not-found`, or why it does not start. */
+export async function startInstance(
   name: string,
+  { port }: StartOptions,
   settings: Settings,
   context: Context,
-): Promise<RunDirectory> {
-  const { runs } = await listInstances(settings, context)
-  const run = runs.find((one) => one.name === name)
-  if (!run) {
-    const names = runs.map((one) => `  ${one.name}`).join('\n')
-    throw new PgbkError('not-found', `there is no run ${JSON.stringify(name)} in ${settings.root}`, {
-      hint: names ? `Running are:\n${names}` : 'None is running.',
+): Promise<Instance> {
+  const { root, bin_dir } = settings
+  const instance = findInstance(root, name)
+  checkOwner(instance, context)
+  if (instance.pid !== undefined) {
+    if (port !== undefined && port !== instance.port)
+      throw new PgbkError('usage', `${name} is running already, on port ${instance.port}`, {
+        hint: `To change its port, stop it first:  pgbk instance stop ${name}`,
+      })
+    context.progress.say(`${name} is running already.`)
+    return instance
+  }
+  const programs = await findServer(instance.record.major, bin_dir, false, context)
+  const wanted = await freePort(port ?? instance.port, name)
+  if (wanted !== instance.port) await changePort(instance.layout, wanted, instance)
+  context.progress.step(`starting ${name}`)
+  await startServerOf({ ...instance, port: wanted }, programs.postgres, undefined, context)
+  return findInstance(root, name)
+}
+
+async function freePort(port: number, name: string): Promise<number> {
+  try {
+    return await choosePort(port)
+  } catch (cause) {
+    throw new PgbkError('failed', `port ${port} is in use`, {
+      cause,
+      hint: `Stop what uses it, or choose another one:  pgbk instance start ${name} --port PORT`,
     })
   }
+}
+
+/** What was stopped: an instance, which stays, or a run, which goes with its working copy. */
+export type Stopped = { instance: Instance; run?: never } | { run: RunDirectory; instance?: never }
+
+/** Stops an instance, or ends a run and removes its working copy. @throws {PgbkError} `not-found`. */
+export async function stopInstance(name: string, settings: Settings, context: Context): Promise<Stopped> {
+  const { instances, runs, root } = await listInstances(settings, context)
+  const run = runs.find((one) => one.name === name)
+  const instance = instances.find((one) => one.name === name)
+  if (run) {
+    context.progress.step(`stopping ${name}`)
+    await endRun(run)
+    return { run }
+  }
+  if (!instance) throw unknown(name, root, [...instances, ...runs])
+  checkOwner(instance, context)
+  if (instance.pid === undefined) context.progress.say(`${name} is not running.`)
   context.progress.step(`stopping ${name}`)
-  await endRun(run)
-  return run
+  await stopServer(instance.layout.data, context.signal)
+  return { instance: findInstance(root, name) }
+}
+
+export interface DeleteInstanceOptions {
+  yes?: boolean
+}
+
+/** Removes an instance for good, after asking. @throws {PgbkError} `failed` while it is running. */
+export async function deleteInstance(
+  name: string,
+  { yes = false }: DeleteInstanceOptions,
+  settings: Settings,
+  context: Context,
+): Promise<Instance> {
+  const { instances, runs, root } = await listInstances(settings, context)
+  if (runs.some((run) => run.name === name)) {
+    throw new PgbkError('usage', `${name} is a run`, {
+      hint: `It goes when it ends:  pgbk instance stop ${name}`,
+    })
+  }
+  const instance = instances.find((one) => one.name === name)
+  if (!instance) throw unknown(name, root, instances)
+  checkOwner(instance, context)
+  if (instance.pid !== undefined)
+    throw new PgbkError('failed', `${name} is running (process ${instance.pid})`, {
+      hint: `Stop it first:  pgbk instance stop ${name}`,
+    })
+  if (!yes && !context.ask)
+    throw new PgbkError('usage', 'without a terminal, instance delete needs --yes', {
+      hint: `It would remove ${instance.layout.directory} with all its data.`,
+    })
+  if (!yes && !(await context.ask?.(`Delete the instance ${name} with all its data for good?`)))
+    throw new PgbkError('failed', 'nothing was deleted')
+  context.progress.step(`deleting ${name}`)
+  await removeInstance(instance.layout)
+  return instance
+}
+
+function checkOwner({ name, uid }: Instance, { user }: Context): void {
+  const caller = user().uid
+  if (caller === 0 || caller === uid) return
+  throw new PgbkError('failed', `${name} belongs to another user (uid ${uid})`, {
+    hint: 'Run pgbk as that user, or as root.',
+  })
+}
+
+function unknown(name: string, root: string, known: { name: string }[]): PgbkError {
+  const names = known.map((one) => `  ${one.name}`).join('\n')
+  return new PgbkError('not-found', `there is no instance or run ${JSON.stringify(name)} in ${root}`, {
+    hint: names
+      ? `There are:\n${names}`
+      : 'There is none. pgbk restore makes an instance, pgbk local-run a run.',
+  })
 }

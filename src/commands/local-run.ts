@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { checkComplete } from '../backup/completeness.js'
+import { majorOf } from '../backup/record.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -59,7 +60,12 @@ export async function localRun(
       `a server was started inside the snapshot of ${backup.id}: the data is what that server has left`,
     )
   }
-  const programs = await findServer(backup.record, settings.bin_dir, options.fetchPostgres ?? false, context)
+  const programs = await findServer(
+    majorOf(backup.record),
+    settings.bin_dir,
+    options.fetchPostgres ?? false,
+    context,
+  )
   const [differences] = await Promise.all([
     findDifferences(backup.record, programs.bin, context),
     checkComplete(backup),

@@ -1,5 +1,4 @@
 import { dirname } from 'node:path'
-import { type BackupRecord, majorOf } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { fetchedBins, fetchPostgres } from './fetch-postgres.js'
@@ -14,16 +13,15 @@ export interface ServerPrograms {
 }
 
 /**
- * The server programs that can open a backup.
+ * The server programs that can open a cluster of this major.
  * @throws {PgbkError} `programs-missing`, with every way to get them, when this major is not here and must not be fetched.
  */
 export async function findServer(
-  record: BackupRecord,
+  major: number,
   binDir: string | undefined,
   mayFetch: boolean,
   context: Context,
 ): Promise<ServerPrograms> {
-  const major = majorOf(record)
   const installations = await findInstallations(binDir, context.env, await fetchedBins(context))
   const postgres = programOf(major, 'postgres', installations)
   if (postgres !== undefined) return { postgres, bin: dirname(postgres), installations }
@@ -36,7 +34,7 @@ export async function findServer(
       installations.filter((one) => programOf(one.major, 'postgres', [one])).map((one) => one.major),
     ),
   ]
-  throw new PgbkError('programs-missing', `the backup needs PostgreSQL ${major}, and ${found(others)}`, {
+  throw new PgbkError('programs-missing', `PostgreSQL ${major} is needed, and ${found(others)}`, {
     hint: waysToGet(major),
   })
 }

@@ -1,7 +1,8 @@
-import { accessSync, closeSync, constants, openSync, readdirSync, readSync, realpathSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, readSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Environment } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import { namesIn } from '../names-in.js'
 import { runProgram } from '../program/run-program.js'
 import { programEnvironment } from './connection.js'
 
@@ -142,17 +143,9 @@ function expand(pattern: string): string[] {
   if (after === undefined) return [pattern]
   const parent = before.slice(0, before.lastIndexOf('/'))
   const prefix = before.slice(parent.length + 1)
-  return namesIn(parent)
+  return namesIn(parent, 'EACCES')
     .filter((name) => name.startsWith(prefix))
     .map((name) => join(parent, `${name}${after}`))
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    return [] // a place of another system
-  }
 }
 
 /** A program by which a directory of PostgreSQL programs is known. */

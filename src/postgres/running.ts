@@ -17,12 +17,36 @@ export function runningServer(dataDirectory: string): number | undefined {
   }
 }
 
+export interface Postmaster {
+  pid: number
+  port: number
+  /** Empty where it has none. */
+  socketDirectory: string
+  /** `standby`: it answers, and still replays WAL; `ready`: it takes what comes. */
+  status: 'starting' | 'standby' | 'ready' | 'stopping'
+}
+
+/** What a running server says of itself in postmaster.pid (src/include/utils/pidfile.h); undefined when none runs. */
+export function readPostmaster(dataDirectory: string): Postmaster | undefined {
+  if (runningServer(dataDirectory) === undefined) return undefined
+  const [pid, , , port, socketDirectory = '', , , status = ''] = linesOf(
+    join(dataDirectory, 'postmaster.pid'),
+  )
+  // It is written line by line while the server starts.
+  const said = ['standby', 'ready', 'stopping'].find((one) => one === status.trim()) ?? 'starting'
+  return { pid: Number(pid), port: Number(port), socketDirectory, status: said as Postmaster['status'] }
+}
+
 function pidIn(file: string): number | undefined {
+  const pid = Number.parseInt(linesOf(file)[0] ?? '', 10)
+  return pid > 0 ? pid : undefined
+}
+
+function linesOf(file: string): string[] {
   try {
-    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
-    return pid > 0 ? pid : undefined
+    return readFileSync(file, 'utf8').split('\n')
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
+    if (systemCode(error) === 'ENOENT') return []
     throw error
   }
 }

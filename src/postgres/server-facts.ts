@@ -80,7 +80,7 @@ export async function readServerFacts(psql: Psql): Promise<ServerFacts> {
 }
 
 /** Tablespaces in place (allow_in_place_tablespaces) lie inside the data directory and cannot be mapped. */
-export function isOutside({ location }: TablespaceFacts): boolean {
+export function isOutside({ location }: Pick<TablespaceFacts, 'location'>): boolean {
   return !location.startsWith('pg_tblspc/')
 }
 

@@ -52,6 +52,7 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
         '57P03',
         'CONNECT_TIMEOUT',
         'CONNECTION_CLOSED',
+        'CONNECTION_DESTROYED',
       ].includes(systemCode(error) ?? '')
     )
       return undefined

@@ -43,13 +43,16 @@ export const copy: WorkingCopyMethod = {
     if (free < bytes)
       return `a copy needs ${formatBytes(bytes)}, and ${formatBytes(free)} are free in ${run.layout.directory}`
     progress.step('copying the snapshot')
-    const mode = constants.COPYFILE_FICLONE
+    let done = 0
     try {
       await copyTree(backup.layout.snapshot, run.layout.snapshot, {
-        mode,
+        mode: constants.COPYFILE_FICLONE,
         owner,
         signal,
-        onBytes: (done) => progress.bytes(done, bytes),
+        onFile: (size) => {
+          done += size
+          progress.bytes(done, bytes)
+        },
       })
     } catch (cause) {
       signal.throwIfAborted()

@@ -2,9 +2,10 @@ import { chmodSync, lstatSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { namesIn } from '../names-in.js'
 import { removeSockets } from '../postgres/sockets.js'
 import { signalProcess } from '../processes.js'
-import { namesIn, processesOf, type RunDirectory } from './run-directory.js'
+import { processesOf, type RunDirectory } from './run-directory.js'
 
 /** Which signal to send after how many ms: fast shutdown, immediate shutdown, the end. */
 const stopSignals = new Map<number, NodeJS.Signals>([
@@ -28,7 +29,7 @@ async function removeRun({ layout }: RunDirectory): Promise<void> {
   const inner = join(layout.work, 'work')
   // An overlay's own has mode 000. The server's user may have put a link there: what it leads to is not touched.
   if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) chmodSync(inner, 0o700)
-  for (const name of namesIn(layout.directory)) {
+  for (const name of namesIn(layout.directory, 'EACCES')) {
     const path = join(layout.directory, name)
     if (path !== layout.marker) await rm(path, { recursive: true, force: true })
   }

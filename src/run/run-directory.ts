@@ -6,7 +6,6 @@ import {
   lchownSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
@@ -20,15 +19,12 @@ import { type RunLayout, rootLayout, runLayout } from '../backup/layout.js'
 import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { findProcesses, isAlive, pidSpace, startTimeOf } from '../processes.js'
+import { namesIn } from '../names-in.js'
+import { findProcesses, lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
 
 /** Who made a run's directory, and what runs in it. */
-export interface RunMarker {
+export interface RunMarker extends ProcessMark {
   backup: string
-  pgbk_pid: number
-  pgbk_start_time: string | null
-  /** Where these pids mean something. */
-  pid_space: string | null
   /** A detached run goes on without its pgbk. */
   detached: boolean
   started_at: string
@@ -77,9 +73,7 @@ export function makeRunDirectory(backup: Backup, root: string, owner: Owner, con
     }
     const marker: RunMarker = {
       backup: backup.id,
-      pgbk_pid: process.pid,
-      pgbk_start_time: startTimeOf(process.pid) ?? null,
-      pid_space: pidSpace() ?? null,
+      ...markOfThisProcess(),
       detached: false,
       started_at: context.now().toISOString(),
     }
@@ -144,7 +138,7 @@ function choosePlace(places: string[], owner: Owner): string {
 export function findRuns(root: string, context: Context): RunDirectory[] {
   const { backups } = rootLayout(root)
   return runPlaces(root, context).flatMap((place) =>
-    namesIn(place).flatMap((name) => {
+    namesIn(place, 'EACCES').flatMap((name) => {
       const layout = runLayout(join(place, name))
       const marker = readMarker(layout)
       return marker && (place === rootLayout(root).runs || linksInto(layout, backups))
@@ -152,15 +146,6 @@ export function findRuns(root: string, context: Context): RunDirectory[] {
         : []
     }),
   )
-}
-
-export function namesIn(place: string): string[] {
-  try {
-    return readdirSync(place)
-  } catch (error) {
-    if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(systemCode(error) ?? '')) return []
-    throw error
-  }
 }
 
 /** The cache serves all roots. One that was killed before it made its link is anybody's. */
@@ -202,9 +187,8 @@ export function processesOf({ layout }: RunDirectory): number[] {
 
 /** Whether somebody still needs the run: the pgbk that made it, or, if it was detached, its server. */
 export function isRunning(run: RunDirectory): boolean {
-  const { detached, pgbk_pid, pgbk_start_time, pid_space } = run.marker
-  // Of another container that shares the root nothing can be known: better a directory too many than a run's.
-  if (pid_space && pid_space !== pidSpace()) return true
-  if (detached) return processesOf(run).length > 0
-  return pgbk_pid > 0 && isAlive(pgbk_pid, pgbk_start_time ?? undefined)
+  const life = lifeOf(run.marker)
+  // Better a directory too many than a run's.
+  if (life === 'elsewhere') return true
+  return run.marker.detached ? processesOf(run).length > 0 : life === 'alive'
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Backup } from '../backup/catalog.js'
 import { ownerOf } from '../backup/owner.js'
+import { largestDatabase } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { choosePort } from '../postgres/port.js'
@@ -38,7 +38,7 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
   const { layout } = directory
   try {
     const { superuser } = request.backup.record
-    const database = request.database ?? largestDatabase(request.backup)
+    const database = request.database ?? largestDatabase(request.backup.record)
     let client: SqlClient | undefined
     const target = { host: socketDirectory, port, user: superuser, database }
     await waitUntilReady(server, layout.log, context.signal, async () => {
@@ -87,12 +87,6 @@ async function checkIsRun(
 /** DROP SUBSCRIPTION in the copy would go to the real publisher and drop the slot that production needs. */
 const cutOff =
   "UPDATE pg_subscription SET subenabled = false, subslotname = NULL, subconninfo = 'host=/nowhere'"
-
-function largestDatabase({ record }: Backup): string {
-  const candidates = record.databases.filter(({ name }) => !/^template[01]$/.test(name))
-  const [largest] = candidates.sort((a, b) => (b.size_bytes ?? 0) - (a.size_bytes ?? 0))
-  return largest?.name ?? 'template1'
-}
 
 function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`

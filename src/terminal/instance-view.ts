@@ -1,5 +1,8 @@
-import type { InstanceList } from '../commands/instance.js'
+import type { InstanceList, Stopped } from '../commands/instance.js'
+import type { Instance } from '../instances/instance.js'
+import type { Progress } from '../progress.js'
 import type { RunDirectory } from '../run/run-directory.js'
+import { shellWord } from '../shell-word.js'
 import { formatAge } from '../units.js'
 import type { Screen } from './screen.js'
 import { tableLines } from './table.js'
@@ -9,34 +12,93 @@ export function runJson({ name, marker, layout }: RunDirectory): object {
   return { name, backup, detached, started_at, ...server, directory: layout.directory }
 }
 
-export function instancesJson({ runs }: InstanceList): object {
-  return { instances: [], runs: runs.map(runJson) }
+export function instanceJson({ name, record, state, port, pid, layout }: Instance): object {
+  const { backup, created_at, server_version, role, database } = record
+  const { directory, log } = layout
+  return {
+    name,
+    backup,
+    state,
+    port,
+    pid: pid ?? null,
+    role,
+    database,
+    server_version,
+    created_at,
+    directory,
+    log,
+  }
 }
 
-export function instancesText({ root, runs }: InstanceList, { width, now, style }: Screen): string {
-  if (runs.length === 0) return `Nothing is running in ${root}.\n`
-  const [header = '', ...rows] = tableLines(
+export function instancesJson({ instances, runs }: InstanceList): object {
+  return { instances: instances.map(instanceJson), runs: runs.map(runJson) }
+}
+
+/** What was found where instances are kept, and is none. */
+export function sayNoInstances({ rejected }: InstanceList, { warn }: Progress): void {
+  for (const { name, reason } of rejected) warn(`${name} is no instance: ${reason}`)
+}
+
+interface Row {
+  name: string
+  since: string
+  port: number | undefined
+  database: string
+  state: string
+}
+
+export function instancesText(list: InstanceList, { width, now, style }: Screen): string {
+  const rows = [...list.instances.map(rowOfInstance), ...list.runs.map(rowOfRun)]
+  if (rows.length === 0) return `There is no instance in ${list.root}, and no run goes on.\n`
+  const [header = '', ...lines] = tableLines<Row>(
     [
       { title: 'NAME', value: ({ name }) => name },
-      {
-        title: 'AGE',
-        value: ({ marker }) => formatAge(now.getTime() - Date.parse(marker.started_at)),
-        align: 'right',
-      },
-      { title: 'PORT', value: ({ marker }) => String(marker.server?.port ?? ''), align: 'right' },
-      { title: 'DATABASE', value: ({ marker }) => marker.server?.database ?? '' },
-      { title: 'KIND', value: ({ marker }) => (marker.detached ? 'detached run' : 'run'), expendable: 1 },
+      { title: 'AGE', value: ({ since }) => formatAge(now.getTime() - Date.parse(since)), align: 'right' },
+      { title: 'STATE', value: ({ state }) => state },
+      { title: 'PORT', value: ({ port }) => String(port ?? ''), align: 'right' },
+      { title: 'DATABASE', value: ({ database }) => database, expendable: 1 },
     ],
-    runs,
+    rows,
     width,
   )
-  return `${[style.strong(header), ...rows].join('\n')}\n`
+  return `${[style.strong(header), ...lines].join('\n')}\n`
 }
 
-export function stoppedJson(run: RunDirectory): object {
-  return { stopped: runJson(run) }
+function rowOfInstance({ name, record, port, state }: Instance): Row {
+  return { name, since: record.created_at, port, database: record.database, state }
 }
 
-export function stoppedText({ name }: RunDirectory, { quiet }: Screen): string {
-  return quiet ? '' : `Stopped ${name}; its working copy is removed.\n`
+function rowOfRun({ name, marker }: RunDirectory): Row {
+  const { started_at, server, detached } = marker
+  return {
+    name,
+    since: started_at,
+    port: server?.port,
+    database: server?.database ?? '',
+    state: detached ? 'detached run' : 'run',
+  }
+}
+
+export function psqlOf({ port, record }: Instance): string {
+  return `psql -h /tmp -p ${port} -U ${shellWord(record.role)} ${shellWord(record.database)}`
+}
+
+export function startedText(instance: Instance, { quiet, style }: Screen): string {
+  if (quiet) return ''
+  return `${style.good('Instance')} ${style.strong(instance.name)} is running\n${style.faint('psql'.padEnd(11))}${style.strong(psqlOf(instance))}\n`
+}
+
+export function stoppedJson({ run, instance }: Stopped): object {
+  return { stopped: run ? runJson(run) : instanceJson(instance) }
+}
+
+export function stoppedText({ run, instance }: Stopped, { quiet }: Screen): string {
+  if (quiet) return ''
+  return run
+    ? `Stopped ${run.name}; its working copy is removed.\n`
+    : `Stopped ${instance.name}; pgbk instance start ${instance.name} starts it again.\n`
+}
+
+export function deletedText({ name }: Instance, { quiet }: Screen): string {
+  return quiet ? '' : `Deleted ${name} with all its data.\n`
 }

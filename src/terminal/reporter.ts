@@ -64,10 +64,10 @@ function plainReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Re
         lastLine = Date.now()
         line(text)
       },
-      bytes: (done, total) => {
+      bytes: (done, total, note) => {
         if (Date.now() - lastLine < plainInterval) return
         lastLine = Date.now()
-        line(`${current}: ${amountText(done, total)}`)
+        line(`${current}: ${amountText(done, total)}${noteText(note)}`)
       },
       end: () => {},
     },
@@ -93,8 +93,9 @@ function spinningReporter(stream: NodeJS.WriteStream, spinner: Ora, options: Rep
         startedAt = Date.now()
         spinner.start(text)
       },
-      bytes: (done, total) => {
-        spinner.text = `${current}  ${amountText(done, total)}${rateText(done, total, Date.now() - startedAt)}`
+      bytes: (done, total, note) => {
+        const rate = rateText(done, total, Date.now() - startedAt)
+        spinner.text = `${current}  ${amountText(done, total)}${rate}${noteText(note)}`
       },
       end: () => void spinner.stop(),
     },
@@ -105,6 +106,10 @@ function spinningReporter(stream: NodeJS.WriteStream, spinner: Ora, options: Rep
 function amountText(done: number, total: number | undefined): string {
   if (!total) return formatBytes(done)
   return `${formatBytes(done)} of ${formatBytes(total)}, ${Math.min(100, Math.floor((100 * done) / total))} %`
+}
+
+function noteText(note: string | undefined): string {
+  return note ? `; ${note}` : ''
 }
 
 /** Rate and time left, as soon as there is enough to reckon with. */

@@ -1,32 +1,79 @@
+import { parsePort } from '../options.js'
 import type { Verb } from '../verb.js'
 
 export const instanceHelp = `
+An instance is a lasting server that pgbk restore has made; a run is the
+throw-away server of pgbk local-run. Nothing starts an instance after a reboot:
+the README in its directory has a crontab line for that.
+
 Examples:
-  pgbk local-run --detach
+  pgbk restore --name staging
   pgbk instance list
+  pgbk instance stop staging
+  pgbk instance start staging --port 5433
+  pgbk instance delete staging
+  pgbk local-run --detach
   pgbk instance stop 20261120T030000Z-1
 `
 
+const nameMeaning = 'its name, see pgbk instance list'
+
 export const instanceList: Verb = {
   name: 'instance list',
-  description: 'list what is running',
+  description: 'list all instances, and the runs that go on',
   async run({ settings, context }) {
     const { listInstances } = await import('../../commands/instance.js')
     const result = await listInstances(settings, context)
-    const { instancesJson, instancesText } = await import('../../terminal/instance-view.js')
+    const { instancesJson, instancesText, sayNoInstances } = await import('../../terminal/instance-view.js')
+    sayNoInstances(result, context.progress)
     return { json: () => instancesJson(result), text: (screen) => instancesText(result, screen) }
+  },
+}
+
+export const instanceStart: Verb = {
+  name: 'instance start',
+  description: 'start an instance',
+  takesTime: true,
+  declare: (command) =>
+    command
+      .argument('<name>', nameMeaning)
+      .option('--port <port>', 'another port than before, from now on', parsePort),
+  async run({ ids: [name = ''], options, settings, context }) {
+    const { startInstance } = await import('../../commands/instance.js')
+    const instance = await startInstance(name, options, settings, context)
+    const { instanceJson, startedText } = await import('../../terminal/instance-view.js')
+    return {
+      json: () => ({ instance: instanceJson(instance) }),
+      text: (screen) => startedText(instance, screen),
+    }
   },
 }
 
 export const instanceStop: Verb = {
   name: 'instance stop',
-  description: 'end a run and remove its working copy',
+  description: 'stop an instance; or end a run, and remove its working copy',
   takesTime: true,
-  declare: (command) => command.argument('<name>', 'its name'),
+  declare: (command) => command.argument('<name>', nameMeaning),
   async run({ ids: [name = ''], settings, context }) {
     const { stopInstance } = await import('../../commands/instance.js')
-    const run = await stopInstance(name, settings, context)
+    const stopped = await stopInstance(name, settings, context)
     const { stoppedJson, stoppedText } = await import('../../terminal/instance-view.js')
-    return { json: () => stoppedJson(run), text: (screen) => stoppedText(run, screen) }
+    return { json: () => stoppedJson(stopped), text: (screen) => stoppedText(stopped, screen) }
+  },
+}
+
+export const instanceDelete: Verb = {
+  name: 'instance delete',
+  description: 'remove an instance with all its data, after asking',
+  takesTime: true,
+  declare: (command) => command.argument('<name>', nameMeaning).option('-y, --yes', 'do not ask'),
+  async run({ ids: [name = ''], options, settings, context }) {
+    const { deleteInstance } = await import('../../commands/instance.js')
+    const instance = await deleteInstance(name, options, settings, context)
+    const { deletedText, instanceJson } = await import('../../terminal/instance-view.js')
+    return {
+      json: () => ({ deleted: instanceJson(instance) }),
+      text: (screen) => deletedText(instance, screen),
+    }
   },
 }

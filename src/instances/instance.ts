@@ -1,0 +1,88 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layout.js'
+import { messageOf, PgbkError } from '../errors.js'
+import { namesIn } from '../names-in.js'
+import { type Postmaster, readPostmaster } from '../postgres/running.js'
+import { type InstanceRecord, readInstanceRecord } from './instance-record.js'
+
+/** `recovering`: it replays WAL; `not recovered`: it was stopped before that was done. */
+export type InstanceState = 'running' | 'starting' | 'stopping' | 'recovering' | 'stopped' | 'not recovered'
+
+/** A lasting server that was restored from a backup. */
+export interface Instance {
+  name: string
+  layout: InstanceLayout
+  record: InstanceRecord
+  state: InstanceState
+  /** The port in its configuration. */
+  port: number
+  pid: number | undefined
+  /** Whom its files belong to. */
+  uid: number
+  gid: number
+}
+
+/** What was expected to be an instance, and why it is none. */
+export interface NotAnInstance {
+  name: string
+  reason: string
+}
+
+export interface InstanceCatalog {
+  instances: Instance[]
+  rejected: NotAnInstance[]
+}
+
+/** All instances of a root, newest first; their states are found out from the system. */
+export function readInstances(root: string): InstanceCatalog {
+  const catalog: InstanceCatalog = { instances: [], rejected: [] }
+  const { instances } = rootLayout(root)
+  for (const name of namesIn(instances).filter((one) => !one.startsWith('.'))) {
+    try {
+      catalog.instances.push(readInstance(join(instances, name), name))
+    } catch (error) {
+      catalog.rejected.push({ name, reason: messageOf(error) })
+    }
+  }
+  const age = ({ record }: Instance) => Date.parse(record.created_at)
+  catalog.instances.sort((a, b) => age(b) - age(a))
+  return catalog
+}
+
+/** @throws {PgbkError} `damaged`, or a system error, when it is no instance. */
+export function readInstance(directory: string, name: string): Instance {
+  const layout = instanceLayout(directory)
+  const record = readInstanceRecord(layout.record)
+  const postmaster = readPostmaster(layout.data)
+  const { uid, gid } = statSync(layout.data)
+  const state = stateOf(layout, postmaster)
+  return { name, layout, record, state, port: portOf(layout), pid: postmaster?.pid, uid, gid }
+}
+
+/** PostgreSQL removes recovery.signal when recovery is over (src/backend/access/transam/xlog.c). */
+function stateOf(layout: InstanceLayout, postmaster: Postmaster | undefined): InstanceState {
+  const recovering = existsSync(join(layout.data, 'recovery.signal'))
+  if (postmaster === undefined) return recovering ? 'not recovered' : 'stopped'
+  if (postmaster.status === 'stopping') return 'stopping'
+  if (recovering) return 'recovering'
+  return postmaster.status === 'ready' ? 'running' : 'starting'
+}
+
+function portOf({ postgresqlConf }: InstanceLayout): number {
+  const ports = [...readFileSync(postgresqlConf, 'utf8').matchAll(/^port\s*=?\s*'?(\d+)'?/gm)]
+  return Number(ports.at(-1)?.[1] ?? 5432)
+}
+
+/** @throws {PgbkError} `not-found`. */
+export function findInstance(root: string, name: string): Instance {
+  const { instances, rejected } = readInstances(root)
+  const instance = instances.find((one) => one.name === name)
+  if (instance) return instance
+  const none = rejected.find((one) => one.name === name)
+  if (none) throw new PgbkError('not-found', `${name} is no instance: ${none.reason}`)
+  const names = instances.map((one) => `  ${one.name}`).join('\n')
+  throw new PgbkError('not-found', `there is no instance ${JSON.stringify(name)} in ${root}`, {
+    hint: names ? `There are:\n${names}` : 'There is none yet; pgbk restore makes one.',
+  })
+}

@@ -1,0 +1,42 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseLsn } from '../backup/lsn.js'
+import { PgbkError } from '../errors.js'
+import { namesIn } from '../names-in.js'
+
+/** Where a recovery has ended, as the history file of the timeline tells that began there. */
+export interface RecoveryEnd {
+  /** The new timeline. */
+  timeline: number
+  /** The end of the last record that was replayed. */
+  lsn: string
+  /** PostgreSQL's own words: `before 2026-11-20 15:03:00+00`, `after LSN 0/3000028` ... */
+  reason: string
+}
+
+/**
+ * The last line of the newest history file (writeTimeLineHistory in src/backend/access/transam/timeline.c).
+ * @throws {PgbkError} `failed` when there is none.
+ */
+export function readRecoveryEnd(pgWal: string): RecoveryEnd {
+  const newest = namesIn(pgWal)
+    .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
+    .sort()
+    .at(-1)
+  const file = join(pgWal, newest ?? 'a history file')
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []
+  const [, lsn, reason = ''] = /^\d+\t([0-9A-F]+\/[0-9A-F]+)\t?(.*)$/.exec(lines.at(-1) ?? '') ?? []
+  if (lsn === undefined) throw new PgbkError('failed', `${file} does not tell where recovery has ended`)
+  return { timeline: Number.parseInt(newest ?? '', 16), lsn, reason }
+}
+
+/**
+ * Replaying over damaged WAL ends early without an error: what was reached is compared with what was asked.
+ * @throws {PgbkError} `damaged`.
+ */
+export function checkReached(end: RecoveryEnd, wantedLsn: string): void {
+  if (parseLsn(end.lsn) >= parseLsn(wantedLsn)) return
+  throw new PgbkError('damaged', `recovery ended at ${end.lsn}, before ${wantedLsn} (${end.reason})`, {
+    hint: 'The WAL archive is damaged after that point; what was committed later is not in this server.',
+  })
+}

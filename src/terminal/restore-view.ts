@@ -1,0 +1,157 @@
+import type { RestorePlan, RestoreResult } from '../commands/restore.js'
+import type { DirectoryRequest } from '../instances/restore-directory.js'
+import { shellWord } from '../shell-word.js'
+import { formatAge, formatBytes, formatTimes } from '../units.js'
+import { instanceJson, psqlOf } from './instance-view.js'
+import type { Screen } from './screen.js'
+
+/** What will be done; for the time before it is done, and for a dry run. */
+export function planText(plan: RestorePlan, now: Date): string {
+  const { backup, recovery, target, start, room } = plan
+  const { record } = backup
+  const tight = room.filter(({ needed, free }) => free < needed)
+  const rows: [string, string][] = [
+    [
+      'Backup',
+      `${backup.id}, PostgreSQL ${record.server.version}, from ${record.server.host}:${record.server.port}`,
+    ],
+    ['Data as of', `${formatTimes(recovery.asOf)} (${ago(recovery.asOf, now)})`],
+    ['WAL', walText(plan)],
+    [
+      'Size',
+      `${formatBytes(record.size_bytes)}; ${room.map(({ free, place }) => `${formatBytes(free)} free in ${place}`).join(', ')}`,
+    ],
+    ...tight.map((need): [string, string] => [
+      '',
+      `too little, unless the file system can share blocks (${need.place})`,
+    ]),
+    ...(target.kind === 'instance'
+      ? ([['Instance', `${target.request.name}, port ${target.request.port}`]] as [string, string][])
+      : directoryRows(target.request)),
+    ['Start', start ? 'yes' : 'no'],
+  ]
+  return rowsText(rows)
+}
+
+function rowsText(rows: [string, string][]): string {
+  return rows.map(([name, value]) => `${name.padEnd(11)}${value}`).join('\n')
+}
+
+function ago(time: string, now: Date): string {
+  const age = formatAge(now.getTime() - Date.parse(time))
+  return /\d/.test(age) ? `${age} ago` : age
+}
+
+function walText({ recovery: { wal, settings, gap } }: RestorePlan): string {
+  const missing = gap ? `; nothing after it: ${gap.missing}: ${gap.reason}` : ''
+  if (!settings) return `none after the snapshot${missing}`
+  return `${wal.segments} segment${wal.segments === 1 ? '' : 's'} to replay, ${formatBytes(wal.bytes)}${missing}`
+}
+
+function directoryRows({ data, tablespaces, switchedOff, backup }: DirectoryRequest): [string, string][] {
+  const nameOf = (oid: number) => backup.record.tablespaces.find((one) => one.oid === oid)?.name ?? oid
+  const reasons = switchedOff?.reasons ?? ['nothing: --as-production']
+  return [
+    ['Directory', data],
+    ...tablespaces.map(({ oid, target }): [string, string] => ['', `tablespace ${nameOf(oid)} in ${target}`]),
+    ...reasons.map((reason, index): [string, string] => [index === 0 ? 'Off' : '', reason]),
+  ]
+}
+
+export function restoreJson({ plan, dryRun, instance, port, notes }: RestoreResult): object {
+  const { backup, recovery, target, start } = plan
+  const common = {
+    backup: backup.id,
+    as_of: recovery.asOf,
+    wal: recovery.wal,
+    directory: instance?.layout.directory ?? (target.kind === 'directory' ? target.request.data : null),
+    port: port ?? (target.kind === 'instance' ? target.request.port : null),
+    switched_off:
+      target.kind === 'directory' ? Object.keys(target.request.switchedOff?.settings ?? {}) : null,
+  }
+  if (dryRun)
+    return { plan: { ...common, name: target.kind === 'instance' ? target.request.name : null, start } }
+  const state = port === undefined ? 'stopped' : 'running'
+  return { instance: { ...common, name: null, state, notes, ...(instance ? instanceJson(instance) : {}) } }
+}
+
+export function restoreText(result: RestoreResult, screen: Screen): string {
+  if (result.dryRun) return `${planText(result.plan, screen.now)}\n`
+  if (screen.quiet) return ''
+  return result.plan.target.kind === 'instance'
+    ? instanceText(result, screen)
+    : directoryText(result, result.plan.target.request, screen)
+}
+
+function instanceText({ plan, instance, port }: RestoreResult, { style }: Screen): string {
+  if (!instance) return ''
+  const { name, layout } = instance
+  const rows: [string, string][] = [
+    ['Directory', layout.directory],
+    ['Data as of', formatTimes(plan.recovery.asOf)],
+    ...(port === undefined
+      ? ([['Start', style.strong(`pgbk instance start ${name}`)]] as [string, string][])
+      : ([
+          ['psql', style.strong(psqlOf(instance))],
+          ['Stop', `pgbk instance stop ${name}`],
+        ] as [string, string][])),
+    ['Remove', `pgbk instance delete ${name}`],
+  ]
+  const reboot = `Nothing starts it after a reboot; ${layout.readme} has a crontab line for that.`
+  return `
+${style.good('Instance')} ${style.strong(name)} is ${port === undefined ? 'restored, and not started' : 'running'}
+${rows.map(([title, value]) => `${style.faint(title.padEnd(11))}${value}`).join('\n')}
+
+${reboot}
+`
+}
+
+function directoryText(
+  { plan, port, notes }: RestoreResult,
+  request: DirectoryRequest,
+  { style }: Screen,
+): string {
+  const { data, switchedOff } = request
+  const { major, name } = debianCluster(data) ?? {}
+  const started = port === undefined ? 'It is not started yet.' : `Its server is running on port ${port}.`
+  const recovers =
+    port === undefined && plan.recovery.settings
+      ? [`Its first start replays WAL from ${plan.backup.layout.wal}, which must stay until then.`]
+      : []
+  const parts = [
+    `${style.good('Restored')} ${style.strong(data)}, data as of ${formatTimes(plan.recovery.asOf)}`,
+    [
+      started,
+      ...recovers,
+      ...(port === undefined
+        ? [`Start it:  ${shellWord(plan.programs.postgres)} -D ${shellWord(data)}`]
+        : []),
+    ].join('\n'),
+    notes.length > 0 ? `Look at these:\n${notes.map((note) => `  - ${note}`).join('\n')}` : '',
+    switchedOff ? offText(request, port !== undefined) : '',
+    name === undefined ? '' : debianText(data, `/etc/postgresql/${major}/${name}`, `${major} ${name}`),
+  ]
+  return `\n${parts.filter(Boolean).join('\n\n')}\n`
+}
+
+function offText({ data, switchedOff }: DirectoryRequest, running: boolean): string {
+  const lines = (switchedOff?.reasons ?? []).map((reason) => `  - ${reason}`).join('\n')
+  const restart = running ? ', then restart it' : ''
+  return `Switched off, so that it cannot harm the server it came from:
+${lines}
+When it takes over from that server, take the block out${restart}:
+  sed -i '/^# pgbk restore: begin/,/^# pgbk restore: end/d' ${shellWord(`${data}/postgresql.auto.conf`)}`
+}
+
+function debianCluster(data: string): { major: string; name: string } | undefined {
+  const [, major, name] = /^\/var\/lib\/postgresql\/(\d+)\/([^/]+)$/.exec(data) ?? []
+  return major !== undefined && name !== undefined ? { major, name } : undefined
+}
+
+function debianText(data: string, conf: string, cluster: string): string {
+  return `Debian starts a cluster with the files in ${conf}, not with those in the data directory:
+  install -d -o postgres -g postgres ${conf}
+  cp -a ${shellWord(data)}/*.conf ${conf}/ && rm ${conf}/postgresql.auto.conf
+  echo "data_directory = '${data}'" >> ${conf}/postgresql.conf
+  pg_ctlcluster ${cluster} start`
+}
