@@ -21,7 +21,7 @@ export interface RecoveryInput {
 }
 
 /** The settings, by name, with which a server replays a WAL archive to a target; they count with a recovery.signal. */
-export function recoverySettings(input: RecoveryInput): Record<string, string> {
+export function recoverySettings(input: RecoveryInput): Readonly<Record<string, string>> {
   const targets = Object.entries(input.target).map(([kind, value]) => [`recovery_target_${kind}`, value])
   return {
     // A directory of any name: PostgreSQL replaces %f and %p in the command, and %% by a single one.

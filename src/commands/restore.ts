@@ -70,7 +70,7 @@ export async function restore(
   announce(plan)
   await checkRoom(plan.backup, plan.room)
   context.signal.throwIfAborted()
-  const { target, programs, recovery } = plan
+  const { target, programs } = plan
   if (target.kind === 'directory') {
     const notes = await restoreDirectory(target.request, context)
     if (!plan.start) return { plan, dryRun: false, notes }
@@ -80,9 +80,25 @@ export async function restore(
   await sweepInstances(settings.root, context)
   const instance = await restoreInstance(target.request, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
-  context.progress.step(`starting ${instance.name}`)
-  await startInstance(instance, programs.postgres, recovery, context)
+  await firstStart(instance, plan, context)
   return { plan, dryRun: false, notes: [], instance: { ...instance, state: 'running' }, port: instance.port }
+}
+
+async function firstStart(
+  instance: Instance,
+  { programs, recovery }: RestorePlan,
+  context: Context,
+): Promise<void> {
+  const { name } = instance
+  context.progress.step(`starting ${name}`)
+  try {
+    await startInstance(instance, programs.postgres, recovery, context)
+  } catch (error) {
+    context.progress.say(
+      `${name} is restored, and stays: pgbk instance start ${name} tries again, pgbk instance delete ${name} removes it.`,
+    )
+    throw error
+  }
 }
 
 async function makePlan(
@@ -127,7 +143,9 @@ async function planTarget(
   const { root, run_as: runAs } = settings
   const { pgdata, tablespaceMapping: mappings = [], asProduction = false } = options
   if (pgdata !== undefined) {
-    const request = planDirectory(backup, recovery, { root, pgdata, mappings, asProduction, runAs }, context)
+    const port = options.port === undefined ? undefined : await choosePort(options.port)
+    const wanted = { root, pgdata, mappings, asProduction, runAs, port }
+    const request = planDirectory(backup, recovery, wanted, context)
     return { kind: 'directory', request }
   }
   const name = options.name ?? defaultName(root, context.now())

@@ -6,6 +6,7 @@ import { snapshotHba, snapshotIdent } from '../backup/conf.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { Owner } from '../backup/owner.js'
 import type { BackupRecord } from '../backup/record.js'
+import { confLines } from '../backup/recovery-conf.js'
 import { adaptConf, markedBlock, recoveryBlock, type SwitchedOff } from './production-conf.js'
 
 export interface ProductionConf {
@@ -15,6 +16,7 @@ export interface ProductionConf {
   /** Undefined for `--as-production`. */
   switchedOff: SwitchedOff | undefined
   recovery: Readonly<Record<string, string>> | undefined
+  port: number | undefined
 }
 
 /**
@@ -98,10 +100,11 @@ async function writeSubstitute({ layout }: Backup, write: Write): Promise<string
   return "the server's postgresql.conf is not in the backup: the one here has the settings that could be read from the server"
 }
 
-function autoConf({ backup, switchedOff, recovery }: ProductionConf): Buffer {
+function autoConf({ backup, switchedOff, recovery, port }: ProductionConf): Buffer {
   const original = join(backup.layout.originalConf, 'postgresql.auto.conf')
   const text = existsSync(original) ? readFileSync(original, 'latin1').trimEnd() : ''
-  const parts = [text, switchedOff && markedBlock(switchedOff), recovery && recoveryBlock(recovery)]
+  const ownPort = port === undefined ? '' : confLines({ port: String(port) }).trimEnd()
+  const parts = [text, ownPort, switchedOff && markedBlock(switchedOff), recovery && recoveryBlock(recovery)]
   return Buffer.from(`${parts.filter(Boolean).join('\n')}\n`, 'latin1')
 }
 

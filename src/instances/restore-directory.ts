@@ -1,8 +1,11 @@
+import { constants, statSync } from 'node:fs'
 import { chown, mkdir } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
+import { copyTree } from '../backup/copy-tree.js'
 import { rootLayout } from '../backup/layout.js'
 import type { Owner } from '../backup/owner.js'
+import { recoverySettings } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
@@ -21,6 +24,10 @@ export interface DirectoryRequest {
   /** Undefined for `--as-production`. */
   switchedOff: SwitchedOff | undefined
   recovery: RecoveryPlan
+  /** Where its first start finds the WAL: in the backup, or, if the owner may not read that, copied into the directory. */
+  archive: string
+  /** Another port than that of the server's configuration. */
+  port: number | undefined
 }
 
 export interface DirectoryOptions {
@@ -31,6 +38,7 @@ export interface DirectoryOptions {
   mappings: string[]
   asProduction: boolean
   runAs: string
+  port: number | undefined
 }
 
 /**
@@ -40,7 +48,7 @@ export interface DirectoryOptions {
 export function planDirectory(
   backup: Backup,
   recovery: RecoveryPlan,
-  { root, pgdata, mappings, asProduction, runAs }: DirectoryOptions,
+  { root, pgdata, mappings, asProduction, runAs, port }: DirectoryOptions,
   context: Context,
 ): DirectoryRequest {
   const data = resolve(context.cwd, pgdata)
@@ -53,6 +61,7 @@ export function planDirectory(
   }
   const { uid, gid } = context.user()
   const owner = uid === 0 ? (found ?? context.idsOf(runAs)) : { uid, gid }
+  const mayRead = owner.uid === statSync(backup.layout.data).uid
   return {
     backup,
     data,
@@ -60,6 +69,8 @@ export function planDirectory(
     owner,
     switchedOff: asProduction ? undefined : switchedOff(backup.record),
     recovery,
+    archive: mayRead ? backup.layout.wal : join(data, 'pgbk-wal'),
+    port,
   }
 }
 
@@ -78,9 +89,7 @@ function placesOf({ record }: Backup, data: string, mappings: string[]): Tablesp
   const tablespaces = record.tablespaces.filter(isOutside)
   const wanted = new Map(mappings.map((mapping) => parseMapping(mapping, tablespaces)))
   const targets = [...wanted.values()]
-  const twice = targets.find(
-    (target, index) => targets.indexOf(target) !== index || (inside(target, data) && target === data),
-  )
+  const twice = targets.find((target, index) => target === data || targets.indexOf(target) !== index)
   if (twice !== undefined)
     throw new PgbkError('usage', `${twice} is named for two things`, {
       hint: 'Each tablespace needs a directory of its own.',
@@ -137,10 +146,24 @@ async function fill(request: DirectoryRequest, context: Context): Promise<string
   const parents = inner.length > 0 ? [dirname(inner[0]?.directory ?? '')] : []
   for (const directory of [...inner.map((place) => place.directory), ...parents])
     await chown(directory, owner.uid, owner.gid)
-  const recovery = request.recovery.settings
-  const notes = await writeProductionConf({ ...request, recovery })
+  const notes = await writeConf(request, context)
   await copyControlFile(backup, data, owner)
   return notes
+}
+
+async function writeConf(request: DirectoryRequest, { signal }: Context): Promise<string[]> {
+  const { backup, archive, owner, recovery: plan } = request
+  const recovery = plan.recovery && recoverySettings({ ...plan.recovery, archive })
+  const notes = await writeProductionConf({ ...request, recovery })
+  if (!recovery || archive === backup.layout.wal) return notes
+  await mkdir(archive)
+  await copyTree(backup.layout.wal, archive, {
+    mode: constants.COPYFILE_FICLONE,
+    owner,
+    durable: true,
+    signal,
+  })
+  return [...notes, `${archive} holds the WAL for the first start; remove it when that is done`]
 }
 
 /** Its own failures must not hide why it came to this; the next restore into this directory takes it up again. */

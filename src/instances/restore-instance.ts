@@ -6,6 +6,7 @@ import { syncPath, writeDurably } from '../backup/durable.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layout.js'
 import type { Owner } from '../backup/owner.js'
 import { majorOf } from '../backup/record.js'
+import { recoverySettings } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
@@ -59,9 +60,10 @@ async function fill(request: InstanceRequest, layout: InstanceLayout, context: C
   for (const { directory } of tablespaces) await mkdir(directory)
   await copyCluster(backup, { data: layout.data, tablespaces }, owner, context)
   for (const { directory } of tablespaces) lchownSync(directory, owner.uid, owner.gid)
-  await writeInstanceConf(backup, layout, request, recovery.settings, owner, context.signal)
+  const settings = recovery.recovery && recoverySettings(recovery.recovery)
+  await writeInstanceConf(backup, layout, request, settings, owner, context.signal)
   await writeTexts(request, layout, final, context)
-  if (recovery.settings) {
+  if (settings) {
     const signalFile = join(layout.data, 'recovery.signal')
     await writeFile(signalFile, '')
     lchownSync(signalFile, owner.uid, owner.gid)

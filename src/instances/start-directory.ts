@@ -25,8 +25,8 @@ export async function startDirectory(
 ): Promise<number> {
   const log = firstLog(data)
   context.progress.step('starting the server')
-  const server = await startServer({ postgres, configuration: data, cwd: data, data, log, owner }, context)
   try {
+    const server = await startServer({ postgres, configuration: data, cwd: data, data, log, owner }, context)
     for (;;) {
       context.signal.throwIfAborted()
       checkAlive(server, log)
@@ -40,6 +40,7 @@ export async function startDirectory(
   } catch (error) {
     context.progress.step('stopping the server')
     await stopServer(data, context.urgent)
+    context.progress.say(`${data} is restored, and stays; it can be started later.`)
     throw error
   }
 }

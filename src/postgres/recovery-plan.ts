@@ -3,7 +3,7 @@ import type { Backup } from '../backup/catalog.js'
 import { parseLsn, segmentNumber } from '../backup/lsn.js'
 import type { Moment } from '../backup/moment.js'
 import { majorOf } from '../backup/record.js'
-import { recoverySettings } from '../backup/recovery-conf.js'
+import type { RecoveryInput } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { findArchiveEnd } from './archive-end.js'
 import type { ReplayRange } from './await-recovery.js'
@@ -16,8 +16,8 @@ export interface RecoveryPlan {
   /** The WAL after the snapshot that will be replayed. */
   wal: { segments: number; bytes: number }
   range: ReplayRange
-  /** For a configuration file, with a recovery.signal; undefined when the snapshot's own WAL is all there is to replay. */
-  settings: Record<string, string> | undefined
+  /** What PostgreSQL is told, with a recovery.signal; undefined when the snapshot's own WAL is all there is to replay. */
+  recovery: RecoveryInput | undefined
   /** The LSN that must have been replayed at the end. */
   reachLsn: string | undefined
   /** What the data will be as of: the last commit that will be replayed, or the snapshot's end; ISO 8601. */
@@ -43,7 +43,7 @@ export async function planRecovery(
     moment,
     wal: { segments: 0, bytes: 0 },
     range: { startLsn: record.start_lsn, endLsn: record.stop_lsn },
-    settings: undefined,
+    recovery: undefined,
     reachLsn: undefined,
     asOf: record.finished_at,
     gap: wal.gap,
@@ -58,14 +58,14 @@ export async function planRecovery(
     ...snapshotOnly,
     wal: measureAfter(wal, parseLsn(record.stop_lsn)),
     range: { startLsn: record.start_lsn, endLsn: last.endLsn },
-    settings: recoverySettings({
+    recovery: {
       archive: layout.wal,
       // The end of the last record would never be reached.
       target: { lsn: last.startLsn },
       timeline: last.timeline,
       inclusive: true,
       action: 'promote',
-    }),
+    },
     reachLsn: last.endLsn,
     asOf:
       commit && Date.parse(commit.time) > Date.parse(record.finished_at) ? commit.time : record.finished_at,

