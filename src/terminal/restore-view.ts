@@ -59,8 +59,8 @@ function directoryRows({
   const reasons = switchedOff?.reasons ?? ['nothing: --as-production']
   return [
     ['Directory', data],
-    ...(port === undefined ? [] : ([['Port', String(port)]] as [string, string][])),
     ...tablespaces.map(({ oid, target }): [string, string] => ['', `tablespace ${nameOf(oid)} in ${target}`]),
+    ...(port === undefined ? [] : ([['Port', String(port)]] as [string, string][])),
     ...reasons.map((reason, index): [string, string] => [index === 0 ? 'Off' : '', reason]),
   ]
 }
