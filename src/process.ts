@@ -28,6 +28,8 @@ export function processContext(): ProcessContext {
   const umask = process.umask(0o077)
   hideArguments()
   const env = { ...process.env }
+  // The package `postgres` reads it by itself; it is meant for another server, and a run that recovers is no primary.
+  delete process.env.PGTARGETSESSIONATTRS
   return {
     cwd: process.cwd(),
     env,

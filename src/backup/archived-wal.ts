@@ -60,8 +60,9 @@ export interface ArchiveFile {
 /**
  * Reads a WAL archive's names, sizes and timeline histories. What is no segment, no history file or of another segment size does
  * not count. A directory that is not there is an empty archive.
+ * @param timeline the one to go to, in place of the newest.
  */
-export function readArchivedWal(directory: string, needs: WalNeeds): ArchivedWal {
+export function readArchivedWal(directory: string, needs: WalNeeds, timeline?: number): ArchivedWal {
   const files = filesIn(directory)
   const histories = new Map<number, TimelineSwitch[]>()
   const faults: string[] = []
@@ -73,7 +74,8 @@ export function readArchivedWal(directory: string, needs: WalNeeds): ArchivedWal
       faults.push(messageOf(error))
     }
   }
-  return { directory, faults, ...chainOf(files, histories, needs) }
+  const wanted = new Map([...histories].filter(([one]) => timeline === undefined || one === timeline))
+  return { directory, faults, ...chainOf(files, wanted, needs) }
 }
 
 function filesIn(directory: string): ArchiveFile[] {

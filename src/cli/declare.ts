@@ -77,7 +77,10 @@ function declareVerb(verb: Verb, program: Command, found: (invocation: Found) =>
   const command = subcommand(parent, name, verb.description, verb.help)
   addGlobalOptions(verb.declare?.(command) ?? command).action((...args: unknown[]) => {
     // commander adds the options and the command itself; an argument that may be repeated is a list.
-    const ids = args.slice(0, -2).flat() as string[]
+    const ids = args
+      .slice(0, -2)
+      .flat()
+      .filter((arg) => arg !== undefined) as string[]
     found({ verb, ids, options: command.opts(), globals: mergeGlobals(program.opts(), command.opts()) })
   })
 }

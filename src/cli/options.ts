@@ -56,3 +56,23 @@ export function collect(value: string, before: string[]): string[] {
 }
 
 export const idMeaning = 'id, a prefix of it, latest or oldest'
+
+/** Which moment a copy is taken to. */
+export function addMomentOptions(command: Command): Command {
+  return command
+    .optionsGroup('The moment that the data is to be as of:')
+    .option('--to-time <time>', 'ISO 8601, or relative: "10 minutes ago"')
+    .option('--to-lsn <lsn>', 'a position in the WAL: 16/B374D848')
+    .option('--to-xid <xid>', 'the end of a transaction')
+    .option('--to-name <name>', 'a restore point (pg_create_restore_point)')
+    .option('--to-latest', 'the end of the WAL archive')
+    .option('--to-snapshot', "the snapshot's end")
+    .option('--exclusive', 'stop just before it')
+    .option('--timeline <number>', 'follow this timeline (default: the newest)', parseTimeline)
+}
+
+/** @throws commander's error. */
+function parseTimeline(text: string): number {
+  if (/^[1-9]\d{0,9}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It is a number from 1 on.')
+}

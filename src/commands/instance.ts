@@ -6,7 +6,7 @@ import { changePort } from '../instances/instance-conf.js'
 import { removeInstance } from '../instances/instance-directory.js'
 import { stopServer } from '../instances/instance-server.js'
 import { startInstance as startServerOf } from '../instances/start-instance.js'
-import { findServer } from '../postgres/find-server.js'
+import { allInstallations, findServer } from '../postgres/find-server.js'
 import { choosePort } from '../postgres/port.js'
 import { endRun } from '../run/end-run.js'
 import { findRuns, isRunning, type RunDirectory } from '../run/run-directory.js'
@@ -46,7 +46,8 @@ export async function startInstance(
     context.progress.say(`${name} is running already.`)
     return instance
   }
-  const programs = await findServer(instance.record.major, bin_dir, false, context)
+  const installations = await allInstallations(bin_dir, context)
+  const programs = await findServer(instance.record.major, installations, false, context)
   const wanted = await freePort(port ?? instance.port, name)
   if (wanted !== instance.port) await changePort(instance.layout, wanted, instance)
   context.progress.step(`starting ${name}`)

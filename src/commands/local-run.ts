@@ -3,12 +3,12 @@ import { resolve } from 'node:path'
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { checkComplete } from '../backup/completeness.js'
 import { majorOf } from '../backup/record.js'
-import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import { chooseBackup } from '../postgres/choose-backup.js'
 import { findDifferences } from '../postgres/differences.js'
-import { findServer } from '../postgres/find-server.js'
+import { allInstallations, findServer } from '../postgres/find-server.js'
 import { lastLines } from '../postgres/server-log.js'
 import { socketDirectory } from '../postgres/sockets.js'
 import { connectSql } from '../postgres/sql-client.js'
@@ -19,8 +19,9 @@ import { writeMarker } from '../run/run-directory.js'
 import { type Run, startRun } from '../run/start-run.js'
 import { sweepRuns } from '../run/sweep-runs.js'
 import type { WorkingCopyKind } from '../run/working-copy.js'
+import { type MomentOptions, readWish } from './wish.js'
 
-export interface LocalRunOptions {
+export interface LocalRunOptions extends MomentOptions {
   port?: number
   dbname?: string
   /** Settings as `postgres -c`: `name=value`. */
@@ -44,7 +45,7 @@ export interface LocalRunResult {
  * @returns COMMAND's exit status, or 0.
  */
 export async function localRun(
-  id: string,
+  id: string | undefined,
   command: string[] | undefined,
   options: LocalRunOptions,
   settings: Settings,
@@ -54,18 +55,26 @@ export async function localRun(
   const { progress } = context
   const sql = options.sql === undefined ? undefined : readSql(resolve(context.cwd, options.sql))
   await sweepRuns(settings.root, context)
-  const backup = selectBackup(readCatalog(settings.root), id, progress.warn)
+  const wish = readWish(options, { kind: 'snapshot' }, settings, context, { zoneNeeded: false })
+  const installations = await allInstallations(settings.bin_dir, context)
+  const { backup, plan: recovery } = await chooseBackup(
+    {
+      catalog: readCatalog(settings.root),
+      id,
+      wish,
+      installations,
+      mayBeUsed: wish.moment.kind === 'snapshot',
+      caughtUpAt: () => undefined,
+    },
+    context,
+  )
   if (backup.state === 'used') {
     progress.warn(
       `a server was started inside the snapshot of ${backup.id}: the data is what that server has left`,
     )
   }
-  const programs = await findServer(
-    majorOf(backup.record),
-    settings.bin_dir,
-    options.fetchPostgres ?? false,
-    context,
-  )
+  const mayFetch = options.fetchPostgres ?? false
+  const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
   const [differences] = await Promise.all([
     findDifferences(backup.record, programs.bin, context),
     checkComplete(backup),
@@ -82,6 +91,7 @@ export async function localRun(
       settings: { ...stringValues(settings.run.settings), ...parseSettings(options.set ?? []) },
       port: options.port,
       database: options.dbname,
+      recovery,
     },
     context,
   )

@@ -4,23 +4,24 @@ import { checkComplete } from '../backup/completeness.js'
 import { rootLayout } from '../backup/layout.js'
 import { ownerOf } from '../backup/owner.js'
 import { largestDatabase, majorOf } from '../backup/record.js'
-import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
 import { checkRoom, type RoomNeed, roomNeeds } from '../instances/check-room.js'
-import type { Instance } from '../instances/instance.js'
+import { findInstance, type Instance } from '../instances/instance.js'
 import { checkName, defaultName, sweepInstances } from '../instances/instance-directory.js'
 import { type DirectoryRequest, planDirectory, restoreDirectory } from '../instances/restore-directory.js'
 import { type InstanceRequest, restoreInstance } from '../instances/restore-instance.js'
 import { startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
+import type { Reached } from '../postgres/await-recovery.js'
+import { chooseBackup } from '../postgres/choose-backup.js'
 import { findDifferences } from '../postgres/differences.js'
-import { findServer, type ServerPrograms } from '../postgres/find-server.js'
+import { allInstallations, findServer, type ServerPrograms } from '../postgres/find-server.js'
 import { choosePort } from '../postgres/port.js'
-import { planRecovery, type RecoveryPlan } from '../postgres/recovery-plan.js'
+import type { RecoveryPlan } from '../postgres/recovery-plan.js'
+import { type MomentOptions, readWish } from './wish.js'
 
-export interface RestoreOptions {
+export interface RestoreOptions extends MomentOptions {
   name?: string
   port?: number
   /** Default: an instance is started, a given directory is not. */
@@ -50,6 +51,8 @@ export interface RestoreResult {
   instance?: Instance
   /** Where a server answers, if one was started. */
   port?: number
+  /** What the recovery of an instance has reached. */
+  reached?: Reached | undefined
   /** What was changed in the configuration of a given directory, or is missing in it. */
   notes: string[]
 }
@@ -59,7 +62,7 @@ export interface RestoreResult {
  * @param announce is told the plan before anything is written.
  */
 export async function restore(
-  id: string,
+  id: string | undefined,
   options: RestoreOptions,
   settings: Settings,
   context: Context,
@@ -80,19 +83,26 @@ export async function restore(
   await sweepInstances(settings.root, context)
   const instance = await restoreInstance(target.request, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
-  await firstStart(instance, plan, context)
-  return { plan, dryRun: false, notes: [], instance: { ...instance, state: 'running' }, port: instance.port }
+  const reached = await firstStart(instance, plan, context)
+  return {
+    plan,
+    dryRun: false,
+    notes: [],
+    instance: findInstance(settings.root, instance.name),
+    port: instance.port,
+    reached,
+  }
 }
 
 async function firstStart(
   instance: Instance,
   { programs, recovery }: RestorePlan,
   context: Context,
-): Promise<void> {
+): Promise<Reached | undefined> {
   const { name } = instance
   context.progress.step(`starting ${name}`)
   try {
-    await startInstance(instance, programs.postgres, recovery, context)
+    return await startInstance(instance, programs.postgres, recovery, context)
   } catch (error) {
     context.progress.say(
       `${name} is restored, and stays: pgbk instance start ${name} tries again, pgbk instance delete ${name} removes it.`,
@@ -102,28 +112,22 @@ async function firstStart(
 }
 
 async function makePlan(
-  id: string,
+  id: string | undefined,
   options: RestoreOptions,
   settings: Settings,
   context: Context,
 ): Promise<RestorePlan> {
   const { progress } = context
-  const backup = selectBackup(readCatalog(settings.root), id, progress.warn)
-  if (backup.state === 'used') {
-    throw new PgbkError('failed', `backup ${backup.id} is used: a server was started inside its snapshot`, {
-      hint: 'Its data is no longer what was backed up, and the WAL archive does not fit it. pgbk local-run still opens it; to restore, choose another (pgbk list).',
-    })
-  }
-  const programs = await findServer(
-    majorOf(backup.record),
-    settings.bin_dir,
-    options.fetchPostgres ?? false,
-    context,
-  )
+  const wish = readWish(options, { kind: 'latest' }, settings, context, { zoneNeeded: true })
+  const catalog = readCatalog(settings.root)
+  const installations = await allInstallations(settings.bin_dir, context)
   progress.step('looking at the backup and its WAL archive')
-  const [differences, recovery] = await Promise.all([
+  const choice = { catalog, id, wish, installations, mayBeUsed: false, caughtUpAt: () => undefined }
+  const { backup, plan: recovery } = await chooseBackup(choice, context)
+  const mayFetch = options.fetchPostgres ?? false
+  const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
+  const [differences] = await Promise.all([
     findDifferences(backup.record, programs.bin, context),
-    planRecovery(backup, { kind: 'latest' }, programs.installations, context),
     checkComplete(backup),
   ])
   for (const difference of differences) progress.warn(difference)

@@ -32,7 +32,7 @@ export async function startDirectory(
       checkAlive(server, log)
       const postmaster = readPostmaster(data)
       if (postmaster?.status === 'ready' && !existsSync(join(data, 'recovery.signal'))) {
-        if (recovery.reachLsn) checkReached(readRecoveryEnd(join(data, 'pg_wal')), recovery.reachLsn)
+        if (recovery.recovery) checkReached(recovery, readRecoveryEnd(join(data, 'pg_wal')).lsn, undefined)
         return postmaster.port
       }
       await sleep(50)

@@ -1,33 +1,29 @@
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
-import { awaitRecovery, type ReplayRange } from '../postgres/await-recovery.js'
+import { awaitRecovery, type Reached } from '../postgres/await-recovery.js'
 import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
+import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { readPostmaster } from '../postgres/running.js'
 import { socketDirectory } from '../postgres/sockets.js'
 import type { Instance } from './instance.js'
 import { checkAlive, startServer, stopServer } from './instance-server.js'
 
-/** What a recovery that is still to come has to reach. */
-export interface AwaitedRecovery {
-  range: ReplayRange
-  /** The LSN that must have been replayed. */
-  reachLsn: string | undefined
-}
-
 /**
  * Starts an instance and waits until it takes what comes, its recovery done. When it fails, or is interrupted, the server is
  * stopped; what it has replayed stays.
  * @param postgres the path of the server program.
- * @returns the time of the last commit that was replayed, ISO 8601; null when nothing was.
+ * @param plan what its recovery, if one is still to come, has to reach, where that is known.
+ * @returns what the recovery has reached; undefined when there was none.
  * @throws {PgbkError} `failed` with the end of its log, `damaged` when it has not reached what it should.
  */
 export async function startInstance(
   instance: Instance,
   postgres: string,
-  recovery: AwaitedRecovery | undefined,
+  plan: RecoveryPlan | undefined,
   context: Context,
-): Promise<string | null> {
+): Promise<Reached | undefined> {
   const { layout, port, record } = instance
   const server = await startServer(
     {
@@ -43,15 +39,15 @@ export async function startInstance(
   try {
     if (instance.state !== 'not recovered') {
       await untilReady(layout.data, () => checkAlive(server, layout.log), context.signal)
-      return null
+      return undefined
     }
     const sql = { host: socketDirectory, port, user: record.role, database: record.database }
     const awaited = { log: layout.log, sql, hasEnded: server.hasEnded }
-    const commitTime = await awaitRecovery(awaited, recovery?.range, context)
+    const reached = await awaitRecovery(awaited, plan?.range, context)
     await untilReady(layout.data, () => checkAlive(server, layout.log), context.signal)
-    if (recovery?.reachLsn) checkReached(readRecoveryEnd(`${layout.data}/pg_wal`), recovery.reachLsn)
+    if (plan) checkReached(plan, readRecoveryEnd(join(layout.data, 'pg_wal')).lsn, reached.commitTime)
     await rm(layout.recoveryConf, { force: true })
-    return commitTime
+    return reached
   } catch (error) {
     context.progress.step(`stopping ${instance.name}`)
     await stopServer(layout.data, context.urgent)

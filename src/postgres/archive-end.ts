@@ -1,3 +1,5 @@
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
@@ -11,6 +13,8 @@ export interface ArchiveEnd {
   record: { startLsn: string; endLsn: string; timeline: number }
   /** The last record that ends a transaction, with its time in UTC to the microsecond; undefined when there is none. */
   commit: { lsn: string; time: string } | undefined
+  /** The last segment, though not named `.partial`, is not finished: after the last record there are only zeros. */
+  unfinished: string | undefined
 }
 
 export interface ArchiveEndSearch extends CheckOptions {
@@ -35,17 +39,20 @@ export async function findArchiveEnd(search: ArchiveEndSearch): Promise<ArchiveE
   return withSegmentDesk(program, search.wal, search, async (desk) => {
     const last = await findLastRecord(desk, chain)
     const startLsn = parseLsn(last.start)
+    const endLsn = await endOf(desk, chain, startLsn)
+    const unfinished = await checkFinished(desk, chain, last.first, endLsn)
     const record = {
       startLsn: last.start,
-      endLsn: formatLsn(await endOf(desk, chain, startLsn)),
+      endLsn: formatLsn(endLsn),
       timeline: timelineAt(chain, startLsn, desk.segmentSize),
     }
-    return { record, commit: last.commit ?? (await findCommit(desk, chain, last.first, search.from)) }
+    const commit = last.commit ?? (await findCommit(desk, chain, last.first, search.from))
+    return { record, commit, unfinished: unfinished ? chain.at(-1)?.name : undefined }
   })
 }
 
 /** @throws {PgbkError} `programs-missing`. */
-function waldumpOf(major: number, installations: Installation[]): string {
+export function waldumpOf(major: number, installations: Installation[]): string {
   const program = programOf(major, 'pg_waldump', installations)
   if (program !== undefined) return program
   throw new PgbkError(
@@ -70,28 +77,51 @@ async function findLastRecord(desk: SegmentDesk, chain: ArchivedSegment[]): Prom
   for (let first = last; first >= 0; first--) {
     const dumped = await dumpWal(desk, first, last, { toItsEnd: false })
     if (dumped.lastRecord === undefined) continue
-    await checkFinished(desk, chain, first, dumped.lastRecord)
     return { start: dumped.lastRecord, commit: dumped.commit, first }
   }
   throw new PgbkError('damaged', `WAL segment ${chain[0]?.name} is damaged: there is no record in it`)
 }
 
-/** Every finished segment must be readable to its end; only in an unfinished one may the WAL end anywhere. */
+/**
+ * Every finished segment must be readable to its end; only in an unfinished one may the WAL end anywhere. Somebody may have copied
+ * the server's current segment under its own name: then there are only zeros after the last record.
+ * @returns whether it is such a segment.
+ */
 async function checkFinished(
   desk: SegmentDesk,
   chain: ArchivedSegment[],
   first: number,
-  lastRecord: string,
-): Promise<void> {
+  endLsn: bigint,
+): Promise<boolean> {
   const last = chain.length - 1
   const isPartial = chain[last]?.form === 'partial'
-  const endsInLast = segmentNumber(parseLsn(lastRecord), desk.segmentSize) === chain[last]?.segment
+  const endsInLast = segmentNumber(endLsn - 1n, desk.segmentSize) === chain[last]?.segment
   const finished = isPartial ? last - 1 : last
-  if ((isPartial && endsInLast) || finished < first) return
-  await dumpWal(desk, first, finished, { toItsEnd: true })
+  if ((isPartial && endsInLast) || finished < first) return false
+  try {
+    await dumpWal(desk, first, finished, { toItsEnd: true })
+    return false
+  } catch (error) {
+    if (!isPartial && endsInLast && (await isEmptyFrom(desk, chain[last], endLsn))) return true
+    throw error
+  }
 }
 
-const mostBytesAtOnce = 256 * 1024 ** 2
+/** Whether a raw segment has nothing but zeros from a position on. */
+async function isEmptyFrom(
+  { wal, segmentSize }: SegmentDesk,
+  segment: ArchivedSegment | undefined,
+  lsn: bigint,
+): Promise<boolean> {
+  if (segment?.form !== 'raw') return false
+  const start = Number(lsn % BigInt(segmentSize))
+  for await (const chunk of createReadStream(join(wal.directory, segment.file), { start }))
+    if ((chunk as Buffer).some((byte) => byte !== 0)) return false
+  return true
+}
+
+/** What is unpacked for pg_waldump at a time. */
+export const mostBytesAtOnce = 256 * 1024 ** 2
 
 /** Goes back, in steps that grow, from a segment before which nothing was read yet. */
 async function findCommit(
@@ -107,7 +137,7 @@ async function findCommit(
     let first = Math.max(0, end - step)
     let dumped = await readStep(desk, chain, first, end)
     // Very long records can fill whole segments.
-    while (dumped.lastRecord === undefined && first > 0) dumped = await readStep(desk, chain, --first, end)
+    while (!dumped.hasRecords && first > 0) dumped = await readStep(desk, chain, --first, end)
     if (dumped.commit) return dumped.commit
     await desk.clear(first + 1)
     end = first

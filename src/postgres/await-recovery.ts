@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseLsn } from '../backup/lsn.js'
+import type { Instant } from '../backup/moment.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { Progress } from '../progress.js'
@@ -20,6 +21,15 @@ export interface ReplayRange {
   endLsn: string
 }
 
+/** Where a recovery has ended, or paused. */
+export interface Reached {
+  /** When the last transaction was committed that was replayed; undefined when there was none. */
+  commitTime: Instant | undefined
+  /** The end of the last record that was replayed. */
+  lsn: string | undefined
+  paused: boolean
+}
+
 /** The state of a server that answered. */
 interface Position {
   recovering: boolean
@@ -32,24 +42,25 @@ interface Position {
 
 /**
  * Waits until a server has ended its recovery: it answers queries long before, while it still replays. Says how far it is.
- * @returns the time of the last commit that was replayed, if there was any, ISO 8601 in UTC.
+ * @returns what was reached.
  * @throws {PgbkError} `failed` with the end of the log when the server ends before; the signal's reason when aborted.
  */
 export async function awaitRecovery(
   server: RecoveringServer,
   range: ReplayRange | undefined,
   { signal, progress }: Context,
-): Promise<string | null> {
+): Promise<Reached> {
   const show = replayProgress(range, progress)
   const asker = new Asker(server.sql)
-  let commitTime: string | null = null
+  let commitTime: Instant | undefined
   try {
     for (;;) {
       signal.throwIfAborted()
       if (server.hasEnded()) throw endedEarly(server)
       const position = await asker.ask()
       if (position?.commit_time) commitTime = position.commit_time
-      if (position && (!position.recovering || position.paused)) return commitTime
+      if (position && (!position.recovering || position.paused))
+        return { commitTime, lsn: position.replayed ?? undefined, paused: position.recovering }
       if (position) show(position)
       await sleep(position ? 50 : 20)
     }
@@ -92,7 +103,7 @@ const positionQuery = `
 SELECT pg_is_in_recovery() AS recovering,
   CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS paused,
   pg_last_wal_replay_lsn()::text AS replayed,
-  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS commit_time`
+  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS commit_time`
 
 function replayProgress(range: ReplayRange | undefined, progress: Progress): (position: Position) => void {
   const start = range && parseLsn(range.startLsn)

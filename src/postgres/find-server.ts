@@ -12,17 +12,24 @@ export interface ServerPrograms {
   installations: Installation[]
 }
 
+/** All installations, those among them that were fetched for a run. @throws {PgbkError} `config` when bin_dir has no programs. */
+export async function allInstallations(
+  binDir: string | undefined,
+  context: Context,
+): Promise<Installation[]> {
+  return findInstallations(binDir, context.env, await fetchedBins(context))
+}
+
 /**
  * The server programs that can open a cluster of this major.
  * @throws {PgbkError} `programs-missing`, with every way to get them, when this major is not here and must not be fetched.
  */
 export async function findServer(
   major: number,
-  binDir: string | undefined,
+  installations: Installation[],
   mayFetch: boolean,
   context: Context,
 ): Promise<ServerPrograms> {
-  const installations = await findInstallations(binDir, context.env, await fetchedBins(context))
   const postgres = programOf(major, 'postgres', installations)
   if (postgres !== undefined) return { postgres, bin: dirname(postgres), installations }
   if (mayFetch) {

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseLsn } from '../backup/lsn.js'
+import type { Instant } from '../backup/moment.js'
 import { PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
+import type { RecoveryPlan } from './recovery-plan.js'
 
 /** Where a recovery has ended, as the history file of the timeline tells that began there. */
 export interface RecoveryEnd {
@@ -31,12 +33,24 @@ export function readRecoveryEnd(pgWal: string): RecoveryEnd {
 }
 
 /**
- * Replaying over damaged WAL ends early without an error: what was reached is compared with what was asked.
+ * Compares what a recovery has reached with what was asked: PostgreSQL ends some early, and some late, without an error.
+ * @param lsn the end of the last record that was replayed.
  * @throws {PgbkError} `damaged`.
  */
-export function checkReached(end: RecoveryEnd, wantedLsn: string): void {
-  if (parseLsn(end.lsn) >= parseLsn(wantedLsn)) return
-  throw new PgbkError('damaged', `recovery ended at ${end.lsn}, before ${wantedLsn} (${end.reason})`, {
-    hint: 'The WAL archive is damaged after that point; what was committed later is not in this server.',
-  })
+export function checkReached(
+  plan: Pick<RecoveryPlan, 'reachLsn' | 'notAfter'>,
+  lsn: string,
+  commitTime: Instant | undefined,
+): void {
+  const { reachLsn, notAfter } = plan
+  if (reachLsn !== undefined && parseLsn(lsn) < parseLsn(reachLsn)) {
+    throw new PgbkError('damaged', `recovery ended at ${lsn}, before ${reachLsn}`, {
+      hint: 'The WAL archive is damaged after that point; what was committed later is not in this server.',
+    })
+  }
+  if (notAfter !== undefined && commitTime !== undefined && commitTime > notAfter) {
+    throw new PgbkError('damaged', `recovery went on to ${commitTime}, past ${notAfter}`, {
+      hint: 'The end of the snapshot lies after that time by the clock of the server. Choose an earlier backup.',
+    })
+  }
 }

@@ -32,8 +32,6 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
     idle_timeout: 0,
     onnotice: () => {},
     fetch_types: false,
-    // Else the package would obey PGTARGETSESSIONATTRS, which is meant for another server.
-    target_session_attrs: 'primary',
     // What ALTER ROLE has set for the role must not keep pgbk from writing to the copy.
     connection: { application_name: 'pgbk', options: '-c default_transaction_read_only=off' },
   })

@@ -92,13 +92,30 @@ async function put(
 }
 
 export interface DumpedWal {
-  /** Where the last record that could be read begins, where that is known; undefined when there was none. */
+  /** Where the last record that could be read begins; unknown where all could be read to the end. */
   lastRecord: string | undefined
+  hasRecords: boolean
   commit: { lsn: string; time: string } | undefined
 }
 
-/** Keeps the last line, however many there are: a segment of 1 GB has millions of records. */
-const pipeline = `{ "$@"; echo "status $?" >&2; } | grep -E 'desc: (COMMIT|ABORT)' | tail -n 1`
+/** Which records pg_waldump is to print, and which of its lines count. */
+export interface DumpFilter {
+  args: string[]
+  /** A basic regular expression. */
+  pattern: string
+  /** Only the last line: a segment of 1 GB may have millions. */
+  lastOnly: boolean
+}
+
+const transactionEnds: DumpFilter = {
+  args: ['--rmgr=Transaction'],
+  pattern: 'desc: \\(COMMIT\\|ABORT\\)',
+  lastOnly: true,
+}
+
+function pipelineFor({ lastOnly }: DumpFilter): string {
+  return `{ "$@"; echo "status $?" >&2; } | grep "$0" ${lastOnly ? '| tail -n 1' : ''}`
+}
 
 /**
  * Runs pg_waldump over the segments from one index to another.
@@ -110,23 +127,29 @@ export async function dumpWal(
   last: number,
   { toItsEnd }: { toItsEnd: boolean },
 ): Promise<DumpedWal> {
+  const { stdout, failure } = await runDump(desk, first, toItsEnd ? last : last + 1, transactionEnds)
+  if (toItsEnd && failure !== '' && !holdsNoRecord(failure)) throw damaged(desk, first, failure)
+  const lastRecord = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(failure)?.[1]
+  return { commit: parseCommit(stdout), lastRecord, hasRecords: lastRecord !== undefined || failure === '' }
+}
+
+/** A link to a segment that was renamed or compressed meanwhile leads nowhere: the next attempt finds it again. */
+export async function runDump(
+  desk: SegmentDesk,
+  first: number,
+  last: number,
+  filter: DumpFilter,
+): Promise<{ stdout: string; failure: string }> {
   for (let attempt = 1; ; attempt++) {
     const names: string[] = []
-    for (let index = first; index <= last + 1; index++) names.push(await provide(desk, index))
-    const range = [names[0] ?? '', names.at(toItsEnd ? -2 : -1) ?? '']
-    const args = ['-c', pipeline, 'sh', desk.program, '--path=.', '--rmgr=Transaction', ...range]
-    const { stdout, stderr } = await runProgram('sh', args, {
-      ...desk.options,
-      cwd: desk.directory,
-      ownGroup: true,
-    })
+    for (let index = first; index <= last; index++) names.push(await provide(desk, index))
+    const range = [names[0] ?? '', names.at(-1) ?? '']
+    const command = [desk.program, '--path=.', ...filter.args, ...range]
+    const args = ['-c', pipelineFor(filter), filter.pattern, ...command]
+    const options = { ...desk.options, cwd: desk.directory, ownGroup: true }
+    const { stdout, stderr } = await runProgram('sh', args, options)
     const failure = stderr.replace(/^status \d+$/m, '').trim()
-    // A link to a segment that was renamed or compressed meanwhile leads nowhere: the next attempt finds it again.
-    if (/could not (open|find) file/.test(failure) && attempt < 5) continue
-    const lastRecord = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(failure)?.[1]
-    if (toItsEnd && failure !== '' && !holdsNoRecord(failure)) throw damaged(desk, first, failure)
-    const commit = parseCommit(stdout)
-    return { commit, lastRecord: lastRecord ?? (toItsEnd && failure === '' ? nameAt(desk, last) : undefined) }
+    if (attempt === 5 || !/could not (open|find) file/.test(failure)) return { stdout, failure }
   }
 }
 

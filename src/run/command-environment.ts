@@ -17,7 +17,7 @@ export function commandEnvironment(run: Run, bin: string, env: Environment): Env
     PGPORT: String(run.port),
     PGUSER: run.role,
     PGDATABASE: run.database,
-    PGPASSWORD: run.password,
+    ...(run.password === undefined ? {} : { PGPASSWORD: run.password }),
     DATABASE_URL: run.url,
   }
 }

@@ -1,5 +1,6 @@
 import type { Backup } from '../backup/catalog.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
+import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import type { WorkingCopyKind } from './working-copy.js'
 
 /** What is wanted of a run. */
@@ -12,4 +13,6 @@ export interface RunRequest {
   settings: Record<string, string>
   port: number | undefined
   database: string | undefined
+  /** How it gets to the wanted moment. */
+  recovery: RecoveryPlan
 }

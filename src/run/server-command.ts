@@ -1,3 +1,4 @@
+import { recoverySettings } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { neededLibraries } from '../postgres/differences.js'
 import { type RunDirectory, runArgument } from './run-directory.js'
@@ -13,15 +14,19 @@ export async function serverCommand(
   port: number,
   context: Context,
 ): Promise<string[]> {
+  const { recovery } = request.recovery
   const libraries = await neededLibraries(request.backup.record, request.programs.bin, context)
   const settings: Record<string, string> = {
     fsync: 'off',
     listen_addresses: '127.0.0.1',
     ...(libraries.length > 0 ? { shared_preload_libraries: libraries.join(',') } : {}),
     ...request.settings,
+    ...(recovery ? recoverySettings(recovery) : {}),
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   return [
+    // Written where the server is started, into the working copy alone.
+    ...(recovery ? ['sh', '-c', ': >data/recovery.signal && exec "$@"', 'sh'] : []),
     request.programs.postgres,
     '-D',
     'conf',

@@ -3,7 +3,9 @@ import { ownerOf } from '../backup/owner.js'
 import { largestDatabase } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
 import { choosePort } from '../postgres/port.js'
+import { checkReached } from '../postgres/recovery-end.js'
 import { socketDirectory } from '../postgres/sockets.js'
 import { connectSql, type SqlClient } from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
@@ -22,9 +24,12 @@ export interface Run {
   port: number
   role: string
   database: string
-  password: string
+  /** Undefined while it is read-only. */
+  password: string | undefined
   url: string
   log: string
+  /** What its recovery has reached; undefined when it had nothing to replay. */
+  reached: Reached | undefined
 }
 
 /**
@@ -46,11 +51,15 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
       return client !== undefined
     })
     await checkIsRun(client, directory, port)
-    await client?.run(cutOff)
-    const password = randomBytes(12).toString('base64url')
-    await client?.run(`ALTER ROLE ${identifier(superuser)} PASSWORD '${password}' VALID UNTIL 'infinity'`)
+    const reached = await recover(
+      request,
+      { log: layout.log, sql: target, hasEnded: server.hasEnded },
+      context,
+    )
+    const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
     await client?.end()
-    const url = `postgresql://${encodeURIComponent(superuser)}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`
+    const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
+    const url = `postgresql://${login}@127.0.0.1:${port}/${encodeURIComponent(database)}`
     directory.marker.server = { pid: server.pid, port, role: superuser, database, url, working_copy: kind }
     writeMarker(directory)
     return {
@@ -64,12 +73,33 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
       password,
       url,
       log: layout.log,
+      reached,
     }
   } catch (error) {
     await server.stop()
     await endRun(directory)
     throw error
   }
+}
+
+/** @throws {PgbkError} `failed` when the server ends before, `damaged` when it has reached another moment. */
+async function recover(
+  { recovery }: RunRequest,
+  server: RecoveringServer,
+  context: Context,
+): Promise<Reached | undefined> {
+  if (!recovery.recovery) return undefined
+  const reached = await awaitRecovery(server, recovery.range, context)
+  checkReached(recovery, reached.lsn ?? '0/0', reached.commitTime)
+  return reached
+}
+
+/** Cuts it off from the servers that the data knows. @returns the new password of the superuser. */
+async function makeItsOwn(client: SqlClient | undefined, superuser: string): Promise<string> {
+  await client?.run(cutOff)
+  const password = randomBytes(12).toString('base64url')
+  await client?.run(`ALTER ROLE ${identifier(superuser)} PASSWORD '${password}' VALID UNTIL 'infinity'`)
+  return password
 }
 
 /** The port was free a moment ago; what answers there now may have been quicker. Nothing may be changed in that one. */

