@@ -1,14 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type Backup, readCatalog } from '../backup/catalog.js'
-import { checkComplete } from '../backup/completeness.js'
-import { majorOf } from '../backup/record.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import { chooseBackup } from '../postgres/choose-backup.js'
-import { findDifferences } from '../postgres/differences.js'
-import { allInstallations, findServer } from '../postgres/find-server.js'
 import { lastLines } from '../postgres/server-log.js'
 import { socketDirectory } from '../postgres/sockets.js'
 import { connectSql } from '../postgres/sql-client.js'
@@ -16,32 +10,43 @@ import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
 import { endRun } from '../run/end-run.js'
 import { writeMarker } from '../run/run-directory.js'
+import type { RunRequest } from '../run/run-request.js'
 import { type Run, startRun } from '../run/start-run.js'
 import { sweepRuns } from '../run/sweep-runs.js'
 import type { WorkingCopyKind } from '../run/working-copy.js'
-import { type MomentOptions, readWish } from './wish.js'
+import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from './open-backup.js'
 
-export interface LocalRunOptions extends MomentOptions {
+export interface LocalRunOptions extends OpenOptions {
   port?: number
   dbname?: string
   /** Settings as `postgres -c`: `name=value`. */
   set?: string[]
   sql?: string
   workingCopy?: WorkingCopyKind | 'auto'
-  fetchPostgres?: boolean
   psql?: boolean
   detach?: boolean
+  /** Only plan. */
+  dryRun?: boolean
 }
 
-export interface LocalRunResult {
-  backup: Backup
+/** Which backup will be taken to which moment. */
+export type RunPlan = Pick<OpenedBackup, 'backup' | 'recovery'>
+
+export interface LocalRunResult extends RunPlan {
   run: Run
   detached: boolean
 }
 
+/** Who wants to know how it goes. */
+export interface RunListener {
+  /** Before anything is written. */
+  planned(plan: RunPlan): Promise<void>
+  /** The server answers, at the wanted moment. */
+  ready(result: LocalRunResult): Promise<void>
+}
+
 /**
  * A throw-away server on a backup: for as long as COMMAND runs, or until it is stopped.
- * @param announce is told when the server is ready.
  * @returns COMMAND's exit status, or 0.
  */
 export async function localRun(
@@ -50,51 +55,22 @@ export async function localRun(
   options: LocalRunOptions,
   settings: Settings,
   context: Context,
-  announce: (result: LocalRunResult) => Promise<void>,
+  listener: RunListener,
 ): Promise<number> {
   const { progress } = context
   const sql = options.sql === undefined ? undefined : readSql(resolve(context.cwd, options.sql))
-  await sweepRuns(settings.root, context)
-  const wish = readWish(options, { kind: 'snapshot' }, settings, context, { zoneNeeded: false })
-  const installations = await allInstallations(settings.bin_dir, context)
-  const { backup, plan: recovery } = await chooseBackup(
-    {
-      catalog: readCatalog(settings.root),
-      id,
-      wish,
-      installations,
-      mayBeUsed: wish.moment.kind === 'snapshot',
-      caughtUpAt: () => undefined,
-    },
-    context,
-  )
+  const opened = await openBackup(id, options, rules, settings, context)
+  const { backup, recovery, programs } = opened
   if (backup.state === 'used') {
     progress.warn(
       `a server was started inside the snapshot of ${backup.id}: the data is what that server has left`,
     )
   }
-  const mayFetch = options.fetchPostgres ?? false
-  const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
-  const [differences] = await Promise.all([
-    findDifferences(backup.record, programs.bin, context),
-    checkComplete(backup),
-  ])
-  for (const difference of differences) progress.warn(difference)
-
+  await listener.planned({ backup, recovery })
+  if (options.dryRun) return 0
+  await sweepRuns(settings.root, context)
   progress.step(`starting PostgreSQL on backup ${backup.id}`)
-  const run = await startRun(
-    {
-      backup,
-      root: settings.root,
-      programs,
-      workingCopy: options.workingCopy ?? settings.run.working_copy,
-      settings: { ...stringValues(settings.run.settings), ...parseSettings(options.set ?? []) },
-      port: options.port,
-      database: options.dbname,
-      recovery,
-    },
-    context,
-  )
+  const run = await startRun(requestOf(opened, options, settings), context)
   let detached = false
   try {
     if (sql !== undefined) await runSql(sql, options.sql ?? '', run, context)
@@ -104,11 +80,24 @@ export async function localRun(
     if (words) return await runCommand(words, run, programs.bin, context)
     detached = options.detach ?? false
     if (detached) detach(run)
-    await announce({ backup, run, detached })
+    await listener.ready({ backup, recovery, run, detached })
     if (!detached) await untilStopped(run, context)
     return 0
   } finally {
     if (!detached) await stop(run, context)
+  }
+}
+
+const rules: OpenRules = { fallback: { kind: 'snapshot' }, zoneNeeded: false, mayBeUsed: true }
+
+function requestOf(opened: OpenedBackup, options: LocalRunOptions, { root, run }: Settings): RunRequest {
+  return {
+    ...opened,
+    root,
+    workingCopy: options.workingCopy ?? run.working_copy,
+    settings: { ...stringValues(run.settings), ...parseSettings(options.set ?? []) },
+    port: options.port,
+    database: options.dbname,
   }
 }
 

@@ -1,9 +1,8 @@
 import { join } from 'node:path'
-import { type Backup, readCatalog } from '../backup/catalog.js'
-import { checkComplete } from '../backup/completeness.js'
+import type { Backup } from '../backup/catalog.js'
 import { rootLayout } from '../backup/layout.js'
 import { ownerOf } from '../backup/owner.js'
-import { largestDatabase, majorOf } from '../backup/record.js'
+import { largestDatabase } from '../backup/record.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkRoom, type RoomNeed, roomNeeds } from '../instances/check-room.js'
@@ -14,30 +13,24 @@ import { type InstanceRequest, restoreInstance } from '../instances/restore-inst
 import { startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
 import type { Reached } from '../postgres/await-recovery.js'
-import { chooseBackup } from '../postgres/choose-backup.js'
-import { findDifferences } from '../postgres/differences.js'
-import { allInstallations, findServer, type ServerPrograms } from '../postgres/find-server.js'
+import type { ServerPrograms } from '../postgres/find-server.js'
 import { choosePort } from '../postgres/port.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
-import { type MomentOptions, readWish } from './wish.js'
+import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from './open-backup.js'
 
-export interface RestoreOptions extends MomentOptions {
+export interface RestoreOptions extends OpenOptions {
   name?: string
   port?: number
   /** Default: an instance is started, a given directory is not. */
   start?: boolean
   dryRun?: boolean
-  fetchPostgres?: boolean
   pgdata?: string
   tablespaceMapping?: string[]
   asProduction?: boolean
 }
 
 /** What will be done, before anything is written. */
-export interface RestorePlan {
-  backup: Backup
-  recovery: RecoveryPlan
-  programs: ServerPrograms
+export interface RestorePlan extends OpenedBackup {
   start: boolean
   /** What a full copy needs. */
   room: RoomNeed[]
@@ -117,24 +110,13 @@ async function makePlan(
   settings: Settings,
   context: Context,
 ): Promise<RestorePlan> {
-  const { progress } = context
-  const wish = readWish(options, { kind: 'latest' }, settings, context, { zoneNeeded: true })
-  const catalog = readCatalog(settings.root)
-  const installations = await allInstallations(settings.bin_dir, context)
-  progress.step('looking at the backup and its WAL archive')
-  const choice = { catalog, id, wish, installations, mayBeUsed: false, caughtUpAt: () => undefined }
-  const { backup, plan: recovery } = await chooseBackup(choice, context)
-  const mayFetch = options.fetchPostgres ?? false
-  const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
-  const [differences] = await Promise.all([
-    findDifferences(backup.record, programs.bin, context),
-    checkComplete(backup),
-  ])
-  for (const difference of differences) progress.warn(difference)
+  const { backup, recovery, programs } = await openBackup(id, options, rules, settings, context)
   const target = await planTarget(backup, recovery, programs, options, settings, context)
   const room = await roomNeeds(placesOf(backup, target))
   return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
 }
+
+const rules: OpenRules = { fallback: { kind: 'latest' }, zoneNeeded: true, mayBeUsed: false }
 
 async function planTarget(
   backup: Backup,

@@ -1,25 +1,37 @@
-import type { LocalRunResult } from '../commands/local-run.js'
+import type { LocalRunResult, RunPlan } from '../commands/local-run.js'
 import { shellWord } from '../shell-word.js'
-import { formatAge, formatTime } from '../units.js'
+import { formatTimes } from '../units.js'
 import { runJson } from './instance-view.js'
+import { ago, planRows, type Row, reachedText, recoveryJson, rowsText } from './recovery-view.js'
 import type { Screen } from './screen.js'
 
-export function localRunJson({ run }: LocalRunResult): object {
-  return { run: { ...runJson(run.directory), log: run.log } }
+export function localRunJson({ run, recovery }: LocalRunResult): object {
+  return { run: { ...runJson(run.directory), log: run.log, ...recoveryJson(recovery, run.reached) } }
+}
+
+/** What will be done; for the time before it is done, and for a dry run. */
+export function runPlanText({ backup, recovery }: RunPlan, now: Date): string {
+  return rowsText(planRows(backup, recovery, now))
+}
+
+export function runPlanJson({ backup, recovery }: RunPlan): object {
+  return { plan: { backup: backup.id, ...recoveryJson(recovery) } }
 }
 
 /** What a person wants to see when the server is ready. */
 export function localRunText(
-  { backup, run, detached }: LocalRunResult,
+  { backup, recovery, run, detached }: LocalRunResult,
   { style, now, quiet }: Screen,
 ): string {
   if (quiet) return ''
-  const { id, record } = backup
-  const time = formatTime(record.finished_at)
-  const age = formatAge(now.getTime() - Date.parse(record.finished_at))
-  const rows: [string, string][] = [
-    ['Backup', id],
-    ['Data as of', `${time} (${age === 'just now' ? age : `${age} ago`})`],
+  const { finished_at } = backup.record
+  const asOf = run.reached
+    ? reachedText(recovery, run.reached)
+    : `${formatTimes(finished_at)} (${ago(finished_at, now)})`
+  const rows: Row[] = [
+    ['Backup', backup.id],
+    ['Data as of', asOf],
+    ...(run.reached?.paused ? pausedRows : []),
     [
       'psql',
       style.strong(`psql -h /tmp -p ${run.port} -U ${shellWord(run.role)} ${shellWord(run.database)}`),
@@ -34,5 +46,9 @@ export function localRunText(
     ],
     ['Stop', detached ? `pgbk instance stop ${run.name}` : 'Ctrl-C; all changes are thrown away'],
   ]
-  return `${rows.map(([name, value]) => `${style.faint(name.padEnd(11))}${value}`).join('\n')}\n`
+  return `${rowsText(rows, style)}\n`
 }
+
+const pausedRows: Row[] = [
+  ['Paused', 'read-only; SELECT pg_wal_replay_resume() makes it a server that can be written'],
+]

