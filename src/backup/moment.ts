@@ -36,7 +36,7 @@ export function describeMoment(moment: Moment): string {
     case 'latest':
       return 'the end of the WAL archive'
     case 'time':
-      return `the time ${moment.time}`
+      return `the time ${shortInstant(moment.time)}`
     case 'lsn':
       return `the LSN ${moment.lsn}`
     case 'xid':
@@ -44,4 +44,9 @@ export function describeMoment(moment: Moment): string {
     case 'name':
       return `the restore point ${JSON.stringify(moment.name)}`
   }
+}
+
+/** Without a fraction, or zeros at its end, that say nothing. */
+export function shortInstant(time: Instant): string {
+  return time.replace(/0+Z$/, 'Z').replace(/\.Z$/, 'Z')
 }

@@ -1,5 +1,5 @@
 import { parseLsn } from '../backup/lsn.js'
-import type { Moment, RecoveryWish } from '../backup/moment.js'
+import { type Moment, type RecoveryWish, shortInstant } from '../backup/moment.js'
 import { parseTime } from '../backup/parse-time.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -68,7 +68,7 @@ function readTime(text: string, { time_zone }: Settings, context: Context, zoneN
   if (assumedZone === undefined) return instant
   if (zoneNeeded && !context.ask)
     throw new PgbkError('usage', `${JSON.stringify(text)} names no time zone`, {
-      hint: `Without a terminal, restore needs one. By the clocks of ${assumedZone} it is ${instant.replace('.000000', '')}.`,
+      hint: `Without a terminal, restore needs one. By the clocks of ${assumedZone} it is ${shortInstant(instant)}.`,
     })
   context.progress.say(`${text} is read by the clocks of ${assumedZone}: ${formatTimes(instant)}`)
   return instant

@@ -1,5 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
-import { type Instant, instantOf, type Moment, type RecoveryWish } from '../backup/moment.js'
+import { type Instant, instantOf, type Moment, type RecoveryWish, shortInstant } from '../backup/moment.js'
 import type { RecoveryTarget } from '../backup/recovery-conf.js'
 import type { ArchiveEnd, ArchiveEndSearch } from './archive-end.js'
 import { findRestorePoint, findTransactionEnd, isBefore, type WalPlace } from './find-in-wal.js'
@@ -76,8 +76,9 @@ function aimAtEnd({ backup, end, until }: AimInput): Aim {
 function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'time' }>): Aim | NoAim {
   const { backup, end, until, wish } = input
   const from = instantOf(backup.record.finished_at)
-  if (time < from) return { reason: `the time ${time} is before the end of its snapshot` }
-  if (time > instantOf(until)) return { reason: `no WAL after ${until} was archived` }
+  if (time < from) return { reason: `${shortInstant(time)} is before the end of its snapshot` }
+  if (time > instantOf(until))
+    return { reason: `no WAL after ${shortInstant(instantOf(until))} was archived` }
   // After the last commit there is nothing that PostgreSQL could stop at; the server was idle then.
   if (!end?.commit || time > instantOf(end.commit.time))
     return { ...aimAtEnd(input), asOf: time, notAfter: time }
