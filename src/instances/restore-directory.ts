@@ -125,15 +125,20 @@ function parseMapping(mapping: string, tablespaces: Backup['record']['tablespace
 export async function restoreDirectory(request: DirectoryRequest, context: Context): Promise<string[]> {
   const { data, owner, tablespaces } = request
   const tops = [data, ...tablespaces.map(({ target }) => target).filter((target) => !inside(target, data))]
+  const claimed: string[] = []
   try {
-    for (const directory of tops) await claim(directory, owner, context)
+    for (const directory of tops) {
+      await claim(directory, owner, context)
+      claimed.unshift(directory)
+    }
     const notes = await fill(request, context)
     context.signal.throwIfAborted()
-    for (const directory of tops.reverse()) await handOver(directory, owner)
+    // The data directory last: its marker tells that nothing is finished yet.
+    for (const directory of claimed) await handOver(directory, owner)
     return notes
   } catch (error) {
     context.progress.step('cleaning up')
-    for (const directory of tops) await tryToGiveUp(directory, owner, context)
+    for (const directory of claimed) await tryToGiveUp(directory, owner, context)
     throw error
   }
 }
