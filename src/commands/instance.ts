@@ -37,7 +37,8 @@ export async function startInstance(
 ): Promise<Instance> {
   const { root, bin_dir } = settings
   const instance = findInstance(root, name)
-  checkOwner(instance, context)
+  const programs = await findServer(instance.record.major, bin_dir, false, context)
+  becomeOwner(instance, context)
   if (instance.pid !== undefined) {
     if (port !== undefined && port !== instance.port)
       throw new PgbkError('usage', `${name} is running already, on port ${instance.port}`, {
@@ -46,9 +47,8 @@ export async function startInstance(
     context.progress.say(`${name} is running already.`)
     return instance
   }
-  const programs = await findServer(instance.record.major, bin_dir, false, context)
   const wanted = await freePort(port ?? instance.port, name)
-  if (wanted !== instance.port) await changePort(instance.layout, wanted, instance)
+  if (wanted !== instance.port) await changePort(instance.layout, wanted)
   context.progress.step(`starting ${name}`)
   await startServerOf({ ...instance, port: wanted }, programs.postgres, undefined, context)
   return findInstance(root, name)
@@ -79,7 +79,7 @@ export async function stopInstance(name: string, settings: Settings, context: Co
     return { run }
   }
   if (!instance) throw unknown(name, root, [...instances, ...runs])
-  checkOwner(instance, context)
+  becomeOwner(instance, context)
   if (instance.pid === undefined) context.progress.say(`${name} is not running.`)
   context.progress.step(`stopping ${name}`)
   await stopServer(instance.layout.data, context.signal)
@@ -105,7 +105,7 @@ export async function deleteInstance(
   }
   const instance = instances.find((one) => one.name === name)
   if (!instance) throw unknown(name, root, instances)
-  checkOwner(instance, context)
+  becomeOwner(instance, context)
   if (instance.pid !== undefined)
     throw new PgbkError('failed', `${name} is running (process ${instance.pid})`, {
       hint: `Stop it first:  pgbk instance stop ${name}`,
@@ -121,8 +121,10 @@ export async function deleteInstance(
   return instance
 }
 
-function checkOwner({ name, uid }: Instance, { user }: Context): void {
+/** Root works on as the owner, who may have put links where it would write, or read a pid. */
+function becomeOwner({ name, uid }: Instance, { user, become }: Context): void {
   const caller = user().uid
+  if (caller === 0) become(uid)
   if (caller === 0 || caller === uid) return
   throw new PgbkError('failed', `${name} belongs to another user (uid ${uid})`, {
     hint: 'Run pgbk as that user, or as root.',

@@ -10,8 +10,9 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { checkRoom, type RoomNeed, roomNeeds } from '../instances/check-room.js'
 import type { Instance } from '../instances/instance.js'
-import { checkName, defaultName, sweepInstances } from '../instances/instance-directory.js'
-import { type DirectoryRequest, planDirectory, restoreDirectory } from '../instances/restore-directory.js'
+import { checkName, defaultName, enterInstances, sweepInstances } from '../instances/instance-directory.js'
+import { type DirectoryRequest, planDirectory } from '../instances/plan-directory.js'
+import { restoreDirectory } from '../instances/restore-directory.js'
 import { type InstanceRequest, restoreInstance } from '../instances/restore-instance.js'
 import { startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
@@ -77,8 +78,9 @@ export async function restore(
     const port = await startDirectory(target.request, programs.postgres, context)
     return { plan, dryRun: false, notes, port }
   }
+  const owner = enterInstances(settings.root, target.request.owner, context)
   await sweepInstances(settings.root, context)
-  const instance = await restoreInstance(target.request, context)
+  const instance = await restoreInstance({ ...target.request, owner }, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
   await firstStart(instance, plan, context)
   return { plan, dryRun: false, notes: [], instance: { ...instance, state: 'running' }, port: instance.port }

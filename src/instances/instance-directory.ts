@@ -1,4 +1,4 @@
-import { existsSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncPath, writeDurably } from '../backup/durable.js'
@@ -38,26 +38,48 @@ function partialName(name: string): string {
 }
 
 /**
- * Makes the directory of a restore that begins, marked as something to throw away. It stays the caller's alone until it is
- * published.
+ * Root works on as the user whom the instance belongs to, who may have put links where it would write.
+ * @returns whom new files are to belong to.
  * @throws {PgbkError} `root-not-writable`.
  */
-export async function startInstance(root: string, name: string, owner: Owner): Promise<InstanceLayout> {
+export function enterInstances(root: string, owner: Owner, context: Context): Owner {
   const { instances, data } = rootLayout(root)
+  if (context.user().uid !== 0) return owner
+  const make = () => {
+    if (existsSync(instances)) return []
+    mkdirSync(instances)
+    return [instances]
+  }
+  try {
+    context.become(owner.uid, { inside: data, make })
+  } catch (cause) {
+    if (cause instanceof PgbkError) throw cause
+    throw notWritable(root, `user ${owner.uid} cannot work in ${data}: ${messageOf(cause)}`, cause)
+  }
+  return { uid: owner.uid, gid: context.user().gid }
+}
+
+function notWritable(root: string, message: string, cause: unknown): PgbkError {
+  return new PgbkError('root-not-writable', message, {
+    cause,
+    hint: `Instances are kept in ${rootLayout(root).instances}. Choose another root with -C, or restore -D DIR.`,
+  })
+}
+
+/**
+ * Makes the directory of a restore that begins, marked as something to throw away.
+ * @throws {PgbkError} `root-not-writable`; `locked`.
+ */
+export async function startInstance(root: string, name: string): Promise<InstanceLayout> {
+  const { instances } = rootLayout(root)
   const layout = instanceLayout(join(instances, partialName(name)))
   try {
-    if (!existsSync(instances)) {
-      mkdirSync(instances)
-      lchownSync(instances, owner.uid, owner.gid)
-    }
+    if (!existsSync(instances)) mkdirSync(instances)
     mkdirSync(layout.directory)
   } catch (cause) {
     if (systemCode(cause) === 'EEXIST')
       throw new PgbkError('locked', `another pgbk is restoring ${name}`, { hint: 'Choose another --name.' })
-    throw new PgbkError('root-not-writable', `cannot make ${layout.directory}: ${messageOf(cause)}`, {
-      cause,
-      hint: `Instances are kept in ${join(data, 'instances')}. Choose another root with -C, or restore -D DIR.`,
-    })
+    throw notWritable(root, `cannot make ${layout.directory}: ${messageOf(cause)}`, cause)
   }
   await writeDurably(layout.marker, `${JSON.stringify(markOfThisProcess())}\n`)
   for (const directory of [layout.conf, layout.data, layout.tablespaces, layout.logs]) mkdirSync(directory)
@@ -65,25 +87,10 @@ export async function startInstance(root: string, name: string, owner: Owner): P
 }
 
 /** Turns a finished directory, whose files are on disk, into an instance: one rename. */
-export async function publishInstance(
-  layout: InstanceLayout,
-  name: string,
-  owner: Owner,
-): Promise<InstanceLayout> {
+export async function publishInstance(layout: InstanceLayout, name: string): Promise<InstanceLayout> {
   const published = instanceLayout(join(dirname(layout.directory), name))
-  const { uid, gid } = owner
-  for (const path of [
-    layout.conf,
-    layout.data,
-    layout.tablespaces,
-    layout.logs,
-    layout.record,
-    layout.readme,
-  ])
-    lchownSync(path, uid, gid)
   await rm(layout.marker)
   await syncPath(layout.directory)
-  lchownSync(layout.directory, uid, gid)
   await rename(layout.directory, published.directory)
   await syncPath(dirname(published.directory))
   return published

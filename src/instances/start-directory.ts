@@ -5,7 +5,7 @@ import type { Context } from '../context.js'
 import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
 import { readPostmaster } from '../postgres/running.js'
 import { checkAlive, startServer, stopServer } from './instance-server.js'
-import type { DirectoryRequest } from './restore-directory.js'
+import type { DirectoryRequest } from './plan-directory.js'
 
 /** The log of the first start: what the server's own configuration says of its log counts only after that. */
 export function firstLog(data: string): string {
