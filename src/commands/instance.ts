@@ -1,13 +1,15 @@
+import { realpathSync } from 'node:fs'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { findInstance, type Instance, type NotAnInstance, readInstances } from '../instances/instance.js'
 import { changePort } from '../instances/instance-conf.js'
-import { removeInstance } from '../instances/instance-directory.js'
+import { removeInstance, sweepInstances } from '../instances/instance-directory.js'
 import { stopServer } from '../instances/instance-server.js'
 import { startInstance as startServerOf } from '../instances/start-instance.js'
 import { findServer } from '../postgres/find-server.js'
 import { choosePort } from '../postgres/port.js'
+import { removeSockets } from '../postgres/sockets.js'
 import { endRun } from '../run/end-run.js'
 import { findRuns, isRunning, type RunDirectory } from '../run/run-directory.js'
 
@@ -47,6 +49,9 @@ export async function startInstance(
     context.progress.say(`${name} is running already.`)
     return instance
   }
+  // Those of a server that was killed would keep its port taken.
+  const data = realpathSync(instance.layout.data)
+  removeSockets((directory) => directory === data)
   const wanted = await freePort(port ?? instance.port, name)
   if (wanted !== instance.port) await changePort(instance.layout, wanted)
   context.progress.step(`starting ${name}`)
@@ -104,7 +109,10 @@ export async function deleteInstance(
     })
   }
   const instance = instances.find((one) => one.name === name)
-  if (!instance) throw unknown(name, root, instances)
+  if (!instance) {
+    await sweepInstances(root, context)
+    throw unknown(name, root, instances)
+  }
   becomeOwner(instance, context)
   if (instance.pid !== undefined)
     throw new PgbkError('failed', `${name} is running (process ${instance.pid})`, {

@@ -54,6 +54,10 @@ export function readInstances(root: string): InstanceCatalog {
 /** @throws {PgbkError} `damaged`, or a system error, when it is no instance. */
 export function readInstance(directory: string, name: string): Instance {
   const layout = instanceLayout(directory)
+  if (existsSync(layout.marker))
+    throw new PgbkError('damaged', 'its deletion has begun, and not ended', {
+      hint: 'The next restore or instance delete removes the rest.',
+    })
   const record = readInstanceRecord(layout.record)
   const postmaster = readPostmaster(layout.data)
   const { uid, gid } = statSync(layout.data)

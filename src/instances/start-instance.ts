@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { awaitRecovery, type ReplayRange } from '../postgres/await-recovery.js'
@@ -29,6 +31,8 @@ export async function startInstance(
   context: Context,
 ): Promise<string | null> {
   const { layout, port, record } = instance
+  // A pgbk that was killed meanwhile has not removed it; a target that is left would end the recovery of a standby.
+  if (instance.state !== 'not recovered') await rm(layout.recoveryConf, { force: true })
   const server = await startServer(
     {
       postgres,
@@ -46,10 +50,10 @@ export async function startInstance(
       return null
     }
     const sql = { host: socketDirectory, port, user: record.role, database: record.database }
-    const awaited = { log: layout.log, sql, hasEnded: server.hasEnded }
+    const isOver = () => hasRecovered(layout.data)
+    const awaited = { log: layout.log, sql, hasEnded: server.hasEnded, isOver }
     const commitTime = await awaitRecovery(awaited, recovery?.range, context)
-    await untilReady(layout.data, () => checkAlive(server, layout.log), context.signal)
-    if (recovery?.reachLsn) checkReached(readRecoveryEnd(`${layout.data}/pg_wal`), recovery.reachLsn)
+    if (recovery?.reachLsn) checkReached(readRecoveryEnd(join(layout.data, 'pg_wal')), recovery.reachLsn)
     await rm(layout.recoveryConf, { force: true })
     return commitTime
   } catch (error) {
@@ -57,6 +61,11 @@ export async function startInstance(
     await stopServer(layout.data, context.urgent)
     throw error
   }
+}
+
+/** PostgreSQL removes recovery.signal when recovery is over, and says ready when all may write. */
+export function hasRecovered(data: string): boolean {
+  return readPostmaster(data)?.status === 'ready' && !existsSync(join(data, 'recovery.signal'))
 }
 
 async function untilReady(data: string, check: () => void, signal: AbortSignal): Promise<void> {

@@ -9,9 +9,11 @@ import { connectSql, type SqlClient, type SqlTarget } from './sql-client.js'
 
 export interface RecoveringServer {
   log: string
-  /** Where it can be asked while it replays. */
+  /** Where it can perhaps be asked while it replays. */
   sql: SqlTarget
   hasEnded(): boolean
+  /** Whether its files say that recovery is over. */
+  isOver(): boolean
 }
 
 /** From which LSN to which a recovery replays. */
@@ -31,7 +33,8 @@ interface Position {
 }
 
 /**
- * Waits until a server has ended its recovery: it answers queries long before, while it still replays. Says how far it is.
+ * Waits until a server has ended its recovery: it answers queries long before, while it still replays. Says how far it is, if it
+ * answers at all: the replayed WAL may hold that the role or the database is no more.
  * @returns the time of the last commit that was replayed, if there was any, ISO 8601 in UTC.
  * @throws {PgbkError} `failed` with the end of the log when the server ends before; the signal's reason when aborted.
  */
@@ -49,7 +52,7 @@ export async function awaitRecovery(
       if (server.hasEnded()) throw endedEarly(server)
       const position = await asker.ask()
       if (position?.commit_time) commitTime = position.commit_time
-      if (position && (!position.recovering || position.paused)) return commitTime
+      if (server.isOver() || position?.paused) return commitTime
       if (position) show(position)
       await sleep(position ? 50 : 20)
     }
@@ -67,12 +70,19 @@ function endedEarly({ log }: RecoveringServer): PgbkError {
 /** Keeps a connection while there is one. */
 class Asker {
   #client: SqlClient | undefined
+  #isRefused = false
 
   constructor(readonly target: SqlTarget) {}
 
-  /** Undefined while the server takes no connection, or has just cut it. */
+  /** Undefined while the server takes no such connection, or has just cut it. */
   async ask(): Promise<Position | undefined> {
-    this.#client ??= await connectSql(this.target)
+    if (this.#isRefused) return undefined
+    try {
+      this.#client ??= await connectSql(this.target)
+    } catch {
+      this.#isRefused = true // each attempt would be a line in its log
+      return undefined
+    }
     try {
       const [row] = (await this.#client?.run(positionQuery)) ?? []
       return row as Position | undefined
