@@ -1,13 +1,15 @@
+import { realpathSync } from 'node:fs'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { findInstance, type Instance, type NotAnInstance, readInstances } from '../instances/instance.js'
 import { changePort } from '../instances/instance-conf.js'
-import { removeInstance } from '../instances/instance-directory.js'
+import { removeInstance, sweepInstances } from '../instances/instance-directory.js'
 import { stopServer } from '../instances/instance-server.js'
 import { startInstance as startServerOf } from '../instances/start-instance.js'
 import { allInstallations, findServer } from '../postgres/find-server.js'
 import { choosePort } from '../postgres/port.js'
+import { removeSockets } from '../postgres/sockets.js'
 import { endRun } from '../run/end-run.js'
 import { findRuns, isRunning, type RunDirectory } from '../run/run-directory.js'
 
@@ -37,7 +39,8 @@ export async function startInstance(
 ): Promise<Instance> {
   const { root, bin_dir } = settings
   const instance = findInstance(root, name)
-  checkOwner(instance, context)
+  const programs = await findServer(instance.record.major, bin_dir, false, context)
+  becomeOwner(instance, context)
   if (instance.pid !== undefined) {
     if (port !== undefined && port !== instance.port)
       throw new PgbkError('usage', `${name} is running already, on port ${instance.port}`, {
@@ -48,8 +51,11 @@ export async function startInstance(
   }
   const installations = await allInstallations(bin_dir, context)
   const programs = await findServer(instance.record.major, installations, false, context)
+  // Those of a server that was killed would keep its port taken.
+  const data = realpathSync(instance.layout.data)
+  removeSockets((directory) => directory === data)
   const wanted = await freePort(port ?? instance.port, name)
-  if (wanted !== instance.port) await changePort(instance.layout, wanted, instance)
+  if (wanted !== instance.port) await changePort(instance.layout, wanted)
   context.progress.step(`starting ${name}`)
   await startServerOf({ ...instance, port: wanted }, programs.postgres, undefined, context)
   return findInstance(root, name)
@@ -80,7 +86,7 @@ export async function stopInstance(name: string, settings: Settings, context: Co
     return { run }
   }
   if (!instance) throw unknown(name, root, [...instances, ...runs])
-  checkOwner(instance, context)
+  becomeOwner(instance, context)
   if (instance.pid === undefined) context.progress.say(`${name} is not running.`)
   context.progress.step(`stopping ${name}`)
   await stopServer(instance.layout.data, context.signal)
@@ -105,8 +111,11 @@ export async function deleteInstance(
     })
   }
   const instance = instances.find((one) => one.name === name)
-  if (!instance) throw unknown(name, root, instances)
-  checkOwner(instance, context)
+  if (!instance) {
+    await sweepInstances(root, context)
+    throw unknown(name, root, instances)
+  }
+  becomeOwner(instance, context)
   if (instance.pid !== undefined)
     throw new PgbkError('failed', `${name} is running (process ${instance.pid})`, {
       hint: `Stop it first:  pgbk instance stop ${name}`,
@@ -122,8 +131,10 @@ export async function deleteInstance(
   return instance
 }
 
-function checkOwner({ name, uid }: Instance, { user }: Context): void {
+/** Root works on as the owner, who may have put links where it would write, or read a pid. */
+function becomeOwner({ name, uid }: Instance, { user, become }: Context): void {
   const caller = user().uid
+  if (caller === 0) become(uid)
   if (caller === 0 || caller === uid) return
   throw new PgbkError('failed', `${name} belongs to another user (uid ${uid})`, {
     hint: 'Run pgbk as that user, or as root.',

@@ -7,8 +7,9 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkRoom, type RoomNeed, roomNeeds } from '../instances/check-room.js'
 import { findInstance, type Instance } from '../instances/instance.js'
-import { checkName, defaultName, sweepInstances } from '../instances/instance-directory.js'
-import { type DirectoryRequest, planDirectory, restoreDirectory } from '../instances/restore-directory.js'
+import { checkName, defaultName, enterInstances, sweepInstances } from '../instances/instance-directory.js'
+import { type DirectoryRequest, planDirectory } from '../instances/plan-directory.js'
+import { restoreDirectory } from '../instances/restore-directory.js'
 import { type InstanceRequest, restoreInstance } from '../instances/restore-instance.js'
 import { startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
@@ -73,8 +74,9 @@ export async function restore(
     const port = await startDirectory(target.request, programs.postgres, context)
     return { plan, dryRun: false, notes, port }
   }
+  const owner = enterInstances(settings.root, target.request.owner, context)
   await sweepInstances(settings.root, context)
-  const instance = await restoreInstance(target.request, context)
+  const instance = await restoreInstance({ ...target.request, owner }, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
   const reached = await firstStart(instance, plan, context)
   return {
@@ -135,7 +137,7 @@ async function planTarget(
     return { kind: 'directory', request }
   }
   const name = options.name ?? defaultName(root, context.now())
-  checkName(root, name)
+  checkName(root, name, context.now())
   const owner = ownerOf(backup, context)
   const port = await choosePort(options.port)
   const database = largestDatabase(backup.record)

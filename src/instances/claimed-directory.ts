@@ -1,7 +1,17 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { chmod, chown, rm } from 'node:fs/promises'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { chmod, chown, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { syncPath, writeDurably } from '../backup/durable.js'
+import { syncPath } from '../backup/durable.js'
 import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
@@ -41,8 +51,11 @@ export function checkClaimable(directory: string, context: Context): Owner | und
       hint: 'Nothing was changed. Restore into another directory; or, if that server is to go, stop it and empty the directory.',
     })
   }
-  const marker = readMarker(directory, caller)
-  if (marker) return checkRemains(directory, marker)
+  const marker = readMarker(directory, [caller, found.uid])
+  if (marker) {
+    const remembered = checkRemains(directory, marker)
+    return found.uid === 0 ? remembered : { uid: found.uid, gid: found.gid }
+  }
   if (readdirSync(directory).length > 0) throw notEmpty(directory)
   return found.uid === 0 ? undefined : { uid: found.uid, gid: found.gid }
 }
@@ -57,18 +70,17 @@ function checkParent(directory: string): void {
 
 /** Somebody who has started a server there since may have made something that is to stay. */
 function checkRemains(directory: string, marker: Marker): Owner {
-  if (lifeOf(marker) === 'alive') {
-    throw new PgbkError(
-      'locked',
-      `another pgbk is restoring into ${directory} (process ${marker.pgbk_pid})`,
-      {
-        hint: 'Wait for it to end, or choose another directory.',
-      },
-    )
-  }
+  if (lifeOf(marker) === 'alive') throw locked(directory, marker)
   if (['postmaster.opts', 'backup_label.old'].some((name) => existsSync(join(directory, name))))
     throw notEmpty(directory)
   return marker.owner
+}
+
+function locked(directory: string, by?: Marker): PgbkError {
+  const who = by ? ` (process ${by.pgbk_pid})` : ''
+  return new PgbkError('locked', `another pgbk is restoring into ${directory}${who}`, {
+    hint: 'Wait for it to end, or choose another directory.',
+  })
 }
 
 function notEmpty(directory: string): PgbkError {
@@ -79,10 +91,14 @@ function notEmpty(directory: string): PgbkError {
   })
 }
 
-/** Root obeys only a marker of its own: another one could have been made to have something removed. */
-function readMarker(directory: string, caller: number): Marker | undefined {
+/**
+ * A marker counts that is the caller's or the directory's owner's. Where root itself will remove things, the directory is its own
+ * already: another's marker could have been made to have something removed.
+ */
+function readMarker(directory: string, writers: number[]): Marker | undefined {
   const path = join(directory, markerName)
-  if (lstatSync(path, { throwIfNoEntry: false })?.uid !== caller) return undefined
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found?.isFile() || !writers.includes(found.uid)) return undefined
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Marker
   } catch (cause) {
@@ -93,20 +109,57 @@ function readMarker(directory: string, caller: number): Marker | undefined {
   }
 }
 
-/** Makes, or empties, a directory that was found claimable, and marks it. It is the caller's alone until `handOver`. */
-export async function claim(directory: string, owner: Owner, { user }: Context): Promise<void> {
-  const { uid, gid } = user()
+/**
+ * Makes a directory that was found claimable, or takes what an aborted restore has left out of it, and marks it. It is the
+ * caller's alone until `handOver`.
+ * @throws {PgbkError} as `checkClaimable`, when somebody has begun to use it since; `failed` or `disk-full`. It is as it was then.
+ */
+export async function claim(directory: string, owner: Owner, context: Context): Promise<void> {
+  const { uid, gid } = context.user()
+  const before = statSync(directory, { throwIfNoEntry: false })
   try {
-    if (!existsSync(directory)) mkdirSync(directory)
+    if (!before) mkdirSync(directory)
     await chown(directory, uid, uid === 0 ? 0 : gid)
     await chmod(directory, 0o700)
-    const marker: Marker = { ...markOfThisProcess(), owner }
-    await empty(directory)
-    await writeDurably(join(directory, markerName), `${JSON.stringify(marker)}\n`)
+    checkClaimable(directory, context)
+    if (takeMarker(directory, { ...markOfThisProcess(), owner }) === 'remains') await empty(directory)
+    await syncPath(directory)
   } catch (cause) {
+    if (before) await putBack(directory, before)
+    else await rmdir(directory).catch(() => {})
+    if (cause instanceof PgbkError) throw cause
     const code = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '') ? 'disk-full' : 'failed'
     throw new PgbkError(code, `cannot write to ${directory}: ${messageOf(cause)}`, { cause })
   }
+}
+
+async function putBack(directory: string, { uid, gid, mode }: Stats): Promise<void> {
+  await chmod(directory, mode & 0o7777)
+  await chown(directory, uid, gid)
+}
+
+/**
+ * Writes this process's marker in place of that of a restore which is gone. Of several processes only one succeeds.
+ * @throws {PgbkError} `locked`.
+ */
+function takeMarker(directory: string, marker: Marker): 'remains' | 'new' {
+  const path = join(directory, markerName)
+  const aside = `${path}.${process.pid}`
+  const found = existsSync(path)
+  if (found) {
+    renameSync(path, aside)
+    const other = JSON.parse(readFileSync(aside, 'utf8')) as Marker
+    if (lifeOf(other) === 'alive') {
+      renameSync(aside, path)
+      throw locked(directory, other)
+    }
+  }
+  try {
+    writeFileSync(path, `${JSON.stringify(marker)}\n`, { flag: 'wx', flush: true })
+  } catch (error) {
+    throw systemCode(error) === 'EEXIST' ? locked(directory) : error
+  }
+  return found ? 'remains' : 'new'
 }
 
 /** Removes what an aborted restore has left, the marker last. */
@@ -118,7 +171,7 @@ async function empty(directory: string): Promise<void> {
 /** Gives a finished directory to its owner. */
 export async function handOver(directory: string, owner: Owner): Promise<void> {
   await chown(directory, owner.uid, owner.gid)
-  await rm(join(directory, markerName))
+  await rm(join(directory, markerName), { force: true })
   await syncPath(directory)
 }
 

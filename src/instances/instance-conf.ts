@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
-import { chown, copyFile, lchown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { copyFile, mkdir, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { confLiteral, snapshotHba } from '../backup/conf.js'
 import { copyTree } from '../backup/copy-tree.js'
@@ -15,11 +15,9 @@ import { confLines } from '../backup/recovery-conf.js'
  * @param recovery settings with which it replays WAL, if it has to.
  */
 export async function writeInstanceConf(
-  backup: Backup,
+  { backup, owner, ...instance }: { backup: Backup; name: string; port: number; owner: Owner },
   layout: InstanceLayout,
-  instance: { name: string; port: number },
   recovery: Readonly<Record<string, string>> | undefined,
-  owner: Owner,
   signal: AbortSignal,
 ): Promise<void> {
   const ofSnapshot = await readFile(join(backup.layout.conf, 'postgresql.conf'), 'utf8')
@@ -27,7 +25,6 @@ export async function writeInstanceConf(
   if (recovery) await writeDurably(layout.recoveryConf, recoveryNote + confLines(recovery))
   await writeDurably(layout.hba, snapshotHba + replicationLines)
   await copyFile(join(backup.layout.conf, 'pg_ident.conf'), join(layout.conf, 'pg_ident.conf'))
-  for (const file of await readdir(layout.conf)) await chown(join(layout.conf, file), owner.uid, owner.gid)
   const original = join(layout.conf, 'original')
   await mkdir(original)
   await copyTree(backup.layout.originalConf, original, { mode: constants.COPYFILE_FICLONE, owner, signal })
@@ -46,6 +43,14 @@ include_if_exists = 'recovery.conf'
 `
 }
 
+/** A line that sets the port, as PostgreSQL reads it; the last one counts. */
+const portLine = /^[ \t]*port(?:[ \t]*=[ \t]*|[ \t]+)'?(\d+)'?/gim
+
+/** The port that a configuration sets. */
+export function portIn(conf: string): number {
+  return Number([...conf.matchAll(portLine)].at(-1)?.[1] ?? 5432)
+}
+
 const recoveryNote = '# Written by pgbk restore, and removed when recovery is over.\n'
 
 /** An instance is a server like any other: it can be backed up. */
@@ -54,20 +59,15 @@ host    replication  all  127.0.0.1/32  md5
 host    replication  all  ::1/128       md5
 `
 
-/** Makes another port an instance's own. Root does not write to what is there, which its owner may have made a link. */
-export async function changePort(
-  { postgresqlConf }: InstanceLayout,
-  port: number,
-  owner: Owner,
-): Promise<void> {
+/** Makes another port an instance's own: in the last line that says one, else in a further one. */
+export async function changePort({ postgresqlConf }: InstanceLayout, port: number): Promise<void> {
   const text = await readFile(postgresqlConf, 'utf8')
-  const at = text.lastIndexOf('\nport = ')
+  const last = [...text.matchAll(portLine)].at(-1)
   const next = `${postgresqlConf}.new`
-  await rm(next, { force: true })
-  await writeFile(next, text.slice(0, at) + text.slice(at).replace(/port = \d+/, `port = ${port}`), {
-    flag: 'wx',
-  })
-  await lchown(next, owner.uid, owner.gid)
-  await syncPath(next)
+  const changed = last
+    ? `${text.slice(0, last.index)}port = ${port}${text.slice(last.index + last[0].length)}`
+    : `${text}\nport = ${port}\n`
+  await writeDurably(next, changed)
   await rename(next, postgresqlConf)
+  await syncPath(dirname(postgresqlConf))
 }

@@ -1,5 +1,5 @@
-import { existsSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import { idOf, nextFreeId } from '../backup/id.js'
@@ -7,7 +7,9 @@ import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layou
 import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { namesIn } from '../names-in.js'
 import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+import { shellWord } from '../shell-word.js'
 
 /** The name of an instance that is restored now; another one of the same second gets the next free second. */
 export function defaultName(root: string, now: Date): string {
@@ -19,14 +21,15 @@ export function defaultName(root: string, now: Date): string {
 }
 
 /** @throws {PgbkError} `usage` for a name that can be none, or is taken. */
-export function checkName(root: string, name: string): void {
+export function checkName(root: string, name: string, now: Date): void {
   if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) {
     throw new PgbkError('usage', `${JSON.stringify(name)} is no name for an instance`, {
       hint: 'It has letters, digits, dots, hyphens and underscores, begins with a letter or digit, and has 63 characters at most.',
     })
   }
   const { instances } = rootLayout(root)
-  if (existsSync(join(instances, name))) {
+  const layout = instanceLayout(join(instances, name))
+  if (existsSync(layout.directory) && leftOver(layout, name, now) !== 'removable') {
     throw new PgbkError('usage', `there is an instance ${name} in ${root} already`, {
       hint: `Choose another --name, or remove that one:  pgbk instance delete ${name}`,
     })
@@ -38,26 +41,48 @@ function partialName(name: string): string {
 }
 
 /**
- * Makes the directory of a restore that begins, marked as something to throw away. It stays the caller's alone until it is
- * published.
+ * Root works on as the user whom the instance belongs to, who may have put links where it would write.
+ * @returns whom new files are to belong to.
  * @throws {PgbkError} `root-not-writable`.
  */
-export async function startInstance(root: string, name: string, owner: Owner): Promise<InstanceLayout> {
+export function enterInstances(root: string, owner: Owner, context: Context): Owner {
   const { instances, data } = rootLayout(root)
+  if (context.user().uid !== 0) return owner
+  const make = () => {
+    if (existsSync(instances)) return []
+    mkdirSync(instances)
+    return [instances]
+  }
+  try {
+    context.become(owner.uid, { inside: data, make })
+  } catch (cause) {
+    if (cause instanceof PgbkError) throw cause
+    throw notWritable(root, `user ${owner.uid} cannot work in ${data}: ${messageOf(cause)}`, cause)
+  }
+  return { uid: owner.uid, gid: context.user().gid }
+}
+
+function notWritable(root: string, message: string, cause: unknown): PgbkError {
+  return new PgbkError('root-not-writable', message, {
+    cause,
+    hint: `Instances are kept in ${rootLayout(root).instances}. Choose another root with -C, or restore -D DIR.`,
+  })
+}
+
+/**
+ * Makes the directory of a restore that begins, marked as something to throw away.
+ * @throws {PgbkError} `root-not-writable`; `locked`.
+ */
+export async function startInstance(root: string, name: string): Promise<InstanceLayout> {
+  const { instances } = rootLayout(root)
   const layout = instanceLayout(join(instances, partialName(name)))
   try {
-    if (!existsSync(instances)) {
-      mkdirSync(instances)
-      lchownSync(instances, owner.uid, owner.gid)
-    }
+    if (!existsSync(instances)) mkdirSync(instances)
     mkdirSync(layout.directory)
   } catch (cause) {
     if (systemCode(cause) === 'EEXIST')
       throw new PgbkError('locked', `another pgbk is restoring ${name}`, { hint: 'Choose another --name.' })
-    throw new PgbkError('root-not-writable', `cannot make ${layout.directory}: ${messageOf(cause)}`, {
-      cause,
-      hint: `Instances are kept in ${join(data, 'instances')}. Choose another root with -C, or restore -D DIR.`,
-    })
+    throw notWritable(root, `cannot make ${layout.directory}: ${messageOf(cause)}`, cause)
   }
   await writeDurably(layout.marker, `${JSON.stringify(markOfThisProcess())}\n`)
   for (const directory of [layout.conf, layout.data, layout.tablespaces, layout.logs]) mkdirSync(directory)
@@ -65,25 +90,10 @@ export async function startInstance(root: string, name: string, owner: Owner): P
 }
 
 /** Turns a finished directory, whose files are on disk, into an instance: one rename. */
-export async function publishInstance(
-  layout: InstanceLayout,
-  name: string,
-  owner: Owner,
-): Promise<InstanceLayout> {
+export async function publishInstance(layout: InstanceLayout, name: string): Promise<InstanceLayout> {
   const published = instanceLayout(join(dirname(layout.directory), name))
-  const { uid, gid } = owner
-  for (const path of [
-    layout.conf,
-    layout.data,
-    layout.tablespaces,
-    layout.logs,
-    layout.record,
-    layout.readme,
-  ])
-    lchownSync(path, uid, gid)
   await rm(layout.marker)
   await syncPath(layout.directory)
-  lchownSync(layout.directory, uid, gid)
   await rename(layout.directory, published.directory)
   await syncPath(dirname(published.directory))
   return published
@@ -92,35 +102,63 @@ export async function publishInstance(
 /** Removes an instance, or what is left of one. Its record becomes the marker first: from then on it is none. */
 export async function removeInstance(layout: InstanceLayout): Promise<void> {
   if (existsSync(layout.record)) await rename(layout.record, layout.marker)
+  await syncPath(layout.directory)
   for (const name of readdirSync(layout.directory)) {
     const path = join(layout.directory, name)
     if (path !== layout.marker) await rm(path, { recursive: true, force: true })
   }
-  await rm(layout.directory, { recursive: true, force: true })
+  await rm(layout.marker, { force: true })
+  await rmdir(layout.directory)
+  await syncPath(dirname(layout.directory))
 }
 
-/** Removes what restores and deletes have left that did not end by themselves; nothing without a marker is touched. */
-export async function sweepInstances(root: string, { progress }: Context): Promise<void> {
+/**
+ * Removes what restores and deletes have left that did not end by themselves; nothing without a marker is touched. What may go on
+ * on another machine, or was left before this one was started anew, is named.
+ */
+export async function sweepInstances(root: string, context: Context): Promise<void> {
+  const { progress, now, user, become } = context
   const { instances } = rootLayout(root)
-  if (!existsSync(instances)) return
-  for (const name of readdirSync(instances)) {
+  if (user().uid === 0 && existsSync(instances)) become(statSync(instances).uid)
+  for (const name of namesIn(instances)) {
     const layout = instanceLayout(join(instances, name))
-    const mark = existsSync(layout.record) && !name.startsWith('.') ? undefined : readMark(layout.marker)
-    if (mark === undefined || lifeOf(mark) !== 'gone') continue
-    await removeInstance(layout)
-    progress.say(`removed ${layout.directory}, the remains of a restore or delete that did not end`)
+    const left = leftOver(layout, name, now())
+    if (left === 'removable') {
+      await removeInstance(layout)
+      progress.say(`removed ${layout.directory}, the remains of a restore or delete that did not end`)
+    } else if (left === 'elsewhere')
+      progress.warn(
+        `${layout.directory} was left by a restore on another machine, or before this one was started anew; if none goes on:  rm -r ${shellWord(layout.directory)}`,
+      )
   }
+}
+
+const forgotten = 60_000
+
+function leftOver(layout: InstanceLayout, name: string, now: Date): 'removable' | 'elsewhere' | undefined {
+  if (existsSync(layout.record) && !name.startsWith('.')) return undefined
+  const marker = statSync(layout.marker, { throwIfNoEntry: false })
+  if (!marker) {
+    // Killed before the marker was written, or after it had gone.
+    const isOld = now.getTime() - statSync(layout.directory).mtimeMs > forgotten
+    const isOurs = existsSync(layout.record) || namesIn(layout.directory).length === 0
+    return isOld && isOurs ? 'removable' : undefined
+  }
+  const mark = readMark(layout.marker)
+  // A restore that has just begun has written no text yet.
+  if (mark === undefined) return now.getTime() - marker.mtimeMs > forgotten ? 'removable' : undefined
+  const life = lifeOf({ ...nobody, ...mark })
+  return life === 'gone' ? 'removable' : life === 'elsewhere' ? 'elsewhere' : undefined
 }
 
 const nobody: ProcessMark = { pgbk_pid: 0, pgbk_start_time: null, pid_space: null }
 
-/** Of a delete, the marker is the record that was; a kill while it was written leaves no text. */
-function readMark(marker: string): ProcessMark | undefined {
+/** Of a delete, the marker is the record that was. Undefined when there is no text. */
+function readMark(marker: string): Partial<ProcessMark> | undefined {
   try {
-    return { ...nobody, ...JSON.parse(readFileSync(marker, 'utf8')) }
+    return JSON.parse(readFileSync(marker, 'utf8'))
   } catch (error) {
-    if (error instanceof SyntaxError) return nobody
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
+    if (error instanceof SyntaxError) return undefined
     throw error
   }
 }

@@ -4,6 +4,7 @@ import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layou
 import { messageOf, PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { type Postmaster, readPostmaster } from '../postgres/running.js'
+import { portIn } from './instance-conf.js'
 import { type InstanceRecord, readInstanceRecord } from './instance-record.js'
 
 /** `recovering`: it replays WAL; `not recovered`: it was stopped before that was done. */
@@ -53,11 +54,16 @@ export function readInstances(root: string): InstanceCatalog {
 /** @throws {PgbkError} `damaged`, or a system error, when it is no instance. */
 export function readInstance(directory: string, name: string): Instance {
   const layout = instanceLayout(directory)
+  if (existsSync(layout.marker))
+    throw new PgbkError('damaged', 'its deletion has begun, and not ended', {
+      hint: 'The next restore or instance delete removes the rest.',
+    })
   const record = readInstanceRecord(layout.record)
   const postmaster = readPostmaster(layout.data)
   const { uid, gid } = statSync(layout.data)
+  const port = portIn(readFileSync(layout.postgresqlConf, 'utf8'))
   const state = stateOf(layout, postmaster)
-  return { name, layout, record, state, port: portOf(layout), pid: postmaster?.pid, uid, gid }
+  return { name, layout, record, state, port, pid: postmaster?.pid, uid, gid }
 }
 
 /** PostgreSQL removes recovery.signal when recovery is over (src/backend/access/transam/xlog.c). */
@@ -67,11 +73,6 @@ function stateOf(layout: InstanceLayout, postmaster: Postmaster | undefined): In
   if (postmaster.status === 'stopping') return 'stopping'
   if (recovering) return 'recovering'
   return postmaster.status === 'ready' ? 'running' : 'starting'
-}
-
-function portOf({ postgresqlConf }: InstanceLayout): number {
-  const ports = [...readFileSync(postgresqlConf, 'utf8').matchAll(/^port\s*=?\s*'?(\d+)'?/gm)]
-  return Number(ports.at(-1)?.[1] ?? 5432)
 }
 
 /** @throws {PgbkError} `not-found`. */

@@ -1,4 +1,3 @@
-import { lchownSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
@@ -36,12 +35,12 @@ export interface InstanceRequest {
  * @throws {PgbkError} with what failed; the signal's reason when aborted.
  */
 export async function restoreInstance(request: InstanceRequest, context: Context): Promise<Instance> {
-  const { root, name, owner } = request
-  const layout = await startInstance(root, name, owner)
+  const { root, name } = request
+  const layout = await startInstance(root, name)
   try {
     await fill(request, layout, context)
     context.signal.throwIfAborted()
-    const published = await publishInstance(layout, name, owner)
+    const published = await publishInstance(layout, name)
     return readInstance(published.directory, name)
   } catch (error) {
     await cleanUp(layout, context)
@@ -59,14 +58,11 @@ async function fill(request: InstanceRequest, layout: InstanceLayout, context: C
   }))
   for (const { directory } of tablespaces) await mkdir(directory)
   await copyCluster(backup, { data: layout.data, tablespaces }, owner, context)
-  for (const { directory } of tablespaces) lchownSync(directory, owner.uid, owner.gid)
   const settings = recovery.recovery && recoverySettings(recovery.recovery)
-  await writeInstanceConf(backup, layout, request, settings, owner, context.signal)
+  await writeInstanceConf(request, layout, settings, context.signal)
   await writeTexts(request, layout, final, context)
   if (settings) {
-    const signalFile = join(layout.data, 'recovery.signal')
-    await writeFile(signalFile, '')
-    lchownSync(signalFile, owner.uid, owner.gid)
+    await writeFile(join(layout.data, 'recovery.signal'), '')
   }
   await copyControlFile(backup, layout.data, owner)
   for (const directory of [layout.data, layout.tablespaces, layout.directory]) await syncPath(directory)

@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
 import { readPostmaster } from '../postgres/running.js'
 import { checkAlive, startServer, stopServer } from './instance-server.js'
-import type { DirectoryRequest } from './restore-directory.js'
+import type { DirectoryRequest } from './plan-directory.js'
+import { hasRecovered } from './start-instance.js'
 
 /** The log of the first start: what the server's own configuration says of its log counts only after that. */
 export function firstLog(data: string): string {
@@ -31,7 +31,7 @@ export async function startDirectory(
       context.signal.throwIfAborted()
       checkAlive(server, log)
       const postmaster = readPostmaster(data)
-      if (postmaster?.status === 'ready' && !existsSync(join(data, 'recovery.signal'))) {
+      if (postmaster && hasRecovered(data)) {
         if (recovery.recovery) checkReached(recovery, readRecoveryEnd(join(data, 'pg_wal')).lsn, undefined)
         return postmaster.port
       }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -25,6 +26,8 @@ export async function startInstance(
   context: Context,
 ): Promise<Reached | undefined> {
   const { layout, port, record } = instance
+  // A pgbk that was killed meanwhile has not removed it; a target that is left would end the recovery of a standby.
+  if (instance.state !== 'not recovered') await rm(layout.recoveryConf, { force: true })
   const server = await startServer(
     {
       postgres,
@@ -42,9 +45,9 @@ export async function startInstance(
       return undefined
     }
     const sql = { host: socketDirectory, port, user: record.role, database: record.database }
-    const awaited = { log: layout.log, sql, hasEnded: server.hasEnded }
+    const isOver = () => hasRecovered(layout.data)
+    const awaited = { log: layout.log, sql, hasEnded: server.hasEnded, isOver }
     const reached = await awaitRecovery(awaited, plan?.range, context)
-    await untilReady(layout.data, () => checkAlive(server, layout.log), context.signal)
     if (plan) checkReached(plan, readRecoveryEnd(join(layout.data, 'pg_wal')).lsn, reached.commitTime)
     await rm(layout.recoveryConf, { force: true })
     return reached
@@ -53,6 +56,11 @@ export async function startInstance(
     await stopServer(layout.data, context.urgent)
     throw error
   }
+}
+
+/** PostgreSQL removes recovery.signal when recovery is over, and says ready when all may write. */
+export function hasRecovered(data: string): boolean {
+  return readPostmaster(data)?.status === 'ready' && !existsSync(join(data, 'recovery.signal'))
 }
 
 async function untilReady(data: string, check: () => void, signal: AbortSignal): Promise<void> {

@@ -10,9 +10,11 @@ import { connectSql, type SqlClient, type SqlTarget } from './sql-client.js'
 
 export interface RecoveringServer {
   log: string
-  /** Where it can be asked while it replays. */
+  /** Where it can perhaps be asked while it replays. */
   sql: SqlTarget
   hasEnded(): boolean
+  /** Whether its files say that recovery is over; undefined where they cannot be seen from here, and it must be asked. */
+  isOver?(): boolean
 }
 
 /** From which LSN to which a recovery replays. */
@@ -41,7 +43,8 @@ interface Position {
 }
 
 /**
- * Waits until a server has ended its recovery: it answers queries long before, while it still replays. Says how far it is.
+ * Waits until a server has ended its recovery: it answers queries long before, while it still replays. Says how far it is, if it
+ * answers at all: the replayed WAL may hold that the role or the database is no more.
  * @returns what was reached.
  * @throws {PgbkError} `failed` with the end of the log when the server ends before; the signal's reason when aborted.
  */
@@ -51,7 +54,7 @@ export async function awaitRecovery(
   { signal, progress }: Context,
 ): Promise<Reached> {
   const show = replayProgress(range, progress)
-  const asker = new Asker(server.sql)
+  const asker = new Asker(server.sql, server.isOver !== undefined)
   let commitTime: Instant | undefined
   try {
     for (;;) {
@@ -59,14 +62,22 @@ export async function awaitRecovery(
       if (server.hasEnded()) throw endedEarly(server)
       const position = await asker.ask()
       if (position?.commit_time) commitTime = position.commit_time
-      if (position && (!position.recovering || position.paused))
-        return { commitTime, lsn: position.replayed ?? undefined, paused: position.recovering }
+      if (isOver(server, position)) {
+        const last = (await asker.ask()) ?? position
+        const paused = last?.recovering ?? false
+        return { commitTime: last?.commit_time ?? commitTime, lsn: last?.replayed ?? undefined, paused }
+      }
       if (position) show(position)
       await sleep(position ? 50 : 20)
     }
   } finally {
     await asker.end()
   }
+}
+
+function isOver(server: RecoveringServer, position: Position | undefined): boolean {
+  if (position?.paused) return true
+  return server.isOver ? server.isOver() : position?.recovering === false
 }
 
 function endedEarly({ log }: RecoveringServer): PgbkError {
@@ -78,12 +89,24 @@ function endedEarly({ log }: RecoveringServer): PgbkError {
 /** Keeps a connection while there is one. */
 class Asker {
   #client: SqlClient | undefined
+  #isRefused = false
 
-  constructor(readonly target: SqlTarget) {}
+  /** @param mayBeRefused whether the caller gets on without an answer. */
+  constructor(
+    readonly target: SqlTarget,
+    readonly mayBeRefused: boolean,
+  ) {}
 
-  /** Undefined while the server takes no connection, or has just cut it. */
+  /** Undefined while the server takes no such connection, or has just cut it. */
   async ask(): Promise<Position | undefined> {
-    this.#client ??= await connectSql(this.target)
+    if (this.#isRefused) return undefined
+    try {
+      this.#client ??= await connectSql(this.target)
+    } catch (error) {
+      if (!this.mayBeRefused) throw error
+      this.#isRefused = true // each attempt would be a line in its log
+      return undefined
+    }
     try {
       const [row] = (await this.#client?.run(positionQuery)) ?? []
       return row as Position | undefined

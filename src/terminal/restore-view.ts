@@ -1,5 +1,5 @@
 import type { RestorePlan, RestoreResult } from '../commands/restore.js'
-import type { DirectoryRequest } from '../instances/restore-directory.js'
+import type { DirectoryRequest } from '../instances/plan-directory.js'
 import { shellWord } from '../shell-word.js'
 import { formatBytes } from '../units.js'
 import { instanceJson, psqlOf } from './instance-view.js'
