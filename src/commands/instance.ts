@@ -39,7 +39,8 @@ export async function startInstance(
 ): Promise<Instance> {
   const { root, bin_dir } = settings
   const instance = findInstance(root, name)
-  const programs = await findServer(instance.record.major, bin_dir, false, context)
+  const installations = await allInstallations(bin_dir, context)
+  const programs = await findServer(instance.record.major, installations, false, context)
   becomeOwner(instance, context)
   if (instance.pid !== undefined) {
     if (port !== undefined && port !== instance.port)
@@ -49,8 +50,6 @@ export async function startInstance(
     context.progress.say(`${name} is running already.`)
     return instance
   }
-  const installations = await allInstallations(bin_dir, context)
-  const programs = await findServer(instance.record.major, installations, false, context)
   // Those of a server that was killed would keep its port taken.
   const data = realpathSync(instance.layout.data)
   removeSockets((directory) => directory === data)

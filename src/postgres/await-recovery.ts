@@ -62,16 +62,20 @@ export async function awaitRecovery(
       if (server.hasEnded()) throw endedEarly(server)
       const position = await asker.ask()
       if (position?.commit_time) commitTime = position.commit_time
-      if (isOver(server, position)) {
-        const last = (await asker.ask()) ?? position
-        const paused = last?.recovering ?? false
-        return { commitTime: last?.commit_time ?? commitTime, lsn: last?.replayed ?? undefined, paused }
-      }
+      if (isOver(server, position)) return reachedAt((await asker.ask()) ?? position, commitTime)
       if (position) show(position)
       await sleep(position ? 50 : 20)
     }
   } finally {
     await asker.end()
+  }
+}
+
+function reachedAt(last: Position | undefined, commitTime: Instant | undefined): Reached {
+  return {
+    commitTime: last?.commit_time ?? commitTime,
+    lsn: last?.replayed ?? undefined,
+    paused: last?.recovering ?? false,
   }
 }
 
