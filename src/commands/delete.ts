@@ -7,8 +7,7 @@ import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { runningServer } from '../postgres/running.js'
-import { findRuns, isRunning } from '../run/run-directory.js'
+import { checkNotInUse } from '../run/check-not-in-use.js'
 import { formatBytes } from '../units.js'
 
 export interface DeleteOptions {
@@ -67,21 +66,7 @@ function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context
       hint: 'If that is meant, say so with --last.',
     })
   }
-  const runs = findRuns(catalog.root, context).filter(isRunning)
-  for (const backup of chosen) {
-    const pid = runningServer(backup.layout.data)
-    if (pid !== undefined) {
-      throw new PgbkError('failed', `a server is running in ${backup.layout.snapshot} (process ${pid})`, {
-        hint: 'Stop it first, then delete.',
-      })
-    }
-    const run = runs.find(({ marker }) => marker.backup === backup.id)
-    if (run) {
-      throw new PgbkError('failed', `backup ${backup.id} is in use by the run ${run.name}`, {
-        hint: `End it first:  pgbk instance stop ${run.name}`,
-      })
-    }
-  }
+  checkNotInUse(chosen, catalog.root, context)
   return chosen
 }
 
