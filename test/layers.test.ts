@@ -38,6 +38,7 @@ const owners: Record<string, string> = {
   ora: 'terminal/',
   postgres: 'postgres/',
   'string-width': 'terminal/',
+  tar: 'source/',
   valibot: 'schema.ts',
 }
 

@@ -59,12 +59,19 @@ export function readCatalog(root: string): Catalog {
   const catalog: Catalog = { root, backups: [], rejected: [] }
   for (const name of entriesOf(directory)) {
     if (isId(name)) addBackup(catalog, join(directory, name), name)
-    else if (/^\..*\.partial$/.test(name)) {
-      catalog.rejected.push({ name, reason: 'a create that is running or was interrupted' })
-    } else if (!name.startsWith('.')) {
-      catalog.rejected.push({ name, reason: 'its name is not a datestamp' })
-    }
+    else rejectByName(catalog, name)
   }
+  return newestFirst(catalog)
+}
+
+/** What is there beside the directories whose names are ids. Hidden files are nobody's business, except partials. */
+export function rejectByName({ rejected }: Catalog, name: string): void {
+  if (/^\..*\.partial$/.test(name))
+    rejected.push({ name, reason: 'a create that is running or was interrupted' })
+  else if (!name.startsWith('.')) rejected.push({ name, reason: 'its name is not a datestamp' })
+}
+
+export function newestFirst(catalog: Catalog): Catalog {
   catalog.backups.sort((a, b) => (a.id < b.id ? 1 : -1))
   return catalog
 }
@@ -84,8 +91,7 @@ function entriesOf(directory: string): string[] {
 function addBackup(catalog: Catalog, directory: string, id: string): void {
   try {
     const record = readRecord(`${directory}/backup.json`)
-    if (record.summary.id === id) catalog.backups.push(aBackup(directory, record, stateOf(directory)))
-    else catalog.rejected.push({ name: id, reason: `its record is that of ${record.summary.id}` })
+    addRecord(catalog, directory, id, record, () => stateOf(directory))
   } catch (cause) {
     const code = systemCode(cause)
     if (code === 'EACCES' || code === 'EPERM') {
@@ -98,11 +104,30 @@ function addBackup(catalog: Catalog, directory: string, id: string): void {
   }
 }
 
+/** Adds a backup whose record was read, unless it is another one's. */
+export function addRecord(
+  { backups, rejected }: Catalog,
+  directory: string,
+  id: string,
+  record: ReadRecord,
+  stateOf: () => BackupState,
+): void {
+  if (record.summary.id === id) backups.push(aBackup(directory, record, stateOf()))
+  else rejected.push({ name: id, reason: `its record is that of ${record.summary.id}` })
+}
+
+/** Why a directory without a readable record is no backup. */
+export const rejections = {
+  noDirectory: 'not a directory',
+  marked: 'a delete that is running or was interrupted',
+  noRecord: 'it has no record (backup.json)',
+}
+
 function rejection(directory: string, cause: unknown): string {
-  if (systemCode(cause) === 'ENOTDIR') return 'not a directory'
+  if (systemCode(cause) === 'ENOTDIR') return rejections.noDirectory
   if (systemCode(cause) !== 'ENOENT') return messageOf(cause)
   const { marker } = backupLayout(directory)
-  return existsSync(marker) ? 'a delete that is running or was interrupted' : 'it has no record (backup.json)'
+  return existsSync(marker) ? rejections.marked : rejections.noRecord
 }
 
 /** A server that starts in the snapshot renames backup_label first of all (src/backend/access/transam/xlog.c). */

@@ -1,22 +1,21 @@
-import { createReadStream, existsSync, lstatSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { PgbkError, systemCode } from '../errors.js'
 import type { Backup } from './catalog.js'
+import { exemptFromManifest, type ManifestFile, manifestFiles } from './manifest.js'
 
 /**
  * Compares names and sizes with the manifest, without reading a file: a copy made by other tools may be half there although
- * its record came across. The manifest has one file a line (backup_manifest.c), so a large one needs little memory.
+ * its record came across.
  * @throws {PgbkError} `damaged`, naming the first files that are missing or have another size.
  */
 export async function checkComplete({ id, layout, state }: Backup): Promise<void> {
   const manifest = join(layout.data, 'backup_manifest')
   if (!existsSync(manifest)) throw damaged(id, ['data/backup_manifest is missing'])
   const faults: string[] = []
-  for await (const line of createInterface({ input: createReadStream(manifest) })) {
-    const file = parseLine(line)
+  for await (const file of manifestFiles(manifest)) {
     const fault =
-      file && (state === 'whole' || !changesInUse(file.path))
+      state === 'whole' || !changesInUse(file.path)
         ? faultOf(layout.data, file, state === 'whole')
         : undefined
     if (fault !== undefined) faults.push(fault)
@@ -28,26 +27,8 @@ export async function checkComplete({ id, layout, state }: Backup): Promise<void
   if (faults.length > 0) throw damaged(id, faults)
 }
 
-interface ManifestFile {
-  path: string
-  /** The same as the file system has it. */
-  bytes: Buffer
-  size: number
-}
-
-/** `{ "Path": "base/1/1247", "Size": 106496, ...}`; names that are no UTF-8 stand as hexadecimal `Encoded-Path`. */
-function parseLine(line: string): ManifestFile | undefined {
-  const match = /^\{ "(Path|Encoded-Path)": ("(?:[^"\\]|\\.)*"), "Size": (\d+)/.exec(line)
-  if (!match) return undefined
-  const bytes = Buffer.from(JSON.parse(match[2] ?? '""'), match[1] === 'Path' ? 'utf8' : 'hex')
-  return { path: bytes.toString(), bytes, size: Number(match[3]) }
-}
-
-/** The files that pgbk itself changes (see arrange-snapshot), and pg_verifybackup exempts. */
-const exempt = new Set(['postgresql.auto.conf', 'standby.signal', 'recovery.signal'])
-
 function faultOf(data: string, { path, bytes, size }: ManifestFile, exact: boolean): string | undefined {
-  if (exempt.has(path)) return undefined
+  if (exemptFromManifest.has(path)) return undefined
   try {
     const found = lstatSync(Buffer.concat([Buffer.from(`${data}/`), bytes])).size
     return exact && found !== size ? `data/${path} has ${found} bytes instead of ${size}` : undefined

@@ -1,6 +1,7 @@
 import { chmod, chown, copyFile, lchown, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath } from './durable.js'
+import { inParallel } from './in-parallel.js'
 import type { Owner } from './owner.js'
 
 export interface CopyTreeOptions {
@@ -27,8 +28,6 @@ interface Found {
   directories: Pair[]
 }
 
-const atOnce = 4
-
 /**
  * Copies what is in a directory into another, which exists. Modes and symbolic links stay as they are. Whom the copy belongs
  * to gets at a directory only when all in it is there, so that root can copy into places of others.
@@ -38,7 +37,7 @@ export async function copyTree(from: string, to: string, options: CopyTreeOption
   const { owner, durable, keepTop } = options
   const found: Found = { files: [], directories: [] }
   await makeDirectories([from, to], found, options)
-  await inParallel(found.files, (pair) => copyOne(pair, options))
+  await inParallel(found.files, 4, (pair) => copyOne(pair, options))
   for (const [source, target] of found.directories) {
     if (!(keepTop && target === to)) {
       await chmod(target, (await lstat(source)).mode & 0o7777)
@@ -73,18 +72,4 @@ async function copyOne([source, target]: Pair, options: CopyTreeOptions): Promis
   await chown(target, options.owner.uid, options.owner.gid)
   if (options.durable) await syncPath(target)
   options.onFile?.((await lstat(target)).size)
-}
-
-/** The first failure stops the rest, and is thrown when nothing is going on any more. */
-async function inParallel<T>(waiting: T[], work: (item: T) => Promise<void>): Promise<void> {
-  const worker = async () => {
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await work(next)
-  }
-  const stopAll = (error: unknown) => {
-    waiting.length = 0
-    throw error
-  }
-  const ends = await Promise.allSettled(Array.from({ length: atOnce }, () => worker().catch(stopAll)))
-  const failed = ends.find((end) => end.status === 'rejected')
-  if (failed) throw failed.reason
 }

@@ -1,5 +1,6 @@
 import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { inParallel } from './in-parallel.js'
 
 /** Writes a file, readable by its owner alone, and flushes it to disk. */
 export async function writeDurably(path: string, content: string | Uint8Array): Promise<void> {
@@ -14,14 +15,22 @@ export async function syncPath(path: string): Promise<void> {
   await withFile(path, 'r', (file) => file.sync())
 }
 
+const atOnce = 4
+
 /** Flushes a directory with everything in it; symbolic links are not followed. */
 export async function syncTree(directory: string): Promise<void> {
+  const paths: string[] = []
+  await collect(directory, paths)
+  await inParallel(paths, atOnce, syncPath)
+}
+
+async function collect(directory: string, paths: string[]): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name)
-    if (entry.isDirectory()) await syncTree(path)
-    else if (entry.isFile()) await syncPath(path)
+    if (entry.isDirectory()) await collect(path, paths)
+    else if (entry.isFile()) paths.push(path)
   }
-  await syncPath(directory)
+  paths.push(directory)
 }
 
 async function withFile(

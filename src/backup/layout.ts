@@ -19,6 +19,7 @@ export function rootLayout(root: string) {
     catalogLock: join(backups, '.catalog.lock'),
     backup: (id: string) => join(backups, id),
     partial: (id: string) => join(backups, `.${id}.partial`),
+    download: (id: string) => join(backups, `.${id}.download`),
   }
 }
 
@@ -32,6 +33,11 @@ export function backupLayout(directory: string) {
     record: join(directory, 'backup.json'),
     /** Marks a directory that may be thrown away: a create or a delete in progress, or its remains. */
     marker: join(directory, '.pgbk-partial.json'),
+    /** Marks a download in progress, which is kept until it is complete. */
+    downloadMarker: join(directory, '.pgbk-download.json'),
+    /** Held by the download that works here. */
+    downloadLock: join(directory, '.pgbk-download.lock'),
+    proof: join(directory, 'proof.json'),
     snapshot,
     readme: join(snapshot, 'README'),
     conf,

@@ -90,7 +90,12 @@ export interface ReadRecord {
 
 /** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format; a system error when it cannot be read. */
 export function readRecord(path: string): ReadRecord {
-  const raw = parseJson(readFileSync(path, 'utf8'))
+  return summarize(readFileSync(path, 'utf8'))
+}
+
+/** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format. */
+export function summarize(json: string): ReadRecord {
+  const raw = parseJson(json)
   const missing = Object.keys(schema.entries).filter((key) => !(key in raw))
   if (missing.length > 0)
     throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)

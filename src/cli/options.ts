@@ -44,6 +44,11 @@ export const workingCopyOption = new Option(
   'how the backup is kept as it is (default: the first that works)',
 ).choices(['auto', 'overlay', 'reflink', 'copy'])
 
+export const listFromOption = new Option(
+  '--from [source]',
+  'another root: DIR or [USER@]HOST:DIR (default: source of the configuration)',
+)
+
 /** @throws commander's error for what is no port. */
 export function parsePort(text: string): number {
   const port = Number(text)

@@ -2,6 +2,7 @@ import type { Verb } from './verb.js'
 import { create } from './verbs/create.js'
 import { remove } from './verbs/delete.js'
 import { demo } from './verbs/demo.js'
+import { download } from './verbs/download.js'
 import { instanceDelete, instanceHelp, instanceList, instanceStart, instanceStop } from './verbs/instance.js'
 import { list } from './verbs/list.js'
 import { localRun } from './verbs/local-run.js'
@@ -13,6 +14,7 @@ export const verbs: readonly Verb[] = [
   create,
   list,
   show,
+  download,
   remove,
   localRun,
   restore,

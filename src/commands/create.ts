@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { aBackup, type Backup, readCatalog } from '../backup/catalog.js'
+import { checkCluster } from '../backup/check-cluster.js'
 import type { RootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
 import { claimRoot, makeRoot } from '../backup/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk } from '../create/check-disk.js'
-import { checkCluster, checkLabel, checkRate } from '../create/checks.js'
+import { checkLabel, checkRate } from '../create/checks.js'
 import { makeBackup } from '../create/make-backup.js'
 import { type ReachedServer, reachServer } from '../create/server.js'
 import { serverLine } from '../create/server-line.js'
@@ -34,7 +35,7 @@ export async function create(options: CreateOptions, settings: Settings, context
   const reach = () => reachServer(options, settings, applicationName, context)
   let server = await reach()
   context.progress.say(serverLine(server.facts))
-  checkCluster(readCatalog(settings.root), server.facts, options.newCluster ?? false)
+  checkCluster(readCatalog(settings.root), 'this server', server.facts, options.newCluster ?? false)
   // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
   if (await sweepBefore(root, server, context)) server = await reach()
   await checkServer(server.psql, server.facts)

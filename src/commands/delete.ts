@@ -7,10 +7,8 @@ import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { readInstances } from '../instances/instance.js'
-import { runningServer } from '../postgres/running.js'
-import { findRuns, isRunning } from '../run/run-directory.js'
 import { formatBytes } from '../units.js'
+import { checkNotInUse } from './check-not-in-use.js'
 
 export interface DeleteOptions {
   /** Do not ask. */
@@ -68,34 +66,7 @@ function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context
       hint: 'If that is meant, say so with --last.',
     })
   }
-  const waiting = readInstances(catalog.root).instances.filter(
-    ({ state }) => state === 'recovering' || state === 'not recovered',
-  )
-  const runs = findRuns(catalog.root, context).filter(isRunning)
-  for (const backup of chosen) {
-    const pid = runningServer(backup.layout.data)
-    if (pid !== undefined) {
-      throw new PgbkError('failed', `a server is running in ${backup.layout.snapshot} (process ${pid})`, {
-        hint: 'Stop it first, then delete.',
-      })
-    }
-    const instance = waiting.find(({ record }) => record.backup === backup.id)
-    if (instance) {
-      throw new PgbkError(
-        'failed',
-        `the instance ${instance.name} has still to replay WAL of backup ${backup.id}`,
-        {
-          hint: `Let it do so:  pgbk instance start ${instance.name}`,
-        },
-      )
-    }
-    const run = runs.find(({ marker }) => marker.backup === backup.id)
-    if (run) {
-      throw new PgbkError('failed', `backup ${backup.id} is in use by the run ${run.name}`, {
-        hint: `End it first:  pgbk instance stop ${run.name}`,
-      })
-    }
-  }
+  checkNotInUse(chosen, catalog.root, context)
   return chosen
 }
 

@@ -2,14 +2,30 @@ import { existsSync } from 'node:fs'
 import { type Catalog, readCatalog } from '../backup/catalog.js'
 import { freeBytes } from '../backup/measure.js'
 import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { openSource } from '../source/open-source.js'
+import { asKeyHolder, sourceName } from '../source/source-name.js'
 
 export interface ListResult extends Catalog {
-  /** Bytes that are free where the backups are; undefined when there is no such directory yet. */
+  /** Bytes that are free where the backups are; undefined when there is no such directory yet, or it is another root's. */
   free: number | undefined
+  /** The other root that was asked, as the user named it. */
+  source: string | undefined
 }
 
-/** All backups of the root, newest first, and what there is beside them. */
-export async function list(settings: Settings): Promise<ListResult> {
+export interface ListOptions {
+  /** Another root; `true` means the one of the configuration. */
+  from?: string | true
+}
+
+/** All backups of the root, or of another one, newest first, and what there is beside them. */
+export async function list(options: ListOptions, settings: Settings, context: Context): Promise<ListResult> {
+  if (options.from !== undefined) {
+    const name = sourceName(options.from, settings)
+    const source = openSource(name, asKeyHolder(name, settings.run_as, context))
+    return { ...(await source.catalog()), free: undefined, source: source.name }
+  }
   const catalog = readCatalog(settings.root)
-  return { ...catalog, free: existsSync(catalog.root) ? await freeBytes(catalog.root) : undefined }
+  const free = existsSync(catalog.root) ? await freeBytes(catalog.root) : undefined
+  return { ...catalog, free, source: undefined }
 }

@@ -2,8 +2,31 @@ import { type Backup, readCatalog } from '../backup/catalog.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { openSource } from '../source/open-source.js'
+import { asKeyHolder, sourceName } from '../source/source-name.js'
+
+export interface ShowOptions {
+  /** Another root; `true` means the one of the configuration. */
+  from?: string | true
+}
+
+export interface ShowResult {
+  backup: Backup
+  /** The other root that was asked, as the user named it. */
+  source: string | undefined
+}
 
 /** @throws {PgbkError} `not-found`, or `usage` for a text that is no id. */
-export async function show(id: string, settings: Settings, { progress }: Context): Promise<Backup> {
-  return selectBackup(readCatalog(settings.root), id, progress.warn)
+export async function show(
+  id: string,
+  options: ShowOptions,
+  settings: Settings,
+  context: Context,
+): Promise<ShowResult> {
+  const { warn } = context.progress
+  if (options.from === undefined)
+    return { backup: selectBackup(readCatalog(settings.root), id, warn), source: undefined }
+  const name = sourceName(options.from, settings)
+  const source = openSource(name, asKeyHolder(name, settings.run_as, context))
+  return { backup: selectBackup(await source.catalog(), id, warn), source: source.name }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { resolveSource } from '../backup/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { withEnvironment } from './env.js'
@@ -103,8 +104,9 @@ async function readFile(file: string): Promise<RawConfig> {
   }
 }
 
-/** A relative root in a file is relative to that file. */
+/** A relative root, or source, in a file is relative to that file. */
 function resolveRoot({ file }: Found, raw: RawConfig): void {
+  if (typeof raw.source === 'string' && raw.source) raw.source = resolveSource(raw.source, dirname(file))
   if (typeof raw.root === 'string' && raw.root) raw.root = resolve(dirname(file), raw.root)
 }
 

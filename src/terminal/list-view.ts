@@ -6,8 +6,9 @@ import { backupJson } from './backup-json.js'
 import type { Screen } from './screen.js'
 import { type Column, tableLines } from './table.js'
 
-export function listJson({ root, backups, rejected, free }: ListResult): object {
-  return { backups: backups.map(backupJson), rejected, root, free_bytes: free ?? null }
+export function listJson({ root, backups, rejected, free, source }: ListResult): object {
+  const place = source === undefined ? { root } : { source }
+  return { backups: backups.map(backupJson), rejected, ...place, free_bytes: free ?? null }
 }
 
 export function listText(result: ListResult, screen: Screen): string {
@@ -22,7 +23,8 @@ export function sayRejected({ rejected }: ListResult, progress: Progress): void 
   for (const { name, reason } of rejected) progress.warn(`${name} is not a whole backup: ${reason}`)
 }
 
-function emptyText({ root }: ListResult): string {
+function emptyText({ root, source }: ListResult): string {
+  if (source !== undefined) return `No backups in ${source}.\n`
   return `No backups in ${root}.\nMake the first one with pgbk create, or name another root with -C DIR.\n`
 }
 

@@ -1,5 +1,6 @@
 import type { Backup } from '../backup/catalog.js'
 import type { BackupRecord } from '../backup/record.js'
+import type { ShowResult } from '../commands/show.js'
 import { shellWord } from '../shell-word.js'
 import { formatAge, formatBytes, formatDuration, formatTime } from '../units.js'
 import { backupJson } from './backup-json.js'
@@ -7,18 +8,18 @@ import { openCommand } from './open-command.js'
 import { printable, type Screen } from './screen.js'
 import { tableLines } from './table.js'
 
-export function showJson(backup: Backup): object {
+export function showJson({ backup }: ShowResult): object {
   return { backup: backupJson(backup) }
 }
 
-export function showText(backup: Backup, screen: Screen): string {
+export function showText({ backup, source }: ShowResult, screen: Screen): string {
   const { record } = backup
   const parts = [
     fields(backup, screen),
     section('Databases', databases(record), screen),
     section('Tablespaces', tablespaces(record), screen),
     section('Extensions', extensions(record), screen),
-    section('Next', nextCommands(backup), screen),
+    section('Next', nextCommands(backup, source), screen),
   ]
   return `${parts.filter(Boolean).join('\n\n')}\n`
 }
@@ -108,8 +109,9 @@ function extensions({ extensions: rows }: BackupRecord): string[] {
   )
 }
 
-function nextCommands(backup: Backup): string[] {
+function nextCommands(backup: Backup, source: string | undefined): string[] {
   const { id, layout } = backup
+  if (source !== undefined) return [`pgbk download ${id} --from ${shellWord(source)}`]
   return [
     `pgbk local-run ${id}`,
     `cd ${shellWord(layout.snapshot)} && pg_verifybackup data`,

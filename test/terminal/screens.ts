@@ -17,7 +17,7 @@ export function theBackup(changes: Partial<BackupRecord> = {}, state: BackupStat
 }
 
 export function aList(backups: Backup[], changes: Partial<ListResult> = {}): ListResult {
-  return { root: '/srv/pg', backups, rejected: [], free: 1024 ** 3, ...changes }
+  return { root: '/srv/pg', backups, rejected: [], free: 1024 ** 3, source: undefined, ...changes }
 }
 
 /** What a terminal takes for a command: to clear the screen, to colour, to turn the direction of writing. */

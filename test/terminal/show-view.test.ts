@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals'
+import type { Backup } from '../../src/backup/catalog.js'
 import { createText } from '../../src/terminal/create-view.js'
 import { deleteText } from '../../src/terminal/delete-view.js'
 import { showJson, showText } from '../../src/terminal/show-view.js'
 import { aDatabase, aRecord } from '../backup/samples.js'
 import { aScreen, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
-const show = (changes = {}) => showText(theBackup(changes), aScreen())
+const here = (backup: Backup) => ({ backup, source: undefined })
+const show = (changes = {}) => showText(here(theBackup(changes)), aScreen())
 
 /** The sample record with the same nasty text in every place where a record can have any. */
 function nastyBackup() {
@@ -64,22 +66,28 @@ describe('show', () => {
   })
 
   it('says what used means', () => {
-    expect(showText(theBackup({}, 'used'), aScreen())).toMatch(/State +used: a server was started/)
+    expect(showText(here(theBackup({}, 'used')), aScreen())).toMatch(/State +used: a server was started/)
+  })
+
+  it('of another root offers its download, and nothing that needs the backup here', () => {
+    const text = showText({ backup: theBackup(), source: "db1:it's here" }, aScreen())
+    const next = text.slice(text.indexOf('Next'))
+    expect(next).toBe(`Next\n  pgbk download 20261120T030000Z --from 'db1:it'\\''s here'\n`)
   })
 
   it('is the record for programs', () => {
     const { record } = theBackup()
     const directory = '/srv/pg/data/backup/20261120T030000Z'
-    expect(showJson(theBackup())).toEqual({ backup: { ...record, state: 'whole', directory } })
+    expect(showJson(here(theBackup()))).toEqual({ backup: { ...record, state: 'whole', directory } })
   })
 })
 
 describe('a record that was tampered with', () => {
   it('cannot command the terminal through show', () => {
-    expect(hasCommands(showText(nastyBackup(), aScreen()))).toBe(false)
+    expect(hasCommands(showText(here(nastyBackup()), aScreen()))).toBe(false)
   })
 
-  it('cannot forge lines of show', () => expect(showText(nastyBackup(), aScreen())).not.toMatch(/^y/m))
+  it('cannot forge lines of show', () => expect(showText(here(nastyBackup()), aScreen())).not.toMatch(/^y/m))
 })
 
 describe('create and delete', () => {

@@ -1,12 +1,13 @@
+import { listFromOption } from '../options.js'
 import type { Verb } from '../verb.js'
 
 export const list: Verb = {
   name: 'list',
   description: 'list all backups, newest first',
-  declare: (command) => command.alias('ls'),
-  async run({ settings, context }) {
+  declare: (command) => command.alias('ls').addOption(listFromOption),
+  async run({ options, settings, context }) {
     const { list } = await import('../../commands/list.js')
-    const result = await list(settings)
+    const result = await list(options, settings, context)
     const { listJson, listText, sayRejected } = await import('../../terminal/list-view.js')
     sayRejected(result, context.progress)
     return { json: () => listJson(result), text: (screen) => listText(result, screen) }
@@ -18,6 +19,7 @@ snapshot. Directories that are no whole backups are named on standard error.
 Examples:
   pgbk list
   pgbk list -C /srv/backups/db1
+  pgbk list --from postgres@db1:/var/backups/pg
   pgbk list --json | jq -r '.backups[0].id'
 `,
 }

@@ -1,20 +1,21 @@
-import { idMeaning } from '../options.js'
+import { idMeaning, listFromOption } from '../options.js'
 import type { Verb } from '../verb.js'
 
 export const show: Verb = {
   name: 'show',
   description: 'show everything about one backup',
-  declare: (command) => command.argument('<id>', idMeaning),
-  async run({ ids: [id = ''], settings, context }) {
+  declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption),
+  async run({ ids: [id = ''], options, settings, context }) {
     const { show } = await import('../../commands/show.js')
-    const backup = await show(id, settings, context)
+    const result = await show(id, options, settings, context)
     const { showJson, showText } = await import('../../terminal/show-view.js')
-    return { json: () => showJson(backup), text: (screen) => showText(backup, screen) }
+    return { json: () => showJson(result), text: (screen) => showText(result, screen) }
   },
   help: `
 Examples:
   pgbk show latest
   pgbk show 20261120
+  pgbk show latest --from postgres@db1:/var/backups/pg
   pgbk show latest --json | jq .backup.databases
 `,
 }

@@ -1,0 +1,22 @@
+/**
+ * Works on several items at a time, in no particular order. The first failure stops the rest, and is thrown when nothing is
+ * going on any more.
+ */
+export async function inParallel<T>(
+  items: Iterable<T>,
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const waiting = items[Symbol.iterator]()
+  let failed = false
+  const worker = async () => {
+    for (let next = waiting.next(); !failed && !next.done; next = waiting.next()) await work(next.value)
+  }
+  const stopAll = (error: unknown) => {
+    failed = true
+    throw error
+  }
+  const ends = await Promise.allSettled(Array.from({ length: atOnce }, () => worker().catch(stopAll)))
+  const first = ends.find((end) => end.status === 'rejected')
+  if (first) throw first.reason
+}

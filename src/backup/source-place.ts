@@ -1,0 +1,35 @@
+import { isAbsolute, resolve } from 'node:path'
+import { PgbkError } from '../errors.js'
+
+/** Another root: in a directory here, or on a host that ssh reaches. */
+export type SourcePlace =
+  | { kind: 'directory'; directory: string }
+  /** The directory is as the user wrote it: relative to the home there, or absolute, or `~...`. */
+  | { kind: 'ssh'; host: string; directory: string }
+
+/**
+ * Reads a SOURCE as scp reads its operands: a colon before the first slash ends a host, so `./x:y` is a directory.
+ * @param base what relative directories are relative to.
+ * @throws {PgbkError} `usage` for what is neither.
+ */
+export function parseSource(text: string, base: string): SourcePlace {
+  const [, bracketed, plain, directory] = /^(?:([^:/[]*\[[^\]/]+\])|([^:/]*)):(.*)$/s.exec(text) ?? []
+  if (text === '' || text.includes('\0')) throw noSource(text)
+  if (directory === undefined) return { kind: 'directory', directory: resolve(base, text) }
+  const host = (bracketed ?? plain ?? '').replace(/[[\]]/g, '')
+  // ssh would take it for an option.
+  if (host === '' || /^-|@-|@$|\s/.test(host)) throw noSource(text)
+  return { kind: 'ssh', host, directory }
+}
+
+/** A source in a configuration file: a relative directory is relative to the file. */
+export function resolveSource(text: string, base: string): string {
+  const isHost = /^[^/]*:/.test(text)
+  return isHost || isAbsolute(text) ? text : resolve(base, text)
+}
+
+function noSource(text: string): PgbkError {
+  return new PgbkError('usage', `${JSON.stringify(text)} is no source`, {
+    hint: 'A source is a directory that holds data/, or [USER@]HOST:DIR, as in scp. Write ./a:b for a directory with a colon.',
+  })
+}

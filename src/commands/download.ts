@@ -1,0 +1,140 @@
+import { resolve } from 'node:path'
+import { aBackup, type Backup, readCatalog } from '../backup/catalog.js'
+import { checkCluster } from '../backup/check-cluster.js'
+import { checkComplete } from '../backup/completeness.js'
+import { syncTree } from '../backup/durable.js'
+import { backupLayout, type RootLayout } from '../backup/layout.js'
+import { withLock } from '../backup/lock.js'
+import { claimRoot, makeRoot } from '../backup/prepare-root.js'
+import { summarize } from '../backup/record.js'
+import { selectBackup } from '../backup/select.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { checkOtherRoot, checkRoom, checkUnused, findHere } from '../source/check-destination.js'
+import {
+  type DownloadDirectory,
+  removeDownload,
+  withDownloadDirectory,
+} from '../source/download-directory.js'
+import { type Fetched, fetchFiles } from '../source/fetch-files.js'
+import { lookAtOld } from '../source/keep-whole.js'
+import { openSource } from '../source/open-source.js'
+import { publishDownload } from '../source/publish-download.js'
+import type { Source } from '../source/source.js'
+import { sourceName } from '../source/source-name.js'
+import { verifyDownload } from '../source/verify-download.js'
+import { checkNotInUse } from './check-not-in-use.js'
+
+export interface DownloadOptions {
+  from?: string
+  to?: string
+  /** Only the WAL that the snapshot itself needs. */
+  wal?: boolean
+  /** Take the place of one that is used, or half there. */
+  replace?: boolean
+  newCluster?: boolean
+}
+
+export interface DownloadResult {
+  backup: Backup
+  source: string
+  /** Where it was brought to, when that is not the root of the settings. */
+  rootFlag: string | undefined
+  /** Undefined when it was here already, and whole. */
+  transfer: { bytes: number; durationMs: number; verifiedBy: string } | undefined
+}
+
+/** Brings a backup of another root into this one. What has come of it is kept until it is complete. */
+export async function download(
+  id: string,
+  options: DownloadOptions,
+  settings: Settings,
+  context: Context,
+): Promise<DownloadResult> {
+  const startedAt = context.now()
+  const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
+  const destination = options.to === undefined ? settings.root : resolve(context.cwd, options.to)
+  // Everything from here on is done by the user whom the root belongs to: ssh has that user's keys.
+  const root = claimRoot(destination, settings.run_as, context)
+  const source = openSource(name, context)
+  checkOtherRoot(source, destination)
+  const backup = selectBackup(await source.catalog(), id, context.progress.warn)
+  checkUnused(backup, source)
+  const { server } = backup.record
+  const newCluster = options.newCluster ?? false
+  checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
+  const here = await findHere(root, backup, options.replace ?? false)
+  if (here) return { backup: here, source: name, rootFlag: options.to, transfer: undefined }
+
+  makeRoot(root)
+  return withDownloadDirectory(root, backup, name, context, async (directory) => {
+    const job = { root, source, backup, directory, options, settings }
+    const { received, verifiedBy } = await complete(job, context)
+    const published = await publish(job, context)
+    const durationMs = context.now().getTime() - startedAt.getTime()
+    return {
+      backup: published,
+      source: name,
+      rootFlag: options.to,
+      transfer: { bytes: received, durationMs, verifiedBy },
+    }
+  })
+}
+
+interface Job {
+  root: RootLayout
+  source: Source
+  backup: Backup
+  directory: DownloadDirectory
+  options: DownloadOptions
+  settings: Settings
+}
+
+/** Fetches what is not here yet, checks all of it, and flushes it to disk. */
+async function complete(job: Job, context: Context): Promise<{ received: number; verifiedBy: string }> {
+  const { root, source, backup, directory, options } = job
+  const { layout } = directory
+  try {
+    const noWal = options.wal === false
+    const fetched = await fetchFiles(source, backup, directory, { noWal }, context, (kept) =>
+      checkRoom(root, backup, kept),
+    )
+    context.progress.step('verifying')
+    const work = [verify(job, fetched, context), syncTree(layout.directory)] as const
+    await Promise.allSettled(work)
+    const [verifiedBy] = await Promise.all(work)
+    context.signal.throwIfAborted()
+    return { received: fetched.received, verifiedBy }
+  } catch (error) {
+    await leave(job, context)
+    throw error
+  }
+}
+
+async function verify(
+  { backup, directory, settings }: Job,
+  fetched: Fetched,
+  context: Context,
+): Promise<string> {
+  const { layout } = directory
+  const verifiedBy = await verifyDownload(backup, layout, fetched, settings.bin_dir, context)
+  await checkComplete({ ...backup, state: 'whole', layout, record: backup.record })
+  return verifiedBy
+}
+
+/** After a failure: what has come is kept, unless nothing has. */
+async function leave({ backup, directory: { layout } }: Job, { progress }: Context): Promise<void> {
+  if ((await lookAtOld(layout.directory)).files.size === 0) return removeDownload(layout)
+  progress.say(
+    `what has come of ${backup.id} is kept in ${layout.directory}; the next download of it goes on from there`,
+  )
+}
+
+async function publish({ root, source, backup, directory }: Job, context: Context): Promise<Backup> {
+  const record = source.recordOf(backup)
+  return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async () => {
+    checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
+    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record)
+    return aBackup(place, summarize(record.toString()), 'whole')
+  })
+}

@@ -1,0 +1,117 @@
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Backup } from '../backup/catalog.js'
+import { syncPath, writeDurably } from '../backup/durable.js'
+import { type BackupLayout, backupLayout, type RootLayout } from '../backup/layout.js'
+import { withLock } from '../backup/lock.js'
+import type { Context } from '../context.js'
+import { PgbkError, systemCode } from '../errors.js'
+
+/** A download in progress: what has come is kept until it is complete. */
+export interface DownloadDirectory {
+  layout: BackupLayout
+  /** Whether there may be files of the same backup from before. */
+  isResumed: boolean
+}
+
+/** Whose files the directory has. The source is for people: the same backup may come from another place. */
+interface DownloadMarker {
+  made_by: 'download'
+  source: string
+  backup: BackupIdentity
+}
+
+/** What two backups of the same id differ in. */
+export interface BackupIdentity {
+  id: string
+  system_identifier: string
+  started_at: string
+  start_lsn: string
+  stop_lsn: string
+}
+
+export function identityOf({ record }: Backup): BackupIdentity {
+  const { id, server, started_at, start_lsn, stop_lsn } = record
+  return { id, system_identifier: server.system_identifier, started_at, start_lsn, stop_lsn }
+}
+
+export function isSameBackup(one: BackupIdentity, other: BackupIdentity): boolean {
+  return (Object.keys(one) as (keyof BackupIdentity)[]).every((key) => one[key] === other[key])
+}
+
+/**
+ * Works in the download directory of a backup: a new one, or one that an earlier download of the same backup has left. Whatever
+ * else was in it goes first.
+ * @throws {PgbkError} `locked` when another download works there, `failed` when it is not pgbk's.
+ */
+export async function withDownloadDirectory<T>(
+  root: RootLayout,
+  backup: Backup,
+  source: string,
+  context: Context,
+  work: (download: DownloadDirectory) => Promise<T>,
+): Promise<T> {
+  const layout = backupLayout(root.download(backup.id))
+  await makeDirectory(layout.directory)
+  const purpose = `download of ${backup.id}`
+  return withLock(layout.downloadLock, { purpose }, context, async () => {
+    const isResumed = await takeOver(layout, identityOf(backup), source, context)
+    return work({ layout, isResumed })
+  })
+}
+
+/** Removes a download directory in which nothing was received. */
+export async function removeDownload({ directory, downloadMarker }: BackupLayout): Promise<void> {
+  await empty(directory, [basename(downloadMarker)])
+  await rm(downloadMarker, { force: true })
+  await rmdir(directory)
+}
+
+/** Makes the directory a download of this backup; returns whether it was one before. */
+async function takeOver(
+  layout: BackupLayout,
+  backup: BackupIdentity,
+  source: string,
+  { progress }: Context,
+): Promise<boolean> {
+  const before = await readMarker(layout)
+  if (before && isSameBackup(backup, before.backup)) return true
+  const kept = [basename(layout.downloadLock), basename(layout.downloadMarker)]
+  if (before) {
+    progress.say(`what an earlier download of another backup ${backup.id} has left is removed`)
+    await empty(layout.directory, kept)
+  }
+  const marker: DownloadMarker = { made_by: 'download', source, backup }
+  await writeDurably(layout.downloadMarker, `${JSON.stringify(marker)}\n`)
+  await syncPath(layout.directory)
+  return false
+}
+
+/** @throws {PgbkError} `failed` for a directory with files in it and without a marker. */
+async function readMarker(layout: BackupLayout): Promise<DownloadMarker | undefined> {
+  try {
+    return JSON.parse(await readFile(layout.downloadMarker, 'utf8')) as DownloadMarker
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && systemCode(error) !== 'ENOENT') throw error
+  }
+  // Killed before the marker was there: nothing else is.
+  const own = [basename(layout.downloadLock), basename(layout.downloadMarker)]
+  if ((await readdir(layout.directory)).every((name) => own.includes(name))) return undefined
+  throw new PgbkError('failed', `${layout.directory} is in the way: nothing in it shows that pgbk made it`, {
+    hint: 'Look what it is, and move it away.',
+  })
+}
+
+async function empty(directory: string, kept: string[]): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!kept.includes(name)) await rm(join(directory, name), { recursive: true, force: true })
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
+  }
+}

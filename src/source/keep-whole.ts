@@ -1,0 +1,93 @@
+import { lstat, readdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isAsInManifest } from '../backup/checksum.js'
+import { inParallel } from '../backup/in-parallel.js'
+import { exemptFromManifest, isManifestWhole, manifestFiles } from '../backup/manifest.js'
+import { isLeftOut, manifestName, nameInBackup, segmentOf, walFileOf } from './names.js'
+import { isUnfinished, type Receiver } from './receiver.js'
+
+const atOnce = 2
+
+/** What a download finds that an earlier one has received. */
+export interface Found {
+  files: Set<string>
+  bytes: number
+}
+
+/** The files of an earlier download. Links go, so that nothing is ever written through one, and so do unfinished files. */
+export async function lookAtOld(directory: string): Promise<Found> {
+  const found: Found = { files: new Set(), bytes: 0 }
+  const waiting = ['']
+  for (let below = waiting.pop(); below !== undefined; below = waiting.pop()) {
+    for (const entry of await readdir(join(directory, below), { withFileTypes: true })) {
+      const name = below === '' ? entry.name : `${below}/${entry.name}`
+      if (entry.isDirectory()) waiting.push(name)
+      else if (!isLeftOut(name)) await lookAtFile(directory, name, entry.isFile(), found)
+    }
+  }
+  return found
+}
+
+async function lookAtFile(directory: string, name: string, isFile: boolean, found: Found): Promise<void> {
+  const path = join(directory, name)
+  if (!isFile || isUnfinished(name)) return unlink(path)
+  found.files.add(name)
+  found.bytes += (await lstat(path)).size
+}
+
+/** Whether the manifest of an earlier download is there and whole. */
+export async function keepManifest(
+  directory: string,
+  { files }: Found,
+  receiver: Receiver,
+): Promise<boolean> {
+  if (!files.delete(manifestName)) return false
+  const manifest = join(directory, manifestName)
+  if (await isManifestWhole(manifest)) {
+    receiver.names.add(manifestName)
+    return true
+  }
+  await unlink(manifest)
+  return false
+}
+
+export interface KeepOptions {
+  linkedTablespaces: ReadonlySet<string>
+  walSegmentSize: number
+  signal: AbortSignal
+  onBytes(bytes: number): void
+}
+
+/**
+ * Decides which files of an earlier download stay: those with the manifest's size and checksum, and complete WAL, which was on
+ * disk before it got its name. All others are removed, and will come again. The manifest is there.
+ */
+export async function keepWhole(
+  directory: string,
+  { files }: Found,
+  receiver: Receiver,
+  options: KeepOptions,
+): Promise<void> {
+  const check = async (name: string, isWhole: (path: string) => Promise<boolean>) => {
+    const path = join(directory, name)
+    const { size } = await lstat(path)
+    if (await isWhole(path)) receiver.names.add(name)
+    else await unlink(path)
+    options.onBytes(size)
+  }
+  const known: [string, (path: string) => Promise<boolean>][] = []
+  for await (const file of manifestFiles(join(directory, manifestName))) {
+    const name = nameInBackup(file.path, options.linkedTablespaces)
+    if (exemptFromManifest.has(file.path) || !files.delete(name)) continue
+    known.push([name, (path) => isAsInManifest(path, file, options.signal)])
+  }
+  for (const name of files)
+    known.push([name, async (path) => isCompleteWal(name, (await lstat(path)).size, options)])
+  await inParallel(known, atOnce, ([name, isWhole]) => check(name, isWhole))
+}
+
+function isCompleteWal(name: string, size: number, { walSegmentSize }: KeepOptions): boolean {
+  const file = walFileOf(name) ?? ''
+  if (segmentOf(file) === undefined || file.endsWith('.partial')) return false
+  return file.endsWith('.gz') || size === walSegmentSize
+}

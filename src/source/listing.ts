@@ -1,0 +1,61 @@
+import { PgbkError } from '../errors.js'
+import { isLeftOut, isPlainName, tablespaceOf } from './names.js'
+
+/** What a backup's directory has, by names relative to it. Locks, markers and the record are left out. */
+export interface Listing {
+  directories: string[]
+  files: string[]
+  links: string[]
+}
+
+/** What a source said is there, before it is trusted. */
+export interface RawListing {
+  directories: Buffer[]
+  files: Buffer[]
+  links: Buffer[]
+}
+
+/**
+ * Checks names that a source gave.
+ * @throws {PgbkError} `failed` for a name that is no UTF-8, `damaged` for one that leads out of the backup, and for any link
+ * but those of tablespaces that are there.
+ */
+export function checkListing(raw: RawListing, source: string): Listing {
+  const names = (list: Buffer[]) =>
+    list.map((bytes) => checkName(bytes, source)).filter((name) => !isLeftOut(name))
+  const listing = {
+    directories: names(raw.directories),
+    files: names(raw.files),
+    links: names(raw.links),
+  }
+  const directories = new Set(listing.directories)
+  const unknown = listing.links.find(
+    (link) => !directories.has(`snapshot/tablespaces/${tablespaceOf(link) ?? '-'}`),
+  )
+  if (unknown !== undefined) {
+    throw new PgbkError('damaged', `the backup in ${source} has a link that pgbk did not make: ${unknown}`, {
+      hint: 'Only the links of tablespaces belong into a backup. Replace it by what it leads to.',
+    })
+  }
+  return listing
+}
+
+function checkName(bytes: Buffer, source: string): string {
+  const name = bytes.toString()
+  if (!Buffer.from(name).equals(bytes)) {
+    throw new PgbkError(
+      'failed',
+      `a file of the backup in ${source} has a name that is no UTF-8: ${JSON.stringify(name)}`,
+      { hint: 'Copy this backup with cp or rsync.' },
+    )
+  }
+  if (!isPlainName(name))
+    throw new PgbkError('damaged', `${source} names a file ${JSON.stringify(name)}, outside of the backup`)
+  return name
+}
+
+/** The entries of an archive, parents before what is in them, the record last. */
+export function archiveNames(id: string, { directories, files, links }: Listing): string[] {
+  const top = `data/backup/${id}`
+  return [top, ...[...directories, ...files, ...links, 'backup.json'].map((name) => `${top}/${name}`)]
+}

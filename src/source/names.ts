@@ -1,0 +1,39 @@
+import { posix } from 'node:path'
+
+/** Names of files in a backup's directory, relative to it. */
+
+/** What is no part of a backup: its locks and markers; and the record, which goes its own way. */
+export function isLeftOut(name: string): boolean {
+  const base = posix.basename(name)
+  return name === 'backup.json' || /^\.pgbk-/.test(base) || /^\..*\.lock$/.test(base)
+}
+
+/** Below the directory: not absolute, without `..`, and with nothing that is written in two ways. */
+export function isPlainName(name: string): boolean {
+  return name !== '' && name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+}
+
+const walName = /^(?:wal|snapshot\/data\/pg_wal)\/([^/]+)$/
+
+/** The file of the WAL archive, or of the snapshot's own WAL, that a name means. */
+export function walFileOf(name: string): string | undefined {
+  return walName.exec(name)?.[1]
+}
+
+/** The segment that a file of WAL has, whole or not, compressed or not: `000000010000000000000003`. */
+export function segmentOf(file: string): string | undefined {
+  return /^([0-9A-F]{24})(?:\.gz)?(?:\.partial)?$/.exec(file)?.[1]
+}
+
+/** Where the link of a tablespace is, and which one's. */
+export function tablespaceOf(link: string): string | undefined {
+  return /^snapshot\/data\/pg_tblspc\/(\d+)$/.exec(link)?.[1]
+}
+
+export const manifestName = 'snapshot/data/backup_manifest'
+
+/** Where a file of the manifest lies in the backup's directory, without going through a link. */
+export function nameInBackup(manifestPath: string, linkedTablespaces: ReadonlySet<string>): string {
+  const [, oid = '', rest = ''] = /^pg_tblspc\/(\d+)\/(.+)$/.exec(manifestPath) ?? []
+  return linkedTablespaces.has(oid) ? `snapshot/tablespaces/${oid}/${rest}` : `snapshot/data/${manifestPath}`
+}

@@ -1,0 +1,78 @@
+import { Parser, type ReadEntry } from 'tar'
+import { PgbkError } from '../errors.js'
+import type { Incoming, Receiver } from './receiver.js'
+
+/**
+ * Hands the files of a tar to a receiver. Only what was asked for is taken, and only regular files: no name that a hostile
+ * source makes up, and no link, ever reaches the disk. What comes as a hard link is left out; asked for alone it will be a file.
+ * @throws {PgbkError} `damaged` for what is no tar, is cut off, or was not asked for; a system error when writing fails.
+ */
+export async function receiveTar(
+  tar: AsyncIterable<Buffer>,
+  wanted: ReadonlySet<string>,
+  receiver: Receiver,
+  source: string,
+): Promise<void> {
+  let fault: unknown
+  let current: Incoming | undefined
+  /** What goes wrong inside the parser's events is thrown outside of them. */
+  const guarded = (work: () => void) => {
+    if (fault !== undefined) return
+    try {
+      work()
+    } catch (error) {
+      fault = error
+    }
+  }
+  const parser = new Parser({
+    onReadEntry: (entry) => {
+      guarded(() => take(entry))
+      entry.resume()
+    },
+    onwarn: (_code, message) => {
+      fault ??= new PgbkError('damaged', `${source} sent a broken tar: ${message}`)
+    },
+  })
+  function take(entry: ReadEntry): void {
+    const name = entry.path.replace(/^\.\//, '')
+    if (!wanted.has(name)) throw notWanted(source, entry.path)
+    if (entry.type === 'Link') return
+    if (!isFile(entry)) throw notWanted(source, `${entry.path} as a ${entry.type}`)
+    const incoming = receiver.begin(name)
+    current = incoming
+    let missing = entry.size
+    entry.on('data', (bytes) =>
+      guarded(() => {
+        incoming.write(bytes)
+        missing -= bytes.length
+      }),
+    )
+    entry.on('end', () =>
+      guarded(() => {
+        if (missing !== 0) return // the tar is cut off
+        incoming.finish()
+        current = undefined
+      }),
+    )
+  }
+  try {
+    for await (const chunk of tar) {
+      parser.write(chunk)
+      if (fault !== undefined) throw fault
+    }
+    parser.end()
+    if (fault !== undefined) throw fault
+  } finally {
+    current?.abandon()
+  }
+}
+
+function isFile({ type }: ReadEntry): boolean {
+  return type === 'File' || type === 'OldFile' || type === 'ContiguousFile'
+}
+
+function notWanted(source: string, what: string): PgbkError {
+  return new PgbkError('damaged', `${source} sent ${JSON.stringify(what)}, which was not asked for`, {
+    hint: 'Nothing of it was written. Do you trust that host?',
+  })
+}

@@ -1,0 +1,70 @@
+import { closeSync, constants, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { chmod, copyFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { syncPath } from '../backup/durable.js'
+import { walFileOf } from './names.js'
+
+/** A file that comes in pieces. */
+export interface Incoming {
+  write(bytes: Uint8Array): void
+  /** All its bytes are there. */
+  finish(): void
+  /** It will not be whole. */
+  abandon(): void
+}
+
+/**
+ * Receives files into a directory. One that is not whole yet has another name, so a name alone tells that a file is whole;
+ * one of WAL, which has no checksum, is on disk before it gets its name.
+ */
+export interface Receiver {
+  /** The names that are there. */
+  readonly names: Set<string>
+  begin(name: string): Incoming
+  /** Copies a file of this machine; shares its blocks where the file system can. */
+  copy(source: string, name: string): Promise<void>
+}
+
+const unfinished = '.pgbk-part'
+
+/** Whether a name is that of a file that was not received to its end. */
+export function isUnfinished(name: string): boolean {
+  return name.endsWith(unfinished)
+}
+
+/** @param onBytes is told the bytes of each piece. */
+export function openReceiver(directory: string, onBytes: (bytes: number) => void): Receiver {
+  const names = new Set<string>()
+  const partOf = (name: string) => join(directory, name) + unfinished
+  const settle = (name: string) => {
+    renameSync(partOf(name), join(directory, name))
+    names.add(name)
+  }
+  return {
+    names,
+    begin: (name) => {
+      const file = openSync(partOf(name), 'w', 0o600)
+      return {
+        write: (bytes) => {
+          for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
+          onBytes(bytes.length)
+        },
+        finish: () => {
+          if (walFileOf(name) !== undefined) fsyncSync(file)
+          closeSync(file)
+          settle(name)
+        },
+        abandon: () => closeSync(file),
+      }
+    },
+    copy: async (source, name) => {
+      const part = partOf(name)
+      await copyFile(source, part, constants.COPYFILE_FICLONE)
+      const { size, mode } = await stat(part)
+      if ((mode & 0o777) !== 0o600) await chmod(part, 0o600)
+      if (walFileOf(name) !== undefined) await syncPath(part)
+      settle(name)
+      onBytes(size)
+    },
+  }
+}
