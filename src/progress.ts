@@ -8,10 +8,20 @@ export interface Progress {
   end(): void
   /** A message that stays on the screen. */
   say(text: string): void
+  /** A message that stands out. */
+  headline(text: string): void
   /** Something that the reader should look at, though the command goes on. */
   warn(text: string): void
   /** Details for `--verbose`. */
   detail(text: string): void
 }
 
-export const silentProgress: Progress = { step() {}, bytes() {}, end() {}, say() {}, warn() {}, detail() {} }
+export const silentProgress: Progress = {
+  step() {},
+  bytes() {},
+  end() {},
+  say() {},
+  headline() {},
+  warn() {},
+  detail() {},
+}

@@ -1,17 +1,20 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { readInstances } from '../instances/instance.js'
+import { stopServer } from '../instances/instance-server.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { choosePort } from '../postgres/port.js'
 import { query } from '../postgres/psql.js'
 import { runProgram } from '../program/run-program.js'
 import { type DemoServer, demoRole, startDemoServer, startPlainServer } from '../run/demo-server.js'
+import { shellWord } from '../shell-word.js'
 
 export interface DemoResult {
   duration_ms: number
-  /** Whether the backup still verifies after all that was done with a copy of it. */
+  /** Whether the backup still verifies after all that was done with it. */
   unharmed: boolean
 }
 
@@ -20,14 +23,16 @@ export async function demo(settings: Settings, context: Context): Promise<DemoRe
   const startedAt = context.now().getTime()
   if (context.user().uid === 0) context.become(settings.run_as)
   const directory = mkdtempSync(join(context.env.TMPDIR || '/tmp', 'pgbk-demo-'))
-  const tour = { directory, root: join(directory, 'backups'), context }
+  const [backups, laptop] = [join(directory, 'backups'), join(directory, 'laptop')]
+  for (const place of [backups, laptop]) mkdirSync(place)
   let server: DemoServer | undefined
   try {
     context.progress.step('starting a throw-away server')
     server = await startDemoServer(directory, settings.bin_dir, context)
-    await giveTour(tour, server)
+    await giveTour({ directory, backups, laptop, server, context })
     return { duration_ms: context.now().getTime() - startedAt, unharmed: true }
   } finally {
+    for (const { layout } of readInstances(backups).instances) await stopServer(layout.data, context.urgent)
     await server?.process.stop()
     rmSync(directory, { recursive: true, force: true })
   }
@@ -35,117 +40,123 @@ export async function demo(settings: Settings, context: Context): Promise<DemoRe
 
 interface Tour {
   directory: string
-  root: string
+  /** The root of the first half, and the current directory of its commands. */
+  backups: string
+  /** Another one, as on another machine. */
+  laptop: string
+  server: DemoServer
   context: Context
 }
 
-async function giveTour(tour: Tour, server: DemoServer): Promise<void> {
+async function giveTour(tour: Tour): Promise<void> {
   const { progress } = tour.context
-  progress.say(`A PostgreSQL ${server.major} server with a small bookshop is running in ${tour.directory}.`)
+  const { server, backups, laptop } = tour
+  progress.say(`A PostgreSQL ${server.major} server with a small bookshop runs in ${tour.directory}.`)
+  const run = (sql: string) => ['local-run', '-q', '--', 'psql', '-c', sql]
 
-  await pgbk(tour, server, 'A backup is made with one command, which says first which server it reached.', [
-    'create',
-    '--label',
-    'my first backup',
-  ])
-  await pgbk(tour, server, 'It is a directory, listed because it is whole.', ['list'])
-  await pgbk(tour, server, 'Everything that is known about it:', ['show', 'latest'])
+  headline(tour, 'Back it up. pgbk first says which server it reached.', backups)
+  await pgbk(tour, backups, ['create', '--label', 'first try'])
+  headline(tour, 'What there is, and everything about it:')
+  await pgbk(tour, backups, ['list'])
+  await pgbk(tour, backups, ['show', 'latest'])
 
-  const query = (sql: string) => ['local-run', '--', 'psql', '-c', sql]
-  await pgbk(
-    tour,
-    server,
-    'Any backup answers SQL at once, without a copy and without harm. First a question:',
-    query('SELECT title, count(*) FROM books JOIN orders ON book = books.id GROUP BY title'),
-  )
-  await pgbk(
-    tour,
-    server,
-    'Then a disaster, which happens only in the working copy:',
-    query('DROP TABLE orders'),
-  )
-  await pgbk(tour, server, 'The next run does not know of it:', query('SELECT count(*) FROM orders'))
+  headline(tour, 'Any backup answers SQL at once, without a copy.')
+  await pgbk(tour, backups, run(salesByTitle))
+  headline(tour, 'A disaster happens only in the working copy; the next run does not know of it.')
+  await pgbk(tour, backups, run('DROP TABLE orders'))
+  await pgbk(tour, backups, run('SELECT count(*) FROM orders'))
 
-  const [backup] = JSON.parse(await output(tour, server, ['list', '--json'])).backups
-  await openCopy(tour, server, backup.directory)
-  progress.say('\nAfter all that, the backup is as it was:\n')
-  await shown(tour, `cd ${backup.directory}/snapshot && pg_verifybackup data`, async () => {
-    const { stdout, stderr } = await runProgram(join(server.bin, 'pg_verifybackup'), ['data'], {
+  const [backup] = JSON.parse(await output(tour, backups, ['list', '--json'])).backups
+  headline(tour, 'Production on a laptop: over ssh, or as here from a directory.', laptop)
+  await pgbk(tour, laptop, ['download', 'latest', '--from', '../backups'])
+  headline(tour, 'The copy needs no pgbk: stock PostgreSQL opens it, and may change it.')
+  await openCopy(tour, join(laptop, 'data/backup', backup.id, 'snapshot'))
+
+  headline(tour, 'A server that lasts, restored from the backup:', backups)
+  await restore(tour)
+
+  headline(tour, 'After all that, the backup is as it was:')
+  await shown(tour, `cd data/backup/${backup.id}/snapshot && pg_verifybackup data`, async () => {
+    const { status, stdout, stderr } = await runProgram(join(server.bin, 'pg_verifybackup'), ['data'], {
       env: programEnvironment(tour.context.env),
       cwd: join(backup.directory, 'snapshot'),
       signal: tour.context.signal,
     })
+    if (status !== 0) throw new PgbkError('damaged', `the tour has harmed the backup: ${stderr.trim()}`)
     return stdout + stderr
   })
 }
 
-/** Runs one command of pgbk and shows it. */
-async function pgbk(tour: Tour, server: DemoServer, sentence: string, args: string[]): Promise<void> {
-  tour.context.progress.say(`\n${sentence}\n`)
-  await shown(tour, `pgbk ${args.map((arg) => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ')}`, () =>
-    output(tour, server, args),
-  )
+const salesByTitle = 'SELECT title, count(*) FROM sales GROUP BY title'
+
+/** One sentence about what comes next, and where. */
+function headline({ context: { progress } }: Tour, sentence: string, place?: string): void {
+  progress.headline(`\n${sentence}`)
+  if (place !== undefined) progress.say(`\n$ cd ${place}`)
 }
 
-async function output({ root, context }: Tour, server: DemoServer, args: string[]): Promise<string> {
+/** Runs one command of pgbk in a directory and shows it. */
+async function pgbk(tour: Tour, place: string, args: string[]): Promise<void> {
+  const words = args.filter((arg) => arg !== '-q').map((arg) => (arg.includes(' ') ? `"${arg}"` : arg))
+  await shown(tour, `pgbk ${words.join(' ')}`, () => output(tour, place, args))
+}
+
+async function output({ server, context }: Tour, place: string, args: string[]): Promise<string> {
   const [node = '', ...script] = context.self
-  const [name = '', ...rest] = args
   const env = {
     ...programEnvironment(context.env),
     PGHOST: server.host,
     PGPORT: String(server.port),
     PGUSER: demoRole,
+    PGBK_ROOT: place,
   }
-  const { status, stdout, stderr } = await runProgram(node, [...script, name, '-C', root, ...rest], {
-    env,
-    signal: context.signal,
-  })
+  const { signal } = context
+  const { status, stdout, stderr } = await runProgram(node, [...script, ...args], { env, cwd: place, signal })
   if (status !== 0) throw new PgbkError('failed', `pgbk ${args.join(' ')} failed: ${stderr.trim()}`)
   return args.includes('--json') ? stdout : stderr + stdout
 }
 
-async function shown(
-  { context: { progress } }: Tour,
-  command: string,
-  work: () => Promise<string>,
-): Promise<void> {
-  progress.say(`  $ ${command}`)
+async function shown({ context }: Tour, command: string, work: () => Promise<string>): Promise<void> {
+  context.progress.say(`\n$ ${command}`)
   const text = await work()
-  progress.say(text.trimEnd().replace(/^(?=.)/gm, '  '))
+  context.progress.say(text.replace(/^\n|\s+$/g, ''))
 }
 
-/** What anybody can do without pgbk: copy the directory, start PostgreSQL in it, ask it something, do it harm. */
-async function openCopy(tour: Tour, server: DemoServer, backup: string): Promise<void> {
-  const { directory, context } = tour
-  const copy = join(directory, 'copy')
+/** What anybody can do without pgbk: start PostgreSQL in a snapshot, ask it something, do it harm. */
+async function openCopy(tour: Tour, snapshot: string): Promise<void> {
+  const { directory, server, context } = tour
   const port = await choosePort()
-  context.progress.say(
-    '\nStock PostgreSQL opens it. Here in a copy, because the database may then be changed:\n',
-  )
-  context.progress.say(`  $ cp -a ${backup} ${copy}\n  $ cd ${copy}/snapshot && postgres -D conf -p ${port}`)
-  cpSync(backup, copy, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
-  const connection = connectionFrom(
-    { host: '/tmp', port: String(port), username: demoRole, dbname: 'bookshop' },
-    undefined,
-    context.env,
-    'pgbk_demo',
-  )
-  const psql = { ...server.psql, connection }
+  context.progress.say(`\n$ cd ${snapshot}\n$ postgres -D conf -p ${port} &`)
   const command = [join(server.bin, 'postgres'), '-D', 'conf', '-p', String(port)]
-  const opened = await startPlainServer(
-    command,
-    join(copy, 'snapshot'),
-    join(directory, 'copy.log'),
-    psql,
-    context,
-  )
+  const psql = psqlAt(tour, port)
+  const opened = await startPlainServer(command, snapshot, join(directory, 'copy.log'), psql, context)
   try {
-    for (const statement of ['SELECT count(*) FROM orders;', 'DELETE FROM orders;']) {
-      await shown(tour, `psql -h /tmp -p ${port} -U ${demoRole} bookshop -c "${statement}"`, async () => {
-        return (await query(psql, `RESET search_path;\n${statement}`)) || 'DELETE 20000'
-      })
-    }
+    await ask(tour, port, 'SELECT count(*) FROM orders')
+    await ask(tour, port, 'TRUNCATE orders')
   } finally {
     await opened.stop()
   }
+}
+
+async function restore(tour: Tour): Promise<void> {
+  const { backups } = tour
+  await pgbk(tour, backups, ['restore', '--name', 'bookshop-2'])
+  const [instance] = JSON.parse(await output(tour, backups, ['instance', 'list', '--json'])).instances
+  await ask(tour, instance.port, 'SELECT count(*) FROM orders')
+  await pgbk(tour, backups, ['instance', 'list'])
+  await pgbk(tour, backups, ['instance', 'stop', 'bookshop-2'])
+  await pgbk(tour, backups, ['instance', 'delete', '--yes', 'bookshop-2'])
+}
+
+function psqlAt({ server, context }: Tour, port: number) {
+  const place = { host: '/tmp', port: String(port), username: demoRole, dbname: 'bookshop' }
+  return { ...server.psql, connection: connectionFrom(place, undefined, context.env, 'pgbk_demo') }
+}
+
+async function ask(tour: Tour, port: number, statement: string): Promise<void> {
+  const command = `psql -h /tmp -p ${port} -U ${demoRole} bookshop -c ${shellWord(statement)}`
+  await shown(tour, command, async () => {
+    const answer = await query(psqlAt(tour, port), `RESET search_path;\n${statement};`)
+    return answer || (statement.split(' ')[0] === 'TRUNCATE' ? 'TRUNCATE TABLE' : '')
+  })
 }

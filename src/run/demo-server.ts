@@ -128,4 +128,5 @@ CREATE TABLE books (id int PRIMARY KEY, title text, price numeric);
 INSERT INTO books VALUES (1, 'The Art of Sleeping Well', 18.50), (2, 'Backups for Optimists', 24.00), (3, 'A Short History of DROP TABLE', 12.90);
 CREATE TABLE orders (id int PRIMARY KEY, book int REFERENCES books, sold_at timestamptz) TABLESPACE archive_disk;
 INSERT INTO orders SELECT n, 1 + n % 3, now() - n * interval '7 minutes' FROM generate_series(1, 20000) AS n;
+CREATE VIEW sales AS SELECT title, price, sold_at FROM books JOIN orders ON book = books.id;
 `

@@ -29,7 +29,7 @@ export async function openReporter(stream: NodeJS.WriteStream, options: Reporter
 
 const plainInterval = 30_000
 
-type Messages = Pick<Progress, 'say' | 'warn' | 'detail'>
+type Messages = Pick<Progress, 'say' | 'headline' | 'warn' | 'detail'>
 
 function messages(
   stream: NodeJS.WriteStream,
@@ -40,6 +40,7 @@ function messages(
   const fitted = (text: string) => wrap(printableLines(text), stream.columns || undefined)
   return {
     say: (text) => line(fitted(text)),
+    headline: (text) => line(style.strong(fitted(text))),
     warn: (text) => line(fitted(`warning: ${text}`).replace(/^warning:/, style.warning)),
     detail: (text) => {
       if (verbose) line(style.faint(fitted(text)))

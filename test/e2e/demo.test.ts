@@ -14,7 +14,7 @@ describe.each(users)('the demo as %s', (user) => {
       env: { TMPDIR: directory },
     })
     expect(status).toBe(0)
-    for (const command of ['create', 'list', 'show', 'local-run'])
+    for (const command of ['create', 'list', 'show', 'local-run', 'download', 'restore', 'instance'])
       expect(stderr).toContain(`$ pgbk ${command}`)
     expect(stderr).toContain('backup successfully verified')
     expect(stderr).not.toMatch(/error|fail/i)
