@@ -63,7 +63,7 @@ async function giveTour(tour: Tour): Promise<void> {
   headline(tour, 'Any backup answers SQL at once, without a copy.')
   await pgbk(tour, backups, run(salesByTitle))
   headline(tour, 'A disaster happens only in the working copy; the next run does not know of it.')
-  await pgbk(tour, backups, run('DROP TABLE orders'))
+  await pgbk(tour, backups, run('DROP TABLE orders CASCADE'))
   await pgbk(tour, backups, run('SELECT count(*) FROM orders'))
 
   const [backup] = JSON.parse(await output(tour, backups, ['list', '--json'])).backups

@@ -15,7 +15,9 @@ export function createText(backup: Backup, { style, quiet }: Screen): string {
   return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
   ${layout.directory}
 
-Run it:               pgbk local-run ${id}
-Or, using it up:      ${openCommand(backup)}
+Run it:
+  pgbk local-run ${id}
+Or, using it up:
+  ${openCommand(backup)}
 `
 }

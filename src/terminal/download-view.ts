@@ -27,7 +27,8 @@ export function downloadText(
   return `${style.good('Backup')} ${style.strong(id)}${transfer ? ':' : ''} ${what}
   ${directory}
 
-Run it:               pgbk local-run${rootFlag === undefined ? '' : ` -C ${shellWord(rootFlag)}`} ${id}
+Run it:
+  pgbk local-run${rootFlag === undefined ? '' : ` -C ${shellWord(rootFlag)}`} ${id}
 `
 }
 
