@@ -1,0 +1,182 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, open, rm, stat, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
+import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
+import { unpackSegment } from '../backup/segment-file.js'
+import { PgbkError } from '../errors.js'
+import { runProgram } from '../program/run-program.js'
+import type { CheckOptions } from './check-backup.js'
+import { programEnvironment } from './connection.js'
+
+/**
+ * A temporary directory in which pg_waldump finds segments of a chain, whatever their form and timeline in the archive. All are named
+ * as of one timeline: pg_waldump reads one only, and a child's pages may follow its parent's.
+ */
+export interface SegmentDesk {
+  program: string
+  directory: string
+  wal: ArchivedWal
+  segmentSize: number
+  timeline: number
+  options: CheckOptions
+  /** Removes the segments from this index on. */
+  clear(from: number): Promise<void>
+}
+
+/** Does work with a desk, which goes in any case. */
+export async function withSegmentDesk<T>(
+  program: string,
+  wal: ArchivedWal,
+  { env, signal }: CheckOptions,
+  work: (desk: SegmentDesk) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(env.TMPDIR || '/tmp', 'pgbk-wal-'))
+  const timeline = wal.chain.at(-1)?.timeline ?? 1
+  const pathAt = (index: number) => join(directory, nameAt({ wal, timeline }, index))
+  const clear = async (from: number) => {
+    for (let index = from; existsSync(pathAt(index)); index++) await rm(pathAt(index))
+  }
+  try {
+    const options = { env: { ...programEnvironment(env), TZ: 'UTC' }, signal }
+    return await work({ program, directory, wal, segmentSize: wal.segmentSize, timeline, options, clear })
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** The name on the desk of the segment with this index in the chain; indexes may go beyond its end. */
+function nameAt({ wal, timeline }: Pick<SegmentDesk, 'wal' | 'timeline'>, index: number): string {
+  const number = (wal.chain[0]?.segment ?? 0n) + BigInt(index)
+  return segmentName(timeline, number, wal.segmentSize)
+}
+
+/** Links a raw segment, unpacks a compressed one, and makes one of zeros beyond the end, at which pg_waldump stops. */
+async function provide(desk: SegmentDesk, index: number): Promise<string> {
+  const name = nameAt(desk, index)
+  const path = join(desk.directory, name)
+  const segment = desk.wal.chain[index]
+  if (await exists(path)) return name
+  await rm(path, { force: true })
+  if (!segment) {
+    const file = await open(path, 'w', 0o600)
+    await file.truncate(desk.segmentSize)
+    await file.close()
+    return name
+  }
+  await put(desk, segment, path)
+  return name
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** A receiver at work completes and compresses segments meanwhile, so all forms are looked for. */
+async function put(
+  { wal, segmentSize }: SegmentDesk,
+  { name, file }: ArchivedSegment,
+  path: string,
+): Promise<void> {
+  for (const candidate of [file, name, `${name}.gz`]) {
+    const source = join(wal.directory, candidate)
+    if (!existsSync(source)) continue
+    if (candidate.endsWith('.gz')) await unpackSegment(source, path, segmentSize)
+    else await symlink(source, path)
+    return
+  }
+  throw new PgbkError('damaged', `WAL segment ${name} has gone from ${wal.directory}`)
+}
+
+export interface DumpedWal {
+  /** Where the last record that could be read begins; unknown where all could be read to the end. */
+  lastRecord: string | undefined
+  hasRecords: boolean
+  commit: { lsn: string; time: string } | undefined
+}
+
+/** Keeps the last line, however many there are: a segment of 1 GB has millions of records. */
+const pipeline = `{ "$@"; echo "status $?" >&2; } | grep -E 'desc: (COMMIT|ABORT)' | tail -n 1`
+
+/**
+ * Runs pg_waldump over the segments from one index to another.
+ * @throws {PgbkError} `damaged`, naming the segment, when they were to be read to their end and cannot be.
+ */
+export async function dumpWal(
+  desk: SegmentDesk,
+  first: number,
+  last: number,
+  { toItsEnd }: { toItsEnd: boolean },
+): Promise<DumpedWal> {
+  const { stdout, failure } = await runDump(desk, first, toItsEnd ? last : last + 1)
+  if (toItsEnd && failure !== '' && !holdsNoRecord(failure)) throw damaged(desk, first, failure)
+  const lastRecord = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(failure)?.[1]
+  return { commit: parseCommit(stdout), lastRecord, hasRecords: lastRecord !== undefined || failure === '' }
+}
+
+/** A link to a segment that was renamed or compressed meanwhile leads nowhere: the next attempt finds it again. */
+async function runDump(
+  desk: SegmentDesk,
+  first: number,
+  last: number,
+): Promise<{ stdout: string; failure: string }> {
+  for (let attempt = 1; ; attempt++) {
+    const names: string[] = []
+    for (let index = first; index <= last; index++) names.push(await provide(desk, index))
+    const range = [names[0] ?? '', names.at(-1) ?? '']
+    const args = ['-c', pipeline, 'sh', desk.program, '--path=.', '--rmgr=Transaction', ...range]
+    const options = { ...desk.options, cwd: desk.directory, ownGroup: true }
+    const { stdout, stderr } = await runProgram('sh', args, options)
+    const failure = stderr.replace(/^status \d+$/m, '').trim()
+    if (attempt === 5 || !/could not (open|find) file/.test(failure)) return { stdout, failure }
+  }
+}
+
+/** The first page is not one of WAL, or all is the rest of a record that began earlier. */
+function holdsNoRecord(failure: string): boolean {
+  return /could not find a valid record|WAL segment size/.test(failure)
+}
+
+/** `..., lsn: 0/00A00068, prev 0/00A00028, desc: COMMIT 2026-11-21 13:29:11.242948 UTC`, perhaps with more behind. */
+export function parseCommit(line: string): DumpedWal['commit'] {
+  const match = /, lsn: (\S+), .* desc: [A-Z_]+ .*?(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{6}) UTC/.exec(line)
+  if (!match) return undefined
+  const [, lsn = '', day, time] = match
+  return { lsn: lsn.replace(/\/0+(?=.)/, '/'), time: `${day}T${time}Z` }
+}
+
+/** What failed names a position or a segment in most cases; else it is where the last good record is. */
+function damaged(desk: SegmentDesk, first: number, failure: string): PgbkError {
+  const named = /segment ([0-9A-F]{24})/.exec(failure)?.[1]
+  const positions = [...failure.matchAll(/\b([0-9A-F]{1,8}\/[0-9A-F]{1,8})\b/g)].map(([, lsn = '']) => lsn)
+  const number =
+    positions.length > 0 ? segmentNumber(parseLsn(positions.at(-1) ?? ''), desk.segmentSize) : undefined
+  const { chain } = desk.wal
+  const index = chain.findIndex((segment, at) =>
+    named === undefined ? segment.segment === number : nameAt(desk, at) === named,
+  )
+  const name = chain[index === -1 ? first : index]?.name
+  const reason = failure.replace(/^pg_waldump: (error|fatal): /gm, '').split('\n')[0]
+  return new PgbkError('damaged', `WAL segment ${name} in ${desk.wal.directory} is damaged: ${reason}`, {
+    hint: 'What comes after it cannot be replayed. A later backup, or another copy of the segment, can.',
+  })
+}
+
+/** The total length of the record that begins at a position. */
+export async function lengthOfRecord(
+  desk: SegmentDesk,
+  index: number,
+  lsn: string,
+): Promise<{ length: number; isSwitch: boolean }> {
+  const range: string[] = []
+  for (let at = index; at <= desk.wal.chain.length; at++) range.push(await provide(desk, at))
+  const args = ['--path=.', `--start=${lsn}`, '--limit=1', range[0] ?? '', range.at(-1) ?? '']
+  const { stdout, stderr } = await runProgram(desk.program, args, { ...desk.options, cwd: desk.directory })
+  const length = /^rmgr: .* len \(rec\/tot\): +\d+\/ *(\d+),/m.exec(stdout)?.[1]
+  if (length === undefined)
+    throw new PgbkError('damaged', `the WAL record at ${lsn} cannot be read: ${stderr.trim()}`)
+  return { length: Number(length), isSwitch: /desc: SWITCH/.test(stdout) }
+}
