@@ -6,11 +6,23 @@ import { instanceHelp, instanceList, instanceStop } from './verbs/instance.js'
 import { list } from './verbs/list.js'
 import { localRun } from './verbs/local-run.js'
 import { show } from './verbs/show.js'
+import { walHelp, walReceive } from './verbs/wal.js'
 
 /** All commands, in the order of the help. */
-export const verbs: readonly Verb[] = [create, list, show, remove, localRun, instanceList, instanceStop, demo]
+export const verbs: readonly Verb[] = [
+  create,
+  list,
+  show,
+  remove,
+  localRun,
+  instanceList,
+  instanceStop,
+  walReceive,
+  demo,
+]
 
 /** Words that stand before other commands: `instance list`. */
 export const groups: Record<string, { description: string; help: string }> = {
   instance: { description: 'runs that go on', help: instanceHelp },
+  wal: { description: 'the WAL archive and its receiver', help: walHelp },
 }

@@ -7,13 +7,14 @@ import { claimRoot, makeRoot } from '../backup/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk } from '../create/check-disk.js'
-import { checkCluster, checkLabel, checkRate } from '../create/checks.js'
+import { checkLabel, checkRate } from '../create/checks.js'
 import { makeBackup } from '../create/make-backup.js'
-import { type ReachedServer, reachServer } from '../create/server.js'
 import { serverLine } from '../create/server-line.js'
 import { sweep } from '../create/sweep.js'
+import { checkCluster } from '../postgres/check-cluster.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { checkServer } from '../postgres/preflight.js'
+import { type ReachedServer, reachServer } from '../postgres/reach-server.js'
 
 export interface CreateOptions extends ConnectionFlags {
   label?: string
