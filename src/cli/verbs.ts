@@ -6,7 +6,7 @@ import { instanceHelp, instanceList, instanceStop } from './verbs/instance.js'
 import { list } from './verbs/list.js'
 import { localRun } from './verbs/local-run.js'
 import { show } from './verbs/show.js'
-import { walHelp, walReceive } from './verbs/wal.js'
+import { walDropSlot, walHelp, walReceive, walStatus } from './verbs/wal.js'
 
 /** All commands, in the order of the help. */
 export const verbs: readonly Verb[] = [
@@ -18,6 +18,8 @@ export const verbs: readonly Verb[] = [
   instanceList,
   instanceStop,
   walReceive,
+  walStatus,
+  walDropSlot,
   demo,
 ]
 

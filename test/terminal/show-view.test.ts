@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals'
+import type { Backup } from '../../src/backup/catalog.js'
 import { createText } from '../../src/terminal/create-view.js'
 import { deleteText } from '../../src/terminal/delete-view.js'
 import { showJson, showText } from '../../src/terminal/show-view.js'
 import { aDatabase, aRecord } from '../backup/samples.js'
-import { aScreen, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
+import { aScreen, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
-const show = (changes = {}) => showText(theBackup(changes), aScreen())
+const shown = (backup: Backup, changes = {}) => ({ backup, window: aWindow(backup, changes) })
+const show = (changes = {}) => showText(shown(theBackup(changes)), aScreen())
 
 /** The sample record with the same nasty text in every place where a record can have any. */
 function nastyBackup() {
@@ -64,22 +66,33 @@ describe('show', () => {
   })
 
   it('says what used means', () => {
-    expect(showText(theBackup({}, 'used'), aScreen())).toMatch(/State +used: a server was started/)
+    expect(showText(shown(theBackup({}, 'used')), aScreen())).toMatch(/State +used: a server was started/)
   })
 
   it('is the record for programs', () => {
     const { record } = theBackup()
     const directory = '/srv/pg/data/backup/20261120T030000Z'
-    expect(showJson(theBackup())).toEqual({ backup: { ...record, state: 'whole', directory } })
+    const window = {
+      from: record.finished_at,
+      from_lsn: record.stop_lsn,
+      to: record.finished_at,
+      to_lsn: record.stop_lsn,
+      timeline: 1,
+      ends_with: 'snapshot',
+      segments: 1,
+      gap: null,
+      fault: null,
+    }
+    expect(showJson(shown(theBackup()))).toEqual({ backup: { ...record, state: 'whole', directory, window } })
   })
 })
 
 describe('a record that was tampered with', () => {
   it('cannot command the terminal through show', () => {
-    expect(hasCommands(showText(nastyBackup(), aScreen()))).toBe(false)
+    expect(hasCommands(showText(shown(nastyBackup()), aScreen()))).toBe(false)
   })
 
-  it('cannot forge lines of show', () => expect(showText(nastyBackup(), aScreen())).not.toMatch(/^y/m))
+  it('cannot forge lines of show', () => expect(showText(shown(nastyBackup()), aScreen())).not.toMatch(/^y/m))
 })
 
 describe('create and delete', () => {

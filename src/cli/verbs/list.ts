@@ -6,14 +6,16 @@ export const list: Verb = {
   declare: (command) => command.alias('ls'),
   async run({ settings, context }) {
     const { list } = await import('../../commands/list.js')
-    const result = await list(settings)
+    const result = await list(settings, context)
     const { listJson, listText, sayRejected } = await import('../../terminal/list-view.js')
     sayRejected(result, context.progress)
     return { json: () => listJson(result), text: (screen) => listText(result, screen) }
   },
   help: `
 Newest first. State is "whole", or "used" when a server was started inside the
-snapshot. Directories that are no whole backups are named on standard error.
+snapshot. The window is how far the backup can be taken with its WAL archive
+(see pgbk wal --help). Directories that are no whole backups are named on
+standard error.
 
 Examples:
   pgbk list

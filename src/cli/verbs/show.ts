@@ -7,9 +7,9 @@ export const show: Verb = {
   declare: (command) => command.argument('<id>', idMeaning),
   async run({ ids: [id = ''], settings, context }) {
     const { show } = await import('../../commands/show.js')
-    const backup = await show(id, settings, context)
+    const result = await show(id, settings, context)
     const { showJson, showText } = await import('../../terminal/show-view.js')
-    return { json: () => showJson(backup), text: (screen) => showText(backup, screen) }
+    return { json: () => showJson(result), text: (screen) => showText(result, screen) }
   },
   help: `
 Examples:

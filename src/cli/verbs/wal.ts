@@ -43,3 +43,46 @@ Examples:
   pgbk wal receive -d "host=db1,db2 user=backup target_session_attrs=read-write"
 `,
 }
+
+export const walStatus: Verb = {
+  name: 'wal status',
+  description: 'what the WAL archives cover, and how the receiver is',
+  declare: addConnectionOptions,
+  async run({ options, settings, context }) {
+    const { walStatus } = await import('../../commands/wal-status.js')
+    const result = await walStatus(options, settings, context)
+    const { sayWarnings, walStatusJson, walStatusText } = await import('../../terminal/wal-view.js')
+    sayWarnings(result, context.progress)
+    return { json: () => walStatusJson(result), text: (screen) => walStatusText(result, screen) }
+  },
+  help: `
+Shows the receiver and its replication slot, and for every backup the unbroken
+part of its WAL archive: positions, segments, how many of them are compressed,
+and how far the backup can be taken. What breaks an archive is named. Works
+without the server too, and says so.
+
+Examples:
+  pgbk wal status
+  pgbk wal status --json | jq .slot.retained_bytes
+`,
+}
+
+export const walDropSlot: Verb = {
+  name: 'wal drop-slot',
+  description: "remove the receiver's replication slot from the server",
+  declare: (command) => addConnectionOptions(command.option('-y, --yes', 'do not ask')),
+  async run({ options, settings, context }) {
+    const { walDropSlot } = await import('../../commands/wal-drop-slot.js')
+    const result = await walDropSlot(options, settings, context)
+    const { dropSlotJson, dropSlotText } = await import('../../terminal/wal-view.js')
+    return { json: () => dropSlotJson(result), text: (screen) => dropSlotText(result, screen) }
+  },
+  help: `
+The server keeps WAL for the slot as long as it is there. Remove it when nobody
+is to receive any more; on a terminal pgbk asks first.
+
+Examples:
+  pgbk wal drop-slot
+  pgbk wal drop-slot --yes -h db1 -U backup
+`,
+}
