@@ -1,5 +1,5 @@
 // `pgbk list` on a root with very many backups, as a table and as JSON.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { check, measure, pgbk, printTime, readOptions, withDirectory } from './measure.js'
 
@@ -20,13 +20,18 @@ await withDirectory(async (root) => {
   }
 })
 
-/** What `list` reads of a backup: its record, and whether there is a backup_label. */
+/** What `list` reads of a backup: its record, whether there is a backup_label, and what is in its WAL archive. */
 function makeBackup(root, day) {
   const startedAt = new Date(first + day * 86_400_000)
   const id = `${startedAt.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
   const directory = join(root, 'data', 'backup', id)
   mkdirSync(join(directory, 'snapshot', 'data'), { recursive: true })
   writeFileSync(join(directory, 'snapshot', 'data', 'backup_label'), 'START WAL LOCATION: 0/2000028\n')
+  mkdirSync(join(directory, 'wal'))
+  const segment = join(directory, 'wal', '0000000100000016000000B3')
+  writeFileSync(segment, '')
+  truncateSync(segment, 16 * 1024 ** 2)
+  utimesSync(segment, startedAt, startedAt)
   writeFileSync(join(directory, 'backup.json'), `${JSON.stringify(recordOf(id, startedAt), undefined, 2)}\n`)
 }
 

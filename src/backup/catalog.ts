@@ -131,6 +131,6 @@ function rejection(directory: string, cause: unknown): string {
 }
 
 /** A server that starts in the snapshot renames backup_label first of all (src/backend/access/transam/xlog.c). */
-function stateOf(directory: string): BackupState {
+export function stateOf(directory: string): BackupState {
   return statSync(`${directory}/snapshot/data/backup_label`, { throwIfNoEntry: false }) ? 'whole' : 'used'
 }

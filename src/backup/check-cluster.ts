@@ -15,7 +15,7 @@ export interface ClusterFacts {
  * @throws {PgbkError} `wrong-cluster` for another one, unless that is said to be meant.
  */
 export function checkCluster(
-  { root, backups }: Catalog,
+  { root, backups }: Pick<Catalog, 'root' | 'backups'>,
   what: string,
   facts: ClusterFacts,
   newCluster: boolean,

@@ -17,6 +17,10 @@ export function rootLayout(root: string) {
     createLock: join(backups, '.create.lock'),
     /** Held for moments, while the set of backups changes. */
     catalogLock: join(backups, '.catalog.lock'),
+    /** Held by a WAL receiver for as long as it runs. */
+    walLock: join(backups, '.wal.lock'),
+    /** What the receiver says about itself, every few seconds. */
+    receiverState: join(backups, '.receive.json'),
     backup: (id: string) => join(backups, id),
     partial: (id: string) => join(backups, `.${id}.partial`),
     download: (id: string) => join(backups, `.${id}.download`),

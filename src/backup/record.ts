@@ -72,8 +72,10 @@ const summarySchema = v.object({
   started_at: isoTime,
   finished_at: isoTime,
   size_bytes: count,
+  timeline: count,
   start_lsn: lsn,
   stop_lsn: lsn,
+  wal_segment_size: count,
   server: v.object({ version: text }),
 })
 

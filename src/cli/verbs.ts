@@ -8,6 +8,7 @@ import { list } from './verbs/list.js'
 import { localRun } from './verbs/local-run.js'
 import { restore } from './verbs/restore.js'
 import { show } from './verbs/show.js'
+import { walDropSlot, walHelp, walReceive, walStatus } from './verbs/wal.js'
 
 /** All commands, in the order of the help. */
 export const verbs: readonly Verb[] = [
@@ -22,10 +23,14 @@ export const verbs: readonly Verb[] = [
   instanceStart,
   instanceStop,
   instanceDelete,
+  walReceive,
+  walStatus,
+  walDropSlot,
   demo,
 ]
 
 /** Words that stand before other commands: `instance list`. */
 export const groups: Record<string, { description: string; help: string }> = {
   instance: { description: 'restored servers, and runs that go on', help: instanceHelp },
+  wal: { description: 'the WAL archive and its receiver', help: walHelp },
 }

@@ -10,11 +10,11 @@ import type { Context } from '../context.js'
 import { checkDisk } from '../create/check-disk.js'
 import { checkLabel, checkRate } from '../create/checks.js'
 import { makeBackup } from '../create/make-backup.js'
-import { type ReachedServer, reachServer } from '../create/server.js'
 import { serverLine } from '../create/server-line.js'
 import { sweep } from '../create/sweep.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { checkServer } from '../postgres/preflight.js'
+import { type ReachedServer, reachServer } from '../postgres/reach-server.js'
 
 export interface CreateOptions extends ConnectionFlags {
   label?: string

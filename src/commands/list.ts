@@ -1,14 +1,18 @@
 import { existsSync } from 'node:fs'
 import { type Catalog, readCatalog } from '../backup/catalog.js'
 import { freeBytes } from '../backup/measure.js'
+import type { BackupWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { findWindows } from '../postgres/window.js'
 import { openSource } from '../source/open-source.js'
 import { asKeyHolder, sourceName } from '../source/source-name.js'
 
 export interface ListResult extends Catalog {
   /** Bytes that are free where the backups are; undefined when there is no such directory yet, or it is another root's. */
   free: number | undefined
+  /** By id; none of another root's, whose archives would have to come here to be looked at. */
+  windows: ReadonlyMap<string, BackupWindow>
   /** The other root that was asked, as the user named it. */
   source: string | undefined
 }
@@ -20,12 +24,15 @@ export interface ListOptions {
 
 /** All backups of the root, or of another one, newest first, and what there is beside them. */
 export async function list(options: ListOptions, settings: Settings, context: Context): Promise<ListResult> {
+  const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
     const name = sourceName(options.from, settings)
     const source = openSource(name, asKeyHolder(name, settings.run_as, context))
-    return { ...(await source.catalog()), free: undefined, source: source.name }
+    return { ...(await source.catalog()), windows, free: undefined, source: source.name }
   }
   const catalog = readCatalog(settings.root)
+  const finder = findWindows(settings, context)
+  for (const backup of catalog.backups) windows.set(backup.id, await finder.windowOf(backup))
   const free = existsSync(catalog.root) ? await freeBytes(catalog.root) : undefined
-  return { ...catalog, free, source: undefined }
+  return { ...catalog, windows, free, source: undefined }
 }

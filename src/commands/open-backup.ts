@@ -1,7 +1,10 @@
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { checkComplete } from '../backup/completeness.js'
+import { rootLayout } from '../backup/layout.js'
 import type { Moment } from '../backup/moment.js'
+import { readReceiverState } from '../backup/receiver-state.js'
 import { majorOf } from '../backup/record.js'
+import { caughtUpTime } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { chooseBackup } from '../postgres/choose-backup.js'
@@ -49,7 +52,9 @@ export async function openBackup(
   const installations = await allInstallations(settings.bin_dir, context)
   const mayBeUsed = rules.mayBeUsed && wish.moment.kind === 'snapshot'
   const catalog = readCatalog(settings.root)
-  const choice = { catalog, id, wish, installations, mayBeUsed, caughtUpAt: () => undefined }
+  const receiver = readReceiverState(rootLayout(settings.root))
+  const caughtUpAt = (backup: Backup) => caughtUpTime(backup, receiver, context.now())
+  const choice = { catalog, id, wish, installations, mayBeUsed, caughtUpAt }
   if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
   const { backup, plan: recovery } = await chooseBackup(choice, context)
   const mayFetch = options.fetchPostgres ?? false

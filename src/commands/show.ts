@@ -1,7 +1,9 @@
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { selectBackup } from '../backup/select.js'
+import type { BackupWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { findWindows } from '../postgres/window.js'
 import { openSource } from '../source/open-source.js'
 import { asKeyHolder, sourceName } from '../source/source-name.js'
 
@@ -12,6 +14,8 @@ export interface ShowOptions {
 
 export interface ShowResult {
   backup: Backup
+  /** Undefined for one of another root. */
+  window: BackupWindow | undefined
   /** The other root that was asked, as the user named it. */
   source: string | undefined
 }
@@ -24,9 +28,11 @@ export async function show(
   context: Context,
 ): Promise<ShowResult> {
   const { warn } = context.progress
-  if (options.from === undefined)
-    return { backup: selectBackup(readCatalog(settings.root), id, warn), source: undefined }
+  if (options.from === undefined) {
+    const backup = selectBackup(readCatalog(settings.root), id, warn)
+    return { backup, window: await findWindows(settings, context).windowOf(backup), source: undefined }
+  }
   const name = sourceName(options.from, settings)
   const source = openSource(name, asKeyHolder(name, settings.run_as, context))
-  return { backup: selectBackup(await source.catalog(), id, warn), source: source.name }
+  return { backup: selectBackup(await source.catalog(), id, warn), window: undefined, source: source.name }
 }

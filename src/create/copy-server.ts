@@ -13,11 +13,11 @@ import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
 import { endsWithSwitch, findTablespaceRecords, readControlSettings } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { query } from '../postgres/psql.js'
+import type { ReachedServer } from '../postgres/reach-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import type { ServerSettings } from '../postgres/server-settings.js'
 import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
-import type { ReachedServer } from './server.js'
 
 export interface CopyOptions {
   label: string

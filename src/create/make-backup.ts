@@ -10,12 +10,12 @@ import { findVerifier, verifySnapshot } from '../postgres/check-backup.js'
 import type { ConfigFile } from '../postgres/config-files.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readInsideDatabases } from '../postgres/database-facts.js'
+import type { ReachedServer } from '../postgres/reach-server.js'
 import { majorVersion } from '../postgres/server-facts.js'
 import { readServerSettings } from '../postgres/server-settings.js'
 import { version } from '../version.js'
 import { archiveWal, copyData, writeConf } from './copy-server.js'
 import { describe } from './describe.js'
-import type { ReachedServer } from './server.js'
 import { tryEndWalSenders } from './sweep.js'
 
 /** Everything that has been checked, and what is wanted. */

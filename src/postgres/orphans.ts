@@ -10,8 +10,24 @@ import { programEnvironment } from './connection.js'
  * Ends the pg_basebackup processes that a killed create has left behind: those whose command line names its data
  * directory as their `--pgdata`, and no others. Returns how many there were.
  */
-export async function endOrphans(dataDirectory: string, env: Environment): Promise<number> {
-  const find = () => findOrphans(dataDirectory, env)
+export function endOrphans(dataDirectory: string, env: Environment): Promise<number> {
+  return endAll({ program: 'pg_basebackup', option: '--pgdata', directory: dataDirectory }, env)
+}
+
+/** The same for the pg_receivewal processes that write into a WAL archive. */
+export function endOrphanedReceivers(directory: string, env: Environment): Promise<number> {
+  return endAll({ program: 'pg_receivewal', option: '--directory', directory }, env)
+}
+
+/** A program that was told to write into a directory. */
+interface Orphan {
+  program: string
+  option: string
+  directory: string
+}
+
+async function endAll(orphan: Orphan, env: Environment): Promise<number> {
+  const find = () => findOrphans(orphan, env)
   const found = await find()
   for (const pid of found) signalProcess(pid, 'SIGTERM')
   for (let waited = 0; found.length > 0 && waited <= 5000; waited += 20) {
@@ -23,20 +39,24 @@ export async function endOrphans(dataDirectory: string, env: Environment): Promi
   return found.length
 }
 
-async function findOrphans(dataDirectory: string, env: Environment): Promise<number[]> {
-  if (hasProc()) return findProcesses((command) => isBaseBackupInto(command, dataDirectory))
+async function findOrphans(orphan: Orphan, env: Environment): Promise<number[]> {
+  const { program, option, directory } = orphan
+  if (hasProc()) return findProcesses((command) => writesInto(command, orphan))
   const { stdout } = await runProgram('ps', ['-A', '-ww', '-o', 'pid=,args='], {
     env: programEnvironment(env),
   })
   return stdout
     .split('\n')
-    .filter((line) => line.includes(`pg_basebackup --pgdata=${dataDirectory} `))
+    .filter((line) => line.includes(`${program} ${option}=${directory} `))
     .map((line) => Number.parseInt(line, 10))
 }
 
-function isBaseBackupInto([program = '', ...args]: string[], dataDirectory: string): boolean {
-  if (basename(program) !== 'pg_basebackup') return false
-  return args.some((argument) => samePlace(/^--pgdata=(.*)$/s.exec(argument)?.[1], dataDirectory))
+function writesInto([program = '', ...args]: string[], orphan: Orphan): boolean {
+  if (basename(program) !== orphan.program) return false
+  const start = `${orphan.option}=`
+  return args.some((argument) =>
+    samePlace(argument.startsWith(start) ? argument.slice(start.length) : undefined, orphan.directory),
+  )
 }
 
 /** The killed create may have reached the root by another name, such as a symbolic link. */

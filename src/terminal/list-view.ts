@@ -5,15 +5,20 @@ import { formatAge, formatBytes } from '../units.js'
 import { backupJson } from './backup-json.js'
 import type { Screen } from './screen.js'
 import { type Column, tableLines } from './table.js'
+import { windowColumn, windowJson } from './window-text.js'
 
-export function listJson({ root, backups, rejected, free, source }: ListResult): object {
+export function listJson({ root, backups, windows, rejected, free, source }: ListResult): object {
   const place = source === undefined ? { root } : { source }
-  return { backups: backups.map(backupJson), rejected, ...place, free_bytes: free ?? null }
+  const withWindow = (backup: Backup) => {
+    const window = windows.get(backup.id)
+    return { ...backupJson(backup), window: window ? windowJson(window) : null }
+  }
+  return { backups: backups.map(withWindow), rejected, ...place, free_bytes: free ?? null }
 }
 
 export function listText(result: ListResult, screen: Screen): string {
   if (result.backups.length === 0) return emptyText(result)
-  const lines = tableLines(columnsFor(screen), result.backups, screen.width)
+  const lines = tableLines(columnsFor(result, screen), result.backups, screen.width)
   const [header = '', ...rows] = lines
   return `${[screen.style.strong(header), ...rows, '', screen.style.faint(totals(result))].join('\n')}\n`
 }
@@ -28,7 +33,12 @@ function emptyText({ root, source }: ListResult): string {
   return `No backups in ${root}.\nMake the first one with pgbk create, or name another root with -C DIR.\n`
 }
 
-function columnsFor({ now, style }: Screen): Column<Backup>[] {
+function columnsFor({ windows }: ListResult, { now, style }: Screen): Column<Backup>[] {
+  const windowOf = ({ id }: Backup) => {
+    const window = windows.get(id)
+    return window ? windowColumn(window, now) : ''
+  }
+  const hasWindows = [...windows.values()].some((window) => windowColumn(window, now) !== '')
   return [
     { title: 'ID', value: ({ id }) => id },
     {
@@ -44,6 +54,7 @@ function columnsFor({ now, style }: Screen): Column<Backup>[] {
       value: ({ state }) => state,
       paint: (text, { state }) => (state === 'whole' ? style.good(text) : style.warning(text)),
     },
+    ...(hasWindows ? [{ title: 'WINDOW', value: windowOf, expendable: 2 }] : []),
     { title: 'LABEL', value: ({ summary }) => summary.label ?? '', expendable: 3 },
   ]
 }

@@ -1,5 +1,6 @@
 import type { Backup } from '../backup/catalog.js'
 import type { BackupRecord } from '../backup/record.js'
+import type { BackupWindow } from '../backup/window.js'
 import type { ShowResult } from '../commands/show.js'
 import { shellWord } from '../shell-word.js'
 import { formatAge, formatBytes, formatDuration, formatTime } from '../units.js'
@@ -7,15 +8,16 @@ import { backupJson } from './backup-json.js'
 import { openCommand } from './open-command.js'
 import { printable, type Screen } from './screen.js'
 import { tableLines } from './table.js'
+import { gapText, windowJson, windowText } from './window-text.js'
 
-export function showJson({ backup }: ShowResult): object {
-  return { backup: backupJson(backup) }
+export function showJson({ backup, window }: ShowResult): object {
+  return { backup: { ...backupJson(backup), window: window ? windowJson(window) : null } }
 }
 
-export function showText({ backup, source }: ShowResult, screen: Screen): string {
+export function showText({ backup, window, source }: ShowResult, screen: Screen): string {
   const { record } = backup
   const parts = [
-    fields(backup, screen),
+    fields(backup, window, screen),
     section('Databases', databases(record), screen),
     section('Tablespaces', tablespaces(record), screen),
     section('Extensions', extensions(record), screen),
@@ -24,7 +26,11 @@ export function showText({ backup, source }: ShowResult, screen: Screen): string
   return `${parts.filter(Boolean).join('\n\n')}\n`
 }
 
-function fields({ id, record, state, layout }: Backup, { style, now }: Screen): string {
+function fields(
+  { id, record, state, layout }: Backup,
+  window: BackupWindow | undefined,
+  { style, now }: Screen,
+): string {
   const { server } = record
   const age = formatAge(now.getTime() - Date.parse(record.started_at))
   const used = `${state}: a server was started inside this snapshot; it is no longer what was backed up`
@@ -47,6 +53,8 @@ function fields({ id, record, state, layout }: Backup, { style, now }: Screen): 
       'WAL',
       `timeline ${record.timeline}, ${record.start_lsn} to ${record.stop_lsn}, segments of ${formatBytes(record.wal_segment_size)}`,
     ],
+    ['Window', window ? windowText(window) : ''],
+    ['Gap', (window && gapText(window)) ?? '', style.warning],
     ['Checksums', record.data_checksums ? 'on' : 'off'],
     ['Preloaded', record.preload_libraries === null ? 'unknown' : record.preload_libraries.join(', ')],
     ['Tools', `pgbk ${record.tools.pgbk}, pg_basebackup ${record.tools.pg_basebackup}`],

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { backupLayout, type RootLayout, rootLayout } from '../../src/backup/layout.js'
 import type { BackupRecord, ReadRecord } from '../../src/backup/record.js'
@@ -66,7 +66,13 @@ export function aBackup(root: RootLayout, id: string, changes: Partial<BackupRec
   const layout = backupLayout(root.backup(id))
   mkdirSync(layout.data, { recursive: true })
   writeFileSync(join(layout.data, 'backup_label'), 'START WAL LOCATION: 0/3000028')
-  writeFileSync(layout.record, JSON.stringify(aRecord({ id, ...changes })))
+  const record = aRecord({ id, ...changes })
+  writeFileSync(layout.record, JSON.stringify(record))
+  const segment = join(layout.wal, '000000010000000000000003')
+  mkdirSync(layout.wal)
+  writeFileSync(segment, '')
+  truncateSync(segment, record.wal_segment_size)
+  utimesSync(segment, new Date(record.started_at), new Date(record.started_at))
   return layout
 }
 

@@ -25,7 +25,12 @@ function keysOf(value: unknown): string[] {
 describe('with --json, stdout', () => {
   it('is the records for list', async () => {
     const { status, document } = await run('list', '--json')
-    const record = { ...aRecord({ id }), state: 'whole', directory: root.backup(id) }
+    const record = {
+      ...aRecord({ id }),
+      state: 'whole',
+      directory: root.backup(id),
+      window: expect.anything(),
+    }
     expect({ status, document }).toEqual({
       status: 0,
       document: { backups: [record], rejected: [], root: root.root, free_bytes: expect.any(Number) },

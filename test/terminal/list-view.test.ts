@@ -1,9 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
 import stringWidth from 'string-width'
+import type { Backup } from '../../src/backup/catalog.js'
+import type { BackupWindow } from '../../src/backup/window.js'
 import { silentProgress } from '../../src/progress.js'
 import { listJson, listText, sayRejected } from '../../src/terminal/list-view.js'
 import { createStyle } from '../../src/terminal/style.js'
-import { aList, aScreen, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
+import { windowJson } from '../../src/terminal/window-text.js'
+import { aList, aScreen, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const label = '一年の計は元旦にあり before the upgrade to 4.2, and a good deal more text that goes on and on'
 const two = [
@@ -75,11 +78,44 @@ describe('the list for programs', () => {
     const rejected = [{ name: 'x', reason: 'why' }]
     const [backup] = two
     expect(listJson(aList(two.slice(0, 1), { rejected, free: undefined }))).toEqual({
-      backups: [{ ...backup?.record, state: 'whole', directory: '/srv/pg/data/backup/20261120T030000Z' }],
+      backups: [
+        {
+          ...backup?.record,
+          state: 'whole',
+          directory: '/srv/pg/data/backup/20261120T030000Z',
+          window: windowJson(aWindow(backup as Backup)),
+        },
+      ],
       rejected,
       root: '/srv/pg',
       free_bytes: null,
     })
+  })
+})
+
+describe('the column of windows', () => {
+  const [backup] = [theBackup()]
+  const shown = (changes: Partial<BackupWindow>) => {
+    const windows = new Map([[backup.id, aWindow(backup, changes)]])
+    return listText(aList([backup], { windows }), aScreen())
+  }
+
+  it('is not there while no backup reaches beyond its snapshot', () =>
+    expect(shown({})).not.toContain('WINDOW'))
+
+  it('tells how far a backup can be taken', () => {
+    const to = '2026-11-20T03:10:00.123456Z'
+    expect(shown({ to, ends_with: 'commit' })).toContain('to 2026-11-20 03:10:00 UTC')
+    expect(shown({ to, ends_with: 'caught-up' })).toContain('to 2026-11-20 03:10:00 UTC')
+    expect(shown({ to: '2026-11-20T03:14:58.1Z', ends_with: 'caught-up' })).toContain('to now')
+  })
+
+  it('marks what ends a window before its time', () => {
+    const gap = { after: undefined, missing: 'x', next: undefined, reason: 'y' }
+    const to = '2026-11-20T03:10:00.000Z'
+    expect(shown({ to, ends_with: 'commit', gap })).toContain('to 2026-11-20 03:10:00 UTC, gap')
+    expect(shown({ gap })).toMatch(/whole {2}gap/)
+    expect(shown({ fault: 'no pg_waldump' })).toContain('unknown')
   })
 })
 

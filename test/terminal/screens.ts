@@ -1,5 +1,6 @@
 import { aBackup, type Backup, type BackupState } from '../../src/backup/catalog.js'
 import type { BackupRecord } from '../../src/backup/record.js'
+import { type BackupWindow, snapshotWindow } from '../../src/backup/window.js'
 import type { ListResult } from '../../src/commands/list.js'
 import type { Screen } from '../../src/terminal/screen.js'
 import { createStyle } from '../../src/terminal/style.js'
@@ -17,7 +18,13 @@ export function theBackup(changes: Partial<BackupRecord> = {}, state: BackupStat
 }
 
 export function aList(backups: Backup[], changes: Partial<ListResult> = {}): ListResult {
-  return { root: '/srv/pg', backups, rejected: [], free: 1024 ** 3, source: undefined, ...changes }
+  const windows = new Map(backups.map((backup) => [backup.id, aWindow(backup)]))
+  return { root: '/srv/pg', backups, windows, rejected: [], free: 1024 ** 3, source: undefined, ...changes }
+}
+
+/** The window of a backup whose archive ends with its snapshot. */
+export function aWindow(backup: Backup, changes: Partial<BackupWindow> = {}): BackupWindow {
+  return { ...snapshotWindow(backup, { segments: 1 }), ...changes }
 }
 
 /** What a terminal takes for a command: to clear the screen, to colour, to turn the direction of writing. */

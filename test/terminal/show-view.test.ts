@@ -4,9 +4,13 @@ import { createText } from '../../src/terminal/create-view.js'
 import { deleteText } from '../../src/terminal/delete-view.js'
 import { showJson, showText } from '../../src/terminal/show-view.js'
 import { aDatabase, aRecord } from '../backup/samples.js'
-import { aScreen, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
+import { aScreen, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
-const here = (backup: Backup) => ({ backup, source: undefined })
+const here = (backup: Backup, changes = {}) => ({
+  backup,
+  window: aWindow(backup, changes),
+  source: undefined,
+})
 const show = (changes = {}) => showText(here(theBackup(changes)), aScreen())
 
 /** The sample record with the same nasty text in every place where a record can have any. */
@@ -70,7 +74,7 @@ describe('show', () => {
   })
 
   it('of another root offers its download, and nothing that needs the backup here', () => {
-    const text = showText({ backup: theBackup(), source: "db1:it's here" }, aScreen())
+    const text = showText({ backup: theBackup(), window: undefined, source: "db1:it's here" }, aScreen())
     const next = text.slice(text.indexOf('Next'))
     expect(next).toBe(`Next\n  pgbk download 20261120T030000Z --from 'db1:it'\\''s here'\n`)
   })
@@ -78,7 +82,18 @@ describe('show', () => {
   it('is the record for programs', () => {
     const { record } = theBackup()
     const directory = '/srv/pg/data/backup/20261120T030000Z'
-    expect(showJson(here(theBackup()))).toEqual({ backup: { ...record, state: 'whole', directory } })
+    const window = {
+      from: record.finished_at,
+      from_lsn: record.stop_lsn,
+      to: record.finished_at,
+      to_lsn: record.stop_lsn,
+      timeline: 1,
+      ends_with: 'snapshot',
+      segments: 1,
+      gap: null,
+      fault: null,
+    }
+    expect(showJson(here(theBackup()))).toEqual({ backup: { ...record, state: 'whole', directory, window } })
   })
 })
 

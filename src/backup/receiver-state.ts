@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
+import { systemCode } from '../errors.js'
+import { isAlive, pidSpace } from '../processes.js'
+import { check, v } from '../schema.js'
+import { syncPath, writeDurably } from './durable.js'
+import type { RootLayout } from './layout.js'
+
+const text = v.nullable(v.string())
+
+const schema = v.object({
+  pid: v.number(),
+  /** What tells its process from a later one with the same pid. */
+  start_time: text,
+  /** Where its pid means something. */
+  pid_space: text,
+  since: v.string(),
+  updated_at: v.string(),
+  /** `receiving`, or why it is not. */
+  status: v.picklist(['receiving', 'waiting-for-backup', 'waiting-for-server', 'gap', 'disk-full', 'ended']),
+  problem: text,
+  system_identifier: text,
+  slot: v.string(),
+  host: text,
+  port: v.nullable(v.number()),
+  /** The backup into whose archive it writes. */
+  backup: text,
+  timeline: v.nullable(v.number()),
+  received_lsn: text,
+  server_lsn: text,
+  /** By the server's clock: everything that was on its disk at this time has been received. */
+  caught_up_at: text,
+  /** Up to which position that was. */
+  caught_up_lsn: text,
+})
+
+/** What a receiver last said about itself; docs/format.md explains every field. */
+export type ReceiverState = v.InferOutput<typeof schema>
+
+/** Undefined when no receiver has ever run here, or what it wrote is not understood. */
+export function readReceiverState({ receiverState }: RootLayout): ReceiverState | undefined {
+  try {
+    return check(schema, JSON.parse(readFileSync(receiverState, 'utf8'))).value
+  } catch (error) {
+    if (error instanceof SyntaxError || systemCode(error) === 'ENOENT' || systemCode(error) === 'EACCES')
+      return undefined
+    throw error
+  }
+}
+
+/** Replaces the state in one step; `durably` where a later receiver must find exactly this. */
+export async function writeReceiverState(
+  { receiverState, backups }: RootLayout,
+  state: ReceiverState,
+  { durably }: { durably: boolean },
+): Promise<void> {
+  const draft = `${receiverState}.tmp`
+  const content = `${JSON.stringify(state, undefined, 2)}\n`
+  if (durably) await writeDurably(draft, content)
+  else await writeFile(draft, content, { mode: 0o600 })
+  await rename(draft, receiverState)
+  if (durably) await syncPath(backups)
+}
+
+/** Of another container nothing is known but how long ago it has written. */
+const freshForMs = 30_000
+
+export function isReceiverAlive(state: ReceiverState, now: Date): boolean {
+  if (state.status === 'ended') return false
+  if (state.pid_space !== null && state.pid_space !== pidSpace())
+    return now.getTime() - Date.parse(state.updated_at) < freshForMs
+  return isAlive(state.pid, state.start_time ?? undefined)
+}

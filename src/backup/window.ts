@@ -1,0 +1,159 @@
+import { readFileSync, statSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemCode } from '../errors.js'
+import { namesIn } from '../names-in.js'
+import { check, v } from '../schema.js'
+import type { ArchivedSegment, ArchivedWal, ArchiveGap } from './archived-wal.js'
+import type { Backup } from './catalog.js'
+import { parseLsn, segmentNumber } from './lsn.js'
+import { isReceiverAlive, type ReceiverState } from './receiver-state.js'
+import { segmentsOf } from './wal-archive.js'
+
+/** The times that a backup can be restored to, and the positions that go with them. */
+export interface BackupWindow {
+  /** ISO 8601, UTC: the snapshot's end. */
+  from: string
+  from_lsn: string
+  /** ISO 8601, UTC, to the microsecond where it is the time of a commit. */
+  to: string
+  /** The end of the last record, or of what had been received at `to`. */
+  to_lsn: string
+  /** The timeline at its end. */
+  timeline: number
+  /** What its end is: the snapshot's, the last commit in the archive, or the time at which a receiver at work had everything. */
+  ends_with: 'snapshot' | 'commit' | 'caught-up'
+  /** How many segments the unbroken archive has. */
+  segments: number
+  /** What breaks the archive, and so ends the window. */
+  gap: ArchiveGap | undefined
+  /** Why the archive's end is not known; `to` is then a time that can be reached in any case. */
+  fault: string | undefined
+}
+
+/** The window of a backup whose archive is of no use beyond its snapshot. */
+export function snapshotWindow(
+  { summary }: Backup,
+  wal: Pick<ArchivedWal, 'chain' | 'gap'> | { segments: number },
+): BackupWindow {
+  return {
+    from: summary.finished_at,
+    from_lsn: summary.stop_lsn,
+    to: summary.finished_at,
+    to_lsn: summary.stop_lsn,
+    timeline: summary.timeline,
+    ends_with: 'snapshot',
+    segments: 'segments' in wal ? wal.segments : wal.chain.length,
+    gap: 'segments' in wal ? undefined : wal.gap,
+    fault: undefined,
+  }
+}
+
+/**
+ * Whether an archive has nothing but what its snapshot brought: no segment after the one of the snapshot's end, and that one not
+ * written to since.
+ */
+export function holdsSnapshotOnly({ summary }: Backup, wal: ArchivedWal): boolean {
+  const last = wal.chain.at(-1)
+  const own = segmentNumber(parseLsn(summary.stop_lsn) - 1n, summary.wal_segment_size)
+  if (!last || last.segment < own) return true
+  if (last.segment > own) return false
+  const written = statSync(join(wal.directory, last.file), { throwIfNoEntry: false })
+  return written !== undefined && written.mtimeMs <= Date.parse(summary.finished_at)
+}
+
+/**
+ * The same as `holdsSnapshotOnly`, for thousands of backups: from names alone, but for the last segment. Undefined when they do not
+ * tell.
+ */
+export function quickWindow(backup: Backup): BackupWindow | undefined {
+  const { summary, directory } = backup
+  const { timeline, start_lsn: startLsn, stop_lsn: endLsn } = summary
+  const wal = `${directory}/wal`
+  const names = namesIn(wal)
+  const own = segmentsOf({ timeline, startLsn, endLsn }, summary.wal_segment_size)
+  const last = own.at(-1) ?? ''
+  if (names.some((name) => /^[0-9A-F]{24}(\.|$)/.test(name) && name.slice(8, 24) > last.slice(8)))
+    return undefined
+  const files = own.map((name) =>
+    ['', '.gz', '.partial'].map((end) => name + end).find((file) => names.includes(file)),
+  )
+  if (files.includes(undefined)) return undefined
+  const { mtimeMs, size } = statSync(`${wal}/${files.at(-1)}`)
+  const isUntouched = mtimeMs <= Date.parse(summary.finished_at) && size === summary.wal_segment_size
+  return isUntouched ? snapshotWindow(backup, { segments: own.length }) : undefined
+}
+
+/** When a receiver that is at work now had everything for this backup, ISO 8601; undefined where there is none. */
+export function caughtUpTime(
+  { id }: Backup,
+  receiver: ReceiverState | undefined,
+  now: Date,
+): string | undefined {
+  if (receiver?.backup !== id || receiver.status !== 'receiving' || !isReceiverAlive(receiver, now))
+    return undefined
+  return receiver.caught_up_at ?? undefined
+}
+
+/** The window of an archive that a receiver is writing to now, with no need to read it; undefined where there is none. */
+export function liveWindow(
+  backup: Backup,
+  wal: ArchivedWal,
+  receiver: ReceiverState | undefined,
+  now: Date,
+): BackupWindow | undefined {
+  const to = caughtUpTime(backup, receiver, now)
+  const to_lsn = receiver?.caught_up_lsn ?? null
+  const window = snapshotWindow(backup, wal)
+  if (wal.gap || to === undefined || to_lsn === null || Date.parse(to) < Date.parse(window.from))
+    return undefined
+  return {
+    ...window,
+    to,
+    to_lsn,
+    ends_with: 'caught-up',
+    timeline: wal.chain.at(-1)?.timeline ?? window.timeline,
+  }
+}
+
+const place = v.object({ lsn: v.string(), time: v.string() })
+const schema = v.object({
+  /** The last segment that was read; with the time of its last change while it is unfinished. */
+  through: v.string(),
+  segment: v.pipe(v.string(), v.regex(/^\d+$/)),
+  end_lsn: v.string(),
+  commit: v.nullable(place),
+})
+
+/** What was found at the end of an archive, so that it need not be read again. */
+export type KnownEnd = v.InferOutput<typeof schema>
+
+/** In a backup's `wal/`; it may be removed at any time. */
+const fileName = '.pgbk-window.json'
+
+/** Tells whether the archive still ends as it did. */
+export function keyOf(wal: ArchivedWal, last: ArchivedSegment): string {
+  if (last.form !== 'partial') return last.name
+  return `${last.file} ${statSync(join(wal.directory, last.file), { throwIfNoEntry: false })?.mtimeMs}`
+}
+
+export function readKnownEnd(directory: string): KnownEnd | undefined {
+  try {
+    return check(schema, JSON.parse(readFileSync(join(directory, fileName), 'utf8'))).value
+  } catch (error) {
+    if (error instanceof SyntaxError || ['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemCode(error) ?? ''))
+      return undefined
+    throw error
+  }
+}
+
+/** Only a help for the next time: where it cannot be written, it is not. */
+export async function writeKnownEnd(directory: string, known: KnownEnd): Promise<void> {
+  const draft = join(directory, `${fileName}.${process.pid}.tmp`)
+  try {
+    await writeFile(draft, `${JSON.stringify(known)}\n`, { mode: 0o600, flag: 'wx' })
+    await rename(draft, join(directory, fileName))
+  } catch {
+    await rm(draft, { force: true }).catch(() => {})
+  }
+}

@@ -1,0 +1,88 @@
+import { addConnectionOptions } from '../options.js'
+import type { Verb } from '../verb.js'
+
+export const walHelp = `
+A backup's wal/ begins with the segments that its snapshot needs. The receiver
+keeps it growing, so that the backup can be taken to any later moment.
+
+Examples:
+  pgbk wal receive -h db1 -U backup -C /srv/backups/db1
+  pgbk wal status
+`
+
+export const walReceive: Verb = {
+  name: 'wal receive',
+  description: 'keep the WAL archive of the newest backup growing',
+  declare: addConnectionOptions,
+  faultOf({ globals, words }) {
+    if (words !== undefined) return 'wal receive takes no COMMAND after --'
+    return globals.json
+      ? 'wal receive goes on until it is ended, and has no result: --json cannot be had'
+      : undefined
+  },
+  async run({ options, settings, context }) {
+    const { walReceive } = await import('../../commands/wal-receive.js')
+    return walReceive(options, settings, context)
+  },
+  help: `
+Runs pg_receivewal until it is told to end (Ctrl-C, SIGTERM), and makes the
+replication slot that it needs: the server keeps all WAL until it has been
+received, also while the receiver is not running. It needs no change of the
+server's configuration; the role needs LOGIN and REPLICATION.
+
+Start it before the first backup, or at any time. It writes into the wal/ of the
+newest whole backup, and goes on in the next one's as soon as that is there.
+Finished segments are compressed (wal.compress). Servers that restart, networks
+and disks that fail are waited for. Only one receiver runs in a root.
+
+As long as nobody receives, the slot keeps WAL on the server: if you stop
+receiving for good, remove it with pgbk wal drop-slot.
+
+Examples:
+  pgbk wal receive
+  pgbk wal receive -d "host=db1,db2 user=backup target_session_attrs=read-write"
+`,
+}
+
+export const walStatus: Verb = {
+  name: 'wal status',
+  description: 'what the WAL archives cover, and how the receiver is',
+  declare: addConnectionOptions,
+  async run({ options, settings, context }) {
+    const { walStatus } = await import('../../commands/wal-status.js')
+    const result = await walStatus(options, settings, context)
+    const { sayWarnings, walStatusJson, walStatusText } = await import('../../terminal/wal-view.js')
+    sayWarnings(result, context.progress)
+    return { json: () => walStatusJson(result), text: (screen) => walStatusText(result, screen) }
+  },
+  help: `
+Shows the receiver and its replication slot, and for every backup the unbroken
+part of its WAL archive: positions, segments, how many of them are compressed,
+and how far the backup can be taken. What breaks an archive is named. Works
+without the server too, and says so.
+
+Examples:
+  pgbk wal status
+  pgbk wal status --json | jq .slot.retained_bytes
+`,
+}
+
+export const walDropSlot: Verb = {
+  name: 'wal drop-slot',
+  description: "remove the receiver's replication slot from the server",
+  declare: (command) => addConnectionOptions(command.option('-y, --yes', 'do not ask')),
+  async run({ options, settings, context }) {
+    const { walDropSlot } = await import('../../commands/wal-drop-slot.js')
+    const result = await walDropSlot(options, settings, context)
+    const { dropSlotJson, dropSlotText } = await import('../../terminal/wal-view.js')
+    return { json: () => dropSlotJson(result), text: (screen) => dropSlotText(result, screen) }
+  },
+  help: `
+The server keeps WAL for the slot as long as it is there. Remove it when nobody
+is to receive any more; on a terminal pgbk asks first.
+
+Examples:
+  pgbk wal drop-slot
+  pgbk wal drop-slot --yes -h db1 -U backup
+`,
+}

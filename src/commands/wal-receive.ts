@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs'
+import { type RootLayout, rootLayout } from '../backup/layout.js'
+import { withLock } from '../backup/lock.js'
+import { claimRoot, enterRoot, makeRoot } from '../backup/prepare-root.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import type { ConnectionFlags } from '../postgres/connection.js'
+import { findClient } from '../postgres/reach-server.js'
+import { gzipLevel } from '../wal/compress.js'
+import { receiveWal } from '../wal/receiver.js'
+
+/** Keeps the WAL archive growing until it is told to end. One receiver a root. */
+export async function walReceive(
+  options: ConnectionFlags,
+  settings: Settings,
+  context: Context,
+): Promise<never> {
+  const root = enterOrMakeRoot(settings, context)
+  const client = await findClient(options, settings, 'pgbk_receive', context)
+  return withLock(root.walLock, { purpose: 'wal receive' }, context, () =>
+    receiveWal({ root, client, slot: settings.wal.slot, level: gzipLevel(settings.wal.compress) }, context),
+  )
+}
+
+/** A receiver may be there before the first backup. */
+function enterOrMakeRoot({ root, run_as }: Settings, context: Context): RootLayout {
+  if (existsSync(rootLayout(root).backups)) return enterRoot(root, context)
+  const layout = claimRoot(root, run_as, context)
+  makeRoot(layout)
+  return layout
+}

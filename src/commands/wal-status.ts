@@ -1,0 +1,107 @@
+import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
+import { type Backup, readCatalog } from '../backup/catalog.js'
+import { rootLayout } from '../backup/layout.js'
+import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
+import type { BackupWindow } from '../backup/window.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError } from '../errors.js'
+import type { ConnectionFlags } from '../postgres/connection.js'
+import { findClient } from '../postgres/reach-server.js'
+import { askWalServer, type WalServerFacts } from '../postgres/wal-server.js'
+import { findWindows } from '../postgres/window.js'
+import { formatBytes } from '../units.js'
+
+export interface ArchiveStatus {
+  backup: Backup
+  wal: ArchivedWal
+  window: BackupWindow
+}
+
+export interface WalStatus {
+  root: string
+  slotName: string
+  archives: ArchiveStatus[]
+  receiver: ReceiverState | undefined
+  receiverIsAlive: boolean
+  /** Undefined when it does not answer. */
+  server: WalServerFacts | undefined
+  /** What somebody should look at. */
+  warnings: string[]
+}
+
+const answerMs = 20_000
+
+/** What the WAL archives cover, and how the receiver and its slot are. Also without the server. */
+export async function walStatus(
+  flags: ConnectionFlags,
+  settings: Settings,
+  context: Context,
+): Promise<WalStatus> {
+  const { backups } = readCatalog(settings.root)
+  const finder = findWindows(settings, context)
+  const archives: ArchiveStatus[] = []
+  for (const backup of backups) {
+    const wal = readArchivedWal(backup.layout.wal, backup.summary)
+    archives.push({ backup, wal, window: await finder.windowOf(backup) })
+  }
+  const receiver = readReceiverState(rootLayout(settings.root))
+  const receiverIsAlive = receiver !== undefined && isReceiverAlive(receiver, context.now())
+  const slotName = receiver?.slot ?? settings.wal.slot
+  const { server, failure } = await ask(flags, settings, slotName, context)
+  const status = { root: settings.root, slotName, archives, receiver, receiverIsAlive, server }
+  return { ...status, warnings: [...(failure ? [failure] : []), ...warningsOf(status)] }
+}
+
+async function ask(flags: ConnectionFlags, settings: Settings, slot: string, context: Context) {
+  try {
+    const { psql } = await findClient(flags, settings, 'pgbk_wal_status', context)
+    return { server: await askWalServer({ ...psql, timeoutMs: answerMs }, slot), failure: undefined }
+  } catch (error) {
+    context.signal.throwIfAborted()
+    const isTheServer =
+      error instanceof PgbkError && ['unreachable', 'refused', 'programs-missing'].includes(error.code)
+    if (!isTheServer) throw error
+    return { server: undefined, failure: `the server was not asked: ${messageOf(error)}` }
+  }
+}
+
+function warningsOf(status: Omit<WalStatus, 'warnings'>): string[] {
+  return [...receiverWarnings(status), ...slotWarnings(status), ...archiveWarnings(status)]
+}
+
+function receiverWarnings({ receiver, receiverIsAlive }: Omit<WalStatus, 'warnings'>): string[] {
+  if (!receiver) return ['no receiver has run here yet (pgbk wal receive)']
+  if (!receiverIsAlive) return [`the receiver is not running; it was last heard of at ${receiver.updated_at}`]
+  return receiver.problem === null ? [] : [`the receiver says: ${receiver.problem}`]
+}
+
+function slotWarnings({ server, slotName, receiverIsAlive }: Omit<WalStatus, 'warnings'>): string[] {
+  if (!server) return []
+  const { slot, max_slot_wal_keep_size: limit } = server
+  if (!slot) return receiverIsAlive ? [`the server has no replication slot ${slotName}`] : []
+  const kept = `the server keeps ${formatBytes(slot.retained_bytes ?? 0)} of WAL for it`
+  const warnings: string[] = []
+  if (slot.wal_status === 'lost')
+    warnings.push(`the slot ${slotName} is lost: the server has removed WAL that it was to keep`)
+  else if (slot.wal_status === 'unreserved')
+    warnings.push(`the slot ${slotName} is about to be lost: it holds more than max_slot_wal_keep_size`)
+  else if (!slot.active)
+    warnings.push(
+      `the slot ${slotName} is not in use, and ${kept}; if nobody is to receive any more, remove it with pgbk wal drop-slot`,
+    )
+  if (limit === -1)
+    warnings.push(
+      'max_slot_wal_keep_size is -1 on the server: while nobody receives, WAL fills its disk without limit',
+    )
+  return warnings
+}
+
+/** Of the newest backup: what is broken in older ones is shown with them. */
+function archiveWarnings({ archives: [newest] }: Omit<WalStatus, 'warnings'>): string[] {
+  const gap = newest?.window.gap
+  if (!newest || !gap) return []
+  return [
+    `the WAL archive of the newest backup ${newest.backup.id} is broken at ${gap.missing}: ${gap.reason}; run pgbk create`,
+  ]
+}

@@ -1,0 +1,75 @@
+import type { Context } from '../context.js'
+import { type Connection, type ConnectionFlags, connectionFrom } from './connection.js'
+import { clientsFor, findInstallations, type Installation, newestPsql } from './find.js'
+import { checkHost } from './preflight.js'
+import type { Psql } from './psql.js'
+import { majorVersion, readServerFacts, type ServerFacts } from './server-facts.js'
+
+/** The programs that are installed here, and a psql that connects as it was asked for. */
+export interface Client {
+  psql: Psql
+  /** All that are installed here, for the programs that must be of the server's own major. */
+  installations: Installation[]
+}
+
+/** A server that answers, and the programs to work with it. */
+export interface ReachedServer extends Client {
+  facts: ServerFacts
+  /** The one whose pg_basebackup to use. */
+  clients: Installation
+}
+
+/** What the configuration says about connections and programs. */
+export interface ClientSettings {
+  connection?: string | undefined
+  bin_dir?: string | undefined
+}
+
+/**
+ * Finds the programs; no connection is made yet.
+ * @throws {PgbkError} `refused` for a host that offers no base backups, `programs-missing`, `usage`, `config`.
+ */
+export async function findClient(
+  flags: ConnectionFlags,
+  settings: ClientSettings,
+  applicationName: string,
+  context: Context,
+): Promise<Client> {
+  const connection = connectionFrom(flags, settings.connection, context.env, applicationName)
+  checkHost(connection.parameters.host ?? context.env.PGHOST)
+  const installations = await findInstallations(settings.bin_dir, context.env)
+  return { installations, psql: { program: newestPsql(installations), connection, signal: context.signal } }
+}
+
+/**
+ * Finds the programs, connects and asks the server who it is.
+ * @throws {PgbkError} `unreachable`, `refused`, `programs-missing` (no programs, or too old ones), `usage`, `config`.
+ */
+export async function reachServer(
+  flags: ConnectionFlags,
+  settings: ClientSettings,
+  applicationName: string,
+  context: Context,
+): Promise<ReachedServer> {
+  const { psql, installations } = await findClient(flags, settings, applicationName, context)
+  const facts = await readServerFacts(psql)
+  return {
+    facts,
+    psql: { ...psql, connection: pinned(psql.connection, facts) },
+    installations,
+    clients: clientsFor(majorVersion(facts), installations),
+  }
+}
+
+/** With several hosts in a connection string, every later connection must go to the one that answered. */
+export function pinned(
+  connection: Connection,
+  { host, port }: Pick<ServerFacts, 'host' | 'port'>,
+): Connection {
+  const { hostaddr = connection.env.PGHOSTADDR ?? '', ...parameters } = connection.parameters
+  const address = hostaddr.includes(',') ? '' : hostaddr
+  return {
+    ...connection,
+    parameters: { ...parameters, host, port: String(port), ...(hostaddr ? { hostaddr: address } : {}) },
+  }
+}

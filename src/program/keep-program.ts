@@ -1,0 +1,76 @@
+import { createInterface } from 'node:readline'
+import type { Environment } from '../context.js'
+import { cannotStart } from './cannot-start.js'
+import { groupIsGone, signalGroup } from './process-group.js'
+
+/** A program that goes on beside this process, and never longer than it. */
+export interface KeptProgram {
+  hasEnded(): boolean
+  /** Settled when it and all that it had started are gone. */
+  ended: Promise<void>
+  /** Asks it to end (SIGINT), ends it the hard way when it takes too long, and waits. */
+  stop(): Promise<void>
+}
+
+export interface KeepOptions {
+  env: Environment
+  onErrorLine(line: string): void
+}
+
+/** A program that does not answer to SIGINT for so long is killed. */
+const patienceMs = 10_000
+
+/** Its own shell asks it to end when this process ends, in whatever way. */
+const script = `
+exec 3<&0
+"$@" </dev/null 3<&- &
+child=$!
+{
+  read -r word <&3
+  tries=0
+  while kill -INT $child; do
+    sleep 1
+    tries=$((tries + 1))
+    [ $tries -lt 10 ] || kill -KILL $child
+  done
+} >/dev/null 2>&1 &
+reader=$!
+while kill -0 $child 2>/dev/null; do wait $child; done
+kill $reader 2>/dev/null
+exit 0
+`
+
+/** Starts a program in a process group of its own. @throws {PgbkError} when it cannot be started. */
+export async function keepProgram(file: string, args: string[], options: KeepOptions): Promise<KeptProgram> {
+  const { execa } = await import('execa')
+  const child = execa('sh', ['-c', script, 'sh', file, ...args], {
+    cwd: '/',
+    env: options.env,
+    extendEnv: false,
+    reject: false,
+    stdin: 'pipe',
+    stdout: 'ignore',
+    detached: true,
+    cleanup: false,
+    buffer: false,
+  })
+  child.stdin.on('error', () => {}) // it has ended: hasEnded tells
+  const lines = createInterface({ input: child.stderr }).on('line', options.onErrorLine)
+  const allRead = new Promise<void>((resolve) => lines.once('close', resolve))
+  let over = false
+  const ended = Promise.all([child, allRead]).then(async ([result]) => {
+    await groupIsGone(child.pid)
+    over = true
+    if (child.pid === undefined) throw cannotStart('sh', result)
+  })
+  return {
+    hasEnded: () => over,
+    ended,
+    stop: async () => {
+      child.stdin.end('stop\n')
+      const kill = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), patienceMs)
+      await ended
+      clearTimeout(kill)
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import { constants } from 'node:fs'
+import { copyFile, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { WalNeeds } from '../backup/archived-wal.js'
+import { syncPath } from '../backup/durable.js'
+import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
+
+/** What is still being written in an archive has a name that neither PostgreSQL nor pg_receivewal takes for a segment. */
+const draftStart = '.pgbk-'
+
+export function draftOf(name: string): string {
+  return `${draftStart}${name}.tmp`
+}
+
+/**
+ * Clears away what a killed receiver has left in an archive: drafts, and `.partial` segments of a wrong size, which
+ * pg_receivewal was still filling with zeros, and with which it would not start again. Only while nobody receives there.
+ */
+export async function sweepArchive(archive: string, segmentSize: number): Promise<void> {
+  for (const name of await readdir(archive)) {
+    const path = join(archive, name)
+    if (name.startsWith(draftStart) && name.endsWith('.tmp')) await unlink(path)
+    if (!/^[0-9A-F]{24}\.partial$/.test(name)) continue
+    const { size } = await stat(path)
+    if (size !== 0 && size !== segmentSize) await unlink(path)
+  }
+}
+
+/** Copies a file into an archive under its name in one step; it is on disk when this returns. */
+export async function copyInto(source: string, archive: string, name: string): Promise<void> {
+  const draft = join(archive, draftOf(name))
+  await copyFile(source, draft, constants.COPYFILE_FICLONE)
+  await syncPath(draft)
+  await rename(draft, join(archive, name))
+  await syncPath(archive)
+}
+
+/** The name of the segment that holds the last byte before a position. */
+export function segmentBefore(lsn: string, timeline: number, { wal_segment_size }: WalNeeds): string {
+  return segmentName(timeline, segmentNumber(parseLsn(lsn) - 1n, wal_segment_size), wal_segment_size)
+}

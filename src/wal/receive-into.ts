@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readArchivedWal } from '../backup/archived-wal.js'
+import type { Backup } from '../backup/catalog.js'
+import { endOrphanedReceivers } from '../postgres/orphans.js'
+import { sweepArchive } from './archive-files.js'
+import { type Compressor, startCompressor } from './compressor.js'
+import { newestBackup, previousArchives } from './newest-backup.js'
+import { type ReceiverEnd, type RunningReceiver, startReceivewal } from './receivewal.js'
+import { isOf, type Reception } from './reception.js'
+import { hasReceived, type WatchedServer } from './watched-server.js'
+
+/** Why nothing is received into a backup's archive any more. */
+export type Ended = { hasReceived: boolean } & (
+  | ReceiverEnd
+  | { kind: 'newer-backup'; newer: Backup }
+  | { kind: 'backup-gone' }
+)
+
+const tickMs = 1000
+const ticksPerPoll = 5
+
+/**
+ * Runs pg_receivewal on the archive of one backup until that ends, a newer backup can take over, or the backup is gone. Nobody
+ * writes into the archive any more when this returns or throws.
+ * @throws the signal's reason when aborted.
+ */
+export async function receiveInto(
+  reception: Reception,
+  server: WatchedServer,
+  target: Backup,
+): Promise<Ended> {
+  const { slot, context, heartbeat, journal } = reception
+  const { wal } = target.layout
+  if (!existsSync(wal)) return { kind: 'backup-gone', hasReceived: false }
+  const orphans = await endOrphanedReceivers(wal, context.env)
+  if (orphans > 0) context.progress.detail(`ended the pg_receivewal of a receiver that was killed`)
+  await sweepArchive(wal, target.record.wal_segment_size)
+  const found = readArchivedWal(wal, target.record)
+  if (found.chain.length === 0)
+    return { kind: 'gap', message: '', subject: found.gap?.missing, hasReceived: false }
+  if (found.gap) {
+    const { missing, reason } = found.gap
+    context.progress.warn(
+      `the WAL archive of backup ${target.id} is broken at ${missing}: ${reason}. Its window ends there; run pgbk create`,
+    )
+  }
+  await heartbeat.target(target)
+  const receiver = await startReceivewal(server.clients, server.psql.connection, wal, slot)
+  const compressor = startCompressor({
+    current: wal,
+    others: previousArchives(reception.root, target).map((directory) => join(directory, 'wal')),
+    level: reception.level,
+    segmentSize: target.record.wal_segment_size,
+    env: context.env,
+    onFault: (text) => context.progress.warn(text),
+  })
+  try {
+    return await watch({ ...reception, server, target, receiver, compressor, journal })
+  } finally {
+    await Promise.all([receiver.stop(), compressor.stop()])
+  }
+}
+
+interface Watch extends Reception {
+  server: WatchedServer
+  target: Backup
+  receiver: RunningReceiver
+  compressor: Compressor
+}
+
+async function watch(watched: Watch): Promise<Ended> {
+  const { root, context, heartbeat, journal, server, target, receiver, compressor } = watched
+  const { host, port } = server.facts
+  const isNewer = (backup: Backup) => backup.id > target.id && isOf(server.facts.system_identifier)(backup)
+  let hasBegun = false
+  for (let tick = 1; ; tick++) {
+    await Promise.race([sleep(tickMs, undefined, { signal: context.signal }).catch(() => {}), receiver.ended])
+    context.signal.throwIfAborted()
+    if (receiver.hasEnded()) return { ...receiver.end(), hasReceived: hasBegun }
+    if (!existsSync(target.layout.record)) return { kind: 'backup-gone', hasReceived: hasBegun }
+    compressor.tick()
+    const newer = newestBackup(root, isNewer)
+    if (!newer && hasBegun && tick % ticksPerPoll !== 0) continue
+    const facts = await heartbeat.poll(server.psql, 'receiving', null)
+    if (!facts?.slot?.active) continue
+    if (!hasBegun)
+      journal.report(
+        `receiving WAL of ${host}:${port} into the archive of backup ${target.id}, timeline ${facts.timeline}`,
+      )
+    hasBegun = true
+    if (newer && hasReceived(facts, newer.record.stop_lsn))
+      return { kind: 'newer-backup', newer, hasReceived: true }
+  }
+}

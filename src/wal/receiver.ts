@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Backup } from '../backup/catalog.js'
+import { freeBytes } from '../backup/measure.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { formatBytes } from '../units.js'
+import { handOverTo } from './hand-over.js'
+import { openHeartbeat } from './heartbeat.js'
+import { openJournal } from './journal.js'
+import { backupAt, newestBackup } from './newest-backup.js'
+import { type Ended, receiveInto } from './receive-into.js'
+import { isOf, type ReceiveJob, type Reception } from './reception.js'
+import { setAside } from './set-aside.js'
+import { type WatchedServer, watchServer } from './watched-server.js'
+
+const pollMs = 2000
+const longestPauseMs = 30_000
+
+/**
+ * Keeps the WAL archive of the newest whole backup growing, until it is told to end. Servers that restart, networks and disks
+ * that fail are waited for; only what no waiting mends ends it.
+ * @throws {PgbkError} the signal's reason when aborted; `wrong-cluster`; `programs-missing`; what the very first connection fails
+ * with when that is no matter of time (`refused`, a wrong password ...).
+ */
+export async function receiveWal(job: ReceiveJob, context: Context): Promise<never> {
+  const journal = openJournal(context.progress, context.now)
+  const heartbeat = await openHeartbeat(job, context)
+  const reception = { ...job, context, journal, heartbeat }
+  let pause = pauses()
+  try {
+    for (;;) {
+      const server = await connect(reception, pause)
+      const target = await chooseTarget(reception, server)
+      if (!target) continue
+      const ended = await attempt(reception, server, target)
+      if (ended.hasReceived) pause = pauses()
+      await react(reception, target, ended, pause)
+    }
+  } finally {
+    await heartbeat.end()
+  }
+}
+
+/** Longer and longer pauses, from one second on. */
+function pauses() {
+  let next = 1000
+  return {
+    wait: async (signal: AbortSignal) => {
+      await sleep(next, undefined, { signal }).catch(() => signal.throwIfAborted())
+      next = Math.min(2 * next, longestPauseMs)
+    },
+  }
+}
+
+type Pauses = ReturnType<typeof pauses>
+
+async function connect(reception: Reception, pause: Pauses): Promise<WatchedServer> {
+  const { root, client, slot, journal, heartbeat, context } = reception
+  for (;;) {
+    context.signal.throwIfAborted()
+    try {
+      const server = await watchServer(root, client, slot)
+      if (server.slot) {
+        journal.report(
+          server.slot === 'created'
+            ? `made the replication slot ${slot}: the server keeps all WAL from now on until it is received`
+            : `made the replication slot ${slot} anew: the server had given up the WAL that it was to keep`,
+        )
+      }
+      heartbeat.met(server.facts)
+      return server
+    } catch (error) {
+      context.signal.throwIfAborted()
+      if (!isPassing(error, heartbeat.hasMet)) throw error
+      journal.trouble(`${messageOf(error)}; trying again`)
+      await heartbeat.beat('waiting-for-server', journal.problem)
+      await pause.wait(context.signal)
+    }
+  }
+}
+
+/** Whether waiting may mend it. Before the first contact, what looks like a mistake of the caller's is told at once. */
+function isPassing(error: unknown, hasMet: boolean): boolean {
+  if (!(error instanceof PgbkError) || !['unreachable', 'refused', 'failed'].includes(error.code))
+    return false
+  if (hasMet) return true
+  return (
+    error.code === 'unreachable' &&
+    !/authentication failed|no password|does not exist|pg_hba|could not translate/.test(error.message)
+  )
+}
+
+/** The backup that was received into before, for as long as it is there, so that none is left with less than it can have. */
+async function chooseTarget(
+  reception: Reception,
+  { facts, psql }: WatchedServer,
+): Promise<Backup | undefined> {
+  const { root, journal, heartbeat, context, slot } = reception
+  const newest = newestBackup(root, isOf(facts.system_identifier))
+  if (newest) {
+    const before = heartbeat.backup === null ? undefined : backupAt(root, heartbeat.backup)
+    return before?.state === 'whole' && before.id < newest.id && isOf(facts.system_identifier)(before)
+      ? before
+      : newest
+  }
+  journal.report(
+    `there is no backup in ${root.root} yet: waiting for the first one, while the slot ${slot} keeps its WAL (pgbk create)`,
+  )
+  journal.remind(
+    `still waiting for the first backup (pgbk create); the server keeps WAL for the slot ${slot} meanwhile`,
+  )
+  await heartbeat.poll(psql, 'waiting-for-backup', null)
+  await rest(pollMs, context)
+  return undefined
+}
+
+async function rest(ms: number, { signal }: Context): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
+}
+
+/** A full disk here is waited for like one that pg_receivewal meets. */
+async function attempt(reception: Reception, server: WatchedServer, target: Backup): Promise<Ended> {
+  try {
+    return await receiveInto(reception, server, target)
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) throw error
+    return { kind: 'disk-full', message: messageOf(error), subject: undefined, hasReceived: true }
+  }
+}
+
+async function react(reception: Reception, target: Backup, ended: Ended, pause: Pauses): Promise<void> {
+  const { journal, heartbeat, context } = reception
+  switch (ended.kind) {
+    case 'newer-backup':
+      await handOverTo(reception, target, ended.newer)
+      return
+    case 'backup-gone':
+      journal.report(`backup ${target.id} is no longer there`)
+      return
+    case 'gap':
+      return await waitForNewer(reception, target, ended.subject ?? '')
+    case 'disk-full':
+      return await waitForRoom(reception, target)
+    case 'forked':
+      return await setAside(reception, target, ended.subject ?? '')
+    case 'slot-in-use':
+      // For a minute it may be our own connection, of which the server does not know yet that it is dead.
+      journal.trouble(
+        `the replication slot ${reception.slot} is in use by another receiver (process ${ended.subject} of the server): trying again. A second receiver needs a slot of its own (wal.slot)`,
+      )
+      break
+    case 'lost':
+      journal.trouble(`pg_receivewal ended: ${ended.message}; connecting again`)
+  }
+  await heartbeat.beat('waiting-for-server', journal.problem)
+  await pause.wait(context.signal)
+}
+
+/** Nothing can mend a hole in an archive: the next backup begins a new one. The slot has all that this one will need. */
+async function waitForNewer(reception: Reception, target: Backup, missing: string): Promise<void> {
+  const { root, journal, heartbeat, context, slot } = reception
+  const isNewer = (backup: Backup) =>
+    backup.id > target.id && isOf(target.record.server.system_identifier)(backup)
+  for (;;) {
+    const newer = newestBackup(root, isNewer)
+    if (newer) return await handOverTo(reception, target, newer)
+    if (!backupAt(root, target.id)) return
+    journal.trouble(
+      `the server no longer has WAL segment ${missing}: the window of backup ${target.id} ends before it. Run pgbk create; receiving goes on with the next backup`,
+    )
+    journal.remind(
+      `still waiting for a new backup (pgbk create): that of ${target.id} has a hole at ${missing}, and the server keeps WAL for the slot ${slot} meanwhile`,
+    )
+    await heartbeat.beat('gap', journal.problem)
+    await rest(pollMs, context)
+  }
+}
+
+async function waitForRoom({ root, journal, heartbeat, context }: Reception, target: Backup): Promise<void> {
+  const needed = 4 * target.record.wal_segment_size
+  journal.trouble(
+    `the disk under ${root.backups} is full: receiving rests until ${formatBytes(needed)} are free, and the server keeps the WAL`,
+  )
+  while ((await freeBytes(root.backups)) < needed) {
+    await heartbeat.beat('disk-full', journal.problem)
+    await rest(pollMs, context)
+  }
+  journal.report('there is room again')
+}

@@ -1,0 +1,44 @@
+import type { Backup } from '../backup/catalog.js'
+import type { RootLayout } from '../backup/layout.js'
+import type { ReceiverState } from '../backup/receiver-state.js'
+import type { Context } from '../context.js'
+import type { Psql } from '../postgres/psql.js'
+import type { Client } from '../postgres/reach-server.js'
+import type { WalServerFacts } from '../postgres/wal-server.js'
+import type { Journal } from './journal.js'
+
+export interface ReceiveJob {
+  root: RootLayout
+  client: Client
+  slot: string
+  /** gzip's level, or undefined for none. */
+  level: number | undefined
+}
+
+/** All that the parts of a receiver share. */
+export interface Reception extends ReceiveJob {
+  context: Context
+  journal: Journal
+  heartbeat: Heartbeat
+}
+
+type Status = ReceiverState['status']
+
+/** What the receiver tells others about itself, in a file. */
+export interface Heartbeat {
+  /** The backup into whose archive this or an earlier receiver wrote last. */
+  readonly backup: string | null
+  /** Whether the server has ever answered. */
+  readonly hasMet: boolean
+  met(facts: WalServerFacts): void
+  /** From now on it receives into this backup's archive. On disk when this returns. */
+  target(backup: Backup): Promise<void>
+  beat(status: Status, problem: string | null): Promise<void>
+  /** Asks the server how far it is, and beats. Undefined when it does not answer. */
+  poll(psql: Psql, status: Status, problem: string | null): Promise<WalServerFacts | undefined>
+  end(): Promise<void>
+}
+
+export function isOf(system_identifier: string): (backup: Backup) => boolean {
+  return ({ record }) => record.server.system_identifier === system_identifier
+}

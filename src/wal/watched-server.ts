@@ -1,0 +1,51 @@
+import type { Catalog } from '../backup/catalog.js'
+import { checkCluster } from '../backup/check-cluster.js'
+import type { RootLayout } from '../backup/layout.js'
+import { parseLsn } from '../backup/lsn.js'
+import { PgbkError } from '../errors.js'
+import { clientsFor, type Installation } from '../postgres/find.js'
+import type { Psql } from '../postgres/psql.js'
+import { type Client, pinned } from '../postgres/reach-server.js'
+import { askWalServer, ensureSlot, type WalServerFacts } from '../postgres/wal-server.js'
+import { newestBackup } from './newest-backup.js'
+
+/** A server that answers, with a slot that keeps WAL. */
+export interface WatchedServer {
+  facts: WalServerFacts
+  psql: Psql
+  clients: Installation
+  /** What had to be done to have the slot. */
+  slot: 'created' | 'renewed' | undefined
+}
+
+/** A server that does not answer must not hold up the rest for ever. */
+const askTimeoutMs = 20_000
+
+/**
+ * Connects, by whichever of the hosts answers, makes sure that it is the right cluster and that the slot is there.
+ * @throws {PgbkError} `unreachable`, `refused`, `wrong-cluster`, `programs-missing`.
+ */
+export async function watchServer(root: RootLayout, client: Client, slot: string): Promise<WatchedServer> {
+  const asking = { ...client.psql, timeoutMs: askTimeoutMs }
+  const facts = await askWalServer(asking, slot)
+  checkCluster(newestOf(root), 'this server', facts, false)
+  if (!facts.role_can_replicate) {
+    throw new PgbkError('refused', `role ${facts.role} has no REPLICATION right`, {
+      hint: `As a superuser:  ALTER ROLE ${facts.role} REPLICATION;`,
+    })
+  }
+  const psql = { ...asking, connection: pinned(client.psql.connection, facts) }
+  const clients = clientsFor(Math.floor(facts.version_num / 10_000), client.installations)
+  return { facts, psql, clients, slot: await ensureSlot(psql, facts, slot) }
+}
+
+function newestOf(root: RootLayout): Pick<Catalog, 'root' | 'backups'> {
+  const newest = newestBackup(root)
+  return { root: root.root, backups: newest ? [newest] : [] }
+}
+
+/** Whether everything before a position has been received and is on disk here. */
+export function hasReceived({ slot }: WalServerFacts, lsn: string): boolean {
+  if (!slot?.active || slot.restart_lsn === null) return false
+  return parseLsn(slot.restart_lsn) >= parseLsn(lsn)
+}
