@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs'
 import { aBackup, type Backup, stateOf } from '../backup/catalog.js'
 import { isId } from '../backup/id.js'
 import type { RootLayout } from '../backup/layout.js'
 import { readRecord } from '../backup/record.js'
 import { PgbkError, systemCode } from '../errors.js'
+import { namesIn } from '../names-in.js'
 
 /**
  * The newest whole backup, without reading the records of all the others: a receiver asks every second.
@@ -29,15 +29,6 @@ export function backupAt(root: RootLayout, id: string): Backup | undefined {
   } catch (error) {
     if (error instanceof PgbkError || ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? ''))
       return undefined
-    throw error
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
     throw error
   }
 }
