@@ -28,6 +28,10 @@ export function backupLayout(directory: string) {
   return {
     directory,
     record: join(directory, 'backup.json'),
+    /** Its newest proof, once there is one. */
+    proof: join(directory, 'proof.json'),
+    /** Is there while the backup must not be removed. */
+    hold: join(directory, 'hold.json'),
     /** Marks a directory that may be thrown away: a create or a delete in progress, or its remains. */
     marker: join(directory, '.pgbk-partial.json'),
     snapshot,

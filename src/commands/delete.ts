@@ -1,4 +1,5 @@
 import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
+import { describeHold } from '../backup/hold.js'
 import { isId } from '../backup/id.js'
 import { withLock } from '../backup/lock.js'
 import { enterRoot } from '../backup/prepare-root.js'
@@ -7,9 +8,8 @@ import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { runningServer } from '../postgres/running.js'
-import { findRuns, isRunning } from '../run/run-directory.js'
-import { formatBytes } from '../units.js'
+import { removalQuestion } from './removal-question.js'
+import { findUses } from './uses.js'
 
 export interface DeleteOptions {
   /** Do not ask. */
@@ -32,7 +32,7 @@ export async function deleteBackups(
   if (!context.ask) requireWholeIds(ids)
   const root = enterRoot(settings.root, context)
   const chosen = choose(readCatalog(settings.root), ids, options, context)
-  if (context.ask && !options.yes && !(await context.ask(question(chosen)))) {
+  if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
     throw new PgbkError('failed', 'nothing was deleted')
   }
   return withLock(root.catalogLock, { purpose: 'delete', wait: true }, context, async () => {
@@ -67,28 +67,15 @@ function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context
       hint: 'If that is meant, say so with --last.',
     })
   }
-  const runs = findRuns(catalog.root, context).filter(isRunning)
+  const usesOf = findUses(catalog.root, context)
   for (const backup of chosen) {
-    const pid = runningServer(backup.layout.data)
-    if (pid !== undefined) {
-      throw new PgbkError('failed', `a server is running in ${backup.layout.snapshot} (process ${pid})`, {
-        hint: 'Stop it first, then delete.',
+    if (backup.hold) {
+      throw new PgbkError('failed', `backup ${backup.id} is ${describeHold(backup.hold)}`, {
+        hint: `If it may go after all:  pgbk release ${backup.id}`,
       })
     }
-    const run = runs.find(({ marker }) => marker.backup === backup.id)
-    if (run) {
-      throw new PgbkError('failed', `backup ${backup.id} is in use by the run ${run.name}`, {
-        hint: `End it first:  pgbk instance stop ${run.name}`,
-      })
-    }
+    const [use] = usesOf(backup)
+    if (use) throw new PgbkError('failed', `backup ${backup.id} is in use by ${use.by}`, { hint: use.hint })
   }
   return chosen
-}
-
-function question(chosen: Backup[]): string {
-  const size = formatBytes(chosen.reduce((sum, { summary }) => sum + summary.size_bytes, 0))
-  const names = chosen
-    .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
-    .join('\n')
-  return `${names}\nDelete ${chosen.length === 1 ? 'this backup' : `these ${chosen.length} backups`} (${size}) for good?`
 }

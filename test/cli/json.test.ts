@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import type { RootLayout } from '../../src/backup/layout.js'
 import { aBackup, anEmptyRoot, aRecord } from '../backup/samples.js'
+import { asFound } from '../terminal/screens.js'
 import { pgbk } from './world.js'
 
 const id = '20261120T030000Z'
@@ -25,7 +26,7 @@ function keysOf(value: unknown): string[] {
 describe('with --json, stdout', () => {
   it('is the records for list', async () => {
     const { status, document } = await run('list', '--json')
-    const record = { ...aRecord({ id }), state: 'whole', directory: root.backup(id) }
+    const record = { ...aRecord({ id }), ...asFound, directory: root.backup(id) }
     expect({ status, document }).toEqual({
       status: 0,
       document: { backups: [record], rejected: [], root: root.root, free_bytes: expect.any(Number) },

@@ -3,7 +3,7 @@ import stringWidth from 'string-width'
 import { silentProgress } from '../../src/progress.js'
 import { listJson, listText, sayRejected } from '../../src/terminal/list-view.js'
 import { createStyle } from '../../src/terminal/style.js'
-import { aList, aScreen, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
+import { aList, aScreen, asFound, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const label = '一年の計は元旦にあり before the upgrade to 4.2, and a good deal more text that goes on and on'
 const two = [
@@ -75,7 +75,7 @@ describe('the list for programs', () => {
     const rejected = [{ name: 'x', reason: 'why' }]
     const [backup] = two
     expect(listJson(aList(two.slice(0, 1), { rejected, free: undefined }))).toEqual({
-      backups: [{ ...backup?.record, state: 'whole', directory: '/srv/pg/data/backup/20261120T030000Z' }],
+      backups: [{ ...backup?.record, ...asFound, directory: '/srv/pg/data/backup/20261120T030000Z' }],
       rejected,
       root: '/srv/pg',
       free_bytes: null,

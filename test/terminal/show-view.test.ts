@@ -3,7 +3,7 @@ import { createText } from '../../src/terminal/create-view.js'
 import { deleteText } from '../../src/terminal/delete-view.js'
 import { showJson, showText } from '../../src/terminal/show-view.js'
 import { aDatabase, aRecord } from '../backup/samples.js'
-import { aScreen, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
+import { aScreen, asFound, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const show = (changes = {}) => showText(theBackup(changes), aScreen())
 
@@ -70,7 +70,7 @@ describe('show', () => {
   it('is the record for programs', () => {
     const { record } = theBackup()
     const directory = '/srv/pg/data/backup/20261120T030000Z'
-    expect(showJson(theBackup())).toEqual({ backup: { ...record, state: 'whole', directory } })
+    expect(showJson(theBackup())).toEqual({ backup: { ...record, ...asFound, directory } })
   })
 })
 
