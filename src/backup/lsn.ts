@@ -24,3 +24,40 @@ export function segmentName(timeline: number, segment: bigint, segmentSize: numb
 function hex8(value: bigint): string {
   return value.toString(16).toUpperCase().padStart(8, '0')
 }
+
+/** An LSN as PostgreSQL 18 and older write it, without leading zeros: `16/B374D848`. */
+export function formatLsn(lsn: bigint): string {
+  return `${(lsn >> 32n).toString(16).toUpperCase()}/${(lsn & 0xffffffffn).toString(16).toUpperCase()}`
+}
+
+export interface SegmentPlace {
+  timeline: number
+  /** Its number, counted from the beginning of the WAL. */
+  segment: bigint
+}
+
+/** What the 24 digits of a segment's name say; undefined when they can be no segment of this size (IsXLogFileName). */
+export function parseSegmentName(name: string, segmentSize: number): SegmentPlace | undefined {
+  const parts = /^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})$/.exec(name)
+  if (!parts) return undefined
+  const [timeline = 0, id = 0, low = 0] = parts.slice(1).map((digits) => Number.parseInt(digits, 16))
+  const perId = 0x1_0000_0000 / segmentSize
+  return low < perId ? { timeline, segment: BigInt(id) * BigInt(perId) + BigInt(low) } : undefined
+}
+
+/** Pages of WAL are nearly always this large (`--with-wal-blocksize`); each begins with a header. */
+const pageSize = 8192n
+const [shortHeader, longHeader] = [24n, 40n]
+
+/** Where a record of this total length that begins here ends (XLogReadRecord): its pages' headers count, then 8 bytes' alignment. */
+export function recordEnd(start: bigint, length: number, segmentSize: number): bigint {
+  let position = start
+  let left = BigInt(length)
+  for (;;) {
+    const room = pageSize - (position % pageSize)
+    if (left <= room) return (position + left + 7n) & ~7n
+    position += room
+    left -= room
+    position += position % BigInt(segmentSize) === 0n ? longHeader : shortHeader
+  }
+}

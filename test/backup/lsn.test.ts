@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
-import { parseLsn, segmentName, segmentNumber } from '../../src/backup/lsn.js'
+import {
+  formatLsn,
+  parseLsn,
+  parseSegmentName,
+  recordEnd,
+  segmentName,
+  segmentNumber,
+} from '../../src/backup/lsn.js'
 
 const mb = 1024 * 1024
 
@@ -44,5 +51,43 @@ describe('segmentNumber', () => {
       segmentNumber(parseLsn(lsn), 16 * mb),
     )
     expect(numbers).toEqual([3n, 3n, 4n])
+  })
+})
+
+describe('formatLsn', () => {
+  it.each(['0/0', '0/3000028', '16/B374D848', 'FFFFFFFF/FFFFFFFF'])('writes %s as it was read', (text) => {
+    expect(formatLsn(parseLsn(text))).toBe(text)
+  })
+})
+
+describe('parseSegmentName', () => {
+  it.each([
+    [1, '0000001A0000001600000B37'],
+    [16, '0000001A00000016000000B3'],
+    [1024, '0000001A0000001600000002'],
+  ])('with segments of %i MB reads what segmentName writes', (size, name) => {
+    const { timeline, segment } = parseSegmentName(name, size * mb) ?? { timeline: 0, segment: 0n }
+    expect(timeline).toBe(26)
+    expect(segmentName(timeline, segment, size * mb)).toBe(name)
+  })
+
+  it.each(['', '00000002.history', '000000010000000000000100', '00000001000000000000000g'])(
+    'refuses %j',
+    (name) => {
+      expect(parseSegmentName(name, 16 * mb)).toBeUndefined()
+    },
+  )
+})
+
+describe('recordEnd', () => {
+  // As pg_waldump shows where the next record begins.
+  it.each([
+    ['0/3000028', 114, '0/30000A0'],
+    ['0/3001FD0', 48, '0/3002000'],
+    ['0/3001FD0', 50, '0/3002020'],
+    ['0/3FFFFF0', 32, '0/4000038'],
+    ['0/3000028', 8192 * 2, '0/3004058'],
+  ])('of a record at %s of %i bytes is %s', (start, length, end) => {
+    expect(formatLsn(recordEnd(parseLsn(start), length, 16 * mb))).toBe(end)
   })
 })

@@ -1,0 +1,193 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf, systemCode } from '../errors.js'
+import { parseLsn, parseSegmentName, segmentName, segmentNumber } from './lsn.js'
+import { parseHistory, type TimelinePart, type TimelineSwitch, timelinePath } from './timeline-path.js'
+
+/** What a record says about the WAL of its backup. */
+export interface WalNeeds {
+  timeline: number
+  start_lsn: string
+  stop_lsn: string
+  wal_segment_size: number
+}
+
+export type SegmentForm = 'raw' | 'gzip' | 'partial'
+
+export interface ArchivedSegment {
+  /** Its 24 digits. */
+  name: string
+  timeline: number
+  segment: bigint
+  form: SegmentForm
+  /** The file's name in the archive. */
+  file: string
+  /** Bytes on disk. */
+  bytes: number
+}
+
+/** Where the archive is broken. */
+export interface ArchiveGap {
+  /** The last segment before it; undefined when the very first is not there. */
+  after: string | undefined
+  /** The first segment that cannot be used. */
+  missing: string
+  /** The next segment that is there; undefined when nothing follows. */
+  next: string | undefined
+  /** `it is missing`, `it has 5 bytes instead of 16777216` ... */
+  reason: string
+}
+
+/** The WAL archive of a backup, as its directory shows it. */
+export interface ArchivedWal {
+  directory: string
+  segmentSize: number
+  /** The segments that can be replayed one after the other, from the snapshot's first one on. */
+  chain: ArchivedSegment[]
+  gap: ArchiveGap | undefined
+  /** The timelines that the chain may follow, the backup's own first. */
+  timelines: TimelinePart[]
+  /** History files that are not understood, with the reason. */
+  faults: string[]
+}
+
+/** A file of the archive, by name and size alone. */
+export interface ArchiveFile {
+  name: string
+  bytes: number
+}
+
+/**
+ * Reads a WAL archive's names, sizes and timeline histories. What is no segment, no history file or of another segment size does
+ * not count. A directory that is not there is an empty archive.
+ */
+export function readArchivedWal(directory: string, needs: WalNeeds): ArchivedWal {
+  const files = filesIn(directory)
+  const histories = new Map<number, TimelineSwitch[]>()
+  const faults: string[] = []
+  for (const { name } of files.filter((file) => /^[0-9A-F]{8}\.history$/.test(file.name))) {
+    try {
+      const text = readFileSync(join(directory, name), 'utf8')
+      histories.set(Number.parseInt(name, 16), parseHistory(text, name))
+    } catch (error) {
+      faults.push(messageOf(error))
+    }
+  }
+  return { directory, faults, ...chainOf(files, histories, needs) }
+}
+
+function filesIn(directory: string): ArchiveFile[] {
+  try {
+    return readdirSync(directory).flatMap((name) => {
+      // A receiver renames files all the time.
+      const found = statSync(join(directory, name), { throwIfNoEntry: false })
+      return found?.isFile() ? [{ name, bytes: found.size }] : []
+    })
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** The unbroken chain of segments, along the way to the newest timeline, and what breaks it. */
+export function chainOf(
+  files: ArchiveFile[],
+  histories: ReadonlyMap<number, TimelineSwitch[]>,
+  needs: WalNeeds,
+): Omit<ArchivedWal, 'directory' | 'faults'> {
+  const segmentSize = needs.wal_segment_size
+  const timelines = timelinePath(needs.timeline, histories)
+  const found = segmentsIn(files, segmentSize)
+  const onPath = [...found.values()]
+    .map(({ segment }) => segment)
+    .filter(({ name, segment }) => namesOf(segment, timelines, segmentSize).includes(name))
+  const own = segmentNumber(parseLsn(needs.stop_lsn) - 1n, segmentSize)
+  // The snapshot itself needs some, whether they are there or not.
+  const last = onPath.reduce((most, { segment }) => (segment > most ? segment : most), own)
+  const chain: ArchivedSegment[] = []
+  for (let number = segmentNumber(parseLsn(needs.start_lsn), segmentSize); number <= last; number++) {
+    const names = namesOf(number, timelines, segmentSize)
+    const usable = names.map((name) => found.get(name)).find((one) => one && one.fault === undefined)
+    const reason = faultAt(names, usable, found, number === last)
+    const after = chain.at(-1)?.name
+    if (usable) chain.push(usable.segment)
+    if (reason !== undefined) {
+      const [missing = ''] = names
+      return {
+        segmentSize,
+        timelines,
+        chain,
+        gap: { after, missing, next: nextAfter(onPath, number), reason },
+      }
+    }
+  }
+  return { segmentSize, timelines, chain, gap: undefined }
+}
+
+/** Why the chain cannot go on after this segment, of which these are the possible names; undefined when it can. */
+function faultAt(
+  [newest = '']: string[],
+  usable: Found | undefined,
+  found: Map<string, Found>,
+  isLast: boolean,
+): string | undefined {
+  if (!usable) return found.get(newest)?.fault ?? 'it is missing'
+  if (isLast) return undefined
+  // At a switch the parent's segment ends where its child's goes on.
+  if (usable.segment.name !== newest) return found.get(newest)?.fault ?? 'it is missing'
+  return usable.segment.form === 'partial' ? 'it is only partly there' : undefined
+}
+
+interface Found {
+  segment: ArchivedSegment
+  fault?: string
+}
+
+/** Every segment in its best form: whole before partial, raw before compressed. */
+function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<string, Found> {
+  const best = new Map<string, Found>()
+  const worth = ({ segment, fault }: Found) =>
+    (fault === undefined ? 10 : 0) + { raw: 3, gzip: 2, partial: 1 }[segment.form]
+  for (const file of files) {
+    const one = segmentOf(file, segmentSize)
+    if (!one) continue
+    const other = best.get(one.segment.name)
+    if (!other || worth(one) > worth(other)) best.set(one.segment.name, one)
+  }
+  return best
+}
+
+const forms: Record<string, SegmentForm> = { '': 'raw', '.gz': 'gzip', '.partial': 'partial' }
+
+function segmentOf({ name: file, bytes }: ArchiveFile, segmentSize: number): Found | undefined {
+  const [name, ending] = [file.slice(0, 24), file.slice(24)]
+  const form = forms[ending]
+  const place = parseSegmentName(name, segmentSize)
+  if (!form || !place) return undefined
+  const segment = { name, ...place, form, file, bytes }
+  if (form === 'gzip') return bytes > 0 ? { segment } : { segment, fault: 'its file is empty' }
+  if (bytes === segmentSize) return { segment }
+  // pg_receivewal fills a new one with zeros before it writes to it: until then there is nothing in it.
+  if (form === 'partial') return undefined
+  return { segment, fault: `it has ${bytes} bytes instead of ${segmentSize}` }
+}
+
+/**
+ * The names that a segment can have: that of the newest timeline which has begun by then, and, where that one begins in this very
+ * segment, its parent's, which may be all there is.
+ */
+function namesOf(number: bigint, timelines: TimelinePart[], segmentSize: number): string[] {
+  const names: string[] = []
+  for (const { timeline, fromLsn } of [...timelines].reverse()) {
+    const first = segmentNumber(fromLsn, segmentSize)
+    if (first > number) continue
+    names.push(segmentName(timeline, number, segmentSize))
+    if (first < number) break
+  }
+  return names
+}
+
+function nextAfter(onPath: ArchivedSegment[], number: bigint): string | undefined {
+  const later = onPath.filter(({ segment }) => segment > number)
+  return later.sort((one, other) => (one.segment < other.segment ? -1 : 1))[0]?.name
+}

@@ -1,0 +1,48 @@
+import { PgbkError } from '../errors.js'
+import { parseLsn } from './lsn.js'
+
+/** One timeline of a history, up to the position where the next one leaves it. */
+export interface TimelineSwitch {
+  timeline: number
+  /** Where the next timeline begins. */
+  switchLsn: bigint
+}
+
+/**
+ * The ancestors in a timeline's history file, oldest first: `1\t0/3000000\tno recovery target specified`
+ * (readTimeLineHistory in src/backend/access/transam/timeline.c).
+ * @throws {PgbkError} `damaged` for a line of another kind.
+ */
+export function parseHistory(text: string, name: string): TimelineSwitch[] {
+  const lines = text.split('\n').filter((line) => /^\s*[^#\s]/.test(line))
+  return lines.map((line) => {
+    const parts = /^\s*(\d+)\s+([0-9A-Fa-f]{1,8}\/[0-9A-Fa-f]{1,8})(\s|$)/.exec(line)
+    if (!parts)
+      throw new PgbkError('damaged', `the timeline history ${name} is not understood: ${line.trim()}`)
+    return { timeline: Number(parts[1]), switchLsn: parseLsn(parts[2] ?? '') }
+  })
+}
+
+/** A timeline and the position from which on its own WAL counts. */
+export interface TimelinePart {
+  timeline: number
+  fromLsn: bigint
+}
+
+/**
+ * The way from a timeline to the newest one that descends from it, the given one first.
+ * @param histories the ancestors of each timeline whose history is known.
+ */
+export function timelinePath(from: number, histories: ReadonlyMap<number, TimelineSwitch[]>): TimelinePart[] {
+  const descendants = [...histories].filter(([, ancestors]) =>
+    ancestors.some(({ timeline }) => timeline === from),
+  )
+  const [newest, ancestors = []] = descendants.sort(([one], [other]) => other - one)[0] ?? []
+  const path: TimelinePart[] = [{ timeline: from, fromLsn: 0n }]
+  const first = ancestors.findIndex(({ timeline }) => timeline === from)
+  for (let index = Math.max(0, first); index < ancestors.length; index++) {
+    const timeline = ancestors[index + 1]?.timeline ?? newest ?? from
+    path.push({ timeline, fromLsn: ancestors[index]?.switchLsn ?? 0n })
+  }
+  return path
+}
