@@ -20,6 +20,7 @@ const layers: Record<string, number> = {
   run: 4,
   instances: 4,
   source: 4,
+  verify: 4,
   postgres: 3,
   config: 3,
   backup: 2,

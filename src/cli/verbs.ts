@@ -8,12 +8,14 @@ import { list } from './verbs/list.js'
 import { localRun } from './verbs/local-run.js'
 import { prune } from './verbs/prune.js'
 import { show } from './verbs/show.js'
+import { verify } from './verbs/verify.js'
 
 /** All commands, in the order of the help. */
 export const verbs: readonly Verb[] = [
   create,
   list,
   show,
+  verify,
   remove,
   hold,
   release,
