@@ -74,7 +74,7 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
   const ended = await invocation.verb.run({ ...invocation, settings, context, print })
   if (typeof ended === 'number') return ended
   await print(ended)
-  return 0
+  return ended.failure?.exitStatus ?? 0
 }
 
 async function printOutcome(outcome: Outcome, invocation: Invocation, world: ProcessContext): Promise<void> {

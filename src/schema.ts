@@ -11,6 +11,16 @@ export function check<T>(schema: v.GenericSchema<unknown, T>, input: unknown): C
   return { faults: result.issues.map(describeIssue) }
 }
 
+/** The same for a text that should be JSON. */
+export function checkJson<T>(schema: v.GenericSchema<unknown, T>, text: string): Checked<T> {
+  try {
+    return check(schema, JSON.parse(text))
+  } catch (error) {
+    if (error instanceof SyntaxError) return { faults: [error.message] }
+    throw error
+  }
+}
+
 function describeIssue(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? ''
   if (issue.type === 'strict_object' && issue.expected === 'never') return `${path}: unknown key`

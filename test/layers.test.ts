@@ -21,6 +21,7 @@ const layers: Record<string, number> = {
   instances: 4,
   source: 4,
   wal: 4,
+  verify: 4,
   postgres: 3,
   config: 3,
   backup: 2,

@@ -1,8 +1,10 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { type Hold, readHold } from './hold.js'
 import { isId } from './id.js'
 import { type BackupLayout, backupLayout, rootLayout } from './layout.js'
+import { type Proof, readProof } from './proof.js'
 import { type BackupRecord, checkRecord, type ReadRecord, type RecordSummary, readRecord } from './record.js'
 
 /** `used`: a server was started inside the snapshot, so that its data is no longer what was backed up. */
@@ -18,11 +20,27 @@ export interface Backup {
   /** The checked record. @throws {PgbkError} `damaged` when it has faults that its summary has not. */
   readonly record: BackupRecord
   readonly layout: BackupLayout
+  /** Why it must not be removed, if somebody said so. */
+  hold: Hold | undefined
+  /** What its newest check found, if one was made. */
+  proof: Proof | 'unreadable' | undefined
 }
 
+/** What was put beside a finished backup later. */
+export type Additions = Pick<Backup, 'hold' | 'proof'>
+
+const noAdditions: Additions = { hold: undefined, proof: undefined }
+
 /** In a list of thousands of backups nobody asks for the whole record, or for the paths inside. */
-export function aBackup(directory: string, { summary, raw }: ReadRecord, state: BackupState): Backup {
+export function aBackup(
+  directory: string,
+  { summary, raw }: ReadRecord,
+  state: BackupState,
+  additions: Partial<Additions> = {},
+): Backup {
   return {
+    ...noAdditions,
+    ...additions,
     id: summary.id,
     directory,
     state,
@@ -91,7 +109,11 @@ function entriesOf(directory: string): string[] {
 function addBackup(catalog: Catalog, directory: string, id: string): void {
   try {
     const record = readRecord(`${directory}/backup.json`)
-    addRecord(catalog, directory, id, record, () => stateOf(directory))
+    addRecord(catalog, directory, id, record, () => ({
+      state: stateOf(directory),
+      hold: readHold(`${directory}/hold.json`),
+      proof: readProof(`${directory}/proof.json`, id),
+    }))
   } catch (cause) {
     const code = systemCode(cause)
     if (code === 'EACCES' || code === 'EPERM') {
@@ -110,10 +132,12 @@ export function addRecord(
   directory: string,
   id: string,
   record: ReadRecord,
-  stateOf: () => BackupState,
+  look: () => { state: BackupState } & Partial<Additions>,
 ): void {
-  if (record.summary.id === id) backups.push(aBackup(directory, record, stateOf()))
-  else rejected.push({ name: id, reason: `its record is that of ${record.summary.id}` })
+  if (record.summary.id === id) {
+    const { state, ...additions } = look()
+    backups.push(aBackup(directory, record, state, additions))
+  } else rejected.push({ name: id, reason: `its record is that of ${record.summary.id}` })
 }
 
 /** Why a directory without a readable record is no backup. */

@@ -1,5 +1,5 @@
-import { type FileHandle, open, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { inParallel } from './in-parallel.js'
 
 /** Writes a file, readable by its owner alone, and flushes it to disk. */
@@ -8,6 +8,19 @@ export async function writeDurably(path: string, content: string | Uint8Array): 
     await file.writeFile(content)
     await file.sync()
   })
+}
+
+/** Puts a file in the place of another, or of none, in one step: readers see the one or the other, whole. */
+export async function replaceDurably(path: string, content: string): Promise<void> {
+  const next = `${path}.new`
+  try {
+    await writeDurably(next, content)
+    await rename(next, path)
+  } catch (error) {
+    await rm(next, { force: true })
+    throw error
+  }
+  await syncPath(dirname(path))
 }
 
 /** Flushes one file, or the entries of one directory, to disk. */

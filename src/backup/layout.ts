@@ -35,13 +35,16 @@ export function backupLayout(directory: string) {
   return {
     directory,
     record: join(directory, 'backup.json'),
+    /** Its newest proof, once there is one. */
+    proof: join(directory, 'proof.json'),
+    /** Is there while the backup must not be removed. */
+    hold: join(directory, 'hold.json'),
     /** Marks a directory that may be thrown away: a create or a delete in progress, or its remains. */
     marker: join(directory, '.pgbk-partial.json'),
     /** Marks a download in progress, which is kept until it is complete. */
     downloadMarker: join(directory, '.pgbk-download.json'),
     /** Held by the download that works here. */
     downloadLock: join(directory, '.pgbk-download.lock'),
-    proof: join(directory, 'proof.json'),
     snapshot,
     readme: join(snapshot, 'README'),
     conf,

@@ -1,9 +1,10 @@
 import { PgbkError } from '../errors.js'
 import type { Backup, Catalog } from './catalog.js'
+import { resultOf } from './proof.js'
 
 /**
  * The backup that a person means: an id, a unique prefix of at least 8 digits, `latest` or `oldest`.
- * `latest` is the newest whole one; `warn` is told which newer ones it skips.
+ * `latest` is the newest whole one that no check has failed; `warn` is told which newer ones it skips.
  * @throws {PgbkError} `usage` for a text that can be no id, `not-found` when there is no such backup or more than one.
  */
 export function selectBackup(catalog: Catalog, wanted: string, warn: (text: string) => void): Backup {
@@ -24,16 +25,34 @@ export function selectBackup(catalog: Catalog, wanted: string, warn: (text: stri
 }
 
 function latest(catalog: Catalog, warn: (text: string) => void): Backup {
-  const index = catalog.backups.findIndex((backup) => backup.state === 'whole')
-  const backup = orNone(catalog, catalog.backups[index])
-  for (const { id, state } of catalog.backups.slice(0, index))
-    warn(`latest skips ${id}: its state is ${state}`)
+  const index = catalog.backups.findIndex((backup) => whyNot(backup) === undefined)
+  const skipped = index === -1 ? catalog.backups : catalog.backups.slice(0, index)
+  const backup = catalog.backups[index]
+  if (!backup) throw noneIsLatest(catalog, skipped)
+  for (const one of skipped) warn(`latest skips ${one.id}: ${whyNot(one)}`)
   return backup
+}
+
+function whyNot({ state, proof }: Backup): string | undefined {
+  if (state !== 'whole') return `its state is ${state}`
+  return resultOf(proof) === 'failed' ? 'its newest check failed' : undefined
+}
+
+function noneIsLatest(catalog: Catalog, skipped: Backup[]): PgbkError {
+  const whole = skipped.filter(({ state }) => state === 'whole')
+  if (whole.length === 0) return noWholeBackup(catalog)
+  return new PgbkError('not-found', `every whole backup in ${catalog.root} has failed its newest check`, {
+    hint: `See what is wrong with pgbk show, or name one by its id:\n${whole.map(({ id }) => `  ${id}`).join('\n')}`,
+  })
 }
 
 function orNone(catalog: Catalog, backup: Backup | undefined): Backup {
   if (backup) return backup
-  throw new PgbkError('not-found', `there is no whole backup in ${catalog.root}`, {
+  throw noWholeBackup(catalog)
+}
+
+function noWholeBackup(catalog: Catalog): PgbkError {
+  return new PgbkError('not-found', `there is no whole backup in ${catalog.root}`, {
     hint: emptyHint(catalog),
   })
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import type { PgbkError } from '../errors.js'
 import type { Screen } from '../terminal/screen.js'
 import type { GlobalOptions } from './options.js'
 
@@ -8,6 +9,10 @@ import type { GlobalOptions } from './options.js'
 export interface Outcome {
   json(): object
   text(screen: Screen): string
+  /** The one backup that it is about. */
+  id?: string | undefined
+  /** Where the command did what it was asked to, and found faults: how it ends. The result itself tells them. */
+  failure?: PgbkError
 }
 
 /** What the command line asks for. */

@@ -3,11 +3,14 @@ import { create } from './verbs/create.js'
 import { remove } from './verbs/delete.js'
 import { demo } from './verbs/demo.js'
 import { download } from './verbs/download.js'
+import { hold, release } from './verbs/hold.js'
 import { instanceDelete, instanceHelp, instanceList, instanceStart, instanceStop } from './verbs/instance.js'
 import { list } from './verbs/list.js'
 import { localRun } from './verbs/local-run.js'
+import { prune } from './verbs/prune.js'
 import { restore } from './verbs/restore.js'
 import { show } from './verbs/show.js'
+import { verify } from './verbs/verify.js'
 import { walDropSlot, walHelp, walReceive, walStatus } from './verbs/wal.js'
 
 /** All commands, in the order of the help. */
@@ -16,7 +19,6 @@ export const verbs: readonly Verb[] = [
   list,
   show,
   download,
-  remove,
   localRun,
   restore,
   instanceList,
@@ -26,6 +28,11 @@ export const verbs: readonly Verb[] = [
   walReceive,
   walStatus,
   walDropSlot,
+  verify,
+  remove,
+  prune,
+  hold,
+  release,
   demo,
 ]
 

@@ -4,11 +4,12 @@ import { aBackup, type Backup, readCatalog } from '../backup/catalog.js'
 import { checkCluster } from '../backup/check-cluster.js'
 import type { RootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
+import { checkPlainLine } from '../backup/plain-line.js'
 import { claimRoot, makeRoot } from '../backup/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk } from '../create/check-disk.js'
-import { checkLabel, checkRate } from '../create/checks.js'
+import { checkRate } from '../create/checks.js'
 import { makeBackup } from '../create/make-backup.js'
 import { serverLine } from '../create/server-line.js'
 import { sweep } from '../create/sweep.js'
@@ -28,7 +29,7 @@ export interface CreateOptions extends ConnectionFlags {
 /** Backs the server up. All checks come before the first write; a backup is listed only when it is whole. */
 export async function create(options: CreateOptions, settings: Settings, context: Context): Promise<Backup> {
   const maxRate = options.maxRate ?? settings.create.max_rate
-  checkLabel(options.label)
+  checkPlainLine(options.label, 'label')
   checkRate(maxRate)
   const root = claimRoot(settings.root, settings.run_as, context)
   const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`

@@ -1,4 +1,5 @@
 import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
+import { describeHold } from '../backup/hold.js'
 import { isId } from '../backup/id.js'
 import { withLock } from '../backup/lock.js'
 import { enterRoot } from '../backup/prepare-root.js'
@@ -7,8 +8,8 @@ import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { formatBytes } from '../units.js'
 import { checkNotInUse } from './check-not-in-use.js'
+import { removalQuestion } from './removal-question.js'
 
 export interface DeleteOptions {
   /** Do not ask. */
@@ -31,7 +32,7 @@ export async function deleteBackups(
   if (!context.ask) requireWholeIds(ids)
   const root = enterRoot(settings.root, context)
   const chosen = choose(readCatalog(settings.root), ids, options, context)
-  if (context.ask && !options.yes && !(await context.ask(question(chosen)))) {
+  if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
     throw new PgbkError('failed', 'nothing was deleted')
   }
   return withLock(root.catalogLock, { purpose: 'delete', wait: true }, context, async () => {
@@ -66,14 +67,12 @@ function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context
       hint: 'If that is meant, say so with --last.',
     })
   }
+  for (const { id, hold } of chosen) {
+    if (hold)
+      throw new PgbkError('failed', `backup ${id} is ${describeHold(hold)}`, {
+        hint: `If it may go after all:  pgbk release ${id}`,
+      })
+  }
   checkNotInUse(chosen, catalog.root, context)
   return chosen
-}
-
-function question(chosen: Backup[]): string {
-  const size = formatBytes(chosen.reduce((sum, { summary }) => sum + summary.size_bytes, 0))
-  const names = chosen
-    .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
-    .join('\n')
-  return `${names}\nDelete ${chosen.length === 1 ? 'this backup' : `these ${chosen.length} backups`} (${size}) for good?`
 }

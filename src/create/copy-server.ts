@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { arrangeConf, makeLinksRelative } from '../backup/arrange-snapshot.js'
 import { type BackupLabel, readBackupLabel, readWalRange, type WalRange } from '../backup/backup-label.js'
@@ -12,6 +12,7 @@ import { PgbkError } from '../errors.js'
 import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
 import { endsWithSwitch, findTablespaceRecords, readControlSettings } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
+import { readSystemIdentifiers } from '../postgres/control-file.js'
 import { query } from '../postgres/psql.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
@@ -112,10 +113,8 @@ async function closeToOthers(layout: BackupLayout, { env, signal }: Context): Pr
   if (status !== 0) throw new PgbkError('failed', `cannot close the snapshot to others: ${stderr.trim()}`)
 }
 
-/** pg_control begins with the system identifier (src/include/catalog/pg_control.h). */
 async function checkIdentity({ data }: BackupLayout, facts: ServerFacts): Promise<void> {
-  const control = await readFile(join(data, 'global', 'pg_control'))
-  const identifiers = [control.readBigUInt64LE(0), control.readBigUInt64BE(0)].map(String)
+  const identifiers = await readSystemIdentifiers(data)
   if (identifiers.includes(facts.system_identifier)) return
   throw new PgbkError(
     'failed',

@@ -13,6 +13,7 @@ export interface CheckOptions {
 /** A way to run pg_verifybackup on a backup of some major. */
 export interface Verifier {
   program: string
+  major: number
   version: string
   /** Whether it can check the WAL too: only the same major, and only where pg_waldump is installed. */
   checksWal: boolean
@@ -26,36 +27,84 @@ export function findVerifier(major: number, installations: Installation[]): Veri
   for (const { major: own, version } of usable) {
     const program = programOf(own, 'pg_verifybackup', installations)
     const checksWal = own === major && programOf(own, 'pg_waldump', installations) !== undefined
-    if (program) return { program, version, checksWal }
+    if (program) return { program, major: own, version, checksWal }
   }
   return undefined
 }
 
+/** Something that pg_verifybackup has found. */
+export interface SnapshotFault {
+  /** Below the snapshot; `data/pg_wal` where it is about the WAL. */
+  file: string
+  /** In pg_verifybackup's own words. */
+  problem: string
+}
+
+export interface SnapshotCheck extends CheckOptions {
+  /** Words that start the program as somebody else. */
+  as?: string[]
+  /** Told how many bytes are read, from version 16 on. */
+  onBytes?(done: number, total: number): void
+}
+
+/** A snapshot that is half gone has as many faults as files. */
+const mostFaults = 1000
+
 /**
- * Compares every file of a snapshot's data directory with the manifest.
+ * Compares every file of a snapshot's data directory with the manifest, and returns all that is wrong.
  * It passes its path through a shell: so it runs inside the snapshot, and the path is just `data`.
- * @throws {PgbkError} `damaged`, with what it found.
  */
+export async function snapshotFaults(
+  verifier: Verifier,
+  snapshot: string,
+  check: SnapshotCheck,
+): Promise<SnapshotFault[]> {
+  const args = [
+    ...(verifier.major >= 16 && check.onBytes ? ['--progress'] : []),
+    // Without PG_VERSION in it, 18 would take a directory for one of tar files.
+    ...(verifier.major >= 18 ? ['--format=plain'] : []),
+    ...(verifier.checksWal ? [] : ['--no-parse-wal']),
+    'data',
+  ]
+  const [file = '', ...words] = [...(check.as ?? []), verifier.program, ...args]
+  const lines: string[] = []
+  const onErrorLine = (line: string) => {
+    const [, done, total] = /^ *(\d+)\/(\d+) kB \(\d+%\) verified$/.exec(line) ?? []
+    if (done === undefined && lines.length <= mostFaults) lines.push(line)
+    else if (done !== undefined) check.onBytes?.(Number(done) * 1024, Number(total) * 1024)
+  }
+  const { env, signal } = check
+  const { status, endedBy } = await runProgram(file, words, { env, signal, cwd: snapshot, onErrorLine })
+  if (status === 0) return []
+  if (status === undefined) throw new PgbkError('failed', `pg_verifybackup was ended by ${endedBy}`)
+  const faults = lines.filter((line) => line.trim() !== '').map(faultIn)
+  if (faults.length > mostFaults)
+    return [...faults.slice(0, mostFaults), { file: 'data', problem: 'there are more faults than these' }]
+  return faults.length > 0 ? faults : [{ file: 'data', problem: `pg_verifybackup ended with ${status}` }]
+}
+
+function faultIn(line: string): SnapshotFault {
+  const [, program, , problem = line] =
+    /^(pg_\w+): ((?:error|fatal|warning|hint|detail): )?(.*)$/.exec(line) ?? []
+  if (program === 'pg_waldump' || problem.startsWith('WAL parsing')) return { file: 'data/pg_wal', problem }
+  const [, named] = /"([^"]+)"/.exec(problem) ?? []
+  if (named === undefined) return { file: 'data/backup_manifest', problem }
+  return { file: `data/${named.replace(/^data\//, '')}`, problem }
+}
+
+/** @throws {PgbkError} `damaged`, with what pg_verifybackup found. */
 export async function verifySnapshot(
   verifier: Verifier,
   snapshot: string,
   options: CheckOptions,
 ): Promise<void> {
-  const args = verifier.checksWal ? ['data'] : ['--no-parse-wal', 'data']
-  const { status, stderr, endedBy } = await runProgram(verifier.program, args, { ...options, cwd: snapshot })
-  if (status === 0) return
-  const lines = stderr
-    .trim()
-    .split('\n')
-    .map((line) => line.replace(/^pg_verifybackup: (error: )?/, ''))
-  const more = lines.length > 5 ? `; and ${lines.length - 5} more` : ''
-  throw new PgbkError(
-    'damaged',
-    `pg_verifybackup found faults: ${lines.slice(0, 5).join('; ') || endedBy}${more}`,
-    {
-      hint: 'The copy is not what the server sent. Look at the disk under the root, then run pgbk create again.',
-    },
-  )
+  const faults = await snapshotFaults(verifier, snapshot, options)
+  if (faults.length === 0) return
+  const more = faults.length > 5 ? `; and ${faults.length - 5} more` : ''
+  const found = faults.slice(0, 5).map(({ problem }) => problem)
+  throw new PgbkError('damaged', `pg_verifybackup found faults: ${found.join('; ')}${more}`, {
+    hint: 'The copy is not what the server sent. Look at the disk under the root, then run pgbk create again.',
+  })
 }
 
 export interface SwitchSearch extends CheckOptions {

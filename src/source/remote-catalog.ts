@@ -29,7 +29,9 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string, 
       const record = frame.subarray(lineEnd + 1)
       records.set(entry, record)
       try {
-        addRecord(catalog, join(root, 'data/backup', entry), entry, summarize(record.toString()), () => state)
+        addRecord(catalog, join(root, 'data/backup', entry), entry, summarize(record.toString()), () => ({
+          state,
+        }))
       } catch (error) {
         catalog.rejected.push({ name: entry, reason: messageOf(error) })
       }

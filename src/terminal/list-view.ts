@@ -3,7 +3,9 @@ import type { ListResult } from '../commands/list.js'
 import type { Progress } from '../progress.js'
 import { formatAge, formatBytes } from '../units.js'
 import { backupJson } from './backup-json.js'
+import { hasFailed, proofText } from './proof-text.js'
 import type { Screen } from './screen.js'
+import type { Style } from './style.js'
 import { type Column, tableLines } from './table.js'
 import { windowColumn, windowJson } from './window-text.js'
 
@@ -33,7 +35,7 @@ function emptyText({ root, source }: ListResult): string {
   return `No backups in ${root}.\nMake the first one with pgbk create, or name another root with -C DIR.\n`
 }
 
-function columnsFor({ windows }: ListResult, { now, style }: Screen): Column<Backup>[] {
+function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<Backup>[] {
   const windowOf = ({ id }: Backup) => {
     const window = windows.get(id)
     return window ? windowColumn(window, now) : ''
@@ -51,12 +53,22 @@ function columnsFor({ windows }: ListResult, { now, style }: Screen): Column<Bac
     { title: 'SIZE', value: ({ summary }) => formatBytes(summary.size_bytes), align: 'right' },
     {
       title: 'STATE',
-      value: ({ state }) => state,
+      value: ({ state, hold }) => (hold ? `${state}, held` : state),
       paint: (text, { state }) => (state === 'whole' ? style.good(text) : style.warning(text)),
     },
     ...(hasWindows ? [{ title: 'WINDOW', value: windowOf, expendable: 2 }] : []),
+    ...(backups.some(({ proof }) => proof !== undefined) ? [proofColumn(now, style)] : []),
     { title: 'LABEL', value: ({ summary }) => summary.label ?? '', expendable: 3 },
   ]
+}
+
+function proofColumn(now: Date, style: Style): Column<Backup> {
+  return {
+    title: 'PROOF',
+    value: ({ proof }) => proofText(proof, now),
+    expendable: 4,
+    paint: (text, { proof }) => (hasFailed(proof) ? style.bad(text) : text),
+  }
 }
 
 function totals({ root, backups, free }: ListResult): string {

@@ -6,6 +6,7 @@ import { shellWord } from '../shell-word.js'
 import { formatAge, formatBytes, formatDuration, formatTime } from '../units.js'
 import { backupJson } from './backup-json.js'
 import { openCommand } from './open-command.js'
+import { hasFailed, proofText } from './proof-text.js'
 import { printable, type Screen } from './screen.js'
 import { tableLines } from './table.js'
 import { gapText, windowJson, windowText } from './window-text.js'
@@ -26,23 +27,22 @@ export function showText({ backup, window, source }: ShowResult, screen: Screen)
   return `${parts.filter(Boolean).join('\n\n')}\n`
 }
 
-function fields(
-  { id, record, state, layout }: Backup,
-  window: BackupWindow | undefined,
-  { style, now }: Screen,
-): string {
+function fields(backup: Backup, window: BackupWindow | undefined, { style, now }: Screen): string {
+  const { id, record, state, layout } = backup
   const { server } = record
   const age = formatAge(now.getTime() - Date.parse(record.started_at))
   const used = `${state}: a server was started inside this snapshot; it is no longer what was backed up`
   const rows: [string, string, ((text: string) => string)?][] = [
     ['Backup', id, style.strong],
     state === 'whole' ? ['State', state, style.good] : ['State', used, style.warning],
+    ['Held', heldText(backup), style.warning],
     ['Label', record.label ?? ''],
     ['Kind', record.kind],
     ['Started', `${formatTime(record.started_at)} (${age === 'just now' ? age : `${age} ago`})`],
     ['Finished', `${formatTime(record.finished_at)}, after ${formatDuration(record.duration_ms)}`],
     ['Size', `${formatBytes(record.size_bytes)} in ${record.file_count} files`],
     ['Verified', record.verified ? `yes, by pg_verifybackup ${record.tools.pg_verifybackup}` : 'no'],
+    ['Proof', proofRow(backup, now), hasFailed(backup.proof) ? style.bad : style.good],
     [
       'Server',
       `PostgreSQL ${server.version}, ${server.host}:${server.port}${server.in_recovery ? ', a standby' : ''}`,
@@ -66,6 +66,19 @@ function fields(
       ([name, value, paint = (text) => text]) => `${style.faint(name.padEnd(11))}${paint(printable(value))}`,
     )
     .join('\n')
+}
+
+function heldText({ hold }: Backup): string {
+  if (!hold) return ''
+  return `since ${formatTime(hold.since)}${hold.reason === null ? '' : `: ${hold.reason}`}`
+}
+
+function proofRow({ proof }: Backup, now: Date): string {
+  const text = proofText(proof, now)
+  if (proof === undefined || proof === 'unreadable') return text
+  if (!proof.ok) return [text, ...proof.faults].join('; ')
+  const replay = proof.replay_ms === null ? '' : `, WAL replayed in ${formatDuration(proof.replay_ms)}`
+  return `${text}${replay}, by PostgreSQL ${proof.postgres_version}`
 }
 
 function section(title: string, lines: string[], { style }: Screen): string {
@@ -124,6 +137,6 @@ function nextCommands(backup: Backup, source: string | undefined): string[] {
     `pgbk local-run ${id}`,
     `cd ${shellWord(layout.snapshot)} && pg_verifybackup data`,
     `${openCommand(backup)}    # uses it up`,
-    `pgbk delete ${id}`,
+    backup.hold ? `pgbk release ${id}` : `pgbk delete ${id}`,
   ]
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import type { RootLayout } from '../../src/backup/layout.js'
 import { aBackup, anEmptyRoot, aRecord } from '../backup/samples.js'
+import { asFound } from '../terminal/screens.js'
 import { pgbk } from './world.js'
 
 const id = '20261120T030000Z'
@@ -27,7 +28,7 @@ describe('with --json, stdout', () => {
     const { status, document } = await run('list', '--json')
     const record = {
       ...aRecord({ id }),
-      state: 'whole',
+      ...asFound,
       directory: root.backup(id),
       window: expect.anything(),
     }

@@ -9,6 +9,7 @@ import { anyMajor, attempt, run } from '../helpers/programs.js'
 import { aRoot, aServer, fill, openSnapshot, type TestServer } from '../helpers/server.js'
 import { entriesOf, idsIn, until } from '../helpers/traces.js'
 import { asUser } from '../helpers/users.js'
+import { asFound } from '../terminal/screens.js'
 
 const oldest = '20250101T030000Z'
 const older = '20250102T030000Z'
@@ -80,7 +81,7 @@ describe('list', () => {
     const document = JSON.parse(stdout)
     expect(document).toMatchObject({ rejected: [], root: newest.root, free_bytes: expect.any(Number) })
     expect(document.backups.map(({ id }: { id: string }) => id)).toEqual(all().reverse())
-    expect(document.backups[0]).toEqual({ ...newest.record, state: 'whole', directory: newest.directory })
+    expect(document.backups[0]).toEqual({ ...newest.record, ...asFound, directory: newest.directory })
   })
 
   it('names what is no whole backup, with the reason, on standard error', async () => {
@@ -147,7 +148,7 @@ describe('show', () => {
   it('is one JSON document with the record', async () => {
     const { stdout } = await pgbk('show', 'latest', '--json')
     expect(JSON.parse(stdout)).toEqual({
-      backup: { ...newest.record, state: 'whole', directory: newest.directory },
+      backup: { ...newest.record, ...asFound, directory: newest.directory },
     })
   })
 
@@ -245,7 +246,7 @@ describe('delete without a terminal', () => {
     const answer = await copy.sql('select count(*) from ledger', 'app')
     await copy.stop()
     expect(refused.status).toBe(1)
-    expect(refused.stderr).toContain('a server is running')
+    expect(refused.stderr).toContain('in use by a server that is running')
     expect(answer).toBe('1000')
     expect((await pgbk('delete', newest.record.id)).status).toBe(0)
   })

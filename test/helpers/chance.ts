@@ -3,7 +3,7 @@ export const seed = Number(process.env.PGBK_TEST_SEED ?? Math.floor(Math.random(
 
 /** So many numbers from 0 up to the limit, the same ones for the same seed and name (mulberry32). */
 export function randomNumbers(count: number, limit: number, name: string): number[] {
-  let state = seed + [...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7)
+  let state = seed + [...name].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) | 0, 7)
   return Array.from({ length: count }, () => {
     state = (state + 0x6d2b79f5) | 0
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state)

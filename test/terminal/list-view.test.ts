@@ -6,7 +6,7 @@ import { silentProgress } from '../../src/progress.js'
 import { listJson, listText, sayRejected } from '../../src/terminal/list-view.js'
 import { createStyle } from '../../src/terminal/style.js'
 import { windowJson } from '../../src/terminal/window-text.js'
-import { aList, aScreen, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
+import { aList, aScreen, asFound, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const label = '一年の計は元旦にあり before the upgrade to 4.2, and a good deal more text that goes on and on'
 const two = [
@@ -81,7 +81,7 @@ describe('the list for programs', () => {
       backups: [
         {
           ...backup?.record,
-          state: 'whole',
+          ...asFound,
           directory: '/srv/pg/data/backup/20261120T030000Z',
           window: windowJson(aWindow(backup as Backup)),
         },

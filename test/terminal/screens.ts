@@ -1,4 +1,4 @@
-import { aBackup, type Backup, type BackupState } from '../../src/backup/catalog.js'
+import { type Additions, aBackup, type Backup, type BackupState } from '../../src/backup/catalog.js'
 import type { BackupRecord } from '../../src/backup/record.js'
 import { type BackupWindow, snapshotWindow } from '../../src/backup/window.js'
 import type { ListResult } from '../../src/commands/list.js'
@@ -12,10 +12,17 @@ export function aScreen(changes: Partial<Screen> = {}): Screen {
   return { style: createStyle(false), width: undefined, now, quiet: false, ...changes }
 }
 
-export function theBackup(changes: Partial<BackupRecord> = {}, state: BackupState = 'whole'): Backup {
+export function theBackup(
+  changes: Partial<BackupRecord> = {},
+  state: BackupState = 'whole',
+  additions?: Additions,
+): Backup {
   const record = aRecord(changes)
-  return aBackup(`/srv/pg/data/backup/${record.id}`, readFrom(record), state)
+  return aBackup(`/srv/pg/data/backup/${record.id}`, readFrom(record), state, additions)
 }
+
+/** What programs get beside the record of a backup that nothing has happened to. */
+export const asFound = { state: 'whole', hold: null, proof: null }
 
 export function aList(backups: Backup[], changes: Partial<ListResult> = {}): ListResult {
   const windows = new Map(backups.map((backup) => [backup.id, aWindow(backup)]))

@@ -4,7 +4,7 @@ import { createText } from '../../src/terminal/create-view.js'
 import { deleteText } from '../../src/terminal/delete-view.js'
 import { showJson, showText } from '../../src/terminal/show-view.js'
 import { aDatabase, aRecord } from '../backup/samples.js'
-import { aScreen, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
+import { aScreen, asFound, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const here = (backup: Backup, changes = {}) => ({
   backup,
@@ -93,7 +93,7 @@ describe('show', () => {
       gap: null,
       fault: null,
     }
-    expect(showJson(here(theBackup()))).toEqual({ backup: { ...record, state: 'whole', directory, window } })
+    expect(showJson(here(theBackup()))).toEqual({ backup: { ...record, ...asFound, directory, window } })
   })
 })
 

@@ -1,0 +1,40 @@
+import { idMeaning } from '../options.js'
+import type { Verb } from '../verb.js'
+
+export const hold: Verb = {
+  name: 'hold',
+  description: 'keep a backup from being removed',
+  declare: (command) => command.argument('<id>', idMeaning).option('--reason <text>', 'a line that says why'),
+  async run({ ids: [id = ''], options, settings, context }) {
+    const { holdBackup } = await import('../../commands/hold.js')
+    const backup = await holdBackup(id, options, settings, context)
+    const { heldJson, heldText } = await import('../../terminal/hold-view.js')
+    return { json: () => heldJson(backup), text: (screen) => heldText(backup, screen) }
+  },
+  help: `
+prune and delete leave a held backup alone until pgbk release. list and show
+say that it is held, and why.
+
+Examples:
+  pgbk hold latest --reason "the state before the migration"
+  pgbk hold 20261120T030000Z
+`,
+}
+
+export const release: Verb = {
+  name: 'release',
+  description: 'let a held backup go again',
+  declare: (command) => command.argument('<id>', idMeaning),
+  async run({ ids: [id = ''], settings, context }) {
+    const { releaseBackup } = await import('../../commands/hold.js')
+    const backup = await releaseBackup(id, settings, context)
+    const { heldJson, releasedText } = await import('../../terminal/hold-view.js')
+    return { json: () => heldJson(backup), text: (screen) => releasedText(backup, screen) }
+  },
+  help: `
+Nothing is removed by this: the next prune judges the backup like any other.
+
+Examples:
+  pgbk release 20261120T030000Z
+`,
+}

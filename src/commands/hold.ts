@@ -1,0 +1,56 @@
+import type { Backup } from '../backup/catalog.js'
+import { readCatalog } from '../backup/catalog.js'
+import { removeHold, writeHold } from '../backup/hold.js'
+import { withLock } from '../backup/lock.js'
+import { checkPlainLine } from '../backup/plain-line.js'
+import { enterRoot } from '../backup/prepare-root.js'
+import { selectBackup } from '../backup/select.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+
+export interface HoldOptions {
+  reason?: string
+}
+
+/**
+ * Keeps a backup from being removed until it is released. Said again, the newer reason counts. When this returns, no prune
+ * and no delete that has already begun can remove it.
+ * @throws {PgbkError} `not-found`; `usage` for a reason that is not one line.
+ */
+export async function holdBackup(
+  id: string,
+  { reason }: HoldOptions,
+  settings: Settings,
+  context: Context,
+): Promise<Backup> {
+  checkPlainLine(reason, 'reason')
+  return change(id, 'hold', settings, context, async ({ layout, hold }) => {
+    if (hold && reason === undefined) return
+    await writeHold(layout, { format: 1, since: context.now().toISOString(), reason: reason ?? null })
+  })
+}
+
+/** Lifts a hold; one that is not held stays so, and that is said. @throws {PgbkError} `not-found`. */
+export async function releaseBackup(id: string, settings: Settings, context: Context): Promise<Backup> {
+  return change(id, 'release', settings, context, async ({ layout, hold }) => {
+    if (hold) await removeHold(layout)
+    else context.progress.warn(`${id} was not held`)
+  })
+}
+
+/** Returns the backup as it is afterwards. */
+async function change(
+  wanted: string,
+  purpose: string,
+  settings: Settings,
+  context: Context,
+  work: (backup: Backup) => Promise<void>,
+): Promise<Backup> {
+  const { warn } = context.progress
+  const root = enterRoot(settings.root, context)
+  const { id } = selectBackup(readCatalog(settings.root), wanted, warn)
+  return withLock(root.catalogLock, { purpose, wait: true }, context, async () => {
+    await work(selectBackup(readCatalog(settings.root), id, warn))
+    return selectBackup(readCatalog(settings.root), id, warn)
+  })
+}

@@ -1,0 +1,177 @@
+import { type Backup, readCatalog } from '../backup/catalog.js'
+import type { RootLayout } from '../backup/layout.js'
+import { withLock } from '../backup/lock.js'
+import { enterRoot } from '../backup/prepare-root.js'
+import { resultOf } from '../backup/proof.js'
+import { removeBackup } from '../backup/remove.js'
+import {
+  type Candidate,
+  judge,
+  type Reason,
+  type RetentionPolicy,
+  removesAnything,
+} from '../backup/retention.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError } from '../errors.js'
+import { removalQuestion } from './removal-question.js'
+import { findUses, type Use } from './uses.js'
+
+export interface PruneOptions {
+  /** Change nothing. */
+  dryRun?: boolean
+  /** Do not ask. */
+  yes?: boolean
+}
+
+/** A backup, and why it stays; without a reason it goes. */
+export interface Judged {
+  backup: Backup
+  reasons: Reason[]
+}
+
+export interface PruneResult {
+  root: string
+  /** False where there is none, or one that removes nothing. */
+  hasPolicy: boolean
+  dryRun: boolean
+  kept: Judged[]
+  /** What was removed, or, in a dry run, would be. */
+  pruned: Judged[]
+}
+
+/**
+ * Removes the backups that the retention policy does not keep, after asking. What goes is decided once more before each removal,
+ * under the lock; what has got a reason to stay meanwhile stays.
+ * @throws {PgbkError} `usage` where nobody can be asked and that was not waived.
+ */
+export async function prune(
+  options: PruneOptions,
+  settings: Settings,
+  context: Context,
+): Promise<PruneResult> {
+  const { retention: policy, root } = settings
+  const dryRun = options.dryRun ?? false
+  if (!removesAnything(policy)) return withoutPolicy(root, dryRun)
+  const layout = dryRun ? undefined : enterRoot(root, context)
+  const judged = judgeAll(policy, settings, context)
+  const going = judged.filter(goes)
+  warnOfOnDemand(going, policy, context)
+  const result = { root, hasPolicy: true, dryRun, kept: judged.filter((one) => !goes(one)), pruned: going }
+  if (layout === undefined || going.length === 0) return result
+  if (!options.yes) await ask(going, context)
+  const pruned = await removeAll(going, (id) => removeOne(id, layout, policy, settings, context), context)
+  return { ...result, kept: judgeAll(policy, settings, context), pruned }
+}
+
+function withoutPolicy(root: string, dryRun: boolean): PruneResult {
+  const kept = readCatalog(root).backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
+  return { root, hasPolicy: false, dryRun, kept, pruned: [] }
+}
+
+/** All backups of the root, newest first. */
+function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, context: Context): Judged[] {
+  const { backups } = readCatalog(root)
+  const usesOf = findUses(root, context)
+  const candidates = backups.map((backup) => candidateFor(backup, usesOf(backup)))
+  const reasons = judge(candidates, policy, { now: context.now(), timeZone: time_zone })
+  return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
+}
+
+/** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
+function candidateFor(backup: Backup, uses: Use[]): Candidate {
+  const { id, summary, state, proof, hold } = backup
+  const cluster = clusterOf(backup)
+  const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
+  if (hold)
+    protectedBy.unshift(hold.reason === null ? { rule: 'held' } : { rule: 'held', detail: hold.reason })
+  if (cluster === undefined) protectedBy.push({ rule: 'damaged', detail: 'its record has faults' })
+  return {
+    id,
+    startedAt: new Date(summary.started_at),
+    kind: summary.kind,
+    whole: state === 'whole' && cluster !== undefined,
+    check: resultOf(proof),
+    cluster: cluster ?? '',
+    window: { from: Date.parse(summary.finished_at) },
+    protectedBy,
+  }
+}
+
+function clusterOf(backup: Backup): string | undefined {
+  try {
+    return backup.record.server.system_identifier
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return undefined
+    throw error
+  }
+}
+
+function goes({ reasons }: Judged): boolean {
+  return reasons.length === 0
+}
+
+/** Somebody made them by hand, and may not think of them when a policy is written. */
+function warnOfOnDemand(going: Judged[], { on_demand }: RetentionPolicy, { progress }: Context): void {
+  const count = going.filter(({ backup }) => backup.summary.kind === 'on-demand').length
+  if (count === 0 || on_demand !== undefined) return
+  progress.warn(
+    `${count} of those that go ${count === 1 ? 'was' : 'were'} made on demand, and the policy has no on_demand; pgbk hold keeps one`,
+  )
+}
+
+async function ask(going: Judged[], context: Context): Promise<void> {
+  if (!context.ask) {
+    throw new PgbkError('usage', 'prune removes nothing without being told so', {
+      hint: 'Without a terminal, say --yes; --dry-run shows what would go.',
+    })
+  }
+  if (await context.ask(removalQuestion(going.map(({ backup }) => backup)))) return
+  throw new PgbkError('failed', 'nothing was removed')
+}
+
+/** Can be interrupted between two. */
+async function removeAll(
+  going: Judged[],
+  remove: (id: string) => Promise<boolean>,
+  { progress, signal }: Context,
+): Promise<Judged[]> {
+  const removed: Judged[] = []
+  try {
+    for (const [index, one] of going.entries()) {
+      signal.throwIfAborted()
+      progress.step(`removing ${one.backup.id} (${index + 1} of ${going.length})`)
+      if (await remove(one.backup.id)) removed.push(one)
+    }
+    return removed
+  } catch (error) {
+    for (const { backup } of removed) progress.say(`removed ${backup.id}`)
+    throw error
+  }
+}
+
+async function removeOne(
+  id: string,
+  layout: RootLayout,
+  policy: RetentionPolicy,
+  settings: Settings,
+  context: Context,
+): Promise<boolean> {
+  const lock = { purpose: 'prune', wait: true }
+  return withLock(layout.catalogLock, lock, context, async () => {
+    const found = judgeAll(policy, settings, context).find(({ backup }) => backup.id === id)
+    if (!found || !goes(found)) {
+      context.progress.warn(found ? `${id} stays: it is needed since just now` : `${id} has gone by itself`)
+      return false
+    }
+    try {
+      await removeBackup(layout, found.backup)
+      return true
+    } catch (cause) {
+      throw new PgbkError('failed', `cannot remove ${id}: ${messageOf(cause)}`, {
+        cause,
+        hint: 'What is left of it is no backup any more; the next create takes it away.',
+      })
+    }
+  })
+}

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs'
+import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
+import { isId } from '../backup/id.js'
+import { backupLayout, rootLayout } from '../backup/layout.js'
+import { selectBackup } from '../backup/select.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { findInstallations } from '../postgres/find.js'
+import { type CheckedBackup, unread, verifyBackup } from '../verify/verify-backup.js'
+
+export interface VerifyOptions {
+  all?: boolean
+}
+
+export interface VerifyResult {
+  root: string
+  checks: CheckedBackup[]
+}
+
+/** Checks one backup, or all of the root, and returns what was found; nothing is changed. @throws {PgbkError} `not-found`. */
+export async function verify(
+  id: string | undefined,
+  { all }: VerifyOptions,
+  settings: Settings,
+  context: Context,
+): Promise<VerifyResult> {
+  const { root } = settings
+  const catalog = readCatalog(root)
+  const broken = brokenRecords(catalog).filter(({ name }) => all || name === id)
+  const chosen = all ? catalog.backups : broken.length > 0 ? [] : [choose(catalog, id, context)]
+  if (chosen.length + broken.length === 0)
+    throw new PgbkError('not-found', `there is no backup in ${root}`, {
+      hint: 'Make the first one with pgbk create, or name the right root with -C.',
+    })
+  const checks: CheckedBackup[] = broken.map(({ name, reason }) => ({
+    id: name,
+    ...unread({ file: 'backup.json', problem: reason }),
+    duration_ms: 0,
+  }))
+  const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context.env) : []
+  for (const backup of chosen) checks.push(await verifyBackup(backup, installations, context))
+  return { root, checks: checks.sort((a, b) => (a.id < b.id ? 1 : -1)) }
+}
+
+function choose(catalog: Catalog, id: string | undefined, { progress }: Context): Backup {
+  return selectBackup(catalog, id ?? 'latest', progress.warn)
+}
+
+/** Directories that were backups, as their names tell, and are none for want of a good record; not the remains of a delete. */
+function brokenRecords({ root, rejected }: Catalog): Catalog['rejected'] {
+  const { backup } = rootLayout(root)
+  return rejected.filter(({ name }) => isId(name) && !existsSync(backupLayout(backup(name)).marker))
+}

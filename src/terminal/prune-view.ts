@@ -1,0 +1,80 @@
+import type { Judged, PruneResult } from '../commands/prune.js'
+import { formatAge, formatBytes } from '../units.js'
+import { backupJson } from './backup-json.js'
+import type { Screen } from './screen.js'
+import { tableLines } from './table.js'
+
+export function pruneJson({ dryRun, kept, pruned }: PruneResult): object {
+  return { kept: kept.map(judgedJson), pruned: pruned.map(judgedJson), dry_run: dryRun }
+}
+
+/** Every backup with what becomes of it and why; quiet, only a dry run has something to say. */
+export function pruneText(result: PruneResult, screen: Screen): string {
+  if (screen.quiet && !result.dryRun) return ''
+  if (!result.hasPolicy) return `Nothing is removed: there is no retention policy.\n${howToWriteOne}`
+  const { kept, pruned, root } = result
+  if (kept.length + pruned.length === 0) return `No backups in ${root}.\n`
+  return `${[...table(result, screen), '', screen.style.faint(summary(result))].join('\n')}\n`
+}
+
+function judgedJson({ backup, reasons }: Judged): object {
+  return {
+    ...backupJson(backup),
+    reasons: reasons.map(({ rule, detail = null }) => ({ rule, detail })),
+  }
+}
+
+function table({ kept, pruned, dryRun }: PruneResult, { now, style, width }: Screen): string[] {
+  const rows = [...kept, ...pruned].sort((a, b) => (a.backup.id < b.backup.id ? 1 : -1))
+  const [header = '', ...lines] = tableLines<Judged>(
+    [
+      { title: 'ID', value: ({ backup }) => backup.id },
+      {
+        title: 'AGE',
+        value: ({ backup }) => formatAge(now.getTime() - Date.parse(backup.summary.started_at)),
+        align: 'right',
+      },
+      { title: 'KIND', value: ({ backup }) => backup.summary.kind, expendable: 2 },
+      {
+        title: 'SIZE',
+        value: ({ backup }) => formatBytes(backup.summary.size_bytes),
+        align: 'right',
+        expendable: 1,
+      },
+      {
+        title: 'WHAT',
+        value: ({ reasons }) => (reasons.length > 0 ? 'stays' : dryRun ? 'goes' : 'removed'),
+        paint: (text, { reasons }) => (reasons.length > 0 ? style.good(text) : style.warning(text)),
+      },
+      { title: 'WHY', value: why },
+    ],
+    rows,
+    width,
+  )
+  return [style.strong(header), ...lines]
+}
+
+function why({ reasons }: Judged): string {
+  if (reasons.length === 0) return 'no rule keeps it'
+  return reasons.map(({ rule, detail }) => (detail === undefined ? rule : `${rule} (${detail})`)).join(', ')
+}
+
+function summary({ kept, pruned, dryRun, root }: PruneResult): string {
+  const size = formatBytes(pruned.reduce((sum, { backup }) => sum + backup.summary.size_bytes, 0))
+  const total = `${kept.length + pruned.length} backups in ${root}`
+  if (pruned.length === 0) return `nothing to remove of ${total}`
+  return `${dryRun ? 'would remove' : 'removed'} ${pruned.length} of ${total}, ${size}`
+}
+
+const howToWriteOne = `
+A policy is written into .pgbkrc.yaml in the root, for example:
+
+  retention:
+    daily: 7            # the newest backup of each of 7 days
+    weekly: 4           # and of each of 4 weeks
+    on_demand: 3        # and the 3 newest that were made by hand
+    window: 14 days     # and all that restoring to any moment of 14 days needs
+    min: 2              # and never fewer than 2
+
+Then  pgbk prune --dry-run  shows what would go, and why the others stay.
+`

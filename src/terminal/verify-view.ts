@@ -1,0 +1,31 @@
+import type { VerifyResult } from '../commands/verify.js'
+import { formatBytes, formatDuration } from '../units.js'
+import { printable, type Screen } from './screen.js'
+
+export function verifyJson({ checks }: VerifyResult): object {
+  return {
+    checks: checks.map(({ id, ...check }) => ({ backup: id, ok: check.faults.length === 0, ...check })),
+  }
+}
+
+/** Every backup that was looked at, with all its faults; quiet, only those that have any. */
+export function verifyText({ checks, root }: VerifyResult, { style, quiet }: Screen): string {
+  const shown = checks.filter(({ faults }) => !quiet || faults.length > 0)
+  const lines = shown.flatMap(({ id, faults, segments, wal_bytes, duration_ms }) => {
+    const wal = `${segments} WAL ${segments === 1 ? 'segment' : 'segments'} (${formatBytes(wal_bytes)})`
+    const good = `as it was made, with ${wal}, ${formatDuration(duration_ms)}`
+    const count = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`
+    return [
+      `${style.strong(id)}  ${faults.length === 0 ? style.good(good) : style.bad(count)}`,
+      ...faults.map(({ file, problem }) => `  ${printable(file)}: ${printable(problem)}`),
+    ]
+  })
+  if (checks.length > 1 && lines.length > 0) lines.push('', style.faint(summary({ checks, root })))
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+function summary({ checks, root }: VerifyResult): string {
+  const bad = checks.filter(({ faults }) => faults.length > 0).length
+  const faulty = bad === 0 ? 'none has faults' : `${bad} ${bad === 1 ? 'has' : 'have'} faults`
+  return `${checks.length} backups in ${root} were checked, ${faulty}`
+}

@@ -1,0 +1,50 @@
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BackupLayout } from '../backup/layout.js'
+import type { BackupRecord } from '../backup/record.js'
+import { isOutside } from '../postgres/server-facts.js'
+import type { Fault } from './fault.js'
+
+export interface TablespaceFault extends Fault {
+  /** Whoever follows this link comes to files that are none of the backup's. */
+  leadsOut?: boolean
+}
+
+/** Whether every tablespace is where its link leads, by a relative link, and there are no others. */
+export function tablespaceFaults({ tablespaces }: BackupRecord, layout: BackupLayout): TablespaceFault[] {
+  const outside = tablespaces.filter(isOutside).map(({ oid }) => String(oid))
+  const all = tablespaces.map(({ oid }) => String(oid))
+  return [
+    ...outside.flatMap((oid) => linkFaults(oid, layout)),
+    ...strangers(layout.tablespaceLinks, 'snapshot/data/pg_tblspc', all),
+    ...strangers(layout.tablespaces, 'snapshot/tablespaces', outside),
+  ]
+}
+
+function linkFaults(oid: string, { tablespaceLinks, tablespaces }: BackupLayout): TablespaceFault[] {
+  const faults: TablespaceFault[] = []
+  const file = `snapshot/data/pg_tblspc/${oid}`
+  const link = lstatSync(join(tablespaceLinks, oid), { throwIfNoEntry: false })
+  const wanted = `../../tablespaces/${oid}`
+  if (!link) faults.push({ file, problem: 'it is missing' })
+  else if (!link.isSymbolicLink()) faults.push({ file, problem: 'it is no symbolic link' })
+  else {
+    const target = readlinkSync(join(tablespaceLinks, oid))
+    if (target !== wanted)
+      faults.push({ file, problem: `it leads to ${target} instead of ${wanted}`, leadsOut: true })
+  }
+  if (!lstatSync(join(tablespaces, oid), { throwIfNoEntry: false })?.isDirectory())
+    faults.push({ file: `snapshot/tablespaces/${oid}`, problem: 'it is missing' })
+  return faults
+}
+
+function strangers(directory: string, path: string, known: string[]): TablespaceFault[] {
+  if (!lstatSync(directory, { throwIfNoEntry: false })) return []
+  return readdirSync(directory, { withFileTypes: true })
+    .filter(({ name }) => !known.includes(name))
+    .map((entry) => ({
+      file: `${path}/${entry.name}`,
+      problem: 'the record knows no such tablespace',
+      leadsOut: entry.isSymbolicLink(),
+    }))
+}

@@ -1,0 +1,123 @@
+import { existsSync, statSync } from 'node:fs'
+import type { Backup } from '../backup/catalog.js'
+import { type BackupRecord, majorOf } from '../backup/record.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { findVerifier, snapshotFaults, type Verifier } from '../postgres/check-backup.js'
+import { programEnvironment } from '../postgres/connection.js'
+import { type Installation, installHint } from '../postgres/find.js'
+import { asOwner } from '../postgres/server-process.js'
+import { confFaults } from './conf-faults.js'
+import type { Fault } from './fault.js'
+import { recordFaults } from './record-faults.js'
+import { tablespaceFaults } from './tablespace-faults.js'
+import { checkWal } from './wal-faults.js'
+
+/** What a check of one backup has found. */
+export interface CheckedBackup {
+  id: string
+  faults: Fault[]
+  /** Of the WAL archive; 0 where it was not looked at. */
+  segments: number
+  wal_bytes: number
+  /** The pg_verifybackup that was asked; null where it was not. */
+  pg_verifybackup: string | null
+  duration_ms: number
+}
+
+/**
+ * Compares a backup with its manifest and its record, and reads all of its WAL archive. Nothing is changed.
+ * @throws {PgbkError} `programs-missing` without a pg_verifybackup that knows this major; `not-found` when it is removed meanwhile.
+ */
+export async function verifyBackup(
+  backup: Backup,
+  installations: Installation[],
+  context: Context,
+): Promise<CheckedBackup> {
+  const startedAt = context.now().getTime()
+  const found = await lookAt(backup, installations, context)
+  if (!existsSync(backup.layout.record))
+    throw new PgbkError('not-found', `backup ${backup.id} was removed while it was verified`)
+  return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
+}
+
+type Found = Omit<CheckedBackup, 'id' | 'duration_ms'>
+
+async function lookAt(backup: Backup, installations: Installation[], context: Context): Promise<Found> {
+  const { id, layout } = backup
+  const record = readWhole(backup)
+  if (record instanceof PgbkError) return unread({ file: 'backup.json', problem: record.message })
+  if (!existsSync(layout.data)) return unread({ file: 'snapshot/data', problem: 'it is missing' })
+  if (backup.state === 'used' && existsSync(`${layout.data}/backup_label.old`)) {
+    const problem = 'a server was started inside it: it is no longer what was backed up'
+    return unread({ file: 'snapshot', problem })
+  }
+  const verifier = verifierFor(record, installations, context)
+  context.progress.step(`verifying ${id}: the snapshot`)
+  const links = tablespaceFaults(record, layout)
+  const faults = [
+    ...(await recordFaults(record, layout)),
+    ...confFaults(record, layout),
+    ...links,
+    ...(links.some(({ leadsOut }) => leadsOut)
+      ? notCompared
+      : await manifestFaults(backup, verifier, context)),
+  ].map(({ file, problem }) => ({ file, problem }))
+  context.progress.step(`verifying ${id}: the WAL archive`)
+  const wal = await checkWal(record, layout, context)
+  return {
+    faults: [...faults, ...wal.faults],
+    segments: wal.segments,
+    wal_bytes: wal.bytes,
+    pg_verifybackup: verifier.version,
+  }
+}
+
+/** pg_verifybackup would follow the link, and read whatever is there, perhaps without end. */
+const notCompared: Fault[] = [
+  {
+    file: 'snapshot/data/backup_manifest',
+    problem: 'the files were not compared with it: a link leads elsewhere',
+  },
+]
+
+function readWhole(backup: Backup): BackupRecord | PgbkError {
+  try {
+    return backup.record
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return error
+    throw error
+  }
+}
+
+/** Where one fault makes all further looks pointless. */
+export function unread(fault: Fault): Found {
+  return { faults: [fault], segments: 0, wal_bytes: 0, pg_verifybackup: null }
+}
+
+function verifierFor(record: BackupRecord, installations: Installation[], { progress }: Context): Verifier {
+  const major = majorOf(record)
+  const verifier = findVerifier(major, installations)
+  if (!verifier) {
+    throw new PgbkError('programs-missing', `pg_verifybackup ${major} or newer is not installed here`, {
+      hint: `It comes with the server programs of PostgreSQL:\n${installHint(major)}`,
+    })
+  }
+  if (!verifier.checksWal)
+    progress.warn(
+      `the WAL inside the snapshot of ${record.id} is not verified: that needs pg_verifybackup and pg_waldump ${major}`,
+    )
+  return verifier
+}
+
+async function manifestFaults(backup: Backup, verifier: Verifier, context: Context): Promise<Fault[]> {
+  const { env, signal, progress, user } = context
+  const { uid, gid } = statSync(backup.layout.directory)
+  const faults = await snapshotFaults(verifier, backup.layout.snapshot, {
+    env: programEnvironment(env),
+    signal,
+    as: user().uid === 0 && uid !== 0 ? asOwner({ uid, gid }, context) : [],
+    onBytes: progress.bytes,
+  })
+  return faults.map(({ file, problem }) => ({ file: `snapshot/${file}`, problem }))
+}

@@ -1,0 +1,127 @@
+import { createReadStream, existsSync, lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
+import type { BackupLayout } from '../backup/layout.js'
+import { parseLsn, parseSegmentName, segmentNumber } from '../backup/lsn.js'
+import type { BackupRecord } from '../backup/record.js'
+import type { Context } from '../context.js'
+import { messageOf, systemCode } from '../errors.js'
+import type { Fault } from './fault.js'
+import { type ExpectedSegment, readSegment } from './segment-pages.js'
+
+export interface WalCheck {
+  faults: Fault[]
+  segments: number
+  /** On disk. */
+  bytes: number
+}
+
+/** Whether the WAL archive is unbroken, and every file in it is the segment that its name says. */
+export async function checkWal(
+  record: BackupRecord,
+  layout: BackupLayout,
+  { progress, signal }: Context,
+): Promise<WalCheck> {
+  const wal = readArchivedWal(layout.wal, record)
+  const files = segmentFiles(layout.wal, record.wal_segment_size)
+  const faults = [...chainFaults(wal), ...historyFaults(wal)]
+  const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
+  let magic: number | undefined
+  let done = 0
+  for (const file of files) {
+    signal.throwIfAborted()
+    const reader = readSegment({ ...expectedOf(file, wal, record), magic })
+    const problem = await readThrough(file, layout.wal, reader.take, signal)
+    magic ??= reader.magic()
+    const fault = problem ?? reader.fault()
+    if (fault !== undefined && isStillThere(file, layout.wal))
+      faults.push({ file: `wal/${file.name}`, problem: fault })
+    done += file.bytes
+    progress.bytes(done, total)
+  }
+  return { faults, segments: files.length, bytes: total }
+}
+
+interface SegmentFile {
+  name: string
+  ending: string
+  timeline: number
+  segment: bigint
+  bytes: number
+}
+
+/** In order; what has another name is no segment. */
+function segmentFiles(directory: string, segmentSize: number): SegmentFile[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .sort()
+    .flatMap((name) => {
+      const ending = name.slice(24)
+      const place = parseSegmentName(name.slice(0, 24), segmentSize)
+      const found = lstatSync(join(directory, name), { throwIfNoEntry: false })
+      if (!place || !found || !['', '.gz', '.partial'].includes(ending)) return []
+      return [{ name, ending, ...place, bytes: found.size }]
+    })
+}
+
+/** What is wrong with the segment before the gap, or missing, is told by its name. */
+function chainFaults({ gap }: ArchivedWal): Fault[] {
+  if (!gap) return []
+  const after = gap.next === undefined ? '' : `; what follows from ${gap.next} on cannot be reached`
+  return [{ file: `wal/${gap.missing}`, problem: `${gap.reason}${after}` }]
+}
+
+function historyFaults({ faults }: ArchivedWal): Fault[] {
+  return faults.map((problem) => ({ file: 'wal', problem }))
+}
+
+function expectedOf(
+  { ending, timeline, segment }: SegmentFile,
+  { timelines }: ArchivedWal,
+  record: BackupRecord,
+): ExpectedSegment {
+  const segmentSize = record.wal_segment_size
+  const start = segment * BigInt(segmentSize)
+  const part = timelines.find((one) => one.timeline === timeline)
+  const isFirst = part === timelines[0]
+  const ofSnapshot = segmentNumber(parseLsn(record.stop_lsn) - 1n, segmentSize)
+  return {
+    start,
+    segmentSize,
+    systemIdentifier: record.server.system_identifier,
+    timeline,
+    mayBeOlder: part === undefined || isFirst || part.fromLsn > start,
+    mayBeEmpty: ending === '.partial' && segment > ofSnapshot,
+    magic: undefined,
+  }
+}
+
+/** Returns why it cannot be read to its end, if it cannot. */
+async function readThrough(
+  { name, ending }: SegmentFile,
+  directory: string,
+  take: (piece: Buffer) => void,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const source = createReadStream(join(directory, name), { highWaterMark: 1024 * 1024 })
+  const sink = async (pieces: AsyncIterable<Buffer>) => {
+    for await (const piece of pieces) take(piece)
+  }
+  try {
+    if (ending === '.gz') await pipeline(source, createGunzip(), sink, { signal })
+    else await pipeline(source, sink, { signal })
+    return undefined
+  } catch (error) {
+    signal.throwIfAborted()
+    const code = systemCode(error) ?? ''
+    if (code.startsWith('Z_')) return `it cannot be unpacked: ${messageOf(error)}`
+    return `it cannot be read: ${messageOf(error)}`
+  }
+}
+
+/** A receiver compresses segments, and completes the last one, while they are looked at. */
+function isStillThere({ name }: SegmentFile, directory: string): boolean {
+  return existsSync(join(directory, name))
+}

@@ -1,0 +1,417 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
+import { runPgbk, startPgbk } from '../helpers/pgbk.js'
+import { anyMajor, eachMajorFrom, run } from '../helpers/programs.js'
+import { aRoot, aServer, fill, openSnapshot, type TestServer } from '../helpers/server.js'
+import { until } from '../helpers/traces.js'
+import { fingerprint } from '../helpers/tree.js'
+import { isRoot } from '../helpers/users.js'
+
+const megabyte = 1024 * 1024
+
+/** A filled server with small segments, and a backup with three more segments than the snapshot needs. */
+async function aBackupWithWal(server: TestServer): Promise<MadeBackup> {
+  const backup = await aBackupOf(server)
+  for (let count = 0; count < 4; count++)
+    await server.sql(`create table more_${count} as select generate_series(1, 2000); select pg_switch_wal();`)
+  const names = await segmentsAfter(server, backup)
+  for (const name of names.slice(0, 3))
+    await run(['cp', join(server.data, 'pg_wal', name), join(backup.directory, 'wal', name)])
+  return backup
+}
+
+async function segmentsAfter(server: TestServer, { record }: MadeBackup): Promise<string[]> {
+  const there = await server.sql(
+    `select name from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$' and name > pg_walfile_name('${record.stop_lsn}'::pg_lsn - 1) order by 1`,
+  )
+  return there.split('\n')
+}
+
+const smallSegments = ['--wal-segsize=1']
+let server: TestServer
+let original: MadeBackup
+let backup: MadeBackup
+/** Of the archive, in order. */
+let segments: string[]
+
+beforeAll(async () => {
+  server = await aServer({ major: anyMajor, initdb: smallSegments })
+  await fill(server)
+  original = await aBackupWithWal(server)
+})
+
+beforeEach(async () => {
+  const root = await aRoot()
+  await run(['cp', '-a', join(original.root, 'data'), root])
+  const directory = join(root, 'data/backup', original.record.id)
+  backup = { ...original, root, directory, snapshot: join(directory, 'snapshot') }
+  segments = (await run(['ls', join(directory, 'wal')])).stdout.split('\n')
+})
+
+interface Checked {
+  status: number | undefined
+  faults: { file: string; problem: string }[]
+}
+
+async function check(args: string[] = [], asRoot = false): Promise<Checked> {
+  const { status, stdout, stderr } = await runPgbk(['verify', '--json', '-C', backup.root, ...args], {
+    asRoot,
+  })
+  const { checks } = JSON.parse(stdout)
+  if (checks === undefined) throw new Error(stderr)
+  expect(checks).toHaveLength(1)
+  expect(checks[0].ok).toBe(checks[0].faults.length === 0)
+  return { status, faults: checks[0].faults }
+}
+
+const inWal = (name = '') => join(backup.directory, 'wal', name)
+const inSnapshot = (path: string) => join(backup.snapshot, path)
+const shell = (script: string) => run(['sh', '-c', script], { cwd: backup.directory })
+
+/** Changes some bytes of a file. */
+async function overwrite(path: string, at: number, bytes: Uint8Array): Promise<void> {
+  const content = readFileSync(path)
+  content.set(bytes, at)
+  await writeFile(path, content)
+}
+
+describe('a good backup', () => {
+  it('has no faults, and stays exactly as it was', async () => {
+    const before = fingerprint(backup.directory)
+    expect(await check()).toEqual({ status: 0, faults: [] })
+    const { status, stdout } = await runPgbk(['verify', '-C', backup.root])
+    expect(status).toBe(0)
+    expect(stdout).toMatch(
+      new RegExp(`^${backup.record.id}  as it was made, with ${segments.length} WAL segments`),
+    )
+    expect(fingerprint(backup.directory)).toBe(before)
+  })
+
+  if (isRoot)
+    it('has none for root either, who asks as its owner', async () => {
+      expect(await check([], true)).toEqual({ status: 0, faults: [] })
+    })
+
+  it('may have compressed segments, and one that is only begun', async () => {
+    const [, second = '', , last = ''] = segments
+    await shell(`gzip wal/${second} && mv wal/${last} wal/${last}.partial`)
+    expect(await check()).toEqual({ status: 0, faults: [] })
+    await writeFile(inWal(`${last}.partial`), Buffer.alloc(megabyte))
+    expect(await check()).toEqual({ status: 0, faults: [] })
+  })
+})
+
+describe('a fault in the snapshot is found', () => {
+  const table = 'base/1/1247'
+  it.each([
+    [
+      'a flipped bit',
+      () => overwrite(inSnapshot(`data/${table}`), 100, Buffer.from([0x5a])),
+      table,
+      'checksum',
+    ],
+    [
+      'a file cut short',
+      () => shell(`truncate -s 100 snapshot/data/${table}`),
+      table,
+      'has size 100 on disk',
+    ],
+    ['a missing file', () => shell(`rm snapshot/data/${table}`), table, 'not on disk'],
+    ['a missing PG_VERSION', () => shell('rm snapshot/data/PG_VERSION'), 'PG_VERSION', 'not on disk'],
+    [
+      'a file too many',
+      () => shell('touch snapshot/data/base/stranger'),
+      'base/stranger',
+      'not in the manifest',
+    ],
+    [
+      'a manifest that was edited',
+      () => shell('echo >> snapshot/data/backup_manifest'),
+      'backup_manifest',
+      'manifest',
+    ],
+    [
+      'settings that override conf',
+      () => shell('echo a=1 > snapshot/data/postgresql.auto.conf'),
+      'postgresql.auto.conf',
+      'not empty',
+    ],
+    [
+      'a signal file',
+      () => shell('touch snapshot/data/recovery.signal'),
+      'recovery.signal',
+      'does not belong',
+    ],
+    [
+      'WAL of the snapshot that is gone',
+      () => shell('rm snapshot/data/pg_wal/0*'),
+      'pg_wal',
+      'could not find',
+    ],
+  ])('%s', async (_what, damage, file, problem) => {
+    await damage()
+    const { status, faults } = await check()
+    expect(status).toBe(6)
+    expect(faults).toContainEqual({
+      file: `snapshot/data/${file}`,
+      problem: expect.stringContaining(problem),
+    })
+  })
+
+  it('several at once, each with its file', async () => {
+    await shell(
+      'rm snapshot/data/base/1/1247 snapshot/conf/pg_hba.conf snapshot/README; touch snapshot/data/x',
+    )
+    const { faults } = await check()
+    expect(faults.map(({ file }) => file).sort()).toEqual([
+      'snapshot/README',
+      'snapshot/conf/pg_hba.conf',
+      'snapshot/data/base/1/1247',
+      'snapshot/data/x',
+    ])
+    const { status, stdout } = await runPgbk(['verify', '-C', backup.root])
+    expect(status).toBe(6)
+    expect(stdout).toContain('4 faults\n')
+    expect(stdout).toContain('  snapshot/README: it is missing\n')
+  })
+
+  it('all of it gone', async () => {
+    await shell('rm -r snapshot')
+    expect(await check([backup.record.id])).toMatchObject({ status: 6, faults: [{ file: 'snapshot/data' }] })
+  })
+
+  it('the server’s own configuration file', async () => {
+    const copy = backup.record.config_files[0]?.copy
+    await shell(`rm snapshot/conf/original/${copy}`)
+    expect((await check()).faults).toEqual([
+      { file: `snapshot/conf/original/${copy}`, problem: 'it is missing' },
+    ])
+  })
+})
+
+describe('a fault of a tablespace is found', () => {
+  const link = () => `snapshot/data/pg_tblspc/${backup.record.tablespaces[0]?.oid}`
+  it.each([
+    [
+      'a link that leads elsewhere',
+      () => `ln -sfn /tmp ${link()}`,
+      'it leads to /tmp instead of ../../tablespaces/',
+    ],
+    ['an absolute link', () => `ln -sfn "$(realpath ${link()})" ${link()}`, 'it leads to /'],
+    ['no link', () => `rm ${link()}`, 'it is missing'],
+    ['a directory', () => `rm ${link()} && mkdir ${link()}`, 'it is no symbolic link'],
+  ])('%s', async (_what, damage, problem) => {
+    await shell(damage())
+    const { status, faults } = await check()
+    expect(status).toBe(6)
+    expect(faults).toContainEqual({ file: link(), problem: expect.stringContaining(problem) })
+  })
+
+  it('one that the record does not know', async () => {
+    await shell('mkdir snapshot/tablespaces/99999')
+    expect((await check()).faults).toEqual([
+      { file: 'snapshot/tablespaces/99999', problem: 'the record knows no such tablespace' },
+    ])
+  })
+})
+
+describe('a fault in the WAL archive is found', () => {
+  it.each([
+    ['a missing segment', () => `rm wal/${segments[2]}`, 2, 'it is missing; what follows'],
+    ['the first one missing', () => `rm wal/${segments[0]}`, 0, 'it is missing'],
+    [
+      'a segment that is cut short',
+      () => `truncate -s 5000 wal/${segments[1]}`,
+      1,
+      'it has 5000 bytes instead of',
+    ],
+    [
+      'a segment of zeros',
+      () => `truncate -s 0 wal/${segments[1]} && truncate -s 1M wal/${segments[1]}`,
+      1,
+      'its header is zeroed',
+    ],
+    [
+      'one under another’s name',
+      () => `cp wal/${segments[1]} wal/${segments[2]}`,
+      2,
+      'its header belongs at',
+    ],
+    ['one that may not be read', () => `chmod 000 wal/${segments[1]}`, 1, 'it cannot be read: EACCES'],
+  ])('%s', async (_what, damage, index, problem) => {
+    await shell(damage())
+    const { status, faults } = await check()
+    expect(status).toBe(6)
+    expect(faults).toContainEqual({
+      file: `wal/${segments[index]}`,
+      problem: expect.stringContaining(problem),
+    })
+  })
+
+  it('zeros in the middle of a segment', async () => {
+    await overwrite(inWal(segments[0]), 8192, Buffer.alloc(8192))
+    expect(await check()).toEqual({
+      status: 6,
+      faults: [{ file: `wal/${segments[0]}`, problem: 'it is zeroed at byte 8192' }],
+    })
+  })
+
+  it.each([
+    ['timeline', 4, [9, 0, 0, 0], 'its header is of timeline 9, not 1'],
+    ['version', 0, [0x99, 0xd0], 'its header is of another version of PostgreSQL'],
+    ['size of segments', 32, [0, 0, 0, 1], 'it is made for segments of 16777216 bytes'],
+  ])('a header with another %s', async (_what, at, bytes, problem) => {
+    await overwrite(inWal(segments[1]), at, Buffer.from(bytes))
+    expect(await check()).toEqual({
+      status: 6,
+      faults: [{ file: `wal/${segments[1]}`, problem: expect.stringContaining(problem) }],
+    })
+  })
+
+  it('a segment of another cluster', async () => {
+    const other = await aServer({ major: anyMajor, initdb: smallSegments })
+    await other.sql('create table t as select generate_series(1, 50000); select pg_switch_wal();')
+    const name = segments[1] as string
+    const stranger = (await other.sql('select name from pg_ls_waldir() order by 1 limit 1')).trim()
+    await run(['cp', join(other.data, 'pg_wal', stranger), inWal(name)])
+    expect((await check()).faults).toEqual([
+      {
+        file: `wal/${name}`,
+        problem: expect.stringMatching(/^it is of another cluster \(system identifier \d+\)$/),
+      },
+    ])
+  })
+
+  it.each([
+    ['cut short', (packed: Buffer) => packed.subarray(0, packed.length - 100), 'it cannot be unpacked'],
+    ['of something shorter', () => gzipSync(Buffer.alloc(5000, 1)), 'it has 5000 bytes instead of'],
+    [
+      'damaged inside',
+      (packed: Buffer) => packed.map((byte, at) => (at === 5000 ? byte ^ 0xff : byte)),
+      'it',
+    ],
+    ['no archive at all', () => Buffer.from('hello'), 'it cannot be unpacked'],
+  ])('a compressed segment that is %s', async (_what, spoil, problem) => {
+    const name = segments[1] as string
+    const packed = gzipSync(readFileSync(inWal(name)))
+    await writeFile(inWal(`${name}.gz`), spoil(packed))
+    await shell(`rm wal/${name}`)
+    const { status, faults } = await check()
+    expect(status).toBe(6)
+    expect(faults).toContainEqual({ file: `wal/${name}.gz`, problem: expect.stringContaining(problem) })
+  })
+
+  it('a timeline history that is not understood', async () => {
+    await writeFile(inWal('00000002.history'), 'nonsense\n')
+    expect((await check()).faults).toEqual([
+      { file: 'wal/00000002.history', problem: expect.stringContaining('not understood') },
+    ])
+  })
+
+  it('no archive', async () => {
+    await shell('rm -r wal')
+    expect((await check()).faults).toEqual([{ file: `wal/${segments[0]}`, problem: expect.any(String) }])
+  })
+})
+
+describe('a fault of the record is found', () => {
+  const edit = (changes: object) =>
+    writeFile(join(backup.directory, 'backup.json'), JSON.stringify({ ...backup.record, ...changes }))
+
+  it.each([
+    ['start_lsn', { start_lsn: '0/1000028' }],
+    ['stop_lsn', { stop_lsn: '0/9000028' }],
+    ['checkpoint_lsn', { checkpoint_lsn: '0/9000028' }],
+    ['timeline', { timeline: 7 }],
+  ])('another %s', async (field, changes) => {
+    await edit(changes)
+    const { status, faults } = await check()
+    expect(status).toBe(6)
+    expect(faults).toContainEqual({
+      file: 'backup.json',
+      problem: expect.stringMatching(
+        new RegExp(`^its ${field} is .*, but snapshot/data/backup_(label|manifest) says `),
+      ),
+    })
+  })
+
+  it('another system identifier', async () => {
+    await edit({ server: { ...backup.record.server, system_identifier: '123' } })
+    expect((await check()).faults).toContainEqual({
+      file: 'backup.json',
+      problem: expect.stringContaining(
+        'its system_identifier is 123, but snapshot/data/global/pg_control says',
+      ),
+    })
+  })
+
+  it.each([
+    ['one without a field', () => edit({ wal_segment_size: undefined })],
+    ['one with a wrong type', () => edit({ timeline: 'one' })],
+    ['that of another backup', () => edit({ id: '20200101T000000Z' })],
+    ['no record', () => run(['rm', join(backup.directory, 'backup.json')])],
+    ['nonsense', () => writeFile(join(backup.directory, 'backup.json'), '{')],
+  ])('%s', async (_what, damage) => {
+    await damage()
+    for (const args of [[backup.record.id], ['--all']])
+      expect(await check(args)).toMatchObject({ status: 6, faults: [{ file: 'backup.json' }] })
+  })
+})
+
+describe('verify', () => {
+  it('of all goes on after a fault, and sums up', async () => {
+    await aTwinOf(backup, '20250101T030000Z')
+    await shell('rm snapshot/README')
+    const { status, stdout } = await runPgbk(['verify', '--all', '-C', backup.root])
+    expect(status).toBe(6)
+    expect(stdout).toMatch(
+      /^\d{8}T\d{6}Z {2}1 fault\n {2}snapshot\/README: it is missing\n20250101T030000Z {2}as it was made/,
+    )
+    expect(stdout).toMatch(/\n2 backups in \/.* were checked, 1 has faults\n$/)
+    const json = JSON.parse((await runPgbk(['verify', '--all', '--json', '-C', backup.root])).stdout)
+    expect(json.checks.map(({ ok }: { ok: boolean }) => ok)).toEqual([false, true])
+  })
+
+  it('says of a used backup that it is none any more', async () => {
+    await (await openSnapshot(backup.snapshot, anyMajor)).stop()
+    expect(await check([backup.record.id])).toEqual({
+      status: 6,
+      faults: [{ file: 'snapshot', problem: expect.stringContaining('a server was started inside it') }],
+    })
+  })
+
+  it('wants an id or --all, and something to check', async () => {
+    expect((await runPgbk(['verify', 'latest', '--all', '-C', backup.root])).status).toBe(2)
+    expect((await runPgbk(['verify', '20200101T000000Z', '-C', backup.root])).status).toBe(3)
+    expect((await runPgbk(['verify', '--all', '-C', await aRoot()])).status).toBe(3)
+  })
+
+  it('ends when it is interrupted', async () => {
+    await shell('for i in $(seq 40); do cp -r snapshot/data/base snapshot/data/base/$i; done')
+    const child = startPgbk(['verify', '-C', backup.root])
+    await until(
+      'it has begun',
+      () =>
+        existsSync(`/proc/${child.pid}/task/${child.pid}/children`) &&
+        readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8') !== '',
+    )
+    child.kill('SIGINT')
+    expect((await child).exitCode).toBe(130)
+  })
+})
+
+eachMajorFrom(13, (major) => {
+  describe(`PostgreSQL ${major}`, () => {
+    it('writes WAL that has no faults, also after a promotion', async () => {
+      const own = major === anyMajor ? server : await aServer({ major, initdb: smallSegments })
+      const made = await aBackupWithWal(own)
+      const { status, stdout, stderr } = await runPgbk(['verify', '-C', made.root])
+      expect({ status, stderr: stderr.includes('warning') }).toEqual({ status: 0, stderr: false })
+      expect(stdout).toContain('as it was made')
+    })
+  })
+})
