@@ -10,7 +10,7 @@ import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
 import { endRun } from '../run/end-run.js'
 import { writeMarker } from '../run/run-directory.js'
-import type { RunRequest } from '../run/run-request.js'
+import { type RunRequest, settingTexts } from '../run/run-request.js'
 import { type Run, startRun } from '../run/start-run.js'
 import { sweepRuns } from '../run/sweep-runs.js'
 import type { WorkingCopyKind } from '../run/working-copy.js'
@@ -95,7 +95,7 @@ function requestOf(opened: OpenedBackup, options: LocalRunOptions, { root, run }
     ...opened,
     root,
     workingCopy: options.workingCopy ?? run.working_copy,
-    settings: { ...stringValues(run.settings), ...parseSettings(options.set ?? []) },
+    settings: { ...settingTexts(run.settings), ...parseSettings(options.set ?? []) },
     port: options.port,
     database: options.dbname,
   }
@@ -184,8 +184,4 @@ function parseSettings(settings: string[]): Record<string, string> {
       return [name, value]
     }),
   )
-}
-
-function stringValues(settings: Record<string, string | number | boolean>): Record<string, string> {
-  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]))
 }

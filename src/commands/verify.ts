@@ -2,26 +2,35 @@ import { existsSync } from 'node:fs'
 import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
 import { isId } from '../backup/id.js'
 import { backupLayout, rootLayout } from '../backup/layout.js'
+import type { Proof } from '../backup/proof.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { findInstallations } from '../postgres/find.js'
 import { type CheckedBackup, unread, verifyBackup } from '../verify/verify-backup.js'
+import { prove } from './prove.js'
 
 export interface VerifyOptions {
   all?: boolean
+  /** Really start it, too. */
+  prove?: boolean
+}
+
+/** A check, and the proof that was made after it. */
+export interface Verified extends CheckedBackup {
+  proof?: Proof
 }
 
 export interface VerifyResult {
   root: string
-  checks: CheckedBackup[]
+  checks: Verified[]
 }
 
-/** Checks one backup, or all of the root, and returns what was found; nothing is changed. @throws {PgbkError} `not-found`. */
+/** Checks one backup, or all of the root, and returns what was found; a proof is kept beside it, nothing else is written. @throws {PgbkError} `not-found`. */
 export async function verify(
   id: string | undefined,
-  { all }: VerifyOptions,
+  { all, prove: toProve }: VerifyOptions,
   settings: Settings,
   context: Context,
 ): Promise<VerifyResult> {
@@ -33,14 +42,31 @@ export async function verify(
     throw new PgbkError('not-found', `there is no backup in ${root}`, {
       hint: 'Make the first one with pgbk create, or name the right root with -C.',
     })
-  const checks: CheckedBackup[] = broken.map(({ name, reason }) => ({
+  const checks: Verified[] = broken.map(({ name, reason }) => ({
     id: name,
     ...unread({ file: 'backup.json', problem: reason }),
     duration_ms: 0,
   }))
   const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context.env) : []
-  for (const backup of chosen) checks.push(await verifyBackup(backup, installations, context))
+  for (const backup of chosen) {
+    const check = await verifyBackup(backup, installations, context)
+    checks.push(toProve ? await proveToo(check, catalog, backup, settings, context) : check)
+  }
   return { root, checks: checks.sort((a, b) => (a.id < b.id ? 1 : -1)) }
+}
+
+/** What the proof finds is a fault like others. */
+async function proveToo(
+  check: CheckedBackup,
+  catalog: Catalog,
+  backup: Backup,
+  settings: Settings,
+  context: Context,
+): Promise<Verified> {
+  const known = check.faults.map(({ file, problem }) => `${file}: ${problem}`)
+  const proof = await prove(catalog, backup, known, settings, context)
+  const found = known.length > 0 ? [] : proof.faults.map((problem) => ({ file: 'proof', problem }))
+  return { ...check, faults: [...check.faults, ...found], proof }
 }
 
 function choose(catalog: Catalog, id: string | undefined, { progress }: Context): Backup {

@@ -101,7 +101,11 @@ function normalLocale(name: string): string {
   return name.toLowerCase().replace(/-/g, '')
 }
 
-async function otherCollations({ databases, server }: BackupRecord, context: Context): Promise<string[]> {
+/** Whether text may be sorted in another way here than on the server, in plain words. */
+export async function otherCollations(
+  { databases, server }: BackupRecord,
+  context: Context,
+): Promise<string[]> {
   const ofLibc = databases.find(
     ({ locale_provider, collation_version }) => locale_provider === 'libc' && collation_version !== null,
   )

@@ -1,4 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
+import type { Config } from '../config/schema.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import type { WorkingCopyKind } from './working-copy.js'
@@ -15,4 +16,9 @@ export interface RunRequest {
   database: string | undefined
   /** How it gets to the wanted moment. */
   recovery: RecoveryPlan
+}
+
+/** Settings of the configuration, as `postgres -c` takes them. */
+export function settingTexts(settings: Config['run']['settings']): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]))
 }

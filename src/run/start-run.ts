@@ -30,16 +30,20 @@ export interface Run {
   log: string
   /** What its recovery has reached; undefined when it had nothing to replay. */
   reached: Reached | undefined
+  /** How long that took. */
+  replayMs: number | undefined
 }
 
 /**
  * Starts a throw-away server on a working copy of a backup, and waits until it answers.
+ * @param onLaunch is called when the working copy is there, and PostgreSQL has been started.
  * @throws {PgbkError} `failed` with the last lines of the server's log when it does not start; nothing is left then.
  */
-export async function startRun(request: RunRequest, context: Context): Promise<Run> {
+export async function startRun(request: RunRequest, context: Context, onLaunch?: () => void): Promise<Run> {
   const owner = ownerOf(request.backup, context)
   const port = await choosePort(request.port)
   const { directory, server, kind } = await launch(request, owner, port, context)
+  onLaunch?.()
   const { layout } = directory
   try {
     const { superuser } = request.backup.record
@@ -51,6 +55,7 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
       return client !== undefined
     })
     await checkIsRun(client, directory, port)
+    const before = context.now().getTime()
     const reached = await recover(
       request,
       { log: layout.log, sql: target, hasEnded: server.hasEnded },
@@ -74,6 +79,7 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
       url,
       log: layout.log,
       reached,
+      replayMs: reached && context.now().getTime() - before,
     }
   } catch (error) {
     await server.stop()

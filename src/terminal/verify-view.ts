@@ -1,3 +1,4 @@
+import type { Proof } from '../backup/proof.js'
 import type { VerifyResult } from '../commands/verify.js'
 import { formatBytes, formatDuration } from '../units.js'
 import { printable, type Screen } from './screen.js'
@@ -11,9 +12,9 @@ export function verifyJson({ checks }: VerifyResult): object {
 /** Every backup that was looked at, with all its faults; quiet, only those that have any. */
 export function verifyText({ checks, root }: VerifyResult, { style, quiet }: Screen): string {
   const shown = checks.filter(({ faults }) => !quiet || faults.length > 0)
-  const lines = shown.flatMap(({ id, faults, segments, wal_bytes, duration_ms }) => {
+  const lines = shown.flatMap(({ id, faults, segments, wal_bytes, duration_ms, proof }) => {
     const wal = `${segments} WAL ${segments === 1 ? 'segment' : 'segments'} (${formatBytes(wal_bytes)})`
-    const good = `as it was made, with ${wal}, ${formatDuration(duration_ms)}`
+    const good = `as it was made, with ${wal}, ${formatDuration(duration_ms)}${proof ? proofPart(proof) : ''}`
     const count = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`
     return [
       `${style.strong(id)}  ${faults.length === 0 ? style.good(good) : style.bad(count)}`,
@@ -22,6 +23,12 @@ export function verifyText({ checks, root }: VerifyResult, { style, quiet }: Scr
   })
   if (checks.length > 1 && lines.length > 0) lines.push('', style.faint(summary({ checks, root })))
   return lines.map((line) => `${line}\n`).join('')
+}
+
+function proofPart({ ready_ms, replay_ms, postgres_version }: Proof): string {
+  const ready = ready_ms === null ? '' : `, ready in ${formatDuration(ready_ms)}`
+  const replay = replay_ms === null ? '' : ` (${formatDuration(replay_ms)} of it for replaying WAL)`
+  return `; proven on PostgreSQL ${postgres_version}${ready}${replay}`
 }
 
 function summary({ checks, root }: VerifyResult): string {

@@ -7,7 +7,10 @@ export const verify: Verb = {
   description: 'check that a backup is as it was made',
   takesTime: true,
   declare: (command) =>
-    command.argument('[id]', `${idMeaning} (default: latest)`).option('--all', 'all backups of the root'),
+    command
+      .argument('[id]', `${idMeaning} (default: latest)`)
+      .option('--all', 'all backups of the root')
+      .option('--prove', 'really start it on a working copy, replay its WAL, and read it'),
   faultOf: ({ ids, options, words }) => {
     if (words) return 'verify takes no COMMAND after --'
     return options.all && ids[0] !== undefined ? 'an id cannot be combined with --all' : undefined
@@ -30,12 +33,19 @@ files, looks at conf/ and the links of tablespaces, and reads all of the WAL
 archive: whether it is unbroken, and every segment what its name says. Every
 fault is named with its file. Nothing is changed.
 
+With --prove the backup is really started on a working copy, all WAL of its
+archive replayed, every database opened, its tables and indexes read by
+pg_amcheck (where it is installed), and the statements of verify.sql run. The
+result is kept in proof.json, and pgbk list shows it. "latest" skips a backup
+whose last proof has failed.
+
 The exit status is 6 when a backup has faults. One in which a server was started
 ("used") has: it is no longer what was backed up.
 
 Examples:
   pgbk verify
   pgbk verify 20261120T030000Z
+  pgbk verify --prove
   pgbk verify --all --json | jq '.checks[] | select(.ok | not)'
 `,
 }

@@ -1,0 +1,82 @@
+import { lchownSync, statSync } from 'node:fs'
+import type { Backup, Catalog } from '../backup/catalog.js'
+import { type Proof, proofFormat, writeProof } from '../backup/proof.js'
+import { majorOf } from '../backup/record.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { chooseBackup } from '../postgres/choose-backup.js'
+import { allInstallations, findServer } from '../postgres/find-server.js'
+import { proveBackup } from '../run/prove-backup.js'
+import { settingTexts } from '../run/run-request.js'
+import { sweepRuns } from '../run/sweep-runs.js'
+
+/**
+ * Really starts a backup, replays its WAL to the end, looks into every database, and keeps what was found as its proof.
+ * @param known faults that a check of its files has found: with those there is nothing to start.
+ * @throws {PgbkError} when this machine cannot say anything of the backup: then its last proof stays.
+ */
+export async function prove(
+  catalog: Catalog,
+  backup: Backup,
+  known: string[],
+  settings: Settings,
+  context: Context,
+): Promise<Proof> {
+  const proof =
+    known.length > 0 ? refuted(backup, known, context) : await tryOut(catalog, backup, settings, context)
+  await writeProof(backup.layout, proof)
+  if (context.user().uid === 0) {
+    const { uid, gid } = statSync(backup.layout.directory)
+    lchownSync(backup.layout.proof, uid, gid)
+  }
+  return proof
+}
+
+async function tryOut(
+  catalog: Catalog,
+  backup: Backup,
+  settings: Settings,
+  context: Context,
+): Promise<Proof> {
+  const { root, bin_dir, run, verify } = settings
+  await sweepRuns(root, context)
+  const installations = await allInstallations(bin_dir, context)
+  const programs = await findServer(majorOf(backup.record), installations, false, context)
+  const wish = { moment: { kind: 'latest' as const } }
+  const choice = {
+    catalog,
+    id: backup.id,
+    wish,
+    installations,
+    mayBeUsed: false,
+    caughtUpAt: () => undefined,
+  }
+  try {
+    const { plan: recovery } = await chooseBackup(choice, context)
+    const workingCopy = run.working_copy
+    const own = { backup, root, programs, workingCopy, recovery, sql: verify.sql }
+    const settingsOfRun = settingTexts(run.settings)
+    return await proveBackup(
+      { ...own, settings: settingsOfRun, port: undefined, database: undefined },
+      context,
+    )
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged')
+      return refuted(backup, [error.message], context)
+    throw error
+  }
+}
+
+function refuted({ id }: Backup, faults: string[], { now }: Context): Proof {
+  return {
+    format: proofFormat,
+    backup: id,
+    finished_at: now().toISOString(),
+    ok: false,
+    faults,
+    postgres_version: '',
+    ready_ms: null,
+    replay_ms: null,
+  }
+}

@@ -1,0 +1,72 @@
+import { type Proof, proofFormat } from '../backup/proof.js'
+import type { Config } from '../config/schema.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { type CheckRequest, checkContents } from './check-contents.js'
+import { endRun } from './end-run.js'
+import type { RunRequest } from './run-request.js'
+import { type Run, startRun } from './start-run.js'
+
+export interface ProofRequest extends RunRequest {
+  /** The user's own statements. */
+  sql: Config['verify']['sql']
+}
+
+/**
+ * Really starts a backup on a working copy, replays its WAL, and looks into every database. The backup stays as it is.
+ * @throws {PgbkError} when nothing can be said of the backup, for the fault is this machine's: no working copy, no room, a locale
+ * that is missing; the signal's reason when aborted.
+ */
+export async function proveBackup(request: ProofRequest, context: Context): Promise<Proof> {
+  const { backup, programs, sql } = request
+  const startedAt = context.now().getTime()
+  let run: Run | undefined
+  let launched = false
+  const faults: string[] = []
+  let readyMs: number | null = null
+  context.progress.step(`proving ${backup.id}: starting it`)
+  try {
+    run = await startRun(request, context, () => {
+      launched = true
+    })
+    readyMs = context.now().getTime() - startedAt
+    const contents: CheckRequest = { record: backup.record, programs, run, sql }
+    faults.push(...(await checkContents(contents, context)))
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof PgbkError) || !launched || isOfThisMachine(error)) throw error
+    faults.push(`it does not start: ${error.message}${lastOf(error.hint)}`)
+  } finally {
+    if (run) await stopRun(run)
+  }
+  return {
+    format: proofFormat,
+    backup: backup.id,
+    finished_at: context.now().toISOString(),
+    ok: faults.length === 0,
+    faults,
+    postgres_version: programs.installations.find(({ bin }) => bin === programs.bin)?.version ?? '',
+    ready_ms: readyMs,
+    replay_ms: run?.replayMs ?? null,
+  }
+}
+
+/** Full disks and missing locales say nothing about a backup. */
+function isOfThisMachine({ code, message, hint = '' }: PgbkError): boolean {
+  return (
+    code === 'disk-full' ||
+    code === 'programs-missing' ||
+    /No space left|locale|out of memory/i.test(message + hint)
+  )
+}
+
+/** What the server said last. */
+function lastOf(hint: string | undefined): string {
+  const last = hint?.trim().split('\n').at(-1)
+  return last ? ` (${last})` : ''
+}
+
+async function stopRun({ server, directory }: Run): Promise<void> {
+  await server.stop()
+  await endRun(directory)
+}
