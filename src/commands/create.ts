@@ -16,6 +16,7 @@ import { sweep } from '../create/sweep.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { checkServer } from '../postgres/preflight.js'
 import { type ReachedServer, reachServer } from '../postgres/reach-server.js'
+import { prove } from './prove.js'
 
 export interface CreateOptions extends ConnectionFlags {
   label?: string
@@ -24,6 +25,8 @@ export interface CreateOptions extends ConnectionFlags {
   maxRate?: string
   verify?: boolean
   newCluster?: boolean
+  /** Really start the finished backup, too. */
+  prove?: boolean
 }
 
 /** Backs the server up. All checks come before the first write; a backup is listed only when it is whole. */
@@ -43,7 +46,7 @@ export async function create(options: CreateOptions, settings: Settings, context
   await checkDisk(root, server.facts, context.progress)
 
   makeRoot(root)
-  return withLock(root.createLock, { purpose: 'create' }, context, async () => {
+  const backup = await withLock(root.createLock, { purpose: 'create' }, context, async () => {
     const { record, layout } = await makeBackup(
       {
         root,
@@ -59,6 +62,13 @@ export async function create(options: CreateOptions, settings: Settings, context
     )
     return aBackup(layout.directory, { summary: record, raw: record }, 'whole')
   })
+  return options.prove ? withProof(backup, settings, context) : backup
+}
+
+/** Not under the lock: the next create need not wait. */
+async function withProof(backup: Backup, settings: Settings, context: Context): Promise<Backup> {
+  const proof = await prove(readCatalog(settings.root), backup, [], settings, context)
+  return aBackup(backup.directory, { summary: backup.summary, raw: backup.raw }, backup.state, { proof })
 }
 
 /** A root that is new has no lock file, and nothing to sweep. */

@@ -1,5 +1,7 @@
+import type { Backup } from '../../backup/catalog.js'
+import { PgbkError } from '../../errors.js'
 import { addConnectionOptions, checkpointOption } from '../options.js'
-import type { Verb } from '../verb.js'
+import type { Outcome, Verb } from '../verb.js'
 
 export const create: Verb = {
   name: 'create',
@@ -13,6 +15,7 @@ export const create: Verb = {
         .addOption(checkpointOption)
         .option('--max-rate <rate>', 'limit the transfer: kilobytes per second, or 800k, 50M')
         .option('--no-verify', 'do not run pg_verifybackup')
+        .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')
         .option('--new-cluster', 'the root belongs to another cluster from now on'),
     ),
   async run({ options, settings, context }) {
@@ -21,7 +24,11 @@ export const create: Verb = {
     const verify = options.verify === false ? false : undefined
     const backup = await create({ ...options, verify }, settings, context)
     const { createJson, createText } = await import('../../terminal/create-view.js')
-    return { json: () => createJson(backup), text: (screen) => createText(backup, screen) }
+    return {
+      ...failureOf(backup),
+      json: () => createJson(backup),
+      text: (screen) => createText(backup, screen),
+    }
   },
   help: `
 Runs pg_basebackup and writes data/backup/<id>/: the snapshot, its
@@ -43,4 +50,10 @@ Examples:
   pgbk create -d "postgresql://backup@db1/app?sslmode=verify-full"
   pgbk create --scheduled --quiet --max-rate 50M     (for cron)
 `,
+}
+
+/** The backup stays, for somebody to look at; "latest" skips it. */
+function failureOf({ id, proof }: Backup): Pick<Outcome, 'failure'> {
+  if (proof === undefined || proof === 'unreadable' || proof.ok) return {}
+  return { failure: new PgbkError('check-failed', `backup ${id} is not proven: ${proof.faults.join('; ')}`) }
 }
