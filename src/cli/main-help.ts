@@ -10,6 +10,10 @@ Examples:
   pgbk show latest                     everything about the newest backup
   pgbk local-run                       a throw-away server on the newest
   pgbk local-run -- psql -c 'select now()'
+  pgbk local-run --to-time "10 minutes ago"
+  pgbk download latest --from db1:/srv/pg
+  pgbk restore                         a lasting server from the newest
+  pgbk verify --prove                  does it really work?
   pgbk delete 20261120T030000Z         remove one
 
 Configuration:
@@ -22,6 +26,6 @@ Exit status:
   0  done                            5  the server cannot be reached or refuses
   1  failed                          6  a check failed
   2  wrong usage or configuration    130  interrupted (SIGINT)
-  3  no such backup                  143  terminated (SIGTERM)
+  3  no such backup or instance      143  terminated (SIGTERM)
   4  another pgbk holds the lock     129  the terminal was closed (SIGHUP)
 `
