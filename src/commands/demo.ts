@@ -10,7 +10,16 @@ import { choosePort } from '../postgres/port.js'
 import { query } from '../postgres/psql.js'
 import { runProgram } from '../program/run-program.js'
 import { type DemoServer, demoRole, startDemoServer, startPlainServer } from '../run/demo-server.js'
-import { shellWord } from '../shell-word.js'
+import {
+  headline,
+  outputOf,
+  pgbk,
+  psql,
+  shown,
+  type Tour,
+  untilArchived,
+  whileReceiving,
+} from './demo-tour.js'
 
 export interface DemoResult {
   duration_ms: number
@@ -29,7 +38,9 @@ export async function demo(settings: Settings, context: Context): Promise<DemoRe
   try {
     context.progress.step('starting a throw-away server')
     server = await startDemoServer(directory, settings.bin_dir, context)
-    await giveTour({ directory, backups, laptop, server, context })
+    const tour = { directory, backups, laptop, server, context }
+    context.progress.say(`A PostgreSQL ${server.major} server with a small bookshop runs in ${directory}.`)
+    await whileReceiving(tour, () => giveTour(tour))
     return { duration_ms: context.now().getTime() - startedAt, unharmed: true }
   } finally {
     for (const { layout } of readInstances(backups).instances) await stopServer(layout.data, context.urgent)
@@ -38,20 +49,8 @@ export async function demo(settings: Settings, context: Context): Promise<DemoRe
   }
 }
 
-interface Tour {
-  directory: string
-  /** The root of the first half, and the current directory of its commands. */
-  backups: string
-  /** Another one, as on another machine. */
-  laptop: string
-  server: DemoServer
-  context: Context
-}
-
 async function giveTour(tour: Tour): Promise<void> {
-  const { progress } = tour.context
-  const { server, backups, laptop } = tour
-  progress.say(`A PostgreSQL ${server.major} server with a small bookshop runs in ${tour.directory}.`)
+  const { backups, laptop } = tour
   const run = (sql: string) => ['local-run', '-q', '--', 'psql', '-c', sql]
 
   headline(tour, 'Back it up. pgbk first says which server it reached.', backups)
@@ -61,12 +60,15 @@ async function giveTour(tour: Tour): Promise<void> {
   await pgbk(tour, backups, ['show', 'latest'])
 
   headline(tour, 'Any backup answers SQL at once, without a copy.')
-  await pgbk(tour, backups, run(salesByTitle))
+  await pgbk(tour, backups, run('SELECT title, count(*) FROM sales GROUP BY title'))
   headline(tour, 'A disaster happens only in the working copy; the next run does not know of it.')
   await pgbk(tour, backups, run('DROP TABLE orders CASCADE'))
   await pgbk(tour, backups, run('SELECT count(*) FROM orders'))
 
-  const [backup] = JSON.parse(await output(tour, backups, ['list', '--json'])).backups
+  headline(tour, 'Now in production. "pgbk wal receive" runs all the time, so no moment is lost.')
+  await undoDisaster(tour)
+
+  const [backup] = JSON.parse(await outputOf(tour, backups, ['list', '--json'])).backups
   headline(tour, 'Production on a laptop: over ssh, or as here from a directory.', laptop)
   await pgbk(tour, laptop, ['download', 'latest', '--from', '../backups'])
   headline(tour, 'The copy needs no pgbk: stock PostgreSQL opens it, and may change it.')
@@ -76,63 +78,42 @@ async function giveTour(tour: Tour): Promise<void> {
   await restore(tour)
 
   headline(tour, 'After all that, the backup is as it was:')
-  await shown(tour, `cd data/backup/${backup.id}/snapshot && pg_verifybackup data`, async () => {
-    const { status, stdout, stderr } = await runProgram(join(server.bin, 'pg_verifybackup'), ['data'], {
-      env: programEnvironment(tour.context.env),
-      cwd: join(backup.directory, 'snapshot'),
-      signal: tour.context.signal,
-    })
-    if (status !== 0) throw new PgbkError('damaged', `the tour has harmed the backup: ${stderr.trim()}`)
-    return stdout + stderr
-  })
+  await verify(tour, backup)
 }
 
-const salesByTitle = 'SELECT title, count(*) FROM sales GROUP BY title'
-
-/** One sentence about what comes next, and where. */
-function headline({ context: { progress } }: Tour, sentence: string, place?: string): void {
-  progress.headline(`\n${sentence}`)
-  if (place !== undefined) progress.say(`\n$ cd ${place}`)
+/** The story of the dropped table: find the moment, rewind a run to just before it, bring the table back. */
+async function undoDisaster(tour: Tour): Promise<void> {
+  const { server, backups } = tour
+  await query(server.psql, 'SELECT pg_sleep(1.1);')
+  const before = (await query(server.psql, secondNow)).trim()
+  await psql(tour, server.port, '-c', 'DROP TABLE orders CASCADE')
+  const run = ['local-run', '--to-time', before]
+  await untilArchived(tour, [...run, '--dry-run'])
+  await pgbk(tour, backups, [...run, '--', 'psql', '-c', 'SELECT count(*) FROM orders'])
+  await pgbk(tour, backups, [...run, '-q', '--', 'pg_dump', '-t', 'orders', '-t', 'sales', '-f', 'lost.sql'])
+  await psql(tour, server.port, '-q', '-o', '/dev/null', '-f', 'lost.sql')
+  await psql(tour, server.port, '-c', 'SELECT count(*) FROM orders')
 }
 
-/** Runs one command of pgbk in a directory and shows it. */
-async function pgbk(tour: Tour, place: string, args: string[]): Promise<void> {
-  const words = args.filter((arg) => arg !== '-q').map((arg) => (arg.includes(' ') ? `"${arg}"` : arg))
-  await shown(tour, `pgbk ${words.join(' ')}`, () => output(tour, place, args))
-}
-
-async function output({ server, context }: Tour, place: string, args: string[]): Promise<string> {
-  const [node = '', ...script] = context.self
-  const env = {
-    ...programEnvironment(context.env),
-    PGHOST: server.host,
-    PGPORT: String(server.port),
-    PGUSER: demoRole,
-    PGBK_ROOT: place,
-  }
-  const { signal } = context
-  const { status, stdout, stderr } = await runProgram(node, [...script, ...args], { env, cwd: place, signal })
-  if (status !== 0) throw new PgbkError('failed', `pgbk ${args.join(' ')} failed: ${stderr.trim()}`)
-  return args.includes('--json') ? stdout : stderr + stdout
-}
-
-async function shown({ context }: Tour, command: string, work: () => Promise<string>): Promise<void> {
-  context.progress.say(`\n$ ${command}`)
-  const text = await work()
-  context.progress.say(text.replace(/^\n|\s+$/g, ''))
-}
+const secondNow = `SELECT to_char(date_trunc('second', clock_timestamp()) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"');`
 
 /** What anybody can do without pgbk: start PostgreSQL in a snapshot, ask it something, do it harm. */
 async function openCopy(tour: Tour, snapshot: string): Promise<void> {
   const { directory, server, context } = tour
   const port = await choosePort()
   context.progress.say(`\n$ cd ${snapshot}\n$ postgres -D conf -p ${port} &`)
-  const command = [join(server.bin, 'postgres'), '-D', 'conf', '-p', String(port)]
-  const psql = psqlAt(tour, port)
-  const opened = await startPlainServer(command, snapshot, join(directory, 'copy.log'), psql, context)
+  const place = { host: '/tmp', port: String(port), username: demoRole, dbname: 'bookshop' }
+  const connection = connectionFrom(place, undefined, context.env, 'pgbk_demo')
+  const opened = await startPlainServer(
+    [join(server.bin, 'postgres'), '-D', 'conf', '-p', String(port)],
+    snapshot,
+    join(directory, 'copy.log'),
+    { ...server.psql, connection },
+    context,
+  )
   try {
-    await ask(tour, port, 'SELECT count(*) FROM orders')
-    await ask(tour, port, 'TRUNCATE orders')
+    await psql(tour, port, '-c', 'SELECT count(*) FROM orders')
+    await psql(tour, port, '-c', 'TRUNCATE orders')
   } finally {
     await opened.stop()
   }
@@ -141,22 +122,20 @@ async function openCopy(tour: Tour, snapshot: string): Promise<void> {
 async function restore(tour: Tour): Promise<void> {
   const { backups } = tour
   await pgbk(tour, backups, ['restore', '--name', 'bookshop-2'])
-  const [instance] = JSON.parse(await output(tour, backups, ['instance', 'list', '--json'])).instances
-  await ask(tour, instance.port, 'SELECT count(*) FROM orders')
-  await pgbk(tour, backups, ['instance', 'list'])
+  const [instance] = JSON.parse(await outputOf(tour, backups, ['instance', 'list', '--json'])).instances
+  await psql(tour, instance.port, '-c', 'SELECT count(*) FROM orders')
   await pgbk(tour, backups, ['instance', 'stop', 'bookshop-2'])
   await pgbk(tour, backups, ['instance', 'delete', '--yes', 'bookshop-2'])
 }
 
-function psqlAt({ server, context }: Tour, port: number) {
-  const place = { host: '/tmp', port: String(port), username: demoRole, dbname: 'bookshop' }
-  return { ...server.psql, connection: connectionFrom(place, undefined, context.env, 'pgbk_demo') }
-}
-
-async function ask(tour: Tour, port: number, statement: string): Promise<void> {
-  const command = `psql -h /tmp -p ${port} -U ${demoRole} bookshop -c ${shellWord(statement)}`
-  await shown(tour, command, async () => {
-    const answer = await query(psqlAt(tour, port), `RESET search_path;\n${statement};`)
-    return answer || (statement.split(' ')[0] === 'TRUNCATE' ? 'TRUNCATE TABLE' : '')
+async function verify(tour: Tour, backup: { id: string; directory: string }): Promise<void> {
+  await shown(tour, `cd data/backup/${backup.id}/snapshot && pg_verifybackup data`, async () => {
+    const { status, stdout, stderr } = await runProgram(join(tour.server.bin, 'pg_verifybackup'), ['data'], {
+      env: programEnvironment(tour.context.env),
+      cwd: join(backup.directory, 'snapshot'),
+      signal: tour.context.signal,
+    })
+    if (status !== 0) throw new PgbkError('damaged', `the tour has harmed the backup: ${stderr.trim()}`)
+    return stdout + stderr
   })
 }
