@@ -73,8 +73,12 @@ function chainFaults({ gap }: ArchivedWal): Fault[] {
   return [{ file: `wal/${gap.missing}`, problem: `${gap.reason}${after}` }]
 }
 
+/** The message names the file. */
 function historyFaults({ faults }: ArchivedWal): Fault[] {
-  return faults.map((problem) => ({ file: 'wal', problem }))
+  return faults.map((problem) => {
+    const [name] = /[0-9A-F]{8}\.history/.exec(problem) ?? []
+    return { file: name === undefined ? 'wal' : `wal/${name}`, problem }
+  })
 }
 
 function expectedOf(
