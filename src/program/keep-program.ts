@@ -20,13 +20,16 @@ export interface KeepOptions {
 /** A program that does not answer to SIGINT for so long is killed. */
 const patienceMs = 10_000
 
-/** Its own shell asks it to end when this process ends, in whatever way. */
+/**
+ * Its own shell asks it to end for every line that it reads, and again and again when this process has ended, in whatever way. It
+ * reaps its children: where nobody else does, their group would seem to live on.
+ */
 const script = `
 exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
 {
-  read -r word <&3
+  while read -r word <&3; do kill -INT $child; done
   tries=0
   while kill -INT $child; do
     sleep 1
@@ -36,7 +39,8 @@ child=$!
 } >/dev/null 2>&1 &
 reader=$!
 while kill -0 $child 2>/dev/null; do wait $child; done
-kill $reader 2>/dev/null
+kill $reader
+{ wait $reader; } 2>/dev/null
 exit 0
 `
 
@@ -67,9 +71,13 @@ export async function keepProgram(file: string, args: string[], options: KeepOpt
     hasEnded: () => over,
     ended,
     stop: async () => {
-      child.stdin.end('stop\n')
+      // It may not listen yet.
+      const ask = () => void child.stdin.write('stop\n')
+      const again = setInterval(ask, 500)
       const kill = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), patienceMs)
+      ask()
       await ended
+      clearInterval(again)
       clearTimeout(kill)
     },
   }

@@ -19,7 +19,7 @@ export type Ended = { hasReceived: boolean } & (
 )
 
 const tickMs = 1000
-const ticksPerPoll = 5
+const ticksPerPoll = 2
 
 /**
  * Runs pg_receivewal on the archive of one backup until that ends, a newer backup can take over, or the backup is gone. Nobody

@@ -13,7 +13,7 @@ import { isOf, type ReceiveJob, type Reception } from './reception.js'
 import { setAside } from './set-aside.js'
 import { type WatchedServer, watchServer } from './watched-server.js'
 
-const pollMs = 2000
+const pollMs = 1000
 const longestPauseMs = 30_000
 
 /**

@@ -29,7 +29,8 @@ const keepalives = {
 
 /**
  * The command line of pg_receivewal. With --synchronous it flushes what it gets at once, and the slot's restart_lsn tells
- * everybody, whatever the rights of the role, how far that is.
+ * everybody, whatever the rights of the role, how far that is. The end of a segment it tells only with its next status: hence every
+ * second.
  */
 export function receivewalArgs(connection: Connection, directory: string, slot: string): string[] {
   const parameters = { ...keepalives, ...connection.parameters }
@@ -38,6 +39,7 @@ export function receivewalArgs(connection: Connection, directory: string, slot: 
     `--slot=${slot}`,
     '--no-loop',
     '--synchronous',
+    '--status-interval=1',
     ...connectionArgs({ ...connection, parameters }),
   ]
 }
