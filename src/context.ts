@@ -25,6 +25,8 @@ export interface Context {
   /** The command line that starts this pgbk: node and its script. */
   readonly self: readonly string[]
   readonly progress: Progress
+  /** For what is no text, such as an archive. */
+  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean }
   /** The caller's umask, for programs of the caller's own; what pgbk itself writes is its owner's alone. */
   readonly umask: number
   /** Aborted by SIGINT, SIGTERM and SIGHUP; its reason is the PgbkError to end with. */

@@ -118,7 +118,8 @@ async function transfer(
   }
 }
 
-function wantedOf(listing: Listing, { record }: Backup, { noWal }: FetchOptions): Listing {
+/** What is to come of what is there. */
+export function wantedOf(listing: Listing, { record }: Backup, { noWal }: FetchOptions): Listing {
   if (!noWal) return listing
   const { timeline, start_lsn: startLsn, stop_lsn: endLsn, wal_segment_size: size } = record
   const needed = new Set(segmentsOf({ timeline, startLsn, endLsn }, size))

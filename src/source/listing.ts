@@ -54,8 +54,10 @@ function checkName(bytes: Buffer, source: string): string {
   return name
 }
 
-/** The entries of an archive, parents before what is in them, the record last. */
+/** The entries of an archive: parents before what is in them, WAL early, because it changes, and the record last. */
 export function archiveNames(id: string, { directories, files, links }: Listing): string[] {
   const top = `data/backup/${id}`
-  return [top, ...[...directories, ...files, ...links, 'backup.json'].map((name) => `${top}/${name}`)]
+  const isWal = (name: string) => name.startsWith('wal/')
+  const ordered = [...files.filter(isWal), ...files.filter((name) => !isWal(name)), ...links, 'backup.json']
+  return [top, ...[...directories, ...ordered].map((name) => `${top}/${name}`)]
 }

@@ -23,7 +23,9 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string, 
   }
   for (const frame of frames) {
     const lineEnd = frame.indexOf('\n')
-    const [, state = '', entry = ''] = /^(\w+) (.*)$/s.exec(frame.toString('utf8', 0, lineEnd)) ?? []
+    const hasRecord = /^(whole|used) /.test(frame.toString('latin1', 0, 6))
+    const line = frame.toString('utf8', 0, hasRecord ? lineEnd : frame.length - 1)
+    const [, state = '', entry = ''] = /^(\w+) (.*)$/s.exec(line) ?? []
     if (!isId(entry)) rejectByName(catalog, entry)
     else if (state === 'whole' || state === 'used') {
       const record = frame.subarray(lineEnd + 1)

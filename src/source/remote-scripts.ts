@@ -56,22 +56,29 @@ export function listingScript(directory: string, id: string, token: string): str
   ].join('; ')
 }
 
-/** GNU tar must not take backslashes in the list for more than they are, busybox knows none of these options. */
-const tarOptions = [
+/**
+ * A tar of the names on standard input, one a line, in their order. GNU tar must not take backslashes in the list for more than
+ * they are, bsdtar must not leave holes out; some builds of busybox take no list.
+ */
+const tarOfList = [
   `command -v tar >/dev/null || exit ${scriptStatus.noTar}`,
+  'COPYFILE_DISABLE=1',
+  'export COPYFILE_DISABLE',
   'set -- --no-recursion',
   'case $(tar --version 2>&1) in *GNU*) set -- "$@" --no-unquote --hard-dereference;; *bsdtar*) set -- "$@" --no-xattrs --no-acls --no-fflags;; esac',
   'if tar --no-read-sparse --version >/dev/null 2>&1; then set -- "$@" --no-read-sparse; fi',
-  'COPYFILE_DISABLE=1',
-  'export COPYFILE_DISABLE',
-]
+  'set -- "$@" -cf -',
+  'if tar -cf /dev/null -T /dev/null >/dev/null 2>&1; then exec tar "$@" -T -; fi',
+  'while IFS= read -r n; do set -- "$@" "$n"; done',
+  'exec tar "$@"',
+].join('; ')
 
-/** A tar of the names on its standard input, one a line, in the order of the list. */
+/** A tar of names below the backup. */
 export function transferScript(directory: string, id: string): string {
-  return [enter(directory), enterBackup(id), ...tarOptions, 'exec tar "$@" -cf - -T -'].join('; ')
+  return [enter(directory), enterBackup(id), tarOfList].join('; ')
 }
 
-/** The same for an archive: the names are those below the root. */
+/** A tar of names below the root. */
 export function archiveScript(directory: string): string {
-  return [enter(directory), ...tarOptions, 'exec tar "$@" -cf - -T -'].join('; ')
+  return [enter(directory), tarOfList].join('; ')
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { backupLayout, type RootLayout, rootLayout } from '../../src/backup/layout.js'
 import type { BackupRecord, ReadRecord } from '../../src/backup/record.js'
 import type { Context } from '../../src/context.js'
@@ -85,6 +86,7 @@ export function aContext(changes: Partial<Context> = {}): Context {
     progress: silentProgress,
     signal: new AbortController().signal,
     urgent: new AbortController().signal,
+    stdout: new PassThrough(),
     umask: 0o022,
     now: () => new Date('2026-11-20T03:00:00Z'),
     user: () => ({ uid: ordinaryUser.uid, gid: ordinaryUser.gid, name: ordinaryUser.name, home: '/' }),

@@ -1,5 +1,21 @@
+import { Option } from 'commander'
+import type { ArchiveOptions } from '../../commands/download-archive.js'
+import type { Settings } from '../../config/load.js'
+import type { Context } from '../../context.js'
 import { idMeaning } from '../options.js'
-import type { Verb } from '../verb.js'
+import type { Outcome, Verb } from '../verb.js'
+
+async function archive(
+  id: string,
+  options: ArchiveOptions,
+  settings: Settings,
+  context: Context,
+): Promise<Outcome> {
+  const { downloadArchive } = await import('../../commands/download-archive.js')
+  const result = await downloadArchive(id, options, settings, context)
+  const { archiveJson, archiveText } = await import('../../terminal/archive-view.js')
+  return { json: () => archiveJson(result), text: (screen) => archiveText(result, screen) }
+}
 
 export const download: Verb = {
   name: 'download',
@@ -10,10 +26,23 @@ export const download: Verb = {
       .argument('<id>', `${idMeaning}, of the source`)
       .option('--from <source>', 'where from: DIR or [USER@]HOST:DIR (default: source of the configuration)')
       .option('--to <dir>', 'the root to bring it to (default: as --root)')
+      .option('--archive <file>', 'write one tar instead: .tar, .tar.gz, .tar.zst, or - for standard output')
+      .addOption(
+        new Option('--compress <way>', 'for --archive - (default: none)').choices(['none', 'gzip', 'zstd']),
+      )
       .option('--no-wal', 'of the WAL archive only what the snapshot itself needs')
       .option('--replace', 'replace the one here that is used, or half there')
       .option('--new-cluster', 'the root belongs to another cluster from now on'),
+  faultOf({ words, options: { archive, compress, to, newCluster }, globals }) {
+    if (words !== undefined) return 'download takes no COMMAND after --'
+    if (archive === undefined) return compress ? '--compress is for --archive -' : undefined
+    if (to !== undefined || newCluster) return '--archive cannot be combined with --to or --new-cluster'
+    if (archive !== '-')
+      return compress ? '--compress is for --archive -; a file says it by its name' : undefined
+    return globals.json ? 'with --archive -, standard output is the archive: --json cannot be had' : undefined
+  },
   async run({ ids: [id = ''], options, settings, context }) {
+    if (options.archive !== undefined) return archive(id, options, settings, context)
     const { download } = await import('../../commands/download.js')
     const result = await download(id, options, settings, context)
     const { downloadJson, downloadText } = await import('../../terminal/download-view.js')
@@ -31,9 +60,14 @@ find and tar. Compression is ssh's: "Compression yes" in ~/.ssh/config.
 Started by root, pgbk works as the user run_as (default: postgres), and ssh uses
 that user's keys.
 
+With --archive the result is one tar with data/backup/<id>/ in it, from this root
+or from a source; it is unpacked in a root, by any tar.
+
 Examples:
   pgbk download latest --from postgres@db1:/var/backups/pg && pgbk local-run
   pgbk download 20261120 --from /mnt/nas/backups --to ~/copies
   pgbk download latest --no-wal                 (source is in .pgbkrc.yaml)
+  pgbk download latest --archive backup.tar.zst
+  pgbk download latest --archive - --compress gzip | ssh db2 tar -xzf - -C /srv/pg
 `,
 }

@@ -1,0 +1,66 @@
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { aDirectory, aFreePort, atEnd } from './places.js'
+import { isRoot, ordinaryUser } from './users.js'
+
+const path = '/usr/local/bin:/usr/bin:/bin'
+const tool = fileURLToPath(new URL('../../../shared/tools/sftp-server.sh', import.meta.url))
+
+export interface SshHost {
+  /** As `ssh` knows it. */
+  host: string
+  /** An environment whose `ssh` reaches it. */
+  env: Record<string, string>
+  /** The same with further options for every call of ssh. */
+  envWith(...options: string[]): Record<string, string>
+}
+
+/**
+ * A real sshd on this machine, for the ordinary user. ssh takes its configuration from the home directory, which is not the tests' to
+ * change: so the `ssh` on PATH is a script that names another file.
+ */
+export async function anSshHost(): Promise<SshHost> {
+  const directory = aDirectory('pgbk-sshd-')
+  const user = isRoot ? ordinaryUser.name : (process.env.USER ?? ordinaryUser.name)
+  const args = ['--port', String(await aFreePort()), '--dir', directory, '--user', user]
+  if (!existsSync('/usr/sbin/sshd')) throw new Error(`these tests need sshd:  ${tool} install`)
+  atEnd(async () => void (await execa(tool, ['stop', ...args])))
+  await execa(tool, ['start', ...args])
+  const config = join(directory, 'ssh_config')
+  const envWith = (...options: string[]) =>
+    pathWith({ ssh: `#!/bin/sh\nexec /usr/bin/ssh -F '${config}' ${options.join(' ')} "$@"\n` })
+  return { host: 'test', env: envWith(), envWith }
+}
+
+/** An environment whose `ssh` reaches this machine itself, where these scripts come before all other programs. */
+export function anSshTo(programs: Record<string, string>, onlyThese = false): Record<string, string> {
+  const there = pathWith(programs).PATH
+  const remotePath = onlyThese ? there?.split(':')[0] : there
+  const ssh = `#!/bin/sh\nfor last; do :; done\nexec env -i PATH='${remotePath}' HOME=/tmp ${onlyThese ? `'${there?.split(':')[0]}/sh'` : 'sh'} -c "$last"\n`
+  return pathWith({ ssh })
+}
+
+/** An environment with these scripts first on PATH. */
+function pathWith(programs: Record<string, string>): Record<string, string> {
+  const bin = join(aDirectory('pgbk-bin-'), 'bin')
+  mkdirSync(bin, { mode: 0o755 })
+  for (const [name, text] of Object.entries(programs)) {
+    writeFileSync(join(bin, name), text)
+    chmodSync(join(bin, name), 0o755)
+  }
+  chmodSync(join(bin, '..'), 0o755)
+  return { PATH: `${bin}:${path}` }
+}
+
+/**
+ * A script that stands for a program: it passes on so many bytes of the program's output, and then waits until it is killed, or
+ * nobody is there any more to read.
+ */
+export function heldAfter(bytes: number, command: string): string {
+  return `#!/bin/bash
+parent=$PPID
+${command} | { head -c ${bytes}; while kill -0 $parent 2>/dev/null; do sleep 0.1; done; }
+`
+}
