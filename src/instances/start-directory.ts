@@ -5,6 +5,7 @@ import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
 import { readPostmaster } from '../postgres/running.js'
 import { checkAlive, startServer, stopServer } from './instance-server.js'
 import type { DirectoryRequest } from './plan-directory.js'
+import { endRecovery } from './production-directory.js'
 import { hasRecovered } from './start-instance.js'
 
 /** The log of the first start: what the server's own configuration says of its log counts only after that. */
@@ -33,6 +34,7 @@ export async function startDirectory(
       const postmaster = readPostmaster(data)
       if (postmaster && hasRecovered(data)) {
         if (recovery.reachLsn) checkReached(readRecoveryEnd(join(data, 'pg_wal')), recovery.reachLsn)
+        if (recovery.recovery) await endRecovery(data, owner)
         return postmaster.port
       }
       await sleep(50)
