@@ -9,6 +9,7 @@ import { findArchiveEnd } from './archive-end.js'
 import type { ReplayRange } from './await-recovery.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
+import { checkTablespacesInWal } from './tablespace-records.js'
 
 /** How a copy of a backup gets to the moment that is wanted. */
 export interface RecoveryPlan {
@@ -29,7 +30,7 @@ export interface RecoveryPlan {
 /**
  * Plans the recovery of a copy from the names in the backup's WAL archive and what is at its end; writes nothing.
  * @throws {PgbkError} `programs-missing` without pg_waldump of the backup's major where there is WAL after the snapshot, `damaged`
- * when that cannot be read.
+ * when that cannot be read; as `checkTablespacesInWal`.
  */
 export async function planRecovery(
   backup: Backup,
@@ -54,6 +55,7 @@ export async function planRecovery(
   const { record: last, commit } = await findArchiveEnd(search)
   // Recovery must not be asked to stop before the copy is consistent.
   if (parseLsn(last.startLsn) < parseLsn(record.stop_lsn)) return snapshotOnly
+  await checkTablespacesInWal({ ...search, from: from + 1n })
   return {
     ...snapshotOnly,
     wal: measureAfter(wal, parseLsn(record.stop_lsn)),
