@@ -9,7 +9,14 @@ import type { BackupRecord } from '../backup/record.js'
 import { confLines } from '../backup/recovery-conf.js'
 import { PgbkError } from '../errors.js'
 import { relativeInside } from '../postgres/config-files.js'
-import { adaptConf, markedBlock, recoveryBlock, type SwitchedOff, settingIn } from './production-conf.js'
+import {
+  adaptConf,
+  markedBlock,
+  recoveryBlock,
+  type SwitchedOff,
+  settingIn,
+  withoutRecovery,
+} from './production-conf.js'
 
 export interface ProductionConf {
   backup: Backup

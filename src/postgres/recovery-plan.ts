@@ -55,7 +55,7 @@ export async function planRecovery(
   const { record: last, commit } = await findArchiveEnd(search)
   // Recovery must not be asked to stop before the copy is consistent.
   if (parseLsn(last.startLsn) < parseLsn(record.stop_lsn)) return snapshotOnly
-  await checkTablespacesInWal({ ...search, from: from + 1n })
+  await checkTablespacesInWal({ ...search, fromLsn: record.stop_lsn })
   return {
     ...snapshotOnly,
     wal: measureAfter(wal, parseLsn(record.stop_lsn)),

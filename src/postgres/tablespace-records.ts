@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import type { ArchivedWal } from '../backup/archived-wal.js'
-import { segmentName } from '../backup/lsn.js'
+import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import { shellWord } from '../shell-word.js'
@@ -10,8 +10,8 @@ import { dumpWal, type SegmentDesk, withSegmentDesk } from './wal-dump.js'
 
 export interface TablespaceSearch extends CheckOptions {
   wal: ArchivedWal
-  /** The segment with which the WAL to be replayed begins. */
-  from: bigint
+  /** What the backup itself replays ends here. */
+  fromLsn: string
   /** Of the backup: pg_waldump reads the WAL of its own major only. */
   major: number
   installations: Installation[]
@@ -28,20 +28,22 @@ const bytesAtOnce = 256 * 1024 ** 2
 export async function checkTablespacesInWal(search: TablespaceSearch): Promise<void> {
   const program = programOf(search.major, 'pg_waldump', search.installations)
   const { chain, segmentSize } = search.wal
-  const first = chain.findIndex(({ segment }) => segment >= search.from)
+  const from = segmentNumber(parseLsn(search.fromLsn), segmentSize)
+  const first = chain.findIndex(({ segment }) => segment >= from)
   if (program === undefined || first === -1) return
   const step = Math.max(1, Math.floor(bytesAtOnce / segmentSize))
   await withSegmentDesk(program, search.wal, search, async (desk) => {
     for (let index = first; index < chain.length; index += step) {
-      const last = Math.min(index + step, chain.length) - 1
-      for (const path of await createdIn(desk, index, last)) refuse(path)
+      // One more: a record may begin in one step's last segment and end in the next step's first.
+      const last = Math.min(index + step, chain.length - 1)
+      for (const path of await createdIn(desk, index, last, search.fromLsn)) refuse(path)
       await desk.clear(index)
     }
   })
 }
 
 /** The paths of the tablespaces that are created in these segments; those in place have none. */
-async function createdIn(desk: SegmentDesk, first: number, last: number): Promise<string[]> {
+async function createdIn(desk: SegmentDesk, first: number, last: number, fromLsn: string): Promise<string[]> {
   await dumpWal(desk, first, last, { toItsEnd: last < desk.wal.chain.length - 1 })
   const names = [first, last].map((index) =>
     segmentName(desk.timeline, desk.wal.chain[index]?.segment ?? 0n, desk.segmentSize),
@@ -51,7 +53,9 @@ async function createdIn(desk: SegmentDesk, first: number, last: number): Promis
     ...desk.options,
     cwd: desk.directory,
   })
-  return [...stdout.matchAll(/desc: CREATE \d+ "(.*)"$/gm)].map(([, path = '']) => path).filter(Boolean)
+  return [...stdout.matchAll(/, lsn: (\S+), .* desc: CREATE \d+ "(.+)"$/gm)]
+    .filter(([, lsn = '']) => parseLsn(lsn) >= parseLsn(fromLsn))
+    .map(([, , path = '']) => path)
 }
 
 function refuse(path: string): void {
