@@ -3,10 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
 import { readPostmaster } from '../postgres/running.js'
-import { checkAlive, startServer, stopServer } from './instance-server.js'
+import { acceptsWrites, checkAlive, startServer, stopServer } from './instance-server.js'
 import type { DirectoryRequest } from './plan-directory.js'
 import { endRecovery } from './production-directory.js'
-import { hasRecovered } from './start-instance.js'
 
 /** The log of the first start: what the server's own configuration says of its log counts only after that. */
 export function firstLog(data: string): string {
@@ -32,7 +31,7 @@ export async function startDirectory(
       context.signal.throwIfAborted()
       checkAlive(server, log)
       const postmaster = readPostmaster(data)
-      if (postmaster && hasRecovered(data)) {
+      if (postmaster && acceptsWrites(data)) {
         if (recovery.reachLsn) checkReached(readRecoveryEnd(join(data, 'pg_wal')), recovery.reachLsn)
         if (recovery.recovery) await endRecovery(data, owner)
         return postmaster.port

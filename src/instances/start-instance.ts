@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +7,7 @@ import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
 import { readPostmaster } from '../postgres/running.js'
 import { socketDirectory } from '../postgres/sockets.js'
 import type { Instance } from './instance.js'
-import { checkAlive, startServer, stopServer } from './instance-server.js'
+import { acceptsWrites, checkAlive, startServer, stopServer } from './instance-server.js'
 
 /** What a recovery that is still to come has to reach. */
 export interface AwaitedRecovery {
@@ -50,7 +49,7 @@ export async function startInstance(
       return null
     }
     const sql = { host: socketDirectory, port, user: record.role, database: record.database }
-    const isOver = () => hasRecovered(layout.data)
+    const isOver = () => acceptsWrites(layout.data)
     const awaited = { log: layout.log, sql, hasEnded: server.hasEnded, isOver }
     const commitTime = await awaitRecovery(awaited, recovery?.range, context)
     if (recovery?.reachLsn) checkReached(readRecoveryEnd(join(layout.data, 'pg_wal')), recovery.reachLsn)
@@ -61,11 +60,6 @@ export async function startInstance(
     await stopServer(layout.data, context.urgent)
     throw error
   }
-}
-
-/** PostgreSQL removes recovery.signal when recovery is over, and says ready when all may write. */
-export function hasRecovered(data: string): boolean {
-  return readPostmaster(data)?.status === 'ready' && !existsSync(join(data, 'recovery.signal'))
 }
 
 async function untilReady(data: string, check: () => void, signal: AbortSignal): Promise<void> {

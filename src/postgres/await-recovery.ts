@@ -52,13 +52,17 @@ export async function awaitRecovery(
       if (server.hasEnded()) throw endedEarly(server)
       const position = await asker.ask()
       if (position?.commit_time) commitTime = position.commit_time
-      if (server.isOver() || position?.paused) return commitTime
+      if (isDone(position, server)) return commitTime
       if (position) show(position)
       await sleep(position ? 50 : 20)
     }
   } finally {
     await asker.end()
   }
+}
+
+function isDone(position: Position | undefined, server: RecoveringServer): boolean {
+  return position ? !position.recovering || position.paused : server.isOver()
 }
 
 function endedEarly({ log }: RecoveringServer): PgbkError {
