@@ -23,7 +23,7 @@ const bytesAtOnce = 256 * 1024 ** 2
  * Replay makes a tablespace at the path that it had on the server, and writes to whatever is there: on the server's own machine
  * its live files.
  * @throws {PgbkError} `failed` when the WAL creates a tablespace at a path that is not there or not empty; `damaged`, naming the
- * segment, when one before the last cannot be read.
+ * segment, when one before the last cannot be read: replay would end there.
  */
 export async function checkTablespacesInWal(search: TablespaceSearch): Promise<void> {
   const program = programOf(search.major, 'pg_waldump', search.installations)
@@ -44,7 +44,8 @@ export async function checkTablespacesInWal(search: TablespaceSearch): Promise<v
 
 /** The paths of the tablespaces that are created in these segments; those in place have none. */
 async function createdIn(desk: SegmentDesk, first: number, last: number, fromLsn: string): Promise<string[]> {
-  await dumpWal(desk, first, last, { toItsEnd: last < desk.wal.chain.length - 1 })
+  // The end of the last one is looked at by whoever asks where the archive ends.
+  await dumpWal(desk, first, Math.max(first, last - 1), { toItsEnd: last > first })
   const names = [first, last].map((index) =>
     segmentName(desk.timeline, desk.wal.chain[index]?.segment ?? 0n, desk.segmentSize),
   )
