@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs'
 import { chmod, chown, copyFile, lchown, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath } from './durable.js'
@@ -15,7 +16,7 @@ export interface CopyTreeOptions {
   /** Flushes every file and directory to disk. */
   durable?: boolean
   /** What is not copied, by its path in the source. */
-  leaveOut?(path: string): boolean
+  leaveOut?(path: string, entry: Dirent): boolean
   /** Told how many bytes a file had that is copied now. */
   onFile?(bytes: number): void
 }
@@ -54,7 +55,7 @@ async function makeDirectories([from, to]: Pair, found: Found, options: CopyTree
     options.signal.throwIfAborted()
     const pair: Pair = [join(from, entry.name), join(to, entry.name)]
     const [source, target] = pair
-    if (options.leaveOut?.(source)) continue
+    if (options.leaveOut?.(source, entry)) continue
     if (entry.isDirectory()) {
       await mkdir(target)
       await makeDirectories(pair, found, options)

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, type Dirent } from 'node:fs'
 import { chown, copyFile, lchown, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
@@ -62,7 +62,8 @@ export async function copyCluster(
     signal,
     keepTop: true,
     durable: true,
-    leaveOut: (path: string) => leftOut.has(path),
+    // pg_basebackup makes no links but those of tablespaces; through others something else could be written to later.
+    leaveOut: (path: string, entry: Dirent) => leftOut.has(path) || entry.isSymbolicLink(),
     onFile: (bytes: number) => {
       done += bytes
       progress.bytes(done, record.size_bytes)

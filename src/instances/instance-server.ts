@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { isInProduction } from '../postgres/control-file.js'
 import { readPostmaster, runningServer } from '../postgres/running.js'
 import { lastLines } from '../postgres/server-log.js'
 import { asOwner, serverEnvironment } from '../postgres/server-process.js'
@@ -38,6 +41,18 @@ export async function startServer(start: ServerStart, context: Context): Promise
     await sleep(10)
   }
   return server
+}
+
+/**
+ * Whether a server runs and its recovery is over. PostgreSQL removes recovery.signal a moment before that, and is `ready` for
+ * queries while it replays.
+ */
+export function acceptsWrites(data: string): boolean {
+  return (
+    readPostmaster(data)?.status === 'ready' &&
+    !existsSync(join(data, 'recovery.signal')) &&
+    isInProduction(data)
+  )
 }
 
 /** @throws {PgbkError} `failed` with the end of the log when the server has ended. */

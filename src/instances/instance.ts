@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layout.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
+import { isInProduction } from '../postgres/control-file.js'
 import { type Postmaster, readPostmaster } from '../postgres/running.js'
 import { portIn } from './instance-conf.js'
 import { type InstanceRecord, readInstanceRecord } from './instance-record.js'
@@ -71,8 +72,8 @@ function stateOf(layout: InstanceLayout, postmaster: Postmaster | undefined): In
   const recovering = existsSync(join(layout.data, 'recovery.signal'))
   if (postmaster === undefined) return recovering ? 'not recovered' : 'stopped'
   if (postmaster.status === 'stopping') return 'stopping'
-  if (recovering) return 'recovering'
-  return postmaster.status === 'ready' ? 'running' : 'starting'
+  if (postmaster.status === 'ready' && isInProduction(layout.data)) return 'running'
+  return recovering ? 'recovering' : 'starting'
 }
 
 /** @throws {PgbkError} `not-found`. */

@@ -37,14 +37,31 @@ function adaptInclude(
   copies: ReadonlyMap<string, string>,
   notes: string[],
 ): string {
-  const there = resolve(from, '..', quoted.replaceAll("''", "'"))
+  const there = resolve(from, '..', fromLatin1(quoted.replaceAll("''", "'")))
   const copy = kind.toLowerCase() === 'include_dir' ? directoryCopy(there, copies) : copies.get(there)
   const here = copies.get(from)
   if (copy !== undefined && here !== undefined)
-    return `${kind} ${confLiteral(relative(join(here, '..'), copy))}`
+    return `${kind} ${toLatin1(confLiteral(relative(join(here, '..'), copy)))}`
   if (kind.toLowerCase() === 'include_if_exists') return line
-  notes.push(`${there}, which ${from} includes, is not in the backup`)
+  const empty = kind.toLowerCase() === 'include_dir' ? ', or was empty' : ''
+  notes.push(`${there}, which ${from} includes, is not in the backup${empty}`)
   return `#${line}    # pgbk restore: not in the backup`
+}
+
+/** The text of configuration files is taken byte by byte, because only their server knows its encoding; names of files are UTF-8. */
+function fromLatin1(text: string): string {
+  return Buffer.from(text, 'latin1').toString()
+}
+
+function toLatin1(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
+/** The value that a configuration's text gives a setting; the last one counts. */
+export function settingIn(text: string, name: string): string | undefined {
+  const line = new RegExp(`^[ \\t]*${name}(?:[ \\t]*=[ \\t]*|[ \\t]+)(?:'((?:[^']|'')*)'|([^\\s'#]+))`, 'gim')
+  const [, quoted, bare] = [...text.matchAll(line)].at(-1) ?? []
+  return quoted === undefined ? bare : fromLatin1(quoted.replaceAll("''", "'"))
 }
 
 /** A directory that had nothing in it cannot be told from one that was not read. */
@@ -89,12 +106,14 @@ export function switchedOff(record: BackupRecord): SwitchedOff {
       ...(record.server.version_num >= 150_000 ? { archive_library: '' } : {}),
       primary_conninfo: '',
       primary_slot_name: '',
+      synchronous_standby_names: '',
       max_logical_replication_workers: '0',
       ...(jobs.length > 0 ? { shared_preload_libraries: list } : {}),
     },
     reasons: [
       'archiving (archive_mode, archive_command): it would write into the archive of the server',
       'replication from another server (primary_conninfo, primary_slot_name)',
+      'waiting for standbys (synchronous_standby_names): it has none, and no commit would end',
       'subscriptions of logical replication (max_logical_replication_workers): they would take over the slots of the server',
       ...(jobs.length > 0
         ? [`libraries that start jobs (shared_preload_libraries): ${jobs.join(', ')}`]
@@ -117,12 +136,34 @@ ${confLines(settings)}${end}
 `
 }
 
-/** The recovery's settings; without a recovery.signal they mean nothing. */
+/**
+ * What must not be left of the server's own configuration: a second target stops the start, a delay holds the recovery up, and
+ * commands would act on the server's archive. They stand before the new settings, because a target counts as a second one until
+ * the other is taken back.
+ */
+const noOtherRecovery = {
+  recovery_target: '',
+  recovery_target_lsn: '',
+  recovery_target_name: '',
+  recovery_target_time: '',
+  recovery_target_xid: '',
+  recovery_min_apply_delay: '0',
+  archive_cleanup_command: '',
+  recovery_end_command: '',
+}
+
+const recoveryBegin = '# pgbk recovery: begin'
+const recoveryEnd = '# pgbk recovery: end'
+
+/** The recovery's settings. They count while there is a recovery.signal; but a standby that is made of the server gets them too. */
 export function recoveryBlock(settings: Readonly<Record<string, string>>): string {
-  return `# pgbk recovery: begin. These count while there is a recovery.signal.
-${confLines(settings)}# pgbk recovery: end
+  const others = Object.entries(noOtherRecovery).filter(([name]) => !(name in settings))
+  return `${recoveryBegin}. For the first start; not needed when there is no recovery.signal any more.
+${confLines({ ...Object.fromEntries(others), ...settings })}${recoveryEnd}
 `
 }
 
-/** The arguments of the sed that takes the marked block out. */
-export const takeOut = `/^${begin}/,/^${end}/d`
+/** The text of postgresql.auto.conf without the settings of a recovery that is over. */
+export function withoutRecovery(text: string): string {
+  return text.replace(new RegExp(`^${recoveryBegin}[^]*?^${recoveryEnd}\\n`, 'm'), '')
+}

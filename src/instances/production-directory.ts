@@ -1,13 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { chown, mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chown, lchown, mkdir, rename, writeFile } from 'node:fs/promises'
+import { dirname, isAbsolute, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { snapshotHba, snapshotIdent } from '../backup/conf.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { Owner } from '../backup/owner.js'
 import type { BackupRecord } from '../backup/record.js'
 import { confLines } from '../backup/recovery-conf.js'
-import { adaptConf, markedBlock, recoveryBlock, type SwitchedOff } from './production-conf.js'
+import { PgbkError } from '../errors.js'
+import { relativeInside } from '../postgres/config-files.js'
+import {
+  adaptConf,
+  markedBlock,
+  recoveryBlock,
+  type SwitchedOff,
+  settingIn,
+  withoutRecovery,
+} from './production-conf.js'
 
 export interface ProductionConf {
   backup: Backup
@@ -28,6 +37,8 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
   const written: string[] = []
   const write = async (name: string, text: string | Buffer) => {
     const path = join(data, name)
+    if (relativeInside(data, path) === undefined)
+      throw new PgbkError('damaged', `the record names a file outside of the data directory: ${name}`)
     await mkdir(dirname(path), { recursive: true })
     await writeDurably(path, text)
     written.push(name)
@@ -59,18 +70,23 @@ function copiesOf({ record, layout }: Backup): Map<string, string> {
   return new Map([[main.path, 'postgresql.conf'], ...namesOf(others, text)])
 }
 
-/** @param text the main file, which may name the two others. */
+/** @param text the main file, which may name the two others; a relative name counts from the data directory. */
 function namesOf(files: BackupRecord['config_files'], text: string): Map<string, string> {
-  const named = (setting: string) => new RegExp(`^\\s*${setting}\\s*=?\\s*'([^']*)'`, 'im').exec(text)?.[1]
-  const [hba, ident] = [named('hba_file'), named('ident_file')]
+  const isNamed = (setting: string, ending: string) => {
+    const named = settingIn(text, setting)
+    return (path: string) => (named === undefined ? path.endsWith(ending) : isAtEnd(path, named))
+  }
+  const [isHba, isIdent] = [isNamed('hba_file', '/pg_hba.conf'), isNamed('ident_file', '/pg_ident.conf')]
   return new Map(
-    files.map(({ path, copy }) => {
-      if (path === hba || (hba === undefined && path.endsWith('/pg_hba.conf'))) return [path, 'pg_hba.conf']
-      if (path === ident || (ident === undefined && path.endsWith('/pg_ident.conf')))
-        return [path, 'pg_ident.conf']
-      return [path, copy]
-    }),
+    files.map(({ path, copy }) => [
+      path,
+      isHba(path) ? 'pg_hba.conf' : isIdent(path) ? 'pg_ident.conf' : copy,
+    ]),
   )
+}
+
+function isAtEnd(path: string, named: string): boolean {
+  return path === named || (!isAbsolute(named) && path.endsWith(`/${named}`))
 }
 
 async function writeOriginals(backup: Backup, write: Write): Promise<string[]> {
@@ -78,6 +94,8 @@ async function writeOriginals(backup: Backup, write: Write): Promise<string[]> {
   const notes: string[] = []
   for (const { path, copy } of backup.record.config_files) {
     const source = join(backup.layout.originalConf, copy)
+    if (relativeInside(backup.layout.originalConf, source) === undefined)
+      throw new PgbkError('damaged', `the record names a file outside of conf/original: ${copy}`)
     const name = copies.get(path) ?? copy
     if (/^pg_(hba|ident)\.conf$/.test(name)) {
       await write(name, readFileSync(source))
@@ -100,12 +118,30 @@ async function writeSubstitute({ layout }: Backup, write: Write): Promise<string
   return "the server's postgresql.conf is not in the backup: the one here has the settings that could be read from the server"
 }
 
+/** The server's own bytes, in whatever encoding they are, and ours behind them. */
 function autoConf({ backup, switchedOff, recovery, port }: ProductionConf): Buffer {
   const original = join(backup.layout.originalConf, 'postgresql.auto.conf')
-  const text = existsSync(original) ? readFileSync(original, 'latin1').trimEnd() : ''
-  const ownPort = port === undefined ? '' : confLines({ port: String(port) }).trimEnd()
-  const parts = [text, ownPort, switchedOff && markedBlock(switchedOff), recovery && recoveryBlock(recovery)]
-  return Buffer.from(`${parts.filter(Boolean).join('\n')}\n`, 'latin1')
+  const ownPort = port === undefined ? undefined : confLines({ port: String(port) })
+  const blocks = [ownPort, switchedOff && markedBlock(switchedOff), recovery && recoveryBlock(recovery)]
+  return Buffer.concat([
+    existsSync(original) ? readFileSync(original) : Buffer.alloc(0),
+    Buffer.from(`\n${blocks.filter(Boolean).join('\n')}`),
+  ])
+}
+
+/** Takes the settings of the first recovery out again when it is over. */
+export async function endRecovery(data: string, { uid, gid }: Owner): Promise<void> {
+  const path = join(data, 'postgresql.auto.conf')
+  const next = `${path}.pgbk`
+  await writeFile(next, withoutRecovery(readFileSync(path, 'latin1')), {
+    encoding: 'latin1',
+    flag: 'wx',
+    flush: true,
+    mode: 0o600,
+  })
+  await lchown(next, uid, gid)
+  await rename(next, path)
+  await syncPath(data)
 }
 
 async function giveAway(names: string[], { data, owner }: ProductionConf): Promise<void> {

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
 import { readPostmaster } from '../postgres/running.js'
-import { checkAlive, startServer, stopServer } from './instance-server.js'
+import { acceptsWrites, checkAlive, startServer, stopServer } from './instance-server.js'
 import type { DirectoryRequest } from './plan-directory.js'
-import { hasRecovered } from './start-instance.js'
+import { endRecovery } from './production-directory.js'
 
 /** The log of the first start: what the server's own configuration says of its log counts only after that. */
 export function firstLog(data: string): string {
@@ -31,8 +31,11 @@ export async function startDirectory(
       context.signal.throwIfAborted()
       checkAlive(server, log)
       const postmaster = readPostmaster(data)
-      if (postmaster && hasRecovered(data)) {
-        if (recovery.recovery) checkReached(recovery, readRecoveryEnd(join(data, 'pg_wal')).lsn, undefined)
+      if (postmaster && acceptsWrites(data)) {
+        if (recovery.recovery) {
+          checkReached(recovery, readRecoveryEnd(join(data, 'pg_wal')).lsn, undefined)
+          await endRecovery(data, owner)
+        }
         return postmaster.port
       }
       await sleep(50)

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,7 +8,7 @@ import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { readPostmaster } from '../postgres/running.js'
 import { socketDirectory } from '../postgres/sockets.js'
 import type { Instance } from './instance.js'
-import { checkAlive, startServer, stopServer } from './instance-server.js'
+import { acceptsWrites, checkAlive, startServer, stopServer } from './instance-server.js'
 
 /**
  * Starts an instance and waits until it takes what comes, its recovery done. When it fails, or is interrupted, the server is
@@ -45,7 +44,7 @@ export async function startInstance(
       return undefined
     }
     const sql = { host: socketDirectory, port, user: record.role, database: record.database }
-    const isOver = () => hasRecovered(layout.data)
+    const isOver = () => acceptsWrites(layout.data)
     const awaited = { log: layout.log, sql, hasEnded: server.hasEnded, isOver }
     const reached = await awaitRecovery(awaited, plan?.range, context)
     if (plan) checkReached(plan, readRecoveryEnd(join(layout.data, 'pg_wal')).lsn, reached.commitTime)
@@ -56,11 +55,6 @@ export async function startInstance(
     await stopServer(layout.data, context.urgent)
     throw error
   }
-}
-
-/** PostgreSQL removes recovery.signal when recovery is over, and says ready when all may write. */
-export function hasRecovered(data: string): boolean {
-  return readPostmaster(data)?.status === 'ready' && !existsSync(join(data, 'recovery.signal'))
 }
 
 async function untilReady(data: string, check: () => void, signal: AbortSignal): Promise<void> {

@@ -79,9 +79,10 @@ function reachedAt(last: Position | undefined, commitTime: Instant | undefined):
   }
 }
 
+/** What the server says counts; its files, where it lets nobody in. */
 function isOver(server: RecoveringServer, position: Position | undefined): boolean {
-  if (position?.paused) return true
-  return server.isOver ? server.isOver() : position?.recovering === false
+  if (position) return !position.recovering || position.paused
+  return server.isOver?.() ?? false
 }
 
 function endedEarly({ log }: RecoveringServer): PgbkError {

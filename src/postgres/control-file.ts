@@ -1,4 +1,6 @@
+import { closeSync, openSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { endianness } from 'node:os'
 import { join } from 'node:path'
 
 /**
@@ -8,4 +10,23 @@ import { join } from 'node:path'
 export async function readSystemIdentifiers(dataDirectory: string): Promise<string[]> {
   const control = await readFile(join(dataDirectory, 'global', 'pg_control'))
   return [control.readBigUInt64LE(0), control.readBigUInt64BE(0)].map(String)
+}
+
+/** Behind system_identifier, pg_control_version and catalog_version_no (struct ControlFileData in src/include/catalog/pg_control.h). */
+const stateOffset = 16
+const inProduction = 6
+
+/**
+ * Whether pg_control says that the cluster is, or was when its server ended, a server that may be written to, with no recovery
+ * going on.
+ */
+export function isInProduction(dataDirectory: string): boolean {
+  const bytes = Buffer.alloc(4)
+  const file = openSync(join(dataDirectory, 'global', 'pg_control'), 'r')
+  try {
+    readSync(file, bytes, 0, bytes.length, stateOffset)
+  } finally {
+    closeSync(file)
+  }
+  return (endianness() === 'LE' ? bytes.readUInt32LE() : bytes.readUInt32BE()) === inProduction
 }

@@ -10,6 +10,7 @@ import type { ReplayRange } from './await-recovery.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
 import { aimAt } from './recovery-aim.js'
+import { checkTablespacesInWal } from './tablespace-records.js'
 
 /** How a copy of a backup gets to the moment that is wanted. */
 export interface RecoveryPlan {
@@ -56,7 +57,7 @@ export interface PlanningOptions {
  * Plans the recovery of a copy from what is in the backup's WAL archive; writes nothing. PostgreSQL takes some moments that it
  * cannot reach for others without an error, so each is compared with what the archive holds.
  * @throws {PgbkError} `programs-missing` without pg_waldump of the backup's major where there is WAL to look at, `damaged` when
- * that cannot be read.
+ * that cannot be read; as `checkTablespacesInWal`.
  */
 export async function planRecovery(
   backup: Backup,
@@ -83,6 +84,7 @@ export async function planRecovery(
   const aim = await aimAt({ backup, wish, search, end, until })
   if ('reason' in aim) return outOfReach(aim.reason)
   if (!end || !aim.target) return { plan: { ...known, asOf: aim.asOf } }
+  await checkTablespacesInWal({ ...search, fromLsn: record.stop_lsn })
   return {
     plan: {
       ...known,

@@ -22,7 +22,7 @@ export interface Postmaster {
   port: number
   /** Empty where it has none. */
   socketDirectory: string
-  /** `standby`: it answers, and still replays WAL; `ready`: it takes what comes. */
+  /** `standby`: it replays WAL and does not answer; `ready`: it answers, but may still replay. */
   status: 'starting' | 'standby' | 'ready' | 'stopping'
 }
 

@@ -100,7 +100,10 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
   const started = port === undefined ? 'It is not started yet.' : `Its server is running on port ${port}.`
   const recovers =
     port === undefined && plan.recovery.recovery
-      ? [`Its first start replays WAL from ${request.archive}, which must stay until then.`]
+      ? [
+          `Its first start replays WAL from ${request.archive}, which must stay until then. When recovery.signal is gone, take the settings for that out:`,
+          `  sed -i '/^# pgbk recovery: begin/,/^# pgbk recovery: end/d' ${shellWord(`${data}/postgresql.auto.conf`)}`,
+        ]
       : []
   const parts = [
     `${style.good('Restored')} ${style.strong(data)}, data as of ${reachedText(result.plan.recovery, result.reached)}`,

@@ -66,7 +66,7 @@ export async function aStandbyOf(primary: TestServer): Promise<TestServer> {
   const directory = aDirectory('pgbk-standby-')
   const data = join(directory, 'data')
   const spaces = await primary.sql(
-    "select oid || '=' || pg_tablespace_location(oid) from pg_tablespace where oid > 16383",
+    "select oid || '=' || pg_tablespace_location(oid) from pg_tablespace where pg_tablespace_location(oid) like '/%'",
   )
   const mappings = spaces
     .split('\n')

@@ -1,0 +1,161 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { MadeBackup } from './backup.js'
+import { aFile } from './backup.js'
+import { pidsIn } from './local-run.js'
+import { type PgbkOptions, runPgbk, startPgbk } from './pgbk.js'
+import { aDirectory, atEnd } from './places.js'
+import { anyMajor, attempt, binOf, type Ended, run } from './programs.js'
+import type { TestServer } from './server.js'
+import { until } from './traces.js'
+
+const cache = aDirectory('pgbk-cache-')
+
+const inCache = (options: PgbkOptions): PgbkOptions => ({
+  ...options,
+  env: { HOME: cache, XDG_CACHE_HOME: cache, ...options.env },
+})
+
+/** Any command of pgbk on a root. */
+export function pgbkIn(root: string, args: string[], options: PgbkOptions = {}): Promise<Ended> {
+  return runPgbk([...args, '-C', root], inCache(options))
+}
+
+/** `pgbk restore` on a root, to its end; its servers go when the tests of this file are over. */
+export function restore(root: string, args: string[] = [], options: PgbkOptions = {}): Promise<Ended> {
+  return Promise.resolve(startRestore(root, args, options)).then(({ exitCode: status, stdout, stderr }) => ({
+    status,
+    stdout: String(stdout),
+    stderr: String(stderr),
+  }))
+}
+
+export function startRestore(root: string, args: string[] = [], options: PgbkOptions = {}) {
+  endServersOf(root)
+  return startPgbk(['restore', '-C', root, ...args], inCache(options))
+}
+
+const ended = new Set<string>()
+
+/** Ends what was left running below a directory, at the end of the test file. */
+export function endServersOf(directory: string): void {
+  if (ended.has(directory)) return
+  ended.add(directory)
+  atEnd(() => killServersIn(directory))
+}
+
+/** kill -9 for a server with all its processes, as when the machine goes down. */
+export async function killServersIn(directory: string): Promise<void> {
+  await until(`no server works in ${directory}`, async () => {
+    const pids = serversIn(directory)
+    for (const pid of pids) await attempt(['kill', '-9', pid])
+    return pids.length === 0
+  })
+}
+
+/** The processes of servers that work in a directory. */
+export function serversIn(directory: string): string[] {
+  return pidsIn(directory).filter((pid) => isPostgres(pid))
+}
+
+function isPostgres(pid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres')
+  } catch {
+    return false
+  }
+}
+
+/** What `--json` says of an instance, or of a given directory. */
+export interface Restored {
+  name: string
+  backup: string
+  state: string
+  port: number
+  pid: number | null
+  role: string
+  database: string
+  directory: string
+  log: string
+  as_of: string
+  wal: { segments: number; bytes: number }
+  notes: string[]
+  switched_off: string[] | null
+}
+
+/** The instance or directory that a restore has made; fails the test when it does not succeed. */
+export async function restored(
+  root: string,
+  args: string[] = [],
+  options: PgbkOptions = {},
+): Promise<Restored> {
+  const { status, stdout, stderr } = await restore(root, [...args, '--json'], options)
+  if (status !== 0) throw new Error(`restore ended with ${status}:\n${stdout}${stderr}`)
+  return JSON.parse(stdout).instance
+}
+
+/** The error of a command as JSON, with its status. */
+export async function refusal(ended: Ended | Promise<Ended>) {
+  const { status, stdout } = await ended
+  const { error } = JSON.parse(stdout)
+  return { status, code: error.code, message: String(error.message), hint: String(error.hint) }
+}
+
+/** The instances of a root, as `instance list` tells. */
+export async function instancesIn(root: string, options: PgbkOptions = {}): Promise<Restored[]> {
+  const { stdout } = await pgbkIn(root, ['instance', 'list', '--json'], options)
+  return JSON.parse(stdout).instances
+}
+
+/** Asks a server over its socket in /tmp. */
+export async function ask(
+  { port, role }: { port: number; role: string },
+  statement: string,
+  database = 'postgres',
+  major = anyMajor,
+): Promise<string> {
+  const connect = ['-h', '/tmp', '-p', String(port), '-U', role, '-d', database]
+  return (await run([`${binOf(major)}/psql`, '-XAtqc', statement, ...connect])).stdout
+}
+
+/** In what form segments come into the archive. */
+export interface ArchiveForm {
+  gzip?: boolean
+  /** Without the unfinished segment at the end. */
+  withoutPartial?: boolean
+}
+
+/** Puts the WAL that the server has written since a backup into its archive, as a receiver would. */
+export async function archiveWal(
+  server: TestServer,
+  { directory, record }: MadeBackup,
+  { gzip = false, withoutPartial = false }: ArchiveForm = {},
+): Promise<string[]> {
+  const archive = join(directory, 'wal')
+  const [first] = readdirSync(archive).sort()
+  const current = await server.sql('select pg_walfile_name(pg_current_wal_lsn())')
+  const names = readdirSync(join(server.data, 'pg_wal')).filter(
+    (name) => /^[0-9A-F]{24}$/.test(name) && name >= (first ?? '') && name <= current,
+  )
+  const added: string[] = []
+  for (const name of names.sort()) {
+    const isPartial = name === current
+    if (existsSync(join(archive, name)) || (isPartial && withoutPartial)) continue
+    const content = readFileSync(join(server.data, 'pg_wal', name))
+    if (content.length !== record.wal_segment_size) throw new Error(`${name} has ${content.length} bytes`)
+    const form = isPartial ? '.partial' : gzip ? '.gz' : ''
+    await aFile(join(archive, name + form), '')
+    await writeFile(join(archive, name + form), form === '.gz' ? gzipSync(content, { level: 1 }) : content)
+    added.push(name + form)
+  }
+  return added
+}
+
+/** Makes rows in segments of their own: so many segments are finished, and the last row is in an unfinished one. */
+export async function writeSegments(server: TestServer, count: number): Promise<void> {
+  await server.sql('create table if not exists late (n int)')
+  for (let n = 1; n <= count; n++) await server.sql(`insert into late values (${n}); select pg_switch_wal()`)
+  await server.sql(`insert into late values (${count + 1})`)
+}
