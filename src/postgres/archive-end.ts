@@ -4,7 +4,8 @@ import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
 import type { CheckOptions } from './check-backup.js'
-import { type Installation, installHint, programOf } from './find.js'
+import { type Installation, programOf } from './find.js'
+import { waysToGet } from './find-server.js'
 import { type DumpedWal, dumpWal, lengthOfRecord, type SegmentDesk, withSegmentDesk } from './wal-dump.js'
 
 /** The last thing that can be replayed from an archive. */
@@ -59,7 +60,7 @@ export function waldumpOf(major: number, installations: Installation[]): string 
     'programs-missing',
     `reading the WAL archive needs pg_waldump ${major}, which is not installed here`,
     {
-      hint: `It comes with the server programs of PostgreSQL ${major}:\n${installHint(major)}`,
+      hint: `It comes with the server programs. ${waysToGet(major)}\nWithout it a backup can be opened as of its snapshot's end: --to-snapshot.`,
     },
   )
 }

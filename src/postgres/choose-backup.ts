@@ -58,10 +58,10 @@ function mayLeadTo({ summary }: Backup, moment: Moment): boolean {
   return moment.kind !== 'lsn' || !isBefore(moment.lsn, summary.stop_lsn)
 }
 
-/** @throws {PgbkError} `usage`. */
+/** @throws {PgbkError} `failed`. */
 function checkUnused({ id, state }: Backup): void {
   if (state !== 'used') return
-  throw new PgbkError('usage', `backup ${id} is used: a server was started inside its snapshot`, {
+  throw new PgbkError('failed', `backup ${id} is used: a server was started inside its snapshot`, {
     hint: 'The WAL archive does not fit its data any more: it cannot be taken to a moment, nor restored. Choose another backup (pgbk list), or open it as it is with pgbk local-run.',
   })
 }

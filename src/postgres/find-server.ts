@@ -51,7 +51,8 @@ function found(majors: number[]): string {
   return `only ${majors.sort((a, b) => a - b).join(', ')} ${majors.length === 1 ? 'is' : 'are'} installed here`
 }
 
-function waysToGet(major: number): string {
+/** Every way to get the server programs of a major, in order. */
+export function waysToGet(major: number): string {
   return [
     'Only the same major version opens it. In this order:',
     `  apt-get install postgresql-${major}          this system's package (RHEL: dnf install postgresql${major}-server; macOS: brew install postgresql@${major})`,

@@ -4,6 +4,7 @@ import { parseLsn, segmentNumber } from '../backup/lsn.js'
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
 import { majorOf } from '../backup/record.js'
 import type { RecoveryInput } from '../backup/recovery-conf.js'
+import { holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
 import { findArchiveEnd } from './archive-end.js'
 import type { ReplayRange } from './await-recovery.js'
@@ -69,6 +70,9 @@ export async function planRecovery(
   const nothing = snapshotOnly(backup, wish)
   if (wish.moment.kind === 'snapshot') return { plan: nothing }
   const wal = readArchivedWal(layout.wal, record, wish.timeline)
+  // Without a look into it, for which programs are needed.
+  if (wish.moment.kind === 'latest' && holdsSnapshotOnly(backup, wal))
+    return { plan: { ...nothing, gap: wal.gap } }
   const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
   if (wish.timeline !== undefined && wal.timelines.at(-1)?.timeline !== wish.timeline) {
     const reason = `its archive does not lead to timeline ${wish.timeline}`
