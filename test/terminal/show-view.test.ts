@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import { createText } from '../../src/terminal/create-view.js'
 import { deleteText } from '../../src/terminal/delete-view.js'
 import { showJson, showText } from '../../src/terminal/show-view.js'
-import { aDatabase, aRecord } from '../backup/samples.js'
+import { aDatabase, aProof, aRecord } from '../backup/samples.js'
 import { aScreen, asFound, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const show = (changes = {}) => showText(theBackup(changes), aScreen())
@@ -65,6 +65,21 @@ describe('show', () => {
 
   it('says what used means', () => {
     expect(showText(theBackup({}, 'used'), aScreen())).toMatch(/State +used: a server was started/)
+  })
+
+  it('says that it is held and why, and what its proof has shown', () => {
+    const hold = { format: 1, since: '2026-11-20T03:05:00.000Z', reason: 'the audit' } as const
+    const proof = aProof({ replay_ms: 4200 })
+    const text = showText(theBackup({}, 'whole', { hold, proof }), aScreen())
+    expect(text).toMatch(/^Held +since 2026-11-20 03:05:00 UTC: the audit$/m)
+    expect(text).toMatch(
+      /^Proof +proven 2 days ago, ready in 0.9 s, WAL replayed in 4.2 s, by PostgreSQL 15.18$/m,
+    )
+    expect(text).toContain('pgbk release 20261120T030000Z')
+    const bad = aProof({ ok: false, faults: ['does not start', 'no table'] })
+    expect(showText(theBackup({}, 'whole', { hold, proof: bad }), aScreen())).toMatch(
+      /^Proof +failed 2 days ago; does not start; no table$/m,
+    )
   })
 
   it('is the record for programs', () => {

@@ -5,6 +5,7 @@ export const create: Verb = {
   name: 'create',
   description: 'back the server up',
   takesTime: true,
+  tellsHooks: () => true,
   declare: (command) =>
     addConnectionOptions(
       command
@@ -21,7 +22,7 @@ export const create: Verb = {
     const verify = options.verify === false ? false : undefined
     const backup = await create({ ...options, verify }, settings, context)
     const { createJson, createText } = await import('../../terminal/create-view.js')
-    return { json: () => createJson(backup), text: (screen) => createText(backup, screen) }
+    return { id: backup.id, json: () => createJson(backup), text: (screen) => createText(backup, screen) }
   },
   help: `
 Runs pg_basebackup and writes data/backup/<id>/: the snapshot, its
