@@ -50,7 +50,7 @@ describe('without a policy', () => {
       await configure(policy)
       const { status, stdout } = await pgbk(['prune', '--yes'])
       expect(status).toBe(0)
-      expect(stdout).toContain('Nothing is removed: there is no retention policy')
+      expect(stdout).toContain('Nothing is removed: no retention policy says what may go.')
       expect(stdout).toContain('  retention:\n    daily: 7')
       expect(left()).toEqual(newest(6))
       const { kept, pruned } = JSON.parse((await pgbk(['prune', '--json'])).stdout)
@@ -213,22 +213,35 @@ describe('prune', () => {
       expect(statSync(root.catalogLock).uid).toBe(ordinaryUser.uid)
     })
 
-  it('can be interrupted between two, and only the one that it had begun is removed', async () => {
-    for (const id of ids.slice(2)) {
-      const many = join(root.backup(id), 'snapshot/data/many')
+  describe('that takes its time', () => {
+    let running: ReturnType<typeof startPgbk>
+    beforeEach(async () => {
+      const many = join(root.backup(ids[2] ?? ''), 'snapshot/data/many')
       await run(['mkdir', many])
       await run(['sh', '-c', 'seq 1 40000 | xargs touch'], { cwd: many })
-    }
-    const child = startPgbk(['prune', '--yes'], { cwd: root.root })
-    await until('the first has begun to go', () =>
-      ids.some((id) => !existsSync(backupLayout(root.backup(id)).record)),
-    )
-    child.kill('SIGINT')
-    const { exitCode, stderr } = await child
-    expect(exitCode).toBe(130)
-    expect(stderr).toMatch(/^removed \d{8}T/m)
-    expect(left()).toHaveLength(5)
-    expect((await pgbk(['list'])).stderr).toBe('')
+      running = startPgbk(['prune', '--yes'], { cwd: root.root })
+      const hasBegun = () => ids.some((id) => !existsSync(backupLayout(root.backup(id)).record))
+      await until('the first has begun to go', hasBegun)
+    })
+
+    it('can be interrupted between two, and only the one that it had begun is removed', async () => {
+      running.kill('SIGINT')
+      const { exitCode, stderr } = await running
+      expect(exitCode).toBe(130)
+      expect(stderr).toMatch(/^removed \d{8}T/m)
+      expect(left()).toHaveLength(5)
+      expect((await pgbk(['list'])).stderr).toBe('')
+    })
+
+    it('leaves alone what is held meanwhile', async () => {
+      const last = ids[5] ?? ''
+      expect((await pgbk(['hold', last])).status).toBe(0)
+      const { exitCode, stderr, stdout } = await running
+      expect(exitCode).toBe(0)
+      expect(stderr).toContain(`${last} stays: it is needed since just now`)
+      expect(stdout).toMatch(/ stays +held\n/)
+      expect(left()).toEqual([ids[0], ids[1], last].sort())
+    })
   })
 })
 
