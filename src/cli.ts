@@ -1,7 +1,7 @@
 import { write } from './cli/output.js'
 import type { Invocation, Outcome } from './cli/verb.js'
 import type { Context } from './context.js'
-import { messageOf, PgbkError } from './errors.js'
+import { PgbkError, pgbkErrorFrom } from './errors.js'
 import type { ProcessContext } from './process.js'
 import type { Reporter } from './terminal/reporter.js'
 import type { Style } from './terminal/style.js'
@@ -65,16 +65,25 @@ async function readCommandLine(argv: string[], world: ProcessContext): Promise<I
 /** Runs the command that is asked for, and prints its result. Returns the exit status. */
 async function carryOut(invocation: Invocation, world: ProcessContext, reporter: Reporter): Promise<number> {
   const { loadConfig } = await import('./config/load.js')
-  const context: Context = { ...world, progress: reporter.progress, ask: await asker(world, reporter) }
+  const { notingWarnings, tellingHooks } = await import('./cli/hooks.js')
+  const warnings: string[] = []
+  const progress = notingWarnings(reporter.progress, warnings)
+  const context: Context = { ...world, progress, ask: await asker(world, reporter) }
   const settings = await loadConfig(invocation.globals, context)
   const print = async (outcome: Outcome) => {
     reporter.close()
     await printOutcome(outcome, invocation, world)
   }
-  const ended = await invocation.verb.run({ ...invocation, settings, context, print })
-  if (typeof ended === 'number') return ended
-  await print(ended)
-  return ended.failure?.exitStatus ?? 0
+  const work = async () => {
+    const ended = await invocation.verb.run({ ...invocation, settings, context, print })
+    if (typeof ended !== 'number') await print(ended)
+    return ended
+  }
+  const { name: command, tellsHooks } = invocation.verb
+  const ended = tellsHooks?.(invocation)
+    ? await tellingHooks(work, { command, settings, context, warnings, complain: reporter.complain })
+    : await work()
+  return typeof ended === 'number' ? ended : (ended.failure?.exitStatus ?? 0)
 }
 
 async function printOutcome(outcome: Outcome, invocation: Invocation, world: ProcessContext): Promise<void> {
@@ -120,10 +129,7 @@ async function styleFor(
 
 async function report(error: unknown, argv: string[], world: ProcessContext): Promise<number> {
   const { errorJson, errorText } = await import('./terminal/print-error.js')
-  const known =
-    error instanceof PgbkError
-      ? error
-      : new PgbkError('failed', `unexpected error: ${messageOf(error)}`, { cause: error })
+  const known = pgbkErrorFrom(error)
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
   if (own.includes('--json')) await write(world.stdout, errorJson(known))
   const wanted = !own.includes('--no-color') && !world.env.NO_COLOR && world.env.TERM !== 'dumb'

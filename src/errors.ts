@@ -61,3 +61,9 @@ export function systemCode(error: unknown): string | undefined {
 export function messageOf(error: unknown): string {
   return (types.isNativeError(error) ? error.message : String(error)).split('\n')[0] ?? ''
 }
+
+/** Any thrown value as an error of ours; one that was not thrown on purpose is a fault of pgbk. */
+export function pgbkErrorFrom(error: unknown): PgbkError {
+  if (error instanceof PgbkError) return error
+  return new PgbkError('failed', `unexpected error: ${messageOf(error)}`, { cause: error })
+}

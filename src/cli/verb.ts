@@ -45,6 +45,8 @@ export interface Verb {
   help?: string
   /** Whether people watch it work: with a spinner on a terminal. */
   takesTime?: boolean
+  /** Whether the configuration's hooks are told how this call ends. */
+  tellsHooks?(invocation: Invocation): boolean
   /** Adds arguments and options. */
   declare?(command: Command): Command
   /** What is wrong with this combination of options and COMMAND, if anything is. */

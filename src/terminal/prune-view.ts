@@ -11,7 +11,7 @@ export function pruneJson({ dryRun, kept, pruned }: PruneResult): object {
 /** Every backup with what becomes of it and why; quiet, only a dry run has something to say. */
 export function pruneText(result: PruneResult, screen: Screen): string {
   if (screen.quiet && !result.dryRun) return ''
-  if (!result.hasPolicy) return `Nothing is removed: there is no retention policy.\n${howToWriteOne}`
+  if (!result.hasPolicy) return `Nothing is removed: no retention policy says what may go.\n${howToWriteOne}`
   const { kept, pruned, root } = result
   if (kept.length + pruned.length === 0) return `No backups in ${root}.\n`
   return `${[...table(result, screen), '', screen.style.faint(summary(result))].join('\n')}\n`
@@ -67,7 +67,7 @@ function summary({ kept, pruned, dryRun, root }: PruneResult): string {
 }
 
 const howToWriteOne = `
-A policy is written into .pgbkrc.yaml in the root, for example:
+A policy is written into .pgbkrc.yaml, in the root or where else pgbk --help says:
 
   retention:
     daily: 7            # the newest backup of each of 7 days

@@ -15,13 +15,15 @@ export interface ReporterOptions {
 
 export interface Reporter {
   progress: Progress
+  /** A warning that is printed even where no others are wanted. */
+  complain(text: string): void
   /** Takes the spinner away. */
   close(): void
 }
 
 /** Shows progress on stderr. */
 export async function openReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Promise<Reporter> {
-  if (options.quiet) return quietReporter()
+  if (options.quiet) return quietReporter(stream, options)
   if (!options.animated) return plainReporter(stream, options)
   const { default: ora } = await import('ora')
   return spinningReporter(stream, ora({ stream, discardStdin: false, isEnabled: true }), options)
@@ -48,17 +50,20 @@ function messages(
   }
 }
 
-function quietReporter(): Reporter {
-  return { progress: silentProgress, close: () => {} }
+function quietReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Reporter {
+  const { warn } = messages(stream, (text) => void stream.write(`${text}\n`), options)
+  return { progress: silentProgress, complain: warn, close: () => {} }
 }
 
 function plainReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Reporter {
   const line = (text: string) => void stream.write(`${text}\n`)
   let current = ''
   let lastLine = Date.now()
+  const said = messages(stream, line, options)
   return {
+    complain: said.warn,
     progress: {
-      ...messages(stream, line, options),
+      ...said,
       step: (text) => {
         if (text === current) return
         current = text
@@ -85,9 +90,11 @@ function spinningReporter(stream: NodeJS.WriteStream, spinner: Ora, options: Rep
     stream.write(`${text}\n`)
     if (wasSpinning) spinner.start(current)
   }
+  const said = messages(stream, line, options)
   return {
+    complain: said.warn,
     progress: {
-      ...messages(stream, line, options),
+      ...said,
       step: (text) => {
         if (text === current && spinner.isSpinning) return
         current = text

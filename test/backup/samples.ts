@@ -2,6 +2,7 @@ import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { backupLayout, type RootLayout, rootLayout } from '../../src/backup/layout.js'
+import type { Proof } from '../../src/backup/proof.js'
 import type { BackupRecord, ReadRecord } from '../../src/backup/record.js'
 import type { Context } from '../../src/context.js'
 import { silentProgress } from '../../src/progress.js'
@@ -53,6 +54,21 @@ export function aRecord(changes: Partial<BackupRecord> = {}): BackupRecord {
 export function aDatabase(name: string): BackupRecord['databases'][number] {
   const locale = { encoding: 'UTF8', locale_provider: 'libc', locale: 'C.UTF-8', ctype: 'C.UTF-8' }
   return { name, size_bytes: 7_000_000, ...locale, collation_version: null, unlogged_tables: 0 }
+}
+
+/** What `verify --prove` leaves behind when all is well. */
+export function aProof(changes: Partial<Proof> = {}): Proof {
+  return {
+    format: 1,
+    backup: '20261120T030000Z',
+    finished_at: '2026-11-18T03:00:00.000Z',
+    ok: true,
+    faults: [],
+    postgres_version: '15.18',
+    ready_ms: 900,
+    replay_ms: null,
+    ...changes,
+  }
 }
 
 /** A root with an empty data/backup. */

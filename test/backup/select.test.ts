@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { aBackup, type BackupState, type Catalog, type NotABackup } from '../../src/backup/catalog.js'
 import { selectBackup } from '../../src/backup/select.js'
-import { aRecord, readFrom, thrownBy } from './samples.js'
+import { aProof, aRecord, readFrom, thrownBy } from './samples.js'
 
 function aCatalog(backups: [string, BackupState?][], rejected: NotABackup[] = []): Catalog {
   const entries = backups.map(([id, state = 'whole']) =>
@@ -81,4 +81,26 @@ describe('latest', () => {
   it('tells in an empty root how to make the first one', async () => {
     expect((await thrownBy(() => selecting(aCatalog([]), 'oldest'))).hint).toContain('pgbk create')
   })
+
+  it('skips those whose newest check failed, and says so', () => {
+    const checked = aChecked([['20261122T030000Z', false], ['20261121T030000Z'], ['20261120T030000Z', true]])
+    expect(selecting(checked, 'latest')).toBe('20261121T030000Z')
+    expect(warnings).toEqual(['latest skips 20261122T030000Z: its newest check failed'])
+  })
+
+  it('is not found where all have failed; each can still be named', async () => {
+    const checked = aChecked([['20261122T030000Z', false]])
+    const error = await thrownBy(() => selecting(checked, 'latest'))
+    expect(error).toMatchObject({ code: 'not-found', hint: expect.stringContaining('  20261122T030000Z') })
+    expect(selecting(checked, '20261122')).toBe('20261122T030000Z')
+  })
 })
+
+function aChecked(backups: [string, boolean?][]): Catalog {
+  const catalog = aCatalog(backups.map(([id]) => [id]))
+  for (const [index, [id, ok]] of backups.entries()) {
+    const [one] = catalog.backups.slice(index)
+    if (one && ok !== undefined) one.proof = aProof({ backup: id, ok })
+  }
+  return catalog
+}

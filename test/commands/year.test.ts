@@ -12,7 +12,7 @@ import type { Settings } from '../../src/config/load.js'
 import { parseConfig } from '../../src/config/schema.js'
 import { aCandidate } from '../backup/histories.js'
 import { brokenPromises } from '../backup/promises.js'
-import { aBackup, aContext, anEmptyRoot } from '../backup/samples.js'
+import { aBackup, aContext, anEmptyRoot, aProof } from '../backup/samples.js'
 import { randomNumbers, seed } from '../helpers/chance.js'
 
 const policy: RetentionPolicy = { daily: 7, weekly: 4, monthly: 3, on_demand: 2, min: 3, window: '10 days' }
@@ -61,8 +61,7 @@ async function aDay(root: RootLayout, now: Date, draw: (limit: number) => number
   if (draw(5) === 0) {
     const ok = draw(3) > 0
     const finished_at = now.toISOString()
-    const figures = { faults: [], postgres_version: '15.18', ready_ms: 900, replay_ms: null }
-    await writeProof(any.layout, { format: 1, backup: any.id, finished_at, ok, ...figures })
+    await writeProof(any.layout, aProof({ backup: any.id, finished_at, ok }))
   }
   if (draw(60) === 0 && any.state === 'whole')
     renameSync(join(any.layout.data, 'backup_label'), join(any.layout.data, 'backup_label.old'))

@@ -6,6 +6,7 @@ import { silentProgress } from '../../src/progress.js'
 import { listJson, listText, sayRejected } from '../../src/terminal/list-view.js'
 import { createStyle } from '../../src/terminal/style.js'
 import { windowJson } from '../../src/terminal/window-text.js'
+import { aProof } from '../backup/samples.js'
 import { aList, aScreen, asFound, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const label = '一年の計は元旦にあり before the upgrade to 4.2, and a good deal more text that goes on and on'
@@ -63,6 +64,22 @@ describe('the list', () => {
     const used = theBackup({}, 'used')
     const text = listText(aList([used]), aScreen({ style: createStyle(true) }))
     expect(text).toContain('\u001b[33mused')
+  })
+
+  it('shows what is held, and proofs as soon as there is one', () => {
+    const hold = { format: 1, since: '2026-11-20T03:05:00Z', reason: null } as const
+    const held = theBackup({}, 'whole', { hold, proof: undefined })
+    expect(listText(aList([held]), aScreen())).toMatch(/ STATE +LABEL\n.* whole, held\n/)
+    const proven = theBackup({}, 'whole', { hold: undefined, proof: aProof() })
+    expect(listText(aList([proven]), aScreen())).toMatch(
+      / STATE {2}PROOF +LABEL\n.* whole {2}proven 2 days ago, ready in 0.9 s\n/,
+    )
+    const failed = theBackup({}, 'whole', { hold: undefined, proof: aProof({ ok: false }) })
+    expect(listText(aList([failed]), aScreen({ style: createStyle(true) }))).toContain(
+      '\u001b[31mfailed 2 days',
+    )
+    const strange = theBackup({}, 'whole', { hold: undefined, proof: 'unreadable' })
+    expect(listText(aList([strange]), aScreen())).toMatch(/ whole {2}unreadable\n/)
   })
 
   it('of an empty root says where it looked, and what to do', () => {

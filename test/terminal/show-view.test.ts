@@ -3,7 +3,7 @@ import type { Backup } from '../../src/backup/catalog.js'
 import { createText } from '../../src/terminal/create-view.js'
 import { deleteText } from '../../src/terminal/delete-view.js'
 import { showJson, showText } from '../../src/terminal/show-view.js'
-import { aDatabase, aRecord } from '../backup/samples.js'
+import { aDatabase, aProof, aRecord } from '../backup/samples.js'
 import { aScreen, asFound, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const here = (backup: Backup, changes = {}) => ({
@@ -77,6 +77,21 @@ describe('show', () => {
     const text = showText({ backup: theBackup(), window: undefined, source: "db1:it's here" }, aScreen())
     const next = text.slice(text.indexOf('Next'))
     expect(next).toBe(`Next\n  pgbk download 20261120T030000Z --from 'db1:it'\\''s here'\n`)
+  })
+
+  it('says that it is held and why, and what its proof has shown', () => {
+    const hold = { format: 1, since: '2026-11-20T03:05:00.000Z', reason: 'the audit' } as const
+    const proof = aProof({ replay_ms: 4200 })
+    const text = showText(here(theBackup({}, 'whole', { hold, proof })), aScreen())
+    expect(text).toMatch(/^Held +since 2026-11-20 03:05:00 UTC: the audit$/m)
+    expect(text).toMatch(
+      /^Proof +proven 2 days ago, ready in 0.9 s, WAL replayed in 4.2 s, by PostgreSQL 15.18$/m,
+    )
+    expect(text).toContain('pgbk release 20261120T030000Z')
+    const bad = aProof({ ok: false, faults: ['does not start', 'no table'] })
+    expect(showText(here(theBackup({}, 'whole', { hold, proof: bad })), aScreen())).toMatch(
+      /^Proof +failed 2 days ago; does not start; no table$/m,
+    )
   })
 
   it('is the record for programs', () => {

@@ -7,6 +7,7 @@ export const create: Verb = {
   name: 'create',
   description: 'back the server up',
   takesTime: true,
+  tellsHooks: () => true,
   declare: (command) =>
     addConnectionOptions(
       command
@@ -26,6 +27,7 @@ export const create: Verb = {
     const { createJson, createText } = await import('../../terminal/create-view.js')
     return {
       ...failureOf(backup),
+      id: backup.id,
       json: () => createJson(backup),
       text: (screen) => createText(backup, screen),
     }

@@ -4,6 +4,7 @@ export const prune: Verb = {
   name: 'prune',
   description: 'remove the backups that the retention policy does not keep',
   takesTime: true,
+  tellsHooks: ({ options }) => !options.dryRun,
   declare: (command) =>
     command
       .option('-n, --dry-run', 'change nothing; show what would go, and why the others stay')

@@ -6,6 +6,7 @@ export const verify: Verb = {
   name: 'verify',
   description: 'check that a backup is as it was made',
   takesTime: true,
+  tellsHooks: () => true,
   declare: (command) =>
     command
       .argument('[id]', `${idMeaning} (default: latest)`)
