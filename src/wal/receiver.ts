@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backup } from '../backup/catalog.js'
+import type { RootLayout } from '../backup/layout.js'
 import { freeBytes } from '../backup/measure.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
@@ -26,15 +27,20 @@ export async function receiveWal(job: ReceiveJob, context: Context): Promise<nev
   const journal = openJournal(context.progress, context.now)
   const heartbeat = await openHeartbeat(job, context)
   const reception = { ...job, context, journal, heartbeat }
+  const { root } = job
   let pause = pauses()
   try {
     for (;;) {
       const server = await connect(reception, pause)
       const target = await chooseTarget(reception, server)
       if (!target) continue
-      const ended = await attempt(reception, server, target)
-      if (ended.hasReceived) pause = pauses()
-      await react(reception, target, ended, pause)
+      try {
+        const ended = await receiveInto(reception, server, target)
+        if (ended.hasReceived) pause = pauses()
+        await react(reception, target, ended, pause)
+      } catch (error) {
+        await react(reception, target, passingFault(error, root, target), pause)
+      }
     }
   } finally {
     await heartbeat.end()
@@ -118,14 +124,19 @@ async function rest(ms: number, { signal }: Context): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
 }
 
-/** A full disk here is waited for like one that pg_receivewal meets. */
-async function attempt(reception: Reception, server: WatchedServer, target: Backup): Promise<Ended> {
-  try {
-    return await receiveInto(reception, server, target)
-  } catch (error) {
-    if (!['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) throw error
+/**
+ * A full disk is waited for, whoever meets it first; and backups may be deleted at any time, also while one hands over to another.
+ * @throws the error itself when it is neither.
+ */
+function passingFault(error: unknown, root: RootLayout, target: Backup): Ended {
+  const code = systemCode(error) ?? ''
+  if (['ENOSPC', 'EDQUOT'].includes(code))
     return { kind: 'disk-full', message: messageOf(error), subject: undefined, hasReceived: true }
-  }
+  if (code === 'ENOENT' && !backupAt(root, target.id)) return { kind: 'backup-gone', hasReceived: false }
+  // Or it was the newer one; the next look tells.
+  if (code === 'ENOENT')
+    return { kind: 'lost', message: messageOf(error), subject: undefined, hasReceived: false }
+  throw error
 }
 
 async function react(reception: Reception, target: Backup, ended: Ended, pause: Pauses): Promise<void> {
@@ -144,9 +155,8 @@ async function react(reception: Reception, target: Backup, ended: Ended, pause: 
     case 'forked':
       return await setAside(reception, target, ended.subject ?? '')
     case 'slot-in-use':
-      // For a minute it may be our own connection, of which the server does not know yet that it is dead.
       journal.trouble(
-        `the replication slot ${reception.slot} is in use by another receiver (process ${ended.subject} of the server): trying again. A second receiver needs a slot of its own (wal.slot)`,
+        `the replication slot ${reception.slot} is in use by another receiver (process ${ended.subject} of the server), or by a connection that was lost: trying again. A second receiver needs a slot of its own (wal.slot)`,
       )
       break
     case 'lost':
