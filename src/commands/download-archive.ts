@@ -8,10 +8,11 @@ import { syncPath } from '../backup/durable.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { PgbkError } from '../errors.js'
 import { openArchiveCheck } from '../source/archive-check.js'
 import { checkUnused } from '../source/check-destination.js'
 import { type Compress, type Compression, compressionOf, openCompression } from '../source/compression.js'
+import { explained } from '../source/explain.js'
 import { wantedOf } from '../source/fetch-files.js'
 import { openSource } from '../source/open-source.js'
 import type { Source } from '../source/source.js'
@@ -118,10 +119,7 @@ async function toFile(
     return size
   } catch (cause) {
     await rm(part, { force: true })
-    if (systemCode(cause) === 'ENOSPC' || systemCode(cause) === 'EDQUOT')
-      throw new PgbkError('disk-full', `the disk is full: ${file} cannot be written`, { cause })
-    if (cause instanceof PgbkError || systemCode(cause) === undefined) throw cause
-    throw new PgbkError('failed', `cannot write ${file}: ${messageOf(cause)}`, { cause })
+    throw explained(cause, `write ${file}`)
   }
 }
 
@@ -142,8 +140,7 @@ async function toOutput(write: (sink: Writable) => Promise<void>, { stdout }: Co
   try {
     await write(sink)
   } catch (cause) {
-    if (cause instanceof PgbkError || systemCode(cause) === undefined) throw cause
-    throw new PgbkError('failed', `cannot write to standard output: ${messageOf(cause)}`, { cause })
+    throw explained(cause, 'write to standard output')
   }
   return bytes
 }

@@ -16,6 +16,7 @@ import {
   removeDownload,
   withDownloadDirectory,
 } from '../source/download-directory.js'
+import { explained } from '../source/explain.js'
 import { type Fetched, fetchFiles } from '../source/fetch-files.js'
 import { lookAtOld } from '../source/keep-whole.js'
 import { openSource } from '../source/open-source.js'
@@ -107,7 +108,7 @@ async function complete(job: Job, context: Context): Promise<{ received: number;
     return { received: fetched.received, verifiedBy }
   } catch (error) {
     await leave(job, context)
-    throw error
+    throw explained(error, `download ${backup.id}`)
   }
 }
 

@@ -23,6 +23,9 @@ export interface StreamEnd<T> {
 
 const keptOfStderr = 64 * 1024
 
+/** For the last words on standard error, after the end of the program. */
+const graceMs = 1000
+
 /**
  * Runs a program whose output is read while it comes. It stays in the process group of this process, so that it may ask
  * questions at the terminal. When `read` fails before the output is at its end, the program is ended.
@@ -56,10 +59,16 @@ export async function streamProgram<T>(
   const reading = read(child.stdout).catch((error) => {
     gaveUp = !child.stdout.readableEnded
     if (gaveUp) child.kill('SIGTERM')
-    child.stdout.destroy()
     throw error
   })
-  const [[outcome], result] = await Promise.all([Promise.allSettled([reading]), child])
+  // Children of the program may hold its output open for longer than it lives: ssh's shared connections do.
+  const letGo = () => void child.stdout.destroy()
+  signal.addEventListener('abort', letGo)
+  child.once('exit', () => setTimeout(() => child.stderr.destroy(), graceMs).unref())
+  const [outcome] = await Promise.allSettled([reading])
+  child.stdout.destroy()
+  const result = await child
+  signal.removeEventListener('abort', letGo)
   signal.throwIfAborted()
   if (child.pid === undefined) throw cannotStart(file, result)
   if (gaveUp && outcome.status === 'rejected') throw outcome.reason

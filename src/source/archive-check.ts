@@ -41,12 +41,13 @@ export function openArchiveCheck(backup: Backup, listing: Listing): ArchiveCheck
     async finish(complaints) {
       parser.end()
       if (broken !== undefined) throw new PgbkError('damaged', `the tar is broken: ${broken}`)
-      refuseComplaints(complaints, top)
+      const said = unexpected(complaints, top)
       const faults = [
         ...missingNames(backup, listing, sizes),
         ...(await differences(Readable.from(manifest), listing, sizes)),
       ]
-      if (faults.length > 0) throw incomplete(backup.id, faults)
+      if (faults.length > 0) throw incomplete(backup.id, faults, said)
+      if (said !== undefined) throw new PgbkError('failed', `the backup cannot be read: ${said}`)
     },
   }
 }
@@ -56,13 +57,12 @@ function sizeOf({ type, size, linkpath = '' }: ReadEntry, sizes: Map<string, num
   return type === 'Link' ? (sizes.get(linkpath.slice(top.length)) ?? -1) : size
 }
 
-/** Files of the WAL archive come and change while it is read; any other must stay as it is. */
-function refuseComplaints(complaints: string, top: string): void {
+/** What tar says of files that must stay as they are; those of the WAL archive come and change while it is read. */
+function unexpected(complaints: string, top: string): string | undefined {
   const lines = complaints.split('\n').filter(Boolean)
-  const fault = lines.find(
-    (line) => !line.includes(`${top}wal/`) && !/^tar: (Exiting|Error exit|Removing leading)/.test(line),
+  return lines.find(
+    (line) => !line.includes(`${top}wal/`) && !/tar: (Exiting with|Error exit|Removing leading)/.test(line),
   )
-  if (fault !== undefined) throw new PgbkError('failed', `the backup cannot be read: ${fault}`)
 }
 
 function missingNames({ record }: Backup, listing: Listing, here: ReadonlyMap<string, number>): string[] {
@@ -103,9 +103,10 @@ function difference(
   return size === file.size ? undefined : `${name} has ${size} bytes instead of ${file.size}`
 }
 
-function incomplete(id: string, faults: string[]): PgbkError {
+function incomplete(id: string, faults: string[], said: string | undefined): PgbkError {
   const more = faults.length > 5 ? `; and ${faults.length - 5} more` : ''
-  return new PgbkError('damaged', `backup ${id} is not all there: ${faults.slice(0, 5).join('; ')}${more}`, {
+  const named = `${[...new Set(faults)].slice(0, 5).join('; ')}${more}${said === undefined ? '' : ` (${said})`}`
+  return new PgbkError('damaged', `backup ${id} is not all there: ${named}`, {
     hint: 'Choose another backup. If only files of wal/ are missing, it changed while it was read: try again.',
   })
 }

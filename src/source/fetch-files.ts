@@ -31,7 +31,7 @@ const mostRounds = 20
 /**
  * Brings all files of a backup here that are not here yet. The WAL archive may grow meanwhile, a segment be compressed or finished:
  * what was listed and has not come is looked for again, for as long as anything comes.
- * @throws {PgbkError} `failed` when the source does not send what it lists; `disk-full`.
+ * @throws {PgbkError} `failed` when the source does not send what it lists; a system error.
  */
 export async function fetchFiles(
   source: Source,
@@ -61,7 +61,7 @@ export async function fetchFiles(
     }
     const before = receiver.names.size
     const missing = missingOf(listing, receiver.names)
-    if (missing.length > 0) complaints = await transfer(source, backup, missing, receiver)
+    if (missing.length > 0) complaints = await source.transfer(backup, missing, receiver)
     const left = missingOf(listing, receiver.names)
     if (left.length === 0) {
       await removeOutgrown(layout.directory, receiver.names)
@@ -83,8 +83,7 @@ async function keepOld(
   directory: string,
   { progress, signal }: Context,
 ): Promise<number> {
-  if (!(await keepManifest(directory, old, receiver)))
-    await transfer(source, backup, [manifestName], receiver)
+  if (!(await keepManifest(directory, old, receiver))) await source.transfer(backup, [manifestName], receiver)
   progress.step('checking what is here already')
   let [done, kept] = [0, 0]
   const { wal_segment_size: walSegmentSize } = backup.record
@@ -99,23 +98,6 @@ async function keepOld(
   })
   for (const name of receiver.names) kept += (await lstat(join(directory, name))).size
   return kept
-}
-
-async function transfer(
-  source: Source,
-  backup: Backup,
-  names: string[],
-  receiver: Receiver,
-): Promise<string> {
-  try {
-    return await source.transfer(backup, names, receiver)
-  } catch (cause) {
-    if (systemCode(cause) !== 'ENOSPC' && systemCode(cause) !== 'EDQUOT') throw cause
-    throw new PgbkError('disk-full', 'the disk is full', {
-      cause,
-      hint: 'Make room there (pgbk list, pgbk delete), or choose another directory with --to.',
-    })
-  }
 }
 
 /** What is to come of what is there. */

@@ -54,13 +54,22 @@ function pathWith(programs: Record<string, string>): Record<string, string> {
   return { PATH: `${bin}:${path}` }
 }
 
-/**
- * A script that stands for a program: it passes on so many bytes of the program's output, and then waits until it is killed, or
- * nobody is there any more to read.
- */
-export function heldAfter(bytes: number, command: string): string {
-  return `#!/bin/bash
-parent=$PPID
-${command} | { head -c ${bytes}; while kill -0 $parent 2>/dev/null; do sleep 0.1; done; }
+/** The same, where every connection passes on so many bytes, and then waits until nobody is there any more. */
+export function heldAfter(
+  bytes: number,
+  { PATH: before = '' }: Record<string, string>,
+): Record<string, string> {
+  const ssh = `#!/usr/bin/perl
+my $left = ${bytes};
+my $parent = getppid;
+open(my $in, '-|', '${before.split(':')[0]}/ssh', @ARGV) or die;
+while (sysread($in, my $bytes, 65536)) {
+  syswrite(STDOUT, $bytes);
+  $left -= length $bytes;
+  while ($left <= 0 && getppid == $parent) { select(undef, undef, undef, 0.1) }
+}
+close $in;
+exit($? >> 8);
 `
+  return pathWith({ ssh })
 }

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from '@jest/globals'
+import { isAsInManifest } from '../../src/backup/checksum.js'
+import { isManifestWhole, manifestFiles, parseLine } from '../../src/backup/manifest.js'
+import { systemCode } from '../../src/errors.js'
+import { aDirectory } from '../helpers/places.js'
+import { thrownBy } from './samples.js'
+
+const signal = new AbortController().signal
+
+/** A manifest as backup_manifest.c writes it. */
+function aManifest(lines: string[]): string {
+  const text = `{ "PostgreSQL-Backup-Manifest-Version": 1,\n"Files": [\n${lines.join(',\n')}\n],\n"WAL-Ranges": [\n{ "Timeline": 1, "Start-LSN": "0/2000028", "End-LSN": "0/2000100" }\n],\n`
+  const file = join(aDirectory(), 'backup_manifest')
+  const checksum = createHash('sha256').update(text).digest('hex')
+  writeFileSync(file, `${text}"Manifest-Checksum": "${checksum}"}\n`)
+  return file
+}
+
+const line = (name: string, checksum: string) =>
+  `{ ${name}, "Size": 9, "Last-Modified": "2026-11-20 03:00:00 GMT"${checksum} }`
+
+describe('a manifest', () => {
+  it('has its files, with the algorithm and the checksum of each', async () => {
+    const file = aManifest([
+      line('"Path": "base/1/1247"', ', "Checksum-Algorithm": "CRC32C", "Checksum": "839206e3"'),
+      line('"Path": "odd \\"name\\""', ', "Checksum-Algorithm": "SHA224", "Checksum": "00ff"'),
+      line('"Encoded-Path": "ff2e"', ''),
+    ])
+    const files = []
+    for await (const one of manifestFiles(file)) files.push(one)
+    expect(files).toEqual([
+      {
+        path: 'base/1/1247',
+        bytes: Buffer.from('base/1/1247'),
+        size: 9,
+        algorithm: 'CRC32C',
+        checksum: '839206e3',
+      },
+      {
+        path: 'odd "name"',
+        bytes: Buffer.from('odd "name"'),
+        size: 9,
+        algorithm: 'SHA224',
+        checksum: '00ff',
+      },
+      { path: '\ufffd.', bytes: Buffer.from([0xff, 0x2e]), size: 9, algorithm: 'NONE', checksum: '' },
+    ])
+  })
+
+  it('is whole only when its own checksum says so', async () => {
+    const file = aManifest([line('"Path": "a"', '')])
+    expect(await isManifestWhole(file)).toBe(true)
+    writeFileSync(file, '"Files": [\n')
+    expect(await isManifestWhole(file)).toBe(false)
+    writeFileSync(file, `"Files": [\n"Manifest-Checksum": "${'0'.repeat(64)}"}\n`)
+    expect(await isManifestWhole(file)).toBe(false)
+  })
+})
+
+describe('a file', () => {
+  const bytes = Buffer.from('123456789')
+  const file = () => {
+    const path = join(aDirectory(), 'file')
+    writeFileSync(path, bytes)
+    return path
+  }
+  const entry = (algorithm: string, checksum: string, size = 9) => ({
+    path: 'x',
+    bytes: Buffer.from('x'),
+    size,
+    algorithm,
+    checksum,
+  })
+  const sha = (name: string) => createHash(name).update(bytes).digest('hex')
+
+  it.each([
+    ['CRC32C', '839206e3'],
+    ['SHA224', sha('sha224')],
+    ['SHA256', sha('sha256')],
+    ['SHA384', sha('sha384')],
+    ['SHA512', sha('sha512')],
+  ])('is compared by %s', async (algorithm, checksum) => {
+    const path = file()
+    expect(await isAsInManifest(path, entry(algorithm, checksum), signal)).toBe(true)
+    expect(await isAsInManifest(path, entry(algorithm, checksum.replace(/^../, '00')), signal)).toBe(false)
+    expect(await isAsInManifest(path, entry(algorithm, checksum, 8), signal)).toBe(false)
+  })
+
+  it('is compared by its size alone where there is no checksum', async () => {
+    expect(await isAsInManifest(file(), entry('NONE', ''), signal)).toBe(true)
+    expect(await isAsInManifest(file(), entry('NONE', '', 10), signal)).toBe(false)
+  })
+
+  it('that is not there is an error', async () => {
+    const error = await thrownBy(() => isAsInManifest('/no/such/file', entry('NONE', ''), signal))
+    expect(systemCode(error)).toBe('ENOENT')
+  })
+})
+
+describe('a line', () => {
+  it('that is no file is nothing', () => expect(parseLine('"Files": [')).toBeUndefined())
+})

@@ -1,0 +1,65 @@
+import { describe, expect, it } from '@jest/globals'
+import { PgbkError } from '../../src/errors.js'
+import { archiveNames, checkListing } from '../../src/source/listing.js'
+import { isPlainName, nameInBackup, segmentOf } from '../../src/source/names.js'
+import { nameList } from '../../src/source/tar-list.js'
+
+const bytes = (...names: string[]) => names.map((name) => Buffer.from(name))
+
+describe('a name', () => {
+  it.each(['', '/etc', 'a/../b', '..', 'a//b', './a', 'a/.', 'a/'])('%j leads elsewhere', (name) =>
+    expect(isPlainName(name)).toBe(false),
+  )
+  it.each(['a', 'a/b', '..a/b..', ' '])('%j is plain', (name) => expect(isPlainName(name)).toBe(true))
+
+  it.each([
+    ['0000000100000000000000E0', '0000000100000000000000E0'],
+    ['0000000100000000000000E0.gz', '0000000100000000000000E0'],
+    ['0000000100000000000000E0.gz.partial', '0000000100000000000000E0'],
+    ['0000000100000000000000E0.partial', '0000000100000000000000E0'],
+    ['00000002.history', undefined],
+  ])('%s has the segment %s', (file, segment) => expect(segmentOf(file)).toBe(segment))
+
+  it('of the manifest is found without going through a link', () => {
+    expect(nameInBackup('base/1/1', new Set(['16385']))).toBe('snapshot/data/base/1/1')
+    expect(nameInBackup('pg_tblspc/16385/PG/1', new Set(['16385']))).toBe('snapshot/tablespaces/16385/PG/1')
+    expect(nameInBackup('pg_tblspc/16386/PG/1', new Set(['16385']))).toBe(
+      'snapshot/data/pg_tblspc/16386/PG/1',
+    )
+  })
+})
+
+describe('a list', () => {
+  it('is without the record, markers and locks', () => {
+    const files = bytes('backup.json', 'proof.json', '.pgbk-download.json', 'wal/.receive.lock', 'wal/x')
+    const listing = checkListing({ directories: [], files, links: [] }, 'db1:/srv')
+    expect(listing.files).toEqual(['proof.json', 'wal/x'])
+  })
+
+  it('may have the links of tablespaces that are there, and no others', () => {
+    const directories = bytes('snapshot/tablespaces/16385')
+    const link = (name: string) => checkListing({ directories, files: [], links: bytes(name) }, 'x')
+    expect(link('snapshot/data/pg_tblspc/16385').links).toHaveLength(1)
+    for (const name of ['snapshot/data/pg_tblspc/16386', 'snapshot/data/base', 'wal'])
+      expect(() => link(name)).toThrow(PgbkError)
+  })
+
+  it.each([
+    ['no UTF-8', Buffer.from([0x61, 0xff])],
+    ['outside', Buffer.from('../x')],
+  ])('with a name that is %s is refused', (_, name) =>
+    expect(() => checkListing({ directories: [], files: [name], links: [] }, 'x')).toThrow(PgbkError),
+  )
+
+  it('for tar has no line breaks in names', () => {
+    expect(nameList(['a b', 'c']).toString()).toBe('a b\nc\n')
+    expect(() => nameList(['a\nb'])).toThrow(PgbkError)
+  })
+
+  it('for an archive has the WAL first, and the record last', () => {
+    const listing = { directories: ['wal'], files: ['snapshot/a', 'wal/b'], links: ['l'] }
+    expect(archiveNames('X', listing)).toEqual(
+      ['', '/wal', '/wal/b', '/snapshot/a', '/l', '/backup.json'].map((name) => `data/backup/X${name}`),
+    )
+  })
+})
