@@ -41,9 +41,10 @@ export async function startInstance(
       await untilReady(layout.data, () => checkAlive(server, layout.log), context.signal)
       return undefined
     }
-    const sql = { host: socketDirectory, port, user: record.role, database: record.database }
+    const databases = ['template1', record.database, 'postgres']
+    const sql = { host: socketDirectory, port, user: record.role, databases }
     const awaited = { log: layout.log, sql, hasEnded: server.hasEnded }
-    const reached = await awaitRecovery(awaited, plan?.range, context)
+    const reached = await awaitRecovery(awaited, plan?.range, { mayPause: false }, context)
     await untilReady(layout.data, () => checkAlive(server, layout.log), context.signal)
     if (plan) checkReached(plan, readRecoveryEnd(join(layout.data, 'pg_wal')).lsn, reached.commitTime)
     await rm(layout.recoveryConf, { force: true })

@@ -6,12 +6,12 @@ import { PgbkError } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { formatTime } from '../units.js'
 import { lastLines } from './server-log.js'
-import { connectSql, type SqlClient, type SqlTarget } from './sql-client.js'
+import { connectToAny, type SqlClient, type SqlTarget } from './sql-client.js'
 
 export interface RecoveringServer {
   log: string
-  /** Where it can be asked while it replays. */
-  sql: SqlTarget
+  /** Where it can be asked while it replays; the databases are tried in turn, one may come or go meanwhile. */
+  sql: Omit<SqlTarget, 'database'> & { databases: string[] }
   hasEnded(): boolean
 }
 
@@ -43,24 +43,24 @@ interface Position {
 /**
  * Waits until a server has ended its recovery: it answers queries long before, while it still replays. Says how far it is.
  * @returns what was reached.
- * @throws {PgbkError} `failed` with the end of the log when the server ends before; the signal's reason when aborted.
+ * @param mayPause whether it is to pause at its end, and not before.
+ * @throws {PgbkError} `failed` with the end of the log when the server ends, or pauses, before; the signal's reason when aborted.
  */
 export async function awaitRecovery(
   server: RecoveringServer,
   range: ReplayRange | undefined,
+  { mayPause }: { mayPause: boolean },
   { signal, progress }: Context,
 ): Promise<Reached> {
   const show = replayProgress(range, progress)
   const asker = new Asker(server.sql)
-  let commitTime: Instant | undefined
   try {
     for (;;) {
       signal.throwIfAborted()
       if (server.hasEnded()) throw endedEarly(server)
       const position = await asker.ask()
-      if (position?.commit_time) commitTime = position.commit_time
-      if (position && (!position.recovering || position.paused))
-        return { commitTime, lsn: position.replayed ?? undefined, paused: position.recovering }
+      if (position?.paused && !mayPause) throw pausedByItself(server)
+      if (position && (!position.recovering || position.paused)) return reachedAt(position)
       if (position) show(position)
       await sleep(position ? 50 : 20)
     }
@@ -69,8 +69,19 @@ export async function awaitRecovery(
   }
 }
 
+function reachedAt({ commit_time, replayed, recovering }: Position): Reached {
+  return { commitTime: commit_time ?? undefined, lsn: replayed ?? undefined, paused: recovering }
+}
+
 function endedEarly({ log }: RecoveringServer): PgbkError {
   return new PgbkError('failed', `the server ended before its recovery did (log: ${log})`, {
+    hint: lastLines(log),
+  })
+}
+
+/** From version 14 on a recovery that needs higher settings (max_connections ...) waits for somebody who raises them. */
+function pausedByItself({ log }: RecoveringServer): PgbkError {
+  return new PgbkError('failed', `the server has paused its recovery before the end (log: ${log})`, {
     hint: lastLines(log),
   })
 }
@@ -79,11 +90,11 @@ function endedEarly({ log }: RecoveringServer): PgbkError {
 class Asker {
   #client: SqlClient | undefined
 
-  constructor(readonly target: SqlTarget) {}
+  constructor(readonly target: RecoveringServer['sql']) {}
 
   /** Undefined while the server takes no connection, or has just cut it. */
   async ask(): Promise<Position | undefined> {
-    this.#client ??= await connectSql(this.target)
+    this.#client ??= await connectToAny(this.target, this.target.databases)
     try {
       const [row] = (await this.#client?.run(positionQuery)) ?? []
       return row as Position | undefined
