@@ -1,59 +1,106 @@
-import { parseLsn } from '../backup/lsn.js'
-import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end.js'
-import { type DumpFilter, parseCommit, runDump, withSegmentDesk } from './wal-dump.js'
+import { parseLsn, segmentNumber } from '../backup/lsn.js'
+import type { Instant } from '../backup/moment.js'
+import { runProgram } from '../program/run-program.js'
+import { type DumpFilter, parseCommit, provide, runDump, type SegmentDesk, type WalStep } from './wal-dump.js'
 
-/** A place in the WAL at which a recovery can stop. */
+/** A record at which a recovery can stop. */
 export interface WalPlace {
+  /** Where it begins. */
   lsn: string
+  /** Where the record before it begins. */
+  previous: string
   /** UTC, ISO 8601; undefined for a record that has none. */
   time: string | undefined
 }
 
-/** The end of a transaction in an archive, its commit or abort; undefined when it is not there. */
-export function findTransactionEnd(search: ArchiveEndSearch, xid: string): Promise<WalPlace | undefined> {
-  const filter = {
-    args: ['--rmgr=Transaction', `--xid=${xid}`],
-    pattern: 'desc: \\(COMMIT\\|ABORT\\)',
-    lastOnly: false,
-  }
-  return findFirst(search, filter, () => true)
-}
-
-/** The first restore point of this name (pg_create_restore_point) in an archive; undefined when it is not there. */
-export function findRestorePoint(search: ArchiveEndSearch, name: string): Promise<WalPlace | undefined> {
-  const filter = { args: ['--rmgr=XLOG'], pattern: 'desc: RESTORE_POINT ', lastOnly: false }
-  return findFirst(search, filter, (line) => line.endsWith(`desc: RESTORE_POINT ${name}`))
-}
+/** What is looked for: the first record of its kind counts. */
+export type WalSeek =
+  /** The end of a transaction after a time, or, with `orAt`, not before it. */
+  | { kind: 'commit'; after: Instant; orAt: boolean }
+  /** The end of the transaction that this one is, or is a part of. */
+  | { kind: 'xid'; xid: string }
+  /** A restore point (pg_create_restore_point), not before an LSN. */
+  | { kind: 'name'; name: string; from: string }
+  /** A record that begins at a position or behind it. */
+  | { kind: 'lsn'; lsn: string }
 
 /**
- * Reads a chain of segments from its beginning, as many at a time as may lie unpacked on disk.
- * @throws {PgbkError} `programs-missing` without pg_waldump of this major.
+ * Looks for a record in some segments of a chain.
+ * @param limit arguments that tell pg_waldump where the WAL ends.
  */
-async function findFirst(
-  search: ArchiveEndSearch,
-  filter: DumpFilter,
-  accepts: (line: string) => boolean,
+export async function seekIn(
+  desk: SegmentDesk,
+  step: WalStep,
+  seek: WalSeek,
+  limit: string[],
 ): Promise<WalPlace | undefined> {
-  const { wal, from = 0n } = search
-  const program = waldumpOf(search.major, search.installations)
-  const step = Math.max(1, Math.floor(mostBytesAtOnce / wal.segmentSize))
-  const start = wal.chain.findIndex(({ segment }) => segment >= from)
-  return withSegmentDesk(program, wal, search, async (desk) => {
-    for (let first = Math.max(0, start); first < wal.chain.length; first += step) {
-      // One more than the step: a record may end in the next segment.
-      const { stdout } = await runDump(desk, first, Math.min(first + step, wal.chain.length), filter)
-      const line = stdout.split('\n').find(accepts)
-      if (line) return placeOf(line)
-      await desk.clear(first)
-    }
-    return undefined
-  })
+  if (seek.kind === 'lsn') return recordFrom(desk, step, seek.lsn, limit)
+  const { args, accepts = () => true, ...filter } = filterFor(seek)
+  const { stdout } = await runDump(desk, step.first, step.last, { ...filter, args: [...limit, ...args] })
+  const places = stdout.split('\n').filter(accepts).flatMap(placeOf)
+  return seek.kind === 'name' ? places.find(({ lsn }) => parseLsn(lsn) >= parseLsn(seek.from)) : places[0]
 }
 
-function placeOf(line: string): WalPlace | undefined {
-  const lsn = /, lsn: (\S+),/.exec(line)?.[1]
-  if (lsn === undefined) return undefined
-  return { lsn: lsn.replace(/\/0+(?=.)/, '/'), time: parseCommit(line)?.time }
+interface SeekFilter extends DumpFilter {
+  accepts?(line: string): boolean
+}
+
+function filterFor(seek: Exclude<WalSeek, { kind: 'lsn' }>): SeekFilter {
+  switch (seek.kind) {
+    case 'commit':
+      return {
+        args: ['--rmgr=Transaction'],
+        pattern: 'desc: \\(COMMIT\\|ABORT\\)',
+        lastOnly: false,
+        firstFrom: { time: seek.after.replace('T', ' ').replace('Z', ''), orAt: seek.orAt },
+      }
+    case 'xid': {
+      // A transaction that was prepared is ended by another one; savepoints have ids of their own.
+      const own = `, tx: *${seek.xid}, .* desc: \\(COMMIT\\|ABORT\\) `
+      const prepared = `desc: \\(COMMIT\\|ABORT\\)_PREPARED ${seek.xid}: `
+      const part = `desc: \\(COMMIT\\|ABORT\\).*; subxacts:[ 0-9]* ${seek.xid}\\($\\|[ ;]\\)`
+      return {
+        args: ['--rmgr=Transaction'],
+        pattern: `${own}\\|${prepared}\\|${part}`,
+        lastOnly: false,
+      }
+    }
+    case 'name':
+      return {
+        args: ['--rmgr=XLOG'],
+        pattern: 'desc: RESTORE_POINT ',
+        lastOnly: false,
+        accepts: (line) => /, desc: RESTORE_POINT (.*)$/.exec(line)?.[1] === seek.name,
+      }
+  }
+}
+
+function placeOf(line: string): WalPlace[] {
+  const [, lsn, previous] = /, lsn: (\S+), prev (\S+), desc: /.exec(line) ?? []
+  if (lsn === undefined || previous === undefined) return []
+  return [{ lsn: short(lsn), previous: short(previous), time: parseCommit(line)?.time }]
+}
+
+function short(lsn: string): string {
+  return lsn.replace(/\/0+(?=.)/, '/')
+}
+
+async function recordFrom(
+  desk: SegmentDesk,
+  { first, last }: WalStep,
+  lsn: string,
+  limit: string[],
+): Promise<WalPlace | undefined> {
+  const number = segmentNumber(parseLsn(lsn), desk.segmentSize)
+  const index = desk.wal.chain.findIndex(({ segment }) => segment === number)
+  if (index < first || index > last) return undefined
+  const range = [await provide(desk, index), await provide(desk, last)]
+  const { stdout } = await runProgram(
+    desk.program,
+    ['--path=.', `--start=${lsn}`, ...limit, '--limit=1', ...range],
+    { ...desk.options, cwd: desk.directory },
+  )
+  return stdout.split('\n').flatMap(placeOf)[0]
 }
 
 /** Whether a position lies before another. */

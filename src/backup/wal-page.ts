@@ -1,0 +1,35 @@
+import { endianness } from 'node:os'
+
+/**
+ * The headers of WAL pages (XLogPageHeaderData, XLogLongPageHeaderData in src/include/access/xlog_internal.h). They are written in
+ * the byte order of the machine, and only such a machine can use the backup.
+ */
+export interface WalPage {
+  /** Tells the major version; 0 on a page that nothing was written to. */
+  magic: number
+  timeline: number
+  /** The page's own position in the WAL. */
+  address: bigint
+  /** Only the first page of a segment has these. */
+  long: { systemIdentifier: string; segmentSize: number; pageSize: number } | undefined
+}
+
+export const walPageSize = 8192
+const hasLongHeader = 0x0002
+const little = endianness() === 'LE'
+
+/** @param bytes at least the first 40 of a page. */
+export function readWalPage(bytes: Buffer): WalPage {
+  const two = (at: number) => (little ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at))
+  const four = (at: number) => (little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at))
+  const eight = (at: number) => (little ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at))
+  const isLong = (two(2) & hasLongHeader) !== 0
+  return {
+    magic: two(0),
+    timeline: four(4),
+    address: eight(8),
+    long: isLong
+      ? { systemIdentifier: String(eight(24)), segmentSize: four(32), pageSize: four(36) }
+      : undefined,
+  }
+}
