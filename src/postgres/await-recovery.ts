@@ -19,6 +19,8 @@ export interface RecoveringServer {
 export interface ReplayRange {
   startLsn: string
   endLsn: string
+  /** When the transaction was ended whose end is the last record; PostgreSQL does not count it when it stops there. */
+  lastCommit?: Instant | undefined
 }
 
 /** Where a recovery has ended, or paused. */
@@ -60,7 +62,7 @@ export async function awaitRecovery(
       if (server.hasEnded()) throw endedEarly(server)
       const position = await asker.ask()
       if (position?.paused && !mayPause) throw pausedByItself(server)
-      if (position && (!position.recovering || position.paused)) return reachedAt(position)
+      if (position && (!position.recovering || position.paused)) return reachedAt(position, range)
       if (position) show(position)
       await sleep(position ? 50 : 20)
     }
@@ -69,8 +71,9 @@ export async function awaitRecovery(
   }
 }
 
-function reachedAt({ commit_time, replayed, recovering }: Position): Reached {
-  return { commitTime: commit_time ?? undefined, lsn: replayed ?? undefined, paused: recovering }
+function reachedAt({ commit_time, replayed, recovering }: Position, range: ReplayRange | undefined): Reached {
+  const commitTime = range?.lastCommit ?? commit_time ?? undefined
+  return { commitTime, lsn: replayed ?? undefined, paused: recovering }
 }
 
 function endedEarly({ log }: RecoveringServer): PgbkError {

@@ -24,6 +24,8 @@ export interface Aim {
   reachLsn: string | undefined
   notAfter?: Instant | undefined
   asOf: string | undefined
+  /** When the transaction was ended whose end is the last record that is replayed. */
+  lastCommit?: Instant | undefined
   /** What is in the WAL on the way there. */
   ahead: WalAhead | undefined
 }
@@ -78,7 +80,8 @@ function endAim({ backup, end, until }: AimInput, ahead: WalAhead | undefined): 
     return { stop: undefined, reachLsn: undefined, asOf, ahead: undefined }
   if (ahead?.damage) return undefined
   const { startLsn, endLsn } = end.record
-  return { stop: { lsn: startLsn, inclusive: true }, reachLsn: endLsn, asOf, ahead }
+  const lastCommit = end.commit?.lsn === startLsn ? end.commit.time : undefined
+  return { stop: { lsn: startLsn, inclusive: true }, reachLsn: endLsn, asOf, lastCommit, ahead }
 }
 
 function damageReason(ahead: WalAhead | undefined): string {
@@ -132,7 +135,7 @@ function stopBefore({ lsn, previous, time }: WalPlace, ahead: WalAhead | undefin
 }
 
 function stopAfter({ lsn, time }: WalPlace, ahead: WalAhead | undefined): Aim {
-  return { stop: { lsn, inclusive: true }, reachLsn: behind(lsn), asOf: time, ahead }
+  return { stop: { lsn, inclusive: true }, reachLsn: behind(lsn), asOf: time, lastCommit: time, ahead }
 }
 
 function behind(lsn: string): string {

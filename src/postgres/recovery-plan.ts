@@ -107,7 +107,7 @@ type WayTo = Pick<
 >
 
 function wayTo(
-  { ahead, reachLsn, notAfter, asOf }: Aim,
+  { ahead, reachLsn, notAfter, asOf, lastCommit }: Aim,
   stop: RecoveryInput['stop'],
   { record, layout }: Backup,
   wal: ArchivedWal,
@@ -116,7 +116,7 @@ function wayTo(
 ): WayTo {
   return {
     wal: measureBetween(wal, parseLsn(record.stop_lsn), parseLsn(stop.lsn)),
-    range: { startLsn: record.start_lsn, endLsn: stop.lsn },
+    range: { startLsn: record.start_lsn, endLsn: stop.lsn, lastCommit },
     recovery: {
       archive: layout.wal,
       timeline: end.record.timeline,

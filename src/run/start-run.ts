@@ -22,6 +22,8 @@ export interface Run {
   directory: RunDirectory
   server: SupervisedServer
   kind: WorkingCopyKind
+  /** Where it can be logged in to: while it has no password, only the directory of its socket. */
+  host: string
   port: number
   role: string
   database: string
@@ -58,8 +60,9 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
     const database = isSure ? given : await chooseDatabase(client, request.backup.record, request.database)
     const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
     await client?.end()
+    const host = password === undefined ? socketDirectory : '127.0.0.1'
     const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
-    const url = `postgresql://${login}@127.0.0.1:${port}/${encodeURIComponent(database)}`
+    const url = `postgresql://${login}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`
     directory.marker.server = { pid: server.pid, port, role: superuser, database, url, working_copy: kind }
     writeMarker(directory)
     return {
@@ -67,6 +70,7 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
       directory,
       server,
       kind,
+      host,
       port,
       role: superuser,
       database,
