@@ -88,7 +88,12 @@ export async function localRun(
   }
 }
 
-const rules: OpenRules = { fallback: { kind: 'snapshot' }, zoneNeeded: false, mayBeUsed: true }
+const rules: OpenRules = {
+  fallback: { kind: 'snapshot' },
+  zoneNeeded: false,
+  mayBeUsed: true,
+  mayMakeTablespaces: false,
+}
 
 function requestOf(opened: OpenedBackup, options: LocalRunOptions, { root, run }: Settings): RunRequest {
   return {

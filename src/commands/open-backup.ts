@@ -10,6 +10,7 @@ import type { Context } from '../context.js'
 import { chooseBackup } from '../postgres/choose-backup.js'
 import { findDifferences } from '../postgres/differences.js'
 import { allInstallations, findServer, type ServerPrograms } from '../postgres/find-server.js'
+import { checkNewTablespaces } from '../postgres/new-tablespaces.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { type MomentOptions, readWish } from './wish.js'
 
@@ -25,6 +26,8 @@ export interface OpenRules {
   zoneNeeded: boolean
   /** Whether a snapshot in which a server was started will do, as long as no WAL is to be replayed. */
   mayBeUsed: boolean
+  /** Whether replay may make tablespaces at the paths which they had on the server. */
+  mayMakeTablespaces: boolean
 }
 
 /** A backup that is all there, the way to the wanted moment, and the programs for it. */
@@ -57,6 +60,7 @@ export async function openBackup(
   const choice = { catalog, id, wish, installations, mayBeUsed, caughtUpAt }
   if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
   const { backup, plan: recovery } = await chooseBackup(choice, context)
+  checkNewTablespaces(recovery.newTablespaces, { mayWrite: rules.mayMakeTablespaces })
   const mayFetch = options.fetchPostgres ?? false
   const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
   const [differences] = await Promise.all([

@@ -7,6 +7,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { chooseBackup } from '../postgres/choose-backup.js'
 import { allInstallations, findServer } from '../postgres/find-server.js'
+import { checkNewTablespaces } from '../postgres/new-tablespaces.js'
 import { proveBackup } from '../run/prove-backup.js'
 import { settingTexts } from '../run/run-request.js'
 import { sweepRuns } from '../run/sweep-runs.js'
@@ -54,6 +55,7 @@ async function tryOut(
   }
   try {
     const { plan: recovery } = await chooseBackup(choice, context)
+    checkNewTablespaces(recovery.newTablespaces, { mayWrite: false })
     const workingCopy = run.working_copy
     const own = { backup, root, programs, workingCopy, recovery, sql: verify.sql }
     const settingsOfRun = settingTexts(run.settings)

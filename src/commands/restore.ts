@@ -118,7 +118,12 @@ async function makePlan(
   return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
 }
 
-const rules: OpenRules = { fallback: { kind: 'latest' }, zoneNeeded: true, mayBeUsed: false }
+const rules: OpenRules = {
+  fallback: { kind: 'latest' },
+  zoneNeeded: true,
+  mayBeUsed: false,
+  mayMakeTablespaces: true,
+}
 
 async function planTarget(
   backup: Backup,

@@ -87,7 +87,8 @@ function readLsn(text: string): string {
 }
 
 function readXid(text: string): string {
-  if (/^\d{1,10}$/.test(text)) return text
+  // pg_current_xact_id() counts on where the WAL, and recovery, begin again after 32 bits.
+  if (/^\d{1,20}$/.test(text)) return String(BigInt(text) % 2n ** 32n)
   throw new PgbkError('usage', `${JSON.stringify(text)} is no transaction id`, {
     hint: 'It is a number, as pg_current_xact_id() gives it.',
   })

@@ -13,7 +13,7 @@ import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
 import { endsWithSwitch, findTablespaceRecords, readControlSettings } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readSystemIdentifiers } from '../postgres/control-file.js'
-import { query } from '../postgres/psql.js'
+import { type Psql, query } from '../postgres/psql.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import type { ServerSettings } from '../postgres/server-settings.js'
@@ -29,6 +29,8 @@ export interface CopyOptions {
 
 /** What the copied files say about themselves. */
 export interface CopiedData {
+  /** The end of the copy, or a little later, by the server's clock: that is the one of the commits' times. */
+  serverTime: Date
   label: BackupLabel
   range: WalRange
 }
@@ -61,6 +63,7 @@ export async function copyData(
   } finally {
     watch.stop()
   }
+  const serverTime = await timeOf(psql)
   await checkIdentity(layout, facts)
   await closeToOthers(layout, context)
   await makeLinksRelative(
@@ -70,7 +73,12 @@ export async function copyData(
   const label = await readBackupLabel(join(layout.data, 'backup_label'))
   const range = await readWalRange(join(layout.data, 'backup_manifest'))
   await checkTablespaces(server, layout, range, context)
-  return { label, range }
+  return { serverTime, label, range }
+}
+
+async function timeOf(psql: Psql): Promise<Date> {
+  const milliseconds = await query(psql, 'SELECT ceil(extract(epoch FROM clock_timestamp()) * 1000);')
+  return new Date(Number(milliseconds))
 }
 
 /**

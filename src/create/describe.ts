@@ -29,7 +29,8 @@ export async function describe(description: Description, layout: BackupLayout): 
     kind: description.scheduled ? 'scheduled' : 'on-demand',
     label: description.label ?? null,
     started_at: startedAt.toISOString(),
-    finished_at: finishedAt.toISOString(),
+    // Moments are compared with it: neither clock must put the snapshot's end too early.
+    finished_at: new Date(Math.max(finishedAt.getTime(), copied.serverTime.getTime())).toISOString(),
     server: describeServer(facts),
     superuser: facts.superuser,
     timeline: copied.range.timeline,

@@ -43,10 +43,11 @@ export async function startInstance(
       await untilReady(layout.data, () => checkAlive(server, layout.log), context.signal)
       return undefined
     }
-    const sql = { host: socketDirectory, port, user: record.role, database: record.database }
+    const databases = ['template1', record.database, 'postgres']
+    const sql = { host: socketDirectory, port, user: record.role, databases }
     const isOver = () => acceptsWrites(layout.data)
     const awaited = { log: layout.log, sql, hasEnded: server.hasEnded, isOver }
-    const reached = await awaitRecovery(awaited, plan?.range, context)
+    const reached = await awaitRecovery(awaited, plan?.range, { mayPause: false }, context)
     if (plan) checkReached(plan, readRecoveryEnd(join(layout.data, 'pg_wal')).lsn, reached.commitTime)
     await rm(layout.recoveryConf, { force: true })
     return reached

@@ -6,12 +6,12 @@ import { PgbkError } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { formatTime } from '../units.js'
 import { lastLines } from './server-log.js'
-import { connectSql, type SqlClient, type SqlTarget } from './sql-client.js'
+import { connectToAny, type SqlClient, type SqlTarget } from './sql-client.js'
 
 export interface RecoveringServer {
   log: string
-  /** Where it can perhaps be asked while it replays. */
-  sql: SqlTarget
+  /** Where it can perhaps be asked while it replays; the databases are tried in turn, one may come or go meanwhile. */
+  sql: Omit<SqlTarget, 'database'> & { databases: string[] }
   hasEnded(): boolean
   /** Whether its files say that recovery is over; undefined where they cannot be seen from here, and it must be asked. */
   isOver?(): boolean
@@ -21,6 +21,8 @@ export interface RecoveringServer {
 export interface ReplayRange {
   startLsn: string
   endLsn: string
+  /** When the transaction was ended whose end is the last record; PostgreSQL does not count it when it stops there. */
+  lastCommit?: Instant | undefined
 }
 
 /** Where a recovery has ended, or paused. */
@@ -46,23 +48,24 @@ interface Position {
  * Waits until a server has ended its recovery: it answers queries long before, while it still replays. Says how far it is, if it
  * answers at all: the replayed WAL may hold that the role or the database is no more.
  * @returns what was reached.
- * @throws {PgbkError} `failed` with the end of the log when the server ends before; the signal's reason when aborted.
+ * @param mayPause whether it is to pause at its end, and not before.
+ * @throws {PgbkError} `failed` with the end of the log when the server ends, or pauses, before; the signal's reason when aborted.
  */
 export async function awaitRecovery(
   server: RecoveringServer,
   range: ReplayRange | undefined,
+  { mayPause }: { mayPause: boolean },
   { signal, progress }: Context,
 ): Promise<Reached> {
   const show = replayProgress(range, progress)
   const asker = new Asker(server.sql, server.isOver !== undefined)
-  let commitTime: Instant | undefined
   try {
     for (;;) {
       signal.throwIfAborted()
       if (server.hasEnded()) throw endedEarly(server)
       const position = await asker.ask()
-      if (position?.commit_time) commitTime = position.commit_time
-      if (isOver(server, position)) return reachedAt((await asker.ask()) ?? position, commitTime)
+      if (position?.paused && !mayPause) throw pausedByItself(server)
+      if (isOver(server, position)) return reachedAt((await asker.ask()) ?? position, range)
       if (position) show(position)
       await sleep(position ? 50 : 20)
     }
@@ -71,9 +74,9 @@ export async function awaitRecovery(
   }
 }
 
-function reachedAt(last: Position | undefined, commitTime: Instant | undefined): Reached {
+function reachedAt(last: Position | undefined, range: ReplayRange | undefined): Reached {
   return {
-    commitTime: last?.commit_time ?? commitTime,
+    commitTime: range?.lastCommit ?? last?.commit_time ?? undefined,
     lsn: last?.replayed ?? undefined,
     paused: last?.recovering ?? false,
   }
@@ -91,6 +94,13 @@ function endedEarly({ log }: RecoveringServer): PgbkError {
   })
 }
 
+/** From version 14 on a recovery that needs higher settings (max_connections ...) waits for somebody who raises them. */
+function pausedByItself({ log }: RecoveringServer): PgbkError {
+  return new PgbkError('failed', `the server has paused its recovery before the end (log: ${log})`, {
+    hint: lastLines(log),
+  })
+}
+
 /** Keeps a connection while there is one. */
 class Asker {
   #client: SqlClient | undefined
@@ -98,7 +108,7 @@ class Asker {
 
   /** @param mayBeRefused whether the caller gets on without an answer. */
   constructor(
-    readonly target: SqlTarget,
+    readonly target: RecoveringServer['sql'],
     readonly mayBeRefused: boolean,
   ) {}
 
@@ -106,7 +116,7 @@ class Asker {
   async ask(): Promise<Position | undefined> {
     if (this.#isRefused) return undefined
     try {
-      this.#client ??= await connectSql(this.target)
+      this.#client ??= await connectToAny(this.target, this.target.databases)
     } catch (error) {
       if (!this.mayBeRefused) throw error
       this.#isRefused = true // each attempt would be a line in its log

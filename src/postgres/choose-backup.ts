@@ -5,8 +5,8 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { formatTime } from '../units.js'
 import type { Installation } from './find.js'
-import { isBefore } from './find-in-wal.js'
 import { type OutOfReach, planRecovery, type RecoveryPlan } from './recovery-plan.js'
+import { isBefore } from './seek-in-wal.js'
 
 export interface ChosenBackup {
   backup: Backup

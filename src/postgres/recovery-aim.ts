@@ -1,27 +1,33 @@
 import type { Backup } from '../backup/catalog.js'
+import { formatLsn, parseLsn } from '../backup/lsn.js'
 import { type Instant, instantOf, type Moment, type RecoveryWish, shortInstant } from '../backup/moment.js'
-import type { RecoveryTarget } from '../backup/recovery-conf.js'
-import type { ArchiveEnd, ArchiveEndSearch } from './archive-end.js'
-import { findRestorePoint, findTransactionEnd, isBefore, type WalPlace } from './find-in-wal.js'
+import type { ArchiveEnd } from './archive-end.js'
+import type { WalAhead } from './look-ahead.js'
+import { isBefore, type WalPlace, type WalSeek } from './seek-in-wal.js'
 
 export interface AimInput {
   backup: Backup
   wish: RecoveryWish
-  search: ArchiveEndSearch
   /** Undefined for an empty archive. */
   end: ArchiveEnd | undefined
   /** Until when the archive reaches, ISO 8601. */
   until: string
+  /** Reads the WAL up to what is sought, or to its end. */
+  look(seek?: WalSeek): Promise<WalAhead>
 }
 
-/** What PostgreSQL has to be told to get to a moment. */
+/** At which record a recovery stops to get to a moment. */
 export interface Aim {
   /** Undefined when the end of the snapshot is that moment. */
-  target?: RecoveryTarget
-  inclusive: boolean
-  reachLsn?: string | undefined
+  stop: { lsn: string; inclusive: boolean } | undefined
+  /** The LSN that must have been replayed at the end. */
+  reachLsn: string | undefined
   notAfter?: Instant | undefined
   asOf: string | undefined
+  /** When the transaction was ended whose end is the last record that is replayed. */
+  lastCommit?: Instant | undefined
+  /** What is in the WAL on the way there. */
+  ahead: WalAhead | undefined
 }
 
 /** Why that is not possible. */
@@ -29,7 +35,10 @@ export interface NoAim {
   reason: string
 }
 
-/** Translates a moment into a recovery target that PostgreSQL will reach. */
+/**
+ * Translates a moment into the record at which PostgreSQL has to stop. It is told the record's LSN, whatever the moment is: a time or
+ * a transaction it may pass, or miss, in silence.
+ */
 export async function aimAt(input: AimInput): Promise<Aim | NoAim> {
   const { moment } = input.wish
   switch (moment.kind) {
@@ -40,22 +49,14 @@ export async function aimAt(input: AimInput): Promise<Aim | NoAim> {
       return aimAtTime(input, moment)
     case 'lsn':
       return aimAtLsn(input, moment)
-    case 'xid': {
-      const place = await findTransactionEnd(input.search, moment.xid)
-      return aimAtPlace(
-        input,
-        { xid: moment.xid },
-        place,
-        `transaction ${moment.xid} has no end in the archive`,
-      )
-    }
+    case 'xid':
+      return aimAtRecord(input, moment, `transaction ${moment.xid} has no end in the archive`)
     case 'name': {
-      const place = await findRestorePoint(input.search, moment.name)
-      return aimAtPlace(
+      const seek: WalSeek = { ...moment, from: input.backup.record.stop_lsn }
+      return aimAtRecord(
         input,
-        { name: moment.name },
-        place,
-        `the archive has no restore point ${moment.name}`,
+        seek,
+        `the archive has no restore point ${JSON.stringify(moment.name)} after its snapshot`,
       )
     }
   }
@@ -65,60 +66,78 @@ export async function aimAt(input: AimInput): Promise<Aim | NoAim> {
  * The last record's start is the target: its end would never be reached, and without a target PostgreSQL takes damaged WAL for
  * the end. Recovery must not be asked to stop before the copy is consistent.
  */
-function aimAtEnd({ backup, end, until }: AimInput): Aim {
-  const { record } = backup
-  const asOf =
-    end?.commit && instantOf(end.commit.time) > instantOf(record.finished_at) ? until : record.finished_at
-  if (!end || isBefore(end.record.startLsn, record.stop_lsn)) return { inclusive: true, asOf }
-  return { target: { lsn: end.record.startLsn }, inclusive: true, reachLsn: end.record.endLsn, asOf }
+async function aimAtEnd(input: AimInput): Promise<Aim | NoAim> {
+  const ahead = input.end && (await input.look())
+  return endAim(input, ahead) ?? { reason: damageReason(ahead) }
 }
 
-function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'time' }>): Aim | NoAim {
+/** Undefined when damaged WAL is in the way. */
+function endAim({ backup, end, until }: AimInput, ahead: WalAhead | undefined): Aim | undefined {
+  const { record } = backup
+  const isLater = end?.commit && instantOf(end.commit.time) > instantOf(record.finished_at)
+  const asOf = isLater ? until : record.finished_at
+  if (!end || isBefore(end.record.startLsn, record.stop_lsn))
+    return { stop: undefined, reachLsn: undefined, asOf, ahead: undefined }
+  if (ahead?.damage) return undefined
+  const { startLsn, endLsn } = end.record
+  const lastCommit = end.commit?.lsn === startLsn ? end.commit.time : undefined
+  return { stop: { lsn: startLsn, inclusive: true }, reachLsn: endLsn, asOf, lastCommit, ahead }
+}
+
+function damageReason(ahead: WalAhead | undefined): string {
+  return ahead?.damage ? ahead.damage.error.message : 'its archive is empty'
+}
+
+async function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'time' }>): Promise<Aim | NoAim> {
   const { backup, end, until, wish } = input
-  const from = instantOf(backup.record.finished_at)
-  if (time < from) return { reason: `${shortInstant(time)} is before the end of its snapshot` }
+  const { finished_at, stop_lsn } = backup.record
+  if (time < instantOf(finished_at))
+    return { reason: `${shortInstant(time)} is before the end of its snapshot` }
   if (time > instantOf(until))
     return { reason: `no WAL after ${shortInstant(instantOf(until))} was archived` }
+  const ahead = end && (await input.look({ kind: 'commit', after: time, orAt: wish.exclusive ?? false }))
+  const { place } = ahead ?? {}
+  if (place && isBefore(place.lsn, stop_lsn))
+    return { reason: `its snapshot has a transaction of ${place.time ?? 'a later time'} in it already` }
   // After the last commit there is nothing that PostgreSQL could stop at; the server was idle then.
-  if (!end?.commit || time > instantOf(end.commit.time))
-    return { ...aimAtEnd(input), asOf: time, notAfter: time }
-  const inclusive = !wish.exclusive
-  return {
-    target: { time: time.replace('T', ' ').replace('Z', '+00') },
-    inclusive,
-    notAfter: time,
-    asOf: time,
-  }
+  const aim = place ? stopBefore(place, ahead) : endAim(input, ahead)
+  return aim ? { ...aim, asOf: time, notAfter: time } : { reason: damageReason(ahead) }
 }
 
-function aimAtLsn(input: AimInput, { lsn }: Extract<Moment, { kind: 'lsn' }>): Aim | NoAim {
-  const { backup, end, wish } = input
+async function aimAtLsn(input: AimInput, { lsn }: Extract<Moment, { kind: 'lsn' }>): Promise<Aim | NoAim> {
+  const { backup, end } = input
   const { stop_lsn } = backup.record
   if (isBefore(lsn, stop_lsn))
     return { reason: `the LSN ${lsn} is before the end of its snapshot, ${stop_lsn}` }
   const last = end?.record.endLsn ?? stop_lsn
   if (isBefore(last, lsn)) return { reason: `the archive ends at the LSN ${last}` }
-  if (!end || isBefore(end.record.startLsn, lsn)) return { ...aimAtEnd(input), asOf: undefined }
-  const inclusive = !wish.exclusive
-  return { target: { lsn }, inclusive, reachLsn: inclusive ? lsn : undefined, asOf: undefined }
+  if (!end || isBefore(end.record.startLsn, lsn)) {
+    const aim = await aimAtEnd(input)
+    return 'reason' in aim ? aim : { ...aim, asOf: undefined }
+  }
+  return aimAtRecord(input, { kind: 'lsn', lsn }, `there is no record at the LSN ${lsn}`)
 }
 
-function aimAtPlace(
-  { backup, wish }: AimInput,
-  target: RecoveryTarget,
-  place: WalPlace | undefined,
-  missing: string,
-): Aim | NoAim {
-  if (!place) return { reason: missing }
-  if (isBefore(place.lsn, backup.record.stop_lsn)) {
-    return {
-      reason: `it is at the LSN ${place.lsn}, before the end of the snapshot, ${backup.record.stop_lsn}`,
-    }
-  }
-  return {
-    target,
-    inclusive: !wish.exclusive,
-    reachLsn: wish.exclusive ? undefined : place.lsn,
-    asOf: place.time,
-  }
+async function aimAtRecord(input: AimInput, seek: WalSeek, missing: string): Promise<Aim | NoAim> {
+  const { stop_lsn } = input.backup.record
+  const ahead = input.end && (await input.look(seek))
+  const { place } = ahead ?? {}
+  if (!place)
+    return { reason: ahead?.damage ? `${missing} that can be read: ${damageReason(ahead)}` : missing }
+  if (isBefore(place.lsn, stop_lsn))
+    return { reason: `it is at the LSN ${place.lsn}, before the end of the snapshot, ${stop_lsn}` }
+  return input.wish.exclusive ? stopBefore(place, ahead) : stopAfter(place, ahead)
+}
+
+/** The record before it has been replayed then, of which only the start is known. */
+function stopBefore({ lsn, previous, time }: WalPlace, ahead: WalAhead | undefined): Aim {
+  return { stop: { lsn, inclusive: false }, reachLsn: behind(previous), asOf: time, ahead }
+}
+
+function stopAfter({ lsn, time }: WalPlace, ahead: WalAhead | undefined): Aim {
+  return { stop: { lsn, inclusive: true }, reachLsn: behind(lsn), asOf: time, lastCommit: time, ahead }
+}
+
+function behind(lsn: string): string {
+  return formatLsn(parseLsn(lsn) + 1n)
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import { parseLsn, segmentNumber } from '../backup/lsn.js'
@@ -6,12 +8,14 @@ import { majorOf } from '../backup/record.js'
 import type { RecoveryInput } from '../backup/recovery-conf.js'
 import { holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
-import { findArchiveEnd } from './archive-end.js'
+import { PgbkError } from '../errors.js'
+import { type ArchiveEnd, findArchiveEnd } from './archive-end.js'
 import type { ReplayRange } from './await-recovery.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
-import { aimAt } from './recovery-aim.js'
-import { checkTablespacesInWal } from './tablespace-records.js'
+import { type LookAheadSearch, lookAhead, type NewTablespace, upTo } from './look-ahead.js'
+import { type Aim, aimAt } from './recovery-aim.js'
+import { isBefore, type WalSeek } from './seek-in-wal.js'
 
 /** How a copy of a backup gets to the moment that is wanted. */
 export interface RecoveryPlan {
@@ -33,6 +37,8 @@ export interface RecoveryPlan {
   until: string
   /** Where the archive is broken; nothing after it can be replayed. */
   gap: ArchiveGap | undefined
+  /** Tablespaces that replay makes at the paths which they had on the server. */
+  newTablespaces: NewTablespace[]
   /** The last segment is not finished, and not named so: the WAL may have been cut off there. */
   unfinished: string | undefined
 }
@@ -69,42 +75,88 @@ export async function planRecovery(
   const { record, layout } = backup
   const nothing = snapshotOnly(backup, wish)
   if (wish.moment.kind === 'snapshot') return { plan: nothing }
-  const wal = readArchivedWal(layout.wal, record, wish.timeline)
+  const archived = readArchivedWal(layout.wal, record, wish.timeline)
   // Without a look into it, for which programs are needed.
-  if (wish.moment.kind === 'latest' && holdsSnapshotOnly(backup, wal))
-    return { plan: { ...nothing, gap: wal.gap } }
+  if (wish.moment.kind === 'latest' && holdsSnapshotOnly(backup, archived))
+    return { plan: { ...nothing, gap: archived.gap } }
   const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
-  if (wish.timeline !== undefined && wal.timelines.at(-1)?.timeline !== wish.timeline) {
+  if (wish.timeline !== undefined && archived.timelines.at(-1)?.timeline !== wish.timeline) {
     const reason = `its archive does not lead to timeline ${wish.timeline}`
     return { outOfReach: { id: backup.id, from: record.finished_at, to: record.finished_at, reason } }
   }
-  const search = { wal, major: majorOf(record), installations, env: programEnvironment(env), signal, from }
-  const end = wal.chain.length > 0 ? await findArchiveEnd(search) : undefined
+  const { system_identifier: systemIdentifier } = record.server
+  const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from }
+  const { wal, end } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
   const until = latest(record.finished_at, end?.commit?.time, wal.gap ? undefined : caughtUpAt)
   const known = { ...nothing, until, gap: wal.gap, unfinished: end?.unfinished }
-  const outOfReach = (reason: string): Planned => ({
-    outOfReach: { id: backup.id, from: record.finished_at, to: until, reason: reason + gapReason(wal.gap) },
-  })
-  const aim = await aimAt({ backup, wish, search, end, until })
-  if ('reason' in aim) return outOfReach(aim.reason)
-  if (!end || !aim.target) return { plan: { ...known, asOf: aim.asOf } }
-  await checkTablespacesInWal({ ...search, fromLsn: record.stop_lsn })
-  return {
-    plan: {
-      ...known,
-      wal: measureAfter(wal, parseLsn(record.stop_lsn)),
-      range: { startLsn: record.start_lsn, endLsn: end.record.endLsn },
-      recovery: {
-        archive: layout.wal,
-        target: aim.target,
-        timeline: end.record.timeline,
-        inclusive: aim.inclusive,
-        action: wish.pause ? 'pause' : 'promote',
+  const endLsn = end?.record.endLsn
+  const look = (seek?: WalSeek) => lookAhead({ ...search, wal, systemIdentifier, endLsn }, seek)
+  const aim = await aimAt({ backup, wish, end, until, look })
+  if ('reason' in aim)
+    return {
+      outOfReach: {
+        id: backup.id,
+        from: record.finished_at,
+        to: until,
+        reason: aim.reason + gapReason(wal.gap),
       },
-      reachLsn: aim.reachLsn,
-      notAfter: aim.notAfter,
-      asOf: aim.asOf,
+    }
+  if (!end || !aim.stop) return { plan: { ...known, asOf: aim.asOf } }
+  return { plan: { ...known, ...wayTo(aim, aim.stop, backup, wal, end, wish) } }
+}
+
+type WayTo = Pick<
+  RecoveryPlan,
+  'wal' | 'range' | 'recovery' | 'reachLsn' | 'notAfter' | 'asOf' | 'newTablespaces'
+>
+
+function wayTo(
+  { ahead, reachLsn, notAfter, asOf, lastCommit }: Aim,
+  stop: RecoveryInput['stop'],
+  { record, layout }: Backup,
+  wal: ArchivedWal,
+  end: ArchiveEnd,
+  wish: RecoveryWish,
+): WayTo {
+  return {
+    wal: measureBetween(wal, parseLsn(record.stop_lsn), parseLsn(stop.lsn)),
+    range: { startLsn: record.start_lsn, endLsn: stop.lsn, lastCommit },
+    recovery: {
+      archive: layout.wal,
+      timeline: end.record.timeline,
+      stop,
+      minimums: higherThanIn(layout.conf, ahead?.minimums ?? {}),
+      action: wish.pause ? 'pause' : 'promote',
     },
+    reachLsn,
+    notAfter,
+    asOf,
+    newTablespaces: (ahead?.tablespaces ?? []).filter(({ lsn }) => !isBefore(lsn, record.stop_lsn)),
+  }
+}
+
+/**
+ * The archive as far as it can be read, and its end. Its last segments are read in any case; to go to its very end, all must be.
+ */
+async function readableEnd(
+  search: LookAheadSearch,
+  { moment }: RecoveryWish,
+): Promise<{ wal: ArchivedWal; end: ArchiveEnd | undefined }> {
+  const { wal } = search
+  if (wal.chain.length === 0) return { wal, end: undefined }
+  let end: ArchiveEnd | undefined
+  try {
+    end = await findArchiveEnd(search)
+    if (moment.kind !== 'latest') return { wal, end }
+  } catch (error) {
+    if (!(error instanceof PgbkError) || error.code !== 'damaged') throw error
+  }
+  const { damage } = await lookAhead({ ...search, endLsn: end?.record.endLsn })
+  if (!damage) return { wal, end: end ?? (await findArchiveEnd(search)) }
+  const rest = upTo(wal, damage)
+  return {
+    wal: rest,
+    end: rest.chain.length > 0 ? await findArchiveEnd({ ...search, wal: rest }) : undefined,
   }
 }
 
@@ -116,10 +168,11 @@ function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {
     recovery: undefined,
     reachLsn: undefined,
     notAfter: undefined,
-    goal: describeMoment(wish.moment),
+    goal: `${wish.exclusive ? 'just before ' : ''}${describeMoment(wish.moment)}`,
     asOf: record.finished_at,
     until: record.finished_at,
     gap: undefined,
+    newTablespaces: [],
     unfinished: undefined,
   }
 }
@@ -135,8 +188,16 @@ function gapReason(gap: ArchiveGap | undefined): string {
   return gap ? `; the archive is broken at ${gap.missing}: ${gap.reason}` : ''
 }
 
-/** The segments that hold WAL from this position on. */
-function measureAfter({ chain, segmentSize }: ArchivedWal, lsn: bigint): RecoveryPlan['wal'] {
-  const after = chain.filter(({ segment }) => (segment + 1n) * BigInt(segmentSize) > lsn)
-  return { segments: after.length, bytes: after.reduce((sum, { bytes }) => sum + bytes, 0) }
+/** The segments that hold WAL between two positions. */
+function measureBetween({ chain, segmentSize }: ArchivedWal, from: bigint, to: bigint): RecoveryPlan['wal'] {
+  const size = BigInt(segmentSize)
+  const between = chain.filter(({ segment }) => (segment + 1n) * size > from && segment * size <= to)
+  return { segments: between.length, bytes: between.reduce((sum, { bytes }) => sum + bytes, 0) }
+}
+
+/** What the server's settings were raised to, above those of the snapshot's configuration. */
+function higherThanIn(conf: string, minimums: Record<string, number>): Record<string, number> {
+  const text = readFileSync(join(conf, 'postgresql.conf'), 'utf8')
+  const own = (name: string) => Number(new RegExp(`^${name} = (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+  return Object.fromEntries(Object.entries(minimums).filter(([name, value]) => value > own(name)))
 }

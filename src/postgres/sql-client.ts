@@ -58,6 +58,23 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
   }
 }
 
+/**
+ * The same to the first of some databases that takes connections.
+ * @throws {PgbkError} `failed` when none does.
+ */
+export async function connectToAny(
+  target: Omit<SqlTarget, 'database'>,
+  databases: string[],
+): Promise<SqlClient | undefined> {
+  const [database = '', ...others] = databases
+  try {
+    return await connectSql({ ...target, database })
+  } catch (error) {
+    if (others.length === 0) throw error
+    return connectToAny(target, others)
+  }
+}
+
 async function runStatements(sql: postgres.Sql, statements: string): Promise<Record<string, unknown>[]> {
   try {
     const results: unknown = await sql.unsafe(statements).simple()

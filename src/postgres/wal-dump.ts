@@ -52,7 +52,7 @@ function nameAt({ wal, timeline }: Pick<SegmentDesk, 'wal' | 'timeline'>, index:
 }
 
 /** Links a raw segment, unpacks a compressed one, and makes one of zeros beyond the end, at which pg_waldump stops. */
-async function provide(desk: SegmentDesk, index: number): Promise<string> {
+export async function provide(desk: SegmentDesk, index: number): Promise<string> {
   const name = nameAt(desk, index)
   const path = join(desk.directory, name)
   const segment = desk.wal.chain[index]
@@ -91,6 +91,21 @@ async function put(
   throw new PgbkError('damaged', `WAL segment ${name} has gone from ${wal.directory}`)
 }
 
+/** Segments by their index in the chain. */
+export interface WalStep {
+  first: number
+  last: number
+}
+
+/** Where the WAL of a chain cannot be read on. */
+export interface WalDamage {
+  /** The index of the segment in the chain. */
+  index: number
+  /** What is wrong with it, without its name. */
+  reason: string
+  error: PgbkError
+}
+
 export interface DumpedWal {
   /** Where the last record that could be read begins; unknown where all could be read to the end. */
   lastRecord: string | undefined
@@ -105,6 +120,8 @@ export interface DumpFilter {
   pattern: string
   /** Only the last line: a segment of 1 GB may have millions. */
   lastOnly: boolean
+  /** Only the first line with a time, `2026-11-20 15:04:00.000000`, after this one. */
+  firstFrom?: { time: string; orAt: boolean }
 }
 
 const transactionEnds: DumpFilter = {
@@ -113,8 +130,15 @@ const transactionEnds: DumpFilter = {
   lastOnly: true,
 }
 
-function pipelineFor({ lastOnly }: DumpFilter): string {
-  return `{ "$@"; echo "status $?" >&2; } | grep "$0" ${lastOnly ? '| tail -n 1' : ''}`
+function pipelineFor({ lastOnly, firstFrom }: DumpFilter): string {
+  const rest = firstFrom ? `| awk '${firstLineFrom(firstFrom)}'` : lastOnly ? '| tail -n 1' : ''
+  return `{ "$@"; echo "status $?" >&2; } | grep "$0" ${rest}`
+}
+
+function firstLineFrom({ time, orAt }: { time: string; orAt: boolean }): string {
+  const digits = (count: number) => '[0-9]'.repeat(count)
+  const pattern = `${digits(4)}-${digits(2)}-${digits(2)} ${digits(2)}:${digits(2)}:${digits(2)}[.]${digits(6)}`
+  return `match($0, /${pattern}/) && substr($0, RSTART, RLENGTH) ${orAt ? '>=' : '>'} "${time}" { print; exit }`
 }
 
 /**
@@ -128,7 +152,7 @@ export async function dumpWal(
   { toItsEnd }: { toItsEnd: boolean },
 ): Promise<DumpedWal> {
   const { stdout, failure } = await runDump(desk, first, toItsEnd ? last : last + 1, transactionEnds)
-  if (toItsEnd && failure !== '' && !holdsNoRecord(failure)) throw damaged(desk, first, failure)
+  if (toItsEnd && failure !== '' && !holdsNoRecord(failure)) throw damagedAt(desk, first, failure).error
   const lastRecord = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(failure)?.[1]
   return { commit: parseCommit(stdout), lastRecord, hasRecords: lastRecord !== undefined || failure === '' }
 }
@@ -154,7 +178,7 @@ export async function runDump(
 }
 
 /** The first page is not one of WAL, or all is the rest of a record that began earlier. */
-function holdsNoRecord(failure: string): boolean {
+export function holdsNoRecord(failure: string): boolean {
   return /could not find a valid record|WAL segment size/.test(failure)
 }
 
@@ -167,20 +191,23 @@ export function parseCommit(line: string): DumpedWal['commit'] {
 }
 
 /** What failed names a position or a segment in most cases; else it is where the last good record is. */
-function damaged(desk: SegmentDesk, first: number, failure: string): PgbkError {
+export function damagedAt(desk: SegmentDesk, first: number, failure: string): WalDamage {
   const named = /segment ([0-9A-F]{24})/.exec(failure)?.[1]
   const positions = [...failure.matchAll(/\b([0-9A-F]{1,8}\/[0-9A-F]{1,8})\b/g)].map(([, lsn = '']) => lsn)
   const number =
     positions.length > 0 ? segmentNumber(parseLsn(positions.at(-1) ?? ''), desk.segmentSize) : undefined
   const { chain } = desk.wal
-  const index = chain.findIndex((segment, at) =>
+  const found = chain.findIndex((segment, at) =>
     named === undefined ? segment.segment === number : nameAt(desk, at) === named,
   )
-  const name = chain[index === -1 ? first : index]?.name
-  const reason = failure.replace(/^pg_waldump: (error|fatal): /gm, '').split('\n')[0]
-  return new PgbkError('damaged', `WAL segment ${name} in ${desk.wal.directory} is damaged: ${reason}`, {
-    hint: 'What comes after it cannot be replayed. A later backup, or another copy of the segment, can.',
-  })
+  const index = found === -1 ? first : found
+  const [reason = ''] = failure.replace(/^pg_waldump: (error|fatal): /gm, '').split('\n')
+  const error = new PgbkError(
+    'damaged',
+    `WAL segment ${chain[index]?.name} in ${desk.wal.directory} is damaged: ${reason}`,
+    { hint: 'What comes after it cannot be replayed. A later backup, or another copy of the segment, can.' },
+  )
+  return { index, reason: `it is damaged: ${reason}`, error }
 }
 
 /** The total length of the record that begins at a position. */

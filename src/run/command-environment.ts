@@ -13,7 +13,7 @@ export function commandEnvironment(run: Run, bin: string, env: Environment): Env
   return {
     ...kept,
     PATH: `${bin}:${programEnvironment(env).PATH}`,
-    PGHOST: '127.0.0.1',
+    PGHOST: run.host,
     PGPORT: String(run.port),
     PGUSER: run.role,
     PGDATABASE: run.database,

@@ -7,9 +7,10 @@ import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/
 import { choosePort } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
 import { socketDirectory } from '../postgres/sockets.js'
-import { connectSql, type SqlClient } from '../postgres/sql-client.js'
+import { connectToAny, type SqlClient } from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
 import { launch } from './launch.js'
+import { askableDatabases, chooseDatabase } from './run-database.js'
 import { type RunDirectory, writeMarker } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
 import { type SupervisedServer, waitUntilReady } from './supervisor.js'
@@ -21,6 +22,8 @@ export interface Run {
   directory: RunDirectory
   server: SupervisedServer
   kind: WorkingCopyKind
+  /** Where it can be logged in to: while it has no password, only the directory of its socket. */
+  host: string
   port: number
   role: string
   database: string
@@ -47,24 +50,25 @@ export async function startRun(request: RunRequest, context: Context, onLaunch?:
   const { layout } = directory
   try {
     const { superuser } = request.backup.record
-    const database = request.database ?? largestDatabase(request.backup.record)
+    const socket = { host: socketDirectory, port, user: superuser }
+    const given = request.database ?? largestDatabase(request.backup.record)
+    const isSure = request.recovery.recovery === undefined
+    const sql = { ...socket, databases: isSure ? [given] : askableDatabases(request.backup.record) }
     let client: SqlClient | undefined
-    const target = { host: socketDirectory, port, user: superuser, database }
     await waitUntilReady(server, layout.log, context.signal, async () => {
-      client = await connectSql(target)
+      client = await connectToAny(sql, sql.databases)
       return client !== undefined
     })
     await checkIsRun(client, directory, port)
     const before = context.now().getTime()
-    const reached = await recover(
-      request,
-      { log: layout.log, sql: target, hasEnded: server.hasEnded },
-      context,
-    )
+    const reached = await recover(request, { log: layout.log, sql, hasEnded: server.hasEnded }, context)
+    const replayMs = reached && context.now().getTime() - before
+    const database = isSure ? given : await chooseDatabase(client, request.backup.record, request.database)
     const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
     await client?.end()
+    const host = password === undefined ? socketDirectory : '127.0.0.1'
     const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
-    const url = `postgresql://${login}@127.0.0.1:${port}/${encodeURIComponent(database)}`
+    const url = `postgresql://${login}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`
     directory.marker.server = { pid: server.pid, port, role: superuser, database, url, working_copy: kind }
     writeMarker(directory)
     return {
@@ -72,6 +76,7 @@ export async function startRun(request: RunRequest, context: Context, onLaunch?:
       directory,
       server,
       kind,
+      host,
       port,
       role: superuser,
       database,
@@ -79,7 +84,7 @@ export async function startRun(request: RunRequest, context: Context, onLaunch?:
       url,
       log: layout.log,
       reached,
-      replayMs: reached && context.now().getTime() - before,
+      replayMs,
     }
   } catch (error) {
     await server.stop()
@@ -95,7 +100,12 @@ async function recover(
   context: Context,
 ): Promise<Reached | undefined> {
   if (!recovery.recovery) return undefined
-  const reached = await awaitRecovery(server, recovery.range, context)
+  const reached = await awaitRecovery(
+    server,
+    recovery.range,
+    { mayPause: recovery.wish.pause ?? false },
+    context,
+  )
   checkReached(recovery, reached.lsn ?? '0/0', reached.commitTime)
   return reached
 }

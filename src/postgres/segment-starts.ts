@@ -1,0 +1,64 @@
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readWalPage } from '../backup/wal-page.js'
+import { PgbkError } from '../errors.js'
+import { provide, type SegmentDesk, type WalDamage, type WalStep } from './wal-dump.js'
+
+/**
+ * Looks whether segments are of the right server and place, which pg_waldump does not, and whether compressed ones can be
+ * unpacked. Returns the first that is not as it should be.
+ */
+export async function checkSegmentStarts(
+  desk: SegmentDesk,
+  { first, last }: WalStep,
+  systemIdentifier: string,
+): Promise<WalDamage | undefined> {
+  for (let index = first; index <= last; index++) {
+    const reason = await faultAt(desk, index, systemIdentifier)
+    if (reason === undefined) continue
+    const message = `WAL segment ${desk.wal.chain[index]?.name} in ${desk.wal.directory} is of no use: ${reason}`
+    return { index, reason, error: new PgbkError('damaged', message) }
+  }
+  return undefined
+}
+
+async function faultAt(
+  desk: SegmentDesk,
+  index: number,
+  systemIdentifier: string,
+): Promise<string | undefined> {
+  try {
+    return await faultOfStart(desk, index, systemIdentifier)
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return error.message
+    throw error
+  }
+}
+
+async function faultOfStart(
+  desk: SegmentDesk,
+  index: number,
+  systemIdentifier: string,
+): Promise<string | undefined> {
+  const segment = desk.wal.chain[index]
+  if (!segment) return undefined
+  const path = join(desk.directory, await provide(desk, index))
+  const { magic, address, long } = readWalPage(await beginOf(path))
+  if (magic === 0 || !long) return 'it does not begin with a page of WAL'
+  if (long.systemIdentifier !== systemIdentifier)
+    return `it is from another cluster (system identifier ${long.systemIdentifier})`
+  return address === segment.segment * BigInt(desk.segmentSize)
+    ? undefined
+    : 'it is another segment under this name'
+}
+
+async function beginOf(path: string): Promise<Buffer> {
+  const file = await open(path)
+  try {
+    const buffer = Buffer.alloc(40)
+    await file.read(buffer, 0, 40, 0)
+    return buffer
+  } finally {
+    await file.close()
+  }
+}

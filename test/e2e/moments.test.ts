@@ -1,0 +1,198 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import { randomNumbers, seed } from '../helpers/chance.js'
+import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery } from '../helpers/ledger.js'
+import { aReadyRun, localRun } from '../helpers/local-run.js'
+import { runPgbk } from '../helpers/pgbk.js'
+import { aDirectory, aFreePort } from '../helpers/places.js'
+import { anyMajor, binOf, majors, run } from '../helpers/programs.js'
+
+/** A moment as arguments, and the last row that a copy must have there. */
+interface Target {
+  args: string[]
+  row: number
+}
+
+const kinds: ((ledger: Ledger, index: number, entry: Entry) => Target)[] = [
+  (_, __, { n, time }) => ({ args: ['--to-time', time], row: n }),
+  (_, __, { n, time }) => ({ args: ['--to-time', time, '--exclusive'], row: n - 1 }),
+  ({ entries }, index, { n }) => ({ args: ['--to-time', halfWay(entries, index)], row: n }),
+  (_, __, { n, lsn }) => ({ args: ['--to-lsn', lsn.toLowerCase()], row: n }),
+  (_, __, { n, xid }) => ({ args: ['--to-xid', xid], row: n }),
+  (_, __, { n, xid }) => ({ args: ['--to-xid', xid, '--exclusive'], row: n - 1 }),
+  ({ points }, index) => {
+    const [name, row] = [...points][index % points.size] as [string, number]
+    return { args: ['--to-name', name], row }
+  },
+]
+
+/** Between the commits of a row and the next one. */
+function halfWay(entries: Entry[], index: number): string {
+  const micros = ({ time }: Entry) => BigInt(Date.parse(time)) * 1000n + BigInt(time.slice(23, 26))
+  const [before, after] = [entries[index] as Entry, entries[index + 1] as Entry].map(micros) as [
+    bigint,
+    bigint,
+  ]
+  const middle = (before + after) / 2n
+  return `${new Date(Number(middle / 1000n)).toISOString().slice(0, 23)}${String(middle % 1000n).padStart(3, '0')}Z`
+}
+
+function targetsIn(ledger: Ledger, name: string): Target[] {
+  const indexes = randomNumbers(kinds.length, ledger.entries.length - 1, name)
+  return kinds.map((kind, at) => {
+    const index = indexes[at] ?? 0
+    return kind(ledger, index, ledger.entries[index] as Entry)
+  })
+}
+
+const ask = (query: string) => ['--dbname', 'app', '--', 'psql', '-XAtc', query]
+
+describe.each(majors.filter((major) => major >= 15))('a run of PostgreSQL %i', (major) => {
+  let ledger: Ledger
+  beforeAll(async () => {
+    ledger = await aLedger({ major })
+    await ledger.server.stop('immediate')
+  })
+
+  it(`holds exactly the rows that were committed up to a random moment of each kind (seed ${seed})`, async () => {
+    const targets = targetsIn(ledger, `moments ${major}`)
+    // Two at a time, on every kind of working copy that can be had anywhere.
+    for (let at = 0; at < targets.length; at += 2) {
+      const ended = await Promise.all(
+        targets.slice(at, at + 2).map(async ({ args, row }, index) => {
+          const copy = ['--working-copy', (at + index) % 4 === 3 ? 'copy' : 'overlay']
+          const { stdout, stderr } = await localRun(ledger.root, [...args, ...copy, ...ask(ledgerQuery)])
+          return [
+            { args, answer: stdout, stderr },
+            { args, answer: answerAt(row), stderr: expect.anything() },
+          ]
+        }),
+      )
+      for (const [got, wanted] of ended) expect(got).toEqual(wanted)
+    }
+  })
+
+  it('holds the last row that was committed before the server was killed, with --to-latest', async () => {
+    const last = ledger.entries.at(-1) as Entry
+    const { stdout } = await localRun(ledger.root, ['--to-latest', ...ask(ledgerQuery)])
+    expect(stdout).toBe(answerAt(last.n))
+    const exact = await localRun(ledger.root, ['--to-time', last.time, ...ask(ledgerQuery)])
+    expect(exact.stdout).toBe(answerAt(last.n))
+  })
+})
+
+describe('a moment', () => {
+  const major = anyMajor
+  let ledger: Ledger
+  beforeAll(async () => {
+    ledger = await aLedger({ major, rows: 20 })
+  })
+  const entryAt = (index: number) => ledger.entries[index] as Entry
+
+  it('is told before anything starts and, once it is reached, with the time of the last commit', async () => {
+    const { n, time, xid } = entryAt(8)
+    const { stdout } = await localRun(ledger.root, ['--dry-run', '--json', '--to-time', time])
+    expect(JSON.parse(stdout).plan).toMatchObject({
+      as_of: time,
+      goal: expect.stringMatching(/^the time 20/),
+      reached_lsn: null,
+    })
+    const { stderr } = await localRun(ledger.root, ['--to-time', time, ...ask('select 1')])
+    expect(stderr).toMatch(/^Data as of .* UTC/m)
+    const ready = await localRun(ledger.root, ['--to-xid', xid, '--json', '--detach'])
+    const { run: made } = JSON.parse(ready.stdout)
+    expect(made).toMatchObject({ last_commit_at: time, goal: `the transaction ${xid}` })
+    expect(await psql(made.port, ledgerQuery)).toBe(answerAt(n))
+    await runPgbk(['instance', 'stop', '-C', ledger.root, made.name])
+  })
+
+  it('can be one of several on one backup, side by side', async () => {
+    const [early, late] = await Promise.all(
+      [entryAt(3), entryAt(15)].map(({ lsn }) => aReadyRun(ledger.root, ['--to-lsn', lsn])),
+    )
+    expect([await early?.sql(ledgerQuery), await late?.sql(ledgerQuery)]).toEqual(
+      [entryAt(3), entryAt(15)].map(({ n }) => answerAt(n)),
+    )
+    expect([await early?.stop(), await late?.stop()]).toEqual([0, 0])
+  })
+
+  it('with --pause is read-only, until it is promoted', async () => {
+    const script = `psql -XAtc "${ledgerQuery}"; psql -XAt "$DATABASE_URL" -c 'insert into ledger values (0)';
+      psql -XAtqc 'select pg_wal_replay_resume()'
+      until psql -XAtqc 'insert into ledger values (0)' 2>/dev/null; do sleep 0.1; done; psql -XAtc "${ledgerQuery}"`
+    const { n, xid } = entryAt(8)
+    const args = ['--to-xid', xid, '--pause', '--dbname', 'app', '--', 'sh', '-c', script]
+    const { stdout, stderr } = await localRun(ledger.root, args)
+    expect(stderr).toMatch(/cannot execute INSERT in a read-only transaction/)
+    expect(stdout.split('\n').filter(Boolean)).toEqual([answerAt(n), `${n}|${n + 1}`])
+  })
+
+  it('is reached whatever the settings say of recovery', async () => {
+    const { n, lsn } = entryAt(8)
+    const settings = [
+      'recovery_target_action=shutdown',
+      'HOT_STANDBY=off',
+      'recovery_target_inclusive=off',
+      'recovery_target_timeline=7',
+      'restore_command=false',
+      'recovery_target_lsn=0/1',
+    ].flatMap((setting) => ['-c', setting])
+    const { stdout } = await localRun(ledger.root, ['--to-lsn', lsn, ...settings, ...ask(ledgerQuery)])
+    expect(stdout).toBe(answerAt(n))
+  })
+
+  it('can be taken by --sql and --psql as by COMMAND', async () => {
+    const sql = join(aDirectory(), 'x.sql')
+    await run(['sh', '-c', `echo 'delete from ledger where n = 1' > "${sql}"`])
+    const { n, time } = entryAt(8)
+    const { stdout } = await localRun(ledger.root, ['--to-time', time, '--sql', sql, ...ask(ledgerQuery)])
+    expect(stdout).toBe(`${n}|${n - 1}`)
+  })
+
+  it('is what restore stops at, for an instance', async () => {
+    const { n, time } = entryAt(8)
+    const args = ['restore', '-C', ledger.root, '--to-time', time, '--name', 'rewound', '--json']
+    const { status, stdout } = await runPgbk(args)
+    expect({ status, as_of: JSON.parse(stdout).instance.as_of }).toEqual({ status: 0, as_of: time })
+    expect(await psql(JSON.parse(stdout).instance.port, ledgerQuery)).toBe(answerAt(n))
+    expect((await runPgbk(['instance', 'stop', '-C', ledger.root, 'rewound'])).status).toBe(0)
+  })
+
+  it('is what restore -D stops at', async () => {
+    const data = join(aDirectory(), 'data')
+    const { n, time } = entryAt(12)
+    const port = await aFreePort()
+    const args = [
+      'restore',
+      '-C',
+      ledger.root,
+      '--to-time',
+      time,
+      '-D',
+      data,
+      '--port',
+      String(port),
+      '--start',
+    ]
+    const { status, stderr } = await runPgbk(args)
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+    expect(existsSync(join(data, 'recovery.signal'))).toBe(false)
+    expect(await psql(port, ledgerQuery, ledger.server.socket)).toBe(answerAt(n))
+    await run([`${binOf(major)}/pg_ctl`, '-D', data, '-m', 'immediate', 'stop'])
+  })
+
+  async function psql(port: number, statement: string, host = '/tmp'): Promise<string> {
+    const words = ['-XAtc', statement, '-h', host, '-p', String(port), '-U', 'focker', 'app']
+    return (await run([`${binOf(major)}/psql`, ...words])).stdout
+  }
+})
+
+describe('a moment in a cluster with segments of 64 MB', () => {
+  it('is reached', async () => {
+    const ledger = await aLedger({ major: majors.at(-1) as number, segmentMegabytes: 64, rows: 4 })
+    const { n, time } = ledger.entries[1] as Entry
+    const { stdout } = await localRun(ledger.root, ['--to-time', time, ...ask(ledgerQuery)])
+    expect(stdout).toBe(answerAt(n))
+  })
+})
