@@ -146,7 +146,7 @@ describe('restore -D', () => {
     expect(await ask(target, 'show synchronous_standby_names')).toBe('')
     for (const [, line = ''] of stdout.matchAll(/^ +(sed -i .*)$/gm)) await run(['sh', '-c', line])
     const left = readFileSync(auto, 'utf8')
-    expect(left).not.toContain('pgbk')
+    expect(left).not.toContain('# pgbk')
     expect(left).toContain("archive_command = 'echo touched")
     expect(left).not.toContain('recovery_target')
     await run([`${binOf(anyMajor)}/pg_ctl`, '-D', data, '-m', 'fast', '-w', 'stop'])

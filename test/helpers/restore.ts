@@ -117,7 +117,8 @@ export async function ask(
   major = anyMajor,
 ): Promise<string> {
   const connect = ['-h', socket, '-p', String(port), '-U', role, '-d', database]
-  return (await run([`${binOf(major)}/psql`, '-XAtqc', statement, ...connect])).stdout
+  const psql = [`${binOf(major)}/psql`, '-XAtq', '-v', 'ON_ERROR_STOP=1', ...connect, '-f', '-']
+  return (await run(psql, { input: statement, stdin: undefined })).stdout
 }
 
 /** In what form segments come into the archive. */
