@@ -3,7 +3,7 @@ import type { DirectoryRequest } from '../instances/plan-directory.js'
 import { shellWord } from '../shell-word.js'
 import { formatAge, formatBytes, formatTimes } from '../units.js'
 import { instanceJson, psqlOf } from './instance-view.js'
-import type { Screen } from './screen.js'
+import { printable, type Screen } from './screen.js'
 
 /** What will be done; for the time before it is done, and for a dry run. */
 export function planText(plan: RestorePlan, now: Date): string {
@@ -34,7 +34,7 @@ export function planText(plan: RestorePlan, now: Date): string {
 }
 
 function rowsText(rows: [string, string][]): string {
-  return rows.map(([name, value]) => `${name.padEnd(11)}${value}`).join('\n')
+  return rows.map(([name, value]) => `${name.padEnd(11)}${printable(value)}`).join('\n')
 }
 
 function ago(time: string, now: Date): string {
@@ -99,7 +99,7 @@ function instanceText({ plan, instance, port }: RestoreResult, { style }: Screen
     ...(port === undefined
       ? ([['Start', style.strong(`pgbk instance start ${name}`)]] as [string, string][])
       : ([
-          ['psql', style.strong(psqlOf(instance))],
+          ['psql', style.strong(printable(psqlOf(instance)))],
           ['Stop', `pgbk instance stop ${name}`],
         ] as [string, string][])),
     ['Remove', `pgbk instance delete ${name}`],
@@ -137,7 +137,7 @@ function directoryText(
         ? [`Start it:  ${shellWord(plan.programs.postgres)} -D ${shellWord(data)}`]
         : []),
     ].join('\n'),
-    notes.length > 0 ? `Look at these:\n${notes.map((note) => `  - ${note}`).join('\n')}` : '',
+    notes.length > 0 ? `Look at these:\n${notes.map((note) => `  - ${printable(note)}`).join('\n')}` : '',
     switchedOff ? offText(request, port !== undefined) : '',
     name === undefined ? '' : debianText(data, `/etc/postgresql/${major}/${name}`, `${major} ${name}`),
   ]
