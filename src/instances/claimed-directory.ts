@@ -115,17 +115,17 @@ function readMarker(directory: string, writers: number[]): Marker | undefined {
  * @throws {PgbkError} as `checkClaimable`, when somebody has begun to use it since; `failed` or `disk-full`. It is as it was then.
  */
 export async function claim(directory: string, owner: Owner, context: Context): Promise<void> {
-  const { uid, gid } = context.user()
+  const isRoot = context.user().uid === 0
   const before = statSync(directory, { throwIfNoEntry: false })
   try {
     if (!before) mkdirSync(directory)
-    await chown(directory, uid, uid === 0 ? 0 : gid)
+    if (isRoot) await chown(directory, 0, 0)
     await chmod(directory, 0o700)
     checkClaimable(directory, context)
     if (takeMarker(directory, { ...markOfThisProcess(), owner }) === 'remains') await empty(directory)
     await syncPath(directory)
   } catch (cause) {
-    if (before) await putBack(directory, before)
+    if (before) await putBack(directory, before, isRoot)
     else await rmdir(directory).catch(() => {})
     if (cause instanceof PgbkError) throw cause
     const code = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '') ? 'disk-full' : 'failed'
@@ -133,9 +133,9 @@ export async function claim(directory: string, owner: Owner, context: Context): 
   }
 }
 
-async function putBack(directory: string, { uid, gid, mode }: Stats): Promise<void> {
+async function putBack(directory: string, { uid, gid, mode }: Stats, isRoot: boolean): Promise<void> {
   await chmod(directory, mode & 0o7777)
-  await chown(directory, uid, gid)
+  if (isRoot) await chown(directory, uid, gid)
 }
 
 /**

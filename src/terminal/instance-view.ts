@@ -4,7 +4,7 @@ import type { Progress } from '../progress.js'
 import type { RunDirectory } from '../run/run-directory.js'
 import { shellWord } from '../shell-word.js'
 import { formatAge } from '../units.js'
-import type { Screen } from './screen.js'
+import { printable, type Screen } from './screen.js'
 import { tableLines } from './table.js'
 
 export function runJson({ name, marker, layout }: RunDirectory): object {
@@ -85,7 +85,7 @@ export function psqlOf({ port, record }: Instance): string {
 
 export function startedText(instance: Instance, { quiet, style }: Screen): string {
   if (quiet) return ''
-  return `${style.good('Instance')} ${style.strong(instance.name)} is running\n${style.faint('psql'.padEnd(11))}${style.strong(psqlOf(instance))}\n`
+  return `${style.good('Instance')} ${style.strong(instance.name)} is running\n${style.faint('psql'.padEnd(11))}${style.strong(printable(psqlOf(instance)))}\n`
 }
 
 export function stoppedJson({ run, instance }: Stopped): object {

@@ -2,6 +2,7 @@ import type { Backup } from '../backup/catalog.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { formatAge, formatBytes, formatTimes } from '../units.js'
+import { printable } from './screen.js'
 import type { Style } from './style.js'
 
 /** A name and what stands behind it. */
@@ -16,7 +17,7 @@ export function rowsText(rows: Row[], style?: Style): string {
 export function planRows({ id, record }: Backup, plan: RecoveryPlan, now: Date): Row[] {
   const { server } = record
   return [
-    ['Backup', `${id}, PostgreSQL ${server.version}, from ${server.host}:${server.port}`],
+    ['Backup', printable(`${id}, PostgreSQL ${server.version}, from ${server.host}:${server.port}`)],
     [
       'Data as of',
       plan.asOf === undefined

@@ -4,7 +4,7 @@ import { shellWord } from '../shell-word.js'
 import { formatBytes } from '../units.js'
 import { instanceJson, psqlOf } from './instance-view.js'
 import { planRows, type Row, reachedText, recoveryJson, rowsText } from './recovery-view.js'
-import type { Screen } from './screen.js'
+import { printable, type Screen } from './screen.js'
 
 /** What will be done; for the time before it is done, and for a dry run. */
 export function planText(plan: RestorePlan, now: Date): string {
@@ -79,7 +79,7 @@ function instanceText(result: RestoreResult, { style }: Screen): string {
     ...(port === undefined
       ? ([['Start', style.strong(`pgbk instance start ${name}`)]] as Row[])
       : ([
-          ['psql', style.strong(psqlOf(instance))],
+          ['psql', style.strong(printable(psqlOf(instance)))],
           ['Stop', `pgbk instance stop ${name}`],
         ] as Row[])),
     ['Remove', `pgbk instance delete ${name}`],
@@ -114,7 +114,7 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
         ? [`Start it:  ${shellWord(plan.programs.postgres)} -D ${shellWord(data)}`]
         : []),
     ].join('\n'),
-    notes.length > 0 ? `Look at these:\n${notes.map((note) => `  - ${note}`).join('\n')}` : '',
+    notes.length > 0 ? `Look at these:\n${notes.map((note) => `  - ${printable(note)}`).join('\n')}` : '',
     switchedOff ? offText(request, port !== undefined) : '',
     name === undefined ? '' : debianText(data, `/etc/postgresql/${major}/${name}`, `${major} ${name}`),
   ]

@@ -60,9 +60,8 @@ describe.each(majors)('restore of PostgreSQL %i', (major) => {
     expect(await ask(made, 'create table own (n int); select pg_is_in_recovery()', 'postgres', major)).toBe(
       'f',
     )
-    const settings =
-      "select current_setting('archive_mode'), current_setting('archive_command'), current_setting('cluster_name')"
-    expect(await ask(made, settings, 'postgres', major)).toBe(`off||${made.name}`)
+    const settings = "select current_setting('archive_mode'), current_setting('cluster_name')"
+    expect(await ask(made, settings, 'postgres', major)).toBe(`off|${made.name}`)
     expect(fingerprint(backup.directory)).toBe(before)
     expect(existsSync(join(made.directory, 'conf/recovery.conf'))).toBe(false)
     expect(strangers(made.directory)).toEqual([])
@@ -237,8 +236,7 @@ describe('restore', () => {
     await other.sql('create table bulk as select generate_series(1, 50000) as n', 'large')
     const made = await aBackupOf(other)
     await other.sql('create role former superuser login; drop database large')
-    const asFormer = (statement: string) =>
-      ask({ port: other.port, role: 'former' }, statement, 'postgres', other.major, other.socket)
+    const asFormer = (statement: string) => ask({ ...other, role: 'former' }, statement)
     await asFormer('alter role focker rename to gone')
     await archiveWal({ ...other, sql: asFormer }, made)
     const instance = await restored(made.root)

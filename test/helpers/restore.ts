@@ -109,15 +109,16 @@ export async function instancesIn(root: string, options: PgbkOptions = {}): Prom
   return JSON.parse(stdout).instances
 }
 
-/** Asks a server over its socket in /tmp. */
+/** Asks a server over its socket, in /tmp if nothing else is said. */
 export async function ask(
-  { port, role }: { port: number; role: string },
+  { port, role, socket = '/tmp' }: { port: number; role: string; socket?: string },
   statement: string,
   database = 'postgres',
   major = anyMajor,
 ): Promise<string> {
-  const connect = ['-h', '/tmp', '-p', String(port), '-U', role, '-d', database]
-  return (await run([`${binOf(major)}/psql`, '-XAtqc', statement, ...connect])).stdout
+  const connect = ['-h', socket, '-p', String(port), '-U', role, '-d', database]
+  const psql = [`${binOf(major)}/psql`, '-XAtq', '-v', 'ON_ERROR_STOP=1', ...connect, '-f', '-']
+  return (await run(psql, { input: statement, stdin: undefined })).stdout
 }
 
 /** In what form segments come into the archive. */

@@ -18,7 +18,9 @@ export const restore: Verb = {
       .option('-D, --pgdata <dir>', 'restore into this directory, which is empty or absent')
       .option('--tablespace-mapping <old=new>', 'where a tablespace goes; may be repeated', collect, [])
       .option('--start', 'start the server')
-      .option('--as-production', 'switch nothing off: this server takes over from the old one'),
+      .option('--as-production', 'switch nothing off: this server takes over from the old one')
+      // commander takes --no-start for a --start that is on by default.
+      .setOptionValue('start', undefined),
   faultOf,
   async run({ ids: [id], options, settings, context }) {
     const { restore } = await import('../../commands/restore.js')

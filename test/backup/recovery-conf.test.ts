@@ -1,0 +1,35 @@
+import { describe, expect, it } from '@jest/globals'
+import { confLines, recoverySettings } from '../../src/backup/recovery-conf.js'
+
+const input = {
+  archive: '/srv/pg/wal',
+  target: { lsn: '0/3000028' },
+  timeline: 3,
+  inclusive: true,
+  action: 'promote',
+} as const
+
+describe('the settings of a recovery', () => {
+  it('name one target, its timeline, and what to do there', () => {
+    expect(recoverySettings(input)).toEqual({
+      restore_command: expect.stringContaining('/srv/pg/wal/"%f".partial'),
+      recovery_target_lsn: '0/3000028',
+      recovery_target_inclusive: 'on',
+      recovery_target_timeline: '3',
+      recovery_target_action: 'promote',
+      hot_standby: 'on',
+    })
+  })
+
+  it.each([
+    ["/it's", `'/it'\\''s'/"%f"`],
+    ['/100%/%p', '/100%%/%%p/"%f"'],
+    ['/a b', `'/a b'/"%f"`],
+  ])('find the archive %j', (archive, expected) => {
+    expect(recoverySettings({ ...input, archive }).restore_command).toContain(`cp ${expected} "%p"`)
+  })
+
+  it('are lines that PostgreSQL reads', () => {
+    expect(confLines({ a: "it's", b: 'back\\slash' })).toBe("a = 'it''s'\nb = 'back\\\\slash'\n")
+  })
+})

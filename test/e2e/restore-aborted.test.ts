@@ -1,0 +1,181 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import { execa } from 'execa'
+import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { randomNumbers, seed } from '../helpers/chance.js'
+import { grow } from '../helpers/copying.js'
+import { aDirectory } from '../helpers/places.js'
+import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
+import {
+  archiveWal,
+  ask,
+  endServersOf,
+  instancesIn,
+  killServersIn,
+  pgbkIn,
+  restore,
+  restored,
+  serversIn,
+  startRestore,
+  writeSegments,
+} from '../helpers/restore.js'
+import { aServer } from '../helpers/server.js'
+import { aSmallDisk } from '../helpers/small-disk.js'
+import { until } from '../helpers/traces.js'
+import { ifRoot, isRoot } from '../helpers/users.js'
+
+let backup: MadeBackup
+beforeAll(async () => {
+  const server = await aServer({ major: anyMajor })
+  await grow(server, 60)
+  await run(['mkdir', join(server.directory, 'space')])
+  await server.sql(`create tablespace fast location '${join(server.directory, 'space')}'`)
+  await server.sql('create table held tablespace fast as select generate_series(1, 100) as n')
+  backup = await aBackupOf(server)
+  await writeSegments(server, 4)
+  await archiveWal(server, backup)
+  await server.stop()
+})
+
+const ways = ['SIGINT', 'SIGTERM', 'SIGKILL'] as const
+const statuses = { SIGINT: 130, SIGTERM: 143, SIGKILL: undefined }
+
+/** A signal may come before pgbk listens to it, or after: then it ends node itself. */
+const isExpected = (status: number | undefined, signal: (typeof ways)[number]) =>
+  [0, statuses[signal], undefined].includes(status)
+
+/** Sends a signal at some moment; the exit status, if it did not end by the signal itself. */
+async function endAfter(child: ReturnType<typeof startRestore>, ms: number, signal: NodeJS.Signals) {
+  await Promise.race([child, sleep(ms)])
+  child.kill(signal)
+  return (await child).exitCode
+}
+
+describe('a restore of an instance that ends at a random moment', () => {
+  const moments = randomNumbers(12, 2500, 'restore').map(
+    (ms, n): [number, (typeof ways)[number], boolean] => [
+      ms,
+      ways[n % 3] ?? 'SIGKILL',
+      isRoot && n % 2 === 1,
+    ],
+  )
+
+  it.each(moments)(
+    'after %i ms by %s, as root: %s, leaves whole instances or none',
+    async (ms, signal, asRoot) => {
+      const place = join(backup.root, 'data/instances')
+      // What a kill has left goes with the next restore that gets so far.
+      const hadRemains = remainsIn(place).length > 0
+      const status = await endAfter(startRestore(backup.root, ['--name', 'cut'], { asRoot }), ms, signal)
+      expect({ seed, status, isExpected: isExpected(status, signal) }).toMatchObject({ isExpected: true })
+      const [instance] = await instancesIn(backup.root)
+      if (status !== undefined && status !== 0) expect(serversIn(place)).toEqual([])
+      if (status !== undefined && !hadRemains) expect(remainsIn(place)).toEqual([])
+      if (instance) {
+        await until('it runs or is stopped', async () =>
+          /running|stopped|not recovered/.test((await instancesIn(backup.root))[0]?.state ?? ''),
+        )
+        expect(await pgbkIn(backup.root, ['instance', 'start', 'cut'])).toMatchObject({ status: 0 })
+        await isWhole(instance)
+        expect(await pgbkIn(backup.root, ['instance', 'stop', 'cut'])).toMatchObject({ status: 0 })
+        expect(await pgbkIn(backup.root, ['instance', 'delete', 'cut', '--yes'])).toMatchObject({ status: 0 })
+      }
+      expect(serversIn(place)).toEqual([])
+    },
+  )
+
+  it('and one after it starts over cleanly', async () => {
+    await endAfter(startRestore(backup.root, ['--name', 'again']), 700, 'SIGKILL')
+    await killServersIn(backup.root)
+    await pgbkIn(backup.root, ['instance', 'delete', 'again', '--yes'])
+    const made = await restored(backup.root, ['--name', 'again'])
+    await isWhole(made)
+    expect(readdirSync(join(backup.root, 'data/instances'))).toEqual(['again'])
+    await pgbkIn(backup.root, ['instance', 'stop', 'again'])
+  })
+})
+
+function remainsIn(place: string): string[] {
+  return existsSync(place) ? readdirSync(place).filter((name) => name.startsWith('.')) : []
+}
+
+async function isWhole(server: { port: number; role: string }): Promise<void> {
+  const rows = 'select count(*) from bulk; select count(*) from held; select max(n) from late'
+  expect(await ask(server, rows)).toBe('38400\n100\n5')
+}
+
+describe('a restore into a directory that ends at a random moment', () => {
+  const moments = randomNumbers(9, 1800, 'directory').map(
+    (ms, n): [number, (typeof ways)[number], boolean] => [
+      ms,
+      ways[n % 3] ?? 'SIGKILL',
+      isRoot && n % 2 === 1,
+    ],
+  )
+
+  it.each(moments)(
+    'after %i ms by %s, as root: %s, cannot be started, and is repeated',
+    async (ms, signal, asRoot) => {
+      const place = aDirectory('pgbk-restored-')
+      endServersOf(place)
+      const [data, fast] = [join(place, 'main'), join(place, 'fast')]
+      const location = backup.record.tablespaces[0]?.location
+      const args = ['-D', data, '--tablespace-mapping', `${location}=${fast}`]
+      const status = await endAfter(startRestore(backup.root, args, { asRoot }), ms, signal)
+      expect({ seed, status, isExpected: isExpected(status, signal) }).toMatchObject({ isExpected: true })
+      if (status !== undefined && status !== 0) {
+        for (const directory of [data, fast]) {
+          if (existsSync(directory)) expect(readdirSync(directory)).toEqual([])
+        }
+      }
+      if (status !== 0) {
+        if (!isFinished(data)) await cannotBeStarted(data)
+        await isRepeated(args, data, asRoot)
+      }
+    },
+  )
+
+  /** It has its last file, or nothing says any more that a restore goes on. */
+  function isFinished(data: string): boolean {
+    return existsSync(join(data, 'global/pg_control'))
+  }
+
+  async function cannotBeStarted(data: string): Promise<void> {
+    const log = join(data, '../log')
+    const { status } = await attempt([`${binOf(anyMajor)}/pg_ctl`, '-D', data, '-l', log, '-w', 'start'], {
+      stdout: 'ignore',
+      stderr: 'ignore',
+    })
+    expect(status).not.toBe(0)
+    await run(['sh', '-c', 'rm -f "$0"/postmaster.opts', data])
+  }
+
+  async function isRepeated(args: string[], data: string, asRoot: boolean): Promise<void> {
+    const { status, stderr } = await restore(backup.root, args, { asRoot })
+    // The kill may have come when all was done.
+    expect({ status, isDone: status === 0 || stderr.includes('is not empty') }).toEqual({
+      status,
+      isDone: true,
+    })
+    expect(isFinished(data)).toBe(true)
+    expect(readdirSync(data).filter((name) => name.startsWith('.pgbk'))).toEqual([])
+  }
+})
+
+describe('a disk that fills up while a restore copies', () => {
+  ifRoot('ends it, and has its room back', async () => {
+    const disk = aSmallDisk(260)
+    const data = join(disk, 'main')
+    const child = startRestore(backup.root, ['-D', data, '--json'])
+    await until('it copies', () => existsSync(join(data, 'base')) || child.exitCode !== null)
+    await execa('dd', ['if=/dev/zero', `of=${disk}/filler`, 'bs=64k'], { reject: false })
+    const { exitCode, stdout } = await child
+    expect({ exitCode, code: JSON.parse(String(stdout)).error.code }).toEqual({
+      exitCode: 1,
+      code: 'disk-full',
+    })
+    expect(readdirSync(data)).toEqual([])
+  })
+})
