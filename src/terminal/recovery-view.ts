@@ -24,9 +24,13 @@ export function planRows({ id, record }: Backup, plan: RecoveryPlan, now: Date):
         ? plan.goal
         : `${formatTimes(plan.asOf)} (${ago(plan.asOf, now)}), ${plan.goal}`,
     ],
-    ['Archive', `reaches to ${formatTimes(plan.until)}`],
+    ['Archive', `reaches to ${formatTimes(plan.until)}${gapText(plan)}`],
     ['WAL', walText(plan)],
   ]
+}
+
+function gapText({ gap }: RecoveryPlan): string {
+  return gap ? `; nothing after it: ${gap.missing}: ${gap.reason}` : ''
 }
 
 function walText({ wal, recovery }: RecoveryPlan): string {

@@ -45,7 +45,7 @@ describe('a proof', () => {
     await writeProof(layout, aProof({ ok: false, faults: ['x'] }))
     await writeProof(layout, aProof())
     expect(read()?.proof).toEqual(aProof())
-    expect(readdirSync(layout.directory).sort()).toEqual(['backup.json', 'proof.json', 'snapshot'])
+    expect(readdirSync(layout.directory).sort()).toEqual(['backup.json', 'proof.json', 'snapshot', 'wal'])
   })
 
   it.each([

@@ -3,9 +3,9 @@ import { confLines, recoverySettings } from '../../src/backup/recovery-conf.js'
 
 const input = {
   archive: '/srv/pg/wal',
-  target: { lsn: '0/3000028' },
   timeline: 3,
-  inclusive: true,
+  stop: { lsn: '0/3000028', inclusive: true },
+  minimums: { max_connections: 200 },
   action: 'promote',
 } as const
 
@@ -18,6 +18,7 @@ describe('the settings of a recovery', () => {
       recovery_target_timeline: '3',
       recovery_target_action: 'promote',
       hot_standby: 'on',
+      max_connections: '200',
     })
   })
 

@@ -30,10 +30,18 @@ describe('the end of a recovery', () => {
   )
 
   it('must not lie before what was wanted', async () => {
-    const end = { timeline: 2, lsn: '1/5000060', reason: 'x' }
-    checkReached(end, '1/5000060')
-    checkReached(end, '0/F0000000')
-    expect(await thrownBy(() => checkReached(end, '1/5000061'))).toMatchObject({ code: 'damaged' })
+    const upTo = (reachLsn: string) => ({ reachLsn, notAfter: undefined })
+    checkReached(upTo('1/5000060'), '1/5000060', undefined)
+    checkReached(upTo('0/F0000000'), '1/5000060', undefined)
+    const early = () => checkReached(upTo('1/5000061'), '1/5000060', undefined)
+    expect(await thrownBy(early)).toMatchObject({ code: 'damaged' })
+  })
+
+  it('must not have a commit that is newer than what was wanted', async () => {
+    const plan = { reachLsn: undefined, notAfter: '2026-11-20T15:04:00.000000Z' }
+    checkReached(plan, '1/0', '2026-11-20T15:04:00.000000Z')
+    const late = () => checkReached(plan, '1/0', '2026-11-20T15:04:00.000001Z')
+    expect(await thrownBy(late)).toMatchObject({ code: 'damaged' })
   })
 })
 

@@ -11,13 +11,24 @@ import { aScreen, commandsOfTerminals, hasCommands, theBackup } from './screens.
 const backup = theBackup()
 const owner = { uid: 1, gid: 1 }
 const recovery: RestorePlan['recovery'] = {
-  moment: { kind: 'latest' },
+  wish: { moment: { kind: 'latest' } },
   wal: { segments: 3, bytes: 48 * 2 ** 20 },
   range: { startLsn: '0/3000028', endLsn: '0/6000100' },
-  recovery: { archive: '/a', target: { lsn: '0/60000C8' }, timeline: 1, inclusive: true, action: 'promote' },
+  recovery: {
+    archive: '/a',
+    timeline: 1,
+    stop: { lsn: '0/60000C8', inclusive: true },
+    minimums: {},
+    action: 'promote',
+  },
   reachLsn: '0/6000100',
+  notAfter: undefined,
+  goal: 'the end of the WAL archive',
   asOf: '2026-11-20T03:10:00.000Z',
+  until: '2026-11-20T03:10:00.000Z',
   gap: undefined,
+  unfinished: undefined,
+  newTablespaces: [],
 }
 const programs = { postgres: '/usr/lib/postgresql/15/bin/postgres', bin: '', installations: [] }
 const request = { backup, owner, recovery, programs, port: 5433 }
