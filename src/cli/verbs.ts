@@ -10,6 +10,7 @@ import { localRun } from './verbs/local-run.js'
 import { prune } from './verbs/prune.js'
 import { restore } from './verbs/restore.js'
 import { show } from './verbs/show.js'
+import { status } from './verbs/status.js'
 import { verify } from './verbs/verify.js'
 import { walDropSlot, walHelp, walReceive, walStatus } from './verbs/wal.js'
 
@@ -33,6 +34,7 @@ export const verbs: readonly Verb[] = [
   prune,
   hold,
   release,
+  status,
   demo,
 ]
 
