@@ -66,13 +66,20 @@ async function readCommandLine(argv: string[], world: ProcessContext): Promise<I
 async function carryOut(invocation: Invocation, world: ProcessContext, reporter: Reporter): Promise<number> {
   const { loadConfig } = await import('./config/load.js')
   const context: Context = { ...world, progress: reporter.progress, ask: await asker(world, reporter) }
-  const settings = await loadConfig(invocation.globals, context)
   const print = async (outcome: Outcome) => {
     reporter.close()
     await printOutcome(outcome, invocation, world)
   }
-  const ended = await invocation.verb.run({ ...invocation, settings, context, print })
-  if (typeof ended === 'number') return ended
+  const call = { ...invocation, context, print }
+  const settings = await loadConfig(invocation.globals, context).catch((error) => {
+    if (error instanceof PgbkError && invocation.verb.runWithout) return error
+    throw error
+  })
+  const ended =
+    settings instanceof PgbkError
+      ? await invocation.verb.runWithout?.(settings, call)
+      : await invocation.verb.run({ ...call, settings })
+  if (typeof ended === 'number' || ended === undefined) return ended ?? 0
   await print(ended)
   return ended.failure?.exitStatus ?? 0
 }

@@ -2,6 +2,7 @@ import type { Verb } from './verb.js'
 import { create } from './verbs/create.js'
 import { remove } from './verbs/delete.js'
 import { demo } from './verbs/demo.js'
+import { doctor } from './verbs/doctor.js'
 import { download } from './verbs/download.js'
 import { hold, release } from './verbs/hold.js'
 import { instanceDelete, instanceHelp, instanceList, instanceStart, instanceStop } from './verbs/instance.js'
@@ -35,6 +36,7 @@ export const verbs: readonly Verb[] = [
   hold,
   release,
   status,
+  doctor,
   demo,
 ]
 

@@ -4,7 +4,8 @@ import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
 import type { CheckOptions } from './check-backup.js'
-import { type Installation, installHint, programOf } from './find.js'
+import { type Installation, programOf } from './find.js'
+import { installHint } from './install-hint.js'
 import { type DumpedWal, dumpWal, lengthOfRecord, type SegmentDesk, withSegmentDesk } from './wal-dump.js'
 
 /** The last thing that can be replayed from an archive. */
