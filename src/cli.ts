@@ -69,20 +69,28 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
   const warnings: string[] = []
   const progress = notingWarnings(reporter.progress, warnings)
   const context: Context = { ...world, progress, ask: await asker(world, reporter) }
-  const settings = await loadConfig(invocation.globals, context)
   const print = async (outcome: Outcome) => {
     reporter.close()
     await printOutcome(outcome, invocation, world)
   }
+  const { name: command, tellsHooks, runWithout } = invocation.verb
+  const call = { ...invocation, context, print }
+  const settings = await loadConfig(invocation.globals, context).catch((error) => {
+    if (error instanceof PgbkError && runWithout) return error
+    throw error
+  })
   const work = async () => {
-    const ended = await invocation.verb.run({ ...invocation, settings, context, print })
+    const ended =
+      settings instanceof PgbkError
+        ? ((await runWithout?.(settings, call)) ?? 0)
+        : await invocation.verb.run({ ...call, settings })
     if (typeof ended !== 'number') await print(ended)
     return ended
   }
-  const { name: command, tellsHooks } = invocation.verb
-  const ended = tellsHooks?.(invocation)
-    ? await tellingHooks(work, { command, settings, context, warnings, complain: reporter.complain })
-    : await work()
+  const ended =
+    tellsHooks?.(invocation) && !(settings instanceof PgbkError)
+      ? await tellingHooks(work, { command, settings, context, warnings, complain: reporter.complain })
+      : await work()
   return typeof ended === 'number' ? ended : (ended.failure?.exitStatus ?? 0)
 }
 

@@ -14,9 +14,11 @@ interface Edge {
 
 /** From the top down; imports go downward, or stay in their own folder. */
 const layers: Record<string, number> = {
-  top: 6,
-  commands: 5,
+  top: 7,
+  commands: 6,
+  doctor: 5,
   create: 4,
+  schedule: 4,
   run: 4,
   instances: 4,
   source: 4,

@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
+import { chmod, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { inParallel } from './in-parallel.js'
 
@@ -10,11 +10,15 @@ export async function writeDurably(path: string, content: string | Uint8Array): 
   })
 }
 
-/** Puts a file in the place of another, or of none, in one step: readers see the one or the other, whole. */
-export async function replaceDurably(path: string, content: string): Promise<void> {
+/**
+ * Puts a file in the place of another, or of none, in one step: readers see the one or the other, whole.
+ * @param mode for files that others are to read; else they are their owner's alone.
+ */
+export async function replaceDurably(path: string, content: string, mode?: number): Promise<void> {
   const next = `${path}.new`
   try {
     await writeDurably(next, content)
+    if (mode !== undefined) await chmod(next, mode)
     await rename(next, path)
   } catch (error) {
     await rm(next, { force: true })

@@ -21,6 +21,8 @@ export function rootLayout(root: string) {
     walLock: join(backups, '.wal.lock'),
     /** What the receiver says about itself, every few seconds. */
     receiverState: join(backups, '.receive.json'),
+    /** How the last create ended. */
+    lastCreate: join(backups, '.last-create.json'),
     backup: (id: string) => join(backups, id),
     partial: (id: string) => join(backups, `.${id}.partial`),
     download: (id: string) => join(backups, `.${id}.download`),

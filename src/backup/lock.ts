@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
@@ -40,6 +40,16 @@ async function leaveNote(file: string, purpose: string, { now, progress }: Conte
   } catch (error) {
     progress.detail(`cannot write to ${file}: ${messageOf(error)}`)
   }
+}
+
+/** Who holds a lock now, without waiting for it or writing anything; undefined where nobody does. */
+export async function holderOf(file: string, context: Context): Promise<string | undefined> {
+  if (!existsSync(file)) return undefined
+  const holder = await startHolder(file, false, context)
+  await holder.end()
+  if (holder.firstLine === 'held') return undefined
+  if (holder.stderr()) throw new PgbkError('failed', `cannot lock ${file}: ${holder.stderr().trim()}`)
+  return describeHolder(file)
 }
 
 async function acquire(file: string, options: LockOptions, context: Context): Promise<HeldProgram> {

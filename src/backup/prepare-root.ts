@@ -12,8 +12,21 @@ import { type RootLayout, rootLayout } from './layout.js'
  */
 export function claimRoot(root: string, runAs: string, context: Context): RootLayout {
   const layout = rootLayout(root)
-  if (context.user().uid === 0) becomeOwner(layout, runAs, context)
+  if (context.user().uid === 0) becomeUser(layout, runAs, context, () => createMissing(layout))
   checkWritable(layout, context)
+  return layout
+}
+
+/**
+ * Looks whether a root could be claimed, and gives up root privileges for those of `runAs`; nothing is made.
+ * @throws {PgbkError} as `claimRoot` does.
+ */
+export function examineRoot(root: string, runAs: string, context: Context): RootLayout {
+  const layout = rootLayout(root)
+  const byRoot = context.user().uid === 0
+  if (byRoot) becomeUser(layout, runAs, context, () => [])
+  // What is still missing root would make, and give to that user.
+  if (!byRoot || existsSync(layout.backups)) checkWritable(layout, context)
   return layout
 }
 
@@ -59,10 +72,10 @@ function makeDirectory(path: string): void {
   }
 }
 
-function becomeOwner(layout: RootLayout, runAs: string, context: Context): void {
+function becomeUser(layout: RootLayout, runAs: string, context: Context, make: () => string[]): void {
   const inside = deepestExisting(layout)
   try {
-    context.become(runAs, { inside, make: () => createMissing(layout) })
+    context.become(runAs, { inside, make })
   } catch (cause) {
     if (cause instanceof PgbkError) throw cause
     throw notWritable(`user ${runAs} cannot enter ${inside}`, layout.root, cause)
@@ -78,7 +91,14 @@ function checkWritable({ root, data, backups }: RootLayout, context: Context): v
   try {
     accessSync(existing ?? dirname(root), constants.W_OK | constants.X_OK)
   } catch (cause) {
-    throw notWritable(`user ${context.user().name} cannot write to ${existing ?? dirname(root)}`, root, cause)
+    const { name } = context.user()
+    const place = existing ?? dirname(root)
+    throw notWritable(
+      `user ${name} cannot write to ${place}`,
+      root,
+      cause,
+      `chown ${name} ${shellWord(place)}`,
+    )
   }
 }
 
@@ -88,12 +108,12 @@ const reasons: Record<string, string> = {
   EROFS: 'the file system is read-only',
 }
 
-function notWritable(message: string, root: string, cause: unknown): PgbkError {
+function notWritable(message: string, root: string, cause: unknown, remedy?: string): PgbkError {
   const code = systemCode(cause) ?? ''
   const hint =
     code === 'ENOENT'
       ? `Is a disk not mounted, or the path mistyped? If it is right:  mkdir -p ${shellWord(root)}`
-      : `Every directory on the way to ${root} must let that user through, and data/backup in it belong to that user. Choose another root with -C, or, when pgbk is started by root, another user with run_as (PGBK_RUN_AS).`
+      : `${remedy === undefined ? '' : `If that directory is for pgbk alone, as root:  ${remedy}\n`}Every directory on the way to ${root} must let that user through, and data/backup in it belong to that user. Choose another root with -C, or, when pgbk is started by root, another user with run_as (PGBK_RUN_AS).`
   return new PgbkError('root-not-writable', `${message}: ${reasons[code] ?? messageOf(cause)}`, {
     cause,
     hint,

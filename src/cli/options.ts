@@ -56,6 +56,15 @@ export function parsePort(text: string): number {
   throw new InvalidArgumentError('It is a number from 1 to 65535.')
 }
 
+const spanUnits: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 7 * 86_400 }
+
+/** Milliseconds of `90m`, `36h`, `2d`. @throws commander's error for what is no span. */
+export function parseSpan(text: string): number {
+  const [, count, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
+  if (Number(count) > 0) return Number(count) * (spanUnits[unit] ?? 0) * 1000
+  throw new InvalidArgumentError('It is a span such as 90m, 36h or 2d.')
+}
+
 export function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }

@@ -51,6 +51,8 @@ export interface Verb {
   declare?(command: Command): Command
   /** What is wrong with this combination of options and COMMAND, if anything is. */
   faultOf?(invocation: Invocation): string | undefined
+  /** Takes the place of `run` where the configuration has faults; other commands end with them. */
+  runWithout?(fault: PgbkError, call: Omit<Call, 'settings'>): Promise<Outcome | number>
   /** Returns what to print, or, where it has printed that itself, the exit status. */
   run(call: Call): Promise<Outcome | number>
 }

@@ -2,6 +2,7 @@ import type { Verb } from './verb.js'
 import { create } from './verbs/create.js'
 import { remove } from './verbs/delete.js'
 import { demo } from './verbs/demo.js'
+import { doctor } from './verbs/doctor.js'
 import { download } from './verbs/download.js'
 import { hold, release } from './verbs/hold.js'
 import { instanceDelete, instanceHelp, instanceList, instanceStart, instanceStop } from './verbs/instance.js'
@@ -10,6 +11,7 @@ import { localRun } from './verbs/local-run.js'
 import { prune } from './verbs/prune.js'
 import { restore } from './verbs/restore.js'
 import { show } from './verbs/show.js'
+import { status } from './verbs/status.js'
 import { verify } from './verbs/verify.js'
 import { walDropSlot, walHelp, walReceive, walStatus } from './verbs/wal.js'
 
@@ -33,6 +35,8 @@ export const verbs: readonly Verb[] = [
   prune,
   hold,
   release,
+  status,
+  doctor,
   demo,
 ]
 

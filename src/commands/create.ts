@@ -11,6 +11,7 @@ import type { Context } from '../context.js'
 import { checkDisk } from '../create/check-disk.js'
 import { checkRate } from '../create/checks.js'
 import { makeBackup } from '../create/make-backup.js'
+import { remember } from '../create/remember.js'
 import { serverLine } from '../create/server-line.js'
 import { sweep } from '../create/sweep.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
@@ -22,7 +23,7 @@ export interface CreateOptions extends ConnectionFlags {
   label?: string
   scheduled?: boolean
   checkpoint?: 'fast' | 'spread'
-  maxRate?: string
+  maxRate?: string | undefined
   verify?: boolean
   newCluster?: boolean
   /** Really start the finished backup, too. */
@@ -35,6 +36,17 @@ export async function create(options: CreateOptions, settings: Settings, context
   checkPlainLine(options.label, 'label')
   checkRate(maxRate)
   const root = claimRoot(settings.root, settings.run_as, context)
+  return remember(root, options.scheduled ?? false, context, () =>
+    createIn(root, { ...options, maxRate }, settings, context),
+  )
+}
+
+async function createIn(
+  root: RootLayout,
+  options: CreateOptions,
+  settings: Settings,
+  context: Context,
+): Promise<Backup> {
   const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
   const reach = () => reachServer(options, settings, applicationName, context)
   let server = await reach()
@@ -55,7 +67,7 @@ export async function create(options: CreateOptions, settings: Settings, context
         label: options.label,
         scheduled: options.scheduled ?? false,
         checkpoint: options.checkpoint ?? settings.create.checkpoint,
-        maxRate,
+        maxRate: options.maxRate,
         verify: options.verify ?? settings.create.verify,
       },
       context,

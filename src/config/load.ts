@@ -13,8 +13,8 @@ export interface ConfigFlags {
   root?: string | undefined
 }
 
-/** The settings of one call, with an absolute root. */
-export type Settings = Config & { root: string }
+/** The settings of one call, with an absolute root, and the file that they come from, if there is one. */
+export type Settings = Config & { root: string; configFile?: string | undefined }
 
 interface Found {
   file: string
@@ -43,7 +43,7 @@ export async function loadConfig(flags: ConfigFlags, context: Context): Promise<
     )
   }
   const root = flags.root ?? value.root ?? defaultRoot(found)
-  return { ...value, root: resolve(context.cwd, root) }
+  return { ...value, root: resolve(context.cwd, root), configFile: found?.file }
 }
 
 function findFile({ config }: ConfigFlags, { cwd, env, user }: Context): Found | undefined {

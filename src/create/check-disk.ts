@@ -13,15 +13,20 @@ export function knownSize({ databases }: ServerFacts): number {
   return databases.reduce((sum, { size_bytes }) => sum + (size_bytes ?? 0), 0)
 }
 
+/** Bytes that a backup will take: the databases, and the WAL twice (pg_wal and the archive). */
+export function neededBytes(facts: ServerFacts): number {
+  return knownSize(facts) + 4 * facts.wal_segment_size
+}
+
 /**
- * Compares the free disk with what the backup will take: the databases, and the WAL twice (pg_wal and the archive).
+ * Compares the free disk with what the backup will take.
  * @throws {PgbkError} `disk-full` when there is too little, `usage` when the root lies inside the server's own data.
  */
 export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: Progress): Promise<void> {
   const place =
     [root.backups, root.root, dirname(root.root)].find((directory) => existsSync(directory)) ?? '/'
   if (isLocal(facts)) checkPlace(place, root, facts, progress)
-  const needed = knownSize(facts) + 4 * facts.wal_segment_size
+  const needed = neededBytes(facts)
   const free = await freeBytes(place)
   if (free < needed) {
     throw new PgbkError(

@@ -5,7 +5,9 @@ import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
 import type { CheckOptions } from './check-backup.js'
 import { type Installation, programOf } from './find.js'
+
 import { waysToGet } from './find-server.js'
+
 import { type DumpedWal, dumpWal, lengthOfRecord, type SegmentDesk, withSegmentDesk } from './wal-dump.js'
 
 /** The last thing that can be replayed from an archive. */

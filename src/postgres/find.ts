@@ -5,6 +5,7 @@ import { messageOf, PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { runProgram } from '../program/run-program.js'
 import { programEnvironment } from './connection.js'
+import { installHint } from './install-hint.js'
 
 /** One directory with PostgreSQL programs. */
 export interface Installation {
@@ -58,16 +59,6 @@ function realPlaces(directories: string[]): string[] {
       programs.filter((program) => program !== undefined).map((program) => dirname(realpathSync(program))),
     ),
   ]
-}
-
-/** How to get the client programs of a major, for systems that people use. */
-export function installHint(major?: number): string {
-  const suffix = major === undefined ? '' : `${major}`
-  return [
-    `Debian, Ubuntu:  apt-get install postgresql-client${suffix && `-${suffix}`}   (other majors: see https://wiki.postgresql.org/wiki/Apt)`,
-    `RHEL, Fedora:    dnf install postgresql${suffix}-server   (from https://yum.postgresql.org)`,
-    `macOS:           brew install postgresql@${suffix || '18'}`,
-  ].join('\n')
 }
 
 /**

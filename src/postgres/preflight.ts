@@ -1,9 +1,23 @@
 import { type ErrorCode, PgbkError } from '../errors.js'
+import { hbaHint, hbaLine } from './hba-line.js'
+import { identifier } from './identifier.js'
 import { type Psql, replicationCommands } from './psql.js'
 import { isOutside, majorVersion, type ServerFacts } from './server-facts.js'
 
+/** What a server must have for a base backup. */
+export type Topic =
+  | 'service'
+  | 'version'
+  | 'role'
+  | 'wal_level'
+  | 'WAL senders'
+  | 'replication slots'
+  | 'tablespaces'
+  | 'replication'
+
 /** One thing that is in the way of a backup, and what takes it away. */
-interface Obstacle {
+export interface Obstacle {
+  topic: Topic
   code: ErrorCode
   message: string
   hint: string
@@ -30,11 +44,17 @@ export function checkHost(host: string | undefined): void {
  * @throws {PgbkError} `refused`, with the statement, line or command that mends each.
  */
 export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void> {
+  const obstacles = await findObstacles(psql, facts)
+  if (obstacles.length > 0) throw refusal(obstacles)
+}
+
+/** The same, as a list. */
+export async function findObstacles(psql: Psql, facts: ServerFacts): Promise<Obstacle[]> {
   const obstacles = obstaclesIn(facts)
   const closed = isManaged(facts) ? undefined : await closedToReplication(psql, facts)
   // What else is in the way makes the server refuse as well; only pg_hba.conf is asked before all that.
   if (closed && (obstacles.length === 0 || /pg_hba\.conf/.test(closed.message))) obstacles.push(closed)
-  if (obstacles.length > 0) throw refusal(obstacles)
+  return obstacles
 }
 
 async function closedToReplication(psql: Psql, facts: ServerFacts): Promise<Obstacle | undefined> {
@@ -44,7 +64,7 @@ async function closedToReplication(psql: Psql, facts: ServerFacts): Promise<Obst
   } catch (error) {
     psql.signal?.throwIfAborted()
     if (error instanceof PgbkError && ['unreachable', 'refused'].includes(error.code))
-      return noReplicationConnection(facts, error)
+      return noReplicationConnection(facts, error, psql.systemUser)
     throw error
   }
 }
@@ -55,22 +75,26 @@ export function obstaclesIn(facts: ServerFacts): Obstacle[] {
   const role = identifier(facts.role)
   const found: (Obstacle | false)[] = [
     majorVersion(facts) < oldestMajor && {
+      topic: 'version',
       code: 'refused',
       message: `the server is PostgreSQL ${facts.version}, and pgbk works with ${oldestMajor} and newer`,
       hint: 'Upgrade the server; until then use pg_basebackup by hand.',
     },
     !facts.role_can_replicate && {
+      topic: 'role',
       code: 'refused',
       message: `role ${facts.role} has no REPLICATION right`,
       hint: `As a superuser:  ALTER ROLE ${role} REPLICATION;`,
     },
     facts.wal_level === 'minimal' && {
+      topic: 'wal_level',
       code: 'refused',
       message: 'wal_level is minimal, which allows no base backups',
       hint: 'As a superuser:  ALTER SYSTEM SET wal_level = replica;  ALTER SYSTEM SET max_wal_senders = 10;  then restart the server.',
     },
     facts.wal_level !== 'minimal' && tooFewSenders(facts),
     facts.replication_slots >= facts.max_replication_slots && {
+      topic: 'replication slots',
       code: 'refused',
       message: `no replication slot is free (${facts.replication_slots} of max_replication_slots = ${facts.max_replication_slots} in use)`,
       hint: `Drop one that nobody needs (SELECT * FROM pg_replication_slots;), or raise it:  ALTER SYSTEM SET max_replication_slots = ${facts.max_replication_slots + 5};  then restart the server.`,
@@ -88,6 +112,7 @@ function isManaged(facts: ServerFacts): facts is ServerFacts & { managed_by: str
 function tooFewSenders({ max_wal_senders: most, wal_senders: used }: ServerFacts): Obstacle | false {
   if (most - used >= 2) return false
   return {
+    topic: 'WAL senders',
     code: 'refused',
     message: `a backup needs two free WAL senders, the server has ${Math.max(0, most - used)} (max_wal_senders = ${most}, ${used} in use)`,
     hint: `As a superuser:  ALTER SYSTEM SET max_wal_senders = ${used + 5};  then restart the server.`,
@@ -100,35 +125,39 @@ function relativeTablespaces({ tablespaces }: ServerFacts): Obstacle | false {
   )
   if (relative.length === 0) return false
   return {
+    topic: 'tablespaces',
     code: 'refused',
     message: `tablespace ${relative.map(({ name, location }) => `${name} (${location})`).join(', ')} has a relative location: this server runs inside a pgbk snapshot`,
     hint: 'Back up the server that the snapshot came from, or use pgbk restore to make a lasting server of it.',
   }
 }
 
-/** Both lines, for the socket and for this client's address: which one counts depends on how pgbk connects. */
-function noReplicationConnection(facts: ServerFacts, cause: PgbkError): Obstacle {
-  const address = facts.client_address ?? '127.0.0.1'
-  const range = address.includes(':') ? `${address}/128` : `${address}/32`
-  const role = identifier(facts.role)
+/** Both lines, for the socket and for this client's address, that first which this connection has used. */
+function noReplicationConnection(
+  facts: ServerFacts,
+  cause: PgbkError,
+  systemUser: string | undefined,
+): Obstacle {
+  const rule = { databases: 'replication', role: facts.role, systemUser }
+  const local = hbaLine({ ...rule, address: undefined })
+  const host = hbaLine({ ...rule, address: facts.client_address ?? '127.0.0.1' })
   return {
+    topic: 'replication',
     code: 'refused',
     message: cause.message.replace(
       'cannot connect to the server',
       'the server accepts no replication connection',
     ),
     hint: [
-      "Add the line that fits to the server's pg_hba.conf (the database name `all` does not match replication):",
-      `  local  replication  ${role}  peer`,
-      `  host   replication  ${role}  ${range}  scram-sha-256`,
-      'then, as a superuser:  SELECT pg_reload_conf();',
-      'A pooler such as PgBouncer passes no replication connections: connect to the server itself.',
+      hbaHint(facts.client_address === null ? [local, host] : [host, local]),
+      'The database name `all` does not match replication. A pooler such as PgBouncer passes no such connections: connect to the server itself.',
     ].join('\n'),
   }
 }
 
 function managedService(service: string): Obstacle {
   return {
+    topic: 'service',
     code: 'refused',
     message: `${service} offers no base backups: it lets nobody open a replication connection for pg_basebackup`,
     hint: "Use the service's own snapshots, or pg_dump.",
@@ -141,9 +170,4 @@ function refusal(obstacles: Obstacle[]): PgbkError {
   return new PgbkError('refused', `the server cannot be backed up yet, for ${obstacles.length} reasons`, {
     hint: obstacles.map(({ message, hint }) => `- ${message}\n  ${hint}`).join('\n'),
   })
-}
-
-/** A role name as SQL and pg_hba.conf take it. */
-function identifier(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
 }

@@ -1,6 +1,7 @@
-import { type ErrorDetails, PgbkError } from '../errors.js'
+import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import { type Connection, connectionArgs } from './connection.js'
+import { connectionHint } from './connection-hint.js'
 import type { ConnectionParameters } from './conninfo.js'
 
 /** psql of one installation, connecting in one way. */
@@ -10,6 +11,8 @@ export interface Psql {
   signal?: AbortSignal | undefined
   /** After so many ms a call is given up. */
   timeoutMs?: number
+  /** Whom the program runs as, for what is said about authentication. */
+  systemUser?: string
 }
 
 /**
@@ -55,35 +58,11 @@ async function run(psql: Psql, args: string[], input?: string): Promise<string> 
   const message = result.stderr.replace(/^psql:(<stdin>:\d+:)? (error: )?/gm, '').trim()
   // psql's manual page, "Exit Status": 2 if the connection to the server went bad.
   if (result.status === 2)
-    throw new PgbkError('unreachable', `cannot connect to the server: ${message}`, connectionHint(message))
+    throw new PgbkError('unreachable', `cannot connect to the server: ${message}`, {
+      hint: connectionHint(message, { ...psql.connection, systemUser: psql.systemUser }),
+    })
   throw new PgbkError(
     'refused',
     `the server refused a query: ${message || `psql ended by ${result.endedBy}`}`,
   )
-}
-
-const connectionHints: [RegExp, string][] = [
-  [
-    /password authentication failed|no password supplied/,
-    'Give the password in ~/.pgpass (HOST:PORT:*:USER:PASSWORD, mode 0600), in PGPASSWORD, or in a service file.',
-  ],
-  [
-    /peer authentication failed|ident authentication failed/i,
-    'Over the socket this role is for the operating-system user of its own name: run pgbk as that user, choose another role with -U, or connect with -h localhost.',
-  ],
-  [/role ".*" does not exist/, 'Choose the role with -U.'],
-  [/database ".*" does not exist/, 'Choose a database to connect to with -d.'],
-  [
-    /no pg_hba\.conf entry|pg_hba\.conf rejects/,
-    "Add a line for this role and address to the server's pg_hba.conf, then SELECT pg_reload_conf().",
-  ],
-]
-
-function connectionHint(message: string): ErrorDetails {
-  const known = connectionHints.find(([pattern]) => pattern.test(message))
-  return {
-    hint:
-      known?.[1] ??
-      'Is the server running there? Name it with -h HOST -p PORT -U ROLE, with -d URI, or with PGHOST, PGPORT and PGUSER.',
-  }
 }

@@ -38,7 +38,9 @@ export async function findClient(
   const connection = connectionFrom(flags, settings.connection, context.env, applicationName)
   checkHost(connection.parameters.host ?? context.env.PGHOST)
   const installations = await findInstallations(settings.bin_dir, context.env)
-  return { installations, psql: { program: newestPsql(installations), connection, signal: context.signal } }
+  const { signal } = context
+  const psql = { program: newestPsql(installations), connection, signal, systemUser: context.user().name }
+  return { installations, psql }
 }
 
 /**

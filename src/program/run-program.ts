@@ -7,8 +7,10 @@ export interface ProgramOptions {
   env: Environment
   /** A directory that the user of the process can enter. Default `/`. */
   cwd?: string
-  /** Text for its standard input, which is empty otherwise. */
-  input?: string
+  /** For its standard input, which is empty otherwise. */
+  input?: string | Uint8Array
+  /** Its output is no UTF-8, or must keep every byte: each then is one character. */
+  bytewise?: boolean
   signal?: AbortSignal
   /** Gets every line of standard error as it comes; those lines are then not collected. */
   onErrorLine?(line: string): void
@@ -48,6 +50,7 @@ export async function runProgram(
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
+    encoding: options.bytewise ? 'latin1' : 'utf8',
     detached: ownGroup,
     cleanup: !ownGroup,
     buffer: { stdout: true, stderr: onErrorLine === undefined },

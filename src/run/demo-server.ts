@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
-import { findInstallations, installHint, programOf } from '../postgres/find.js'
+import { findInstallations, programOf } from '../postgres/find.js'
+import { installHint } from '../postgres/install-hint.js'
 import { choosePort } from '../postgres/port.js'
 import { type Psql, query } from '../postgres/psql.js'
 import { runProgram } from '../program/run-program.js'
@@ -105,7 +106,7 @@ async function findServerPrograms(
     'programs-missing',
     'the demo needs a PostgreSQL server, and only client programs are installed here',
     {
-      hint: `Debian, Ubuntu:  apt-get install postgresql\n${installHint().split('\n').slice(1).join('\n')}`,
+      hint: installHint(undefined, 'server'),
     },
   )
 }

@@ -1,0 +1,30 @@
+import { checkJson, v } from '../schema.js'
+import { replaceDurably } from './durable.js'
+import type { RootLayout } from './layout.js'
+import { readIfThere } from './read-if-there.js'
+
+const time = v.pipe(v.string(), v.isoTimestamp())
+const text = v.nullable(v.string())
+
+const schema = v.object({
+  format: v.literal(1),
+  ok: v.boolean(),
+  scheduled: v.boolean(),
+  started_at: time,
+  finished_at: time,
+  backup: text,
+  error: v.nullable(v.object({ code: v.string(), message: v.string() })),
+})
+
+/** .last-create.json: how the last create in a root ended; docs/format.md explains every field. */
+export type LastCreate = v.InferOutput<typeof schema>
+
+/** Undefined where none has been recorded, or what is there is not understood. */
+export function readLastCreate({ lastCreate }: RootLayout): LastCreate | undefined {
+  const content = readIfThere(lastCreate)
+  return content === undefined ? undefined : checkJson(schema, content).value
+}
+
+export async function writeLastCreate({ lastCreate }: RootLayout, last: LastCreate): Promise<void> {
+  await replaceDurably(lastCreate, `${JSON.stringify(last, undefined, 2)}\n`)
+}

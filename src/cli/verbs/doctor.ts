@@ -1,0 +1,50 @@
+import type { DoctorResult } from '../../commands/doctor.js'
+import { PgbkError } from '../../errors.js'
+import { addConnectionOptions } from '../options.js'
+import type { Outcome, Verb } from '../verb.js'
+
+export const doctor: Verb = {
+  name: 'doctor',
+  description: 'check everything that a backup needs, and say what mends it',
+  takesTime: true,
+  declare: addConnectionOptions,
+  async run({ options, settings, context }) {
+    const { doctor } = await import('../../commands/doctor.js')
+    return outcomeOf(await doctor(options, settings, context))
+  },
+  async runWithout(fault, { context }) {
+    const { doctorWithout } = await import('../../commands/doctor.js')
+    return outcomeOf(await doctorWithout(fault, context))
+  },
+  help: `
+Looks at this machine, the root, the connection, the server, the schedule and
+the backups that there are, as the user whom create works as, with the same
+connection options. Every line is a check:
+  ok        all is well
+  warning   create would work, but somebody should look
+  failed    create would not work
+  skipped   could not be looked at
+Below what is not well stands the statement, line or command that mends it.
+Nothing is changed: it prints, and you decide.
+
+It works before anything is configured, and leads to the first backup. The exit
+status is 0 when create would work, and 6 when a check failed.
+
+Examples:
+  pgbk doctor
+  pgbk doctor -h db1 -U backup -C /srv/backups
+  pgbk doctor --quiet                  only what is not well
+  pgbk doctor --json | jq '.checks[] | select(.status != "ok")'
+`,
+}
+
+async function outcomeOf(result: DoctorResult): Promise<Outcome> {
+  const { doctorJson, doctorText } = await import('../../terminal/doctor-view.js')
+  const faults = result.checks.filter(({ status }) => status === 'failed')
+  const failure = new PgbkError('check-failed', faults.map(({ name, text }) => `${name}: ${text}`).join('; '))
+  return {
+    json: () => doctorJson(result),
+    text: (screen) => doctorText(result, screen),
+    ...(faults.length > 0 ? { failure } : {}),
+  }
+}

@@ -1,0 +1,102 @@
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { neededBytes } from '../create/check-disk.js'
+import { type Check, failed, ok } from '../doctor/check.js'
+import { checkBackups, checkReceiver } from '../doctor/check-backups.js'
+import { checkPrograms } from '../doctor/check-programs.js'
+import { checkLock, checkPlace, checkRoot, type ExaminedRoot } from '../doctor/check-root.js'
+import { checkSafety } from '../doctor/check-safety.js'
+import { checkSchedule, findSchedule } from '../doctor/check-schedule.js'
+import { checkConnection } from '../doctor/check-server.js'
+import { checkWorkingCopy } from '../doctor/check-working-copy.js'
+import type { PgbkError } from '../errors.js'
+import type { ConnectionFlags } from '../postgres/connection.js'
+import type { ReachedServer } from '../postgres/reach-server.js'
+
+/** The server that was reached, in a few words. */
+export interface DoctorServer {
+  host: string
+  port: number
+  role: string
+  system_identifier: string
+}
+
+export interface DoctorResult {
+  root: string | undefined
+  configFile: string | undefined
+  server: DoctorServer | undefined
+  /** What the next backup takes; undefined when the server could not be asked. */
+  neededBytes: number | undefined
+  checks: Check[]
+}
+
+/** Looks at everything that create, receive and run need, as the user whom they work as. Changes nothing. */
+export async function doctor(
+  flags: ConnectionFlags,
+  settings: Settings,
+  context: Context,
+): Promise<DoctorResult> {
+  const { progress } = context
+  progress.step('looking at this machine')
+  const own = await findSchedule(settings.root, context)
+  const root = checkRoot(settings, context)
+  const schedule = own.entry ? own : await findSchedule(settings.root, context)
+  const checks = [
+    ok('configuration', settings.configFile ?? 'no file: defaults'),
+    ...(await checkPrograms(settings.bin_dir, context)),
+    ...root.checks,
+  ]
+  progress.step('asking the server')
+  const { server, checks: ofServer } = await checkConnection(flags, settings, context)
+  checks.push(...ofServer)
+  if (server) checks.push(...(await checkWithServer(server, root, settings, context)))
+  checks.push(...(await checkHere(server, root, settings, context)))
+  const { backups } = root.catalog
+  checks.push(...checkSchedule(schedule, settings.root, backups, context.now()))
+  return {
+    root: settings.root,
+    configFile: settings.configFile,
+    server: server && summaryOf(server),
+    neededBytes: server && neededBytes(server.facts),
+    checks,
+  }
+}
+
+/** Where the configuration has faults nothing else is sure. */
+export async function doctorWithout(fault: PgbkError, context: Context): Promise<DoctorResult> {
+  const checks = [failed('configuration', fault), ...(await checkPrograms(undefined, context))]
+  return { root: undefined, configFile: undefined, server: undefined, neededBytes: undefined, checks }
+}
+
+async function checkWithServer(
+  server: ReachedServer,
+  root: ExaminedRoot,
+  settings: Settings,
+  context: Context,
+): Promise<Check[]> {
+  return [
+    ...(await checkSafety(server, context)),
+    ...(await checkPlace(root, settings, server.facts, context)),
+  ]
+}
+
+async function checkHere(
+  server: ReachedServer | undefined,
+  root: ExaminedRoot,
+  settings: Settings,
+  context: Context,
+): Promise<Check[]> {
+  const { layout, catalog } = root
+  context.progress.step('looking at the backups')
+  return [
+    ...(await checkLock(root, context)),
+    await checkWorkingCopy(catalog, context),
+    ...(await checkReceiver(layout, server, settings.wal.slot, context)),
+    ...checkBackups(layout, catalog.backups, context.now()),
+  ]
+}
+
+function summaryOf({ facts }: ReachedServer): DoctorServer {
+  const { host, port, role, system_identifier } = facts
+  return { host, port, role, system_identifier }
+}

@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs'
+import { type Backup, readCatalog } from '../backup/catalog.js'
+import { type HealthFigures, type HealthLimits, judgeHealth, type Problem } from '../backup/health.js'
+import { type LastCreate, readLastCreate } from '../backup/last-create.js'
+import { type RootLayout, rootLayout } from '../backup/layout.js'
+import { freeBytes } from '../backup/measure.js'
+import { type Proof, resultOf } from '../backup/proof.js'
+import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
+import type { BackupWindow } from '../backup/window.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError } from '../errors.js'
+import type { ConnectionFlags } from '../postgres/connection.js'
+import { findClient } from '../postgres/reach-server.js'
+import { askWalServer } from '../postgres/wal-server.js'
+import { findWindows } from '../postgres/window.js'
+
+export interface StatusOptions extends ConnectionFlags {
+  /** Milliseconds. */
+  maxAge?: number
+  maxProofAge?: number
+  maxLag?: number
+}
+
+export interface StatusResult extends HealthFigures {
+  root: string
+  at: Date
+  limits: HealthLimits
+  /** How many whole ones there are. */
+  count: number
+  /** The newest whole one. */
+  newest: Backup | undefined
+  window: BackupWindow | undefined
+  /** The newest proof that went well. */
+  proof: Proof | undefined
+  lastCreate: LastCreate | undefined
+  /** Bytes of WAL that the server keeps for the receiver; undefined where none has run here, or the server was not reached. */
+  retainedBytes: number | undefined
+  freeBytes: number | undefined
+  problems: Problem[]
+}
+
+/** A daily backup may take two hours longer today than yesterday. */
+const defaultMaxAgeMs = 26 * 3_600_000
+
+/** Is the newest backup fresh, whole and proven? The server is asked only where a receiver has run, and for seconds only. */
+export async function status(
+  options: StatusOptions,
+  settings: Settings,
+  context: Context,
+): Promise<StatusResult> {
+  const root = rootLayout(settings.root)
+  const at = context.now()
+  const whole = readCatalog(settings.root).backups.filter(({ state }) => state === 'whole')
+  const [newest] = whole
+  const window = newest && (await findWindows(settings, context).windowOf(newest))
+  const proof = newestProof(whole)
+  const lastCreate = readLastCreate(root)
+  const receiver = readReceiverState(root)
+  const since = (time: string | undefined) =>
+    time === undefined ? undefined : at.getTime() - Date.parse(time)
+  const figures: HealthFigures = {
+    ageMs: since(newest?.summary.finished_at),
+    check: resultOf(newest?.proof),
+    proofAgeMs: since(proof?.finished_at),
+    lagMs: since(window?.to),
+    gap: window?.gap && `${window.gap.missing}: ${window.gap.reason}`,
+    createFailure: failureAfter(newest, lastCreate),
+    receiver: receiverHealth(receiver, at),
+  }
+  const limits = {
+    maxAgeMs: options.maxAge ?? defaultMaxAgeMs,
+    maxProofAgeMs: options.maxProofAge,
+    maxLagMs: options.maxLag,
+  }
+  return {
+    ...figures,
+    root: settings.root,
+    at,
+    limits,
+    count: whole.length,
+    newest,
+    window,
+    proof,
+    lastCreate,
+    retainedBytes: receiver && (await askRetained(options, settings, receiver.slot, context)),
+    freeBytes: await freeIn(root),
+    problems: judgeHealth(figures, limits),
+  }
+}
+
+function failureAfter(newest: Backup | undefined, last: LastCreate | undefined): string | undefined {
+  const isOlder = newest && last && Date.parse(last.finished_at) < Date.parse(newest.summary.finished_at)
+  return isOlder ? undefined : last?.error?.message
+}
+
+function newestProof(whole: Backup[]): Proof | undefined {
+  const proofs = whole.flatMap(({ proof }) => (proof && proof !== 'unreadable' && proof.ok ? [proof] : []))
+  return proofs.sort((a, b) => Date.parse(b.finished_at) - Date.parse(a.finished_at))[0]
+}
+
+function receiverHealth(state: ReceiverState | undefined, now: Date): HealthFigures['receiver'] {
+  if (!state) return 'none'
+  if (state.status === 'ended') return 'ended'
+  return isReceiverAlive(state, now) ? 'alive' : 'lost'
+}
+
+async function freeIn({ backups, root }: RootLayout): Promise<number | undefined> {
+  const place = [backups, root].find((directory) => existsSync(directory))
+  return place === undefined ? undefined : freeBytes(place)
+}
+
+const answerMs = 5000
+
+async function askRetained(
+  flags: ConnectionFlags,
+  settings: Settings,
+  slot: string,
+  context: Context,
+): Promise<number | undefined> {
+  try {
+    const { psql } = await findClient(flags, settings, 'pgbk_status', context)
+    const facts = await askWalServer({ ...psql, timeoutMs: answerMs }, slot)
+    return facts.slot?.retained_bytes ?? 0
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof PgbkError)) throw error
+    context.progress.detail(`the server was not asked for its slot: ${messageOf(error)}`)
+    return undefined
+  }
+}

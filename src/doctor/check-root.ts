@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs'
+import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
+import { checkCluster } from '../backup/check-cluster.js'
+import { type RootLayout, rootLayout } from '../backup/layout.js'
+import { holderOf } from '../backup/lock.js'
+import { freeBytes } from '../backup/measure.js'
+import { examineRoot } from '../backup/prepare-root.js'
+import { removesAnything } from '../backup/retention.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { checkDisk, neededBytes } from '../create/check-disk.js'
+import type { ServerFacts } from '../postgres/server-facts.js'
+import { silentProgress } from '../progress.js'
+import { formatBytes } from '../units.js'
+import { type Check, failed, ok, skipped, warning } from './check.js'
+
+export interface ExaminedRoot {
+  checks: Check[]
+  layout: RootLayout
+  catalog: Catalog
+}
+
+/** Whether backups can be written there. As root this goes on as `run_as`. */
+export function checkRoot({ root, run_as }: Settings, context: Context): ExaminedRoot {
+  const none: ExaminedRoot = {
+    checks: [],
+    layout: rootLayout(root),
+    catalog: { root, backups: [], rejected: [] },
+  }
+  try {
+    const layout = examineRoot(root, run_as, context)
+    const { name } = context.user()
+    const first = existsSync(layout.backups) ? '' : '; the first create makes data/backup in it'
+    return {
+      checks: [ok('root', `${root} can be written by ${name}${first}`)],
+      layout,
+      catalog: readCatalog(root),
+    }
+  } catch (error) {
+    return { ...none, checks: [failed('root', error)] }
+  }
+}
+
+/** Whether another one is at work, and what one that was killed has left. */
+export async function checkLock({ layout, catalog }: ExaminedRoot, context: Context): Promise<Check[]> {
+  const holder = await holderOf(layout.createLock, context)
+  const partials = catalog.rejected.filter(({ name }) => name.endsWith('.partial'))
+  const others = catalog.rejected.filter(({ name }) => !name.endsWith('.partial'))
+  const names = (rejected: Catalog['rejected']) => rejected.map(({ name }) => name).join(', ')
+  const isLeftOver = holder === undefined && partials.length > 0
+  return [
+    holder === undefined
+      ? ok('lock', 'free')
+      : warning('lock', `held by ${holder}: a create now would end with status 4`, 'Wait for it to end.'),
+    isLeftOver
+      ? warning(
+          'left-overs',
+          `${names(partials)}: a create was killed`,
+          'The next one removes it:  pgbk create',
+        )
+      : ok('left-overs', 'none'),
+    ...others.map(({ name, reason }) =>
+      warning(
+        'left-overs',
+        `${name} is not a whole backup: ${reason}`,
+        `Look at it:  ${layout.backups}/${name}`,
+      ),
+    ),
+  ]
+}
+
+/** Whether the root is for this cluster, on another disk, and large enough. */
+export async function checkPlace(
+  { layout, catalog }: ExaminedRoot,
+  settings: Settings,
+  facts: ServerFacts,
+  context: Context,
+): Promise<Check[]> {
+  const warnings: string[] = []
+  const checks = [checkSameCluster(catalog, facts)]
+  try {
+    const progress = { ...silentProgress, warn: (text: string) => void warnings.push(text) }
+    await checkDisk(layout, facts, progress)
+    checks.push(await roomCheck(layout, catalog.backups, settings, neededBytes(facts), context.now()))
+  } catch (error) {
+    checks.push(failed('disk', error))
+  }
+  return [...checks, ...warnings.map((text) => warning('disk', text))]
+}
+
+function checkSameCluster(catalog: Catalog, facts: ServerFacts): Check {
+  try {
+    checkCluster(catalog, 'this server', facts, false)
+    const known = catalog.backups.length > 0 ? 'that of the backups here' : 'there are no backups yet'
+    return ok('cluster', `${facts.system_identifier}, ${known}`)
+  } catch (error) {
+    return failed('cluster', error)
+  }
+}
+
+const day = 86_400_000
+
+async function roomCheck(
+  { backups, root }: RootLayout,
+  made: Backup[],
+  { retention }: Settings,
+  needed: number,
+  now: Date,
+): Promise<Check> {
+  const place = [backups, root].find((directory) => existsSync(directory))
+  if (place === undefined) return skipped('disk', `needs about ${formatBytes(needed)}`)
+  const free = await freeBytes(place)
+  const text = `${formatBytes(free)} are free, the next backup takes about ${formatBytes(needed)}`
+  const days = removesAnything(retention) ? undefined : daysUntilFull(made, free, now)
+  if (days === undefined) return ok('disk', text)
+  const growth = `${text}; at the present rate the disk is full in ${days} days unless some are pruned`
+  if (days >= 14) return ok('disk', growth)
+  return warning('disk', growth, 'Write a retention policy (pgbk prune --help), or let pgbk schedule prune.')
+}
+
+/** By the bytes that the backups of the last two weeks have taken; undefined where there are too few of them to tell. */
+export function daysUntilFull(backups: Backup[], free: number, now: Date): number | undefined {
+  const ageOf = ({ summary }: Backup) => now.getTime() - Date.parse(summary.started_at)
+  const recent = backups.filter((backup) => ageOf(backup) < 14 * day)
+  if (recent.length < 2) return undefined
+  const span = Math.max(day, ...recent.map(ageOf))
+  const bytes = recent.reduce((sum, { summary }) => sum + summary.size_bytes, 0)
+  return Math.floor(free / (bytes / (span / day)))
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import type { Context } from '../context.js'
+import { programOf } from '../postgres/find.js'
+import { query } from '../postgres/psql.js'
+import type { ReachedServer } from '../postgres/reach-server.js'
+import { majorVersion } from '../postgres/server-facts.js'
+import { shellWord } from '../shell-word.js'
+import { formatDuration } from '../units.js'
+import { type Check, ok, warning } from './check.js'
+
+interface SafetyFacts {
+  fsync: boolean
+  full_page_writes: boolean
+  /** ms since 1970, by the server's clock. */
+  now: number
+}
+
+const safetyQuery = `SELECT jsonb_build_object(
+  'fsync', current_setting('fsync')::bool,
+  'full_page_writes', current_setting('full_page_writes')::bool,
+  'now', extract(epoch FROM clock_timestamp()) * 1000);`
+
+const largestDifferenceMs = 2000
+
+/** What a server may well have otherwise, and regret. */
+export async function checkSafety(server: ReachedServer, { now }: Context): Promise<Check[]> {
+  const before = now().getTime()
+  const facts = JSON.parse(await query(server.psql, safetyQuery)) as SafetyFacts
+  const after = now().getTime()
+  return [
+    checkSetting('full_page_writes', facts.full_page_writes, 'a crash can tear pages apart'),
+    checkSetting('fsync', facts.fsync, 'a crash of the machine can lose the cluster'),
+    checkSums(server),
+    checkClock(facts.now, before, after),
+  ]
+}
+
+function checkSetting(name: string, isOn: boolean, danger: string): Check {
+  if (isOn) return ok(name, 'on')
+  return warning(
+    name,
+    `off: ${danger}`,
+    `As a superuser:  ALTER SYSTEM SET ${name} = on;  SELECT pg_reload_conf();`,
+  )
+}
+
+function checkSums({ facts, installations }: ReachedServer): Check {
+  if (facts.data_checksums) return ok('checksums', 'on: damaged pages are found while they are copied')
+  const program = programOf(majorVersion(facts), 'pg_checksums', installations) ?? 'pg_checksums'
+  const directory = facts.data_directory ?? 'DATA-DIRECTORY'
+  return warning(
+    'checksums',
+    'off: damaged pages are copied without a word',
+    `While the server is stopped, as its user:\n  ${shellWord(join(program))} --enable --pgdata=${shellWord(directory)}`,
+  )
+}
+
+/** The real difference lies between what it would be if all the time went by before the server looked, or after. */
+function checkClock(server: number, before: number, after: number): Check {
+  const difference = server > after ? server - after : server < before ? before - server : 0
+  if (difference < largestDifferenceMs) return ok('clock', 'like that of the server')
+  const direction = server > after ? 'behind' : 'ahead of'
+  return warning(
+    'clock',
+    `this machine is ${formatDuration(difference)} ${direction} the server: ages and windows are wrong by that much`,
+    'Let both machines follow a time server (chrony, systemd-timesyncd).',
+  )
+}

@@ -1,0 +1,106 @@
+import type { Context } from '../context.js'
+import { serverLine } from '../create/server-line.js'
+import { PgbkError } from '../errors.js'
+import { readConfigFiles } from '../postgres/config-files.js'
+import type { ConnectionFlags } from '../postgres/connection.js'
+import { clientsFor } from '../postgres/find.js'
+import { identifier } from '../postgres/identifier.js'
+import { findObstacles, type Obstacle, type Topic } from '../postgres/preflight.js'
+import {
+  type Client,
+  type ClientSettings,
+  findClient,
+  pinned,
+  type ReachedServer,
+} from '../postgres/reach-server.js'
+import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/server-facts.js'
+import { type Check, failed, ok, skipped, warning } from './check.js'
+import { checkServerPrograms } from './check-programs.js'
+
+export interface Connection {
+  checks: Check[]
+  /** Undefined when it cannot be reached, or not be copied with the programs that are here. */
+  server: ReachedServer | undefined
+}
+
+const answerMs = 60_000
+
+/** Connects as create would, and asks for everything that create needs. */
+export async function checkConnection(
+  flags: ConnectionFlags,
+  settings: ClientSettings,
+  context: Context,
+): Promise<Connection> {
+  let client: Client
+  let facts: ServerFacts
+  try {
+    client = await findClient(flags, settings, 'pgbk_doctor', context)
+    client.psql.timeoutMs = answerMs
+    facts = await readServerFacts(client.psql)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    return { server: undefined, checks: [failed('connection', error), skipped('server', 'not asked')] }
+  }
+  const psql = { ...client.psql, connection: pinned(client.psql.connection, facts) }
+  const reached = ok('connection', `${serverLine(facts)}, as role ${facts.role}`)
+  const obstacles = await findObstacles(psql, facts)
+  const checks = [reached, ...topicChecks(facts, obstacles)]
+  try {
+    const clients = clientsFor(majorVersion(facts), client.installations)
+    const server = { ...client, psql, facts, clients }
+    checks.push(ok('client version', `pg_basebackup ${clients.version} copies PostgreSQL ${facts.version}`))
+    checks.push(checkServerPrograms(majorVersion(facts), client.installations))
+    checks.push(await checkConfigFiles(server))
+    return { server, checks }
+  } catch (error) {
+    context.signal.throwIfAborted()
+    return { server: undefined, checks: [...checks, failed('client version', error)] }
+  }
+}
+
+/** A line for everything that a server must have; what stands in the way of a topic takes the place of its line. */
+function topicChecks(facts: ServerFacts, obstacles: Obstacle[]): Check[] {
+  const service = obstacles.find(({ topic }) => topic === 'service')
+  if (service) return [refused(service)]
+  const replicationUnknown = obstacles.length > 0 && !obstacles.some(({ topic }) => topic === 'replication')
+  const fine: [Topic, string][] = [
+    ['version', `PostgreSQL ${facts.version}`],
+    ['role', `${facts.role} has the REPLICATION right`],
+    ['replication', replicationUnknown ? '' : `the server accepts replication connections of ${facts.role}`],
+    ['wal_level', facts.wal_level],
+    ['WAL senders', `${facts.max_wal_senders - facts.wal_senders} of ${facts.max_wal_senders} are free`],
+    [
+      'replication slots',
+      `${facts.max_replication_slots - facts.replication_slots} of ${facts.max_replication_slots} are free`,
+    ],
+    ['tablespaces', String(facts.tablespaces.length)],
+  ]
+  return fine.map(([topic, text]) => {
+    const obstacle = obstacles.find((one) => one.topic === topic)
+    if (obstacle) return refused(obstacle)
+    return text === '' ? skipped(topic, 'not tried before the rest is mended') : ok(topic, text)
+  })
+}
+
+function refused({ topic, code, message, hint }: Obstacle): Check {
+  return failed(topic, new PgbkError(code, message, { hint }))
+}
+
+/** Without them a backup has the settings that pg_settings shows, and none of pg_hba.conf where that lies elsewhere. */
+async function checkConfigFiles({ psql, facts }: ReachedServer): Promise<Check> {
+  const files = await readConfigFiles(psql, facts)
+  const unread = files.filter(({ refusal }) => refusal !== undefined)
+  if (files.length > 0 && unread.length === 0)
+    return ok('configuration files', `${facts.role} can read those of the server`)
+  const role = identifier(facts.role)
+  const database = psql.connection.parameters.dbname ?? psql.connection.env.PGDATABASE ?? 'postgres'
+  return warning(
+    'configuration files',
+    `${facts.role} may not read those of the server: they will not be in the backup`,
+    [
+      `As a superuser, in the database ${database}:`,
+      `  GRANT pg_monitor, pg_read_server_files TO ${role};`,
+      `  GRANT EXECUTE ON FUNCTION pg_read_file(text) TO ${role};`,
+    ].join('\n'),
+  )
+}

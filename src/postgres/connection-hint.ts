@@ -1,0 +1,82 @@
+import { shellWord } from '../shell-word.js'
+import type { Connection } from './connection.js'
+import { hbaHint, hbaLine } from './hba-line.js'
+import { identifier } from './identifier.js'
+import { installHint } from './install-hint.js'
+
+interface Attempt extends Connection {
+  systemUser?: string | undefined
+}
+
+type Hint = (match: RegExpExecArray, attempt: Attempt, message: string) => string
+
+/** What libpq and the server say (src/interfaces/libpq/fe-connect.c, src/backend/libpq/auth.c), and what mends it. */
+const hints: [RegExp, Hint][] = [
+  [
+    /password file "([^"]*)" has group or world access/,
+    ([, file = '']) =>
+      `libpq does not read a password file that others can read.\n  chmod 600 ${shellWord(file)}`,
+  ],
+  [/password authentication failed|no password supplied/, passwordHint],
+  [
+    /peer authentication failed|ident authentication failed/i,
+    () =>
+      'Over the socket this role is for the operating-system user of its own name: run pgbk as that user, choose another role with -U, or connect with -h localhost.',
+  ],
+  [
+    /role "([^"]*)" does not exist/,
+    ([, role = '']) =>
+      `Choose the role with -U, or make it, as a superuser:  CREATE ROLE ${identifier(role)} LOGIN REPLICATION;`,
+  ],
+  [
+    /role "([^"]*)" is not permitted to log in/,
+    ([, role = '']) => `As a superuser:  ALTER ROLE ${identifier(role)} LOGIN;`,
+  ],
+  [
+    /permission denied for database "([^"]*)"/,
+    ([, database = ''], attempt) =>
+      `Choose another database with -d, or, as a superuser:  GRANT CONNECT ON DATABASE ${identifier(database)} TO ${identifier(userOf(attempt))};`,
+  ],
+  [/database ".*" does not exist/, () => 'Choose a database to connect to with -d.'],
+  [
+    /on socket ".*" failed: No such file or directory/,
+    () =>
+      `No server listens at that socket. Is it running?  service postgresql start\nIf there is none on this machine:\n${installHint(undefined, 'server')}\nElsewhere: ${elsewhere.replace('Name', 'name')}`,
+  ],
+  [
+    /(?:no pg_hba\.conf entry|pg_hba\.conf rejects).* host "([^"]*)", user "([^"]*)"(?:, database "([^"]*)")?/,
+    noEntry,
+  ],
+]
+
+const elsewhere = 'Name it with -h HOST -p PORT -U ROLE, with -d URI, or with PGHOST, PGPORT and PGUSER.'
+
+/** The line, statement or command that makes the connection possible, where it can be known. */
+export function connectionHint(message: string, attempt: Attempt): string {
+  for (const [pattern, hint] of hints) {
+    const match = pattern.exec(message)
+    if (match) return hint(match, attempt, message)
+  }
+  return `Is the server running there? ${elsewhere}`
+}
+
+function noEntry([, host = '', role = '', database]: RegExpExecArray, { systemUser }: Attempt): string {
+  const databases = database === undefined ? 'replication' : `${identifier(database)},replication`
+  const address = host === '[local]' ? undefined : host
+  return hbaHint([hbaLine({ databases, role, address, systemUser })])
+}
+
+function passwordHint(_match: RegExpExecArray, attempt: Attempt, message: string): string {
+  const [, host = '*', port] = /server at "([^"]*)".*?, port (\d+)/.exec(message) ?? []
+  const [, socketPort = '*'] = /\.s\.PGSQL\.(\d+)"/.exec(message) ?? []
+  const escaped = (text: string) => text.replace(/[\\:]/g, '\\$&')
+  const line = `${escaped(host)}:${port ?? socketPort}:*:${escaped(userOf(attempt))}:THE-PASSWORD`
+  return [
+    'Give the password in ~/.pgpass (HOST:PORT:*:USER:PASSWORD, mode 0600), in PGPASSWORD, or in a service file:',
+    `  (umask 077; echo ${shellWord(line)} >> ~/.pgpass)`,
+  ].join('\n')
+}
+
+function userOf({ parameters, env, systemUser }: Attempt): string {
+  return parameters.user ?? env.PGUSER ?? systemUser ?? 'USER'
+}

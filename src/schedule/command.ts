@@ -1,0 +1,82 @@
+import type { Environment } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { shellWord } from '../shell-word.js'
+
+/** What a command line of pgbk needs to mean the same without its caller's directory and environment. */
+export interface Surroundings {
+  /** node and its script. */
+  self: readonly string[]
+  root: string
+  configFile: string | undefined
+  /** Of the caller: what speaks of connections and of pgbk goes along. */
+  variables: Record<string, string>
+}
+
+/** The connection as it was asked for, as arguments. */
+export type ConnectionArguments = string[]
+
+const secrets = ['PGPASSWORD', 'PGSSLPASSWORD', 'PGOAUTHCLIENTSECRET']
+const useless = [
+  'PGBK_ROOT',
+  'PGBK_CONFIG',
+  'PGAPPNAME',
+  'PGOPTIONS',
+  'PGTZ',
+  'PGDATESTYLE',
+  'PGGEQO',
+  'PGCLIENTENCODING',
+]
+
+/**
+ * The variables that a command without an environment has to be given.
+ * @throws {PgbkError} `usage` for a password: a crontab is no place for it.
+ */
+export function variablesFrom(env: Environment): Record<string, string> {
+  const secret = secrets.find((name) => env[name])
+  if (secret !== undefined) throw noPassword(`the password in ${secret} would not be there`)
+  const wanted = Object.entries(env).filter(
+    ([name, value]) => /^(PG[A-Z_]+|PGBK_[A-Z_]+)$/.test(name) && value && !useless.includes(name),
+  )
+  return Object.fromEntries(wanted.sort() as [string, string][])
+}
+
+export function noPassword(what: string): PgbkError {
+  return new PgbkError('usage', `${what}: a schedule takes no password`, {
+    hint: 'Put it into ~/.pgpass of the user who runs it (HOST:PORT:*:USER:PASSWORD, mode 0600), and leave it out here.',
+  })
+}
+
+/** One call of pgbk, as words. */
+export function callWords(command: string[], { self, root, configFile }: Surroundings): string[] {
+  return [...self, ...command, '-C', root, ...(configFile === undefined ? [] : ['--config', configFile])]
+}
+
+/**
+ * Calls for sh, one after the other as long as each succeeds.
+ * @throws {PgbkError} `usage` for what cannot stand in one line.
+ */
+export function shellCommand(commands: string[][], surroundings: Surroundings): string {
+  const assignments = Object.entries(surroundings.variables).map(
+    ([name, value]) => `${name}=${shellWord(value)}`,
+  )
+  const calls = commands.map((command) => callWords(command, surroundings).map(shellWord).join(' '))
+  const text = [
+    ...(assignments.length > 0 ? [`export ${assignments.join(' ')};`] : []),
+    calls.join(' && '),
+  ].join(' ')
+  if (/\p{Cc}/u.test(text)) {
+    throw new PgbkError('usage', 'a path or a variable with a control character cannot stand in a schedule', {
+      hint: 'Use another name for the root, or write the schedule by hand.',
+    })
+  }
+  return text
+}
+
+const word = String.raw`('(?:[^']|'\\'')*'|[\w@%+=:,./-]+)`
+const programs = new RegExp(`${word} ${word} create `)
+
+/** node and its script in a line that `shellCommand` has made; none where they are not recognised. */
+export function programsIn(line: string): string[] {
+  const [, ...found] = programs.exec(line.replaceAll('\\%', '%')) ?? []
+  return found.map((quoted) => quoted.replace(/^'|'$/g, '').replaceAll("'\\''", "'"))
+}

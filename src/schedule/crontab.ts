@@ -1,0 +1,38 @@
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { programEnvironment } from '../postgres/connection.js'
+import { runProgram } from '../program/run-program.js'
+
+/**
+ * The caller's crontab, every byte one character, so that it can be written back as it was; empty where there is none.
+ * @throws {PgbkError} `programs-missing` without cron, `failed` for somebody who may not use it.
+ */
+export async function readCrontab({ env, signal }: Context): Promise<string> {
+  const options = { env: programEnvironment(env), signal, bytewise: true }
+  const { status, stdout, stderr } = await runCrontab(['-l'], options)
+  if (status === 0) return stdout
+  if (/no crontab for/i.test(stderr)) return ''
+  throw new PgbkError('failed', `cannot read the crontab: ${stderr.trim()}`, { hint: otherWay })
+}
+
+/** Replaces the caller's crontab. */
+export async function writeCrontab(text: string, { env, signal }: Context): Promise<void> {
+  const input = Buffer.from(text, 'latin1')
+  const { status, stderr } = await runCrontab(['-'], { env: programEnvironment(env), signal, input })
+  if (status !== 0)
+    throw new PgbkError('failed', `cannot write the crontab: ${stderr.trim()}`, { hint: otherWay })
+}
+
+const otherWay = 'pgbk schedule --print shows the line, and with --systemd units for systemd.'
+
+async function runCrontab(args: string[], options: Parameters<typeof runProgram>[2]) {
+  try {
+    return await runProgram('crontab', args, options)
+  } catch (cause) {
+    if (!(cause instanceof PgbkError) || cause.code !== 'programs-missing') throw cause
+    throw new PgbkError('programs-missing', 'there is no crontab on this system', {
+      cause,
+      hint: `Install cron (apt-get install cron, dnf install cronie), or use systemd: ${otherWay}`,
+    })
+  }
+}

@@ -1,0 +1,58 @@
+/** One line of a crontab that pgbk schedule has written. */
+export interface CrontabEntry {
+  root: string
+  /** `0 3 * * *` */
+  when: string
+  /** The whole line, without its end. */
+  line: string
+}
+
+const mark = ' # pgbk schedule '
+
+/** A line by which its root is found again. In a crontab an unescaped % ends the command (crontab(5)). */
+export function crontabLine(when: string, command: string, root: string): string {
+  return asBytes(`${when} ${`${command}${mark}${root}`.replaceAll('%', '\\%')}`)
+}
+
+/** What pgbk schedule has written; a line that somebody has turned into a comment is none. */
+export function entriesIn(crontab: string): CrontabEntry[] {
+  return crontab.split('\n').flatMap((line) => {
+    const entry = entryOf(line)
+    return entry ? [entry] : []
+  })
+}
+
+function entryOf(line: string): CrontabEntry | undefined {
+  const at = line.lastIndexOf(mark)
+  if (at === -1 || /^\s*#/.test(line)) return undefined
+  const when = /^\s*(@\w+|\S+(?:\s+\S+){4})\s/.exec(line)?.[1] ?? ''
+  return { root: asText(line.slice(at + mark.length)).replaceAll('\\%', '%'), when, line }
+}
+
+/** Puts a root's line in the place of the one before, or at the end; all other lines stay as they are. */
+export function withEntry(crontab: string, root: string, line: string): string {
+  const lines = crontab.split('\n')
+  const isOwn = (one: string) => entryOf(one)?.root === root
+  const first = lines.findIndex(isOwn)
+  if (first !== -1)
+    return lines.flatMap((one, index) => (index === first ? [line] : isOwn(one) ? [] : [one])).join('\n')
+  const complete = crontab === '' || crontab.endsWith('\n') ? crontab : `${crontab}\n`
+  return `${complete}${line}\n`
+}
+
+/** Takes a root's line out; all other lines stay as they are. */
+export function withoutEntry(crontab: string, root: string): string {
+  return crontab
+    .split('\n')
+    .filter((one) => entryOf(one)?.root !== root)
+    .join('\n')
+}
+
+/** A crontab is handled with a character for every byte. */
+function asBytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
+
+export function asText(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8')
+}
