@@ -24,7 +24,7 @@ export async function checkWal(
   layout: BackupLayout,
   { progress, signal }: Context,
 ): Promise<WalCheck> {
-  const wal = readArchivedWal(layout.wal, record)
+  const wal = readSettled(layout.wal, record)
   const files = segmentFiles(layout.wal, record.wal_segment_size)
   const faults = [...chainFaults(wal), ...historyFaults(wal)]
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -32,16 +32,38 @@ export async function checkWal(
   let done = 0
   for (const file of files) {
     signal.throwIfAborted()
-    const reader = readSegment({ ...expectedOf(file, wal, record), magic })
-    const problem = await readThrough(file, layout.wal, reader.take, signal)
-    magic ??= reader.magic()
-    const fault = problem ?? reader.fault()
+    const look = async () => {
+      const reader = readSegment({ ...expectedOf(file, wal, record), magic })
+      const problem = await readThrough(file, layout.wal, reader.take, signal)
+      magic ??= reader.magic()
+      return problem ?? reader.fault()
+    }
+    const fault = file.ending === '.partial' ? await lasting(look) : await look()
     if (fault !== undefined && isStillThere(file, layout.wal))
       faults.push({ file: `wal/${file.name}`, problem: fault })
     done += file.bytes
     progress.bytes(done, total)
   }
   return { faults, segments: files.length, bytes: total }
+}
+
+/** A receiver may just be renaming what then seems to be missing. */
+function readSettled(directory: string, record: BackupRecord): ArchivedWal {
+  const wal = readArchivedWal(directory, record)
+  return wal.gap ? readArchivedWal(directory, record) : wal
+}
+
+const mostLooks = 5
+
+/** A receiver may be writing: what it has not yet written when it is read is no fault, but is somewhere else at the next look. */
+async function lasting(look: () => Promise<string | undefined>): Promise<string | undefined> {
+  let before = await look()
+  for (let looks = 1; before !== undefined && looks < mostLooks; looks++) {
+    const now = await look()
+    if (now === before) return now
+    before = now
+  }
+  return undefined
 }
 
 interface SegmentFile {

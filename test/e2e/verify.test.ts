@@ -3,13 +3,14 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { execa } from 'execa'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { anyMajor, eachMajorFrom, run } from '../helpers/programs.js'
-import { aRoot, aServer, aStandbyOf, openSnapshot, type TestServer } from '../helpers/server.js'
+import { aRoot, aServer, aStandbyOf, conninfo, openSnapshot, type TestServer } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
-import { isRoot } from '../helpers/users.js'
+import { asUser, isRoot } from '../helpers/users.js'
 
 const megabyte = 1024 * 1024
 const smallSegments = ['--wal-segsize=1']
@@ -281,6 +282,14 @@ describe('a fault in the WAL archive is found', () => {
     })
   })
 
+  it('zeros in the middle of what is received of an unfinished one', async () => {
+    await overwrite(inWal(segments[3]), 8192, Buffer.alloc(8192))
+    await shell(`mv wal/${segments[3]} wal/${segments[3]}.partial`)
+    expect((await check()).faults).toEqual([
+      { file: `wal/${segments[3]}.partial`, problem: 'it is zeroed at byte 8192' },
+    ])
+  })
+
   it.each([
     ['timeline', 4, [9, 0, 0, 0], 'its header is of timeline 9, not 1'],
     ['version', 0, [0x99, 0xd0], 'its header is of another version of PostgreSQL'],
@@ -437,6 +446,30 @@ describe('the WAL of a good server has no faults', () => {
   eachMajorFrom(13, (major) => {
     if (major === anyMajor) return
     it(`of PostgreSQL ${major}`, async () => goodWal(await aBackupWithWal(await aServerWithSpace(major))))
+  })
+
+  it('that is being received meanwhile', async () => {
+    const busy = await aServer({
+      major: anyMajor,
+      initdb: smallSegments,
+      settings: { wal_keep_size: '200MB' },
+    })
+    const made = await aBackupOf(busy)
+    const [file = '', ...args] = [...asUser(), `${busy.bin}/pg_receivewal`, '-D', join(made.directory, 'wal')]
+    const receiver = execa(file, [...args, '-d', conninfo(busy)], {
+      cwd: '/',
+      reject: false,
+      stdin: 'ignore',
+    })
+    const load = busy.sql('create table load as select generate_series(1, 1500000)')
+    const names = () => readdirSync(join(made.directory, 'wal')).filter((name) => /^[0-9A-F]{24}$/.test(name))
+    await until('something is received', () => names().length > 2)
+    for (let count = 0; count < 5; count++) await goodWal(made)
+    await load
+    expect(names().length).toBeGreaterThan(50)
+    receiver.kill('SIGINT')
+    await receiver
+    await goodWal(made)
   })
 
   it('that was a standby, and was promoted', async () => {
