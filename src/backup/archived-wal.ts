@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, systemCode } from '../errors.js'
+import { gapNoteName, readGapNote } from './gap-note.js'
 import { parseLsn, parseSegmentName, segmentName, segmentNumber } from './lsn.js'
 import { parseHistory, type TimelinePart, type TimelineSwitch, timelinePath } from './timeline-path.js'
 
@@ -75,7 +76,22 @@ export function readArchivedWal(directory: string, needs: WalNeeds, timeline?: n
     }
   }
   const wanted = new Map([...histories].filter(([one]) => timeline === undefined || one === timeline))
-  return { directory, faults, ...chainOf(files, wanted, needs) }
+  const found = chainOf(files, wanted, needs)
+  const noted = files.some(({ name }) => name === gapNoteName) ? readGapNote(directory) : undefined
+  return { directory, faults, ...found, gap: found.gap ?? gapAfter(found, noted) }
+}
+
+/** What was noted counts for as long as the archive still ends there. */
+function gapAfter(
+  { chain, segmentSize }: Pick<ArchivedWal, 'chain' | 'segmentSize'>,
+  noted = '',
+): ArchivedWal['gap'] {
+  const missing = parseSegmentName(noted, segmentSize)?.segment
+  const last = chain.at(-1)
+  if (missing === undefined || !last) return undefined
+  const next = last.form === 'partial' ? last.segment : last.segment + 1n
+  if (missing !== next) return undefined
+  return { after: last.name, missing: noted, next: undefined, reason: 'the server no longer had it' }
 }
 
 function filesIn(directory: string): ArchiveFile[] {

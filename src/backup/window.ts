@@ -6,6 +6,7 @@ import { namesIn } from '../names-in.js'
 import { check, v } from '../schema.js'
 import type { ArchivedSegment, ArchivedWal, ArchiveGap } from './archived-wal.js'
 import type { Backup } from './catalog.js'
+import { gapNoteName } from './gap-note.js'
 import { parseLsn, segmentNumber } from './lsn.js'
 import { isReceiverAlive, type ReceiverState } from './receiver-state.js'
 import { segmentsOf } from './wal-archive.js'
@@ -73,6 +74,7 @@ export function quickWindow(backup: Backup): BackupWindow | undefined {
   const names = namesIn(wal)
   const own = segmentsOf({ timeline, startLsn, endLsn }, summary.wal_segment_size)
   const last = own.at(-1) ?? ''
+  if (names.includes(gapNoteName)) return undefined
   if (names.some((name) => /^[0-9A-F]{24}(\.|$)/.test(name) && name.slice(8, 24) > last.slice(8)))
     return undefined
   const files = own.map((name) =>

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type ArchivedSegment, type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import { syncPath } from '../backup/durable.js'
-import { formatLsn } from '../backup/lsn.js'
+import { formatLsn, parseLsn, segmentNumber } from '../backup/lsn.js'
 import { copyInto, sweepArchive } from './archive-files.js'
 import type { Reception } from './reception.js'
 
@@ -51,9 +51,14 @@ async function removeStale(archive: string, name: string): Promise<void> {
 export async function handOverTo({ journal, heartbeat }: Reception, from: Backup, to: Backup): Promise<void> {
   const { gap } = await handOver(from, to)
   await heartbeat.target(to)
+  const older = readArchivedWal(from.layout.wal, from.record)
+  const reached =
+    (older.chain.at(-1)?.segment ?? -1n) >=
+    segmentNumber(parseLsn(to.record.stop_lsn) - 1n, older.segmentSize)
+  const state = older.gap || !reached ? 'ends before that' : 'is complete up to there'
   journal.report(
     gap
       ? `backup ${to.id} takes over, and its WAL archive is broken at ${gap.missing}: ${gap.reason}`
-      : `backup ${to.id} takes over: the archive of ${from.id} is complete`,
+      : `backup ${to.id} takes over; the archive of ${from.id} ${state}`,
   )
 }

@@ -63,26 +63,26 @@ export async function openHeartbeat(
       await write({ backup: id, received_lsn: null, caught_up_at: null, caught_up_lsn: null }, true)
     },
     beat: (status, problem) => beat({ status, problem }),
-    poll: async (psql, status, problem) => {
+    poll: async (psql, status, isHere) => {
       const facts = await askWalServer(psql, slot).catch((error) => {
         context.signal.throwIfAborted()
         context.progress.detail(`cannot ask the server: ${messageOf(error)}`)
         return undefined
       })
       if (!facts) {
-        await beat({ status, problem })
+        await beat({ status, problem: null })
         return undefined
       }
       met(facts)
       const isReceiving = status === 'receiving' && facts.slot?.active === true
       const received = isReceiving ? { received_lsn: facts.slot?.restart_lsn ?? null } : {}
       const reached = isReceiving
-        ? [facts.as_of, asked].find((one) => one && hasReceived(facts, one.lsn))
+        ? [facts.as_of, asked].find((one) => one && hasReceived(facts, one.lsn) && isHere(one.lsn))
         : undefined
       asked = facts.as_of
       await beat({
         status,
-        problem,
+        problem: null,
         server_lsn: facts.lsn,
         ...received,
         ...(reached ? { caught_up_at: reached.time, caught_up_lsn: reached.lsn } : {}),

@@ -1,12 +1,13 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
+import { parseLsn, parseSegmentName, segmentNumber } from '../backup/lsn.js'
 import { endOrphanedReceivers } from '../postgres/orphans.js'
 import { sweepArchive } from './archive-files.js'
 import { type Compressor, startCompressor } from './compressor.js'
-import { newestBackup, previousArchives } from './newest-backup.js'
+import { backupAfter, previousArchives } from './find-backup.js'
 import { type ReceiverEnd, type RunningReceiver, startReceivewal } from './receivewal.js'
 import { isOf, type Reception } from './reception.js'
 import { hasReceived, type WatchedServer } from './watched-server.js'
@@ -40,7 +41,8 @@ export async function receiveInto(
   const found = readArchivedWal(wal, target.record)
   if (found.chain.length === 0)
     return { kind: 'gap', message: '', subject: found.gap?.missing, hasReceived: false }
-  if (found.gap) {
+  if (found.gap && !reception.warned.has(target.id)) {
+    reception.warned.add(target.id)
     const { missing, reason } = found.gap
     context.progress.warn(
       `the WAL archive of backup ${target.id} is broken at ${missing}: ${reason}. Its window ends there; run pgbk create`,
@@ -73,7 +75,8 @@ interface Watch extends Reception {
 async function watch(watched: Watch): Promise<Ended> {
   const { root, context, heartbeat, journal, server, target, receiver, compressor } = watched
   const { host, port } = server.facts
-  const isNewer = (backup: Backup) => backup.id > target.id && isOf(server.facts.system_identifier)(backup)
+  const isSame = isOf(server.facts.system_identifier)
+  const isHere = (lsn: string) => reaches(target, lsn)
   let hasBegun = false
   for (let tick = 1; ; tick++) {
     await Promise.race([sleep(tickMs, undefined, { signal: context.signal }).catch(() => {}), receiver.ended])
@@ -81,16 +84,27 @@ async function watch(watched: Watch): Promise<Ended> {
     if (receiver.hasEnded()) return { ...receiver.end(), hasReceived: hasBegun }
     if (!existsSync(target.layout.record)) return { kind: 'backup-gone', hasReceived: hasBegun }
     compressor.tick()
-    const newer = newestBackup(root, isNewer)
+    const newer = backupAfter(root, target.id, isSame)
     if (!newer && hasBegun && tick % ticksPerPoll !== 0) continue
-    const facts = await heartbeat.poll(server.psql, 'receiving', null)
+    const facts = await heartbeat.poll(server.psql, 'receiving', isHere)
     if (!facts?.slot?.active) continue
     if (!hasBegun)
       journal.report(
         `receiving WAL of ${host}:${port} into the archive of backup ${target.id}, timeline ${facts.timeline}`,
       )
     hasBegun = true
-    if (newer && hasReceived(facts, newer.record.stop_lsn))
+    if (newer && hasReceived(facts, newer.record.stop_lsn) && isHere(newer.record.stop_lsn))
       return { kind: 'newer-backup', newer, hasReceived: true }
   }
+}
+
+/**
+ * Whether the archive has the segment that holds the last byte before a position, or a later one. What the slot says of a receiver
+ * that has just begun may still be another's.
+ */
+function reaches({ layout, record }: Backup, lsn: string): boolean {
+  const size = record.wal_segment_size
+  const wanted = segmentNumber(parseLsn(lsn) - 1n, size)
+  const isLater = (name: string) => (parseSegmentName(name.slice(0, 24), size)?.segment ?? -1n) >= wanted
+  return readdirSync(layout.wal).some(isLater)
 }

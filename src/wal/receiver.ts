@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backup } from '../backup/catalog.js'
+import { noteGap } from '../backup/gap-note.js'
 import type { RootLayout } from '../backup/layout.js'
 import { freeBytes } from '../backup/measure.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { formatBytes } from '../units.js'
+import { backupAfter, backupAt, newestBackup } from './find-backup.js'
 import { handOverTo } from './hand-over.js'
 import { openHeartbeat } from './heartbeat.js'
 import { openJournal } from './journal.js'
-import { backupAt, newestBackup } from './newest-backup.js'
 import { type Ended, receiveInto } from './receive-into.js'
 import { isOf, type ReceiveJob, type Reception } from './reception.js'
 import { setAside } from './set-aside.js'
@@ -26,7 +27,7 @@ const longestPauseMs = 30_000
 export async function receiveWal(job: ReceiveJob, context: Context): Promise<never> {
   const journal = openJournal(context.progress, context.now)
   const heartbeat = await openHeartbeat(job, context)
-  const reception = { ...job, context, journal, heartbeat }
+  const reception = { ...job, context, journal, heartbeat, warned: new Set<string>() }
   const { root } = job
   let pause = pauses()
   try {
@@ -96,26 +97,28 @@ function isPassing(error: unknown, hasMet: boolean): boolean {
   )
 }
 
-/** The backup that was received into before, for as long as it is there, so that none is left with less than it can have. */
+/**
+ * The backup that was received into before, or the next one, so that no archive is left with less than it can have; on a first
+ * start the newest.
+ */
 async function chooseTarget(
   reception: Reception,
   { facts, psql }: WatchedServer,
 ): Promise<Backup | undefined> {
   const { root, journal, heartbeat, context, slot } = reception
-  const newest = newestBackup(root, isOf(facts.system_identifier))
-  if (newest) {
-    const before = heartbeat.backup === null ? undefined : backupAt(root, heartbeat.backup)
-    return before?.state === 'whole' && before.id < newest.id && isOf(facts.system_identifier)(before)
-      ? before
-      : newest
-  }
+  const isSame = isOf(facts.system_identifier)
+  const before = heartbeat.backup === null ? undefined : backupAt(root, heartbeat.backup)
+  if (before?.state === 'whole' && isSame(before)) return before
+  const next = heartbeat.backup === null ? undefined : backupAfter(root, heartbeat.backup, isSame)
+  const chosen = next ?? newestBackup(root, isSame)
+  if (chosen) return chosen
   journal.report(
     `there is no backup in ${root.root} yet: waiting for the first one, while the slot ${slot} keeps its WAL (pgbk create)`,
   )
   journal.remind(
     `still waiting for the first backup (pgbk create); the server keeps WAL for the slot ${slot} meanwhile`,
   )
-  await heartbeat.poll(psql, 'waiting-for-backup', null)
+  await heartbeat.poll(psql, 'waiting-for-backup', () => false)
   await rest(pollMs, context)
   return undefined
 }
@@ -169,10 +172,10 @@ async function react(reception: Reception, target: Backup, ended: Ended, pause: 
 /** Nothing can mend a hole in an archive: the next backup begins a new one. The slot has all that this one will need. */
 async function waitForNewer(reception: Reception, target: Backup, missing: string): Promise<void> {
   const { root, journal, heartbeat, context, slot } = reception
-  const isNewer = (backup: Backup) =>
-    backup.id > target.id && isOf(target.record.server.system_identifier)(backup)
+  const isSame = isOf(target.record.server.system_identifier)
+  await noteGap(target.layout.wal, missing)
   for (;;) {
-    const newer = newestBackup(root, isNewer)
+    const newer = backupAfter(root, target.id, isSame)
     if (newer) return await handOverTo(reception, target, newer)
     if (!backupAt(root, target.id)) return
     journal.trouble(

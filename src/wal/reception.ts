@@ -20,6 +20,8 @@ export interface Reception extends ReceiveJob {
   context: Context
   journal: Journal
   heartbeat: Heartbeat
+  /** Backups of whose broken archives it has told already. */
+  warned: Set<string>
 }
 
 type Status = ReceiverState['status']
@@ -34,8 +36,11 @@ export interface Heartbeat {
   /** From now on it receives into this backup's archive. On disk when this returns. */
   target(backup: Backup): Promise<void>
   beat(status: Status, problem: string | null): Promise<void>
-  /** Asks the server how far it is, and beats. Undefined when it does not answer. */
-  poll(psql: Psql, status: Status, problem: string | null): Promise<WalServerFacts | undefined>
+  /**
+   * Asks the server how far it is, and beats. Undefined when it does not answer.
+   * @param isHere whether the archive reaches to a position.
+   */
+  poll(psql: Psql, status: Status, isHere: (lsn: string) => boolean): Promise<WalServerFacts | undefined>
   end(): Promise<void>
 }
 

@@ -7,7 +7,7 @@ import { clientsFor, type Installation } from '../postgres/find.js'
 import type { Psql } from '../postgres/psql.js'
 import { type Client, pinned } from '../postgres/reach-server.js'
 import { askWalServer, ensureSlot, type WalServerFacts } from '../postgres/wal-server.js'
-import { newestBackup } from './newest-backup.js'
+import { newestBackup } from './find-backup.js'
 
 /** A server that answers, with a slot that keeps WAL. */
 export interface WatchedServer {

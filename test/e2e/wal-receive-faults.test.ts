@@ -140,7 +140,11 @@ describe('wal receive', () => {
     const status = await runPgbk(['wal', 'status', '-C', root], { env: server.env })
     expect(status.stderr).toMatch(/the receiver says: the server no longer has WAL segment/)
     await server.sql('insert into ledger select max(n) + 1, clock_timestamp() from ledger')
-    expect(await windowsIn(root)).toEqual([before])
+    const [after] = await windowsIn(root)
+    expect(after).toEqual({
+      ...before,
+      gap: expect.objectContaining({ next: null, reason: 'the server no longer had it' }),
+    })
 
     const next = await aBackupOf(server, { root })
     await receiver.untilItSays(new RegExp(`into the archive of backup ${next.record.id}`))
@@ -148,7 +152,8 @@ describe('wal receive', () => {
     await receiver.end()
     const newest = archivesOf(root).at(-1)
     expect(newest && (await faultsOf(newest, end))).toEqual([])
-    expect((await windowsIn(root)).at(-1)).toEqual(before)
+    expect((await windowsIn(root)).at(-1)).toEqual(after)
+    expect(receiver.said()).toContain(`the archive of ${record.id} ends before that`)
   })
 
   it('moves on when its backup is deleted, and leaves nothing of it', async () => {

@@ -5,20 +5,30 @@ import { readRecord } from '../backup/record.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
 
-/**
- * The newest whole backup, without reading the records of all the others: a receiver asks every second.
- * @param accepts backups of other clusters, or just one id, are passed over.
- */
-export function newestBackup(
-  root: RootLayout,
-  accepts: (backup: Backup) => boolean = () => true,
-): Backup | undefined {
-  const ids = namesIn(root.backups).filter(isId).sort().reverse()
+/** Backups of other clusters, for example, are passed over. */
+type Accepts = (backup: Backup) => boolean
+
+/** The newest whole backup, without reading the records of all the others. */
+export function newestBackup(root: RootLayout, accepts: Accepts = () => true): Backup | undefined {
+  return firstOf(root, idsIn(root).reverse(), accepts)
+}
+
+/** The next whole backup after this one: a receiver asks every second. */
+export function backupAfter(root: RootLayout, id: string, accepts: Accepts): Backup | undefined {
+  const later = idsIn(root).filter((one) => one > id)
+  return firstOf(root, later, accepts)
+}
+
+function firstOf(root: RootLayout, ids: string[], accepts: Accepts): Backup | undefined {
   for (const id of ids) {
     const backup = backupAt(root, id)
     if (backup?.state === 'whole' && accepts(backup)) return backup
   }
   return undefined
+}
+
+function idsIn({ backups }: RootLayout): string[] {
+  return namesIn(backups).filter(isId).sort()
 }
 
 /** A backup by its id; undefined when there is none, or it is being deleted or cannot be read. */
@@ -35,7 +45,6 @@ export function backupAt(root: RootLayout, id: string): Backup | undefined {
 
 /** The directory of the backup before this one, whose last raw segments may still have to be compressed. */
 export function previousArchives(root: RootLayout, { id }: Backup): string[] {
-  const before = namesIn(root.backups).filter((name) => isId(name) && name < id)
-  const [last] = before.sort().reverse()
+  const last = idsIn(root).findLast((one) => one < id)
   return last === undefined ? [] : [root.backup(last)]
 }

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemCode } from '../errors.js'
+import { syncPath, writeDurably } from './durable.js'
+
+/** In a WAL archive: the segment that the server no longer had when the receiver asked for it. Nothing else shows such a gap. */
+export const gapNoteName = '.pgbk-gap'
+
+/** On disk when this returns. */
+export async function noteGap(archive: string, missing: string): Promise<void> {
+  if (!/^[0-9A-F]{24}$/.test(missing)) return
+  await writeDurably(join(archive, gapNoteName), `${missing}\n`)
+  await syncPath(archive)
+}
+
+/** Undefined where nothing is noted. */
+export function readGapNote(archive: string): string | undefined {
+  try {
+    return readFileSync(join(archive, gapNoteName), 'utf8').trim()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EACCES') return undefined
+    throw error
+  }
+}

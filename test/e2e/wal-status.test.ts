@@ -1,0 +1,213 @@
+import { chownSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import { aBackupOf } from '../helpers/backup.js'
+import { runPgbk } from '../helpers/pgbk.js'
+import { anyMajor } from '../helpers/programs.js'
+import {
+  archivesOf,
+  faultsOf,
+  makeLedger,
+  replayed,
+  startReceiver,
+  untilReceived,
+} from '../helpers/receiver.js'
+import { aRoot, aServer, type TestServer } from '../helpers/server.js'
+import { isRoot, ordinaryUser } from '../helpers/users.js'
+
+const write = (server: TestServer, rows = 3000) =>
+  server.sql(
+    `insert into ledger select (select coalesce(max(n), 0) from ledger) + g, clock_timestamp(), repeat('x', 300) from generate_series(1, ${rows}) g`,
+  )
+
+async function json(args: string[], server?: TestServer) {
+  const { stdout, stderr, status } = await runPgbk([...args, '--json'], {
+    env: server?.env ?? { PGHOST: '/nowhere' },
+  })
+  return { ...JSON.parse(stdout), stderr, status }
+}
+
+describe('wal status, the windows, and wal drop-slot', () => {
+  let server: TestServer
+  let root: string
+  let archive: string
+  beforeAll(async () => {
+    server = await aServer({ major: anyMajor, initdb: ['--wal-segsize=1'] })
+    await makeLedger(server)
+    root = await aRoot()
+  })
+  const windowNow = async () => (await json(['show', 'latest', '-C', root])).backup.window
+
+  it('say what there is before anything is', async () => {
+    const { status, stdout, stderr } = await runPgbk(['wal', 'status', '-C', root], { env: server.env })
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/Receiver +none[\s\S]*No backups in/),
+    })
+    expect(stderr).toContain('no receiver has run here yet')
+    const drop = await runPgbk(['wal', 'drop-slot', '-C', root], { env: server.env })
+    expect(drop).toMatchObject({ status: 0, stdout: expect.stringContaining('There is no slot pgbk') })
+  })
+
+  it('know a backup without a receiver: its window is the snapshot, and no program is needed', async () => {
+    const { record, directory } = await aBackupOf(server, { root })
+    archive = join(directory, 'wal')
+    const window = await windowNow()
+    expect(window).toMatchObject({
+      from: record.finished_at,
+      to: record.finished_at,
+      ends_with: 'snapshot',
+      gap: null,
+    })
+    expect(readdirSync(archive).some((name) => name.endsWith('.json'))).toBe(false)
+  })
+
+  it('show a receiver at work', async () => {
+    const receiver = startReceiver(root, { env: server.env })
+    await receiver.untilItSays(/receiving WAL/)
+    await write(server)
+    await untilReceived(server, root)
+    const found = await json(['wal', 'status', '-C', root], server)
+    expect(found.receiver).toMatchObject({ alive: true, status: 'receiving', slot: 'pgbk', timeline: 1 })
+    expect(found.slot).toMatchObject({ active: true, wal_status: 'reserved' })
+    expect(found.archives[0].window).toMatchObject({ ends_with: 'caught-up', gap: null })
+    expect(found.archives[0].segments).toBe(
+      found.archives[0].raw + found.archives[0].gzip + found.archives[0].partial,
+    )
+    expect(found.warnings).toEqual([expect.stringContaining('max_slot_wal_keep_size is -1')])
+    const text = await runPgbk(['wal', 'status', '-C', root], { env: server.env })
+    expect(text.stdout).toMatch(
+      /Receiver +receiving from .* for backup .*\n[\s\S]*Slot +pgbk: in use[\s\S]*to now/,
+    )
+    const drop = await runPgbk(['wal', 'drop-slot', '--yes', '-C', root], { env: server.env })
+    expect(drop).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('a receiver is using the slot pgbk'),
+    })
+    expect(await receiver.end()).toBe(143)
+  })
+
+  it('work without the server, and say so', async () => {
+    const found = await json(['wal', 'status', '-C', root])
+    expect(found).toMatchObject({ status: 0, server: null, slot: null, receiver: { alive: false } })
+    expect(found.warnings.join('\n')).toMatch(/the server was not asked: .*\n.*the receiver is not running/)
+    expect(found.archives).toHaveLength(1)
+  })
+
+  it('take the last commit for the end when nobody receives, and remember it', async () => {
+    const last = await server.sql(
+      'select to_char(max(at) at time zone \'UTC\', \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') from ledger',
+    )
+    const window = await windowNow()
+    expect(window.ends_with).toBe('commit')
+    expect(window.to >= last).toBe(true)
+    const cache = join(archive, '.pgbk-window.json')
+    const known = readFileSync(cache, 'utf8')
+    expect(JSON.parse(known).commit.time).toBe(window.to)
+    writeFileSync(cache, known.replace(window.to, '2099-01-01T00:00:00.000000Z'))
+    expect((await windowNow()).to).toBe('2099-01-01T00:00:00.000000Z')
+    writeFileSync(cache, 'nonsense')
+    expect(await windowNow()).toEqual(window)
+    expect(readFileSync(cache, 'utf8')).toBe(known)
+  })
+
+  it('read on when there is more, and do not trust what is known of another archive', async () => {
+    const before = await windowNow()
+    const receiver = startReceiver(root, { env: server.env })
+    await receiver.untilItSays(/receiving WAL/)
+    await write(server, 10)
+    await untilReceived(server, root)
+    await receiver.end()
+    const after = await windowNow()
+    expect(after.to > before.to).toBe(true)
+    expect(BigInt(`0x${after.to_lsn.replace('/', '')}`)).toBeGreaterThan(
+      BigInt(`0x${before.to_lsn.replace('/', '')}`),
+    )
+  })
+
+  it('name a gap and a damaged segment, which end the window', async () => {
+    const whole = await windowNow()
+    const names = readdirSync(archive)
+      .filter((name) => /^[0-9A-F]{24}/.test(name))
+      .sort()
+    const second = names[1] ?? ''
+    const content = readFileSync(join(archive, second))
+    rmSync(join(archive, second))
+    const gapped = await windowNow()
+    expect(gapped.gap).toMatchObject({
+      missing: second.slice(0, 24),
+      after: names[0]?.slice(0, 24),
+      reason: 'it is missing',
+    })
+    expect(gapped.ends_with).toBe('snapshot')
+    const list = await runPgbk(['list', '-C', root])
+    expect(list.stdout).toMatch(/WINDOW[\s\S]*gap/)
+    expect((await runPgbk(['show', 'latest', '-C', root])).stdout).toMatch(
+      /Gap +WAL segment .*: it is missing/,
+    )
+    expect((await runPgbk(['wal', 'status', '-C', root], { env: server.env })).stderr).toMatch(
+      /the WAL archive of the newest backup .* is broken at .*; run pgbk create/,
+    )
+    const put = (bytes: Buffer) => {
+      writeFileSync(join(archive, second), bytes)
+      if (isRoot) chownSync(join(archive, second), ordinaryUser.uid, ordinaryUser.gid)
+    }
+    put(content)
+    expect(await windowNow()).toEqual(whole)
+
+    // One that has to be read for the window.
+    for (const name of names.filter((one) => one.endsWith('.partial'))) rmSync(join(archive, name))
+    const last = names.filter((name) => !name.endsWith('.partial')).at(-1) ?? ''
+    writeFileSync(join(archive, last), Buffer.alloc(2 ** 20))
+    expect(await windowNow()).toMatchObject({
+      ends_with: 'commit',
+      gap: { missing: last.slice(0, 24), next: null, reason: expect.stringContaining('damaged') },
+    })
+  })
+
+  it('drop the slot when nobody uses it', async () => {
+    const unused = await runPgbk(['wal', 'status', '-C', root], { env: server.env })
+    expect(unused.stderr).toMatch(/the slot pgbk is not in use, and the server keeps .* of WAL for it/)
+    const { stdout, status } = await runPgbk(['wal', 'drop-slot', '-C', root, '--json'], { env: server.env })
+    expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 0, slot: 'pgbk', dropped: true })
+    expect(await server.sql('select count(*) from pg_replication_slots')).toBe('0')
+  })
+
+  it('refuse to drop a slot of another kind, or of somebody at work', async () => {
+    await server.sql("select pg_create_physical_replication_slot('other', true)")
+    const env = { ...server.env, PGBK_WAL_SLOT: 'other' }
+    const receiver = startReceiver(await aRoot(), { env })
+    await receiver.untilItSays(/waiting for the first one/)
+    await receiver.end()
+    expect((await runPgbk(['wal', 'drop-slot', '-C', root], { env })).status).toBe(0)
+  })
+})
+
+describe('wal receive with other settings', () => {
+  it.each([
+    ['segments of 64 MB', 64, 'gzip:6'],
+    ['no compression', 1, 'none'],
+  ])('archives %s', async (_, megabytes, compress) => {
+    const server = await aServer({ major: anyMajor, initdb: [`--wal-segsize=${megabytes}`] })
+    await makeLedger(server)
+    const root = await aRoot()
+    await aBackupOf(server, { root })
+    const env = { ...server.env, PGBK_WAL_COMPRESS: compress }
+    const receiver = startReceiver(root, { env, asRoot: true })
+    await receiver.untilItSays(/receiving WAL/)
+    for (let count = 0; count < 3; count++) {
+      await write(server)
+      await untilReceived(server, root)
+    }
+    await receiver.end()
+    const [archive] = archivesOf(root)
+    if (!archive) throw new Error('no archive')
+    const end = await server.sql('select pg_current_wal_flush_lsn()')
+    expect(await faultsOf(archive, end)).toEqual([])
+    expect(archive.wal.chain.some(({ form }) => form === 'gzip')).toBe(compress !== 'none')
+    expect(await replayed(archive, root)).toEqual({ rows: 9000, last: 9000 })
+    // Started by root, it works as the owner of the backups.
+    for (const { file } of archive.wal.chain)
+      expect(statSync(join(archive.wal.directory, file)).uid).toBe(ordinaryUser.uid)
+  })
+})
