@@ -1,10 +1,11 @@
-import type { Readable, Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { startFilter } from '../program/filter-program.js'
+import { runProgram } from '../program/run-program.js'
 
 export const compressions = ['none', 'gzip', 'zstd'] as const
 export type Compression = (typeof compressions)[number]
@@ -26,32 +27,34 @@ export function compressionOf(file: string): Compression {
 /** Writes a stream, compressed, and waits until all of it is taken. */
 export type Compress = (tar: AsyncIterable<Buffer>, sink: Writable) => Promise<void>
 
-/**
- * Node's gzip is twice as fast as the program, and has no zstd before Node 22.15.
- * @throws {PgbkError} `programs-missing` where zstd is not installed.
- */
+/** Node's gzip is twice as fast as the program, and has no zstd before Node 22.15. */
 export async function openCompression(kind: Compression, { env, signal }: Context): Promise<Compress> {
   if (kind === 'none') return (tar, sink) => pipeline(tar, sink, { signal })
   if (kind === 'gzip')
     return (tar, sink) => pipeline(tar, createGzip({ chunkSize: 256 * 1024 }), sink, { signal })
-  const zstd = await startFilter('zstd', ['-q', '-1', '-T0', '-c'], {
-    env: programEnvironment(env),
-    signal,
-  }).catch((cause) => {
-    if (!(cause instanceof PgbkError) || cause.code !== 'programs-missing') throw cause
-    throw new PgbkError('programs-missing', 'zstd is not installed', {
-      cause,
-      hint: 'Install it (Debian, RHEL: zstd), or choose .tar.gz.',
-    })
-  })
+  const options = { env: programEnvironment(env), signal }
+  const zstd = await startFilter('zstd', ['-q', '-1', '-T0', '-c'], options)
   return async (tar, sink) => {
     const ends = await Promise.allSettled([
       pipeline(tar, zstd.input, { signal }),
-      pipeline(zstd.output as Readable, sink, { signal }),
+      pipeline(zstd.output, sink, { signal }),
       zstd.succeeded(),
     ])
     // Where zstd died, its input only broke: its own words, or those of the disk, come first.
     const failed = [ends[1], ends[2], ends[0]].find((end) => end.status === 'rejected')
     if (failed) throw failed.reason
+  }
+}
+
+/** @throws {PgbkError} `programs-missing` where zstd is not installed. */
+export async function requireZstd({ env, signal }: Context): Promise<void> {
+  try {
+    await runProgram('zstd', ['--version'], { env: programEnvironment(env), signal })
+  } catch (cause) {
+    if (!(cause instanceof PgbkError) || cause.code !== 'programs-missing') throw cause
+    throw new PgbkError('programs-missing', 'zstd is not installed', {
+      cause,
+      hint: 'Install it (Debian, RHEL: zstd), or choose .tar.gz.',
+    })
   }
 }

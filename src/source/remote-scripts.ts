@@ -78,7 +78,7 @@ export function transferScript(directory: string, id: string): string {
   return [enter(directory), enterBackup(id), tarOfList].join('; ')
 }
 
-/** A tar of names below the root. */
-export function archiveScript(directory: string): string {
-  return [enter(directory), tarOfList].join('; ')
+/** A tar of names below the root. @param options further ones, where tar is known. */
+export function archiveScript(directory: string, options = ''): string {
+  return [enter(directory), tarOfList.replace('set -- ', `set -- ${options} `)].join('; ')
 }

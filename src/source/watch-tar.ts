@@ -1,0 +1,49 @@
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { Parser, type ReadEntry } from 'tar'
+import { type ManifestFile, parseLine } from '../backup/manifest.js'
+import { PgbkError } from '../errors.js'
+import { manifestName } from './names.js'
+
+/** Looks at a tar while it passes. */
+export interface TarWatch {
+  look(chunk: Buffer): void
+  /** After the end. @throws {PgbkError} `damaged` when it was no whole tar. */
+  end(): { sizes: Map<string, number>; manifest: AsyncIterable<ManifestFile> }
+}
+
+/** For the archive of one backup. */
+export function watchTar(id: string): TarWatch {
+  const top = `data/backup/${id}/`
+  const sizes = new Map<string, number>()
+  const manifest: Buffer[] = []
+  let broken: string | undefined
+  const parser = new Parser({
+    onReadEntry: (entry: ReadEntry) => {
+      const name = entry.path.startsWith(top) ? entry.path.slice(top.length).replace(/\/$/, '') : ''
+      // A hard link has no size of its own.
+      const linked = entry.type === 'Link' ? sizes.get(entry.linkpath?.slice(top.length) ?? '') : undefined
+      sizes.set(name, linked ?? entry.size)
+      if (name === manifestName) entry.on('data', (bytes) => manifest.push(bytes))
+      else entry.resume()
+    },
+    onwarn: (_code, message) => {
+      broken ??= String(message)
+    },
+  })
+  return {
+    look: (chunk) => void parser.write(chunk),
+    end: () => {
+      parser.end()
+      if (broken !== undefined) throw new PgbkError('damaged', `the tar is broken: ${broken}`)
+      return { sizes, manifest: filesOf(Readable.from(manifest)) }
+    },
+  }
+}
+
+async function* filesOf(manifest: Readable): AsyncGenerator<ManifestFile> {
+  for await (const line of createInterface({ input: manifest })) {
+    const file = parseLine(line)
+    if (file) yield file
+  }
+}

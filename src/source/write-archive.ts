@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import { createWriteStream, existsSync } from 'node:fs'
+import { open, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Writable } from 'node:stream'
+import type { Backup } from '../backup/catalog.js'
+import { syncPath } from '../backup/durable.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { checkArchive } from './archive-check.js'
+import { type Compress, type Compression, openCompression } from './compression.js'
+import { explained } from './explain.js'
+import type { Listing } from './listing.js'
+import { archiveHere, hasGnuTar } from './local-archive.js'
+import type { Source } from './source.js'
+import { watchTar } from './watch-tar.js'
+
+export interface ArchiveJob {
+  source: Source
+  backup: Backup
+  /** What is to be in it. */
+  listing: Listing
+  compression: Compression
+}
+
+/** Passes the tar through this process, which sees what is in it. */
+async function writeTar(
+  job: ArchiveJob,
+  compress: Compress,
+  sink: Writable,
+  { progress }: Context,
+): Promise<void> {
+  const { source, backup, listing } = job
+  const watch = watchTar(backup.id)
+  let done = 0
+  const complaints = await source.archive(backup, listing, (tar) =>
+    compress(
+      (async function* () {
+        for await (const chunk of tar) {
+          watch.look(chunk)
+          done += chunk.length
+          progress.bytes(done, backup.record.size_bytes)
+          yield chunk
+        }
+      })(),
+      sink,
+    ),
+  )
+  await checkArchive(backup, listing, { ...watch.end(), complaints })
+}
+
+/**
+ * Writes an archive into a file, which has its name only when it is complete and on disk; on failure nothing stays.
+ * @returns its bytes.
+ */
+export async function archiveToFile(
+  job: ArchiveJob,
+  file: string,
+  replace: boolean,
+  context: Context,
+): Promise<number> {
+  const part = `${file}.${randomBytes(4).toString('hex')}.part`
+  try {
+    const handle = await open(part, 'wx', 0o600)
+    const { source, backup, listing, compression } = job
+    const isCompressed = compression === 'zstd'
+    if (source.realDirectory !== undefined && compression !== 'gzip' && (await hasGnuTar(context))) {
+      await handle.close()
+      context.progress.step('archiving')
+      await archiveHere(source.realDirectory, backup, listing, { file: part, isCompressed }, context)
+    } else {
+      const sink = createWriteStream(part, { fd: handle, highWaterMark: 1 << 20 })
+      await writeTar(job, await openCompression(compression, context), sink, context)
+    }
+    await syncPath(part)
+    const { size } = await stat(part)
+    checkStillFree(file, replace)
+    await rename(part, file)
+    await syncPath(dirname(file))
+    return size
+  } catch (cause) {
+    await rm(part, { force: true })
+    throw explained(cause, `write ${file}`)
+  }
+}
+
+function checkStillFree(file: string, replace: boolean): void {
+  if (!replace && existsSync(file))
+    throw new PgbkError('failed', `${file} came there meanwhile`, { hint: 'Choose another name.' })
+}
+
+/** Writes an archive to standard output. @returns its bytes. */
+export async function archiveToOutput(job: ArchiveJob, context: Context): Promise<number> {
+  let bytes = 0
+  const sink = new Writable({
+    highWaterMark: 1 << 20,
+    write: (chunk: Buffer, _encoding, done) => {
+      bytes += chunk.length
+      context.stdout.write(chunk, (error) => done(error ?? undefined))
+    },
+  })
+  try {
+    await writeTar(job, await openCompression(job.compression, context), sink, context)
+  } catch (cause) {
+    throw explained(cause, 'write to standard output')
+  }
+  return bytes
+}
