@@ -49,8 +49,13 @@ export async function startInstance(
       return null
     }
     const sql = { host: socketDirectory, port, user: record.role, database: record.database }
-    const isOver = () => acceptsWrites(layout.data)
-    const awaited = { log: layout.log, sql, hasEnded: server.hasEnded, isOver }
+    const awaited = {
+      log: layout.log,
+      sql,
+      hasEnded: server.hasEnded,
+      answers: () => readPostmaster(layout.data)?.status === 'ready',
+      isOver: () => acceptsWrites(layout.data),
+    }
     const commitTime = await awaitRecovery(awaited, recovery?.range, context)
     if (recovery?.reachLsn) checkReached(readRecoveryEnd(join(layout.data, 'pg_wal')), recovery.reachLsn)
     await rm(layout.recoveryConf, { force: true })

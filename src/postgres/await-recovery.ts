@@ -12,6 +12,8 @@ export interface RecoveringServer {
   /** Where it can perhaps be asked while it replays. */
   sql: SqlTarget
   hasEnded(): boolean
+  /** Whether it takes queries; each that comes before is a line in its log. */
+  answers(): boolean
   /** Whether its files say that recovery is over. */
   isOver(): boolean
 }
@@ -50,7 +52,7 @@ export async function awaitRecovery(
     for (;;) {
       signal.throwIfAborted()
       if (server.hasEnded()) throw endedEarly(server)
-      const position = await asker.ask()
+      const position = server.answers() ? await asker.ask() : undefined
       if (position?.commit_time) commitTime = position.commit_time
       if (isDone(position, server)) return commitTime
       if (position) show(position)

@@ -5,7 +5,7 @@ import type { Moment } from '../backup/moment.js'
 import { majorOf } from '../backup/record.js'
 import type { RecoveryInput } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
-import { findArchiveEnd } from './archive-end.js'
+import { type ArchiveEnd, findArchiveEnd } from './archive-end.js'
 import type { ReplayRange } from './await-recovery.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
@@ -53,8 +53,7 @@ export async function planRecovery(
   const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
   const search = { wal, major: majorOf(record), installations, env: programEnvironment(env), signal, from }
   const { record: last, commit } = await findArchiveEnd(search)
-  // Recovery must not be asked to stop before the copy is consistent.
-  if (parseLsn(last.startLsn) < parseLsn(record.stop_lsn)) return snapshotOnly
+  if (addsNothing(last, record)) return snapshotOnly
   await checkTablespacesInWal({ ...search, fromLsn: record.stop_lsn })
   return {
     ...snapshotOnly,
@@ -72,6 +71,15 @@ export async function planRecovery(
     asOf:
       commit && Date.parse(commit.time) > Date.parse(record.finished_at) ? commit.time : record.finished_at,
   }
+}
+
+/**
+ * Recovery must not be asked to stop before the copy is consistent; and the SWITCH that ends the backup's last segment would only
+ * cost a new timeline.
+ */
+function addsNothing({ startLsn, endLsn }: ArchiveEnd['record'], record: Backup['record']): boolean {
+  const [start, stop] = [parseLsn(startLsn), parseLsn(record.stop_lsn)]
+  return start < stop || (start === stop && parseLsn(endLsn) % BigInt(record.wal_segment_size) === 0n)
 }
 
 /** The segments that hold WAL from this position on. */
