@@ -1,7 +1,6 @@
 // `pgbk local-run -- psql` on backups of several sizes, against a full copy that is started, and against pgBackRest.
 import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   asUser,
   check,
@@ -14,7 +13,7 @@ import {
   readOptions,
   withDirectory,
 } from './measure.js'
-import { fill, freePort, withServer } from './server.js'
+import { fill, startAndAsk, withServer } from './server.js'
 
 const options = readOptions({ megabytes: '200,2048,6144', runs: 9, others: 3, major: newestMajor() })
 const bin = `/usr/lib/postgresql/${options.major}/bin`
@@ -140,26 +139,9 @@ async function byCopy(root, directory) {
     .trim()
     .split('\n')
   check(asUser(['cp', '-r', join(root, 'data/backup', id, 'snapshot'), copy]))
-  const answeredAt = await startAndAsk(copy, ['-D', 'conf'])
+  const answeredAt = await startAndAsk(bin, copy, ['-D', 'conf'])
   check(['rm', '-rf', copy])
   return answeredAt - startedAt
-}
-
-/** Starts a server, asks it once it answers, and ends it. Returns the time of the answer. */
-async function startAndAsk(cwd, flags) {
-  const port = await freePort()
-  const [file, ...args] = asUser([`${bin}/postgres`, ...flags, '-p', String(port), '-k', '/tmp'])
-  const server = spawn(file, args, { cwd, stdio: 'ignore' })
-  const ended = new Promise((resolve) => server.on('close', resolve))
-  const [psql, ...words] = asUser([...query, '-h', '/tmp', '-p', String(port), '-U', 'bench', 'postgres'])
-  while (spawnSync(psql, words, { cwd: '/' }).status !== 0) {
-    if (server.exitCode !== null) throw new Error(`the server in ${cwd} did not start`)
-    await sleep(10)
-  }
-  const answeredAt = performance.now()
-  server.kill('SIGQUIT')
-  await ended
-  return answeredAt
 }
 
 /**
@@ -199,7 +181,7 @@ async function byPgBackRest(repository, directory) {
       'restore',
     ),
   )
-  const answeredAt = await startAndAsk(data, ['-D', data])
+  const answeredAt = await startAndAsk(bin, data, ['-D', data])
   check(['rm', '-rf', data, space])
   return answeredAt - startedAt
 }

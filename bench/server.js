@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { asUser, check } from './measure.js'
 
 /** Runs `work` with a new server in this directory, which is stopped in any case. */
@@ -61,4 +62,32 @@ export async function freePort() {
   const { port } = server.address()
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+/** Starts a server, asks it once it answers, and ends it. Returns the time of the answer. */
+export async function startAndAsk(bin, cwd, flags) {
+  const port = await freePort()
+  const [file, ...args] = asUser([`${bin}/postgres`, ...flags, '-p', String(port), '-k', '/tmp'])
+  const server = spawn(file, args, { cwd, stdio: 'ignore' })
+  const ended = new Promise((resolve) => server.on('close', resolve))
+  const [psql, ...words] = asUser([
+    'psql',
+    '-XAtc',
+    'select 1',
+    '-h',
+    '/tmp',
+    '-p',
+    String(port),
+    '-U',
+    'bench',
+    'postgres',
+  ])
+  while (spawnSync(psql, words, { cwd: '/' }).status !== 0) {
+    if (server.exitCode !== null) throw new Error(`the server in ${cwd} did not start`)
+    await sleep(10)
+  }
+  const answeredAt = performance.now()
+  server.kill('SIGQUIT')
+  await ended
+  return answeredAt
 }

@@ -45,8 +45,13 @@ export async function startInstance(
     }
     const databases = ['template1', record.database, 'postgres']
     const sql = { host: socketDirectory, port, user: record.role, databases }
-    const isOver = () => acceptsWrites(layout.data)
-    const awaited = { log: layout.log, sql, hasEnded: server.hasEnded, isOver }
+    const awaited = {
+      log: layout.log,
+      sql,
+      hasEnded: server.hasEnded,
+      answers: () => readPostmaster(layout.data)?.status === 'ready',
+      isOver: () => acceptsWrites(layout.data),
+    }
     const reached = await awaitRecovery(awaited, plan?.range, { mayPause: false }, context)
     if (plan) checkReached(plan, readRecoveryEnd(join(layout.data, 'pg_wal')).lsn, reached.commitTime)
     await rm(layout.recoveryConf, { force: true })

@@ -13,6 +13,8 @@ export interface RecoveringServer {
   /** Where it can perhaps be asked while it replays; the databases are tried in turn, one may come or go meanwhile. */
   sql: Omit<SqlTarget, 'database'> & { databases: string[] }
   hasEnded(): boolean
+  /** Whether it takes queries, where that can be seen from here; each that comes before is a line in its log. */
+  answers?(): boolean
   /** Whether its files say that recovery is over; undefined where they cannot be seen from here, and it must be asked. */
   isOver?(): boolean
 }
@@ -63,7 +65,7 @@ export async function awaitRecovery(
     for (;;) {
       signal.throwIfAborted()
       if (server.hasEnded()) throw endedEarly(server)
-      const position = await asker.ask()
+      const position = await look(server, asker)
       if (position?.paused && !mayPause) throw pausedByItself(server)
       if (isOver(server, position)) return reachedAt((await asker.ask()) ?? position, range)
       if (position) show(position)
@@ -72,6 +74,10 @@ export async function awaitRecovery(
   } finally {
     await asker.end()
   }
+}
+
+async function look(server: RecoveringServer, asker: Asker): Promise<Position | undefined> {
+  return server.answers?.() === false ? undefined : asker.ask()
 }
 
 function reachedAt(last: Position | undefined, range: ReplayRange | undefined): Reached {

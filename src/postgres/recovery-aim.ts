@@ -76,12 +76,21 @@ function endAim({ backup, end, until }: AimInput, ahead: WalAhead | undefined): 
   const { record } = backup
   const isLater = end?.commit && instantOf(end.commit.time) > instantOf(record.finished_at)
   const asOf = isLater ? until : record.finished_at
-  if (!end || isBefore(end.record.startLsn, record.stop_lsn))
+  if (!end || addsNothing(end.record, record))
     return { stop: undefined, reachLsn: undefined, asOf, ahead: undefined }
   if (ahead?.damage) return undefined
   const { startLsn, endLsn } = end.record
   const lastCommit = end.commit?.lsn === startLsn ? end.commit.time : undefined
   return { stop: { lsn: startLsn, inclusive: true }, reachLsn: endLsn, asOf, lastCommit, ahead }
+}
+
+/**
+ * Recovery must not be asked to stop before the copy is consistent; and the SWITCH that ends the backup's last segment would only
+ * cost a new timeline.
+ */
+function addsNothing({ startLsn, endLsn }: ArchiveEnd['record'], record: Backup['record']): boolean {
+  if (startLsn !== record.stop_lsn) return isBefore(startLsn, record.stop_lsn)
+  return parseLsn(endLsn) % BigInt(record.wal_segment_size) === 0n
 }
 
 function damageReason(ahead: WalAhead | undefined): string {
