@@ -92,14 +92,21 @@ restore_command = '${restoreCommand('../../wal')}'
 /**
  * A command that reads a directory of raw and gzip-compressed segments with stock tools.
  * @param directory the words of a shell for it; `%` is doubled already. Relative paths start at the data directory.
- * @param forms also `.partial`, the unfinished segment at the archive's end.
+ * @param limits also `.partial`, the unfinished segment at the archive's end; no segment after `lastSegment`, the digits of its name
+ * behind the timeline: PostgreSQL reads ahead, and must not stumble over what it does not need.
  */
-export function restoreCommand(directory: string, forms: { partial?: boolean } = {}): string {
+export function restoreCommand(
+  directory: string,
+  limits: { partial?: boolean; lastSegment?: string } = {},
+): string {
   const segment = `${directory}/"%f"`
   const steps = [
+    ...(limits.lastSegment === undefined
+      ? []
+      : [`n="%f"; if [ "\${n#????????}" \\> ${limits.lastSegment} ]; then exit 1; fi;`]),
     `if [ -f ${segment} ]; then cp ${segment} "%p" || exit 126;`,
     `elif [ -f ${segment}.gz ]; then gzip -dc < ${segment}.gz > "%p" || exit 126;`,
-    ...(forms.partial
+    ...(limits.partial
       ? [`elif [ -f ${segment}.partial ]; then cp ${segment}.partial "%p" || exit 126;`]
       : []),
     'else exit 1; fi',

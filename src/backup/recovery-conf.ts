@@ -1,5 +1,6 @@
 import { shellWord } from '../shell-word.js'
 import { confLiteral, restoreCommand } from './conf.js'
+import { segmentName } from './lsn.js'
 
 export interface RecoveryInput {
   /** Absolute path of the WAL archive. */
@@ -7,6 +8,10 @@ export interface RecoveryInput {
   timeline: number
   /** The record at which it is to end, by its start, and whether that is replayed too. */
   stop: { lsn: string; inclusive: boolean }
+  /** The number of the last segment that is needed; later ones are not looked at. */
+  lastSegment: bigint
+  /** Bytes. */
+  segmentSize: number
   /** Settings that the WAL demands, by name, where the copy's configuration has less. */
   minimums: Readonly<Record<string, number>>
   action: 'promote' | 'pause'
@@ -15,9 +20,13 @@ export interface RecoveryInput {
 /** The settings, by name, with which a server replays a WAL archive to a target; they count with a recovery.signal. */
 export function recoverySettings(input: RecoveryInput): Readonly<Record<string, string>> {
   const minimums = Object.entries(input.minimums).map(([name, value]) => [name, String(value)])
+  const lastSegment = segmentName(input.timeline, input.lastSegment, input.segmentSize).slice(8)
   return {
     // A directory of any name: PostgreSQL replaces %f and %p in the command, and %% by a single one.
-    restore_command: restoreCommand(shellWord(input.archive).replaceAll('%', '%%'), { partial: true }),
+    restore_command: restoreCommand(shellWord(input.archive).replaceAll('%', '%%'), {
+      partial: true,
+      lastSegment,
+    }),
     recovery_target_lsn: input.stop.lsn,
     recovery_target_inclusive: input.stop.inclusive ? 'on' : 'off',
     recovery_target_timeline: String(input.timeline),

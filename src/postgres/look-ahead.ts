@@ -120,13 +120,15 @@ function collect(lines: string, { tablespaces, minimums }: WalAhead): void {
 }
 
 /** The chain up to a damaged segment, of which what can be read counts. */
-export function upTo(wal: ArchivedWal, { index, reason }: WalDamage): ArchivedWal {
+export function upTo(wal: ArchivedWal, { index, reason, isReadable }: WalDamage): ArchivedWal {
   const damaged = wal.chain[index]
-  const isReadable = damaged !== undefined && damaged.form !== 'gzip'
   const name = damaged?.name ?? ''
   return {
     ...wal,
-    chain: [...wal.chain.slice(0, index), ...(isReadable ? [{ ...damaged, form: 'partial' as const }] : [])],
+    chain: [
+      ...wal.chain.slice(0, index),
+      ...(damaged && isReadable ? [{ ...damaged, form: 'partial' as const }] : []),
+    ],
     gap: {
       after: wal.chain[index - 1]?.name,
       missing: name,

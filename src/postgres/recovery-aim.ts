@@ -16,10 +16,17 @@ export interface AimInput {
   look(seek?: WalSeek): Promise<WalAhead>
 }
 
+/** The record at which recovery ends, and whether it is replayed too. It is read in any case. */
+export interface RecoveryStop {
+  lsn: string
+  endLsn: string
+  inclusive: boolean
+}
+
 /** At which record a recovery stops to get to a moment. */
 export interface Aim {
   /** Undefined when the end of the snapshot is that moment. */
-  stop: { lsn: string; inclusive: boolean } | undefined
+  stop: RecoveryStop | undefined
   /** The LSN that must have been replayed at the end. */
   reachLsn: string | undefined
   notAfter?: Instant | undefined
@@ -81,7 +88,7 @@ function endAim({ backup, end, until }: AimInput, ahead: WalAhead | undefined): 
   if (ahead?.damage) return undefined
   const { startLsn, endLsn } = end.record
   const lastCommit = end.commit?.lsn === startLsn ? end.commit.time : undefined
-  return { stop: { lsn: startLsn, inclusive: true }, reachLsn: endLsn, asOf, lastCommit, ahead }
+  return { stop: { lsn: startLsn, endLsn, inclusive: true }, reachLsn: endLsn, asOf, lastCommit, ahead }
 }
 
 /**
@@ -139,12 +146,18 @@ async function aimAtRecord(input: AimInput, seek: WalSeek, missing: string): Pro
 }
 
 /** The record before it has been replayed then, of which only the start is known. */
-function stopBefore({ lsn, previous, time }: WalPlace, ahead: WalAhead | undefined): Aim {
-  return { stop: { lsn, inclusive: false }, reachLsn: behind(previous), asOf: time, ahead }
+function stopBefore({ lsn, end, previous, time }: WalPlace, ahead: WalAhead | undefined): Aim {
+  return { stop: { lsn, endLsn: end, inclusive: false }, reachLsn: behind(previous), asOf: time, ahead }
 }
 
-function stopAfter({ lsn, time }: WalPlace, ahead: WalAhead | undefined): Aim {
-  return { stop: { lsn, inclusive: true }, reachLsn: behind(lsn), asOf: time, lastCommit: time, ahead }
+function stopAfter({ lsn, end, time }: WalPlace, ahead: WalAhead | undefined): Aim {
+  return {
+    stop: { lsn, endLsn: end, inclusive: true },
+    reachLsn: behind(lsn),
+    asOf: time,
+    lastCommit: time,
+    ahead,
+  }
 }
 
 function behind(lsn: string): string {

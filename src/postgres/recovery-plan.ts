@@ -14,7 +14,7 @@ import type { ReplayRange } from './await-recovery.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
 import { type LookAheadSearch, lookAhead, type NewTablespace, upTo } from './look-ahead.js'
-import { type Aim, aimAt } from './recovery-aim.js'
+import { type Aim, aimAt, type RecoveryStop } from './recovery-aim.js'
 import { isBefore, type WalSeek } from './seek-in-wal.js'
 
 /** How a copy of a backup gets to the moment that is wanted. */
@@ -112,19 +112,21 @@ type WayTo = Pick<
 
 function wayTo(
   { ahead, reachLsn, notAfter, asOf, lastCommit }: Aim,
-  stop: RecoveryInput['stop'],
+  stop: RecoveryStop,
   { record, layout }: Backup,
   wal: ArchivedWal,
   end: ArchiveEnd,
   wish: RecoveryWish,
 ): WayTo {
   return {
-    wal: measureBetween(wal, parseLsn(record.stop_lsn), parseLsn(stop.lsn)),
+    wal: measureBetween(wal, parseLsn(record.stop_lsn), parseLsn(stop.endLsn) - 1n),
     range: { startLsn: record.start_lsn, endLsn: stop.lsn, lastCommit },
     recovery: {
       archive: layout.wal,
       timeline: end.record.timeline,
       stop,
+      lastSegment: segmentNumber(parseLsn(stop.endLsn) - 1n, record.wal_segment_size),
+      segmentSize: record.wal_segment_size,
       minimums: higherThanIn(layout.conf, ahead?.minimums ?? {}),
       action: wish.pause ? 'pause' : 'promote',
     },

@@ -1,4 +1,4 @@
-import { parseLsn, segmentNumber } from '../backup/lsn.js'
+import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
 import type { Instant } from '../backup/moment.js'
 import { runProgram } from '../program/run-program.js'
 import { type DumpFilter, parseCommit, provide, runDump, type SegmentDesk, type WalStep } from './wal-dump.js'
@@ -7,6 +7,8 @@ import { type DumpFilter, parseCommit, provide, runDump, type SegmentDesk, type 
 export interface WalPlace {
   /** Where it begins. */
   lsn: string
+  /** Where it ends. */
+  end: string
   /** Where the record before it begins. */
   previous: string
   /** UTC, ISO 8601; undefined for a record that has none. */
@@ -37,7 +39,7 @@ export async function seekIn(
   if (seek.kind === 'lsn') return recordFrom(desk, step, seek.lsn, limit)
   const { args, accepts = () => true, ...filter } = filterFor(seek)
   const { stdout } = await runDump(desk, step.first, step.last, { ...filter, args: [...limit, ...args] })
-  const places = stdout.split('\n').filter(accepts).flatMap(placeOf)
+  const places = placesIn(stdout.split('\n').filter(accepts), desk)
   return seek.kind === 'name' ? places.find(({ lsn }) => parseLsn(lsn) >= parseLsn(seek.from)) : places[0]
 }
 
@@ -75,10 +77,14 @@ function filterFor(seek: Exclude<WalSeek, { kind: 'lsn' }>): SeekFilter {
   }
 }
 
-function placeOf(line: string): WalPlace[] {
-  const [, lsn, previous] = /, lsn: (\S+), prev (\S+), desc: /.exec(line) ?? []
-  if (lsn === undefined || previous === undefined) return []
-  return [{ lsn: short(lsn), previous: short(previous), time: parseCommit(line)?.time }]
+function placesIn(lines: string[], { segmentSize }: SegmentDesk): WalPlace[] {
+  return lines.flatMap((line) => {
+    const [, length, lsn, previous] =
+      / len \(rec\/tot\): +\d+\/ *(\d+), .*?, lsn: (\S+), prev (\S+), desc: /.exec(line) ?? []
+    if (lsn === undefined || previous === undefined) return []
+    const end = formatLsn(recordEnd(parseLsn(lsn), Number(length), segmentSize))
+    return [{ lsn: short(lsn), end, previous: short(previous), time: parseCommit(line)?.time }]
+  })
 }
 
 function short(lsn: string): string {
@@ -100,7 +106,7 @@ async function recordFrom(
     ['--path=.', `--start=${lsn}`, ...limit, '--limit=1', ...range],
     { ...desk.options, cwd: desk.directory },
   )
-  return stdout.split('\n').flatMap(placeOf)[0]
+  return placesIn(stdout.split('\n'), desk)[0]
 }
 
 /** Whether a position lies before another. */

@@ -17,7 +17,7 @@ export async function checkSegmentStarts(
     const reason = await faultAt(desk, index, systemIdentifier)
     if (reason === undefined) continue
     const message = `WAL segment ${desk.wal.chain[index]?.name} in ${desk.wal.directory} is of no use: ${reason}`
-    return { index, reason, error: new PgbkError('damaged', message) }
+    return { index, reason, isReadable: false, error: new PgbkError('damaged', message) }
   }
   return undefined
 }

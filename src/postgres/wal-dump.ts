@@ -103,6 +103,8 @@ export interface WalDamage {
   index: number
   /** What is wrong with it, without its name. */
   reason: string
+  /** Whether what comes before the damage in this segment can be used. */
+  isReadable: boolean
   error: PgbkError
 }
 
@@ -207,7 +209,7 @@ export function damagedAt(desk: SegmentDesk, first: number, failure: string): Wa
     `WAL segment ${chain[index]?.name} in ${desk.wal.directory} is damaged: ${reason}`,
     { hint: 'What comes after it cannot be replayed. A later backup, or another copy of the segment, can.' },
   )
-  return { index, reason: `it is damaged: ${reason}`, error }
+  return { index, reason: `it is damaged: ${reason}`, isReadable: true, error }
 }
 
 /** The total length of the record that begins at a position. */

@@ -29,22 +29,22 @@ export interface LedgerOptions extends Partial<ServerOptions> {
   segmentMegabytes?: number
   /** How many rows come after the backup. */
   rows?: number
-  /** What else happens when half of the rows are there. */
-  meanwhile?(server: TestServer, backup: MadeBackup): Promise<void>
+  /** What happens before the backup. */
+  before?(server: TestServer): Promise<void>
+  /** What happens between the backup and the rows. */
+  between?(server: TestServer): Promise<void>
 }
 
 export async function aLedger(options: LedgerOptions): Promise<Ledger> {
-  const { rows = 60, segmentMegabytes = 1, meanwhile } = options
+  const { rows = 60, segmentMegabytes = 1 } = options
   const server = await aLedgerServer(options)
+  await options.before?.(server)
   const root = await aRoot()
   const backup = await aBackupOf(server, { root })
   const ledger: Ledger = { server, backup, root, entries: [], points: new Map() }
   await server.sql("select pg_create_physical_replication_slot('hold', true)")
-  await receive(server, `${backup.directory}/wal`, async () => {
-    await write(ledger, rows / 2, segmentMegabytes)
-    await meanwhile?.(server, backup)
-    await write(ledger, rows / 2, segmentMegabytes)
-  })
+  await options.between?.(server)
+  await receive(server, `${backup.directory}/wal`, () => write(ledger, rows, segmentMegabytes))
   return ledger
 }
 
