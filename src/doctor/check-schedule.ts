@@ -40,7 +40,7 @@ export function checkSchedule(found: FoundSchedule, root: string, backups: Backu
   const scheduled = backups.find(({ summary }) => summary.kind === 'scheduled')
   const isRecent = scheduled && now.getTime() - Date.parse(scheduled.summary.started_at) < 8 * day
   if (isRecent) return [ok('schedule', `none in this crontab, but ${scheduled.id} was made by one`)]
-  const remedy = `Write one:  pgbk schedule --daily 03:00 -C ${shellWord(root)}`
+  const remedy = `Write one:\n  pgbk schedule --daily 03:00 -C ${shellWord(root)}`
   const why = problem === undefined ? 'no backups are made by themselves' : `none is known: ${problem}`
   return [warning('schedule', why, remedy)]
 }
@@ -51,7 +51,7 @@ function checkEntry({ line, when }: CrontabEntry, layout: RootLayout, root: stri
     return warning(
       'schedule',
       `the line in the crontab calls ${missing}, which is not there`,
-      `Write it again, with the same times:  pgbk schedule --daily HH:MM -C ${shellWord(root)}`,
+      `Write it again, with the same times:\n  pgbk schedule --daily HH:MM -C ${shellWord(root)}`,
     )
   }
   const last = readLastCreate(layout)
