@@ -64,10 +64,12 @@ function checkEntry({ line, when }: CrontabEntry, layout: RootLayout, root: stri
 const daemons = ['cron', 'crond', 'fcron', 'dcron', 'busybox']
 
 /** Not to be seen in every container; where there is no /proc nothing is said. */
+export function cronDaemonProblem(): string | undefined {
+  const isThere = findProcesses(([program = '']) => daemons.includes(basename(program))).length > 0
+  return isThere || !hasProc() ? undefined : 'no cron daemon is running here: nothing will call the line'
+}
+
 function checkDaemon(): Check[] {
-  if (!hasProc() || findProcesses(([program = '']) => daemons.includes(basename(program))).length > 0)
-    return []
-  return [
-    warning('cron', 'no cron daemon is running here: nothing will call the line', '  service cron start'),
-  ]
+  const problem = cronDaemonProblem()
+  return problem === undefined ? [] : [warning('cron', problem, 'As root:\n  service cron start')]
 }
