@@ -91,15 +91,21 @@ function checkWritable({ root, data, backups }: RootLayout, context: Context): v
   try {
     accessSync(existing ?? dirname(root), constants.W_OK | constants.X_OK)
   } catch (cause) {
-    const { name } = context.user()
     const place = existing ?? dirname(root)
-    throw notWritable(
-      `user ${name} cannot write to ${place}`,
-      root,
-      cause,
-      `chown ${name} ${shellWord(place)}`,
-    )
+    const message = `user ${context.user().name} cannot write to ${place}`
+    throw notWritable(message, root, cause, remedyFor(place, context))
   }
+}
+
+/** The owner can help itself. */
+function remedyFor(place: string, { user }: Context): string | undefined {
+  const owner = statSync(place, { throwIfNoEntry: false })?.uid
+  if (owner === undefined) return undefined
+  const { uid, name } = user()
+  const path = shellWord(place)
+  return owner === uid
+    ? `Open it:\n  chmod u+rwx ${path}`
+    : `If it is for pgbk alone, as root:\n  chown ${name} ${path}`
 }
 
 const reasons: Record<string, string> = {
@@ -112,8 +118,8 @@ function notWritable(message: string, root: string, cause: unknown, remedy?: str
   const code = systemCode(cause) ?? ''
   const hint =
     code === 'ENOENT'
-      ? `Is a disk not mounted, or the path mistyped? If it is right:  mkdir -p ${shellWord(root)}`
-      : `${remedy === undefined ? '' : `If that directory is for pgbk alone, as root:  ${remedy}\n`}Every directory on the way to ${root} must let that user through, and data/backup in it belong to that user. Choose another root with -C, or, when pgbk is started by root, another user with run_as (PGBK_RUN_AS).`
+      ? `Is a disk not mounted, or the path mistyped? If it is right:\n  mkdir -p ${shellWord(root)}`
+      : `${remedy === undefined ? '' : `${remedy}\n`}Every directory on the way to ${root} must let that user through, and data/backup in it belong to that user. Choose another root with -C, or, when pgbk is started by root, another user with run_as (PGBK_RUN_AS).`
   return new PgbkError('root-not-writable', `${message}: ${reasons[code] ?? messageOf(cause)}`, {
     cause,
     hint,

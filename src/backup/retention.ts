@@ -10,6 +10,9 @@ export interface RetentionPolicy {
   window?: string | undefined
 }
 
+/** For unattended backups where the configuration has no policy. */
+export const scheduledPolicy: RetentionPolicy = { daily: 7, on_demand: 3, min: 2 }
+
 /** Why a backup stays. */
 export interface Reason {
   rule: string

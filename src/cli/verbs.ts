@@ -10,6 +10,7 @@ import { list } from './verbs/list.js'
 import { localRun } from './verbs/local-run.js'
 import { prune } from './verbs/prune.js'
 import { restore } from './verbs/restore.js'
+import { schedule } from './verbs/schedule.js'
 import { show } from './verbs/show.js'
 import { status } from './verbs/status.js'
 import { verify } from './verbs/verify.js'
@@ -35,6 +36,7 @@ export const verbs: readonly Verb[] = [
   prune,
   hold,
   release,
+  schedule,
   status,
   doctor,
   demo,

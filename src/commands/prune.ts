@@ -10,6 +10,7 @@ import {
   type Reason,
   type RetentionPolicy,
   removesAnything,
+  scheduledPolicy,
 } from '../backup/retention.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -20,6 +21,8 @@ import { findUses, type Use } from './uses.js'
 export interface PruneOptions {
   /** Change nothing. */
   dryRun?: boolean
+  /** Where the configuration has no policy, use that of unattended backups. */
+  defaultPolicy?: boolean
   /** Do not ask. */
   yes?: boolean
 }
@@ -50,7 +53,8 @@ export async function prune(
   settings: Settings,
   context: Context,
 ): Promise<PruneResult> {
-  const { retention: policy, root } = settings
+  const { root } = settings
+  const policy = settings.retention ?? (options.defaultPolicy ? scheduledPolicy : undefined)
   const dryRun = options.dryRun ?? false
   if (!removesAnything(policy)) return withoutPolicy(root, dryRun)
   const layout = dryRun ? undefined : enterRoot(root, context)

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { resolveSource } from '../backup/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { shellWord } from '../shell-word.js'
 import { withEnvironment } from './env.js'
 import { type Config, parseConfig, type RawConfig } from './schema.js'
 
@@ -74,7 +75,7 @@ function checkTrust(file: string, context: Context): void {
   }
   if ((mode & 0o022) !== 0) {
     throw new PgbkError('config', `${file} can be written by others (mode ${(mode & 0o777).toString(8)})`, {
-      hint: `A configuration names programs to run.  chmod go-w ${file}`,
+      hint: `A configuration names programs to run.\n  chmod go-w ${shellWord(file)}`,
     })
   }
 }

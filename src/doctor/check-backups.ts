@@ -18,11 +18,11 @@ export function checkBackups(layout: RootLayout, backups: Backup[], now: Date): 
 }
 
 function checkAge(newest: Backup | undefined, now: Date): Check {
-  if (!newest) return warning('newest backup', 'there is none yet', 'Make the first one:  pgbk create')
+  if (!newest) return warning('newest backup', 'there is none yet', 'Make the first one:\n  pgbk create')
   const ms = now.getTime() - Date.parse(newest.summary.finished_at)
   const text = `${newest.id}, ${formatAge(ms)} old`
   return ms > 8 * day
-    ? warning('newest backup', text, 'Make a new one:  pgbk create')
+    ? warning('newest backup', text, 'Make a new one:\n  pgbk create')
     : ok('newest backup', text)
 }
 
@@ -32,11 +32,11 @@ function checkProof(newest: Backup | undefined, backups: Backup[], now: Date): C
     return warning(
       'proof',
       `the newest check of ${newest.id} failed`,
-      `See what it found:  pgbk show ${newest.id}`,
+      `See what it found:\n  pgbk show ${newest.id}`,
     )
   const proven = backups.find(({ proof }) => resultOf(proof) === 'proven')
   if (!proven || proven.proof === undefined || proven.proof === 'unreadable')
-    return warning('proof', 'no backup has been proven', 'Start one and look:  pgbk verify --prove')
+    return warning('proof', 'no backup has been proven', 'Start one and look:\n  pgbk verify --prove')
   const age = formatAge(now.getTime() - Date.parse(proven.proof.finished_at))
   return ok('proof', `${proven.id} was proven ${age === 'just now' ? age : `${age} ago`}`)
 }
@@ -68,7 +68,7 @@ export async function checkReceiver(
     : warning(
         'WAL receiver',
         `not running${state ? ` since ${formatTime(state.updated_at)}` : ''}${slot?.slot ? `; the server keeps ${formatBytes(slot.slot.retained_bytes ?? 0)} of WAL for it` : ''}`,
-        'Start it:  pgbk wal receive\nOr, if nobody is to receive any more:  pgbk wal drop-slot --yes',
+        'Start it:\n  pgbk wal receive\nOr, if nobody is to receive any more:\n  pgbk wal drop-slot --yes',
       )
   return slot?.slot ? [receiver, checkSlotLimit(slot.max_slot_wal_keep_size)] : [receiver]
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
 import { checkCluster } from '../backup/check-cluster.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
@@ -11,6 +12,7 @@ import type { Context } from '../context.js'
 import { checkDisk, neededBytes } from '../create/check-disk.js'
 import type { ServerFacts } from '../postgres/server-facts.js'
 import { silentProgress } from '../progress.js'
+import { shellWord } from '../shell-word.js'
 import { formatBytes } from '../units.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 
@@ -56,14 +58,14 @@ export async function checkLock({ layout, catalog }: ExaminedRoot, context: Cont
       ? warning(
           'left-overs',
           `${names(partials)}: a create was killed`,
-          'The next one removes it:  pgbk create',
+          'The next one removes it:\n  pgbk create',
         )
       : ok('left-overs', 'none'),
     ...others.map(({ name, reason }) =>
       warning(
         'left-overs',
         `${name} is not a whole backup: ${reason}`,
-        `Look at it:  ${layout.backups}/${name}`,
+        `Look at it:\n  ls -la ${shellWord(join(layout.backups, name))}`,
       ),
     ),
   ]

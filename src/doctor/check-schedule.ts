@@ -40,7 +40,7 @@ export function checkSchedule(found: FoundSchedule, root: string, backups: Backu
   const scheduled = backups.find(({ summary }) => summary.kind === 'scheduled')
   const isRecent = scheduled && now.getTime() - Date.parse(scheduled.summary.started_at) < 8 * day
   if (isRecent) return [ok('schedule', `none in this crontab, but ${scheduled.id} was made by one`)]
-  const remedy = `Write one:  pgbk schedule --daily 03:00 -C ${shellWord(root)}`
+  const remedy = `Write one:\n  pgbk schedule --daily 03:00 -C ${shellWord(root)}`
   const why = problem === undefined ? 'no backups are made by themselves' : `none is known: ${problem}`
   return [warning('schedule', why, remedy)]
 }
@@ -51,7 +51,7 @@ function checkEntry({ line, when }: CrontabEntry, layout: RootLayout, root: stri
     return warning(
       'schedule',
       `the line in the crontab calls ${missing}, which is not there`,
-      `Write it again, with the same times:  pgbk schedule --daily HH:MM -C ${shellWord(root)}`,
+      `Write it again, with the same times:\n  pgbk schedule --daily HH:MM -C ${shellWord(root)}`,
     )
   }
   const last = readLastCreate(layout)
@@ -64,10 +64,12 @@ function checkEntry({ line, when }: CrontabEntry, layout: RootLayout, root: stri
 const daemons = ['cron', 'crond', 'fcron', 'dcron', 'busybox']
 
 /** Not to be seen in every container; where there is no /proc nothing is said. */
+export function cronDaemonProblem(): string | undefined {
+  const isThere = findProcesses(([program = '']) => daemons.includes(basename(program))).length > 0
+  return isThere || !hasProc() ? undefined : 'no cron daemon is running here: nothing will call the line'
+}
+
 function checkDaemon(): Check[] {
-  if (!hasProc() || findProcesses(([program = '']) => daemons.includes(basename(program))).length > 0)
-    return []
-  return [
-    warning('cron', 'no cron daemon is running here: nothing will call the line', '  service cron start'),
-  ]
+  const problem = cronDaemonProblem()
+  return problem === undefined ? [] : [warning('cron', problem, 'As root:\n  service cron start')]
 }

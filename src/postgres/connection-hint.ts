@@ -41,7 +41,7 @@ const hints: [RegExp, Hint][] = [
   [
     /on socket ".*" failed: No such file or directory/,
     () =>
-      `No server listens at that socket. Is it running?  service postgresql start\nIf there is none on this machine:\n${installHint(undefined, 'server')}\nElsewhere: ${elsewhere.replace('Name', 'name')}`,
+      `No server listens at that socket. If there is one, start it, as root:\n  service postgresql start\nIf there is none on this machine:\n${installHint(undefined, 'server')}\nElsewhere: ${elsewhere.replace('Name', 'name')}`,
   ],
   [
     /(?:no pg_hba\.conf entry|pg_hba\.conf rejects).* host "([^"]*)", user "([^"]*)"(?:, database "([^"]*)")?/,

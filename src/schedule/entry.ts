@@ -1,3 +1,5 @@
+import { PgbkError } from '../errors.js'
+
 /** One line of a crontab that pgbk schedule has written. */
 export interface CrontabEntry {
   root: string
@@ -7,11 +9,25 @@ export interface CrontabEntry {
   line: string
 }
 
+/** MAX_COMMAND of Vixie cron (cron.h), without its end. */
+const longestCommand = 998
+
 const mark = ' # pgbk schedule '
 
-/** A line by which its root is found again. In a crontab an unescaped % ends the command (crontab(5)). */
+/**
+ * A line by which its root is found again. In a crontab an unescaped % ends the command (crontab(5)).
+ * @throws {PgbkError} `usage` for a line that is too long.
+ */
 export function crontabLine(when: string, command: string, root: string): string {
-  return asBytes(`${when} ${`${command}${mark}${root}`.replaceAll('%', '\\%')}`)
+  const text = asBytes(`${command}${mark}${root}`.replaceAll('%', '\\%'))
+  if (text.length <= longestCommand) return `${when} ${text}`
+  throw new PgbkError(
+    'usage',
+    `the line would be too long for a crontab: ${text.length} bytes, and cron takes ${longestCommand}`,
+    {
+      hint: 'Write the connection into a .pgbkrc.yaml in the root, and leave it out here.',
+    },
+  )
 }
 
 /** What pgbk schedule has written; a line that somebody has turned into a comment is none. */

@@ -108,7 +108,9 @@ describe('create refuses, and writes nothing, when the server', () => {
   it('does not know the role', async () => {
     const refusal = await refusalOfRole('nobody_here')
     expect(refusal).toMatchObject({ status: 5, error: { code: 'unreachable' } })
-    expect(refusal.error.hint).toBe('Choose the role with -U.')
+    expect(refusal.error.hint).toBe(
+      'Choose the role with -U, or make it, as a superuser:  CREATE ROLE nobody_here LOGIN REPLICATION;',
+    )
   })
 
   it.each([
@@ -124,7 +126,7 @@ describe('create refuses, and writes nothing, when the server', () => {
   it('has no replication line for the role, and prints both that would do', async () => {
     const refusal = await refusalOfRole('kept_out')
     expect(refusal).toMatchObject({ status: 5, error: { code: 'refused' } })
-    expect(refusal.error.hint).toMatch(/^ +local +replication +kept_out +peer$/m)
+    expect(refusal.error.hint).toMatch(/^ +local +replication +kept_out +scram-sha-256$/m)
     expect(refusal.error.hint).toMatch(/^ +host +replication +kept_out +127\.0\.0\.1\/32 +scram-sha-256$/m)
     expect(refusal.error.hint).toContain('SELECT pg_reload_conf();')
   })

@@ -8,7 +8,8 @@ export const prune: Verb = {
   declare: (command) =>
     command
       .option('-n, --dry-run', 'change nothing; show what would go, and why the others stay')
-      .option('-y, --yes', 'do not ask'),
+      .option('-y, --yes', 'do not ask')
+      .option('--default-policy', 'without a policy: daily 7, on_demand 3, min 2'),
   async run({ options, settings, context }) {
     const { prune } = await import('../../commands/prune.js')
     const result = await prune(options, settings, context)
@@ -23,10 +24,10 @@ rule keeps it:
   on_demand                the newest so many that were made by hand
   window                   all that restoring to any moment of this span needs
   min                      never fewer whole ones than this
-Without a policy nothing is removed. Never removed are: the newest whole backup,
-the newest that no check has failed, the newest proven one, those in use or held
-(pgbk hold), and what is not, or no longer, a whole backup. Each cluster in a
-root is judged by itself.
+Without a policy, and without --default-policy, nothing is removed. Never
+removed are: the newest whole backup, the newest that no check has failed, the
+newest proven one, those in use or held (pgbk hold), and what is not, or no
+longer, a whole backup. Each cluster in a root is judged by itself.
 
 On a terminal it asks first. Elsewhere it wants --yes.
 

@@ -1,0 +1,85 @@
+import { addConnectionOptions } from '../options.js'
+import type { Call, Invocation, Outcome, Verb } from '../verb.js'
+
+export const schedule: Verb = {
+  name: 'schedule',
+  description: 'make backups by themselves: the crontab entry, or systemd units',
+  takesTime: true,
+  declare: (command) =>
+    addConnectionOptions(
+      command
+        .option('--daily <HH:MM>', 'every day at this time')
+        .option('--weekly <day HH:MM...>', 'every week: sun 03:00')
+        .option('--prove', 'really start every new backup and check it')
+        .option('--no-prune', 'remove no old backups afterwards')
+        .option('--print', 'only print the line; write nothing')
+        .option('--systemd', 'with --print: units for systemd in its place')
+        .option('--list', 'show what is in the crontab')
+        .option('--remove', "take the root's line out of it"),
+    ),
+  faultOf,
+  async run(call) {
+    const { options, settings, context } = call
+    const commands = await import('../../commands/schedule.js')
+    const view = await import('../../terminal/schedule-view.js')
+    if (options.list) {
+      const entries = await commands.listSchedules(context)
+      return { json: () => view.entriesJson(entries), text: (screen) => view.entriesText(entries, screen) }
+    }
+    if (options.remove) {
+      const removed = await commands.removeSchedule(settings, context)
+      return {
+        json: () => view.removedJson(settings.root, removed),
+        text: (screen) => view.removedText(settings.root, removed, screen),
+      }
+    }
+    if (options.print) return printed(call)
+    const written = await commands.schedule(options, settings, context)
+    return { json: () => view.scheduleJson(written), text: (screen) => view.scheduleText(written, screen) }
+  },
+  help: `
+Writes one line into your crontab, which needs nothing of your environment: it
+names node, pgbk, the root, the configuration and the connection in full. It
+makes a backup and then prunes, by the retention policy of the configuration,
+or, where that has none, by daily 7, on_demand 3, min 2. All other lines stay as
+they are; a root has one line, and a new one takes its place.
+
+Before anything is written pgbk doctor looks at everything under the environment
+that cron gives, and what would not work there is told. A password is not taken:
+put it into ~/.pgpass.
+
+What the line prints, cron sends by mail: nothing when all went well, and one
+message when something failed.
+
+Examples:
+  pgbk schedule --daily 03:00
+  pgbk schedule --weekly sun 03:00 --prove -C /srv/backups -h db1 -U backup
+  pgbk schedule --daily 03:00 --print --systemd
+  pgbk schedule --list
+  pgbk schedule --remove -C /srv/backups
+`,
+}
+
+const ways = ['daily', 'weekly', 'list', 'remove']
+
+function faultOf({ options, words }: Invocation): string | undefined {
+  if (words) return 'schedule takes no COMMAND after --'
+  const chosen = ways.filter((way) => options[way] !== undefined)
+  if (chosen.length === 0) return 'say when: --daily HH:MM or --weekly DAY HH:MM; or --list, or --remove'
+  if (chosen.length > 1) return `--${chosen.join(' and --')} cannot be combined`
+  const writes = options.daily !== undefined || options.weekly !== undefined
+  const other = ['prove', 'print', 'systemd'].find((name) => options[name])
+  if (!writes && other !== undefined) return `--${other} needs --daily or --weekly`
+  return options.systemd && !options.print ? '--systemd only prints: add --print' : undefined
+}
+
+async function printed({ options, settings, context }: Call): Promise<Outcome> {
+  const { planSchedule, planUnits } = await import('../../commands/schedule.js')
+  const view = await import('../../terminal/schedule-view.js')
+  if (options.systemd) {
+    const units = planUnits(options, settings, context)
+    return { json: () => view.unitsJson(units), text: () => view.unitsText(units) }
+  }
+  const { line } = planSchedule(options, settings, context)
+  return { json: () => view.lineJson(line), text: () => view.lineText({ line }) }
+}

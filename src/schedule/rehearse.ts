@@ -1,0 +1,107 @@
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { type ProgramOptions, runProgram } from '../program/run-program.js'
+import { check, v } from '../schema.js'
+import { callWords, type Surroundings, shellCommand } from './command.js'
+
+const checkSchema = v.object({
+  name: v.string(),
+  status: v.string(),
+  text: v.string(),
+  remedy: v.nullable(v.string()),
+})
+
+const schema = v.object({
+  checks: v.array(checkSchema),
+  config_file: v.nullable(v.string()),
+  server: v.nullable(
+    v.object({ host: v.string(), port: v.number(), role: v.string(), system_identifier: v.string() }),
+  ),
+  needed_bytes: v.nullable(v.number()),
+})
+
+/** What pgbk doctor has found. */
+export type Findings = v.InferOutput<typeof schema>
+
+export interface Rehearsal {
+  surroundings: Surroundings
+  /** Arguments of the connection. */
+  connection: string[]
+  /** All that cron gives a command. */
+  environment: Record<string, string>
+}
+
+/**
+ * Has pgbk doctor look at everything in the surroundings that a scheduled line will have, and once more in the caller's own.
+ * @returns what it found in those of the line.
+ * @throws {PgbkError} `check-failed` when a backup would not work there, or would be one of something else.
+ */
+export async function rehearse(rehearsal: Rehearsal, context: Context): Promise<Findings> {
+  const { surroundings, connection, environment } = rehearsal
+  const { HOME = '/', SHELL = '/bin/sh' } = environment
+  const words = ['doctor', '--json', ...connection]
+  const { env, cwd, signal } = context
+  const [file = '', ...args] = callWords(words, surroundings)
+  const [there, here] = await Promise.all([
+    ask(SHELL, ['-c', shellCommand([words], surroundings)], { env: environment, cwd: HOME, signal }),
+    ask(file, args, { env, cwd, signal }),
+  ])
+  const faults = [...failuresOf(there, here), ...differences(there, here)]
+  if (faults.length === 0) return there
+  throw new PgbkError(
+    'check-failed',
+    `under cron it would not work: ${faults.length} of the checks of pgbk doctor`,
+    {
+      hint: `${faults.join('\n')}\nNothing was written.`,
+    },
+  )
+}
+
+async function ask(file: string, args: string[], options: ProgramOptions): Promise<Findings> {
+  const { stdout, stderr } = await runProgram(file, args, options)
+  try {
+    const { value } = check(schema, JSON.parse(stdout))
+    if (value) return value
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  throw new PgbkError('check-failed', `under cron pgbk does not even start: ${lastLine(stderr)}`, {
+    hint: `It was called by ${file} with PATH=${options.env.PATH} and HOME=${options.env.HOME}.`,
+  })
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) || 'it says nothing'
+}
+
+function failuresOf(there: Findings, here: Findings): string[] {
+  return there.checks
+    .filter(({ status }) => status === 'failed')
+    .map(({ name, text, remedy }) => {
+      const isWellHere = here.checks.some((one) => one.name === name && one.status === 'ok')
+      const note = isWellHere ? ' (here it is well: what differs is the environment)' : ''
+      return `- ${name}${note}: ${text}${remedy === null ? '' : `\n${indented(remedy)}`}`
+    })
+}
+
+/** The same line must not mean another server or another configuration. */
+function differences(there: Findings, here: Findings): string[] {
+  const places = [there, here].map(({ server }) =>
+    server
+      ? `${server.role} at ${server.host}:${server.port}, cluster ${server.system_identifier}`
+      : undefined,
+  )
+  const files = [there, here].map(({ config_file }) => config_file ?? 'none')
+  return [
+    ...(places[0] && places[1] && places[0] !== places[1]
+      ? [`- server: under cron it is ${places[0]}, here ${places[1]}`]
+      : []),
+    ...(files[0] === files[1]
+      ? []
+      : [`- configuration: under cron it is ${files[0]}, here ${files[1]}; name it with --config`]),
+  ]
+}
+
+function indented(text: string): string {
+  return text.replace(/^/gm, '  ')
+}
