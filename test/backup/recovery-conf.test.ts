@@ -4,6 +4,8 @@ import { confLines, recoverySettings } from '../../src/backup/recovery-conf.js'
 const input = {
   archive: '/srv/pg/wal',
   timeline: 3,
+  lastSegment: 9n,
+  segmentSize: 16 * 2 ** 20,
   stop: { lsn: '0/3000028', inclusive: true },
   minimums: { max_connections: 200 },
   action: 'promote',

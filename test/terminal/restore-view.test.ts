@@ -17,6 +17,8 @@ const recovery: RestorePlan['recovery'] = {
   recovery: {
     archive: '/a',
     timeline: 1,
+    lastSegment: 6n,
+    segmentSize: 16 * 2 ** 20,
     stop: { lsn: '0/60000C8', inclusive: true },
     minimums: {},
     action: 'promote',
