@@ -102,10 +102,16 @@ export function liveWindow(
   now: Date,
 ): BackupWindow | undefined {
   const { caught_up_at: to = null, caught_up_lsn: to_lsn = null } = receiver ?? {}
-  if (receiver?.backup !== backup.id || receiver.status !== 'receiving' || to === null || to_lsn === null)
-    return undefined
+  if (receiver?.backup !== backup.id || to === null || to_lsn === null) return undefined
   const window = snapshotWindow(backup, wal)
-  if (wal.gap || Date.parse(to) < Date.parse(window.from) || !isReceiverAlive(receiver, now)) return undefined
+  const reached = segmentNumber(parseLsn(to_lsn) - 1n, wal.segmentSize)
+  if (
+    wal.gap ||
+    (wal.chain.at(-1)?.segment ?? -1n) < reached ||
+    Date.parse(to) < Date.parse(window.from) ||
+    !isReceiverAlive(receiver, now)
+  )
+    return undefined
   return {
     ...window,
     to,
