@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, systemCode } from '../errors.js'
+import { type ArchivedSegment, type ArchiveFile, type Found, segmentsIn } from './archive-segments.js'
 import { gapNoteName, readGapNote } from './gap-note.js'
 import { parseLsn, parseSegmentName, segmentName, segmentNumber } from './lsn.js'
 import { parseHistory, type TimelinePart, type TimelineSwitch, timelinePath } from './timeline-path.js'
+
+export type { ArchivedSegment, ArchiveFile, SegmentForm } from './archive-segments.js'
 
 /** What a record says about the WAL of its backup. */
 export interface WalNeeds {
@@ -11,20 +14,6 @@ export interface WalNeeds {
   start_lsn: string
   stop_lsn: string
   wal_segment_size: number
-}
-
-export type SegmentForm = 'raw' | 'gzip' | 'partial'
-
-export interface ArchivedSegment {
-  /** Its 24 digits. */
-  name: string
-  timeline: number
-  segment: bigint
-  form: SegmentForm
-  /** The file's name in the archive. */
-  file: string
-  /** Bytes on disk. */
-  bytes: number
 }
 
 /** Where the archive is broken. */
@@ -50,12 +39,6 @@ export interface ArchivedWal {
   timelines: TimelinePart[]
   /** History files that are not understood, with the reason. */
   faults: string[]
-}
-
-/** A file of the archive, by name and size alone. */
-export interface ArchiveFile {
-  name: string
-  bytes: number
 }
 
 /**
@@ -154,40 +137,6 @@ function faultAt(
   // At a switch the parent's segment ends where its child's goes on.
   if (usable.segment.name !== newest) return found.get(newest)?.fault ?? 'it is missing'
   return usable.segment.form === 'partial' ? 'it is only partly there' : undefined
-}
-
-interface Found {
-  segment: ArchivedSegment
-  fault?: string
-}
-
-/** Every segment in its best form: whole before partial, raw before compressed. */
-function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<string, Found> {
-  const best = new Map<string, Found>()
-  const worth = ({ segment, fault }: Found) =>
-    (fault === undefined ? 10 : 0) + { raw: 3, gzip: 2, partial: 1 }[segment.form]
-  for (const file of files) {
-    const one = segmentOf(file, segmentSize)
-    if (!one) continue
-    const other = best.get(one.segment.name)
-    if (!other || worth(one) > worth(other)) best.set(one.segment.name, one)
-  }
-  return best
-}
-
-const forms: Record<string, SegmentForm> = { '': 'raw', '.gz': 'gzip', '.partial': 'partial' }
-
-function segmentOf({ name: file, bytes }: ArchiveFile, segmentSize: number): Found | undefined {
-  const [name, ending] = [file.slice(0, 24), file.slice(24)]
-  const form = forms[ending]
-  const place = parseSegmentName(name, segmentSize)
-  if (!form || !place) return undefined
-  const segment = { name, ...place, form, file, bytes }
-  if (form === 'gzip') return bytes > 0 ? { segment } : { segment, fault: 'its file is empty' }
-  if (bytes === segmentSize) return { segment }
-  // pg_receivewal fills a new one with zeros before it writes to it: until then there is nothing in it.
-  if (form === 'partial') return undefined
-  return { segment, fault: `it has ${bytes} bytes instead of ${segmentSize}` }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { systemCode } from '../errors.js'
 import { isAlive, pidSpace } from '../processes.js'
 import { check, v } from '../schema.js'
@@ -48,16 +48,14 @@ export function readReceiverState({ receiverState }: RootLayout): ReceiverState 
   }
 }
 
-/** Replaces the state in one step; `durably` where a later receiver must find exactly this. */
+/** Replaces the state in one step, which never leaves half of it; `durably` where a later receiver must find exactly this. */
 export async function writeReceiverState(
   { receiverState, backups }: RootLayout,
   state: ReceiverState,
   { durably }: { durably: boolean },
 ): Promise<void> {
   const draft = `${receiverState}.tmp`
-  const content = `${JSON.stringify(state, undefined, 2)}\n`
-  if (durably) await writeDurably(draft, content)
-  else await writeFile(draft, content, { mode: 0o600 })
+  await writeDurably(draft, `${JSON.stringify(state, undefined, 2)}\n`)
   await rename(draft, receiverState)
   if (durably) await syncPath(backups)
 }

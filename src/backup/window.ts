@@ -92,8 +92,7 @@ export function caughtUpTime(
   receiver: ReceiverState | undefined,
   now: Date,
 ): string | undefined {
-  if (receiver?.backup !== id || receiver.status !== 'receiving' || !isReceiverAlive(receiver, now))
-    return undefined
+  if (receiver?.backup !== id || !isReceiverAlive(receiver, now)) return undefined
   return receiver.caught_up_at ?? undefined
 }
 
@@ -106,9 +105,11 @@ export function liveWindow(
 ): BackupWindow | undefined {
   const to = caughtUpTime(backup, receiver, now)
   const to_lsn = receiver?.caught_up_lsn ?? null
+  if (to === undefined || to_lsn === null) return undefined
   const window = snapshotWindow(backup, wal)
-  if (wal.gap || to === undefined || to_lsn === null || Date.parse(to) < Date.parse(window.from))
-    return undefined
+  const reached = segmentNumber(parseLsn(to_lsn) - 1n, wal.segmentSize)
+  const isBroken = wal.gap !== undefined || (wal.chain.at(-1)?.segment ?? -1n) < reached
+  if (isBroken || Date.parse(to) < Date.parse(window.from)) return undefined
   return {
     ...window,
     to,

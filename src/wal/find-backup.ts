@@ -19,6 +19,12 @@ export function backupAfter(root: RootLayout, id: string, accepts: Accepts): Bac
   return firstOf(root, later, accepts)
 }
 
+/** The whole backup before this one. */
+export function backupBefore(root: RootLayout, id: string, accepts: Accepts): Backup | undefined {
+  const earlier = idsIn(root).filter((one) => one < id)
+  return firstOf(root, earlier.reverse(), accepts)
+}
+
 function firstOf(root: RootLayout, ids: string[], accepts: Accepts): Backup | undefined {
   for (const id of ids) {
     const backup = backupAt(root, id)

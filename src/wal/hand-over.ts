@@ -47,6 +47,12 @@ async function removeStale(archive: string, name: string): Promise<void> {
   await syncPath(archive)
 }
 
+/** The same for an archive with a hole at its end. Returns whether it has become longer. */
+export async function fillFrom(from: Backup, to: Backup): Promise<boolean> {
+  const before = readArchivedWal(to.layout.wal, to.record).chain.length
+  return (await handOver(from, to)).chain.length > before
+}
+
 /** Hands over, and remembers it: from then on a later receiver goes on there too. */
 export async function handOverTo({ journal, heartbeat }: Reception, from: Backup, to: Backup): Promise<void> {
   const { gap } = await handOver(from, to)

@@ -1,35 +1,18 @@
 import { type ReceiverState, readReceiverState, writeReceiverState } from '../backup/receiver-state.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
+import type { Psql } from '../postgres/psql.js'
 import { askWalServer, type WalServerFacts } from '../postgres/wal-server.js'
 import { pidSpace, startTimeOf } from '../processes.js'
 import type { Heartbeat, ReceiveJob } from './reception.js'
 import { hasReceived } from './watched-server.js'
 
+/** Goes on from what an earlier receiver has left. */
 export async function openHeartbeat(
   { root, slot }: Pick<ReceiveJob, 'root' | 'slot'>,
   context: Context,
 ): Promise<Heartbeat> {
-  const before = readReceiverState(root)
-  const state: ReceiverState = {
-    pid: process.pid,
-    start_time: startTimeOf(process.pid) ?? null,
-    pid_space: pidSpace() ?? null,
-    since: context.now().toISOString(),
-    updated_at: context.now().toISOString(),
-    status: 'waiting-for-server',
-    problem: null,
-    system_identifier: before?.system_identifier ?? null,
-    slot,
-    host: null,
-    port: null,
-    backup: before?.backup ?? null,
-    timeline: null,
-    received_lsn: null,
-    server_lsn: null,
-    caught_up_at: null,
-    caught_up_lsn: null,
-  }
+  const state = initialState(readReceiverState(root), slot, context)
   let hasMet = false
   let asked: WalServerFacts['as_of'] = null
   const write = async (changes: Partial<ReceiverState>, durably: boolean) => {
@@ -44,11 +27,11 @@ export async function openHeartbeat(
       context.progress.detail(`cannot write ${root.receiverState}: ${messageOf(error)}`)
     }
   }
-  const met = ({ system_identifier, host, port, timeline }: WalServerFacts) => {
+  const met = ({ system_identifier, host, port, timeline, lsn }: WalServerFacts) => {
     hasMet = true
-    Object.assign(state, { system_identifier, host, port, timeline })
+    Object.assign(state, { system_identifier, host, port, timeline, server_lsn: lsn })
   }
-  await write({}, true)
+  await beat({})
   return {
     get backup() {
       return state.backup
@@ -64,31 +47,61 @@ export async function openHeartbeat(
     },
     beat: (status, problem) => beat({ status, problem }),
     poll: async (psql, status, isHere) => {
-      const facts = await askWalServer(psql, slot).catch((error) => {
-        context.signal.throwIfAborted()
-        context.progress.detail(`cannot ask the server: ${messageOf(error)}`)
-        return undefined
-      })
-      if (!facts) {
-        await beat({ status, problem: null })
-        return undefined
-      }
-      met(facts)
-      const isReceiving = status === 'receiving' && facts.slot?.active === true
-      const received = isReceiving ? { received_lsn: facts.slot?.restart_lsn ?? null } : {}
-      const reached = isReceiving
-        ? [facts.as_of, asked].find((one) => one && hasReceived(facts, one.lsn) && isHere(one.lsn))
-        : undefined
-      asked = facts.as_of
-      await beat({
-        status,
-        problem: null,
-        server_lsn: facts.lsn,
-        ...received,
-        ...(reached ? { caught_up_at: reached.time, caught_up_lsn: reached.lsn } : {}),
-      })
+      const facts = await tryToAsk(psql, slot, context)
+      if (facts) met(facts)
+      await beat({ status, problem: null, ...(facts ? received(facts, asked, isHere) : {}) })
+      asked = facts?.as_of ?? asked
       return facts
     },
     end: () => beat({ status: 'ended', problem: null }),
   }
+}
+
+function initialState(before: ReceiverState | undefined, slot: string, { now }: Context): ReceiverState {
+  const time = now().toISOString()
+  return {
+    pid: process.pid,
+    start_time: startTimeOf(process.pid) ?? null,
+    pid_space: pidSpace() ?? null,
+    since: time,
+    updated_at: time,
+    status: 'waiting-for-server',
+    problem: null,
+    system_identifier: before?.system_identifier ?? null,
+    slot,
+    host: null,
+    port: null,
+    backup: before?.backup ?? null,
+    timeline: null,
+    received_lsn: null,
+    server_lsn: null,
+    caught_up_at: before?.caught_up_at ?? null,
+    caught_up_lsn: before?.caught_up_lsn ?? null,
+  }
+}
+
+async function tryToAsk(
+  psql: Psql,
+  slot: string,
+  { signal, progress }: Context,
+): Promise<WalServerFacts | undefined> {
+  try {
+    return await askWalServer(psql, slot)
+  } catch (error) {
+    signal.throwIfAborted()
+    progress.detail(`cannot ask the server: ${messageOf(error)}`)
+    return undefined
+  }
+}
+
+/** What an answer tells of the receiver: by now it may have what the server had now, or when it was asked before. */
+function received(
+  facts: WalServerFacts,
+  asked: WalServerFacts['as_of'],
+  isHere: (lsn: string) => boolean,
+): Partial<ReceiverState> {
+  const lsn = facts.slot?.active === true ? facts.slot.restart_lsn : null
+  if (lsn === null || !isHere(lsn)) return {}
+  const reached = [facts.as_of, asked].find((one) => one && hasReceived(facts, one.lsn) && isHere(one.lsn))
+  return { received_lsn: lsn, ...(reached ? { caught_up_at: reached.time, caught_up_lsn: reached.lsn } : {}) }
 }

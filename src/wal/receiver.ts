@@ -1,11 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backup } from '../backup/catalog.js'
-import { noteGap } from '../backup/gap-note.js'
 import type { RootLayout } from '../backup/layout.js'
-import { freeBytes } from '../backup/measure.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { formatBytes } from '../units.js'
 import { backupAfter, backupAt, newestBackup } from './find-backup.js'
 import { handOverTo } from './hand-over.js'
 import { openHeartbeat } from './heartbeat.js'
@@ -13,9 +9,9 @@ import { openJournal } from './journal.js'
 import { type Ended, receiveInto } from './receive-into.js'
 import { isOf, type ReceiveJob, type Reception } from './reception.js'
 import { setAside } from './set-aside.js'
+import { rest, waitForNewer, waitForRoom } from './waits.js'
 import { type WatchedServer, watchServer } from './watched-server.js'
 
-const pollMs = 1000
 const longestPauseMs = 30_000
 
 /**
@@ -52,8 +48,8 @@ export async function receiveWal(job: ReceiveJob, context: Context): Promise<nev
 function pauses() {
   let next = 1000
   return {
-    wait: async (signal: AbortSignal) => {
-      await sleep(next, undefined, { signal }).catch(() => signal.throwIfAborted())
+    wait: async (context: Context) => {
+      await rest(context, next)
       next = Math.min(2 * next, longestPauseMs)
     },
   }
@@ -81,7 +77,7 @@ async function connect(reception: Reception, pause: Pauses): Promise<WatchedServ
       if (!isPassing(error, heartbeat.hasMet)) throw error
       journal.trouble(`${messageOf(error)}; trying again`)
       await heartbeat.beat('waiting-for-server', journal.problem)
-      await pause.wait(context.signal)
+      await pause.wait(context)
     }
   }
 }
@@ -119,12 +115,8 @@ async function chooseTarget(
     `still waiting for the first backup (pgbk create); the server keeps WAL for the slot ${slot} meanwhile`,
   )
   await heartbeat.poll(psql, 'waiting-for-backup', () => false)
-  await rest(pollMs, context)
+  await rest(context)
   return undefined
-}
-
-async function rest(ms: number, { signal }: Context): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
 }
 
 /**
@@ -166,37 +158,5 @@ async function react(reception: Reception, target: Backup, ended: Ended, pause: 
       journal.trouble(`pg_receivewal ended: ${ended.message}; connecting again`)
   }
   await heartbeat.beat('waiting-for-server', journal.problem)
-  await pause.wait(context.signal)
-}
-
-/** Nothing can mend a hole in an archive: the next backup begins a new one. The slot has all that this one will need. */
-async function waitForNewer(reception: Reception, target: Backup, missing: string): Promise<void> {
-  const { root, journal, heartbeat, context, slot } = reception
-  const isSame = isOf(target.record.server.system_identifier)
-  await noteGap(target.layout.wal, missing)
-  for (;;) {
-    const newer = backupAfter(root, target.id, isSame)
-    if (newer) return await handOverTo(reception, target, newer)
-    if (!backupAt(root, target.id)) return
-    journal.trouble(
-      `the server no longer has WAL segment ${missing}: the window of backup ${target.id} ends before it. Run pgbk create; receiving goes on with the next backup`,
-    )
-    journal.remind(
-      `still waiting for a new backup (pgbk create): that of ${target.id} has a hole at ${missing}, and the server keeps WAL for the slot ${slot} meanwhile`,
-    )
-    await heartbeat.beat('gap', journal.problem)
-    await rest(pollMs, context)
-  }
-}
-
-async function waitForRoom({ root, journal, heartbeat, context }: Reception, target: Backup): Promise<void> {
-  const needed = 4 * target.record.wal_segment_size
-  journal.trouble(
-    `the disk under ${root.backups} is full: receiving rests until ${formatBytes(needed)} are free, and the server keeps the WAL`,
-  )
-  while ((await freeBytes(root.backups)) < needed) {
-    await heartbeat.beat('disk-full', journal.problem)
-    await rest(pollMs, context)
-  }
-  journal.report('there is room again')
+  await pause.wait(context)
 }

@@ -156,6 +156,27 @@ describe('wal receive', () => {
     expect(receiver.said()).toContain(`the archive of ${record.id} ends before that`)
   })
 
+  it('catches up with all backups that were made while it was down', async () => {
+    const root = await aRoot()
+    const ids = [(await aBackupOf(server, { root })).record.id]
+    let receiver = startReceiver(root, { env: server.env })
+    await receiver.untilItSays(/receiving WAL/)
+    await receiver.end('SIGKILL')
+    for (let count = 0; count < 2; count++) {
+      await write()
+      ids.push((await aBackupOf(server, { root })).record.id)
+    }
+    receiver = startReceiver(root, { env: server.env })
+    await receiver.untilItSays(new RegExp(`into the archive of backup ${ids[2]}`))
+    const end = await untilReceived(server, root, ids[2])
+    await receiver.end()
+    const archives = archivesOf(root)
+    expect(archives.map(({ id }) => id)).toEqual(ids)
+    const ends = [...archives.slice(1).map(({ record }) => record.stop_lsn), end]
+    for (const [index, archive] of archives.entries())
+      expect(await faultsOf(archive, ends[index] ?? '')).toEqual([])
+  })
+
   it('moves on when its backup is deleted, and leaves nothing of it', async () => {
     const root = await aRoot()
     const one = await aBackupOf(server, { root })

@@ -159,6 +159,7 @@ describe('wal status, the windows, and wal drop-slot', () => {
     for (const name of names.filter((one) => one.endsWith('.partial'))) rmSync(join(archive, name))
     const last = names.filter((name) => !name.endsWith('.partial')).at(-1) ?? ''
     writeFileSync(join(archive, last), Buffer.alloc(2 ** 20))
+    rmSync(join(archive, '.pgbk-window.json'), { force: true })
     expect(await windowNow()).toMatchObject({
       ends_with: 'commit',
       gap: { missing: last.slice(0, 24), next: null, reason: expect.stringContaining('damaged') },

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { readCatalog } from '../../src/backup/catalog.js'
-import { handOver } from '../../src/wal/hand-over.js'
+import { fillFrom, handOver } from '../../src/wal/hand-over.js'
 import { aBackup, anEmptyRoot } from '../backup/samples.js'
 
 const mb = 1024 * 1024
@@ -25,7 +25,7 @@ function twoArchives(inOlder: string[], inNewer: string[]) {
   const to = lay(newer, inNewer, { start_lsn: '0/500028', stop_lsn: '0/500100' })
   const [second, first] = readCatalog(root.root).backups
   if (!first || !second) throw new Error('no backups')
-  return { from, to, run: () => handOver(first, second) }
+  return { from, to, backups: [first, second] as const, run: () => handOver(first, second) }
 }
 
 const segmentsIn = (directory: string) =>
@@ -76,6 +76,13 @@ describe('a hand-over', () => {
     const old = twoArchives(['5', '6', '7.partial'], ['5'])
     await old.run()
     expect(segmentsIn(old.to)).toEqual(['5', '6', '7.partial'])
+  })
+
+  it('fills a hole at the end of an archive, and tells whether it could', async () => {
+    const { to, backups } = twoArchives(['4', '5', '6', '7.partial'], ['5'])
+    expect(await fillFrom(...backups)).toBe(true)
+    expect(segmentsIn(to)).toEqual(['5', '6', '7.partial'])
+    expect(await fillFrom(...backups)).toBe(false)
   })
 
   it('can be done again, and clears away the drafts of one that was killed', async () => {

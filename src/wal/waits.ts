@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Backup } from '../backup/catalog.js'
+import { noteGap } from '../backup/gap-note.js'
+import { freeBytes } from '../backup/measure.js'
+import type { Context } from '../context.js'
+import { formatBytes } from '../units.js'
+import { backupAfter, backupAt, backupBefore } from './find-backup.js'
+import { fillFrom, handOverTo } from './hand-over.js'
+import { isOf, type Reception } from './reception.js'
+
+const pollMs = 1000
+
+/** Waits for a moment; what may take for ever looks again and again. @throws the signal's reason when aborted. */
+export async function rest({ signal }: Context, ms = pollMs): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
+}
+
+/**
+ * Only an older archive could mend a hole, if it was received into last. Else the next backup begins a new archive; the slot has
+ * all that this one will need.
+ */
+export async function waitForNewer(reception: Reception, target: Backup, missing: string): Promise<void> {
+  const { root, journal, heartbeat, context, slot } = reception
+  const isSame = isOf(target.record.server.system_identifier)
+  const before = backupBefore(root, target.id, isSame)
+  if (before && (await fillFrom(before, target))) return
+  await noteGap(target.layout.wal, missing)
+  for (;;) {
+    const newer = backupAfter(root, target.id, isSame)
+    if (newer) return await handOverTo(reception, target, newer)
+    if (!backupAt(root, target.id)) return
+    journal.trouble(
+      `the server no longer has WAL segment ${missing}: the window of backup ${target.id} ends before it. Run pgbk create; receiving goes on with the next backup`,
+    )
+    journal.remind(
+      `still waiting for a new backup (pgbk create): that of ${target.id} has a hole at ${missing}, and the server keeps WAL for the slot ${slot} meanwhile`,
+    )
+    await heartbeat.beat('gap', journal.problem)
+    await rest(context)
+  }
+}
+
+export async function waitForRoom(
+  { root, journal, heartbeat, context }: Reception,
+  target: Backup,
+): Promise<void> {
+  const needed = 4 * target.record.wal_segment_size
+  journal.trouble(
+    `the disk under ${root.backups} is full: receiving rests until ${formatBytes(needed)} are free, and the server keeps the WAL`,
+  )
+  while ((await freeBytes(root.backups)) < needed) {
+    await heartbeat.beat('disk-full', journal.problem)
+    await rest(context)
+  }
+  journal.report('there is room again')
+}
