@@ -46,12 +46,17 @@ export function endServersOf(directory: string): void {
   atEnd(() => killServersIn(directory))
 }
 
-/** kill -9 for a server with all its processes, as when the machine goes down. */
+/** kill -9 for a server with all its processes, as when the machine goes down; waits until the system has forgotten them. */
 export async function killServersIn(directory: string): Promise<void> {
+  const killed = new Set<string>()
   await until(`no server works in ${directory}`, async () => {
     const pids = serversIn(directory)
-    for (const pid of pids) await attempt(['kill', '-9', pid])
-    return pids.length === 0
+    for (const pid of pids) {
+      await attempt(['kill', '-9', pid])
+      killed.add(pid)
+    }
+    // A zombie holds postmaster.pid for PostgreSQL.
+    return pids.length === 0 && [...killed].every((pid) => !existsSync(`/proc/${pid}`))
   })
 }
 
