@@ -13,6 +13,7 @@ import type { Fault } from './fault.js'
 import { recordFaults } from './record-faults.js'
 import { tablespaceFaults } from './tablespace-faults.js'
 import { checkWal } from './wal-faults.js'
+import { walRecordFaults } from './wal-record-faults.js'
 
 /** What a check of one backup has found. */
 export interface CheckedBackup {
@@ -66,8 +67,10 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
   ].map(({ file, problem }) => ({ file, problem }))
   context.progress.step(`verifying ${id}: the WAL archive`)
   const wal = await checkWal(record, layout, context)
+  // What is wrong with a file has been told then.
+  const records = wal.faults.length > 0 ? [] : await walRecordFaults(record, layout, installations, context)
   return {
-    faults: [...faults, ...wal.faults],
+    faults: [...faults, ...wal.faults, ...records],
     segments: wal.segments,
     wal_bytes: wal.bytes,
     pg_verifybackup: verifier.version,

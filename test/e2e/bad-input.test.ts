@@ -113,7 +113,7 @@ describe('a command line that pgbk does not know', () => {
     [['show'], 'pgbk --help'],
     [['delete'], 'pgbk --help'],
     [['list', 'extra'], 'pgbk --help'],
-    [['create', '--', 'ls'], 'pgbk --help'],
+    [['create', '--', 'ls'], 'pgbk create --help'],
   ])('%j has status 2 and suggests %j', async (args, suggestion) => {
     const { status, stdout, stderr } = await runPgbk(args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })

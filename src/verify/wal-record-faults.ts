@@ -1,0 +1,47 @@
+import { readArchivedWal } from '../backup/archived-wal.js'
+import type { BackupLayout } from '../backup/layout.js'
+import { type BackupRecord, majorOf } from '../backup/record.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { type ArchiveEnd, findArchiveEnd } from '../postgres/archive-end.js'
+import { programEnvironment } from '../postgres/connection.js'
+import { type Installation, programOf } from '../postgres/find.js'
+import { type LookAheadSearch, lookAhead } from '../postgres/look-ahead.js'
+import type { Fault } from './fault.js'
+
+/**
+ * Reads every record of the unbroken archive by pg_waldump, which knows their checksums: a bit that has flipped inside of a page is
+ * found by nothing else. None where pg_waldump of this major is not installed.
+ */
+export async function walRecordFaults(
+  record: BackupRecord,
+  layout: BackupLayout,
+  installations: Installation[],
+  { env, signal, progress }: Context,
+): Promise<Fault[]> {
+  const major = majorOf(record)
+  const wal = readArchivedWal(layout.wal, record)
+  if (wal.chain.length === 0) return []
+  if (programOf(major, 'pg_waldump', installations) === undefined) {
+    progress.warn(
+      `the records in the WAL archive of ${record.id} are not verified: that needs pg_waldump ${major}`,
+    )
+    return []
+  }
+  const { system_identifier: systemIdentifier } = record.server
+  const search = { wal, major, installations, env: programEnvironment(env), signal, systemIdentifier }
+  const { damage } = await lookAhead({ ...search, endLsn: (await endOf(search))?.record.endLsn })
+  if (!damage) return []
+  const segment = wal.chain[damage.index]
+  return [{ file: `wal/${segment?.file}`, problem: damage.reason }]
+}
+
+/** Unknown where the damage is among the last segments. */
+async function endOf(search: LookAheadSearch): Promise<ArchiveEnd | undefined> {
+  try {
+    return await findArchiveEnd(search)
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return undefined
+    throw error
+  }
+}
