@@ -62,8 +62,9 @@ export async function receive(
     await until(
       'all WAL is received',
       async () =>
-        (await server.sql(`select count(*) from pg_stat_replication where write_lsn >= '${reached}'`)) ===
-        '1',
+        (await server.sql(
+          `select count(*) from pg_stat_replication where application_name = 'by_hand' and write_lsn >= '${reached}'`,
+        )) === '1',
     )
   } finally {
     child.kill('SIGINT')
