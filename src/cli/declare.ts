@@ -81,7 +81,13 @@ function declareVerb(verb: Verb, program: Command, found: (invocation: Found) =>
       .slice(0, -2)
       .flat()
       .filter((arg) => arg !== undefined) as string[]
-    found({ verb, ids, options: command.opts(), globals: mergeGlobals(program.opts(), command.opts()) })
+    found({
+      verb,
+      ids,
+      options: command.opts(),
+      globals: mergeGlobals(program.opts(), command.opts()),
+      program,
+    })
   })
 }
 

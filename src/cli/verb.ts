@@ -25,6 +25,8 @@ export interface Invocation {
   // biome-ignore lint/suspicious/noExplicitAny: each command's own options, as its verb declares them
   options: any
   globals: GlobalOptions
+  /** All commands as they are declared. */
+  program: Command
 }
 
 /** All that carrying a command out needs. */

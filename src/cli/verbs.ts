@@ -1,4 +1,5 @@
 import type { Verb } from './verb.js'
+import { completion } from './verbs/completion.js'
 import { create } from './verbs/create.js'
 import { remove } from './verbs/delete.js'
 import { demo } from './verbs/demo.js'
@@ -39,6 +40,7 @@ export const verbs: readonly Verb[] = [
   schedule,
   status,
   doctor,
+  completion,
   demo,
 ]
 

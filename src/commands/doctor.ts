@@ -1,7 +1,7 @@
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { neededBytes } from '../create/check-disk.js'
-import { type Check, failed, ok } from '../doctor/check.js'
+import { type Check, failed, ok, skipped } from '../doctor/check.js'
 import { checkBackups, checkReceiver } from '../doctor/check-backups.js'
 import { checkPrograms } from '../doctor/check-programs.js'
 import { checkLock, checkPlace, checkRoot, type ExaminedRoot } from '../doctor/check-root.js'
@@ -51,8 +51,7 @@ export async function doctor(
   checks.push(...ofServer)
   if (server) checks.push(...(await checkWithServer(server, root, settings, context)))
   checks.push(...(await checkHere(server, root, settings, context)))
-  const { backups } = root.catalog
-  checks.push(...checkSchedule(schedule, settings.root, backups, context.now()))
+  if (root.catalog) checks.push(...checkSchedule(schedule, root.catalog, context.now()))
   return {
     root: settings.root,
     configFile: settings.configFile,
@@ -87,9 +86,10 @@ async function checkHere(
   context: Context,
 ): Promise<Check[]> {
   const { layout, catalog } = root
+  if (!catalog) return [skipped('backups', 'not looked at before the root is mended')]
   context.progress.step('looking at the backups')
   return [
-    ...(await checkLock(root, context)),
+    ...(await checkLock(layout, catalog, context)),
     await checkWorkingCopy(catalog, context),
     ...(await checkReceiver(layout, server, settings.wal.slot, context)),
     ...checkBackups(layout, catalog.backups, context.now()),

@@ -19,16 +19,12 @@ import { type Check, failed, ok, skipped, warning } from './check.js'
 export interface ExaminedRoot {
   checks: Check[]
   layout: RootLayout
-  catalog: Catalog
+  /** Undefined where it cannot be used. */
+  catalog: Catalog | undefined
 }
 
 /** Whether backups can be written there. As root this goes on as `run_as`. */
 export function checkRoot({ root, run_as }: Settings, context: Context): ExaminedRoot {
-  const none: ExaminedRoot = {
-    checks: [],
-    layout: rootLayout(root),
-    catalog: { root, backups: [], rejected: [] },
-  }
   try {
     const layout = examineRoot(root, run_as, context)
     const { name } = context.user()
@@ -39,12 +35,12 @@ export function checkRoot({ root, run_as }: Settings, context: Context): Examine
       catalog: readCatalog(root),
     }
   } catch (error) {
-    return { ...none, checks: [failed('root', error)] }
+    return { checks: [failed('root', error)], layout: rootLayout(root), catalog: undefined }
   }
 }
 
 /** Whether another one is at work, and what one that was killed has left. */
-export async function checkLock({ layout, catalog }: ExaminedRoot, context: Context): Promise<Check[]> {
+export async function checkLock(layout: RootLayout, catalog: Catalog, context: Context): Promise<Check[]> {
   const holder = await holderOf(layout.createLock, context)
   const partials = catalog.rejected.filter(({ name }) => name.endsWith('.partial'))
   const others = catalog.rejected.filter(({ name }) => !name.endsWith('.partial'))
@@ -79,6 +75,7 @@ export async function checkPlace(
   context: Context,
 ): Promise<Check[]> {
   const warnings: string[] = []
+  if (!catalog) return []
   const checks = [checkSameCluster(catalog, facts)]
   try {
     const progress = { ...silentProgress, warn: (text: string) => void warnings.push(text) }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { Backup } from '../backup/catalog.js'
+import type { Catalog } from '../backup/catalog.js'
 import { readLastCreate } from '../backup/last-create.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
 import type { Context } from '../context.js'
@@ -34,7 +34,7 @@ export async function findSchedule(root: string, context: Context): Promise<Foun
 const day = 86_400_000
 
 /** Whether somebody makes backups without being told to, and whether that works. */
-export function checkSchedule(found: FoundSchedule, root: string, backups: Backup[], now: Date): Check[] {
+export function checkSchedule(found: FoundSchedule, { root, backups }: Catalog, now: Date): Check[] {
   const { entry, problem } = found
   if (entry) return [checkEntry(entry, rootLayout(root), root), ...checkDaemon()]
   const scheduled = backups.find(({ summary }) => summary.kind === 'scheduled')

@@ -285,6 +285,18 @@ describe('the doctor', () => {
     expect(stdout).not.toContain('✓')
   })
 
+  ifRoot('does not stumble over a root whose backups are not for it to read', async () => {
+    expect((await runPgbk(['create', '-C', root], { env: env() })).status).toBe(0)
+    await execa('chown', ['-R', 'root', join(root, 'data')])
+    const { status, find } = await examine()
+    expect([status, find('root')?.status, find('backups')?.status, find('clock')?.status]).toEqual([
+      6,
+      'failed',
+      'skipped',
+      'ok',
+    ])
+  })
+
   ifRoot('as root looks as the user whom create works as', async () => {
     const { find } = await examine(['-U', 'focker'], { asRoot: true })
     expect(find('root')?.text).toContain(`can be written by ${ordinaryUser.name}`)

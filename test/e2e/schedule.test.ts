@@ -147,7 +147,7 @@ describe('the crontab of pgbk schedule', () => {
       env: { PATH: withoutCrontab() },
     })
     expect([status, crontab()]).toEqual([0, others])
-    expect(stdout).toMatch(/^0 3 \* \* \* export .*# pgbk schedule .*\n$/)
+    expect(stdout).toMatch(/^0 3 \* \* \* export .*# pgbk schedule /)
     const units = await schedule(['--weekly', 'sun 03:00', '--print', '--systemd', '--json'])
     expect(
       JSON.parse(units.stdout).units.map(({ name }: { name: string }) => name.replace(/.*\./, '')),

@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa, execaSync } from 'execa'
@@ -29,7 +38,14 @@ export function keepCrontab(): void {
   atEnd(() => setCrontab(before))
 }
 
-const faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'
+/** Debian keeps it in a directory of the machine's architecture. */
+function faketime(): string {
+  const found = readdirSync('/usr/lib')
+    .map((name) => `/usr/lib/${name}/faketime/libfaketime.so.1`)
+    .find((path) => existsSync(path))
+  if (found === undefined) throw new Error('apt-get install libfaketime')
+  return found
+}
 
 /** Where nobody else's jobs are, and the clock runs five times as fast. */
 const script = `
@@ -52,8 +68,7 @@ export function startCron(from: string): { check(): void; end(): Promise<void> }
   const file = join(spool, ordinaryUser.name)
   writeFileSync(file, Buffer.from(crontab(), 'latin1'), { mode: 0o600 })
   chownSync(file, ordinaryUser.uid, gid)
-  statSync(faketime)
-  const child = execa('unshare', ['--mount', 'sh', '-c', script, 'sh', spool, faketime, `@${from} x5`], {
+  const child = execa('unshare', ['--mount', 'sh', '-c', script, 'sh', spool, faketime(), `@${from} x5`], {
     reject: false,
     stdin: 'ignore',
   })
