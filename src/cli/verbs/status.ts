@@ -43,7 +43,7 @@ that it keeps for the receiver, where one has run.
 
 With --nagios the exit status is 0 (ok), 1 (warning), 2 (critical) or 3 (cannot
 be told), and performance data follow. With --prometheus it is 0 when the
-metrics could be had; docs/runbook.md has alerts for them.
+metrics could be had; docs/operations.md has alerts for them.
 
 Examples:
   pgbk status
