@@ -10,6 +10,7 @@ Examples:
   pgbk show latest                     everything about the newest backup
   pgbk local-run                       a throw-away server on the newest
   pgbk local-run -- psql -c 'select now()'
+  pgbk download latest --from postgres@db1:/srv/pg
   pgbk delete 20261120T030000Z         remove one
 
 Configuration:

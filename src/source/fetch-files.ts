@@ -63,6 +63,7 @@ export async function fetchFiles(
     const missing = missingOf(listing, receiver.names)
     if (missing.length > 0) complaints = await source.transfer(backup, missing, receiver)
     const left = missingOf(listing, receiver.names)
+    await receiver.flushed()
     if (left.length === 0) {
       await removeOutgrown(layout.directory, receiver.names)
       await makeLinks(layout.directory, listing)
