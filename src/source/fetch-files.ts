@@ -46,7 +46,7 @@ export async function fetchFiles(
   let [kept, received] = [0, 0]
   const receiver = openReceiver(layout.directory, (bytes) => {
     received += bytes
-    progress.bytes(kept + received, total)
+    progress.bytes(received, Math.max(total - kept, received))
   })
   const old = isResumed ? await lookAtOld(layout.directory) : undefined
   let complaints = ''
