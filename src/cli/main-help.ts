@@ -11,7 +11,7 @@ Examples:
   pgbk local-run                       a throw-away server on the newest
   pgbk local-run -- psql -c 'select now()'
   pgbk local-run --to-time "10 minutes ago"
-  pgbk download latest --from db1:/srv/pg
+  pgbk download latest --from postgres@db1:/srv/pg
   pgbk restore                         a lasting server from the newest
   pgbk verify --prove                  does it really work?
   pgbk delete 20261120T030000Z         remove one

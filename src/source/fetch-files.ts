@@ -46,7 +46,7 @@ export async function fetchFiles(
   let [kept, received] = [0, 0]
   const receiver = openReceiver(layout.directory, (bytes) => {
     received += bytes
-    progress.bytes(kept + received, total)
+    progress.bytes(received, Math.max(total - kept, received))
   })
   const old = isResumed ? await lookAtOld(layout.directory) : undefined
   let complaints = ''
@@ -63,6 +63,7 @@ export async function fetchFiles(
     const missing = missingOf(listing, receiver.names)
     if (missing.length > 0) complaints = await source.transfer(backup, missing, receiver)
     const left = missingOf(listing, receiver.names)
+    await receiver.flushed()
     if (left.length === 0) {
       await removeOutgrown(layout.directory, receiver.names)
       await makeLinks(layout.directory, listing)

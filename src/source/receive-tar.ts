@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { Parser, type ReadEntry } from 'tar'
 import { PgbkError } from '../errors.js'
 import type { Incoming, Receiver } from './receiver.js'
@@ -8,7 +9,7 @@ import type { Incoming, Receiver } from './receiver.js'
  * @throws {PgbkError} `damaged` for what is no tar, is cut off, or was not asked for; a system error when writing fails.
  */
 export async function receiveTar(
-  tar: AsyncIterable<Buffer>,
+  tar: Readable,
   wanted: ReadonlySet<string>,
   receiver: Receiver,
   source: string,
@@ -56,15 +57,31 @@ export async function receiveTar(
     )
   }
   try {
-    for await (const chunk of tar) {
+    await readChunks(tar, (chunk) => {
       parser.write(chunk)
       if (fault !== undefined) throw fault
-    }
+    })
     parser.end()
     if (fault !== undefined) throw fault
   } finally {
     current?.abandon()
   }
+}
+
+/** ssh brings small pieces: a loop with `for await` would take as long as all the rest. */
+function readChunks(stream: Readable, take: (chunk: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.on('error', reject).on('close', resolve).on('end', resolve)
+    stream.on('data', (chunk) => {
+      try {
+        take(chunk)
+      } catch (error) {
+        stream.destroy()
+        reject(error)
+      }
+    })
+    stream.resume()
+  })
 }
 
 function isFile({ type }: ReadEntry): boolean {

@@ -1,7 +1,8 @@
-import { closeSync, constants, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { constants, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
 import { chmod, copyFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
+import { flushedAtOnce, openFlusher } from './flusher.js'
 import { walFileOf } from './names.js'
 
 /** A file that comes in pieces. */
@@ -23,6 +24,8 @@ export interface Receiver {
   begin(name: string): Incoming
   /** Copies a file of this machine; shares its blocks where the file system can. */
   copy(source: string, name: string): Promise<void>
+  /** Waits for flushes that still go on. @throws a system error when one has failed. */
+  flushed(): Promise<void>
 }
 
 const unfinished = '.pgbk-part'
@@ -35,6 +38,7 @@ export function isUnfinished(name: string): boolean {
 /** @param onBytes is told the bytes of each piece. */
 export function openReceiver(directory: string, onBytes: (bytes: number) => void): Receiver {
   const names = new Set<string>()
+  const flusher = openFlusher()
   const partOf = (name: string) => join(directory, name) + unfinished
   const settle = (name: string) => {
     renameSync(partOf(name), join(directory, name))
@@ -43,18 +47,20 @@ export function openReceiver(directory: string, onBytes: (bytes: number) => void
   return {
     names,
     begin: (name) => {
-      const file = openSync(partOf(name), 'w', 0o600)
+      const file = flusher.take(openSync(partOf(name), 'w', 0o600))
       return {
+        // The system takes bytes over at memory's speed: there is nothing to wait for.
         write: (bytes) => {
-          for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
+          for (let at = 0; at < bytes.length; ) at += writeSync(file.descriptor, bytes, at)
+          file.wrote(bytes.length)
           onBytes(bytes.length)
         },
         finish: () => {
-          if (walFileOf(name) !== undefined) fsyncSync(file)
-          closeSync(file)
+          if (walFileOf(name) !== undefined) fsyncSync(file.descriptor)
+          file.close()
           settle(name)
         },
-        abandon: () => closeSync(file),
+        abandon: file.close,
       }
     },
     copy: async (source, name) => {
@@ -62,9 +68,10 @@ export function openReceiver(directory: string, onBytes: (bytes: number) => void
       await copyFile(source, part, constants.COPYFILE_FICLONE)
       const { size, mode } = await stat(part)
       if ((mode & 0o777) !== 0o600) await chmod(part, 0o600)
-      if (walFileOf(name) !== undefined) await syncPath(part)
+      if (walFileOf(name) !== undefined || size >= flushedAtOnce) await syncPath(part)
       settle(name)
       onBytes(size)
     },
+    flushed: flusher.end,
   }
 }

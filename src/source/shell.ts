@@ -16,7 +16,7 @@ export interface Shell {
   run<T>(
     script: string,
     input: Uint8Array | undefined,
-    read: (output: AsyncIterable<Buffer>) => Promise<T>,
+    read: (output: Readable) => Promise<T>,
   ): Promise<StreamEnd<T>>
 }
 
@@ -51,9 +51,8 @@ export function sshShell(host: string, context: Context): Shell {
       const options = { env, signal, ...(input && { input }) }
       let isConnected = false
       const end = await streamProgram('ssh', ['-T', '--', host, command], options, async (output) => {
-        const answer = await skipGreeting(output)
-        isConnected = answer !== undefined
-        return answer && read(answer)
+        isConnected = await skipGreeting(output)
+        return isConnected ? read(output) : undefined
       })
       const { status, outcome } = end
       if (status === 255 || (!isConnected && outcome.status === 'fulfilled')) {
@@ -67,22 +66,24 @@ export function sshShell(host: string, context: Context): Shell {
 
 const longestGreeting = 1 << 20
 
-/** What the other side's start-up files print comes first, and is nobody's output. Undefined when the script never began. */
-async function skipGreeting(output: Readable): Promise<AsyncIterable<Buffer> | undefined> {
-  const chunks = output[Symbol.asyncIterator]() as AsyncIterator<Buffer>
-  let before = Buffer.alloc(0)
-  for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
-    before = Buffer.concat([before, next.value])
-    const at = before.indexOf(`${ready}\n`)
-    if (at !== -1) return startingWith(before.subarray(at + ready.length + 1), chunks)
-    if (before.length > longestGreeting) break
-  }
-  return undefined
-}
-
-async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  if (first.length > 0) yield first
-  yield* { [Symbol.asyncIterator]: () => rest }
+/** What the other side's start-up files print comes first, and is nobody's output. False when the script never began. */
+function skipGreeting(output: Readable): Promise<boolean> {
+  let before: Buffer = Buffer.alloc(0)
+  return new Promise((resolve, reject) => {
+    const settle = (isReady: boolean) => {
+      output.pause().off('data', onData).off('close', onEnd).off('error', reject)
+      resolve(isReady)
+    }
+    const onEnd = () => settle(false)
+    const onData = (chunk: Buffer) => {
+      before = Buffer.concat([before, chunk])
+      const at = before.indexOf(`${ready}\n`)
+      if (at === -1) return before.length > longestGreeting ? onEnd() : undefined
+      settle(true)
+      output.unshift(before.subarray(at + ready.length + 1))
+    }
+    output.on('data', onData).on('close', onEnd).on('error', reject)
+  })
 }
 
 function connectionLost(

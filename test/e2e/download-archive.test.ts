@@ -6,10 +6,11 @@ import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, isWhole } from '../helpers/download.js'
 import { program, runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
+import { commandLines } from '../helpers/process-list.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { aRoot, aServer, fill } from '../helpers/server.js'
 import { aSmallDisk } from '../helpers/small-disk.js'
-import { anSshHost, anSshTo, heldAfter, type SshHost } from '../helpers/ssh.js'
+import { anSshHost, anSshTo, heldAfter, type SshHost, withPrograms } from '../helpers/ssh.js'
 import { until } from '../helpers/traces.js'
 import { asUser, ifRoot } from '../helpers/users.js'
 
@@ -168,6 +169,40 @@ describe('an archive that fails leaves no file', () => {
     const { exitCode } = await child
     expect(exitCode).toBe(signal === 'SIGINT' ? 130 : 143)
     expect(readdirSync(place)).toEqual([])
+  })
+
+  it.each(['b.tar', 'b.tar.zst'])(
+    'when a root of this machine is archived, and %s is interrupted',
+    async (name) => {
+      const place = await aRoot()
+      const tar = `#!/bin/sh
+case $* in *--version*|*/dev/null*) exec /usr/bin/tar "$@";; esac
+/usr/bin/tar "$@"; exec sleep 47.11
+`
+      const words = ['download', 'latest', '-C', backup.root, '--archive', join(place, name)]
+      const child = startPgbk(words, { env: withPrograms({ tar }) })
+      await until('it is written', () => readdirSync(place).some((one) => sizeOf(join(place, one)) > 1e5))
+      child.kill('SIGINT')
+      expect((await child).exitCode).toBe(130)
+      expect(readdirSync(place)).toEqual([])
+      expect(commandLines().filter((line) => line.includes('sleep 47.11'))).toEqual([])
+    },
+  )
+
+  it.each([
+    ['rm', 'pg_control is missing'],
+    ['truncate -s 100', 'pg_control has 100 bytes instead of 8192'],
+  ])('when a root of this machine lacks something after %s', async (spoil, message) => {
+    const root = await aRoot()
+    await run(['cp', '-a', `${backup.root}/data`, root])
+    await run([...spoil.split(' '), join(copyOf(backup, root), 'snapshot/data/global/pg_control')])
+    for (const name of ['b.tar', 'b.tar.gz', 'b.tar.zst']) {
+      const place = await aRoot()
+      const { status, error } = await archive(join(place, name), ['--from', root])
+      expect({ status, code: error.code }).toEqual({ status: 1, code: 'damaged' })
+      expect(error.message).toContain(message)
+      expect(readdirSync(place)).toEqual([])
+    }
   })
 
   ifRoot('when the disk is full', async () => {

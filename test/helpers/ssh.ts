@@ -30,20 +30,20 @@ export async function anSshHost(): Promise<SshHost> {
   await execa(tool, ['start', ...args])
   const config = join(directory, 'ssh_config')
   const envWith = (...options: string[]) =>
-    pathWith({ ssh: `#!/bin/sh\nexec /usr/bin/ssh -F '${config}' ${options.join(' ')} "$@"\n` })
+    withPrograms({ ssh: `#!/bin/sh\nexec /usr/bin/ssh -F '${config}' ${options.join(' ')} "$@"\n` })
   return { host: 'test', env: envWith(), envWith }
 }
 
 /** An environment whose `ssh` reaches this machine itself, where these scripts come before all other programs. */
 export function anSshTo(programs: Record<string, string>, onlyThese = false): Record<string, string> {
-  const there = pathWith(programs).PATH
+  const there = withPrograms(programs).PATH
   const remotePath = onlyThese ? there?.split(':')[0] : there
   const ssh = `#!/bin/sh\nfor last; do :; done\nexec env -i PATH='${remotePath}' HOME=/tmp ${onlyThese ? `'${there?.split(':')[0]}/sh'` : 'sh'} -c "$last"\n`
-  return pathWith({ ssh })
+  return withPrograms({ ssh })
 }
 
 /** An environment with these scripts first on PATH. */
-function pathWith(programs: Record<string, string>): Record<string, string> {
+export function withPrograms(programs: Record<string, string>): Record<string, string> {
   const bin = join(aDirectory('pgbk-bin-'), 'bin')
   mkdirSync(bin, { mode: 0o755 })
   for (const [name, text] of Object.entries(programs)) {
@@ -71,5 +71,5 @@ while (sysread($in, my $bytes, 65536)) {
 close $in;
 exit($? >> 8);
 `
-  return pathWith({ ssh })
+  return withPrograms({ ssh })
 }

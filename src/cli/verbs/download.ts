@@ -58,7 +58,7 @@ ssh with your own configuration, and on the other side no more than sh, cat,
 find and tar. Compression is ssh's: "Compression yes" in ~/.ssh/config.
 
 Started by root, pgbk works as the user run_as (default: postgres), and ssh uses
-that user's keys.
+that user's keys; with --archive it works, and ssh too, as root.
 
 With --archive the result is one tar with data/backup/<id>/ in it, from this root
 or from a source; it is unpacked in a root, by any tar.
