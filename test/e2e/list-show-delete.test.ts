@@ -81,7 +81,17 @@ describe('list', () => {
     const document = JSON.parse(stdout)
     expect(document).toMatchObject({ rejected: [], root: newest.root, free_bytes: expect.any(Number) })
     expect(document.backups.map(({ id }: { id: string }) => id)).toEqual(all().reverse())
-    expect(document.backups[0]).toEqual({ ...newest.record, ...asFound, directory: newest.directory })
+    const window = expect.objectContaining({
+      from: newest.record.finished_at,
+      ends_with: 'snapshot',
+      gap: null,
+    })
+    expect(document.backups[0]).toEqual({
+      ...newest.record,
+      ...asFound,
+      directory: newest.directory,
+      window,
+    })
   })
 
   it('names what is no whole backup, with the reason, on standard error', async () => {
@@ -148,7 +158,7 @@ describe('show', () => {
   it('is one JSON document with the record', async () => {
     const { stdout } = await pgbk('show', 'latest', '--json')
     expect(JSON.parse(stdout)).toEqual({
-      backup: { ...newest.record, ...asFound, directory: newest.directory },
+      backup: { ...newest.record, ...asFound, directory: newest.directory, window: expect.anything() },
     })
   })
 

@@ -156,6 +156,28 @@ describe('wal receive', () => {
     expect(receiver.said()).toContain(`the archive of ${record.id} ends before that`)
   })
 
+  it('does not hand over before the older archive reaches the end of the newer snapshot', async () => {
+    const root = await aRoot()
+    const { record } = await aBackupOf(server, { root })
+    const receiver = startReceiver(root, { env: server.env })
+    await receiver.untilItSays(/receiving WAL/)
+    const pids = (await receiverProcessesIn(root)).map((line) => Number.parseInt(line, 10))
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    await write()
+    const newer = await aBackupOf(server, { root })
+    const beats = stateIn(root).updated_at
+    await until('it has looked again', () => Date.parse(stateIn(root).updated_at) > Date.parse(beats) + 3000)
+    expect(receiver.said()).not.toContain('takes over')
+    expect(stateIn(root).backup).toBe(record.id)
+    for (const pid of pids) process.kill(pid, 'SIGCONT')
+    await receiver.untilItSays(
+      new RegExp(`${newer.record.id} takes over; the archive of ${record.id} is complete`),
+    )
+    await receiver.end()
+    const [older] = archivesOf(root)
+    expect(older && (await faultsOf(older, newer.record.stop_lsn))).toEqual([])
+  })
+
   it('catches up with all backups that were made while it was down', async () => {
     const root = await aRoot()
     const ids = [(await aBackupOf(server, { root })).record.id]
