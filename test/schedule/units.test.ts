@@ -41,6 +41,16 @@ describe('units for systemd', () => {
     },
   )
 
+  it('pass every character on as it is', () => {
+    const [, , receiver] = units('/srv/50% "off" $HOME\\x', ['-d', "user='o x'"])
+    const lines = receiver?.text.match(/^(ExecStart|Environment|ReadWritePaths)=.*$/gm)
+    expect(lines).toEqual([
+      `ExecStart=/usr/bin/env /opt/pgbk.js wal receive -d "user='o x'" -C "/srv/50%% \\"off\\" $$HOME\\\\x"`,
+      'Environment="PGHOST=/a b%%"',
+      'ReadWritePaths="/srv/50%% \\"off\\" $HOME\\\\x"',
+    ])
+  })
+
   it('that are broken are not', () => {
     const broken = units('/srv/backups').map((unit) => ({
       ...unit,
