@@ -5,6 +5,7 @@ import { ownerOf } from '../backup/owner.js'
 import { largestDatabase } from '../backup/record.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
 import { checkRoom, type RoomNeed, roomNeeds } from '../instances/check-room.js'
 import { findInstance, type Instance } from '../instances/instance.js'
 import { checkName, defaultName, enterInstances, sweepInstances } from '../instances/instance-directory.js'
@@ -113,6 +114,7 @@ async function makePlan(
   context: Context,
 ): Promise<RestorePlan> {
   const { backup, recovery, programs } = await openBackup(id, options, rules, settings, context)
+  if (recovery.damage && !options.toLatest) throw wouldLose(recovery.damage)
   const target = await planTarget(backup, recovery, programs, options, settings, context)
   const room = await roomNeeds(placesOf(backup, target))
   return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
@@ -123,6 +125,14 @@ const rules: OpenRules = {
   zoneNeeded: true,
   mayBeUsed: false,
   mayMakeTablespaces: true,
+}
+
+/** Without a moment, restore loses nothing; to go up to the damage has to be said. */
+function wouldLose({ message, cause }: PgbkError): PgbkError {
+  return new PgbkError('damaged', message, {
+    cause,
+    hint: 'Nothing was written. What was committed before it can be restored: with --to-latest up to there, or to a moment before.',
+  })
 }
 
 async function planTarget(

@@ -37,6 +37,8 @@ export interface RecoveryPlan {
   until: string
   /** Where the archive is broken; nothing after it can be replayed. */
   gap: ArchiveGap | undefined
+  /** The gap is a segment that is there and cannot be read. */
+  damage: PgbkError | undefined
   /** Tablespaces that replay makes at the paths which they had on the server. */
   newTablespaces: NewTablespace[]
   /** The last segment is not finished, and not named so: the WAL may have been cut off there. */
@@ -86,9 +88,9 @@ export async function planRecovery(
   }
   const { system_identifier: systemIdentifier } = record.server
   const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from }
-  const { wal, end } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
+  const { wal, end, damage } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
   const until = latest(record.finished_at, end?.commit?.time, wal.gap ? undefined : caughtUpAt)
-  const known = { ...nothing, until, gap: wal.gap, unfinished: end?.unfinished }
+  const known = { ...nothing, until, gap: wal.gap, damage, unfinished: end?.unfinished }
   const endLsn = end?.record.endLsn
   const look = (seek?: WalSeek) => lookAhead({ ...search, wal, systemIdentifier, endLsn }, seek)
   const aim = await aimAt({ backup, wish, end, until, look })
@@ -143,7 +145,7 @@ function wayTo(
 async function readableEnd(
   search: LookAheadSearch,
   { moment }: RecoveryWish,
-): Promise<{ wal: ArchivedWal; end: ArchiveEnd | undefined }> {
+): Promise<{ wal: ArchivedWal; end: ArchiveEnd | undefined; damage?: PgbkError }> {
   const { wal } = search
   if (wal.chain.length === 0) return { wal, end: undefined }
   let end: ArchiveEnd | undefined
@@ -159,6 +161,7 @@ async function readableEnd(
   return {
     wal: rest,
     end: rest.chain.length > 0 ? await findArchiveEnd({ ...search, wal: rest }) : undefined,
+    damage: damage.error,
   }
 }
 
@@ -174,6 +177,7 @@ function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {
     asOf: record.finished_at,
     until: record.finished_at,
     gap: undefined,
+    damage: undefined,
     newTablespaces: [],
     unfinished: undefined,
   }

@@ -170,7 +170,7 @@ describe('prune', () => {
     expect(stdout).toMatch(/ newest proven\n/)
     expect(left()).toEqual([ids[0], ids[1], ids[4]].sort())
     const list = await pgbk(['list'])
-    expect(list.stdout).toMatch(/^ID .* STATE +PROOF +LABEL$/m)
+    expect(list.stdout).toMatch(/^ID .* STATE .*PROOF +LABEL$/m)
     expect(list.stdout).toMatch(/whole +failed .* ago/)
     expect(list.stdout).toMatch(/whole +proven .* ago, ready in 0.9 s/)
     const latest = await pgbk(['show', 'latest', '--json'])
@@ -259,7 +259,7 @@ describe('hold', () => {
     expect(refused.status).toBe(1)
     expect(refused.stderr).toContain(`backup ${fourth} is held: for the audit`)
     expect(refused.stderr).toContain(`pgbk release ${fourth}`)
-    expect((await pgbk(['list'])).stdout).toMatch(new RegExp(`^${fourth}.* whole, held$`, 'm'))
+    expect((await pgbk(['list'])).stdout).toMatch(new RegExp(`^${fourth}.* whole, held( |$)`, 'm'))
     const { hold } = JSON.parse((await pgbk(['show', fourth, '--json'])).stdout).backup
     expect(hold).toEqual({ since: expect.stringMatching(/^\d{4}-.*Z$/), reason: 'for the audit' })
     expect((await pgbk(['release', fourth])).stdout).toBe(`Released ${fourth}.`)

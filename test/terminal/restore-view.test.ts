@@ -29,6 +29,7 @@ const recovery: RestorePlan['recovery'] = {
   asOf: '2026-11-20T03:10:00.000Z',
   until: '2026-11-20T03:10:00.000Z',
   gap: undefined,
+  damage: undefined,
   unfinished: undefined,
   newTablespaces: [],
 }
