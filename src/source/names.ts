@@ -2,10 +2,10 @@ import { posix } from 'node:path'
 
 /** Names of files in a backup's directory, relative to it. */
 
-/** What is no part of a backup: its locks and markers; and the record, which goes its own way. */
+/** What is no part of a backup: its locks and markers, and that it is held there; and the record, which goes its own way. */
 export function isLeftOut(name: string): boolean {
   const base = posix.basename(name)
-  return name === 'backup.json' || /^\.pgbk-/.test(base) || /^\..*\.lock$/.test(base)
+  return name === 'backup.json' || name === 'hold.json' || /^\.pgbk-/.test(base) || /^\..*\.lock$/.test(base)
 }
 
 /** Below the directory: not absolute, without `..`, and with nothing that is written in two ways. */

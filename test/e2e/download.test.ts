@@ -10,6 +10,7 @@ import { anSshHost, type SshHost } from '../helpers/ssh.js'
 import { entriesOf } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
 import { isRoot, ordinaryUser } from '../helpers/users.js'
+import { asFound } from '../terminal/screens.js'
 
 let ssh: SshHost
 let backup: MadeBackup
@@ -38,7 +39,7 @@ eachMajorFrom(13, (major) =>
       })
       expect(json.received_bytes).toBe(sizeOf(backup.directory))
       const copy = copyOf(backup, to)
-      expect(json.backup).toEqual({ ...backup.record, state: 'whole', directory: copy })
+      expect(json.backup).toEqual({ ...backup.record, ...asFound, directory: copy })
       expect(namesIn(copy)).toEqual(namesIn(backup.directory))
       expect(await isWhole(join(copy, 'snapshot'), major)).toBe(true)
       expect(fingerprint(backup.directory)).toBe(before)
@@ -204,7 +205,7 @@ describe('list and show of another root', () => {
       const { backups, source, free_bytes } = JSON.parse(stdout)
       expect({ status, source, free_bytes }).toEqual({ status: 0, source: from, free_bytes: null })
       expect(backups).toHaveLength(1)
-      expect({ ...backups[0], directory: '' }).toEqual({ ...here.backups[0], directory: '' })
+      expect({ ...backups[0], directory: '' }).toEqual({ ...here.backups[0], directory: '', window: null })
       const shown = await runPgbk(['show', 'latest', '--from', from, '--json'], { env: ssh.env })
       expect(JSON.parse(shown.stdout).backup).toEqual(backups[0])
     }
