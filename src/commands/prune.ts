@@ -1,8 +1,9 @@
 import { type Backup, readCatalog } from '../backup/catalog.js'
-import type { RootLayout } from '../backup/layout.js'
+import { type RootLayout, rootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
 import { enterRoot } from '../backup/prepare-root.js'
 import { resultOf } from '../backup/proof.js'
+import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import { removeBackup } from '../backup/remove.js'
 import {
   type Candidate,
@@ -77,12 +78,18 @@ function withoutPolicy(root: string, dryRun: boolean): PruneResult {
 function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, context: Context): Judged[] {
   const { backups } = readCatalog(root)
   const usesOf = findUses(root, context)
-  const candidates = backups.map((backup) => candidateFor(backup, usesOf(backup)))
+  const receiver = readReceiverState(rootLayout(root))
+  const isReceiving = ({ id }: Backup) => receiver?.backup === id && isReceiverAlive(receiver, context.now())
+  const candidates = backups.map((backup) =>
+    candidateFor(backup, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
+  )
   const reasons = judge(candidates, policy, { now: context.now(), timeZone: time_zone })
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
 }
 
 /** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
+const receiverUse: Use = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
+
 function candidateFor(backup: Backup, uses: Use[]): Candidate {
   const { id, summary, state, proof, hold } = backup
   const cluster = clusterOf(backup)

@@ -1,6 +1,4 @@
 import type { Backup } from '../backup/catalog.js'
-import { rootLayout } from '../backup/layout.js'
-import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import type { Context } from '../context.js'
 import { readInstances } from '../instances/instance.js'
 import { runningServer } from '../postgres/running.js'
@@ -22,8 +20,6 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
   const waiting = readInstances(root).instances.filter(
     ({ state }) => state === 'recovering' || state === 'not recovered',
   )
-  const receiver = readReceiverState(rootLayout(root))
-  const isReceiving = receiver !== undefined && isReceiverAlive(receiver, context.now())
   return ({ id, layout }) => [
     ...usesByServer(runningServer(layout.data)),
     ...runs
@@ -35,9 +31,6 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
         by: `the instance ${name}, which has still to replay its WAL`,
         hint: `Let it do so:  pgbk instance start ${name}`,
       })),
-    ...(isReceiving && receiver.backup === id
-      ? [{ by: 'pgbk wal receive, which keeps its WAL archive growing', hint: 'Stop the receiver first.' }]
-      : []),
   ]
 }
 
