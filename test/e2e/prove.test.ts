@@ -1,0 +1,101 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import { aBackup, aFile, type MadeBackup } from '../helpers/backup.js'
+import { runPgbk } from '../helpers/pgbk.js'
+import { anyMajor, eachMajorFrom, run } from '../helpers/programs.js'
+import { aServer, fill, type TestServer } from '../helpers/server.js'
+import { fingerprint } from '../helpers/tree.js'
+import { ifRoot } from '../helpers/users.js'
+
+const proofOf = ({ directory }: MadeBackup) => JSON.parse(readFileSync(join(directory, 'proof.json'), 'utf8'))
+
+eachMajorFrom(13, (major) => {
+  describe(`a proof of a backup of PostgreSQL ${major}`, () => {
+    it('is that it starts, with every database and its own statements, and leaves it as it was', async () => {
+      const server = await aServer({ major })
+      await fill(server)
+      const backup = await aBackup({ env: server.env })
+      const before = fingerprint(backup.snapshot)
+      const sql = [
+        { statement: 'SELECT count(*) FROM ledger', expect: 1000, database: 'app' },
+        { statement: 'SELECT true', expect: true },
+        { statement: "SELECT 'text'", expect: 'text' },
+      ]
+      const config = await configIn(backup.root, sql)
+      const { status, stdout, stderr } = await runPgbk([
+        'verify',
+        '--prove',
+        '-C',
+        backup.root,
+        '--config',
+        config,
+        '--json',
+      ])
+      expect({ status, stderr: /error/i.test(stderr) }).toEqual({ status: 0, stderr: false })
+      const [check] = JSON.parse(stdout).checks
+      expect(check).toMatchObject({ ok: true, faults: [], proof: { ok: true, faults: [] } })
+      expect(check.proof.ready_ms).toBeGreaterThan(0)
+      expect(proofOf(backup)).toEqual(check.proof)
+      expect(fingerprint(backup.snapshot)).toBe(before)
+      expect((await runPgbk(['list', '-C', backup.root])).stdout).toMatch(/proven just now, ready in/)
+    })
+  })
+})
+
+describe('a proof', () => {
+  let server: TestServer
+  beforeAll(async () => {
+    server = await aServer({ major: anyMajor })
+    await server.sql('CREATE TABLE ledger AS SELECT generate_series(1, 5000) AS n')
+  }, 120_000)
+
+  it('that fails is told, kept, and makes latest skip the backup', async () => {
+    const first = await aBackup({ env: server.env })
+    const second = await aBackup({ env: server.env, root: first.root })
+    const env = {
+      PGBK_CONFIG: await configIn(first.root, [{ statement: 'SELECT count(*) FROM ledger', expect: 4 }]),
+    }
+    const { status, stdout } = await runPgbk(['verify', '--prove', '-C', first.root], { env })
+    expect(status).toBe(6)
+    expect(stdout).toContain('SELECT count(*) FROM ledger gives 5000 instead of 4')
+    expect(proofOf(second)).toMatchObject({ ok: false, postgres_version: expect.stringMatching(/^\d/) })
+    const shown = await runPgbk(['show', 'latest', '-C', first.root, '--json'])
+    expect(JSON.parse(shown.stdout).backup.id).toBe(first.record.id)
+    expect(shown.stderr).toContain(`latest skips ${second.record.id}`)
+  })
+
+  it('is not even tried on damaged files, and says which', async () => {
+    const backup = await aBackup({ env: server.env })
+    const file = join(backup.snapshot, 'data/global/pg_filenode.map')
+    const bytes = readFileSync(file)
+    bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100)
+    writeFileSync(file, bytes)
+    const { status } = await runPgbk(['verify', '--prove', '-C', backup.root])
+    expect(status).toBe(6)
+    expect(proofOf(backup)).toMatchObject({
+      ok: false,
+      faults: [expect.stringContaining('global/pg_filenode.map')],
+      ready_ms: null,
+    })
+  })
+
+  it('comes with create --prove', async () => {
+    const root = (await aBackup({ env: server.env })).root
+    const { status, stdout } = await runPgbk(['create', '--prove', '--json', '-C', root], { env: server.env })
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout).backup.proof).toMatchObject({ ok: true })
+  })
+
+  ifRoot('that root makes belongs to the owner of the backup', async () => {
+    const backup = await aBackup({ env: server.env })
+    const { status } = await runPgbk(['verify', '--prove', '-C', backup.root], { asRoot: true })
+    expect(status).toBe(0)
+    const { stdout } = await run(['cat', join(backup.directory, 'proof.json')])
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true })
+  })
+})
+
+function configIn(root: string, sql: object[]): Promise<string> {
+  return aFile(join(root, 'own.json'), JSON.stringify({ verify: { sql } }))
+}
