@@ -22,9 +22,7 @@ describe(`a backup of PostgreSQL ${missing}, which is not installed`, () => {
   it('is refused, naming all ways to get that major, in order', async () => {
     const { status, code, message, hint } = await failureOf(backup.root, [])
     expect({ status, code }).toEqual({ status: 1, code: 'programs-missing' })
-    expect(message).toBe(
-      `the backup needs PostgreSQL ${missing}, and only ${majors.join(', ')} are installed here`,
-    )
+    expect(message).toBe(`PostgreSQL ${missing} is needed, and only ${majors.join(', ')} are installed here`)
     const ways = [
       'apt-get install postgresql-16',
       'www.postgresql.org/download',
