@@ -56,8 +56,8 @@ async function makeHistory(server, directory, root) {
   process.stdout.write(`${written().toFixed(0)} MB of WAL\n`)
   // Something after the moment, and the end of its segment.
   server.sql('CREATE TABLE later AS SELECT 1')
-  server.sql('SELECT pg_switch_wal()')
-  const finished = 'SELECT count(*) FROM pg_stat_replication WHERE flush_lsn >= pg_current_wal_flush_lsn()'
+  const end = server.sql('SELECT pg_switch_wal()')
+  const finished = `SELECT count(*) FROM pg_stat_replication WHERE write_lsn >= '${end}'`
   while (server.sql(finished) !== '1') await sleep(100)
   receiver.kill('SIGINT')
   await new Promise((resolve) => receiver.on('close', resolve))
