@@ -54,6 +54,16 @@ export async function findArchiveEnd(search: ArchiveEndSearch): Promise<ArchiveE
   })
 }
 
+/** The same, undefined where the last segments are damaged; errors of any other kind as before. */
+export async function findReadableEnd(search: ArchiveEndSearch): Promise<ArchiveEnd | undefined> {
+  try {
+    return await findArchiveEnd(search)
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return undefined
+    throw error
+  }
+}
+
 /** @throws {PgbkError} `programs-missing`. */
 export function waldumpOf(major: number, installations: Installation[]): string {
   const program = programOf(major, 'pg_waldump', installations)

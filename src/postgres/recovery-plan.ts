@@ -8,12 +8,12 @@ import { majorOf } from '../backup/record.js'
 import type { RecoveryInput } from '../backup/recovery-conf.js'
 import { holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
-import { type ArchiveEnd, findArchiveEnd } from './archive-end.js'
+import type { PgbkError } from '../errors.js'
+import { type ArchiveEnd, findArchiveEnd, findReadableEnd } from './archive-end.js'
 import type { ReplayRange } from './await-recovery.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
-import { type LookAheadSearch, lookAhead, type NewTablespace, upTo } from './look-ahead.js'
+import { type LookAheadSearch, lookAhead, type NewTablespace, upTo, type WalAhead } from './look-ahead.js'
 import { type Aim, aimAt, type RecoveryStop } from './recovery-aim.js'
 import { isBefore, type WalSeek } from './seek-in-wal.js'
 
@@ -66,7 +66,7 @@ export interface PlanningOptions {
  * Plans the recovery of a copy from what is in the backup's WAL archive; writes nothing. PostgreSQL takes some moments that it
  * cannot reach for others without an error, so each is compared with what the archive holds.
  * @throws {PgbkError} `programs-missing` without pg_waldump of the backup's major where there is WAL to look at, `damaged` when
- * that cannot be read; as `checkTablespacesInWal`.
+ * that cannot be read.
  */
 export async function planRecovery(
   backup: Backup,
@@ -88,11 +88,12 @@ export async function planRecovery(
   }
   const { system_identifier: systemIdentifier } = record.server
   const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from }
-  const { wal, end, damage } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
+  const { wal, end, damage, ahead } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
   const until = latest(record.finished_at, end?.commit?.time, wal.gap ? undefined : caughtUpAt)
   const known = { ...nothing, until, gap: wal.gap, damage, unfinished: end?.unfinished }
   const endLsn = end?.record.endLsn
-  const look = (seek?: WalSeek) => lookAhead({ ...search, wal, systemIdentifier, endLsn }, seek)
+  const look = async (seek?: WalSeek) =>
+    seek === undefined && ahead ? ahead : lookAhead({ ...search, wal, systemIdentifier, endLsn }, seek)
   const aim = await aimAt({ backup, wish, end, until, look })
   if ('reason' in aim)
     return {
@@ -139,24 +140,25 @@ function wayTo(
   }
 }
 
+interface Readable {
+  wal: ArchivedWal
+  end: ArchiveEnd | undefined
+  damage?: PgbkError
+  /** What is in all of it, where that had to be read. */
+  ahead?: WalAhead
+}
+
 /**
  * The archive as far as it can be read, and its end. Its last segments are read in any case; to go to its very end, all must be.
  */
-async function readableEnd(
-  search: LookAheadSearch,
-  { moment }: RecoveryWish,
-): Promise<{ wal: ArchivedWal; end: ArchiveEnd | undefined; damage?: PgbkError }> {
+async function readableEnd(search: LookAheadSearch, { moment }: RecoveryWish): Promise<Readable> {
   const { wal } = search
   if (wal.chain.length === 0) return { wal, end: undefined }
-  let end: ArchiveEnd | undefined
-  try {
-    end = await findArchiveEnd(search)
-    if (moment.kind !== 'latest') return { wal, end }
-  } catch (error) {
-    if (!(error instanceof PgbkError) || error.code !== 'damaged') throw error
-  }
-  const { damage } = await lookAhead({ ...search, endLsn: end?.record.endLsn })
-  if (!damage) return { wal, end: end ?? (await findArchiveEnd(search)) }
+  const end = await findReadableEnd(search)
+  if (end && moment.kind !== 'latest') return { wal, end }
+  const ahead = await lookAhead({ ...search, endLsn: end?.record.endLsn })
+  const { damage } = ahead
+  if (!damage) return end ? { wal, end, ahead } : { wal, end: await findArchiveEnd(search) }
   const rest = upTo(wal, damage)
   return {
     wal: rest,

@@ -2,11 +2,10 @@ import { readArchivedWal } from '../backup/archived-wal.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { type BackupRecord, majorOf } from '../backup/record.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
-import { type ArchiveEnd, findArchiveEnd } from '../postgres/archive-end.js'
+import { findReadableEnd } from '../postgres/archive-end.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { type Installation, programOf } from '../postgres/find.js'
-import { type LookAheadSearch, lookAhead } from '../postgres/look-ahead.js'
+import { lookAhead } from '../postgres/look-ahead.js'
 import type { Fault } from './fault.js'
 
 /**
@@ -30,18 +29,10 @@ export async function walRecordFaults(
   }
   const { system_identifier: systemIdentifier } = record.server
   const search = { wal, major, installations, env: programEnvironment(env), signal, systemIdentifier }
-  const { damage } = await lookAhead({ ...search, endLsn: (await endOf(search))?.record.endLsn })
+  // Unknown where the damage is among the last segments.
+  const end = await findReadableEnd(search)
+  const { damage } = await lookAhead({ ...search, endLsn: end?.record.endLsn })
   if (!damage) return []
   const segment = wal.chain[damage.index]
   return [{ file: `wal/${segment?.file}`, problem: damage.reason }]
-}
-
-/** Unknown where the damage is among the last segments. */
-async function endOf(search: LookAheadSearch): Promise<ArchiveEnd | undefined> {
-  try {
-    return await findArchiveEnd(search)
-  } catch (error) {
-    if (error instanceof PgbkError && error.code === 'damaged') return undefined
-    throw error
-  }
 }
