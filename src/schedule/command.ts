@@ -12,9 +12,6 @@ export interface Surroundings {
   variables: Record<string, string>
 }
 
-/** The connection as it was asked for, as arguments. */
-export type ConnectionArguments = string[]
-
 const secrets = ['PGPASSWORD', 'PGSSLPASSWORD', 'PGOAUTHCLIENTSECRET']
 const useless = [
   'PGBK_ROOT',

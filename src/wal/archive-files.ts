@@ -1,9 +1,7 @@
 import { constants } from 'node:fs'
 import { copyFile, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { WalNeeds } from '../backup/archived-wal.js'
 import { syncPath } from '../backup/durable.js'
-import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
 
 /** What is still being written in an archive has a name that neither PostgreSQL nor pg_receivewal takes for a segment. */
 const draftStart = '.pgbk-'
@@ -33,9 +31,4 @@ export async function copyInto(source: string, archive: string, name: string): P
   await syncPath(draft)
   await rename(draft, join(archive, name))
   await syncPath(archive)
-}
-
-/** The name of the segment that holds the last byte before a position. */
-export function segmentBefore(lsn: string, timeline: number, { wal_segment_size }: WalNeeds): string {
-  return segmentName(timeline, segmentNumber(parseLsn(lsn) - 1n, wal_segment_size), wal_segment_size)
 }
