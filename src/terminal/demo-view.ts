@@ -7,7 +7,8 @@ export function demoJson({ duration_ms, unharmed }: DemoResult): object {
 
 export function demoText({ duration_ms }: DemoResult): string {
   return `
-That was all, in ${formatDuration(duration_ms)}; the server and its directory are gone. With a server of your own:
+That was all, in ${formatDuration(duration_ms)}; the server and its directory are gone.
+With a server of your own:
 
   pgbk create -h HOST -U ROLE -C DIRECTORY
 `
