@@ -39,6 +39,12 @@ export function formatAge(ms: number): string {
   return ms < -60_000 ? 'in the future' : 'just now'
 }
 
+/** The same as a sentence has it: `5 minutes ago`, `just now`. */
+export function formatAgo(ms: number): string {
+  const age = formatAge(ms)
+  return /\d/.test(age) ? `${age} ago` : age
+}
+
 /** A time of a record, ISO 8601 in UTC, as people read it: `2026-11-20 03:00:12 UTC`. */
 export function formatTime(time: string): string {
   return time.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')

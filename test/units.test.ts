@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { formatAge, formatBytes, formatDuration } from '../src/units.js'
+import { formatAge, formatAgo, formatBytes, formatDuration } from '../src/units.js'
 
 const second = 1000
 const minute = 60 * second
@@ -53,4 +53,13 @@ describe('formatAge', () => {
     [-second, 'just now'],
     [-hour, 'in the future'],
   ])('writes %d ms as %s', (ms, text) => expect(formatAge(ms)).toBe(text))
+})
+
+describe('formatAgo', () => {
+  it.each([
+    [0, 'just now'],
+    [-120_000, 'in the future'],
+    [60_000, '1 minute ago'],
+    [3 * 86_400_000, '3 days ago'],
+  ])('says %i ms as %s', (ms, text) => expect(formatAgo(ms)).toBe(text))
 })

@@ -6,7 +6,7 @@ import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import type { Context } from '../context.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { askWalServer } from '../postgres/wal-server.js'
-import { formatAge, formatBytes, formatTime } from '../units.js'
+import { formatAge, formatAgo, formatBytes, formatTime } from '../units.js'
 import { type Check, ok, skipped, warning } from './check.js'
 
 const day = 86_400_000
@@ -37,8 +37,8 @@ function checkProof(newest: Backup | undefined, backups: Backup[], now: Date): C
   const proven = backups.find(({ proof }) => resultOf(proof) === 'proven')
   if (!proven || proven.proof === undefined || proven.proof === 'unreadable')
     return warning('proof', 'no backup has been proven', 'Start one and look:\n  pgbk verify --prove')
-  const age = formatAge(now.getTime() - Date.parse(proven.proof.finished_at))
-  return ok('proof', `${proven.id} was proven ${age === 'just now' ? age : `${age} ago`}`)
+  const when = formatAgo(now.getTime() - Date.parse(proven.proof.finished_at))
+  return ok('proof', `${proven.id} was proven ${when}`)
 }
 
 function checkLastCreate(layout: RootLayout): Check {

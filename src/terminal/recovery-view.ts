@@ -1,7 +1,7 @@
 import type { Backup } from '../backup/catalog.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
-import { formatAge, formatBytes, formatTimes } from '../units.js'
+import { formatAgo, formatBytes, formatTimes } from '../units.js'
 import { printable } from './screen.js'
 import type { Style } from './style.js'
 
@@ -39,8 +39,7 @@ function walText({ wal, recovery }: RecoveryPlan): string {
 }
 
 export function ago(time: string, now: Date): string {
-  const age = formatAge(now.getTime() - Date.parse(time))
-  return /\d/.test(age) ? `${age} ago` : age
+  return formatAgo(now.getTime() - Date.parse(time))
 }
 
 /** What was reached, once it is known. */

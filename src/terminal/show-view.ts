@@ -3,7 +3,7 @@ import type { BackupRecord } from '../backup/record.js'
 import type { BackupWindow } from '../backup/window.js'
 import type { ShowResult } from '../commands/show.js'
 import { shellWord } from '../shell-word.js'
-import { formatAge, formatBytes, formatDuration, formatTime } from '../units.js'
+import { formatAgo, formatBytes, formatDuration, formatTime } from '../units.js'
 import { backupJson } from './backup-json.js'
 import { openCommand } from './open-command.js'
 import { hasFailed, proofText } from './proof-text.js'
@@ -30,7 +30,7 @@ export function showText({ backup, window, source }: ShowResult, screen: Screen)
 function fields(backup: Backup, window: BackupWindow | undefined, { style, now }: Screen): string {
   const { id, record, state, layout } = backup
   const { server } = record
-  const age = formatAge(now.getTime() - Date.parse(record.started_at))
+  const age = formatAgo(now.getTime() - Date.parse(record.started_at))
   const used = `${state}: a server was started inside this snapshot; it is no longer what was backed up`
   const rows: [string, string, ((text: string) => string)?][] = [
     ['Backup', id, style.strong],
@@ -38,7 +38,7 @@ function fields(backup: Backup, window: BackupWindow | undefined, { style, now }
     ['Held', heldText(backup), style.warning],
     ['Label', record.label ?? ''],
     ['Kind', record.kind],
-    ['Started', `${formatTime(record.started_at)} (${age === 'just now' ? age : `${age} ago`})`],
+    ['Started', `${formatTime(record.started_at)} (${age})`],
     ['Finished', `${formatTime(record.finished_at)}, after ${formatDuration(record.duration_ms)}`],
     ['Size', `${formatBytes(record.size_bytes)} in ${record.file_count} files`],
     ['Verified', record.verified ? `yes, by pg_verifybackup ${record.tools.pg_verifybackup}` : 'no'],

@@ -1,7 +1,8 @@
 import type { DropSlotResult } from '../commands/wal-drop-slot.js'
 import type { ArchiveStatus, WalStatus } from '../commands/wal-status.js'
 import type { Progress } from '../progress.js'
-import { formatAge, formatBytes, formatTime } from '../units.js'
+import { formatBytes, formatTime } from '../units.js'
+import { ago } from './recovery-view.js'
 import { printable, type Screen } from './screen.js'
 import { tableLines } from './table.js'
 import { gapText, windowColumn, windowJson } from './window-text.js'
@@ -81,11 +82,6 @@ function receiverRows({ receiver, receiverIsAlive }: WalStatus, { now }: Screen)
         : `${received_lsn}${caught_up_at === null ? '' : `, everything up to ${formatTime(caught_up_at)} (${ago(caught_up_at, now)})`}`,
     ],
   ]
-}
-
-function ago(time: string, now: Date): string {
-  const age = formatAge(now.getTime() - Date.parse(time))
-  return age === 'just now' ? age : `${age} ago`
 }
 
 function slotRows({ server, slotName }: WalStatus): [string, string][] {
