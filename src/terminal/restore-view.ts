@@ -84,7 +84,7 @@ function instanceText(result: RestoreResult, { style }: Screen): string {
         ] as Row[])),
     ['Remove', `pgbk instance delete ${name}`],
   ]
-  const reboot = `Nothing starts it after a reboot; ${layout.readme} has a crontab line for that.`
+  const reboot = `Nothing starts it after a reboot. A crontab line for that is in\n  ${layout.readme}`
   return `
 ${style.good('Instance')} ${style.strong(name)} is ${port === undefined ? 'restored, and not started' : 'running'}
 ${rowsText(rows, style)}
