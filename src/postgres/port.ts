@@ -1,25 +1,41 @@
-import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { PgbkError } from '../errors.js'
+import { lstatSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { PgbkError, systemCode } from '../errors.js'
 import { socketDirectory } from './sockets.js'
 
 /** The wanted port, or a free one. @throws {PgbkError} `failed` when the wanted one is taken. */
 export async function choosePort(wanted?: number): Promise<number> {
   if (wanted !== undefined) {
-    if ((await bind(wanted)) !== undefined && !existsSync(socketOf(wanted))) return wanted
+    if ((await bind(wanted)) !== undefined && !(await isSocketTaken(wanted))) return wanted
     throw new PgbkError('failed', `port ${wanted} is in use`, {
       hint: 'Choose another one, or leave --port out: pgbk then takes a free one.',
     })
   }
   for (let attempts = 0; attempts < 100; attempts++) {
     const port = await bind(0)
-    if (port !== undefined && !existsSync(socketOf(port))) return port
+    if (port !== undefined && !(await isSocketTaken(port))) return port
   }
   throw new PgbkError('failed', 'the system gives no free port')
 }
 
-function socketOf(port: number): string {
-  return `${socketDirectory}/.s.PGSQL.${port}`
+/** A server that was killed leaves its socket behind: the next one takes it over, if it is the same user's. */
+async function isSocketTaken(port: number): Promise<boolean> {
+  const path = `${socketDirectory}/.s.PGSQL.${port}`
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found) return false
+  return found.uid !== process.geteuid?.() || (await connecting(path)) !== 'ECONNREFUSED'
+}
+
+/** What connecting fails with; undefined when it does not. */
+function connecting(path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('error', (error) => resolve(systemCode(error)))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(undefined)
+    })
+  })
 }
 
 /** The port, if it could be had. */
