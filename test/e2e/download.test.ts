@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aTwinOf, entriesBelow, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, download, isWhole } from '../helpers/download.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { anyMajor, eachMajorFrom, run } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { aRoot, aServer, fill } from '../helpers/server.js'
 import { anSshHost, type SshHost } from '../helpers/ssh.js'
 import { entriesOf } from '../helpers/traces.js'
@@ -25,27 +25,25 @@ async function aFilledBackup(major: number): Promise<MadeBackup> {
   return aBackupOf(server, { root: await aRoot("it's a root") })
 }
 
-eachMajorFrom(13, (major) =>
-  describe(`a backup of PostgreSQL ${major}`, () => {
-    it('comes over ssh with all that belongs to it, and starts', async () => {
-      const backup = await aFilledBackup(major)
-      const before = fingerprint(backup.directory)
-      const to = await aRoot(`to "here" $(now)`)
-      const { status, error, json } = await download(`${ssh.host}:${backup.root}`, to, [], { env: ssh.env })
-      expect({ status, error }).toEqual({ status: 0, error: undefined })
-      expect(json).toMatchObject({
-        already_here: false,
-        verified_by: expect.stringMatching(/^pg_verifybackup/),
-      })
-      expect(json.received_bytes).toBe(sizeOf(backup.directory))
-      const copy = copyOf(backup, to)
-      expect(json.backup).toEqual({ ...backup.record, ...asFound, directory: copy })
-      expect(namesIn(copy)).toEqual(namesIn(backup.directory))
-      expect(await isWhole(join(copy, 'snapshot'), major)).toBe(true)
-      expect(fingerprint(backup.directory)).toBe(before)
+describe.each(oldestAndNewest)('a backup of PostgreSQL %i', (major) => {
+  it('comes over ssh with all that belongs to it, and starts', async () => {
+    const backup = await aFilledBackup(major)
+    const before = fingerprint(backup.directory)
+    const to = await aRoot(`to "here" $(now)`)
+    const { status, error, json } = await download(`${ssh.host}:${backup.root}`, to, [], { env: ssh.env })
+    expect({ status, error }).toEqual({ status: 0, error: undefined })
+    expect(json).toMatchObject({
+      already_here: false,
+      verified_by: expect.stringMatching(/^pg_verifybackup/),
     })
-  }),
-)
+    expect(json.received_bytes).toBe(sizeOf(backup.directory))
+    const copy = copyOf(backup, to)
+    expect(json.backup).toEqual({ ...backup.record, ...asFound, directory: copy })
+    expect(namesIn(copy)).toEqual(namesIn(backup.directory))
+    expect(await isWhole(join(copy, 'snapshot'), major)).toBe(true)
+    expect(fingerprint(backup.directory)).toBe(before)
+  })
+})
 
 describe('a download', () => {
   it('from a directory is a writable copy of its own, with nothing of the download left', async () => {

@@ -19,13 +19,11 @@ import { aRoot, aServer, conninfo, openSnapshot, type TestServer, verifies } fro
 import { backupProcessesIn, idsIn, noTraces, tracesOf, until } from '../helpers/traces.js'
 import { asUser } from '../helpers/users.js'
 
-const rounds = 20
-
-const ways: [string, (child: RunningPgbk) => void][] = [
-  ['SIGINT', (child) => child.kill('SIGINT')],
-  ['SIGTERM', (child) => child.kill('SIGTERM')],
-  ['Ctrl-C', pressCtrlC],
-  ['SIGKILL', (child) => child.kill('SIGKILL')],
+const ways: [string, number, (child: RunningPgbk) => void][] = [
+  ['SIGINT', 8, (child) => child.kill('SIGINT')],
+  ['SIGTERM', 8, (child) => child.kill('SIGTERM')],
+  ['Ctrl-C', 8, pressCtrlC],
+  ['SIGKILL', 20, (child) => child.kill('SIGKILL')],
 ]
 
 /** A signal that ends node itself may come when the backup has just been published. */
@@ -46,7 +44,7 @@ describe('creates that are ended at random moments', () => {
 
   it.each(ways)(
     'by %s leave only whole backups, and no trace',
-    async (name, end) => {
+    async (name, rounds, end) => {
       const root = await aRoot()
       await create(root, server)
       for (const delay of randomNumbers(rounds, 1.1 * length, name)) {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
-import { majors } from '../helpers/programs.js'
+import { oldestAndNewest } from '../helpers/programs.js'
 import {
   aRoot,
   aServer,
@@ -19,7 +19,7 @@ import { isRoot } from '../helpers/users.js'
 
 const users = isRoot ? ['an ordinary user', 'root'] : ['an ordinary user']
 
-describe.each(majors)('local-run on PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('local-run on PostgreSQL %i', (major) => {
   let server: TestServer
   let root: string
   let backup: string

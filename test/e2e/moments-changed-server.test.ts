@@ -5,7 +5,7 @@ import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery, write } from '
 import { failureOf, localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
-import { anyMajor, majors, run } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { receive } from '../helpers/received-wal.js'
 import type { TestServer } from '../helpers/server.js'
 import { fingerprint } from '../helpers/tree.js'
@@ -13,7 +13,6 @@ import { fingerprint } from '../helpers/tree.js'
 const ask = (query = ledgerQuery) => ['--', 'psql', '-XAtc', query]
 
 // Before 14, recovery ended where it pauses now.
-const oldestAndNewest = [...new Set([majors[0], majors.at(-1)])] as number[]
 
 describe.each(oldestAndNewest)('on PostgreSQL %i, after the backup the server', (major) => {
   let ledger: Ledger

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { aDirectory, aFreePort, atEnd } from '../helpers/places.js'
-import { anyMajor, attempt, binOf, majors, run } from '../helpers/programs.js'
+import { anyMajor, attempt, binOf, oldestAndNewest, run } from '../helpers/programs.js'
 import {
   archiveWal,
   ask,
@@ -40,7 +40,7 @@ function aPlace(): string {
 /** Its socket is where the server's own configuration says. */
 const inside = (server: TestServer, port: number) => ({ port, role: 'focker', socket: server.socket })
 
-describe.each(majors)('restore -D of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('restore -D of PostgreSQL %i', (major) => {
   let server: TestServer
   let backup: MadeBackup
   beforeAll(async () => {

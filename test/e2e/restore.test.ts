@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { aFreePort } from '../helpers/places.js'
-import { anyMajor, binOf, majors, run } from '../helpers/programs.js'
+import { anyMajor, binOf, majors, oldestAndNewest, run } from '../helpers/programs.js'
 import {
   archiveWal,
   ask,
@@ -32,7 +32,7 @@ import { isRoot, ordinaryUser } from '../helpers/users.js'
 
 const users = isRoot ? ['an ordinary user', 'root'] : ['an ordinary user']
 
-describe.each(majors)('restore of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('restore of PostgreSQL %i', (major) => {
   let server: TestServer
   let backup: MadeBackup
   beforeAll(async () => {

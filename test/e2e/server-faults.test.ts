@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aServerOf, grow, startSlowCreate, untilItCopies } from '../helpers/copying.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { anyMajor, majors } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
 import { aProxyTo } from '../helpers/proxy.js'
 import { aRoot, aServer, fill, type TestServer } from '../helpers/server.js'
 import { idsIn, noTraces, tracesOf } from '../helpers/traces.js'
@@ -66,7 +66,7 @@ describe('a create whose server goes away', () => {
   })
 })
 
-describe.each(majors)('a damaged page on PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('a damaged page on PostgreSQL %i', (major) => {
   it('ends the create, which names the file, and leaves nothing', async () => {
     const server = await aServer({ major, checksums: true })
     await fill(server)

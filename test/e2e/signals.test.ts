@@ -9,7 +9,7 @@ import {
   untilItCopies,
 } from '../helpers/copying.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
-import { anyMajor, majors } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
 import { aRoot, type TestServer } from '../helpers/server.js'
 import { entriesOf, idsIn, noTraces, tracesOf, until } from '../helpers/traces.js'
 
@@ -60,7 +60,7 @@ describe('a create that is ended while it copies', () => {
   })
 })
 
-describe.each(majors)('a create that waits for a spread checkpoint of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('a create that waits for a spread checkpoint of PostgreSQL %i', (major) => {
   let server: TestServer
   let root: string
   const spread = () => ['create', '-C', root, '--checkpoint', 'spread']

@@ -2,11 +2,11 @@ import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from '@jest/globals'
+import { afterAll, afterEach, beforeEach } from '@jest/globals'
 import { execaSync } from 'execa'
 import { isRoot, ordinaryUser } from './users.js'
 
-/** A new directory of the ordinary user; it goes when the tests of this file are over. */
+/** A new directory of the ordinary user; it goes as `atEnd` says. */
 export function aDirectory(name = 'pgbk-test-'): string {
   const directory = mkdtempSync(join(tmpdir(), name))
   if (isRoot) chownSync(directory, ordinaryUser.uid, ordinaryUser.gid)
@@ -20,15 +20,38 @@ function removeTree(directory: string): void {
   rmSync(directory, { recursive: true, force: true })
 }
 
-/** Done when the tests of this file are over, the newest first: a server stops before its directory goes. */
-export function atEnd(work: () => void | Promise<void>): void {
+type Work = () => void | Promise<void>
+
+/**
+ * Done when the test that asks for it is over, or, asked for outside of tests, when all of this file are; the newest first: a
+ * server stops before its directory goes.
+ */
+export function atEnd(work: Work): void {
+  const waiting = isInTest ? afterTest : afterFile
   waiting.push(work)
 }
 
-const waiting: (() => void | Promise<void>)[] = []
+const afterTest: Work[] = []
+const afterFile: Work[] = []
+let isInTest = false
+
+async function doAll(waiting: Work[]): Promise<void> {
+  for (const work of waiting.splice(0).reverse()) await work()
+}
+
+// Not in an `afterEach`: those of the test's own file would come later.
+beforeEach(async () => {
+  await doAll(afterTest)
+  isInTest = true
+}, 120_000)
+
+afterEach(() => {
+  isInTest = false
+})
 
 afterAll(async () => {
-  for (const work of waiting.splice(0).reverse()) await work()
+  await doAll(afterTest)
+  await doAll(afterFile)
 }, 120_000)
 
 /**

@@ -16,6 +16,9 @@ export function eachMajorFrom(oldest: number, define: (major: number) => void): 
   for (const major of majors.filter((one) => one >= oldest)) define(major)
 }
 
+/** For tests that take long, of what the majors between have shown to do as these or as `anyMajor` does. */
+export const oldestAndNewest: number[] = [...new Set([Math.min(...majors), Math.max(...majors)])]
+
 /** For tests that need no particular major. */
 export const anyMajor: number = majors.includes(15) ? 15 : (majors.at(-1) as number)
 
