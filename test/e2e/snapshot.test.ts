@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, entriesBelow, fileIn, type MadeBackup } from '../helpers/backup.js'
 import { byReadme } from '../helpers/by-readme.js'
 import { aDirectory } from '../helpers/places.js'
-import { anyMajor, binOf, majors, run } from '../helpers/programs.js'
+import { anyMajor, binOf, oldestUsualNewest, run } from '../helpers/programs.js'
 import {
   aRoot,
   aServer,
@@ -62,7 +62,7 @@ async function rename(server: TestServer, name: string): Promise<void> {
   server.superuser = name
 }
 
-describe.each(majors)('a snapshot of PostgreSQL %i', (major) => {
+describe.each(oldestUsualNewest)('a snapshot of PostgreSQL %i', (major) => {
   let server: TestServer
   let archived: string
   const settings = {
@@ -228,7 +228,7 @@ describe('a snapshot of an unusual cluster', () => {
     expect(await answerOf(backup, 'select count(*) from t; show wal_segment_size')).toBe(`50000\n${size}MB`)
   })
 
-  it.each(majors)('without checksums verifies and opens (PostgreSQL %i)', async (major) => {
+  it.each(oldestUsualNewest)('without checksums verifies and opens (PostgreSQL %i)', async (major) => {
     const server = await aServer({ major, checksums: false })
     const backup = await aBackupOf(server)
     expect(backup.record.data_checksums).toBe(false)
@@ -237,20 +237,23 @@ describe('a snapshot of an unusual cluster', () => {
     expect(await answerOf(backup, 'show data_checksums')).toBe('off')
   })
 
-  it.each(majors)('with group access opens, readable by its owner alone (PostgreSQL %i)', async (major) => {
-    const server = await aServer({ major, initdb: ['--allow-group-access'] })
-    await fill(server)
-    const backup = await aBackupOf(server)
-    const open = entriesBelow(backup.directory)
-      .filter((entry) => !entry.isSymbolicLink())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((path) => (statSync(path).mode & 0o077) !== 0)
-    expect(open.slice(0, 5)).toEqual([])
-    expect(await verifies(backup.snapshot, major)).toBe(true)
-    expect(await answerOf(backup, filledRows, 'app')).toBe(filledAnswer)
-  })
+  it.each(oldestUsualNewest)(
+    'with group access opens, readable by its owner alone (PostgreSQL %i)',
+    async (major) => {
+      const server = await aServer({ major, initdb: ['--allow-group-access'] })
+      await fill(server)
+      const backup = await aBackupOf(server)
+      const open = entriesBelow(backup.directory)
+        .filter((entry) => !entry.isSymbolicLink())
+        .map((entry) => join(entry.parentPath, entry.name))
+        .filter((path) => (statSync(path).mode & 0o077) !== 0)
+      expect(open.slice(0, 5)).toEqual([])
+      expect(await verifies(backup.snapshot, major)).toBe(true)
+      expect(await answerOf(backup, filledRows, 'app')).toBe(filledAnswer)
+    },
+  )
 
-  it.each(majors.filter((major) => major >= 15))(
+  it.each(oldestUsualNewest.filter((major) => major >= 15))(
     'with tablespaces in place verifies and opens (PostgreSQL %i)',
     async (major) => {
       const server = await aServer({ major })
@@ -266,7 +269,7 @@ describe('a snapshot of an unusual cluster', () => {
     },
   )
 
-  it.each(majors.filter((major) => major >= 15))(
+  it.each(oldestUsualNewest.filter((major) => major >= 15))(
     'with a database of an ICU locale opens and says which (PostgreSQL %i)',
     async (major) => {
       const server = await aServer({ major, initdb: ['--encoding=UTF8', '--locale=C'] })
@@ -283,7 +286,7 @@ describe('a snapshot of an unusual cluster', () => {
     },
   )
 
-  it.each(majors)(
+  it.each(oldestUsualNewest)(
     'with odd names of roles and databases opens by its README (PostgreSQL %i)',
     async (major) => {
       const superuser = `Groß "O'Neil" $HOME`

@@ -22,6 +22,10 @@ export const oldestAndNewest: number[] = [...new Set([Math.min(...majors), Math.
 /** For tests that need no particular major. */
 export const anyMajor: number = majors.includes(15) ? 15 : (majors.at(-1) as number)
 
+export const oldestUsualNewest: number[] = majors.filter(
+  (major) => major === anyMajor || oldestAndNewest.includes(major),
+)
+
 /** Where Debian has the programs of a major. */
 export function binOf(major: number): string {
   return `/usr/lib/postgresql/${major}/bin`
