@@ -96,7 +96,6 @@ ${reboot}
 function directoryText(result: RestoreResult, request: DirectoryRequest, { style }: Screen): string {
   const { plan, port, notes } = result
   const { data, switchedOff } = request
-  const { major, name } = debianCluster(data) ?? {}
   const started = port === undefined ? 'It is not started yet.' : `Its server is running on port ${port}.`
   const recovers =
     port === undefined && plan.recovery.recovery
@@ -107,16 +106,11 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
       : []
   const parts = [
     `${style.good('Restored')} ${style.strong(data)}, data as of ${reachedText(result.plan.recovery, result.reached)}`,
-    [
-      started,
-      ...recovers,
-      ...(port === undefined
-        ? [`Start it:  ${shellWord(plan.programs.postgres)} -D ${shellWord(data)}`]
-        : []),
-    ].join('\n'),
+    [started, ...recovers, ...(port === undefined ? [startText(plan.programs.postgres, data)] : [])].join(
+      '\n',
+    ),
     notes.length > 0 ? `Look at these:\n${notes.map((note) => `  - ${printable(note)}`).join('\n')}` : '',
     switchedOff ? offText(request, port !== undefined) : '',
-    name === undefined ? '' : debianText(data, `/etc/postgresql/${major}/${name}`, `${major} ${name}`),
   ]
   return `\n${parts.filter(Boolean).join('\n\n')}\n`
 }
@@ -130,15 +124,14 @@ When it takes over from that server, take the block out${restart}:
   sed -i '/^# pgbk restore: begin/,/^# pgbk restore: end/d' ${shellWord(`${data}/postgresql.auto.conf`)}`
 }
 
-function debianCluster(data: string): { major: string; name: string } | undefined {
-  const [, major, name] = /^\/var\/lib\/postgresql\/(\d+)\/([^/]+)$/.exec(data) ?? []
-  return major !== undefined && name !== undefined ? { major, name } : undefined
-}
-
-function debianText(data: string, conf: string, cluster: string): string {
-  return `Debian starts a cluster with the files in ${conf}, not with those in the data directory:
+function startText(postgres: string, data: string): string {
+  const [, major, name] = /^\/var\/lib\/postgresql\/(\d+)\/([\w.-]+)$/.exec(data) ?? []
+  if (major === undefined || name === undefined)
+    return `Start it:  ${shellWord(postgres)} -D ${shellWord(data)}`
+  const conf = `/etc/postgresql/${major}/${name}`
+  return `Start it:  pg_ctlcluster ${major} ${name} start
+Debian starts a cluster with the files in ${conf}. If they are not there, before it:
   install -d -o postgres -g postgres ${conf}
-  cp -a ${shellWord(data)}/*.conf ${conf}/ && rm ${conf}/postgresql.auto.conf
-  echo "data_directory = '${data}'" >> ${conf}/postgresql.conf
-  pg_ctlcluster ${cluster} start`
+  cp -a ${data}/*.conf ${conf}/ && rm ${conf}/postgresql.auto.conf
+  echo "data_directory = '${data}'" >> ${conf}/postgresql.conf`
 }

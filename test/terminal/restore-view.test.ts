@@ -148,8 +148,8 @@ describe('a finished restore', () => {
 
   it("names Debian's directory for the configuration of Debian's data directory", () => {
     const said = text({ plan: intoDirectory('/var/lib/postgresql/15/main') })
-    expect(said).toContain('/etc/postgresql/15/main')
-    expect(said).toContain('pg_ctlcluster 15 main start')
+    expect(said).toContain('Start it:  pg_ctlcluster 15 main start\n')
+    expect(said).toContain('  cp -a /var/lib/postgresql/15/main/*.conf /etc/postgresql/15/main/')
   })
 
   it('as JSON has the instance, or the plan of a dry run', () => {
