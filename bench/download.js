@@ -34,10 +34,15 @@ await withDirectory(async (directory) => {
   process.stdout.write(`PostgreSQL ${options.major}, a backup of ${size} MB, one tablespace\n`)
   const from = `data/backup/${id}`
   const bench = { directory, root, id, from }
+  const copy = (to) => `mkdir -p ${to}/data/backup && cp -r ${root}/${from} ${to}/${from}`
   await compare('from a directory against cp -r and pg_verifybackup', 1.1, bench, {
     pgbk: (to) => byPgbk(['download', id, '--from', root, '-C', to]),
-    byHand: (to) =>
-      byShell(`mkdir -p ${to}/data/backup && cp -r ${root}/${from} ${to}/${from} && ${verify(to, from)}`),
+    byHand: (to) => byShell(`${copy(to)} && ${verify(to, from)}`),
+  })
+  // What pgbk has downloaded is on disk; what cp has copied is in memory, for the most part.
+  await compare('the same, with sync -f after cp', 1.1, bench, {
+    pgbk: (to) => byPgbk(['download', id, '--from', root, '-C', to]),
+    byHand: (to) => byShell(`${copy(to)} && sync -f ${to} && ${verify(to, from)}`),
   })
   await withSshd(directory, async (env, ssh) => {
     await compare('over ssh against ssh tar and pg_verifybackup', 1.15, bench, {

@@ -45,7 +45,7 @@ export async function downloadArchive(
   checkTarget(file, options.replace ?? false, context)
   if (compression === 'zstd') await requireZstd(context)
   const name = sourceName(options.from, settings, settings.root)
-  const source = openSource(name, context)
+  const source = await openSource(name, context)
   const backup = selectBackup(await source.catalog(), id, context.progress.warn)
   checkUnused(backup, source)
   const listing = wantedOf(await source.listing(backup), backup, { noWal: options.wal === false })

@@ -27,7 +27,7 @@ export async function list(options: ListOptions, settings: Settings, context: Co
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
     const name = sourceName(options.from, settings)
-    const source = openSource(name, asKeyHolder(name, settings.run_as, context))
+    const source = await openSource(name, asKeyHolder(name, settings.run_as, context))
     return { ...(await source.catalog()), windows, free: undefined, source: source.name }
   }
   const catalog = readCatalog(settings.root)

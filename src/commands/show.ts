@@ -33,6 +33,6 @@ export async function show(
     return { backup, window: await findWindows(settings, context).windowOf(backup), source: undefined }
   }
   const name = sourceName(options.from, settings)
-  const source = openSource(name, asKeyHolder(name, settings.run_as, context))
+  const source = await openSource(name, asKeyHolder(name, settings.run_as, context))
   return { backup: selectBackup(await source.catalog(), id, warn), window: undefined, source: source.name }
 }

@@ -1,13 +1,17 @@
 import { parseSource } from '../backup/source-place.js'
 import type { Context } from '../context.js'
-import { directorySource } from './directory-source.js'
 import type { Source } from './source.js'
-import { sshSource } from './ssh-source.js'
 
-/** @throws {PgbkError} `usage` for a text that is no SOURCE, and as `directorySource`. */
-export function openSource(text: string, context: Context): Source {
+/**
+ * What a source needs is loaded when there is one: most lists are of the root itself.
+ * @throws {PgbkError} `usage` for a text that is no SOURCE, and as `directorySource`.
+ */
+export async function openSource(text: string, context: Context): Promise<Source> {
   const place = parseSource(text, context.cwd)
-  return place.kind === 'ssh'
-    ? sshSource(text, place.host, place.directory, context)
-    : directorySource(text, place.directory, context)
+  if (place.kind === 'ssh') {
+    const { sshSource } = await import('./ssh-source.js')
+    return sshSource(text, place.host, place.directory, context)
+  }
+  const { directorySource } = await import('./directory-source.js')
+  return directorySource(text, place.directory, context)
 }
