@@ -97,7 +97,7 @@ export function chainOf(
   needs: WalNeeds,
 ): Omit<ArchivedWal, 'directory' | 'faults'> {
   const segmentSize = needs.wal_segment_size
-  const timelines = timelinePath(needs.timeline, histories)
+  const timelines = timelinePath(needs.timeline, parseLsn(needs.stop_lsn), histories)
   const found = segmentsIn(files, segmentSize)
   const onPath = [...found.values()]
     .map(({ segment }) => segment)

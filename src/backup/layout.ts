@@ -12,6 +12,8 @@ export function rootLayout(root: string) {
     runs: join(data, 'run'),
     /** Lasting servers. */
     instances: join(data, 'instances'),
+    /** Which data directories elsewhere need a backup of this root. */
+    restores: join(data, 'restores'),
     gitignore: join(data, '.gitignore'),
     /** Held by a create for as long as it runs. */
     createLock: join(backups, '.create.lock'),

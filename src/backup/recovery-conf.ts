@@ -1,5 +1,5 @@
 import { shellWord } from '../shell-word.js'
-import { confLiteral, restoreCommand } from './conf.js'
+import { confLiteral, recoveryMinimums, restoreCommand } from './conf.js'
 import { segmentName } from './lsn.js'
 
 export interface RecoveryInput {
@@ -34,6 +34,17 @@ export function recoverySettings(input: RecoveryInput): Readonly<Record<string, 
     hot_standby: 'on',
     ...Object.fromEntries(minimums),
   }
+}
+
+/** The `recoveryMinimums` in the configuration of a snapshot: the values that its server ran with. */
+export function minimumsIn(conf: string): Record<string, number> {
+  const settingIn = (name: string) => new RegExp(`^${name} = (\\d+)$`, 'm').exec(conf)?.[1]
+  return Object.fromEntries(
+    recoveryMinimums.flatMap((name) => {
+      const value = settingIn(name)
+      return value === undefined ? [] : [[name, Number(value)]]
+    }),
+  )
 }
 
 /** Settings as lines of a configuration file. */

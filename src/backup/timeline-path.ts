@@ -30,12 +30,17 @@ export interface TimelinePart {
 }
 
 /**
- * The way from a timeline to the newest one that descends from it, the given one first.
+ * The way from a position on a timeline to the newest timeline that descends from it, the given one first. One that was left
+ * before that position leads elsewhere.
  * @param histories the ancestors of each timeline whose history is known.
  */
-export function timelinePath(from: number, histories: ReadonlyMap<number, TimelineSwitch[]>): TimelinePart[] {
+export function timelinePath(
+  from: number,
+  position: bigint,
+  histories: ReadonlyMap<number, TimelineSwitch[]>,
+): TimelinePart[] {
   const descendants = [...histories].filter(([, ancestors]) =>
-    ancestors.some(({ timeline }) => timeline === from),
+    ancestors.some(({ timeline, switchLsn }) => timeline === from && switchLsn >= position),
   )
   const [newest, ancestors = []] = descendants.sort(([one], [other]) => other - one)[0] ?? []
   const path: TimelinePart[] = [{ timeline: from, fromLsn: 0n }]

@@ -3,7 +3,7 @@ import { type RootLayout, rootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
 import { enterRoot } from '../backup/prepare-root.js'
 import { resultOf } from '../backup/proof.js'
-import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
+import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
 import { removeBackup } from '../backup/remove.js'
 import {
   type Candidate,
@@ -13,6 +13,7 @@ import {
   removesAnything,
   scheduledPolicy,
 } from '../backup/retention.js'
+import { quickWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
@@ -79,7 +80,7 @@ function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, contex
   const { backups } = readCatalog(root)
   const usesOf = findUses(root, context)
   const receiver = readReceiverState(rootLayout(root))
-  const isReceiving = ({ id }: Backup) => receiver?.backup === id && isReceiverAlive(receiver, context.now())
+  const isReceiving = ({ id }: Backup) => receiver?.backup === id && isInService(receiver, context.now())
   const candidates = backups.map((backup) =>
     candidateFor(backup, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
   )
@@ -87,9 +88,14 @@ function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, contex
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
 }
 
-/** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
+/** One that is down for a while goes on where it was, and then has more for a newer backup. */
+function isInService(receiver: ReceiverState, now: Date): boolean {
+  return isReceiverAlive(receiver, now) || now.getTime() - Date.parse(receiver.updated_at) < 7 * 86_400_000
+}
+
 const receiverUse: Use = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
 
+/** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
 function candidateFor(backup: Backup, uses: Use[]): Candidate {
   const { id, summary, state, proof, hold } = backup
   const cluster = clusterOf(backup)
@@ -104,9 +110,15 @@ function candidateFor(backup: Backup, uses: Use[]): Candidate {
     whole: state === 'whole' && cluster !== undefined,
     check: resultOf(proof),
     cluster: cluster ?? '',
-    window: { from: Date.parse(summary.finished_at) },
+    window: windowOf(backup),
     protectedBy,
   }
+}
+
+/** To know its end for sure, its WAL would have to be read; that it has none beyond its snapshot shows at once. */
+function windowOf(backup: Backup): Candidate['window'] {
+  const from = Date.parse(backup.summary.finished_at)
+  return quickWindow(backup) ? { from, to: from } : { from }
 }
 
 function clusterOf(backup: Backup): string | undefined {

@@ -3,6 +3,7 @@ import type { Backup } from '../backup/catalog.js'
 import { rootLayout } from '../backup/layout.js'
 import { ownerOf } from '../backup/owner.js'
 import { largestDatabase } from '../backup/record.js'
+import { noteRestore } from '../backup/restore-note.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -70,14 +71,14 @@ export async function restore(
   context.signal.throwIfAborted()
   const { target, programs } = plan
   if (target.kind === 'directory') {
-    const notes = await restoreDirectory(target.request, context)
+    const notes = await fillDirectory(target.request, settings, context)
     if (!plan.start) return { plan, dryRun: false, notes }
     const port = await startDirectory(target.request, programs.postgres, context)
     return { plan, dryRun: false, notes, port }
   }
   const owner = enterInstances(settings.root, target.request.owner, context)
   await sweepInstances(settings.root, context)
-  const instance = await restoreInstance({ ...target.request, owner }, context)
+  const instance = await fillInstance({ ...target.request, owner }, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
   const reached = await firstStart(instance, plan, context)
   return {
@@ -87,6 +88,36 @@ export async function restore(
     instance: findInstance(settings.root, instance.name),
     port: instance.port,
     reached,
+  }
+}
+
+/** Nobody may remove the backup until the directory has all that it needs of it, which may be only after its first start. */
+async function fillDirectory(
+  request: DirectoryRequest,
+  { root }: Settings,
+  context: Context,
+): Promise<string[]> {
+  const { backup, data, recovery, archive } = request
+  const takeBack = noteRestore(rootLayout(root), backup.id, data)
+  let isNeeded = false
+  try {
+    const notes = await restoreDirectory(request, context)
+    isNeeded = recovery.recovery !== undefined && archive === backup.layout.wal
+    return notes
+  } finally {
+    if (!isNeeded) takeBack()
+  }
+}
+
+/** A finished instance tells by itself what it needs. */
+async function fillInstance(request: InstanceRequest, context: Context): Promise<Instance> {
+  const { backup, root, name } = request
+  const layout = rootLayout(root)
+  const takeBack = noteRestore(layout, backup.id, join(layout.instances, name))
+  try {
+    return await restoreInstance(request, context)
+  } finally {
+    takeBack()
   }
 }
 

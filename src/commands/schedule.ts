@@ -54,10 +54,11 @@ export async function schedule(
   context: Context,
 ): Promise<WrittenSchedule> {
   const plan = planSchedule(options, settings, context)
-  const before = await readCrontab(context)
   context.progress.step('checking it under the environment of cron')
-  const environment = cronEnvironment(context.user(), before)
+  const environment = cronEnvironment(context.user(), await readCrontab(context))
   const findings = await rehearse({ ...plan, environment }, context)
+  // That took a while, and others write into the crontab too.
+  const before = await readCrontab(context)
   const after = withEntry(before, settings.root, plan.line)
   if (after !== before) await writeCrontab(after, context)
   const entry = entriesIn(await readCrontab(context)).find(({ root }) => root === settings.root)

@@ -1,8 +1,12 @@
-import type { Backup } from '../backup/catalog.js'
+import { type Backup, readCatalog } from '../backup/catalog.js'
+import { rootLayout } from '../backup/layout.js'
+import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
+import { type Need, needsIn } from '../backup/restore-note.js'
 import type { Context } from '../context.js'
 import { readInstances } from '../instances/instance.js'
 import { runningServer } from '../postgres/running.js'
 import { findRuns, isRunning } from '../run/run-directory.js'
+import { shellWord } from '../shell-word.js'
 
 /** Something that goes on with a backup, so that it must not be removed now. */
 export interface Use {
@@ -20,8 +24,12 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
   const waiting = readInstances(root).instances.filter(
     ({ state }) => state === 'recovering' || state === 'not recovered',
   )
+  const needs = needsIn(rootLayout(root))
+  const handsOver = pendingHandOver(root, context)
   return ({ id, layout }) => [
     ...usesByServer(runningServer(layout.data)),
+    ...needs.filter(({ backup }) => backup === id).map(useByRestore),
+    ...(handsOver === id ? [useByReceiver] : []),
     ...runs
       .filter(({ marker }) => marker.backup === id)
       .map(({ name }) => ({ by: `the run ${name}`, hint: `End it first:  pgbk instance stop ${name}` })),
@@ -32,6 +40,27 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
         hint: `Let it do so:  pgbk instance start ${name}`,
       })),
   ]
+}
+
+/** Until a receiver goes on with a newer backup, the archive of the older one has WAL that the newer one lacks. */
+function pendingHandOver(root: string, context: Context): string | undefined {
+  const receiver = readReceiverState(rootLayout(root))
+  if (!receiver?.backup || !isReceiverAlive(receiver, context.now())) return undefined
+  const [newest] = readCatalog(root).backups.filter(({ state }) => state === 'whole')
+  return newest && newest.id > receiver.backup ? receiver.backup : undefined
+}
+
+const useByReceiver: Use = {
+  by: 'pgbk wal receive: a newer backup has not taken over its WAL archive yet',
+  hint: 'It will in a moment; pgbk wal status shows when.',
+}
+
+function useByRestore({ data, state, note }: Need): Use {
+  if (state === 'being filled') return { by: `a restore into ${data}`, hint: 'Let it end.' }
+  return {
+    by: `the restored data directory ${data}, which has still to replay its WAL`,
+    hint: `Start its server once; or, if that directory is not wanted any more:  rm ${shellWord(note)}`,
+  }
 }
 
 function usesByServer(pid: number | undefined): Use[] {

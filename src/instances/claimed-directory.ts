@@ -71,8 +71,8 @@ function checkParent(directory: string): void {
 /** Somebody who has started a server there since may have made something that is to stay. */
 function checkRemains(directory: string, marker: Marker): Owner {
   if (lifeOf(marker) === 'alive') throw locked(directory, marker)
-  if (['postmaster.opts', 'backup_label.old'].some((name) => existsSync(join(directory, name))))
-    throw notEmpty(directory)
+  // Every start writes it, and pg_basebackup leaves it out; of other traces a restored server's own backup may have some.
+  if (existsSync(join(directory, 'postmaster.opts'))) throw notEmpty(directory)
   return marker.owner
 }
 

@@ -1,9 +1,9 @@
 import { constants, existsSync, mkdirSync } from 'node:fs'
-import { chown, mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { chown, mkdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { copyTree } from '../backup/copy-tree.js'
 import type { Owner } from '../backup/owner.js'
-import { recoverySettings } from '../backup/recovery-conf.js'
+import { minimumsIn, recoverySettings } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { claim, giveUp, handOver } from './claimed-directory.js'
@@ -74,7 +74,11 @@ async function fill(request: DirectoryRequest, context: Context): Promise<string
 
 async function writeConf(request: DirectoryRequest, { signal }: Context): Promise<string[]> {
   const { backup, archive, owner, recovery: plan } = request
-  const recovery = plan.recovery && recoverySettings({ ...plan.recovery, archive })
+  // The server may have been started with more than its configuration files say.
+  const own = minimumsIn(await readFile(join(backup.layout.conf, 'postgresql.conf'), 'utf8'))
+  const recovery =
+    plan.recovery &&
+    recoverySettings({ ...plan.recovery, archive, minimums: { ...own, ...plan.recovery.minimums } })
   const notes = await writeProductionConf({ ...request, recovery })
   if (!recovery || archive === backup.layout.wal) return notes
   await mkdir(archive)

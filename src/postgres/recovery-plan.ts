@@ -5,7 +5,7 @@ import type { Backup } from '../backup/catalog.js'
 import { parseLsn, segmentNumber } from '../backup/lsn.js'
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
 import { majorOf } from '../backup/record.js'
-import type { RecoveryInput } from '../backup/recovery-conf.js'
+import { minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
 import { holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
@@ -205,7 +205,6 @@ function measureBetween({ chain, segmentSize }: ArchivedWal, from: bigint, to: b
 
 /** What the server's settings were raised to, above those of the snapshot's configuration. */
 function higherThanIn(conf: string, minimums: Record<string, number>): Record<string, number> {
-  const text = readFileSync(join(conf, 'postgresql.conf'), 'utf8')
-  const own = (name: string) => Number(new RegExp(`^${name} = (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
-  return Object.fromEntries(Object.entries(minimums).filter(([name, value]) => value > own(name)))
+  const own = minimumsIn(readFileSync(join(conf, 'postgresql.conf'), 'utf8'))
+  return Object.fromEntries(Object.entries(minimums).filter(([name, value]) => value > (own[name] ?? 0)))
 }

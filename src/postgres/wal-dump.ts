@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
 import { unpackSegment } from '../backup/segment-file.js'
-import { PgbkError } from '../errors.js'
+import { messageOf, PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import type { CheckOptions } from './check-backup.js'
 import { programEnvironment } from './connection.js'
@@ -31,7 +31,7 @@ export async function withSegmentDesk<T>(
   { env, signal }: CheckOptions,
   work: (desk: SegmentDesk) => Promise<T>,
 ): Promise<T> {
-  const directory = await mkdtemp(join(env.TMPDIR || '/tmp', 'pgbk-wal-'))
+  const directory = await makeDesk(env.TMPDIR || '/tmp')
   const timeline = wal.chain.at(-1)?.timeline ?? 1
   const pathAt = (index: number) => join(directory, nameAt({ wal, timeline }, index))
   const clear = async (from: number) => {
@@ -42,6 +42,17 @@ export async function withSegmentDesk<T>(
     return await work({ program, directory, wal, segmentSize: wal.segmentSize, timeline, options, clear })
   } finally {
     await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function makeDesk(place: string): Promise<string> {
+  try {
+    return await mkdtemp(join(place, 'pgbk-wal-'))
+  } catch (cause) {
+    throw new PgbkError('failed', `cannot write to ${place}: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Name another directory for temporary files in the environment:  TMPDIR=DIR',
+    })
   }
 }
 

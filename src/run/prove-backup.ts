@@ -51,14 +51,13 @@ export async function proveBackup(request: ProofRequest, context: Context): Prom
   }
 }
 
-/** Full disks and missing locales say nothing about a backup. */
+/** Full disks, missing locales and the like say nothing about a backup. */
 function isOfThisMachine({ code, message, hint = '' }: PgbkError): boolean {
-  return (
-    code === 'disk-full' ||
-    code === 'programs-missing' ||
-    /No space left|locale|out of memory/i.test(message + hint)
-  )
+  return code === 'disk-full' || code === 'programs-missing' || notOfTheBackup.test(message + hint)
 }
+
+const notOfTheBackup =
+  /No space left|locale|out of memory|Cannot allocate memory|Read-only file system|Permission denied|could not create lock file|Address already in use|Too many open files/i
 
 /** What the server said last. */
 function lastOf(hint: string | undefined): string {

@@ -72,7 +72,8 @@ ExecStart=${commandLine(receive, surroundings)}
 ${environmentLines(surroundings)}User=${user}
 Restart=always
 RestartSec=30
-RestartPreventExitStatus=2
+RestartPreventExitStatus=2 4
+SuccessExitStatus=143
 KillMode=mixed
 ${hardening(surroundings.root)}RestrictNamespaces=true
 
@@ -81,13 +82,16 @@ WantedBy=multi-user.target
 `
 }
 
-/** Not PrivateTmp, for a server's socket may be in /tmp; not MemoryDenyWriteExecute, for node compiles while it runs. */
+/**
+ * /tmp has the sockets of the servers that are reached, and of those that prove a backup: no PrivateTmp. Not MemoryDenyWriteExecute,
+ * for node compiles while it runs.
+ */
 function hardening(root: string): string {
   return `UMask=0077
 NoNewPrivileges=true
 CapabilityBoundingSet=
 ProtectSystem=strict
-ReadWritePaths=${unitWord(root)}
+ReadWritePaths=${unitWord(root)} /tmp
 ProtectHome=read-only
 PrivateDevices=true
 ProtectClock=true

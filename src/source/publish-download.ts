@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import { type BackupLayout, backupLayout, type RootLayout } from '../backup/layout.js'
@@ -7,7 +7,8 @@ import { discard } from '../backup/partial.js'
 
 /**
  * Turns a complete download, whose files are on disk already, into a listed backup: the record, then one rename. What was in its
- * place is moved aside before, marked as a removal, and goes afterwards. Only under the catalog lock.
+ * place is moved aside before, marked as a removal, and goes afterwards; that somebody holds it goes on. Only under the catalog
+ * lock.
  */
 export async function publishDownload(
   root: RootLayout,
@@ -17,6 +18,7 @@ export async function publishDownload(
 ): Promise<BackupLayout> {
   const published = backupLayout(root.backup(id))
   await writeDurably(download.record, record)
+  if (existsSync(published.hold)) await writeDurably(download.hold, await readFile(published.hold))
   await syncPath(download.directory)
   const replaced = existsSync(published.directory) ? await setAside(root, id, published) : undefined
   await rename(download.directory, published.directory)

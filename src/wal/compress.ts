@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs'
-import { rename, rm, stat, unlink } from 'node:fs/promises'
+import { readdirSync, statSync } from 'node:fs'
+import { rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
 import { parseSegmentName } from '../backup/lsn.js'
@@ -17,13 +17,15 @@ export function gzipLevel(compress: string): number | undefined {
 
 /**
  * The raw segments of an archive that may be compressed, oldest first. The newest stays while somebody receives there, for
- * pg_receivewal to go on from.
+ * pg_receivewal to go on from; so does what has not the size of a segment.
  */
 export function compressible(archive: string, segmentSize: number, keepNewest: boolean): string[] {
   const raw = readdirSync(archive)
     .filter((name) => parseSegmentName(name, segmentSize) !== undefined)
     .sort((one, other) => (one.slice(8) + one < other.slice(8) + other ? -1 : 1))
-  return keepNewest ? raw.slice(0, -1) : raw
+  const isWhole = (name: string) =>
+    statSync(join(archive, name), { throwIfNoEntry: false })?.size === segmentSize
+  return (keepNewest ? raw.slice(0, -1) : raw).filter(isWhole)
 }
 
 /** Compares what is compressed, byte by byte, before the raw segment may go. */
@@ -31,7 +33,6 @@ const script = 'nice -n 10 gzip -c "-$3" <"$1" >"$2" && nice -n 10 gzip -dc <"$2
 
 export interface CompressOptions {
   level: number
-  segmentSize: number
   env: Environment
   signal: AbortSignal
 }
@@ -48,8 +49,6 @@ export async function compressSegment(
 ): Promise<void> {
   const raw = join(archive, name)
   const draft = join(archive, draftOf(`${name}.gz`))
-  const { size } = await stat(raw)
-  if (size !== options.segmentSize) return
   const { env, signal, level } = options
   try {
     const { status, stderr } = await runProgram('sh', ['-c', script, 'sh', raw, draft, String(level)], {

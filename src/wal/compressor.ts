@@ -39,7 +39,7 @@ export function startCompressor(options: CompressorOptions): Compressor {
   const compressAll = async (gzip: number) => {
     try {
       for (let found = next(); found && !stopped.signal.aborted; found = next()) {
-        await compressSegment(found[0], found[1], { level: gzip, segmentSize, env, signal: stopped.signal })
+        await compressSegment(found[0], found[1], { level: gzip, env, signal: stopped.signal })
       }
     } catch (error) {
       // A backup is deleted while its segments are compressed.

@@ -1,5 +1,6 @@
 import type { Backup } from '../backup/catalog.js'
 import type { RootLayout } from '../backup/layout.js'
+import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { backupAfter, backupAt, newestBackup } from './find-backup.js'
@@ -9,7 +10,7 @@ import { openJournal } from './journal.js'
 import { type Ended, receiveInto } from './receive-into.js'
 import { isOf, type ReceiveJob, type Reception } from './reception.js'
 import { setAside } from './set-aside.js'
-import { rest, waitForNewer, waitForRoom } from './waits.js'
+import { fillOrWait, rest, waitForNewer, waitForRoom } from './waits.js'
 import { type WatchedServer, watchServer } from './watched-server.js'
 
 const longestPauseMs = 30_000
@@ -134,6 +135,15 @@ function passingFault(error: unknown, root: RootLayout, target: Backup): Ended {
   throw error
 }
 
+/** A history that left ours before the snapshot's end leads nowhere from this backup. */
+async function followFork(reception: Reception, target: Backup, forkLsn: string): Promise<void> {
+  const { timeline, stop_lsn: stopLsn, wal_segment_size: size } = target.record
+  await setAside(reception, target, forkLsn)
+  if (parseLsn(forkLsn) >= parseLsn(stopLsn)) return
+  const next = segmentNumber(parseLsn(stopLsn) - 1n, size) + 1n
+  await waitForNewer(reception, target, segmentName(timeline, next, size))
+}
+
 async function react(reception: Reception, target: Backup, ended: Ended, pause: Pauses): Promise<void> {
   const { journal, heartbeat, context } = reception
   switch (ended.kind) {
@@ -144,11 +154,11 @@ async function react(reception: Reception, target: Backup, ended: Ended, pause: 
       journal.report(`backup ${target.id} is no longer there`)
       return
     case 'gap':
-      return await waitForNewer(reception, target, ended.subject ?? '')
+      return await fillOrWait(reception, target, ended.subject ?? '')
     case 'disk-full':
       return await waitForRoom(reception, target)
     case 'forked':
-      return await setAside(reception, target, ended.subject ?? '')
+      return await followFork(reception, target, ended.subject ?? '')
     case 'slot-in-use':
       journal.trouble(
         `the replication slot ${reception.slot} is in use by another receiver (process ${ended.subject} of the server), or by a connection that was lost: trying again. A second receiver needs a slot of its own (wal.slot)`,

@@ -8,7 +8,7 @@ import type { Reception } from './reception.js'
 /**
  * After a failover to a standby that had received less than this archive has: its history leaves ours at a position before our
  * end. What comes after it is on no server any more; it is kept beside the archive, in `diverged/`, and receiving goes on from
- * the segment where the histories part.
+ * the segment where the histories part. What the backup's own snapshot needs stays.
  */
 export async function setAside(
   { journal }: Reception,
@@ -16,6 +16,7 @@ export async function setAside(
   forkLsn: string,
 ): Promise<void> {
   const fork = segmentNumber(parseLsn(forkLsn), record.wal_segment_size)
+  const own = segmentNumber(parseLsn(record.stop_lsn) - 1n, record.wal_segment_size)
   const place = join(layout.wal, 'diverged')
   await mkdir(place, { recursive: true })
   const files = await readdir(layout.wal)
@@ -25,7 +26,7 @@ export async function setAside(
     .reduce((most, one) => (one && one.segment > (most?.segment ?? -1n) ? one : most))
   for (const name of files) {
     const found = placeOf(name)
-    if (found && found.timeline === newest?.timeline && found.segment >= fork)
+    if (found && found.timeline === newest?.timeline && found.segment >= fork && found.segment > own)
       await rename(join(layout.wal, name), join(place, name))
   }
   await syncPath(place)

@@ -19,11 +19,16 @@ export async function rest({ signal }: Context, ms = pollMs): Promise<void> {
  * Only an older archive could mend a hole, if it was received into last. Else the next backup begins a new archive; the slot has
  * all that this one will need.
  */
+export async function fillOrWait(reception: Reception, target: Backup, missing: string): Promise<void> {
+  const before = backupBefore(reception.root, target.id, isOf(target.record.server.system_identifier))
+  if (before && (await fillFrom(before, target))) return
+  await waitForNewer(reception, target, missing)
+}
+
+/** Notes the hole, and waits for the next backup. */
 export async function waitForNewer(reception: Reception, target: Backup, missing: string): Promise<void> {
   const { root, journal, heartbeat, context, slot } = reception
   const isSame = isOf(target.record.server.system_identifier)
-  const before = backupBefore(root, target.id, isSame)
-  if (before && (await fillFrom(before, target))) return
   await noteGap(target.layout.wal, missing)
   for (;;) {
     const newer = backupAfter(root, target.id, isSame)

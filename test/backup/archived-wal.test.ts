@@ -145,7 +145,7 @@ describe('the chain over a switch of timelines', () => {
       [3, parseHistory('1\t0/5000A00\tx\n\n2\t0/6000000\ty\n', '00000003.history')],
       [4, parseHistory('# foreign\n9\t0/100\tz', '00000004.history')],
     ])
-    expect(timelinePath(1, two)).toEqual([
+    expect(timelinePath(1, 0n, two)).toEqual([
       { timeline: 1, fromLsn: 0n },
       { timeline: 2, fromLsn: parseLsn('0/5000A00') },
       { timeline: 3, fromLsn: parseLsn('0/6000000') },
@@ -153,6 +153,12 @@ describe('the chain over a switch of timelines', () => {
     expect(shortChain(chainOf(files('3 4 2:5 3:6 3:7'), two, needs))).toBe(
       '1:3 raw, 1:4 raw, 2:5 raw, 3:6 raw, 3:7 raw',
     )
+  })
+
+  it('is not that of a timeline which left before the end of the snapshot', () => {
+    const early = new Map([[2, parseHistory('1\t0/2000A00\tx', '00000002.history')]])
+    expect(timelinePath(1, parseLsn('0/3000100'), early)).toEqual([{ timeline: 1, fromLsn: 0n }])
+    expect(shortChain(chainOf(files('3 4 2:2 2:3 2:4 2:5'), early, needs))).toBe('1:3 raw, 1:4 raw')
   })
 
   it('begins on the timeline of the backup, though its own history is there', () => {

@@ -98,8 +98,10 @@ describe('a download', () => {
     const refused = await download(backup.root, to)
     expect(refused).toMatchObject({ status: 1, error: { code: 'failed' } })
     expect(refused.error.hint).toContain('--replace')
+    expect((await runPgbk(['hold', backup.record.id, '--reason', 'for the audit', '-C', to])).status).toBe(0)
     expect(await download(backup.root, to, ['--replace'])).toMatchObject({ status: 0 })
     expect(existsSync(label)).toBe(true)
+    expect(readFileSync(join(copyOf(backup, to), 'hold.json'), 'utf8')).toContain('for the audit')
     expect(entriesOf(to)).toEqual(['.catalog.lock', backup.record.id])
   })
 

@@ -199,6 +199,22 @@ describe('wal receive', () => {
       expect(await faultsOf(archive, ends[index] ?? '')).toEqual([])
   })
 
+  it('keeps its backup from being deleted while a newer one has not taken over', async () => {
+    const root = await aRoot()
+    const one = await aBackupOf(server, { root })
+    const receiver = startReceiver(root, { env: server.env })
+    await receiver.untilItSays(new RegExp(`into the archive of backup ${one.record.id}`))
+    process.kill(receiver.pid, 'SIGSTOP')
+    const two = await aBackupOf(server, { root })
+    const remove = ['delete', '--yes', one.record.id, '-C', root]
+    const refused = await runPgbk(remove)
+    process.kill(receiver.pid, 'SIGCONT')
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('has not taken over') })
+    await receiver.untilItSays(new RegExp(`backup ${two.record.id} takes over`))
+    expect((await runPgbk(remove)).status).toBe(0)
+    await receiver.end()
+  })
+
   it('moves on when its backup is deleted, and leaves nothing of it', async () => {
     const root = await aRoot()
     const one = await aBackupOf(server, { root })

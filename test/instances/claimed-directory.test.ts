@@ -69,13 +69,14 @@ describe('a directory for a restore', () => {
     expect(ends.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1)
   })
 
-  it.each(['postmaster.opts', 'backup_label.old'])(
-    'is refused when a server was started in it: %s',
-    async (name) => {
-      const directory = await remains(0, [name])
-      expect(await thrownBy(() => checkClaimable(directory, context))).toMatchObject({ code: 'usage' })
-    },
-  )
+  it('is refused when a server was started in it', async () => {
+    const directory = await remains(0, ['postmaster.opts'])
+    expect(await thrownBy(() => checkClaimable(directory, context))).toMatchObject({ code: 'usage' })
+  })
+
+  it('is taken again when the backup itself is of a restored server', async () => {
+    await claimed(await remains(0, ['backup_label.old']))
+  })
 
   it('keeps what has come into it since it was looked at, its mode too', async () => {
     const directory = aDirectory()

@@ -47,7 +47,7 @@ describe('units for systemd', () => {
     expect(lines).toEqual([
       `ExecStart=/usr/bin/env /opt/pgbk.js wal receive -d "user='o x'" -C "/srv/50%% \\"off\\" $$HOME\\\\x"`,
       'Environment="PGHOST=/a b%%"',
-      'ReadWritePaths="/srv/50%% \\"off\\" $HOME\\\\x"',
+      'ReadWritePaths="/srv/50%% \\"off\\" $HOME\\\\x" /tmp',
     ])
   })
 
@@ -61,7 +61,7 @@ describe('units for systemd', () => {
 
   it('write nowhere but in the root, and may make name spaces only for a proof', () => {
     const [backup] = units('/srv/a')
-    expect(backup?.text).toMatch(/^ProtectSystem=strict\nReadWritePaths=\/srv\/a$/m)
+    expect(backup?.text).toMatch(/^ProtectSystem=strict\nReadWritePaths=\/srv\/a \/tmp$/m)
     expect(backup?.text).toContain('RestrictNamespaces=true')
     expect(units('/srv/a', [], true)[0]?.text).not.toContain('RestrictNamespaces')
   })
