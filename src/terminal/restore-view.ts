@@ -1,4 +1,5 @@
-import type { RestorePlan, RestoreResult } from '../commands/restore.js'
+import type { RestorePlan } from '../commands/plan-restore.js'
+import type { RestoreResult } from '../commands/restore.js'
 import type { DirectoryRequest } from '../instances/plan-directory.js'
 import { shellWord } from '../shell-word.js'
 import { formatBytes } from '../units.js'
