@@ -139,13 +139,23 @@ async function report(error: unknown, argv: string[], world: ProcessContext): Pr
   const { errorJson, errorText } = await import('./terminal/print-error.js')
   const known = pgbkErrorFrom(error)
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
+  if (own.includes('status') && own.includes('--nagios')) return await reportToMonitor(known, world)
   if (own.includes('--json')) await write(world.stdout, errorJson(known))
   const wanted = !own.includes('--no-color') && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
   const { createStyle } = await import('./terminal/style.js')
-  const verbose = own.includes('-v') || own.includes('--verbose') || !(error instanceof PgbkError)
+  const verbose =
+    own.includes('-v') || own.includes('--verbose') || known.message.startsWith('unexpected error')
   const style = createStyle(wanted && world.stderr.isTTY === true)
   const text = errorText(known, { style, width: world.stderr.columns || undefined, verbose })
   // Where not even the message can be written, the exit status still tells.
   await new Promise<void>((resolve) => world.stderr.write(text, () => resolve()))
   return known.exitStatus
+}
+
+/** A monitor takes other exit statuses for findings. */
+async function reportToMonitor({ message }: PgbkError, { stdout }: ProcessContext): Promise<number> {
+  const { nagiosUnknown } = await import('./terminal/nagios.js')
+  const { text, exitStatus } = nagiosUnknown(message)
+  await write(stdout, text)
+  return exitStatus
 }

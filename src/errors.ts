@@ -62,8 +62,21 @@ export function messageOf(error: unknown): string {
   return (types.isNativeError(error) ? error.message : String(error)).split('\n')[0] ?? ''
 }
 
+/** What is wrong with a path that somebody has named, and no check has met before. */
+const pathFaults: Record<string, string> = {
+  EACCES: 'permission denied',
+  ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'a name in it is too long',
+  ENOTDIR: 'a part of it is not a directory',
+  EROFS: 'the file system is read-only',
+}
+
 /** Any thrown value as an error of ours; one that was not thrown on purpose is a fault of pgbk. */
 export function pgbkErrorFrom(error: unknown): PgbkError {
   if (error instanceof PgbkError) return error
+  const { path } = (error ?? {}) as { path?: unknown }
+  const reason = pathFaults[systemCode(error) ?? '']
+  if (reason !== undefined && typeof path === 'string')
+    return new PgbkError('failed', `cannot use ${path}: ${reason}`, { cause: error })
   return new PgbkError('failed', `unexpected error: ${messageOf(error)}`, { cause: error })
 }

@@ -16,6 +16,8 @@ export interface HealthFigures {
   /** Why the last create failed, if it did. */
   createFailure: string | undefined
   receiver: ReceiverHealth
+  /** The server has given up WAL that its slot was to keep. */
+  isSlotLost?: boolean
 }
 
 /** `ended`: somebody told it to end. `lost`: it is gone, and nobody did. */
@@ -40,6 +42,7 @@ export function judgeHealth(figures: HealthFigures, limits: HealthLimits): Probl
     figures.createFailure && `the last create failed: ${figures.createFailure}`,
     figures.gap && `the WAL archive of the newest backup is broken: ${figures.gap}`,
     figures.receiver === 'lost' && 'the WAL receiver is not running',
+    figures.isSlotLost && 'the server has given up WAL that the receiver still needs: run pgbk create',
   ]
   return [...problems('critical', critical), ...problems('warning', warnings)]
 }

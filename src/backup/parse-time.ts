@@ -57,7 +57,8 @@ function sameDay(day: string): boolean {
 function offsetOf(zone: string | undefined): number | undefined {
   if (zone === undefined) return undefined
   if (/^(Z|UTC|GMT)$/.test(zone)) return 0
-  const [, sign, hours, minutes = '0'] = /^([+-])(\d\d):?(\d\d)?$/.exec(zone) ?? []
+  // PostgreSQL takes no offset of 16 hours or more (MAX_TZDISP_HOUR in src/include/datatype/timestamp.h).
+  const [, sign, hours, minutes = '0'] = /^([+-])(0\d|1[0-5]):?([0-5]\d)?$/.exec(zone) ?? []
   if (sign === undefined) return undefined
   return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000
 }

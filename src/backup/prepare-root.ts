@@ -93,17 +93,18 @@ function checkWritable({ root, data, backups }: RootLayout, context: Context): v
   } catch (cause) {
     const place = existing ?? dirname(root)
     const message = `user ${context.user().name} cannot write to ${place}`
-    throw notWritable(message, root, cause, remedyFor(place, context))
+    const isClosed = systemCode(cause) === 'EACCES'
+    throw notWritable(message, root, cause, isClosed ? remedyFor(place, context) : undefined)
   }
 }
 
 /** The owner can help itself. */
 function remedyFor(place: string, { user }: Context): string | undefined {
-  const owner = statSync(place, { throwIfNoEntry: false })?.uid
-  if (owner === undefined) return undefined
+  const found = existsSync(place) ? statSync(place) : undefined
+  if (!found?.isDirectory()) return undefined
   const { uid, name } = user()
   const path = shellWord(place)
-  return owner === uid
+  return found.uid === uid
     ? `Open it:\n  chmod u+rwx ${path}`
     : `If it is for pgbk alone, as root:\n  chown ${name} ${path}`
 }
@@ -116,8 +117,9 @@ const reasons: Record<string, string> = {
 
 function notWritable(message: string, root: string, cause: unknown, remedy?: string): PgbkError {
   const code = systemCode(cause) ?? ''
-  const hint =
-    code === 'ENOENT'
+  const hint = ['EROFS', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'].includes(code)
+    ? 'Choose another root with -C.'
+    : code === 'ENOENT'
       ? `Is a disk not mounted, or the path mistyped? If it is right:\n  mkdir -p ${shellWord(root)}`
       : `${remedy === undefined ? '' : `${remedy}\n`}Every directory on the way to ${root} must let that user through, and data/backup in it belong to that user. Choose another root with -C, or, when pgbk is started by root, another user with run_as (PGBK_RUN_AS).`
   return new PgbkError('root-not-writable', `${message}: ${reasons[code] ?? messageOf(cause)}`, {

@@ -139,7 +139,8 @@ function keepWindow(whole: Candidate[], start: number, keepOne: (kept: Candidate
   const before = whole.filter(({ window }) => window.from <= start)
   const sound = before.filter(({ check }) => check !== 'failed')
   const [first] = sound.length > 0 ? sound : before
-  const reaching = sound.find(({ window }) => window.to === undefined || window.to >= start)
+  const reaches = ({ window }: Candidate) => window.to === undefined || window.to >= start
+  const reaching = sound.find(reaches) ?? before.find(reaches)
   for (const candidate of whole)
     if (candidate.window.from > start || candidate === first || candidate === reaching) keepOne(candidate)
 }

@@ -86,14 +86,32 @@ export function quickWindow(backup: Backup): BackupWindow | undefined {
   return isUntouched ? snapshotWindow(backup, { segments: own.length }) : undefined
 }
 
-/** When a receiver that is at work now had everything for this backup, ISO 8601; undefined where there is none. */
-export function caughtUpTime(
+/** All that was on the server's disk at a time, ISO 8601, and up to which position that was. */
+export interface CaughtUp {
+  at: string
+  lsn: string
+  timeline: number
+}
+
+/** When a receiver that is at work now had everything for this backup; undefined where there is none. */
+export function caughtUp(
   { id }: Backup,
   receiver: ReceiverState | undefined,
   now: Date,
-): string | undefined {
+): CaughtUp | undefined {
   if (receiver?.backup !== id || !isReceiverAlive(receiver, now)) return undefined
-  return receiver.caught_up_at ?? undefined
+  const { caught_up_at: at, caught_up_lsn: lsn, timeline } = receiver
+  return at === null || lsn === null || timeline === null ? undefined : { at, lsn, timeline }
+}
+
+/** Whether an archive, on the way that is taken through it, has what was received by then. */
+export function hasAllOf(
+  { gap, chain, segmentSize }: Pick<ArchivedWal, 'gap' | 'chain' | 'segmentSize'>,
+  { lsn, timeline }: CaughtUp,
+): boolean {
+  const last = chain.at(-1)
+  const reached = segmentNumber(parseLsn(lsn) - 1n, segmentSize)
+  return gap === undefined && last !== undefined && last.segment >= reached && last.timeline === timeline
 }
 
 /** The window of an archive that a receiver is writing to now, with no need to read it; undefined where there is none. */
@@ -103,20 +121,11 @@ export function liveWindow(
   receiver: ReceiverState | undefined,
   now: Date,
 ): BackupWindow | undefined {
-  const to = caughtUpTime(backup, receiver, now)
-  const to_lsn = receiver?.caught_up_lsn ?? null
-  if (to === undefined || to_lsn === null) return undefined
+  const known = caughtUp(backup, receiver, now)
   const window = snapshotWindow(backup, wal)
-  const reached = segmentNumber(parseLsn(to_lsn) - 1n, wal.segmentSize)
-  const isBroken = wal.gap !== undefined || (wal.chain.at(-1)?.segment ?? -1n) < reached
-  if (isBroken || Date.parse(to) < Date.parse(window.from)) return undefined
-  return {
-    ...window,
-    to,
-    to_lsn,
-    ends_with: 'caught-up',
-    timeline: wal.chain.at(-1)?.timeline ?? window.timeline,
-  }
+  if (!known || !hasAllOf(wal, known) || Date.parse(known.at) < Date.parse(window.from)) return undefined
+  const { at, lsn, timeline } = known
+  return { ...window, to: at, to_lsn: lsn, ends_with: 'caught-up', timeline }
 }
 
 const place = v.object({ lsn: v.string(), time: v.string() })

@@ -30,7 +30,8 @@ export function parseCommandLine(
     else program.parse(args, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode !== 0) throw usageError(error, program)
+    if (error.exitCode !== 0)
+      throw error.code === 'commander.help' ? noCommand(args, program) : usageError(error, program)
   }
   if (invocation) check(invocation)
   return invocation
@@ -107,6 +108,20 @@ function subcommand(parent: Command, name: string, description: string, help = '
 
 function mergeGlobals(before: GlobalOptions, after: GlobalOptions): GlobalOptions {
   return { ...before, ...after, color: before.color !== false && after.color !== false }
+}
+
+/** commander would print help; but nothing was asked for that can be done. */
+function noCommand(args: string[], program: Command): PgbkError {
+  if (args[0] === 'help')
+    return new PgbkError('usage', `there is no command ${JSON.stringify(args[1])}`, {
+      hint: 'See pgbk --help.',
+    })
+  const group = program.commands.find((one) => one.commands.length > 0 && args.includes(one.name()))
+  if (!group) return new PgbkError('usage', 'no command is named', { hint: 'See pgbk --help.' })
+  const names = group.commands.map((command) => `pgbk ${group.name()} ${command.name()}`)
+  return new PgbkError('usage', `${group.name()} alone does nothing`, {
+    hint: `There are ${names.join(', ')}. See pgbk ${group.name()} --help.`,
+  })
 }
 
 function usageError(error: CommanderError, program: Command): PgbkError {

@@ -65,7 +65,7 @@ export function parseSpan(text: string): number {
   throw new InvalidArgumentError('It is a span such as 90m, 36h or 2d.')
 }
 
-export function collect(value: string, before: string[]): string[] {
+export function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
 }
 

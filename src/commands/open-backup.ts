@@ -4,7 +4,7 @@ import { rootLayout } from '../backup/layout.js'
 import type { Moment } from '../backup/moment.js'
 import { readReceiverState } from '../backup/receiver-state.js'
 import { majorOf } from '../backup/record.js'
-import { caughtUpTime } from '../backup/window.js'
+import { caughtUp } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { chooseBackup } from '../postgres/choose-backup.js'
@@ -56,8 +56,8 @@ export async function openBackup(
   const mayBeUsed = rules.mayBeUsed && wish.moment.kind === 'snapshot'
   const catalog = readCatalog(settings.root)
   const receiver = readReceiverState(rootLayout(settings.root))
-  const caughtUpAt = (backup: Backup) => caughtUpTime(backup, receiver, context.now())
-  const choice = { catalog, id, wish, installations, mayBeUsed, caughtUpAt }
+  const caughtUpBy = (backup: Backup) => caughtUp(backup, receiver, context.now())
+  const choice = { catalog, id, wish, installations, mayBeUsed, caughtUpBy }
   if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
   const { backup, plan: recovery } = await chooseBackup(choice, context)
   checkNewTablespaces(recovery.newTablespaces, { mayWrite: rules.mayMakeTablespaces })

@@ -51,7 +51,7 @@ async function tryOut(
     wish,
     installations,
     mayBeUsed: false,
-    caughtUpAt: () => undefined,
+    caughtUpBy: () => undefined,
   }
   try {
     const { plan: recovery } = await chooseBackup(choice, context)

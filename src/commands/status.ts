@@ -12,7 +12,7 @@ import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { findClient } from '../postgres/reach-server.js'
-import { askWalServer } from '../postgres/wal-server.js'
+import { askWalServer, type SlotFacts } from '../postgres/wal-server.js'
 import { findWindows } from '../postgres/window.js'
 
 export interface StatusOptions extends ConnectionFlags {
@@ -57,6 +57,7 @@ export async function status(
   const proof = newestProof(whole)
   const lastCreate = readLastCreate(root)
   const receiver = readReceiverState(root)
+  const slot = receiver && (await askSlot(options, settings, receiver.slot, context))
   const since = (time: string | undefined) =>
     time === undefined ? undefined : at.getTime() - Date.parse(time)
   const figures: HealthFigures = {
@@ -67,6 +68,7 @@ export async function status(
     gap: window?.gap && `${window.gap.missing}: ${window.gap.reason}`,
     createFailure: failureAfter(newest, lastCreate),
     receiver: receiverHealth(receiver, at),
+    isSlotLost: slot?.wal_status === 'lost',
   }
   const limits = {
     maxAgeMs: options.maxAge ?? defaultMaxAgeMs,
@@ -83,7 +85,7 @@ export async function status(
     window,
     proof,
     lastCreate,
-    retainedBytes: receiver && (await askRetained(options, settings, receiver.slot, context)),
+    retainedBytes: slot === null ? 0 : (slot?.retained_bytes ?? undefined),
     freeBytes: await freeIn(root),
     problems: judgeHealth(figures, limits),
   }
@@ -112,16 +114,16 @@ async function freeIn({ backups, root }: RootLayout): Promise<number | undefined
 
 const answerMs = 5000
 
-async function askRetained(
+/** Null where there is none; undefined when the server was not reached. */
+async function askSlot(
   flags: ConnectionFlags,
   settings: Settings,
   slot: string,
   context: Context,
-): Promise<number | undefined> {
+): Promise<SlotFacts | null | undefined> {
   try {
     const { psql } = await findClient(flags, settings, 'pgbk_status', context)
-    const facts = await askWalServer({ ...psql, timeoutMs: answerMs }, slot)
-    return facts.slot?.retained_bytes ?? 0
+    return (await askWalServer({ ...psql, timeoutMs: answerMs }, slot)).slot
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError)) throw error

@@ -87,7 +87,7 @@ function notEmpty(directory: string): PgbkError {
   const cluster = /^\/var\/lib\/postgresql\/(\d+)\/([^/]+)$/.exec(directory)
   const stop = cluster ? `pg_ctlcluster ${cluster[1]} ${cluster[2]} stop && ` : ''
   return new PgbkError('usage', `${directory} is not empty`, {
-    hint: `Nothing was changed. Restore into another directory; or, if what is in it (a freshly made cluster?) is not needed:  ${stop}find ${shellWord(directory)} -mindepth 1 -delete`,
+    hint: `Nothing was changed. Restore into another directory; or, if no server uses what is in it and it is not needed (a freshly made cluster?):  ${stop}find ${shellWord(directory)} -mindepth 1 -delete`,
   })
 }
 

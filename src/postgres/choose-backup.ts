@@ -1,6 +1,7 @@
 import type { Backup, Catalog } from '../backup/catalog.js'
 import { describeMoment, instantOf, type Moment, type RecoveryWish } from '../backup/moment.js'
 import { selectBackup } from '../backup/select.js'
+import type { CaughtUp } from '../backup/window.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { formatTime } from '../units.js'
@@ -21,8 +22,8 @@ export interface Choice {
   installations: Installation[]
   /** Whether a backup will do in whose snapshot a server was started. */
   mayBeUsed: boolean
-  /** Until when a receiver that is at work has everything of this backup; ISO 8601. */
-  caughtUpAt(backup: Backup): string | undefined
+  /** What a receiver that is at work has received for this backup. */
+  caughtUpBy(backup: Backup): CaughtUp | undefined
 }
 
 /**
@@ -48,8 +49,8 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
   throw unreachable(moment, tried.length > 0 ? tried : await allOutOfReach(choice, context))
 }
 
-function plan(backup: Backup, { wish, installations, caughtUpAt }: Choice, context: Context) {
-  return planRecovery(backup, wish, { installations, caughtUpAt: caughtUpAt(backup) }, context)
+function plan(backup: Backup, { wish, installations, caughtUpBy }: Choice, context: Context) {
+  return planRecovery(backup, wish, { installations, caughtUp: caughtUpBy(backup) }, context)
 }
 
 /** Whether the snapshot ends before the moment, as far as its summary tells. */

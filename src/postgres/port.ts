@@ -6,14 +6,19 @@ import { socketDirectory } from './sockets.js'
 /** The wanted port, or a free one. @throws {PgbkError} `failed` when the wanted one is taken. */
 export async function choosePort(wanted?: number): Promise<number> {
   if (wanted !== undefined) {
-    if ((await bind(wanted)) !== undefined && !(await isSocketTaken(wanted))) return wanted
+    const found = await bind(wanted)
+    if (found === 'EACCES')
+      throw new PgbkError('failed', `port ${wanted} is only for root`, {
+        hint: 'Choose one from 1024 on, or leave --port out: pgbk then takes a free one.',
+      })
+    if (typeof found === 'number' && !(await isSocketTaken(wanted))) return wanted
     throw new PgbkError('failed', `port ${wanted} is in use`, {
       hint: 'Choose another one, or leave --port out: pgbk then takes a free one.',
     })
   }
   for (let attempts = 0; attempts < 100; attempts++) {
     const port = await bind(0)
-    if (port !== undefined && !(await isSocketTaken(port))) return port
+    if (typeof port === 'number' && !(await isSocketTaken(port))) return port
   }
   throw new PgbkError('failed', 'the system gives no free port')
 }
@@ -38,11 +43,11 @@ function connecting(path: string): Promise<string | undefined> {
   })
 }
 
-/** The port, if it could be had. */
-function bind(port: number): Promise<number | undefined> {
+/** The port, if it could be had, else why not. */
+function bind(port: number): Promise<number | string | undefined> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', () => resolve(undefined))
+    server.once('error', (error) => resolve(systemCode(error)))
     server.listen(port, '127.0.0.1', () => {
       const address = server.address()
       server.close(() => resolve(typeof address === 'object' ? address?.port : undefined))

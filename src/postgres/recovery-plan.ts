@@ -6,7 +6,7 @@ import { parseLsn, segmentNumber } from '../backup/lsn.js'
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
 import { majorOf } from '../backup/record.js'
 import { minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
-import { holdsSnapshotOnly } from '../backup/window.js'
+import { type CaughtUp, hasAllOf, holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
 import { type ArchiveEnd, findArchiveEnd, findReadableEnd } from './archive-end.js'
@@ -58,8 +58,8 @@ export type Planned = { plan: RecoveryPlan; outOfReach?: never } | { outOfReach:
 
 export interface PlanningOptions {
   installations: Installation[]
-  /** Until when a receiver that is at work has everything, though nothing was committed; ISO 8601. */
-  caughtUpAt?: string | undefined
+  /** Until when a receiver that is at work has everything, though nothing was committed. */
+  caughtUp?: CaughtUp | undefined
 }
 
 /**
@@ -71,7 +71,7 @@ export interface PlanningOptions {
 export async function planRecovery(
   backup: Backup,
   wish: RecoveryWish,
-  { installations, caughtUpAt }: PlanningOptions,
+  { installations, caughtUp }: PlanningOptions,
   { env, signal }: Context,
 ): Promise<Planned> {
   const { record, layout } = backup
@@ -89,7 +89,11 @@ export async function planRecovery(
   const { system_identifier: systemIdentifier } = record.server
   const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from }
   const { wal, end, damage, ahead } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
-  const until = latest(record.finished_at, end?.commit?.time, wal.gap ? undefined : caughtUpAt)
+  const until = latest(
+    record.finished_at,
+    end?.commit?.time,
+    caughtUp && hasAllOf(wal, caughtUp) ? caughtUp.at : undefined,
+  )
   const known = { ...nothing, until, gap: wal.gap, damage, unfinished: end?.unfinished }
   const endLsn = end?.record.endLsn
   const look = async (seek?: WalSeek) =>
@@ -121,14 +125,17 @@ function wayTo(
   end: ArchiveEnd,
   wish: RecoveryWish,
 ): WayTo {
+  const lastSegment = segmentNumber(parseLsn(stop.endLsn) - 1n, record.wal_segment_size)
+  // Not the newest: of one that begins after the stop the copy would have a history that is out of order.
+  const timeline = wal.chain.find(({ segment }) => segment === lastSegment)?.timeline ?? end.record.timeline
   return {
     wal: measureBetween(wal, parseLsn(record.stop_lsn), parseLsn(stop.endLsn) - 1n),
     range: { startLsn: record.start_lsn, endLsn: stop.lsn, lastCommit },
     recovery: {
       archive: layout.wal,
-      timeline: end.record.timeline,
+      timeline,
       stop,
-      lastSegment: segmentNumber(parseLsn(stop.endLsn) - 1n, record.wal_segment_size),
+      lastSegment,
       segmentSize: record.wal_segment_size,
       minimums: higherThanIn(layout.conf, ahead?.minimums ?? {}),
       action: wish.pause ? 'pause' : 'promote',

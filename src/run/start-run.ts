@@ -65,6 +65,7 @@ export async function startRun(request: RunRequest, context: Context, onLaunch?:
     const replayMs = reached && context.now().getTime() - before
     const database = isSure ? given : await chooseDatabase(client, request.backup.record, request.database)
     const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
+    if (request.recovery.wish.pause && !reached) await client?.run(readOnly)
     await client?.end()
     const host = password === undefined ? socketDirectory : '127.0.0.1'
     const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
@@ -133,6 +134,9 @@ async function checkIsRun(
 /** DROP SUBSCRIPTION in the copy would go to the real publisher and drop the slot that production needs. */
 const cutOff =
   "UPDATE pg_subscription SET subenabled = false, subslotname = NULL, subconninfo = 'host=/nowhere'"
+
+/** Where there is no WAL to replay, nothing can be paused; sessions begin as they would then. */
+const readOnly = 'ALTER ROLE ALL SET default_transaction_read_only = on'
 
 function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`

@@ -49,8 +49,8 @@ export async function archiveHere(
   const options = { env: programEnvironment(env), signal, input, onErrorLine, ownGroup: true }
   const { status, endedBy } = await runProgram('sh', ['-c', script], options)
   const said = complaints.filter((line) => !line.startsWith(failed))
-  if (said.some((line) => /No space left on device|quota exceeded/i.test(line)))
-    throw new PgbkError('disk-full', `the disk is full: ${said.at(-1)}`)
+  const full = said.find((line) => diskFull.test(line))
+  if (full !== undefined) throw new PgbkError('disk-full', `the disk is full: ${full}`)
   const tarFailed = complaints.length > said.length
   if (status !== 0 && said.length === 0)
     throw new PgbkError('failed', `the archive cannot be made: ${endedBy ?? `status ${status}`}`)
@@ -60,6 +60,9 @@ export async function archiveHere(
 }
 
 const failed = 'pgbk-tar-failed'
+
+/** GNU tar calls a short write by its numbers. */
+const diskFull = /No space left on device|quota exceeded|Wrote only \d+ of \d+ bytes/i
 
 /** `-rw------- user/group 8192 2026-11-20 03:00 data/backup/<id>/...`, with a target behind links. */
 function parseVerbose(line: string, id: string): { name: string; size: number } | undefined {

@@ -39,7 +39,7 @@ export async function receiveTar(
     if (!wanted.has(name)) throw notWanted(source, entry.path)
     if (entry.type === 'Link') return
     if (!isFile(entry)) throw notWanted(source, `${entry.path} as a ${entry.type}`)
-    const incoming = receiver.begin(name)
+    const incoming = receiver.begin(name, changedAt(entry))
     current = incoming
     let missing = entry.size
     entry.on('data', (bytes) =>
@@ -82,6 +82,11 @@ function readChunks(stream: Readable, take: (chunk: Buffer) => void): Promise<vo
     })
     stream.resume()
   })
+}
+
+/** A tar has no parts of a second. */
+function changedAt({ mtime }: ReadEntry): Date {
+  return mtime ? new Date(mtime.getTime() + 999) : new Date()
 }
 
 function isFile({ type }: ReadEntry): boolean {

@@ -1,5 +1,5 @@
-import { constants, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
-import { chmod, copyFile, stat } from 'node:fs/promises'
+import { constants, fsyncSync, futimesSync, openSync, renameSync, writeSync } from 'node:fs'
+import { chmod, copyFile, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
 import { flushedAtOnce, openFlusher } from './flusher.js'
@@ -16,12 +16,14 @@ export interface Incoming {
 
 /**
  * Receives files into a directory. One that is not whole yet has another name, so a name alone tells that a file is whole;
- * one of WAL, which has no checksum, is on disk before it gets its name.
+ * one of WAL, which has no checksum, is on disk before it gets its name, and keeps the time of its last change, which tells whether
+ * anything came after its snapshot.
  */
 export interface Receiver {
   /** The names that are there. */
   readonly names: Set<string>
-  begin(name: string): Incoming
+  /** @param changedAt not before its last change. */
+  begin(name: string, changedAt: Date): Incoming
   /** Copies a file of this machine; shares its blocks where the file system can. */
   copy(source: string, name: string): Promise<void>
   /** Waits for flushes that still go on. @throws a system error when one has failed. */
@@ -46,7 +48,7 @@ export function openReceiver(directory: string, onBytes: (bytes: number) => void
   }
   return {
     names,
-    begin: (name) => {
+    begin: (name, changedAt) => {
       const file = flusher.take(openSync(partOf(name), 'w', 0o600))
       return {
         // The system takes bytes over at memory's speed: there is nothing to wait for.
@@ -56,7 +58,10 @@ export function openReceiver(directory: string, onBytes: (bytes: number) => void
           onBytes(bytes.length)
         },
         finish: () => {
-          if (walFileOf(name) !== undefined) fsyncSync(file.descriptor)
+          if (walFileOf(name) !== undefined) {
+            futimesSync(file.descriptor, changedAt, changedAt)
+            fsyncSync(file.descriptor)
+          }
           file.close()
           settle(name)
         },
@@ -67,11 +72,18 @@ export function openReceiver(directory: string, onBytes: (bytes: number) => void
       const part = partOf(name)
       await copyFile(source, part, constants.COPYFILE_FICLONE)
       const { size, mode } = await stat(part)
+      const isWal = walFileOf(name) !== undefined
+      if (isWal) await keepTime(source, part)
       if ((mode & 0o777) !== 0o600) await chmod(part, 0o600)
-      if (walFileOf(name) !== undefined || size >= flushedAtOnce) await syncPath(part)
+      if (isWal || size >= flushedAtOnce) await syncPath(part)
       settle(name)
       onBytes(size)
     },
     flushed: flusher.end,
   }
+}
+
+async function keepTime(source: string, target: string): Promise<void> {
+  const changedAt = new Date(Math.ceil((await stat(source)).mtimeMs))
+  await utimes(target, changedAt, changedAt)
 }

@@ -1,7 +1,7 @@
 import type { Backup } from '../backup/catalog.js'
 import { formatBytes, formatDuration } from '../units.js'
 import { backupJson } from './backup-json.js'
-import { openCommand } from './open-command.js'
+import { openCommand, pgbkCommand } from './open-command.js'
 import { proofText } from './proof-text.js'
 import { printable, type Screen } from './screen.js'
 
@@ -9,23 +9,32 @@ export function createJson(backup: Backup): object {
   return { backup: backupJson(backup) }
 }
 
-export function createText(backup: Backup, { style, quiet, now }: Screen): string {
-  if (quiet) return ''
+export function createText(
+  backup: Backup,
+  rootFlag: string | undefined,
+  { style, quiet, now }: Screen,
+): string {
   const { id, record, layout } = backup
+  // Where nobody looks, a failure is still told.
+  if (quiet)
+    return faultsOf(backup)
+      .map((fault) => `Backup ${id} is not proven: ${fault}\n`)
+      .join('')
   const proof = proofText(backup.proof, now)
   const checked = `${record.verified ? 'verified' : 'not verified'}${proof && `, ${proof}`}`
   return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
   ${layout.directory}
-${faultLines(backup)}
+${faultsOf(backup)
+  .map((fault) => `  not proven: ${fault}\n`)
+  .join('')}
 Run it:
-  pgbk local-run ${id}
+  ${pgbkCommand('local-run', id, rootFlag)}
 Or, using it up:
   ${openCommand(backup)}
 `
 }
 
 /** What the proof has found, if it was made and failed. */
-function faultLines({ proof }: Backup): string {
-  if (proof === undefined || proof === 'unreadable') return ''
-  return proof.faults.map((fault) => `  not proven: ${printable(fault)}\n`).join('')
+function faultsOf({ proof }: Backup): string[] {
+  return proof === undefined || proof === 'unreadable' ? [] : proof.faults.map(printable)
 }

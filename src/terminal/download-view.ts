@@ -1,7 +1,7 @@
 import type { DownloadResult } from '../commands/download.js'
-import { shellWord } from '../shell-word.js'
 import { formatBytes, formatDuration } from '../units.js'
 import { backupJson } from './backup-json.js'
+import { pgbkCommand } from './open-command.js'
 import type { Screen } from './screen.js'
 
 export function downloadJson({ backup, source, transfer }: DownloadResult): object {
@@ -28,7 +28,7 @@ export function downloadText(
   ${directory}
 
 Run it:
-  pgbk local-run${rootFlag === undefined ? '' : ` -C ${shellWord(rootFlag)}`} ${id}
+  ${pgbkCommand('local-run', id, rootFlag)}
 `
 }
 

@@ -1,6 +1,6 @@
 import type { Backup } from '../backup/catalog.js'
 import type { RootLayout } from '../backup/layout.js'
-import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
+import { parseLsn } from '../backup/lsn.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { backupAfter, backupAt, newestBackup } from './find-backup.js'
@@ -135,13 +135,14 @@ function passingFault(error: unknown, root: RootLayout, target: Backup): Ended {
   throw error
 }
 
-/** A history that left ours before the snapshot's end leads nowhere from this backup. */
+/** A history that left ours before the snapshot's end leads nowhere from this backup; what it has stays reachable. */
 async function followFork(reception: Reception, target: Backup, forkLsn: string): Promise<void> {
-  const { timeline, stop_lsn: stopLsn, wal_segment_size: size } = target.record
-  await setAside(reception, target, forkLsn)
-  if (parseLsn(forkLsn) >= parseLsn(stopLsn)) return
-  const next = segmentNumber(parseLsn(stopLsn) - 1n, size) + 1n
-  await waitForNewer(reception, target, segmentName(timeline, next, size))
+  if (parseLsn(forkLsn) >= parseLsn(target.record.stop_lsn)) return await setAside(reception, target, forkLsn)
+  await waitForNewer(
+    reception,
+    target,
+    `the server has another history from ${forkLsn} on, before the end of backup ${target.id}: was it restored? Nothing of it belongs to that backup, whose archive stays as it is`,
+  )
 }
 
 async function react(reception: Reception, target: Backup, ended: Ended, pause: Pauses): Promise<void> {

@@ -8,7 +8,7 @@ import type { Reception } from './reception.js'
 /**
  * After a failover to a standby that had received less than this archive has: its history leaves ours at a position before our
  * end. What comes after it is on no server any more; it is kept beside the archive, in `diverged/`, and receiving goes on from
- * the segment where the histories part. What the backup's own snapshot needs stays.
+ * the segment where the histories part.
  */
 export async function setAside(
   { journal }: Reception,
@@ -26,8 +26,11 @@ export async function setAside(
     .reduce((most, one) => (one && one.segment > (most?.segment ?? -1n) ? one : most))
   for (const name of files) {
     const found = placeOf(name)
-    if (found && found.timeline === newest?.timeline && found.segment >= fork && found.segment > own)
-      await rename(join(layout.wal, name), join(place, name))
+    if (found?.timeline !== newest?.timeline || found === undefined || found.segment < fork) continue
+    // The snapshot needs what comes before the position in its last segment; the new history's own file replaces it.
+    const stays = found.segment === own && !name.endsWith('.gz')
+    if (!stays) await rename(join(layout.wal, name), join(place, name))
+    else if (name.length === 24) await rename(join(layout.wal, name), join(layout.wal, `${name}.partial`))
   }
   await syncPath(place)
   await syncPath(layout.wal)

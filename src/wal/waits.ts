@@ -22,23 +22,25 @@ export async function rest({ signal }: Context, ms = pollMs): Promise<void> {
 export async function fillOrWait(reception: Reception, target: Backup, missing: string): Promise<void> {
   const before = backupBefore(reception.root, target.id, isOf(target.record.server.system_identifier))
   if (before && (await fillFrom(before, target))) return
-  await waitForNewer(reception, target, missing)
+  await noteGap(target.layout.wal, missing)
+  await waitForNewer(
+    reception,
+    target,
+    `the server no longer has WAL segment ${missing}: the window of backup ${target.id} ends before it`,
+  )
 }
 
-/** Notes the hole, and waits for the next backup. */
-export async function waitForNewer(reception: Reception, target: Backup, missing: string): Promise<void> {
+/** Until the next backup nothing is received. @param why goes on with what has to be done. */
+export async function waitForNewer(reception: Reception, target: Backup, why: string): Promise<void> {
   const { root, journal, heartbeat, context, slot } = reception
   const isSame = isOf(target.record.server.system_identifier)
-  await noteGap(target.layout.wal, missing)
   for (;;) {
     const newer = backupAfter(root, target.id, isSame)
     if (newer) return await handOverTo(reception, target, newer)
     if (!backupAt(root, target.id)) return
-    journal.trouble(
-      `the server no longer has WAL segment ${missing}: the window of backup ${target.id} ends before it. Run pgbk create; receiving goes on with the next backup`,
-    )
+    journal.trouble(`${why}. Run pgbk create; receiving goes on with the next backup`)
     journal.remind(
-      `still waiting for a new backup (pgbk create): that of ${target.id} has a hole at ${missing}, and the server keeps WAL for the slot ${slot} meanwhile`,
+      `still waiting for a new backup (pgbk create): ${why}; the server keeps WAL for the slot ${slot} meanwhile`,
     )
     await heartbeat.beat('gap', journal.problem)
     await rest(context)

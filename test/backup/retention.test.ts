@@ -100,6 +100,15 @@ describe('window', () => {
     expect(days(kept)).toEqual(['11-16', '11-17', '11-18', '11-19', '11-20'])
   })
 
+  it('keeps one whose check has failed where no other reaches the span', () => {
+    const [one, two, three] = dailyUntil('2026-11-20', 3)
+    if (!one || !two || !three) throw new Error('too few')
+    const failed = { ...two, check: 'failed' as const }
+    const short = { ...three, window: { ...three.window, to: three.window.from } }
+    const kept = staying([one, failed, short], { window: '12 hours' }, '2026-11-20T02:00:00Z')
+    expect(days(kept)).toEqual(['11-18', '11-19', '11-20'])
+  })
+
   it('of a root without any that is old enough keeps all', () => {
     expect(staying(dailyUntil('2026-11-20', 3), { window: '2 months' })).toHaveLength(3)
   })

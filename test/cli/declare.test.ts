@@ -133,6 +133,9 @@ describe('a wrong command line', () => {
     [['delete'], /missing required argument 'id'/],
     [['create', '--checkpoint', 'slow'], /argument 'slow' is invalid.*fast, spread/],
     [['create', '--label'], /argument missing/],
+    [['instance'], /instance alone does nothing/],
+    [['help', 'frobnicate'], /there is no command "frobnicate"/],
+    [['-C', '/srv'], /no command is named/],
   ])('%j is named', async (argv, message) => {
     const error = await thrownBy(() => parse(...argv))
     expect(error).toMatchObject({ code: 'usage', hint: expect.stringContaining('--help') })

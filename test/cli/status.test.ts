@@ -117,8 +117,6 @@ describe('pgbk status', () => {
     [['--max-age', 'soon']],
     [['--max-age', '0h']],
     [['--max-lag', '10']],
-    [['--nagios', '--prometheus']],
-    [['--nagios', '--json']],
     [['--prometheus', '--json']],
     [['--output', '/tmp/x.prom']],
     [['--', 'true']],
@@ -126,6 +124,14 @@ describe('pgbk status', () => {
 })
 
 describe('pgbk status --nagios', () => {
+  it.each([[['--prometheus']], [['--json']], [['--max-age', 'soon']]])(
+    'with %j cannot tell, and says so as a plugin does',
+    async (args) => {
+      const ended = await pgbk(['status', '--nagios', ...args])
+      expect(ended).toMatchObject({ status: 3, stdout: expect.stringMatching(/^PGBK UNKNOWN - .+\n$/) })
+    },
+  )
+
   const says = async (...args: string[]) => {
     const { status: exit, stdout, stderr } = await pgbk(['status', '--nagios', ...args])
     expect(stderr).toBe('')

@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { aBackupOf } from '../helpers/backup.js'
 import { randomNumbers, seed } from '../helpers/chance.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery } from '../helpers/ledger.js'
 import { aReadyRun, localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { anyMajor, binOf, majors, run } from '../helpers/programs.js'
+import { aServer } from '../helpers/server.js'
 
 /** A moment as arguments, and the last row that a copy must have there. */
 interface Target {
@@ -126,6 +128,16 @@ describe('a moment', () => {
     const { stdout, stderr } = await localRun(ledger.root, args)
     expect(stderr).toMatch(/cannot execute INSERT in a read-only transaction/)
     expect(stdout.split('\n').filter(Boolean)).toEqual([answerAt(n), `${n}|${n + 1}`])
+  })
+
+  it('with --pause is read-only also where there is nothing to replay', async () => {
+    const server = await aServer({ major: anyMajor })
+    const { root } = await aBackupOf(server)
+    const psql = ['psql', '-Xc', 'create table x ()']
+    const words = ['local-run', '--to-latest', '--pause', '-C', root, '--', ...psql]
+    const { status, stderr } = await runPgbk(words)
+    expect(status).not.toBe(0)
+    expect(stderr).toMatch(/cannot execute CREATE TABLE in a read-only transaction/)
   })
 
   it('is reached whatever the settings say of recovery', async () => {

@@ -65,6 +65,15 @@ describe('a proof', () => {
     expect(shown.stderr).toContain(`latest skips ${second.record.id}`)
   })
 
+  it('that fails is told by a create that nobody watches', async () => {
+    const root = (await aBackup({ env: server.env })).root
+    const config = await configIn(root, [{ statement: 'SELECT 1 / 0', expect: 1 }])
+    const words = ['create', '--prove', '--quiet', '-C', root, '--config', config]
+    const { status, stdout } = await runPgbk(words, { env: server.env })
+    expect(status).toBe(6)
+    expect(stdout).toMatch(/^Backup \d{8}T\d{6}Z is not proven: .*division by zero \(SELECT 1 \/ 0\)\n?$/)
+  })
+
   it('is not even tried on damaged files, and says which', async () => {
     const backup = await aBackup({ env: server.env })
     const file = join(backup.snapshot, 'data/global/pg_filenode.map')

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { aBackupOf } from '../helpers/backup.js'
+import { runPgbk } from '../helpers/pgbk.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import {
   type Archive,
@@ -118,6 +119,44 @@ describe('a receiver that has more than the standby which is promoted', () => {
     expect(older && (await faultsOf(older, next.record.stop_lsn))).toEqual([])
   })
 })
+
+it('a receiver whose server was restored to before its backup leaves that one whole, and goes on with the next', async () => {
+  const server = await aServer({ major: anyMajor, initdb: ['--wal-segsize=1'] })
+  await makeLedger(server)
+  const root = await aRoot()
+  await aBackupOf(server, { root })
+  const receiver = startReceiver(root, { env: server.env })
+  await write(server)
+  const time = await server.sql('select clock_timestamp()')
+  for (let count = 0; count < 3; count++) await write(server)
+  const two = await aBackupOf(server, { root })
+  await receiver.untilItSays(new RegExp(`into the archive of backup ${two.record.id}`))
+  await write(server)
+  await untilReceived(server, root, two.record.id)
+  await server.stop()
+  renameSync(server.data, `${server.data}.old`)
+  const words = ['restore', '-C', root, '-D', server.data, '--to-time', time, '--start']
+  const { status, stderr } = await runPgbk(words)
+  expect({ stderr, status }).toMatchObject({ status: 0 })
+  expect(await rowsOf(server)).toBe(1500)
+  await receiver.untilItSays(/has another history/)
+  // What was written after it before the restore can still be reached.
+  expect(await replayed(newestOf(root), root)).toEqual({ rows: 7500, last: 7500 })
+  const verified = await runPgbk(['verify', two.record.id, '-C', root])
+  expect(verified).toEqual({
+    status: 0,
+    stdout: expect.stringContaining('as it was made'),
+    stderr: expect.anything(),
+  })
+  const three = await aBackupOf(server, { root })
+  await receiver.untilItSays(new RegExp(`into the archive of backup ${three.record.id}`))
+  await write(server)
+  const end = await untilReceived(server, root, three.record.id)
+  await receiver.end()
+  expect(await faultsOf(newestOf(root), end)).toEqual([])
+  // The history that the server has is in order, and can be followed again.
+  expect(await replayed(newestOf(root), root)).toEqual({ rows: 3000, last: 3000 })
+}, 240_000)
 
 describe('backups from a standby', () => {
   it.each(['primary', 'standby'] as const)(

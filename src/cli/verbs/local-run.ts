@@ -12,7 +12,7 @@ export const localRun: Verb = {
       .option('--dry-run', 'only print the plan')
       .option('--port <port>', 'port to listen on (default: a free one)', parsePort)
       .option('--dbname <name>', 'database for COMMAND, psql and the URL (default: the largest)')
-      .option('-c, --set <name=value>', 'a setting, as postgres -c; may be repeated', collect, [])
+      .option('-c, --set <name=value>', 'a setting, as postgres -c; may be repeated', collect)
       .option('--sql <file>', 'SQL to run before anything else')
       .option('--psql', 'open psql at once')
       .option('--detach', 'leave it running; see pgbk instance')

@@ -16,7 +16,7 @@ export const restore: Verb = {
       .option('--no-start', 'do not start it yet')
       .optionsGroup('A given data directory:')
       .option('-D, --pgdata <dir>', 'restore into this directory, which is empty or absent')
-      .option('--tablespace-mapping <old=new>', 'where a tablespace goes; may be repeated', collect, [])
+      .option('--tablespace-mapping <old=new>', 'where a tablespace goes; may be repeated', collect)
       .option('--start', 'start the server')
       .option('--as-production', 'switch nothing off: this server takes over from the old one')
       // commander takes --no-start for a --start that is on by default.
@@ -56,7 +56,7 @@ Examples:
 
 function faultOf({ words, options }: Invocation): string | undefined {
   if (words) return 'restore takes no COMMAND after --'
-  const forDirectory = options.tablespaceMapping.length > 0 || options.asProduction
+  const forDirectory = options.tablespaceMapping !== undefined || options.asProduction
   if (options.pgdata !== undefined && options.name !== undefined)
     return '--name is for an instance; with -D there is none'
   if (options.pgdata === undefined && forDirectory)
