@@ -1,7 +1,7 @@
 import { write } from './cli/output.js'
 import type { Invocation, Outcome } from './cli/verb.js'
 import type { Context } from './context.js'
-import { PgbkError, pgbkErrorFrom } from './errors.js'
+import { isUnexpected, PgbkError, pgbkErrorFrom } from './errors.js'
 import type { ProcessContext } from './process.js'
 import type { Reporter } from './terminal/reporter.js'
 import type { Style } from './terminal/style.js'
@@ -143,8 +143,7 @@ async function report(error: unknown, argv: string[], world: ProcessContext): Pr
   if (own.includes('--json')) await write(world.stdout, errorJson(known))
   const wanted = !own.includes('--no-color') && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
   const { createStyle } = await import('./terminal/style.js')
-  const verbose =
-    own.includes('-v') || own.includes('--verbose') || known.message.startsWith('unexpected error')
+  const verbose = own.includes('-v') || own.includes('--verbose') || isUnexpected(error)
   const style = createStyle(wanted && world.stderr.isTTY === true)
   const text = errorText(known, { style, width: world.stderr.columns || undefined, verbose })
   // Where not even the message can be written, the exit status still tells.

@@ -71,12 +71,21 @@ const pathFaults: Record<string, string> = {
   EROFS: 'the file system is read-only',
 }
 
+function pathFaultOf(error: unknown): string | undefined {
+  const { path } = (error ?? {}) as { path?: unknown }
+  const reason = pathFaults[systemCode(error) ?? '']
+  return reason !== undefined && typeof path === 'string' ? `cannot use ${path}: ${reason}` : undefined
+}
+
+/** Whether a thrown value is a fault of pgbk. */
+export function isUnexpected(error: unknown): boolean {
+  return !(error instanceof PgbkError) && pathFaultOf(error) === undefined
+}
+
 /** Any thrown value as an error of ours; one that was not thrown on purpose is a fault of pgbk. */
 export function pgbkErrorFrom(error: unknown): PgbkError {
   if (error instanceof PgbkError) return error
-  const { path } = (error ?? {}) as { path?: unknown }
-  const reason = pathFaults[systemCode(error) ?? '']
-  if (reason !== undefined && typeof path === 'string')
-    return new PgbkError('failed', `cannot use ${path}: ${reason}`, { cause: error })
+  const fault = pathFaultOf(error)
+  if (fault !== undefined) return new PgbkError('failed', fault, { cause: error })
   return new PgbkError('failed', `unexpected error: ${messageOf(error)}`, { cause: error })
 }

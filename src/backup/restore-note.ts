@@ -2,13 +2,19 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
-import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+import { lifeOf, markOfThisProcess } from '../processes.js'
+import { check, v } from '../schema.js'
 import type { RootLayout } from './layout.js'
 
-interface Note extends ProcessMark {
-  backup: string
-  data: string
-}
+const schema = v.object({
+  pgbk_pid: v.number(),
+  pgbk_start_time: v.nullable(v.string()),
+  pid_space: v.nullable(v.string()),
+  backup: v.string(),
+  data: v.string(),
+})
+
+type Note = v.InferOutput<typeof schema>
 
 /** A data directory that cannot do without a backup: it is being filled, or has still to replay the backup's WAL. */
 export interface Need {
@@ -38,14 +44,15 @@ export function noteRestore(root: RootLayout, backup: string, data: string): () 
   return () => asOwner(uid, () => rmSync(path, { force: true }))
 }
 
-/** What is needed now. */
+/** What is needed now. To whom the notes are closed they are of no use: only their owner removes backups. */
 export function needsIn({ restores }: RootLayout): Need[] {
-  return namesIn(restores).flatMap((name) => needIn(join(restores, name)) ?? [])
+  return namesIn(restores, 'EACCES').flatMap((name) => needIn(join(restores, name)) ?? [])
 }
 
 function needIn(path: string): Need | undefined {
   try {
-    const note = JSON.parse(readFileSync(path, 'utf8')) as Note
+    const note = check(schema, JSON.parse(readFileSync(path, 'utf8'))).value
+    if (!note) return undefined
     const { backup, data } = note
     if (lifeOf(note) === 'alive') return { backup, data, state: 'being filled', note: path }
     return hasToRecover(note) ? { backup, data, state: 'not recovered', note: path } : undefined

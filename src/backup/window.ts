@@ -81,8 +81,10 @@ export function quickWindow(backup: Backup): BackupWindow | undefined {
     ['', '.gz', '.partial'].map((end) => name + end).find((file) => names.includes(file)),
   )
   if (files.includes(undefined)) return undefined
-  const { mtimeMs, size } = statSync(`${wal}/${files.at(-1)}`)
-  const isUntouched = mtimeMs <= Date.parse(summary.finished_at) && size === summary.wal_segment_size
+  // A receiver may have renamed it since.
+  const written = statSync(`${wal}/${files.at(-1)}`, { throwIfNoEntry: false })
+  const isUntouched =
+    written && written.mtimeMs <= Date.parse(summary.finished_at) && written.size === summary.wal_segment_size
   return isUntouched ? snapshotWindow(backup, { segments: own.length }) : undefined
 }
 

@@ -6,6 +6,7 @@ import { parseLsn, segmentNumber } from '../backup/lsn.js'
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
 import { majorOf } from '../backup/record.js'
 import { minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
+import type { TimelinePart } from '../backup/timeline-path.js'
 import { type CaughtUp, hasAllOf, holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
@@ -23,6 +24,8 @@ export interface RecoveryPlan {
   /** The WAL after the snapshot that may be replayed. */
   wal: { segments: number; bytes: number }
   range: ReplayRange
+  /** Where the history that is replayed changes to another timeline: after a promotion, or a restore of the server. */
+  switches: TimelinePart[]
   /** What PostgreSQL is told, with a recovery.signal; undefined when the snapshot's own WAL is all there is to replay. */
   recovery: RecoveryInput | undefined
   /** The LSN that must have been replayed at the end. */
@@ -114,7 +117,7 @@ export async function planRecovery(
 
 type WayTo = Pick<
   RecoveryPlan,
-  'wal' | 'range' | 'recovery' | 'reachLsn' | 'notAfter' | 'asOf' | 'newTablespaces'
+  'wal' | 'range' | 'switches' | 'recovery' | 'reachLsn' | 'notAfter' | 'asOf' | 'newTablespaces'
 >
 
 function wayTo(
@@ -131,6 +134,7 @@ function wayTo(
   return {
     wal: measureBetween(wal, parseLsn(record.stop_lsn), parseLsn(stop.endLsn) - 1n),
     range: { startLsn: record.start_lsn, endLsn: stop.lsn, lastCommit },
+    switches: wal.timelines.slice(1).filter(({ fromLsn }) => fromLsn < parseLsn(stop.endLsn)),
     recovery: {
       archive: layout.wal,
       timeline,
@@ -179,6 +183,7 @@ function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {
     wish,
     wal: { segments: 0, bytes: 0 },
     range: { startLsn: record.start_lsn, endLsn: record.stop_lsn },
+    switches: [],
     recovery: undefined,
     reachLsn: undefined,
     notAfter: undefined,

@@ -1,4 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
+import { formatLsn } from '../backup/lsn.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { formatAgo, formatBytes, formatTimes } from '../units.js'
@@ -33,9 +34,12 @@ function gapText({ gap }: RecoveryPlan): string {
   return gap ? `; nothing after it: ${gap.missing}: ${gap.reason}` : ''
 }
 
-function walText({ wal, recovery }: RecoveryPlan): string {
+function walText({ wal, recovery, switches }: RecoveryPlan): string {
   if (!recovery) return 'only that of the snapshot'
-  return `${wal.segments} segment${wal.segments === 1 ? '' : 's'} to replay, ${formatBytes(wal.bytes)}`
+  const over = switches.map(
+    ({ timeline, fromLsn }) => `, over a switch to timeline ${timeline} at ${formatLsn(fromLsn)}`,
+  )
+  return `${wal.segments} segment${wal.segments === 1 ? '' : 's'} to replay, ${formatBytes(wal.bytes)}${over.join('')}`
 }
 
 export function ago(time: string, now: Date): string {

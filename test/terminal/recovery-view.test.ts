@@ -21,6 +21,7 @@ function aPlan(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
     until: '2026-11-20T15:13:59.123456Z',
     gap: undefined,
     newTablespaces: [],
+    switches: [],
     damage: undefined,
     unfinished: undefined,
     ...changes,

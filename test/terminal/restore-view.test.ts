@@ -33,6 +33,7 @@ const recovery: RestorePlan['recovery'] = {
   damage: undefined,
   unfinished: undefined,
   newTablespaces: [],
+  switches: [],
 }
 const programs = { postgres: '/usr/lib/postgresql/15/bin/postgres', bin: '', installations: [] }
 const request = { backup, owner, recovery, programs, port: 5433 }
