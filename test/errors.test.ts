@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from '@jest/globals'
-import { exitStatuses, messageOf, PgbkError, systemCode } from '../src/errors.js'
+import { exitStatuses, isUnexpected, messageOf, PgbkError, pgbkErrorFrom, systemCode } from '../src/errors.js'
 import { thrownBy } from './backup/samples.js'
 
 const codesWith = (status: number) =>
@@ -50,6 +50,21 @@ describe('systemCode', () => {
     'finds none in %p',
     (value) => expect(systemCode(value)).toBeUndefined(),
   )
+})
+
+describe('any thrown value', () => {
+  it('is our error: a path that cannot be used by what is wrong with it, all else as unexpected', async () => {
+    const path = `${import.meta.filename}/x`
+    const wrong = await thrownBy(() => readFileSync(path))
+    expect(pgbkErrorFrom(wrong).message).toBe(`cannot use ${path}: a part of it is not a directory`)
+    expect(isUnexpected(wrong)).toBe(false)
+    const fault = new TypeError('x is undefined')
+    expect(pgbkErrorFrom(fault)).toMatchObject({
+      code: 'failed',
+      message: 'unexpected error: x is undefined',
+    })
+    expect([fault, new PgbkError('usage', 'x')].map(isUnexpected)).toEqual([true, false])
+  })
 })
 
 describe('messageOf', () => {

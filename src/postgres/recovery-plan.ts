@@ -2,11 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
-import { parseLsn, segmentNumber } from '../backup/lsn.js'
+import { formatLsn, parseLsn, segmentNumber } from '../backup/lsn.js'
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
 import { majorOf } from '../backup/record.js'
 import { minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
-import type { TimelinePart } from '../backup/timeline-path.js'
 import { type CaughtUp, hasAllOf, holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
@@ -25,7 +24,7 @@ export interface RecoveryPlan {
   wal: { segments: number; bytes: number }
   range: ReplayRange
   /** Where the history that is replayed changes to another timeline: after a promotion, or a restore of the server. */
-  switches: TimelinePart[]
+  switches: { timeline: number; lsn: string }[]
   /** What PostgreSQL is told, with a recovery.signal; undefined when the snapshot's own WAL is all there is to replay. */
   recovery: RecoveryInput | undefined
   /** The LSN that must have been replayed at the end. */
@@ -134,7 +133,10 @@ function wayTo(
   return {
     wal: measureBetween(wal, parseLsn(record.stop_lsn), parseLsn(stop.endLsn) - 1n),
     range: { startLsn: record.start_lsn, endLsn: stop.lsn, lastCommit },
-    switches: wal.timelines.slice(1).filter(({ fromLsn }) => fromLsn < parseLsn(stop.endLsn)),
+    switches: wal.timelines
+      .slice(1)
+      .filter(({ fromLsn }) => fromLsn < parseLsn(stop.endLsn))
+      .map(({ timeline, fromLsn }) => ({ timeline, lsn: formatLsn(fromLsn) })),
     recovery: {
       archive: layout.wal,
       timeline,

@@ -1,5 +1,4 @@
 import type { Backup } from '../backup/catalog.js'
-import { formatLsn } from '../backup/lsn.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { formatAgo, formatBytes, formatTimes } from '../units.js'
@@ -36,9 +35,7 @@ function gapText({ gap }: RecoveryPlan): string {
 
 function walText({ wal, recovery, switches }: RecoveryPlan): string {
   if (!recovery) return 'only that of the snapshot'
-  const over = switches.map(
-    ({ timeline, fromLsn }) => `, over a switch to timeline ${timeline} at ${formatLsn(fromLsn)}`,
-  )
+  const over = switches.map(({ timeline, lsn }) => `, over a switch to timeline ${timeline} at ${lsn}`)
   return `${wal.segments} segment${wal.segments === 1 ? '' : 's'} to replay, ${formatBytes(wal.bytes)}${over.join('')}`
 }
 

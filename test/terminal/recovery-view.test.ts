@@ -49,6 +49,13 @@ describe('the plan of a recovery', () => {
     expect(rows(aPlan({ wal: { segments: 1, bytes: 1024 } })).WAL).toBe('1 segment to replay, 1.0 kB')
   })
 
+  it('names the switches of timeline on the way', () => {
+    const switches = [{ timeline: 2, lsn: '0/C001B8' }]
+    expect(rows(aPlan({ switches })).WAL).toBe(
+      '12 segments to replay, 192 MB, over a switch to timeline 2 at 0/C001B8',
+    )
+  })
+
   it('stands in two columns', () => {
     expect(
       rowsText([
