@@ -109,7 +109,7 @@ describe('prune', () => {
   it.each([
     ['y\r', 0, 2],
     ['n\r', 1, 6],
-    ['\u0003', 1, 6],
+    ['\u0003', 130, 6],
   ])('on a terminal does what it is told (%j)', async (keys, expected, count) => {
     const line = `exec timeout --foreground -s KILL 20 '${process.execPath}' '${program}' prune`
     const [file = '', ...rest] = [
