@@ -1,6 +1,7 @@
-import type { Dirent } from 'node:fs'
-import { chmod, chown, copyFile, lchown, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
+import { chownSync, type Dirent } from 'node:fs'
+import { chmod, chown, lchown, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { copyOneFile } from './copy-file.js'
 import { syncPath } from './durable.js'
 import { inParallel } from './in-parallel.js'
 import type { Owner } from './owner.js'
@@ -69,8 +70,8 @@ async function makeDirectories([from, to]: Pair, found: Found, options: CopyTree
 
 async function copyOne([source, target]: Pair, options: CopyTreeOptions): Promise<void> {
   options.signal.throwIfAborted()
-  await copyFile(source, target, options.mode)
-  await chown(target, options.owner.uid, options.owner.gid)
+  const bytes = await copyOneFile(source, target, options.mode)
+  chownSync(target, options.owner.uid, options.owner.gid)
   if (options.durable) await syncPath(target)
-  options.onFile?.((await lstat(target)).size)
+  options.onFile?.(bytes)
 }

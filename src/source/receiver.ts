@@ -1,6 +1,16 @@
-import { constants, fsyncSync, futimesSync, openSync, renameSync, writeSync } from 'node:fs'
-import { chmod, copyFile, stat, utimes } from 'node:fs/promises'
+import {
+  chmodSync,
+  constants,
+  fsyncSync,
+  futimesSync,
+  openSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { copyOneFile } from '../backup/copy-file.js'
 import { syncPath } from '../backup/durable.js'
 import { flushedAtOnce, openFlusher } from './flusher.js'
 import { walFileOf } from './names.js'
@@ -70,11 +80,11 @@ export function openReceiver(directory: string, onBytes: (bytes: number) => void
     },
     copy: async (source, name) => {
       const part = partOf(name)
-      await copyFile(source, part, constants.COPYFILE_FICLONE)
-      const { size, mode } = await stat(part)
+      await copyOneFile(source, part, constants.COPYFILE_FICLONE)
+      const { size, mode } = statSync(part)
       const isWal = walFileOf(name) !== undefined
-      if (isWal) await keepTime(source, part)
-      if ((mode & 0o777) !== 0o600) await chmod(part, 0o600)
+      if (isWal) keepTime(source, part)
+      if ((mode & 0o777) !== 0o600) chmodSync(part, 0o600)
       if (isWal || size >= flushedAtOnce) await syncPath(part)
       settle(name)
       onBytes(size)
@@ -83,7 +93,7 @@ export function openReceiver(directory: string, onBytes: (bytes: number) => void
   }
 }
 
-async function keepTime(source: string, target: string): Promise<void> {
-  const changedAt = new Date(Math.ceil((await stat(source)).mtimeMs))
-  await utimes(target, changedAt, changedAt)
+function keepTime(source: string, target: string): void {
+  const changedAt = new Date(Math.ceil(statSync(source).mtimeMs))
+  utimesSync(target, changedAt, changedAt)
 }
