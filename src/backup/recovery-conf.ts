@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { shellWord } from '../shell-word.js'
 import { confLiteral, recoveryMinimums, restoreCommand } from './conf.js'
 import { segmentName } from './lsn.js'
@@ -36,12 +38,12 @@ export function recoverySettings(input: RecoveryInput): Readonly<Record<string, 
   }
 }
 
-/** The `recoveryMinimums` in the configuration of a snapshot: the values that its server ran with. */
-export function minimumsIn(conf: string): Record<string, number> {
-  const settingIn = (name: string) => new RegExp(`^${name} = (\\d+)$`, 'm').exec(conf)?.[1]
+/** The `recoveryMinimums` in the configuration of a snapshot: the values that its server ran with. @throws a system error. */
+export function minimumsIn(confDirectory: string): Record<string, number> {
+  const text = readFileSync(join(confDirectory, 'postgresql.conf'), 'utf8')
   return Object.fromEntries(
     recoveryMinimums.flatMap((name) => {
-      const value = settingIn(name)
+      const value = new RegExp(`^${name} = (\\d+)$`, 'm').exec(text)?.[1]
       return value === undefined ? [] : [[name, Number(value)]]
     }),
   )

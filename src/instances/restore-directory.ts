@@ -1,9 +1,10 @@
 import { constants, existsSync, mkdirSync } from 'node:fs'
-import { chown, mkdir, readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chown, mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Backup } from '../backup/catalog.js'
 import { copyTree } from '../backup/copy-tree.js'
 import type { Owner } from '../backup/owner.js'
-import { minimumsIn, recoverySettings } from '../backup/recovery-conf.js'
+import { minimumsIn, type RecoveryInput, recoverySettings } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { claim, giveUp, handOver } from './claimed-directory.js'
@@ -74,11 +75,7 @@ async function fill(request: DirectoryRequest, context: Context): Promise<string
 
 async function writeConf(request: DirectoryRequest, { signal }: Context): Promise<string[]> {
   const { backup, archive, owner, recovery: plan } = request
-  // The server may have been started with more than its configuration files say.
-  const own = minimumsIn(await readFile(join(backup.layout.conf, 'postgresql.conf'), 'utf8'))
-  const recovery =
-    plan.recovery &&
-    recoverySettings({ ...plan.recovery, archive, minimums: { ...own, ...plan.recovery.minimums } })
+  const recovery = plan.recovery && recoverySettings({ ...withOwnMinimums(plan.recovery, backup), archive })
   const notes = await writeProductionConf({ ...request, recovery })
   if (!recovery || archive === backup.layout.wal) return notes
   await mkdir(archive)
@@ -89,6 +86,11 @@ async function writeConf(request: DirectoryRequest, { signal }: Context): Promis
     signal,
   })
   return [...notes, `${archive} holds the WAL for the first start; remove it when that is done`]
+}
+
+/** The server may have been started with more than its configuration files, which are used here, say. */
+function withOwnMinimums(recovery: RecoveryInput, { layout }: Backup): RecoveryInput {
+  return { ...recovery, minimums: { ...minimumsIn(layout.conf), ...recovery.minimums } }
 }
 
 /** Its own failures must not hide why it came to this; the next restore into this directory takes it up again. */

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import { formatLsn, parseLsn, segmentNumber } from '../backup/lsn.js'
@@ -219,6 +217,6 @@ function measureBetween({ chain, segmentSize }: ArchivedWal, from: bigint, to: b
 
 /** What the server's settings were raised to, above those of the snapshot's configuration. */
 function higherThanIn(conf: string, minimums: Record<string, number>): Record<string, number> {
-  const own = minimumsIn(readFileSync(join(conf, 'postgresql.conf'), 'utf8'))
+  const own = minimumsIn(conf)
   return Object.fromEntries(Object.entries(minimums).filter(([name, value]) => value > (own[name] ?? 0)))
 }
