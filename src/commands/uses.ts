@@ -1,4 +1,4 @@
-import { type Backup, readCatalog } from '../backup/catalog.js'
+import type { Backup } from '../backup/catalog.js'
 import { rootLayout } from '../backup/layout.js'
 import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import { type Need, needsIn } from '../backup/restore-note.js'
@@ -7,6 +7,8 @@ import { readInstances } from '../instances/instance.js'
 import { runningServer } from '../postgres/running.js'
 import { findRuns, isRunning } from '../run/run-directory.js'
 import { shellWord } from '../shell-word.js'
+import { backupAfter } from '../wal/find-backup.js'
+import { isOf } from '../wal/reception.js'
 
 /** Something that goes on with a backup, so that it must not be removed now. */
 export interface Use {
@@ -44,10 +46,11 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
 
 /** Until a receiver goes on with a newer backup, the archive of the older one has WAL that the newer one lacks. */
 function pendingHandOver(root: string, context: Context): string | undefined {
-  const receiver = readReceiverState(rootLayout(root))
+  const layout = rootLayout(root)
+  const receiver = readReceiverState(layout)
   if (!receiver?.backup || !isReceiverAlive(receiver, context.now())) return undefined
-  const [newest] = readCatalog(root).backups.filter(({ state }) => state === 'whole')
-  return newest && newest.id > receiver.backup ? receiver.backup : undefined
+  const newer = backupAfter(layout, receiver.backup, isOf(receiver.system_identifier ?? ''))
+  return newer && receiver.backup
 }
 
 const useByReceiver: Use = {
