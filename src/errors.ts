@@ -77,14 +77,30 @@ function pathFaultOf(error: unknown): string | undefined {
   return reason !== undefined && typeof path === 'string' ? `cannot use ${path}: ${reason}` : undefined
 }
 
+/** Whether a file system, or the user's quota on it, has no room left. */
+export function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')
+}
+
+/** The failure of a system call as `disk-full` or `failed`. @param what could not be done: `cannot restore`. */
+export function systemFailure(what: string, cause: unknown): PgbkError {
+  if (!isDiskFull(cause)) return new PgbkError('failed', `${what}: ${messageOf(cause)}`, { cause })
+  const { path, dest = path } = cause as { path?: string; dest?: string }
+  return new PgbkError('disk-full', `${what}: the disk is full${dest === undefined ? '' : ` at ${dest}`}`, {
+    cause,
+    hint: 'Make room there (pgbk list, pgbk delete), or choose another place.',
+  })
+}
+
 /** Whether a thrown value is a fault of pgbk. */
 export function isUnexpected(error: unknown): boolean {
-  return !(error instanceof PgbkError) && pathFaultOf(error) === undefined
+  return !(error instanceof PgbkError || isDiskFull(error) || pathFaultOf(error) !== undefined)
 }
 
 /** Any thrown value as an error of ours; one that was not thrown on purpose is a fault of pgbk. */
 export function pgbkErrorFrom(error: unknown): PgbkError {
   if (error instanceof PgbkError) return error
+  if (isDiskFull(error)) return systemFailure('cannot write', error)
   const fault = pathFaultOf(error)
   if (fault !== undefined) return new PgbkError('failed', fault, { cause: error })
   return new PgbkError('failed', `unexpected error: ${messageOf(error)}`, { cause: error })

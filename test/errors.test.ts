@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from '@jest/globals'
 import { exitStatuses, isUnexpected, messageOf, PgbkError, pgbkErrorFrom, systemCode } from '../src/errors.js'
@@ -64,6 +64,16 @@ describe('any thrown value', () => {
       message: 'unexpected error: x is undefined',
     })
     expect([fault, new PgbkError('usage', 'x')].map(isUnexpected)).toEqual([true, false])
+  })
+
+  it('says that a disk is full wherever that was met, and what to do', async () => {
+    const full = await thrownBy(() => writeFileSync('/dev/full', 'x'))
+    expect(pgbkErrorFrom(full)).toMatchObject({
+      code: 'disk-full',
+      message: 'cannot write: the disk is full',
+      hint: expect.stringContaining('Make room there'),
+    })
+    expect(isUnexpected(full)).toBe(false)
   })
 })
 

@@ -1,14 +1,14 @@
 import { resolve } from 'node:path'
 import { replaceDurably } from '../backup/durable.js'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError } from '../errors.js'
+import { systemFailure } from '../errors.js'
 
-/** Replaces a file of metrics in one step; everybody may read it, as the collector is somebody else. @throws {PgbkError} `failed`. */
+/** Replaces a file of metrics in one step; everybody may read it, as the collector is somebody else. @throws as `systemFailure`. */
 export async function writeMetrics(file: string, text: string, { cwd }: Context): Promise<void> {
   const path = resolve(cwd, file)
   try {
     await replaceDurably(path, text, 0o644)
   } catch (cause) {
-    throw new PgbkError('failed', `cannot write ${path}: ${messageOf(cause)}`, { cause })
+    throw systemFailure(`cannot write ${path}`, cause)
   }
 }

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
 import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { messageOf, PgbkError, systemCode, systemFailure } from '../errors.js'
 import { runningServer } from '../postgres/running.js'
 import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
 import { shellWord } from '../shell-word.js'
@@ -128,8 +128,7 @@ export async function claim(directory: string, owner: Owner, context: Context): 
     if (before) await putBack(directory, before, isRoot)
     else await rmdir(directory).catch(() => {})
     if (cause instanceof PgbkError) throw cause
-    const code = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '') ? 'disk-full' : 'failed'
-    throw new PgbkError(code, `cannot write to ${directory}: ${messageOf(cause)}`, { cause })
+    throw systemFailure(`cannot write to ${directory}`, cause)
   }
 }
 

@@ -6,7 +6,7 @@ import { copyTree } from '../backup/copy-tree.js'
 import { syncPath } from '../backup/durable.js'
 import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { type PgbkError, systemCode, systemFailure } from '../errors.js'
 
 /** Where the parts of a restored cluster go: directories that are there and empty. */
 export interface ClusterPlaces {
@@ -99,8 +99,7 @@ export async function copyControlFile({ layout }: Backup, data: string, owner: O
 }
 
 export function copyFailed(cause: unknown): PgbkError {
-  const full = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '')
-  return new PgbkError(full ? 'disk-full' : 'failed', `cannot restore: ${messageOf(cause)}`, { cause })
+  return systemFailure('cannot restore', cause)
 }
 
 function controlFile(data: string): string {

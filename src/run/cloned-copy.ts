@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { copyTree } from '../backup/copy-tree.js'
 import { freeBytes, measureTree } from '../backup/measure.js'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { systemCode, systemFailure } from '../errors.js'
 import { formatBytes } from '../units.js'
 import { removeWhenOver } from './clean-up.js'
 import type { WorkingCopyMethod } from './working-copy.js'
@@ -56,11 +56,7 @@ export const copy: WorkingCopyMethod = {
       })
     } catch (cause) {
       signal.throwIfAborted()
-      throw new PgbkError(
-        systemCode(cause) === 'ENOSPC' ? 'disk-full' : 'failed',
-        `cannot copy the snapshot: ${messageOf(cause)}`,
-        { cause },
-      )
+      throw systemFailure('cannot copy the snapshot', cause)
     }
     return undefined
   },

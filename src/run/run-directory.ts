@@ -18,7 +18,7 @@ import type { Backup } from '../backup/catalog.js'
 import { type RunLayout, rootLayout, runLayout } from '../backup/layout.js'
 import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { messageOf, PgbkError, systemCode, systemFailure } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { findProcesses, lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
 
@@ -94,12 +94,7 @@ export function makeRunDirectory(backup: Backup, root: string, owner: Owner, con
 }
 
 function cannotMake({ directory }: RunLayout, cause: unknown): PgbkError {
-  const code = systemCode(cause)
-  return new PgbkError(
-    code === 'ENOSPC' || code === 'EDQUOT' ? 'disk-full' : 'failed',
-    `cannot make ${directory} for the working copy: ${messageOf(cause)}`,
-    { cause },
-  )
+  return systemFailure(`cannot make ${directory} for the working copy`, cause)
 }
 
 /**

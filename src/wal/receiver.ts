@@ -2,7 +2,7 @@ import type { Backup } from '../backup/catalog.js'
 import type { RootLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { isDiskFull, messageOf, PgbkError, systemCode } from '../errors.js'
 import { backupAfter, backupAt, newestBackup } from './find-backup.js'
 import { handOverTo } from './hand-over.js'
 import { openHeartbeat } from './heartbeat.js'
@@ -125,8 +125,8 @@ async function chooseTarget(
  * @throws the error itself when it is neither.
  */
 function passingFault(error: unknown, root: RootLayout, target: Backup): Ended {
-  const code = systemCode(error) ?? ''
-  if (['ENOSPC', 'EDQUOT'].includes(code))
+  const code = systemCode(error)
+  if (isDiskFull(error))
     return { kind: 'disk-full', message: messageOf(error), subject: undefined, hasReceived: true }
   if (code === 'ENOENT' && !backupAt(root, target.id)) return { kind: 'backup-gone', hasReceived: false }
   // Or it was the newer one; the next look tells.

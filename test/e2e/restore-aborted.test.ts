@@ -2,7 +2,6 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
-import { execa } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { randomNumbers, seed } from '../helpers/chance.js'
 import { grow } from '../helpers/copying.js'
@@ -166,16 +165,13 @@ describe('a restore into a directory that ends at a random moment', () => {
 
 describe('a disk that fills up while a restore copies', () => {
   ifRoot('ends it, and has its room back', async () => {
-    const disk = aSmallDisk(260)
+    const disk = aSmallDisk(260, { files: 400 })
     const data = join(disk, 'main')
-    const child = startRestore(backup.root, ['-D', data, '--json'])
-    await until('it copies', () => existsSync(join(data, 'base')) || child.exitCode !== null)
-    await execa('dd', ['if=/dev/zero', `of=${disk}/filler`, 'bs=64k'], { reject: false })
-    const { exitCode, stdout } = await child
-    expect({ exitCode, code: JSON.parse(String(stdout)).error.code }).toEqual({
-      exitCode: 1,
-      code: 'disk-full',
-    })
+    const { status, stdout } = await restore(backup.root, ['-D', data, '--json'])
+    const { code, message, hint } = JSON.parse(stdout).error
+    expect({ status, code }).toEqual({ status: 1, code: 'disk-full' })
+    expect(message).toContain(`cannot restore: the disk is full at ${data}`)
+    expect(hint).toContain('Make room there')
     expect(readdirSync(data)).toEqual([])
   })
 })

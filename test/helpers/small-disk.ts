@@ -14,10 +14,13 @@ atEnd(() => {
   }
 })
 
-/** A new, empty file system of so many megabytes that belongs to the ordinary user. */
-export function aSmallDisk(megabytes: number): string {
+/**
+ * A new, empty file system of so many megabytes that belongs to the ordinary user. With `files` it has no room for
+ * more of them (ENOSPC), which free space does not tell: it fills up at the same file each time.
+ */
+export function aSmallDisk(megabytes: number, { files = 0 } = {}): string {
   const directory = mkdtempSync(join(tmpdir(), 'pgbk-disk-'))
-  const options = `size=${megabytes}m,mode=0700`
+  const options = `size=${megabytes}m,nr_inodes=${files},mode=0700`
   const { exitCode, stderr } = execaSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory], {
     reject: false,
   })
