@@ -15,6 +15,8 @@ export const exitStatuses = {
   unreachable: 5,
   refused: 5,
   'check-failed': 6,
+  'command-not-runnable': 126,
+  'command-not-found': 127,
   'hung-up': 129,
   interrupted: 130,
   terminated: 143,

@@ -16,6 +16,8 @@ describe('exit statuses', () => {
     [4, ['locked']],
     [5, ['unreachable', 'refused']],
     [6, ['check-failed']],
+    [126, ['command-not-runnable']],
+    [127, ['command-not-found']],
     [129, ['hung-up']],
     [130, ['interrupted']],
     [143, ['terminated']],

@@ -122,9 +122,6 @@ async function runCommand(words: string[], run: Run, bin: string, context: Conte
   const { cwd, signal, urgent, umask } = context
   const status = await runAttached(file, args, { env, cwd, signal, urgent, umask })
   if (run.server.hasEnded()) throw endedEarly(run)
-  if (status === 127 || status === 126) {
-    context.progress.warn(status === 127 ? `${file}: command not found` : `${file} cannot be run`)
-  }
   return status
 }
 

@@ -51,6 +51,18 @@ const hints: [RegExp, Hint][] = [
 
 const elsewhere = 'Name it with -h HOST -p PORT -U ROLE, with -d URI, or with PGHOST, PGPORT and PGUSER.'
 
+/** What libpq says before it asks any server (src/interfaces/libpq/fe-connect.c). */
+const wrongParameters = [
+  /^invalid (connection option|integer value|port number|URI|percent-encoded token|"?\w+"? value: )/,
+  /^(missing "=" after|(missing|extra) key\/value separator|unterminated quoted string|unexpected character)/,
+  /^(end of string reached when looking for|IPv6 host address may not be empty|forbidden value|could not match \d+ )/,
+  /^(definition of service|service file) ".*" not found|^syntax error in service file/,
+]
+
+export function isWrongParameter(message: string): boolean {
+  return wrongParameters.some((pattern) => pattern.test(message))
+}
+
 /** The line, statement or command that makes the connection possible, where it can be known. */
 export function connectionHint(message: string, attempt: Attempt): string {
   for (const [pattern, hint] of hints) {

@@ -1,7 +1,7 @@
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import { type Connection, connectionArgs } from './connection.js'
-import { connectionHint } from './connection-hint.js'
+import { connectionHint, isWrongParameter } from './connection-hint.js'
 import type { ConnectionParameters } from './conninfo.js'
 
 /** psql of one installation, connecting in one way. */
@@ -57,6 +57,10 @@ async function run(psql: Psql, args: string[], input?: string): Promise<string> 
   if (result.status === 0) return result.stdout
   const message = result.stderr.replace(/^psql:(<stdin>:\d+:)? (error: )?/gm, '').trim()
   // psql's manual page, "Exit Status": 2 if the connection to the server went bad.
+  if (result.status === 2 && isWrongParameter(message))
+    throw new PgbkError('usage', `the connection's parameters are wrong: ${message}`, {
+      hint: 'They come from -h, -p, -U and -d, from the configuration, a service file, or PGHOST, PGPORT ... in the environment.',
+    })
   if (result.status === 2)
     throw new PgbkError('unreachable', `cannot connect to the server: ${message}`, {
       hint: connectionHint(message, { ...psql.connection, systemUser: psql.systemUser }),

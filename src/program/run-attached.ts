@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import type { Environment } from '../context.js'
-import { type ErrorCode, type PgbkError, systemCode } from '../errors.js'
+import { type ErrorCode, messageOf, PgbkError, systemCode } from '../errors.js'
 import { isInForeground } from '../processes.js'
 
 const signalNames: Partial<Record<ErrorCode, NodeJS.Signals>> = {
@@ -21,8 +21,8 @@ export interface AttachedOptions {
 
 /**
  * Runs a program in the foreground: its input and output are this process's own.
- * @returns its exit status, as a shell would give it: 128 and the signal's number when a signal ended it, 127 when there is no
- * such program, 126 when it cannot be run.
+ * @returns its exit status, as a shell would give it: 128 and the signal's number when a signal ended it.
+ * @throws {PgbkError} `command-not-found`, `command-not-runnable`.
  */
 export async function runAttached(file: string, args: string[], options: AttachedOptions): Promise<number> {
   const { execa } = await import('execa')
@@ -47,6 +47,12 @@ export async function runAttached(file: string, args: string[], options: Attache
   for (const one of [signal, urgent]) one.addEventListener('abort', passOn)
   const { exitCode, signal: endedBy, cause } = await child
   for (const one of [signal, urgent]) one.removeEventListener('abort', passOn)
-  if (child.pid === undefined) return systemCode(cause) === 'ENOENT' ? 127 : 126
+  if (child.pid === undefined) throw notStarted(file, cause)
   return exitCode ?? 128 + (constants.signals[endedBy as NodeJS.Signals] ?? 0)
+}
+
+function notStarted(file: string, cause: unknown): PgbkError {
+  return systemCode(cause) === 'ENOENT'
+    ? new PgbkError('command-not-found', `${file}: command not found`, { cause })
+    : new PgbkError('command-not-runnable', `${file} cannot be run: ${messageOf(cause)}`, { cause })
 }

@@ -68,6 +68,20 @@ describe('create refuses, before it writes anything,', () => {
       expect(readdirSync(root)).toEqual([])
     },
   )
+
+  it.each([
+    [['-p', 'abc'], {}, 'invalid integer value "abc"'],
+    [['-p', '99999'], {}, 'invalid port number: "99999"'],
+    [['-d', 'host=/nowhere foo=bar'], {}, 'invalid connection option "foo"'],
+    [['-d', 'sslmode=perhaps'], {}, 'invalid sslmode value: "perhaps"'],
+    [[], { PGPORT: 'abc' }, 'invalid integer value "abc"'],
+    [[], { PGSERVICE: 'nosuch' }, 'definition of service "nosuch" not found'],
+  ])('the parameters %j, or %j, in the words of libpq', async (args, env, said) => {
+    const failure = await failureOf(['create', ...args], env)
+    expect(failure).toMatchObject({ status: 2, code: 'usage' })
+    expect(failure.message).toContain(`the connection's parameters are wrong: ${said}`)
+    expect(readdirSync(root)).toEqual([])
+  })
 })
 
 describe('a label', () => {

@@ -77,10 +77,15 @@ describe('COMMAND', () => {
     ['no-such-program', 127, 'no-such-program: command not found'],
     ['/etc/passwd', 126, '/etc/passwd cannot be run'],
   ])('%s has exit status %i and is named', async (command, status, said) => {
-    const ended = await localRun(backup.root, ['--', command])
+    const ended = await localRun(backup.root, ['--quiet', '--', command])
     expect(ended.status).toBe(status)
-    expect(ended.stderr).toContain(said)
+    expect(ended.stderr).toContain(`pgbk: ${said}`)
     expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it('that ends with 127 itself is not called missing', async () => {
+    const { status, stderr } = await localRun(backup.root, ['-q', '--', 'sh', '-c', 'exit 127'])
+    expect({ status, stderr }).toEqual({ status: 127, stderr: '' })
   })
 
   it.each([
