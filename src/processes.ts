@@ -21,6 +21,12 @@ export function isAlive(pid: number, startTime?: string): boolean {
   return hasProc() ? now !== undefined && (startTime === undefined || now === startTime) : true
 }
 
+/** The id of the user that a process works as; undefined when it has ended, or /proc does not tell. */
+export function userOf(pid: number): number | undefined {
+  const [, effective] = /^Uid:\s+\d+\s+(\d+)/m.exec(readProc(`/proc/${pid}/status`) ?? '') ?? []
+  return effective === undefined ? undefined : Number(effective)
+}
+
 /** The pids of all processes whose command line the test accepts; none where there is no /proc. */
 export function findProcesses(accepts: (command: string[]) => boolean): number[] {
   return namesIn('/proc')

@@ -2,7 +2,10 @@ import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { PgbkError, systemCode } from '../errors.js'
 import type { Backup } from './catalog.js'
+import { missingDirectories } from './data-directories.js'
 import { exemptFromManifest, type ManifestFile, manifestFiles } from './manifest.js'
+
+const mostNamed = 5
 
 /**
  * Compares names and sizes with the manifest, without reading a file: a copy made by other tools may be half there although
@@ -19,12 +22,13 @@ export async function checkComplete({ id, layout, state }: Backup): Promise<void
         ? faultOf(layout.data, file, state === 'whole')
         : undefined
     if (fault !== undefined) faults.push(fault)
-    if (faults.length === 5) break
+    if (faults.length === mostNamed) break
   }
+  for (const directory of missingDirectories(layout.data)) faults.push(`data/${directory} is missing`)
   for (const needed of ['conf/postgresql.conf', 'conf/pg_hba.conf']) {
     if (!existsSync(join(layout.snapshot, needed))) faults.push(`${needed} is missing`)
   }
-  if (faults.length > 0) throw damaged(id, faults)
+  if (faults.length > 0) throw damaged(id, faults.slice(0, mostNamed))
 }
 
 function faultOf(data: string, { path, bytes, size }: ManifestFile, exact: boolean): string | undefined {

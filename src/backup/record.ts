@@ -55,6 +55,7 @@ const schema = v.object({
   extensions: v.array(v.object({ name: text, version: text, database: text })),
   preload_libraries: v.nullable(v.array(text)),
   config_files: v.array(v.object({ path: text, copy: text })),
+  own_files: v.optional(v.record(text, text)),
   verified: v.boolean(),
   tools: v.object({ pgbk: text, pg_basebackup: text, pg_verifybackup: optionalText }),
   duration_ms: count,
@@ -82,7 +83,7 @@ const summarySchema = v.object({
 export type RecordSummary = v.InferOutput<typeof summarySchema>
 
 /** A record before the finished backup is measured. */
-export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'file_count'>
+export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'file_count' | 'own_files'>
 
 /** A record as it was read: its summary is checked, the rest is not yet. */
 export interface ReadRecord {
@@ -98,7 +99,7 @@ export function readRecord(path: string): ReadRecord {
 /** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format. */
 export function summarize(json: string): ReadRecord {
   const raw = parseJson(json)
-  const missing = Object.keys(schema.entries).filter((key) => !(key in raw))
+  const missing = Object.keys(schema.entries).filter((key) => key !== 'own_files' && !(key in raw))
   if (missing.length > 0)
     throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)
   return { raw, summary: checkAgainst(summarySchema, raw) }

@@ -1,6 +1,7 @@
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { BackupLayout, RootLayout } from '../backup/layout.js'
 import { measureTree } from '../backup/measure.js'
+import { ownFileChecksums } from '../backup/own-files.js'
 import { discard, type Partial, publish, startPartial } from '../backup/partial.js'
 import { snapshotReadme } from '../backup/readme.js'
 import { type BackupRecord, parseRecord } from '../backup/record.js'
@@ -116,7 +117,7 @@ async function fill(
   await writeDurably(layout.readme, snapshotReadme(draft))
   await syncPath(layout.snapshot)
   const { bytes, files } = await measureTree(layout.directory)
-  return { ...draft, size_bytes: bytes, file_count: files }
+  return { ...draft, own_files: ownFileChecksums(layout), size_bytes: bytes, file_count: files }
 }
 
 /** Like Promise.all, but nothing is still going on when it fails: what comes next is the clean-up. */

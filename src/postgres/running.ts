@@ -1,11 +1,12 @@
-import { readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import { readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemCode } from '../errors.js'
-import { isAlive } from '../processes.js'
+import { isAlive, userOf } from '../processes.js'
 
 /**
- * The process of a server that runs in a data directory, by its postmaster.pid. Where /proc tells the working directory of
- * that process, it must be this one: a pid may have been given to another program since.
+ * The process of a server that runs in a data directory, by its postmaster.pid. A pid may have been given to another program
+ * since: where /proc tells the working directory of that process, it must be this one, and where it tells only whose it is, that
+ * must be the directory's owner, as checkDataDir() in src/backend/utils/init/miscinit.c wants.
  */
 export function runningServer(dataDirectory: string): number | undefined {
   const pid = pidIn(join(dataDirectory, 'postmaster.pid'))
@@ -13,7 +14,8 @@ export function runningServer(dataDirectory: string): number | undefined {
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dataDirectory) ? pid : undefined
   } catch {
-    return pid // another user's process, or no /proc: better one refusal too many
+    const user = userOf(pid)
+    return user === undefined || user === statSync(dataDirectory).uid ? pid : undefined
   }
 }
 

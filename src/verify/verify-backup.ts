@@ -1,14 +1,17 @@
 import { existsSync, statSync } from 'node:fs'
+import { relative } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
+import type { BackupLayout } from '../backup/layout.js'
 import { type BackupRecord, majorOf } from '../backup/record.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { findVerifier, snapshotFaults, type Verifier } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import type { Installation } from '../postgres/find.js'
 import { installHint } from '../postgres/install-hint.js'
 import { asOwner } from '../postgres/server-process.js'
 import { confFaults } from './conf-faults.js'
+import { directoryFaults } from './directory-faults.js'
 import type { Fault } from './fault.js'
 import { recordFaults } from './record-faults.js'
 import { tablespaceFaults } from './tablespace-faults.js'
@@ -56,25 +59,50 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
   }
   const verifier = verifierFor(record, installations, context)
   context.progress.step(`verifying ${id}: the snapshot`)
-  const links = tablespaceFaults(record, layout)
-  const faults = [
-    ...(await recordFaults(record, layout)),
-    ...confFaults(record, layout),
-    ...links,
-    ...(links.some(({ leadsOut }) => leadsOut)
-      ? notCompared
-      : await manifestFaults(backup, verifier, context)),
-  ].map(({ file, problem }) => ({ file, problem }))
+  const looks: (() => Fault[] | Promise<Fault[]>)[] = [
+    () => recordFaults(record, layout),
+    () => confFaults(record, layout),
+    () => directoryFaults(layout),
+    async () => {
+      const links = tablespaceFaults(record, layout)
+      const leadsOut = links.some((link) => link.leadsOut)
+      return [...links, ...(leadsOut ? notCompared : await manifestFaults(backup, verifier, context))]
+    },
+  ]
+  const faults: Fault[] = []
+  for (const look of looks) faults.push(...(await orUnreadable(layout, look)))
   context.progress.step(`verifying ${id}: the WAL archive`)
   const wal = await checkWal(record, layout, context)
   // What is wrong with a file has been told then.
   const records = wal.faults.length > 0 ? [] : await walRecordFaults(record, layout, installations, context)
   return {
-    faults: [...faults, ...wal.faults, ...records],
+    faults: distinct([...faults, ...wal.faults, ...records]),
     segments: wal.segments,
     wal_bytes: wal.bytes,
     pg_verifybackup: verifier.version,
   }
+}
+
+/** A file or directory of the backup that cannot be read is a fault of it, as for whoever is to restore it. */
+async function orUnreadable(
+  { directory }: BackupLayout,
+  look: () => Fault[] | Promise<Fault[]>,
+): Promise<Fault[]> {
+  try {
+    return await look()
+  } catch (error) {
+    const { path } = (error ?? {}) as { path?: unknown }
+    if (systemCode(error) === undefined || typeof path !== 'string') throw error
+    const file = relative(directory, path)
+    if (file.startsWith('..')) throw error
+    const [, reason = ''] = /^\w+: (.*), \w+ '/.exec(messageOf(error)) ?? []
+    return [{ file, problem: `it cannot be read: ${reason}` }]
+  }
+}
+
+function distinct(faults: Fault[]): Fault[] {
+  const told = faults.map(({ file, problem }) => JSON.stringify({ file, problem }))
+  return [...new Set(told)].map((text) => JSON.parse(text))
 }
 
 /** pg_verifybackup would follow the link, and read whatever is there, perhaps without end. */

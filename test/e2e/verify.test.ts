@@ -215,6 +215,57 @@ describe('a fault in the snapshot is found', () => {
   })
 })
 
+describe('what the manifest does not know is found', () => {
+  it.each([
+    [
+      'an edited conf/',
+      'echo archive_mode=on >> $S/conf/postgresql.conf',
+      'conf/postgresql.conf',
+      'was changed',
+    ],
+    ['an open door', 'echo host all all all trust >> $S/conf/pg_hba.conf', 'conf/pg_hba.conf', 'was changed'],
+    ['a file too many in conf/', 'touch $S/conf/more.conf', 'conf/more.conf', 'is not of the backup'],
+    ['another README', 'echo >> $S/README', 'README', 'was changed since it was made'],
+    ['an empty directory lost', 'rmdir $S/data/pg_notify', 'data/pg_notify', 'no server starts without it'],
+    ['one further down', 'rmdir $S/data/pg_logical/mappings', 'data/pg_logical/mappings', 'is missing'],
+    ['a data directory open to all', 'chmod 755 $S/data', 'data', 'its mode is 0755'],
+    ['a file that cannot be read', 'chmod 000 $S/data/PG_VERSION', 'data/PG_VERSION', 'permission denied'],
+    [
+      'a directory that cannot',
+      'chmod 000 $S/conf/original',
+      'conf/original/postgresql.conf',
+      'permission denied',
+    ],
+  ])('%s', async (_what, damage, file, problem) => {
+    await shell(`S=snapshot; ${damage}`)
+    const { status, faults } = await check()
+    await shell('chmod -R u+rwX snapshot/conf')
+    expect({ status, faults }).toEqual({
+      status: 6,
+      faults: expect.arrayContaining([
+        { file: `snapshot/${file}`, problem: expect.stringContaining(problem) },
+      ]),
+    })
+  })
+
+  it('but not in a record that older versions made', async () => {
+    const { own_files: known, ...old } = JSON.parse(
+      readFileSync(join(backup.directory, 'backup.json'), 'utf8'),
+    )
+    expect(Object.keys(known)).toEqual(expect.arrayContaining(['README', 'conf/pg_hba.conf']))
+    await writeFile(join(backup.directory, 'backup.json'), JSON.stringify(old))
+    await shell('echo >> snapshot/README')
+    expect(await check()).toEqual({ status: 0, faults: [] })
+  })
+
+  it('before a server is started on it: a directory that is lost', async () => {
+    await shell('rmdir snapshot/data/pg_commit_ts')
+    const { status, stderr } = await runPgbk(['local-run', '-C', backup.root, '--', 'true'])
+    expect(status).toBe(1)
+    expect(stderr).toContain('is not all there: data/pg_commit_ts is missing')
+  })
+})
+
 describe('a fault of a tablespace is found', () => {
   const link = () => `snapshot/data/pg_tblspc/${backup.record.tablespaces[0]?.oid}`
   it.each([
