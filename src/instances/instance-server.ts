@@ -6,7 +6,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { isInProduction } from '../postgres/control-file.js'
 import { readPostmaster, runningServer } from '../postgres/running.js'
-import { lastLines } from '../postgres/server-log.js'
+import { lastLines, watchForCrashes } from '../postgres/server-log.js'
 import { asOwner, serverEnvironment } from '../postgres/server-process.js'
 import { signalProcess } from '../processes.js'
 import { type DetachedProgram, startDetached } from '../program/start-detached.js'
@@ -22,7 +22,7 @@ export interface ServerStart {
 }
 
 /**
- * Starts a server that goes on without this process. The log is opened with its user's rights, who may have put a link there.
+ * Starts a server that goes on without this process; one that crashes and starts over counts as ended. The log is opened with its user's rights, who may have put a link there.
  * @throws {PgbkError} `failed` with the end of its log when it does not come up.
  */
 export async function startServer(start: ServerStart, context: Context): Promise<DetachedProgram> {
@@ -35,7 +35,9 @@ export async function startServer(start: ServerStart, context: Context): Promise
     start.log,
     ...command,
   ]
-  const server = await startDetached(file, args, { env: serverEnvironment(context), cwd: start.cwd })
+  const hasCrashed = watchForCrashes(start.log)
+  const program = await startDetached(file, args, { env: serverEnvironment(context), cwd: start.cwd })
+  const server = { ...program, hasEnded: () => program.hasEnded() || hasCrashed() }
   while (readPostmaster(start.data)?.pid !== server.pid) {
     checkAlive(server, start.log)
     await sleep(10)

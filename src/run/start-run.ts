@@ -6,6 +6,7 @@ import { PgbkError } from '../errors.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
 import { choosePort } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
+import { watchForCrashes } from '../postgres/server-log.js'
 import { socketDirectory } from '../postgres/sockets.js'
 import { connectToAny, type SqlClient } from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
@@ -55,13 +56,15 @@ export async function startRun(request: RunRequest, context: Context, onLaunch?:
     const isSure = request.recovery.recovery === undefined
     const sql = { ...socket, databases: isSure ? [given] : askableDatabases(request.backup.record) }
     let client: SqlClient | undefined
-    await waitUntilReady(server, layout.log, context.signal, async () => {
+    const hasCrashed = watchForCrashes(layout.log)
+    const hasEnded = () => server.hasEnded() || hasCrashed()
+    await waitUntilReady(hasEnded, layout.log, context.signal, async () => {
       client = await connectToAny(sql, sql.databases)
       return client !== undefined
     })
     await checkIsRun(client, directory, port)
     const before = context.now().getTime()
-    const reached = await recover(request, { log: layout.log, sql, hasEnded: server.hasEnded }, context)
+    const reached = await recover(request, { log: layout.log, sql, hasEnded }, context)
     const replayMs = reached && context.now().getTime() - before
     const database = isSure ? given : await chooseDatabase(client, request.backup.record, request.database)
     const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)

@@ -128,14 +128,14 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
  * @throws {PgbkError} `failed`, with the last lines of its log, when it ends before; the signal's reason when aborted.
  */
 export async function waitUntilReady(
-  server: SupervisedServer,
+  hasEnded: () => boolean,
   log: string,
   signal: AbortSignal,
   isReady: () => Promise<boolean>,
 ): Promise<void> {
   while (!(await isReady())) {
     signal.throwIfAborted()
-    if (server.hasEnded()) throw new PgbkError('failed', 'the server did not start', { hint: lastLines(log) })
+    if (hasEnded()) throw new PgbkError('failed', 'the server did not start', { hint: lastLines(log) })
     await sleep(10)
   }
 }

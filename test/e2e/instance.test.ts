@@ -89,6 +89,19 @@ describe.each(users)('instances, for %s', (user) => {
     await instance('stop', name)
   })
 
+  it('are stopped when the pid of their server is now that of somebody else', async () => {
+    const name = `${prefix}-stale`
+    const made = await restored(backup.root, ['--name', name, '--no-start'], options)
+    const others = isRoot ? process.pid : 1
+    const text = `${others}\n${made.directory}/data\n1\n${made.port}\n/tmp\nlocalhost\n 1 2\nready   \n`
+    await run(['sh', '-c', 'printf %s "$1" > "$0"', join(made.directory, 'data/postmaster.pid'), text])
+    expect(await stateOf(name)).toMatch(/stopped|not recovered/)
+    expect((await instance('stop', name)).stderr).toContain('is not running')
+    expect(await instance('start', name)).toMatchObject({ status: 0 })
+    expect(await ask(made, 'select max(n) from late')).toBe('3')
+    expect(await instance('stop', name)).toMatchObject({ status: 0 })
+  })
+
   it('run side by side, and do not see each other', async () => {
     const [one, two] = (await Promise.all(
       ['one', 'two'].map((name) => restored(backup.root, ['--name', `${prefix}-${name}`], options)),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { execaSync } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery, write } from '../helpers/ledger.js'
 import { localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
@@ -58,6 +59,17 @@ describe('a run that replays', () => {
     expect({ exitCode, stderr }).toEqual({
       exitCode: 1,
       stderr: expect.stringMatching(/(did not start|ended before its recovery did)[\s\S]*immediate shutdown/),
+    })
+    expect(remainsOf(ledger.root)).toEqual(nothing)
+  })
+
+  it('fails when a process of its server crashes: the server would try again, perhaps without end', async () => {
+    const { child } = await aLongReplay()
+    execaSync('pkill', ['-KILL', '-P', String(serverOf()), '-f', 'checkpointer'])
+    const { exitCode, stderr } = await child
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringMatching(/(did not start|ended before its recovery did)[\s\S]*reinitializing/),
     })
     expect(remainsOf(ledger.root)).toEqual(nothing)
   })
