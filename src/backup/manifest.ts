@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 
@@ -28,6 +28,26 @@ export async function* manifestFiles(manifest: string): AsyncGenerator<ManifestF
   for await (const line of createInterface({ input: createReadStream(manifest) })) {
     const file = parseLine(line)
     if (file) yield file
+  }
+}
+
+/** The same, for where nothing can be waited for. */
+export function* manifestFilesNow(manifest: string): Generator<ManifestFile> {
+  const descriptor = openSync(manifest, 'r')
+  try {
+    const buffer = Buffer.alloc(1 << 20)
+    let rest = ''
+    for (let read = -1; read !== 0; ) {
+      read = readSync(descriptor, buffer)
+      const lines = (rest + buffer.toString('latin1', 0, read)).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        const file = parseLine(Buffer.from(line, 'latin1').toString())
+        if (file) yield file
+      }
+    }
+  } finally {
+    closeSync(descriptor)
   }
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
+import { checkComplete } from '../backup/completeness.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -48,6 +49,7 @@ export async function downloadArchive(
   const source = await openSource(name, context)
   const backup = selectBackup(await source.catalog(), id, context.progress.warn)
   checkUnused(backup, source)
+  if (source.realDirectory !== undefined) await checkComplete(backup)
   const listing = wantedOf(await source.listing(backup), backup, { noWal: options.wal === false })
   const job = { source, backup, listing, compression }
   const bytes =

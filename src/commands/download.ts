@@ -61,6 +61,7 @@ export async function download(
   checkOtherRoot(source, destination)
   const backup = selectBackup(await source.catalog(), id, context.progress.warn)
   checkUnused(backup, source)
+  if (source.realDirectory !== undefined) await checkComplete(backup)
   const { server } = backup.record
   const newCluster = options.newCluster ?? false
   checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)

@@ -1,13 +1,14 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
+import { exemptFromManifest, manifestFilesNow } from '../backup/manifest.js'
 import { segmentsOf } from '../backup/wal-archive.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
 import type { DownloadDirectory } from './download-directory.js'
 import { type Found, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
 import type { Listing } from './listing.js'
-import { manifestName, segmentOf, tablespaceOf, walFileOf } from './names.js'
+import { manifestName, nameInBackup, segmentOf, tablespaceOf, walFileOf } from './names.js'
 import { openReceiver, type Receiver } from './receiver.js'
 import type { Source } from './source.js'
 
@@ -44,14 +45,22 @@ export async function fetchFiles(
   const { progress } = context
   const total = backup.record.size_bytes
   let [kept, received] = [0, 0]
-  const receiver = openReceiver(layout.directory, (bytes) => {
-    received += bytes
-    progress.bytes(received, Math.max(total - kept, received))
-  })
+  let listed: Listing | undefined
+  const receiver = openReceiver(
+    layout.directory,
+    (bytes) => {
+      received += bytes
+      progress.bytes(received, Math.max(total - kept, received))
+    },
+    (name) => {
+      if (name === manifestName && listed) checkListed(join(layout.directory, name), listed, source)
+    },
+  )
   const old = isResumed ? await lookAtOld(layout.directory) : undefined
   let complaints = ''
   for (let round = 0; round < mostRounds; round++) {
     const listing = wantedOf(await source.listing(backup), backup, options)
+    listed = listing
     const linkedTablespaces = new Set(listing.links.flatMap((link) => tablespaceOf(link) ?? []))
     await makeDirectories(layout.directory, listing)
     if (round === 0) {
@@ -60,7 +69,7 @@ export async function fetchFiles(
       await announce(kept)
     }
     const before = receiver.names.size
-    const missing = missingOf(listing, receiver.names)
+    const missing = manifestFirst(missingOf(listing, receiver.names))
     if (missing.length > 0) complaints = await source.transfer(backup, missing, receiver)
     const left = missingOf(listing, receiver.names)
     await receiver.flushed()
@@ -113,6 +122,32 @@ export function wantedOf(listing: Listing, { record }: Backup, { noWal }: FetchO
   return { ...listing, files }
 }
 
+/** It tells what must be there, before all the rest has travelled. */
+function manifestFirst(names: string[]): string[] {
+  return names.includes(manifestName)
+    ? [manifestName, ...names.filter((name) => name !== manifestName)]
+    : names
+}
+
+/** @throws {PgbkError} `damaged` when the source has not all files of the manifest: a copy by other tools may be half there. */
+function checkListed(manifest: string, { files, links }: Listing, source: Source): void {
+  const here = new Set(files)
+  const linked = new Set(links.flatMap((link) => tablespaceOf(link) ?? []))
+  const missing: string[] = []
+  for (const file of manifestFilesNow(manifest)) {
+    const name = nameInBackup(file.path, linked)
+    if (!here.has(name) && !exemptFromManifest.has(file.path)) missing.push(name)
+  }
+  if (missing.length === 0) return
+  throw new PgbkError(
+    'damaged',
+    `the backup in ${source.name} is not all there: it lacks ${someOf(missing)}`,
+    {
+      hint: 'Was it copied there by a program that was interrupted? Choose another backup (pgbk list --from).',
+    },
+  )
+}
+
 /** A segment is there in whatever form it came; one that is not finished does not stand for one that is. */
 function missingOf({ files }: Listing, here: ReadonlySet<string>): string[] {
   return files.filter((name) => {
@@ -151,6 +186,13 @@ async function makeLinks(directory: string, { links }: Listing): Promise<void> {
 }
 
 function notSent({ name }: Source, left: string[], complaints: string): PgbkError {
-  const names = `${left.slice(0, 3).join(', ')}${left.length > 3 ? ` and ${left.length - 3} more` : ''}`
-  return new PgbkError('failed', `${name} does not send ${names}${complaints && `: ${complaints}`}`)
+  const message = `${name} does not send ${someOf(left)}${complaints && `: ${complaints}`}`
+  if (!/permission denied/i.test(complaints)) return new PgbkError('failed', message)
+  return new PgbkError('failed', message, {
+    hint: 'Read it there as the user whom the backups belong to.',
+  })
+}
+
+function someOf(names: string[]): string {
+  return `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
 }

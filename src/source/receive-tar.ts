@@ -15,6 +15,7 @@ export async function receiveTar(
   source: string,
 ): Promise<void> {
   let fault: unknown
+  let isEmpty = true
   let current: Incoming | undefined
   /** What goes wrong inside the parser's events is thrown outside of them. */
   const guarded = (work: () => void) => {
@@ -31,6 +32,7 @@ export async function receiveTar(
       entry.resume()
     },
     onwarn: (_code, message) => {
+      if (isEmpty) return // a tar of nothing, when none of the files could be read: that is told by what has not come
       fault ??= new PgbkError('damaged', `${source} sent a broken tar: ${message}`)
     },
   })
@@ -51,13 +53,14 @@ export async function receiveTar(
     entry.on('end', () =>
       guarded(() => {
         if (missing !== 0) return // the tar is cut off
-        incoming.finish()
         current = undefined
+        incoming.finish()
       }),
     )
   }
   try {
     await readChunks(tar, (chunk) => {
+      isEmpty &&= chunk.every((byte) => byte === 0)
       parser.write(chunk)
       if (fault !== undefined) throw fault
     })

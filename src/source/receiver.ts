@@ -47,14 +47,22 @@ export function isUnfinished(name: string): boolean {
   return name.endsWith(unfinished)
 }
 
-/** @param onBytes is told the bytes of each piece. */
-export function openReceiver(directory: string, onBytes: (bytes: number) => void): Receiver {
+/**
+ * @param onBytes is told the bytes of each piece.
+ * @param onWhole is told the name of each file that has come to its end; what it throws ends the transfer.
+ */
+export function openReceiver(
+  directory: string,
+  onBytes: (bytes: number) => void,
+  onWhole: (name: string) => void,
+): Receiver {
   const names = new Set<string>()
   const flusher = openFlusher()
   const partOf = (name: string) => join(directory, name) + unfinished
   const settle = (name: string) => {
     renameSync(partOf(name), join(directory, name))
     names.add(name)
+    onWhole(name)
   }
   return {
     names,

@@ -5,11 +5,19 @@ import { type ManifestFile, parseLine } from '../backup/manifest.js'
 import { PgbkError } from '../errors.js'
 import { manifestName } from './names.js'
 
+/** What a tar had. */
+export interface SeenTar {
+  /** The bytes of each entry by its name in the backup. */
+  sizes: Map<string, number>
+  /** May be read more than once. */
+  manifest: AsyncIterable<ManifestFile>
+}
+
 /** Looks at a tar while it passes. */
 export interface TarWatch {
   look(chunk: Buffer): void
   /** After the end. @throws {PgbkError} `damaged` when it was no whole tar. */
-  end(): { sizes: Map<string, number>; manifest: AsyncIterable<ManifestFile> }
+  end(): SeenTar
 }
 
 /** For the archive of one backup. */
@@ -36,7 +44,7 @@ export function watchTar(id: string): TarWatch {
     end: () => {
       parser.end()
       if (broken !== undefined) throw new PgbkError('damaged', `the tar is broken: ${broken}`)
-      return { sizes, manifest: filesOf(Readable.from(manifest)) }
+      return { sizes, manifest: { [Symbol.asyncIterator]: () => filesOf(Readable.from(manifest)) } }
     },
   }
 }

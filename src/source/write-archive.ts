@@ -13,7 +13,7 @@ import { explained } from './explain.js'
 import type { Listing } from './listing.js'
 import { archiveHere, hasGnuTar } from './local-archive.js'
 import type { Source } from './source.js'
-import { watchTar } from './watch-tar.js'
+import { type SeenTar, watchTar } from './watch-tar.js'
 
 export interface ArchiveJob {
   source: Source
@@ -23,7 +23,13 @@ export interface ArchiveJob {
   compression: Compression
 }
 
-/** Passes the tar through this process, which sees what is in it. */
+/** More than what stands behind the last entry of a tar, and a header of any kind before it. */
+const tarEnding = 32 << 10
+
+/**
+ * Passes the tar through this process, which sees what is in it. Its end, with the record, is held back until all else is known to
+ * be in it: what is unpacked from an archive that is not complete is no backup.
+ */
 async function writeTar(
   job: ArchiveJob,
   compress: Compress,
@@ -32,21 +38,38 @@ async function writeTar(
 ): Promise<void> {
   const { source, backup, listing } = job
   const watch = watchTar(backup.id)
+  const heldBack = source.recordOf(backup).length + tarEnding
   let done = 0
+  let content: SeenTar | undefined
   const complaints = await source.archive(backup, listing, (tar) =>
     compress(
       (async function* () {
+        let held: Buffer = Buffer.alloc(0)
         for await (const chunk of tar) {
           watch.look(chunk)
           done += chunk.length
           progress.bytes(done, backup.record.size_bytes)
-          yield chunk
+          held = Buffer.concat([held, chunk])
+          if (held.length <= heldBack) continue
+          yield held.subarray(0, -heldBack)
+          held = held.subarray(-heldBack)
         }
+        content = watch.end()
+        if (await isComplete(backup, listing, content)) yield held
       })(),
       sink,
     ),
   )
-  await checkArchive(backup, listing, { ...watch.end(), complaints })
+  await checkArchive(backup, listing, { ...(content ?? watch.end()), complaints })
+}
+
+async function isComplete(backup: Backup, listing: Listing, content: SeenTar): Promise<boolean> {
+  try {
+    await checkArchive(backup, listing, { ...content, complaints: '' })
+    return true
+  } catch {
+    return false // why will be told with what tar has said
+  }
 }
 
 /**

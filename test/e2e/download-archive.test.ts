@@ -239,6 +239,25 @@ X='${copyOf(backup, root)}'; ${spoil}
     expect(readdirSync(place)).toEqual([])
   })
 
+  it.each(['none', 'gzip', 'zstd'])(
+    'to standard output (--compress %s), and what is unpacked of it is no backup',
+    async (kind) => {
+      const root = await aRoot()
+      await run(['cp', '-a', `${backup.root}/data`, root])
+      await run(['rm', join(copyOf(backup, root), 'snapshot/data/global/pg_control')])
+      const words = ['download', 'latest', '--from', `test:${root}`, '--archive', '-', '--compress', kind]
+      const line = [process.execPath, program, ...words].map((word) => `'${word}'`).join(' ')
+      const place = await aRoot()
+      const unpack = { none: 'cat', gzip: 'gzip -dc', zstd: 'zstd -dc' }[kind]
+      const script = `{ ${line}; echo "status $?" >&2; } | ${unpack} | tar -xf - -C '${place}'; echo "tar $?" >&2`
+      const { stderr } = await execa('sh', ['-c', script], { env: ssh.env, cwd: '/' })
+      expect(stderr).toContain('snapshot/data/global/pg_control is missing')
+      expect(stderr).toContain('status 1')
+      expect(stderr).not.toContain('tar 0')
+      expect((await runPgbk(['list', '-C', place, '--json'])).stdout).toContain('"backups":[]')
+    },
+  )
+
   it('when a file changes while it is read', async () => {
     const place = await aRoot()
     const said = `data/backup/${backup.record.id}/snapshot/conf/postgresql.conf: file changed as we read it`

@@ -83,6 +83,40 @@ describe('a source over ssh', () => {
     }
   })
 
+  it('that is half there is found out before the rest travels; from this machine, before anything is written', async () => {
+    const root = await aRoot()
+    await run(['cp', '-a', `${backup.root}/data`, root])
+    const file = join(copyOf(backup, root), 'snapshot/data/global/pg_control')
+    await run(['rm', file])
+    const to = await aRoot()
+    const afar = await download(`test:${root}`, to, [], { env: ssh.env })
+    expect({ status: afar.status, code: afar.error.code }).toEqual({ status: 1, code: 'damaged' })
+    expect(afar.error.message).toContain('not all there: it lacks snapshot/data/global/pg_control')
+    const came = entriesOf(to).filter((name) => /snapshot\/data\/base\/.*\d$/.test(String(name)))
+    expect(came.length).toBeLessThan(20)
+    const here = await aRoot()
+    const near = await download(root, here)
+    expect({ status: near.status, code: near.error.code }).toEqual({ status: 1, code: 'damaged' })
+    expect(near.error.message).toContain('not all there: data/global/pg_control is missing')
+    expect(entriesOf(here)).toEqual([])
+  })
+
+  it('with a file that may not be read says which, and why', async () => {
+    const root = await aRoot()
+    await run(['cp', '-a', `${backup.root}/data`, root])
+    const file = join(copyOf(backup, root), 'snapshot/data/global/pg_control')
+    chmodSync(file, 0o000)
+    const to = await aRoot()
+    for (const _attempt of ['first', 'resumed']) {
+      const { status, error } = await download(`test:${root}`, to, [], { env: ssh.env })
+      expect({ status, code: error.code }).toEqual({ status: 1, code: 'failed' })
+      expect(error.message).toMatch(/does not send snapshot\/data\/global\/pg_control: .*Permission denied/)
+      expect(error.hint).toContain('as the user whom the backups belong to')
+    }
+    chmodSync(file, 0o600)
+    expect(await download(`test:${root}`, to, [], { env: ssh.env })).toMatchObject({ status: 0 })
+  })
+
   it('is found below the home there, and below ~, as scp does', async () => {
     const home =
       execaSync('getent', [
