@@ -63,8 +63,6 @@ function readMoment(
 function readTime(text: string, { time_zone }: Settings, context: Context, zoneNeeded: boolean): string {
   const zone = time_zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone
   const { instant, assumedZone } = parseTime(text, context.now(), zone)
-  if (instant > context.now().toISOString())
-    throw new PgbkError('usage', `${formatTimes(instant)} has not come yet`)
   if (assumedZone === undefined) return instant
   if (zoneNeeded && !context.ask)
     throw new PgbkError('usage', `${JSON.stringify(text)} names no time zone`, {

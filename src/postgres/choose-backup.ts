@@ -4,7 +4,7 @@ import { selectBackup } from '../backup/select.js'
 import type { CaughtUp } from '../backup/window.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { formatTime } from '../units.js'
+import { formatTime, formatTimes } from '../units.js'
 import type { Installation } from './find.js'
 import { type OutOfReach, planRecovery, type RecoveryPlan } from './recovery-plan.js'
 import { isBefore } from './seek-in-wal.js'
@@ -32,21 +32,32 @@ export interface Choice {
  * reached; as `planRecovery` otherwise.
  */
 export async function chooseBackup(choice: Choice, context: Context): Promise<ChosenBackup> {
-  const { catalog, id, wish } = choice
+  const { id, wish } = choice
   const { moment } = wish
-  const isOpen = moment.kind !== 'snapshot' && moment.kind !== 'latest'
-  const candidates =
-    id === undefined && isOpen
-      ? catalog.backups.filter((backup) => backup.state === 'whole' && mayLeadTo(backup, moment))
-      : [selectBackup(catalog, id ?? 'latest', context.progress.warn)]
   const tried: OutOfReach[] = []
-  for (const backup of candidates) {
+  for (const backup of candidatesFor(choice, context)) {
     if (!choice.mayBeUsed) checkUnused(backup)
     const planned = await plan(backup, choice, context)
     if (planned.plan) return { backup, plan: planned.plan }
     tried.push(planned.outOfReach)
   }
-  throw unreachable(moment, tried.length > 0 ? tried : await allOutOfReach(choice, context))
+  const reasons = tried.length > 0 ? tried : await allOutOfReach(choice, context)
+  if (isToCome(moment, context))
+    throw outOfReach(`${formatTimes(moment.time)} has not come yet`, reasons, choice)
+  const named = id === undefined ? 'no backup leads' : `backup ${reasons[0]?.id ?? id} does not lead`
+  throw outOfReach(`${named} to ${describeMoment(moment)}`, reasons, choice)
+}
+
+function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Context): Backup[] {
+  if (id !== undefined || moment.kind === 'snapshot' || moment.kind === 'latest')
+    return [selectBackup(catalog, id ?? 'latest', context.progress.warn)]
+  const found = catalog.backups.filter((backup) => backup.state === 'whole' && mayLeadTo(backup, moment))
+  // What has not come yet is in none of the older ones either.
+  return isToCome(moment, context) ? found.slice(0, 1) : found
+}
+
+function isToCome(moment: Moment, { now }: Context): moment is Extract<Moment, { kind: 'time' }> {
+  return moment.kind === 'time' && moment.time > now().toISOString()
 }
 
 function plan(backup: Backup, { wish, installations, caughtUpBy }: Choice, context: Context) {
@@ -74,14 +85,14 @@ async function allOutOfReach(choice: Choice, context: Context): Promise<OutOfRea
   return outOfReach ? [outOfReach] : []
 }
 
-function unreachable(moment: Moment, tried: OutOfReach[]): PgbkError {
+function outOfReach(message: string, tried: OutOfReach[], { catalog, id }: Choice): PgbkError {
   const windows = tried
     .slice(0, 5)
     .map(({ id, from, to, reason }) => `  ${id}: ${formatTime(from)} to ${formatTime(to)}; ${reason}`)
-  const receive = tried.some(({ reason }) => /archive/.test(reason))
-    ? '\nThe archive grows while pgbk wal receive runs.'
-    : ''
-  return new PgbkError('usage', `no backup leads to ${describeMoment(moment)}`, {
-    hint: `Nothing was written. What can be reached:\n${windows.join('\n')}${receive}`,
-  })
+  const hint = ['Nothing was written. What can be reached:', ...windows]
+  if (tried.some((one) => one.mayGrow && one.id === catalog.backups[0]?.id))
+    hint.push('The archive of the newest backup grows while pgbk wal receive runs.')
+  if (id !== undefined && catalog.backups.length > 1)
+    hint.push('Without an id, the backup that leads there is chosen, if there is one.')
+  return new PgbkError('usage', message, { hint: hint.join('\n') })
 }

@@ -4,6 +4,7 @@ import { type Instant, instantOf, type Moment, type RecoveryWish, shortInstant }
 import type { ArchiveEnd } from './archive-end.js'
 import type { WalAhead } from './look-ahead.js'
 import { isBefore, type WalPlace, type WalSeek } from './seek-in-wal.js'
+import type { WalDamage } from './wal-dump.js'
 
 export interface AimInput {
   backup: Backup
@@ -40,6 +41,10 @@ export interface Aim {
 /** Why that is not possible. */
 export interface NoAim {
   reason: string
+  /** What is in the way, where it is that. */
+  damage?: WalDamage | undefined
+  /** It is behind all that is in the archive, as far as that shows. */
+  isBehind?: boolean
 }
 
 /**
@@ -75,7 +80,7 @@ export async function aimAt(input: AimInput): Promise<Aim | NoAim> {
  */
 async function aimAtEnd(input: AimInput): Promise<Aim | NoAim> {
   const ahead = input.end && (await input.look())
-  return endAim(input, ahead) ?? { reason: damageReason(ahead) }
+  return endAim(input, ahead) ?? noWayPast(ahead)
 }
 
 /** Undefined when damaged WAL is in the way. */
@@ -100,8 +105,11 @@ function addsNothing({ startLsn, endLsn }: ArchiveEnd['record'], record: Backup[
   return parseLsn(endLsn) % BigInt(record.wal_segment_size) === 0n
 }
 
-function damageReason(ahead: WalAhead | undefined): string {
-  return ahead?.damage ? ahead.damage.error.message : 'its archive is empty'
+function noWayPast(ahead: WalAhead | undefined, missing?: string): NoAim {
+  if (!ahead?.damage) return { reason: missing ?? 'its archive is empty', isBehind: true }
+  const { damage } = ahead
+  const { message } = damage.error
+  return { reason: missing === undefined ? message : `${missing} that can be read: ${message}`, damage }
 }
 
 async function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'time' }>): Promise<Aim | NoAim> {
@@ -110,14 +118,14 @@ async function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'tim
   if (time < instantOf(finished_at))
     return { reason: `${shortInstant(time)} is before the end of its snapshot` }
   if (time > instantOf(until))
-    return { reason: `no WAL after ${shortInstant(instantOf(until))} was archived` }
+    return { reason: `no WAL after ${shortInstant(instantOf(until))} was archived`, isBehind: true }
   const ahead = end && (await input.look({ kind: 'commit', after: time, orAt: wish.exclusive ?? false }))
   const { place } = ahead ?? {}
   if (place && isBefore(place.lsn, stop_lsn))
     return { reason: `its snapshot has a transaction of ${place.time ?? 'a later time'} in it already` }
   // After the last commit there is nothing that PostgreSQL could stop at; the server was idle then.
   const aim = place ? stopBefore(place, ahead) : endAim(input, ahead)
-  return aim ? { ...aim, asOf: time, notAfter: time } : { reason: damageReason(ahead) }
+  return aim ? { ...aim, asOf: time, notAfter: time } : noWayPast(ahead)
 }
 
 async function aimAtLsn(input: AimInput, { lsn }: Extract<Moment, { kind: 'lsn' }>): Promise<Aim | NoAim> {
@@ -126,7 +134,7 @@ async function aimAtLsn(input: AimInput, { lsn }: Extract<Moment, { kind: 'lsn' 
   if (isBefore(lsn, stop_lsn))
     return { reason: `the LSN ${lsn} is before the end of its snapshot, ${stop_lsn}` }
   const last = end?.record.endLsn ?? stop_lsn
-  if (isBefore(last, lsn)) return { reason: `the archive ends at the LSN ${last}` }
+  if (isBefore(last, lsn)) return { reason: `the archive ends at the LSN ${last}`, isBehind: true }
   if (!end || isBefore(end.record.startLsn, lsn)) {
     const aim = await aimAtEnd(input)
     return 'reason' in aim ? aim : { ...aim, asOf: undefined }
@@ -138,8 +146,7 @@ async function aimAtRecord(input: AimInput, seek: WalSeek, missing: string): Pro
   const { stop_lsn } = input.backup.record
   const ahead = input.end && (await input.look(seek))
   const { place } = ahead ?? {}
-  if (!place)
-    return { reason: ahead?.damage ? `${missing} that can be read: ${damageReason(ahead)}` : missing }
+  if (!place) return noWayPast(ahead, missing)
   if (isBefore(place.lsn, stop_lsn))
     return { reason: `it is at the LSN ${place.lsn}, before the end of the snapshot, ${stop_lsn}` }
   return input.wish.exclusive ? stopBefore(place, ahead) : stopAfter(place, ahead)

@@ -7,13 +7,14 @@ import { minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
 import { type CaughtUp, hasAllOf, holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
-import { type ArchiveEnd, findArchiveEnd, findReadableEnd } from './archive-end.js'
+import { type ArchiveEnd, type ArchiveEndSearch, findArchiveEnd, findReadableEnd } from './archive-end.js'
 import type { ReplayRange } from './await-recovery.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
 import { type LookAheadSearch, lookAhead, type NewTablespace, upTo, type WalAhead } from './look-ahead.js'
 import { type Aim, aimAt, type RecoveryStop } from './recovery-aim.js'
 import { isBefore, type WalSeek } from './seek-in-wal.js'
+import type { WalDamage } from './wal-dump.js'
 
 /** How a copy of a backup gets to the moment that is wanted. */
 export interface RecoveryPlan {
@@ -52,6 +53,8 @@ export interface OutOfReach {
   from: string
   to: string
   reason: string
+  /** It may be in WAL that is still to come. */
+  mayGrow: boolean
 }
 
 export type Planned = { plan: RecoveryPlan; outOfReach?: never } | { outOfReach: OutOfReach; plan?: never }
@@ -84,7 +87,9 @@ export async function planRecovery(
   const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
   if (wish.timeline !== undefined && archived.timelines.at(-1)?.timeline !== wish.timeline) {
     const reason = `its archive does not lead to timeline ${wish.timeline}`
-    return { outOfReach: { id: backup.id, from: record.finished_at, to: record.finished_at, reason } }
+    return {
+      outOfReach: { id: backup.id, from: record.finished_at, to: record.finished_at, reason, mayGrow: false },
+    }
   }
   const { system_identifier: systemIdentifier } = record.server
   const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from }
@@ -99,15 +104,13 @@ export async function planRecovery(
   const look = async (seek?: WalSeek) =>
     seek === undefined && ahead ? ahead : lookAhead({ ...search, wal, systemIdentifier, endLsn }, seek)
   const aim = await aimAt({ backup, wish, end, until, look })
-  if ('reason' in aim)
-    return {
-      outOfReach: {
-        id: backup.id,
-        from: record.finished_at,
-        to: until,
-        reason: aim.reason + gapReason(wal.gap),
-      },
-    }
+  if ('reason' in aim) {
+    const reachable = aim.damage ? (await endBefore(aim.damage, { ...search, wal }))?.commit?.time : until
+    const to = latest(record.finished_at, reachable)
+    const reason = aim.reason + gapReason(wal.gap)
+    const mayGrow = aim.isBehind === true && !aim.damage && !wal.gap
+    return { outOfReach: { id: backup.id, from: record.finished_at, to, reason, mayGrow } }
+  }
   if (!end || !aim.stop) return { plan: { ...known, asOf: aim.asOf } }
   return { plan: { ...known, ...wayTo(aim, aim.stop, backup, wal, end, wish) } }
 }
@@ -170,12 +173,12 @@ async function readableEnd(search: LookAheadSearch, { moment }: RecoveryWish): P
   const ahead = await lookAhead({ ...search, endLsn: end?.record.endLsn })
   const { damage } = ahead
   if (!damage) return end ? { wal, end, ahead } : { wal, end: await findArchiveEnd(search) }
-  const rest = upTo(wal, damage)
-  return {
-    wal: rest,
-    end: rest.chain.length > 0 ? await findArchiveEnd({ ...search, wal: rest }) : undefined,
-    damage: damage.error,
-  }
+  return { wal: upTo(wal, damage), end: await endBefore(damage, search), damage: damage.error }
+}
+
+async function endBefore(damage: WalDamage, search: ArchiveEndSearch): Promise<ArchiveEnd | undefined> {
+  const wal = upTo(search.wal, damage)
+  return wal.chain.length > 0 ? findArchiveEnd({ ...search, wal }) : undefined
 }
 
 function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {

@@ -25,6 +25,7 @@ export function archiveText(
   return `${style.good('Archive')} ${style.strong(file)}: ${formatBytes(bytes)} (${unpacked} unpacked), ${formatDuration(durationMs)}
 
 Unpack it:            tar -xf ${shellWord(file)} -C DIR
-Then run it:          pgbk local-run -C DIR ${id}
+Then check it:        pgbk verify -C DIR ${id}
+Or run it:            pgbk local-run -C DIR ${id}
 `
 }

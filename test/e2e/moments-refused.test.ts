@@ -63,7 +63,16 @@ describe('refused, with the reason and what can be reached instead, is', () => {
       () => ['--to-time', micros(lastCommit(), 1n)],
       /no WAL after .* was archived[\s\S]*pgbk wal receive/,
     ],
-    ['a time that has not come', () => ['--to-time', '2999-01-01T00:00:00Z'], /has not come yet/],
+    [
+      'a time that has not come',
+      () => ['--to-time', '2999-01-01T00:00:00Z'],
+      /has not come yet[\s\S]*What can be reached:\s+\d{8}T\d{6}Z: .* to .*; no WAL after/,
+    ],
+    [
+      'a time that the named backup does not lead to',
+      () => [ledger.backup.record.id, '--to-time', '2020-01-01T00:00:00Z'],
+      /backup \d{8}T\d{6}Z does not lead to/,
+    ],
     ['an LSN before the snapshot', () => ['--to-lsn', '0/1000'], /before the end of its snapshot, 0\//],
     [
       'an LSN just before its end',
@@ -207,6 +216,9 @@ describe('an archive with a segment', () => {
       const { status, text } = await refusal(['--to-time', after.time])
       expect({ status, text }).toEqual({ status: 2, text: expect.stringMatching(reason) })
       expect(text).toContain(name)
+      expect(text).not.toContain('archive of the newest backup grows')
+      const [, until = ''] = / to (\S+ \S+) UTC/.exec(text) ?? []
+      expect(Date.parse(`${until}Z`)).toBeLessThanOrEqual(Date.parse(after.time))
       const latest = await localRun(ledger.root, ['--to-latest', ...ask])
       expect(latest.stderr).toMatch(/the WAL archive is broken/)
       expect(latest.stderr).toMatch(reason)

@@ -61,7 +61,8 @@ Started by root, pgbk works as the user run_as (default: postgres), and ssh uses
 that user's keys; with --archive it works, and ssh too, as root.
 
 With --archive the result is one tar with data/backup/<id>/ in it, from this root
-or from a source; it is unpacked in a root, by any tar.
+or from a source; it is unpacked in a root, by any tar. Names and sizes of all
+files are checked on the way, what is in them by pgbk verify where it is unpacked.
 
 Examples:
   pgbk download latest --from postgres@db1:/var/backups/pg && pgbk local-run
