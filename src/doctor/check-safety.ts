@@ -40,7 +40,7 @@ function checkSetting(name: string, isOn: boolean, danger: string): Check {
   return warning(
     name,
     `off: ${danger}`,
-    `As a superuser:  ALTER SYSTEM SET ${name} = on;  SELECT pg_reload_conf();`,
+    `As a superuser:\n  ALTER SYSTEM SET ${name} = on;\n  SELECT pg_reload_conf();`,
   )
 }
 

@@ -90,14 +90,14 @@ export function obstaclesIn(facts: ServerFacts): Obstacle[] {
       topic: 'wal_level',
       code: 'refused',
       message: 'wal_level is minimal, which allows no base backups',
-      hint: 'As a superuser:  ALTER SYSTEM SET wal_level = replica;  ALTER SYSTEM SET max_wal_senders = 10;  then restart the server.',
+      hint: 'As a superuser, then restart the server:\n  ALTER SYSTEM SET wal_level = replica;\n  ALTER SYSTEM SET max_wal_senders = 10;',
     },
     facts.wal_level !== 'minimal' && tooFewSenders(facts),
     facts.replication_slots >= facts.max_replication_slots && {
       topic: 'replication slots',
       code: 'refused',
       message: `no replication slot is free (${facts.replication_slots} of max_replication_slots = ${facts.max_replication_slots} in use)`,
-      hint: `Drop one that nobody needs (SELECT * FROM pg_replication_slots;), or raise it:  ALTER SYSTEM SET max_replication_slots = ${facts.max_replication_slots + 5};  then restart the server.`,
+      hint: `Drop one that nobody needs:\n  SELECT * FROM pg_replication_slots;\nOr, as a superuser, raise it, then restart the server:\n  ALTER SYSTEM SET max_replication_slots = ${facts.max_replication_slots + 5};`,
     },
     relativeTablespaces(facts),
   ]
@@ -115,7 +115,7 @@ function tooFewSenders({ max_wal_senders: most, wal_senders: used }: ServerFacts
     topic: 'WAL senders',
     code: 'refused',
     message: `a backup needs two free WAL senders, the server has ${Math.max(0, most - used)} (max_wal_senders = ${most}, ${used} in use)`,
-    hint: `As a superuser:  ALTER SYSTEM SET max_wal_senders = ${used + 5};  then restart the server.`,
+    hint: `As a superuser, then restart the server:\n  ALTER SYSTEM SET max_wal_senders = ${used + 5};`,
   }
 }
 

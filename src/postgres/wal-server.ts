@@ -117,7 +117,7 @@ export async function ensureSlot(
       'refused',
       `no replication slot is free (${facts.replication_slots} of max_replication_slots = ${facts.max_replication_slots} in use)`,
       {
-        hint: `Drop one that nobody needs (SELECT * FROM pg_replication_slots;), or raise it:  ALTER SYSTEM SET max_replication_slots = ${facts.max_replication_slots + 5};  then restart the server.`,
+        hint: `Drop one that nobody needs:\n  SELECT * FROM pg_replication_slots;\nOr, as a superuser, raise it, then restart the server:\n  ALTER SYSTEM SET max_replication_slots = ${facts.max_replication_slots + 5};`,
       },
     )
   }

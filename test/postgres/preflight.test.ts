@@ -19,7 +19,11 @@ describe('the obstacles', () => {
   it.each<[Partial<ServerFacts>, RegExp, RegExp]>([
     [{ role_can_replicate: false }, /role backup has no REPLICATION/, /ALTER ROLE backup REPLICATION;/],
     [{ role_can_replicate: false, role: 'a "b"' }, /REPLICATION/, /ALTER ROLE "a ""b""" REPLICATION;/],
-    [{ wal_level: 'minimal' }, /wal_level is minimal/, /ALTER SYSTEM SET wal_level = replica;.*restart/],
+    [
+      { wal_level: 'minimal' },
+      /wal_level is minimal/,
+      /restart.*\n {2}ALTER SYSTEM SET wal_level = replica;\n {2}ALTER SYSTEM SET max_wal_senders = 10;$/,
+    ],
     [{ max_wal_senders: 1 }, /two free WAL senders, the server has 1/, /max_wal_senders = 5/],
     [{ wal_senders: 9 }, /the server has 1 \(max_wal_senders = 10, 9 in use\)/, /max_wal_senders = 14/],
     [{ replication_slots: 10 }, /no replication slot is free/, /max_replication_slots = 15/],
