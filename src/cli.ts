@@ -1,6 +1,6 @@
 import { write } from './cli/output.js'
 import type { Invocation, Outcome } from './cli/verb.js'
-import type { Context } from './context.js'
+import type { Context, PrintedCommand } from './context.js'
 import { isUnexpected, PgbkError, pgbkErrorFrom } from './errors.js'
 import type { ProcessContext } from './process.js'
 import type { Reporter } from './terminal/reporter.js'
@@ -66,12 +66,14 @@ async function readCommandLine(argv: string[], world: ProcessContext): Promise<I
 async function carryOut(invocation: Invocation, world: ProcessContext, reporter: Reporter): Promise<number> {
   const { loadConfig } = await import('./config/load.js')
   const { notingWarnings, tellingHooks } = await import('./cli/hooks.js')
+  const { printedCommand } = await import('./cli/printed-command.js')
   const warnings: string[] = []
   const progress = notingWarnings(reporter.progress, warnings)
-  const context: Context = { ...world, progress, ask: await asker(world, reporter) }
+  const pgbk = printedCommand(invocation, world.cwd)
+  const context: Context = { ...world, progress, pgbk, ask: await asker(world, reporter) }
   const print = async (outcome: Outcome) => {
     reporter.close()
-    await printOutcome(outcome, invocation, world)
+    await printOutcome(outcome, invocation, world, pgbk)
   }
   const { name: command, tellsHooks, runWithout } = invocation.verb
   const call = { ...invocation, context, print }
@@ -94,7 +96,12 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
   return typeof ended === 'number' ? ended : (ended.failure?.exitStatus ?? 0)
 }
 
-async function printOutcome(outcome: Outcome, invocation: Invocation, world: ProcessContext): Promise<void> {
+async function printOutcome(
+  outcome: Outcome,
+  invocation: Invocation,
+  world: ProcessContext,
+  pgbk: PrintedCommand,
+): Promise<void> {
   const { json = false, quiet = false } = invocation.globals
   const { stdout } = world
   if (json) {
@@ -102,7 +109,8 @@ async function printOutcome(outcome: Outcome, invocation: Invocation, world: Pro
     return
   }
   const style = await styleFor(stdout, invocation, world)
-  await write(stdout, outcome.text({ style, width: stdout.columns || undefined, now: world.now(), quiet }))
+  const screen = { style, width: stdout.columns || undefined, now: world.now(), quiet, pgbk }
+  await write(stdout, outcome.text(screen))
 }
 
 async function asker(world: ProcessContext, reporter: Reporter): Promise<Context['ask']> {

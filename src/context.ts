@@ -18,6 +18,19 @@ export interface Preparation {
   make(): string[]
 }
 
+/** What a printed command is to act on. */
+interface Named {
+  root: string | undefined
+  config: string | undefined
+}
+
+/**
+ * Writes a command of pgbk for somebody to paste: it acts on the root and the server that this one acts on.
+ * @param command its name and arguments, as words of a shell.
+ * @param other what it is to act on in the place of that.
+ */
+export type PrintedCommand = (command: string, other?: Partial<Named>) => string
+
 /** All that a command may know of the world around it; nothing below `cli.ts` reads the process itself. */
 export interface Context {
   readonly cwd: string
@@ -25,6 +38,7 @@ export interface Context {
   /** The command line that starts this pgbk: node and its script. */
   readonly self: readonly string[]
   readonly progress: Progress
+  readonly pgbk: PrintedCommand
   /** For what is no text, such as an archive. */
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean }
   /** The caller's umask, for programs of the caller's own; what pgbk itself writes is its owner's alone. */

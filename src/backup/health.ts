@@ -1,3 +1,4 @@
+import type { PrintedCommand } from '../context.js'
 import { formatDuration } from '../units.js'
 import type { CheckResult } from './proof.js'
 
@@ -36,13 +37,13 @@ export interface Problem {
 }
 
 /** What is wrong, the worst first. */
-export function judgeHealth(figures: HealthFigures, limits: HealthLimits): Problem[] {
+export function judgeHealth(figures: HealthFigures, limits: HealthLimits, pgbk: PrintedCommand): Problem[] {
   const critical = [ageProblem(figures, limits), checkProblem(figures), ...limitProblems(figures, limits)]
   const warnings = [
     figures.createFailure && `the last create failed: ${figures.createFailure}`,
     figures.gap && `the WAL archive of the newest backup is broken: ${figures.gap}`,
     figures.receiver === 'lost' && 'the WAL receiver is not running',
-    figures.isSlotLost && 'the server has given up WAL that the receiver still needs: run pgbk create',
+    figures.isSlotLost && `the server has given up WAL that the receiver still needs: run ${pgbk('create')}`,
   ]
   return [...problems('critical', critical), ...problems('warning', warnings)]
 }

@@ -60,7 +60,7 @@ function requireWholeIds(ids: string[]): void {
 }
 
 function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context: Context): Backup[] {
-  const chosen = [...new Set(ids.map((id) => selectBackup(catalog, id, context.progress.warn)))]
+  const chosen = [...new Set(ids.map((id) => selectBackup(catalog, id, context)))]
   const staysWhole = catalog.backups.some((backup) => backup.state === 'whole' && !chosen.includes(backup))
   if (!staysWhole && !options.last && chosen.some(({ state }) => state === 'whole')) {
     throw new PgbkError('usage', 'no whole backup would be left', {
@@ -70,7 +70,7 @@ function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context
   for (const { id, hold } of chosen) {
     if (hold)
       throw new PgbkError('failed', `backup ${id} is ${describeHold(hold)}`, {
-        hint: `If it may go after all:  pgbk release ${id}`,
+        hint: `If it may go after all:\n  ${context.pgbk(`release ${id}`)}`,
       })
   }
   checkNotInUse(chosen, catalog.root, context)

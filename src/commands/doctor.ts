@@ -51,7 +51,7 @@ export async function doctor(
   checks.push(...ofServer)
   if (server) checks.push(...(await checkWithServer(server, root, settings, context)))
   checks.push(...(await checkHere(server, root, settings, context)))
-  if (root.catalog) checks.push(...checkSchedule(schedule, root.catalog, context.now()))
+  if (root.catalog) checks.push(...checkSchedule(schedule, root.catalog, context))
   return {
     root: settings.root,
     configFile: settings.configFile,
@@ -92,7 +92,7 @@ async function checkHere(
     ...(await checkLock(layout, catalog, context)),
     await checkWorkingCopy(catalog, context),
     ...(await checkReceiver(layout, server, settings.wal.slot, context)),
-    ...checkBackups(layout, catalog.backups, context.now()),
+    ...checkBackups(layout, catalog.backups, context),
   ]
 }
 

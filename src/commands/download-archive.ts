@@ -47,8 +47,8 @@ export async function downloadArchive(
   if (compression === 'zstd') await requireZstd(context)
   const name = sourceName(options.from, settings, settings.root)
   const source = await openSource(name, context)
-  const backup = selectBackup(await source.catalog(), id, context.progress.warn)
-  checkUnused(backup, source)
+  const backup = selectBackup(await source.catalog(), id, context, name)
+  checkUnused(backup, source, context)
   if (source.realDirectory !== undefined) await checkComplete(backup)
   const listing = wantedOf(await source.listing(backup), backup, { noWal: options.wal === false })
   const job = { source, backup, listing, compression }
@@ -61,11 +61,11 @@ export async function downloadArchive(
 }
 
 /** @throws {PgbkError} `usage` for a terminal, or a file that is there. */
-function checkTarget(file: string | undefined, replace: boolean, { stdout }: Context): void {
+function checkTarget(file: string | undefined, replace: boolean, { stdout, pgbk }: Context): void {
   if (file === undefined) {
     if (!stdout.isTTY) return
     throw new PgbkError('usage', 'an archive is nothing for a terminal', {
-      hint: 'Send it on:  pgbk download ID --archive - | ssh HOST tar -xf - -C DIR',
+      hint: `Send it on:\n  ${pgbk('download ID --archive -')} | ssh HOST tar -xf - -C DIR`,
     })
   }
   if (!replace && existsSync(file))

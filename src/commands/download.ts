@@ -40,7 +40,7 @@ export interface DownloadResult {
   backup: Backup
   source: string
   /** Where it was brought to, when that is not the root of the settings. */
-  rootFlag: string | undefined
+  to: string | undefined
   /** Undefined when it was here already, and whole. */
   transfer: { bytes: number; durationMs: number; verifiedBy: string } | undefined
 }
@@ -59,14 +59,14 @@ export async function download(
   const root = claimRoot(destination, settings.run_as, context)
   const source = await openSource(name, context)
   checkOtherRoot(source, destination)
-  const backup = selectBackup(await source.catalog(), id, context.progress.warn)
-  checkUnused(backup, source)
+  const backup = selectBackup(await source.catalog(), id, context, name)
+  checkUnused(backup, source, context)
   if (source.realDirectory !== undefined) await checkComplete(backup)
   const { server } = backup.record
   const newCluster = options.newCluster ?? false
   checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
   const here = await findHere(root, backup, options.replace ?? false)
-  if (here) return { backup: here, source: name, rootFlag: options.to, transfer: undefined }
+  if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
   makeRoot(root)
   return withDownloadDirectory(root, backup, name, context, async (directory) => {
@@ -77,7 +77,7 @@ export async function download(
     return {
       backup: published,
       source: name,
-      rootFlag: options.to,
+      to: options.to,
       transfer: { bytes: received, durationMs, verifiedBy },
     }
   })

@@ -46,11 +46,10 @@ async function change(
   context: Context,
   work: (backup: Backup) => Promise<void>,
 ): Promise<Backup> {
-  const { warn } = context.progress
   const root = enterRoot(settings.root, context)
-  const { id } = selectBackup(readCatalog(settings.root), wanted, warn)
+  const { id } = selectBackup(readCatalog(settings.root), wanted, context)
   return withLock(root.catalogLock, { purpose, wait: true }, context, async () => {
-    await work(selectBackup(readCatalog(settings.root), id, warn))
-    return selectBackup(readCatalog(settings.root), id, warn)
+    await work(selectBackup(readCatalog(settings.root), id, context))
+    return selectBackup(readCatalog(settings.root), id, context)
   })
 }

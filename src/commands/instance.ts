@@ -45,7 +45,7 @@ export async function startInstance(
   if (instance.pid !== undefined) {
     if (port !== undefined && port !== instance.port)
       throw new PgbkError('usage', `${name} is running already, on port ${instance.port}`, {
-        hint: `To change its port, stop it first:  pgbk instance stop ${name}`,
+        hint: `To change its port, stop it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
       })
     context.progress.say(`${name} is running already.`)
     return instance
@@ -53,20 +53,20 @@ export async function startInstance(
   // Those of a server that was killed would keep its port taken.
   const data = realpathSync(instance.layout.data)
   removeSockets((directory) => directory === data)
-  const wanted = await freePort(port ?? instance.port, name)
+  const wanted = await freePort(port ?? instance.port, name, context)
   if (wanted !== instance.port) await changePort(instance.layout, wanted)
   context.progress.step(`starting ${name}`)
   await startServerOf({ ...instance, port: wanted }, programs.postgres, undefined, context)
   return findInstance(root, name)
 }
 
-async function freePort(port: number, name: string): Promise<number> {
+async function freePort(port: number, name: string, { pgbk }: Context): Promise<number> {
   try {
     return await choosePort(port)
   } catch (cause) {
     throw new PgbkError('failed', `port ${port} is in use`, {
       cause,
-      hint: `Stop what uses it, or choose another one:  pgbk instance start ${name} --port PORT`,
+      hint: `Stop what uses it, or choose another one:\n  ${pgbk(`instance start ${name} --port PORT`)}`,
     })
   }
 }
@@ -106,7 +106,7 @@ export async function deleteInstance(
   const { instances, runs, root } = await listInstances(settings, context)
   if (runs.some((run) => run.name === name)) {
     throw new PgbkError('usage', `${name} is a run`, {
-      hint: `It goes when it ends:  pgbk instance stop ${name}`,
+      hint: `It goes when it ends:\n  ${context.pgbk(`instance stop ${name}`)}`,
     })
   }
   const instance = instances.find((one) => one.name === name)
@@ -117,7 +117,7 @@ export async function deleteInstance(
   becomeOwner(instance, context)
   if (instance.pid !== undefined)
     throw new PgbkError('failed', `${name} is running (process ${instance.pid})`, {
-      hint: `Stop it first:  pgbk instance stop ${name}`,
+      hint: `Stop it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
     })
   if (!yes && !context.ask)
     throw new PgbkError('usage', 'without a terminal, instance delete needs --yes', {

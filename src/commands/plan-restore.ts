@@ -80,7 +80,7 @@ async function planTarget(
     return { kind: 'directory', request }
   }
   const name = options.name ?? defaultName(root, context.now())
-  checkName(root, name, context.now())
+  checkName(root, name, context)
   const owner = ownerOf(backup, context)
   const port = await choosePort(options.port)
   const database = largestDatabase(backup.record)

@@ -106,7 +106,7 @@ async function firstStart(
     return await startInstance(instance, programs.postgres, recovery, context)
   } catch (error) {
     context.progress.say(
-      `${name} is restored, and stays: pgbk instance start ${name} tries again, pgbk instance delete ${name} removes it.`,
+      `${name} is restored, and stays. Try again, or remove it:\n  ${context.pgbk(`instance start ${name}`)}\n  ${context.pgbk(`instance delete ${name}`)}`,
     )
     throw error
   }

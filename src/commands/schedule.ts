@@ -9,7 +9,7 @@ import type { Context } from '../context.js'
 import { cronDaemonProblem } from '../doctor/check-schedule.js'
 import { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
-import { parseConnection } from '../postgres/conninfo.js'
+import { isSecret, parseConnection } from '../postgres/conninfo.js'
 import { noPassword, type Surroundings, shellCommand, variablesFrom } from '../schedule/command.js'
 import { cronEnvironment } from '../schedule/cron-environment.js'
 import { readCrontab, writeCrontab } from '../schedule/crontab.js'
@@ -135,7 +135,7 @@ function connectionWords({ dbname, host, port, username }: ScheduleOptions): str
 
 function refusePassword(connection: string | undefined): void {
   const parameters = connection === undefined ? {} : parseConnection(connection)
-  const secret = Object.keys(parameters).find((key) => /password|secret|scram_/.test(key))
+  const secret = Object.keys(parameters).find(isSecret)
   if (secret !== undefined)
     throw noPassword(`the ${secret} in the connection string would stand in the crontab`)
 }

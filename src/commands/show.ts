@@ -1,5 +1,6 @@
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { selectBackup } from '../backup/select.js'
+import { resolveSource } from '../backup/source-place.js'
 import type { BackupWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -16,7 +17,7 @@ export interface ShowResult {
   backup: Backup
   /** Undefined for one of another root. */
   window: BackupWindow | undefined
-  /** The other root that was asked, as the user named it. */
+  /** The other root that was asked. */
   source: string | undefined
 }
 
@@ -27,12 +28,12 @@ export async function show(
   settings: Settings,
   context: Context,
 ): Promise<ShowResult> {
-  const { warn } = context.progress
   if (options.from === undefined) {
-    const backup = selectBackup(readCatalog(settings.root), id, warn)
+    const backup = selectBackup(readCatalog(settings.root), id, context)
     return { backup, window: await findWindows(settings, context).windowOf(backup), source: undefined }
   }
   const name = sourceName(options.from, settings)
   const source = await openSource(name, asKeyHolder(name, settings.run_as, context))
-  return { backup: selectBackup(await source.catalog(), id, warn), window: undefined, source: source.name }
+  const backup = selectBackup(await source.catalog(), id, context, name)
+  return { backup, window: undefined, source: resolveSource(name, context.cwd) }
 }

@@ -87,7 +87,7 @@ export async function status(
     lastCreate,
     retainedBytes: slot === null ? 0 : (slot?.retained_bytes ?? undefined),
     freeBytes: await freeIn(root),
-    problems: judgeHealth(figures, limits),
+    problems: judgeHealth(figures, limits, context.pgbk),
   }
 }
 

@@ -31,15 +31,18 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
   return ({ id, layout }) => [
     ...usesByServer(runningServer(layout.data)),
     ...needs.filter(({ backup }) => backup === id).map(useByRestore),
-    ...(handsOver === id ? [useByReceiver] : []),
+    ...(handsOver === id ? [useByReceiver(context)] : []),
     ...runs
       .filter(({ marker }) => marker.backup === id)
-      .map(({ name }) => ({ by: `the run ${name}`, hint: `End it first:  pgbk instance stop ${name}` })),
+      .map(({ name }) => ({
+        by: `the run ${name}`,
+        hint: `End it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
+      })),
     ...waiting
       .filter(({ record }) => record.backup === id)
       .map(({ name }) => ({
         by: `the instance ${name}, which has still to replay its WAL`,
-        hint: `Let it do so:  pgbk instance start ${name}`,
+        hint: `Let it do so:\n  ${context.pgbk(`instance start ${name}`)}`,
       })),
   ]
 }
@@ -53,9 +56,11 @@ function pendingHandOver(root: string, context: Context): string | undefined {
   return newer && receiver.backup
 }
 
-const useByReceiver: Use = {
-  by: 'pgbk wal receive: a newer backup has not taken over its WAL archive yet',
-  hint: 'It will in a moment; pgbk wal status shows when.',
+function useByReceiver({ pgbk }: Context): Use {
+  return {
+    by: 'pgbk wal receive: a newer backup has not taken over its WAL archive yet',
+    hint: `It will in a moment; this shows when:\n  ${pgbk('wal status')}`,
+  }
 }
 
 function useByRestore({ data, state, note }: Need): Use {

@@ -40,7 +40,7 @@ export async function verify(
   const chosen = all ? catalog.backups : broken.length > 0 ? [] : [choose(catalog, id, context)]
   if (chosen.length + broken.length === 0)
     throw new PgbkError('not-found', `there is no backup in ${root}`, {
-      hint: 'Make the first one with pgbk create, or name the right root with -C.',
+      hint: `Make the first one, or name the right root with -C:\n  ${context.pgbk('create')}`,
     })
   const checks: Verified[] = broken.map(({ name, reason }) => ({
     id: name,
@@ -69,8 +69,8 @@ async function proveToo(
   return { ...check, faults: [...check.faults, ...found], proof }
 }
 
-function choose(catalog: Catalog, id: string | undefined, { progress }: Context): Backup {
-  return selectBackup(catalog, id ?? 'latest', progress.warn)
+function choose(catalog: Catalog, id: string | undefined, context: Context): Backup {
+  return selectBackup(catalog, id ?? 'latest', context)
 }
 
 /** Directories that were backups, as their names tell, and are none for want of a good record; not the remains of a delete. */

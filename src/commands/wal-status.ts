@@ -4,7 +4,7 @@ import { rootLayout } from '../backup/layout.js'
 import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
 import type { BackupWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Context, PrintedCommand } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { findClient } from '../postgres/reach-server.js'
@@ -50,7 +50,7 @@ export async function walStatus(
   const slotName = receiver?.slot ?? settings.wal.slot
   const { server, failure } = await ask(flags, settings, slotName, context)
   const status = { root: settings.root, slotName, archives, receiver, receiverIsAlive, server }
-  return { ...status, warnings: [...(failure ? [failure] : []), ...warningsOf(status)] }
+  return { ...status, warnings: [...(failure ? [failure] : []), ...warningsOf(status, context)] }
 }
 
 async function ask(flags: ConnectionFlags, settings: Settings, slot: string, context: Context) {
@@ -66,17 +66,19 @@ async function ask(flags: ConnectionFlags, settings: Settings, slot: string, con
   }
 }
 
-function warningsOf(status: Omit<WalStatus, 'warnings'>): string[] {
-  return [...receiverWarnings(status), ...slotWarnings(status), ...archiveWarnings(status)]
+type Findings = Omit<WalStatus, 'warnings'>
+
+function warningsOf(status: Findings, { pgbk }: Context): string[] {
+  return [...receiverWarnings(status, pgbk), ...slotWarnings(status, pgbk), ...archiveWarnings(status, pgbk)]
 }
 
-function receiverWarnings({ receiver, receiverIsAlive }: Omit<WalStatus, 'warnings'>): string[] {
-  if (!receiver) return ['no receiver has run here yet (pgbk wal receive)']
+function receiverWarnings({ receiver, receiverIsAlive }: Findings, pgbk: PrintedCommand): string[] {
+  if (!receiver) return [`no receiver has run here yet (${pgbk('wal receive')})`]
   if (!receiverIsAlive) return [`the receiver is not running; it was last heard of at ${receiver.updated_at}`]
   return receiver.problem === null ? [] : [`the receiver says: ${receiver.problem}`]
 }
 
-function slotWarnings({ server, slotName, receiverIsAlive }: Omit<WalStatus, 'warnings'>): string[] {
+function slotWarnings({ server, slotName, receiverIsAlive }: Findings, pgbk: PrintedCommand): string[] {
   if (!server) return []
   const { slot, max_slot_wal_keep_size: limit } = server
   if (!slot) return receiverIsAlive ? [`the server has no replication slot ${slotName}`] : []
@@ -88,7 +90,7 @@ function slotWarnings({ server, slotName, receiverIsAlive }: Omit<WalStatus, 'wa
     warnings.push(`the slot ${slotName} is about to be lost: it holds more than max_slot_wal_keep_size`)
   else if (!slot.active)
     warnings.push(
-      `the slot ${slotName} is not in use, and ${kept}; if nobody is to receive any more, remove it with pgbk wal drop-slot`,
+      `the slot ${slotName} is not in use, and ${kept}; if nobody is to receive any more, remove it with ${pgbk('wal drop-slot')}`,
     )
   if (limit === -1)
     warnings.push(
@@ -98,10 +100,10 @@ function slotWarnings({ server, slotName, receiverIsAlive }: Omit<WalStatus, 'wa
 }
 
 /** Of the newest backup: what is broken in older ones is shown with them. */
-function archiveWarnings({ archives: [newest] }: Omit<WalStatus, 'warnings'>): string[] {
+function archiveWarnings({ archives: [newest] }: Findings, pgbk: PrintedCommand): string[] {
   const gap = newest?.window.gap
   if (!newest || !gap) return []
   return [
-    `the WAL archive of the newest backup ${newest.backup.id} is broken at ${gap.missing}: ${gap.reason}; run pgbk create`,
+    `the WAL archive of the newest backup ${newest.backup.id} is broken at ${gap.missing}: ${gap.reason}; run ${pgbk('create')}`,
   ]
 }

@@ -12,32 +12,33 @@ import { type Check, ok, skipped, warning } from './check.js'
 const day = 86_400_000
 
 /** Age and proof of what there is, and how the last create ended. */
-export function checkBackups(layout: RootLayout, backups: Backup[], now: Date): Check[] {
+export function checkBackups(layout: RootLayout, backups: Backup[], context: Context): Check[] {
   const [newest] = backups.filter(({ state }) => state === 'whole')
-  return [checkAge(newest, now), checkProof(newest, backups, now), checkLastCreate(layout)]
+  return [checkAge(newest, context), checkProof(newest, backups, context), checkLastCreate(layout)]
 }
 
-function checkAge(newest: Backup | undefined, now: Date): Check {
-  if (!newest) return warning('newest backup', 'there is none yet', 'Make the first one:\n  pgbk create')
-  const ms = now.getTime() - Date.parse(newest.summary.finished_at)
+function checkAge(newest: Backup | undefined, { now, pgbk }: Context): Check {
+  if (!newest)
+    return warning('newest backup', 'there is none yet', `Make the first one:\n  ${pgbk('create')}`)
+  const ms = now().getTime() - Date.parse(newest.summary.finished_at)
   const text = `${newest.id}, ${formatAge(ms)} old`
   return ms > 8 * day
-    ? warning('newest backup', text, 'Make a new one:\n  pgbk create')
+    ? warning('newest backup', text, `Make a new one:\n  ${pgbk('create')}`)
     : ok('newest backup', text)
 }
 
-function checkProof(newest: Backup | undefined, backups: Backup[], now: Date): Check {
+function checkProof(newest: Backup | undefined, backups: Backup[], { now, pgbk }: Context): Check {
   if (!newest) return skipped('proof', 'there is nothing to prove yet')
   if (resultOf(newest.proof) === 'failed')
     return warning(
       'proof',
       `the newest check of ${newest.id} failed`,
-      `See what it found:\n  pgbk show ${newest.id}`,
+      `See what it found:\n  ${pgbk(`show ${newest.id}`)}`,
     )
   const proven = backups.find(({ proof }) => resultOf(proof) === 'proven')
   if (!proven || proven.proof === undefined || proven.proof === 'unreadable')
-    return warning('proof', 'no backup has been proven', 'Start one and look:\n  pgbk verify --prove')
-  const when = formatAgo(now.getTime() - Date.parse(proven.proof.finished_at))
+    return warning('proof', 'no backup has been proven', `Start one and look:\n  ${pgbk('verify --prove')}`)
+  const when = formatAgo(now().getTime() - Date.parse(proven.proof.finished_at))
   return ok('proof', `${proven.id} was proven ${when}`)
 }
 
@@ -54,7 +55,7 @@ export async function checkReceiver(
   layout: RootLayout,
   server: ReachedServer | undefined,
   slotName: string,
-  { now }: Context,
+  { now, pgbk }: Context,
 ): Promise<Check[]> {
   const state = readReceiverState(layout)
   const slot = server && (await askWalServer(server.psql, state?.slot ?? slotName))
@@ -68,7 +69,7 @@ export async function checkReceiver(
     : warning(
         'WAL receiver',
         `not running${state ? ` since ${formatTime(state.updated_at)}` : ''}${slot?.slot ? `; the server keeps ${formatBytes(slot.slot.retained_bytes ?? 0)} of WAL for it` : ''}`,
-        'Start it:\n  pgbk wal receive\nOr, if nobody is to receive any more:\n  pgbk wal drop-slot --yes',
+        `Start it:\n  ${pgbk('wal receive')}\nOr, if nobody is to receive any more:\n  ${pgbk('wal drop-slot --yes')}`,
       )
   return slot?.slot ? [receiver, checkSlotLimit(slot.max_slot_wal_keep_size)] : [receiver]
 }
@@ -78,6 +79,6 @@ function checkSlotLimit(limit: number): Check {
   return warning(
     'slot limit',
     'max_slot_wal_keep_size is -1 on the server: while nobody receives, WAL fills its disk without limit',
-    "As a superuser:  ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';  SELECT pg_reload_conf();",
+    "As a superuser:\n  ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';\n  SELECT pg_reload_conf();",
   )
 }

@@ -54,7 +54,7 @@ export async function checkLock(layout: RootLayout, catalog: Catalog, context: C
       ? warning(
           'left-overs',
           `${names(partials)}: a create was killed`,
-          'The next one removes it:\n  pgbk create',
+          `The next one removes it:\n  ${context.pgbk('create')}`,
         )
       : ok('left-overs', 'none'),
     ...others.map(({ name, reason }) =>

@@ -3,13 +3,12 @@ import { basename } from 'node:path'
 import type { Catalog } from '../backup/catalog.js'
 import { readLastCreate } from '../backup/last-create.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
-import type { Context } from '../context.js'
+import type { Context, PrintedCommand } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { findProcesses, hasProc } from '../processes.js'
 import { programsIn } from '../schedule/command.js'
 import { readCrontab } from '../schedule/crontab.js'
 import { type CrontabEntry, entriesIn } from '../schedule/entry.js'
-import { shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
 import { type Check, ok, warning } from './check.js'
 
@@ -34,24 +33,28 @@ export async function findSchedule(root: string, context: Context): Promise<Foun
 const day = 86_400_000
 
 /** Whether somebody makes backups without being told to, and whether that works. */
-export function checkSchedule(found: FoundSchedule, { root, backups }: Catalog, now: Date): Check[] {
+export function checkSchedule(
+  found: FoundSchedule,
+  { root, backups }: Catalog,
+  { now, pgbk }: Context,
+): Check[] {
   const { entry, problem } = found
-  if (entry) return [checkEntry(entry, rootLayout(root), root), ...checkDaemon()]
+  if (entry) return [checkEntry(entry, rootLayout(root), pgbk), ...checkDaemon()]
   const scheduled = backups.find(({ summary }) => summary.kind === 'scheduled')
-  const isRecent = scheduled && now.getTime() - Date.parse(scheduled.summary.started_at) < 8 * day
+  const isRecent = scheduled && now().getTime() - Date.parse(scheduled.summary.started_at) < 8 * day
   if (isRecent) return [ok('schedule', `none in this crontab, but ${scheduled.id} was made by one`)]
-  const remedy = `Write one:\n  pgbk schedule --daily 03:00 -C ${shellWord(root)}`
+  const remedy = `Write one:\n  ${pgbk('schedule --daily 03:00')}`
   const why = problem === undefined ? 'no backups are made by themselves' : `none is known: ${problem}`
   return [warning('schedule', why, remedy)]
 }
 
-function checkEntry({ line, when }: CrontabEntry, layout: RootLayout, root: string): Check {
+function checkEntry({ line, when }: CrontabEntry, layout: RootLayout, pgbk: PrintedCommand): Check {
   const missing = programsIn(line).find((program) => !existsSync(program))
   if (missing !== undefined) {
     return warning(
       'schedule',
       `the line in the crontab calls ${missing}, which is not there`,
-      `Write it again, with the same times:\n  pgbk schedule --daily HH:MM -C ${shellWord(root)}`,
+      `Write it again, with the same times:\n  ${pgbk('schedule --daily HH:MM')}`,
     )
   }
   const last = readLastCreate(layout)

@@ -6,6 +6,7 @@ import type { InstanceRecord } from './instance-record.js'
 export interface InstanceReadme {
   record: InstanceRecord
   backup: Backup
+  root: string
   /** Where the instance will be. */
   directory: string
   port: number
@@ -14,7 +15,7 @@ export interface InstanceReadme {
 }
 
 /** The README of an instance: how to start and reach it without pgbk, what it is, what is switched off. */
-export function instanceReadme({ record, backup, directory, port, postgres }: InstanceReadme): string {
+export function instanceReadme({ record, backup, root, directory, port, postgres }: InstanceReadme): string {
   const { name, major, role, database } = record
   const title = `THE POSTGRESQL ${major} INSTANCE ${name}`
   const start = `cd ${shellWord(directory)} && ${shellWord(postgres)} -D conf`
@@ -32,8 +33,8 @@ HOW TO START, REACH AND STOP IT
 
 Ctrl-C stops it. In the background, with its log in log/:
 
-  pgbk instance start ${name}
-  pgbk instance stop ${name}
+  pgbk instance start ${name} -C ${shellWord(root)}
+  pgbk instance stop ${name} -C ${shellWord(root)}
 
 Nothing starts it after a reboot. To have that, put this line into the crontab
 of the user whom these files belong to:

@@ -69,7 +69,7 @@ async function fill(request: InstanceRequest, layout: InstanceLayout, context: C
 }
 
 async function writeTexts(
-  { backup, name, database, programs, port }: InstanceRequest,
+  { backup, root, name, database, programs, port }: InstanceRequest,
   layout: InstanceLayout,
   directory: string,
   context: Context,
@@ -86,7 +86,7 @@ async function writeTexts(
   }
   await writeDurably(layout.record, `${JSON.stringify(record, undefined, 2)}\n`)
   const { postgres } = programs
-  await writeDurably(layout.readme, instanceReadme({ record, backup, directory, port, postgres }))
+  await writeDurably(layout.readme, instanceReadme({ record, backup, root, directory, port, postgres }))
 }
 
 /** Its own failures must not hide why it came to this; the next restore takes it up again. */

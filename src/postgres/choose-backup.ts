@@ -36,7 +36,7 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
   const { moment } = wish
   const tried: OutOfReach[] = []
   for (const backup of candidatesFor(choice, context)) {
-    if (!choice.mayBeUsed) checkUnused(backup)
+    if (!choice.mayBeUsed) checkUnused(backup, context)
     const planned = await plan(backup, choice, context)
     if (planned.plan) return { backup, plan: planned.plan }
     tried.push(planned.outOfReach)
@@ -50,7 +50,7 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
 
 function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Context): Backup[] {
   if (id !== undefined || moment.kind === 'snapshot' || moment.kind === 'latest')
-    return [selectBackup(catalog, id ?? 'latest', context.progress.warn)]
+    return [selectBackup(catalog, id ?? 'latest', context)]
   const found = catalog.backups.filter((backup) => backup.state === 'whole' && mayLeadTo(backup, moment))
   // What has not come yet is in none of the older ones either.
   return isToCome(moment, context) ? found.slice(0, 1) : found
@@ -71,16 +71,16 @@ function mayLeadTo({ summary }: Backup, moment: Moment): boolean {
 }
 
 /** @throws {PgbkError} `failed`. */
-function checkUnused({ id, state }: Backup): void {
+function checkUnused({ id, state }: Backup, { pgbk }: Context): void {
   if (state !== 'used') return
   throw new PgbkError('failed', `backup ${id} is used: a server was started inside its snapshot`, {
-    hint: 'The WAL archive does not fit its data any more: it cannot be taken to a moment, nor restored. Choose another backup (pgbk list), or open it as it is with pgbk local-run.',
+    hint: `The WAL archive does not fit its data any more: it cannot be taken to a moment, nor restored. Choose another backup, or open it as it is:\n  ${pgbk('list')}\n  ${pgbk(`local-run ${id}`)}`,
   })
 }
 
 /** No snapshot ends before the moment: the oldest shows from when on moments can be reached. */
 async function allOutOfReach(choice: Choice, context: Context): Promise<OutOfReach[]> {
-  const oldest = selectBackup(choice.catalog, 'oldest', context.progress.warn)
+  const oldest = selectBackup(choice.catalog, 'oldest', context)
   const { outOfReach } = await plan(oldest, choice, context)
   return outOfReach ? [outOfReach] : []
 }

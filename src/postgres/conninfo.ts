@@ -16,8 +16,28 @@ export function parseConnection(text: string): ConnectionParameters {
 /** Writes parameters as one conninfo string. */
 export function formatConninfo(parameters: ConnectionParameters): string {
   return Object.entries(parameters)
-    .map(([key, value]) => `${key}='${value.replace(/[\\']/g, '\\$&')}'`)
+    .map(([key, value]) => `${key}=${isPlain(value) ? value : `'${value.replace(/[\\']/g, '\\$&')}'`}`)
     .join(' ')
+}
+
+const isPlain = (value: string) => /^[\w./:@,+-]+$/.test(value)
+
+/** Whether nobody else may see the value of such a key. */
+export function isSecret(key: string): boolean {
+  return /password|secret|scram_/.test(key)
+}
+
+/** A connection string that can be shown: as it is, or, where it has a password, without that. */
+export function withoutSecrets(text: string): string {
+  try {
+    const parameters = Object.entries(parseConnection(text))
+    const shown = parameters.filter(([key]) => !isSecret(key))
+    return shown.length === parameters.length ? text : formatConninfo(Object.fromEntries(shown))
+  } catch (error) {
+    // What cannot be read may have one anywhere.
+    if (error instanceof PgbkError) return 'CONNECTION'
+    throw error
+  }
 }
 
 const pair =

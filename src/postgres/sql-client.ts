@@ -92,7 +92,7 @@ function refuseCopy(stream: Duplex): PgbkError {
   stream.on('error', () => {})
   if (stream.readable) stream.resume()
   return new PgbkError('failed', 'COPY from STDIN or to STDOUT needs psql', {
-    hint: 'Use INSERT, or COPY with a file, or run the statements by psql: pgbk local-run -- psql -f FILE',
+    hint: 'Use INSERT, or COPY with a file, or run the statements by psql, as the COMMAND of pgbk local-run.',
   })
 }
 

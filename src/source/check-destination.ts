@@ -5,6 +5,8 @@ import { type Backup, readCatalog } from '../backup/catalog.js'
 import { checkComplete } from '../backup/completeness.js'
 import type { RootLayout } from '../backup/layout.js'
 import { freeBytes } from '../backup/measure.js'
+import { resolveSource } from '../backup/source-place.js'
+import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { shellWord } from '../shell-word.js'
 import { formatBytes } from '../units.js'
@@ -27,12 +29,12 @@ function realOf(path: string): string {
 }
 
 /** @throws {PgbkError} `damaged` for a backup that is no longer what was backed up. */
-export function checkUnused({ id, state }: Backup, source: Source): void {
+export function checkUnused({ id, state }: Backup, { name }: Source, { pgbk, cwd }: Context): void {
   if (state === 'whole') return
   throw new PgbkError(
     'damaged',
-    `backup ${id} of ${source.name} is ${state}: a server was started inside its snapshot`,
-    { hint: `Choose another one:  pgbk list --from ${shellWord(source.name)}` },
+    `backup ${id} of ${name} is ${state}: a server was started inside its snapshot`,
+    { hint: `Choose another one:\n  ${pgbk(`list --from ${shellWord(resolveSource(name, cwd))}`)}` },
   )
 }
 

@@ -1,7 +1,7 @@
 import type { Backup } from '../backup/catalog.js'
 import { formatBytes, formatDuration } from '../units.js'
 import { backupJson } from './backup-json.js'
-import { openCommand, pgbkCommand } from './open-command.js'
+import { openCommand } from './open-command.js'
 import { proofText } from './proof-text.js'
 import { printable, type Screen } from './screen.js'
 
@@ -9,11 +9,7 @@ export function createJson(backup: Backup): object {
   return { backup: backupJson(backup) }
 }
 
-export function createText(
-  backup: Backup,
-  rootFlag: string | undefined,
-  { style, quiet, now }: Screen,
-): string {
+export function createText(backup: Backup, { style, quiet, now, pgbk }: Screen): string {
   const { id, record, layout } = backup
   // Where nobody looks, a failure is still told.
   if (quiet)
@@ -28,7 +24,7 @@ ${faultsOf(backup)
   .map((fault) => `  not proven: ${fault}\n`)
   .join('')}
 Run it:
-  ${pgbkCommand('local-run', id, rootFlag)}
+  ${pgbk(`local-run ${id}`)}
 Or, using it up:
   ${openCommand(backup)}
 `

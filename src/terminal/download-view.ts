@@ -1,7 +1,6 @@
 import type { DownloadResult } from '../commands/download.js'
 import { formatBytes, formatDuration } from '../units.js'
 import { backupJson } from './backup-json.js'
-import { pgbkCommand } from './open-command.js'
 import type { Screen } from './screen.js'
 
 export function downloadJson({ backup, source, transfer }: DownloadResult): object {
@@ -16,8 +15,8 @@ export function downloadJson({ backup, source, transfer }: DownloadResult): obje
 }
 
 export function downloadText(
-  { backup, transfer, rootFlag }: DownloadResult,
-  { style, quiet }: Screen,
+  { backup, transfer, to }: DownloadResult,
+  { style, quiet, pgbk }: Screen,
 ): string {
   if (quiet) return ''
   const { id, directory } = backup
@@ -28,7 +27,7 @@ export function downloadText(
   ${directory}
 
 Run it:
-  ${pgbkCommand('local-run', id, rootFlag)}
+  ${pgbk(`local-run ${id}`, { root: to })}
 `
 }
 

@@ -19,7 +19,7 @@ export function listJson({ root, backups, windows, rejected, free, source }: Lis
 }
 
 export function listText(result: ListResult, screen: Screen): string {
-  if (result.backups.length === 0) return emptyText(result)
+  if (result.backups.length === 0) return emptyText(result, screen)
   const lines = tableLines(columnsFor(result, screen), result.backups, screen.width)
   const [header = '', ...rows] = lines
   return `${[screen.style.strong(header), ...rows, '', screen.style.faint(totals(result))].join('\n')}\n`
@@ -30,9 +30,9 @@ export function sayRejected({ rejected }: ListResult, progress: Progress): void 
   for (const { name, reason } of rejected) progress.warn(`${name} is not a whole backup: ${reason}`)
 }
 
-function emptyText({ root, source }: ListResult): string {
+function emptyText({ root, source }: ListResult, { pgbk }: Screen): string {
   if (source !== undefined) return `No backups in ${source}.\n`
-  return `No backups in ${root}.\nMake the first one with pgbk create, or name another root with -C DIR.\n`
+  return `No backups in ${root}.\nMake the first one, or name another root with -C DIR:\n  ${pgbk('create')}\n`
 }
 
 function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<Backup>[] {

@@ -21,7 +21,7 @@ export function runPlanJson({ backup, recovery }: RunPlan): object {
 /** What a person wants to see when the server is ready. */
 export function localRunText(
   { backup, recovery, run, detached }: LocalRunResult,
-  { style, now, quiet }: Screen,
+  { style, now, quiet, pgbk }: Screen,
 ): string {
   if (quiet) return ''
   const { finished_at } = backup.record
@@ -44,7 +44,7 @@ export function localRunText(
         ? 'overlay: nothing was copied, the backup stays as it is'
         : `${run.kind}: the backup stays as it is`,
     ],
-    ['Stop', detached ? `pgbk instance stop ${run.name}` : 'Ctrl-C; all changes are thrown away'],
+    ['Stop', detached ? pgbk(`instance stop ${run.name}`) : 'Ctrl-C; all changes are thrown away'],
   ]
   return `${rowsText(rows, style)}\n`
 }

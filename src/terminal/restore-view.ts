@@ -70,7 +70,7 @@ export function restoreText(result: RestoreResult, screen: Screen): string {
     : directoryText(result, result.plan.target.request, screen)
 }
 
-function instanceText(result: RestoreResult, { style }: Screen): string {
+function instanceText(result: RestoreResult, { style, pgbk }: Screen): string {
   const { instance, port } = result
   if (!instance) return ''
   const { name, layout } = instance
@@ -78,12 +78,12 @@ function instanceText(result: RestoreResult, { style }: Screen): string {
     ['Directory', layout.directory],
     ['Data as of', reachedText(result.plan.recovery, result.reached)],
     ...(port === undefined
-      ? ([['Start', style.strong(`pgbk instance start ${name}`)]] as Row[])
+      ? ([['Start', style.strong(pgbk(`instance start ${name}`))]] as Row[])
       : ([
           ['psql', style.strong(printable(psqlOf(instance)))],
-          ['Stop', `pgbk instance stop ${name}`],
+          ['Stop', pgbk(`instance stop ${name}`)],
         ] as Row[])),
-    ['Remove', `pgbk instance delete ${name}`],
+    ['Remove', pgbk(`instance delete ${name}`)],
   ]
   const reboot = `Nothing starts it after a reboot. A crontab line for that is in\n  ${layout.readme}`
   return `

@@ -1,3 +1,4 @@
+import type { PrintedCommand } from '../context.js'
 import type { Style } from './style.js'
 
 /** What a view has to fit its text to. */
@@ -7,6 +8,8 @@ export interface Screen {
   width: number | undefined
   now: Date
   quiet: boolean
+  /** How a command is written that goes on from here. */
+  pgbk: PrintedCommand
 }
 
 /** One line of text from a record or a server, without anything that a terminal would take for a command. */

@@ -5,7 +5,7 @@ import type { ShowResult } from '../commands/show.js'
 import { shellWord } from '../shell-word.js'
 import { formatAgo, formatBytes, formatDuration, formatTime } from '../units.js'
 import { backupJson } from './backup-json.js'
-import { openCommand, pgbkCommand } from './open-command.js'
+import { openCommand } from './open-command.js'
 import { hasFailed, proofText } from './proof-text.js'
 import { printable, type Screen } from './screen.js'
 import { tableLines } from './table.js'
@@ -15,18 +15,14 @@ export function showJson({ backup, window }: ShowResult): object {
   return { backup: { ...backupJson(backup), window: window ? windowJson(window) : null } }
 }
 
-export function showText(
-  { backup, window, source }: ShowResult,
-  rootFlag: string | undefined,
-  screen: Screen,
-): string {
+export function showText({ backup, window, source }: ShowResult, screen: Screen): string {
   const { record } = backup
   const parts = [
     fields(backup, window, screen),
     section('Databases', databases(record), screen),
     section('Tablespaces', tablespaces(record), screen),
     section('Extensions', extensions(record), screen),
-    section('Next', nextCommands(backup, source, rootFlag), screen),
+    section('Next', nextCommands(backup, source, screen), screen),
   ]
   return `${parts.filter(Boolean).join('\n\n')}\n`
 }
@@ -134,13 +130,13 @@ function extensions({ extensions: rows }: BackupRecord): string[] {
   )
 }
 
-function nextCommands(backup: Backup, source: string | undefined, rootFlag: string | undefined): string[] {
+function nextCommands(backup: Backup, source: string | undefined, { pgbk }: Screen): string[] {
   const { id, layout } = backup
-  if (source !== undefined) return [`pgbk download ${id} --from ${shellWord(source)}`]
+  if (source !== undefined) return [pgbk(`download ${id} --from ${shellWord(source)}`)]
   return [
-    pgbkCommand('local-run', id, rootFlag),
+    pgbk(`local-run ${id}`),
     `cd ${shellWord(layout.snapshot)} && pg_verifybackup data`,
     `${openCommand(backup)}    # uses it up`,
-    pgbkCommand(backup.hold ? 'release' : 'delete', id, rootFlag),
+    pgbk(`${backup.hold ? 'release' : 'delete'} ${id}`),
   ]
 }

@@ -45,7 +45,7 @@ export async function receiveInto(
     reception.warned.add(target.id)
     const { missing, reason } = found.gap
     context.progress.warn(
-      `the WAL archive of backup ${target.id} is broken at ${missing}: ${reason}. Its window ends there; run pgbk create`,
+      `the WAL archive of backup ${target.id} is broken at ${missing}: ${reason}. Its window ends there; run ${context.pgbk('create')}`,
     )
   }
   await heartbeat.target(target)

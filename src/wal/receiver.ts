@@ -110,10 +110,10 @@ async function chooseTarget(
   const chosen = next ?? newestBackup(root, isSame)
   if (chosen) return chosen
   journal.report(
-    `there is no backup in ${root.root} yet: waiting for the first one, while the slot ${slot} keeps its WAL (pgbk create)`,
+    `there is no backup in ${root.root} yet: waiting for the first one, while the slot ${slot} keeps its WAL (${context.pgbk('create')})`,
   )
   journal.remind(
-    `still waiting for the first backup (pgbk create); the server keeps WAL for the slot ${slot} meanwhile`,
+    `still waiting for the first backup (${context.pgbk('create')}); the server keeps WAL for the slot ${slot} meanwhile`,
   )
   await heartbeat.poll(psql, 'waiting-for-backup', () => false)
   await rest(context)

@@ -38,9 +38,9 @@ export async function waitForNewer(reception: Reception, target: Backup, why: st
     const newer = backupAfter(root, target.id, isSame)
     if (newer) return await handOverTo(reception, target, newer)
     if (!backupAt(root, target.id)) return
-    journal.trouble(`${why}. Run pgbk create; receiving goes on with the next backup`)
+    journal.trouble(`${why}. Run ${context.pgbk('create')}; receiving goes on with the next backup`)
     journal.remind(
-      `still waiting for a new backup (pgbk create): ${why}; the server keeps WAL for the slot ${slot} meanwhile`,
+      `still waiting for a new backup (${context.pgbk('create')}): ${why}; the server keeps WAL for the slot ${slot} meanwhile`,
     )
     await heartbeat.beat('gap', journal.problem)
     await rest(context)

@@ -12,9 +12,11 @@ const well: HealthFigures = {
   receiver: 'alive',
 }
 const judged = (changes: Partial<HealthFigures>, limits: Partial<HealthLimits> = {}) =>
-  judgeHealth({ ...well, ...changes }, { maxAgeMs: 26 * hour, ...limits }).map(
-    ({ severity, text }) => `${severity}: ${text}`,
-  )
+  judgeHealth(
+    { ...well, ...changes },
+    { maxAgeMs: 26 * hour, ...limits },
+    (command) => `pgbk ${command}`,
+  ).map(({ severity, text }) => `${severity}: ${text}`)
 
 describe('the health of a root', () => {
   it.each<[string, Partial<HealthFigures>, Partial<HealthLimits>]>([

@@ -100,6 +100,7 @@ export function aContext(changes: Partial<Context> = {}): Context {
     env: { PATH: process.env.PATH },
     self: ['node', 'pgbk.js'],
     progress: silentProgress,
+    pgbk: (command) => `pgbk ${command}`,
     signal: new AbortController().signal,
     urgent: new AbortController().signal,
     stdout: new PassThrough(),

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import { aBackup, type BackupState, type Catalog, type NotABackup } from '../../src/backup/catalog.js'
 import { selectBackup } from '../../src/backup/select.js'
-import { aProof, aRecord, readFrom, thrownBy } from './samples.js'
+import { silentProgress } from '../../src/progress.js'
+import { aContext, aProof, aRecord, readFrom, thrownBy } from './samples.js'
 
 function aCatalog(backups: [string, BackupState?][], rejected: NotABackup[] = []): Catalog {
   const entries = backups.map(([id, state = 'whole']) =>
@@ -11,9 +12,10 @@ function aCatalog(backups: [string, BackupState?][], rejected: NotABackup[] = []
 }
 
 const warnings: string[] = []
-const selecting = (catalog: Catalog, wanted: string) => {
+const selecting = (catalog: Catalog, wanted: string, source?: string) => {
   warnings.length = 0
-  return selectBackup(catalog, wanted, (text) => warnings.push(text)).id
+  const progress = { ...silentProgress, warn: (text: string) => void warnings.push(text) }
+  return selectBackup(catalog, wanted, aContext({ cwd: '/home/me', progress }), source).id
 }
 const three = aCatalog([['20261121T030000Z'], ['20261120T150000Z'], ['20261120T030000Z']])
 
@@ -45,8 +47,18 @@ describe('selectBackup', () => {
     expect(await thrownBy(() => selecting(three, '20270101T000000Z'))).toMatchObject({
       code: 'not-found',
       message: 'there is no backup 20270101T000000Z in /r',
-      hint: expect.stringContaining('pgbk list'),
+      hint: 'See those that are there:\n  pgbk list',
     })
+  })
+
+  it('of another root names the commands that look there', async () => {
+    const hintOf = async (catalog: Catalog, wanted: string) =>
+      (await thrownBy(() => selecting(catalog, wanted, 'my backups'))).hint
+    const list = "pgbk list --from '/home/me/my backups'"
+    expect(await hintOf(three, '20270101T000000Z')).toBe(`See those that are there:\n  ${list}`)
+    const rejected = aCatalog([], [{ name: '20270101T000000Z', reason: 'it has no record' }])
+    expect(await hintOf(rejected, '20270101T000000Z')).toBe(`See those that are:\n  ${list}`)
+    expect(await hintOf(aCatalog([]), 'latest')).toBe('Name the right root with --from.')
   })
 
   it('says why a directory that is there is no backup', async () => {
@@ -91,7 +103,10 @@ describe('latest', () => {
   it('is not found where all have failed; each can still be named', async () => {
     const checked = aChecked([['20261122T030000Z', false]])
     const error = await thrownBy(() => selecting(checked, 'latest'))
-    expect(error).toMatchObject({ code: 'not-found', hint: expect.stringContaining('  20261122T030000Z') })
+    expect(error).toMatchObject({
+      code: 'not-found',
+      hint: expect.stringContaining('\n  pgbk show 20261122T030000Z'),
+    })
     expect(selecting(checked, '20261122')).toBe('20261122T030000Z')
   })
 })

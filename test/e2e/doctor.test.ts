@@ -56,14 +56,14 @@ async function examine(args: string[] = [], options: PgbkOptions = {}) {
   return { status: ended.status, checks, find }
 }
 
-/** Carries a remedy out as it is printed: lines of pg_hba.conf, SQL, commands for sh, a restart. */
+/** Carries a remedy out as it is printed, line by line: of pg_hba.conf, SQL, commands for sh, a restart. */
 async function carryOut(remedy: string, environment: Record<string, string>): Promise<void> {
   const lines = remedy.split('\n')
   const rules = lines.filter((line) => /^ +(local|host) /.test(line))
   const file = join(server.data, 'pg_hba.conf')
   if (rules[0]) writeFileSync(file, `${rules[0].trim()}\n${readFileSync(file, 'utf8')}`)
-  const statements = remedy.match(/\b(ALTER|CREATE|GRANT|SELECT) [^;]*;/g) ?? []
-  for (const statement of statements) await server.sql(statement)
+  const statements = lines.flatMap((line) => /\b(?:ALTER|CREATE|GRANT|SELECT) .*;/.exec(line) ?? [])
+  for (const statement of statements) await psql(statement)
   if (/restart the server/.test(remedy)) {
     await server.stop()
     await server.start()
@@ -72,11 +72,17 @@ async function carryOut(remedy: string, environment: Record<string, string>): Pr
   for (const command of commands) await shell(command, environment)
 }
 
+/** All that a line has is one transaction, as for psql -c. */
+async function psql(line: string): Promise<void> {
+  const { bin, socket, port, superuser } = server
+  await run([`${bin}/psql`, '-X', '-h', socket, '-p', String(port), '-U', superuser, '-c', line, 'postgres'])
+}
+
 async function shell(command: string, environment: Record<string, string>): Promise<void> {
   const pgbk = `pgbk() { '${process.execPath}' '${program}' "$@"; }\n`
   const isForRoot = /chown/.test(command)
   const [file = '', ...args] = [...(isForRoot ? [] : asUser()), 'sh', '-ec', pgbk + command]
-  const options = { cwd: root, env: { PATH: '/usr/bin:/bin', ...environment }, extendEnv: false }
+  const options = { cwd: '/', env: { PATH: '/usr/bin:/bin', ...environment }, extendEnv: false }
   await execa(file, args, options)
 }
 
@@ -223,6 +229,23 @@ describe('the doctor', () => {
     const after = await examine()
     expect(after.find('working copy')?.status).not.toBe('skipped')
     expect(after.find('newest backup')).toMatchObject({ status: 'ok' })
+  })
+
+  it('prints commands that act on the same root and server, pasted anywhere', async () => {
+    const { PGHOST = '', PGPORT = '', ...others } = env()
+    const { PGUSER = 'focker', ...without } = others
+    const flags = ['-h', PGHOST, '-p', PGPORT, '-U', PGUSER]
+    await server.sql("select pg_create_physical_replication_slot('pgbk', true)")
+    const remedyOf = async (name: string) =>
+      (await examine(flags, { env: { PGHOST: '/nowhere', PGPORT: '1' } })).find(name)?.remedy ?? ''
+    await carryOut(await remedyOf('newest backup'), without)
+    expect(existsSync(join(root, 'data/backup'))).toBe(true)
+    const commands = (await remedyOf('WAL receiver')).match(/^ {2}pgbk .*$/gm) ?? []
+    const named = `-C ${root} ${flags.join(' ')}`
+    expect(commands).toEqual([`  pgbk wal receive ${named}`, `  pgbk wal drop-slot --yes ${named}`])
+    await shell(commands[1] ?? '', without)
+    expect(await server.sql('select count(*) from pg_replication_slots')).toBe('0')
+    expect(await remedyOf('schedule')).toBe(`Write one:\n  pgbk schedule --daily 03:00 ${named}`)
   })
 
   it('goes on without a server, and leaves out what only that knows', async () => {

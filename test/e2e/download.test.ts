@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { shellWord } from '../../src/shell-word.js'
 import { aBackupOf, aTwinOf, entriesBelow, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, download, isWhole } from '../helpers/download.js'
 import { runPgbk } from '../helpers/pgbk.js'
@@ -75,7 +76,7 @@ describe('a download', () => {
       /^Backup \d{8}T\d{6}Z: [\d.]+ MB in [\d.]+ s, [\d.]+ \wB\/s, verified by pg_verify/,
     )
     expect(stdout).toContain(`\n  ${copyOf(backup, to)}\n`)
-    expect(stdout).toContain(`pgbk local-run -C '${to.replace("'", `'\\''`)}' ${backup.record.id}`)
+    expect(stdout).toContain(`pgbk local-run ${backup.record.id} -C '${to.replace("'", `'\\''`)}'`)
     expect(stderr).toBe('copying\nverifying')
   })
 
@@ -87,6 +88,7 @@ describe('a download', () => {
     expect(again).toMatchObject({ status: 0, json: { already_here: true, received_bytes: 0 } })
     const { stdout } = await runPgbk(['download', 'latest', '--from', backup.root, '-C', to])
     expect(stdout).toContain('is here already, and whole')
+    expect(stdout).toContain(`pgbk local-run ${backup.record.id} -C ${to}`)
     expect(fingerprint(copyOf(backup, to))).toBe(before)
   })
 
@@ -220,6 +222,14 @@ describe('list and show of another root', () => {
       `pgbk download ${backup.record.id} --from '${from.replaceAll("'", `'\\''`)}'`,
     )
     expect(show.stdout).not.toContain('pgbk delete')
+  })
+
+  it('are what a download that finds none there says to look at, from anywhere', async () => {
+    const cwd = await aRoot()
+    const args = ['download', '20200101', '--from', relative(cwd, backup.root)]
+    const { status, stderr } = await runPgbk(args, { cwd })
+    expect(status).toBe(3)
+    expect(stderr).toContain(`See those that are there:\n  pgbk list --from ${shellWord(backup.root)}`)
   })
 
   it('show in both ways what is no whole backup, and what is used', async () => {

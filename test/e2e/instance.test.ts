@@ -49,7 +49,7 @@ describe.each(users)('instances, for %s', (user) => {
     )
     expect(await instance('stop', name)).toMatchObject({
       status: 0,
-      stdout: `Stopped ${name}; pgbk instance start ${name} starts it again.`,
+      stdout: `Stopped ${name}. Start it again:\n  pgbk instance start ${name} -C ${backup.root}`,
     })
     expect(await stateOf(name)).toBe('stopped')
     expect(serversIn(made.directory)).toEqual([])
@@ -64,7 +64,7 @@ describe.each(users)('instances, for %s', (user) => {
       code: 'failed',
     })
     expect((await refusal(instance('delete', name, '--yes', '--json'))).hint).toContain(
-      `pgbk instance stop ${name}`,
+      `pgbk instance stop ${name} -C ${backup.root}`,
     )
     await instance('stop', name)
     expect(await refusal(instance('delete', name, '--json'))).toMatchObject({ status: 2, code: 'usage' })

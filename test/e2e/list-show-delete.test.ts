@@ -152,7 +152,7 @@ describe('show', () => {
     expect(stdout).toMatch(/^ +strange name +[\d.]+ MB /m)
     expect(stdout).toContain(join(server.directory, 'space=two'))
     expect(stdout).toContain(`cd ${newest.snapshot} && postgres -D conf`)
-    expect(stdout).toContain(`pgbk delete -C ${newest.root} ${newest.record.id}`)
+    expect(stdout).toContain(`pgbk delete ${newest.record.id} -C ${newest.root}`)
   })
 
   it('is one JSON document with the record', async () => {

@@ -162,7 +162,7 @@ describe('restore', () => {
     await restored(backup.root, ['--no-start', '--name', 'taken'])
     const error = await refusal(restore(backup.root, ['--json', '--name', 'taken']))
     expect(error).toMatchObject({ status: 2, code: 'usage' })
-    expect(error.hint).toContain('pgbk instance delete taken')
+    expect(error.hint).toContain('pgbk instance delete taken -C')
   })
 
   it('takes the port that is wanted, and refuses one that is in use', async () => {

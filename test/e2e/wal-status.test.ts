@@ -146,7 +146,7 @@ describe('wal status, the windows, and wal drop-slot', () => {
       /Gap +WAL segment .*: it is missing/,
     )
     expect((await runPgbk(['wal', 'status', '-C', root], { env: server.env })).stderr).toMatch(
-      /the WAL archive of the newest backup .* is broken at .*; run pgbk create/,
+      /the WAL archive of the newest backup .* is broken at .*; run pgbk create -C/,
     )
     const put = (bytes: Buffer) => {
       writeFileSync(join(archive, second), bytes)

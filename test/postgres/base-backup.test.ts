@@ -23,7 +23,7 @@ describe('the arguments of pg_basebackup', () => {
       '--progress',
       '--no-password',
       '--dbname',
-      "host='db1' application_name='pgbk_create_1'",
+      'host=db1 application_name=pgbk_create_1',
     ])
   })
 

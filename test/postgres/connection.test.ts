@@ -91,7 +91,7 @@ describe('the arguments', () => {
     expect(args).toEqual([
       '--no-password',
       '--dbname',
-      "host='/tmp/it\\'s' application_name='pgbk_create_1' replication='true'",
+      "host='/tmp/it\\'s' application_name=pgbk_create_1 replication=true",
     ])
   })
 })

@@ -85,7 +85,7 @@ describe('the list', () => {
   it('of an empty root says where it looked, and what to do', () => {
     const text = listText(aList([]), aScreen())
     expect(text).toContain('No backups in /srv/pg')
-    expect(text).toContain('pgbk create')
+    expect(text).toContain('\n  pgbk create -C /srv/pg\n')
     expect(text).toContain('-C DIR')
   })
 })

@@ -130,10 +130,12 @@ describe('a finished restore', () => {
     const said = text({ instance, port: 5433 })
     expect(said).toContain('Instance staging is running')
     expect(said).toContain('psql -h /tmp -p 5433 -U focker app')
+    expect(said).toMatch(/Stop +pgbk instance stop staging -C \/srv\/pg$/m)
+    expect(said).toMatch(/Remove +pgbk instance delete staging -C \/srv\/pg$/m)
   })
 
   it('tells how to start what is not started', () => {
-    expect(text({ instance })).toContain('pgbk instance start staging')
+    expect(text({ instance })).toContain('pgbk instance start staging -C /srv/pg')
   })
 
   it('says nothing when it is to be quiet', () => expect(text({ instance }, { quiet: true })).toBe(''))
@@ -184,7 +186,7 @@ describe('instances', () => {
 
   it('that are started or stopped say how to go on', () => {
     expect(startedText(instance, aScreen())).toContain('psql -h /tmp -p 5433 -U focker app')
-    expect(stoppedText({ instance }, aScreen())).toContain('pgbk instance start staging')
+    expect(stoppedText({ instance }, aScreen())).toContain('pgbk instance start staging -C /srv/pg')
     const nasty = { ...instance, record: { ...instance.record, role: commandsOfTerminals } }
     expect(hasCommands(startedText(nasty, aScreen()))).toBe(false)
   })

@@ -6,10 +6,11 @@ import type { Screen } from '../../src/terminal/screen.js'
 import { createStyle } from '../../src/terminal/style.js'
 import { aRecord, readFrom } from '../backup/samples.js'
 
-/** A screen a quarter of an hour after the sample backup. */
+/** A screen of a root that was named, a quarter of an hour after the sample backup. */
 export function aScreen(changes: Partial<Screen> = {}): Screen {
   const now = new Date('2026-11-20T03:15:00Z')
-  return { style: createStyle(false), width: undefined, now, quiet: false, ...changes }
+  const pgbk = (command: string) => `pgbk ${command} -C /srv/pg`
+  return { style: createStyle(false), width: undefined, now, quiet: false, pgbk, ...changes }
 }
 
 export function theBackup(

@@ -11,7 +11,7 @@ const here = (backup: Backup, changes = {}) => ({
   window: aWindow(backup, changes),
   source: undefined,
 })
-const show = (changes = {}) => showText(here(theBackup(changes)), undefined, aScreen())
+const show = (changes = {}) => showText(here(theBackup(changes)), aScreen())
 
 /** The sample record with the same nasty text in every place where a record can have any. */
 function nastyBackup() {
@@ -54,8 +54,8 @@ describe('show', () => {
   it('names the commands that could come next', () => {
     const text = show()
     expect(text).toContain('cd /srv/pg/data/backup/20261120T030000Z/snapshot && postgres -D conf')
-    expect(text).toContain('pgbk local-run 20261120T030000Z')
-    expect(text).toContain('pgbk delete 20261120T030000Z')
+    expect(text).toContain('pgbk local-run 20261120T030000Z -C /srv/pg')
+    expect(text).toContain('pgbk delete 20261120T030000Z -C /srv/pg')
   })
 
   it('leaves out what there is not', () => {
@@ -70,32 +70,26 @@ describe('show', () => {
   })
 
   it('says what used means', () => {
-    expect(showText(here(theBackup({}, 'used')), undefined, aScreen())).toMatch(
-      /State +used: a server was started/,
-    )
+    expect(showText(here(theBackup({}, 'used')), aScreen())).toMatch(/State +used: a server was started/)
   })
 
   it('of another root offers its download, and nothing that needs the backup here', () => {
-    const text = showText(
-      { backup: theBackup(), window: undefined, source: "db1:it's here" },
-      undefined,
-      aScreen(),
-    )
+    const text = showText({ backup: theBackup(), window: undefined, source: "db1:it's here" }, aScreen())
     const next = text.slice(text.indexOf('Next'))
-    expect(next).toBe(`Next\n  pgbk download 20261120T030000Z --from 'db1:it'\\''s here'\n`)
+    expect(next).toBe(`Next\n  pgbk download 20261120T030000Z --from 'db1:it'\\''s here' -C /srv/pg\n`)
   })
 
   it('says that it is held and why, and what its proof has shown', () => {
     const hold = { format: 1, since: '2026-11-20T03:05:00.000Z', reason: 'the audit' } as const
     const proof = aProof({ replay_ms: 4200 })
-    const text = showText(here(theBackup({}, 'whole', { hold, proof })), undefined, aScreen())
+    const text = showText(here(theBackup({}, 'whole', { hold, proof })), aScreen())
     expect(text).toMatch(/^Held +since 2026-11-20 03:05:00 UTC: the audit$/m)
     expect(text).toMatch(
       /^Proof +proven 2 days ago, ready in 0.9 s, WAL replayed in 4.2 s, by PostgreSQL 15.18$/m,
     )
-    expect(text).toContain('pgbk release 20261120T030000Z')
+    expect(text).toContain('pgbk release 20261120T030000Z -C /srv/pg')
     const bad = aProof({ ok: false, faults: ['does not start', 'no table'] })
-    expect(showText(here(theBackup({}, 'whole', { hold, proof: bad })), undefined, aScreen())).toMatch(
+    expect(showText(here(theBackup({}, 'whole', { hold, proof: bad })), aScreen())).toMatch(
       /^Proof +failed 2 days ago; does not start; no table$/m,
     )
   })
@@ -120,27 +114,26 @@ describe('show', () => {
 
 describe('a record that was tampered with', () => {
   it('cannot command the terminal through show', () => {
-    expect(hasCommands(showText(here(nastyBackup()), undefined, aScreen()))).toBe(false)
+    expect(hasCommands(showText(here(nastyBackup()), aScreen()))).toBe(false)
   })
 
-  it('cannot forge lines of show', () =>
-    expect(showText(here(nastyBackup()), undefined, aScreen())).not.toMatch(/^y/m))
+  it('cannot forge lines of show', () => expect(showText(here(nastyBackup()), aScreen())).not.toMatch(/^y/m))
 })
 
 describe('create and delete', () => {
   it('say where the backup is, how big, how long it took, and how to open it', () => {
-    const text = createText(theBackup(), undefined, aScreen())
+    const text = createText(theBackup(), aScreen())
     for (const fact of [
       '20261120T030000Z',
       '38.1 MB',
       '1234 files',
       '12 s',
       'verified',
-      'pgbk local-run',
+      'pgbk local-run 20261120T030000Z -C /srv/pg',
       'postgres -D conf',
     ])
       expect(text).toContain(fact)
-    expect(createText(theBackup({ verified: false }), undefined, aScreen())).toContain('not verified')
+    expect(createText(theBackup({ verified: false }), aScreen())).toContain('not verified')
   })
 
   it('say what was deleted', () => {
@@ -149,9 +142,6 @@ describe('create and delete', () => {
 
   it('are quiet when that is wanted', () => {
     const quiet = aScreen({ quiet: true })
-    expect([
-      createText(theBackup(), undefined, quiet),
-      deleteText({ deleted: [theBackup()] }, quiet),
-    ]).toEqual(['', ''])
+    expect([createText(theBackup(), quiet), deleteText({ deleted: [theBackup()] }, quiet)]).toEqual(['', ''])
   })
 })

@@ -14,9 +14,9 @@ describe('the command line of pg_receivewal', () => {
         '--no-password',
       ]),
     )
-    expect(args.at(-1)).toContain("host='db1'")
-    expect(args.at(-1)).toContain("tcp_user_timeout='30000'")
-    expect(args.at(-1)).toContain("keepalives_idle='99'")
+    expect(args.at(-1)).toContain('host=db1')
+    expect(args.at(-1)).toContain('tcp_user_timeout=30000')
+    expect(args.at(-1)).toContain('keepalives_idle=99')
     expect(args.join(' ')).not.toContain('secret')
   })
 })

@@ -19,7 +19,7 @@ export const create: Verb = {
         .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')
         .option('--new-cluster', 'the root belongs to another cluster from now on'),
     ),
-  async run({ options, globals, settings, context }) {
+  async run({ options, settings, context }) {
     const { create } = await import('../../commands/create.js')
     // commander's default for --no-verify is true, and would beat the configuration.
     const verify = options.verify === false ? false : undefined
@@ -29,7 +29,7 @@ export const create: Verb = {
       ...failureOf(backup),
       id: backup.id,
       json: () => createJson(backup),
-      text: (screen) => createText(backup, globals.root, screen),
+      text: (screen) => createText(backup, screen),
     }
   },
   help: `

@@ -5,11 +5,11 @@ export const show: Verb = {
   name: 'show',
   description: 'show everything about one backup',
   declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption),
-  async run({ ids: [id = ''], options, globals, settings, context }) {
+  async run({ ids: [id = ''], options, settings, context }) {
     const { show } = await import('../../commands/show.js')
     const result = await show(id, options, settings, context)
     const { showJson, showText } = await import('../../terminal/show-view.js')
-    return { json: () => showJson(result), text: (screen) => showText(result, globals.root, screen) }
+    return { json: () => showJson(result), text: (screen) => showText(result, screen) }
   },
   help: `
 Examples:
