@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
@@ -37,8 +38,8 @@ export interface Judged {
 
 export interface PruneResult {
   root: string
-  /** False where there is none, or one that removes nothing. */
-  hasPolicy: boolean
+  /** The configuration file that lacks a policy, or would be read if it were there; undefined where a policy removes anything. */
+  withoutPolicy: string | undefined
   dryRun: boolean
   kept: Judged[]
   /** What was removed, or, in a dry run, would be. */
@@ -58,21 +59,22 @@ export async function prune(
   const { root } = settings
   const policy = settings.retention ?? (options.defaultPolicy ? scheduledPolicy : undefined)
   const dryRun = options.dryRun ?? false
-  if (!removesAnything(policy)) return withoutPolicy(root, dryRun)
+  if (!removesAnything(policy)) return withoutPolicy(settings, dryRun, context)
   const layout = dryRun ? undefined : enterRoot(root, context)
   const judged = judgeAll(policy, settings, context)
   const going = judged.filter(goes)
   warnOfOnDemand(going, policy, context)
-  const result = { root, hasPolicy: true, dryRun, kept: judged.filter((one) => !goes(one)), pruned: going }
+  const kept = judged.filter((one) => !goes(one))
+  const result = { root, withoutPolicy: undefined, dryRun, kept, pruned: going }
   if (layout === undefined || going.length === 0) return result
   if (!options.yes) await ask(going, context)
   const pruned = await removeAll(going, (id) => removeOne(id, layout, policy, settings, context), context)
   return { ...result, kept: judgeAll(policy, settings, context), pruned }
 }
 
-function withoutPolicy(root: string, dryRun: boolean): PruneResult {
+function withoutPolicy({ root, configFile }: Settings, dryRun: boolean, { cwd }: Context): PruneResult {
   const kept = readCatalog(root).backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
-  return { root, hasPolicy: false, dryRun, kept, pruned: [] }
+  return { root, withoutPolicy: configFile ?? join(cwd, '.pgbkrc.yaml'), dryRun, kept, pruned: [] }
 }
 
 /** All backups of the root, newest first. */

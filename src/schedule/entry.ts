@@ -25,7 +25,7 @@ export function crontabLine(when: string, command: string, root: string): string
     'usage',
     `the line would be too long for a crontab: ${text.length} bytes, and cron takes ${longestCommand}`,
     {
-      hint: 'Write the connection into a .pgbkrc.yaml in the root, and leave it out here.',
+      hint: 'Write the connection into a configuration file, name that with --config, and leave it out here.',
     },
   )
 }

@@ -11,7 +11,8 @@ export function pruneJson({ dryRun, kept, pruned }: PruneResult): object {
 /** Every backup with what becomes of it and why; quiet, only a dry run has something to say. */
 export function pruneText(result: PruneResult, screen: Screen): string {
   if (screen.quiet && !result.dryRun) return ''
-  if (!result.hasPolicy) return `Nothing is removed: no retention policy says what may go.\n${howToWriteOne}`
+  if (result.withoutPolicy !== undefined)
+    return `Nothing is removed: no retention policy says what may go.\n${howToWriteOne(result.withoutPolicy, screen)}`
   const { kept, pruned, root } = result
   if (kept.length + pruned.length === 0) return `No backups in ${root}.\n`
   return `${[...table(result, screen), '', screen.style.faint(summary(result))].join('\n')}\n`
@@ -66,8 +67,12 @@ function summary({ kept, pruned, dryRun, root }: PruneResult): string {
   return `${dryRun ? 'would remove' : 'removed'} ${pruned.length} of ${total}, ${size}`
 }
 
-const howToWriteOne = `
-A policy is written into .pgbkrc.yaml, in the root or where else pgbk --help says:
+function howToWriteOne(file: string, { pgbk }: Screen): string {
+  return `
+A policy is written into the configuration, which this command, called here,
+reads from this file, unless --config names another:
+  ${file}
+
 
   retention:
     daily: 7            # the newest backup of each of 7 days
@@ -76,5 +81,7 @@ A policy is written into .pgbkrc.yaml, in the root or where else pgbk --help say
     window: 14 days     # and all that restoring to any moment of 14 days needs
     min: 2              # and never fewer than 2
 
-Then  pgbk prune --dry-run  shows what would go, and why the others stay.
+This shows what would go then, and why the others stay:
+  ${pgbk('prune --dry-run', { config: file })}
 `
+}

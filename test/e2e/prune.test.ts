@@ -57,6 +57,19 @@ describe('without a policy', () => {
       expect([kept.length, pruned]).toEqual([6, []])
     },
   )
+
+  it('prune -C names the file that this very call reads, and a command that reads it from anywhere', async () => {
+    await run(['rm', join(root.root, '.pgbkrc.json')])
+    const cwd = await aRoot()
+    const { stdout } = await runPgbk(['prune', '-C', root.root], { cwd })
+    const policy = /^ +retention:\n(?: .*\n)+/m.exec(stdout)?.[0] ?? ''
+    const [file = ''] = /\S+\/\.pgbkrc\.yaml$/m.exec(stdout) ?? []
+    await aFile(file, policy.replace(/^ {2}/gm, ''))
+    const [, command = ''] = /^ {2}pgbk (prune .*)$/m.exec(stdout) ?? []
+    const here = await runPgbk(['prune', '--dry-run', '-C', root.root], { cwd })
+    expect(here.stdout).toMatch(/ daily .*\n[\s\S]*nothing to remove/)
+    expect(await runPgbk(command.split(' '), { cwd: '/' })).toEqual(here)
+  })
 })
 
 describe('prune --dry-run', () => {
