@@ -73,7 +73,6 @@ A policy is written into the configuration, which this command, called here,
 reads from this file, unless --config names another:
   ${file}
 
-
   retention:
     daily: 7            # the newest backup of each of 7 days
     weekly: 4           # and of each of 4 weeks
