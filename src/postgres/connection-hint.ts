@@ -37,6 +37,7 @@ const hints: [RegExp, Hint][] = [
     ([, database = ''], attempt) =>
       `Choose another database with -d, or, as a superuser:  GRANT CONNECT ON DATABASE ${identifier(database)} TO ${identifier(userOf(attempt))};`,
   ],
+  [/timeout expired/, () => silenceHint],
   [/database ".*" does not exist/, () => 'Choose a database to connect to with -d.'],
   [
     /on socket ".*" failed: No such file or directory/,
@@ -50,6 +51,10 @@ const hints: [RegExp, Hint][] = [
 ]
 
 const elsewhere = 'Name it with -h HOST -p PORT -U ROLE, with -d URI, or with PGHOST, PGPORT and PGUSER.'
+
+/** For a server that takes connections, or seems to, and does not answer: the kernel does so for one that is stopped. */
+export const silenceHint =
+  'Are host and port right? Is the server stopped or overloaded, does its disk hang, or does a firewall swallow what is sent to it? Try it on its own machine:  psql -c "SELECT 1"'
 
 /** What libpq says before it asks any server (src/interfaces/libpq/fe-connect.c). */
 const wrongParameters = [

@@ -1,7 +1,7 @@
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import { type Connection, connectionArgs } from './connection.js'
-import { connectionHint, isWrongParameter } from './connection-hint.js'
+import { connectionHint, isWrongParameter, silenceHint } from './connection-hint.js'
 import type { ConnectionParameters } from './conninfo.js'
 
 /** psql of one installation, connecting in one way. */
@@ -9,7 +9,7 @@ export interface Psql {
   program: string
   connection: Connection
   signal?: AbortSignal | undefined
-  /** After so many ms a call is given up. */
+  /** After so many ms a call is given up as `unreachable`. */
   timeoutMs?: number
   /** Whom the program runs as, for what is said about authentication. */
   systemUser?: string
@@ -18,7 +18,7 @@ export interface Psql {
 /**
  * Runs a psql script and returns what it printed, unaligned and without headers. Names resolve in pg_catalog alone,
  * so that nothing which a database's owner has created there can be called by accident.
- * @throws {PgbkError} `unreachable` when there is no connection, `refused` when a statement fails.
+ * @throws {PgbkError} `unreachable` when there is no connection, or no answer in time; `refused` when a statement fails.
  */
 export async function query(
   psql: Psql,
@@ -55,6 +55,14 @@ async function run(psql: Psql, args: string[], input?: string): Promise<string> 
     ...(psql.timeoutMs ? { timeoutMs: psql.timeoutMs } : {}),
   })
   if (result.status === 0) return result.stdout
+  if (result.timedOut)
+    throw new PgbkError(
+      'unreachable',
+      `the server does not answer within ${(psql.timeoutMs ?? 0) / 1000} s`,
+      {
+        hint: silenceHint,
+      },
+    )
   const message = result.stderr.replace(/^psql:(<stdin>:\d+:)? (error: )?/gm, '').trim()
   // psql's manual page, "Exit Status": 2 if the connection to the server went bad.
   if (result.status === 2 && isWrongParameter(message))

@@ -14,7 +14,7 @@ export interface ProgramOptions {
   signal?: AbortSignal
   /** Gets every line of standard error as it comes; those lines are then not collected. */
   onErrorLine?(line: string): void
-  /** After so many ms the program is ended and counts as failed. */
+  /** After so many ms the program is ended and counts as failed: `timedOut`. */
   timeoutMs?: number
   /**
    * Starts the program as the leader of a process group of its own, out of reach of a Ctrl-C at the terminal.
@@ -28,6 +28,8 @@ export interface ProgramResult {
   status: number | undefined
   /** The signal that ended the program, if one did. */
   endedBy: string | undefined
+  /** Whether it was ended because its time was over. */
+  timedOut: boolean
   stdout: string
   stderr: string
 }
@@ -71,6 +73,7 @@ export async function runProgram(
   return {
     status: result.exitCode,
     endedBy: result.signal,
+    timedOut: result.timedOut,
     stdout: result.stdout ?? '',
     stderr: result.stderr ?? '',
   }

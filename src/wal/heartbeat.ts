@@ -4,7 +4,7 @@ import { messageOf } from '../errors.js'
 import type { Psql } from '../postgres/psql.js'
 import { askWalServer, type WalServerFacts } from '../postgres/wal-server.js'
 import { pidSpace, startTimeOf } from '../processes.js'
-import type { Heartbeat, ReceiveJob } from './reception.js'
+import type { Answer, Heartbeat, ReceiveJob } from './reception.js'
 import { hasReceived } from './watched-server.js'
 
 /** Goes on from what an earlier receiver has left. */
@@ -47,11 +47,12 @@ export async function openHeartbeat(
     },
     beat: (status, problem) => beat({ status, problem }),
     poll: async (psql, status, isHere) => {
-      const facts = await tryToAsk(psql, slot, context)
+      const answer = await tryToAsk(psql, slot, context)
+      const { facts, silence } = answer
       if (facts) met(facts)
-      await beat({ status, problem: null, ...(facts ? received(facts, asked, isHere) : {}) })
+      await beat({ status, problem: silence, ...(facts ? received(facts, asked, isHere) : {}) })
       asked = facts?.as_of ?? asked
-      return facts
+      return answer
     },
     end: () => beat({ status: 'ended', problem: null }),
   }
@@ -80,17 +81,12 @@ function initialState(before: ReceiverState | undefined, slot: string, { now }: 
   }
 }
 
-async function tryToAsk(
-  psql: Psql,
-  slot: string,
-  { signal, progress }: Context,
-): Promise<WalServerFacts | undefined> {
+async function tryToAsk(psql: Psql, slot: string, { signal }: Context): Promise<Answer> {
   try {
-    return await askWalServer(psql, slot)
+    return { facts: await askWalServer(psql, slot), silence: null }
   } catch (error) {
     signal.throwIfAborted()
-    progress.detail(`cannot ask the server: ${messageOf(error)}`)
-    return undefined
+    return { facts: undefined, silence: `cannot ask the server: ${messageOf(error)}` }
   }
 }
 

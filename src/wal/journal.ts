@@ -4,7 +4,7 @@ import type { Progress } from '../progress.js'
 export interface Journal {
   /** What is going on now, and is well. */
   report(text: string): void
-  /** What keeps it from receiving now. `null` when nothing does. */
+  /** What keeps it from receiving now, or from asking the server. `null` when nothing does. */
   readonly problem: string | null
   trouble(text: string): void
   /** The same trouble, from time to time. */

@@ -73,29 +73,42 @@ interface Watch extends Reception {
 }
 
 async function watch(watched: Watch): Promise<Ended> {
-  const { root, context, heartbeat, journal, server, target, receiver, compressor } = watched
+  const { root, context, journal, server, target, receiver, compressor } = watched
   const { host, port } = server.facts
   const isSame = isOf(server.facts.system_identifier)
-  const isHere = (lsn: string) => reaches(target, lsn)
   let hasBegun = false
   for (let tick = 1; ; tick++) {
     await Promise.race([sleep(tickMs, undefined, { signal: context.signal }).catch(() => {}), receiver.ended])
     context.signal.throwIfAborted()
-    if (receiver.hasEnded()) return { ...receiver.end(), hasReceived: hasBegun }
-    if (!existsSync(target.layout.record)) return { kind: 'backup-gone', hasReceived: hasBegun }
+    const ended = endOf(watched)
+    if (ended) return { ...ended, hasReceived: hasBegun }
     compressor.tick()
     const newer = backupAfter(root, target.id, isSame)
     if (!newer && hasBegun && tick % ticksPerPoll !== 0) continue
-    const facts = await heartbeat.poll(server.psql, 'receiving', isHere)
+    const facts = await ask(watched)
     if (!facts?.slot?.active) continue
-    if (!hasBegun)
+    if (!hasBegun || journal.problem !== null)
       journal.report(
         `receiving WAL of ${host}:${port} into the archive of backup ${target.id}, timeline ${facts.timeline}`,
       )
     hasBegun = true
-    if (newer && hasReceived(facts, newer.record.stop_lsn) && isHere(newer.record.stop_lsn))
+    if (newer && hasReceived(facts, newer.record.stop_lsn) && reaches(target, newer.record.stop_lsn))
       return { kind: 'newer-backup', newer, hasReceived: true }
   }
+}
+
+function endOf({ receiver, target }: Watch): ReceiverEnd | { kind: 'backup-gone' } | undefined {
+  if (receiver.hasEnded()) return receiver.end()
+  return existsSync(target.layout.record) ? undefined : { kind: 'backup-gone' }
+}
+
+/** Undefined when the server does not answer; what is received meanwhile comes all the same. */
+async function ask({ heartbeat, journal, server, target, receiver }: Watch) {
+  const isHere = (lsn: string) => reaches(target, lsn)
+  const { facts, silence } = await heartbeat.poll(server.psql, 'receiving', isHere)
+  // A pg_receivewal that has ended tells more.
+  if (silence !== null && !receiver.hasEnded()) journal.trouble(`${silence}; asking again`)
+  return facts
 }
 
 /**

@@ -26,6 +26,9 @@ export interface Reception extends ReceiveJob {
 
 type Status = ReceiverState['status']
 
+/** What the server says, or why it says nothing. */
+export type Answer = { facts: WalServerFacts; silence: null } | { facts: undefined; silence: string }
+
 /** What the receiver tells others about itself, in a file. */
 export interface Heartbeat {
   /** The backup into whose archive this or an earlier receiver wrote last. */
@@ -37,10 +40,10 @@ export interface Heartbeat {
   target(backup: Backup): Promise<void>
   beat(status: Status, problem: string | null): Promise<void>
   /**
-   * Asks the server how far it is, and beats. Undefined when it does not answer.
+   * Asks the server how far it is, and beats; why it does not answer is then the problem.
    * @param isHere whether the archive reaches to a position.
    */
-  poll(psql: Psql, status: Status, isHere: (lsn: string) => boolean): Promise<WalServerFacts | undefined>
+  poll(psql: Psql, status: Status, isHere: (lsn: string) => boolean): Promise<Answer>
   end(): Promise<void>
 }
 

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { aDirectory } from '../helpers/places.js'
+import { aDirectory, atEnd } from '../helpers/places.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aProxyTo } from '../helpers/proxy.js'
 import { receive } from '../helpers/received-wal.js'
@@ -24,6 +24,15 @@ const small = { major: anyMajor, initdb: ['--wal-segsize=1'] }
 async function windowsIn(root: string) {
   const { stdout } = await runPgbk(['list', '-C', root, '--json'])
   return JSON.parse(stdout).backups.map(({ window }: { window: object }) => window)
+}
+
+/** Stops the server's main process, so that nobody is let in; the function lets it go on. */
+function hang({ data }: TestServer): () => void {
+  const postmaster = Number.parseInt(readFileSync(join(data, 'postmaster.pid'), 'utf8'), 10)
+  const resume = () => void process.kill(postmaster, 'SIGCONT')
+  atEnd(resume)
+  process.kill(postmaster, 'SIGSTOP')
+  return resume
 }
 
 describe('wal receive', () => {
@@ -97,6 +106,25 @@ describe('wal receive', () => {
     const [archive] = archivesOf(root)
     expect(archive && (await faultsOf(archive, end))).toEqual([])
     await server.sql("select pg_drop_replication_slot('by_tcp')")
+  })
+
+  it('says that the server hangs, while it receives and when it connects, and goes on afterwards', async () => {
+    const root = await aRoot()
+    await aBackupOf(server, { root })
+    const env = { ...server.env, PGCONNECT_TIMEOUT: '60' }
+    const first = startReceiver(root, { env })
+    await first.untilItSays(/receiving WAL/)
+    const resume = hang(server)
+    const second = startReceiver(await aRoot(), { env })
+    await first.untilItSays(/cannot ask the server: the server does not answer within 20 s; asking again/)
+    expect(stateIn(root).problem).toBe('cannot ask the server: the server does not answer within 20 s')
+    await second.untilItSays(/warning: the server does not answer within 20 s; trying again/)
+    resume()
+    await first.untilItSays(/receiving WAL/, 2)
+    expect(stateIn(root)).toMatchObject({ status: 'receiving', problem: null })
+    await second.untilItSays(/waiting for the first one/)
+    await first.end()
+    await second.end()
   })
 
   it('says that its slot is in use by another receiver, and goes on when it is free', async () => {

@@ -31,6 +31,11 @@ export function aPortThatHangsUp(): Promise<Listener> {
   return listen((client) => client.destroy())
 }
 
+/** Takes connections and never answers, as a server whose processes are stopped. */
+export function aPortThatHangs(): Promise<Listener> {
+  return listen(() => {})
+}
+
 async function listen(onConnection: (client: Socket) => void): Promise<Listener> {
   const clients = new Set<Socket>()
   const server = createServer((client) => {
