@@ -17,7 +17,15 @@ const schema = v.object({
   since: v.string(),
   updated_at: v.string(),
   /** `receiving`, or why it is not. */
-  status: v.picklist(['receiving', 'waiting-for-backup', 'waiting-for-server', 'gap', 'disk-full', 'ended']),
+  status: v.picklist([
+    'receiving',
+    'handing-over',
+    'waiting-for-backup',
+    'waiting-for-server',
+    'gap',
+    'disk-full',
+    'ended',
+  ]),
   problem: text,
   system_identifier: text,
   slot: v.string(),
@@ -25,6 +33,8 @@ const schema = v.object({
   port: v.nullable(v.number()),
   /** The backup into whose archive it writes. */
   backup: text,
+  /** The backup whose archive gets what the older one has, while the status is `handing-over`. */
+  handing_over_to: v.optional(text, null),
   timeline: v.nullable(v.number()),
   received_lsn: text,
   server_lsn: text,
@@ -60,8 +70,8 @@ export async function writeReceiverState(
   if (durably) await syncPath(backups)
 }
 
-/** Of another container nothing is known but how long ago it has written. */
-const freshForMs = 30_000
+/** Of another container nothing is known but how long ago it has written: while it waits for its server, once a minute. */
+const freshForMs = 90_000
 
 export function isReceiverAlive(state: ReceiverState, now: Date): boolean {
   if (state.status === 'ended') return false

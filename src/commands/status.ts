@@ -34,6 +34,8 @@ export interface StatusResult extends HealthFigures {
   /** The newest proof that went well. */
   proof: Proof | undefined
   lastCreate: LastCreate | undefined
+  /** The backup that a receiver at work hands over to. */
+  handsOverTo: string | undefined
   /** Bytes of WAL that the server keeps for the receiver; undefined where none has run here, or the server was not reached. */
   retainedBytes: number | undefined
   freeBytes: number | undefined
@@ -85,6 +87,7 @@ export async function status(
     window,
     proof,
     lastCreate,
+    handsOverTo: (figures.receiver === 'alive' && receiver?.handing_over_to) || undefined,
     retainedBytes: slot === null ? 0 : (slot?.retained_bytes ?? undefined),
     freeBytes: await freeIn(root),
     problems: judgeHealth(figures, limits, context.pgbk),

@@ -78,7 +78,8 @@ function receiverWarnings({ receiver, receiverIsAlive }: Findings, pgbk: Printed
   return receiver.problem === null ? [] : [`the receiver says: ${receiver.problem}`]
 }
 
-function slotWarnings({ server, slotName, receiverIsAlive }: Findings, pgbk: PrintedCommand): string[] {
+function slotWarnings(found: Findings, pgbk: PrintedCommand): string[] {
+  const { server, slotName, receiverIsAlive } = found
   if (!server) return []
   const { slot, max_slot_wal_keep_size: limit } = server
   if (!slot) return receiverIsAlive ? [`the server has no replication slot ${slotName}`] : []
@@ -88,15 +89,24 @@ function slotWarnings({ server, slotName, receiverIsAlive }: Findings, pgbk: Pri
     warnings.push(`the slot ${slotName} is lost: the server has removed WAL that it was to keep`)
   else if (slot.wal_status === 'unreserved')
     warnings.push(`the slot ${slotName} is about to be lost: it holds more than max_slot_wal_keep_size`)
-  else if (!slot.active)
-    warnings.push(
-      `the slot ${slotName} is not in use, and ${kept}; if nobody is to receive any more, remove it with ${pgbk('wal drop-slot')}`,
-    )
+  else if (!slot.active) warnings.push(...unusedWarnings(found, kept, pgbk))
   if (limit === -1)
     warnings.push(
       'max_slot_wal_keep_size is -1 on the server: while nobody receives, WAL fills its disk without limit',
     )
   return warnings
+}
+
+/** A receiver that is there will use it again. While it hands over, nothing is wrong. */
+function unusedWarnings(
+  { slotName, receiver, receiverIsAlive }: Findings,
+  kept: string,
+  pgbk: PrintedCommand,
+): string[] {
+  const unused = `the slot ${slotName} is not in use, and ${kept}`
+  if (!receiverIsAlive)
+    return [`${unused}; if nobody is to receive any more, remove it with ${pgbk('wal drop-slot')}`]
+  return receiver?.status === 'handing-over' ? [] : [`${unused} until the receiver uses it again`]
 }
 
 /** Of the newest backup: what is broken in older ones is shown with them. */

@@ -2,7 +2,7 @@ import type { Backup } from '../backup/catalog.js'
 import { readLastCreate } from '../backup/last-create.js'
 import type { RootLayout } from '../backup/layout.js'
 import { resultOf } from '../backup/proof.js'
-import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
+import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
 import type { Context } from '../context.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { askWalServer } from '../postgres/wal-server.js'
@@ -64,7 +64,7 @@ export async function checkReceiver(
   const isAlive = state !== undefined && isReceiverAlive(state, now())
   const receiver = isAlive
     ? state.problem === null
-      ? ok('WAL receiver', `running since ${formatTime(state.since)}`)
+      ? ok('WAL receiver', `running since ${formatTime(state.since)}${handOverText(state)}`)
       : warning('WAL receiver', state.problem)
     : warning(
         'WAL receiver',
@@ -72,6 +72,10 @@ export async function checkReceiver(
         `Start it:\n  ${pgbk('wal receive')}\nOr, if nobody is to receive any more:\n  ${pgbk('wal drop-slot --yes')}`,
       )
   return slot?.slot ? [receiver, checkSlotLimit(slot.max_slot_wal_keep_size)] : [receiver]
+}
+
+function handOverText({ handing_over_to: next }: ReceiverState): string {
+  return next === null ? '' : `, handing over to backup ${next}`
 }
 
 function checkSlotLimit(limit: number): Check {

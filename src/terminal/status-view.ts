@@ -19,6 +19,7 @@ export function statusJson(status: StatusResult): object {
     window_end: window?.to ?? null,
     lag_seconds: seconds(status.lagMs),
     receiver: status.receiver,
+    handing_over_to: status.handsOverTo ?? null,
     retained_wal_bytes: status.retainedBytes ?? null,
     check: status.check,
     proof_age_seconds: seconds(status.proofAgeMs),
@@ -58,7 +59,7 @@ export function summaryText(status: StatusResult): string {
 }
 
 function figuresText(status: StatusResult): string {
-  const { newest, freeBytes, root, at, receiver, lagMs, retainedBytes } = status
+  const { newest, freeBytes, root, at, receiver, lagMs, handsOverTo, retainedBytes } = status
   const free = freeBytes === undefined ? [] : [`${formatBytes(freeBytes)} free in ${root}`]
   if (!newest) return free.join('') || `there is no directory ${root}`
   const took = formatDuration(durationMs(status) ?? 0)
@@ -68,6 +69,7 @@ function figuresText(status: StatusResult): string {
     `${newest.id}, ${ageText(status.ageMs ?? 0)}, ${formatBytes(newest.summary.size_bytes)} in ${took}`,
     ...(proof === '' ? [] : [proof]),
     ...(isReceiving ? [`WAL until ${formatDuration(Math.max(0, lagMs))} ago`] : []),
+    ...(handsOverTo ? [`the receiver hands over to ${handsOverTo}`] : []),
     ...(retainedBytes ? [`the server keeps ${formatBytes(retainedBytes)} of WAL`] : []),
     ...free,
   ].join('; ')

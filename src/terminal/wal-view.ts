@@ -1,3 +1,4 @@
+import type { ReceiverState } from '../backup/receiver-state.js'
 import type { DropSlotResult } from '../commands/wal-drop-slot.js'
 import type { ArchiveStatus, WalStatus } from '../commands/wal-status.js'
 import type { Progress } from '../progress.js'
@@ -65,16 +66,18 @@ export function walStatusText(status: WalStatus, screen: Screen): string {
   return `${[head, archivesText(status, screen), gapsText(status, screen)].filter(Boolean).join('\n\n')}\n`
 }
 
+function doingText({ status, host, port, backup, handing_over_to }: ReceiverState): string {
+  if (status === 'receiving') return `receiving from ${host}:${port} for backup ${backup}`
+  if (status === 'handing-over') return `handing over to backup ${handing_over_to}`
+  return status.replaceAll('-', ' ')
+}
+
 function receiverRows({ receiver, receiverIsAlive }: WalStatus, { now }: Screen): [string, string][] {
   if (!receiver) return [['Receiver', 'none']]
-  const { status, pid, backup, host, port, caught_up_at, updated_at, received_lsn } = receiver
+  const { pid, caught_up_at, updated_at, received_lsn } = receiver
   if (!receiverIsAlive) return [['Receiver', `not running, last heard of ${ago(updated_at, now)}`]]
-  const what =
-    status === 'receiving'
-      ? `receiving from ${host}:${port} for backup ${backup}`
-      : status.replaceAll('-', ' ')
   return [
-    ['Receiver', `${what} (process ${pid})`],
+    ['Receiver', `${doingText(receiver)} (process ${pid})`],
     [
       'Received',
       received_lsn === null

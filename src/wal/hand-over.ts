@@ -55,7 +55,7 @@ export async function fillFrom(from: Backup, to: Backup): Promise<boolean> {
 
 /** Hands over, and remembers it: from then on a later receiver goes on there too. */
 export async function handOverTo({ journal, heartbeat }: Reception, from: Backup, to: Backup): Promise<void> {
-  const { gap } = await handOver(from, to)
+  const { gap } = await heartbeat.handOver(to, () => handOver(from, to))
   await heartbeat.target(to)
   const older = readArchivedWal(from.layout.wal, from.record)
   const reached =

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type ReceiverState, readReceiverState, writeReceiverState } from '../backup/receiver-state.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
@@ -6,6 +7,8 @@ import { askWalServer, type WalServerFacts } from '../postgres/wal-server.js'
 import { pidSpace, startTimeOf } from '../processes.js'
 import type { Answer, Heartbeat, ReceiveJob } from './reception.js'
 import { hasReceived } from './watched-server.js'
+
+const beatMs = 2000
 
 /** Goes on from what an earlier receiver has left. */
 export async function openHeartbeat(
@@ -45,17 +48,29 @@ export async function openHeartbeat(
       asked = null
       await write({ backup: id, received_lsn: null, caught_up_at: null, caught_up_lsn: null }, true)
     },
-    beat: (status, problem) => beat({ status, problem }),
+    beat: (status, problem) => beat({ status, problem, handing_over_to: null }),
+    handOver: async (to, work) => {
+      const done = work()
+      done.catch(() => {}) // it may fail while a beat is written, and is asked for its end only then
+      do await beat({ status: 'handing-over', problem: null, handing_over_to: to.id })
+      while (!(await endsWithin(beatMs, done)))
+      return done
+    },
     poll: async (psql, status, isHere) => {
       const answer = await tryToAsk(psql, slot, context)
       const { facts, silence } = answer
       if (facts) met(facts)
-      await beat({ status, problem: silence, ...(facts ? received(facts, asked, isHere) : {}) })
+      const reached = facts ? received(facts, asked, isHere) : {}
+      await beat({ status, problem: silence, handing_over_to: null, ...reached })
       asked = facts?.as_of ?? asked
       return answer
     },
-    end: () => beat({ status: 'ended', problem: null }),
+    end: () => beat({ status: 'ended', problem: null, handing_over_to: null }),
   }
+}
+
+async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
+  return Promise.race([work.then(() => true), sleep(ms, false, { ref: false })])
 }
 
 function initialState(before: ReceiverState | undefined, slot: string, { now }: Context): ReceiverState {
@@ -73,6 +88,7 @@ function initialState(before: ReceiverState | undefined, slot: string, { now }: 
     host: null,
     port: null,
     backup: before?.backup ?? null,
+    handing_over_to: null,
     timeline: null,
     received_lsn: null,
     server_lsn: null,

@@ -39,6 +39,8 @@ export interface Heartbeat {
   /** From now on it receives into this backup's archive. On disk when this returns. */
   target(backup: Backup): Promise<void>
   beat(status: Status, problem: string | null): Promise<void>
+  /** Tells that one archive gets what another has, for as long as the work lasts. Returns what the work does. */
+  handOver<T>(to: Backup, work: () => Promise<T>): Promise<T>
   /**
    * Asks the server how far it is, and beats; why it does not answer is then the problem.
    * @param isHere whether the archive reaches to a position.

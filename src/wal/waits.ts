@@ -21,7 +21,7 @@ export async function rest({ signal }: Context, ms = pollMs): Promise<void> {
  */
 export async function fillOrWait(reception: Reception, target: Backup, missing: string): Promise<void> {
   const before = backupBefore(reception.root, target.id, isOf(target.record.server.system_identifier))
-  if (before && (await fillFrom(before, target))) return
+  if (before && (await reception.heartbeat.handOver(target, () => fillFrom(before, target)))) return
   await noteGap(target.layout.wal, missing)
   await waitForNewer(
     reception,

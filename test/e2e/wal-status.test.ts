@@ -1,6 +1,7 @@
 import { chownSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { rootLayout } from '../../src/backup/layout.js'
 import { aBackupOf } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { anyMajor } from '../helpers/programs.js'
@@ -164,6 +165,35 @@ describe('wal status, the windows, and wal drop-slot', () => {
       ends_with: 'commit',
       gap: { missing: last.slice(0, 24), next: null, reason: expect.stringContaining('damaged') },
     })
+  })
+
+  it('show a receiver that hands over, and do not advise to drop the slot that it will use again', async () => {
+    const path = rootLayout(root).receiverState
+    const before = readFileSync(path, 'utf8')
+    const next = '20991120T030000Z'
+    const alive = { pid: process.pid, start_time: null, pid_space: null }
+    const change = (changes: object) =>
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(before), ...alive, ...changes }))
+    change({ status: 'handing-over', handing_over_to: next })
+    const found = await json(['wal', 'status', '-C', root], server)
+    expect(found.slot.active).toBe(false)
+    expect(found.receiver).toMatchObject({ alive: true, status: 'handing-over', handing_over_to: next })
+    expect(found.warnings.join()).not.toMatch(/not in use|drop-slot/)
+    const says = async (...args: string[]) => {
+      const { stdout, stderr } = await runPgbk([...args, '-C', root], { env: server.env })
+      return stdout + stderr
+    }
+    expect(await says('wal', 'status')).toContain(`handing over to backup ${next} (process`)
+    expect(await says('status')).toContain(`the receiver hands over to ${next}`)
+    const doctor = await says('doctor')
+    expect(doctor).toContain(`handing over to backup ${next}`)
+    expect(doctor).not.toContain('drop-slot')
+    expect(await says('wal', 'drop-slot', '--yes')).toContain('a receiver is using the slot pgbk')
+    change({ status: 'waiting-for-server', handing_over_to: null })
+    const waiting = await says('wal', 'status')
+    expect(waiting).toMatch(/the slot pgbk is not in use, and .* until the receiver uses it again/)
+    expect(waiting).not.toContain('drop-slot')
+    writeFileSync(path, before)
   })
 
   it('drop the slot when nobody uses it', async () => {
