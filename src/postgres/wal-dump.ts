@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, open, rm, stat, symlink } from 'node:fs/promises'
+import { open, rm, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
 import { unpackSegment } from '../backup/segment-file.js'
-import { messageOf, PgbkError } from '../errors.js'
+import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import type { CheckOptions } from './check-backup.js'
 import { programEnvironment } from './connection.js'
+import { makeDesk, removeDesk } from './desk-directory.js'
 
 /**
  * A temporary directory in which pg_waldump finds segments of a chain, whatever their form and timeline in the archive. All are named
@@ -41,18 +42,7 @@ export async function withSegmentDesk<T>(
     const options = { env: { ...programEnvironment(env), TZ: 'UTC' }, signal }
     return await work({ program, directory, wal, segmentSize: wal.segmentSize, timeline, options, clear })
   } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-}
-
-async function makeDesk(place: string): Promise<string> {
-  try {
-    return await mkdtemp(join(place, 'pgbk-wal-'))
-  } catch (cause) {
-    throw new PgbkError('failed', `cannot write to ${place}: ${messageOf(cause)}`, {
-      cause,
-      hint: 'Name another directory for temporary files in the environment:  TMPDIR=DIR',
-    })
+    await removeDesk(directory)
   }
 }
 
