@@ -9,7 +9,7 @@ import { enterInstances, sweepInstances } from '../instances/instance-directory.
 import type { DirectoryRequest } from '../instances/plan-directory.js'
 import { restoreDirectory } from '../instances/restore-directory.js'
 import { type InstanceRequest, restoreInstance } from '../instances/restore-instance.js'
-import { startDirectory } from '../instances/start-directory.js'
+import { type StartedDirectory, startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import { planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
@@ -21,7 +21,9 @@ export interface RestoreResult {
   instance?: Instance
   /** Where a server answers, if one was started. */
   port?: number
-  /** What the recovery of an instance has reached. */
+  /** How to get into that server, where it has a configuration of its own. */
+  login?: StartedDirectory['login']
+  /** What its recovery has reached. */
   reached?: Reached | undefined
   /** What was changed in the configuration of a given directory, or is missing in it. */
   notes: string[]
@@ -47,8 +49,8 @@ export async function restore(
   if (target.kind === 'directory') {
     const notes = await fillDirectory(target.request, settings, context)
     if (!plan.start) return { plan, dryRun: false, notes }
-    const port = await startDirectory(target.request, programs.postgres, context)
-    return { plan, dryRun: false, notes, port }
+    const started = await startDirectory(target.request, programs.postgres, context)
+    return { plan, dryRun: false, notes, ...started }
   }
   const owner = enterInstances(settings.root, target.request.owner, context)
   await sweepInstances(settings.root, context)

@@ -1,8 +1,12 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { largestDatabase } from '../backup/record.js'
 import type { Context } from '../context.js'
+import { awaitRecovery, type Reached } from '../postgres/await-recovery.js'
 import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
 import { readPostmaster } from '../postgres/running.js'
+import type { DetachedProgram } from '../program/start-detached.js'
+import { shellWord } from '../shell-word.js'
 import { acceptsWrites, checkAlive, startServer, stopServer } from './instance-server.js'
 import type { DirectoryRequest } from './plan-directory.js'
 import { endRecovery } from './production-directory.js'
@@ -12,38 +16,74 @@ export function firstLog(data: string): string {
   return join(data, 'pgbk-restore.log')
 }
 
+/** A server of somebody's own that answers. */
+export interface StartedDirectory {
+  port: number
+  /** How to get in, by its own rules; the host is the directory of its socket, if it has one. */
+  login: { host: string; role: string; database: string }
+  /** Undefined where the snapshot's own WAL was all there was to replay. */
+  reached: Reached | undefined
+}
+
 /**
- * Starts the server in a restored data directory, with its own configuration, and waits until its recovery is over. Nobody
- * may be able to log in without a password, so only its files are looked at.
- * @returns its port.
+ * Starts the server in a restored data directory, with its own configuration, and waits until its recovery is over. It is asked how
+ * far it is; it may let nobody in without a password, and then its files tell when it is over.
  * @throws {PgbkError} `failed` with the end of its log, `damaged` when it has not reached what it should.
  */
 export async function startDirectory(
-  { data, owner, recovery }: DirectoryRequest,
+  request: DirectoryRequest,
   postgres: string,
   context: Context,
-): Promise<number> {
+): Promise<StartedDirectory> {
+  const { data, owner, recovery, backup } = request
   const log = firstLog(data)
   context.progress.step('starting the server')
   try {
     const server = await startServer({ postgres, configuration: data, cwd: data, data, log, owner }, context)
-    for (;;) {
+    const isUp = () => acceptsWrites(data) || (recovery.recovery && answers(data))
+    while (!isUp()) {
       context.signal.throwIfAborted()
       checkAlive(server, log)
-      const postmaster = readPostmaster(data)
-      if (postmaster && acceptsWrites(data)) {
-        if (recovery.recovery) {
-          checkReached(recovery, readRecoveryEnd(join(data, 'pg_wal')).lsn, undefined)
-          await endRecovery(data, owner)
-        }
-        return postmaster.port
-      }
-      await sleep(50)
+      await sleep(20)
     }
+    const { port = 0, socketDirectory = '' } = readPostmaster(data) ?? {}
+    const { record } = backup
+    const login = {
+      host: socketDirectory || 'localhost',
+      role: record.superuser,
+      database: largestDatabase(record),
+    }
+    const reached = recovery.recovery && (await replay(request, server, { ...login, port }, context))
+    return { port, login, reached }
   } catch (error) {
     context.progress.step('stopping the server')
     await stopServer(data, context.urgent)
-    context.progress.say(`${data} is restored, and stays; it can be started later.`)
+    context.progress.say(
+      `${data} is restored, and stays. When what its log tells of is mended, start it:\n  ${shellWord(postgres)} -D ${shellWord(data)}`,
+    )
     throw error
   }
+}
+
+function answers(data: string): boolean {
+  return readPostmaster(data)?.status === 'ready'
+}
+
+async function replay(
+  { data, owner, recovery }: DirectoryRequest,
+  { hasEnded }: DetachedProgram,
+  { host, port, role, database }: StartedDirectory['login'] & { port: number },
+  context: Context,
+): Promise<Reached> {
+  const awaited = {
+    log: firstLog(data),
+    sql: { host, port, user: role, databases: ['template1', database, 'postgres'] },
+    hasEnded,
+    answers: () => answers(data),
+    isOver: () => acceptsWrites(data),
+  }
+  const reached = await awaitRecovery(awaited, recovery.range, { mayPause: false }, context)
+  checkReached(recovery, readRecoveryEnd(join(data, 'pg_wal')).lsn, reached.commitTime)
+  await endRecovery(data, owner)
+  return reached
 }

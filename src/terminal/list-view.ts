@@ -22,7 +22,19 @@ export function listText(result: ListResult, screen: Screen): string {
   if (result.backups.length === 0) return emptyText(result, screen)
   const lines = tableLines(columnsFor(result, screen), result.backups, screen.width)
   const [header = '', ...rows] = lines
-  return `${[screen.style.strong(header), ...rows, '', screen.style.faint(totals(result))].join('\n')}\n`
+  const broken = gapLines(result).map(screen.style.warning)
+  return `${[screen.style.strong(header), ...rows, '', ...broken, screen.style.faint(totals(result))].join('\n')}\n`
+}
+
+const mostGaps = 5
+
+function gapLines({ backups, windows }: ListResult): string[] {
+  const lines = backups.flatMap(({ id }) => {
+    const gap = windows.get(id)?.gap
+    return gap ? [`WAL archive of ${id}: broken at ${gap.missing}: ${gap.reason}`] : []
+  })
+  const more = lines.length > mostGaps ? [`and ${lines.length - mostGaps} more broken archives`] : []
+  return [...lines.slice(0, mostGaps), ...more]
 }
 
 /** What was found beside the backups goes to stderr. */

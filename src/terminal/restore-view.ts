@@ -6,6 +6,7 @@ import { formatBytes } from '../units.js'
 import { instanceJson, psqlOf } from './instance-view.js'
 import { planRows, type Row, reachedText, recoveryJson, rowsText } from './recovery-view.js'
 import { printable, type Screen } from './screen.js'
+import type { Style } from './style.js'
 
 /** What will be done; for the time before it is done, and for a dry run. */
 export function planText(plan: RestorePlan, now: Date): string {
@@ -97,7 +98,7 @@ ${reboot}
 function directoryText(result: RestoreResult, request: DirectoryRequest, { style }: Screen): string {
   const { plan, port, notes } = result
   const { data, switchedOff } = request
-  const started = port === undefined ? 'It is not started yet.' : `Its server is running on port ${port}.`
+  const started = port === undefined ? 'It is not started yet.' : runningText(result, port, style)
   const recovers =
     port === undefined && plan.recovery.recovery
       ? [
@@ -114,6 +115,12 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
     switchedOff ? offText(request, port !== undefined) : '',
   ]
   return `\n${parts.filter(Boolean).join('\n\n')}\n`
+}
+
+function runningText({ login }: RestoreResult, port: number, style: Style): string {
+  const { host = '', role = '', database = '' } = login ?? {}
+  const psql = `psql -h ${shellWord(host)} -p ${port} -U ${shellWord(role)} ${shellWord(database)}`
+  return `Its server is running on port ${port}.\n${rowsText([['psql', style.strong(printable(psql))]], style)}`
 }
 
 function offText({ data, switchedOff }: DirectoryRequest, running: boolean): string {

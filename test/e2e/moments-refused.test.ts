@@ -221,6 +221,7 @@ describe('an archive with a segment', () => {
       expect(Date.parse(`${until}Z`)).toBeLessThanOrEqual(Date.parse(after.time))
       const latest = await localRun(ledger.root, ['--to-latest', ...ask])
       expect(latest.stderr).toMatch(/the WAL archive is broken/)
+      expect(latest.stderr).toMatch(/^Data as of /m)
       expect(latest.stderr).toMatch(reason)
       const [rows = 0] = latest.stdout.split('|').map(Number)
       expect(rows).toBeGreaterThanOrEqual(before.n)

@@ -187,8 +187,10 @@ describe('a moment', () => {
       String(port),
       '--start',
     ]
-    const { status, stderr } = await runPgbk(args)
+    const { status, stdout, stderr } = await runPgbk(args)
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(/the last commit was at \d{4}-/)
+    expect(stdout).toContain(`psql -h ${ledger.server.socket} -p ${port} -U focker app`)
     expect(existsSync(join(data, 'recovery.signal'))).toBe(false)
     expect(await psql(port, ledgerQuery, ledger.server.socket)).toBe(answerAt(n))
     await run([`${binOf(major)}/pg_ctl`, '-D', data, '-m', 'immediate', 'stop'])

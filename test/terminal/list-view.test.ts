@@ -132,6 +132,7 @@ describe('the column of windows', () => {
     const to = '2026-11-20T03:10:00.000Z'
     expect(shown({ to, ends_with: 'commit', gap })).toContain('to 2026-11-20 03:10:00 UTC, gap')
     expect(shown({ gap })).toMatch(/whole {2}gap/)
+    expect(shown({ gap })).toContain(`\nWAL archive of ${backup.id}: broken at x: y\n`)
     expect(shown({ fault: 'no pg_waldump' })).toContain('unknown')
   })
 })

@@ -37,8 +37,8 @@ export const localRun: Verb = {
       planned: async (plan) => {
         const text = () => view.runPlanText(plan, context.now())
         if (options.dryRun) await print({ json: () => view.runPlanJson(plan), text: () => `${text()}\n` })
-        // Without anything to replay there is nothing to plan.
-        else if (plan.recovery.recovery) context.progress.say(text())
+        // Who asked for no moment gets the snapshot's end.
+        else if (plan.recovery.wish.moment.kind !== 'snapshot') context.progress.say(text())
       },
       ready: (result) =>
         print({
