@@ -72,7 +72,9 @@ async function freePort(port: number, name: string, { pgbk }: Context): Promise<
 }
 
 /** What was stopped: an instance, which stays, or a run, which goes with its working copy. */
-export type Stopped = { instance: Instance; run?: never } | { run: RunDirectory; instance?: never }
+export type Stopped =
+  | { instance: Instance; wasRunning: boolean; run?: never }
+  | { run: RunDirectory; instance?: never; wasRunning?: never }
 
 /** Stops an instance, or ends a run and removes its working copy. @throws {PgbkError} `not-found`. */
 export async function stopInstance(name: string, settings: Settings, context: Context): Promise<Stopped> {
@@ -86,10 +88,12 @@ export async function stopInstance(name: string, settings: Settings, context: Co
   }
   if (!instance) throw unknown(name, root, [...instances, ...runs])
   becomeOwner(instance, context)
-  if (instance.pid === undefined) context.progress.say(`${name} is not running.`)
-  context.progress.step(`stopping ${name}`)
-  await stopServer(instance.layout.data, context.signal)
-  return { instance: findInstance(root, name) }
+  const wasRunning = instance.pid !== undefined
+  if (wasRunning) {
+    context.progress.step(`stopping ${name}`)
+    await stopServer(instance.layout.data, context.signal)
+  }
+  return { instance: findInstance(root, name), wasRunning }
 }
 
 export interface DeleteInstanceOptions {

@@ -92,11 +92,11 @@ export function stoppedJson({ run, instance }: Stopped): object {
   return { stopped: run ? runJson(run) : instanceJson(instance) }
 }
 
-export function stoppedText({ run, instance }: Stopped, { quiet, pgbk }: Screen): string {
+export function stoppedText({ run, instance, wasRunning }: Stopped, { quiet, pgbk }: Screen): string {
   if (quiet) return ''
   return run
     ? `Stopped ${run.name}; its working copy is removed.\n`
-    : `Stopped ${instance.name}. Start it again:\n  ${pgbk(`instance start ${instance.name}`)}\n`
+    : `${wasRunning ? `Stopped ${instance.name}` : `${instance.name} was not running`}. Start it${wasRunning ? ' again' : ''}:\n  ${pgbk(`instance start ${instance.name}`)}\n`
 }
 
 export function deletedText({ name }: Instance, { quiet }: Screen): string {

@@ -53,7 +53,7 @@ describe.each(users)('instances, for %s', (user) => {
     })
     expect(await stateOf(name)).toBe('stopped')
     expect(serversIn(made.directory)).toEqual([])
-    expect((await instance('stop', name)).stderr).toContain('is not running')
+    expect((await instance('stop', name)).stdout).toContain(`${name} was not running. Start`)
     expect((await instance('start', name)).stdout).toContain(
       `psql -h /tmp -p ${made.port} -U focker postgres`,
     )
@@ -96,7 +96,7 @@ describe.each(users)('instances, for %s', (user) => {
     const text = `${others}\n${made.directory}/data\n1\n${made.port}\n/tmp\nlocalhost\n 1 2\nready   \n`
     await run(['sh', '-c', 'printf %s "$1" > "$0"', join(made.directory, 'data/postmaster.pid'), text])
     expect(await stateOf(name)).toMatch(/stopped|not recovered/)
-    expect((await instance('stop', name)).stderr).toContain('is not running')
+    expect((await instance('stop', name)).stdout).toContain(`${name} was not running. Start`)
     expect(await instance('start', name)).toMatchObject({ status: 0 })
     expect(await ask(made, 'select max(n) from late')).toBe('3')
     expect(await instance('stop', name)).toMatchObject({ status: 0 })

@@ -235,10 +235,12 @@ describe('prune', () => {
       running = startPgbk(['prune', '--yes'], { cwd: root.root })
       const hasBegun = () => ids.some((id) => !existsSync(backupLayout(root.backup(id)).record))
       await until('the first has begun to go', hasBegun)
+      running.kill('SIGSTOP')
     })
 
     it('can be interrupted between two, and only the one that it had begun is removed', async () => {
       running.kill('SIGINT')
+      running.kill('SIGCONT')
       const { exitCode, stderr } = await running
       expect(exitCode).toBe(130)
       expect(stderr).toMatch(/^removed \d{8}T/m)
@@ -248,7 +250,11 @@ describe('prune', () => {
 
     it('leaves alone what is held meanwhile', async () => {
       const last = ids[5] ?? ''
-      expect((await pgbk(['hold', last])).status).toBe(0)
+      const hold = pgbk(['hold', last])
+      const inode = new RegExp(`-> FLOCK .*:${statSync(root.catalogLock).ino} `)
+      await until('it waits for its turn', () => inode.test(readFileSync('/proc/locks', 'utf8')))
+      running.kill('SIGCONT')
+      expect((await hold).status).toBe(0)
       const { exitCode, stderr, stdout } = await running
       expect(exitCode).toBe(0)
       expect(stderr).toContain(`${last} stays: it is needed since just now`)

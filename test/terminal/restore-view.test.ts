@@ -186,7 +186,9 @@ describe('instances', () => {
 
   it('that are started or stopped say how to go on', () => {
     expect(startedText(instance, aScreen())).toContain('psql -h /tmp -p 5433 -U focker app')
-    expect(stoppedText({ instance }, aScreen())).toContain('pgbk instance start staging -C /srv/pg')
+    expect(stoppedText({ instance, wasRunning: true }, aScreen())).toContain(
+      'pgbk instance start staging -C /srv/pg',
+    )
     const nasty = { ...instance, record: { ...instance.record, role: commandsOfTerminals } }
     expect(hasCommands(startedText(nasty, aScreen()))).toBe(false)
   })
