@@ -62,7 +62,8 @@ function why({ reasons }: Judged): string {
 
 function summary({ kept, pruned, dryRun, root }: PruneResult): string {
   const size = formatBytes(pruned.reduce((sum, { backup }) => sum + backup.summary.size_bytes, 0))
-  const total = `${kept.length + pruned.length} backups in ${root}`
+  const count = kept.length + pruned.length
+  const total = `${count} ${count === 1 ? 'backup' : 'backups'} in ${root}`
   if (pruned.length === 0) return `nothing to remove of ${total}`
   return `${dryRun ? 'would remove' : 'removed'} ${pruned.length} of ${total}, ${size}`
 }
