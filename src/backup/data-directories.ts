@@ -6,7 +6,7 @@ import { join } from 'node:path'
  * the server does not make again; the manifest, which lists files, does not know those that are empty. Without pg_stat_tmp, which
  * may be elsewhere, and what depends on the version.
  */
-const needed = [
+export const neededDirectories = [
   'base',
   'global',
   'pg_commit_ts',
@@ -31,7 +31,7 @@ const needed = [
 
 /** Those that are missing: tools that copy files alone lose the empty ones, and the server does not start without them. */
 export function missingDirectories(dataDirectory: string): string[] {
-  return needed.filter(
+  return neededDirectories.filter(
     (name) => !lstatSync(join(dataDirectory, name), { throwIfNoEntry: false })?.isDirectory(),
   )
 }

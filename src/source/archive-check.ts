@@ -3,7 +3,7 @@ import { exemptFromManifest, type ManifestFile } from '../backup/manifest.js'
 import { segmentsOf } from '../backup/wal-archive.js'
 import { PgbkError } from '../errors.js'
 import type { Listing } from './listing.js'
-import { nameInBackup, segmentOf, tablespaceOf } from './names.js'
+import { linkedTablespacesIn, nameInBackup, segmentOf } from './names.js'
 
 /** What an archive has, as seen while it was made. */
 export interface ArchiveContent {
@@ -25,7 +25,7 @@ export async function checkArchive(
 ): Promise<void> {
   const said = unexpected(complaints, backup.id)
   const faults = missingNames(backup, listing, sizes)
-  const linked = new Set(listing.links.flatMap((link) => tablespaceOf(link) ?? []))
+  const linked = linkedTablespacesIn(listing)
   for await (const file of manifest) {
     const fault = exemptFromManifest.has(file.path) ? undefined : difference(file, linked, sizes)
     if (fault !== undefined) faults.push(fault)

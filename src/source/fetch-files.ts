@@ -1,14 +1,14 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
-import { exemptFromManifest, manifestFilesNow } from '../backup/manifest.js'
 import { segmentsOf } from '../backup/wal-archive.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
+import { checkListed } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
 import { type Found, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
 import type { Listing } from './listing.js'
-import { manifestName, nameInBackup, segmentOf, tablespaceOf, walFileOf } from './names.js'
+import { linkedTablespacesIn, manifestName, segmentOf, someOf, tablespaceOf, walFileOf } from './names.js'
 import { openReceiver, type Receiver } from './receiver.js'
 import type { Source } from './source.js'
 
@@ -53,7 +53,7 @@ export async function fetchFiles(
       progress.bytes(received, Math.max(total - kept, received))
     },
     (name) => {
-      if (name === manifestName && listed) checkListed(join(layout.directory, name), listed, source)
+      if (name === manifestName && listed) checkListed(layout.directory, listed, source)
     },
   )
   const old = isResumed ? await lookAtOld(layout.directory) : undefined
@@ -61,11 +61,10 @@ export async function fetchFiles(
   for (let round = 0; round < mostRounds; round++) {
     const listing = wantedOf(await source.listing(backup), backup, options)
     listed = listing
-    const linkedTablespaces = new Set(listing.links.flatMap((link) => tablespaceOf(link) ?? []))
+    const linkedTablespaces = linkedTablespacesIn(listing)
     await makeDirectories(layout.directory, listing)
     if (round === 0) {
-      if (old)
-        kept = await keepOld(source, backup, old, receiver, linkedTablespaces, layout.directory, context)
+      if (old) kept = await keepOld(source, backup, old, receiver, listing, layout.directory, context)
       await announce(kept)
     }
     const before = receiver.names.size
@@ -89,16 +88,17 @@ async function keepOld(
   backup: Backup,
   old: Found,
   receiver: Receiver,
-  linkedTablespaces: ReadonlySet<string>,
+  listing: Listing,
   directory: string,
   { progress, signal }: Context,
 ): Promise<number> {
-  if (!(await keepManifest(directory, old, receiver))) await source.transfer(backup, [manifestName], receiver)
+  if (await keepManifest(directory, old, receiver)) checkListed(directory, listing, source)
+  else await source.transfer(backup, [manifestName], receiver)
   progress.step('checking what is here already')
   let [done, kept] = [0, 0]
   const { wal_segment_size: walSegmentSize } = backup.record
   await keepWhole(directory, old, receiver, {
-    linkedTablespaces,
+    linkedTablespaces: linkedTablespacesIn(listing),
     walSegmentSize,
     signal,
     onBytes: (bytes) => {
@@ -127,25 +127,6 @@ function manifestFirst(names: string[]): string[] {
   return names.includes(manifestName)
     ? [manifestName, ...names.filter((name) => name !== manifestName)]
     : names
-}
-
-/** @throws {PgbkError} `damaged` when the source has not all files of the manifest: a copy by other tools may be half there. */
-function checkListed(manifest: string, { files, links }: Listing, source: Source): void {
-  const here = new Set(files)
-  const linked = new Set(links.flatMap((link) => tablespaceOf(link) ?? []))
-  const missing: string[] = []
-  for (const file of manifestFilesNow(manifest)) {
-    const name = nameInBackup(file.path, linked)
-    if (!here.has(name) && !exemptFromManifest.has(file.path)) missing.push(name)
-  }
-  if (missing.length === 0) return
-  throw new PgbkError(
-    'damaged',
-    `the backup in ${source.name} is not all there: it lacks ${someOf(missing)}`,
-    {
-      hint: 'Was it copied there by a program that was interrupted? Choose another backup (pgbk list --from).',
-    },
-  )
 }
 
 /** A segment is there in whatever form it came; one that is not finished does not stand for one that is. */
@@ -191,8 +172,4 @@ function notSent({ name }: Source, left: string[], complaints: string): PgbkErro
   return new PgbkError('failed', message, {
     hint: 'Read it there as the user whom the backups belong to.',
   })
-}
-
-function someOf(names: string[]): string {
-  return `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
 }

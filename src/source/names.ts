@@ -37,3 +37,13 @@ export function nameInBackup(manifestPath: string, linkedTablespaces: ReadonlySe
   const [, oid = '', rest = ''] = /^pg_tblspc\/(\d+)\/(.+)$/.exec(manifestPath) ?? []
   return linkedTablespaces.has(oid) ? `snapshot/tablespaces/${oid}/${rest}` : `snapshot/data/${manifestPath}`
 }
+
+/** The oids of the tablespaces that links lead to. */
+export function linkedTablespacesIn({ links }: { links: string[] }): Set<string> {
+  return new Set(links.flatMap((link) => tablespaceOf(link) ?? []))
+}
+
+/** The first names, and how many more there are. */
+export function someOf(names: string[]): string {
+  return `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
+}
