@@ -6,6 +6,7 @@ import type { Context } from '../context.js'
 import { checkRoom } from '../instances/check-room.js'
 import { findInstance, type Instance } from '../instances/instance.js'
 import { enterInstances, sweepInstances } from '../instances/instance-directory.js'
+import { missingFiles } from '../instances/missing-files.js'
 import type { DirectoryRequest } from '../instances/plan-directory.js'
 import { restoreDirectory } from '../instances/restore-directory.js'
 import { type InstanceRequest, restoreInstance } from '../instances/restore-instance.js'
@@ -47,8 +48,11 @@ export async function restore(
   context.signal.throwIfAborted()
   const { target, programs } = plan
   if (target.kind === 'directory') {
+    const { data, owner } = target.request
     const notes = await fillDirectory(target.request, settings, context)
-    if (!plan.start) return { plan, dryRun: false, notes }
+    const missing = await missingFiles(data, programs, owner, context)
+    if (!plan.start) return { plan, dryRun: false, notes: [...notes, ...missing] }
+    missing.forEach(context.progress.warn)
     const started = await startDirectory(target.request, programs.postgres, context)
     return { plan, dryRun: false, notes, ...started }
   }

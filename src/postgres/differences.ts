@@ -58,7 +58,8 @@ const harmless = new Set([
   'age',
 ])
 
-async function directoriesOf(bin: string, { env, signal }: Context): Promise<Directories | undefined> {
+/** Undefined where the installation does not tell. */
+export async function directoriesOf(bin: string, { env, signal }: Context): Promise<Directories | undefined> {
   const pgConfig = join(bin, 'pg_config')
   if (existsSync(pgConfig)) {
     const { status, stdout } = await runProgram(pgConfig, ['--pkglibdir', '--sharedir'], {

@@ -374,4 +374,28 @@ include_if_exists = 'not-there.conf'\n`,
     ])
     expect(existsSync(join(server.directory, 'pid'))).toBe(false)
   })
+
+  it('tells what the server will not start without here: certificates and libraries', async () => {
+    const server = await aServer({ major: anyMajor })
+    const backup = await aBackupOf(server)
+    await server.stop()
+    const original = join(backup.snapshot, 'conf/original/postgresql.conf')
+    const lines =
+      "ssl = on\nssl_cert_file = '/nowhere/server.crt'\nshared_preload_libraries = 'auto_explain, nosuch'\n"
+    await run(['sh', '-c', 'cat >>"$0"', original], { input: lines, stdin: undefined })
+    const data = join(aPlace(), 'main')
+    const { notes }: Restored = await restored(backup.root, ['-D', data])
+    expect(notes).toEqual([
+      'ssl is on, and ssl_cert_file = /nowhere/server.crt is not here: the server does not start without it',
+      'ssl is on, and ssl_key_file = server.key is not here: the server does not start without it',
+      'shared_preload_libraries has nosuch, which is not installed here: the server does not start without it',
+    ])
+    await run(['sh', '-c', 'echo wrong_setting = 1 >>"$0"', original])
+    const started = await restore(backup.root, ['-D', join(aPlace(), 'main'), '--start'])
+    expect(started.status).toBe(1)
+    expect(started.stderr).toMatch(/warning: its configuration is not understood here: .*wrong_setting/)
+    expect(started.stderr).toMatch(
+      /is restored, and stays\. When what its log tells of is mended, start it:\n +\S+postgres -D /,
+    )
+  })
 })
