@@ -114,7 +114,10 @@ function keepAlways(whole: Candidate[], keep: Keep): void {
   if (proven) keep(proven, 'newest proven')
 }
 
-/** The newest of each of the newest periods that have any; periods without a backup do not count. */
+/**
+ * The newest of each of the newest periods that have any; periods without a backup do not count. Those in which all have failed
+ * push no good one out.
+ */
 function keepPeriods(
   whole: Candidate[],
   count: number,
@@ -127,8 +130,10 @@ function keepPeriods(
     const before = found.get(name)
     if (before === undefined || isBetter(candidate, before)) found.set(name, candidate)
   }
-  const names = [...found.keys()].sort().reverse().slice(0, count)
-  for (const name of names) keepOne(found.get(name) as Candidate, name)
+  const periods = [...found].sort(([a], [b]) => (a < b ? 1 : -1))
+  const good = periods.filter(([, { check }]) => check !== 'failed')
+  for (const [name, kept] of new Set([...periods.slice(0, count), ...good.slice(0, count)]))
+    keepOne(kept, name)
 }
 
 /**

@@ -12,7 +12,7 @@ import type { ConnectionFlags } from '../postgres/connection.js'
 import { isSecret, parseConnection } from '../postgres/conninfo.js'
 import { noPassword, type Surroundings, shellCommand, variablesFrom } from '../schedule/command.js'
 import { cronEnvironment } from '../schedule/cron-environment.js'
-import { readCrontab, writeCrontab } from '../schedule/crontab.js'
+import { readCrontab, readCrontabToChange, writeCrontab } from '../schedule/crontab.js'
 import { type CrontabEntry, crontabLine, entriesIn, withEntry, withoutEntry } from '../schedule/entry.js'
 import { type Forecast, isTooMuch, keptBy } from '../schedule/forecast.js'
 import { rehearse } from '../schedule/rehearse.js'
@@ -55,10 +55,10 @@ export async function schedule(
 ): Promise<WrittenSchedule> {
   const plan = planSchedule(options, settings, context)
   context.progress.step('checking it under the environment of cron')
-  const environment = cronEnvironment(context.user(), await readCrontab(context))
+  const environment = cronEnvironment(context.user(), await readCrontabToChange(context))
   const findings = await rehearse({ ...plan, environment }, context)
   // That took a while, and others write into the crontab too.
-  const before = await readCrontab(context)
+  const before = await readCrontabToChange(context)
   const after = withEntry(before, settings.root, plan.line)
   if (after !== before) await writeCrontab(after, context)
   const entry = entriesIn(await readCrontab(context)).find(({ root }) => root === settings.root)
@@ -116,7 +116,7 @@ export async function removeSchedule(
   { root }: Settings,
   context: Context,
 ): Promise<CrontabEntry | undefined> {
-  const before = await readCrontab(context)
+  const before = await readCrontabToChange(context)
   const entry = entriesIn(before).find((one) => one.root === root)
   if (entry) await writeCrontab(withoutEntry(before, root), context)
   return entry

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { rootLayout } from '../backup/layout.js'
 import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import type { Settings } from '../config/load.js'
@@ -20,14 +21,17 @@ export interface DropSlotResult {
   dropped: boolean
 }
 
-/** Removes the receiver's slot from the server, which then no longer keeps WAL for it. */
+/**
+ * Removes the receiver's slot from the server, which then no longer keeps WAL for it; nothing of a receiver is missed from then on.
+ */
 export async function walDropSlot(
   options: DropSlotOptions,
   settings: Settings,
   context: Context,
 ): Promise<DropSlotResult> {
   const { slot } = settings.wal
-  const receiver = readReceiverState(rootLayout(settings.root))
+  const root = rootLayout(settings.root)
+  const receiver = readReceiverState(root)
   if (receiver && receiver.slot === slot && isReceiverAlive(receiver, context.now())) {
     throw new PgbkError('failed', `a receiver is using the slot ${slot} (process ${receiver.pid})`, {
       hint: 'Stop pgbk wal receive first.',
@@ -35,13 +39,20 @@ export async function walDropSlot(
   }
   const { psql } = await findClient(options, settings, 'pgbk_wal_drop_slot', context)
   const server = await askWalServer(psql, slot)
-  if (!server.slot) return { slot, server, dropped: false }
+  const retire = () => {
+    if (receiver?.slot === slot) rmSync(root.receiverState, { force: true })
+  }
+  if (!server.slot) {
+    retire()
+    return { slot, server, dropped: false }
+  }
   checkMayDrop(server.slot)
   const kept = formatBytes(server.slot.retained_bytes ?? 0)
   const question = `Remove the replication slot ${slot} of ${server.host}:${server.port}? The server no longer keeps the ${kept} of WAL that it holds, and what is not received by then is lost to the archive.`
   if (context.ask && !options.yes && !(await context.ask(question)))
     throw new PgbkError('failed', 'nothing was removed')
   await dropSlot(psql, slot)
+  retire()
   return { slot, server, dropped: true }
 }
 

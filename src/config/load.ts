@@ -64,16 +64,22 @@ function firstIn(directory: string): string | undefined {
   return fileNames.map((name) => join(directory, name)).find((path) => existsSync(path))
 }
 
+/** Named by somebody who wants no configuration. */
+const nothing = '/dev/null'
+
 /** The file names programs to run: who can write it can run programs as the caller. */
 function checkTrust(file: string, context: Context): void {
-  const { uid, mode } = statOf(file)
+  const found = statOf(file)
+  if (!found.isFile() && file !== nothing)
+    throw new PgbkError('config', `${file} is no file`, { hint: 'Name another with --config.' })
+  const { uid, mode } = found
   const caller = context.user().uid
   if (uid !== 0 && uid !== caller) {
     throw new PgbkError('config', `${file} belongs to another user (uid ${uid})`, {
       hint: 'A configuration names programs to run: it must belong to you or to root. Name another with --config.',
     })
   }
-  if ((mode & 0o022) !== 0) {
+  if ((mode & 0o022) !== 0 && file !== nothing) {
     throw new PgbkError('config', `${file} can be written by others (mode ${(mode & 0o777).toString(8)})`, {
       hint: `A configuration names programs to run.\n  chmod go-w ${shellWord(file)}`,
     })

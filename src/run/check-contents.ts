@@ -110,8 +110,13 @@ async function checkStatement(run: Run, wanted: CheckRequest['sql'][number]): Pr
   })
   if (faults.length > 0) return faults.map((fault) => `${fault} (${statement})`)
   const isExpected =
-    typeof expect === 'number' ? Number(answer) === expect : String(answer) === String(expect)
-  return isExpected
-    ? []
-    : [`database ${database}: ${statement} gives ${String(answer)} instead of ${String(expect)}`]
+    typeof expect === 'number' ? Number(answer) === expect : shownBy(answer) === String(expect)
+  if (isExpected) return []
+  const given = answer === undefined ? 'no row' : shownBy(answer) || 'nothing'
+  return [`database ${database}: ${statement} gives ${given} instead of ${String(expect) || 'nothing'}`]
+}
+
+/** As psql does: nothing for null, and where there is no row. */
+function shownBy(answer: unknown): string {
+  return String(answer ?? '')
 }

@@ -15,6 +15,22 @@ export async function readCrontab({ env, signal }: Context): Promise<string> {
   throw new PgbkError('failed', `cannot read the crontab: ${stderr.trim()}`, { hint: otherWay })
 }
 
+/**
+ * The same, to be written back with changes.
+ * @throws {PgbkError} also `failed` for lines that end with a carriage return: `crontab -l` of Debian shows that as `\\r`, and would
+ * have it written back so.
+ */
+export async function readCrontabToChange(context: Context): Promise<string> {
+  const text = await readCrontab(context)
+  const line = text.split('\n').findIndex((one) => /\r$|\\r$/.test(one)) + 1
+  if (line === 0) return text
+  throw new PgbkError(
+    'failed',
+    `line ${line} of the crontab ends with a carriage return, and would not stay as it is`,
+    { hint: `Take it out with crontab -e first. ${otherWay}` },
+  )
+}
+
 /** Replaces the caller's crontab. */
 export async function writeCrontab(text: string, { env, signal }: Context): Promise<void> {
   const input = Buffer.from(text, 'latin1')
