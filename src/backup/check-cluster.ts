@@ -27,7 +27,7 @@ export function checkCluster(
     'wrong-cluster',
     `${root} holds backups of another cluster: system identifier ${server.system_identifier} (PostgreSQL ${server.version}, ${server.host}:${server.port}), ${what} has ${facts.system_identifier} (PostgreSQL ${facts.version}, ${facts.host}:${facts.port})`,
     {
-      hint: 'Keep this one in a directory of its own with -C DIR. If it is the successor of the other (after pg_upgrade, or a new initdb), say so with --new-cluster.',
+      hint: 'Keep this one in a directory of its own with -C DIR. If it is the successor of the other (after pg_upgrade, or a new initdb), say so once with --new-cluster, of pgbk create or download.',
     },
   )
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { rename } from 'node:fs/promises'
-import { systemCode } from '../errors.js'
+import { open, rename, rm } from 'node:fs/promises'
+import { isDiskFull, systemCode } from '../errors.js'
 import { isAlive, pidSpace } from '../processes.js'
 import { check, v } from '../schema.js'
 import { syncPath, writeDurably } from './durable.js'
@@ -58,16 +58,36 @@ export function readReceiverState({ receiverState }: RootLayout): ReceiverState 
   }
 }
 
-/** Replaces the state in one step, which never leaves half of it; `durably` where a later receiver must find exactly this. */
+/**
+ * Replaces the state in one step, which never leaves half of it; `durably` where a later receiver must find exactly this. On a full
+ * disk the room of the one before has to do: that the disk is full is what others must know then.
+ */
 export async function writeReceiverState(
   { receiverState, backups }: RootLayout,
   state: ReceiverState,
   { durably }: { durably: boolean },
 ): Promise<void> {
   const draft = `${receiverState}.tmp`
-  await writeDurably(draft, `${JSON.stringify(state, undefined, 2)}\n`)
-  await rename(draft, receiverState)
+  const text = `${JSON.stringify(state, undefined, 2)}\n`
+  try {
+    await writeDurably(draft, text)
+    await rename(draft, receiverState)
+  } catch (error) {
+    await rm(draft, { force: true })
+    if (!isDiskFull(error)) throw error
+    await overwrite(receiverState, text)
+  }
   if (durably) await syncPath(backups)
+}
+
+async function overwrite(path: string, text: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    await file.write(text, 0)
+    await file.truncate(Buffer.byteLength(text))
+  } finally {
+    await file.close()
+  }
 }
 
 /** Of another container nothing is known but how long ago it has written: while it waits for its server, once a minute. */

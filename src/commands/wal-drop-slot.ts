@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { checkCluster } from '../backup/check-cluster.js'
 import { rootLayout } from '../backup/layout.js'
 import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import type { Settings } from '../config/load.js'
@@ -8,6 +9,7 @@ import type { ConnectionFlags } from '../postgres/connection.js'
 import { findClient } from '../postgres/reach-server.js'
 import { askWalServer, dropSlot, type WalServerFacts } from '../postgres/wal-server.js'
 import { formatBytes } from '../units.js'
+import { newestOnly } from '../wal/find-backup.js'
 
 export interface DropSlotOptions extends ConnectionFlags {
   /** Do not ask. */
@@ -39,6 +41,7 @@ export async function walDropSlot(
   }
   const { psql } = await findClient(options, settings, 'pgbk_wal_drop_slot', context)
   const server = await askWalServer(psql, slot)
+  checkCluster(newestOnly(root), 'this server', server, false)
   const retire = () => {
     if (receiver?.slot === slot) rmSync(root.receiverState, { force: true })
   }

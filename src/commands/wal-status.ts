@@ -79,10 +79,18 @@ function receiverWarnings({ receiver, receiverIsAlive }: Findings, pgbk: Printed
 }
 
 function slotWarnings(found: Findings, pgbk: PrintedCommand): string[] {
-  const { server, slotName, receiverIsAlive } = found
+  const { server, slotName, receiver, archives } = found
   if (!server) return []
   const { slot, max_slot_wal_keep_size: limit } = server
-  if (!slot) return receiverIsAlive ? [`the server has no replication slot ${slotName}`] : []
+  const cluster = archives[0]?.backup.record.server.system_identifier
+  if (cluster !== undefined && cluster !== server.system_identifier)
+    return [
+      `the server there is of another cluster (${server.system_identifier}) than the backups here (${cluster})`,
+    ]
+  if (!slot)
+    return receiver
+      ? [`the server has no replication slot ${slotName}: WAL that nobody has received may go at any moment`]
+      : []
   const kept = `the server keeps ${formatBytes(slot.retained_bytes ?? 0)} of WAL for it`
   const warnings: string[] = []
   if (slot.wal_status === 'lost')

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { Catalog } from '../backup/catalog.js'
-import { readLastCreate } from '../backup/last-create.js'
+import type { Backup, Catalog } from '../backup/catalog.js'
+import { type LastCreate, readLastCreate } from '../backup/last-create.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
 import type { Context, PrintedCommand } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { findProcesses, hasProc } from '../processes.js'
 import { programsIn } from '../schedule/command.js'
 import { readCrontab } from '../schedule/crontab.js'
-import { type CrontabEntry, entriesIn } from '../schedule/entry.js'
+import { type CrontabEntry, entriesIn, scheduleOptions } from '../schedule/entry.js'
 import { formatTime } from '../units.js'
 import { type Check, ok, warning } from './check.js'
 
@@ -39,7 +39,7 @@ export function checkSchedule(
   { now, pgbk }: Context,
 ): Check[] {
   const { entry, problem } = found
-  if (entry) return [checkEntry(entry, rootLayout(root), pgbk), ...checkDaemon()]
+  if (entry) return [checkEntry(entry, backups, rootLayout(root), now(), pgbk), ...checkDaemon()]
   const scheduled = backups.find(({ summary }) => summary.kind === 'scheduled')
   const isRecent = scheduled && now().getTime() - Date.parse(scheduled.summary.started_at) < 8 * day
   if (isRecent) return [ok('schedule', `none in this crontab, but ${scheduled.id} was made by one`)]
@@ -48,20 +48,46 @@ export function checkSchedule(
   return [warning('schedule', why, remedy)]
 }
 
-function checkEntry({ line, when }: CrontabEntry, layout: RootLayout, pgbk: PrintedCommand): Check {
+function checkEntry(
+  entry: CrontabEntry,
+  backups: Backup[],
+  layout: RootLayout,
+  now: Date,
+  pgbk: PrintedCommand,
+): Check {
+  const { line, when } = entry
   const missing = programsIn(line).find((program) => !existsSync(program))
   if (missing !== undefined) {
     return warning(
       'schedule',
       `the line in the crontab calls ${missing}, which is not there`,
-      `Write it again, with the same times:\n  ${pgbk('schedule --daily HH:MM')}`,
+      `Write it again:\n  ${pgbk(`schedule ${scheduleOptions(entry)}`)}`,
     )
   }
   const last = readLastCreate(layout)
-  const ran = last?.scheduled ? `; it ran last at ${formatTime(last.finished_at)}` : '; it has not run yet'
+  const lastRun = lastRunOf(last, backups)
+  const ran = lastRun === undefined ? '; it has not run yet' : `; it ran last at ${formatTime(lastRun)}`
   if (last?.scheduled && last.error)
     return warning('schedule', `${when} in the crontab${ran}, and failed: ${last.error.message}`)
+  if (lastRun !== undefined && now.getTime() - Date.parse(lastRun) > longestPause(when))
+    return warning(
+      'schedule',
+      `${when} in the crontab${ran}, and should have since`,
+      'Is this machine always on at that time? What cron says is in its log:\n  journalctl -u cron -u crond --since -8d\n  grep -i cron /var/log/syslog /var/log/cron',
+    )
   return ok('schedule', `${when} in the crontab${ran}`)
+}
+
+/** A create by hand takes the place of the last scheduled one in what is remembered of the last, but not its backup's. */
+function lastRunOf(last: LastCreate | undefined, backups: Backup[]): string | undefined {
+  const made = backups.find(({ summary }) => summary.kind === 'scheduled')?.summary.finished_at
+  if (!last?.scheduled) return made
+  return made === undefined || made < last.finished_at ? last.finished_at : made
+}
+
+/** With two hours for the backup itself, ms. */
+function longestPause(when: string): number {
+  return (/ \*$/.test(when) ? 1 : 7) * day + 2 * 3_600_000
 }
 
 const daemons = ['cron', 'crond', 'fcron', 'dcron', 'busybox']

@@ -41,7 +41,7 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
     if (planned.plan) return { backup, plan: planned.plan }
     tried.push(planned.outOfReach)
   }
-  const reasons = tried.length > 0 ? tried : await allOutOfReach(choice, context)
+  const reasons = [...tried, ...(await laterOne(choice, context))]
   if (isToCome(moment, context))
     throw outOfReach(`${formatTimes(moment.time)} has not come yet`, reasons, choice)
   const named = id === undefined ? 'no backup leads' : `backup ${reasons[0]?.id ?? id} does not lead`
@@ -49,7 +49,8 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
 }
 
 function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Context): Backup[] {
-  if (id !== undefined || moment.kind === 'snapshot' || moment.kind === 'latest')
+  const { length: count } = catalog.backups
+  if (id !== undefined || count === 0 || moment.kind === 'snapshot' || moment.kind === 'latest')
     return [selectBackup(catalog, id ?? 'latest', context)]
   const found = catalog.backups.filter((backup) => backup.state === 'whole' && mayLeadTo(backup, moment))
   // What has not come yet is in none of the older ones either.
@@ -78,10 +79,14 @@ function checkUnused({ id, state }: Backup, { pgbk }: Context): void {
   })
 }
 
-/** No snapshot ends before the moment: the oldest shows from when on moments can be reached. */
-async function allOutOfReach(choice: Choice, context: Context): Promise<OutOfReach[]> {
-  const oldest = selectBackup(choice.catalog, 'oldest', context)
-  const { outOfReach } = await plan(oldest, choice, context)
+/** The first backup after the moment shows from when on moments can be reached again. */
+async function laterOne(choice: Choice, context: Context): Promise<OutOfReach[]> {
+  const { catalog, id, wish } = choice
+  if (id !== undefined) return []
+  const later = catalog.backups.findLast(
+    (backup) => backup.state === 'whole' && !mayLeadTo(backup, wish.moment),
+  )
+  const { outOfReach } = later ? await plan(later, choice, context) : {}
   return outOfReach ? [outOfReach] : []
 }
 
@@ -89,7 +94,15 @@ function outOfReach(message: string, tried: OutOfReach[], { catalog, id }: Choic
   const windows = tried
     .slice(0, 5)
     .map(({ id, from, to, reason }) => `  ${id}: ${formatTime(from)} to ${formatTime(to)}; ${reason}`)
-  const hint = ['Nothing was written. What can be reached:', ...windows]
+  const used = catalog.backups.filter(({ state }) => id === undefined && state === 'used').length
+  const hint = [
+    'Nothing was written. What can be reached:',
+    ...(windows.length > 0 ? windows : ['  nothing']),
+  ]
+  if (used > 0)
+    hint.push(
+      `${used} used ${used === 1 ? 'backup is' : 'backups are'} left out: a server was started inside the snapshot.`,
+    )
   if (tried.some((one) => one.mayGrow && one.id === catalog.backups[0]?.id))
     hint.push('The archive of the newest backup grows while pgbk wal receive runs.')
   if (id !== undefined && catalog.backups.length > 1)

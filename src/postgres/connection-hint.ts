@@ -87,6 +87,9 @@ function passwordHint(_match: RegExpExecArray, attempt: Attempt, message: string
   const [, host = '*', port] = /server at "([^"]*)".*?, port (\d+)/.exec(message) ?? []
   const [, socketPort = '*'] = /\.s\.PGSQL\.(\d+)"/.exec(message) ?? []
   const escaped = (text: string) => text.replace(/[\\:]/g, '\\$&')
+  const [, file] = /password retrieved from file "([^"]*)"/.exec(message) ?? []
+  if (file !== undefined)
+    return `The password in ${file} is not that of the role. Correct its line there, or, as a superuser:\n  ALTER ROLE ${identifier(userOf(attempt))} PASSWORD 'THE-PASSWORD';`
   const line = `${escaped(host)}:${port ?? socketPort}:*:${escaped(userOf(attempt))}:THE-PASSWORD`
   return [
     'Give the password in ~/.pgpass (HOST:PORT:*:USER:PASSWORD, mode 0600), in PGPASSWORD, or in a service file:',

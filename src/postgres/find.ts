@@ -37,7 +37,9 @@ export async function findInstallations(
 ): Promise<Installation[]> {
   const programEnv = programEnvironment(env)
   if (binDir !== undefined && markIn(binDir) === undefined) {
-    throw new PgbkError('config', `bin_dir ${binDir} has neither pg_basebackup nor postgres`)
+    throw new PgbkError('config', `bin_dir ${binDir} has neither pg_basebackup nor postgres`, {
+      hint: 'Correct bin_dir in the configuration (or PGBK_BIN_DIR), or take it out: then PATH and the usual places are looked through.',
+    })
   }
   const asked = pgConfigPlace(programEnv)
   const before = [...(binDir === undefined ? [] : [binDir]), ...(programEnv.PATH ?? '').split(':')]

@@ -1,4 +1,5 @@
 import { PgbkError } from '../errors.js'
+import { weekdays } from './times.js'
 
 /** One line of a crontab that pgbk schedule has written. */
 export interface CrontabEntry {
@@ -43,6 +44,18 @@ function entryOf(line: string): CrontabEntry | undefined {
   if (at === -1 || /^\s*#/.test(line)) return undefined
   const when = /^\s*(@\w+|\S+(?:\s+\S+){4})\s/.exec(line)?.[1] ?? ''
   return { root: asText(line.slice(at + mark.length)).replaceAll('\\%', '%'), when, line }
+}
+
+/** The options of pgbk schedule that write such a line; where somebody has changed its times, they are left to be filled in. */
+export function scheduleOptions({ when, line }: CrontabEntry): string {
+  const [, minute, hour = '', weekday] = /^(\d+)\s+(\d+)\s+\*\s+\*\s+(\*|[0-6])$/.exec(when) ?? []
+  const time = minute === undefined ? 'HH:MM' : `${hour.padStart(2, '0')}:${minute.padStart(2, '0')}`
+  const day = weekdays[Number(weekday)]
+  return [
+    day === undefined ? `--daily ${time}` : `--weekly ${day} ${time}`,
+    ...(/ --prove /.test(line) ? ['--prove'] : []),
+    ...(/ prune --yes /.test(line) ? [] : ['--no-prune']),
+  ].join(' ')
 }
 
 /** Puts a root's line in the place of the one before, or at the end; all other lines stay as they are. */

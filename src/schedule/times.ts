@@ -8,7 +8,8 @@ export interface Times {
   weekday: number | undefined
 }
 
-const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
+/** By their number in crontab(5). */
+export const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 
 /** Reads `03:00`, or `sun 03:00`. @throws {PgbkError} `usage` for anything else. */
 export function parseTimes(text: string, every: 'day' | 'week'): Times {

@@ -1,4 +1,4 @@
-import { aBackup, type Backup, stateOf } from '../backup/catalog.js'
+import { aBackup, type Backup, type Catalog, stateOf } from '../backup/catalog.js'
 import { isId } from '../backup/id.js'
 import type { RootLayout } from '../backup/layout.js'
 import { readRecord } from '../backup/record.js'
@@ -11,6 +11,12 @@ type Accepts = (backup: Backup) => boolean
 /** The newest whole backup, without reading the records of all the others. */
 export function newestBackup(root: RootLayout, accepts: Accepts = () => true): Backup | undefined {
   return firstOf(root, idsIn(root).reverse(), accepts)
+}
+
+/** As much of the catalogue as it takes to know whose backups these are. */
+export function newestOnly(root: RootLayout): Pick<Catalog, 'root' | 'backups'> {
+  const newest = newestBackup(root)
+  return { root: root.root, backups: newest ? [newest] : [] }
 }
 
 /** The next whole backup after this one: a receiver asks every second. */

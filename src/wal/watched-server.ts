@@ -1,13 +1,13 @@
-import type { Catalog } from '../backup/catalog.js'
 import { checkCluster } from '../backup/check-cluster.js'
 import type { RootLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
 import { clientsFor, type Installation } from '../postgres/find.js'
+import { identifier } from '../postgres/identifier.js'
 import type { Psql } from '../postgres/psql.js'
 import { type Client, pinned } from '../postgres/reach-server.js'
 import { askWalServer, ensureSlot, type WalServerFacts } from '../postgres/wal-server.js'
-import { newestBackup } from './find-backup.js'
+import { newestOnly } from './find-backup.js'
 
 /** A server that answers, with a slot that keeps WAL. */
 export interface WatchedServer {
@@ -28,20 +28,15 @@ const askTimeoutMs = 20_000
 export async function watchServer(root: RootLayout, client: Client, slot: string): Promise<WatchedServer> {
   const asking = { ...client.psql, timeoutMs: askTimeoutMs }
   const facts = await askWalServer(asking, slot)
-  checkCluster(newestOf(root), 'this server', facts, false)
+  checkCluster(newestOnly(root), 'this server', facts, false)
   if (!facts.role_can_replicate) {
     throw new PgbkError('refused', `role ${facts.role} has no REPLICATION right`, {
-      hint: `As a superuser:  ALTER ROLE ${facts.role} REPLICATION;`,
+      hint: `As a superuser:  ALTER ROLE ${identifier(facts.role)} REPLICATION;`,
     })
   }
   const psql = { ...asking, connection: pinned(client.psql.connection, facts) }
   const clients = clientsFor(Math.floor(facts.version_num / 10_000), client.installations)
   return { facts, psql, clients, slot: await ensureSlot(psql, facts, slot) }
-}
-
-function newestOf(root: RootLayout): Pick<Catalog, 'root' | 'backups'> {
-  const newest = newestBackup(root)
-  return { root: root.root, backups: newest ? [newest] : [] }
 }
 
 /** Whether everything before a position has been received and is on disk here. */
