@@ -260,5 +260,8 @@ describe('a used snapshot', () => {
     })
     const { stdout } = await localRun(ledger.root, ['--to-time', time, ...ask])
     expect(stdout).toBe(answerAt(n))
+    const early = await refusal(['--to-time', '2020-01-02T00:00:00Z'])
+    expect(early.text).toMatch(new RegExp(`What can be reached:\\s+${ledger.backup.record.id}: `))
+    expect(early.text).toContain('1 used backup is left out')
   })
 })

@@ -9,10 +9,12 @@ import {
   makeLedger,
   replayed,
   startReceiver,
+  stateIn,
   untilReceived,
 } from '../helpers/receiver.js'
 import { aServer } from '../helpers/server.js'
 import { aSmallDisk } from '../helpers/small-disk.js'
+import { until } from '../helpers/traces.js'
 import { ifRoot } from '../helpers/users.js'
 
 ifRoot('a disk that fills up stops the receiver until there is room again, and nothing is lost', async () => {
@@ -30,6 +32,11 @@ ifRoot('a disk that fills up stops the receiver until there is room again, and n
   await receiver.untilItSays(/the disk under .* is full: receiving rests until 4.0 MB are free/)
   const { bavail, bsize } = statfsSync(root)
   expect(bavail * bsize).toBeLessThan(4 * 2 ** 20)
+  await execa('dd', ['if=/dev/zero', `of=${root}/last`, 'bs=4k'], { reject: false })
+  const before = stateIn(root).updated_at
+  await until('its state goes on', () => stateIn(root).updated_at !== before)
+  expect(stateIn(root)).toMatchObject({ status: 'disk-full', problem: expect.stringContaining('is full') })
+  rmSync(`${root}/last`)
   rmSync(`${root}/filler`)
   await receiver.untilItSays(/there is room again/)
   await receiver.untilItSays(/receiving WAL/, 2)

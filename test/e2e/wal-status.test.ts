@@ -196,12 +196,29 @@ describe('wal status, the windows, and wal drop-slot', () => {
     writeFileSync(path, before)
   })
 
+  it('leave alone a server of another cluster', async () => {
+    const other = await aServer({ major: anyMajor })
+    await other.sql("select pg_create_physical_replication_slot('pgbk', true)")
+    const drop = await runPgbk(['wal', 'drop-slot', '--yes', '-C', root], { env: other.env })
+    expect({ status: drop.status, said: drop.stderr }).toEqual({
+      status: 2,
+      said: expect.stringContaining('holds backups of another cluster'),
+    })
+    expect(await other.sql('select count(*) from pg_replication_slots')).toBe('1')
+    const shown = await runPgbk(['wal', 'status', '-C', root], { env: other.env })
+    expect(shown.stderr).toContain('the server there is of another cluster')
+    await other.stop()
+  })
+
   it('drop the slot when nobody uses it', async () => {
     const unused = await runPgbk(['wal', 'status', '-C', root], { env: server.env })
     expect(unused.stderr).toMatch(/the slot pgbk is not in use, and the server keeps .* of WAL for it/)
     const { stdout, status } = await runPgbk(['wal', 'drop-slot', '-C', root, '--json'], { env: server.env })
     expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 0, slot: 'pgbk', dropped: true })
     expect(await server.sql('select count(*) from pg_replication_slots')).toBe('0')
+    // Whoever drops it wants no receiver any more: nobody misses one.
+    const after = await runPgbk(['wal', 'status', '-C', root, '--json'], { env: server.env })
+    expect(JSON.parse(after.stdout)).toMatchObject({ receiver: null, slot: null })
   })
 
   it('refuse to drop a slot of another kind, or of somebody at work', async () => {
