@@ -6,9 +6,10 @@ import { namesIn } from '../names-in.js'
 import { check, v } from '../schema.js'
 import type { ArchivedSegment, ArchivedWal, ArchiveGap } from './archived-wal.js'
 import type { Backup } from './catalog.js'
+import { type CaughtUp, caughtUpNow } from './caught-up.js'
 import { gapNoteName } from './gap-note.js'
 import { parseLsn, segmentNumber } from './lsn.js'
-import { isReceiverAlive, type ReceiverState } from './receiver-state.js'
+import type { ReceiverState } from './receiver-state.js'
 import { segmentsOf } from './wal-archive.js'
 
 /** The times that a backup can be restored to, and the positions that go with them. */
@@ -22,7 +23,7 @@ export interface BackupWindow {
   to_lsn: string
   /** The timeline at its end. */
   timeline: number
-  /** What its end is: the snapshot's, the last commit in the archive, or the time at which a receiver at work had everything. */
+  /** What its end is: the snapshot's, the last commit in the archive, or the time at which a receiver had everything. */
   ends_with: 'snapshot' | 'commit' | 'caught-up'
   /** How many segments the unbroken archive has. */
   segments: number
@@ -88,24 +89,6 @@ export function quickWindow(backup: Backup): BackupWindow | undefined {
   return isUntouched ? snapshotWindow(backup, { segments: own.length }) : undefined
 }
 
-/** All that was on the server's disk at a time, ISO 8601, and up to which position that was. */
-export interface CaughtUp {
-  at: string
-  lsn: string
-  timeline: number
-}
-
-/** When a receiver that is at work now had everything for this backup; undefined where there is none. */
-export function caughtUp(
-  { id }: Backup,
-  receiver: ReceiverState | undefined,
-  now: Date,
-): CaughtUp | undefined {
-  if (receiver?.backup !== id || !isReceiverAlive(receiver, now)) return undefined
-  const { caught_up_at: at, caught_up_lsn: lsn, timeline } = receiver
-  return at === null || lsn === null || timeline === null ? undefined : { at, lsn, timeline }
-}
-
 /** Whether an archive, on the way that is taken through it, has what was received by then. */
 export function hasAllOf(
   { gap, chain, segmentSize }: Pick<ArchivedWal, 'gap' | 'chain' | 'segmentSize'>,
@@ -123,7 +106,7 @@ export function liveWindow(
   receiver: ReceiverState | undefined,
   now: Date,
 ): BackupWindow | undefined {
-  const known = caughtUp(backup, receiver, now)
+  const known = caughtUpNow(backup, receiver, now)
   const window = snapshotWindow(backup, wal)
   if (!known || !hasAllOf(wal, known) || Date.parse(known.at) < Date.parse(window.from)) return undefined
   const { at, lsn, timeline } = known

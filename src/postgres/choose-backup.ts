@@ -1,7 +1,7 @@
 import type { Backup, Catalog } from '../backup/catalog.js'
+import type { CaughtUp } from '../backup/caught-up.js'
 import { describeMoment, instantOf, type Moment, type RecoveryWish } from '../backup/moment.js'
 import { selectBackup } from '../backup/select.js'
-import type { CaughtUp } from '../backup/window.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { formatTime, formatTimes } from '../units.js'

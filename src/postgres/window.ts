@@ -1,9 +1,11 @@
 import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
+import { readCaughtUp } from '../backup/caught-up.js'
 import { rootLayout } from '../backup/layout.js'
 import { readReceiverState } from '../backup/receiver-state.js'
 import {
   type BackupWindow,
+  hasAllOf,
   holdsSnapshotOnly,
   keyOf,
   liveWindow,
@@ -46,7 +48,7 @@ export function findWindows({ root, bin_dir }: WindowPlaces, context: Context): 
   }
 }
 
-/** The window up to the last commit in the archive. */
+/** The window up to the last commit in the archive, or to when a receiver that has gone on with a newer backup had everything. */
 async function archiveWindow(
   backup: Backup,
   wal: ArchivedWal,
@@ -107,6 +109,10 @@ function windowTo(
 ): BackupWindow {
   const window = snapshotWindow(backup, wal)
   const timeline = wal.chain.at(-1)?.timeline ?? window.timeline
+  const known = readCaughtUp(wal.directory)
+  const last = Math.max(Date.parse(window.from), commit ? Date.parse(commit.time) : 0)
+  if (known && hasAllOf(wal, known) && Date.parse(known.at) > last)
+    return { ...window, to: known.at, to_lsn, timeline, ends_with: 'caught-up' }
   // The clocks of two machines differ, and the copying ends before the backup is finished.
   if (!commit || Date.parse(commit.time) <= Date.parse(window.from)) return { ...window, to_lsn, timeline }
   return { ...window, to: commit.time, to_lsn, timeline, ends_with: 'commit' }

@@ -13,7 +13,7 @@ export function windowText({ from, to, ends_with, segments, fault }: BackupWindo
   if (fault !== undefined) return `from ${formatTime(from)}; how far is not known: ${fault}`
   if (ends_with === 'snapshot') return `${formatTime(from)}, the snapshot's end (${archive})`
   const length = formatDuration(Date.parse(to) - Date.parse(from))
-  const end = ends_with === 'commit' ? 'the last commit' : 'a receiver is at work'
+  const end = ends_with === 'commit' ? 'the last commit' : 'all was received until then'
   return `${formatTime(from)} to ${formatTime(to)}: ${length}, ${end} (${archive})`
 }
 

@@ -2,8 +2,10 @@ import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ArchivedSegment, type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
+import { noteCaughtUp, receivedFor } from '../backup/caught-up.js'
 import { syncPath } from '../backup/durable.js'
 import { formatLsn, parseLsn, segmentNumber } from '../backup/lsn.js'
+import { readReceiverState } from '../backup/receiver-state.js'
 import { copyInto, sweepArchive } from './archive-files.js'
 import type { Reception } from './reception.js'
 
@@ -54,8 +56,14 @@ export async function fillFrom(from: Backup, to: Backup): Promise<boolean> {
 }
 
 /** Hands over, and remembers it: from then on a later receiver goes on there too. */
-export async function handOverTo({ journal, heartbeat }: Reception, from: Backup, to: Backup): Promise<void> {
+export async function handOverTo(
+  { root, journal, heartbeat }: Reception,
+  from: Backup,
+  to: Backup,
+): Promise<void> {
   const { gap } = await heartbeat.handOver(to, () => handOver(from, to))
+  const known = receivedFor(from, readReceiverState(root))
+  if (known) await noteCaughtUp(from.layout.wal, known)
   await heartbeat.target(to)
   const older = readArchivedWal(from.layout.wal, from.record)
   const reached =
