@@ -1,5 +1,5 @@
 import { PgbkError } from '../errors.js'
-import type { Catalog } from './catalog.js'
+import type { Backup, Catalog } from './catalog.js'
 
 /** What tells a cluster, and helps a person to know it. */
 export interface ClusterFacts {
@@ -30,4 +30,14 @@ export function checkCluster(
       hint: 'Keep this one in a directory of its own with -C DIR. If it is the successor of the other (after pg_upgrade, or a new initdb), say so once with --new-cluster, of pgbk create or download.',
     },
   )
+}
+
+/** The system identifier of a backup's cluster; undefined where its record has faults. */
+export function clusterOf(backup: Backup): string | undefined {
+  try {
+    return backup.record.server.system_identifier
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return undefined
+    throw error
+  }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type Backup, readCatalog } from '../backup/catalog.js'
+import { clusterOf } from '../backup/check-cluster.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
 import { enterRoot } from '../backup/prepare-root.js'
@@ -121,15 +122,6 @@ function candidateFor(backup: Backup, uses: Use[]): Candidate {
 function windowOf(backup: Backup): Candidate['window'] {
   const from = Date.parse(backup.summary.finished_at)
   return quickWindow(backup) ? { from, to: from } : { from }
-}
-
-function clusterOf(backup: Backup): string | undefined {
-  try {
-    return backup.record.server.system_identifier
-  } catch (error) {
-    if (error instanceof PgbkError && error.code === 'damaged') return undefined
-    throw error
-  }
 }
 
 function goes({ reasons }: Judged): boolean {

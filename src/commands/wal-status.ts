@@ -1,5 +1,6 @@
 import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import { type Backup, readCatalog } from '../backup/catalog.js'
+import { clusterOf } from '../backup/check-cluster.js'
 import { rootLayout } from '../backup/layout.js'
 import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
 import type { BackupWindow } from '../backup/window.js'
@@ -82,7 +83,7 @@ function slotWarnings(found: Findings, pgbk: PrintedCommand): string[] {
   const { server, slotName, receiver, archives } = found
   if (!server) return []
   const { slot, max_slot_wal_keep_size: limit } = server
-  const cluster = archives[0]?.backup.record.server.system_identifier
+  const cluster = archives[0] && clusterOf(archives[0].backup)
   if (cluster !== undefined && cluster !== server.system_identifier)
     return [
       `the server there is of another cluster (${server.system_identifier}) than the backups here (${cluster})`,

@@ -17,12 +17,12 @@ export async function readCrontab({ env, signal }: Context): Promise<string> {
 
 /**
  * The same, to be written back with changes.
- * @throws {PgbkError} also `failed` for lines that end with a carriage return: `crontab -l` of Debian shows that as `\\r`, and would
- * have it written back so.
+ * @throws {PgbkError} also `failed` for lines that end with a carriage return, where `crontab -l` shows that in two characters, as
+ * Debian's does: they would be written back so.
  */
 export async function readCrontabToChange(context: Context): Promise<string> {
   const text = await readCrontab(context)
-  const line = text.split('\n').findIndex((one) => /\r$|\\r$/.test(one)) + 1
+  const line = text.split('\n').findIndex((one) => one.endsWith('\\r')) + 1
   if (line === 0) return text
   throw new PgbkError(
     'failed',

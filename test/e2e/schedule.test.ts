@@ -136,6 +136,14 @@ describe('the crontab of pgbk schedule', () => {
     })
   })
 
+  it('is not written where crontab -l does not show it as it is: with a carriage return', async () => {
+    setCrontab(`${others}0 5 * * * true\r\n`)
+    const before = crontab()
+    const { status, stderr } = await schedule(['--daily', '03:00'])
+    expect({ status, after: crontab() }).toEqual({ status: 1, after: before })
+    expect(stderr).toMatch(/line \d+ of the crontab ends with a carriage return[\s\S]*crontab -e/)
+  })
+
   it('is made where there was none', async () => {
     setCrontab('')
     await schedule(['--daily', '03:00'])
