@@ -22,7 +22,8 @@ export interface ServerStart {
 }
 
 /**
- * Starts a server that goes on without this process; one that crashes and starts over counts as ended. The log is opened with its user's rights, who may have put a link there.
+ * Starts a server that goes on without this process; one that crashes and starts over counts as ended. The log is opened with its
+ * user's rights, who may have put a link there.
  * @throws {PgbkError} `failed` with the end of its log when it does not come up.
  */
 export async function startServer(start: ServerStart, context: Context): Promise<DetachedProgram> {
@@ -45,16 +46,17 @@ export async function startServer(start: ServerStart, context: Context): Promise
   return server
 }
 
+/** Whether a server takes queries; it may still replay. */
+export function takesQueries(data: string): boolean {
+  return readPostmaster(data)?.status === 'ready'
+}
+
 /**
  * Whether a server runs and its recovery is over. PostgreSQL removes recovery.signal a moment before that, and is `ready` for
  * queries while it replays.
  */
 export function acceptsWrites(data: string): boolean {
-  return (
-    readPostmaster(data)?.status === 'ready' &&
-    !existsSync(join(data, 'recovery.signal')) &&
-    isInProduction(data)
-  )
+  return takesQueries(data) && !existsSync(join(data, 'recovery.signal')) && isInProduction(data)
 }
 
 /** @throws {PgbkError} `failed` with the end of the log when the server has ended. */

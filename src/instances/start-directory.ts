@@ -2,12 +2,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { largestDatabase } from '../backup/record.js'
 import type { Context } from '../context.js'
-import { awaitRecovery, type Reached } from '../postgres/await-recovery.js'
-import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
+import type { Reached } from '../postgres/await-recovery.js'
 import { readPostmaster } from '../postgres/running.js'
 import type { DetachedProgram } from '../program/start-detached.js'
 import { shellWord } from '../shell-word.js'
-import { acceptsWrites, checkAlive, startServer, stopServer } from './instance-server.js'
+import { awaitReplay } from './await-replay.js'
+import { acceptsWrites, checkAlive, startServer, stopServer, takesQueries } from './instance-server.js'
 import type { DirectoryRequest } from './plan-directory.js'
 import { endRecovery } from './production-directory.js'
 
@@ -40,7 +40,7 @@ export async function startDirectory(
   context.progress.step('starting the server')
   try {
     const server = await startServer({ postgres, configuration: data, cwd: data, data, log, owner }, context)
-    const isUp = () => acceptsWrites(data) || (recovery.recovery && answers(data))
+    const isUp = () => acceptsWrites(data) || (recovery.recovery && takesQueries(data))
     while (!isUp()) {
       context.signal.throwIfAborted()
       checkAlive(server, log)
@@ -65,25 +65,14 @@ export async function startDirectory(
   }
 }
 
-function answers(data: string): boolean {
-  return readPostmaster(data)?.status === 'ready'
-}
-
 async function replay(
   { data, owner, recovery }: DirectoryRequest,
   { hasEnded }: DetachedProgram,
   { host, port, role, database }: StartedDirectory['login'] & { port: number },
   context: Context,
 ): Promise<Reached> {
-  const awaited = {
-    log: firstLog(data),
-    sql: { host, port, user: role, databases: ['template1', database, 'postgres'] },
-    hasEnded,
-    answers: () => answers(data),
-    isOver: () => acceptsWrites(data),
-  }
-  const reached = await awaitRecovery(awaited, recovery.range, { mayPause: false }, context)
-  checkReached(recovery, readRecoveryEnd(join(data, 'pg_wal')).lsn, reached.commitTime)
+  const sql = { host, port, user: role, databases: ['template1', database, 'postgres'] }
+  const reached = await awaitReplay(data, { log: firstLog(data), sql, hasEnded }, recovery, context)
   await endRecovery(data, owner)
   return reached
 }

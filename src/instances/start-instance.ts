@@ -1,14 +1,12 @@
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
-import { awaitRecovery, type Reached } from '../postgres/await-recovery.js'
-import { checkReached, readRecoveryEnd } from '../postgres/recovery-end.js'
+import type { Reached } from '../postgres/await-recovery.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
-import { readPostmaster } from '../postgres/running.js'
 import { socketDirectory } from '../postgres/sockets.js'
+import { awaitReplay } from './await-replay.js'
 import type { Instance } from './instance.js'
-import { acceptsWrites, checkAlive, startServer, stopServer } from './instance-server.js'
+import { checkAlive, startServer, stopServer, takesQueries } from './instance-server.js'
 
 /**
  * Starts an instance and waits until it takes what comes, its recovery done. When it fails, or is interrupted, the server is
@@ -45,15 +43,12 @@ export async function startInstance(
     }
     const databases = ['template1', record.database, 'postgres']
     const sql = { host: socketDirectory, port, user: record.role, databases }
-    const awaited = {
-      log: layout.log,
-      sql,
-      hasEnded: server.hasEnded,
-      answers: () => readPostmaster(layout.data)?.status === 'ready',
-      isOver: () => acceptsWrites(layout.data),
-    }
-    const reached = await awaitRecovery(awaited, plan?.range, { mayPause: false }, context)
-    if (plan) checkReached(plan, readRecoveryEnd(join(layout.data, 'pg_wal')).lsn, reached.commitTime)
+    const reached = await awaitReplay(
+      layout.data,
+      { log: layout.log, sql, hasEnded: server.hasEnded },
+      plan,
+      context,
+    )
     await rm(layout.recoveryConf, { force: true })
     return reached
   } catch (error) {
@@ -64,7 +59,7 @@ export async function startInstance(
 }
 
 async function untilReady(data: string, check: () => void, signal: AbortSignal): Promise<void> {
-  while (readPostmaster(data)?.status !== 'ready') {
+  while (!takesQueries(data)) {
     signal.throwIfAborted()
     check()
     await sleep(20)
