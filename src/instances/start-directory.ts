@@ -4,6 +4,7 @@ import { largestDatabase } from '../backup/record.js'
 import type { Context } from '../context.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import { readPostmaster } from '../postgres/running.js'
+import { databasesToAsk } from '../postgres/sql-client.js'
 import type { DetachedProgram } from '../program/start-detached.js'
 import { shellWord } from '../shell-word.js'
 import { awaitReplay } from './await-replay.js'
@@ -71,7 +72,7 @@ async function replay(
   { host, port, role, database }: StartedDirectory['login'] & { port: number },
   context: Context,
 ): Promise<Reached> {
-  const sql = { host, port, user: role, databases: ['template1', database, 'postgres'] }
+  const sql = { host, port, user: role, databases: databasesToAsk([database]) }
   const reached = await awaitReplay(data, { log: firstLog(data), sql, hasEnded }, recovery, context)
   await endRecovery(data, owner)
   return reached

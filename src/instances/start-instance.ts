@@ -4,6 +4,7 @@ import type { Context } from '../context.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { socketDirectory } from '../postgres/sockets.js'
+import { databasesToAsk } from '../postgres/sql-client.js'
 import { awaitReplay } from './await-replay.js'
 import type { Instance } from './instance.js'
 import { checkAlive, startServer, stopServer, takesQueries } from './instance-server.js'
@@ -41,7 +42,7 @@ export async function startInstance(
       await untilReady(layout.data, () => checkAlive(server, layout.log), context.signal)
       return undefined
     }
-    const databases = ['template1', record.database, 'postgres']
+    const databases = databasesToAsk([record.database])
     const sql = { host: socketDirectory, port, user: record.role, databases }
     const reached = await awaitReplay(
       layout.data,

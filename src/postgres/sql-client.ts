@@ -59,6 +59,15 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
 }
 
 /**
+ * The databases through which a server can be asked while it replays, best first. The template comes last although it is always
+ * there: replay of CREATE DATABASE copies it file by file (copydir.c), and ends the server when one is gone meanwhile, such as
+ * pg_internal.init.PID, which a session that begins there writes and renames (relcache.c).
+ */
+export function databasesToAsk(names: string[]): string[] {
+  return [...new Set(['postgres', ...names.filter((name) => name !== 'template1'), 'template1'])]
+}
+
+/**
  * The same to the first of some databases that takes connections.
  * @throws {PgbkError} `failed` when none does.
  */

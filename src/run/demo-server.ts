@@ -81,7 +81,7 @@ export async function startPlainServer(
 ): Promise<SupervisedServer> {
   const server = await supervise({ command, cwd, log, env: programEnvironment(env), signal })
   try {
-    await waitUntilReady(server.hasEnded, log, signal, () => answers(psql))
+    await waitUntilReady(server.hasEnded, log, signal, async () => (await answers(psql)) || undefined)
   } catch (error) {
     await server.stop()
     throw error

@@ -3,25 +3,20 @@ import { largestDatabase } from '../backup/record.js'
 import { PgbkError } from '../errors.js'
 import type { SqlClient } from '../postgres/sql-client.js'
 
-/** The databases through which a copy can be asked something, whatever has become of the others: best first. */
-export function askableDatabases({ databases }: BackupRecord): string[] {
-  return ['template1', 'postgres', ...databases.map(({ name }) => name)]
-}
-
 /**
  * The database that a run is for. Replay may have made some, and dropped others.
  * @param wanted by name; else the largest of the backup, or of those that there are.
  * @throws {PgbkError} `failed` when the wanted one is not there.
  */
 export async function chooseDatabase(
-  client: SqlClient | undefined,
+  client: SqlClient,
   record: BackupRecord,
   wanted: string | undefined,
 ): Promise<string> {
-  const rows = await client?.run(
+  const rows = await client.run(
     'SELECT datname FROM pg_database WHERE datallowconn ORDER BY datistemplate, pg_database_size(oid) DESC',
   )
-  const names = (rows ?? []).map(({ datname }) => String(datname))
+  const names = rows.map(({ datname }) => String(datname))
   const database = wanted ?? largestDatabase(record)
   if (names.includes(database)) return database
   const [largest] = names

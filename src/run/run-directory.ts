@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import {
   accessSync,
   chmodSync,
@@ -62,8 +63,9 @@ export function runPlaces(root: string, { env, user }: Context): string[] {
  */
 export function makeRunDirectory(backup: Backup, root: string, owner: Owner, context: Context): RunDirectory {
   const place = choosePlace(runPlaces(root, context), owner)
-  for (let n = 1; ; n++) {
-    const name = `${backup.id}-${n}`
+  for (;;) {
+    // Never the name of a run that has just ended: others may still be removing what is left of that one.
+    const name = `${backup.id}-${randomInt(10_000, 100_000)}`
     const layout = runLayout(join(place, name))
     try {
       mkdirSync(layout.directory)

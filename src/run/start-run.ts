@@ -4,14 +4,14 @@ import { largestDatabase } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
-import { choosePort } from '../postgres/port.js'
+import { choosePort, isFree } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
 import { watchForCrashes } from '../postgres/server-log.js'
 import { socketDirectory } from '../postgres/sockets.js'
-import { connectToAny, type SqlClient } from '../postgres/sql-client.js'
+import { connectToAny, databasesToAsk, type SqlClient } from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
 import { launch } from './launch.js'
-import { askableDatabases, chooseDatabase } from './run-database.js'
+import { chooseDatabase } from './run-database.js'
 import { type RunDirectory, writeMarker } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
 import { type SupervisedServer, waitUntilReady } from './supervisor.js'
@@ -44,8 +44,25 @@ export interface Run {
  * @throws {PgbkError} `failed` with the last lines of the server's log when it does not start; nothing is left then.
  */
 export async function startRun(request: RunRequest, context: Context, onLaunch?: () => void): Promise<Run> {
+  for (let attempts = 1; ; attempts++) {
+    const port = await choosePort(request.port)
+    try {
+      return await startOn(port, request, context, onLaunch)
+    } catch (error) {
+      if (request.port !== undefined || context.signal.aborted || attempts === 3 || (await isFree(port)))
+        throw error
+      context.progress.say(`port ${port} was taken while the server started; trying another one`)
+    }
+  }
+}
+
+async function startOn(
+  port: number,
+  request: RunRequest,
+  context: Context,
+  onLaunch: (() => void) | undefined,
+): Promise<Run> {
   const owner = ownerOf(request.backup, context)
-  const port = await choosePort(request.port)
   const { directory, server, kind } = await launch(request, owner, port, context)
   onLaunch?.()
   const { layout } = directory
@@ -54,22 +71,22 @@ export async function startRun(request: RunRequest, context: Context, onLaunch?:
     const socket = { host: socketDirectory, port, user: superuser }
     const given = request.database ?? largestDatabase(request.backup.record)
     const isSure = request.recovery.recovery === undefined
-    const sql = { ...socket, databases: isSure ? [given] : askableDatabases(request.backup.record) }
-    let client: SqlClient | undefined
+    const names = request.backup.record.databases.map(({ name }) => name)
+    const sql = { ...socket, databases: isSure ? [given] : databasesToAsk(names) }
     const hasCrashed = watchForCrashes(layout.log)
     const hasEnded = () => server.hasEnded() || hasCrashed()
-    await waitUntilReady(hasEnded, layout.log, context.signal, async () => {
-      client = await connectToAny(sql, sql.databases)
-      return client !== undefined
-    })
+    const connected = () =>
+      waitUntilReady(hasEnded, layout.log, context.signal, () => connectToAny(sql, sql.databases))
+    let client = await connected()
     await checkIsRun(client, directory, port)
     const before = context.now().getTime()
-    const reached = await recover(request, { log: layout.log, sql, hasEnded }, context)
+    const reached = await recover(request, { log: layout.log, sql, hasEnded }, client, context)
     const replayMs = reached && context.now().getTime() - before
+    if (reached) client = await connected()
     const database = isSure ? given : await chooseDatabase(client, request.backup.record, request.database)
     const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
-    if (request.recovery.wish.pause && !reached) await client?.run(readOnly)
-    await client?.end()
+    if (request.recovery.wish.pause && !reached) await client.run(readOnly)
+    await client.end()
     const host = password === undefined ? socketDirectory : '127.0.0.1'
     const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
     const url = `postgresql://${login}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`
@@ -97,13 +114,18 @@ export async function startRun(request: RunRequest, context: Context, onLaunch?:
   }
 }
 
-/** @throws {PgbkError} `failed` when the server ends before, `damaged` when it has reached another moment. */
+/**
+ * Where there is something to replay, the session is ended before: replay may drop its database.
+ * @throws {PgbkError} `failed` when the server ends before, `damaged` when it has reached another moment.
+ */
 async function recover(
   { recovery }: RunRequest,
   server: RecoveringServer,
+  client: SqlClient,
   context: Context,
 ): Promise<Reached | undefined> {
   if (!recovery.recovery) return undefined
+  await client.end()
   const reached = await awaitRecovery(
     server,
     recovery.range,
@@ -115,22 +137,18 @@ async function recover(
 }
 
 /** Cuts it off from the servers that the data knows. @returns the new password of the superuser. */
-async function makeItsOwn(client: SqlClient | undefined, superuser: string): Promise<string> {
-  await client?.run(cutOff)
+async function makeItsOwn(client: SqlClient, superuser: string): Promise<string> {
+  await client.run(cutOff)
   const password = randomBytes(12).toString('base64url')
-  await client?.run(`ALTER ROLE ${identifier(superuser)} PASSWORD '${password}' VALID UNTIL 'infinity'`)
+  await client.run(`ALTER ROLE ${identifier(superuser)} PASSWORD '${password}' VALID UNTIL 'infinity'`)
   return password
 }
 
 /** The port was free a moment ago; what answers there now may have been quicker. Nothing may be changed in that one. */
-async function checkIsRun(
-  client: SqlClient | undefined,
-  { layout }: RunDirectory,
-  port: number,
-): Promise<void> {
-  const rows = await client?.run("SELECT current_setting('pgbk.run', true) AS run")
-  if (rows?.[0]?.run === layout.directory) return
-  await client?.end()
+async function checkIsRun(client: SqlClient, { layout }: RunDirectory, port: number): Promise<void> {
+  const rows = await client.run("SELECT current_setting('pgbk.run', true) AS run")
+  if (rows[0]?.run === layout.directory) return
+  await client.end()
   throw new PgbkError('failed', `another server has taken port ${port} meanwhile`, { hint: 'Try again.' })
 }
 

@@ -125,15 +125,18 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
 
 /**
  * Waits until a server answers.
+ * @returns its answer.
  * @throws {PgbkError} `failed`, with the last lines of its log, when it ends before; the signal's reason when aborted.
  */
-export async function waitUntilReady(
+export async function waitUntilReady<T>(
   hasEnded: () => boolean,
   log: string,
   signal: AbortSignal,
-  isReady: () => Promise<boolean>,
-): Promise<void> {
-  while (!(await isReady())) {
+  ask: () => Promise<T | undefined>,
+): Promise<T> {
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
     signal.throwIfAborted()
     if (hasEnded()) throw new PgbkError('failed', 'the server did not start', { hint: lastLines(log) })
     await sleep(10)

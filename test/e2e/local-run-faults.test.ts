@@ -1,10 +1,10 @@
-import { readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aFile, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { aReadyRun, cache, failureOf, localRun, nothing, remainsOf, users } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { aDirectory } from '../helpers/places.js'
+import { aDirectory, atEnd } from '../helpers/places.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aPortThatHangsUp } from '../helpers/proxy.js'
 import { aServer, fill, openSnapshot } from '../helpers/server.js'
@@ -58,6 +58,52 @@ describe('a server that cannot start', () => {
     expect({ status, message }).toEqual({ status: 1, message: 'the server did not start' })
     expect(hint).toContain('The last lines of its log:')
     expect(hint).toContain(reason)
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+})
+
+describe('a port that another program takes between its choice and the start of the server', () => {
+  const takePort = `
+    use IO::Socket::INET;
+    $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $ARGV[0]) or die $@;
+    exit if fork;
+    open $pid, '>', "$ARGV[1]/pid"; print $pid $$; close $pid;
+    open STDIN, '</dev/null'; open STDOUT, '>/dev/null'; open STDERR, '>/dev/null';
+    sleep 60`
+
+  /** A directory for PATH with an unshare that takes the server's port first, once or each time. */
+  function takingPorts(times: 'once' | 'each time'): string {
+    const bin = aDirectory()
+    const script = `#!/bin/sh
+      if [ '${times}' != once ] || mkdir ${bin}/done; then
+        [ ! -e ${bin}/pid ] || kill $(cat ${bin}/pid)
+        for word; do
+          case $last:$word in -p:[0-9]*) perl -e '${takePort.replaceAll("'", '"')}' $word ${bin} ;; esac
+          last=$word
+        done
+      fi 2>/dev/null
+      exec /usr/bin/unshare "$@"`
+    writeFileSync(join(bin, 'unshare'), script, { mode: 0o755 })
+    atEnd(() => void process.kill(Number(readFileSync(join(bin, 'pid'), 'utf8'))))
+    return `${bin}:/usr/local/bin:/usr/bin:/bin`
+  }
+
+  it('is left to it: the run takes another one', async () => {
+    const PATH = takingPorts('once')
+    const { status, stdout, stderr } = await localRun(backup.root, ['--', 'psql', '-XAtc', 'select 1'], {
+      env: { PATH },
+    })
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1' })
+    expect(stderr).toMatch(/^port \d+ was taken while the server started; trying another one$/m)
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it('again and again, ends the run with the words of the server', async () => {
+    const { status, message, hint } = await failureOf(backup.root, [], {
+      env: { PATH: takingPorts('each time') },
+    })
+    expect({ status, message }).toEqual({ status: 1, message: 'the server did not start' })
+    expect(hint).toContain('Address already in use')
     expect(remainsOf(backup.root)).toEqual(nothing)
   })
 })

@@ -1,8 +1,8 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery, write } from '../helpers/ledger.js'
-import { failureOf, localRun } from '../helpers/local-run.js'
+import { aReadyRun, failureOf, localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
@@ -43,12 +43,45 @@ describe.each(oldestAndNewest)('on PostgreSQL %i, after the backup the server', 
   })
 
   it('dropped the largest database, and made another one: a run takes what there is', async () => {
-    const { stdout } = await localRun(ledger.root, ['--to-latest', ...ask('select current_database()')])
-    expect(stdout).toBe('app')
+    const { stdout, stderr } = await localRun(ledger.root, [
+      '--to-latest',
+      ...ask('select current_database()'),
+    ])
+    expect({ stdout, stderr }).toEqual({ stdout: 'app', stderr: expect.anything() })
     const late = ['--dbname', 'late', ...ask('select current_database()')]
     expect((await localRun(ledger.root, ['--to-latest', ...late])).stdout).toBe('late')
     const { message, hint } = await failureOf(ledger.root, ['--to-latest', '--dbname', 'early'])
     expect(`${message}\n${hint}`).toMatch(/no database "early"[\s\S]*app/)
+  })
+})
+
+describe('replay of CREATE DATABASE, which ends a server whose template changes meanwhile,', () => {
+  let ledger: Ledger
+  beforeAll(async () => {
+    ledger = await aLedger({
+      major: anyMajor,
+      rows: 10,
+      between: async (server) => {
+        for (const name of ['late', 'later', 'last']) await server.sql(`create database ${name}`)
+      },
+    })
+  })
+
+  /** The databases of the sessions until the end of the recovery. */
+  function sessionsIn(log: string): string[] {
+    const [replay = '', after] = readFileSync(log, 'utf8').split('archive recovery complete')
+    expect(after).toBeDefined()
+    return [
+      ...new Set(
+        Array.from(replay.matchAll(/connection authorized: .* database=(\S+)/g), ([, name = '']) => name),
+      ),
+    ]
+  }
+
+  it('is not disturbed by sessions of pgbk in the template', async () => {
+    const ready = await aReadyRun(ledger.root, ['--to-latest', '--set', 'log_connections=on'])
+    expect(sessionsIn(join(ready.directory, 'log'))).toEqual(['postgres'])
+    expect(await ready.stop()).toBe(0)
   })
 })
 
