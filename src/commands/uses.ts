@@ -12,7 +12,7 @@ import { isOf } from '../wal/reception.js'
 
 /** Something that goes on with a backup, so that it must not be removed now. */
 export interface Use {
-  /** `the run 20261120T030000Z-1` */
+  /** `the run 20261120T030000Z-48213` */
   by: string
   /** How to end it. */
   hint: string

@@ -13,7 +13,7 @@ Examples:
   pgbk instance start staging --port 5433
   pgbk instance delete staging
   pgbk local-run --detach
-  pgbk instance stop 20261120T030000Z-1
+  pgbk instance stop 20261120T030000Z-48213
 `
 
 const nameMeaning = 'its name, see pgbk instance list'
