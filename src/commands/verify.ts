@@ -47,7 +47,7 @@ export async function verify(
     ...unread({ file: 'backup.json', problem: reason }),
     duration_ms: 0,
   }))
-  const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context.env) : []
+  const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context) : []
   for (const backup of chosen) {
     const check = await verifyBackup(backup, installations, context)
     checks.push(toProve ? await proveToo(check, catalog, backup, settings, context) : check)

@@ -12,9 +12,9 @@ export async function checkPrograms(binDir: string | undefined, context: Context
   return [await checkClients(binDir, context), await checkLocker(context)]
 }
 
-async function checkClients(binDir: string | undefined, { env }: Context): Promise<Check> {
+async function checkClients(binDir: string | undefined, context: Context): Promise<Check> {
   try {
-    const installations = await findInstallations(binDir, env)
+    const installations = await findInstallations(binDir, context)
     newestPsql(installations)
     const versions = installations.map(({ version }) => version)
     return ok('client programs', `psql and pg_basebackup ${[...new Set(versions)].join(', ')}`)

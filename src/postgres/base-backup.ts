@@ -58,7 +58,6 @@ export async function runBaseBackup({ program, args, env, signal, progress }: Ru
   const result = await runProgram(program, args, {
     env,
     signal,
-    ownGroup: true,
     onErrorLine: (line) => {
       const amount = parseProgress(line)
       if (amount) {

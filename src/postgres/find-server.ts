@@ -17,7 +17,7 @@ export async function allInstallations(
   binDir: string | undefined,
   context: Context,
 ): Promise<Installation[]> {
-  return findInstallations(binDir, context.env, await fetchedBins(context))
+  return findInstallations(binDir, context, await fetchedBins(context))
 }
 
 /**

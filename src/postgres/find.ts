@@ -1,9 +1,9 @@
 import { accessSync, closeSync, constants, openSync, readSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { Environment } from '../context.js'
+import type { Context, Environment } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
-import { runProgram } from '../program/run-program.js'
+import { type ProgramOptions, runProgram } from '../program/run-program.js'
 import { programEnvironment } from './connection.js'
 import { installHint } from './install-hint.js'
 
@@ -28,28 +28,29 @@ const usualPlaces = [
 /**
  * All installations: first `bin_dir`, if it is set, then those of PATH, of `pg_config` and of the usual places, and last the
  * ones that were fetched. Some have only client programs, some only the server's.
- * @throws {PgbkError} `config` when bin_dir has no programs.
+ * @throws {PgbkError} `config` when bin_dir has no programs; the signal's reason when aborted.
  */
 export async function findInstallations(
   binDir: string | undefined,
-  env: Environment,
+  { env, signal }: Pick<Context, 'env' | 'signal'>,
   fetched: string[] = [],
 ): Promise<Installation[]> {
-  const programEnv = programEnvironment(env)
+  const options = { env: programEnvironment(env), signal }
   if (binDir !== undefined && markIn(binDir) === undefined) {
     throw new PgbkError('config', `bin_dir ${binDir} has neither pg_basebackup nor postgres`, {
       hint: 'Correct bin_dir in the configuration (or PGBK_BIN_DIR), or take it out: then PATH and the usual places are looked through.',
     })
   }
-  const asked = pgConfigPlace(programEnv)
-  const before = [...(binDir === undefined ? [] : [binDir]), ...(programEnv.PATH ?? '').split(':')]
+  const before = [...(binDir === undefined ? [] : [binDir]), ...(options.env.PATH ?? '').split(':')]
   const after = [...usualPlaces.flatMap(expand), ...fetched]
   // Each call costs milliseconds; pg_config's answer comes while the others are asked.
-  const known = new Map(
-    await Promise.all(realPlaces([...before, ...after]).map((bin) => installationAt(bin, programEnv))),
-  )
-  const places = realPlaces([...before, ...(await asked), ...after])
-  for (const bin of places) if (!known.has(bin)) known.set(...(await installationAt(bin, programEnv)))
+  const [named, ...others] = await Promise.all([
+    pgConfigPlace(options),
+    ...realPlaces([...before, ...after]).map((bin) => installationAt(bin, options)),
+  ])
+  const known = new Map(others)
+  const places = realPlaces([...before, ...named, ...after])
+  for (const bin of places) if (!known.has(bin)) known.set(...(await installationAt(bin, options)))
   return places.map((bin) => known.get(bin)).filter((installation) => installation !== undefined)
 }
 
@@ -107,24 +108,28 @@ export function programOf(major: number, program: string, installations: Install
     .find(isExecutable)
 }
 
-async function installationAt(bin: string, env: Environment): Promise<[string, Installation | undefined]> {
-  const { stdout } = await runProgram(markIn(bin) ?? bin, ['--version'], { env })
+async function installationAt(
+  bin: string,
+  options: ProgramOptions,
+): Promise<[string, Installation | undefined]> {
+  const { stdout } = await runProgram(markIn(bin) ?? bin, ['--version'], options)
   const version = /\(PostgreSQL\) (\d+[^\s]*)/.exec(stdout)?.[1]
   return [bin, version === undefined ? undefined : { bin, version, major: Number.parseInt(version, 10) }]
 }
 
 /** Debian's /usr/bin/pg_config is a script that knows only the usual places of Debian. */
-async function pgConfigPlace(env: Environment): Promise<string[]> {
-  const found = (env.PATH ?? '')
+async function pgConfigPlace(options: ProgramOptions): Promise<string[]> {
+  const found = (options.env.PATH ?? '')
     .split(':')
     .map((directory) => join(directory, 'pg_config'))
     .find(isExecutable)
   if (found === undefined || isScript(found)) return []
   try {
-    const { status, stdout } = await runProgram('pg_config', ['--bindir'], { env })
+    const { status, stdout } = await runProgram('pg_config', ['--bindir'], options)
     return status === 0 ? [stdout.trim()] : []
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'programs-missing') return []
+    options.signal?.throwIfAborted()
     throw new PgbkError('failed', `cannot ask pg_config for its bindir: ${messageOf(error)}`, {
       cause: error,
     })

@@ -55,6 +55,8 @@ async function run(psql: Psql, args: string[], input?: string): Promise<string> 
     ...(psql.timeoutMs ? { timeoutMs: psql.timeoutMs } : {}),
   })
   if (result.status === 0) return result.stdout
+  // A Ctrl-C that came before psql had left pgbk's process group, while pgbk cleans up.
+  if (result.endedBy === 'SIGINT' && psql.signal === undefined) return run(psql, args, input)
   if (result.timedOut)
     throw new PgbkError(
       'unreachable',

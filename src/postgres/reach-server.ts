@@ -37,7 +37,7 @@ export async function findClient(
 ): Promise<Client> {
   const connection = connectionFrom(flags, settings.connection, context.env, applicationName)
   checkHost(connection.parameters.host ?? context.env.PGHOST)
-  const installations = await findInstallations(settings.bin_dir, context.env)
+  const installations = await findInstallations(settings.bin_dir, context)
   const { signal } = context
   const psql = { program: newestPsql(installations), connection, signal, systemUser: context.user().name }
   return { installations, psql }

@@ -173,7 +173,7 @@ export async function runDump(
     const range = [names[0] ?? '', names.at(-1) ?? '']
     const command = [desk.program, '--path=.', ...filter.args, ...range]
     const args = ['-c', pipelineFor(filter), filter.pattern, ...command]
-    const options = { ...desk.options, cwd: desk.directory, ownGroup: true }
+    const options = { ...desk.options, cwd: desk.directory }
     const { stdout, stderr } = await runProgram('sh', args, options)
     const failure = stderr.replace(/^status \d+$/m, '').trim()
     if (attempt === 5 || !/could not (open|find) file/.test(failure)) return { stdout, failure }

@@ -42,7 +42,7 @@ export function findWindows({ root, bin_dir }: WindowPlaces, context: Context): 
       if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
       const live = liveWindow(backup, wal, receiver, context.now())
       if (live) return live
-      installations ??= findInstallations(bin_dir, context.env)
+      installations ??= findInstallations(bin_dir, context)
       return archiveWindow(backup, wal, await installations, context)
     },
   }

@@ -16,11 +16,6 @@ export interface ProgramOptions {
   onErrorLine?(line: string): void
   /** After so many ms the program is ended and counts as failed: `timedOut`. */
   timeoutMs?: number
-  /**
-   * Starts the program as the leader of a process group of its own, out of reach of a Ctrl-C at the terminal.
-   * When the signal is aborted, the whole group is ended before the call throws.
-   */
-  ownGroup?: boolean
 }
 
 export interface ProgramResult {
@@ -35,7 +30,9 @@ export interface ProgramResult {
 }
 
 /**
- * Runs a program to its end, with exactly the given environment; a non-zero exit status is a result, not an error.
+ * Runs a program to its end, with exactly the given environment; a non-zero exit status is a result, not an error. It leads a
+ * process group of its own: a Ctrl-C at the terminal is for pgbk, which may need the program to clean up. When the signal is
+ * aborted, the whole group is ended before the call throws.
  * @throws {PgbkError} when it cannot be started (`programs-missing` if it is not there); the signal's reason when aborted.
  */
 export async function runProgram(
@@ -43,7 +40,7 @@ export async function runProgram(
   args: string[],
   options: ProgramOptions,
 ): Promise<ProgramResult> {
-  const { signal, ownGroup = false, onErrorLine } = options
+  const { signal, onErrorLine } = options
   const { execa } = await import('execa')
   signal?.throwIfAborted()
   const child = execa(file, args, {
@@ -53,21 +50,18 @@ export async function runProgram(
     reject: false,
     stripFinalNewline: false,
     encoding: options.bytewise ? 'latin1' : 'utf8',
-    detached: ownGroup,
-    cleanup: !ownGroup,
+    detached: true,
+    cleanup: false,
     buffer: { stdout: true, stderr: onErrorLine === undefined },
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-    ...(signal && !ownGroup ? { cancelSignal: signal } : {}),
   })
   if (onErrorLine && child.stderr) createInterface({ input: child.stderr }).on('line', onErrorLine)
   const endGroup = () => signalGroup(child.pid, 'SIGTERM')
-  if (ownGroup) signal?.addEventListener('abort', endGroup)
+  signal?.addEventListener('abort', endGroup)
   const result = await child
-  if (ownGroup) {
-    signal?.removeEventListener('abort', endGroup)
-    await groupIsGone(child.pid)
-  }
+  signal?.removeEventListener('abort', endGroup)
+  await groupIsGone(child.pid)
   signal?.throwIfAborted()
   if (child.pid === undefined) throw cannotStart(file, result)
   return {

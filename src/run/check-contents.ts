@@ -90,7 +90,6 @@ async function amcheck(
   const { status, stdout, stderr, endedBy } = await runProgram(program, [...place, ...how], {
     env: serverEnvironment(context),
     signal: context.signal,
-    ownGroup: true,
   })
   if (status === 0) return []
   if (/extension "amcheck" is not available|could not open extension control file/.test(stderr))

@@ -92,9 +92,9 @@ export async function startPlainServer(
 /** @throws {PgbkError} `programs-missing` when no major has both server and client programs here. */
 async function findServerPrograms(
   binDir: string | undefined,
-  { env }: Context,
+  context: Context,
 ): Promise<{ major: number; bin: string }> {
-  const installations = await findInstallations(binDir, env)
+  const installations = await findInstallations(binDir, context)
   const usable = installations.filter(({ major }) =>
     ['postgres', 'initdb', 'pg_verifybackup', 'pg_basebackup', 'psql'].every((program) =>
       programOf(major, program, installations),

@@ -46,7 +46,7 @@ export async function archiveHere(
     ? `{ ${tar} || echo "${failed} $?" >&2; } | zstd -q -1 -T0 -c ${into}`
     : `${tar} ${into}`
   const input = nameList(archiveNames(backup.id, listing)).toString()
-  const options = { env: programEnvironment(env), signal, input, onErrorLine, ownGroup: true }
+  const options = { env: programEnvironment(env), signal, input, onErrorLine }
   const { status, endedBy } = await runProgram('sh', ['-c', script], options)
   const said = complaints.filter((line) => !line.startsWith(failed))
   const full = said.find((line) => diskFull.test(line))

@@ -37,7 +37,7 @@ export async function verifyDownload(
   const { env, signal } = context
   const wal = await faultsOfWal(backup, layout, fetched)
   if (wal.length > 0) throw await damaged(layout, wal)
-  const verifier = findVerifier(majorOf(backup.record), await findInstallations(binDir, env))
+  const verifier = findVerifier(majorOf(backup.record), await findInstallations(binDir, context))
   if (!verifier) {
     const faults = await faultsOfFiles(layout, fetched, signal)
     if (faults.length > 0) throw await damaged(layout, faults)

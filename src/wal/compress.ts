@@ -54,7 +54,6 @@ export async function compressSegment(
     const { status, stderr } = await runProgram('sh', ['-c', script, 'sh', raw, draft, String(level)], {
       env: programEnvironment(env),
       signal,
-      ownGroup: true,
     })
     if (status !== 0)
       throw new PgbkError(

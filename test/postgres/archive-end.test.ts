@@ -7,7 +7,7 @@ import { formatLsn, parseLsn } from '../../src/backup/lsn.js'
 import { findArchiveEnd } from '../../src/postgres/archive-end.js'
 import { findInstallations } from '../../src/postgres/find.js'
 import { parseCommit } from '../../src/postgres/wal-dump.js'
-import { thrownBy } from '../backup/samples.js'
+import { aContext, thrownBy } from '../backup/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, majors } from '../helpers/programs.js'
 import { type ReceivedWal, receivedWal } from '../helpers/received-wal.js'
@@ -18,7 +18,7 @@ const place = aDirectory('pgbk-desk-')
 
 async function endOf(wal: ArchivedWal, major: number, from?: bigint) {
   const env = { PATH: process.env.PATH, TMPDIR: place }
-  const installations = await findInstallations(undefined, env)
+  const installations = await findInstallations(undefined, aContext({ env }))
   const signal = new AbortController().signal
   try {
     return await findArchiveEnd({ wal, major, installations, env, signal, from })

@@ -2,7 +2,7 @@ import { mkdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { clientsFor, findInstallations, type Installation, programOf } from '../../src/postgres/find.js'
-import { thrownBy } from '../backup/samples.js'
+import { aContext, thrownBy } from '../backup/samples.js'
 import { aDirectory } from '../helpers/places.js'
 
 /** A directory with client programs that say to be of this version. */
@@ -21,7 +21,7 @@ const withPath = (...directories: string[]) => ({ PATH: [...directories, '/usr/b
 describe('findInstallations', () => {
   it('takes bin_dir first, then PATH in its order', async () => {
     const [own, first, second] = [aBin('99.1'), aBin('98.2'), aBin('97beta1 (Debian 97~beta1)')]
-    const found = await findInstallations(own, withPath(first, second))
+    const found = await findInstallations(own, aContext({ env: withPath(first, second) }))
     expect(found.slice(0, 3)).toEqual([
       { bin: own, major: 99, version: '99.1' },
       { bin: first, major: 98, version: '98.2' },
@@ -33,19 +33,19 @@ describe('findInstallations', () => {
     const bin = aBin('96.3')
     const tools = aDirectory()
     writeFileSync(join(tools, 'pg_config'), `#!/bin/sh\necho ${bin}\n`, { mode: 0o755 })
-    const found = await findInstallations(undefined, withPath(tools))
+    const found = await findInstallations(undefined, aContext({ env: withPath(tools) }))
     expect(found).not.toContainEqual({ bin, major: 96, version: '96.3' })
   })
 
   it('names each directory once', async () => {
     const bin = aBin('95.1')
-    const found = await findInstallations(bin, withPath(bin, `${bin}/.`))
+    const found = await findInstallations(bin, aContext({ env: withPath(bin, `${bin}/.`) }))
     expect(found.filter((installation) => installation.bin === bin)).toHaveLength(1)
   })
 
   it('refuses a bin_dir without programs', async () => {
     for (const bin of ['/no/such/directory', aDirectory()]) {
-      const error = await thrownBy(() => findInstallations(bin, withPath()))
+      const error = await thrownBy(() => findInstallations(bin, aContext({ env: withPath() })))
       expect(error).toMatchObject({ code: 'config', message: expect.stringContaining(`bin_dir ${bin}`) })
     }
   })
@@ -56,7 +56,7 @@ describe('findInstallations', () => {
     writeFileSync(join(foreign, 'pg_basebackup'), '\u007fELF of another machine', { mode: 0o755 })
     const bin = aBin('94.1')
     const path = withPath('bin', '', broken, foreign, bin)
-    expect((await findInstallations(undefined, path))[0]).toMatchObject({ bin })
+    expect((await findInstallations(undefined, aContext({ env: path })))[0]).toMatchObject({ bin })
   })
 })
 
