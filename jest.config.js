@@ -1,3 +1,13 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+// What initdb makes once for all test files: test/helpers/new-cluster.ts.
+const clusters = mkdtempSync(join(tmpdir(), 'pgbk-clusters-'))
+chmodSync(clusters, 0o1777)
+process.env.PGBK_TEST_CLUSTERS = clusters
+process.on('exit', () => rmSync(clusters, { recursive: true, force: true }))
+
 /** Tests run as ES modules (NODE_OPTIONS in package.json); swc only strips the types. */
 export default {
   testEnvironment: 'node',

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, readSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { Context, Environment } from '../context.js'
+import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { type ProgramOptions, runProgram } from '../program/run-program.js'

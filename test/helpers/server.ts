@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
+import { newCluster } from './new-cluster.js'
 import { aDirectory, aFreePort, atEnd } from './places.js'
 import { attempt, binOf, run } from './programs.js'
 import { asUser } from './users.js'
@@ -43,20 +44,9 @@ export interface TestServer {
 export async function aServer(options: ServerOptions): Promise<TestServer> {
   const directory = aDirectory('pgbk-server-')
   const { major, superuser = 'focker', checksums = true } = options
-  const bin = binOf(major)
   const data = join(directory, 'data')
   const flags = checksums ? ['--data-checksums'] : major >= 18 ? ['--no-data-checksums'] : []
-  await run([
-    `${bin}/initdb`,
-    '-D',
-    data,
-    '-U',
-    superuser,
-    '--no-sync',
-    '--auth=trust',
-    ...flags,
-    ...(options.initdb ?? []),
-  ])
+  await newCluster(major, ['-U', superuser, ...flags, ...(options.initdb ?? [])], data)
   if (options.hba !== undefined) await writeFile(join(data, 'pg_hba.conf'), options.hba)
   return startServer(options, directory, data)
 }
