@@ -4,7 +4,7 @@ import { randomNumbers, seed } from '../helpers/chance.js'
 import { aCandidate } from './histories.js'
 import { brokenPromises } from './promises.js'
 
-const rounds = 400
+const rounds = 150
 const zones = [
   'UTC',
   'Europe/Berlin',

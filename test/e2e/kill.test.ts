@@ -20,10 +20,10 @@ import { backupProcessesIn, idsIn, noTraces, tracesOf, until } from '../helpers/
 import { asUser } from '../helpers/users.js'
 
 const ways: [string, number, (child: RunningPgbk) => void][] = [
-  ['SIGINT', 8, (child) => child.kill('SIGINT')],
-  ['SIGTERM', 8, (child) => child.kill('SIGTERM')],
-  ['Ctrl-C', 8, pressCtrlC],
-  ['SIGKILL', 20, (child) => child.kill('SIGKILL')],
+  ['SIGINT', 5, (child) => child.kill('SIGINT')],
+  ['SIGTERM', 5, (child) => child.kill('SIGTERM')],
+  ['Ctrl-C', 5, pressCtrlC],
+  ['SIGKILL', 12, (child) => child.kill('SIGKILL')],
 ]
 
 /** A signal that ends node itself may come when the backup has just been published. */

@@ -16,19 +16,13 @@ import {
 import { idsIn, noTraces, tracesOf } from '../helpers/traces.js'
 
 const names = [
-  'with spaces',
   ' at both ends ',
   "it's quoted",
-  'say "hello"',
-  'a:b',
-  'a,b',
-  '100%',
-  '%p %f',
-  'a=b',
+  'say "a:b, c=d"',
+  '100% %p %f',
   'a\\=b\\',
   'back\\slash',
-  'späti 東京 🐘',
-  'two\nlines',
+  'späti 東京 🐘\ntwo lines',
   '*?[a]{b,c}',
   '-D',
   '#; & | < > !',
@@ -48,21 +42,18 @@ describe('a root with a strange path', () => {
     await isWhole(root)
   })
 
-  it.each([
-    ['$(touch PWNED)'],
-    ['`touch PWNED`'],
-    ["'$(touch PWNED)'"],
-    ['";touch PWNED;"'],
-    ["';touch PWNED;'"],
-  ])('%s: nothing in it is executed', async (name) => {
-    const parent = aDirectory('pgbk-root-')
-    const pwned = join(parent, 'pwned')
-    // The path of the file makes a few more directories of the name, and then holds wherever a shell would run.
-    const root = join(parent, name.replace('PWNED', pwned))
-    await run(['mkdir', '-p', root])
-    await isWhole(root)
-    expect(existsSync(pwned)).toBe(false)
-  })
+  it.each([['$(touch PWNED)`touch PWNED`'], ["'$(touch PWNED)'"], ['";touch PWNED;"'], ["';touch PWNED;'"]])(
+    '%s: nothing in it is executed',
+    async (name) => {
+      const parent = aDirectory('pgbk-root-')
+      const pwned = join(parent, 'pwned')
+      // The path of the file makes a few more directories of the name, and then holds wherever a shell would run.
+      const root = join(parent, name.replaceAll('PWNED', pwned))
+      await run(['mkdir', '-p', root])
+      await isWhole(root)
+      expect(existsSync(pwned)).toBe(false)
+    },
+  )
 
   it('that is relative counts from the current directory', async () => {
     const parent = aDirectory('pgbk-root-')
