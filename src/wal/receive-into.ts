@@ -17,6 +17,7 @@ export type Ended = { hasReceived: boolean } & (
   | ReceiverEnd
   | { kind: 'newer-backup'; newer: Backup }
   | { kind: 'backup-gone' }
+  | { kind: 'no-server' }
 )
 
 const tickMs = 1000
@@ -63,6 +64,20 @@ export async function receiveInto(
   } finally {
     await Promise.all([receiver.stop(), compressor.stop()])
   }
+}
+
+/**
+ * Without a server a newer backup takes over as well, where all before the end of its snapshot has been received: that the server
+ * comes back is not sure, and the newest backup is the one that is restored then.
+ */
+export async function lookWithoutServer({ root, context }: Reception, target: Backup): Promise<Ended> {
+  const newer = backupAfter(root, target.id, isOf(target.record.server.system_identifier))
+  if (!newer) return { kind: 'no-server', hasReceived: false }
+  await endOrphanedReceivers(target.layout.wal, context.env)
+  // Of an unfinished segment only the server could tell how far it goes.
+  return reaches(target, newer.record.stop_lsn, { finished: true })
+    ? { kind: 'newer-backup', newer, hasReceived: false }
+    : { kind: 'no-server', hasReceived: false }
 }
 
 interface Watch extends Reception {
@@ -114,10 +129,13 @@ async function ask({ heartbeat, journal, server, target, receiver }: Watch) {
 /**
  * Whether the archive has the segment that holds the last byte before a position, or a later one. What the slot says of a receiver
  * that has just begun may still be another's.
+ * @param finished it has to be finished.
  */
-function reaches({ layout, record }: Backup, lsn: string): boolean {
+function reaches({ layout, record }: Backup, lsn: string, { finished } = { finished: false }): boolean {
   const size = record.wal_segment_size
   const wanted = segmentNumber(parseLsn(lsn) - 1n, size)
-  const isLater = (name: string) => (parseSegmentName(name.slice(0, 24), size)?.segment ?? -1n) >= wanted
-  return readdirSync(layout.wal).some(isLater)
+  return readdirSync(layout.wal).some((name) => {
+    const segment = parseSegmentName(name.slice(0, 24), size)?.segment ?? -1n
+    return segment > wanted || (segment === wanted && !(finished && name.endsWith('.partial')))
+  })
 }

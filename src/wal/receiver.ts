@@ -7,7 +7,7 @@ import { backupAfter, backupAt, newestBackup } from './find-backup.js'
 import { handOverTo } from './hand-over.js'
 import { openHeartbeat } from './heartbeat.js'
 import { openJournal } from './journal.js'
-import { type Ended, receiveInto } from './receive-into.js'
+import { type Ended, lookWithoutServer, receiveInto } from './receive-into.js'
 import { isOf, type ReceiveJob, type Reception } from './reception.js'
 import { setAside } from './set-aside.js'
 import { fillOrWait, rest, waitForNewer, waitForRoom } from './waits.js'
@@ -25,20 +25,13 @@ export async function receiveWal(job: ReceiveJob, context: Context): Promise<nev
   const journal = openJournal(context.progress, context.now)
   const heartbeat = await openHeartbeat(job, context)
   const reception = { ...job, context, journal, heartbeat, warned: new Set<string>() }
-  const { root } = job
-  let pause = pauses()
+  const pause = pauses()
   try {
     for (;;) {
-      const server = await connect(reception, pause)
-      const target = await chooseTarget(reception, server)
-      if (!target) continue
-      try {
-        const ended = await receiveInto(reception, server, target)
-        if (ended.hasReceived) pause = pauses()
-        await react(reception, target, ended, pause)
-      } catch (error) {
-        await react(reception, target, passingFault(error, root, target), pause)
-      }
+      const server = await connect(reception)
+      const target = server ? await chooseTarget(reception, server) : lastTarget(reception)
+      if (target) await attend(reception, server, target, pause)
+      else if (!server) await pause.wait(context)
     }
   } finally {
     await heartbeat.end()
@@ -47,39 +40,60 @@ export async function receiveWal(job: ReceiveJob, context: Context): Promise<nev
 
 /** Longer and longer pauses, from one second on. */
 function pauses() {
-  let next = 1000
+  const first = 1000
+  let next = first
   return {
     wait: async (context: Context) => {
       await rest(context, next)
       next = Math.min(2 * next, longestPauseMs)
+    },
+    reset: () => {
+      next = first
     },
   }
 }
 
 type Pauses = ReturnType<typeof pauses>
 
-async function connect(reception: Reception, pause: Pauses): Promise<WatchedServer> {
+/** Undefined when there is no connection now. */
+async function connect(reception: Reception): Promise<WatchedServer | undefined> {
   const { root, client, slot, journal, heartbeat, context } = reception
-  for (;;) {
-    context.signal.throwIfAborted()
-    try {
-      const server = await watchServer(root, client, slot)
-      if (server.slot) {
-        journal.report(
-          server.slot === 'created'
-            ? `made the replication slot ${slot}: the server keeps all WAL from now on until it is received`
-            : `made the replication slot ${slot} anew: the server had given up the WAL that it was to keep`,
-        )
-      }
-      heartbeat.met(server.facts)
-      return server
-    } catch (error) {
-      context.signal.throwIfAborted()
-      if (!isPassing(error, heartbeat.hasMet)) throw error
-      journal.trouble(`${messageOf(error)}; trying again`)
-      await heartbeat.beat('waiting-for-server', journal.problem)
-      await pause.wait(context)
+  context.signal.throwIfAborted()
+  try {
+    const server = await watchServer(root, client, slot)
+    if (server.slot) {
+      journal.report(
+        server.slot === 'created'
+          ? `made the replication slot ${slot}: the server keeps all WAL from now on until it is received`
+          : `made the replication slot ${slot} anew: the server had given up the WAL that it was to keep`,
+      )
     }
+    heartbeat.met(server.facts)
+    return server
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!isPassing(error, heartbeat.hasMet)) throw error
+    journal.trouble(`${messageOf(error)}; trying again`)
+    await heartbeat.beat('waiting-for-server', journal.problem)
+    return undefined
+  }
+}
+
+/** Receives for a backup, as long as there is a server, and does what has to be done then. */
+async function attend(
+  reception: Reception,
+  server: WatchedServer | undefined,
+  target: Backup,
+  pause: Pauses,
+): Promise<void> {
+  try {
+    const ended = server
+      ? await receiveInto(reception, server, target)
+      : await lookWithoutServer(reception, target)
+    if (ended.hasReceived) pause.reset()
+    await react(reception, target, ended, pause)
+  } catch (error) {
+    await react(reception, target, passingFault(error, reception.root, target), pause)
   }
 }
 
@@ -94,6 +108,10 @@ function isPassing(error: unknown, hasMet: boolean): boolean {
   )
 }
 
+function lastTarget({ root, heartbeat }: Reception): Backup | undefined {
+  return heartbeat.backup === null ? undefined : backupAt(root, heartbeat.backup)
+}
+
 /**
  * The backup that was received into before, or the next one, so that no archive is left with less than it can have; on a first
  * start the newest.
@@ -104,7 +122,7 @@ async function chooseTarget(
 ): Promise<Backup | undefined> {
   const { root, journal, heartbeat, context, slot } = reception
   const isSame = isOf(facts.system_identifier)
-  const before = heartbeat.backup === null ? undefined : backupAt(root, heartbeat.backup)
+  const before = lastTarget(reception)
   if (before?.state === 'whole' && isSame(before)) return before
   const next = heartbeat.backup === null ? undefined : backupAfter(root, heartbeat.backup, isSame)
   const chosen = next ?? newestBackup(root, isSame)
@@ -164,6 +182,8 @@ async function react(reception: Reception, target: Backup, ended: Ended, pause: 
       journal.trouble(
         `the replication slot ${reception.slot} is in use by another receiver (process ${ended.subject} of the server), or by a connection that was lost: trying again. A second receiver needs a slot of its own (wal.slot)`,
       )
+      break
+    case 'no-server':
       break
     case 'lost':
       journal.trouble(`pg_receivewal ended: ${ended.message}; connecting again`)
