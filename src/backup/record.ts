@@ -18,6 +18,7 @@ const schema = v.object({
   label: optionalText,
   started_at: isoTime,
   finished_at: isoTime,
+  copied_at: v.optional(isoTime),
   server: v.object({
     version: text,
     version_num: count,
@@ -64,6 +65,17 @@ const schema = v.object({
 /** backup.json: all that is known about one backup. docs/format.md explains every field. */
 export type BackupRecord = v.InferOutput<typeof schema>
 
+/**
+ * What the snapshot's data is as of: it has what was committed before, and not all that was until `finished_at`. Older records know
+ * only that one.
+ */
+export function snapshotEnd({
+  copied_at,
+  finished_at,
+}: Pick<BackupRecord, 'copied_at' | 'finished_at'>): string {
+  return copied_at ?? finished_at
+}
+
 /** What a list shows of a backup: checking all the rest of thousands of records would take most of its time. */
 const summarySchema = v.object({
   format: schema.entries.format,
@@ -99,7 +111,9 @@ export function readRecord(path: string): ReadRecord {
 /** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format. */
 export function summarize(json: string): ReadRecord {
   const raw = parseJson(json)
-  const missing = Object.keys(schema.entries).filter((key) => key !== 'own_files' && !(key in raw))
+  const missing = Object.entries(schema.entries)
+    .filter(([key, { type }]) => type !== 'optional' && !(key in raw))
+    .map(([key]) => key)
   if (missing.length > 0)
     throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)
   return { raw, summary: checkAgainst(summarySchema, raw) }

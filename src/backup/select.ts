@@ -32,15 +32,16 @@ export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, s
 }
 
 function latest(catalog: Catalog, ways: WaysOn, { progress }: Teller): Backup {
-  const index = catalog.backups.findIndex((backup) => whyNot(backup) === undefined)
+  const index = catalog.backups.findIndex((backup) => whyNotLatest(backup) === undefined)
   const skipped = index === -1 ? catalog.backups : catalog.backups.slice(0, index)
   const backup = catalog.backups[index]
   if (!backup) throw noneIsLatest(catalog, skipped, ways)
-  for (const one of skipped) progress.warn(`latest skips ${one.id}: ${whyNot(one)}`)
+  for (const one of skipped) progress.warn(`latest skips ${one.id}: ${whyNotLatest(one)}`)
   return backup
 }
 
-function whyNot({ state, proof }: Backup): string | undefined {
+/** Why `latest` does not mean this one; undefined when it may. */
+export function whyNotLatest({ state, proof }: Backup): string | undefined {
   if (state !== 'whole') return `its state is ${state}`
   return resultOf(proof) === 'failed' ? 'its newest check failed' : undefined
 }

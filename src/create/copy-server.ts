@@ -13,12 +13,13 @@ import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
 import { endsWithSwitch, findTablespaceRecords, readControlSettings } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readSystemIdentifiers } from '../postgres/control-file.js'
-import { type Psql, query } from '../postgres/psql.js'
+import { query } from '../postgres/psql.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import type { ServerSettings } from '../postgres/server-settings.js'
 import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
+import { type CopyTimes, endOfCopy } from './copy-end.js'
 
 export interface CopyOptions {
   label: string
@@ -28,9 +29,7 @@ export interface CopyOptions {
 }
 
 /** What the copied files say about themselves. */
-export interface CopiedData {
-  /** The end of the copy, or a little later, by the server's clock: that is the one of the commits' times. */
-  serverTime: Date
+export interface CopiedData extends CopyTimes {
   label: BackupLabel
   range: WalRange
 }
@@ -63,7 +62,7 @@ export async function copyData(
   } finally {
     watch.stop()
   }
-  const serverTime = await timeOf(psql)
+  const times = await endOfCopy(psql, layout, context)
   await checkIdentity(layout, facts)
   await closeToOthers(layout, context)
   await makeLinksRelative(
@@ -73,12 +72,7 @@ export async function copyData(
   const label = await readBackupLabel(join(layout.data, 'backup_label'))
   const range = await readWalRange(join(layout.data, 'backup_manifest'))
   await checkTablespaces(server, layout, range, context)
-  return { serverTime, label, range }
-}
-
-async function timeOf(psql: Psql): Promise<Date> {
-  const milliseconds = await query(psql, 'SELECT ceil(extract(epoch FROM clock_timestamp()) * 1000);')
-  return new Date(Number(milliseconds))
+  return { ...times, label, range }
 }
 
 /**

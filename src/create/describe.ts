@@ -31,6 +31,7 @@ export async function describe(description: Description, layout: BackupLayout): 
     started_at: startedAt.toISOString(),
     // Moments are compared with it: neither clock must put the snapshot's end too early.
     finished_at: new Date(Math.max(finishedAt.getTime(), copied.serverTime.getTime())).toISOString(),
+    copied_at: copied.endedAt.toISOString(),
     server: describeServer(facts),
     superuser: facts.superuser,
     timeline: copied.range.timeline,

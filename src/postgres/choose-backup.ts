@@ -1,5 +1,6 @@
 import type { Backup, Catalog } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
+import { withFurtherArchive } from '../backup/further-archive.js'
 import { describeMoment, instantOf, type Moment, type RecoveryWish } from '../backup/moment.js'
 import { selectBackup } from '../backup/select.js'
 import type { Context } from '../context.js'
@@ -27,7 +28,8 @@ export interface Choice {
 }
 
 /**
- * The backup that leads to a moment, with the way there: the named one, else the newest whose snapshot ends before it.
+ * The backup that leads to a moment, with the way there: the named one, else the newest whose snapshot ends before it, or,
+ * to the end of the WAL archive, an older one from whose archive the newest has not taken over.
  * @throws {PgbkError} `not-found` when there is no such backup, `usage` when none leads to the moment, saying which times can be
  * reached; as `planRecovery` otherwise.
  */
@@ -38,7 +40,7 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
   for (const backup of candidatesFor(choice, context)) {
     if (!choice.mayBeUsed) checkUnused(backup, context)
     const planned = await plan(backup, choice, context)
-    if (planned.plan) return { backup, plan: planned.plan }
+    if (planned.plan) return orFurther({ backup, plan: planned.plan }, choice, context)
     tried.push(planned.outOfReach)
   }
   const reasons = [...tried, ...(await laterOne(choice, context))]
@@ -46,6 +48,33 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
     throw outOfReach(`${formatTimes(moment.time)} has not come yet`, reasons, choice)
   const named = id === undefined ? 'no backup leads' : `backup ${reasons[0]?.id ?? id} does not lead`
   throw outOfReach(`${named} to ${describeMoment(moment)}`, reasons, choice)
+}
+
+/** A receiver that ended before the newest backup took over has left commits in the archive of an older one alone. */
+async function orFurther(newest: ChosenBackup, choice: Choice, context: Context): Promise<ChosenBackup> {
+  const { catalog, id = 'latest', wish } = choice
+  if (wish.moment.kind !== 'latest' || id !== 'latest') return newest
+  const older = withFurtherArchive(newest.backup, catalog, wish.timeline)
+  const planned = older && (await plan(older, choice, context)).plan
+  if (!planned) return newest
+  const { progress } = context
+  const further = { backup: older, plan: planned }
+  if (isBefore(endOf(newest), endOf(further))) {
+    progress.warn(
+      `taking ${older.id}: its WAL archive goes on where that of ${newest.backup.id} ends, which has not taken over from it`,
+    )
+    return further
+  }
+  if (planned.damage)
+    progress.warn(
+      `the WAL archive of ${older.id} goes on where that of ${newest.backup.id} ends, and cannot be replayed up to there: ${planned.damage.message}`,
+    )
+  return newest
+}
+
+/** The position up to which WAL is replayed. */
+function endOf({ backup, plan }: ChosenBackup): string {
+  return plan.reachLsn ?? backup.record.stop_lsn
 }
 
 function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Context): Backup[] {

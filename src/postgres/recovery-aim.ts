@@ -1,6 +1,7 @@
 import type { Backup } from '../backup/catalog.js'
 import { formatLsn, parseLsn } from '../backup/lsn.js'
 import { type Instant, instantOf, type Moment, type RecoveryWish, shortInstant } from '../backup/moment.js'
+import { snapshotEnd } from '../backup/record.js'
 import type { ArchiveEnd } from './archive-end.js'
 import type { WalAhead } from './look-ahead.js'
 import { isBefore, type WalPlace, type WalSeek } from './seek-in-wal.js'
@@ -86,8 +87,8 @@ async function aimAtEnd(input: AimInput): Promise<Aim | NoAim> {
 /** Undefined when damaged WAL is in the way. */
 function endAim({ backup, end, until }: AimInput, ahead: WalAhead | undefined): Aim | undefined {
   const { record } = backup
-  const isLater = end?.commit && instantOf(end.commit.time) > instantOf(record.finished_at)
-  const asOf = isLater ? until : record.finished_at
+  const isLater = end?.commit && instantOf(end.commit.time) > instantOf(snapshotEnd(record))
+  const asOf = isLater ? until : snapshotEnd(record)
   if (!end || addsNothing(end.record, record))
     return { stop: undefined, reachLsn: undefined, asOf, ahead: undefined }
   if (ahead?.damage) return undefined
@@ -117,7 +118,7 @@ async function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'tim
   const { finished_at, stop_lsn } = backup.record
   if (time < instantOf(finished_at))
     return { reason: `${shortInstant(time)} is before the end of its snapshot` }
-  if (time > instantOf(until))
+  if (time > instantOf(finished_at) && time > instantOf(until))
     return { reason: `no WAL after ${shortInstant(instantOf(until))} was archived`, isBehind: true }
   const ahead = end && (await input.look({ kind: 'commit', after: time, orAt: wish.exclusive ?? false }))
   const { place } = ahead ?? {}

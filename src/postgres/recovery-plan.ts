@@ -3,7 +3,7 @@ import type { Backup } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
 import { formatLsn, parseLsn, segmentNumber } from '../backup/lsn.js'
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
-import { majorOf } from '../backup/record.js'
+import { majorOf, snapshotEnd } from '../backup/record.js'
 import { minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
 import { hasAllOf, holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
@@ -96,7 +96,7 @@ export async function planRecovery(
   const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from }
   const { wal, end, damage, ahead } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
   const until = latest(
-    record.finished_at,
+    snapshotEnd(record),
     end?.commit?.time,
     caughtUp && hasAllOf(wal, caughtUp) ? caughtUp.at : undefined,
   )
@@ -192,8 +192,8 @@ function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {
     reachLsn: undefined,
     notAfter: undefined,
     goal: `${wish.exclusive ? 'just before ' : ''}${describeMoment(wish.moment)}`,
-    asOf: record.finished_at,
-    until: record.finished_at,
+    asOf: snapshotEnd(record),
+    until: snapshotEnd(record),
     gap: undefined,
     damage: undefined,
     newTablespaces: [],

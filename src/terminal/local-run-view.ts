@@ -24,10 +24,10 @@ export function localRunText(
   { style, now, quiet, pgbk }: Screen,
 ): string {
   if (quiet) return ''
-  const { finished_at } = backup.record
-  const asOf = run.reached
-    ? reachedText(recovery, run.reached)
-    : `${formatTimes(finished_at)} (${ago(finished_at, now)})`
+  const asOf =
+    run.reached || recovery.asOf === undefined
+      ? reachedText(recovery, run.reached)
+      : `${formatTimes(recovery.asOf)} (${ago(recovery.asOf, now)})`
   const rows: Row[] = [
     ['Backup', backup.id],
     ['Data as of', asOf],

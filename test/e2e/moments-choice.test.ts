@@ -2,11 +2,15 @@ import { readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { parseLsn, parseSegmentName } from '../../src/backup/lsn.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery, write } from '../helpers/ledger.js'
 import { failureOf, localRun } from '../helpers/local-run.js'
+import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { receive } from '../helpers/received-wal.js'
+
+const mb = 1024 ** 2
 
 describe('of three backups', () => {
   let ledger: Ledger
@@ -58,6 +62,46 @@ describe('of three backups', () => {
 
   it('the newest is taken to the end of its archive', async () => {
     expect(await taken(['--to-latest'], rows.at(-1)?.n ?? 0)).toBe(3)
+  })
+
+  it('an older one is taken there when the newest has not taken over its archive', async () => {
+    const { record, directory } = backups[2] as MadeBackup
+    const wal = join(directory, 'wal')
+    const own = parseLsn(record.stop_lsn) - 1n
+    const isLater = (name: string) =>
+      (parseSegmentName(name.slice(0, 24), mb)?.segment ?? 0n) > own / BigInt(mb)
+    const later = readdirSync(wal).filter(isLater)
+    expect(later).not.toEqual([])
+    const away = aDirectory()
+    await run(['sh', '-c', 'mv "$@"', 'sh', ...later.map((name) => join(wal, name)), away])
+    try {
+      expect(await taken(['--to-latest'], rows.at(-1)?.n ?? 0)).toBe(2)
+      const { stdout, stderr } = await localRun(ledger.root, ['--dry-run', '--to-latest'])
+      expect(stderr).toContain(
+        `taking ${backups[1]?.record.id}: its WAL archive goes on where that of ${record.id} ends`,
+      )
+      expect(stdout).toContain(backups[1]?.record.id)
+      const named = await localRun(ledger.root, ['--dry-run', '--json', record.id, '--to-latest'])
+      expect(JSON.parse(named.stdout).plan.backup).toBe(record.id)
+    } finally {
+      await run(['sh', '-c', 'mv "$@"', 'sh', ...later.map((name) => join(away, name)), wal])
+    }
+  })
+
+  it('the snapshot alone is as of its own end, not that of its verification', async () => {
+    const { record } = backups[2] as MadeBackup
+    const { stdout } = await localRun(ledger.root, ['--dry-run', '--json'])
+    expect(JSON.parse(stdout).plan).toMatchObject({
+      as_of: record.copied_at,
+      archive_until: record.copied_at,
+    })
+    const { time: before } = rows[1] as Entry
+    expect([before, record.copied_at, record.finished_at].sort()).toEqual([
+      before,
+      record.copied_at,
+      record.finished_at,
+    ])
+    expect(record.copied_at).not.toBe(record.finished_at)
   })
 
   it('an older one is taken when it is named, through the snapshots of the others', async () => {

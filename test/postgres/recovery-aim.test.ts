@@ -8,7 +8,11 @@ import { aimAt } from '../../src/postgres/recovery-aim.js'
 import type { WalSeek } from '../../src/postgres/seek-in-wal.js'
 import { aRecord } from '../backup/samples.js'
 
-const record = aRecord({ stop_lsn: '0/3000100', finished_at: '2026-11-20T03:00:00.500Z' })
+const record = aRecord({
+  stop_lsn: '0/3000100',
+  copied_at: '2026-11-20T02:30:00.000Z',
+  finished_at: '2026-11-20T03:00:00.500Z',
+})
 const backup = { record } as Backup
 const end: ArchiveEnd = {
   record: { startLsn: '0/5000200', endLsn: '0/5000228', timeline: 1 },
@@ -155,6 +159,12 @@ describe('the aim at the end', () => {
     })
   })
 
+  it('is as of a commit that the archive has from the time of the verification', async () => {
+    const commit = { lsn: '0/5000200', time: '2026-11-20T02:45:00.000000Z' }
+    const found = await aim({ kind: 'latest' }, { end: { ...end, commit } })
+    expect(found).toMatchObject({ reachLsn: '0/5000228', asOf: commit.time })
+  })
+
   it("is the snapshot's own where the archive ends before it is consistent", async () => {
     const early = {
       ...end,
@@ -163,7 +173,7 @@ describe('the aim at the end', () => {
     }
     expect(await aim({ kind: 'latest' }, { end: early, found: ahead() })).toMatchObject({
       stop: undefined,
-      asOf: record.finished_at,
+      asOf: record.copied_at,
     })
   })
 })

@@ -1,0 +1,67 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemCode } from '../errors.js'
+import { type ArchivedWal, readArchivedWal } from './archived-wal.js'
+import type { Backup, Catalog } from './catalog.js'
+import { clusterOf } from './check-cluster.js'
+import { whyNotLatest } from './select.js'
+
+/**
+ * The newest of the older backups whose WAL archive goes on where that of a backup ends: the receiver of that archive, or its
+ * server, has ended before this backup could take over. Only one of the same cluster and history will do, which no check has failed.
+ * @param timeline the one to go to, in place of the newest.
+ */
+export function withFurtherArchive(
+  newest: Backup,
+  { backups }: Pick<Catalog, 'backups'>,
+  timeline?: number,
+): Backup | undefined {
+  const wal = readArchivedWal(newest.layout.wal, newest.summary, timeline)
+  const last = wal.chain.at(-1)
+  const cluster = clusterOf(newest)
+  if (!last || cluster === undefined) return undefined
+  const reached = reachOf(wal)
+  return backups.find((older) => {
+    if (older.id >= newest.id || whyNotLatest(older) !== undefined || clusterOf(older) !== cluster)
+      return false
+    const archived = readArchivedWal(older.layout.wal, older.summary, timeline)
+    return archived.chain.some(({ name }) => name === last.name) && reachOf(archived) > reached
+  })
+}
+
+/** The position up to which an archive has WAL. */
+function reachOf({ chain, directory, segmentSize }: ArchivedWal): bigint {
+  const last = chain.at(-1)
+  if (!last) return 0n
+  const bytes = last.form === 'partial' ? writtenTo(join(directory, last.file)) : undefined
+  return last.segment * BigInt(segmentSize) + BigInt(bytes ?? segmentSize)
+}
+
+const blockSize = 64 * 1024
+
+/** The bytes of an unfinished segment before the zeros at its end; undefined when it has been finished meanwhile. */
+function writtenTo(path: string): number | undefined {
+  try {
+    const file = openSync(path, 'r')
+    try {
+      return endOfContent(file)
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function endOfContent(file: number): number {
+  const zeros = Buffer.alloc(blockSize)
+  const block = Buffer.alloc(blockSize)
+  for (let end = fstatSync(file).size; end > 0; end -= blockSize) {
+    const start = Math.max(0, end - blockSize)
+    const read = block.subarray(0, readSync(file, block, 0, end - start, start))
+    if (read.equals(zeros.subarray(0, read.length))) continue
+    return start + read.findLastIndex((byte) => byte !== 0) + 1
+  }
+  return 0
+}
