@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { messageOf, systemCode } from '../errors.js'
+import { messageOf } from '../errors.js'
+import { agreedOn, filesIn } from './archive-listing.js'
 import { type ArchivedSegment, type ArchiveFile, type Found, segmentsIn } from './archive-segments.js'
 import { gapNoteName, readGapNote } from './gap-note.js'
 import { parseLsn, parseSegmentName, segmentName, segmentNumber } from './lsn.js'
@@ -43,10 +44,14 @@ export interface ArchivedWal {
 
 /**
  * Reads a WAL archive's names, sizes and timeline histories. What is no segment, no history file or of another segment size does
- * not count. A directory that is not there is an empty archive.
+ * not count. A directory that is not there is an empty archive. A receiver may be at work: what it is renaming is there.
  * @param timeline the one to go to, in place of the newest.
  */
 export function readArchivedWal(directory: string, needs: WalNeeds, timeline?: number): ArchivedWal {
+  return agreedOn(() => lookInto(directory, needs, timeline))
+}
+
+function lookInto(directory: string, needs: WalNeeds, timeline: number | undefined): ArchivedWal {
   const files = filesIn(directory)
   const histories = new Map<number, TimelineSwitch[]>()
   const faults: string[] = []
@@ -75,19 +80,6 @@ function gapAfter(
   const next = last.form === 'partial' ? last.segment : last.segment + 1n
   if (missing !== next) return undefined
   return { after: last.name, missing: noted, next: undefined, reason: 'the server no longer had it' }
-}
-
-function filesIn(directory: string): ArchiveFile[] {
-  try {
-    return readdirSync(directory).flatMap((name) => {
-      // A receiver renames files all the time.
-      const found = statSync(join(directory, name), { throwIfNoEntry: false })
-      return found?.isFile() ? [{ name, bytes: found.size }] : []
-    })
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  }
 }
 
 /** The unbroken chain of segments, along the way to the newest timeline, and what breaks it. */

@@ -24,7 +24,7 @@ export async function checkWal(
   layout: BackupLayout,
   { progress, signal }: Context,
 ): Promise<WalCheck> {
-  const wal = readSettled(layout.wal, record)
+  const wal = readArchivedWal(layout.wal, record)
   const files = segmentFiles(layout.wal, record.wal_segment_size)
   const faults = [...chainFaults(wal), ...historyFaults(wal)]
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -45,12 +45,6 @@ export async function checkWal(
     progress.bytes(done, total)
   }
   return { faults, segments: files.length, bytes: total }
-}
-
-/** A receiver may just be renaming what then seems to be missing. */
-function readSettled(directory: string, record: BackupRecord): ArchivedWal {
-  const wal = readArchivedWal(directory, record)
-  return wal.gap ? readArchivedWal(directory, record) : wal
 }
 
 const mostLooks = 5

@@ -1,0 +1,45 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { systemCode } from '../errors.js'
+import type { ArchiveFile } from './archive-segments.js'
+
+/** A receiver that renames a file at every look is none of ours. */
+const mostLooks = 5
+
+/**
+ * The files of an archive at one time: a receiver finishes and compresses segments, and what was listed under one name may be there
+ * under another by now. A directory that is not there has none.
+ */
+export function filesIn(
+  directory: string,
+  list: (directory: string) => string[] = (path) => readdirSync(path),
+): ArchiveFile[] {
+  for (let looks = 1; ; looks++) {
+    try {
+      const found = list(directory).map((name) => ({
+        name,
+        stats: statSync(join(directory, name), { throwIfNoEntry: false }),
+      }))
+      if (looks < mostLooks && found.some(({ stats }) => stats === undefined)) continue
+      return found.flatMap(({ name, stats }) => (stats?.isFile() ? [{ name, bytes: stats.size }] : []))
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return []
+      throw error
+    }
+  }
+}
+
+/**
+ * What is found in an archive; a gap counts only when the next look finds the same one: a directory need not list a file that is
+ * renamed meanwhile.
+ */
+export function agreedOn<Wal extends { gap: object | undefined }>(look: () => Wal): Wal {
+  let found = look()
+  for (let looks = 1; found.gap && looks < mostLooks; looks++) {
+    const again = look()
+    if (isDeepStrictEqual(again.gap, found.gap)) return again
+    found = again
+  }
+  return found
+}
