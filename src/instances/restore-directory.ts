@@ -1,13 +1,14 @@
-import { constants, existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { chown, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
-import { copyTree } from '../backup/copy-tree.js'
 import type { Owner } from '../backup/owner.js'
 import { minimumsIn, type RecoveryInput, recoverySettings } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { claim, giveUp, handOver } from './claimed-directory.js'
+import { copyArchive } from './copy-archive.js'
 import { copyCluster, copyControlFile, copyFailed } from './copy-cluster.js'
 import { type DirectoryRequest, inside, topsOf } from './plan-directory.js'
 import { writeProductionConf } from './production-directory.js'
@@ -77,14 +78,9 @@ async function writeConf(request: DirectoryRequest, { signal }: Context): Promis
   const { backup, archive, owner, recovery: plan } = request
   const recovery = plan.recovery && recoverySettings({ ...withOwnMinimums(plan.recovery, backup), archive })
   const notes = await writeProductionConf({ ...request, recovery })
-  if (!recovery || archive === backup.layout.wal) return notes
-  await mkdir(archive)
-  await copyTree(backup.layout.wal, archive, {
-    mode: constants.COPYFILE_FICLONE,
-    owner,
-    durable: true,
-    signal,
-  })
+  if (!plan.recovery || archive === backup.layout.wal) return notes
+  const wal = readArchivedWal(backup.layout.wal, backup.record, plan.wish.timeline)
+  await copyArchive(wal, archive, { ...plan.recovery, owner, signal })
   return [...notes, `${archive} holds the WAL for the first start; remove it when that is done`]
 }
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { open, rm, stat, symlink } from 'node:fs/promises'
+import { access, open, rm, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
-import { unpackSegment } from '../backup/segment-file.js'
+import { unpackSegment, withSegmentFile } from '../backup/segment-file.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import type { CheckOptions } from './check-backup.js'
@@ -76,20 +76,13 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** A receiver at work completes and compresses segments meanwhile, so all forms are looked for. */
-async function put(
-  { wal, segmentSize }: SegmentDesk,
-  { name, file }: ArchivedSegment,
-  path: string,
-): Promise<void> {
-  for (const candidate of [file, name, `${name}.gz`]) {
-    const source = join(wal.directory, candidate)
-    if (!existsSync(source)) continue
-    if (candidate.endsWith('.gz')) await unpackSegment(source, path, segmentSize)
-    else await symlink(source, path)
-    return
-  }
-  throw new PgbkError('damaged', `WAL segment ${name} has gone from ${wal.directory}`)
+function put({ wal, segmentSize }: SegmentDesk, segment: ArchivedSegment, path: string): Promise<void> {
+  return withSegmentFile(wal.directory, segment, async (file) => {
+    const source = join(wal.directory, file)
+    if (file.endsWith('.gz')) return unpackSegment(source, path, segmentSize)
+    await access(source)
+    await symlink(source, path)
+  })
 }
 
 /** Segments by their index in the chain. */

@@ -1,0 +1,50 @@
+import { constants } from 'node:fs'
+import { chown, mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ArchivedWal } from '../backup/archived-wal.js'
+import { copyOneFile } from '../backup/copy-file.js'
+import { syncPath } from '../backup/durable.js'
+import { inParallel } from '../backup/in-parallel.js'
+import type { Owner } from '../backup/owner.js'
+import { withSegmentFile } from '../backup/segment-file.js'
+import { PgbkError } from '../errors.js'
+import { copyFailed } from './copy-cluster.js'
+
+export interface CopyArchiveOptions {
+  /** The number of the last segment that is needed. */
+  lastSegment: bigint
+  /** Whom the copy belongs to. */
+  owner: Owner
+  signal: AbortSignal
+}
+
+/**
+ * Copies what a recovery needs of a WAL archive into a new directory, flushed to disk. A receiver may be at work there: what it
+ * renames meanwhile is copied under its new name.
+ * @throws {PgbkError} `disk-full`, `damaged` when a segment has gone, or `failed`; the signal's reason when aborted.
+ */
+export async function copyArchive(
+  wal: ArchivedWal,
+  to: string,
+  { lastSegment, owner, signal }: CopyArchiveOptions,
+): Promise<void> {
+  const copy = async (name: string) => {
+    signal.throwIfAborted()
+    const target = join(to, name)
+    await copyOneFile(join(wal.directory, name), target, constants.COPYFILE_FICLONE)
+    await chown(target, owner.uid, owner.gid)
+    await syncPath(target)
+  }
+  try {
+    await mkdir(to)
+    const names = await readdir(wal.directory)
+    for (const name of names.filter((one) => /^[0-9A-F]{8}\.history$/.test(one))) await copy(name)
+    const needed = wal.chain.filter(({ segment }) => segment <= lastSegment)
+    await inParallel(needed, 4, (segment) => withSegmentFile(wal.directory, segment, copy))
+    await chown(to, owner.uid, owner.gid)
+    await syncPath(to)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw cause instanceof PgbkError ? cause : copyFailed(cause)
+  }
+}
