@@ -90,7 +90,8 @@ restore_command = '${restoreCommand('../../wal')}'
 }
 
 /**
- * A command that reads a directory of raw and gzip-compressed segments with stock tools.
+ * A command that reads a directory of raw and gzip-compressed segments with stock tools. A receiver may be at work there: what it
+ * finishes or compresses in between is looked for again in the order of its names.
  * @param directory the words of a shell for it; `%` is doubled already. Relative paths start at the data directory.
  * @param limits also `.partial`, the unfinished segment at the archive's end; no segment after `lastSegment`, the digits of its name
  * behind the timeline: PostgreSQL reads ahead, and must not stumble over what it does not need.
@@ -99,17 +100,17 @@ export function restoreCommand(
   directory: string,
   limits: { partial?: boolean; lastSegment?: string } = {},
 ): string {
-  const segment = `${directory}/"%f"`
+  const finished = ['', '.gz']
+  const endings = limits.partial ? [...finished, '.partial', ...finished] : finished
   const steps = [
     ...(limits.lastSegment === undefined
       ? []
       : [`n="%f"; if [ "\${n#????????}" \\> ${limits.lastSegment} ]; then exit 1; fi;`]),
-    `if [ -f ${segment} ]; then cp ${segment} "%p" || exit 126;`,
-    `elif [ -f ${segment}.gz ]; then gzip -dc < ${segment}.gz > "%p" || exit 126;`,
-    ...(limits.partial
-      ? [`elif [ -f ${segment}.partial ]; then cp ${segment}.partial "%p" || exit 126;`]
-      : []),
-    'else exit 1; fi',
+    `d=${directory}; for f in ${endings.map((ending) => `"$d/%f${ending}"`).join(' ')}; do`,
+    'if [ -f "$f" ]; then',
+    'case "$f" in *.gz) gzip -dc < "$f" > "%p";; *) cp "$f" "%p";; esac && exit 0;',
+    'if [ -f "$f" ]; then exit 126; fi;',
+    'fi; done; exit 1',
   ]
   return steps.join(' ')
 }

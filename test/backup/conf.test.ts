@@ -2,7 +2,13 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
-import { type ConfInput, confLiteral, snapshotConf, snapshotHba } from '../../src/backup/conf.js'
+import {
+  type ConfInput,
+  confLiteral,
+  restoreCommand,
+  snapshotConf,
+  snapshotHba,
+} from '../../src/backup/conf.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
 
@@ -111,20 +117,34 @@ describe('a quoted value', () => {
 describe('its restore_command', () => {
   const segment = '000000010000000000000003'
 
+  interface Way {
+    command?: string
+    /** What cp does first, once: a receiver at work, who comes in between. */
+    meanwhile?: string
+  }
+
   /** Runs it as a server does that works in snapshot/data. */
-  async function restore(fillArchive: (file: string) => void) {
+  async function restore(fillArchive: (file: string) => void, { command = ofSnapshot, meanwhile }: Way = {}) {
     const backup = aDirectory()
     const data = join(backup, 'snapshot', 'data')
-    for (const directory of [data, join(backup, 'wal')]) mkdirSync(directory, { recursive: true })
+    const bin = join(backup, 'bin')
+    for (const directory of [data, bin, join(backup, 'wal')]) mkdirSync(directory, { recursive: true })
     const target = join(data, 'RECOVERYXLOG')
     writeFileSync(target, '')
-    for (const path of [data, target]) chmodSync(path, 0o777)
-    fillArchive(join(backup, 'wal', segment))
-    const [, command = ''] = /^restore_command = '(.*)'$/m.exec(snapshotConf(input)) ?? []
+    for (const path of [data, join(backup, 'wal'), target]) chmodSync(path, 0o777)
+    const file = join(backup, 'wal', segment)
+    fillArchive(file)
+    if (meanwhile !== undefined) {
+      const once = `[ -e $FILE.done ] || { > $FILE.done; ${meanwhile}; }`
+      writeFileSync(join(bin, 'cp'), `#!/bin/sh\n${once}\nexec /bin/cp "$@"\n`, { mode: 0o755 })
+    }
     const expanded = command.replaceAll('%f', segment).replaceAll('%p', 'RECOVERYXLOG')
-    const { status } = await attempt(['sh', '-c', expanded], { cwd: data })
+    const around = `export FILE=${file} PATH=${bin}:$PATH; ${expanded}`
+    const { status } = await attempt(['sh', '-c', around], { cwd: data })
     return { status, restored: readFileSync(target, 'utf8') }
   }
+  const [, ofSnapshot = ''] = /^restore_command = '(.*)'$/m.exec(snapshotConf(input)) ?? []
+  const ofRecovery = restoreCommand('../../wal', { partial: true, lastSegment: '0000000000000009' })
 
   it('copies a raw segment', async () => {
     expect(await restore((file) => writeFileSync(file, 'wal'))).toEqual({ status: 0, restored: 'wal' })
@@ -149,4 +169,27 @@ describe('its restore_command', () => {
     const damaged = gzipSync('a long text that is cut short').subarray(0, 30)
     expect((await restore((file) => writeFileSync(`${file}.gz`, damaged))).status).toBe(126)
   })
+
+  it('of a recovery takes the unfinished segment too, but none behind its end', async () => {
+    const fillArchive = (file: string) => writeFileSync(`${file}.partial`, 'wal')
+    expect(await restore(fillArchive, { command: ofRecovery })).toEqual({ status: 0, restored: 'wal' })
+    const tooLate = ofRecovery.replace('0009', '0002')
+    expect((await restore(fillArchive, { command: tooLate })).status).toBe(1)
+  })
+
+  it('finds a segment that is compressed meanwhile', async () => {
+    for (const command of [ofSnapshot, ofRecovery])
+      expect(
+        await restore((file) => writeFileSync(file, 'wal'), { command, meanwhile: 'gzip $FILE' }),
+      ).toEqual({ status: 0, restored: 'wal' })
+  })
+
+  it.each(['mv $FILE.partial $FILE', 'mv $FILE.partial $FILE; gzip $FILE'])(
+    'finds an unfinished segment after %j',
+    async (meanwhile) => {
+      const fillArchive = (file: string) => writeFileSync(`${file}.partial`, 'wal')
+      const found = await restore(fillArchive, { command: ofRecovery, meanwhile })
+      expect(found).toEqual({ status: 0, restored: 'wal' })
+    },
+  )
 })

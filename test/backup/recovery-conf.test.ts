@@ -14,7 +14,7 @@ const input = {
 describe('the settings of a recovery', () => {
   it('name one target, its timeline, and what to do there', () => {
     expect(recoverySettings(input)).toEqual({
-      restore_command: expect.stringContaining('/srv/pg/wal/"%f".partial'),
+      restore_command: expect.stringMatching(/d=\/srv\/pg\/wal; .*"\$d\/%f\.partial"/),
       recovery_target_lsn: '0/3000028',
       recovery_target_inclusive: 'on',
       recovery_target_timeline: '3',
@@ -25,11 +25,11 @@ describe('the settings of a recovery', () => {
   })
 
   it.each([
-    ["/it's", `'/it'\\''s'/"%f"`],
-    ['/100%/%p', '/100%%/%%p/"%f"'],
-    ['/a b', `'/a b'/"%f"`],
+    ["/it's", `'/it'\\''s'`],
+    ['/100%/%p', '/100%%/%%p'],
+    ['/a b', `'/a b'`],
   ])('find the archive %j', (archive, expected) => {
-    expect(recoverySettings({ ...input, archive }).restore_command).toContain(`cp ${expected} "%p"`)
+    expect(recoverySettings({ ...input, archive }).restore_command).toContain(`d=${expected};`)
   })
 
   it('are lines that PostgreSQL reads', () => {
