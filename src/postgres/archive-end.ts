@@ -5,10 +5,9 @@ import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
 import type { CheckOptions } from './check-backup.js'
 import { type Installation, programOf } from './find.js'
-
 import { waysToGet } from './find-server.js'
-
-import { type DumpedWal, dumpWal, lengthOfRecord, type SegmentDesk, withSegmentDesk } from './wal-dump.js'
+import { type SegmentDesk, withSegmentDesk, withSegments } from './segment-desk.js'
+import { type DumpedWal, dumpWal, lengthOfRecord } from './wal-dump.js'
 
 /** The last thing that can be replayed from an archive. */
 export interface ArchiveEnd {
@@ -115,22 +114,20 @@ async function checkFinished(
     await dumpWal(desk, first, finished, { toItsEnd: true })
     return false
   } catch (error) {
-    if (!isPartial && endsInLast && (await isEmptyFrom(desk, chain[last], endLsn))) return true
+    if (!isPartial && endsInLast && (await isEmptyFrom(desk, last, endLsn))) return true
     throw error
   }
 }
 
 /** Whether a raw segment has nothing but zeros from a position on. */
-async function isEmptyFrom(
-  { wal, segmentSize }: SegmentDesk,
-  segment: ArchivedSegment | undefined,
-  lsn: bigint,
-): Promise<boolean> {
-  if (segment?.form !== 'raw') return false
-  const start = Number(lsn % BigInt(segmentSize))
-  for await (const chunk of createReadStream(join(wal.directory, segment.file), { start }))
-    if ((chunk as Buffer).some((byte) => byte !== 0)) return false
-  return true
+async function isEmptyFrom(desk: SegmentDesk, index: number, lsn: bigint): Promise<boolean> {
+  if (desk.wal.chain[index]?.form !== 'raw') return false
+  const start = Number(lsn % BigInt(desk.segmentSize))
+  return withSegments(desk, { first: index, last: index }, async ([name = '']) => {
+    for await (const chunk of createReadStream(join(desk.directory, name), { start }))
+      if ((chunk as Buffer).some((byte) => byte !== 0)) return false
+    return true
+  })
 }
 
 /** What is unpacked for pg_waldump at a time. */

@@ -2,17 +2,9 @@ import type { ArchivedWal } from '../backup/archived-wal.js'
 import { parseLsn, segmentNumber } from '../backup/lsn.js'
 import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end.js'
 import { seekIn, type WalPlace, type WalSeek } from './seek-in-wal.js'
+import { type SegmentDesk, type WalStep, withSegmentDesk } from './segment-desk.js'
 import { checkSegmentStarts } from './segment-starts.js'
-import {
-  type DumpFilter,
-  damagedAt,
-  holdsNoRecord,
-  runDump,
-  type SegmentDesk,
-  type WalDamage,
-  type WalStep,
-  withSegmentDesk,
-} from './wal-dump.js'
+import { type DumpFilter, damagedAt, holdsNoRecord, runDump, type WalDamage } from './wal-dump.js'
 
 export interface LookAheadSearch extends ArchiveEndSearch {
   /** Of the server: a segment of another one has no business here. */

@@ -1,7 +1,7 @@
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
 import type { Instant } from '../backup/moment.js'
-import { runProgram } from '../program/run-program.js'
-import { type DumpFilter, parseCommit, provide, runDump, type SegmentDesk, type WalStep } from './wal-dump.js'
+import type { SegmentDesk, WalStep } from './segment-desk.js'
+import { type DumpFilter, dumpRecord, parseCommit, runDump } from './wal-dump.js'
 
 /** A record at which a recovery can stop. */
 export interface WalPlace {
@@ -100,13 +100,8 @@ async function recordFrom(
   const number = segmentNumber(parseLsn(lsn), desk.segmentSize)
   const index = desk.wal.chain.findIndex(({ segment }) => segment === number)
   if (index < first || index > last) return undefined
-  const range = [await provide(desk, index), await provide(desk, last)]
-  const { stdout } = await runProgram(
-    desk.program,
-    ['--path=.', `--start=${lsn}`, ...limit, '--limit=1', ...range],
-    { ...desk.options, cwd: desk.directory },
-  )
-  return placesIn(stdout.split('\n'), desk)[0]
+  const { line } = await dumpRecord(desk, { first: index, last }, lsn, limit)
+  return line === undefined ? undefined : placesIn([line], desk)[0]
 }
 
 /** Whether a position lies before another. */

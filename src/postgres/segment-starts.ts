@@ -2,7 +2,8 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readWalPage } from '../backup/wal-page.js'
 import { PgbkError } from '../errors.js'
-import { provide, type SegmentDesk, type WalDamage, type WalStep } from './wal-dump.js'
+import { type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
+import type { WalDamage } from './wal-dump.js'
 
 /**
  * Looks whether segments are of the right server and place, which pg_waldump does not, and whether compressed ones can be
@@ -42,8 +43,9 @@ async function faultOfStart(
 ): Promise<string | undefined> {
   const segment = desk.wal.chain[index]
   if (!segment) return undefined
-  const path = join(desk.directory, await provide(desk, index))
-  const { magic, address, long } = readWalPage(await beginOf(path))
+  const step = { first: index, last: index }
+  const begin = await withSegments(desk, step, ([name = '']) => beginOf(join(desk.directory, name)))
+  const { magic, address, long } = readWalPage(begin)
   if (magic === 0 || !long) return 'it does not begin with a page of WAL'
   if (long.systemIdentifier !== systemIdentifier)
     return `it is from another cluster (system identifier ${long.systemIdentifier})`

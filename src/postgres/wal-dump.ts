@@ -1,95 +1,7 @@
-import { existsSync } from 'node:fs'
-import { access, open, rm, stat, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
-import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
-import { unpackSegment, withSegmentFile } from '../backup/segment-file.js'
+import { parseLsn, segmentNumber } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
-import type { CheckOptions } from './check-backup.js'
-import { programEnvironment } from './connection.js'
-import { makeDesk, removeDesk } from './desk-directory.js'
-
-/**
- * A temporary directory in which pg_waldump finds segments of a chain, whatever their form and timeline in the archive. All are named
- * as of one timeline: pg_waldump reads one only, and a child's pages may follow its parent's.
- */
-export interface SegmentDesk {
-  program: string
-  directory: string
-  wal: ArchivedWal
-  segmentSize: number
-  timeline: number
-  options: CheckOptions
-  /** Removes the segments from this index on. */
-  clear(from: number): Promise<void>
-}
-
-/** Does work with a desk, which goes in any case. */
-export async function withSegmentDesk<T>(
-  program: string,
-  wal: ArchivedWal,
-  { env, signal }: CheckOptions,
-  work: (desk: SegmentDesk) => Promise<T>,
-): Promise<T> {
-  const directory = await makeDesk(env.TMPDIR || '/tmp')
-  const timeline = wal.chain.at(-1)?.timeline ?? 1
-  const pathAt = (index: number) => join(directory, nameAt({ wal, timeline }, index))
-  const clear = async (from: number) => {
-    for (let index = from; existsSync(pathAt(index)); index++) await rm(pathAt(index))
-  }
-  try {
-    const options = { env: { ...programEnvironment(env), TZ: 'UTC' }, signal }
-    return await work({ program, directory, wal, segmentSize: wal.segmentSize, timeline, options, clear })
-  } finally {
-    await removeDesk(directory)
-  }
-}
-
-/** The name on the desk of the segment with this index in the chain; indexes may go beyond its end. */
-function nameAt({ wal, timeline }: Pick<SegmentDesk, 'wal' | 'timeline'>, index: number): string {
-  const number = (wal.chain[0]?.segment ?? 0n) + BigInt(index)
-  return segmentName(timeline, number, wal.segmentSize)
-}
-
-/** Links a raw segment, unpacks a compressed one, and makes one of zeros beyond the end, at which pg_waldump stops. */
-export async function provide(desk: SegmentDesk, index: number): Promise<string> {
-  const name = nameAt(desk, index)
-  const path = join(desk.directory, name)
-  const segment = desk.wal.chain[index]
-  if (await exists(path)) return name
-  await rm(path, { force: true })
-  if (!segment) {
-    const file = await open(path, 'w', 0o600)
-    await file.truncate(desk.segmentSize)
-    await file.close()
-    return name
-  }
-  await put(desk, segment, path)
-  return name
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
-}
-
-function put({ wal, segmentSize }: SegmentDesk, segment: ArchivedSegment, path: string): Promise<void> {
-  return withSegmentFile(wal.directory, segment, async (file) => {
-    const source = join(wal.directory, file)
-    if (file.endsWith('.gz')) return unpackSegment(source, path, segmentSize)
-    await access(source)
-    await symlink(source, path)
-  })
-}
-
-/** Segments by their index in the chain. */
-export interface WalStep {
-  first: number
-  last: number
-}
+import { nameAt, type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
 
 /** Where the WAL of a chain cannot be read on. */
 export interface WalDamage {
@@ -153,24 +65,22 @@ export async function dumpWal(
   return { commit: parseCommit(stdout), lastRecord, hasRecords: lastRecord !== undefined || failure === '' }
 }
 
-/** A link to a segment that was renamed or compressed meanwhile leads nowhere: the next attempt finds it again. */
+/** The same for any records; what pg_waldump says of the end of the WAL is the failure. */
 export async function runDump(
   desk: SegmentDesk,
   first: number,
   last: number,
   filter: DumpFilter,
 ): Promise<{ stdout: string; failure: string }> {
-  for (let attempt = 1; ; attempt++) {
-    const names: string[] = []
-    for (let index = first; index <= last; index++) names.push(await provide(desk, index))
+  const dump = async (names: string[]) => {
     const range = [names[0] ?? '', names.at(-1) ?? '']
     const command = [desk.program, '--path=.', ...filter.args, ...range]
     const args = ['-c', pipelineFor(filter), filter.pattern, ...command]
     const options = { ...desk.options, cwd: desk.directory }
     const { stdout, stderr } = await runProgram('sh', args, options)
-    const failure = stderr.replace(/^status \d+$/m, '').trim()
-    if (attempt === 5 || !/could not (open|find) file/.test(failure)) return { stdout, failure }
+    return { stdout, failure: stderr.replace(/^status \d+$/m, '').trim() }
   }
+  return withSegments(desk, { first, last }, dump, ({ failure }) => failure === '')
 }
 
 /** The first page is not one of WAL, or all is the rest of a record that began earlier. */
@@ -206,18 +116,36 @@ export function damagedAt(desk: SegmentDesk, first: number, failure: string): Wa
   return { index, reason: `it is damaged: ${reason}`, isReadable: true, error }
 }
 
+/**
+ * Runs pg_waldump for the one record that begins at a position, or behind it, in the first of some segments.
+ * @param limit arguments that tell it where the WAL ends.
+ * @returns its line, undefined where there is none; and what pg_waldump said else.
+ */
+export function dumpRecord(
+  desk: SegmentDesk,
+  step: WalStep,
+  lsn: string,
+  limit: string[] = [],
+): Promise<{ line: string | undefined; failure: string }> {
+  const dump = async (names: string[]) => {
+    const range = [names[0] ?? '', names.at(-1) ?? '']
+    const args = ['--path=.', `--start=${lsn}`, ...limit, '--limit=1', ...range]
+    const { stdout, stderr } = await runProgram(desk.program, args, { ...desk.options, cwd: desk.directory })
+    return { line: /^rmgr: .*$/m.exec(stdout)?.[0], failure: stderr.trim() }
+  }
+  return withSegments(desk, step, dump, ({ line }) => line !== undefined)
+}
+
 /** The total length of the record that begins at a position. */
 export async function lengthOfRecord(
   desk: SegmentDesk,
   index: number,
   lsn: string,
 ): Promise<{ length: number; isSwitch: boolean }> {
-  const range: string[] = []
-  for (let at = index; at <= desk.wal.chain.length; at++) range.push(await provide(desk, at))
-  const args = ['--path=.', `--start=${lsn}`, '--limit=1', range[0] ?? '', range.at(-1) ?? '']
-  const { stdout, stderr } = await runProgram(desk.program, args, { ...desk.options, cwd: desk.directory })
-  const length = /^rmgr: .* len \(rec\/tot\): +\d+\/ *(\d+),/m.exec(stdout)?.[1]
+  const step = { first: index, last: desk.wal.chain.length }
+  const { line = '', failure } = await dumpRecord(desk, step, lsn)
+  const length = / len \(rec\/tot\): +\d+\/ *(\d+),/.exec(line)?.[1]
   if (length === undefined)
-    throw new PgbkError('damaged', `the WAL record at ${lsn} cannot be read: ${stderr.trim()}`)
-  return { length: Number(length), isSwitch: /desc: SWITCH/.test(stdout) }
+    throw new PgbkError('damaged', `the WAL record at ${lsn} cannot be read: ${failure}`)
+  return { length: Number(length), isSwitch: /desc: SWITCH/.test(line) }
 }
