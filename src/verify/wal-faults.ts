@@ -25,7 +25,7 @@ export async function checkWal(
   { progress, signal }: Context,
 ): Promise<WalCheck> {
   const wal = readArchivedWal(layout.wal, record)
-  const files = segmentFiles(layout.wal, record.wal_segment_size)
+  const files = segmentFiles(layout.wal, record)
   const faults = [...chainFaults(wal), ...historyFaults(wal)]
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
   let magic: number | undefined
@@ -68,9 +68,13 @@ interface SegmentFile {
   bytes: number
 }
 
-/** In order; what has another name is no segment. */
-function segmentFiles(directory: string, segmentSize: number): SegmentFile[] {
+/**
+ * In order; what has another name is no segment. Nor is an unfinished one of a wrong size, but for the snapshot's own: a receiver that
+ * was killed had only begun to fill it with zeros.
+ */
+function segmentFiles(directory: string, record: BackupRecord): SegmentFile[] {
   if (!existsSync(directory)) return []
+  const { wal_segment_size: segmentSize } = record
   return readdirSync(directory)
     .sort()
     .flatMap((name) => {
@@ -78,6 +82,7 @@ function segmentFiles(directory: string, segmentSize: number): SegmentFile[] {
       const place = parseSegmentName(name.slice(0, 24), segmentSize)
       const found = lstatSync(join(directory, name), { throwIfNoEntry: false })
       if (!place || !found || !['', '.gz', '.partial'].includes(ending)) return []
+      if (ending === '.partial' && place.segment > lastOwn(record) && found.size !== segmentSize) return []
       return [{ name, ending, ...place, bytes: found.size }]
     })
 }
@@ -97,6 +102,11 @@ function historyFaults({ faults }: ArchivedWal): Fault[] {
   })
 }
 
+/** The last segment that the snapshot itself needs. */
+function lastOwn({ stop_lsn, wal_segment_size }: BackupRecord): bigint {
+  return segmentNumber(parseLsn(stop_lsn) - 1n, wal_segment_size)
+}
+
 function expectedOf(
   { ending, timeline, segment }: SegmentFile,
   { timelines }: ArchivedWal,
@@ -106,14 +116,13 @@ function expectedOf(
   const start = segment * BigInt(segmentSize)
   const part = timelines.find((one) => one.timeline === timeline)
   const isFirst = part === timelines[0]
-  const ofSnapshot = segmentNumber(parseLsn(record.stop_lsn) - 1n, segmentSize)
   return {
     start,
     segmentSize,
     systemIdentifier: record.server.system_identifier,
     timeline,
     mayBeOlder: part === undefined || isFirst || part.fromLsn > start,
-    mayBeEmpty: ending === '.partial' && segment > ofSnapshot,
+    mayBeEmpty: ending === '.partial' && segment > lastOwn(record),
     magic: undefined,
   }
 }

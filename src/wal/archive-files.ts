@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { copyFile, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { copyFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
 
@@ -17,7 +17,8 @@ export function draftOf(name: string): string {
 export async function sweepArchive(archive: string, segmentSize: number): Promise<void> {
   for (const name of await readdir(archive)) {
     const path = join(archive, name)
-    if (name.startsWith(draftStart) && name.endsWith('.tmp')) await unlink(path)
+    // The draft of a list at work may go by itself.
+    if (name.startsWith(draftStart) && name.endsWith('.tmp')) await rm(path, { force: true })
     if (!/^[0-9A-F]{24}\.partial$/.test(name)) continue
     const { size } = await stat(path)
     if (size !== 0 && size !== segmentSize) await unlink(path)
