@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemCode } from '../errors.js'
 import { type ArchivedWal, readArchivedWal } from './archived-wal.js'
@@ -22,11 +22,16 @@ export function withFurtherArchive(
   if (!last || cluster === undefined) return undefined
   const reached = reachOf(wal)
   return backups.find((older) => {
-    if (older.id >= newest.id || whyNotLatest(older) !== undefined || clusterOf(older) !== cluster)
-      return false
+    if (older.id >= newest.id || !hasSegment(older.layout.wal, last.name)) return false
+    if (whyNotLatest(older) !== undefined || clusterOf(older) !== cluster) return false
     const archived = readArchivedWal(older.layout.wal, older.summary, timeline)
     return archived.chain.some(({ name }) => name === last.name) && reachOf(archived) > reached
   })
+}
+
+/** In any form: most older archives have not, and need not be read. In the order in which a receiver renames. */
+function hasSegment(archive: string, name: string): boolean {
+  return ['.partial', '', '.gz'].some((ending) => existsSync(join(archive, name + ending)))
 }
 
 /** The position up to which an archive has WAL. */
