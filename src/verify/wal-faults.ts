@@ -1,7 +1,8 @@
-import { createReadStream, existsSync, lstatSync, readdirSync } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
+import { filesIn } from '../backup/archive-listing.js'
 import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { parseLsn, parseSegmentName, segmentNumber } from '../backup/lsn.js'
@@ -73,17 +74,15 @@ interface SegmentFile {
  * was killed had only begun to fill it with zeros.
  */
 function segmentFiles(directory: string, record: BackupRecord): SegmentFile[] {
-  if (!existsSync(directory)) return []
   const { wal_segment_size: segmentSize } = record
-  return readdirSync(directory)
-    .sort()
-    .flatMap((name) => {
+  return filesIn(directory)
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .flatMap(({ name, bytes }) => {
       const ending = name.slice(24)
       const place = parseSegmentName(name.slice(0, 24), segmentSize)
-      const found = lstatSync(join(directory, name), { throwIfNoEntry: false })
-      if (!place || !found || !['', '.gz', '.partial'].includes(ending)) return []
-      if (ending === '.partial' && place.segment > lastOwn(record) && found.size !== segmentSize) return []
-      return [{ name, ending, ...place, bytes: found.size }]
+      if (!place || !['', '.gz', '.partial'].includes(ending)) return []
+      if (ending === '.partial' && place.segment > lastOwn(record) && bytes !== segmentSize) return []
+      return [{ name, ending, ...place, bytes }]
     })
 }
 
