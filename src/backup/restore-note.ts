@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { randomInt } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
@@ -20,7 +21,8 @@ type Note = v.InferOutput<typeof schema>
 export interface Need {
   backup: string
   data: string
-  state: 'being filled' | 'not recovered'
+  /** `perhaps being filled`: by a process of another container, or of a machine that may have been started anew since. */
+  state: 'being filled' | 'perhaps being filled' | 'not recovered'
   /** The file that says so. */
   note: string
 }
@@ -31,35 +33,56 @@ export interface Need {
  */
 export function noteRestore(root: RootLayout, backup: string, data: string): () => void {
   const { uid } = statSync(root.backups)
-  const path = join(root.restores, `${backup}-${process.pid}.json`)
+  // No pid: in another container another process may have the same.
+  const name = `${backup}-${randomInt(1e9, 1e10)}.json`
+  const path = join(root.restores, name)
+  const draft = join(root.restores, `.${name}`)
   const note: Note = { ...markOfThisProcess(), backup, data }
   asOwner(uid, () => {
     mkdirSync(root.restores, { recursive: true })
-    for (const name of namesIn(root.restores)) {
-      const old = join(root.restores, name)
+    for (const old of notesIn(root)) {
       if (needIn(old) === undefined) rmSync(old, { force: true })
     }
-    writeFileSync(path, `${JSON.stringify(note)}\n`, { flag: 'wx', flush: true })
+    // In one step: another restore that read half of it would sweep it.
+    writeFileSync(draft, `${JSON.stringify(note)}\n`, { flag: 'wx', flush: true })
+    renameSync(draft, path)
   })
   return () => asOwner(uid, () => rmSync(path, { force: true }))
 }
 
 /** What is needed now. To whom the notes are closed they are of no use: only their owner removes backups. */
-export function needsIn({ restores }: RootLayout): Need[] {
-  return namesIn(restores, 'EACCES').flatMap((name) => needIn(join(restores, name)) ?? [])
+export function needsIn(root: RootLayout): Need[] {
+  return notesIn(root).flatMap((note) => needIn(note) ?? [])
+}
+
+/** Without those that are being written. */
+function notesIn({ restores }: RootLayout): string[] {
+  const names = namesIn(restores, 'EACCES').filter((name) => !name.startsWith('.'))
+  return names.map((name) => join(restores, name))
 }
 
 function needIn(path: string): Need | undefined {
   try {
     const note = check(schema, JSON.parse(readFileSync(path, 'utf8'))).value
     if (!note) return undefined
-    const { backup, data } = note
-    if (lifeOf(note) === 'alive') return { backup, data, state: 'being filled', note: path }
-    return hasToRecover(note) ? { backup, data, state: 'not recovered', note: path } : undefined
+    const state = stateOf(note)
+    return state && { backup: note.backup, data: note.data, state, note: path }
   } catch (error) {
     if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return undefined
     throw error
   }
+}
+
+function stateOf(note: Note): Need['state'] | undefined {
+  const life = lifeOf(note)
+  if (life === 'alive') return 'being filled'
+  if (life === 'elsewhere' && !isFilled(note)) return 'perhaps being filled'
+  return hasToRecover(note) ? 'not recovered' : undefined
+}
+
+/** pg_control is the last file that a restore copies. */
+function isFilled({ data }: Note): boolean {
+  return existsSync(join(data, 'global', 'pg_control'))
 }
 
 /** PostgreSQL removes recovery.signal when recovery is over. A directory that is closed to the caller may still need the backup. */

@@ -3,7 +3,7 @@ import { rootLayout } from '../backup/layout.js'
 import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import { type Need, needsIn } from '../backup/restore-note.js'
 import type { Context } from '../context.js'
-import { readInstances } from '../instances/instance.js'
+import { hasToReplay, readInstances } from '../instances/instance.js'
 import { runningServer } from '../postgres/running.js'
 import { findRuns, isRunning } from '../run/run-directory.js'
 import { shellWord } from '../shell-word.js'
@@ -23,10 +23,9 @@ export type UsableBackup = Pick<Backup, 'id' | 'layout'>
 /** Looks at once for all that goes on in a root; the function then tells what of it concerns a backup. */
 export function findUses(root: string, context: Context): (backup: UsableBackup) => Use[] {
   const runs = findRuns(root, context).filter(isRunning)
-  const waiting = readInstances(root).instances.filter(
-    ({ state }) => state === 'recovering' || state === 'not recovered',
-  )
+  // The notes first: a restore takes its note back when its instance is there, which then tells by itself.
   const needs = needsIn(rootLayout(root))
+  const waiting = readInstances(root).instances.filter(({ layout }) => hasToReplay(layout))
   const handsOver = pendingHandOver(root, context)
   return ({ id, layout }) => [
     ...usesByServer(runningServer(layout.data)),
@@ -65,6 +64,11 @@ function useByReceiver({ pgbk }: Context): Use {
 
 function useByRestore({ data, state, note }: Need): Use {
   if (state === 'being filled') return { by: `a restore into ${data}`, hint: 'Let it end.' }
+  if (state === 'perhaps being filled')
+    return {
+      by: `a restore into ${data}, which may go on in another container or on another machine`,
+      hint: `Let it end; or, if none goes on (was this machine started anew since?):  rm ${shellWord(note)}`,
+    }
   return {
     by: `the restored data directory ${data}, which has still to replay its WAL`,
     hint: `Start its server once; or, if that directory is not wanted any more:  rm ${shellWord(note)}`,

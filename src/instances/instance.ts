@@ -67,9 +67,16 @@ export function readInstance(directory: string, name: string): Instance {
   return { name, layout, record, state, port, pid: postmaster?.pid, uid, gid }
 }
 
-/** PostgreSQL removes recovery.signal when recovery is over (src/backend/access/transam/xlog.c). */
+/**
+ * Whether an instance has still to replay WAL of its backup, whatever its server does now: PostgreSQL removes recovery.signal when
+ * recovery is over (src/backend/access/transam/xlog.c).
+ */
+export function hasToReplay({ data }: Pick<InstanceLayout, 'data'>): boolean {
+  return existsSync(join(data, 'recovery.signal'))
+}
+
 function stateOf(layout: InstanceLayout, postmaster: Postmaster | undefined): InstanceState {
-  const recovering = existsSync(join(layout.data, 'recovery.signal'))
+  const recovering = hasToReplay(layout)
   if (postmaster === undefined) return recovering ? 'not recovered' : 'stopped'
   if (postmaster.status === 'stopping') return 'stopping'
   if (postmaster.status === 'ready' && isInProduction(layout.data)) return 'running'

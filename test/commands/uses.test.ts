@@ -1,0 +1,59 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from '@jest/globals'
+import { execa } from 'execa'
+import { backupLayout } from '../../src/backup/layout.js'
+import { checkNotInUse } from '../../src/commands/check-not-in-use.js'
+import { findUses } from '../../src/commands/uses.js'
+import { readInstances } from '../../src/instances/instance.js'
+import { aBackup, aContext, anEmptyRoot, thrownBy } from '../backup/samples.js'
+import { atEnd } from '../helpers/places.js'
+import { anInstance, elsewhere } from '../instances/samples.js'
+
+const id = '20261120T030000Z'
+
+describe('a backup is in use', () => {
+  const usesIn = (root: ReturnType<typeof anEmptyRoot>) =>
+    findUses(root.root, aContext())({ id, layout: backupLayout(root.backup(id)) }).map(({ by }) => by)
+
+  it('by an instance that is being stopped before it has replayed all', async () => {
+    const root = anEmptyRoot()
+    const { data } = anInstance(root, 'staging')
+    writeFileSync(join(data, 'recovery.signal'), '')
+    const server = execa('sleep', ['60'], { cwd: data, reject: false })
+    atEnd(async () => {
+      server.kill()
+      await server
+    })
+    const lines = [server.pid, data, 1, 5433, '/tmp', 'localhost', '1 2', 'stopping']
+    writeFileSync(join(data, 'postmaster.pid'), `${lines.join('\n')}\n`)
+    expect(readInstances(root.root).instances).toMatchObject([{ state: 'stopping' }])
+    expect(usesIn(root)).toEqual(['the instance staging, which has still to replay its WAL'])
+  })
+
+  it('by an instance that is published, and its note taken back, in the moment in which the notes are read', async () => {
+    const root = anEmptyRoot()
+    const { directory, data } = anInstance(root, '.staging.partial')
+    writeFileSync(join(data, 'recovery.signal'), '')
+    mkdirSync(root.restores)
+    const note = join(root.restores, `${id}-1.json`)
+    await execa('mkfifo', [note])
+    // The reader of a pipe waits until it is opened for writing, and so does the writer.
+    const script = 'exec 3>"$0"; mv "$1" "$2"; rm "$0"; echo "{" >&3'
+    const published = join(root.instances, 'staging')
+    const restore = execa('sh', ['-c', script, note, directory, published])
+    expect(usesIn(root)).toEqual(['the instance staging, which has still to replay its WAL'])
+    await restore
+  })
+
+  it('by a restore that may go on in another container, and the error names the note to remove', async () => {
+    const root = anEmptyRoot()
+    const layout = aBackup(root, id)
+    mkdirSync(root.restores)
+    const note = join(root.restores, `${id}-1.json`)
+    writeFileSync(note, JSON.stringify({ ...elsewhere, backup: id, data: '/srv/main' }))
+    const error = await thrownBy(() => checkNotInUse([{ id, layout }], root.root, aContext()))
+    expect(error.message).toContain('a restore into /srv/main, which may go on in another container')
+    expect(error.hint).toContain(`rm ${note}`)
+  })
+})

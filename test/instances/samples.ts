@@ -1,0 +1,30 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { instanceLayout, type RootLayout } from '../../src/backup/layout.js'
+import type { InstanceRecord } from '../../src/instances/instance-record.js'
+import type { ProcessMark } from '../../src/processes.js'
+
+/** A process of another container, as its marks show. */
+export const elsewhere: ProcessMark = { pgbk_pid: 1, pgbk_start_time: '1', pid_space: 'pid:[1] another boot' }
+
+/** One that has ended. */
+export const gone: ProcessMark = { pgbk_pid: 0, pgbk_start_time: null, pid_space: null }
+
+/** Lays an instance into a root: its record, and so much else as makes it one. @param name also that of a directory in progress. */
+export function anInstance({ instances }: RootLayout, name: string, backup = '20261120T030000Z') {
+  const layout = instanceLayout(join(instances, name))
+  for (const directory of [layout.conf, layout.data]) mkdirSync(directory, { recursive: true })
+  writeFileSync(layout.postgresqlConf, 'port = 5433\n')
+  const record: InstanceRecord = {
+    format: 1,
+    name,
+    backup,
+    created_at: '2026-11-20T04:00:00.000Z',
+    server_version: '15.18',
+    major: 15,
+    role: 'focker',
+    database: 'app',
+  }
+  writeFileSync(layout.record, JSON.stringify(record))
+  return layout
+}
