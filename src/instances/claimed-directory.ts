@@ -1,30 +1,13 @@
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  type Stats,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { chmod, chown, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
 import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError, systemCode, systemFailure } from '../errors.js'
+import { PgbkError, systemCode, systemFailure } from '../errors.js'
 import { runningServer } from '../postgres/running.js'
-import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
 import { shellWord } from '../shell-word.js'
-
-const markerName = '.pgbk-restore.json'
-
-interface Marker extends ProcessMark {
-  /** Whom the directory will belong to. */
-  owner: Owner
-}
+import { checkGone, emptying, type Marker, mark, markerIn, readMarker, setAside } from './restore-marker.js'
 
 /**
  * Makes sure that a directory can be filled by a restore: absent, with its parent there, or empty, or the remains of a restore
@@ -70,66 +53,64 @@ function checkParent(directory: string): void {
 
 /** Somebody who has started a server there since may have made something that is to stay. */
 function checkRemains(directory: string, marker: Marker): Owner {
-  if (lifeOf(marker) === 'alive') throw locked(directory, marker)
+  checkGone(directory, marker)
   // Every start writes it, and pg_basebackup leaves it out; of other traces a restored server's own backup may have some.
   if (existsSync(join(directory, 'postmaster.opts'))) throw notEmpty(directory)
   return marker.owner
-}
-
-function locked(directory: string, by?: Marker): PgbkError {
-  const who = by ? ` (process ${by.pgbk_pid})` : ''
-  return new PgbkError('locked', `another pgbk is restoring into ${directory}${who}`, {
-    hint: 'Wait for it to end, or choose another directory.',
-  })
 }
 
 function notEmpty(directory: string): PgbkError {
   const cluster = /^\/var\/lib\/postgresql\/(\d+)\/([^/]+)$/.exec(directory)
   const stop = cluster ? `pg_ctlcluster ${cluster[1]} ${cluster[2]} stop && ` : ''
   return new PgbkError('usage', `${directory} is not empty`, {
-    hint: `Nothing was changed. Restore into another directory; or, if no server uses what is in it and it is not needed (a freshly made cluster?):  ${stop}find ${shellWord(directory)} -mindepth 1 -delete`,
+    hint: `Nothing was changed. Restore into another directory; or, if no server uses what is in it and it is not needed (a freshly made cluster?):  ${stop}${emptying(directory)}`,
   })
-}
-
-/**
- * A marker counts that is the caller's or the directory's owner's. Where root itself will remove things, the directory is its own
- * already: another's marker could have been made to have something removed.
- */
-function readMarker(directory: string, writers: number[]): Marker | undefined {
-  const path = join(directory, markerName)
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (!found?.isFile() || !writers.includes(found.uid)) return undefined
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Marker
-  } catch (cause) {
-    throw new PgbkError('failed', `cannot read ${path}: ${messageOf(cause)}`, {
-      cause,
-      hint: `It was written by a restore that did not end. Empty the directory:  find ${shellWord(directory)} -mindepth 1 -delete`,
-    })
-  }
 }
 
 /**
  * Makes a directory that was found claimable, or takes what an aborted restore has left out of it, and marks it. It is the
  * caller's alone until `handOver`.
- * @throws {PgbkError} as `checkClaimable`, when somebody has begun to use it since; `failed` or `disk-full`. It is as it was then.
+ * @throws {PgbkError} as `checkClaimable`, when somebody has begun to use it since; `failed` or `disk-full`. What is there then is
+ * as it was.
  */
 export async function claim(directory: string, owner: Owner, context: Context): Promise<void> {
   const isRoot = context.user().uid === 0
-  const before = statSync(directory, { throwIfNoEntry: false })
+  const before = make(directory)
+  if (before) checkClaimable(directory, context)
+  const hasRemains = existsSync(markerIn(directory))
   try {
-    if (!before) mkdirSync(directory)
     if (isRoot) await chown(directory, 0, 0)
     await chmod(directory, 0o700)
     checkClaimable(directory, context)
-    if (takeMarker(directory, { ...markOfThisProcess(), owner }) === 'remains') await empty(directory)
+    if (hasRemains) setAside(directory)
+    mark(directory, owner)
+    if (hasRemains) await empty(directory)
     await syncPath(directory)
   } catch (cause) {
-    if (before) await putBack(directory, before, isRoot)
-    else await rmdir(directory).catch(() => {})
-    if (cause instanceof PgbkError) throw cause
-    throw systemFailure(`cannot write to ${directory}`, cause)
+    // Who holds it now has taken it in the same way; to put it back would be to take it from them.
+    if (!isLocked(cause))
+      await (before ? putBack(directory, before, isRoot) : rmdir(directory).catch(() => {}))
+    throw cannotWrite(directory, cause)
   }
+}
+
+/** Makes a directory where there is none; else tells what it is. */
+function make(directory: string): Stats | undefined {
+  try {
+    mkdirSync(directory)
+    return undefined
+  } catch (cause) {
+    if (systemCode(cause) === 'EEXIST') return statSync(directory)
+    throw cannotWrite(directory, cause)
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof PgbkError && error.code === 'locked'
+}
+
+function cannotWrite(directory: string, cause: unknown): PgbkError {
+  return cause instanceof PgbkError ? cause : systemFailure(`cannot write to ${directory}`, cause)
 }
 
 async function putBack(directory: string, { uid, gid, mode }: Stats, isRoot: boolean): Promise<void> {
@@ -137,40 +118,18 @@ async function putBack(directory: string, { uid, gid, mode }: Stats, isRoot: boo
   if (isRoot) await chown(directory, uid, gid)
 }
 
-/**
- * Writes this process's marker in place of that of a restore which is gone. Of several processes only one succeeds.
- * @throws {PgbkError} `locked`.
- */
-function takeMarker(directory: string, marker: Marker): 'remains' | 'new' {
-  const path = join(directory, markerName)
-  const aside = `${path}.${process.pid}`
-  const found = existsSync(path)
-  if (found) {
-    renameSync(path, aside)
-    const other = JSON.parse(readFileSync(aside, 'utf8')) as Marker
-    if (lifeOf(other) === 'alive') {
-      renameSync(aside, path)
-      throw locked(directory, other)
-    }
-  }
-  try {
-    writeFileSync(path, `${JSON.stringify(marker)}\n`, { flag: 'wx', flush: true })
-  } catch (error) {
-    throw systemCode(error) === 'EEXIST' ? locked(directory) : error
-  }
-  return found ? 'remains' : 'new'
-}
-
 /** Removes what an aborted restore has left, the marker last. */
 async function empty(directory: string): Promise<void> {
-  const names = readdirSync(directory).filter((name) => name !== markerName)
-  for (const name of names) await rm(join(directory, name), { recursive: true, force: true })
+  const paths = readdirSync(directory)
+    .map((name) => join(directory, name))
+    .filter((path) => path !== markerIn(directory))
+  for (const path of paths) await rm(path, { recursive: true, force: true })
 }
 
 /** Gives a finished directory to its owner. */
 export async function handOver(directory: string, owner: Owner): Promise<void> {
   await chown(directory, owner.uid, owner.gid)
-  await rm(join(directory, markerName), { force: true })
+  await rm(markerIn(directory), { force: true })
   await syncPath(directory)
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { chown, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { readArchivedWal } from '../backup/archived-wal.js'
@@ -50,7 +50,7 @@ function becomeOwner(
   if (context.user().uid !== 0 || archive !== backup.layout.wal) return owner
   const make = () => {
     const tops = topsOf(data, tablespaces)
-    for (const directory of tops) if (!existsSync(directory)) mkdirSync(directory)
+    for (const directory of tops) mkdirSync(directory, { recursive: true })
     return tops
   }
   try {

@@ -1,10 +1,22 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { checkClaimable, claim, giveUp, handOver } from '../../src/instances/claimed-directory.js'
+import { setAside } from '../../src/instances/restore-marker.js'
+import { markOfThisProcess, type ProcessMark } from '../../src/processes.js'
 import { aContext, asOrdinaryUser, thrownBy } from '../backup/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { ordinaryUser } from '../helpers/users.js'
+import { elsewhere, gone } from './samples.js'
 
 // Started by root, only the user is another one here, not the group.
 const owner = { uid: ordinaryUser.uid, gid: process.getegid?.() ?? ordinaryUser.gid }
@@ -12,12 +24,11 @@ const context = aContext({ user: () => ({ ...owner, name: ordinaryUser.name, hom
 const marker = '.pgbk-restore.json'
 const claimed = (directory: string) => asOrdinaryUser(() => claim(directory, owner, context))
 
-/** What a restore leaves that was killed: its process has this pid. */
-async function remains(pid: number, files: string[] = []): Promise<string> {
+/** What a restore leaves that was killed. */
+async function remains(mark: ProcessMark, files: string[] = []): Promise<string> {
   const directory = aDirectory()
-  const mark = { pgbk_pid: pid, pgbk_start_time: null, pid_space: null, owner }
   await asOrdinaryUser(() => {
-    writeFileSync(join(directory, marker), JSON.stringify(mark))
+    writeFileSync(join(directory, marker), JSON.stringify({ ...mark, owner }))
     for (const name of ['base', ...files]) writeFileSync(join(directory, name), '')
   })
   return directory
@@ -50,32 +61,76 @@ describe('a directory for a restore', () => {
   })
 
   it('loses the remains of a restore that is gone', async () => {
-    const directory = await remains(0)
+    const directory = await remains(gone)
     expect(checkClaimable(directory, context)).toMatchObject({ uid: owner.uid })
     await claimed(directory)
     expect(readdirSync(directory)).toEqual([marker])
   })
 
   it('is locked while that restore goes on', async () => {
-    const directory = await remains(process.pid)
+    const directory = await remains(markOfThisProcess())
+    chmodSync(directory, 0o755)
     expect(await thrownBy(() => checkClaimable(directory, context))).toMatchObject({ code: 'locked' })
     expect(await thrownBy(() => claimed(directory))).toMatchObject({ code: 'locked' })
+    expect(statSync(directory).mode & 0o777).toBe(0o755)
     expect(readdirSync(directory).sort()).toEqual([marker, 'base'])
   })
 
   it('is claimed by one of two at the same time', async () => {
-    const directory = await remains(0)
+    const directory = await remains(gone)
     const ends = await Promise.allSettled([claimed(directory), claimed(directory)])
-    expect(ends.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1)
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(readdirSync(directory)).toEqual([marker])
+  })
+
+  it('that is not there yet is claimed by one of two as well', async () => {
+    const directory = join(aDirectory(), 'new')
+    const ends = await Promise.allSettled([claimed(directory), claimed(directory)])
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(readdirSync(directory)).toEqual([marker])
+  })
+
+  it('stays closed for the one who gets it while another closes it', async () => {
+    const directory = aDirectory()
+    chmodSync(directory, 0o755)
+    const user = () => {
+      const isClosed = (statSync(directory).mode & 0o777) === 0o700
+      if (isClosed) writeFileSync(join(directory, marker), JSON.stringify({ ...markOfThisProcess(), owner }))
+      return context.user()
+    }
+    const late = () => asOrdinaryUser(() => claim(directory, owner, aContext({ user })))
+    expect(await thrownBy(late)).toMatchObject({ code: 'locked' })
+    expect(statSync(directory).mode & 0o777).toBe(0o700)
+  })
+
+  it('is refused, and kept, where that restore may go on in another container', async () => {
+    const directory = await remains(elsewhere)
+    for (const attempt of [() => checkClaimable(directory, context), () => claimed(directory)]) {
+      const { code, hint } = await thrownBy(attempt)
+      expect({ code, hint }).toEqual({ code: 'locked', hint: expect.stringContaining('-mindepth 1 -delete') })
+    }
+    expect(readdirSync(directory).sort()).toEqual([marker, 'base'])
+  })
+
+  it('whose mark another has taken away meanwhile is locked', async () => {
+    const directory = await remains(gone)
+    renameSync(join(directory, marker), join(directory, 'aside'))
+    expect(await thrownBy(() => setAside(directory))).toMatchObject({ code: 'locked' })
+  })
+
+  it('whose mark is of another container by now gets it back', async () => {
+    const directory = await remains(elsewhere)
+    await asOrdinaryUser(() => thrownBy(() => setAside(directory)))
+    expect(readdirSync(directory).sort()).toEqual([marker, 'base'])
   })
 
   it('is refused when a server was started in it', async () => {
-    const directory = await remains(0, ['postmaster.opts'])
+    const directory = await remains(gone, ['postmaster.opts'])
     expect(await thrownBy(() => checkClaimable(directory, context))).toMatchObject({ code: 'usage' })
   })
 
   it('is taken again when the backup itself is of a restored server', async () => {
-    await claimed(await remains(0, ['backup_label.old']))
+    await claimed(await remains(gone, ['backup_label.old']))
   })
 
   it('keeps what has come into it since it was looked at, its mode too', async () => {
@@ -90,7 +145,7 @@ describe('a directory for a restore', () => {
   })
 
   it('with a mark that cannot be read is refused, and kept', async () => {
-    const directory = await remains(0)
+    const directory = await remains(gone)
     writeFileSync(join(directory, marker), '{')
     expect(await thrownBy(() => checkClaimable(directory, context))).toMatchObject({ code: 'failed' })
     expect(existsSync(join(directory, 'base'))).toBe(true)

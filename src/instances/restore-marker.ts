@@ -1,0 +1,83 @@
+import { randomInt } from 'node:crypto'
+import { lstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Owner } from '../backup/owner.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+import { shellWord } from '../shell-word.js'
+
+/** What a restore leaves in a given directory for as long as it works there. */
+export interface Marker extends ProcessMark {
+  /** Whom the directory will belong to. */
+  owner: Owner
+}
+
+export function markerIn(directory: string): string {
+  return join(directory, '.pgbk-restore.json')
+}
+
+/**
+ * A marker counts that is the caller's or the directory's owner's. Where root itself will remove things, the directory is its own
+ * already: another's marker could have been made to have something removed.
+ */
+export function readMarker(directory: string, writers: number[]): Marker | undefined {
+  const path = markerIn(directory)
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found?.isFile() || !writers.includes(found.uid)) return undefined
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Marker
+  } catch (cause) {
+    throw new PgbkError('failed', `cannot read ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: `It was written by a restore that did not end. Empty the directory:  ${emptying(directory)}`,
+    })
+  }
+}
+
+/** Takes the marker of a restore that is gone away; of several processes only one succeeds. @throws {PgbkError} `locked`. */
+export function setAside(directory: string): void {
+  const path = markerIn(directory)
+  const aside = `${path}.${randomInt(1e9, 1e10)}`
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    throw systemCode(error) === 'ENOENT' ? locked(directory) : error
+  }
+  try {
+    checkGone(directory, JSON.parse(readFileSync(aside, 'utf8')) as Marker)
+  } catch (error) {
+    renameSync(aside, path)
+    throw error
+  }
+}
+
+/** Marks a directory as this process's. Of several processes only one succeeds. @throws {PgbkError} `locked`. */
+export function mark(directory: string, owner: Owner): void {
+  const marker: Marker = { ...markOfThisProcess(), owner }
+  try {
+    writeFileSync(markerIn(directory), `${JSON.stringify(marker)}\n`, { flag: 'wx', flush: true })
+  } catch (error) {
+    throw systemCode(error) === 'EEXIST' ? locked(directory) : error
+  }
+}
+
+/** @throws {PgbkError} `locked` unless the restore that has marked a directory is known to have ended. */
+export function checkGone(directory: string, marker: Marker): void {
+  const life = lifeOf(marker)
+  if (life === 'alive') throw locked(directory, ` (process ${marker.pgbk_pid})`)
+  if (life === 'gone') return
+  throw new PgbkError('locked', `another pgbk may be restoring into ${directory}`, {
+    hint: `It was begun in another container, on another machine, or before this one was started anew. If none goes on:  ${emptying(directory)}`,
+  })
+}
+
+function locked(directory: string, who = ''): PgbkError {
+  return new PgbkError('locked', `another pgbk is restoring into ${directory}${who}`, {
+    hint: 'Wait for it to end, or choose another directory.',
+  })
+}
+
+/** The command that does it. */
+export function emptying(directory: string): string {
+  return `find ${shellWord(directory)} -mindepth 1 -delete`
+}
