@@ -3,9 +3,11 @@ import { rootLayout } from '../backup/layout.js'
 import { noteRestore } from '../backup/restore-note.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
 import { checkRoom } from '../instances/check-room.js'
 import { findInstance, type Instance } from '../instances/instance.js'
-import { enterInstances, sweepInstances } from '../instances/instance-directory.js'
+import { defaultName, enterInstances } from '../instances/instance-directory.js'
+import { sweepInstances } from '../instances/instance-remains.js'
 import { missingFiles } from '../instances/missing-files.js'
 import type { DirectoryRequest } from '../instances/plan-directory.js'
 import { restoreDirectory } from '../instances/restore-directory.js'
@@ -58,7 +60,8 @@ export async function restore(
   }
   const owner = enterInstances(settings.root, target.request.owner, context)
   await sweepInstances(settings.root, context)
-  const instance = await fillInstance({ ...target.request, owner }, context)
+  const fill = options.name === undefined ? fillNextInstance : fillInstance
+  const instance = await fill({ ...target.request, owner }, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
   const reached = await firstStart(instance, plan, context)
   return {
@@ -86,6 +89,22 @@ async function fillDirectory(
     return notes
   } finally {
     if (!isNeeded) takeBack()
+  }
+}
+
+/** Where another restore has got the name since it was chosen, another one does as well. */
+async function fillNextInstance(
+  request: InstanceRequest,
+  context: Context,
+  attempts = 10,
+): Promise<Instance> {
+  try {
+    return await fillInstance(request, context)
+  } catch (error) {
+    if (!(error instanceof PgbkError && error.code === 'locked') || attempts === 1) throw error
+    const name = defaultName(request.root, context.now())
+    context.progress.say(`${error.message}; this instance gets the name ${name}`)
+    return fillNextInstance({ ...request, name }, context, attempts - 1)
   }
 }
 

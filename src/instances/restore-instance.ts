@@ -14,9 +14,10 @@ import { isOutside } from '../postgres/server-facts.js'
 import { copyCluster, copyControlFile } from './copy-cluster.js'
 import { type Instance, readInstance } from './instance.js'
 import { writeInstanceConf } from './instance-conf.js'
-import { publishInstance, removeInstance, startInstance } from './instance-directory.js'
+import { publishInstance, startInstance } from './instance-directory.js'
 import { instanceReadme } from './instance-readme.js'
 import { type InstanceRecord, instanceFormat } from './instance-record.js'
+import { removeInstance } from './instance-remains.js'
 
 /** Everything that has been checked, and what is wanted. */
 export interface InstanceRequest {
@@ -32,7 +33,7 @@ export interface InstanceRequest {
 
 /**
  * Copies a backup into an instance, ready to be started. Whatever goes wrong, nothing of it stays.
- * @throws {PgbkError} with what failed; the signal's reason when aborted.
+ * @throws {PgbkError} with what failed; `locked` when another restore has the name; the signal's reason when aborted.
  */
 export async function restoreInstance(request: InstanceRequest, context: Context): Promise<Instance> {
   const { root, name } = request

@@ -7,8 +7,7 @@ import { checkNotInUse } from '../../src/commands/check-not-in-use.js'
 import { findUses } from '../../src/commands/uses.js'
 import { readInstances } from '../../src/instances/instance.js'
 import { aBackup, aContext, anEmptyRoot, thrownBy } from '../backup/samples.js'
-import { atEnd } from '../helpers/places.js'
-import { anInstance, elsewhere } from '../instances/samples.js'
+import { anInstance, aServerProcess, elsewhere } from '../instances/samples.js'
 
 const id = '20261120T030000Z'
 
@@ -20,13 +19,7 @@ describe('a backup is in use', () => {
     const root = anEmptyRoot()
     const { data } = anInstance(root, 'staging')
     writeFileSync(join(data, 'recovery.signal'), '')
-    const server = execa('sleep', ['60'], { cwd: data, reject: false })
-    atEnd(async () => {
-      server.kill()
-      await server
-    })
-    const lines = [server.pid, data, 1, 5433, '/tmp', 'localhost', '1 2', 'stopping']
-    writeFileSync(join(data, 'postmaster.pid'), `${lines.join('\n')}\n`)
+    aServerProcess(data, 'stopping')
     expect(readInstances(root.root).instances).toMatchObject([{ state: 'stopping' }])
     expect(usesIn(root)).toEqual(['the instance staging, which has still to replay its WAL'])
   })

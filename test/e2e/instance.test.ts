@@ -1,7 +1,12 @@
-import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
+import { restore } from '../../src/commands/restore.js'
+import type { Settings } from '../../src/config/load.js'
+import { parseConfig } from '../../src/config/schema.js'
+import { silentProgress } from '../../src/progress.js'
+import { aContext, asOrdinaryUser } from '../backup/samples.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { program } from '../helpers/pgbk.js'
 import { aFreePort } from '../helpers/places.js'
@@ -20,7 +25,7 @@ import {
 } from '../helpers/restore.js'
 import { aServer } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
-import { asUser, ifRoot, isRoot } from '../helpers/users.js'
+import { asUser, ifRoot, isRoot, ordinaryUser } from '../helpers/users.js'
 
 let backup: MadeBackup
 beforeAll(async () => {
@@ -167,6 +172,32 @@ describe('an instance', () => {
     expect((await answered('y')).exitCode).toBe(0)
     expect(existsSync(made.directory)).toBe(false)
   })
+
+  it.each(['begun', 'ended'])(
+    'gets another default name when a restore has %s under its own meanwhile',
+    async (how) => {
+      const settings = { ...parseConfig({}).value, root: backup.root } as Settings
+      const said: string[] = []
+      // Started by root, only the user is another one here, not the group.
+      const user = () => ({ ...ordinaryUser, gid: process.getegid?.() ?? ordinaryUser.gid, home: '/' })
+      const context = aContext({ user, progress: { ...silentProgress, say: (text) => void said.push(text) } })
+      let other = ''
+      const { instance } = await asOrdinaryUser(() =>
+        restore(undefined, { start: false }, settings, context, ({ target }) => {
+          const { name } = target.request as { name: string }
+          other = join(backup.root, 'data/instances', how === 'begun' ? `.${name}.partial` : name)
+          mkdirSync(other, { recursive: true })
+        }),
+      )
+      expect(instance).toMatchObject({ name: 'postgres-restore-20261120T030001Z', state: 'not recovered' })
+      expect(instance?.record.name).toBe(instance?.name)
+      expect(said).toContainEqual(
+        expect.stringMatching(/another pgbk .* gets the name postgres-restore-20261120T030001Z$/),
+      )
+      for (const directory of [other, instance?.layout.directory ?? ''])
+        rmSync(directory, { recursive: true })
+    },
+  )
 
   it('whose deletion was killed is none, and its name is free again', async () => {
     const made = await restored(backup.root, ['--name', 'half', '--no-start'])
