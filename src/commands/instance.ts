@@ -8,7 +8,7 @@ import { removeInstance, sweepInstances } from '../instances/instance-remains.js
 import { stopServer } from '../instances/instance-server.js'
 import { startInstance as startServerOf } from '../instances/start-instance.js'
 import { allInstallations, findServer } from '../postgres/find-server.js'
-import { choosePort } from '../postgres/port.js'
+import { isFree } from '../postgres/port.js'
 import { removeSockets } from '../postgres/sockets.js'
 import { endRun } from '../run/end-run.js'
 import { findRuns, isRunning, type RunDirectory } from '../run/run-directory.js'
@@ -42,33 +42,35 @@ export async function startInstance(
   const installations = await allInstallations(bin_dir, context)
   const programs = await findServer(instance.record.major, installations, false, context)
   becomeOwner(instance, context)
-  if (instance.pid !== undefined) {
-    if (port !== undefined && port !== instance.port)
-      throw new PgbkError('usage', `${name} is running already, on port ${instance.port}`, {
-        hint: `To change its port, stop it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
-      })
-    context.progress.say(`${name} is running already.`)
-    return instance
-  }
+  const wanted = port ?? instance.port
+  const isAvailable = await isFree(wanted)
+  // Last of all, because another pgbk may have started it meanwhile, whose sockets are not to go.
+  const found = findInstance(root, name)
+  if (found.pid !== undefined) return runningAlready(found, port, context)
+  if (!isAvailable) throw portTaken(wanted, name, context)
   // Those of a server that was killed would keep its port taken.
-  const data = realpathSync(instance.layout.data)
+  const data = realpathSync(found.layout.data)
   removeSockets((directory) => directory === data)
-  const wanted = await freePort(port ?? instance.port, name, context)
-  if (wanted !== instance.port) await changePort(instance.layout, wanted)
+  if (wanted !== found.port) await changePort(found.layout, wanted)
   context.progress.step(`starting ${name}`)
-  await startServerOf({ ...instance, port: wanted }, programs.postgres, undefined, context)
+  await startServerOf({ ...found, port: wanted }, programs.postgres, undefined, context)
   return findInstance(root, name)
 }
 
-async function freePort(port: number, name: string, { pgbk }: Context): Promise<number> {
-  try {
-    return await choosePort(port)
-  } catch (cause) {
-    throw new PgbkError('failed', `port ${port} is in use`, {
-      cause,
-      hint: `Stop what uses it, or choose another one:\n  ${pgbk(`instance start ${name} --port PORT`)}`,
+function runningAlready(instance: Instance, wanted: number | undefined, context: Context): Instance {
+  const { name, port } = instance
+  if (wanted !== undefined && wanted !== port)
+    throw new PgbkError('usage', `${name} is running already, on port ${port}`, {
+      hint: `To change its port, stop it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
     })
-  }
+  context.progress.say(`${name} is running already.`)
+  return instance
+}
+
+function portTaken(port: number, name: string, { pgbk }: Context): PgbkError {
+  return new PgbkError('failed', `port ${port} is in use`, {
+    hint: `Stop what uses it, or choose another one:\n  ${pgbk(`instance start ${name} --port PORT`)}`,
+  })
 }
 
 /** What was stopped: an instance, which stays, or a run, which goes with its working copy. */
@@ -100,13 +102,29 @@ export interface DeleteInstanceOptions {
   yes?: boolean
 }
 
-/** Removes an instance for good, after asking. @throws {PgbkError} `failed` while it is running. */
+/** Removes an instance for good, after asking. @throws {PgbkError} `failed` while it is running, `not-found`. */
 export async function deleteInstance(
   name: string,
   { yes = false }: DeleteInstanceOptions,
   settings: Settings,
   context: Context,
 ): Promise<Instance> {
+  const { layout } = await findStopped(name, settings, context)
+  if (!yes && !context.ask)
+    throw new PgbkError('usage', 'without a terminal, instance delete needs --yes', {
+      hint: `It would remove ${layout.directory} with all its data.`,
+    })
+  if (!yes && !(await context.ask?.(`Delete the instance ${name} with all its data for good?`)))
+    throw new PgbkError('failed', 'nothing was deleted')
+  // Before the answer it may have been started.
+  const instance = await findStopped(name, settings, context)
+  context.progress.step(`deleting ${name}`)
+  await removeInstance(instance.layout)
+  return instance
+}
+
+/** What may be deleted now. @throws {PgbkError} as `deleteInstance`; `usage` for a run. */
+async function findStopped(name: string, settings: Settings, context: Context): Promise<Instance> {
   const { instances, runs, root } = await listInstances(settings, context)
   if (runs.some((run) => run.name === name)) {
     throw new PgbkError('usage', `${name} is a run`, {
@@ -123,14 +141,6 @@ export async function deleteInstance(
     throw new PgbkError('failed', `${name} is running (process ${instance.pid})`, {
       hint: `Stop it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
     })
-  if (!yes && !context.ask)
-    throw new PgbkError('usage', 'without a terminal, instance delete needs --yes', {
-      hint: `It would remove ${instance.layout.directory} with all its data.`,
-    })
-  if (!yes && !(await context.ask?.(`Delete the instance ${name} with all its data for good?`)))
-    throw new PgbkError('failed', 'nothing was deleted')
-  context.progress.step(`deleting ${name}`)
-  await removeInstance(instance.layout)
   return instance
 }
 
