@@ -1,7 +1,9 @@
-import { closeSync, fsync, openSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsync, openSync, statSync } from 'node:fs'
 import { chmod, open, readdir, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { namesIn } from '../names-in.js'
 import { inParallel } from './in-parallel.js'
 
 /** Writes a file, readable by its owner alone, and flushes it to disk. */
@@ -16,20 +18,37 @@ export async function writeDurably(path: string, content: string | Uint8Array): 
 }
 
 /**
- * Puts a file in the place of another, or of none, in one step: readers see the one or the other, whole.
+ * Puts a file in the place of another, or of none, in one step: readers see the one or the other, whole. Of several processes that
+ * do so at once, one comes last, and none fails.
  * @param mode for files that others are to read; else they are their owner's alone.
  */
 export async function replaceDurably(path: string, content: string, mode?: number): Promise<void> {
-  const next = `${path}.new`
+  const [directory, start] = [dirname(path), `.pgbk-${basename(path)}.`]
+  const draft = join(directory, `${start}${process.pid}-${randomBytes(4).toString('hex')}${draftEnd}`)
   try {
-    await writeDurably(next, content)
-    if (mode !== undefined) await chmod(next, mode)
-    await rename(next, path)
+    await writeDurably(draft, content)
+    if (mode !== undefined) await chmod(draft, mode)
+    await rename(draft, path)
   } catch (error) {
-    await rm(next, { force: true })
+    await rm(draft, { force: true })
     throw error
   }
-  await syncPath(dirname(path))
+  await syncPath(directory)
+  await removeForgotten(directory, start)
+}
+
+const draftEnd = '.new'
+/** A draft is renamed within moments: one that is older was left by a process that was killed. */
+const forgottenAfterMs = 3_600_000
+
+async function removeForgotten(directory: string, start: string): Promise<void> {
+  for (const name of namesIn(directory, 'EACCES')) {
+    if (!name.startsWith(start) || !name.endsWith(draftEnd)) continue
+    const path = join(directory, name)
+    const found = statSync(path, { throwIfNoEntry: false })
+    const isForgotten = found !== undefined && Date.now() - found.mtimeMs > forgottenAfterMs
+    if (isForgotten) await rm(path, { force: true }).catch(() => {}) // another user's, perhaps
+  }
 }
 
 /** Flushes one file, or the entries of one directory, to disk. */

@@ -1,7 +1,15 @@
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { syncPath, syncTree, writeDurably } from '../../src/backup/durable.js'
+import { replaceDurably, syncPath, syncTree, writeDurably } from '../../src/backup/durable.js'
 import { systemCode } from '../../src/errors.js'
 import { aDirectory } from '../helpers/places.js'
 import { thrownBy } from './samples.js'
@@ -23,6 +31,32 @@ describe('writeDurably', () => {
 
   it('fails where there is no directory', async () => {
     expect(systemCode(await thrownBy(() => writeDurably('/no/such/directory/file', '')))).toBe('ENOENT')
+  })
+})
+
+describe('replaceDurably', () => {
+  it('may be called by several at once: one of them comes last, whole', async () => {
+    const directory = aDirectory()
+    const texts = Array.from({ length: 20 }, (_, index) => String(index).repeat(100_000))
+    await Promise.all(texts.map((text) => replaceDurably(join(directory, 'file'), text)))
+    expect(texts).toContain(readFileSync(join(directory, 'file'), 'utf8'))
+    expect(readdirSync(directory)).toEqual(['file'])
+  })
+
+  it('leaves nothing when it fails', async () => {
+    const directory = aDirectory()
+    mkdirSync(join(directory, 'file'))
+    expect(systemCode(await thrownBy(() => replaceDurably(join(directory, 'file'), 'text')))).toBe('EISDIR')
+    expect(readdirSync(directory)).toEqual(['file'])
+  })
+
+  it('removes drafts of this file that killed processes have left, and no others', async () => {
+    const directory = aDirectory()
+    const [old, young, others] = ['.pgbk-file.1-a.new', '.pgbk-file.2-b.new', '.pgbk-other.1-a.new']
+    for (const name of [old, young, others]) writeFileSync(join(directory, name), 'te')
+    for (const name of [old, others]) utimesSync(join(directory, name), new Date(0), new Date(0))
+    await replaceDurably(join(directory, 'file'), 'text')
+    expect(readdirSync(directory).sort()).toEqual([young, others, 'file'])
   })
 })
 
