@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { systemCode } from '../errors.js'
+import { namesIn } from '../names-in.js'
 import { syncPath, writeDurably } from './durable.js'
 import { isId, nextFreeId } from './id.js'
 import { type BackupLayout, backupLayout, type RootLayout } from './layout.js'
@@ -53,15 +54,25 @@ export async function publish(root: RootLayout, partial: Partial, record: string
   return published
 }
 
-/** Removes a marked directory with everything in it, the marker last. */
+/**
+ * Removes a marked directory with everything in it, the marker last. Others may still be writing into it: a receiver learns only
+ * by its next failure that the archive is gone.
+ */
 export async function discard(layout: BackupLayout): Promise<void> {
-  for (const name of await readdir(layout.directory)) {
-    const path = join(layout.directory, name)
-    if (path !== layout.marker) await rm(path, { recursive: true, force: true })
+  const left = () => namesIn(layout.directory).filter((name) => name !== basename(layout.marker))
+  for (let [names, round] = [left(), 1]; names.length > 0; names = left(), round++) {
+    const again = (error: unknown) => {
+      if (systemCode(error) !== 'ENOTEMPTY' || round === mostRounds) throw error
+    }
+    for (const name of names)
+      await rm(join(layout.directory, name), { recursive: true, force: true }).catch(again)
   }
   await rm(layout.marker, { force: true })
-  await rmdir(layout.directory)
+  await removeDirectory(layout.directory)
 }
+
+/** Not `maxRetries` of rm: each directory of a tree tries again what those in it have tried already. */
+const mostRounds = 100
 
 export interface LeftOver {
   name: string
@@ -99,13 +110,22 @@ async function readMarker(layout: BackupLayout): Promise<PartialMarker | undefin
   }
 }
 
-/** Killed between mkdir and the marker: an empty directory harms nobody. */
+/** Killed between mkdir and the marker: an empty directory harms nobody. False for one that is not empty. */
 async function removeEmpty(directory: string): Promise<boolean> {
   try {
-    await rmdir(directory)
+    await removeDirectory(directory)
     return true
   } catch (error) {
     if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false
     throw error
+  }
+}
+
+/** Another process may have removed it a moment before. */
+async function removeDirectory(directory: string): Promise<void> {
+  try {
+    await rmdir(directory)
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
   }
 }

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
+import { messageOf, PgbkError } from '../errors.js'
 import type { Backup } from './catalog.js'
 import { syncPath } from './durable.js'
 import type { RootLayout } from './layout.js'
@@ -7,10 +9,20 @@ import { discard } from './partial.js'
 /**
  * Removes a backup. First its record becomes the marker: one step, that needs no space on a full disk, and from then on it is
  * no backup but something to throw away. Only under the catalog lock.
+ * @throws {PgbkError} `failed`.
  */
-export async function removeBackup(root: RootLayout, { layout }: Backup): Promise<void> {
-  await rename(layout.record, layout.marker)
-  await syncPath(layout.directory)
-  await discard(layout)
-  await syncPath(root.backups)
+export async function removeBackup(root: RootLayout, { id, layout }: Backup): Promise<void> {
+  try {
+    await rename(layout.record, layout.marker)
+    await syncPath(layout.directory)
+    await discard(layout)
+    await syncPath(root.backups)
+  } catch (cause) {
+    throw new PgbkError('failed', `cannot remove ${id}: ${messageOf(cause)}`, {
+      cause,
+      hint: existsSync(layout.record)
+        ? 'Nothing of it was removed.'
+        : 'What is left of it is no backup any more; the next create takes it away.',
+    })
+  }
 }

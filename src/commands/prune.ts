@@ -18,7 +18,7 @@ import {
 import { quickWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError } from '../errors.js'
+import { PgbkError } from '../errors.js'
 import { removalQuestion } from './removal-question.js'
 import { findUses, type Use } from './uses.js'
 
@@ -181,14 +181,7 @@ async function removeOne(
       context.progress.warn(found ? `${id} stays: it is needed since just now` : `${id} has gone by itself`)
       return false
     }
-    try {
-      await removeBackup(layout, found.backup)
-      return true
-    } catch (cause) {
-      throw new PgbkError('failed', `cannot remove ${id}: ${messageOf(cause)}`, {
-        cause,
-        hint: 'What is left of it is no backup any more; the next create takes it away.',
-      })
-    }
+    await removeBackup(layout, found.backup)
+    return true
   })
 }

@@ -86,6 +86,53 @@ describe('discard', () => {
   })
 })
 
+describe('discard, while others still write,', () => {
+  const fill = (directory: string) => {
+    mkdirSync(directory, { recursive: true })
+    for (let count = 0; count < 300; count++) writeFileSync(join(directory, `${count}`), 'x')
+  }
+  /** Does so each time that others get their turn, until it says that it is over. */
+  const whenever = (work: () => boolean) => {
+    const again = () => void (work() || setImmediate(again))
+    again()
+  }
+
+  it('removes what comes into a directory that it is just removing', async () => {
+    const root = anEmptyRoot()
+    const { layout } = await start(root)
+    fill(layout.wal)
+    let count = 1000
+    whenever(() => {
+      if (count < 1100 && existsSync(layout.wal)) writeFileSync(join(layout.wal, `${count++}`), 'x')
+      return count === 1100 || !existsSync(layout.wal)
+    })
+    await discard(layout)
+    expect(count).toBeGreaterThan(1000)
+    expect(namesIn(root)).toEqual([])
+  })
+
+  it('removes what comes beside that', async () => {
+    const root = anEmptyRoot()
+    const { layout } = await start(root)
+    const both = [layout.wal, layout.snapshot]
+    both.forEach(fill)
+    whenever(() => {
+      const hasBegun = !both.every((directory) => existsSync(directory))
+      if (hasBegun) writeFileSync(layout.proof, '{}')
+      return hasBegun
+    })
+    await discard(layout)
+    expect(namesIn(root)).toEqual([])
+  })
+
+  it('does not mind that somebody else has removed the last of it', async () => {
+    const root = anEmptyRoot()
+    const { layout } = await start(root)
+    await Promise.all([discard(layout), discard(layout)])
+    expect(namesIn(root)).toEqual([])
+  })
+})
+
 describe('findLeftOvers', () => {
   const found = async (root: RootLayout) =>
     (await findLeftOvers(root)).map(({ name, marker }) => [name, marker?.made_by])
@@ -121,6 +168,13 @@ describe('findLeftOvers', () => {
     const root = anEmptyRoot()
     mkdirSync(root.partial(id))
     expect(await found(root)).toEqual([])
+    expect(namesIn(root)).toEqual([])
+  })
+
+  it('does not mind what goes while it looks', async () => {
+    const root = anEmptyRoot()
+    for (let second = 10; second < 60; second++) mkdirSync(root.partial(`20261120T0300${second}Z`))
+    expect(await Promise.all([found(root), found(root), found(root)])).toEqual([[], [], []])
     expect(namesIn(root)).toEqual([])
   })
 

@@ -29,7 +29,11 @@ describe('removeBackup', () => {
     const { data } = await asOrdinaryUser(() => aBackup(root, id))
     await asOrdinaryUser(() => mkdirSync(join(data, 'base')))
     chmodSync(data, 0o500)
-    await thrownBy(() => asOrdinaryUser(() => removeFirst(root)))
+    expect(await thrownBy(() => asOrdinaryUser(() => removeFirst(root)))).toMatchObject({
+      code: 'failed',
+      message: expect.stringMatching(`^cannot remove ${id}: `),
+      hint: expect.stringContaining('the next create takes it away'),
+    })
     const reason = 'a delete that is running or was interrupted'
     expect(readCatalog(root.root)).toMatchObject({ backups: [], rejected: [{ name: id, reason }] })
     expect(await findLeftOvers(root)).toMatchObject([{ name: id, marker: expect.anything() }])
