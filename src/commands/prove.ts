@@ -2,6 +2,7 @@ import { lchownSync, statSync } from 'node:fs'
 import type { Backup, Catalog } from '../backup/catalog.js'
 import { type Proof, proofFormat, writeProof } from '../backup/proof.js'
 import { majorOf } from '../backup/record.js'
+import { checkThere, whileThere } from '../backup/while-there.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -15,7 +16,8 @@ import { sweepRuns } from '../run/sweep-runs.js'
 /**
  * Really starts a backup, replays its WAL to the end, looks into every database, and keeps what was found as its proof.
  * @param known faults that a check of its files has found: with those there is nothing to start.
- * @throws {PgbkError} when this machine cannot say anything of the backup: then its last proof stays.
+ * @throws {PgbkError} when this machine cannot say anything of the backup: then its last proof stays; `not-found` when it is
+ * removed meanwhile.
  */
 export async function prove(
   catalog: Catalog,
@@ -24,14 +26,18 @@ export async function prove(
   settings: Settings,
   context: Context,
 ): Promise<Proof> {
-  const proof =
-    known.length > 0 ? refuted(backup, known, context) : await tryOut(catalog, backup, settings, context)
-  await writeProof(backup.layout, proof)
-  if (context.user().uid === 0) {
-    const { uid, gid } = statSync(backup.layout.directory)
-    lchownSync(backup.layout.proof, uid, gid)
-  }
-  return proof
+  return whileThere(backup, context, async () => {
+    const proof =
+      known.length > 0 ? refuted(backup, known, context) : await tryOut(catalog, backup, settings, context)
+    // In a directory that is being removed it would stay behind.
+    checkThere(backup)
+    await writeProof(backup.layout, proof)
+    if (context.user().uid === 0) {
+      const { uid, gid } = statSync(backup.layout.directory)
+      lchownSync(backup.layout.proof, uid, gid)
+    }
+    return proof
+  })
 }
 
 async function tryOut(

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
 import { isId } from '../backup/id.js'
-import { backupLayout, rootLayout } from '../backup/layout.js'
+import { type BackupLayout, backupLayout, rootLayout } from '../backup/layout.js'
 import type { Proof } from '../backup/proof.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
@@ -27,7 +27,7 @@ export interface VerifyResult {
   checks: Verified[]
 }
 
-/** Checks one backup, or all of the root, and returns what was found; a proof is kept beside it, nothing else is written. @throws {PgbkError} `not-found`. */
+/** Checks one backup, or all of the root, and returns what was found; a proof is kept beside it, nothing else is written. With `all`, what is removed meanwhile is left out. @throws {PgbkError} `not-found`. */
 export async function verify(
   id: string | undefined,
   { all, prove: toProve }: VerifyOptions,
@@ -38,10 +38,6 @@ export async function verify(
   const catalog = readCatalog(root)
   const broken = brokenRecords(catalog).filter(({ name }) => all || name === id)
   const chosen = all ? catalog.backups : broken.length > 0 ? [] : [choose(catalog, id, context)]
-  if (chosen.length + broken.length === 0)
-    throw new PgbkError('not-found', `there is no backup in ${root}`, {
-      hint: `Make the first one, or name the right root with -C:\n  ${context.pgbk('create')}`,
-    })
   const checks: Verified[] = broken.map(({ name, reason }) => ({
     id: name,
     ...unread({ file: 'backup.json', problem: reason }),
@@ -49,10 +45,27 @@ export async function verify(
   }))
   const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context) : []
   for (const backup of chosen) {
-    const check = await verifyBackup(backup, installations, context)
-    checks.push(toProve ? await proveToo(check, catalog, backup, settings, context) : check)
+    const work = async () => {
+      const check = await verifyBackup(backup, installations, context)
+      checks.push(toProve ? await proveToo(check, catalog, backup, settings, context) : check)
+    }
+    await (all ? unlessRemoved(work, context) : work())
   }
+  if (checks.length === 0)
+    throw new PgbkError('not-found', `there is no backup in ${root}`, {
+      hint: `Make the first one, or name the right root with -C:\n  ${context.pgbk('create')}`,
+    })
   return { root, checks: checks.sort((a, b) => (a.id < b.id ? 1 : -1)) }
+}
+
+/** Of all backups of a root, one that a prune removes meanwhile is none. */
+async function unlessRemoved(work: () => Promise<void>, { progress }: Context): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof PgbkError) || error.code !== 'not-found') throw error
+    progress.say(error.message)
+  }
 }
 
 /** What the proof finds is a fault like others. */
@@ -76,5 +89,10 @@ function choose(catalog: Catalog, id: string | undefined, context: Context): Bac
 /** Directories that were backups, as their names tell, and are none for want of a good record; not the remains of a delete. */
 function brokenRecords({ root, rejected }: Catalog): Catalog['rejected'] {
   const { backup } = rootLayout(root)
-  return rejected.filter(({ name }) => isId(name) && !existsSync(backupLayout(backup(name)).marker))
+  return rejected.filter(({ name }) => isId(name) && !isOfDelete(backupLayout(backup(name))))
+}
+
+/** Also one that has come to its end since the catalogue was read. */
+function isOfDelete({ directory, marker }: BackupLayout): boolean {
+  return existsSync(marker) || lstatSync(directory, { throwIfNoEntry: false }) === undefined
 }

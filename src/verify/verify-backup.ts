@@ -3,6 +3,7 @@ import { relative } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { type BackupRecord, majorOf } from '../backup/record.js'
+import { whileThere } from '../backup/while-there.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { findVerifier, snapshotFaults, type Verifier } from '../postgres/check-backup.js'
@@ -40,9 +41,7 @@ export async function verifyBackup(
   context: Context,
 ): Promise<CheckedBackup> {
   const startedAt = context.now().getTime()
-  const found = await lookAt(backup, installations, context)
-  if (!existsSync(backup.layout.record))
-    throw new PgbkError('not-found', `backup ${backup.id} was removed while it was verified`)
+  const found = await whileThere(backup, context, () => lookAt(backup, installations, context))
   return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
 }
 

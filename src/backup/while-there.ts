@@ -1,0 +1,48 @@
+import { statSync } from 'node:fs'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import type { Backup } from './catalog.js'
+
+type ThereBackup = Pick<Backup, 'id' | 'layout'>
+
+/**
+ * Makes sure that nobody has begun to remove a backup: its record goes first of all. What was read of it before this is whole.
+ * @throws {PgbkError} `not-found`.
+ */
+export function checkThere({ id, layout }: ThereBackup, cause?: unknown): void {
+  if (!isGone(layout.record)) return
+  throw new PgbkError('not-found', `backup ${id} was removed by another pgbk meanwhile`, {
+    cause,
+    hint: 'Choose another one (pgbk list).',
+  })
+}
+
+/** Who may not look there, perhaps because it works as another user by now, does not know. */
+function isGone(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Works on a backup that a delete or prune may remove at any moment. That is then the reason why the work has failed, and what it
+ * has read without a failure is not whole.
+ * @throws {PgbkError} `not-found`; the signal's reason when aborted.
+ */
+export async function whileThere<T>(
+  backup: ThereBackup,
+  { signal }: Pick<Context, 'signal'>,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    const result = await work()
+    checkThere(backup)
+    return result
+  } catch (cause) {
+    signal.throwIfAborted()
+    checkThere(backup, cause)
+    throw cause
+  }
+}
