@@ -2,7 +2,7 @@ import { lchownSync, statSync } from 'node:fs'
 import type { Backup, Catalog } from '../backup/catalog.js'
 import { type Proof, proofFormat, writeProof } from '../backup/proof.js'
 import { majorOf } from '../backup/record.js'
-import { checkThere, whileThere } from '../backup/while-there.js'
+import { checkThere, unlessRemoved } from '../backup/removed.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -26,7 +26,7 @@ export async function prove(
   settings: Settings,
   context: Context,
 ): Promise<Proof> {
-  return whileThere(backup, context, async () => {
+  return unlessRemoved(backup, context, async () => {
     const proof =
       known.length > 0 ? refuted(backup, known, context) : await tryOut(catalog, backup, settings, context)
     // In a directory that is being removed it would stay behind.

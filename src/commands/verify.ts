@@ -49,7 +49,7 @@ export async function verify(
       const check = await verifyBackup(backup, installations, context)
       checks.push(toProve ? await proveToo(check, catalog, backup, settings, context) : check)
     }
-    await (all ? unlessRemoved(work, context) : work())
+    await (all ? orLeaveOut(work, context) : work())
   }
   if (checks.length === 0)
     throw new PgbkError('not-found', `there is no backup in ${root}`, {
@@ -59,7 +59,7 @@ export async function verify(
 }
 
 /** Of all backups of a root, one that a prune removes meanwhile is none. */
-async function unlessRemoved(work: () => Promise<void>, { progress }: Context): Promise<void> {
+async function orLeaveOut(work: () => Promise<void>, { progress }: Context): Promise<void> {
   try {
     await work()
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { type CheckRequest, checkContents } from './check-contents.js'
 import { endRun } from './end-run.js'
+import { endedByAnother } from './ended-by-another.js'
 import type { RunRequest } from './run-request.js'
 import { type Run, startRun } from './start-run.js'
 
@@ -15,7 +16,7 @@ export interface ProofRequest extends RunRequest {
 /**
  * Really starts a backup on a working copy, replays its WAL, and looks into every database. The backup stays as it is.
  * @throws {PgbkError} when nothing can be said of the backup, for the fault is this machine's: no working copy, no room, a locale
- * that is missing; the signal's reason when aborted.
+ * that is missing, a run that was ended by another pgbk; the signal's reason when aborted.
  */
 export async function proveBackup(request: ProofRequest, context: Context): Promise<Proof> {
   const { backup, programs, sql } = request
@@ -31,7 +32,7 @@ export async function proveBackup(request: ProofRequest, context: Context): Prom
     })
     readyMs = context.now().getTime() - startedAt
     const contents: CheckRequest = { record: backup.record, programs, run, sql }
-    faults.push(...(await checkContents(contents, context)))
+    faults.push(...(await unlessEnded(run, () => checkContents(contents, context))))
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError) || !launched || isOfThisMachine(error)) throw error
@@ -51,13 +52,23 @@ export async function proveBackup(request: ProofRequest, context: Context): Prom
   }
 }
 
+/** What fails in a run that somebody else ends says nothing about its backup. */
+async function unlessEnded({ directory }: Run, look: () => Promise<string[]>): Promise<string[]> {
+  const faults = await look().catch((error) => {
+    throw endedByAnother(directory, error) ?? error
+  })
+  const ended = faults.length > 0 ? endedByAnother(directory) : undefined
+  if (ended) throw ended
+  return faults
+}
+
 /** Full disks, missing locales and the like say nothing about a backup. */
 function isOfThisMachine({ code, message, hint = '' }: PgbkError): boolean {
   return code === 'disk-full' || code === 'programs-missing' || notOfTheBackup.test(message + hint)
 }
 
 const notOfTheBackup =
-  /No space left|locale|out of memory|Cannot allocate memory|Read-only file system|Permission denied|could not create lock file|Address already in use|Too many open files/i
+  /No space left|locale|out of memory|Cannot allocate memory|Read-only file system|Permission denied|could not create lock file|Address already in use|Too many open files|another server has taken port|was ended by another pgbk/i
 
 /** What the server said last. */
 function lastOf(hint: string | undefined): string {

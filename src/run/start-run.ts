@@ -10,6 +10,7 @@ import { watchForCrashes } from '../postgres/server-log.js'
 import { socketDirectory } from '../postgres/sockets.js'
 import { connectToAny, databasesToAsk, type SqlClient } from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
+import { endedByAnother } from './ended-by-another.js'
 import { launch } from './launch.js'
 import { chooseDatabase } from './run-database.js'
 import { type RunDirectory, writeMarker } from './run-directory.js'
@@ -108,9 +109,10 @@ async function startOn(
       replayMs,
     }
   } catch (error) {
+    const ended = context.signal.aborted ? undefined : endedByAnother(directory, error)
     await server.stop()
     await endRun(directory)
-    throw error
+    throw ended ?? error
   }
 }
 

@@ -3,7 +3,7 @@ import { relative } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { type BackupRecord, majorOf } from '../backup/record.js'
-import { whileThere } from '../backup/while-there.js'
+import { checkThere, unlessRemoved } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { findVerifier, snapshotFaults, type Verifier } from '../postgres/check-backup.js'
@@ -41,7 +41,8 @@ export async function verifyBackup(
   context: Context,
 ): Promise<CheckedBackup> {
   const startedAt = context.now().getTime()
-  const found = await whileThere(backup, context, () => lookAt(backup, installations, context))
+  const found = await unlessRemoved(backup, context, () => lookAt(backup, installations, context))
+  checkThere(backup)
   return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
 }
 

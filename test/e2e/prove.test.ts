@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackup, aFile, type MadeBackup } from '../helpers/backup.js'
@@ -87,6 +87,22 @@ describe('a proof', () => {
       faults: [expect.stringContaining('global/pg_filenode.map')],
       ready_ms: null,
     })
+  })
+
+  it('is none when another process has ended its run: nothing is said of the backup', async () => {
+    const backup = await aBackup({ env: server.env })
+    const stop = "COPY (SELECT 1) TO PROGRAM 'kill -INT $(head -1 postmaster.pid)'"
+    const config = await configIn(backup.root, [
+      { statement: stop, expect: '' },
+      { statement: 'SELECT pg_sleep(60)', expect: '' },
+    ])
+    const { status, stderr } = await runPgbk(['verify', '--prove', '-C', backup.root, '--config', config])
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/pgbk: the run \d{8}T\d{6}Z-\d{5} was ended by another pgbk/)
+    expect(existsSync(join(backup.directory, 'proof.json'))).toBe(false)
+    expect(existsSync(join(backup.root, 'data/run')) && readdirSync(join(backup.root, 'data/run'))).toEqual(
+      [],
+    )
   })
 
   it('comes with create --prove', async () => {

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { beforeEach, expect, it } from '@jest/globals'
 import { type Backup, readCatalog } from '../../src/backup/catalog.js'
 import { removeBackup } from '../../src/backup/remove.js'
-import { whileThere } from '../../src/backup/while-there.js'
+import { checkThere, unlessRemoved } from '../../src/backup/removed.js'
 import { PgbkError } from '../../src/errors.js'
 import { aBackup, aContext, anEmptyRoot, thrownBy } from './samples.js'
 
@@ -19,8 +19,8 @@ beforeEach(() => {
 })
 
 it('gives what the work gives, and fails as it fails, while the backup is there', async () => {
-  expect(await whileThere(backup, aContext(), () => 'done')).toBe('done')
-  const failing = () => whileThere(backup, aContext(), () => Promise.reject(new RangeError('why')))
+  expect(await unlessRemoved(backup, aContext(), () => 'done')).toBe('done')
+  const failing = () => unlessRemoved(backup, aContext(), () => Promise.reject(new RangeError('why')))
   expect(await thrownBy(failing)).toMatchObject({ message: 'why' })
 })
 
@@ -30,16 +30,19 @@ it('says that the backup was removed instead of what that has led to', async () 
     await remove()
     throw cause
   }
-  expect(await thrownBy(() => whileThere(backup, aContext(), failing))).toMatchObject({ ...removed, cause })
+  expect(await thrownBy(() => unlessRemoved(backup, aContext(), failing))).toMatchObject({
+    ...removed,
+    cause,
+  })
 })
 
-it('does not take for whole what was read until the backup was removed', async () => {
-  expect(await thrownBy(() => whileThere(backup, aContext(), remove))).toMatchObject(removed)
-})
-
-it('knows it from the first step of a removal on', async () => {
-  const begin = () => rmSync(backup.layout.record)
-  expect(await thrownBy(() => whileThere(backup, aContext(), begin))).toMatchObject(removed)
+it.each([
+  ['one that has only begun', () => rmSync(backup.layout.record)],
+  ['a whole one', () => remove()],
+])('knows it after %s', async (_what, work) => {
+  checkThere(backup)
+  await work()
+  expect(await thrownBy(() => checkThere(backup))).toMatchObject(removed)
 })
 
 it('is interrupted as anything else', async () => {
@@ -50,5 +53,7 @@ it('is interrupted as anything else', async () => {
     controller.signal.throwIfAborted()
   }
   const interrupted = aContext({ signal: controller.signal })
-  expect(await thrownBy(() => whileThere(backup, interrupted, work))).toMatchObject({ code: 'interrupted' })
+  expect(await thrownBy(() => unlessRemoved(backup, interrupted, work))).toMatchObject({
+    code: 'interrupted',
+  })
 })

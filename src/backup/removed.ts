@@ -27,19 +27,17 @@ function isGone(path: string): boolean {
 }
 
 /**
- * Works on a backup that a delete or prune may remove at any moment. That is then the reason why the work has failed, and what it
- * has read without a failure is not whole.
+ * Works on a backup that a delete or prune may remove at any moment: that is then the reason why the work has failed. Where it
+ * might not notice, it has to `checkThere` at its end.
  * @throws {PgbkError} `not-found`; the signal's reason when aborted.
  */
-export async function whileThere<T>(
+export async function unlessRemoved<T>(
   backup: ThereBackup,
   { signal }: Pick<Context, 'signal'>,
   work: () => T | Promise<T>,
 ): Promise<T> {
   try {
-    const result = await work()
-    checkThere(backup)
-    return result
+    return await work()
   } catch (cause) {
     signal.throwIfAborted()
     checkThere(backup, cause)

@@ -1,0 +1,36 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { beforeEach, expect, it } from '@jest/globals'
+import { type Backup, readCatalog } from '../../src/backup/catalog.js'
+import { endedByAnother } from '../../src/run/ended-by-another.js'
+import { makeRunDirectory, type RunDirectory } from '../../src/run/run-directory.js'
+import { aBackup, aContext, anEmptyRoot } from '../backup/samples.js'
+import { ordinaryUser } from '../helpers/users.js'
+
+let run: RunDirectory
+
+beforeEach(() => {
+  const root = anEmptyRoot()
+  aBackup(root, '20261120T030000Z')
+  const [backup] = readCatalog(root.root).backups as [Backup]
+  run = makeRunDirectory(backup, root.root, ordinaryUser, aContext())
+  writeFileSync(run.layout.log, 'LOG:  starting PostgreSQL\nFATAL:  could not load library\n')
+})
+
+it('is not what a server has to say that fails by itself', () => {
+  expect(endedByAnother(run)).toBeUndefined()
+})
+
+it.each([
+  [
+    'its server was told to stop',
+    () => writeFileSync(run.layout.log, 'LOG:  received fast shutdown request\n'),
+  ],
+  ['its log is gone', () => rmSync(run.layout.log)],
+  ['its marker is gone', () => rmSync(run.layout.marker)],
+  ['nothing of it is left', () => rmSync(run.layout.directory, { recursive: true })],
+])('is a run of which %s', (_what, end) => {
+  end()
+  const cause = new RangeError('it does not answer')
+  const message = `the run ${run.name} was ended by another pgbk`
+  expect(endedByAnother(run, cause)).toMatchObject({ code: 'failed', message, cause })
+})
