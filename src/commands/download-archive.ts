@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
-import { checkComplete } from '../backup/completeness.js'
+import { unlessRemoved } from '../backup/removed.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { checkUnused } from '../source/check-destination.js'
+import { checkWanted } from '../source/check-destination.js'
 import { type Compression, compressionOf, requireZstd } from '../source/compression.js'
 import { wantedOf } from '../source/fetch-files.js'
 import { openSource } from '../source/open-source.js'
@@ -48,14 +48,15 @@ export async function downloadArchive(
   const name = sourceName(options.from, settings, settings.root)
   const source = await openSource(name, context)
   const backup = selectBackup(await source.catalog(), id, context, name)
-  checkUnused(backup, source, context)
-  if (source.realDirectory !== undefined) await checkComplete(backup)
+  await checkWanted(backup, source, context)
   const listing = wantedOf(await source.listing(backup), backup, { noWal: options.wal === false })
   const job = { source, backup, listing, compression }
-  const bytes =
+  const write = () =>
     file === undefined
-      ? await archiveToOutput(job, context)
-      : await archiveToFile(job, file, options.replace ?? false, context)
+      ? archiveToOutput(job, context)
+      : archiveToFile(job, file, options.replace ?? false, context)
+  const isHere = source.realDirectory !== undefined
+  const bytes = await (isHere ? unlessRemoved(backup, context, write) : write())
   const durationMs = context.now().getTime() - startedAt.getTime()
   return { backup, source: name, file, compression, bytes, durationMs }
 }

@@ -10,7 +10,7 @@ import { summarize } from '../backup/record.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { checkOtherRoot, checkRoom, checkUnused, findHere } from '../source/check-destination.js'
+import { checkOtherRoot, checkRoom, checkWanted, findHere } from '../source/check-destination.js'
 import {
   type DownloadDirectory,
   removeDownload,
@@ -60,8 +60,7 @@ export async function download(
   const source = await openSource(name, context)
   checkOtherRoot(source, destination)
   const backup = selectBackup(await source.catalog(), id, context, name)
-  checkUnused(backup, source, context)
-  if (source.realDirectory !== undefined) await checkComplete(backup)
+  const record = await checkWanted(backup, source, context)
   const { server } = backup.record
   const newCluster = options.newCluster ?? false
   checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
@@ -70,7 +69,7 @@ export async function download(
 
   makeRoot(root)
   return withDownloadDirectory(root, backup, name, context, async (directory) => {
-    const job = { root, source, backup, directory, options, settings }
+    const job = { root, source, backup, record, directory, options, settings }
     const { received, verifiedBy } = await complete(job, context)
     const published = await publish(job, context)
     const durationMs = context.now().getTime() - startedAt.getTime()
@@ -87,6 +86,8 @@ interface Job {
   root: RootLayout
   source: Source
   backup: Backup
+  /** Its bytes in the source. */
+  record: Buffer
   directory: DownloadDirectory
   options: DownloadOptions
   settings: Settings
@@ -132,8 +133,7 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
   )
 }
 
-async function publish({ root, source, backup, directory }: Job, context: Context): Promise<Backup> {
-  const record = source.recordOf(backup)
+async function publish({ root, backup, record, directory }: Job, context: Context): Promise<Backup> {
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async () => {
     checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
     const { directory: place } = await publishDownload(root, backup.id, directory.layout, record)

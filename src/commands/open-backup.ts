@@ -5,6 +5,7 @@ import { rootLayout } from '../backup/layout.js'
 import type { Moment } from '../backup/moment.js'
 import { readReceiverState } from '../backup/receiver-state.js'
 import { majorOf } from '../backup/record.js'
+import { unlessRemoved } from '../backup/removed.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { chooseBackup } from '../postgres/choose-backup.js'
@@ -65,7 +66,7 @@ export async function openBackup(
   const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
   const [differences] = await Promise.all([
     findDifferences(backup.record, programs.bin, context),
-    checkComplete(backup),
+    unlessRemoved(backup, context, () => checkComplete(backup)),
   ])
   for (const difference of [...differences, ...doubts(recovery)]) progress.warn(difference)
   return { backup, recovery, programs }

@@ -3,6 +3,7 @@ import type { Backup } from '../backup/catalog.js'
 import { rootLayout } from '../backup/layout.js'
 import { ownerOf } from '../backup/owner.js'
 import { largestDatabase } from '../backup/record.js'
+import { unlessRemoved } from '../backup/removed.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -43,7 +44,9 @@ export async function planRestore(
 ): Promise<RestorePlan> {
   const { backup, recovery, programs } = await openBackup(id, options, rules, settings, context)
   if (recovery.damage && !options.toLatest) throw wouldLose(recovery.damage)
-  const target = await planTarget(backup, recovery, programs, options, settings, context)
+  const target = await unlessRemoved(backup, context, () =>
+    planTarget(backup, recovery, programs, options, settings, context),
+  )
   const room = await roomNeeds(placesOf(backup, target))
   return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
 }

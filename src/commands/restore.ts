@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { rootLayout } from '../backup/layout.js'
+import { unlessRemoved } from '../backup/removed.js'
 import { noteRestore } from '../backup/restore-note.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -84,7 +85,7 @@ async function fillDirectory(
   const takeBack = noteRestore(rootLayout(root), backup.id, data)
   let isNeeded = false
   try {
-    const notes = await restoreDirectory(request, context)
+    const notes = await unlessRemoved(backup, context, () => restoreDirectory(request, context))
     isNeeded = recovery.recovery !== undefined && archive === backup.layout.wal
     return notes
   } finally {
@@ -114,7 +115,7 @@ async function fillInstance(request: InstanceRequest, context: Context): Promise
   const layout = rootLayout(root)
   const takeBack = noteRestore(layout, backup.id, join(layout.instances, name))
   try {
-    return await restoreInstance(request, context)
+    return await unlessRemoved(backup, context, () => restoreInstance(request, context))
   } finally {
     takeBack()
   }

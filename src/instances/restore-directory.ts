@@ -5,6 +5,7 @@ import { readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import type { Owner } from '../backup/owner.js'
 import { minimumsIn, type RecoveryInput, recoverySettings } from '../backup/recovery-conf.js'
+import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { claim, giveUp, handOver } from './claimed-directory.js'
@@ -28,6 +29,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: Conte
     }
     const notes = await fill({ ...request, owner }, context)
     context.signal.throwIfAborted()
+    checkThere(request.backup)
     // The data directory last: its marker tells that nothing is finished yet.
     for (const directory of claimed) await handOver(directory, owner)
     return notes

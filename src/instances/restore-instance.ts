@@ -6,6 +6,7 @@ import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layou
 import type { Owner } from '../backup/owner.js'
 import { majorOf } from '../backup/record.js'
 import { recoverySettings } from '../backup/recovery-conf.js'
+import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
@@ -41,6 +42,7 @@ export async function restoreInstance(request: InstanceRequest, context: Context
   try {
     await fill(request, layout, context)
     context.signal.throwIfAborted()
+    checkThere(request.backup)
     const published = await publishInstance(layout, name)
     return readInstance(published.directory, name)
   } catch (error) {

@@ -2,6 +2,7 @@ import type { Backup, Catalog } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
 import { withFurtherArchive } from '../backup/further-archive.js'
 import { describeMoment, instantOf, type Moment, type RecoveryWish } from '../backup/moment.js'
+import { checkThere, unlessRemoved } from '../backup/removed.js'
 import { selectBackup } from '../backup/select.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -90,8 +91,11 @@ function isToCome(moment: Moment, { now }: Context): moment is Extract<Moment, {
   return moment.kind === 'time' && moment.time > now().toISOString()
 }
 
-function plan(backup: Backup, { wish, installations, caughtUpBy }: Choice, context: Context) {
-  return planRecovery(backup, wish, { installations, caughtUp: caughtUpBy(backup) }, context)
+async function plan(backup: Backup, { wish, installations, caughtUpBy }: Choice, context: Context) {
+  const known = { installations, caughtUp: caughtUpBy(backup) }
+  const planned = await unlessRemoved(backup, context, () => planRecovery(backup, wish, known, context))
+  checkThere(backup) // or what is gone of its archive would count as never received
+  return planned
 }
 
 /** Whether the snapshot ends before the moment, as far as its summary tells. */

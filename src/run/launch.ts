@@ -1,5 +1,6 @@
 import type { Backup } from '../backup/catalog.js'
 import type { Owner } from '../backup/owner.js'
+import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { asOwner, serverEnvironment } from '../postgres/server-process.js'
@@ -37,6 +38,8 @@ export async function launch(
       await agreeToCopy(request.backup, obstacles, context)
     const directory = makeRunDirectory(request.backup, request.root, owner, context)
     try {
+      // From its marker on no delete takes the backup away: one that has looked before has begun by now.
+      checkThere(request.backup)
       const obstacle = await tryMethod(method, request, directory, owner, port, context)
       if (typeof obstacle !== 'string') {
         if (method.kind === 'reflink' && obstacles.length > 0)

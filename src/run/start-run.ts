@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { ownerOf } from '../backup/owner.js'
 import { largestDatabase } from '../backup/record.js'
+import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
@@ -42,7 +43,8 @@ export interface Run {
 /**
  * Starts a throw-away server on a working copy of a backup, and waits until it answers.
  * @param onLaunch is called when the working copy is there, and PostgreSQL has been started.
- * @throws {PgbkError} `failed` with the last lines of the server's log when it does not start; nothing is left then.
+ * @throws {PgbkError} `failed` with the last lines of the server's log when it does not start, `not-found` when the backup was
+ * removed; nothing is left then.
  */
 export async function startRun(request: RunRequest, context: Context, onLaunch?: () => void): Promise<Run> {
   for (let attempts = 1; ; attempts++) {
@@ -50,6 +52,7 @@ export async function startRun(request: RunRequest, context: Context, onLaunch?:
     try {
       return await startOn(port, request, context, onLaunch)
     } catch (error) {
+      if (!context.signal.aborted) checkThere(request.backup, error)
       if (request.port !== undefined || context.signal.aborted || attempts === 3 || (await isFree(port)))
         throw error
       context.progress.say(`port ${port} was taken while the server started; trying another one`)

@@ -5,6 +5,7 @@ import { type Backup, readCatalog } from '../backup/catalog.js'
 import { checkComplete } from '../backup/completeness.js'
 import type { RootLayout } from '../backup/layout.js'
 import { freeBytes } from '../backup/measure.js'
+import { unlessRemoved } from '../backup/removed.js'
 import { resolveSource } from '../backup/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
@@ -28,8 +29,22 @@ function realOf(path: string): string {
     : join(realOf(dirname(path)), basename(path))
 }
 
+/**
+ * Makes sure that a backup of a source is whole, as far as that can be seen before it is read.
+ * @returns its record.
+ * @throws {PgbkError} `damaged`; `not-found` when it has been removed meanwhile.
+ */
+export async function checkWanted(backup: Backup, source: Source, context: Context): Promise<Buffer> {
+  checkUnused(backup, source, context)
+  if (source.realDirectory === undefined) return source.recordOf(backup)
+  return unlessRemoved(backup, context, async () => {
+    await checkComplete(backup)
+    return source.recordOf(backup)
+  })
+}
+
 /** @throws {PgbkError} `damaged` for a backup that is no longer what was backed up. */
-export function checkUnused({ id, state }: Backup, { name }: Source, { pgbk, cwd }: Context): void {
+function checkUnused({ id, state }: Backup, { name }: Source, { pgbk, cwd }: Context): void {
   if (state === 'whole') return
   throw new PgbkError(
     'damaged',

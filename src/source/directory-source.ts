@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { readCatalog } from '../backup/catalog.js'
 import { inParallel } from '../backup/in-parallel.js'
 import { rootLayout } from '../backup/layout.js'
+import { checkThere, unlessRemoved } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { archiveNames, checkListing, type RawListing } from './listing.js'
@@ -32,7 +33,8 @@ export function directorySource(name: string, directory: string, context: Contex
     },
     async listing(backup) {
       const raw: RawListing = { directories: [], files: [], links: [] }
-      await list(Buffer.from(backup.directory), Buffer.alloc(0), raw)
+      await unlessRemoved(backup, context, () => list(Buffer.from(backup.directory), Buffer.alloc(0), raw))
+      checkThere(backup)
       return checkListing(raw, name)
     },
     async transfer(backup, names, receiver) {

@@ -32,7 +32,8 @@ const mostRounds = 20
 /**
  * Brings all files of a backup here that are not here yet. The WAL archive may grow meanwhile, a segment be compressed or finished:
  * what was listed and has not come is looked for again, for as long as anything comes.
- * @throws {PgbkError} `failed` when the source does not send what it lists; a system error.
+ * @throws {PgbkError} `failed` when the source does not send what it lists; `not-found` when the backup is removed there; a system
+ * error.
  */
 export async function fetchFiles(
   source: Source,
@@ -77,7 +78,9 @@ export async function fetchFiles(
       await makeLinks(layout.directory, listing)
       return { listing, linkedTablespaces, received }
     }
-    if (receiver.names.size === before) throw notSent(source, left, complaints)
+    if (receiver.names.size > before) continue
+    await source.listing(backup) // Is it gone altogether?
+    throw notSent(source, left, complaints)
   }
   throw new PgbkError('failed', `${source.name} changes faster than it can be copied`)
 }

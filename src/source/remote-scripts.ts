@@ -46,13 +46,17 @@ export function catalogScript(directory: string, token: string): string {
   ].join('; ')
 }
 
-/** All names in a backup, each ended by a zero byte, with a line `TOKEN` before directories, files and links. */
+/**
+ * All names in a backup, each ended by a zero byte, with a line `TOKEN` before directories, files and links. While they were listed
+ * a removal may have begun: its first step takes the record away.
+ */
 export function listingScript(directory: string, id: string, token: string): string {
   return [
     enter(directory),
     enterBackup(id),
     `for t in d f l; do printf '%s\\n' ${token}; find . -type $t -print0; done`,
     `printf '%s\\n' ${token}`,
+    `[ -e backup.json ] || exit ${scriptStatus.noBackup}`,
   ].join('; ')
 }
 

@@ -15,7 +15,7 @@ export interface Source {
   catalog(): Promise<Catalog>
   /** The record's bytes, as they were when the catalogue was read. */
   recordOf(backup: Backup): Buffer
-  /** What is in a backup now. @throws {PgbkError} as `checkListing`. */
+  /** All that is in a backup now. @throws {PgbkError} as `checkListing`; `not-found` when it is being removed, or gone. */
   listing(backup: Backup): Promise<Listing>
   /**
    * Sends these files to the receiver, as far as they are still there.
