@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { type HeldProgram, holdProgram } from '../program/hold-program.js'
@@ -52,10 +53,16 @@ export async function holderOf(file: string, context: Context): Promise<string |
   return describeHolder(file)
 }
 
+/** A doctor finds out who has a lock by taking it for some ten milliseconds: nobody must fail for that. */
+const [attempts, betweenMs] = [3, 100]
+
 async function acquire(file: string, options: LockOptions, context: Context): Promise<HeldProgram> {
-  const holder = await startHolder(file, options.wait ?? false, context)
-  if (holder.firstLine === 'held') return holder
-  if (holder.stderr()) throw new PgbkError('failed', `cannot lock ${file}: ${holder.stderr().trim()}`)
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    if (attempt > 1) await sleep(betweenMs)
+    const holder = await startHolder(file, options.wait ?? false, context)
+    if (holder.firstLine === 'held') return holder
+    if (holder.stderr()) throw new PgbkError('failed', `cannot lock ${file}: ${holder.stderr().trim()}`)
+  }
   throw new PgbkError('locked', `another pgbk holds the lock on this root: ${describeHolder(file)}`, {
     hint: 'Wait for it to end and try again. The lock goes with its process; never remove the file.',
   })

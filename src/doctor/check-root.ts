@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
 import { checkCluster } from '../backup/check-cluster.js'
@@ -42,8 +42,11 @@ export function checkRoot({ root, run_as }: Settings, context: Context): Examine
 /** Whether another one is at work, and what one that was killed has left. */
 export async function checkLock(layout: RootLayout, catalog: Catalog, context: Context): Promise<Check[]> {
   const holder = await holderOf(layout.createLock, context)
-  const partials = catalog.rejected.filter(({ name }) => name.endsWith('.partial'))
-  const others = catalog.rejected.filter(({ name }) => !name.endsWith('.partial'))
+  // What a create or delete was at work on that has ended since the catalogue was read.
+  const isGone = (name: string) => !lstatSync(join(layout.backups, name), { throwIfNoEntry: false })
+  const left = catalog.rejected.filter(({ name }) => !isGone(name))
+  const partials = left.filter(({ name }) => name.endsWith('.partial'))
+  const others = left.filter(({ name }) => !name.endsWith('.partial'))
   const names = (rejected: Catalog['rejected']) => rejected.map(({ name }) => name).join(', ')
   const isLeftOver = holder === undefined && partials.length > 0
   return [

@@ -49,6 +49,16 @@ describe.each([
     expect(await withLock(file, create, own, async () => 'free')).toBe('free')
   })
 
+  it('is not refused because somebody has looked for a moment who has it', async () => {
+    const file = aLock()
+    let second: Promise<unknown> | undefined
+    await withLock(file, create, own, async () => {
+      second = withLock(file, create, own, async () => 'held')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    })
+    expect(await second).toBe('held')
+  })
+
   it('is waited for when that is wanted', async () => {
     const file = aLock()
     const order: string[] = []
