@@ -55,6 +55,9 @@ export async function fetchPostgres(major: number, context: Context): Promise<st
     await makeLinks(unpacked)
     await openToOthers(unpacked, cache, context)
     await rename(unpacked, target)
+  } catch (error) {
+    // Of several processes that fetch at once one is first: what it has put there is the same.
+    if (!existsSync(join(bin, 'postgres'))) throw error
   } finally {
     await rm(work, { recursive: true, force: true })
   }
