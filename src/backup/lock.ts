@@ -61,7 +61,9 @@ async function acquire(file: string, options: LockOptions, context: Context): Pr
     if (attempt > 1) await sleep(betweenMs)
     const holder = await startHolder(file, options.wait ?? false, context)
     if (holder.firstLine === 'held') return holder
-    if (holder.stderr()) throw new PgbkError('failed', `cannot lock ${file}: ${holder.stderr().trim()}`)
+    // Later the file may have gone with the holder's work.
+    if (attempt === 1 && holder.stderr())
+      throw new PgbkError('failed', `cannot lock ${file}: ${holder.stderr().trim()}`)
   }
   throw new PgbkError('locked', `another pgbk holds the lock on this root: ${describeHolder(file)}`, {
     hint: 'Wait for it to end and try again. The lock goes with its process; never remove the file.',

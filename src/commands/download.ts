@@ -133,8 +133,15 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
   )
 }
 
-async function publish({ root, backup, record, directory }: Job, context: Context): Promise<Backup> {
+/** Where another download of the same backup was faster, that one stays. */
+async function publish(job: Job, context: Context): Promise<Backup> {
+  const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async () => {
+    const here = await findHere(root, backup, options.replace ?? false)
+    if (here) {
+      await removeDownload(directory.layout)
+      return here
+    }
     checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
     const { directory: place } = await publishDownload(root, backup.id, directory.layout, record)
     return aBackup(place, summarize(record.toString()), 'whole')

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { checkCluster } from '../backup/check-cluster.js'
-import { rootLayout } from '../backup/layout.js'
+import { type RootLayout, rootLayout } from '../backup/layout.js'
 import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -33,33 +33,42 @@ export async function walDropSlot(
 ): Promise<DropSlotResult> {
   const { slot } = settings.wal
   const root = rootLayout(settings.root)
-  const receiver = readReceiverState(root)
-  if (receiver && receiver.slot === slot && isReceiverAlive(receiver, context.now())) {
-    throw new PgbkError('failed', `a receiver is using the slot ${slot} (process ${receiver.pid})`, {
-      hint: 'Stop pgbk wal receive first.',
-    })
-  }
+  checkNoReceiver(root, slot, context)
   const { psql } = await findClient(options, settings, 'pgbk_wal_drop_slot', context)
-  const server = await askWalServer(psql, slot)
+  let server = await askWalServer(psql, slot)
   checkCluster(newestOnly(root), 'this server', server, false)
-  const retire = () => {
-    if (receiver?.slot === slot) rmSync(root.receiverState, { force: true })
+  if (server.slot && context.ask && !options.yes) {
+    checkMayDrop(server.slot)
+    if (!(await context.ask(questionOf(server, server.slot))))
+      throw new PgbkError('failed', 'nothing was removed')
+    // While somebody was thinking a receiver may have begun.
+    checkNoReceiver(root, slot, context)
+    server = await askWalServer(psql, slot)
   }
-  if (!server.slot) {
-    retire()
-    return { slot, server, dropped: false }
+  if (server.slot) {
+    checkMayDrop(server.slot)
+    await dropSlot(psql, slot)
   }
-  checkMayDrop(server.slot)
-  const kept = formatBytes(server.slot.retained_bytes ?? 0)
-  const question = `Remove the replication slot ${slot} of ${server.host}:${server.port}? The server no longer keeps the ${kept} of WAL that it holds, and what is not received by then is lost to the archive.`
-  if (context.ask && !options.yes && !(await context.ask(question)))
-    throw new PgbkError('failed', 'nothing was removed')
-  await dropSlot(psql, slot)
-  retire()
-  return { slot, server, dropped: true }
+  if (readReceiverState(root)?.slot === slot) rmSync(root.receiverState, { force: true })
+  return { slot, server, dropped: server.slot !== null }
 }
 
-function checkMayDrop({ name, slot_type, active, active_pid }: NonNullable<WalServerFacts['slot']>): void {
+type Slot = NonNullable<WalServerFacts['slot']>
+
+function questionOf({ host, port }: WalServerFacts, { name, retained_bytes }: Slot): string {
+  const kept = formatBytes(retained_bytes ?? 0)
+  return `Remove the replication slot ${name} of ${host}:${port}? The server no longer keeps the ${kept} of WAL that it holds, and what is not received by then is lost to the archive.`
+}
+
+function checkNoReceiver(root: RootLayout, slot: string, { now }: Context): void {
+  const receiver = readReceiverState(root)
+  if (receiver?.slot !== slot || !isReceiverAlive(receiver, now())) return
+  throw new PgbkError('failed', `a receiver is using the slot ${slot} (process ${receiver.pid})`, {
+    hint: 'Stop pgbk wal receive first.',
+  })
+}
+
+function checkMayDrop({ name, slot_type, active, active_pid }: Slot): void {
   if (slot_type !== 'physical')
     throw new PgbkError('refused', `the replication slot ${name} is a ${slot_type} one, and not pgbk's`)
   if (active) {

@@ -1,9 +1,12 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { readIfThere } from '../backup/read-if-there.js'
+import { systemCode } from '../errors.js'
 
 /** The end of a server's log, with a line that introduces it. */
 export function lastLines(log: string, count = 12): string {
-  if (!existsSync(log)) return `There is no log ${log}; was the run ended by another pgbk?`
-  const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
+  const text = readIfThere(log)
+  if (text === undefined) return `There is no log ${log}; was the run ended by another pgbk?`
+  const lines = text.trimEnd().split('\n')
   return `The last lines of its log:\n${lines.slice(-count).join('\n')}`
 }
 
@@ -30,12 +33,21 @@ export function watchForCrashes(log: string): () => boolean {
 }
 
 function readFrom(file: string, at: number): Buffer {
-  if (!existsSync(file)) return Buffer.alloc(0)
-  const descriptor = openSync(file, 'r')
+  const descriptor = openIfThere(file)
+  if (descriptor === undefined) return Buffer.alloc(0)
   try {
     const buffer = Buffer.alloc(Math.max(0, fstatSync(descriptor).size - at))
     return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, at))
   } finally {
     closeSync(descriptor)
+  }
+}
+
+function openIfThere(file: string): number | undefined {
+  try {
+    return openSync(file, 'r')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
   }
 }

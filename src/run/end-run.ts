@@ -2,6 +2,7 @@ import { chmodSync, lstatSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { removeSockets } from '../postgres/sockets.js'
 import { signalProcess } from '../processes.js'
@@ -28,11 +29,19 @@ export async function endRun(run: RunDirectory): Promise<void> {
 async function removeRun({ layout }: RunDirectory): Promise<void> {
   const inner = join(layout.work, 'work')
   // An overlay's own has mode 000. The server's user may have put a link there: what it leads to is not touched.
-  if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) chmodSync(inner, 0o700)
+  if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) openUp(inner)
   for (const name of namesIn(layout.directory, 'EACCES')) {
     const path = join(layout.directory, name)
     if (path !== layout.marker) await rm(path, { recursive: true, force: true })
   }
   await rm(layout.directory, { recursive: true, force: true })
   removeSockets((data) => data === layout.data)
+}
+
+function openUp(directory: string): void {
+  try {
+    chmodSync(directory, 0o700)
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error // the supervisor was faster
+  }
 }

@@ -1,7 +1,12 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { execaSync } from 'execa'
+import { download as downloadHere } from '../../src/commands/download.js'
+import type { Settings } from '../../src/config/load.js'
+import { silentProgress } from '../../src/progress.js'
 import { shellWord } from '../../src/shell-word.js'
+import { aContext } from '../backup/samples.js'
 import { aBackupOf, aTwinOf, entriesBelow, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, download, isWhole } from '../helpers/download.js'
 import { runPgbk } from '../helpers/pgbk.js'
@@ -90,6 +95,20 @@ describe('a download', () => {
     expect(stdout).toContain('is here already, and whole')
     expect(stdout).toContain(`pgbk local-run ${backup.record.id} -C ${to}`)
     expect(fingerprint(copyOf(backup, to))).toBe(before)
+  })
+
+  it('leaves what another one has brought meanwhile', async () => {
+    const to = await aRoot()
+    const copy = copyOf(backup, to)
+    const others = () => execaSync('cp', ['-a', backup.directory, copy])
+    const step = (text: string) => void (text === 'verifying' && others())
+    const context = aContext({ progress: { ...silentProgress, step } })
+    const settings = { root: to, bin_dir: undefined, run_as: 'postgres' } as Settings
+    await downloadHere(backup.record.id, { from: backup.root }, settings, context)
+    expect(statSync(join(copy, 'backup.json')).mtimeMs).toBe(
+      statSync(join(backup.directory, 'backup.json')).mtimeMs,
+    )
+    expect(entriesOf(to)).toEqual(['.catalog.lock', backup.record.id])
   })
 
   it('of one that is used here is refused, unless that is to be replaced', async () => {

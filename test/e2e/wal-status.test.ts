@@ -2,6 +2,9 @@ import { chownSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { rootLayout } from '../../src/backup/layout.js'
+import { walDropSlot } from '../../src/commands/wal-drop-slot.js'
+import { loadConfig } from '../../src/config/load.js'
+import { aContext, thrownBy } from '../backup/samples.js'
 import { aBackupOf } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { anyMajor } from '../helpers/programs.js'
@@ -86,6 +89,22 @@ describe('wal status, the windows, and wal drop-slot', () => {
       stderr: expect.stringContaining('a receiver is using the slot pgbk'),
     })
     expect(await receiver.end()).toBe(143)
+  })
+
+  it('drop no slot that a receiver has begun to use while the question was open', async () => {
+    const path = join(root, 'data/backup/.receive.json')
+    const before = readFileSync(path, 'utf8')
+    const alive = { ...JSON.parse(before), status: 'receiving', pid: process.pid, start_time: null }
+    const ask = async () => {
+      writeFileSync(path, JSON.stringify(alive))
+      return true
+    }
+    const context = aContext({ ask, env: { ...server.env, PATH: process.env.PATH }, now: () => new Date() })
+    const settings = await loadConfig({ root }, context)
+    const error = await thrownBy(() => walDropSlot({}, settings, context))
+    writeFileSync(path, before)
+    expect(error.message).toBe(`a receiver is using the slot pgbk (process ${process.pid})`)
+    expect(await server.sql('select count(*) from pg_replication_slots')).toBe('1')
   })
 
   it('work without the server, and say so', async () => {
