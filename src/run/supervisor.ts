@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
+import { isAlive, startTimeOf } from '../processes.js'
 import { holdProgram } from '../program/hold-program.js'
 
 /** A server that ends with this process, unless it is detached. */
@@ -105,7 +106,9 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const held = await holdProgram(file, args, { env: options.env, signal: options.signal })
   const pid = Number.parseInt(held.firstLine ?? '', 10)
   if (!pid) throw new PgbkError('failed', held.stderr().trim() || `${file} ended without a word`)
-  const hasEnded = () => held.hasEnded() || held.output().includes('ended')
+  const startTime = startTimeOf(pid)
+  // The shell says so a little later: what has noticed the server's end must not be quicker.
+  const hasEnded = () => held.hasEnded() || held.output().includes('ended') || !isAlive(pid, startTime)
   return {
     pid,
     hasEnded,
