@@ -22,7 +22,7 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
     ],
   },
-  // Most of the time of the tests is that of servers which start and stop.
-  maxWorkers: 2,
+  // A third of the time, tests wait for servers: two cores are enough for three at once.
+  maxWorkers: 3,
   testTimeout: 120_000,
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { type Catalog, readCatalog } from '../backup/catalog.js'
+import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
 import { freeBytes } from '../backup/measure.js'
 import type { BackupWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
@@ -32,7 +32,13 @@ export async function list(options: ListOptions, settings: Settings, context: Co
   }
   const catalog = readCatalog(settings.root)
   const finder = findWindows(settings, context)
-  for (const backup of catalog.backups) windows.set(backup.id, await finder.windowOf(backup))
+  const backups: Backup[] = []
+  for (const backup of catalog.backups) {
+    const window = await finder.windowOf(backup)
+    if (!window) continue
+    windows.set(backup.id, window)
+    backups.push(backup)
+  }
   const free = existsSync(catalog.root) ? await freeBytes(catalog.root) : undefined
-  return { ...catalog, windows, free, source: undefined }
+  return { ...catalog, backups, windows, free, source: undefined }
 }

@@ -1,4 +1,5 @@
 import { type Backup, readCatalog } from '../backup/catalog.js'
+import { checkThere } from '../backup/removed.js'
 import { selectBackup } from '../backup/select.js'
 import { resolveSource } from '../backup/source-place.js'
 import type { BackupWindow } from '../backup/window.js'
@@ -30,7 +31,9 @@ export async function show(
 ): Promise<ShowResult> {
   if (options.from === undefined) {
     const backup = selectBackup(readCatalog(settings.root), id, context)
-    return { backup, window: await findWindows(settings, context).windowOf(backup), source: undefined }
+    const window = await findWindows(settings, context).windowOf(backup)
+    checkThere(backup)
+    return { backup, window, source: undefined }
   }
   const name = sourceName(options.from, settings)
   const source = await openSource(name, asKeyHolder(name, settings.run_as, context))

@@ -44,7 +44,8 @@ export async function walStatus(
   const archives: ArchiveStatus[] = []
   for (const backup of backups) {
     const wal = readArchivedWal(backup.layout.wal, backup.summary)
-    archives.push({ backup, wal, window: await finder.windowOf(backup) })
+    const window = await finder.windowOf(backup)
+    if (window) archives.push({ backup, wal, window })
   }
   const receiver = readReceiverState(rootLayout(settings.root))
   const receiverIsAlive = receiver !== undefined && isReceiverAlive(receiver, context.now())

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import { readCaughtUp } from '../backup/caught-up.js'
@@ -21,8 +22,11 @@ import { findInstallations, type Installation } from './find.js'
 
 /** Finds windows. One for many backups looks for programs, and for a receiver, once. */
 export interface WindowFinder {
-  /** @throws the signal's reason when aborted. What cannot be found out is the window's `fault`. */
-  windowOf(backup: Backup): Promise<BackupWindow>
+  /**
+   * Undefined when the backup has been removed meanwhile. What cannot be found out is the window's `fault`.
+   * @throws the signal's reason when aborted.
+   */
+  windowOf(backup: Backup): Promise<BackupWindow | undefined>
 }
 
 export interface WindowPlaces {
@@ -34,16 +38,27 @@ export interface WindowPlaces {
 export function findWindows({ root, bin_dir }: WindowPlaces, context: Context): WindowFinder {
   const receiver = readReceiverState(rootLayout(root))
   let installations: Promise<Installation[]> | undefined
+  const find = async (backup: Backup) => {
+    const quick = quickWindow(backup)
+    if (quick) return quick
+    const wal = readArchivedWal(backup.layout.wal, backup.summary)
+    if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
+    const live = liveWindow(backup, wal, receiver, context.now())
+    if (live) return live
+    installations ??= findInstallations(bin_dir, context)
+    return archiveWindow(backup, wal, await installations, context)
+  }
   return {
     windowOf: async (backup) => {
-      const quick = quickWindow(backup)
-      if (quick) return quick
-      const wal = readArchivedWal(backup.layout.wal, backup.summary)
-      if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
-      const live = liveWindow(backup, wal, receiver, context.now())
-      if (live) return live
-      installations ??= findInstallations(bin_dir, context)
-      return archiveWindow(backup, wal, await installations, context)
+      const isGone = () => !existsSync(backup.layout.record)
+      try {
+        const window = await find(backup)
+        return (window.gap || window.fault !== undefined) && isGone() ? undefined : window
+      } catch (error) {
+        context.signal.throwIfAborted()
+        if (isGone()) return undefined
+        throw error
+      }
     },
   }
 }

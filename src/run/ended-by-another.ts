@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readIfThere } from '../backup/read-if-there.js'
 import { PgbkError } from '../errors.js'
+import { lastLines } from '../postgres/server-log.js'
 import type { RunDirectory } from './run-directory.js'
 
 /** pmdie() in src/backend/postmaster/postmaster.c. */
@@ -12,9 +13,14 @@ const toldToStop = /received (?:smart|fast|immediate) shutdown request/
  */
 export function endedByAnother({ name, layout }: RunDirectory, cause?: unknown): PgbkError | undefined {
   const log = readIfThere(layout.log)
-  if (existsSync(layout.marker) && log !== undefined && !toldToStop.test(log)) return undefined
-  return new PgbkError('failed', `the run ${name} was ended by another pgbk`, {
+  if (log === undefined || !existsSync(layout.marker))
+    return new PgbkError('failed', `the run ${name} was ended by another pgbk`, {
+      cause,
+      hint: 'Its directory is gone. Try again.',
+    })
+  if (!toldToStop.test(log)) return undefined
+  return new PgbkError('failed', `the server of the run ${name} was told to stop`, {
     cause,
-    hint: 'Its directory is gone, or its server was told to stop. Try again.',
+    hint: lastLines(layout.log),
   })
 }

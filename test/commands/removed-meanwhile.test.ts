@@ -11,6 +11,7 @@ import { restore } from '../../src/commands/restore.js'
 import type { Settings } from '../../src/config/load.js'
 import { namesIn } from '../../src/names-in.js'
 import { chooseBackup } from '../../src/postgres/choose-backup.js'
+import { findWindows } from '../../src/postgres/window.js'
 import { type Progress, silentProgress } from '../../src/progress.js'
 import { launch } from '../../src/run/launch.js'
 import type { RunRequest } from '../../src/run/run-request.js'
@@ -167,4 +168,13 @@ describe('a backup that is removed', () => {
     removeAll()
     expect(await thrownBy(() => checkWanted(backup, source, aContext()))).toMatchObject(isNotFound)
   })
+})
+
+it('has no window, where what is gone of its archive would be a gap', async () => {
+  const { windowOf } = findWindows({ root: root.root }, aContext())
+  expect(await windowOf(backup)).toMatchObject({ gap: undefined })
+  rmSync(backup.layout.wal, { recursive: true })
+  expect(await windowOf(backup)).toMatchObject({ gap: { reason: 'it is missing' } })
+  begin()
+  expect(await windowOf(backup)).toBeUndefined()
 })

@@ -58,7 +58,7 @@ describe('a run that replays', () => {
     const { exitCode, stderr } = await child
     expect({ exitCode, stderr }).toEqual({
       exitCode: 1,
-      stderr: expect.stringMatching(/(did not start|ended before its recovery did)[\s\S]*immediate shutdown/),
+      stderr: expect.stringMatching(/the server of the run \S+ was told to stop[\s\S]*immediate shutdown/),
     })
     expect(remainsOf(ledger.root)).toEqual(nothing)
   })

@@ -98,7 +98,7 @@ describe('a proof', () => {
     ])
     const { status, stderr } = await runPgbk(['verify', '--prove', '-C', backup.root, '--config', config])
     expect(status).toBe(1)
-    expect(stderr).toMatch(/pgbk: the run \d{8}T\d{6}Z-\d{5} was ended by another pgbk/)
+    expect(stderr).toMatch(/the run \d{8}T\d{6}Z-\d{5} was (ended by another pgbk|told to stop)/)
     expect(existsSync(join(backup.directory, 'proof.json'))).toBe(false)
     expect(existsSync(join(backup.root, 'data/run')) && readdirSync(join(backup.root, 'data/run'))).toEqual(
       [],

@@ -20,11 +20,15 @@ it('is not what a server has to say that fails by itself', () => {
   expect(endedByAnother(run)).toBeUndefined()
 })
 
+it('is a run whose server was told to stop, with the end of the log', () => {
+  writeFileSync(run.layout.log, 'LOG:  received fast shutdown request\n')
+  expect(endedByAnother(run)).toMatchObject({
+    message: `the server of the run ${run.name} was told to stop`,
+    hint: expect.stringContaining('received fast shutdown request'),
+  })
+})
+
 it.each([
-  [
-    'its server was told to stop',
-    () => writeFileSync(run.layout.log, 'LOG:  received fast shutdown request\n'),
-  ],
   ['its log is gone', () => rmSync(run.layout.log)],
   ['its marker is gone', () => rmSync(run.layout.marker)],
   ['nothing of it is left', () => rmSync(run.layout.directory, { recursive: true })],
