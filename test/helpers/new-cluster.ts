@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -23,14 +24,21 @@ export async function newCluster(major: number, args: string[], data: string): P
     .update(JSON.stringify([major, args]))
     .digest('hex')
   const template = join(templates, kind)
-  if (!existsSync(template)) {
-    const draft = join(templates, `${kind}-${process.pid}`)
-    await run([`${binOf(major)}/initdb`, '-D', draft, '--no-sync', '--auth=trust', ...args])
-    if (existsSync(template)) await run(['rm', '-r', draft])
-    else renameSync(draft, template)
-  }
+  if (!existsSync(template)) await makeTemplate(major, args, template)
   await run(['cp', '-a', template, data])
   changeIdentifier(data)
+}
+
+/** Several may make the same one at once: the first stays. */
+async function makeTemplate(major: number, args: string[], template: string): Promise<void> {
+  const draft = `${template}-${randomInt(1e9, 1e10)}`
+  await run([`${binOf(major)}/initdb`, '-D', draft, '--no-sync', '--auth=trust', ...args])
+  try {
+    renameSync(draft, template)
+  } catch (error) {
+    if (!existsSync(template)) throw error
+    rmSync(draft, { recursive: true })
+  }
 }
 
 /** In pg_control (src/include/catalog/pg_control.h) and on the first page of WAL (access/xlog_internal.h). */
