@@ -4,7 +4,7 @@ import { messageOf } from '../errors.js'
 import { agreedOn, filesIn } from './archive-listing.js'
 import { type ArchivedSegment, type ArchiveFile, type Found, segmentsIn } from './archive-segments.js'
 import { gapNoteName, readGapNote } from './gap-note.js'
-import { parseLsn, parseSegmentName, segmentName, segmentNumber } from './lsn.js'
+import { lastSegmentBefore, parseLsn, parseSegmentName, segmentName, segmentNumber } from './lsn.js'
 import { parseHistory, type TimelinePart, type TimelineSwitch, timelinePath } from './timeline-path.js'
 
 export type { ArchivedSegment, ArchiveFile, SegmentForm } from './archive-segments.js'
@@ -94,7 +94,7 @@ export function chainOf(
   const onPath = [...found.values()]
     .map(({ segment }) => segment)
     .filter(({ name, segment }) => namesOf(segment, timelines, segmentSize).includes(name))
-  const own = segmentNumber(parseLsn(needs.stop_lsn) - 1n, segmentSize)
+  const own = lastSegmentBefore(needs.stop_lsn, segmentSize)
   // The snapshot itself needs some, whether they are there or not.
   const last = onPath.reduce((most, { segment }) => (segment > most ? segment : most), own)
   const chain: ArchivedSegment[] = []

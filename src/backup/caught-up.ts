@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemCode } from '../errors.js'
-import { check, v } from '../schema.js'
+import { v } from '../schema.js'
 import type { Backup } from './catalog.js'
 import { replaceDurably } from './durable.js'
+import { readNote } from './read-note.js'
 import { isReceiverAlive, type ReceiverState } from './receiver-state.js'
 
 const schema = v.object({
@@ -53,11 +52,5 @@ export async function noteCaughtUp(archive: string, known: CaughtUp): Promise<vo
 
 /** Undefined where nothing is noted, or it is not understood. */
 export function readCaughtUp(archive: string): CaughtUp | undefined {
-  try {
-    return check(schema, JSON.parse(readFileSync(join(archive, fileName), 'utf8'))).value
-  } catch (error) {
-    if (error instanceof SyntaxError || ['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemCode(error) ?? ''))
-      return undefined
-    throw error
-  }
+  return readNote(schema, join(archive, fileName))
 }

@@ -15,6 +15,11 @@ export function segmentNumber(lsn: bigint, segmentSize: number): bigint {
   return lsn / BigInt(segmentSize)
 }
 
+/** The number of the segment that holds the last byte before a position: the last that is needed to get there. */
+export function lastSegmentBefore(lsn: string, size: number): bigint {
+  return segmentNumber(parseLsn(lsn) - 1n, size)
+}
+
 /** The 24 hexadecimal digits of a segment's file name (XLogFileName). */
 export function segmentName(timeline: number, segment: bigint, segmentSize: number): string {
   const perId = 0x1_0000_0000n / BigInt(segmentSize)

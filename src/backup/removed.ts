@@ -10,17 +10,17 @@ type ThereBackup = Pick<Backup, 'id' | 'layout'>
  * @throws {PgbkError} `not-found`.
  */
 export function checkThere({ id, layout }: ThereBackup, cause?: unknown): void {
-  if (!isGone(layout.record)) return
+  if (!isRemoved({ layout })) return
   throw new PgbkError('not-found', `backup ${id} was removed by another pgbk meanwhile`, {
     cause,
     hint: 'Choose another one (pgbk list).',
   })
 }
 
-/** Who may not look there, perhaps because it works as another user by now, does not know. */
-function isGone(path: string): boolean {
+/** Whether somebody has begun to. Who may not look there, perhaps because it works as another user by now, does not know. */
+export function isRemoved({ layout }: Pick<Backup, 'layout'>): boolean {
   try {
-    return statSync(path, { throwIfNoEntry: false }) === undefined
+    return statSync(layout.record, { throwIfNoEntry: false }) === undefined
   } catch {
     return false
   }

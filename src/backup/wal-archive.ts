@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
 import type { WalRange } from './backup-label.js'
 import { syncTree } from './durable.js'
-import { parseLsn, segmentName, segmentNumber } from './lsn.js'
+import { lastSegmentBefore, parseLsn, segmentName, segmentNumber } from './lsn.js'
 
 /** The names of the segments that hold a range of WAL, in order. Its end is exclusive. */
 export function segmentsOf(range: WalRange, segmentSize: number): string[] {
   const first = segmentNumber(parseLsn(range.startLsn), segmentSize)
-  const last = segmentNumber(parseLsn(range.endLsn) - 1n, segmentSize)
+  const last = lastSegmentBefore(range.endLsn, segmentSize)
   const names: string[] = []
   for (let segment = first; segment <= last; segment++)
     names.push(segmentName(range.timeline, segment, segmentSize))

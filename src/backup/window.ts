@@ -1,14 +1,14 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
-import { check, v } from '../schema.js'
+import { v } from '../schema.js'
 import type { ArchivedSegment, ArchivedWal, ArchiveGap } from './archived-wal.js'
 import type { Backup } from './catalog.js'
 import { type CaughtUp, caughtUpNow } from './caught-up.js'
 import { gapNoteName } from './gap-note.js'
-import { parseLsn, segmentNumber } from './lsn.js'
+import { lastSegmentBefore } from './lsn.js'
+import { readNote } from './read-note.js'
 import type { ReceiverState } from './receiver-state.js'
 import { segmentsOf } from './wal-archive.js'
 
@@ -57,7 +57,7 @@ export function snapshotWindow(
  */
 export function holdsSnapshotOnly({ summary }: Backup, wal: ArchivedWal): boolean {
   const last = wal.chain.at(-1)
-  const own = segmentNumber(parseLsn(summary.stop_lsn) - 1n, summary.wal_segment_size)
+  const own = lastSegmentBefore(summary.stop_lsn, summary.wal_segment_size)
   if (!last || last.segment < own) return true
   if (last.segment > own) return false
   const written = statSync(join(wal.directory, last.file), { throwIfNoEntry: false })
@@ -95,7 +95,7 @@ export function hasAllOf(
   { lsn, timeline }: CaughtUp,
 ): boolean {
   const last = chain.at(-1)
-  const reached = segmentNumber(parseLsn(lsn) - 1n, segmentSize)
+  const reached = lastSegmentBefore(lsn, segmentSize)
   return gap === undefined && last !== undefined && last.segment >= reached && last.timeline === timeline
 }
 
@@ -135,13 +135,7 @@ export function keyOf(wal: ArchivedWal, last: ArchivedSegment): string {
 }
 
 export function readKnownEnd(directory: string): KnownEnd | undefined {
-  try {
-    return check(schema, JSON.parse(readFileSync(join(directory, fileName), 'utf8'))).value
-  } catch (error) {
-    if (error instanceof SyntaxError || ['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemCode(error) ?? ''))
-      return undefined
-    throw error
-  }
+  return readNote(schema, join(directory, fileName))
 }
 
 /** Only a help for the next time: where it cannot be written, it is not. */

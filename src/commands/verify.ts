@@ -27,7 +27,11 @@ export interface VerifyResult {
   checks: Verified[]
 }
 
-/** Checks one backup, or all of the root, and returns what was found; a proof is kept beside it, nothing else is written. With `all`, what is removed meanwhile is left out. @throws {PgbkError} `not-found`. */
+/**
+ * Checks one backup, or all of the root, and returns what was found; a proof is kept beside it, nothing else is written. With `all`,
+ * what is removed meanwhile is left out.
+ * @throws {PgbkError} `not-found`.
+ */
 export async function verify(
   id: string | undefined,
   { all, prove: toProve }: VerifyOptions,

@@ -1,5 +1,5 @@
 import type { ArchivedWal } from '../backup/archived-wal.js'
-import { parseLsn, segmentNumber } from '../backup/lsn.js'
+import { lastSegmentBefore, parseLsn } from '../backup/lsn.js'
 import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end.js'
 import { seekIn, type WalPlace, type WalSeek } from './seek-in-wal.js'
 import { type SegmentDesk, type WalStep, withSegmentDesk } from './segment-desk.js'
@@ -55,7 +55,7 @@ export async function lookAhead(search: LookAheadSearch, seek?: WalSeek): Promis
 function lastToRead({ wal, endLsn }: LookAheadSearch): number {
   const { chain, segmentSize } = wal
   if (endLsn === undefined) return chain.length - (chain.at(-1)?.form === 'partial' ? 2 : 1)
-  const end = segmentNumber(parseLsn(endLsn) - 1n, segmentSize)
+  const end = lastSegmentBefore(endLsn, segmentSize)
   return chain.findIndex(({ segment }) => segment === end)
 }
 

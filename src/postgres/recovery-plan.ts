@@ -1,7 +1,7 @@
 import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
-import { formatLsn, parseLsn, segmentNumber } from '../backup/lsn.js'
+import { formatLsn, lastSegmentBefore, parseLsn, segmentNumber } from '../backup/lsn.js'
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
 import { majorOf, snapshotEnd } from '../backup/record.js'
 import { minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
@@ -129,7 +129,7 @@ function wayTo(
   end: ArchiveEnd,
   wish: RecoveryWish,
 ): WayTo {
-  const lastSegment = segmentNumber(parseLsn(stop.endLsn) - 1n, record.wal_segment_size)
+  const lastSegment = lastSegmentBefore(stop.endLsn, record.wal_segment_size)
   // Not the newest: of one that begins after the stop the copy would have a history that is out of order.
   const timeline = wal.chain.find(({ segment }) => segment === lastSegment)?.timeline ?? end.record.timeline
   return {

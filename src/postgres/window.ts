@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
 import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import { readCaughtUp } from '../backup/caught-up.js'
 import { rootLayout } from '../backup/layout.js'
 import { readReceiverState } from '../backup/receiver-state.js'
+import { isRemoved } from '../backup/removed.js'
 import {
   type BackupWindow,
   hasAllOf,
@@ -50,13 +50,12 @@ export function findWindows({ root, bin_dir }: WindowPlaces, context: Context): 
   }
   return {
     windowOf: async (backup) => {
-      const isGone = () => !existsSync(backup.layout.record)
       try {
         const window = await find(backup)
-        return (window.gap || window.fault !== undefined) && isGone() ? undefined : window
+        return (window.gap || window.fault !== undefined) && isRemoved(backup) ? undefined : window
       } catch (error) {
         context.signal.throwIfAborted()
-        if (isGone()) return undefined
+        if (isRemoved(backup)) return undefined
         throw error
       }
     },

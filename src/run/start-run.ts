@@ -12,7 +12,7 @@ import { socketDirectory } from '../postgres/sockets.js'
 import { connectToAny, databasesToAsk, type SqlClient } from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
 import { endedByAnother } from './ended-by-another.js'
-import { launch } from './launch.js'
+import { type Launched, launch } from './launch.js'
 import { chooseDatabase } from './run-database.js'
 import { type RunDirectory, writeMarker } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
@@ -67,55 +67,66 @@ async function startOn(
   onLaunch: (() => void) | undefined,
 ): Promise<Run> {
   const owner = ownerOf(request.backup, context)
-  const { directory, server, kind } = await launch(request, owner, port, context)
+  const launched = await launch(request, owner, port, context)
   onLaunch?.()
-  const { layout } = directory
+  const { directory, server } = launched
   try {
-    const { superuser } = request.backup.record
-    const socket = { host: socketDirectory, port, user: superuser }
-    const given = request.database ?? largestDatabase(request.backup.record)
-    const isSure = request.recovery.recovery === undefined
-    const names = request.backup.record.databases.map(({ name }) => name)
-    const sql = { ...socket, databases: isSure ? [given] : databasesToAsk(names) }
-    const hasCrashed = watchForCrashes(layout.log)
-    const hasEnded = () => server.hasEnded() || hasCrashed()
-    const connected = () =>
-      waitUntilReady(hasEnded, layout.log, context.signal, () => connectToAny(sql, sql.databases))
-    let client = await connected()
-    await checkIsRun(client, directory, port)
-    const before = context.now().getTime()
-    const reached = await recover(request, { log: layout.log, sql, hasEnded }, client, context)
-    const replayMs = reached && context.now().getTime() - before
-    if (reached) client = await connected()
-    const database = isSure ? given : await chooseDatabase(client, request.backup.record, request.database)
-    const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
-    if (request.recovery.wish.pause && !reached) await client.run(readOnly)
-    await client.end()
-    const host = password === undefined ? socketDirectory : '127.0.0.1'
-    const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
-    const url = `postgresql://${login}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`
-    directory.marker.server = { pid: server.pid, port, role: superuser, database, url, working_copy: kind }
-    writeMarker(directory)
-    return {
-      name: directory.name,
-      directory,
-      server,
-      kind,
-      host,
-      port,
-      role: superuser,
-      database,
-      password,
-      url,
-      log: layout.log,
-      reached,
-      replayMs,
-    }
+    return await makeReady(launched, port, request, context)
   } catch (error) {
     const ended = context.signal.aborted ? undefined : endedByAnother(directory, error)
     await server.stop()
     await endRun(directory)
     throw ended ?? error
+  }
+}
+
+/** Waits until the server has replayed what it has to, and makes it one that a person, or COMMAND, can use. */
+async function makeReady(
+  { directory, server, kind }: Launched,
+  port: number,
+  request: RunRequest,
+  context: Context,
+): Promise<Run> {
+  const { layout } = directory
+  const { superuser } = request.backup.record
+  const socket = { host: socketDirectory, port, user: superuser }
+  const given = request.database ?? largestDatabase(request.backup.record)
+  const isSure = request.recovery.recovery === undefined
+  const names = request.backup.record.databases.map(({ name }) => name)
+  const sql = { ...socket, databases: isSure ? [given] : databasesToAsk(names) }
+  const hasCrashed = watchForCrashes(layout.log)
+  const hasEnded = () => server.hasEnded() || hasCrashed()
+  const connected = () =>
+    waitUntilReady(hasEnded, layout.log, context.signal, () => connectToAny(sql, sql.databases))
+  let client = await connected()
+  await checkIsRun(client, directory, port)
+  const before = context.now().getTime()
+  const reached = await recover(request, { log: layout.log, sql, hasEnded }, client, context)
+  const replayMs = reached && context.now().getTime() - before
+  if (reached) client = await connected()
+  const database = isSure ? given : await chooseDatabase(client, request.backup.record, request.database)
+  const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
+  if (request.recovery.wish.pause && !reached) await client.run(readOnly)
+  await client.end()
+  const host = password === undefined ? socketDirectory : '127.0.0.1'
+  const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
+  const url = `postgresql://${login}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`
+  directory.marker.server = { pid: server.pid, port, role: superuser, database, url, working_copy: kind }
+  writeMarker(directory)
+  return {
+    name: directory.name,
+    directory,
+    server,
+    kind,
+    host,
+    port,
+    role: superuser,
+    database,
+    password,
+    url,
+    log: layout.log,
+    reached,
+    replayMs,
   }
 }
 

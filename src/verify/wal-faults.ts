@@ -5,7 +5,7 @@ import { createGunzip } from 'node:zlib'
 import { filesIn } from '../backup/archive-listing.js'
 import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import type { BackupLayout } from '../backup/layout.js'
-import { parseLsn, parseSegmentName, segmentNumber } from '../backup/lsn.js'
+import { lastSegmentBefore, parseSegmentName } from '../backup/lsn.js'
 import type { BackupRecord } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { messageOf, systemCode } from '../errors.js'
@@ -103,7 +103,7 @@ function historyFaults({ faults }: ArchivedWal): Fault[] {
 
 /** The last segment that the snapshot itself needs. */
 function lastOwn({ stop_lsn, wal_segment_size }: BackupRecord): bigint {
-  return segmentNumber(parseLsn(stop_lsn) - 1n, wal_segment_size)
+  return lastSegmentBefore(stop_lsn, wal_segment_size)
 }
 
 function expectedOf(

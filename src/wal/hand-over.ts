@@ -4,7 +4,7 @@ import { type ArchivedSegment, type ArchivedWal, readArchivedWal } from '../back
 import type { Backup } from '../backup/catalog.js'
 import { noteCaughtUp, receivedFor } from '../backup/caught-up.js'
 import { syncPath } from '../backup/durable.js'
-import { formatLsn, parseLsn, segmentNumber } from '../backup/lsn.js'
+import { formatLsn, lastSegmentBefore } from '../backup/lsn.js'
 import { readReceiverState } from '../backup/receiver-state.js'
 import { copyInto, sweepArchive } from './archive-files.js'
 import type { Reception } from './reception.js'
@@ -67,8 +67,7 @@ export async function handOverTo(
   await heartbeat.target(to)
   const older = readArchivedWal(from.layout.wal, from.record)
   const reached =
-    (older.chain.at(-1)?.segment ?? -1n) >=
-    segmentNumber(parseLsn(to.record.stop_lsn) - 1n, older.segmentSize)
+    (older.chain.at(-1)?.segment ?? -1n) >= lastSegmentBefore(to.record.stop_lsn, older.segmentSize)
   const state = older.gap || !reached ? 'ends before that' : 'is complete up to there'
   journal.report(
     gap

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
-import { parseLsn, parseSegmentName, segmentNumber } from '../backup/lsn.js'
+import { lastSegmentBefore, parseSegmentName } from '../backup/lsn.js'
 import { endOrphanedReceivers } from '../postgres/orphans.js'
 import { sweepArchive } from './archive-files.js'
 import { type Compressor, startCompressor } from './compressor.js'
@@ -133,7 +133,7 @@ async function ask({ heartbeat, journal, server, target, receiver }: Watch) {
  */
 function reaches({ layout, record }: Backup, lsn: string, { finished } = { finished: false }): boolean {
   const size = record.wal_segment_size
-  const wanted = segmentNumber(parseLsn(lsn) - 1n, size)
+  const wanted = lastSegmentBefore(lsn, size)
   return readdirSync(layout.wal).some((name) => {
     const segment = parseSegmentName(name.slice(0, 24), size)?.segment ?? -1n
     return segment > wanted || (segment === wanted && !(finished && name.endsWith('.partial')))

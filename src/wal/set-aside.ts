@@ -2,7 +2,7 @@ import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { syncPath } from '../backup/durable.js'
-import { parseLsn, parseSegmentName, segmentNumber } from '../backup/lsn.js'
+import { lastSegmentBefore, parseLsn, parseSegmentName, segmentNumber } from '../backup/lsn.js'
 import type { Reception } from './reception.js'
 
 /**
@@ -16,7 +16,7 @@ export async function setAside(
   forkLsn: string,
 ): Promise<void> {
   const fork = segmentNumber(parseLsn(forkLsn), record.wal_segment_size)
-  const own = segmentNumber(parseLsn(record.stop_lsn) - 1n, record.wal_segment_size)
+  const own = lastSegmentBefore(record.stop_lsn, record.wal_segment_size)
   const place = join(layout.wal, 'diverged')
   await mkdir(place, { recursive: true })
   const files = await readdir(layout.wal)
