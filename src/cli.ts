@@ -1,5 +1,6 @@
 import { write } from './cli/output.js'
-import type { Invocation, Outcome } from './cli/verb.js'
+import type { Call, Invocation, Outcome } from './cli/verb.js'
+import type { Settings } from './config/load.js'
 import type { Context, PrintedCommand } from './context.js'
 import { isUnexpected, PgbkError, pgbkErrorFrom } from './errors.js'
 import type { ProcessContext } from './process.js'
@@ -82,6 +83,7 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
     throw error
   })
   const work = async () => {
+    if (world.user().uid === 0) await giveUpRoot(call, settings)
     const ended =
       settings instanceof PgbkError
         ? ((await runWithout?.(settings, call)) ?? 0)
@@ -95,6 +97,23 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
       : await work()
   return typeof ended === 'number' ? ended : (ended.failure?.exitStatus ?? 0)
 }
+
+/** Before anything is done with files that somebody else could swap; where the configuration has faults, its user is not known. */
+async function giveUpRoot(call: Omit<Call, 'settings'>, settings: Settings | PgbkError): Promise<void> {
+  const { stepDown } = await import('./privileges/step-down.js')
+  const { verb, context } = call
+  if (settings instanceof PgbkError) {
+    stepDown({ as: 'run_as' }, defaultRunAs, context)
+    return
+  }
+  const standIn = verb.standIn
+    ? verb.standIn({ ...call, settings })
+    : { as: 'owner' as const, root: settings.root }
+  if (standIn) stepDown(standIn, settings.run_as, context)
+}
+
+/** As in the schema of the configuration. */
+const defaultRunAs = 'postgres'
 
 async function printOutcome(
   outcome: Outcome,

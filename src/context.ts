@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Progress } from './progress.js'
 
 export type Environment = Record<string, string | undefined>
@@ -39,6 +40,7 @@ export interface Context {
   readonly self: readonly string[]
   readonly progress: Progress
   readonly pgbk: PrintedCommand
+  readonly stdin: Readable
   /** For what is no text, such as an archive. */
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean }
   /** The caller's umask, for programs of the caller's own; what pgbk itself writes is its owner's alone. */

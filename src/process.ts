@@ -1,7 +1,6 @@
-import { lchownSync, statSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import type { Environment, Preparation, SystemUser } from './context.js'
 import { PgbkError } from './errors.js'
+import { becomeUser, currentUser, lookUp } from './privileges/become.js'
 
 /** What `main` gets from the process that it runs in. Tests hand in their own. */
 export interface ProcessContext {
@@ -60,60 +59,4 @@ function endingSignals(): Pick<ProcessContext, 'signal' | 'urgent'> {
   process.on('SIGTERM', () => end(new PgbkError('terminated', 'terminated (SIGTERM)')))
   process.on('SIGHUP', () => end(new PgbkError('hung-up', 'terminated: the terminal was closed (SIGHUP)')))
   return { signal: first.signal, urgent: second.signal }
-}
-
-function currentUser(): SystemUser {
-  const ids = { uid: process.geteuid?.() ?? -1, gid: process.getegid?.() ?? -1 }
-  try {
-    const { username, homedir } = userInfo()
-    return { ...ids, name: username, home: homedir }
-  } catch {
-    return { ...ids, name: String(ids.uid), home: '/' }
-  }
-}
-
-/** Programs that are started later get the new user's HOME; what XDG variables say was meant for root. */
-function becomeUser(user: string | number, prepare: Preparation | undefined, env: Environment): void {
-  const { uid, gid, named } = lookUp(user)
-  if (prepare) {
-    tryToEnter(prepare.inside, uid)
-    for (const path of prepare.make()) lchownSync(path, uid, gid)
-  }
-  if (named) (process as ProcessWithGroups).initgroups(user, gid)
-  else process.setgroups?.([gid])
-  process.setgid?.(gid)
-  process.setuid?.(user)
-  const { name, home } = currentUser()
-  Object.assign(env, { HOME: home, USER: name, LOGNAME: name })
-  for (const key of Object.keys(env)) if (key.startsWith('XDG_')) delete env[key]
-}
-
-/** @throws a system error when the directory is closed to the user. access(2) would ask for root's rights. */
-function tryToEnter(directory: string, uid: number): void {
-  try {
-    process.seteuid?.(uid)
-    statSync(`${directory}/.`)
-  } finally {
-    process.seteuid?.(0)
-  }
-}
-
-/** Node has it; its type declarations do not. */
-type ProcessWithGroups = NodeJS.Process & { initgroups(user: string | number, group: number): void }
-
-/** Node has no getpwnam: `userInfo` tells about the effective user, so be that user for a moment. */
-function lookUp(user: string | number): { uid: number; gid: number; named: boolean } {
-  try {
-    process.seteuid?.(user)
-    const { uid, gid } = userInfo()
-    return { uid, gid, named: true }
-  } catch (cause) {
-    if (typeof user === 'number') return { uid: user, gid: user, named: false }
-    throw new PgbkError('config', `there is no operating-system user ${user} to work as`, {
-      cause,
-      hint: 'Set run_as (or PGBK_RUN_AS) to the user whom the backups should belong to; PostgreSQL refuses to run as root.',
-    })
-  } finally {
-    process.seteuid?.(0)
-  }
 }

@@ -25,6 +25,7 @@ const layers: Record<string, number> = {
   wal: 4,
   verify: 4,
   postgres: 3,
+  privileges: 3,
   config: 3,
   backup: 2,
   bottom: 1,

@@ -1,6 +1,7 @@
-import { copyFileSync, lstatSync } from 'node:fs'
+import { copyFileSync, lstatSync, renameSync, rmSync } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
+import { systemCode } from '../errors.js'
 
 const small = 1 << 20
 
@@ -19,4 +20,19 @@ export async function copyOneFile(source: string, target: string, mode: number):
     await setImmediate()
   }
   return size
+}
+
+/** Moves one file; to another file system it is copied. @returns its bytes. */
+export async function moveOneFile(source: string, target: string, mode: number): Promise<number> {
+  try {
+    const { size } = lstatSync(source)
+    renameSync(source, target)
+    await setImmediate()
+    return size
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error
+    const size = await copyOneFile(source, target, mode)
+    rmSync(source)
+    return size
+  }
 }

@@ -10,26 +10,20 @@ export interface Owner {
 }
 
 /**
- * The user whom a server on this backup runs as: the caller, or, for root, the owner of the files.
- * @throws {PgbkError} `failed` when the caller is neither, or the files are root's.
+ * The user whom a server on this backup runs as: the caller. Root has become the owner of the root directory by then.
+ * @throws {PgbkError} `failed` when the files belong to somebody else.
  */
 export function ownerOf({ layout, id }: Backup, context: Context): Owner {
-  const { uid, gid } = statSync(layout.data)
+  const { uid } = statSync(layout.data)
   const caller = context.user()
-  if (caller.uid === 0 && uid === 0) {
+  if (caller.uid === uid) return { uid, gid: caller.gid }
+  if (uid === 0)
     throw new PgbkError('failed', `backup ${id} belongs to root, and PostgreSQL does not run as root`, {
-      hint: `Give it to an ordinary user:  chown -R postgres ${layout.directory}`,
+      hint: `Give it to an ordinary user:  chown -R postgres: ${layout.directory}`,
     })
-  }
-  if (caller.uid !== 0 && caller.uid !== uid) {
-    throw new PgbkError(
-      'failed',
-      `backup ${id} belongs to another user (uid ${uid}), and PostgreSQL runs only as the owner of its files`,
-      {
-        hint: 'Run pgbk as that user or as root, or get a copy of your own with pgbk download.',
-      },
-    )
-  }
-  // Nobody but root can give files to a group that is not their own.
-  return { uid, gid: caller.uid === 0 ? gid : caller.gid }
+  throw new PgbkError(
+    'failed',
+    `backup ${id} belongs to another user (uid ${uid}), and PostgreSQL runs only as the owner of its files`,
+    { hint: 'Run pgbk as that user or as root, or get a copy of your own with pgbk download.' },
+  )
 }

@@ -6,43 +6,11 @@ import { shellWord } from '../shell-word.js'
 import { type RootLayout, rootLayout } from './layout.js'
 
 /**
- * Makes sure that a root can be written, and gives up root privileges: new directories then belong to `runAs`, and nothing
- * existing changes its owner. For an ordinary user nothing is written yet.
- * @throws {PgbkError} `config` when there is no such user, `root-not-writable` when the root cannot be written.
+ * Makes sure that a root can be written. Nothing is written yet.
+ * @throws {PgbkError} `root-not-writable`.
  */
-export function claimRoot(root: string, runAs: string, context: Context): RootLayout {
+export function claimRoot(root: string, context: Context): RootLayout {
   const layout = rootLayout(root)
-  if (context.user().uid === 0) becomeUser(layout, runAs, context, () => createMissing(layout))
-  checkWritable(layout, context)
-  return layout
-}
-
-/**
- * Looks whether a root could be claimed, and gives up root privileges for those of `runAs`; nothing is made.
- * @throws {PgbkError} as `claimRoot` does.
- */
-export function examineRoot(root: string, runAs: string, context: Context): RootLayout {
-  const layout = rootLayout(root)
-  const byRoot = context.user().uid === 0
-  if (byRoot) becomeUser(layout, runAs, context, () => [])
-  // What is still missing root would make, and give to that user.
-  if (!byRoot || existsSync(layout.backups)) checkWritable(layout, context)
-  return layout
-}
-
-/** Makes the directories of a claimed root that are not there yet. */
-export function makeRoot(layout: RootLayout): void {
-  createMissing(layout)
-}
-
-/**
- * Gives up root privileges for those of the user whom the backups belong to, before something in the root is changed.
- * @throws {PgbkError} `root-not-writable` when it cannot be written.
- */
-export function enterRoot(root: string, context: Context): RootLayout {
-  const layout = rootLayout(root)
-  if (!existsSync(layout.backups)) return layout
-  if (context.user().uid === 0) context.become(statSync(layout.backups).uid)
   checkWritable(layout, context)
   return layout
 }
@@ -50,17 +18,26 @@ export function enterRoot(root: string, context: Context): RootLayout {
 /**
  * The root itself is made only when its parent directory is there, which a mount point that is not mounted, or a mistyped
  * path, often is not.
+ * @throws {PgbkError} `root-not-writable`.
  */
-function createMissing({ root, data, backups, gitignore }: RootLayout): string[] {
+export function makeRoot({ root, data, backups, gitignore }: RootLayout): void {
   const missing = [root, data, backups].filter((directory) => !existsSync(directory))
   try {
     for (const directory of missing) makeDirectory(directory)
-    if (!missing.includes(backups) || existsSync(gitignore)) return missing
-    writeFileSync(gitignore, '*\n')
-    return [...missing, gitignore]
+    if (missing.includes(backups)) writeFileSync(gitignore, '*\n', { flag: 'wx' })
   } catch (cause) {
-    throw notWritable(`cannot make ${missing[0]}`, root, cause)
+    if (systemCode(cause) !== 'EEXIST') throw notWritable(`cannot make ${missing[0]}`, root, cause)
   }
+}
+
+/**
+ * Checks that something in the root can be changed.
+ * @throws {PgbkError} `root-not-writable` when it cannot be written.
+ */
+export function enterRoot(root: string, context: Context): RootLayout {
+  const layout = rootLayout(root)
+  if (existsSync(layout.backups)) checkWritable(layout, context)
+  return layout
 }
 
 /** Another create may make it in the same moment. */
@@ -70,20 +47,6 @@ function makeDirectory(path: string): void {
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
   }
-}
-
-function becomeUser(layout: RootLayout, runAs: string, context: Context, make: () => string[]): void {
-  const inside = deepestExisting(layout)
-  try {
-    context.become(runAs, { inside, make })
-  } catch (cause) {
-    if (cause instanceof PgbkError) throw cause
-    throw notWritable(`user ${runAs} cannot enter ${inside}`, layout.root, cause)
-  }
-}
-
-function deepestExisting({ root, data, backups }: RootLayout): string {
-  return [backups, data, root].find((directory) => existsSync(directory)) ?? dirname(root)
 }
 
 function checkWritable({ root, data, backups }: RootLayout, context: Context): void {
@@ -115,7 +78,8 @@ const reasons: Record<string, string> = {
   EROFS: 'the file system is read-only',
 }
 
-function notWritable(message: string, root: string, cause: unknown, remedy?: string): PgbkError {
+/** For a root directory that the user cannot work in; says what to do. */
+export function notWritable(message: string, root: string, cause: unknown, remedy?: string): PgbkError {
   const code = systemCode(cause) ?? ''
   const hint = ['EROFS', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'].includes(code)
     ? 'Choose another root with -C.'

@@ -28,17 +28,16 @@ export interface Need {
 }
 
 /**
- * Notes in `data/restores/` that a data directory needs a backup from now on. Root does so as the owner of the root.
+ * Notes in `data/restores/` that a data directory needs a backup from now on.
  * @returns what takes the note back. Who may not write there notes nothing.
  */
 export function noteRestore(root: RootLayout, backup: string, data: string): () => void {
-  const { uid } = statSync(root.backups)
   // No pid: in another container another process may have the same.
   const name = `${backup}-${randomInt(1e9, 1e10)}.json`
   const path = join(root.restores, name)
   const draft = join(root.restores, `.${name}`)
   const note: Note = { ...markOfThisProcess(), backup, data }
-  asOwner(uid, () => {
+  ifAllowed(() => {
     mkdirSync(root.restores, { recursive: true })
     for (const old of notesIn(root)) {
       if (needIn(old) === undefined) rmSync(old, { force: true })
@@ -47,7 +46,7 @@ export function noteRestore(root: RootLayout, backup: string, data: string): () 
     writeFileSync(draft, `${JSON.stringify(note)}\n`, { flag: 'wx', flush: true })
     renameSync(draft, path)
   })
-  return () => asOwner(uid, () => rmSync(path, { force: true }))
+  return () => ifAllowed(() => rmSync(path, { force: true }))
 }
 
 /** What is needed now. To whom the notes are closed they are of no use: only their owner removes backups. */
@@ -97,14 +96,10 @@ function hasToRecover({ backup, data }: Note): boolean {
   }
 }
 
-function asOwner(uid: number, work: () => void): void {
-  const isRoot = process.geteuid?.() === 0
+function ifAllowed(work: () => void): void {
   try {
-    if (isRoot) process.seteuid?.(uid)
     work()
   } catch (error) {
     if (!['EACCES', 'EPERM', 'EROFS', 'ENOENT'].includes(systemCode(error) ?? '')) throw error
-  } finally {
-    if (isRoot) process.seteuid?.(0)
   }
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
+import type { StandIn } from '../privileges/step-down.js'
 import type { Screen } from '../terminal/screen.js'
 import type { GlobalOptions } from './options.js'
 
@@ -53,6 +54,11 @@ export interface Verb {
   declare?(command: Command): Command
   /** What is wrong with this combination of options and COMMAND, if anything is. */
   faultOf?(invocation: Invocation): string | undefined
+  /**
+   * Whom it works as when root has called it (default: the owner of the root directory). Undefined where it does nothing with files,
+   * or gives up root itself.
+   */
+  standIn?(call: Call): StandIn | undefined
   /** Takes the place of `run` where the configuration has faults; other commands end with them. */
   runWithout?(fault: PgbkError, call: Omit<Call, 'settings'>): Promise<Outcome | number>
   /** Returns what to print, or, where it has printed that itself, the exit status. */

@@ -35,7 +35,7 @@ export async function create(options: CreateOptions, settings: Settings, context
   const maxRate = options.maxRate ?? settings.create.max_rate
   checkPlainLine(options.label, 'label')
   checkRate(maxRate)
-  const root = claimRoot(settings.root, settings.run_as, context)
+  const root = claimRoot(settings.root, context)
   return remember(root, options.scheduled ?? false, context, () =>
     createIn(root, { ...options, maxRate }, settings, context),
   )

@@ -30,7 +30,6 @@ export interface DemoResult {
 /** The tour: every command on a throw-away server, with its real output. Nothing is left behind. */
 export async function demo(settings: Settings, context: Context): Promise<DemoResult> {
   const startedAt = context.now().getTime()
-  if (context.user().uid === 0) context.become(settings.run_as)
   const directory = mkdtempSync(join(context.env.TMPDIR || '/tmp', 'pgbk-demo-'))
   const [backups, laptop] = [join(directory, 'backups'), join(directory, 'laptop')]
   for (const place of [backups, laptop]) mkdirSync(place)

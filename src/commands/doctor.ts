@@ -4,7 +4,7 @@ import { neededBytes } from '../create/check-disk.js'
 import { type Check, failed, ok, skipped } from '../doctor/check.js'
 import { checkBackups, checkReceiver } from '../doctor/check-backups.js'
 import { checkPrograms } from '../doctor/check-programs.js'
-import { checkLock, checkPlace, checkRoot, type ExaminedRoot } from '../doctor/check-root.js'
+import { checkLock, checkPlace, checkRoot, type ExaminedRoot, roomIn } from '../doctor/check-root.js'
 import { checkSafety } from '../doctor/check-safety.js'
 import { checkSchedule, findSchedule } from '../doctor/check-schedule.js'
 import { checkConnection } from '../doctor/check-server.js'
@@ -27,6 +27,8 @@ export interface DoctorResult {
   server: DoctorServer | undefined
   /** What the next backup takes; undefined when the server could not be asked. */
   neededBytes: number | undefined
+  /** What is free for backups, and what those that are there take; undefined where the root cannot be used. */
+  roomBytes: number | undefined
   checks: Check[]
 }
 
@@ -41,11 +43,19 @@ export async function doctor(
   const own = await findSchedule(settings.root, context)
   const root = checkRoot(settings, context)
   const schedule = own.entry ? own : await findSchedule(settings.root, context)
-  const checks = [
-    ok('configuration', settings.configFile ?? 'no file: defaults'),
-    ...(await checkPrograms(settings.bin_dir, context)),
-    ...root.checks,
-  ]
+  const configuration = ok('configuration', settings.configFile ?? 'no file: defaults')
+  const { configFile } = settings
+  // Root goes on as nobody else: nothing is looked at, or run, as root.
+  if (context.user().uid === 0)
+    return {
+      root: settings.root,
+      configFile,
+      server: undefined,
+      neededBytes: undefined,
+      roomBytes: undefined,
+      checks: [configuration, ...root.checks],
+    }
+  const checks = [configuration, ...(await checkPrograms(settings.bin_dir, context)), ...root.checks]
   progress.step('asking the server')
   const { server, checks: ofServer } = await checkConnection(flags, settings, context)
   checks.push(...ofServer)
@@ -54,9 +64,10 @@ export async function doctor(
   if (root.catalog) checks.push(...checkSchedule(schedule, root.catalog, context))
   return {
     root: settings.root,
-    configFile: settings.configFile,
+    configFile,
     server: server && summaryOf(server),
     neededBytes: server && neededBytes(server.facts),
+    roomBytes: root.catalog && (await roomIn(root.layout, root.catalog)),
     checks,
   }
 }
@@ -64,7 +75,14 @@ export async function doctor(
 /** Where the configuration has faults nothing else is sure. */
 export async function doctorWithout(fault: PgbkError, context: Context): Promise<DoctorResult> {
   const checks = [failed('configuration', fault), ...(await checkPrograms(undefined, context))]
-  return { root: undefined, configFile: undefined, server: undefined, neededBytes: undefined, checks }
+  return {
+    root: undefined,
+    configFile: undefined,
+    server: undefined,
+    neededBytes: undefined,
+    roomBytes: undefined,
+    checks,
+  }
 }
 
 async function checkWithServer(

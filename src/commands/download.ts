@@ -55,8 +55,7 @@ export async function download(
   const startedAt = context.now()
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
   const destination = options.to === undefined ? settings.root : resolve(context.cwd, options.to)
-  // Everything from here on is done by the user whom the root belongs to: ssh has that user's keys.
-  const root = claimRoot(destination, settings.run_as, context)
+  const root = claimRoot(destination, context)
   const source = await openSource(name, context)
   checkOtherRoot(source, destination)
   const backup = selectBackup(await source.catalog(), id, context, name)

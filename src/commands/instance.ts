@@ -41,7 +41,7 @@ export async function startInstance(
   const instance = findInstance(root, name)
   const installations = await allInstallations(bin_dir, context)
   const programs = await findServer(instance.record.major, installations, false, context)
-  becomeOwner(instance, context)
+  checkOwner(instance, context)
   const wanted = port ?? instance.port
   const isAvailable = await isFree(wanted)
   // Last of all, because another pgbk may have started it meanwhile, whose sockets are not to go.
@@ -89,7 +89,7 @@ export async function stopInstance(name: string, settings: Settings, context: Co
     return { run }
   }
   if (!instance) throw unknown(name, root, [...instances, ...runs])
-  becomeOwner(instance, context)
+  checkOwner(instance, context)
   const wasRunning = instance.pid !== undefined
   if (wasRunning) {
     context.progress.step(`stopping ${name}`)
@@ -136,7 +136,7 @@ async function findStopped(name: string, settings: Settings, context: Context): 
     await sweepInstances(root, context)
     throw unknown(name, root, instances)
   }
-  becomeOwner(instance, context)
+  checkOwner(instance, context)
   if (instance.pid !== undefined)
     throw new PgbkError('failed', `${name} is running (process ${instance.pid})`, {
       hint: `Stop it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
@@ -144,11 +144,9 @@ async function findStopped(name: string, settings: Settings, context: Context): 
   return instance
 }
 
-/** Root works on as the owner, who may have put links where it would write, or read a pid. */
-function becomeOwner({ name, uid }: Instance, { user, become }: Context): void {
-  const caller = user().uid
-  if (caller === 0) become(uid)
-  if (caller === 0 || caller === uid) return
+/** @throws {PgbkError} `failed` for one that belongs to another user; root has become the owner of the root directory. */
+function checkOwner({ name, uid }: Instance, { user }: Context): void {
+  if (uid === user().uid) return
   throw new PgbkError('failed', `${name} belongs to another user (uid ${uid})`, {
     hint: 'Run pgbk as that user, or as root.',
   })

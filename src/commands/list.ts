@@ -6,7 +6,7 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { findWindows } from '../postgres/window.js'
 import { openSource } from '../source/open-source.js'
-import { asKeyHolder, sourceName } from '../source/source-name.js'
+import { sourceName } from '../source/source-name.js'
 
 export interface ListResult extends Catalog {
   /** Bytes that are free where the backups are; undefined when there is no such directory yet, or it is another root's. */
@@ -27,7 +27,7 @@ export async function list(options: ListOptions, settings: Settings, context: Co
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
     const name = sourceName(options.from, settings)
-    const source = await openSource(name, asKeyHolder(name, settings.run_as, context))
+    const source = await openSource(name, context)
     return { ...(await source.catalog()), windows, free: undefined, source: source.name }
   }
   const catalog = readCatalog(settings.root)

@@ -9,7 +9,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { type RoomNeed, roomNeeds } from '../instances/check-room.js'
 import { checkName, defaultName } from '../instances/instance-directory.js'
-import { type DirectoryRequest, planDirectory } from '../instances/plan-directory.js'
+import { type DirectoryRequest, directoryPlaces, planDirectory } from '../instances/plan-directory.js'
 import type { InstanceRequest } from '../instances/restore-instance.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
 import { choosePort } from '../postgres/port.js'
@@ -25,6 +25,8 @@ export interface RestoreOptions extends OpenOptions {
   pgdata?: string
   tablespaceMapping?: string[]
   asProduction?: boolean
+  /** The given directory belongs to another user, and is looked at by that one. */
+  isOfAnother?: boolean
 }
 
 /** What will be done, before anything is written. */
@@ -47,7 +49,7 @@ export async function planRestore(
   const target = await unlessRemoved(backup, context, () =>
     planTarget(backup, recovery, programs, options, settings, context),
   )
-  const room = await roomNeeds(placesOf(backup, target))
+  const room = options.isOfAnother ? [] : await roomNeeds(placesOf(backup, target))
   return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
 }
 
@@ -74,20 +76,20 @@ async function planTarget(
   settings: Settings,
   context: Context,
 ): Promise<RestorePlan['target']> {
-  const { root, run_as: runAs } = settings
-  const { pgdata, tablespaceMapping: mappings = [], asProduction = false } = options
+  const { root } = settings
+  const { pgdata, tablespaceMapping: mappings = [], asProduction = false, isOfAnother = false } = options
   if (pgdata !== undefined) {
     const port = options.port === undefined ? undefined : await choosePort(options.port)
-    const wanted = { root, pgdata, mappings, asProduction, runAs, port }
+    const wanted = { root, pgdata, mappings, asProduction, isOfAnother, port }
     const request = planDirectory(backup, recovery, wanted, context)
     return { kind: 'directory', request }
   }
   const name = options.name ?? defaultName(root, context.now())
   checkName(root, name, context)
-  const owner = ownerOf(backup, context)
+  ownerOf(backup, context)
   const port = await choosePort(options.port)
   const database = largestDatabase(backup.record)
-  return { kind: 'instance', request: { backup, root, name, port, database, owner, programs, recovery } }
+  return { kind: 'instance', request: { backup, root, name, port, database, programs, recovery } }
 }
 
 /** The directories that will be filled, with their bytes. */
@@ -96,13 +98,5 @@ function placesOf({ record }: Backup, target: RestorePlan['target']): Map<string
     return new Map([
       [join(rootLayout(target.request.root).instances, target.request.name), record.size_bytes],
     ])
-  const { data, tablespaces } = target.request
-  const outside = new Map(
-    tablespaces.map(({ oid, target: path }) => [
-      path,
-      record.tablespaces.find((one) => one.oid === oid)?.size_bytes ?? 0,
-    ]),
-  )
-  const rest = record.size_bytes - [...outside.values()].reduce((sum, bytes) => sum + bytes, 0)
-  return new Map([...outside, [data, rest]])
+  return directoryPlaces(record, target.request)
 }

@@ -1,4 +1,3 @@
-import { lchownSync, statSync } from 'node:fs'
 import type { Backup, Catalog } from '../backup/catalog.js'
 import { type Proof, proofFormat, writeProof } from '../backup/proof.js'
 import { majorOf } from '../backup/record.js'
@@ -32,10 +31,6 @@ export async function prove(
     // In a directory that is being removed it would stay behind.
     checkThere(backup)
     await writeProof(backup.layout, proof)
-    if (context.user().uid === 0) {
-      const { uid, gid } = statSync(backup.layout.directory)
-      lchownSync(backup.layout.proof, uid, gid)
-    }
     return proof
   })
 }

@@ -7,10 +7,10 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { checkRoom } from '../instances/check-room.js'
 import { findInstance, type Instance } from '../instances/instance.js'
-import { defaultName, enterInstances } from '../instances/instance-directory.js'
+import { defaultName } from '../instances/instance-directory.js'
 import { sweepInstances } from '../instances/instance-remains.js'
 import { missingFiles } from '../instances/missing-files.js'
-import type { DirectoryRequest } from '../instances/plan-directory.js'
+import { type DirectoryRequest, topsOf } from '../instances/plan-directory.js'
 import { restoreDirectory } from '../instances/restore-directory.js'
 import { type InstanceRequest, restoreInstance } from '../instances/restore-instance.js'
 import { type StartedDirectory, startDirectory } from '../instances/start-directory.js'
@@ -49,20 +49,14 @@ export async function restore(
   announce(plan)
   await checkRoom(plan.backup, plan.room)
   context.signal.throwIfAborted()
-  const { target, programs } = plan
+  const { target } = plan
   if (target.kind === 'directory') {
-    const { data, owner } = target.request
     const notes = await fillDirectory(target.request, settings, context)
-    const missing = await missingFiles(data, programs, owner, context)
-    if (!plan.start) return { plan, dryRun: false, notes: [...notes, ...missing] }
-    missing.forEach(context.progress.warn)
-    const started = await startDirectory(target.request, programs.postgres, context)
-    return { plan, dryRun: false, notes, ...started }
+    return finishDirectory(plan, target.request, notes, context)
   }
-  const owner = enterInstances(settings.root, target.request.owner, context)
   await sweepInstances(settings.root, context)
   const fill = options.name === undefined ? fillNextInstance : fillInstance
-  const instance = await fill({ ...target.request, owner }, context)
+  const instance = await fill(target.request, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
   const reached = await firstStart(instance, plan, context)
   return {
@@ -75,17 +69,34 @@ export async function restore(
   }
 }
 
+/** Looks at what a filled directory lacks here, and starts its server where that is wanted. */
+export async function finishDirectory(
+  plan: RestorePlan,
+  request: DirectoryRequest,
+  notes: string[],
+  context: Context,
+): Promise<RestoreResult> {
+  const missing = await missingFiles(request.data, plan.programs, context)
+  if (!plan.start) return { plan, dryRun: false, notes: [...notes, ...missing] }
+  missing.forEach(context.progress.warn)
+  const started = await startDirectory(request, plan.programs.postgres, context)
+  return { plan, dryRun: false, notes, ...started }
+}
+
 /** Nobody may remove the backup until the directory has all that it needs of it, which may be only after its first start. */
 async function fillDirectory(
   request: DirectoryRequest,
   { root }: Settings,
   context: Context,
 ): Promise<string[]> {
-  const { backup, data, recovery, archive } = request
+  const { backup, data, tablespaces, recovery, archive } = request
   const takeBack = noteRestore(rootLayout(root), backup.id, data)
   let isNeeded = false
   try {
-    const notes = await unlessRemoved(backup, context, () => restoreDirectory(request, context))
+    const tops = topsOf(data, tablespaces)
+    const { notes } = await unlessRemoved(backup, context, () =>
+      restoreDirectory(tops, async () => request, context),
+    )
     isNeeded = recovery.recovery !== undefined && archive === backup.layout.wal
     return notes
   } finally {

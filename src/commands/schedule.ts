@@ -1,8 +1,3 @@
-import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { readCatalog } from '../backup/catalog.js'
-import { rootLayout } from '../backup/layout.js'
-import { freeBytes } from '../backup/measure.js'
 import { scheduledPolicy } from '../backup/retention.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -15,7 +10,7 @@ import { cronEnvironment } from '../schedule/cron-environment.js'
 import { readCrontab, readCrontabToChange, writeCrontab } from '../schedule/crontab.js'
 import { type CrontabEntry, crontabLine, entriesIn, withEntry, withoutEntry } from '../schedule/entry.js'
 import { type Forecast, isTooMuch, keptBy } from '../schedule/forecast.js'
-import { rehearse } from '../schedule/rehearse.js'
+import { type Findings, rehearse } from '../schedule/rehearse.js'
 import { crontabFields, parseTimes, type Times } from '../schedule/times.js'
 import { systemdUnits, type Unit } from '../schedule/units.js'
 
@@ -66,7 +61,7 @@ export async function schedule(
     throw new PgbkError('failed', 'the crontab does not have the line that was written')
   const problem = cronDaemonProblem()
   if (problem !== undefined) context.progress.warn(problem)
-  const forecast = await forecastOf(plan, findings.needed_bytes ?? 0, options, settings)
+  const forecast = forecastOf(plan, findings, options, settings)
   if (isTooMuch(forecast)) context.progress.warn('the disk is too small for as many backups as will be kept')
   return { entry, changed: after !== before, forecast }
 }
@@ -140,19 +135,15 @@ function refusePassword(connection: string | undefined): void {
     throw noPassword(`the ${secret} in the connection string would stand in the crontab`)
 }
 
-async function forecastOf(
+function forecastOf(
   { times }: SchedulePlan,
-  neededBytes: number,
+  { needed_bytes, room_bytes }: Findings,
   { prune }: ScheduleOptions,
-  { root, retention }: Settings,
-): Promise<Forecast> {
-  const { backups: made } = readCatalog(root)
-  const { backups } = rootLayout(root)
-  const place = [backups, root, dirname(root)].find((directory) => existsSync(directory)) ?? '/'
-  const taken = made.reduce((sum, { summary }) => sum + summary.size_bytes, 0)
+  { retention }: Settings,
+): Forecast {
   return {
     count: prune === false ? undefined : keptBy(retention ?? scheduledPolicy, times),
-    each: neededBytes,
-    room: (await freeBytes(place)) + taken,
+    each: needed_bytes ?? 0,
+    room: room_bytes ?? 0,
   }
 }

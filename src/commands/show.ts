@@ -7,7 +7,7 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { findWindows } from '../postgres/window.js'
 import { openSource } from '../source/open-source.js'
-import { asKeyHolder, sourceName } from '../source/source-name.js'
+import { sourceName } from '../source/source-name.js'
 
 export interface ShowOptions {
   /** Another root; `true` means the one of the configuration. */
@@ -36,7 +36,7 @@ export async function show(
     return { backup, window, source: undefined }
   }
   const name = sourceName(options.from, settings)
-  const source = await openSource(name, asKeyHolder(name, settings.run_as, context))
+  const source = await openSource(name, context)
   const backup = selectBackup(await source.catalog(), id, context, name)
   return { backup, window: undefined, source: resolveSource(name, context.cwd) }
 }

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs'
-import { type RootLayout, rootLayout } from '../backup/layout.js'
+import type { RootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
-import { claimRoot, enterRoot, makeRoot } from '../backup/prepare-root.js'
+import { claimRoot, makeRoot } from '../backup/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
@@ -23,9 +22,8 @@ export async function walReceive(
 }
 
 /** A receiver may be there before the first backup. */
-function enterOrMakeRoot({ root, run_as }: Settings, context: Context): RootLayout {
-  if (existsSync(rootLayout(root).backups)) return enterRoot(root, context)
-  const layout = claimRoot(root, run_as, context)
+function enterOrMakeRoot({ root }: Settings, context: Context): RootLayout {
+  const layout = claimRoot(root, context)
   makeRoot(layout)
   return layout
 }

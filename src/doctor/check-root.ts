@@ -1,16 +1,17 @@
 import { existsSync, lstatSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
 import { checkCluster } from '../backup/check-cluster.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
 import { holderOf } from '../backup/lock.js'
 import { freeBytes } from '../backup/measure.js'
-import { examineRoot } from '../backup/prepare-root.js'
+import { claimRoot } from '../backup/prepare-root.js'
 import { removesAnything } from '../backup/retention.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk, neededBytes } from '../create/check-disk.js'
 import type { ServerFacts } from '../postgres/server-facts.js'
+import { stepDown, wouldMake } from '../privileges/step-down.js'
 import { silentProgress } from '../progress.js'
 import { shellWord } from '../shell-word.js'
 import { formatBytes } from '../units.js'
@@ -23,10 +24,12 @@ export interface ExaminedRoot {
   catalog: Catalog | undefined
 }
 
-/** Whether backups can be written there. As root this goes on as `run_as`. */
+/** Whether backups can be written there. Root goes on as `run_as`, for whom create makes what is missing. */
 export function checkRoot({ root, run_as }: Settings, context: Context): ExaminedRoot {
   try {
-    const layout = examineRoot(root, run_as, context)
+    const isMade = wouldMake(root, context)
+    stepDown({ as: 'run_as', root }, run_as, context)
+    const layout = isMade ? rootLayout(root) : claimRoot(root, context)
     const { name } = context.user()
     const first = existsSync(layout.backups) ? '' : '; the first create makes data/backup in it'
     return {
@@ -118,6 +121,13 @@ async function roomCheck(
   const growth = `${text}; at the present rate the disk is full in ${days} days unless some are pruned`
   if (days >= 14) return ok('disk', growth)
   return warning('disk', growth, 'Write a retention policy (pgbk prune --help), or let pgbk schedule prune.')
+}
+
+/** Bytes: what is free, and what the backups take. */
+export async function roomIn({ backups, root }: RootLayout, { backups: made }: Catalog): Promise<number> {
+  const place = [backups, root, dirname(root)].find((directory) => existsSync(directory)) ?? '/'
+  const taken = made.reduce((sum, { summary }) => sum + summary.size_bytes, 0)
+  return (await freeBytes(place)) + taken
 }
 
 /** By the bytes that the backups of the last two weeks have taken; undefined where there are too few of them to tell. */

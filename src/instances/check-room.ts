@@ -29,8 +29,18 @@ export async function roomNeeds(places: ReadonlyMap<string, number>): Promise<Ro
 
 /** @throws {PgbkError} `disk-full` when a copy has no room, and reflinks are not to be had. */
 export async function checkRoom(backup: Backup, needs: RoomNeed[]): Promise<void> {
-  const tight = needs.find(({ needed, free }) => free < needed)
-  if (!tight || (await copyMethodFor(backup, tight.place)) === 'reflink') return
+  const tight = tightest(needs)
+  if (tight && (await copyMethodFor(backup, tight.place)) !== 'reflink') checkSpace(needs)
+}
+
+function tightest(needs: RoomNeed[]): RoomNeed | undefined {
+  return needs.find(({ needed, free }) => free < needed)
+}
+
+/** @throws {PgbkError} `disk-full` when a copy has no room. */
+export function checkSpace(needs: RoomNeed[]): void {
+  const tight = tightest(needs)
+  if (!tight) return
   throw new PgbkError(
     'disk-full',
     `the copy needs ${formatBytes(tight.needed)}, and ${formatBytes(tight.free)} are free in ${tight.place}`,

@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
-import { chmod, chown, rm, rmdir } from 'node:fs/promises'
+import { chmod, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
-import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode, systemFailure } from '../errors.js'
 import { runningServer } from '../postgres/running.js'
@@ -12,18 +11,17 @@ import { checkGone, emptying, type Marker, mark, markerIn, readMarker, setAside 
 /**
  * Makes sure that a directory can be filled by a restore: absent, with its parent there, or empty, or the remains of a restore
  * that did not end. Writes nothing.
- * @returns whom it is to belong to, where it is there already.
  * @throws {PgbkError} `usage` for any other directory, `failed` when a server runs in it or it cannot be written, `locked`.
  */
-export function checkClaimable(directory: string, context: Context): Owner | undefined {
+export function checkClaimable(directory: string, context: Context): void {
   const found = statSync(directory, { throwIfNoEntry: false })
   if (!found) {
     checkParent(directory)
-    return undefined
+    return
   }
   if (!found.isDirectory()) throw new PgbkError('usage', `${directory} is not a directory`)
   const caller = context.user().uid
-  if (caller !== 0 && found.uid !== caller) {
+  if (found.uid !== caller) {
     throw new PgbkError('usage', `${directory} belongs to another user (uid ${found.uid})`, {
       hint: 'PostgreSQL runs only as the owner of its data directory: run pgbk as that user, or as root.',
     })
@@ -34,13 +32,9 @@ export function checkClaimable(directory: string, context: Context): Owner | und
       hint: 'Nothing was changed. Restore into another directory; or, if that server is to go, stop it and empty the directory.',
     })
   }
-  const marker = readMarker(directory, [caller, found.uid])
-  if (marker) {
-    const remembered = checkRemains(directory, marker)
-    return found.uid === 0 ? remembered : { uid: found.uid, gid: found.gid }
-  }
-  if (readdirSync(directory).length > 0) throw notEmpty(directory)
-  return found.uid === 0 ? undefined : { uid: found.uid, gid: found.gid }
+  const marker = readMarker(directory, caller)
+  if (marker) checkRemains(directory, marker)
+  else if (readdirSync(directory).length > 0) throw notEmpty(directory)
 }
 
 function checkParent(directory: string): void {
@@ -52,14 +46,14 @@ function checkParent(directory: string): void {
 }
 
 /** Somebody who has started a server there since may have made something that is to stay. */
-function checkRemains(directory: string, marker: Marker): Owner {
+function checkRemains(directory: string, marker: Marker): void {
   checkGone(directory, marker)
   // Every start writes it, and pg_basebackup leaves it out; of other traces a restored server's own backup may have some.
   if (existsSync(join(directory, 'postmaster.opts'))) throw notEmpty(directory)
-  return marker.owner
 }
 
-function notEmpty(directory: string): PgbkError {
+/** What is in a directory is somebody's. */
+export function notEmpty(directory: string): PgbkError {
   const cluster = /^\/var\/lib\/postgresql\/(\d+)\/([^/]+)$/.exec(directory)
   const stop = cluster ? `pg_ctlcluster ${cluster[1]} ${cluster[2]} stop && ` : ''
   return new PgbkError('usage', `${directory} is not empty`, {
@@ -68,28 +62,26 @@ function notEmpty(directory: string): PgbkError {
 }
 
 /**
- * Makes a directory that was found claimable, or takes what an aborted restore has left out of it, and marks it. It is the
- * caller's alone until `handOver`.
+ * Makes a directory that was found claimable, or takes what an aborted restore has left out of it, and marks it. It is
+ * the caller's alone until `handOver`.
  * @throws {PgbkError} as `checkClaimable`, when somebody has begun to use it since; `failed` or `disk-full`. What is there then is
  * as it was.
  */
-export async function claim(directory: string, owner: Owner, context: Context): Promise<void> {
-  const isRoot = context.user().uid === 0
+export async function claim(directory: string, context: Context): Promise<void> {
   const before = make(directory)
   if (before) checkClaimable(directory, context)
   const hasRemains = existsSync(markerIn(directory))
   try {
-    if (isRoot) await chown(directory, 0, 0)
     await chmod(directory, 0o700)
     checkClaimable(directory, context)
     if (hasRemains) setAside(directory)
-    mark(directory, owner)
+    mark(directory)
     if (hasRemains) await empty(directory)
     await syncPath(directory)
   } catch (cause) {
     // Who holds it now has taken it in the same way; to put it back would be to take it from them.
     if (!isLocked(cause))
-      await (before ? putBack(directory, before, isRoot) : rmdir(directory).catch(() => {}))
+      await (before ? chmod(directory, before.mode & 0o7777) : rmdir(directory).catch(() => {}))
     throw cannotWrite(directory, cause)
   }
 }
@@ -113,11 +105,6 @@ function cannotWrite(directory: string, cause: unknown): PgbkError {
   return cause instanceof PgbkError ? cause : systemFailure(`cannot write to ${directory}`, cause)
 }
 
-async function putBack(directory: string, { uid, gid, mode }: Stats, isRoot: boolean): Promise<void> {
-  await chmod(directory, mode & 0o7777)
-  if (isRoot) await chown(directory, uid, gid)
-}
-
 /** Removes what an aborted restore has left, the marker last. */
 async function empty(directory: string): Promise<void> {
   const paths = readdirSync(directory)
@@ -126,15 +113,14 @@ async function empty(directory: string): Promise<void> {
   for (const path of paths) await rm(path, { recursive: true, force: true })
 }
 
-/** Gives a finished directory to its owner. */
-export async function handOver(directory: string, owner: Owner): Promise<void> {
-  await chown(directory, owner.uid, owner.gid)
+/** A finished directory is no restore's any more. */
+export async function handOver(directory: string): Promise<void> {
   await rm(markerIn(directory), { force: true })
   await syncPath(directory)
 }
 
 /** Takes everything out again; the directory itself stays, for whoever made it. */
-export async function giveUp(directory: string, owner: Owner): Promise<void> {
+export async function giveUp(directory: string): Promise<void> {
   await empty(directory)
-  await handOver(directory, owner)
+  await handOver(directory)
 }

@@ -1,11 +1,10 @@
 import { constants } from 'node:fs'
-import { chown, mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchivedWal } from '../backup/archived-wal.js'
 import { copyOneFile } from '../backup/copy-file.js'
 import { syncPath } from '../backup/durable.js'
 import { inParallel } from '../backup/in-parallel.js'
-import type { Owner } from '../backup/owner.js'
 import { withSegmentFile } from '../backup/segment-file.js'
 import { PgbkError } from '../errors.js'
 import { copyFailed } from './copy-cluster.js'
@@ -13,8 +12,6 @@ import { copyFailed } from './copy-cluster.js'
 export interface CopyArchiveOptions {
   /** The number of the last segment that is needed. */
   lastSegment: bigint
-  /** Whom the copy belongs to. */
-  owner: Owner
   signal: AbortSignal
 }
 
@@ -26,13 +23,12 @@ export interface CopyArchiveOptions {
 export async function copyArchive(
   wal: ArchivedWal,
   to: string,
-  { lastSegment, owner, signal }: CopyArchiveOptions,
+  { lastSegment, signal }: CopyArchiveOptions,
 ): Promise<void> {
   const copy = async (name: string) => {
     signal.throwIfAborted()
     const target = join(to, name)
     await copyOneFile(join(wal.directory, name), target, constants.COPYFILE_FICLONE)
-    await chown(target, owner.uid, owner.gid)
     await syncPath(target)
   }
   try {
@@ -41,7 +37,6 @@ export async function copyArchive(
     for (const name of names.filter((one) => /^[0-9A-F]{8}\.history$/.test(one))) await copy(name)
     const needed = wal.chain.filter(({ segment }) => segment <= lastSegment)
     await inParallel(needed, 4, (segment) => withSegmentFile(wal.directory, segment, copy))
-    await chown(to, owner.uid, owner.gid)
     await syncPath(to)
   } catch (cause) {
     signal.throwIfAborted()

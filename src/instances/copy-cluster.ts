@@ -1,10 +1,9 @@
 import { constants, type Dirent } from 'node:fs'
-import { chown, copyFile, lchown, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { copyTree } from '../backup/copy-tree.js'
 import { syncPath } from '../backup/durable.js'
-import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { type PgbkError, systemCode, systemFailure } from '../errors.js'
 
@@ -13,6 +12,8 @@ export interface ClusterPlaces {
   data: string
   /** Those outside of the data directory. */
   tablespaces: readonly TablespacePlace[]
+  /** The backup's files are moved there: nobody needs it afterwards. */
+  move?: boolean
 }
 
 export interface TablespacePlace {
@@ -50,7 +51,6 @@ const noReflink = new Set(['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL',
 export async function copyCluster(
   { layout, record }: Backup,
   places: ClusterPlaces,
-  owner: Owner,
   { signal, progress }: Context,
 ): Promise<void> {
   const outside = places.tablespaces.map(({ oid }) => join(layout.tablespaceLinks, String(oid)))
@@ -58,7 +58,7 @@ export async function copyCluster(
   let done = 0
   const options = {
     mode: constants.COPYFILE_FICLONE,
-    owner,
+    move: places.move ?? false,
     signal,
     keepTop: true,
     durable: true,
@@ -76,7 +76,6 @@ export async function copyCluster(
     for (const { oid, directory, target } of places.tablespaces) {
       await copyTree(join(layout.tablespaces, String(oid)), directory, options)
       await symlink(target, join(links, String(oid)))
-      await lchown(join(links, String(oid)), owner.uid, owner.gid)
     }
     await syncPath(links)
   } catch (cause) {
@@ -86,11 +85,10 @@ export async function copyCluster(
 }
 
 /** The last file: from now on the cluster can be started. */
-export async function copyControlFile({ layout }: Backup, data: string, owner: Owner): Promise<void> {
+export async function copyControlFile({ layout }: Backup, data: string): Promise<void> {
   const target = controlFile(data)
   try {
     await copyFile(controlFile(layout.data), target)
-    await chown(target, owner.uid, owner.gid)
     await syncPath(target)
     await syncPath(dirname(target))
   } catch (cause) {

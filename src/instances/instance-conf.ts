@@ -6,7 +6,6 @@ import { confLiteral, snapshotHba } from '../backup/conf.js'
 import { copyTree } from '../backup/copy-tree.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { InstanceLayout } from '../backup/layout.js'
-import type { Owner } from '../backup/owner.js'
 import { confLines } from '../backup/recovery-conf.js'
 
 /**
@@ -15,7 +14,7 @@ import { confLines } from '../backup/recovery-conf.js'
  * @param recovery settings with which it replays WAL, if it has to.
  */
 export async function writeInstanceConf(
-  { backup, owner, ...instance }: { backup: Backup; name: string; port: number; owner: Owner },
+  { backup, ...instance }: { backup: Backup; name: string; port: number },
   layout: InstanceLayout,
   recovery: Readonly<Record<string, string>> | undefined,
   signal: AbortSignal,
@@ -27,7 +26,7 @@ export async function writeInstanceConf(
   await copyFile(join(backup.layout.conf, 'pg_ident.conf'), join(layout.conf, 'pg_ident.conf'))
   const original = join(layout.conf, 'original')
   await mkdir(original)
-  await copyTree(backup.layout.originalConf, original, { mode: constants.COPYFILE_FICLONE, owner, signal })
+  await copyTree(backup.layout.originalConf, original, { mode: constants.COPYFILE_FICLONE, signal })
   await syncPath(layout.conf)
 }
 

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import { idOf, nextFreeId } from '../backup/id.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layout.js'
-import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { markOfThisProcess } from '../processes.js'
@@ -37,24 +36,6 @@ export function checkName(root: string, name: string, { now, pgbk }: Context): v
 
 function partialName(name: string): string {
   return `.${name}.partial`
-}
-
-/**
- * Root works on as the user whom the instance belongs to, who may have put links where it would write.
- * @returns whom new files are to belong to.
- * @throws {PgbkError} `root-not-writable`.
- */
-export function enterInstances(root: string, owner: Owner, context: Context): Owner {
-  const { instances, data } = rootLayout(root)
-  if (context.user().uid !== 0) return owner
-  const make = () => (mkdirSync(instances, { recursive: true }) === undefined ? [] : [instances])
-  try {
-    context.become(owner.uid, { inside: data, make })
-  } catch (cause) {
-    if (cause instanceof PgbkError) throw cause
-    throw notWritable(root, `user ${owner.uid} cannot work in ${data}: ${messageOf(cause)}`, cause)
-  }
-  return { uid: owner.uid, gid: context.user().gid }
 }
 
 function notWritable(root: string, message: string, cause: unknown): PgbkError {

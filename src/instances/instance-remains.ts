@@ -62,9 +62,8 @@ function markAsOurs({ marker }: InstanceLayout): void {
  * on another machine, or was left before this one was started anew, is named.
  */
 export async function sweepInstances(root: string, context: Context): Promise<void> {
-  const { progress, now, user, become } = context
+  const { progress, now } = context
   const { instances } = rootLayout(root)
-  if (user().uid === 0 && existsSync(instances)) become(statSync(instances).uid)
   for (const name of namesIn(instances)) {
     const layout = instanceLayout(join(instances, name))
     const left = leftOver(layout, name, now())

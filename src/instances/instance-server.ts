@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { isInProduction } from '../postgres/control-file.js'
 import { readPostmaster, runningServer } from '../postgres/running.js'
 import { lastLines, watchForCrashes } from '../postgres/server-log.js'
-import { asOwner, serverEnvironment } from '../postgres/server-process.js'
+import { serverEnvironment, serverWords } from '../postgres/server-process.js'
 import { signalProcess } from '../processes.js'
 import { type DetachedProgram, startDetached } from '../program/start-detached.js'
 
@@ -18,7 +17,6 @@ export interface ServerStart {
   cwd: string
   data: string
   log: string
-  owner: Owner
 }
 
 /**
@@ -28,14 +26,7 @@ export interface ServerStart {
  */
 export async function startServer(start: ServerStart, context: Context): Promise<DetachedProgram> {
   const command = [start.postgres, '-D', start.configuration]
-  const [file = '', ...args] = [
-    ...asOwner(start.owner, context),
-    'sh',
-    '-c',
-    'exec "$@" >>"$0" 2>&1',
-    start.log,
-    ...command,
-  ]
+  const [file = '', ...args] = [...serverWords(), 'sh', '-c', 'exec "$@" >>"$0" 2>&1', start.log, ...command]
   const hasCrashed = watchForCrashes(start.log)
   const program = await startDetached(file, args, { env: serverEnvironment(context), cwd: start.cwd })
   const server = { ...program, hasEnded: () => program.hasEnded() || hasCrashed() }

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { directoriesOf } from '../postgres/differences.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
-import { asOwner, serverEnvironment } from '../postgres/server-process.js'
+import { serverEnvironment } from '../postgres/server-process.js'
 import { runProgram } from '../program/run-program.js'
 
 /** What a server reads when it starts with ssl; where one has no default and is not set, it is not read. */
@@ -18,10 +17,9 @@ const sslFiles = ['ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file'
 export async function missingFiles(
   data: string,
   { bin, postgres }: Pick<ServerPrograms, 'bin' | 'postgres'>,
-  owner: Owner,
   context: Context,
 ): Promise<string[]> {
-  const ask = (name: string) => settingOf(name, data, postgres, owner, context)
+  const ask = (name: string) => settingOf(name, data, postgres, context)
   const ssl = await ask('ssl')
   if (ssl.fault !== undefined) return [`its configuration is not understood here: ${ssl.fault}`]
   const notes: string[] = []
@@ -44,11 +42,10 @@ async function settingOf(
   name: string,
   data: string,
   postgres: string,
-  owner: Owner,
   context: Context,
 ): Promise<{ value?: string; fault?: string }> {
-  const [file = '', ...args] = [...asOwner(owner, context), postgres, '-D', data, '-C', name]
-  const { status, stdout, stderr } = await runProgram(file, args, {
+  const args = ['-D', data, '-C', name]
+  const { status, stdout, stderr } = await runProgram(postgres, args, {
     env: serverEnvironment(context),
     signal: context.signal,
   })

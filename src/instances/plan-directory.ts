@@ -1,8 +1,7 @@
-import { existsSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { rootLayout } from '../backup/layout.js'
-import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
@@ -16,12 +15,13 @@ export interface DirectoryRequest {
   backup: Backup
   data: string
   tablespaces: TablespacePlace[]
-  owner: Owner
   /** Undefined for `--as-production`. */
   switchedOff: SwitchedOff | undefined
   recovery: RecoveryPlan
-  /** Where its first start finds the WAL: in the backup, or, if the owner may not read that, copied into the directory. */
+  /** Where its first start finds the WAL: in the backup, or, if its owner may not read that, copied into the directory. */
   archive: string
+  /** A copy of the backup that goes when the directory is filled: its files are moved. */
+  staging?: string
   /** Another port than that of the server's configuration. */
   port: number | undefined
 }
@@ -33,7 +33,8 @@ export interface DirectoryOptions {
   /** `OLD=NEW`, as pg_basebackup takes them. */
   mappings: string[]
   asProduction: boolean
-  runAs: string
+  /** It belongs to another user than the backup, who looks at it, fills it, and has the WAL in it. */
+  isOfAnother: boolean
   port: number | undefined
 }
 
@@ -44,30 +45,29 @@ export interface DirectoryOptions {
 export function planDirectory(
   backup: Backup,
   recovery: RecoveryPlan,
-  { root, pgdata, mappings, asProduction, runAs, port }: DirectoryOptions,
+  { root, pgdata, mappings, asProduction, isOfAnother, port }: DirectoryOptions,
   context: Context,
 ): DirectoryRequest {
   if (pgdata === '') throw new PgbkError('usage', '-D names no directory')
   const data = realPath(resolve(context.cwd, pgdata))
-  const tablespaces = placesOf(backup, data, mappings)
+  const tablespaces = tablespacePlaces(backup, data, mappings)
   const own = realPath(rootLayout(root).data)
   const tops = topsOf(data, tablespaces)
   for (const directory of tops) refuseInside(directory, own)
-  const [found] = tops.map((directory) => checkClaimable(directory, context))
-  const { uid, gid } = context.user()
-  const owner = uid === 0 ? (found ?? context.idsOf(runAs)) : { uid, gid }
-  const mayRead = owner.uid === statSync(backup.layout.data).uid && canReach(backup.layout.wal, owner)
+  if (!isOfAnother) for (const directory of tops) checkClaimable(directory, context)
   return {
     backup,
     data,
     tablespaces,
-    owner,
     switchedOff: asProduction ? undefined : switchedOff(backup.record),
     recovery,
-    archive: mayRead ? backup.layout.wal : join(data, 'pgbk-wal'),
+    archive: isOfAnother ? join(data, archiveCopy) : backup.layout.wal,
     port,
   }
 }
+
+/** The copy of the WAL archive, in the data directory. */
+const archiveCopy = 'pgbk-wal'
 
 /** The data directory, and the tablespaces outside of it. */
 export function topsOf(data: string, tablespaces: TablespacePlace[]): string[] {
@@ -79,11 +79,15 @@ function realPath(path: string): string {
   return existsSync(path) ? realpathSync(path) : join(realPath(dirname(path)), basename(path))
 }
 
-/** Whether every directory on the way lets this user through; of further groups nothing is known. */
-function canReach(path: string, owner: Owner): boolean {
-  const { mode, uid, gid } = statSync(path)
-  const right = uid === owner.uid ? 0o100 : gid === owner.gid ? 0o010 : 0o001
-  return (mode & right) !== 0 && (dirname(path) === path || canReach(dirname(path), owner))
+/** The directories that will be filled, with their bytes. */
+export function directoryPlaces(
+  { size_bytes, tablespaces: known }: Backup['record'],
+  { data, tablespaces }: Pick<DirectoryRequest, 'data' | 'tablespaces'>,
+): Map<string, number> {
+  const sizeOf = (oid: number) => known.find((one) => one.oid === oid)?.size_bytes ?? 0
+  const outside = tablespaces.map(({ oid, target }): [string, number] => [target, sizeOf(oid)])
+  const rest = size_bytes - outside.reduce((sum, [, bytes]) => sum + bytes, 0)
+  return new Map([...outside, [data, rest]])
 }
 
 export function inside(path: string, directory: string): boolean {
@@ -97,9 +101,13 @@ function refuseInside(path: string, data: string): void {
   })
 }
 
-function placesOf({ record }: Backup, data: string, mappings: string[]): TablespacePlace[] {
+/** Where the tablespaces go: as they are mapped, else into the data directory. @throws {PgbkError} `usage`. */
+export function tablespacePlaces({ record }: Backup, data: string, mappings: string[]): TablespacePlace[] {
   const tablespaces = record.tablespaces.filter(isOutside)
-  const wanted = new Map(mappings.map((mapping) => parseMapping(mapping, tablespaces)))
+  const wanted = new Map(
+    mappings.map(parseMapping).map(([from, to]): [string, string] => [from, realPath(to)]),
+  )
+  for (const from of wanted.keys()) checkKnown(from, tablespaces)
   if (wanted.size < mappings.length)
     throw new PgbkError('usage', 'one tablespace is mapped to two places', {
       hint: 'Each --tablespace-mapping is for another tablespace.',
@@ -126,8 +134,11 @@ function refuseOverlaps(directories: string[]): void {
   })
 }
 
-/** `=` inside of a path is escaped with a backslash, as for pg_basebackup. @throws {PgbkError} `usage`. */
-function parseMapping(mapping: string, tablespaces: Backup['record']['tablespaces']): [string, string] {
+/**
+ * `OLD=NEW`; `=` inside of a path is escaped with a backslash, as for pg_basebackup.
+ * @throws {PgbkError} `usage`.
+ */
+export function parseMapping(mapping: string): [from: string, to: string] {
   const [, old = '', target = ''] = /^((?:[^\\=]|\\.)*)=((?:[^\\=]|\\.)*)$/s.exec(mapping) ?? []
   const [from, to] = [old, target].map((path) => path.replaceAll('\\=', '=')) as [string, string]
   if (!isAbsolute(from) || !isAbsolute(to)) {
@@ -135,11 +146,14 @@ function parseMapping(mapping: string, tablespaces: Backup['record']['tablespace
       hint: 'Write it as OLD=NEW with two absolute paths; a = inside of a path is written \\=.',
     })
   }
-  if (!tablespaces.some(({ location }) => location === from)) {
-    const known = tablespaces.map(({ location, name }) => `  ${location}   (${name})`).join('\n')
-    throw new PgbkError('usage', `the backup has no tablespace at ${from}`, {
-      hint: known ? `It has:\n${known}` : 'It has none at all.',
-    })
-  }
-  return [from, realPath(resolve(to))]
+  return [from, resolve(to)]
+}
+
+/** @throws {PgbkError} `usage` for a mapping of a tablespace that there is not. */
+function checkKnown(from: string, tablespaces: Backup['record']['tablespaces']): void {
+  if (tablespaces.some(({ location }) => location === from)) return
+  const known = tablespaces.map(({ location, name }) => `  ${location}   (${name})`).join('\n')
+  throw new PgbkError('usage', `the backup has no tablespace at ${from}`, {
+    hint: known ? `It has:\n${known}` : 'It has none at all.',
+  })
 }

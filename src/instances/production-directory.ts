@@ -1,10 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { chown, lchown, mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { snapshotHba, snapshotIdent } from '../backup/conf.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
-import type { Owner } from '../backup/owner.js'
 import type { BackupRecord } from '../backup/record.js'
 import { confLines } from '../backup/recovery-conf.js'
 import { PgbkError } from '../errors.js'
@@ -21,7 +20,6 @@ import {
 export interface ProductionConf {
   backup: Backup
   data: string
-  owner: Owner
   /** Undefined for `--as-production`. */
   switchedOff: SwitchedOff | undefined
   recovery: Readonly<Record<string, string>> | undefined
@@ -56,7 +54,7 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
   }
   await write('postgresql.auto.conf', autoConf(conf))
   if (conf.recovery) await write('recovery.signal', '')
-  await giveAway(written, conf)
+  await syncWritten(written, data)
   return notes
 }
 
@@ -130,7 +128,7 @@ function autoConf({ backup, switchedOff, recovery, port }: ProductionConf): Buff
 }
 
 /** Takes the settings of the first recovery out again when it is over. */
-export async function endRecovery(data: string, { uid, gid }: Owner): Promise<void> {
+export async function endRecovery(data: string): Promise<void> {
   const path = join(data, 'postgresql.auto.conf')
   const next = `${path}.pgbk`
   await writeFile(next, withoutRecovery(readFileSync(path, 'latin1')), {
@@ -139,16 +137,11 @@ export async function endRecovery(data: string, { uid, gid }: Owner): Promise<vo
     flush: true,
     mode: 0o600,
   })
-  await lchown(next, uid, gid)
   await rename(next, path)
   await syncPath(data)
 }
 
-async function giveAway(names: string[], { data, owner }: ProductionConf): Promise<void> {
-  for (const name of names) {
-    for (let path = join(data, name); path !== data; path = dirname(path)) {
-      await chown(path, owner.uid, owner.gid)
-      await syncPath(dirname(path))
-    }
-  }
+async function syncWritten(names: string[], data: string): Promise<void> {
+  for (const name of names)
+    for (let path = join(data, name); path !== data; path = dirname(path)) await syncPath(dirname(path))
 }

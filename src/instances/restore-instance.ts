@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layout.js'
-import type { Owner } from '../backup/owner.js'
 import { majorOf } from '../backup/record.js'
 import { recoverySettings } from '../backup/recovery-conf.js'
 import { checkThere } from '../backup/removed.js'
@@ -27,7 +26,6 @@ export interface InstanceRequest {
   name: string
   port: number
   database: string
-  owner: Owner
   programs: ServerPrograms
   recovery: RecoveryPlan
 }
@@ -52,7 +50,7 @@ export async function restoreInstance(request: InstanceRequest, context: Context
 }
 
 async function fill(request: InstanceRequest, layout: InstanceLayout, context: Context): Promise<void> {
-  const { backup, owner, recovery } = request
+  const { backup, recovery } = request
   const final = join(rootLayout(request.root).instances, request.name)
   const tablespaces = backup.record.tablespaces.filter(isOutside).map(({ oid }) => ({
     oid,
@@ -60,14 +58,14 @@ async function fill(request: InstanceRequest, layout: InstanceLayout, context: C
     target: join(instanceLayout(final).tablespaces, String(oid)),
   }))
   for (const { directory } of tablespaces) await mkdir(directory)
-  await copyCluster(backup, { data: layout.data, tablespaces }, owner, context)
+  await copyCluster(backup, { data: layout.data, tablespaces }, context)
   const settings = recovery.recovery && recoverySettings(recovery.recovery)
   await writeInstanceConf(request, layout, settings, context.signal)
   await writeTexts(request, layout, final, context)
   if (settings) {
     await writeFile(join(layout.data, 'recovery.signal'), '')
   }
-  await copyControlFile(backup, layout.data, owner)
+  await copyControlFile(backup, layout.data)
   for (const directory of [layout.data, layout.tablespaces, layout.directory]) await syncPath(directory)
 }
 

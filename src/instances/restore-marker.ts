@@ -1,29 +1,22 @@
 import { randomInt } from 'node:crypto'
 import { lstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Owner } from '../backup/owner.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
 import { shellWord } from '../shell-word.js'
 
 /** What a restore leaves in a given directory for as long as it works there. */
-export interface Marker extends ProcessMark {
-  /** Whom the directory will belong to. */
-  owner: Owner
-}
+export type Marker = ProcessMark
 
 export function markerIn(directory: string): string {
   return join(directory, '.pgbk-restore.json')
 }
 
-/**
- * A marker counts that is the caller's or the directory's owner's. Where root itself will remove things, the directory is its own
- * already: another's marker could have been made to have something removed.
- */
-export function readMarker(directory: string, writers: number[]): Marker | undefined {
+/** A marker counts that is the caller's own: another's could have been made to have something removed. */
+export function readMarker(directory: string, caller: number): Marker | undefined {
   const path = markerIn(directory)
   const found = lstatSync(path, { throwIfNoEntry: false })
-  if (!found?.isFile() || !writers.includes(found.uid)) return undefined
+  if (!found?.isFile() || found.uid !== caller) return undefined
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Marker
   } catch (cause) {
@@ -52,8 +45,8 @@ export function setAside(directory: string): void {
 }
 
 /** Marks a directory as this process's. Of several processes only one succeeds. @throws {PgbkError} `locked`. */
-export function mark(directory: string, owner: Owner): void {
-  const marker: Marker = { ...markOfThisProcess(), owner }
+export function mark(directory: string): void {
+  const marker: Marker = markOfThisProcess()
   try {
     writeFileSync(markerIn(directory), `${JSON.stringify(marker)}\n`, { flag: 'wx', flush: true })
   } catch (error) {

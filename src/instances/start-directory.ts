@@ -36,11 +36,11 @@ export async function startDirectory(
   postgres: string,
   context: Context,
 ): Promise<StartedDirectory> {
-  const { data, owner, recovery, backup } = request
+  const { data, recovery, backup } = request
   const log = firstLog(data)
   context.progress.step('starting the server')
   try {
-    const server = await startServer({ postgres, configuration: data, cwd: data, data, log, owner }, context)
+    const server = await startServer({ postgres, configuration: data, cwd: data, data, log }, context)
     const isUp = () => acceptsWrites(data) || (recovery.recovery && takesQueries(data))
     while (!isUp()) {
       context.signal.throwIfAborted()
@@ -67,13 +67,13 @@ export async function startDirectory(
 }
 
 async function replay(
-  { data, owner, recovery }: DirectoryRequest,
+  { data, recovery }: DirectoryRequest,
   { hasEnded }: DetachedProgram,
   { host, port, role, database }: StartedDirectory['login'] & { port: number },
   context: Context,
 ): Promise<Reached> {
   const sql = { host, port, user: role, databases: databasesToAsk([database]) }
   const reached = await awaitReplay(data, { log: firstLog(data), sql, hasEnded }, recovery, context)
-  await endRecovery(data, owner)
+  await endRecovery(data)
   return reached
 }

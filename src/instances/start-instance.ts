@@ -33,7 +33,6 @@ export async function startInstance(
       cwd: layout.directory,
       data: layout.data,
       log: layout.log,
-      owner: { uid: instance.uid, gid: instance.gid },
     },
     context,
   )

@@ -41,8 +41,6 @@ export interface SnapshotFault {
 }
 
 export interface SnapshotCheck extends CheckOptions {
-  /** Words that start the program as somebody else. */
-  as?: string[]
   /** Told how many bytes are read, from version 16 on. */
   onBytes?(done: number, total: number): void
 }
@@ -66,7 +64,6 @@ export async function snapshotFaults(
     ...(verifier.checksWal ? [] : ['--no-parse-wal']),
     'data',
   ]
-  const [file = '', ...words] = [...(check.as ?? []), verifier.program, ...args]
   const lines: string[] = []
   const onErrorLine = (line: string) => {
     const [, done, total] = /^ *(\d+)\/(\d+) kB \(\d+%\) verified$/.exec(line) ?? []
@@ -74,7 +71,12 @@ export async function snapshotFaults(
     else if (done !== undefined) check.onBytes?.(Number(done) * 1024, Number(total) * 1024)
   }
   const { env, signal } = check
-  const { status, endedBy } = await runProgram(file, words, { env, signal, cwd: snapshot, onErrorLine })
+  const { status, endedBy } = await runProgram(verifier.program, args, {
+    env,
+    signal,
+    cwd: snapshot,
+    onErrorLine,
+  })
   if (status === 0) return []
   if (status === undefined) throw new PgbkError('failed', `pg_verifybackup was ended by ${endedBy}`)
   const faults = lines.filter((line) => line.trim() !== '').map(faultIn)

@@ -3,12 +3,15 @@ import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { programEnvironment } from './connection.js'
 
-/** Words that start a program as this user: PostgreSQL refuses root, and no capability of a namespace is left to it. */
-export function asOwner({ uid, gid }: Owner, context: Context): string[] {
-  const dropped = ['--inh-caps=-all', '--bounding-set=-all']
-  if (context.user().uid === 0)
-    return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...dropped]
-  return existsSync('/proc/self/status') ? ['setpriv', '--ambient-caps=-all', ...dropped] : []
+/** Words before a server's command: no capability of a namespace is left to it. */
+export function serverWords(): string[] {
+  if (!existsSync('/proc/self/status')) return []
+  return ['setpriv', '--ambient-caps=-all', '--inh-caps=-all', '--bounding-set=-all']
+}
+
+/** The same for a run. */
+export function asOwner(_owner: Owner, _context: Context): string[] {
+  return serverWords()
 }
 
 /** Nothing of the caller's PG* variables: some of them speak to the server too. */

@@ -81,11 +81,8 @@ async function archiveWindow(
     const from = isFurther ? BigInt(known.segment) : undefined
     const end: ArchiveEnd = await findArchiveEnd({ wal, major, installations, env, signal, from })
     const commit = end.commit ?? (isFurther ? known.commit : null)
-    // What root wrote here its owner could not read.
-    if (context.user().uid !== 0) {
-      const segment = String(last.segment)
-      await writeKnownEnd(wal.directory, { through: key, segment, end_lsn: end.record.endLsn, commit })
-    }
+    const segment = String(last.segment)
+    await writeKnownEnd(wal.directory, { through: key, segment, end_lsn: end.record.endLsn, commit })
     return windowTo(backup, wal, end.record.endLsn, commit)
   } catch (error) {
     if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error

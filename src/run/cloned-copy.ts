@@ -16,9 +16,9 @@ const launch: WorkingCopyMethod['launch'] = () => ({
 /** Every file shares its blocks with the backup's until one of them is written (XFS, Btrfs, APFS). */
 export const reflink: WorkingCopyMethod = {
   kind: 'reflink',
-  async prepare({ backup, run, owner }, { signal }) {
+  async prepare({ backup, run }, { signal }) {
     try {
-      const options = { mode: constants.COPYFILE_FICLONE_FORCE, owner, signal }
+      const options = { mode: constants.COPYFILE_FICLONE_FORCE, signal }
       await copyTree(backup.layout.snapshot, run.layout.snapshot, options)
       return undefined
     } catch (error) {
@@ -37,7 +37,7 @@ export const reflink: WorkingCopyMethod = {
 /** A full copy: always possible, if there is room. */
 export const copy: WorkingCopyMethod = {
   kind: 'copy',
-  async prepare({ backup, run, owner }, { signal, progress }) {
+  async prepare({ backup, run }, { signal, progress }) {
     const { bytes } = await measureTree(backup.layout.snapshot)
     const free = await freeBytes(run.layout.directory)
     if (free < bytes)
@@ -47,7 +47,6 @@ export const copy: WorkingCopyMethod = {
     try {
       await copyTree(backup.layout.snapshot, run.layout.snapshot, {
         mode: constants.COPYFILE_FICLONE,
-        owner,
         signal,
         onFile: (size) => {
           done += size

@@ -18,6 +18,7 @@ const schema = v.object({
     v.object({ host: v.string(), port: v.number(), role: v.string(), system_identifier: v.string() }),
   ),
   needed_bytes: v.nullable(v.number()),
+  room_bytes: v.nullable(v.number()),
 })
 
 /** What pgbk doctor has found. */

@@ -1,5 +1,3 @@
-import { parseSource } from '../backup/source-place.js'
-import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 
 /**
@@ -16,10 +14,4 @@ export function sourceName(
   throw new PgbkError('usage', 'no source is named', {
     hint: 'Name one with --from DIR or --from [USER@]HOST:DIR, or as source in .pgbkrc.yaml.',
   })
-}
-
-/** Started by root, ssh has the keys of the user whom downloads belong to, whatever is asked of the source. */
-export function asKeyHolder(name: string, runAs: string, context: Context): Context {
-  if (context.user().uid === 0 && parseSource(name, context.cwd).kind === 'ssh') context.become(runAs)
-  return context
 }

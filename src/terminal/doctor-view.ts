@@ -4,13 +4,21 @@ import { printable, printableLines, type Screen } from './screen.js'
 import type { Style } from './style.js'
 import { wrap } from './wrap.js'
 
-export function doctorJson({ root, configFile, server, neededBytes, checks }: DoctorResult): object {
+export function doctorJson({
+  root,
+  configFile,
+  server,
+  neededBytes,
+  roomBytes,
+  checks,
+}: DoctorResult): object {
   return {
     checks,
     root: root ?? null,
     config_file: configFile ?? null,
     server: server ?? null,
     needed_bytes: neededBytes ?? null,
+    room_bytes: roomBytes ?? null,
   }
 }
 

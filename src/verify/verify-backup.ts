@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import type { BackupLayout } from '../backup/layout.js'
@@ -10,7 +10,6 @@ import { findVerifier, snapshotFaults, type Verifier } from '../postgres/check-b
 import { programEnvironment } from '../postgres/connection.js'
 import type { Installation } from '../postgres/find.js'
 import { installHint } from '../postgres/install-hint.js'
-import { asOwner } from '../postgres/server-process.js'
 import { confFaults } from './conf-faults.js'
 import { directoryFaults } from './directory-faults.js'
 import type { Fault } from './fault.js'
@@ -143,12 +142,10 @@ function verifierFor(record: BackupRecord, installations: Installation[], { prog
 }
 
 async function manifestFaults(backup: Backup, verifier: Verifier, context: Context): Promise<Fault[]> {
-  const { env, signal, progress, user } = context
-  const { uid, gid } = statSync(backup.layout.directory)
+  const { env, signal, progress } = context
   const faults = await snapshotFaults(verifier, backup.layout.snapshot, {
     env: programEnvironment(env),
     signal,
-    as: user().uid === 0 && uid !== 0 ? asOwner({ uid, gid }, context) : [],
     onBytes: progress.bytes,
   })
   return faults.map(({ file, problem }) => ({ file: `snapshot/${file}`, problem }))

@@ -13,12 +13,10 @@ import { describe, expect, it } from '@jest/globals'
 import { type CopyTreeOptions, copyTree } from '../../src/backup/copy-tree.js'
 import { namesIn } from '../../src/names-in.js'
 import { aDirectory } from '../helpers/places.js'
-import { ordinaryUser } from '../helpers/users.js'
 import { thrownBy } from './samples.js'
 
 const options = (changes: Partial<CopyTreeOptions> = {}): CopyTreeOptions => ({
   mode: 0,
-  owner: { uid: ordinaryUser.uid, gid: ordinaryUser.gid },
   signal: new AbortController().signal,
   ...changes,
 })
@@ -36,13 +34,13 @@ function aTree(): string {
 }
 
 describe('a copied tree', () => {
-  it('has every file, mode and link, and belongs to whom it should', async () => {
+  it('has every file, mode and link', async () => {
     const [from, to] = [aTree(), aDirectory()]
     await copyTree(from, to, options({ durable: true }))
     expect(readdirSync(to, { recursive: true }).sort()).toEqual(readdirSync(from, { recursive: true }).sort())
     for (const name of readdirSync(to, { recursive: true }).map(String)) {
       const [copy, original] = [lstatSync(join(to, name)), lstatSync(join(from, name))]
-      expect([name, copy.mode, copy.uid]).toEqual([name, original.mode, ordinaryUser.uid])
+      expect([name, copy.mode]).toEqual([name, original.mode])
       if (copy.isFile()) expect(readFileSync(join(to, name))).toEqual(readFileSync(join(from, name)))
     }
     expect(readlinkSync(join(to, 'link'))).toBe('../elsewhere')

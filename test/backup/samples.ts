@@ -103,6 +103,7 @@ export function aContext(changes: Partial<Context> = {}): Context {
     pgbk: (command) => `pgbk ${command}`,
     signal: new AbortController().signal,
     urgent: new AbortController().signal,
+    stdin: new PassThrough(),
     stdout: new PassThrough(),
     umask: 0o022,
     now: () => new Date('2026-11-20T03:00:00Z'),

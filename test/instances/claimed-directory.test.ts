@@ -22,13 +22,13 @@ import { elsewhere, gone } from './samples.js'
 const owner = { uid: ordinaryUser.uid, gid: process.getegid?.() ?? ordinaryUser.gid }
 const context = aContext({ user: () => ({ ...owner, name: ordinaryUser.name, home: '/' }) })
 const marker = '.pgbk-restore.json'
-const claimed = (directory: string) => asOrdinaryUser(() => claim(directory, owner, context))
+const claimed = (directory: string) => asOrdinaryUser(() => claim(directory, context))
 
 /** What a restore leaves that was killed. */
 async function remains(mark: ProcessMark, files: string[] = []): Promise<string> {
   const directory = aDirectory()
   await asOrdinaryUser(() => {
-    writeFileSync(join(directory, marker), JSON.stringify({ ...mark, owner }))
+    writeFileSync(join(directory, marker), JSON.stringify(mark))
     for (const name of ['base', ...files]) writeFileSync(join(directory, name), '')
   })
   return directory
@@ -45,7 +45,7 @@ describe('a directory for a restore', () => {
   it('is handed over without the mark', async () => {
     const directory = aDirectory()
     await claimed(directory)
-    await asOrdinaryUser(() => handOver(directory, owner))
+    await asOrdinaryUser(() => handOver(directory))
     expect(readdirSync(directory)).toEqual([])
   })
 
@@ -55,14 +55,14 @@ describe('a directory for a restore', () => {
     await asOrdinaryUser(async () => {
       mkdirSync(join(directory, 'base'))
       writeFileSync(join(directory, 'base/1'), '')
-      await giveUp(directory, owner)
+      await giveUp(directory)
     })
     expect(readdirSync(directory)).toEqual([])
   })
 
   it('loses the remains of a restore that is gone', async () => {
     const directory = await remains(gone)
-    expect(checkClaimable(directory, context)).toMatchObject({ uid: owner.uid })
+    checkClaimable(directory, context)
     await claimed(directory)
     expect(readdirSync(directory)).toEqual([marker])
   })
@@ -95,10 +95,10 @@ describe('a directory for a restore', () => {
     chmodSync(directory, 0o755)
     const user = () => {
       const isClosed = (statSync(directory).mode & 0o777) === 0o700
-      if (isClosed) writeFileSync(join(directory, marker), JSON.stringify({ ...markOfThisProcess(), owner }))
+      if (isClosed) writeFileSync(join(directory, marker), JSON.stringify(markOfThisProcess()))
       return context.user()
     }
-    const late = () => asOrdinaryUser(() => claim(directory, owner, aContext({ user })))
+    const late = () => asOrdinaryUser(() => claim(directory, aContext({ user })))
     expect(await thrownBy(late)).toMatchObject({ code: 'locked' })
     expect(statSync(directory).mode & 0o777).toBe(0o700)
   })

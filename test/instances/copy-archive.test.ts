@@ -8,7 +8,6 @@ import { aDirectory } from '../helpers/places.js'
 import { segmentsIn, twoArchives } from '../wal/archives.js'
 
 const signal = new AbortController().signal
-const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 
 /** Copies an archive that was read before something happened in it. */
 async function copied(files: string[], lastSegment: bigint, happens: (directory: string) => void = () => {}) {
@@ -16,7 +15,7 @@ async function copied(files: string[], lastSegment: bigint, happens: (directory:
   const wal = readArchivedWal(from, backups[0].record)
   happens(from)
   const to = join(aDirectory(), 'wal')
-  await copyArchive(wal, to, { lastSegment, owner, signal })
+  await copyArchive(wal, to, { lastSegment, signal })
   return to
 }
 

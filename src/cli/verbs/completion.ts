@@ -14,6 +14,8 @@ export const completion: Verb = {
       return `${JSON.stringify(wanted)} is no shell that pgbk knows`
     return globals.json ? 'completion prints a script: --json cannot be had' : undefined
   },
+  standIn: ({ ids: [wanted = ''], settings: { root } }) =>
+    lists.includes(wanted) ? { as: 'owner', root } : undefined,
   async run(call) {
     const { ids, settings } = call
     if (!lists.includes(ids[0] ?? '')) return script(call)

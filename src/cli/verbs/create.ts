@@ -19,6 +19,7 @@ export const create: Verb = {
         .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')
         .option('--new-cluster', 'the root belongs to another cluster from now on'),
     ),
+  standIn: ({ settings: { root } }) => ({ as: 'run_as', root, makes: 'backups' }),
   async run({ options, settings, context }) {
     const { create } = await import('../../commands/create.js')
     // commander's default for --no-verify is true, and would beat the configuration.

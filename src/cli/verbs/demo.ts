@@ -3,6 +3,7 @@ import type { Verb } from '../verb.js'
 export const demo: Verb = {
   name: 'demo',
   description: 'a tour on a throw-away server, with no set-up',
+  standIn: () => ({ as: 'run_as' }),
   async run({ settings, context }) {
     const { demo } = await import('../../commands/demo.js')
     const result = await demo(settings, context)

@@ -8,6 +8,8 @@ export const doctor: Verb = {
   description: 'check everything that a backup needs, and say what mends it',
   takesTime: true,
   declare: addConnectionOptions,
+  // Root's own crontab is looked at first.
+  standIn: () => undefined,
   async run({ options, settings, context }) {
     const { doctor } = await import('../../commands/doctor.js')
     return outcomeOf(await doctor(options, settings, context))

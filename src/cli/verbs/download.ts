@@ -1,8 +1,10 @@
+import { resolve } from 'node:path'
 import { Option } from 'commander'
 import type { ArchiveOptions } from '../../commands/download-archive.js'
 import type { Settings } from '../../config/load.js'
 import type { Context } from '../../context.js'
 import { idMeaning } from '../options.js'
+import { standInFor } from '../stand-in.js'
 import type { Outcome, Verb } from '../verb.js'
 
 async function archive(
@@ -41,6 +43,10 @@ export const download: Verb = {
       return compress ? '--compress is for --archive -; a file says it by its name' : undefined
     return globals.json ? 'with --archive -, standard output is the archive: --json cannot be had' : undefined
   },
+  standIn: ({ options: { archive, from, to }, settings, context }) =>
+    archive === undefined
+      ? { as: 'run_as', root: to === undefined ? settings.root : resolve(context.cwd, to), makes: 'backups' }
+      : standInFor(from, settings, context, settings.root),
   async run({ ids: [id = ''], options, settings, context }) {
     if (options.archive !== undefined) return archive(id, options, settings, context)
     const { download } = await import('../../commands/download.js')
@@ -58,7 +64,8 @@ ssh with your own configuration, and on the other side no more than sh, cat,
 find and tar. Compression is ssh's: "Compression yes" in ~/.ssh/config.
 
 Started by root, pgbk works as the user run_as (default: postgres), and ssh uses
-that user's keys; with --archive it works, and ssh too, as root.
+that user's keys. With --archive, a source here is read as its owner; where that
+user may not write the file, let the shell do it: --archive - >FILE.
 
 With --archive the result is one tar with data/backup/<id>/ in it, from this root
 or from a source; it is unpacked in a root, by any tar. Names and sizes of all

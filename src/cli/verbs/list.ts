@@ -1,10 +1,13 @@
 import { listFromOption } from '../options.js'
+import { standInFor } from '../stand-in.js'
 import type { Verb } from '../verb.js'
 
 export const list: Verb = {
   name: 'list',
   description: 'list all backups, newest first',
   declare: (command) => command.alias('ls').addOption(listFromOption),
+  standIn: ({ options: { from }, settings, context }) =>
+    from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
   async run({ options, settings, context }) {
     const { list } = await import('../../commands/list.js')
     const result = await list(options, settings, context)

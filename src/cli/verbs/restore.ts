@@ -1,5 +1,8 @@
+import { Option } from 'commander'
+import type { RestorePlan } from '../../commands/plan-restore.js'
+import type { RestoreResult } from '../../commands/restore.js'
 import { addMomentOptions, collect, idMeaning, parsePort } from '../options.js'
-import type { Invocation, Verb } from '../verb.js'
+import type { Call, Invocation, Verb } from '../verb.js'
 
 export const restore: Verb = {
   name: 'restore',
@@ -19,15 +22,17 @@ export const restore: Verb = {
       .option('--tablespace-mapping <old=new>', 'where a tablespace goes; may be repeated', collect)
       .option('--start', 'start the server')
       .option('--as-production', 'switch nothing off: this server takes over from the old one')
+      // How root's pgbk calls the one of the directory's user: commands/restore-received.ts.
+      .addOption(new Option('--received').hideHelp())
       // commander takes --no-start for a --start that is on by default.
       .setOptionValue('start', undefined),
+  standIn: ({ options, settings: { root } }) =>
+    options.pgdata === undefined ? { as: 'owner', root, makes: 'instances' } : undefined,
   faultOf,
-  async run({ ids: [id], options, settings, context }) {
-    const { restore } = await import('../../commands/restore.js')
-    const { planText, restoreJson, restoreText } = await import('../../terminal/restore-view.js')
-    const result = await restore(id, options, settings, context, (plan) => {
-      context.progress.say(`Restoring:\n${planText(plan, context.now())}`)
-    })
+  async run(call) {
+    const { restoreJson, restoreText } = await import('../../terminal/restore-view.js')
+    const result = await carryOut(call)
+    if (typeof result === 'number') return result
     return { json: () => restoreJson(result), text: (screen) => restoreText(result, screen) }
   },
   help: `
@@ -52,6 +57,33 @@ Examples:
   pgbk restore -D /var/lib/postgresql/17/main
   pgbk restore -D /srv/pg --tablespace-mapping /mnt/fast=/mnt/new --start
 `,
+}
+
+async function carryOut(call: Call): Promise<RestoreResult | number> {
+  const { ids, options, settings, context } = call
+  if (options.received) {
+    const { restoreReceived } = await import('../../commands/restore-received.js')
+    return restoreReceived(settings, context)
+  }
+  const { planText } = await import('../../terminal/restore-view.js')
+  const announce = (plan: RestorePlan) => context.progress.say(`Restoring:\n${planText(plan, context.now())}`)
+  const other = await enterAsRoot(call)
+  if (other) {
+    const { restoreForAnother } = await import('../../commands/restore-for-another.js')
+    return restoreForAnother(other, ids[0], options, settings, context, announce)
+  }
+  const { restore } = await import('../../commands/restore.js')
+  return restore(ids[0], options, settings, context, announce)
+}
+
+/** Where root restores into a directory, and that belongs to another user than the backup. */
+async function enterAsRoot({ options, globals, settings, context }: Call) {
+  if (options.pgdata === undefined || context.user().uid !== 0) return undefined
+  const { enterDirectory } = await import('../../commands/enter-directory.js')
+  const { json, quiet, verbose, color } = globals
+  const flags = { '--json': json, '--quiet': quiet, '--verbose': verbose, '--no-color': color === false }
+  const words = Object.entries(flags).flatMap(([flag, isSet]) => (isSet ? [flag] : []))
+  return enterDirectory(options, words, settings, context)
 }
 
 function faultOf({ words, options }: Invocation): string | undefined {

@@ -18,6 +18,8 @@ export const schedule: Verb = {
         .option('--remove', "take the root's line out of it"),
     ),
   faultOf,
+  // The crontab is the caller's own, and of the root directory nothing is read here.
+  standIn: () => undefined,
   async run(call) {
     const { options, settings, context } = call
     const commands = await import('../../commands/schedule.js')

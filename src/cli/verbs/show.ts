@@ -1,10 +1,13 @@
 import { idMeaning, listFromOption } from '../options.js'
+import { standInFor } from '../stand-in.js'
 import type { Verb } from '../verb.js'
 
 export const show: Verb = {
   name: 'show',
   description: 'show everything about one backup',
   declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption),
+  standIn: ({ options: { from }, settings, context }) =>
+    from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
   async run({ ids: [id = ''], options, settings, context }) {
     const { show } = await import('../../commands/show.js')
     const result = await show(id, options, settings, context)

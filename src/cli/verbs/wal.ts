@@ -20,6 +20,7 @@ export const walReceive: Verb = {
       ? 'wal receive goes on until it is ended, and has no result: --json cannot be had'
       : undefined
   },
+  standIn: ({ settings: { root } }) => ({ as: 'owner', root, makes: 'backups' }),
   async run({ options, settings, context }) {
     const { walReceive } = await import('../../commands/wal-receive.js')
     return walReceive(options, settings, context)

@@ -1,0 +1,114 @@
+import { closeSync, lchownSync, openSync, statSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import type { Environment, Preparation, SystemUser } from '../context.js'
+import { PgbkError } from '../errors.js'
+
+/** Whom the process works as. */
+export function currentUser(): SystemUser {
+  const ids = { uid: process.geteuid?.() ?? -1, gid: process.getegid?.() ?? -1 }
+  try {
+    const { username, homedir } = userInfo()
+    return { ...ids, name: username, home: homedir }
+  } catch {
+    return { ...ids, name: String(ids.uid), home: '/' }
+  }
+}
+
+/**
+ * Gives up root for good. Programs that are started later get the new user's HOME; what XDG variables say was meant for root.
+ * @throws as `Context.become`.
+ */
+export function becomeUser(user: string | number, prepare: Preparation | undefined, env: Environment): void {
+  const { uid, gid, named } = lookUp(user)
+  checkInstallation(user, uid)
+  if (prepare) {
+    tryToEnter(prepare.inside, uid)
+    giveTo({ uid, gid }, prepare.make())
+  }
+  if (named) (process as ProcessWithGroups).initgroups(user, gid)
+  else process.setgroups?.([gid])
+  process.setgid?.(gid)
+  process.setuid?.(user)
+  checkGivenUp()
+  const own = ownEnvironment(env, currentUser())
+  for (const key of Object.keys(env)) delete env[key]
+  Object.assign(env, own)
+}
+
+/** For a program that root starts as another user: nothing that was meant for root's pgbk. */
+export function userEnvironment(user: string | number, env: Environment): Environment {
+  const own = Object.entries(env).filter(([key]) => !/^(PGBK_|PG[A-Z])/.test(key))
+  return ownEnvironment(Object.fromEntries(own), lookUp(user))
+}
+
+function ownEnvironment(env: Environment, { name, home }: Pick<SystemUser, 'name' | 'home'>): Environment {
+  const kept = Object.entries(env).filter(([key]) => !key.startsWith('XDG_'))
+  return { ...Object.fromEntries(kept), HOME: home, USER: name, LOGNAME: name }
+}
+
+/** Gives what root has made, where nobody else could swap it, to a user. */
+export function giveTo({ uid, gid }: { uid: number; gid: number }, paths: string[]): void {
+  for (const path of paths) lchownSync(path, uid, gid)
+}
+
+/** @throws a system error when the directory is closed to the user. access(2) would ask for root's rights. */
+function tryToEnter(directory: string, uid: number): void {
+  actingAs(uid, () => statSync(`${directory}/.`))
+}
+
+/** What is loaded or started later must be there for the user too: node and pgbk below root's home directory are not. */
+function checkInstallation(user: string | number, uid: number): void {
+  const script = process.argv[1] ?? process.execPath
+  for (const file of [process.execPath, script]) {
+    try {
+      actingAs(uid, () => closeSync(openSync(file, 'r')))
+    } catch (cause) {
+      throw new PgbkError('config', `user ${user}, whom pgbk works as, cannot read ${file}`, {
+        cause,
+        hint: 'Install node and pgbk where every user may read them, for example below /usr/local or /opt, and not in the home directory of root.',
+      })
+    }
+  }
+}
+
+function actingAs(uid: number, work: () => void): void {
+  try {
+    process.seteuid?.(uid)
+    work()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
+
+/** Whatever the system made of it: nothing goes on with a way back. */
+function checkGivenUp(): void {
+  try {
+    process.seteuid?.(0)
+  } catch {
+    return
+  }
+  throw new PgbkError('failed', 'root could not be given up')
+}
+
+/** Node has it; its type declarations do not. */
+type ProcessWithGroups = NodeJS.Process & { initgroups(user: string | number, group: number): void }
+
+/**
+ * The ids of a user. Node has no getpwnam: `userInfo` tells about the effective user, so root is that user for a moment.
+ * @throws {PgbkError} `config` when there is none of this name.
+ */
+export function lookUp(user: string | number): SystemUser & { named: boolean } {
+  try {
+    process.seteuid?.(user)
+    const { uid, gid, username, homedir } = userInfo()
+    return { uid, gid, name: username, home: homedir, named: true }
+  } catch (cause) {
+    if (typeof user === 'number') return { uid: user, gid: user, name: String(user), home: '/', named: false }
+    throw new PgbkError('config', `there is no operating-system user ${user} to work as`, {
+      cause,
+      hint: 'Set run_as (or PGBK_RUN_AS) to the user whom the backups should belong to; PostgreSQL refuses to run as root.',
+    })
+  } finally {
+    process.seteuid?.(0)
+  }
+}

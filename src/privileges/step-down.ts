@@ -1,0 +1,85 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { rootLayout } from '../backup/layout.js'
+import { notWritable } from '../backup/prepare-root.js'
+import type { Context } from '../context.js'
+import { PgbkError, systemCode } from '../errors.js'
+import { ownerOfRoot } from './owner-of-root.js'
+import { checkWay } from './trust.js'
+import { type Step, stepAt, walk } from './walk.js'
+
+/** Whom root's pgbk works as: the owner of a root directory (`run_as` where all of it is root's), or `run_as`. */
+export interface StandIn {
+  as: 'owner' | 'run_as'
+  root?: string | undefined
+  /** What of it is made where only root can: the directories for backups, or that of the instances. */
+  makes?: 'backups' | 'instances'
+  /** Makes further directories for the user, and returns their paths. */
+  make?(): string[]
+}
+
+/**
+ * Gives up root for good, before anything is done with files that somebody else could swap. An ordinary user stays who they are.
+ * What is missing of a root directory, and only root can make, is made for the user first.
+ * @throws {PgbkError} `config` when there is no such user, or when somebody else could swap a directory on the way;
+ * `root-not-writable` when the directory is closed to the user.
+ */
+export function stepDown(standIn: StandIn, runAs: string, context: Context): void {
+  if (context.user().uid !== 0) return
+  const { root } = standIn
+  if (root === undefined) {
+    become(runAs, '/', () => [], context)
+    return
+  }
+  const owner = standIn.as === 'owner' ? ownerOfRoot(root)?.uid : undefined
+  const user = owner ?? runAs
+  checkWay(walk(root).steps, root, context.idsOf(user))
+  const { data, backups, instances } = rootLayout(root)
+  const places = { backups: [root, data, backups], instances: [data, instances], none: [] }[
+    standIn.makes ?? 'none'
+  ]
+  const inside = deepestExisting([root, ...places])
+  become(user, inside, () => [...makeFirstMissing(places, root), ...(standIn.make?.() ?? [])], context)
+}
+
+/** Whether that would make something of the root directory, so that it need not be writable for the user yet. */
+export function wouldMake(root: string, context: Context): boolean {
+  const { data, backups } = rootLayout(root)
+  const missing = [root, data, backups].find((directory) => !stepAt(directory))
+  return context.user().uid === 0 && missing !== undefined && isOfRoot(stepAt(walk(dirname(missing)).real))
+}
+
+function become(user: string | number, inside: string, make: () => string[], context: Context): void {
+  const { uid } = context.idsOf(user)
+  if (uid === 0)
+    throw new PgbkError('config', 'pgbk does not work as root: run_as names root itself', {
+      hint: 'PostgreSQL refuses to run as root. Set run_as (or PGBK_RUN_AS) to the user whom the backups should belong to.',
+    })
+  try {
+    context.become(user, { inside, make })
+  } catch (cause) {
+    if (cause instanceof PgbkError) throw cause
+    throw notWritable(`user ${user} cannot enter ${inside}`, inside, cause)
+  }
+}
+
+/** One is enough: the user makes the others in it. Nobody but root can change the directory that it is made in. */
+function makeFirstMissing(places: string[], root: string): string[] {
+  const path = places.find((directory) => !stepAt(directory))
+  if (path === undefined || !isOfRoot(stepAt(walk(dirname(path)).real))) return []
+  try {
+    mkdirSync(path, 0o700)
+    return [path]
+  } catch (cause) {
+    if (systemCode(cause) === 'EEXIST') return []
+    throw notWritable(`cannot make ${path}`, root, cause)
+  }
+}
+
+function isOfRoot(step: Step | undefined): boolean {
+  return step?.kind === 'directory' && step.uid === 0
+}
+
+function deepestExisting(directories: string[]): string {
+  return directories.findLast((directory) => stepAt(directory)) ?? walk(directories[0] ?? '/').real
+}

@@ -1,0 +1,28 @@
+import type { Readable } from 'node:stream'
+
+/** More is no line of ours. */
+const longest = 32 << 20
+
+/** Reads the first line of a stream, and leaves what follows in it. Undefined when it ends before. */
+export async function readFirstLine(input: Readable): Promise<string | undefined> {
+  let read: Buffer = Buffer.alloc(0)
+  for (;;) {
+    const chunk: Buffer | null = input.read()
+    if (chunk === null) {
+      if (input.readableEnded || input.destroyed || read.length > longest) return undefined
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          for (const event of ['readable', 'end', 'close', 'error']) input.off(event, wake)
+          resolve()
+        }
+        for (const event of ['readable', 'end', 'close', 'error']) input.on(event, wake)
+      })
+      continue
+    }
+    read = Buffer.concat([read, chunk])
+    const end = read.indexOf('\n')
+    if (end === -1) continue
+    if (end + 1 < read.length) input.unshift(read.subarray(end + 1))
+    return read.subarray(0, end).toString()
+  }
+}

@@ -1,0 +1,29 @@
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { systemCode } from '../errors.js'
+import { explained } from './explain.js'
+
+const wanted = ['File', 'OldFile', 'Directory', 'SymbolicLink']
+
+/**
+ * Unpacks the tar of a backup into a directory of the caller's own: nothing but directories, regular files and the links of
+ * tablespaces, and none outside of it.
+ * @returns why the tar has no end, when it was cut off.
+ * @throws {PgbkError} `disk-full` or `failed` when it cannot be written; the signal's reason when aborted.
+ */
+export async function unpackArchive(tar: Readable, directory: string, signal: AbortSignal): Promise<unknown> {
+  const { extract } = await import('tar')
+  const into = extract({
+    cwd: directory,
+    strict: true,
+    filter: (_path, entry) => !('type' in entry) || wanted.includes(entry.type),
+  })
+  try {
+    await pipeline(tar, into, { signal })
+    return undefined
+  } catch (cause) {
+    signal.throwIfAborted()
+    if (systemCode(cause)?.startsWith('E')) throw explained(cause, 'take over the backup')
+    return cause
+  }
+}
