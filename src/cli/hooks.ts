@@ -81,7 +81,7 @@ async function tell(event: HookEvent, options: HookOptions): Promise<void> {
   try {
     const { status, stopped, output } = await runLimited('/bin/sh', ['-c', hook], {
       env: hookEnvironment(event, options),
-      cwd: existsSync(`${settings.root}/.`) ? settings.root : '/',
+      cwd: isThere(settings.root, context) ? settings.root : '/',
       input: `${JSON.stringify(event.document)}\n`,
       // The second signal is for the hook of a command that the first one has ended.
       signal: context.signal.aborted ? context.urgent : context.signal,
@@ -96,6 +96,11 @@ async function tell(event: HookEvent, options: HookOptions): Promise<void> {
   } catch (error) {
     complain(`the hook hooks.${key} cannot be run: ${messageOf(error)}`)
   }
+}
+
+/** What could not give up root goes nowhere. */
+function isThere(root: string, { user }: Context): boolean {
+  return user().uid !== 0 && existsSync(`${root}/.`)
 }
 
 /** A variable may have 128 kB at most, and all of them together not much more. */

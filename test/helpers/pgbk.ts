@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { Ended } from './programs.js'
-import { asUser } from './users.js'
+import { asUser, isRoot } from './users.js'
+
+/** Ends a pgbk of root's that touches files as root. */
+const rootGuard = new URL('root-guard.mjs', import.meta.url).href
 
 export const program = fileURLToPath(new URL('../../bin/pgbk.js', import.meta.url))
 
@@ -20,7 +23,8 @@ export async function runPgbk(args: string[], options: PgbkOptions = {}): Promis
 
 /** Starts the built program, for tests that send it signals. */
 export function startPgbk(args: string[], { env = {}, cwd = '/', asRoot = false }: PgbkOptions = {}) {
-  const [file = '', ...rest] = [...(asRoot ? [] : asUser()), process.execPath, program, ...args]
+  const guard = asRoot && isRoot ? ['--import', rootGuard] : []
+  const [file = '', ...rest] = [...(asRoot ? [] : asUser()), process.execPath, ...guard, program, ...args]
   return execa(file, rest, {
     cwd,
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env },

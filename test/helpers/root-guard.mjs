@@ -1,0 +1,53 @@
+// Loaded into a pgbk that root starts (node --import): the process ends when root works with a path outside of the modules that
+// are made for it, or starts a program that is not listed. test/privileges/root-guard.test.ts shows that it does.
+import childProcess from 'node:child_process'
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+
+/** src/privileges/ looks and steps down; src/config/ reads the configuration through one checked descriptor. */
+const mayTouch = /\/dist\/(privileges|config)\//
+/** The caller's own crontab, pgbk itself (a rehearsal, or as another user), and the shell in which cron would start it. */
+const mayStart = /^(crontab|node|sh)$/
+
+function callerOf() {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 50
+  const { stack = '' } = new Error()
+  Error.stackTraceLimit = stackTraceLimit
+  const frames = stack.split('\n').slice(3)
+  const first = frames.findIndex((line) => /\/dist\/|node:internal\/modules/.test(line))
+  // Node itself, which loads a module, is no caller.
+  return { stack, caller: frames[first]?.includes('/dist/') ? frames[first] : undefined }
+}
+
+function refuse(what, stack) {
+  fs.writeSync(2, `ROOT GUARD: ${what}\n${stack}\n`)
+  process.kill(process.pid, 'SIGKILL')
+}
+
+function guard(object, name) {
+  const real = object[name]
+  object[name] = Object.assign(function guarded(...args) {
+    const [path] = args
+    const isPath = typeof path === 'string' || path instanceof URL || Buffer.isBuffer(path)
+    if (isPath && process.geteuid() === 0 && !/^\/(proc|sys)\//.test(String(path))) {
+      const { stack, caller } = callerOf()
+      if (caller !== undefined && !mayTouch.test(caller)) refuse(`${name}(${path})`, stack)
+    }
+    return real.apply(this, args)
+  }, real)
+}
+
+for (const object of [fs, fs.promises])
+  for (const [name, value] of Object.entries(object))
+    if (typeof value === 'function' && /^[a-z]/.test(name) && !/^(write|read)(v|Sync)?$/.test(name))
+      guard(object, name)
+
+const { spawn } = childProcess
+childProcess.spawn = function guarded(file, ...rest) {
+  const { stack } = callerOf()
+  if (process.geteuid() === 0 && !mayStart.test(String(file).split('/').at(-1)))
+    refuse(`spawn ${file}`, stack)
+  return spawn.call(this, file, ...rest)
+}
+syncBuiltinESMExports()
