@@ -1,4 +1,4 @@
-import { closeSync, lchownSync, openSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, lchownSync, openSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { Environment, Preparation, SystemUser } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -15,7 +15,8 @@ export function currentUser(): SystemUser {
 }
 
 /**
- * Gives up root for good. Programs that are started later get the new user's HOME; what XDG variables say was meant for root.
+ * Gives up root for good. Programs that are started later get the new user's HOME; what XDG variables say was meant for root, but for a
+ * cache that the user may write.
  * @throws as `Context.become`.
  */
 export function becomeUser(user: string | number, prepare: Preparation | undefined, env: Environment): void {
@@ -30,7 +31,9 @@ export function becomeUser(user: string | number, prepare: Preparation | undefin
   process.setgid?.(gid)
   process.setuid?.(user)
   checkGivenUp()
+  const cache = env.XDG_CACHE_HOME
   const own = ownEnvironment(env, currentUser())
+  if (cache !== undefined && isWritable(cache)) own.XDG_CACHE_HOME = cache
   for (const key of Object.keys(env)) delete env[key]
   Object.assign(env, own)
 }
@@ -68,6 +71,15 @@ function checkInstallation(user: string | number, uid: number): void {
         hint: 'Install node and pgbk where every user may read them, for example below /usr/local or /opt, and not in the home directory of root.',
       })
     }
+  }
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

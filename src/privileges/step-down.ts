@@ -44,9 +44,10 @@ export function stepDown(standIn: StandIn, runAs: string, context: Context): voi
 
 /** Whether that would make something of the root directory, so that it need not be writable for the user yet. */
 export function wouldMake(root: string, context: Context): boolean {
+  if (context.user().uid !== 0) return false
   const { data, backups } = rootLayout(root)
   const missing = [root, data, backups].find((directory) => !stepAt(directory))
-  return context.user().uid === 0 && missing !== undefined && isOfRoot(stepAt(walk(dirname(missing)).real))
+  return missing !== undefined && isOfRoot(stepAt(walk(dirname(missing)).real))
 }
 
 function become(user: string | number, inside: string, make: () => string[], context: Context): void {

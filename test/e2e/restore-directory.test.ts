@@ -2,6 +2,7 @@ import {
   appendFileSync,
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -12,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
-import { aDirectory, aFreePort, atEnd } from '../helpers/places.js'
+import { aDirectory, aFreePort } from '../helpers/places.js'
 import { anyMajor, attempt, binOf, oldestAndNewest, run } from '../helpers/programs.js'
 import {
   archiveWal,
@@ -299,27 +300,75 @@ describe('restore -D', () => {
     })
   })
 
-  ifRoot(
-    'by root makes the directory belong to the owner of an empty one, who needs not see the backup',
-    async () => {
+  describe('by root, into an empty directory of another user', () => {
+    /** In a place of root's; its user cannot see the backup. */
+    const ofNobody = async (parent = 0) => {
       const place = aPlace()
-      chmodSync(place, 0o755)
       const data = join(place, 'main')
       mkdirSync(data)
       const { execaSync } = await import('execa')
       execaSync('chown', ['nobody', data])
+      chmodSync(place, 0o755)
+      execaSync('chown', [String(parent), place])
+      return data
+    }
+
+    ifRoot('leaves all of it to that user, with the WAL, started at the wanted moment', async () => {
+      const data = await ofNobody()
       const port = await aFreePort()
-      const made = await restored(backup.root, ['-D', data, '--port', String(port)], { asRoot: true })
-      const nobody = statSync(data)
-      expect(nobody.uid).not.toBe(ordinaryUser.uid)
+      const args = ['-D', data, '--port', String(port), '--start']
+      const made = await restored(backup.root, args, { asRoot: true })
+      const { uid } = statSync(data)
+      expect(uid).not.toBe(ordinaryUser.uid)
+      expect(made).toMatchObject({ state: 'running', port })
       expect(made.notes.join()).toContain('pgbk-wal')
+      expect(await ask(inside(server, port), 'select max(n) from late', 'postgres', anyMajor)).toBe('3')
       const others = readdirSync(data, { recursive: true })
         .map(String)
-        .filter((name) => statSync(join(data, name)).uid !== nobody.uid)
+        .filter((name) => lstatSync(join(data, name)).uid !== uid)
       expect(others).toEqual([])
-      atEnd(() => void execaSync('chown', ['-R', String(ordinaryUser.uid), data]))
-    },
-  )
+      expect(readdirSync(data)).not.toContain('.pgbk-received')
+      const { execa } = await import('execa')
+      const stop = [`${binOf(anyMajor)}/pg_ctl`, '-D', data, '-m', 'fast', '-w', 'stop']
+      await execa('setpriv', [`--reuid=${uid}`, '--clear-groups', ...stop], { cwd: '/' })
+    })
+
+    ifRoot('prints the plan of a dry run, and writes nothing', async () => {
+      const data = await ofNobody()
+      const { status, stdout } = await restore(backup.root, ['-D', data, '--dry-run'], { asRoot: true })
+      expect(status).toBe(0)
+      expect(stdout).toContain(data)
+      expect(readdirSync(data)).toEqual([])
+    })
+
+    ifRoot('tells once, and as that user, that it is not empty', async () => {
+      const data = await ofNobody()
+      writeFileSync(join(data, 'theirs'), '')
+      const args = ['-D', data, '--json']
+      const { status, stdout } = await restore(backup.root, args, { asRoot: true })
+      expect({ status, error: JSON.parse(stdout).error.message }).toEqual({
+        status: 2,
+        error: `${data} is not empty`,
+      })
+      expect(readdirSync(data)).toEqual(['theirs'])
+    })
+
+    ifRoot('tells once that there is no such backup, and leaves it empty', async () => {
+      const data = await ofNobody()
+      const args = ['20010101T000000Z', '-D', data, '--json']
+      const { status, stdout } = await restore(backup.root, args, { asRoot: true })
+      expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 3, code: 'not-found' })
+      expect(readdirSync(data)).toEqual([])
+    })
+
+    ifRoot('is refused where somebody else could put another directory in its place', async () => {
+      const data = await ofNobody(ordinaryUser.uid)
+      const { status, stderr } = await restore(backup.root, ['-D', data], { asRoot: true })
+      expect(status).toBe(2)
+      expect(stderr).toContain(`on the way to ${data}, belongs to uid ${ordinaryUser.uid}`)
+      expect(readdirSync(data)).toEqual([])
+    })
+  })
 
   ifRoot('by root writes nothing through links that the owner of the backup has put into it', async () => {
     const place = aPlace()
