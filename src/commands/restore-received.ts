@@ -23,6 +23,15 @@ import { type Handover, notSent } from './restore-for-another.js'
  * @returns the result; or the exit status where there is none, because the plan was all that was wanted, or the backup did not come.
  */
 export async function restoreReceived(settings: Settings, context: Context): Promise<RestoreResult | number> {
+  try {
+    return await receiveAndRestore(settings, context)
+  } finally {
+    // The sender would wait for the end of a process that waits for the end of its input.
+    context.stdin.destroy()
+  }
+}
+
+async function receiveAndRestore(settings: Settings, context: Context): Promise<RestoreResult | number> {
   const line = await readFirstLine(context.stdin)
   if (line === undefined) return notSent
   const { id, record, options } = JSON.parse(line) as Handover

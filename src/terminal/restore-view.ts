@@ -17,7 +17,12 @@ export function planText(plan: RestorePlan, now: Date): string {
     ...planRows(backup, recovery, now),
     [
       'Size',
-      `${formatBytes(record.size_bytes)}; ${room.map(({ free, place }) => `${formatBytes(free)} free in ${place}`).join(', ')}`,
+      [
+        formatBytes(record.size_bytes),
+        ...(room.length > 0
+          ? [room.map(({ free, place }) => `${formatBytes(free)} free in ${place}`).join(', ')]
+          : []),
+      ].join('; '),
     ],
     ...tight.map((need): Row => ['', `too little, unless the file system can share blocks (${need.place})`]),
     ...(target.kind === 'instance'
