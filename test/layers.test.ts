@@ -30,7 +30,7 @@ const layers: Record<string, number> = {
   bottom: 1,
 }
 const topFiles = ['cli.ts', 'process.ts']
-const bottomFiles = 'context errors names-in processes progress schema shell-word units version'
+const bottomFiles = 'context errors names-in processes progress schema shell-word trusted-path units version'
   .split(' ')
   .map((name) => `${name}.ts`)
 
