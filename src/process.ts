@@ -2,6 +2,7 @@ import { lchownSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { Environment, Preparation, SystemUser } from './context.js'
 import { PgbkError } from './errors.js'
+import { searchPathFor } from './program/search-path.js'
 
 /** What `main` gets from the process that it runs in. Tests hand in their own. */
 export interface ProcessContext {
@@ -21,12 +22,10 @@ export interface ProcessContext {
 }
 
 /**
- * The context of the real process: new files are the owner's alone (umask 077), SIGINT, SIGTERM and SIGHUP abort
- * `signal`, and passwords among the arguments vanish from the process list.
+ * The context of the real process: new files are the owner's alone (umask 077); SIGINT, SIGTERM and SIGHUP abort `signal`.
  */
 export function processContext(): ProcessContext {
   const umask = process.umask(0o077)
-  hideArguments()
   const env = { ...process.env }
   // The package `postgres` reads it by itself; it is meant for another server, and a run that recovers is no primary.
   delete process.env.PGTARGETSESSIONATTRS
@@ -44,12 +43,6 @@ export function processContext(): ProcessContext {
     idsOf: lookUp,
     become: (user, prepare) => becomeUser(user, prepare, env),
   }
-}
-
-/** A URI or conninfo with a password is an argument of pgbk itself: what `ps` shows is only the command's name. */
-function hideArguments(): void {
-  const args = process.argv.slice(2)
-  if (args.some((arg) => /password|:\/\/[^/]*:[^/]*@/i.test(arg))) process.title = 'pgbk'
 }
 
 function endingSignals(): Pick<ProcessContext, 'signal' | 'urgent'> {
@@ -72,7 +65,7 @@ function currentUser(): SystemUser {
   }
 }
 
-/** Programs that are started later get the new user's HOME; what XDG variables say was meant for root. */
+/** Programs that are started later get the new user's HOME and a PATH to trust; what XDG variables say was meant for root. */
 function becomeUser(user: string | number, prepare: Preparation | undefined, env: Environment): void {
   const { uid, gid, named } = lookUp(user)
   if (prepare) {
@@ -83,8 +76,9 @@ function becomeUser(user: string | number, prepare: Preparation | undefined, env
   else process.setgroups?.([gid])
   process.setgid?.(gid)
   process.setuid?.(user)
-  const { name, home } = currentUser()
-  Object.assign(env, { HOME: home, USER: name, LOGNAME: name })
+  const after = currentUser()
+  const { name, home } = after
+  Object.assign(env, { HOME: home, USER: name, LOGNAME: name, PATH: searchPathFor(after, env.PATH) })
   for (const key of Object.keys(env)) if (key.startsWith('XDG_')) delete env[key]
 }
 

@@ -1,5 +1,6 @@
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { withSearchPath } from '../program/search-path.js'
 import { type ConnectionParameters, formatConninfo, parseConnection } from './conninfo.js'
 
 /** libpq's own options as given on the command line. */
@@ -73,10 +74,10 @@ function clientEnvironment(env: Environment, password: string | undefined): Envi
   return kept
 }
 
-/** The caller's environment with messages in English, and with a PATH even where cron or a container gives none. */
+/** The caller's environment with messages in English, and with a PATH that means the same everywhere. */
 export function programEnvironment(env: Environment): Environment {
-  const { LANGUAGE: _language, PATH: path, ...kept } = env
-  return { ...kept, LC_ALL: 'C', PATH: path || '/usr/local/bin:/usr/bin:/bin' }
+  const { LANGUAGE: _language, ...kept } = withSearchPath(env)
+  return { ...kept, LC_ALL: 'C' }
 }
 
 function isConnectionString(text: string): boolean {

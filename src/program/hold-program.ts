@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { cannotStart } from './cannot-start.js'
 import { signalGroup } from './process-group.js'
 import type { ProgramOptions } from './run-program.js'
+import { withSearchPath } from './search-path.js'
 
 /** A program that goes on until it is told to end, or until this process is gone. */
 export interface HeldProgram {
@@ -34,7 +35,7 @@ export async function holdProgram(
   options.signal?.throwIfAborted()
   const child = execa(file, args, {
     cwd: '/',
-    env: options.env,
+    env: withSearchPath(options.env),
     extendEnv: false,
     reject: false,
     stdin: 'pipe',
