@@ -68,10 +68,10 @@ export async function download(
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
   makeRoot(root)
-  return withDownloadDirectory(root, backup, name, context, async (directory) => {
+  return withDownloadDirectory(root, backup, name, context, async (directory, guarded) => {
     const job = { root, source, backup, record, directory, options, settings }
-    const { received, verifiedBy } = await complete(job, context)
-    const published = await publish(job, context)
+    const { received, verifiedBy } = await complete(job, guarded)
+    const published = await publish(job, guarded)
     const durationMs = context.now().getTime() - startedAt.getTime()
     return {
       backup: published,
@@ -136,14 +136,15 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 /** Where another download of the same backup was faster, that one stays. */
 async function publish(job: Job, context: Context): Promise<Backup> {
   const { root, backup, record, directory, options } = job
-  return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async () => {
+  return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (_guarded, lock) => {
     const here = await findHere(root, backup, options.replace ?? false)
     if (here) {
+      await lock.check()
       await removeDownload(directory.layout)
       return here
     }
     checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
-    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record)
+    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)
     return aBackup(place, summarize(record.toString()), 'whole')
   })
 }

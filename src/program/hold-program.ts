@@ -14,7 +14,11 @@ export interface HeldProgram {
   /** What it printed so far. */
   output(): string
   hasEnded(): boolean
+  /** Settled when it has ended, whatever it has started. */
+  ended: Promise<void>
   write(text: string): void
+  /** Whether one that prints what it reads is still there: asks it. False too when the signal is aborted before it answers. */
+  answers(signal: AbortSignal): Promise<boolean>
   /** Lets it go on when this process ends. */
   release(): void
   /** Closes its standard input and waits for its end. */
@@ -42,6 +46,7 @@ export async function holdProgram(
     detached: true,
     cleanup: false,
   })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk) => {
@@ -65,8 +70,17 @@ export async function holdProgram(
     firstLine: stdout === '' ? undefined : stdout.split('\n')[0],
     stderr: () => stderr,
     output: () => stdout,
+    ended,
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     write: (text) => void child.stdin.write(text),
+    answers: (signal) => {
+      const answer = once(child.stdout, 'data', { signal }).then(
+        () => true,
+        () => false,
+      )
+      child.stdin.write('\n')
+      return Promise.race([answer, ended.then(() => false)])
+    },
     release: () => {
       child.unref()
       for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as unknown as Socket).unref()
