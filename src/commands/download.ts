@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { aBackup, type Backup, readCatalog } from '../backup/catalog.js'
 import { checkCluster } from '../backup/check-cluster.js'
 import { checkComplete } from '../backup/completeness.js'
@@ -8,6 +7,7 @@ import { withLock } from '../backup/lock.js'
 import { claimRoot, makeRoot } from '../backup/prepare-root.js'
 import { summarize } from '../backup/record.js'
 import { selectBackup } from '../backup/select.js'
+import { localPath } from '../backup/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkOtherRoot, checkRoom, checkWanted, findHere } from '../source/check-destination.js'
@@ -54,7 +54,7 @@ export async function download(
 ): Promise<DownloadResult> {
   const startedAt = context.now()
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
-  const destination = options.to === undefined ? settings.root : resolve(context.cwd, options.to)
+  const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
   // Everything from here on is done by the user whom the root belongs to: ssh has that user's keys.
   const root = claimRoot(destination, settings.run_as, context)
   const source = await openSource(name, context)

@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { localPath } from '../backup/source-place.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { Progress } from '../progress.js'
@@ -21,7 +22,7 @@ export interface Found {
  */
 export function findFile(named: string | undefined, context: Context, trust: Trust): Found | undefined {
   const { cwd, env, user, progress } = context
-  if (named) return { file: resolve(cwd, named), general: false }
+  if (named) return { file: localPath(named, cwd), general: false }
   const above = searchUpward(resolve(cwd), trust, progress)
   if (above !== undefined) return { file: notLinked(above), general: false }
   const ofUser = env.XDG_CONFIG_HOME && isAbsolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : undefined

@@ -1,5 +1,5 @@
-import { dirname, resolve } from 'node:path'
-import { resolveSource } from '../backup/source-place.js'
+import { dirname } from 'node:path'
+import { localPath, resolveSource } from '../backup/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { trustOf } from '../trusted-path.js'
@@ -38,7 +38,7 @@ export async function loadConfig(flags: ConfigFlags, context: Context): Promise<
     )
   }
   const root = flags.root ?? value.root ?? defaultRoot(found)
-  return { ...value, root: resolve(context.cwd, root), configFile: found?.file }
+  return { ...value, root: localPath(root, context.cwd), configFile: found?.file }
 }
 
 /** Named by somebody who wants no configuration. */
@@ -64,7 +64,7 @@ async function parseFile(file: string, text: string): Promise<RawConfig> {
 /** A relative root, or source, in a file is relative to that file. */
 function resolveRoot({ file }: Found, raw: RawConfig): void {
   if (typeof raw.source === 'string' && raw.source) raw.source = resolveSource(raw.source, dirname(file))
-  if (typeof raw.root === 'string' && raw.root) raw.root = resolve(dirname(file), raw.root)
+  if (typeof raw.root === 'string' && raw.root) raw.root = localPath(raw.root, dirname(file))
 }
 
 function defaultRoot(found: Found | undefined): string {

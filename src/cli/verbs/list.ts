@@ -4,7 +4,7 @@ import type { Verb } from '../verb.js'
 export const list: Verb = {
   name: 'list',
   description: 'list all backups, newest first',
-  declare: (command) => command.alias('ls').addOption(listFromOption),
+  declare: (command) => command.alias('ls').addOption(listFromOption()),
   async run({ options, settings, context }) {
     const { list } = await import('../../commands/list.js')
     const result = await list(options, settings, context)

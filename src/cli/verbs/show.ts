@@ -4,7 +4,7 @@ import type { Verb } from '../verb.js'
 export const show: Verb = {
   name: 'show',
   description: 'show everything about one backup',
-  declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption),
+  declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption()),
   async run({ ids: [id = ''], options, settings, context }) {
     const { show } = await import('../../commands/show.js')
     const result = await show(id, options, settings, context)
