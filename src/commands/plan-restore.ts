@@ -23,7 +23,7 @@ export interface RestoreOptions extends OpenOptions {
   /** Default: an instance is started, a given directory is not. */
   start?: boolean
   dryRun?: boolean
-  pgdata?: string
+  pgdata?: string | undefined
   tablespaceMapping?: string[]
   asProduction?: boolean
 }
