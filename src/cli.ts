@@ -164,7 +164,8 @@ async function report(error: unknown, form: AnswerForm, world: ProcessContext): 
 /** A monitor takes other exit statuses for findings. */
 async function reportToMonitor({ message }: PgbkError, { stdout }: ProcessContext): Promise<number> {
   const { nagiosUnknown } = await import('./terminal/nagios.js')
-  const { text, exitStatus } = nagiosUnknown(message)
+  const { withoutPasswords } = await import('./terminal/print-error.js')
+  const { text, exitStatus } = nagiosUnknown(withoutPasswords(message))
   await write(stdout, text)
   return exitStatus
 }

@@ -10,7 +10,8 @@ async function shownAtStart(...args: string[]): Promise<string> {
   const directory = aDirectory()
   cpSync(fileURLToPath(new URL('../bin', import.meta.url)), join(directory, 'bin'), { recursive: true })
   mkdirSync(join(directory, 'dist'))
-  const look = "import { readFileSync } from 'node:fs'\nprocess.stdout.write(readFileSync('/proc/self/cmdline'))\n"
+  const look =
+    "import { readFileSync } from 'node:fs'\nprocess.stdout.write(readFileSync('/proc/self/cmdline'))\n"
   writeFileSync(join(directory, 'dist/package.json'), '{"type": "module"}')
   writeFileSync(join(directory, 'dist/cli.js'), `${look}export const main = () => 0\n`)
   writeFileSync(join(directory, 'dist/process.js'), 'export const processContext = () => ({})\n')

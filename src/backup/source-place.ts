@@ -30,7 +30,8 @@ export function parseSource(text: string, base: string): SourcePlace {
 function checkNoUrl(text: string, supported: string): void {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0]
   if (scheme === undefined) return
-  throw new PgbkError('usage', `${JSON.stringify(text)}: ${scheme} is not supported`, {
+  // Not the whole: there may be a password in it.
+  throw new PgbkError('usage', `a place that begins with ${scheme} is not supported`, {
     hint: `Write ${supported}.`,
   })
 }

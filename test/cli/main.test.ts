@@ -92,6 +92,34 @@ describe('a URL', () => {
   })
 })
 
+describe('a password where it does not belong', () => {
+  const uri = 'postgresql://me:S3CR/ET@db1/app'
+  it.each([
+    [[uri, 'create']],
+    [['list', '--from', uri]],
+    [['list', '--from', 'sftp://me:S3CRET@db1/x']],
+    [['list', '-C', uri]],
+    [['create', '-h', uri]],
+    [['create', '-d', uri]],
+    [['create', '-d', 'postgresql://me:12/S3CRET@db1/app']],
+    [['create', '-d', 'postgresql://me:12?S3CRET@db1/app']],
+    [['create', '-d', 'postgresql://me:12?S3CRET=x@db1/app']],
+    [['create', '-d', 'postgresql://db1/app?S3CRET']],
+    [['create', '-d', 'host=db1 password = S3CRET x']],
+    [['status', '--max-age', uri]],
+    [['create', '--checkpoint', 'password=S3CRET']],
+    [['show', uri]],
+    [['hold', uri]],
+    [['create', `--${uri}`]],
+  ])('is not repeated: %j', async (argv) => {
+    for (const more of [['--json'], ['-v']]) {
+      const { status, stdout, stderr } = await pgbk(['-C', root.root, ...argv, ...more])
+      expect(status).toBeGreaterThan(0)
+      expect(stdout + stderr).not.toMatch(/S3CR/)
+    }
+  })
+})
+
 describe('the exit status', () => {
   const statusOf = async (argv: string[], options = {}) => (await pgbk(argv, options)).status
 
