@@ -1,3 +1,4 @@
+import { type AnswerForm, answerForm } from './cli/answer-form.js'
 import { write } from './cli/output.js'
 import type { Call, Invocation, Outcome } from './cli/verb.js'
 import type { Settings } from './config/load.js'
@@ -30,8 +31,9 @@ async function run(argv: string[], world: ProcessContext): Promise<number> {
     return 0
   }
   let reporter: Reporter | undefined
+  let invocation: Invocation | undefined
   try {
-    const invocation = await readCommandLine(argv, world)
+    invocation = await readCommandLine(argv, world)
     if (!invocation) return 0
     const { openReporter } = await import('./terminal/reporter.js')
     reporter = await openReporter(world.stderr, {
@@ -45,7 +47,8 @@ async function run(argv: string[], world: ProcessContext): Promise<number> {
     return status
   } catch (error) {
     reporter?.close()
-    return await report(error, argv, world)
+    const { answerFormOf } = await import('./cli/declare.js')
+    return await report(error, invocation ? answerForm(invocation) : answerFormOf(argv), world)
   }
 }
 
@@ -162,15 +165,14 @@ async function styleFor(
   return createStyle(wanted && stream.isTTY === true)
 }
 
-async function report(error: unknown, argv: string[], world: ProcessContext): Promise<number> {
+async function report(error: unknown, form: AnswerForm, world: ProcessContext): Promise<number> {
   const { errorJson, errorText } = await import('./terminal/print-error.js')
   const known = pgbkErrorFrom(error)
-  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
-  if (own.includes('status') && own.includes('--nagios')) return await reportToMonitor(known, world)
-  if (own.includes('--json')) await write(world.stdout, errorJson(known))
-  const wanted = !own.includes('--no-color') && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
+  if (form.nagios) return await reportToMonitor(known, world)
+  if (form.json) await write(world.stdout, errorJson(known))
+  const wanted = form.color && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
   const { createStyle } = await import('./terminal/style.js')
-  const verbose = own.includes('-v') || own.includes('--verbose') || isUnexpected(error)
+  const verbose = form.verbose || isUnexpected(error)
   const style = createStyle(wanted && world.stderr.isTTY === true)
   const text = errorText(known, { style, width: world.stderr.columns || undefined, verbose })
   // Where not even the message can be written, the exit status still tells.
@@ -181,7 +183,8 @@ async function report(error: unknown, argv: string[], world: ProcessContext): Pr
 /** A monitor takes other exit statuses for findings. */
 async function reportToMonitor({ message }: PgbkError, { stdout }: ProcessContext): Promise<number> {
   const { nagiosUnknown } = await import('./terminal/nagios.js')
-  const { text, exitStatus } = nagiosUnknown(message)
+  const { withoutPasswords } = await import('./terminal/print-error.js')
+  const { text, exitStatus } = nagiosUnknown(withoutPasswords(message))
   await write(stdout, text)
   return exitStatus
 }

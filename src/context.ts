@@ -51,8 +51,8 @@ export interface Context {
   readonly urgent: AbortSignal
   now(): Date
   user(): SystemUser
-  /** The ids of a user, by name or uid. @throws {PgbkError} `config` when there is none of this name. Only for root. */
-  idsOf(user: string | number): { uid: number; gid: number }
+  /** A user, by name or uid. @throws {PgbkError} `config` when there is none of this name. Only for root. */
+  idsOf(user: string | number): SystemUser
   /**
    * Gives up root for good and works on as this user (a name or a uid). Before that, as root, `prepare` may make paths that
    * the user then gets, if the user can enter the directory that is already there.

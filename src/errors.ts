@@ -7,6 +7,7 @@ export const exitStatuses = {
   'disk-full': 1,
   'root-not-writable': 1,
   'programs-missing': 1,
+  'lock-lost': 1,
   usage: 2,
   config: 2,
   'wrong-cluster': 2,

@@ -15,17 +15,15 @@ export interface ProcessContext {
   umask: number
   now(): Date
   user(): SystemUser
-  idsOf(user: string | number): { uid: number; gid: number }
+  idsOf(user: string | number): SystemUser
   become(user: string | number, prepare?: Preparation): void
 }
 
 /**
- * The context of the real process: new files are the owner's alone (umask 077), SIGINT, SIGTERM and SIGHUP abort
- * `signal`, and passwords among the arguments vanish from the process list.
+ * The context of the real process: new files are the owner's alone (umask 077); SIGINT, SIGTERM and SIGHUP abort `signal`.
  */
 export function processContext(): ProcessContext {
   const umask = process.umask(0o077)
-  hideArguments()
   const env = { ...process.env }
   // The package `postgres` reads it by itself; it is meant for another server, and a run that recovers is no primary.
   delete process.env.PGTARGETSESSIONATTRS
@@ -43,12 +41,6 @@ export function processContext(): ProcessContext {
     idsOf: lookUp,
     become: (user, prepare) => becomeUser(user, prepare, env),
   }
-}
-
-/** A URI or conninfo with a password is an argument of pgbk itself: what `ps` shows is only the command's name. */
-function hideArguments(): void {
-  const args = process.argv.slice(2)
-  if (args.some((arg) => /password|:\/\/[^/]*:[^/]*@/i.test(arg))) process.title = 'pgbk'
 }
 
 function endingSignals(): Pick<ProcessContext, 'signal' | 'urgent'> {

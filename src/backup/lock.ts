@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { type HeldProgram, holdProgram } from '../program/hold-program.js'
+import { type LockFile, openLockFile, readLockFile } from './lock-file.js'
 
 export interface LockOptions {
   /** What the holder is doing, for the message that others get: `create`. */
@@ -12,32 +12,62 @@ export interface LockOptions {
   wait?: boolean
 }
 
+/** What somebody has who works under a lock. */
+export interface HeldLock {
+  /**
+   * For the moment before a step that must not be done by two: publishing, removing.
+   * @throws {PgbkError} `lock-lost` when the lock is not held any more; the signal's reason when aborted.
+   */
+  check(): Promise<void>
+}
+
 const hold = 'echo held; cat'
 
 /**
  * Runs `work` while no other pgbk can hold the same lock. It is a lock of the kernel (flock), held by a small child
- * that ends with this process: a killed pgbk leaves no lock behind, and one in another container is respected.
- * @throws {PgbkError} `locked`, naming the holder, when another process has it.
+ * that ends with this process: a killed pgbk leaves no lock behind, and one in another container is respected. When the child
+ * ends before the work, the signal of the context that `work` gets is aborted.
+ * @throws {PgbkError} `locked`, naming the holder, when another process has it; `lock-lost`.
  */
 export async function withLock<T>(
   file: string,
   options: LockOptions,
   context: Context,
-  work: () => Promise<T>,
+  work: (guarded: Context, lock: HeldLock) => Promise<T>,
 ): Promise<T> {
-  const holder = await acquire(file, options, context)
+  const { holder, opened } = await acquire(file, options, context)
+  const lost = new AbortController()
+  let isOver = false
+  holder.ended.then(() => isOver || lost.abort(lockLost(file, ended)))
+  const signal = AbortSignal.any([context.signal, lost.signal])
+  const check = async () => {
+    const isHeld = await holder.answers(signal)
+    signal.throwIfAborted()
+    if (!isHeld) throw lockLost(file, ended)
+    if (!opened.isThere()) throw lockLost(file, 'its file was removed or replaced')
+  }
   try {
-    await leaveNote(file, options.purpose, context)
-    return await work()
+    leaveNote(file, opened, options.purpose, context)
+    return await work({ ...context, signal }, { check })
   } finally {
+    isOver = true
     await holder.end()
+    opened.close()
   }
 }
 
+const ended = 'the program that held it was ended'
+
+function lockLost(file: string, how: string): PgbkError {
+  return new PgbkError('lock-lost', `the lock ${file} was lost: ${how}`, {
+    hint: 'Another pgbk may have begun meanwhile: nothing was published or removed after that. Is the machine short of memory? Look with pgbk list, and try again.',
+  })
+}
+
 /** For the message that others get. On a full disk, where a delete is wanted most, there is none. */
-async function leaveNote(file: string, purpose: string, { now, progress }: Context): Promise<void> {
+function leaveNote(file: string, opened: LockFile, purpose: string, { now, progress }: Context): void {
   try {
-    await writeFile(file, `${JSON.stringify({ purpose, since: now().toISOString() })}\n`)
+    opened.write(`${JSON.stringify({ purpose, since: now().toISOString() })}\n`)
   } catch (error) {
     progress.detail(`cannot write to ${file}: ${messageOf(error)}`)
   }
@@ -46,6 +76,7 @@ async function leaveNote(file: string, purpose: string, { now, progress }: Conte
 /** Who holds a lock now, without waiting for it or writing anything; undefined where nobody does. */
 export async function holderOf(file: string, context: Context): Promise<string | undefined> {
   if (!existsSync(file)) return undefined
+  readLockFile(file)
   const holder = await startHolder(file, false, context)
   await holder.end()
   if (holder.firstLine === 'held') return undefined
@@ -56,18 +87,45 @@ export async function holderOf(file: string, context: Context): Promise<string |
 /** A doctor finds out who has a lock by taking it for some ten milliseconds: nobody must fail for that. */
 const [attempts, betweenMs] = [3, 100]
 
-async function acquire(file: string, options: LockOptions, context: Context): Promise<HeldProgram> {
+interface Acquired {
+  holder: HeldProgram
+  opened: LockFile
+}
+
+async function acquire(file: string, options: LockOptions, context: Context): Promise<Acquired> {
   for (let attempt = 1; attempt <= attempts; attempt++) {
     if (attempt > 1) await sleep(betweenMs)
-    const holder = await startHolder(file, options.wait ?? false, context)
-    if (holder.firstLine === 'held') return holder
-    // Later the file may have gone with the holder's work.
-    if (attempt === 1 && holder.stderr())
-      throw new PgbkError('failed', `cannot lock ${file}: ${holder.stderr().trim()}`)
+    try {
+      const acquired = await tryToAcquire(file, options, context)
+      if (acquired) return acquired
+    } catch (error) {
+      // Later the file, or its directory, may have gone with the holder's work.
+      if (attempt === 1 || context.signal.aborted) throw error
+    }
   }
   throw new PgbkError('locked', `another pgbk holds the lock on this root: ${describeHolder(file)}`, {
     hint: 'Wait for it to end and try again. The lock goes with its process; never remove the file.',
   })
+}
+
+async function tryToAcquire(
+  file: string,
+  options: LockOptions,
+  context: Context,
+): Promise<Acquired | undefined> {
+  const opened = openLockFile(file)
+  try {
+    const holder = await startHolder(file, options.wait ?? false, context)
+    // While it was waited for, the file may have been removed: others would lock the next one.
+    if (holder.firstLine === 'held' && opened.isThere()) return { holder, opened }
+    await holder.end()
+    if (holder.stderr()) throw new PgbkError('failed', `cannot lock ${file}: ${holder.stderr().trim()}`)
+  } catch (error) {
+    opened.close()
+    throw error
+  }
+  opened.close()
+  return undefined
 }
 
 /** flock is in util-linux and busybox; macOS has none, but perl. */
@@ -82,13 +140,15 @@ async function startHolder(file: string, wait: boolean, { env, signal }: Context
 
 /** The second argument is flock's operation: LOCK_EX, with or without LOCK_NB. */
 const perlHolder =
-  'open(F, ">>", $ARGV[0]) or die "$!\\n"; flock(F, $ARGV[1]) or exit 1; $| = 1; print "held\\n"; while (<STDIN>) {}'
+  'open(F, ">>", $ARGV[0]) or die "$!\\n"; flock(F, $ARGV[1]) or exit 1; $| = 1; print "held\\n"; while (<STDIN>) { print }'
 
+/** What stands in the file is somebody else's text. */
 function describeHolder(file: string): string {
   try {
-    const { purpose, since } = JSON.parse(readFileSync(file, 'utf8'))
-    return `a ${purpose} since ${since}`
+    const { purpose, since } = JSON.parse(readLockFile(file))
+    if ([purpose, since].every((word) => /^[\w .:-]{1,100}$/.test(word))) return `a ${purpose} since ${since}`
   } catch {
-    return 'it has just started'
+    // Said below.
   }
+  return 'it has just started'
 }

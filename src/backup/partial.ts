@@ -43,10 +43,19 @@ async function writeMarker(layout: BackupLayout, marker: PartialMarker): Promise
   await syncPath(layout.directory)
 }
 
-/** Turns a finished partial, whose files are on disk already, into a listed backup: record, then one rename. */
-export async function publish(root: RootLayout, partial: Partial, record: string): Promise<BackupLayout> {
+/**
+ * Turns a finished partial, whose files are on disk already, into a listed backup: record, then one rename.
+ * @param check throws when that must not happen any more.
+ */
+export async function publish(
+  root: RootLayout,
+  partial: Partial,
+  record: string,
+  check: () => Promise<void> = async () => {},
+): Promise<BackupLayout> {
   const published = backupLayout(root.backup(partial.id))
   await writeDurably(partial.layout.record, record)
+  await check()
   await unlink(partial.layout.marker)
   await syncPath(partial.layout.directory)
   await rename(partial.layout.directory, published.directory)

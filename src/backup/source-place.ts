@@ -15,11 +15,31 @@ export type SourcePlace =
 export function parseSource(text: string, base: string): SourcePlace {
   const [, bracketed, plain, directory] = /^(?:([^:/[]*\[[^\]/]+\])|([^:/]*)):(.*)$/s.exec(text) ?? []
   if (text === '' || text.includes('\0')) throw noSource(text)
+  checkNoUrl(text, 'DIR or [USER@]HOST:DIR, as in scp')
   if (directory === undefined) return { kind: 'directory', directory: resolve(base, text) }
   const host = (bracketed ?? plain ?? '').replace(/[[\]]/g, '')
   // ssh would take it for an option.
   if (host === '' || /^-|@-|@$|\s/.test(host)) throw noSource(text)
   return { kind: 'ssh', host, directory }
+}
+
+/**
+ * `s3://bucket` and `sftp://host/dir` would be a host named s3, or a directory here.
+ * @throws {PgbkError} `usage`.
+ */
+function checkNoUrl(text: string, supported: string): void {
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0]
+  if (scheme === undefined) return
+  // Not the whole: there may be a password in it.
+  throw new PgbkError('usage', `a place that begins with ${scheme} is not supported`, {
+    hint: `Write ${supported}.`,
+  })
+}
+
+/** The absolute path of a file or directory of this machine that somebody named. @throws {PgbkError} `usage` for a URL. */
+export function localPath(text: string, base: string): string {
+  checkNoUrl(text, 'the path of a file or directory on this machine (./a://b for one of that name)')
+  return resolve(base, text)
 }
 
 /** A source in a configuration file: a relative directory is relative to the file. */

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { PgbkError } from '../errors.js'
 import { version } from '../version.js'
+import { type AnswerForm, answerForm } from './answer-form.js'
 import { mainHelp } from './main-help.js'
 import { addGlobalOptions, type GlobalOptions } from './options.js'
 import type { Invocation, Verb } from './verb.js'
@@ -35,6 +36,33 @@ export function parseCommandLine(
   }
   if (invocation) check(invocation)
   return invocation
+}
+
+/**
+ * How a call that cannot be understood wants to be told so, as far as it can: commander reads it once more, and forgives whatever is
+ * unknown, wrong or too much. So an option's value is never taken for an option.
+ */
+export function answerFormOf(argv: string[]): AnswerForm {
+  const program = declareProgram(() => {})
+  let last = program
+  for (const command of withSubcommands(program)) {
+    if (command !== program && command.commands.length > 0) addGlobalOptions(command)
+    command
+      .exitOverride()
+      .configureOutput({ writeOut: () => {}, writeErr: () => {} })
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .hook('preSubcommand', (_, found) => {
+        last = found
+      })
+    for (const part of [...command.options, ...command.registeredArguments]) delete part.parseArg
+  }
+  try {
+    program.parse(splitCommand(argv).args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+  }
+  return answerForm({ options: last.opts(), globals: mergeGlobals(program.opts(), last.opts()) })
 }
 
 /** Everything after the first `--` is COMMAND; `-h` at the end of the rest names no host but asks for help. */

@@ -34,20 +34,19 @@ export function addConnectionOptions(command: Command): Command {
     .option('-U, --username <role>', 'role to connect as')
 }
 
-export const checkpointOption = new Option(
-  '--checkpoint <mode>',
-  'begin at once, or wait for the server to spread its checkpoint',
-).choices(['fast', 'spread'])
+export const checkpointOption = () =>
+  new Option('--checkpoint <mode>', 'begin at once, or wait for the server to spread its checkpoint').choices(
+    ['fast', 'spread'],
+  )
 
-export const workingCopyOption = new Option(
-  '--working-copy <way>',
-  'how the backup is kept as it is (default: the first that works)',
-).choices(['auto', 'overlay', 'reflink', 'copy'])
+export const workingCopyOption = () =>
+  new Option(
+    '--working-copy <way>',
+    'how the backup is kept as it is (default: the first that works)',
+  ).choices(['auto', 'overlay', 'reflink', 'copy'])
 
-export const listFromOption = new Option(
-  '--from [source]',
-  'another root: DIR or [USER@]HOST:DIR (default: source of the configuration)',
-)
+export const listFromOption = () =>
+  new Option('--from [source]', 'another root: DIR or [USER@]HOST:DIR (default: source of the configuration)')
 
 /** @throws commander's error for what is no port. */
 export function parsePort(text: string): number {

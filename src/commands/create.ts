@@ -58,7 +58,7 @@ async function createIn(
   await checkDisk(root, server.facts, context.progress)
 
   makeRoot(root)
-  const backup = await withLock(root.createLock, { purpose: 'create' }, context, async () => {
+  const backup = await withLock(root.createLock, { purpose: 'create' }, context, async (guarded, lock) => {
     const { record, layout } = await makeBackup(
       {
         root,
@@ -69,8 +69,9 @@ async function createIn(
         checkpoint: options.checkpoint ?? settings.create.checkpoint,
         maxRate: options.maxRate,
         verify: options.verify ?? settings.create.verify,
+        lock,
       },
-      context,
+      guarded,
     )
     return aBackup(layout.directory, { summary: record, raw: record }, 'whole')
   })
@@ -87,6 +88,8 @@ async function withProof(backup: Backup, settings: Settings, context: Context): 
 async function sweepBefore(root: RootLayout, { psql }: ReachedServer, context: Context): Promise<boolean> {
   if (!existsSync(root.createLock)) return false
   return (
-    (await withLock(root.createLock, { purpose: 'create' }, context, () => sweep(root, psql, context))) > 0
+    (await withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>
+      sweep(root, psql, lock, guarded),
+    )) > 0
   )
 }

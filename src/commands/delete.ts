@@ -35,7 +35,7 @@ export async function deleteBackups(
   if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
     throw new PgbkError('failed', 'nothing was deleted')
   }
-  return withLock(root.catalogLock, { purpose: 'delete', wait: true }, context, async () => {
+  return withLock(root.catalogLock, { purpose: 'delete', wait: true }, context, async (guarded, lock) => {
     const deleted = choose(
       readCatalog(settings.root),
       chosen.map(({ id }) => id),
@@ -43,8 +43,8 @@ export async function deleteBackups(
       context,
     )
     for (const backup of deleted) {
-      context.signal.throwIfAborted()
-      context.progress.step(`deleting ${backup.id}`)
+      guarded.progress.step(`deleting ${backup.id}`)
+      await lock.check()
       await removeBackup(root, backup)
     }
     return { deleted }

@@ -7,6 +7,7 @@ import { checkPrograms } from '../doctor/check-programs.js'
 import { checkLock, checkPlace, checkRoot, type ExaminedRoot, roomIn } from '../doctor/check-root.js'
 import { checkSafety } from '../doctor/check-safety.js'
 import { checkSchedule, findSchedule } from '../doctor/check-schedule.js'
+import { checkSecrets } from '../doctor/check-secrets.js'
 import { checkConnection } from '../doctor/check-server.js'
 import { checkWorkingCopy } from '../doctor/check-working-copy.js'
 import type { PgbkError } from '../errors.js'
@@ -58,7 +59,7 @@ export async function doctor(
   const checks = [configuration, ...(await checkPrograms(settings.bin_dir, context)), ...root.checks]
   progress.step('asking the server')
   const { server, checks: ofServer } = await checkConnection(flags, settings, context)
-  checks.push(...ofServer)
+  checks.push(...ofServer, ...checkSecrets(flags))
   if (server) checks.push(...(await checkWithServer(server, root, settings, context)))
   checks.push(...(await checkHere(server, root, settings, context)))
   if (root.catalog) checks.push(...checkSchedule(schedule, root.catalog, context))

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { unlessRemoved } from '../backup/removed.js'
 import { selectBackup } from '../backup/select.js'
+import { localPath } from '../backup/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -41,7 +41,7 @@ export async function downloadArchive(
   context: Context,
 ): Promise<ArchiveResult> {
   const startedAt = context.now()
-  const file = options.archive === '-' ? undefined : resolve(context.cwd, options.archive)
+  const file = options.archive === '-' ? undefined : localPath(options.archive, context.cwd)
   const compression = file === undefined ? (options.compress ?? 'none') : compressionOf(file)
   checkTarget(file, options.replace ?? false, context)
   if (compression === 'zstd') await requireZstd(context)

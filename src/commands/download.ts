@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { aBackup, type Backup, readCatalog } from '../backup/catalog.js'
 import { checkCluster } from '../backup/check-cluster.js'
 import { checkComplete } from '../backup/completeness.js'
@@ -8,6 +7,7 @@ import { withLock } from '../backup/lock.js'
 import { claimRoot, makeRoot } from '../backup/prepare-root.js'
 import { summarize } from '../backup/record.js'
 import { selectBackup } from '../backup/select.js'
+import { localPath } from '../backup/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkOtherRoot, checkRoom, checkWanted, findHere } from '../source/check-destination.js'
@@ -54,7 +54,7 @@ export async function download(
 ): Promise<DownloadResult> {
   const startedAt = context.now()
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
-  const destination = options.to === undefined ? settings.root : resolve(context.cwd, options.to)
+  const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
   const root = claimRoot(destination, context)
   const source = await openSource(name, context)
   checkOtherRoot(source, destination)
@@ -67,10 +67,10 @@ export async function download(
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
   makeRoot(root)
-  return withDownloadDirectory(root, backup, name, context, async (directory) => {
+  return withDownloadDirectory(root, backup, name, context, async (directory, guarded) => {
     const job = { root, source, backup, record, directory, options, settings }
-    const { received, verifiedBy } = await complete(job, context)
-    const published = await publish(job, context)
+    const { received, verifiedBy } = await complete(job, guarded)
+    const published = await publish(job, guarded)
     const durationMs = context.now().getTime() - startedAt.getTime()
     return {
       backup: published,
@@ -135,14 +135,15 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 /** Where another download of the same backup was faster, that one stays. */
 async function publish(job: Job, context: Context): Promise<Backup> {
   const { root, backup, record, directory, options } = job
-  return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async () => {
+  return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (_guarded, lock) => {
     const here = await findHere(root, backup, options.replace ?? false)
     if (here) {
+      await lock.check()
       await removeDownload(directory.layout)
       return here
     }
     checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
-    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record)
+    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)
     return aBackup(place, summarize(record.toString()), 'whole')
   })
 }

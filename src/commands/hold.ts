@@ -48,7 +48,8 @@ async function change(
 ): Promise<Backup> {
   const root = enterRoot(settings.root, context)
   const { id } = selectBackup(readCatalog(settings.root), wanted, context)
-  return withLock(root.catalogLock, { purpose, wait: true }, context, async () => {
+  return withLock(root.catalogLock, { purpose, wait: true }, context, async (_guarded, lock) => {
+    await lock.check()
     await work(selectBackup(readCatalog(settings.root), id, context))
     return selectBackup(readCatalog(settings.root), id, context)
   })

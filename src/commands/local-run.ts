@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { localPath } from '../backup/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
@@ -58,7 +58,7 @@ export async function localRun(
   listener: RunListener,
 ): Promise<number> {
   const { progress } = context
-  const sql = options.sql === undefined ? undefined : readSql(resolve(context.cwd, options.sql))
+  const sql = options.sql === undefined ? undefined : readSql(localPath(options.sql, context.cwd))
   const opened = await openBackup(id, options, rules, settings, context)
   const { backup, recovery, programs } = opened
   if (backup.state === 'used') {

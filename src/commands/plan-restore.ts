@@ -4,6 +4,7 @@ import { rootLayout } from '../backup/layout.js'
 import { ownerOf } from '../backup/owner.js'
 import { largestDatabase } from '../backup/record.js'
 import { unlessRemoved } from '../backup/removed.js'
+import { localPath } from '../backup/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -22,7 +23,7 @@ export interface RestoreOptions extends OpenOptions {
   /** Default: an instance is started, a given directory is not. */
   start?: boolean
   dryRun?: boolean
-  pgdata?: string
+  pgdata?: string | undefined
   tablespaceMapping?: string[]
   asProduction?: boolean
   /** The given directory belongs to another user, and is looked at by that one. */
@@ -44,10 +45,12 @@ export async function planRestore(
   settings: Settings,
   context: Context,
 ): Promise<RestorePlan> {
+  // Before a backup is looked at, which may take long.
+  const pgdata = options.pgdata && localPath(options.pgdata, context.cwd)
   const { backup, recovery, programs } = await openBackup(id, options, rules, settings, context)
   if (recovery.damage && !options.toLatest) throw wouldLose(recovery.damage)
   const target = await unlessRemoved(backup, context, () =>
-    planTarget(backup, recovery, programs, options, settings, context),
+    planTarget(backup, recovery, programs, { ...options, pgdata }, settings, context),
   )
   const room = options.isOfAnother ? [] : await roomNeeds(placesOf(backup, target))
   return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }

@@ -174,13 +174,14 @@ async function removeOne(
   settings: Settings,
   context: Context,
 ): Promise<boolean> {
-  const lock = { purpose: 'prune', wait: true }
-  return withLock(layout.catalogLock, lock, context, async () => {
+  const options = { purpose: 'prune', wait: true }
+  return withLock(layout.catalogLock, options, context, async (_guarded, lock) => {
     const found = judgeAll(policy, settings, context).find(({ backup }) => backup.id === id)
     if (!found || !goes(found)) {
       context.progress.warn(found ? `${id} stays: it is needed since just now` : `${id} has gone by itself`)
       return false
     }
+    await lock.check()
     await removeBackup(layout, found.backup)
     return true
   })

@@ -16,8 +16,8 @@ export async function walReceive(
 ): Promise<never> {
   const root = enterOrMakeRoot(settings, context)
   const client = await findClient(options, settings, 'pgbk_receive', context)
-  return withLock(root.walLock, { purpose: 'wal receive' }, context, () =>
-    receiveWal({ root, client, slot: settings.wal.slot, level: gzipLevel(settings.wal.compress) }, context),
+  return withLock(root.walLock, { purpose: 'wal receive' }, context, (guarded) =>
+    receiveWal({ root, client, slot: settings.wal.slot, level: gzipLevel(settings.wal.compress) }, guarded),
   )
 }
 

@@ -1,11 +1,11 @@
-import { resolve } from 'node:path'
 import { replaceDurably } from '../backup/durable.js'
+import { localPath } from '../backup/source-place.js'
 import type { Context } from '../context.js'
 import { systemFailure } from '../errors.js'
 
 /** Replaces a file of metrics in one step; everybody may read it, as the collector is somebody else. @throws as `systemFailure`. */
 export async function writeMetrics(file: string, text: string, { cwd }: Context): Promise<void> {
-  const path = resolve(cwd, file)
+  const path = localPath(file, cwd)
   try {
     await replaceDurably(path, text, 0o644)
   } catch (cause) {

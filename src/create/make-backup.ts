@@ -1,5 +1,6 @@
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { BackupLayout, RootLayout } from '../backup/layout.js'
+import type { HeldLock } from '../backup/lock.js'
 import { measureTree } from '../backup/measure.js'
 import { ownFileChecksums } from '../backup/own-files.js'
 import { discard, type Partial, publish, startPartial } from '../backup/partial.js'
@@ -29,6 +30,7 @@ export interface BackupJob {
   checkpoint: 'fast' | 'spread'
   maxRate: string | undefined
   verify: boolean
+  lock: HeldLock
 }
 
 export interface MadeBackup {
@@ -47,8 +49,7 @@ export async function makeBackup(job: BackupJob, context: Context): Promise<Made
     const record = await fill(partial, job, startedAt, context)
     const text = `${JSON.stringify(record, undefined, 2)}\n`
     parseRecord(text)
-    context.signal.throwIfAborted()
-    return { record, layout: await publish(job.root, partial, text) }
+    return { record, layout: await publish(job.root, partial, text, job.lock.check) }
   } catch (error) {
     context.progress.step('cleaning up')
     await cleanUp(partial, job, context)

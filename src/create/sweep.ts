@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { RootLayout } from '../backup/layout.js'
-import { withLock } from '../backup/lock.js'
+import { type HeldLock, withLock } from '../backup/lock.js'
 import { discard, findLeftOvers, type LeftOver, type PartialMarker } from '../backup/partial.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
@@ -13,7 +13,7 @@ import { endWalSenders } from '../postgres/wal-senders.js'
  * directories. What carries no marker of pgbk is left alone and named. Only under the create lock.
  * Returns how many there were.
  */
-export async function sweep(root: RootLayout, psql: Psql, context: Context): Promise<number> {
+export async function sweep(root: RootLayout, psql: Psql, lock: HeldLock, context: Context): Promise<number> {
   const found = await findLeftOvers(root)
   for (const leftOver of found) {
     if (!leftOver.marker) {
@@ -22,7 +22,7 @@ export async function sweep(root: RootLayout, psql: Psql, context: Context): Pro
       )
     } else if (leftOver.marker.made_by === 'create') {
       await endCreate(leftOver, leftOver.marker, psql, context)
-      await remove(leftOver, context)
+      await remove(leftOver, lock, context)
     } else {
       await sweepDelete(root, leftOver, context)
     }
@@ -47,15 +47,18 @@ async function endCreate(
 /** A delete that still runs holds the catalog lock, and needs no help. */
 async function sweepDelete(root: RootLayout, leftOver: LeftOver, context: Context): Promise<void> {
   try {
-    await withLock(root.catalogLock, { purpose: 'sweep' }, context, () => remove(leftOver, context))
+    await withLock(root.catalogLock, { purpose: 'sweep' }, context, (guarded, lock) =>
+      remove(leftOver, lock, guarded),
+    )
   } catch (error) {
     if (!(error instanceof PgbkError) || error.code !== 'locked') throw error
     context.progress.detail(`${leftOver.name} is being deleted by another pgbk`)
   }
 }
 
-async function remove({ name, layout }: LeftOver, { progress }: Context): Promise<void> {
+async function remove({ name, layout }: LeftOver, lock: HeldLock, { progress }: Context): Promise<void> {
   if (!existsSync(layout.directory)) return
+  await lock.check()
   await discard(layout)
   progress.say(`removed ${name}, the remains of a command that did not end`)
 }

@@ -1,6 +1,7 @@
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { type ConnectionParameters, formatConninfo, parseConnection } from './conninfo.js'
+import { withSearchPath } from '../program/search-path.js'
+import { type ConnectionParameters, formatConninfo, isSecret, parseConnection } from './conninfo.js'
 
 /** libpq's own options as given on the command line. */
 export interface ConnectionFlags {
@@ -29,12 +30,15 @@ export function connectionFrom(
 ): Connection {
   const base = flags.dbname !== undefined && isConnectionString(flags.dbname) ? flags.dbname : configured
   const { password, ...parameters } = base === undefined ? {} : parseConnection(base)
-  const unsafe = ['sslpassword', 'oauth_client_secret', 'scram_client_key', 'scram_server_key'].find(
-    (key) => key in parameters,
-  )
+  const unsafe = Object.keys(parameters).find(isSecret)
   if (unsafe) {
     throw new PgbkError('usage', `${unsafe} in a connection string would show in the process list`, {
       hint: 'Put it into a service file (~/.pg_service.conf) and name that with service=NAME or PGSERVICE.',
+    })
+  }
+  if (flags.host?.includes('://')) {
+    throw new PgbkError('usage', 'the host of a connection is no URI', {
+      hint: 'Give the URI to -d, as to psql.',
     })
   }
   if (flags.dbname !== undefined && base !== flags.dbname) parameters.dbname = flags.dbname
@@ -73,10 +77,10 @@ function clientEnvironment(env: Environment, password: string | undefined): Envi
   return kept
 }
 
-/** The caller's environment with messages in English, and with a PATH even where cron or a container gives none. */
+/** The caller's environment with messages in English, and with a PATH that means the same everywhere. */
 export function programEnvironment(env: Environment): Environment {
-  const { LANGUAGE: _language, PATH: path, ...kept } = env
-  return { ...kept, LC_ALL: 'C', PATH: path || '/usr/local/bin:/usr/bin:/bin' }
+  const { LANGUAGE: _language, ...kept } = withSearchPath(env)
+  return { ...kept, LC_ALL: 'C' }
 }
 
 function isConnectionString(text: string): boolean {

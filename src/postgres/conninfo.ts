@@ -60,6 +60,9 @@ function parseUri(text: string): ConnectionParameters {
   const match = uri.exec(text)
   if (!match) throw invalid('it is no postgresql:// URI')
   const [, user, password, hosts = '', dbname, query] = match
+  // libpq would take what is before the slash for a host, and the rest for a name that is shown.
+  if (password === undefined && (dbname?.includes('@') || query?.includes('@')))
+    throw invalid('an @, and in a password also a slash and a question mark, must be percent-encoded')
   const parameters: ConnectionParameters = {}
   const set = (key: string, value: string | undefined) => {
     if (value) parameters[key] = decode(value)
@@ -73,7 +76,7 @@ function parseUri(text: string): ConnectionParameters {
   for (const setting of query?.split('&') ?? []) {
     const [key = '', value, ...more] = setting.split('=')
     if (!key || value === undefined || more.length > 0)
-      throw invalid(`its query has no key=value at ${decode(key)}`)
+      throw invalid('its query has more, or less, than key=value between two &')
     if (key === 'ssl' && value === 'true') parameters.sslmode = 'require'
     else parameters[decode(key)] = decode(value)
   }

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { fetchedBins, fetchPostgres } from './fetch-postgres.js'
+import { fetchedInstallations, fetchPostgres } from './fetch-postgres.js'
 import { findInstallations, type Installation, programOf } from './find.js'
 
 export interface ServerPrograms {
@@ -17,7 +17,7 @@ export async function allInstallations(
   binDir: string | undefined,
   context: Context,
 ): Promise<Installation[]> {
-  return findInstallations(binDir, context, await fetchedBins(context))
+  return [...(await findInstallations(binDir, context)), ...fetchedInstallations(context)]
 }
 
 /**
@@ -33,7 +33,7 @@ export async function findServer(
   const postgres = programOf(major, 'postgres', installations)
   if (postgres !== undefined) return { postgres, bin: dirname(postgres), installations }
   if (mayFetch) {
-    const bin = await fetchPostgres(major, context)
+    const { bin } = await fetchPostgres(major, context)
     return { postgres: `${bin}/postgres`, bin, installations }
   }
   const others = [

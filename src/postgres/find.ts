@@ -1,11 +1,14 @@
 import { accessSync, closeSync, constants, openSync, readSync, realpathSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { type ProgramOptions, runProgram } from '../program/run-program.js'
+import { searchPath } from '../program/search-path.js'
+import { type Trust, trustOf } from '../trusted-path.js'
 import { programEnvironment } from './connection.js'
 import { installHint } from './install-hint.js'
+import { untrustedPrograms } from './untrusted-programs.js'
 
 /** One directory with PostgreSQL programs. */
 export interface Installation {
@@ -26,32 +29,41 @@ const usualPlaces = [
 ]
 
 /**
- * All installations: first `bin_dir`, if it is set, then those of PATH, of `pg_config` and of the usual places, and last the
- * ones that were fetched. Some have only client programs, some only the server's.
- * @throws {PgbkError} `config` when bin_dir has no programs; the signal's reason when aborted.
+ * All installations: first `bin_dir`, if it is set, then those of PATH, of `pg_config` and of the usual places. Some have only
+ * client programs, some only the server's.
+ * @throws {PgbkError} `config` when bin_dir has no programs, or others could change them; the signal's reason when aborted.
  */
 export async function findInstallations(
   binDir: string | undefined,
-  { env, signal }: Pick<Context, 'env' | 'signal'>,
-  fetched: string[] = [],
+  { env, signal, user }: Pick<Context, 'env' | 'signal' | 'user'>,
 ): Promise<Installation[]> {
   const options = { env: programEnvironment(env), signal }
-  if (binDir !== undefined && markIn(binDir) === undefined) {
-    throw new PgbkError('config', `bin_dir ${binDir} has neither pg_basebackup nor postgres`, {
-      hint: 'Correct bin_dir in the configuration (or PGBK_BIN_DIR), or take it out: then PATH and the usual places are looked through.',
-    })
-  }
-  const before = [...(binDir === undefined ? [] : [binDir]), ...(options.env.PATH ?? '').split(':')]
-  const after = [...usualPlaces.flatMap(expand), ...fetched]
+  const trust = trustOf(user())
+  if (binDir !== undefined) checkBinDir(binDir, trust)
+  const before = [...(binDir === undefined ? [] : [binDir]), ...searchPath(env.PATH)]
+  const after = usualPlaces.flatMap(expand)
   // Each call costs milliseconds; pg_config's answer comes while the others are asked.
   const [named, ...others] = await Promise.all([
-    pgConfigPlace(options),
+    pgConfigPlace(options).then((places) => places.filter((bin) => !untrustedPrograms(bin, trust))),
     ...realPlaces([...before, ...after]).map((bin) => installationAt(bin, options)),
   ])
   const known = new Map(others)
   const places = realPlaces([...before, ...named, ...after])
   for (const bin of places) if (!known.has(bin)) known.set(...(await installationAt(bin, options)))
   return places.map((bin) => known.get(bin)).filter((installation) => installation !== undefined)
+}
+
+function checkBinDir(binDir: string, trust: Trust): void {
+  const hint =
+    'Correct bin_dir in the configuration (or PGBK_BIN_DIR), or take it out: then PATH and the usual places are looked through.'
+  if (!isAbsolute(binDir)) throw new PgbkError('config', `bin_dir ${binDir} is no absolute path`, { hint })
+  if (markIn(binDir) === undefined)
+    throw new PgbkError('config', `bin_dir ${binDir} has neither pg_basebackup nor postgres`, { hint })
+  const fault = untrustedPrograms(binDir, trust)
+  if (fault === undefined) return
+  throw new PgbkError('config', `bin_dir ${binDir} cannot be trusted: ${fault.path} ${fault.reason}`, {
+    hint: `${fault.remedy === undefined ? '' : `  ${fault.remedy}\n`}Programs that are run must belong to you or to root, as every directory above them, and nobody else may write there. ${hint}`,
+  })
 }
 
 /** Programs are often linked from /usr/bin and its like; what belongs to them is where they really are. */
@@ -119,13 +131,12 @@ async function installationAt(
 
 /** Debian's /usr/bin/pg_config is a script that knows only the usual places of Debian. */
 async function pgConfigPlace(options: ProgramOptions): Promise<string[]> {
-  const found = (options.env.PATH ?? '')
-    .split(':')
+  const found = searchPath(options.env.PATH)
     .map((directory) => join(directory, 'pg_config'))
     .find(isExecutable)
   if (found === undefined || isScript(found)) return []
   try {
-    const { status, stdout } = await runProgram('pg_config', ['--bindir'], options)
+    const { status, stdout } = await runProgram(found, ['--bindir'], options)
     return status === 0 ? [stdout.trim()] : []
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'programs-missing') return []

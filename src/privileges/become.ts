@@ -2,6 +2,7 @@ import { accessSync, closeSync, constants, lchownSync, openSync, statSync } from
 import { userInfo } from 'node:os'
 import type { Environment, Preparation, SystemUser } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { searchPathFor } from '../program/search-path.js'
 
 /** Whom the process works as. */
 export function currentUser(): SystemUser {
@@ -32,8 +33,9 @@ export function becomeUser(user: string | number, prepare: Preparation | undefin
   process.setuid?.(user)
   checkGivenUp()
   const cache = env.XDG_CACHE_HOME
-  const own = ownEnvironment(env, currentUser())
-  if (cache !== undefined && isWritable(cache)) own.XDG_CACHE_HOME = cache
+  const after = currentUser()
+  const own = { ...ownEnvironment(env, after), PATH: searchPathFor(after, env.PATH) }
+  if (cache !== undefined && isWritable(cache)) Object.assign(own, { XDG_CACHE_HOME: cache })
   for (const key of Object.keys(env)) delete env[key]
   Object.assign(env, own)
 }
@@ -41,7 +43,9 @@ export function becomeUser(user: string | number, prepare: Preparation | undefin
 /** For a program that root starts as another user: nothing that was meant for root's pgbk. */
 export function userEnvironment(user: string | number, env: Environment): Environment {
   const own = Object.entries(env).filter(([key]) => !/^(PGBK_|PG[A-Z])/.test(key))
-  return ownEnvironment(Object.fromEntries(own), lookUp(user))
+  const { uid, gid, name, home } = lookUp(user)
+  const PATH = searchPathFor({ uid, gid, name, home }, env.PATH)
+  return { ...ownEnvironment(Object.fromEntries(own), { name, home }), PATH }
 }
 
 function ownEnvironment(env: Environment, { name, home }: Pick<SystemUser, 'name' | 'home'>): Environment {

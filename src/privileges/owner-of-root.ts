@@ -2,15 +2,13 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { backupLayout, instanceLayout, rootLayout } from '../backup/layout.js'
 import { PgbkError } from '../errors.js'
-import { checkWay } from './trust.js'
+import { checkWay, rootItself } from './trust.js'
 import { type Step, stepAt, walk } from './walk.js'
 
 export interface Ids {
   uid: number
   gid: number
 }
-
-const rootItself = { uid: 0, gid: 0 }
 
 /**
  * The user whom a root directory belongs to: the owner of the first of its directories that is not root's own, each looked at only

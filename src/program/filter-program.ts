@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { cannotStart } from './cannot-start.js'
+import { withSearchPath } from './search-path.js'
 
 /** A program that turns one stream into another. */
 export interface FilterProgram {
@@ -23,7 +24,7 @@ export async function startFilter(
   const { execa } = await import('execa')
   const child = execa(file, args, {
     cwd: '/',
-    env,
+    env: withSearchPath(env),
     extendEnv: false,
     reject: false,
     buffer: { stdout: false, stderr: true },

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { cannotStart } from './cannot-start.js'
 import { signalGroup } from './process-group.js'
 import type { ProgramOptions } from './run-program.js'
+import { withSearchPath } from './search-path.js'
 
 /** A program that goes on until it is told to end, or until this process is gone. */
 export interface HeldProgram {
@@ -13,7 +14,11 @@ export interface HeldProgram {
   /** What it printed so far. */
   output(): string
   hasEnded(): boolean
+  /** Settled when it has ended, whatever it has started. */
+  ended: Promise<void>
   write(text: string): void
+  /** Whether one that prints what it reads is still there: asks it. False too when the signal is aborted before it answers. */
+  answers(signal: AbortSignal): Promise<boolean>
   /** Lets it go on when this process ends. */
   release(): void
   /** Closes its standard input and waits for its end. */
@@ -34,13 +39,14 @@ export async function holdProgram(
   options.signal?.throwIfAborted()
   const child = execa(file, args, {
     cwd: '/',
-    env: options.env,
+    env: withSearchPath(options.env),
     extendEnv: false,
     reject: false,
     stdin: 'pipe',
     detached: true,
     cleanup: false,
   })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk) => {
@@ -64,8 +70,17 @@ export async function holdProgram(
     firstLine: stdout === '' ? undefined : stdout.split('\n')[0],
     stderr: () => stderr,
     output: () => stdout,
+    ended,
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     write: (text) => void child.stdin.write(text),
+    answers: (signal) => {
+      const answer = once(child.stdout, 'data', { signal }).then(
+        () => true,
+        () => false,
+      )
+      child.stdin.write('\n')
+      return Promise.race([answer, ended.then(() => false)])
+    },
     release: () => {
       child.unref()
       for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as unknown as Socket).unref()

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import type { Environment } from '../context.js'
 import { cannotStart } from './cannot-start.js'
 import { groupIsGone, signalGroup } from './process-group.js'
+import { withSearchPath } from './search-path.js'
 
 /** A program that goes on beside this process, and never longer than it. */
 export interface KeptProgram {
@@ -49,7 +50,7 @@ export async function keepProgram(file: string, args: string[], options: KeepOpt
   const { execa } = await import('execa')
   const child = execa('sh', ['-c', script, 'sh', file, ...args], {
     cwd: '/',
-    env: options.env,
+    env: withSearchPath(options.env),
     extendEnv: false,
     reject: false,
     stdin: 'pipe',

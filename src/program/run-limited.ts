@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { cannotStart } from './cannot-start.js'
 import { signalGroup } from './process-group.js'
 import type { ProgramOptions } from './run-program.js'
+import { withSearchPath } from './search-path.js'
 
 export interface LimitedOptions extends Pick<ProgramOptions, 'env' | 'cwd' | 'input' | 'signal'> {
   umask: number
@@ -35,7 +36,7 @@ export async function runLimited(
   const before = process.umask(options.umask)
   const child = execa(file, args, {
     cwd: options.cwd ?? '/',
-    env: options.env,
+    env: withSearchPath(options.env),
     extendEnv: false,
     reject: false,
     buffer: false,

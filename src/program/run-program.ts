@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import type { Environment } from '../context.js'
 import { cannotStart } from './cannot-start.js'
 import { groupIsGone, signalGroup } from './process-group.js'
+import { withSearchPath } from './search-path.js'
 
 export interface ProgramOptions {
   env: Environment
@@ -45,7 +46,7 @@ export async function runProgram(
   signal?.throwIfAborted()
   const child = execa(file, args, {
     cwd: options.cwd ?? '/',
-    env: options.env,
+    env: withSearchPath(options.env),
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,

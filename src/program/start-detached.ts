@@ -1,5 +1,6 @@
 import type { Environment } from '../context.js'
 import { cannotStart } from './cannot-start.js'
+import { withSearchPath } from './search-path.js'
 
 export interface DetachedProgram {
   pid: number
@@ -18,6 +19,7 @@ export async function startDetached(
   const { execa } = await import('execa')
   const child = execa(file, args, {
     ...options,
+    env: withSearchPath(options.env),
     extendEnv: false,
     reject: false,
     stdio: 'ignore',

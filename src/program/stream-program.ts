@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Environment } from '../context.js'
 import { cannotStart } from './cannot-start.js'
+import { withSearchPath } from './search-path.js'
 
 export interface StreamOptions {
   env: Environment
@@ -42,7 +43,7 @@ export async function streamProgram<T>(
   signal.throwIfAborted()
   const child = execa(file, args, {
     cwd: '/',
-    env,
+    env: withSearchPath(env),
     extendEnv: false,
     reject: false,
     buffer: false,

@@ -49,14 +49,14 @@ export async function withDownloadDirectory<T>(
   backup: Backup,
   source: string,
   context: Context,
-  work: (download: DownloadDirectory) => Promise<T>,
+  work: (download: DownloadDirectory, guarded: Context) => Promise<T>,
 ): Promise<T> {
   const layout = backupLayout(root.download(backup.id))
   await makeDirectory(layout.directory)
   const purpose = `download of ${backup.id}`
-  return withLock(layout.downloadLock, { purpose }, context, async () => {
-    const isResumed = await takeOver(layout, identityOf(backup), source, context)
-    return work({ layout, isResumed })
+  return withLock(layout.downloadLock, { purpose }, context, async (guarded) => {
+    const isResumed = await takeOver(layout, identityOf(backup), source, guarded)
+    return work({ layout, isResumed }, guarded)
   })
 }
 

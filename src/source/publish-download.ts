@@ -3,6 +3,7 @@ import { readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import { type BackupLayout, backupLayout, type RootLayout } from '../backup/layout.js'
+import type { HeldLock } from '../backup/lock.js'
 import { discard } from '../backup/partial.js'
 
 /**
@@ -15,11 +16,14 @@ export async function publishDownload(
   id: string,
   download: BackupLayout,
   record: Buffer,
+  lock: HeldLock,
 ): Promise<BackupLayout> {
   const published = backupLayout(root.backup(id))
   await writeDurably(download.record, record)
   if (existsSync(published.hold)) await writeDurably(download.hold, await readFile(published.hold))
   await syncPath(download.directory)
+  // Not between the next steps: what is moved aside would be lost.
+  await lock.check()
   const replaced = existsSync(published.directory) ? await setAside(root, id, published) : undefined
   await rename(download.directory, published.directory)
   await syncPath(root.backups)

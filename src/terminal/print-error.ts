@@ -5,7 +5,19 @@ import { wrap } from './wrap.js'
 
 /** `{"error": {"code", "message", "hint"}}` */
 export function errorJson({ code, message, hint }: PgbkError): string {
-  return `${JSON.stringify({ error: { code, message, hint: hint ?? null } }, undefined, 2)}\n`
+  const shown = {
+    code,
+    message: withoutPasswords(message),
+    hint: hint === undefined ? null : withoutPasswords(hint),
+  }
+  return `${JSON.stringify({ error: shown }, undefined, 2)}\n`
+}
+
+/** Somebody may have given a URI, or a conninfo, where something else belongs, and errors name what they were given. */
+export function withoutPasswords(text: string): string {
+  return text
+    .replace(/(:\/\/[^\s:@/]*):\S*@/g, '$1:***@')
+    .replace(/\b((?:ssl)?password|\w+_secret|scram_\w+_key)(\s*=\s*)('[^']*'?|\S+)/gi, '$1$2***')
 }
 
 export interface ErrorScreen {
@@ -17,9 +29,13 @@ export interface ErrorScreen {
 
 /** What failed, and below it what to do next; when verbose also where it came from. */
 export function errorText(error: PgbkError, { style, width, verbose }: ErrorScreen): string {
-  const lines = [wrap(`pgbk: ${printableLines(error.message)}`, width).replace(/^pgbk:/, style.bad)]
-  if (error.hint !== undefined) lines.push(wrap(printableLines(error.hint), width))
+  const lines = [wrap(`pgbk: ${shown(error.message)}`, width).replace(/^pgbk:/, style.bad)]
+  if (error.hint !== undefined) lines.push(wrap(shown(error.hint), width))
   if (verbose && error.cause instanceof Error && error.cause.stack)
-    lines.push(style.faint(printableLines(error.cause.stack)))
+    lines.push(style.faint(shown(error.cause.stack)))
   return `${lines.join('\n')}\n`
+}
+
+function shown(text: string): string {
+  return printableLines(withoutPasswords(text))
 }

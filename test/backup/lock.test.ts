@@ -1,9 +1,20 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from '@jest/globals'
-import { execa } from 'execa'
-import { withLock } from '../../src/backup/lock.js'
+import { execa, execaSync } from 'execa'
+import { type HeldLock, holderOf, withLock } from '../../src/backup/lock.js'
+import type { Context } from '../../src/context.js'
 import { PgbkError } from '../../src/errors.js'
 import { aDirectory } from '../helpers/places.js'
 import { aContext, thrownBy } from './samples.js'
@@ -73,6 +84,83 @@ describe.each([
   })
 })
 
+/** The processes below this one that hold a lock. */
+function holdersOf(file: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && textOf(`/proc/${name}/cmdline`).split('\0').includes(file))
+    .map(Number)
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return '' // it has ended
+  }
+}
+
+describe.each([
+  ['flock', ['flock', 'sh', 'cat']],
+  ['perl', ['perl']],
+])('a lock by %s that is lost', (_program, programs) => {
+  const own = aContext({ env: anEnvironmentWith(programs) })
+  const kill = (file: string) => {
+    const holders = holdersOf(file)
+    expect(holders.length).toBeGreaterThan(0)
+    for (const pid of holders) process.kill(-pid, 'SIGKILL')
+  }
+
+  it('aborts the work, with an error that names it', async () => {
+    const file = aLock()
+    const work = (guarded: Context) => {
+      kill(file)
+      return sleep(60_000, undefined, { signal: guarded.signal }).catch(() => guarded.signal.throwIfAborted())
+    }
+    expect(await thrownBy(() => withLock(file, create, own, work))).toMatchObject({
+      code: 'lock-lost',
+      message: `the lock ${file} was lost: the program that held it was ended`,
+    })
+    expect(await withLock(file, create, own, async () => 'free')).toBe('free')
+  })
+
+  it('is noticed right before what must not be done without it', async () => {
+    const file = aLock()
+    let isDone = false
+    const work = async (_guarded: Context, lock: HeldLock) => {
+      await lock.check()
+      kill(file)
+      await lock.check()
+      isDone = true
+    }
+    expect(await thrownBy(() => withLock(file, create, own, work))).toMatchObject({ code: 'lock-lost' })
+    expect(isDone).toBe(false)
+  })
+
+  it('because its file was removed or replaced is noticed as well', async () => {
+    for (const lose of [rmSync, (file: string) => renameSync(`${file}.other`, file)]) {
+      const file = aLock()
+      writeFileSync(`${file}.other`, '')
+      const work = async (_guarded: Context, lock: HeldLock) => {
+        lose(file)
+        await lock.check()
+      }
+      expect(await thrownBy(() => withLock(file, create, own, work))).toMatchObject({ code: 'lock-lost' })
+    }
+  })
+
+  it('still ends with the signal of the caller', async () => {
+    const controller = new AbortController()
+    const work = async (_guarded: Context, lock: HeldLock) => {
+      controller.abort(new PgbkError('interrupted', 'interrupted'))
+      await lock.check()
+    }
+    const interrupted = { ...own, signal: controller.signal }
+    expect(await thrownBy(() => withLock(aLock(), create, interrupted, work))).toMatchObject({
+      code: 'interrupted',
+    })
+  })
+})
+
 /** Runs a script of another process with the built module. */
 function aProcess(script: string) {
   const module = fileURLToPath(new URL('../../dist/backup/lock.js', import.meta.url))
@@ -122,6 +210,44 @@ describe('a lock', () => {
     const file = join(aDirectory(), 'missing', '.lock')
     const error = await thrownBy(() => withLock(file, create, context, async () => {}))
     expect(error).toMatchObject({ code: 'failed', message: expect.stringContaining(`cannot lock ${file}: `) })
+  })
+
+  it('is not taken where something else is in its place, and nothing is written through a link', async () => {
+    const directory = aDirectory()
+    const [link, dangling, pipe, folder] = ['link', 'dangling', 'pipe', 'folder'].map((name) =>
+      join(directory, name),
+    )
+    const precious = join(directory, 'precious')
+    writeFileSync(precious, 'as it was')
+    symlinkSync(precious, link as string)
+    symlinkSync(join(directory, 'made'), dangling as string)
+    execaSync('mkfifo', [pipe as string])
+    mkdirSync(folder as string)
+    for (const file of [link, dangling, pipe, folder] as string[]) {
+      for (const look of [
+        () => withLock(file, create, context, async () => {}),
+        () => holderOf(file, context),
+      ]) {
+        if (file === dangling && look.toString().includes('holderOf')) continue
+        expect(await thrownBy(look)).toMatchObject({
+          code: 'failed',
+          message: `cannot lock ${file}: it is a link, or no regular file`,
+        })
+      }
+    }
+    expect(readFileSync(precious, 'utf8')).toBe('as it was')
+    expect(existsSync(join(directory, 'made'))).toBe(false)
+  })
+
+  it('shows nothing of a note that is not one of its own', async () => {
+    const file = aLock()
+    await withLock(file, create, context, async () => {
+      writeFileSync(file, JSON.stringify({ purpose: 'x\u001b[2J', since: 'y' }))
+      const another = () => withLock(file, create, context, async () => {})
+      expect(await thrownBy(another)).toMatchObject({
+        message: expect.stringMatching(/: it has just started$/),
+      })
+    })
   })
 
   it('needs flock or perl', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
-import { parseSource, resolveSource } from '../../src/backup/source-place.js'
+import { localPath, parseSource, resolveSource } from '../../src/backup/source-place.js'
 import { PgbkError } from '../../src/errors.js'
+import { thrownBy } from './samples.js'
 
 describe('a source', () => {
   it.each([
@@ -9,6 +10,7 @@ describe('a source', () => {
     ['../pg', '/pg'],
     ['./db1:pg', '/here/db1:pg'],
     ['/srv/a:b', '/srv/a:b'],
+    ['./s3://x', '/here/s3:/x'],
     ['~/pg', '/here/~/pg'],
   ])('%j is a directory', (text, directory) =>
     expect(parseSource(text, '/here')).toEqual({ kind: 'directory', directory }),
@@ -33,6 +35,23 @@ describe('a source', () => {
       expect(() => parseSource(text, '/here')).toThrow(PgbkError)
     },
   )
+
+  it.each([
+    's3://bucket/x',
+    'S3://bucket',
+    'sftp://me@db1/srv',
+    'file:///srv',
+    'ssh://db1/srv',
+    'git+ssh://x',
+    'db1://srv',
+  ])('%j is none, and no host named so', async (text) => {
+    expect(await thrownBy(() => parseSource(text, '/here'))).toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('is not supported'),
+      hint: 'Write DIR or [USER@]HOST:DIR, as in scp.',
+    })
+    expect(await thrownBy(() => localPath(text, '/here'))).toMatchObject({ code: 'usage' })
+  })
 
   it('in a configuration file is relative to the file', () => {
     expect(resolveSource('../pg', '/etc/pgbk')).toBe('/etc/pg')

@@ -81,6 +81,37 @@ describe('with --json, stdout', () => {
     expect(stderr).toContain(document.error.message)
   })
 
+  it.each([
+    ['hold', '20270101T000000Z', '--reason', '--json'],
+    ['create', '--label', '--json', '--max-rate', '1k'],
+    ['local-run', '20270101T000000Z', '--', '--json'],
+    ['list', '--', '--json'],
+    ['create', '--label', '--json', '--frobnicate'],
+    ['hold', '--reason', '--json'],
+    ['list', '-C', '--json', '--frobnicate'],
+  ])('is empty when a call that fails has it only as a value: %j', async (...argv) => {
+    const { status, stdout, stderr } = await pgbk([...argv])
+    expect([status, stdout]).toEqual([expect.any(Number), ''])
+    expect(status).toBeGreaterThan(1)
+    expect(stderr).toMatch(/^pgbk: /)
+  })
+
+  it.each([
+    ['list', '--frobnicate', '--json'],
+    ['list', '--json', '--frobnicate'],
+    ['frobnicate', '--json'],
+    ['status', '--max-age', 'banana', '--json'],
+    ['-q', '--json', 'hold'],
+    ['create', '--json', '--checkpoint', 'slow'],
+    ['create', '--checkpoint', 'slow', '--json'],
+    ['wal', '--json'],
+    ['list', '--json', '--', 'ls'],
+    ['create', '--json', '--label'],
+  ])('is the error of a call that was not understood, wherever it stands: %j', async (...argv) => {
+    const { status, stdout } = await pgbk([...argv])
+    expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'usage'])
+  })
+
   it('has no colours, on a terminal either', async () => {
     const { stdout } = await pgbk(['list', '--json', '-C', root.root], { terminal: { columns: 40 } })
     expect(JSON.parse(stdout).backups).toHaveLength(1)

@@ -56,6 +56,70 @@ describe('the root', () => {
   })
 })
 
+describe('a URL', () => {
+  it.each([
+    ['list', '-C', 's3://bucket'],
+    ['list', '--from', 's3://bucket'],
+    ['show', 'latest', '--from', 'sftp://db1/srv'],
+    ['download', 'latest', '--from', 'https://db1/srv'],
+    ['download', 'latest', '--from', '/srv', '--to', 's3://bucket'],
+    ['download', 'latest', '--archive', 's3://bucket/x.tar'],
+    ['restore', '-D', 'file:///srv/pg'],
+    ['list', '--config', 'https://db1/pgbkrc'],
+    ['status', '--prometheus', '--output', 's3://bucket/x.prom'],
+    ['create', '--root=webdav://x'],
+  ])('is refused as a place: %j', async (...argv) => {
+    const { status, stderr } = await pgbk([...(argv[1]?.includes('-C') ? [] : at), ...argv])
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/:\/\/ is not supported/)
+  })
+
+  it.each(['PGBK_ROOT', 'PGBK_SOURCE', 'PGBK_CONFIG'])('is refused in %s', async (name) => {
+    const { status, stderr } = await pgbk(['list', '--from'], { env: { [name]: 's3://bucket' } })
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/s3:\/\/ is not supported|no source is named/),
+    ])
+  })
+
+  it('is refused in a configuration', async () => {
+    for (const key of ['root', 'source']) {
+      const cwd = aDirectory()
+      writeFileSync(`${cwd}/.pgbkrc`, `${key}: s3://bucket`)
+      const { status, stderr } = await pgbk(['list', '--from'], { cwd })
+      expect([status, stderr]).toEqual([2, expect.stringContaining('s3:// is not supported')])
+    }
+  })
+})
+
+describe('a password where it does not belong', () => {
+  const uri = 'postgresql://me:S3CR/ET@db1/app'
+  it.each([
+    [[uri, 'create']],
+    [['list', '--from', uri]],
+    [['list', '--from', 'sftp://me:S3CRET@db1/x']],
+    [['list', '-C', uri]],
+    [['create', '-h', uri]],
+    [['create', '-d', uri]],
+    [['create', '-d', 'postgresql://me:12/S3CRET@db1/app']],
+    [['create', '-d', 'postgresql://me:12?S3CRET@db1/app']],
+    [['create', '-d', 'postgresql://me:12?S3CRET=x@db1/app']],
+    [['create', '-d', 'postgresql://db1/app?S3CRET']],
+    [['create', '-d', 'host=db1 password = S3CRET x']],
+    [['status', '--max-age', uri]],
+    [['create', '--checkpoint', 'password=S3CRET']],
+    [['show', uri]],
+    [['hold', uri]],
+    [['create', `--${uri}`]],
+  ])('is not repeated: %j', async (argv) => {
+    for (const more of [['--json'], ['-v']]) {
+      const { status, stdout, stderr } = await pgbk(['-C', root.root, ...argv, ...more])
+      expect(status).toBeGreaterThan(0)
+      expect(stdout + stderr).not.toMatch(/S3CR/)
+    }
+  })
+})
+
 describe('the exit status', () => {
   const statusOf = async (argv: string[], options = {}) => (await pgbk(argv, options)).status
 

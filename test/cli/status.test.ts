@@ -33,6 +33,31 @@ function aFailedCreate(message: string, finished_at = '2026-11-20T03:10:00.000Z'
   writeFileSync(root.lastCreate, JSON.stringify({ ...last, error: { code: 'disk-full', message } }))
 }
 
+describe('a failure', () => {
+  it.each([
+    ['status', '--nagios', '--config', '/no/such/file'],
+    ['status', '--nagios', '--max-age', 'banana'],
+    ['status', '--max-age', 'banana', '--nagios'],
+    ['status', '--nagios', '--frobnicate'],
+    ['-q', 'status', '--frobnicate', '--nagios'],
+  ])('is told to a monitor as unknown: %j', async (...argv) => {
+    const { status: exit, stdout, stderr } = await pgbk([...argv])
+    expect([exit, stdout, stderr]).toEqual([3, expect.stringMatching(/UNKNOWN/), ''])
+  })
+
+  it.each([
+    ['hold', 'status', '--reason', '--nagios'],
+    ['show', 'status', '--config', '--nagios'],
+    ['list', '--', 'status', '--nagios'],
+    ['create', '--label', 'status', '--nagios'],
+    ['status', '--output', '--nagios'],
+  ])('is not told to a monitor when nobody has asked: %j', async (...argv) => {
+    const { status: exit, stdout, stderr } = await pgbk([...argv])
+    expect([exit, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^pgbk: /)
+  })
+})
+
 describe('pgbk status', () => {
   it('says in one line that all is well', async () => {
     await aProof(true)

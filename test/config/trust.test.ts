@@ -1,7 +1,9 @@
-import { chmodSync, chownSync, existsSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, linkSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
+import { execa, execaSync } from 'execa'
 import { loadConfig } from '../../src/config/load.js'
+import { silentProgress } from '../../src/progress.js'
 import { aContext, thrownBy } from '../backup/samples.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
@@ -38,6 +40,127 @@ describe('a file that others could change', () => {
     const cwd = aDirectoryWith({ '.pgbkrc': 'root: .' })
     chmodSync(join(cwd, '.pgbkrc'), 0o666)
     expect((await runPgbk(['list'], { cwd })).status).toBe(2)
+  })
+})
+
+/** A directory of root's or the caller's, with another in it that everybody can write, and warnings that were given. */
+function anOpenPlace() {
+  const top = aDirectoryWith({ '.pgbkrc': 'run_as: above' })
+  const open = join(top, 'open')
+  aFileIn(open, '.pgbkrc.yaml', 'run_as: evil')
+  aFileIn(open, 'below/x', '')
+  chmodSync(open, 0o777)
+  const warnings: string[] = []
+  const progress = { ...silentProgress, warn: (text: string) => void warnings.push(text) }
+  const load = (cwd: string, flags = {}) =>
+    loadConfig(flags, aContext({ cwd, env: { HOME: '/no/such/home' }, progress }))
+  return { top, open, warnings, load }
+}
+
+describe('a directory that others can write', () => {
+  it('ends the search, and its configuration is ignored aloud', async () => {
+    const { open, warnings, load } = anOpenPlace()
+    expect(await load(open)).toMatchObject({ run_as: 'postgres', root: open })
+    expect(warnings).toEqual([`${open}/.pgbkrc.yaml is ignored: ${open} can be written by others (mode 777)`])
+  })
+
+  it('ends the search for those below it, too', async () => {
+    const { open, warnings, load } = anOpenPlace()
+    expect(await load(join(open, 'below'))).toMatchObject({ run_as: 'postgres' })
+    expect(warnings).toEqual([])
+    aFileIn(open, 'below/.pgbkrc', 'run_as: evil')
+    expect(await load(join(open, 'below'))).toMatchObject({ run_as: 'postgres' })
+    expect(warnings).toHaveLength(1)
+  })
+
+  it('ends the search when it is sticky, though named files in it count', async () => {
+    const { open, warnings, load } = anOpenPlace()
+    chmodSync(open, 0o1777)
+    expect(await load(join(open, 'below'))).toMatchObject({ run_as: 'postgres' })
+    expect(warnings).toEqual([`${open}/.pgbkrc.yaml is ignored: everybody can put files into ${open}`])
+    expect(await load('/', { config: join(open, '.pgbkrc.yaml') })).toMatchObject({ run_as: 'evil' })
+    linkSync(join(open, '.pgbkrc.yaml'), join(open, 'other-name'))
+    const linked = () => load('/', { config: join(open, 'other-name') })
+    expect(await thrownBy(linked)).toMatchObject({
+      code: 'config',
+      message: expect.stringContaining('alone'),
+    })
+  })
+
+  it('refuses a file that is named, with the command that mends it', async () => {
+    const { open, load } = anOpenPlace()
+    const file = join(open, 'below/../.pgbkrc.yaml')
+    expect(await thrownBy(() => load('/', { config: file }))).toMatchObject({
+      code: 'config',
+      message: `${open}/.pgbkrc.yaml cannot be trusted: ${open} can be written by others (mode 777)`,
+      hint: expect.stringContaining(`\n  chmod go-w ${open}`),
+    })
+  })
+})
+
+describe('a symbolic link', () => {
+  const aLink = (target: string) => {
+    const directory = aDirectoryWith({ real: 'run_as: linked' })
+    symlinkSync(target, join(directory, '.pgbkrc.yaml'))
+    return directory
+  }
+
+  it.each(['real', '/etc/subuid', 'nowhere'])('to %s that was found is refused', async (target) => {
+    const cwd = aLink(target)
+    expect(await thrownBy(() => loadIn(cwd))).toMatchObject({
+      code: 'config',
+      message: `${cwd}/.pgbkrc.yaml is a symbolic link`,
+    })
+  })
+
+  it('that is named may be one of the caller, through directories that are trusted', async () => {
+    const config = join(aLink('real'), '.pgbkrc.yaml')
+    expect(await loadIn('/', {}, { config })).toMatchObject({ run_as: 'linked' })
+    const { open } = anOpenPlace()
+    const into = join(aLink(join(open, '.pgbkrc.yaml')), '.pgbkrc.yaml')
+    expect(await thrownBy(() => loadIn('/', {}, { config: into }))).toMatchObject({ code: 'config' })
+  })
+
+  it('is not followed by what is opened, however often it changes', async () => {
+    const { open, load } = anOpenPlace()
+    const [file, other] = [join(open, '.pgbkrc.yaml'), join(open, 'other')]
+    symlinkSync('/etc/passwd', other)
+    const flipping = execa(
+      'sh',
+      ['-c', `while :; do mv -T ${file} ${file}x; mv -T ${other} ${file}; mv -T ${file}x ${other}; done`],
+      { reject: false, stderr: 'ignore' },
+    )
+    try {
+      for (let time = 0; time < 200; time++) expect(await load(open)).toMatchObject({ run_as: 'postgres' })
+    } finally {
+      flipping.kill('SIGKILL')
+      await flipping
+    }
+  })
+})
+
+describe('what is no file', () => {
+  it('is refused at once, be it a pipe, a directory, or without end', async () => {
+    const directory = aDirectoryWith({})
+    const pipe = join(directory, 'pipe')
+    execaSync('mkfifo', ['-m', '600', pipe])
+    for (const config of [pipe, directory])
+      expect(await thrownBy(() => loadIn('/', {}, { config }))).toMatchObject({
+        message: `${config} is no file`,
+      })
+    const long = join(directory, 'long')
+    writeFileSync(long, '')
+    truncateSync(long, 2 ** 40)
+    const error = await thrownBy(() => loadIn('/', {}, { config: long }))
+    expect(error).toMatchObject({
+      code: 'config',
+      message: `${long} is longer than 1 MB: it is no configuration`,
+    })
+    expect(await thrownBy(() => loadIn('/', {}, { config: '/dev/zero' }))).toMatchObject({ code: 'config' })
+  })
+
+  it('is no configuration as /dev/null', async () => {
+    expect(await loadIn('/', {}, { config: '/dev/null', root: '/srv' })).toMatchObject({ root: '/srv' })
   })
 })
 

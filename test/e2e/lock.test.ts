@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { aServerOf, startSlowCreate, untilItCopies } from '../helpers/copying.js'
@@ -6,6 +6,14 @@ import { runPgbk } from '../helpers/pgbk.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aRoot, type TestServer } from '../helpers/server.js'
 import { idsIn, noTraces, tracesOf } from '../helpers/traces.js'
+
+function argumentsOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return [] // it has ended
+  }
+}
 
 describe('the lock on a root', () => {
   let server: TestServer
@@ -60,6 +68,21 @@ describe('the lock on a root', () => {
     holder.kill('SIGKILL')
     await holder
     expect(await create()).toMatchObject({ status: 0 })
+  })
+
+  it('that is lost ends the create which had it: never are there two, and nothing is published', async () => {
+    const first = startSlowCreate(server, root)
+    await untilItCopies(server)
+    const lock = join(root, 'data', 'backup', '.create.lock')
+    const holder = readdirSync('/proc').find((pid) => /^\d+$/.test(pid) && argumentsOf(pid).includes(lock))
+    process.kill(-Number(holder), 'SIGKILL')
+    const { exitCode, stderr } = await first
+    expect(exitCode).toBe(1)
+    expect(String(stderr)).toContain(`the lock ${lock} was lost`)
+    expect(idsIn(root)).toEqual([])
+    expect(await tracesOf(root, server)).toEqual(noTraces)
+    expect(await create()).toMatchObject({ status: 0 })
+    expect(idsIn(root)).toHaveLength(1)
   })
 
   it('may stay behind as a file, which locks nobody out', async () => {

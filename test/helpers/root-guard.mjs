@@ -4,8 +4,9 @@ import childProcess from 'node:child_process'
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 
-/** src/privileges/ looks and steps down; src/config/ reads the configuration through one checked descriptor; version.ts pgbk itself. */
-const mayTouch = /\/dist\/(privileges\/|config\/|version\.js)/
+// src/privileges/ looks and steps down; src/config/ and src/trusted-path.ts find out what can be
+// trusted, and read the configuration through one checked descriptor; version.ts pgbk itself.
+const mayTouch = /\/dist\/(privileges\/|config\/|trusted-path\.js|version\.js)/
 /** The caller's own crontab, pgbk itself (a rehearsal, or as another user), and the shell in which cron would start it. */
 const mayStart = /^(crontab|node|sh)$/
 

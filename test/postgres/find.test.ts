@@ -1,9 +1,10 @@
-import { mkdirSync, realpathSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { clientsFor, findInstallations, type Installation, programOf } from '../../src/postgres/find.js'
 import { aContext, thrownBy } from '../backup/samples.js'
 import { aDirectory } from '../helpers/places.js'
+import { ordinaryUser } from '../helpers/users.js'
 
 /** A directory with client programs that say to be of this version. */
 function aBin(
@@ -48,6 +49,35 @@ describe('findInstallations', () => {
       const error = await thrownBy(() => findInstallations(bin, aContext({ env: withPath() })))
       expect(error).toMatchObject({ code: 'config', message: expect.stringContaining(`bin_dir ${bin}`) })
     }
+  })
+
+  it.each([
+    ['the directory', '.', 0o777],
+    ['the directory above', '..', 0o777],
+    ['a program', 'psql', 0o757],
+    ['a program for its group', 'pg_basebackup', 0o775],
+  ])('refuses a bin_dir when others can write %s', async (_what, name, mode) => {
+    const bin = aBin('93.1')
+    const place = join(bin, name)
+    chmodSync(place, mode)
+    expect(await thrownBy(() => findInstallations(bin, aContext({ env: withPath() })))).toMatchObject({
+      code: 'config',
+      message: `bin_dir ${bin} cannot be trusted: ${place} can be written by others (mode ${mode.toString(8)})`,
+      hint: expect.stringContaining(`chmod go-w ${place}`),
+    })
+  })
+
+  it('refuses a bin_dir that belongs to another user, or is relative', async () => {
+    const bin = aBin('92.1')
+    const user = () => ({ uid: ordinaryUser.uid + 1, gid: ordinaryUser.gid + 1, name: 'another', home: '/' })
+    const another = aContext({ env: withPath(), user })
+    expect(await thrownBy(() => findInstallations(bin, another))).toMatchObject({
+      code: 'config',
+      message: `bin_dir ${bin} cannot be trusted: ${dirname(bin)} belongs to another user (uid ${ordinaryUser.uid})`,
+    })
+    expect(await thrownBy(() => findInstallations('bin', aContext({ env: withPath() })))).toMatchObject({
+      message: 'bin_dir bin is no absolute path',
+    })
   })
 
   it('passes over directories of PATH that are relative, or whose programs do not work', async () => {

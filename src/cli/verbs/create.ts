@@ -13,7 +13,7 @@ export const create: Verb = {
       command
         .option('--label <text>', 'a line that says what this backup is for')
         .option('--scheduled', 'mark it as made by a schedule')
-        .addOption(checkpointOption)
+        .addOption(checkpointOption())
         .option('--max-rate <rate>', 'limit the transfer: kilobytes per second, or 800k, 50M')
         .option('--no-verify', 'do not run pg_verifybackup')
         .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')

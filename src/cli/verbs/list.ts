@@ -5,7 +5,7 @@ import type { Verb } from '../verb.js'
 export const list: Verb = {
   name: 'list',
   description: 'list all backups, newest first',
-  declare: (command) => command.alias('ls').addOption(listFromOption),
+  declare: (command) => command.alias('ls').addOption(listFromOption()),
   standIn: ({ options: { from }, settings, context }) =>
     from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
   async run({ options, settings, context }) {

