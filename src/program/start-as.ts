@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import type { Environment } from '../context.js'
 import { cannotStart } from './cannot-start.js'
+import { withSearchPath } from './search-path.js'
 
 export interface ProgramOfAnother {
   /** Its standard input. */
@@ -27,7 +28,7 @@ export async function startAs(
     uid,
     gid,
     cwd: '/',
-    env,
+    env: withSearchPath(env),
     extendEnv: false,
     reject: false,
     buffer: false,

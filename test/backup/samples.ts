@@ -108,7 +108,7 @@ export function aContext(changes: Partial<Context> = {}): Context {
     umask: 0o022,
     now: () => new Date('2026-11-20T03:00:00Z'),
     user: () => ({ uid: ordinaryUser.uid, gid: ordinaryUser.gid, name: ordinaryUser.name, home: '/' }),
-    idsOf: () => ({ uid: ordinaryUser.uid, gid: ordinaryUser.gid }),
+    idsOf: () => ({ uid: ordinaryUser.uid, gid: ordinaryUser.gid, name: ordinaryUser.name, home: '/' }),
     become: () => {},
     ask: undefined,
     ...changes,

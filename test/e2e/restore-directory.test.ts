@@ -360,7 +360,7 @@ describe('restore -D', () => {
       const data = await ofNobody(ordinaryUser.uid)
       const { status, stderr } = await restore(backup.root, ['-D', data], { asRoot: true })
       expect(status).toBe(2)
-      expect(stderr).toContain(`on the way to ${data}, belongs to uid ${ordinaryUser.uid}`)
+      expect(stderr).toContain(`on the way to ${data}, belongs to another user (uid ${ordinaryUser.uid})`)
       expect(readdirSync(data)).toEqual([])
     })
   })
