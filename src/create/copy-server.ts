@@ -17,6 +17,7 @@ import { query } from '../postgres/psql.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import type { ServerSettings } from '../postgres/server-settings.js'
+import { sql } from '../postgres/sql.js'
 import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
 import { type CopyTimes, endOfCopy } from './copy-end.js'
@@ -88,7 +89,7 @@ async function checkTablespaces(
   const { facts, psql, installations } = server
   const now = await query(
     psql,
-    "SELECT oid FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;",
+    sql`SELECT oid FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;`,
   )
   const same = now.trim() === facts.tablespaces.map(({ oid }) => oid).join('\n')
   const search = {

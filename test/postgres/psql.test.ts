@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { connectionFrom } from '../../src/postgres/connection.js'
 import { query } from '../../src/postgres/psql.js'
+import { sql } from '../../src/postgres/sql.js'
 import { thrownBy } from '../backup/samples.js'
 import { anyMajor, binOf } from '../helpers/programs.js'
 import { aPortThatHangs } from '../helpers/proxy.js'
@@ -10,7 +11,7 @@ async function ask(env: Record<string, string>, timeoutMs: number) {
   const place = { PATH: '/usr/bin:/bin', PGHOST: '127.0.0.1', PGPORT: String(port), PGUSER: 'focker' }
   const connection = connectionFrom({}, undefined, { ...place, ...env }, 'pgbk_test')
   const psql = { program: `${binOf(anyMajor)}/psql`, connection, timeoutMs }
-  return thrownBy(() => query(psql, 'SELECT 1;'))
+  return thrownBy(() => query(psql, sql`SELECT 1;`))
 }
 
 describe('a server that takes the connection and says nothing is unreachable', () => {
