@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { arrangeConf, makeLinksRelative } from '../backup/arrange-snapshot.js'
 import { type BackupLabel, readBackupLabel, readWalRange, type WalRange } from '../backup/backup-label.js'
-import { confLiteral, snapshotConf } from '../backup/conf.js'
+import { confLine, isSettingName, snapshotConf } from '../backup/conf.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
 import type { BackupRecord } from '../backup/record.js'
@@ -181,7 +181,9 @@ export async function writeConf(
 
 /** Where not even the files' names may be known: those that came with the base backup, and the settings that are visible. */
 function unknownFiles({ configured }: ServerFacts) {
-  const settings = Object.entries(configured).map(([name, value]) => `${name} = ${confLiteral(value)}\n`)
+  const settings = Object.entries(configured)
+    .filter(([name]) => isSettingName(name))
+    .map(([name, value]) => `${confLine(name, value)}\n`)
   return [
     ...['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'].map((name) => ({ copy: name, inData: name })),
     { copy: 'settings-from-pg_settings.conf', content: Buffer.from(settings.join('')) },

@@ -17,8 +17,8 @@ interface SafetyFacts {
 }
 
 const safetyQuery = sql`SELECT pg_catalog.jsonb_build_object(
-  'fsync', pg_catalog.current_setting('fsync')::boolean,
-  'full_page_writes', pg_catalog.current_setting('full_page_writes')::boolean,
+  'fsync', pg_catalog.current_setting('fsync') = 'on',
+  'full_page_writes', pg_catalog.current_setting('full_page_writes') = 'on',
   'now', (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint);`
 
 const largestDifferenceMs = 2000

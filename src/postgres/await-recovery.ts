@@ -147,7 +147,7 @@ class Asker {
 const positionQuery = sql`
 SELECT pg_catalog.pg_is_in_recovery() AS recovering,
   CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END AS paused,
-  pg_catalog.pg_last_wal_replay_lsn()::pg_catalog.text AS replayed,
+  nullif(pg_catalog.concat(pg_catalog.pg_last_wal_replay_lsn()), '') AS replayed,
   pg_catalog.to_char(pg_catalog.pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS commit_time`
 
 function replayProgress(range: ReplayRange | undefined, progress: Progress): (position: Position) => void {

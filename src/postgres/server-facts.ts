@@ -103,16 +103,17 @@ const values = {
  * Columns that came with later majors (datlocprovider, datcollversion: 15; datlocale: 17) are read through to_jsonb, where
  * an absent one is null. pg_settings hides what a role may not see instead of refusing. A setting that only this session,
  * role or database has is not the server's, so `settings` leaves it out; what pgbk itself sets for its sessions has to be asked
- * for after RESET, in a transaction whose isolation is chosen already: a standby refuses to be serializable.
+ * for after RESET, in a transaction whose isolation is chosen already: a standby refuses to be serializable. Texts become numbers
+ * by functions: a cast (CREATE CAST), which no search_path keeps away, can be somebody's own.
  */
 const factsQuery = sql`
 SELECT pg_catalog.jsonb_build_object(
-  'version_num', pg_catalog.current_setting('server_version_num')::int,
+  'version_num', pg_catalog.pg_size_bytes(pg_catalog.current_setting('server_version_num')),
   'version', pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),
   'version_string', pg_catalog.version(),
   'libc_version', (SELECT pg_catalog.max(collversion) FROM pg_catalog.pg_collation WHERE collprovider = 'c'),
   'icu_version', (SELECT pg_catalog.max(collversion) FROM pg_catalog.pg_collation WHERE collprovider = 'i'),
-  'system_identifier', (SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()),
+  'system_identifier', (SELECT pg_catalog.concat(system_identifier) FROM pg_catalog.pg_control_system()),
   'cluster_name', pg_catalog.current_setting('cluster_name'),
   'client_address', pg_catalog.host(pg_catalog.inet_client_addr()),
   'in_recovery', pg_catalog.pg_is_in_recovery(),
@@ -121,12 +122,12 @@ SELECT pg_catalog.jsonb_build_object(
   'role_can_replicate', (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user),
   'superuser', (SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper ORDER BY rolcanlogin DESC, oid LIMIT 1),
   'wal_level', pg_catalog.current_setting('wal_level'),
-  'max_wal_senders', pg_catalog.current_setting('max_wal_senders')::int,
+  'max_wal_senders', pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_wal_senders')),
   'wal_senders', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication),
-  'max_replication_slots', pg_catalog.current_setting('max_replication_slots')::int,
+  'max_replication_slots', pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_replication_slots')),
   'replication_slots', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
   'wal_segment_size', pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')),
-  'data_checksums', pg_catalog.current_setting('data_checksums')::boolean,
+  'data_checksums', pg_catalog.current_setting('data_checksums') = 'on',
   'data_directory', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'),
   'config_files', (SELECT coalesce(pg_catalog.json_agg(setting), '[]') FROM pg_catalog.pg_settings
     WHERE name IN ('config_file', 'hba_file', 'ident_file')),

@@ -46,7 +46,8 @@ export interface WalServerFacts {
 export async function askWalServer(psql: Psql, slot: string): Promise<WalServerFacts> {
   const { answer, host, port } = await queryWithPlace(psql, walServerQuery, { values: { slot } })
   try {
-    return { ...(JSON.parse(answer) as Omit<WalServerFacts, 'host' | 'port'>), host, port }
+    const facts = JSON.parse(answer)
+    return { ...facts, host, port, timeline: Number.parseInt(facts.timeline, 16) }
   } catch (cause) {
     throw new PgbkError('failed', `the server's answer is not understood: ${answer.slice(0, 200)}`, {
       cause,
@@ -55,7 +56,10 @@ export async function askWalServer(psql: Psql, slot: string): Promise<WalServerF
   }
 }
 
-/** The end of the WAL is asked for once, so that everything else is compared with the same position. */
+/**
+ * The end of the WAL is asked for once, so that everything else is compared with the same position. Texts become numbers by
+ * functions: a cast can be somebody's own.
+ */
 const walServerQuery = sql`
 WITH wal AS MATERIALIZED (
   SELECT pg_catalog.clock_timestamp() AS time, recovery,
@@ -69,19 +73,19 @@ of_time AS (
     pg_catalog.to_char(CASE WHEN recovery THEN replayed_time ELSE time END AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS as_of_time
   FROM wal)
 SELECT pg_catalog.jsonb_build_object(
-  'system_identifier', (SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()),
+  'system_identifier', (SELECT pg_catalog.concat(system_identifier) FROM pg_catalog.pg_control_system()),
   'version', pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),
-  'version_num', pg_catalog.current_setting('server_version_num')::int,
+  'version_num', pg_catalog.pg_size_bytes(pg_catalog.current_setting('server_version_num')),
   'role', session_user,
   'role_can_replicate', (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user),
   'in_recovery', recovery,
   'wal_segment_size', pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')),
-  'timeline', CASE WHEN recovery THEN (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())
-    ELSE ('x' || pg_catalog.left(pg_catalog.pg_walfile_name(lsn), 8))::bit(32)::int END,
+  'timeline', CASE WHEN recovery THEN (SELECT pg_catalog.to_hex(timeline_id) FROM pg_catalog.pg_control_checkpoint())
+    ELSE pg_catalog.left(pg_catalog.pg_walfile_name(lsn), 8) END,
   'lsn', lsn,
   'as_of', CASE WHEN as_of_time IS NOT NULL THEN pg_catalog.jsonb_build_object('time', as_of_time, 'lsn', as_of_lsn) END,
-  'max_slot_wal_keep_size', (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'),
-  'max_replication_slots', pg_catalog.current_setting('max_replication_slots')::int,
+  'max_slot_wal_keep_size', (SELECT pg_catalog.pg_size_bytes(setting) FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'),
+  'max_replication_slots', pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_replication_slots')),
   'replication_slots', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
   'slot', (SELECT pg_catalog.jsonb_build_object('name', slot_name, 'slot_type', slot_type, 'active', active, 'active_pid', active_pid,
       'restart_lsn', restart_lsn, 'wal_status', wal_status, 'retained_bytes', pg_catalog.pg_wal_lsn_diff(lsn, restart_lsn)::bigint)
