@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type postgres from 'postgres'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { copyOptions, usersOptions } from './session-pins.js'
-import type { Sql } from './sql.js'
+import { type Sql, sql } from './sql.js'
 
 /**
  * SQL without psql, which installations that are fetched for a run do not have. Only for servers that pgbk has started itself,
@@ -71,7 +71,7 @@ async function open(
     connection: { application_name: 'pgbk', options },
   })
   try {
-    await session.unsafe('SELECT 1')
+    await session.unsafe(sql`SELECT 1`.text)
     return session
   } catch (error) {
     await session.end({ timeout: 0 })

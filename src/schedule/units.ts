@@ -109,9 +109,10 @@ SystemCallArchitectures=native
 `
 }
 
+/** In all words but the first, which is the program, a `$` begins a variable (systemd.service(5), "Command Lines"). */
 function commandLine(command: string[], surroundings: Surroundings): string {
   return callWords(command, surroundings)
-    .map((word) => unitWord(word).replaceAll('$', '$$$$'))
+    .map((word, index) => (index === 0 ? unitWord(word) : unitWord(word).replaceAll('$', '$$$$')))
     .join(' ')
 }
 
