@@ -34,14 +34,21 @@ export interface CheckRequest {
  */
 export async function checkContents(request: CheckRequest, context: Context): Promise<string[]> {
   const { run, sql } = request
-  const names = await databasesOf(request)
-  const checked = await amcheck(request, context)
-  const faults = [...(checked ?? [])]
-  for (const name of names) {
-    context.signal.throwIfAborted()
-    const read = checked === undefined ? readCatalogs : async () => {}
-    faults.push(...(await inDatabase(request, name, read)))
+  const faults: string[] = []
+  const each = async (names: string[], work: (client: SqlClient) => Promise<void>) => {
+    const found: string[] = []
+    for (const name of names) {
+      context.signal.throwIfAborted()
+      const faultsThere = await inDatabase(request, name, work)
+      faults.push(...faultsThere)
+      if (faultsThere.length === 0) found.push(name)
+    }
+    return found
   }
+  const sound = await each(await databasesOf(request), takeAmcheckHome)
+  const checked = await amcheck(request, context)
+  if (checked) faults.push(...checked)
+  else await each(sound, readCatalogs)
   for (const wanted of sql) faults.push(...(await checkStatement(run, wanted)))
   return faults
 }
@@ -90,6 +97,17 @@ async function inSession<Client extends { end(): Promise<void> }>(
   } finally {
     await client?.end()
   }
+}
+
+/**
+ * pg_amcheck calls the functions of the extension in whatever schema they are. Whoever may create something there could have made
+ * one that fits its calls better.
+ */
+async function takeAmcheckHome(client: SqlClient): Promise<void> {
+  const [elsewhere] = await client.run(
+    sql`SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'amcheck' AND extnamespace <> 'pg_catalog'::pg_catalog.regnamespace`,
+  )
+  if (elsewhere) await client.run(sql`ALTER EXTENSION amcheck SET SCHEMA pg_catalog`)
 }
 
 /** Reads all rows of all system catalogs. */

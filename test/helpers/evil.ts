@@ -106,7 +106,16 @@ create cast (text as bigint) with function evil.to_bigint(text) as assignment;
 create cast (text as boolean) with function evil.to_boolean(text) as assignment;
 create cast (bigint as text) with function evil.to_text(bigint) as assignment;
 create cast (pg_lsn as text) with function evil.to_text(pg_lsn) as assignment;
+${amcheck}
 ${major >= 17 ? loginTrigger : ''}
+`
+
+/** Its calls name their arguments: these functions fit as well as its own, and better. */
+const amcheck = `
+create extension amcheck schema evil;
+create function evil.bt_index_check(index oid, heapallindexed boolean) returns void language plpgsql as 'begin perform evil.note(''amcheck''); end';
+create function evil.verify_heapam(relation oid, on_error_stop boolean, check_toast boolean, skip text, startblock bigint, endblock bigint,
+  out blkno bigint, out offnum integer, out attnum integer, out msg text) returns setof record language plpgsql as 'begin perform evil.note(''amcheck''); end';
 `
 
 /** Also one for what is defined: an extension, for example. */
