@@ -6,12 +6,12 @@ import { bewitch, type EvilServer } from '../helpers/evil.js'
 import { localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
-import { eachMajorFrom } from '../helpers/programs.js'
+import { oldestUsualNewest } from '../helpers/programs.js'
 import { startReceiver } from '../helpers/receiver.js'
 import { pgbkIn, restore } from '../helpers/restore.js'
 import { aRoot, aServer, type TestServer } from '../helpers/server.js'
 
-eachMajorFrom(13, (major) => {
+for (const major of oldestUsualNewest)
   describe(`whatever the databases of PostgreSQL ${major} call like something of PostgreSQL's`, () => {
     let server: TestServer
     let evil: EvilServer
@@ -92,4 +92,3 @@ eachMajorFrom(13, (major) => {
       expect(called().join('\n')).toMatch(/ function-current_setting$/m)
     })
   })
-})

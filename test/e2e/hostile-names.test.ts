@@ -1,13 +1,13 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { aBackupOf } from '../helpers/backup.js'
 import { aDirectory } from '../helpers/places.js'
-import { eachMajorFrom } from '../helpers/programs.js'
+import { oldestAndNewest } from '../helpers/programs.js'
 import { pgbkIn } from '../helpers/restore.js'
 import { aRoot, aServer } from '../helpers/server.js'
 
-eachMajorFrom(13, (major) => {
+for (const major of oldestAndNewest)
   describe(`names that a server of PostgreSQL ${major} has chosen`, () => {
     it('are no commands for psql, a shell or a configuration', async () => {
       const trap = join(aDirectory(), 'ran')
@@ -43,4 +43,3 @@ eachMajorFrom(13, (major) => {
       expect(existsSync(trap)).toBe(false)
     })
   })
-})
