@@ -3,6 +3,8 @@
  * It is a whole configuration, not an addition: what it does not name has PostgreSQL's own default.
  */
 
+import { PgbkError } from '../errors.js'
+
 /** Recovery refuses values below those of the server (manual, "Administrator's Overview" of hot standby). */
 export const recoveryMinimums = [
   'max_connections',
@@ -135,16 +137,34 @@ function recoveryLines({ settings, minimums }: ConfInput): string[] {
 function queryLines({ settings }: ConfInput): string[] {
   return querySettings.flatMap((name) => {
     const value = settings[name]
-    return value === undefined ? [] : [`${name} = ${confLiteral(value)}`]
+    return value === undefined ? [] : [confLine(name, value)]
   })
 }
 
 function customLines({ customSettings }: ConfInput): string[] {
-  return Object.entries(customSettings).map(([name, value]) => `${name} = ${confLiteral(value)}`)
+  return Object.entries(customSettings)
+    .filter(([name]) => isSettingName(name) && name.includes('.'))
+    .map(([name, value]) => confLine(name, value))
 }
 
-/** A quoted value as src/backend/utils/misc/guc-file.l reads it: doubled quotes, backslash escapes, no line breaks. */
+/** ID and QUALIFIED_ID of guc-file.l, in ASCII: what else a server calls a setting could be a line of its own. */
+export function isSettingName(name: string): boolean {
+  return /^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$/.test(name)
+}
+
+/** A setting as a line of a configuration file, without its end. @throws {PgbkError} `failed` for what is no name, or no value. */
+export function confLine(name: string, value: string): string {
+  if (isSettingName(name)) return `${name} = ${confLiteral(value)}`
+  throw new PgbkError('failed', `${JSON.stringify(name)} is no name of a setting`)
+}
+
+/**
+ * A quoted value as src/backend/utils/misc/guc-file.l reads it: doubled quotes, backslash escapes, no line breaks.
+ * @throws {PgbkError} `failed` for a zero byte, which would end the line.
+ */
 export function confLiteral(value: string): string {
+  if (value.includes('\0'))
+    throw new PgbkError('failed', `${JSON.stringify(value)} has a zero byte, and cannot be a setting`)
   const escaped = value
     .replaceAll('\\', '\\\\')
     .replaceAll("'", "''")

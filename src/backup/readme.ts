@@ -1,4 +1,4 @@
-import { shellWord } from '../shell-word.js'
+import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
 import { majorOf, type RecordDraft } from './record.js'
 
@@ -191,5 +191,5 @@ function psqlLine({ superuser, databases }: RecordDraft, port: number): string {
   const database = names.includes('postgres')
     ? 'postgres'
     : (names.find((name) => !/^template[01]$/.test(name)) ?? 'template1')
-  return `psql -h /tmp -p ${port} -U ${shellWord(superuser)} ${shellWord(database)}`
+  return `psql -h /tmp -p ${port} -U ${shellWord(superuser)} ${databaseWord(database)}`
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellWord } from '../shell-word.js'
-import { confLiteral, recoveryMinimums, restoreCommand } from './conf.js'
+import { confLine, recoveryMinimums, restoreCommand } from './conf.js'
 import { segmentName } from './lsn.js'
 
 export interface RecoveryInput {
@@ -52,6 +52,6 @@ export function minimumsIn(confDirectory: string): Record<string, number> {
 /** Settings as lines of a configuration file. */
 export function confLines(settings: Readonly<Record<string, string>>): string {
   return Object.entries(settings)
-    .map(([name, value]) => `${name} = ${confLiteral(value)}\n`)
+    .map(([name, value]) => `${confLine(name, value)}\n`)
     .join('')
 }

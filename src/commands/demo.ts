@@ -8,6 +8,7 @@ import { stopServer } from '../instances/instance-server.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { choosePort } from '../postgres/port.js'
 import { query } from '../postgres/psql.js'
+import { sql } from '../postgres/sql.js'
 import { runProgram } from '../program/run-program.js'
 import { type DemoServer, demoRole, startDemoServer, startPlainServer } from '../run/demo-server.js'
 import {
@@ -83,7 +84,7 @@ async function giveTour(tour: Tour): Promise<void> {
 /** The story of the dropped table: find the moment, rewind a run to just before it, bring the table back. */
 async function undoDisaster(tour: Tour): Promise<void> {
   const { server, backups } = tour
-  await query(server.psql, 'SELECT pg_sleep(1.1);')
+  await query(server.psql, sql`SELECT pg_catalog.pg_sleep(1.1);`)
   const before = (await query(server.psql, secondNow)).trim()
   await psql(tour, server.port, '-c', 'DROP TABLE orders CASCADE')
   const run = ['local-run', '--to-time', before]
@@ -94,7 +95,7 @@ async function undoDisaster(tour: Tour): Promise<void> {
   await psql(tour, server.port, '-c', 'SELECT count(*) FROM orders')
 }
 
-const secondNow = `SELECT to_char(date_trunc('second', clock_timestamp()) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"');`
+const secondNow = sql`SELECT pg_catalog.to_char(pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"');`
 
 /** What anybody can do without pgbk: start PostgreSQL in a snapshot, ask it something, do it harm. */
 async function openCopy(tour: Tour, snapshot: string): Promise<void> {

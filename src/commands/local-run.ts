@@ -5,7 +5,7 @@ import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
 import { socketDirectory } from '../postgres/sockets.js'
-import { connectSql } from '../postgres/sql-client.js'
+import { connectUsersSql } from '../postgres/sql-client.js'
 import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
 import { endRun } from '../run/end-run.js'
@@ -155,7 +155,7 @@ function readSql(file: string): string {
 
 /** Ended by Ctrl-C too, together with the connection. */
 async function runSql(statements: string, file: string, run: Run, { signal }: Context): Promise<void> {
-  const client = await connectSql({
+  const client = await connectUsersSql({
     host: socketDirectory,
     port: run.port,
     user: run.role,

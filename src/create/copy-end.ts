@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { BackupLayout } from '../backup/layout.js'
 import type { Context } from '../context.js'
 import { type Psql, query } from '../postgres/psql.js'
+import { sql } from '../postgres/sql.js'
 
 /** By the server's clock: that is the one of the commits' times. */
 export interface CopyTimes {
@@ -17,9 +18,11 @@ export interface CopyTimes {
  * flushed to disk, which may take a while.
  */
 export async function endOfCopy(psql: Psql, { data }: BackupLayout, { now }: Context): Promise<CopyTimes> {
-  const milliseconds = await query(psql, 'SELECT ceil(extract(epoch FROM clock_timestamp()) * 1000);')
+  const milliseconds = await query(psql, serverTimeQuery)
   const serverTime = Number(milliseconds)
   const { mtimeMs } = await stat(join(data, 'backup_manifest'))
   const flushing = Math.max(0, now().getTime() - mtimeMs)
   return { serverTime: new Date(serverTime), endedAt: new Date(serverTime - flushing) }
 }
+
+const serverTimeQuery = sql`SELECT pg_catalog.ceil(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint;`

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { arrangeConf, makeLinksRelative } from '../backup/arrange-snapshot.js'
 import { type BackupLabel, readBackupLabel, readWalRange, type WalRange } from '../backup/backup-label.js'
-import { confLiteral, snapshotConf } from '../backup/conf.js'
+import { confLine, isSettingName, snapshotConf } from '../backup/conf.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
 import type { BackupRecord } from '../backup/record.js'
@@ -17,6 +17,7 @@ import { query } from '../postgres/psql.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import type { ServerSettings } from '../postgres/server-settings.js'
+import { sql } from '../postgres/sql.js'
 import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
 import { type CopyTimes, endOfCopy } from './copy-end.js'
@@ -88,7 +89,7 @@ async function checkTablespaces(
   const { facts, psql, installations } = server
   const now = await query(
     psql,
-    "SELECT oid FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;",
+    sql`SELECT oid FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;`,
   )
   const same = now.trim() === facts.tablespaces.map(({ oid }) => oid).join('\n')
   const search = {
@@ -180,7 +181,9 @@ export async function writeConf(
 
 /** Where not even the files' names may be known: those that came with the base backup, and the settings that are visible. */
 function unknownFiles({ configured }: ServerFacts) {
-  const settings = Object.entries(configured).map(([name, value]) => `${name} = ${confLiteral(value)}\n`)
+  const settings = Object.entries(configured)
+    .filter(([name]) => isSettingName(name))
+    .map(([name, value]) => `${confLine(name, value)}\n`)
   return [
     ...['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'].map((name) => ({ copy: name, inData: name })),
     { copy: 'settings-from-pg_settings.conf', content: Buffer.from(settings.join('')) },

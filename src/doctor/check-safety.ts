@@ -4,6 +4,7 @@ import { programOf } from '../postgres/find.js'
 import { query } from '../postgres/psql.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { majorVersion } from '../postgres/server-facts.js'
+import { sql } from '../postgres/sql.js'
 import { shellWord } from '../shell-word.js'
 import { formatDuration } from '../units.js'
 import { type Check, ok, warning } from './check.js'
@@ -15,10 +16,10 @@ interface SafetyFacts {
   now: number
 }
 
-const safetyQuery = `SELECT jsonb_build_object(
-  'fsync', current_setting('fsync')::bool,
-  'full_page_writes', current_setting('full_page_writes')::bool,
-  'now', extract(epoch FROM clock_timestamp()) * 1000);`
+const safetyQuery = sql`SELECT pg_catalog.jsonb_build_object(
+  'fsync', pg_catalog.current_setting('fsync') = 'on',
+  'full_page_writes', pg_catalog.current_setting('full_page_writes') = 'on',
+  'now', (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint);`
 
 const largestDifferenceMs = 2000
 

@@ -1,5 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
-import { shellWord } from '../shell-word.js'
+import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
 import type { InstanceRecord } from './instance-record.js'
 
@@ -29,7 +29,7 @@ its recovery is over (then data/recovery.signal is gone).
 HOW TO START, REACH AND STOP IT
 
   ${start}
-  psql -h /tmp -p ${port} -U ${shellWord(role)} ${shellWord(database)}
+  psql -h /tmp -p ${port} -U ${shellWord(role)} ${databaseWord(database)}
 
 Ctrl-C stops it. In the background, with its log in log/:
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { largestDatabase } from '../backup/record.js'
+import { largestDatabase, majorOf } from '../backup/record.js'
 import type { Context } from '../context.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import { readPostmaster } from '../postgres/running.js'
@@ -67,12 +67,13 @@ export async function startDirectory(
 }
 
 async function replay(
-  { data, recovery }: DirectoryRequest,
+  { data, recovery, backup }: DirectoryRequest,
   { hasEnded }: DetachedProgram,
   { host, port, role, database }: StartedDirectory['login'] & { port: number },
   context: Context,
 ): Promise<Reached> {
-  const sql = { host, port, user: role, databases: databasesToAsk([database]) }
+  const major = majorOf(backup.record)
+  const sql = { host, port, user: role, databases: databasesToAsk([database]), major }
   const reached = await awaitReplay(data, { log: firstLog(data), sql, hasEnded }, recovery, context)
   await endRecovery(data)
   return reached

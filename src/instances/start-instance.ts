@@ -42,7 +42,7 @@ export async function startInstance(
       return undefined
     }
     const databases = databasesToAsk([record.database])
-    const sql = { host: socketDirectory, port, user: record.role, databases }
+    const sql = { host: socketDirectory, port, user: record.role, databases, major: record.major }
     const reached = await awaitReplay(
       layout.data,
       { log: layout.log, sql, hasEnded: server.hasEnded },

@@ -6,6 +6,7 @@ import { PgbkError } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { formatTime } from '../units.js'
 import { lastLines } from './server-log.js'
+import { sql } from './sql.js'
 import { connectToAny, type SqlClient, type SqlTarget } from './sql-client.js'
 
 export interface RecoveringServer {
@@ -143,11 +144,11 @@ class Asker {
   }
 }
 
-const positionQuery = `
-SELECT pg_is_in_recovery() AS recovering,
-  CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS paused,
-  pg_last_wal_replay_lsn()::text AS replayed,
-  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS commit_time`
+const positionQuery = sql`
+SELECT pg_catalog.pg_is_in_recovery() AS recovering,
+  CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END AS paused,
+  nullif(pg_catalog.concat(pg_catalog.pg_last_wal_replay_lsn()), '') AS replayed,
+  pg_catalog.to_char(pg_catalog.pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS commit_time`
 
 function replayProgress(range: ReplayRange | undefined, progress: Progress): (position: Position) => void {
   const start = range && parseLsn(range.startLsn)

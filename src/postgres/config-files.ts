@@ -2,6 +2,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path'
 import { messageOf } from '../errors.js'
 import { type Psql, query } from './psql.js'
 import type { ServerFacts } from './server-facts.js'
+import { sql } from './sql.js'
 
 /** One of the server's configuration files. */
 export interface ConfigFile {
@@ -41,8 +42,9 @@ export async function readConfigFiles(psql: Psql, facts: ServerFacts): Promise<C
   return files
 }
 
-const parsedFiles = `SELECT sourcefile FROM pg_file_settings UNION SELECT to_jsonb(r)->>'file_name' FROM pg_hba_file_rules r;`
-const appliedFiles = 'SELECT DISTINCT sourcefile FROM pg_settings WHERE sourcefile IS NOT NULL;'
+const parsedFiles = sql`SELECT sourcefile FROM pg_catalog.pg_file_settings
+UNION SELECT pg_catalog.to_jsonb(r)->>'file_name' FROM pg_catalog.pg_hba_file_rules r;`
+const appliedFiles = sql`SELECT DISTINCT sourcefile FROM pg_catalog.pg_settings WHERE sourcefile IS NOT NULL;`
 
 /** The path of a file inside a directory, or undefined when it lies elsewhere. */
 export function relativeInside(directory: string, path: string): string | undefined {
@@ -50,21 +52,22 @@ export function relativeInside(directory: string, path: string): string | undefi
   return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? undefined : inside
 }
 
+/** More bytes than a path of PostgreSQL's has (MAXPGPATH in pg_config_manual.h). */
+const longestPath = 4096
+
 /** Roles may have been granted only one of the two functions; base64 keeps every byte of the file. */
 async function readFromServer(psql: Psql, path: string): Promise<Pick<ConfigFile, 'content' | 'refusal'>> {
-  const literal = `'${path.replaceAll("'", "''")}'`
-  const script = `
-SELECT has_function_privilege('pg_read_binary_file(text)', 'EXECUTE') AS binary_allowed \\gset
-\\if :binary_allowed
-  SELECT encode(pg_read_binary_file(${literal}), 'base64');
-\\else
-  SELECT encode(convert_to(pg_read_file(${literal}), 'UTF8'), 'base64');
-\\endif
-`
+  if (path.length > longestPath) return { content: undefined, refusal: 'its path is too long' }
   try {
-    return { content: Buffer.from(await query(psql, script), 'base64') }
+    const mayReadBytes = (await query(psql, bytesAllowed)).trim() === 't'
+    const answer = await query(psql, mayReadBytes ? readBytes : readText, { values: { path } })
+    return { content: Buffer.from(answer, 'base64') }
   } catch (error) {
     psql.signal?.throwIfAborted()
     return { content: undefined, refusal: messageOf(error) }
   }
 }
+
+const bytesAllowed = sql`SELECT pg_catalog.has_function_privilege('pg_catalog.pg_read_binary_file(text)', 'EXECUTE');`
+const readBytes = sql`SELECT pg_catalog.encode(pg_catalog.pg_read_binary_file(:'path'), 'base64');`
+const readText = sql`SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_read_file(:'path'), 'UTF8'), 'base64');`

@@ -1,6 +1,6 @@
 import { shellWord } from '../shell-word.js'
 import type { Connection } from './connection.js'
-import { hbaHint, hbaLine } from './hba-line.js'
+import { hbaHint, hbaLine, hbaName } from './hba-line.js'
 import { identifier } from './identifier.js'
 import { installHint } from './install-hint.js'
 
@@ -78,7 +78,7 @@ export function connectionHint(message: string, attempt: Attempt): string {
 }
 
 function noEntry([, host = '', role = '', database]: RegExpExecArray, { systemUser }: Attempt): string {
-  const databases = database === undefined ? 'replication' : `${identifier(database)},replication`
+  const databases = database === undefined ? 'replication' : `${hbaName(database)},replication`
   const address = host === '[local]' ? undefined : host
   return hbaHint([hbaLine({ databases, role, address, systemUser })])
 }

@@ -2,6 +2,7 @@ import { messageOf } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { type Psql, query } from './psql.js'
 import type { ServerFacts } from './server-facts.js'
+import { sql } from './sql.js'
 
 export interface Extension {
   name: string
@@ -15,11 +16,12 @@ export interface InsideDatabases {
   unloggedTables: Map<string, number>
 }
 
-const insideQuery = `
-SELECT json_build_object(
-  'extensions', (SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]')
-    FROM pg_extension WHERE extname <> 'plpgsql'),
-  'unlogged_tables', (SELECT count(*) FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'));
+const insideQuery = sql`
+SELECT pg_catalog.json_build_object(
+  'extensions', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', extname, 'version', extversion)
+      ORDER BY extname), '[]')
+    FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'),
+  'unlogged_tables', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class WHERE relpersistence = 'u' AND relkind = 'r'));
 `
 
 const atOnce = 4
@@ -36,7 +38,7 @@ export async function readInsideDatabases(
   const worker = async () => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       try {
-        addAnswer(inside, name, await query(psql, insideQuery, { dbname: name }))
+        addAnswer(inside, name, await query(psql, insideQuery, { database: name }))
       } catch (error) {
         psql.signal?.throwIfAborted()
         refused.push(`${name} (${messageOf(error)})`)

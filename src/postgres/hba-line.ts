@@ -12,9 +12,14 @@ export interface HbaRule {
 
 /** The line of pg_hba.conf that lets a role in. Over the socket `peer` is for the operating-system user of the same name. */
 export function hbaLine({ databases, role, address, systemUser }: HbaRule): string {
-  const who = `${databases}  ${identifier(role)}`
+  const who = `${databases}  ${hbaName(role)}`
   if (address === undefined) return `local  ${who}  ${role === systemUser ? 'peer' : 'scram-sha-256'}`
   return `host  ${who}  ${address}/${address.includes(':') ? 128 : 32}  scram-sha-256`
+}
+
+/** A role's or a database's name, and none of the words that mean something else there (the manual, "The pg_hba.conf File"). */
+export function hbaName(name: string): string {
+  return /^(replication|sameuser|samerole|samegroup)$/.test(name) ? `"${name}"` : identifier(name)
 }
 
 /** What to do with such lines. */

@@ -1,8 +1,11 @@
+import type { querySettings } from '../backup/conf.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import { type Connection, connectionArgs } from './connection.js'
 import { connectionHint, isWrongParameter, silenceHint } from './connection-hint.js'
 import type { ConnectionParameters } from './conninfo.js'
+import { serverOptions } from './session-pins.js'
+import { type Sql, sql } from './sql.js'
 
 /** psql of one installation, connecting in one way. */
 export interface Psql {
@@ -15,26 +18,98 @@ export interface Psql {
   systemUser?: string
 }
 
-/**
- * Runs a psql script and returns what it printed, unaligned and without headers. Names resolve in pg_catalog alone,
- * so that nothing which a database's owner has created there can be called by accident.
- * @throws {PgbkError} `unreachable` when there is no connection, or no answer in time; `refused` when a statement fails.
- */
-export async function query(
-  psql: Psql,
-  script: string,
-  parameters: ConnectionParameters = {},
-): Promise<string> {
-  const prelude = 'SET search_path = pg_catalog; SET statement_timeout = 0; SET lock_timeout = 0;\n'
-  const args = [...quietly, '--file=-', ...connectionArgs(psql.connection, parameters)]
-  return run(psql, args, prelude + script)
+export interface QueryOptions {
+  /**
+   * What the script takes as `:'name'`, which psql quotes, and never reads as a part of the script. They are arguments of a
+   * program: no secrets.
+   */
+  values?: Readonly<Record<string, string>>
+  /** Where the connection's own is not meant. */
+  database?: string
 }
+
+/**
+ * Runs a psql script and returns what it printed, unaligned and without headers. Names resolve in pg_catalog alone, so that
+ * nothing which a database's owner has created there can be called by accident.
+ * @throws {PgbkError} `unreachable` when there is no connection, or no answer in time; `refused` when a statement fails, `failed`
+ * for a value with a zero byte.
+ */
+export async function query(psql: Psql, script: Sql<true>, options: QueryOptions = {}): Promise<string> {
+  return ask(psql, script, options, [])
+}
+
+/** What a server answered, and which one it was. */
+export interface PlacedAnswer {
+  answer: string
+  /** As psql knows them, and not as the server says. */
+  host: string
+  port: number
+}
+
+/** The same, with the place that psql has reached: one of several hosts, or the one that libpq chose by itself. */
+export async function queryWithPlace(
+  psql: Psql,
+  script: Sql<true>,
+  options: QueryOptions = {},
+): Promise<PlacedAnswer> {
+  const printed = await ask(psql, script, options, ['--command=\\echo :HOST', '--command=\\echo :PORT'])
+  const lines = printed.trimEnd().split('\n')
+  const [host = '', port = ''] = lines.splice(-2)
+  return { answer: lines.join('\n'), host, port: Number(port) }
+}
+
+/** The text of a script is checked where it is made (sql.ts), the rest here. */
+async function ask(
+  psql: Psql,
+  script: Sql<true>,
+  { values = {}, database }: QueryOptions,
+  further: string[],
+): Promise<string> {
+  const assignments = Object.entries(values).map(([name, value]) => {
+    // Those of psql itself have capitals, and change how it goes on.
+    if (/^[a-z_]+$/.test(name) && !value.includes('\0')) return `--set=${name}=${value}`
+    throw new PgbkError('failed', `psql takes no value ${JSON.stringify(value)} of the name ${name}`)
+  })
+  const { connection } = psql
+  const own = connection.parameters.options
+  const args = (pins: ConnectionParameters) => [
+    ...quietly,
+    ...assignments,
+    '--file=-',
+    ...further,
+    ...connectionArgs(connection, { ...pins, ...(database === undefined ? {} : { dbname: database }) }),
+  ]
+  const input = prelude.text + script.text
+  try {
+    const env = { ...connection.env, PGOPTIONS: serverOptions() }
+    const pins = own === undefined ? {} : { options: serverOptions(own) }
+    return await run({ ...psql, connection: { ...connection, env } }, args(pins), input)
+  } catch (error) {
+    if (!isPoolersRefusal(error)) throw error
+    return run(psql, args({}), input)
+  }
+}
+
+/** Poolers may take no options at all, or none that they do not know; the prelude says the most important ones again. */
+function isPoolersRefusal(error: unknown): boolean {
+  return error instanceof PgbkError && /startup parameter|command-line options/i.test(error.message)
+}
+
+/** Timeouts that only some majors have are set where they are there; the statement prints nothing. */
+const prelude = sql`SET statement_timeout = 0; SET lock_timeout = 0; SET search_path = pg_catalog, pg_temp;
+SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;
+SELECT FROM pg_catalog.pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout')
+  AND pg_catalog.set_config(name, '0', false) IS NULL;
+`
+
+/** A command of the replication protocol. What it shows is one of the settings that this program names. */
+export type ReplicationCommand = 'IDENTIFY_SYSTEM' | `SHOW ${(typeof querySettings)[number]}`
 
 /**
  * Sends commands of the replication protocol (`IDENTIFY_SYSTEM`) and returns a line for each. The password is looked up as
  * pg_basebackup does, for the database `replication` (src/bin/pg_basebackup/streamutil.c). Errors as with `query`.
  */
-export async function replicationCommands(psql: Psql, commands: string[]): Promise<string[]> {
+export async function replicationCommands(psql: Psql, commands: ReplicationCommand[]): Promise<string[]> {
   const parameters = { replication: 'true', dbname: 'replication' }
   const args = [
     ...quietly,

@@ -1,6 +1,7 @@
 import { querySettings, recoveryMinimums } from '../backup/conf.js'
 import { PgbkError } from '../errors.js'
-import { type Psql, query } from './psql.js'
+import { type Psql, queryWithPlace } from './psql.js'
+import { sql } from './sql.js'
 
 export interface TablespaceFacts {
   oid: number
@@ -63,13 +64,15 @@ export interface ServerFacts {
 
 /** @throws {PgbkError} `unreachable` or `refused`. */
 export async function readServerFacts(psql: Psql): Promise<ServerFacts> {
-  const answer = await query(psql, factsQuery)
+  const { answer, host, port } = await queryWithPlace(psql, factsQuery, { values })
   try {
-    const [facts = '', searchPath = ''] = answer.split('\n')
-    const parsed = JSON.parse(facts) as ServerFacts
-    const { setting, kind } = JSON.parse(searchPath || '{}')
-    if (kind === 'server') parsed.settings.search_path = setting
-    if (kind === 'session') parsed.overridden.push('search_path')
+    const [facts = '', ownPins = ''] = answer.split('\n')
+    const parsed: ServerFacts = { ...JSON.parse(facts), host, port }
+    const pinned: Record<string, { setting: string; kind: string | null }> = JSON.parse(ownPins || '{}')
+    for (const [name, { setting, kind }] of Object.entries(pinned)) {
+      if (kind === 'server') parsed.settings[name] = setting
+      if (kind === 'session') parsed.overridden.push(name)
+    }
     return parsed
   } catch (cause) {
     throw new PgbkError('failed', `the server's answer is not understood: ${answer.slice(0, 200)}`, {
@@ -88,70 +91,80 @@ export function majorVersion(facts: ServerFacts): number {
   return Math.floor(facts.version_num / 10_000)
 }
 
-const ofTheServer = `ARRAY['configuration file', 'command line', 'environment variable', 'override']`
-const ofTheSession = `ARRAY['database', 'user', 'database user']`
-const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(', ')
-const querySettingNames = quoted(querySettings)
-const minimums = quoted(recoveryMinimums)
+/** Lists travel as texts with commas. */
+const values = {
+  query_settings: querySettings.join(),
+  minimums: recoveryMinimums.join(),
+  of_server: 'configuration file,command line,environment variable,override',
+  of_session: 'database,user,database user',
+}
 
 /**
  * Columns that came with later majors (datlocprovider, datcollversion: 15; datlocale: 17) are read through to_jsonb, where
  * an absent one is null. pg_settings hides what a role may not see instead of refusing. A setting that only this session,
- * role or database has is not the server's, so `settings` leaves it out; search_path has to be asked for after RESET.
+ * role or database has is not the server's, so `settings` leaves it out; what pgbk itself sets for its sessions has to be asked
+ * for after RESET, in a transaction whose isolation is chosen already: a standby refuses to be serializable. Texts become numbers
+ * by functions: a cast (CREATE CAST), which no search_path keeps away, can be somebody's own.
  */
-const factsQuery = `
-SELECT jsonb_build_object(
-  'version_num', current_setting('server_version_num')::int,
-  'version', split_part(current_setting('server_version'), ' ', 1),
-  'version_string', version(),
-  'libc_version', (SELECT max(collversion) FROM pg_collation WHERE collprovider = 'c'),
-  'icu_version', (SELECT max(collversion) FROM pg_collation WHERE collprovider = 'i'),
-  'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
-  'cluster_name', current_setting('cluster_name'),
-  'host', :'HOST',
-  'port', :'PORT'::int,
-  'client_address', host(inet_client_addr()),
-  'in_recovery', pg_is_in_recovery(),
+const factsQuery = sql`
+SELECT pg_catalog.jsonb_build_object(
+  'version_num', pg_catalog.pg_size_bytes(pg_catalog.current_setting('server_version_num')),
+  'version', pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),
+  'version_string', pg_catalog.version(),
+  'libc_version', (SELECT pg_catalog.max(collversion) FROM pg_catalog.pg_collation WHERE collprovider = 'c'),
+  'icu_version', (SELECT pg_catalog.max(collversion) FROM pg_catalog.pg_collation WHERE collprovider = 'i'),
+  'system_identifier', (SELECT pg_catalog.concat(system_identifier) FROM pg_catalog.pg_control_system()),
+  'cluster_name', pg_catalog.current_setting('cluster_name'),
+  'client_address', pg_catalog.host(pg_catalog.inet_client_addr()),
+  'in_recovery', pg_catalog.pg_is_in_recovery(),
   'role', session_user,
-  'role_is_superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = session_user),
-  'role_can_replicate', (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = session_user),
-  'superuser', (SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY rolcanlogin DESC, oid LIMIT 1),
-  'wal_level', current_setting('wal_level'),
-  'max_wal_senders', current_setting('max_wal_senders')::int,
-  'wal_senders', (SELECT count(*) FROM pg_stat_replication),
-  'max_replication_slots', current_setting('max_replication_slots')::int,
-  'replication_slots', (SELECT count(*) FROM pg_replication_slots),
-  'wal_segment_size', pg_size_bytes(current_setting('wal_segment_size')),
-  'data_checksums', current_setting('data_checksums')::bool,
-  'data_directory', (SELECT setting FROM pg_settings WHERE name = 'data_directory'),
-  'config_files', (SELECT coalesce(json_agg(setting), '[]') FROM pg_settings WHERE name IN ('config_file', 'hba_file', 'ident_file')),
-  'preload_libraries', (SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'),
+  'role_is_superuser', (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user),
+  'role_can_replicate', (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user),
+  'superuser', (SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper ORDER BY rolcanlogin DESC, oid LIMIT 1),
+  'wal_level', pg_catalog.current_setting('wal_level'),
+  'max_wal_senders', pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_wal_senders')),
+  'wal_senders', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication),
+  'max_replication_slots', pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_replication_slots')),
+  'replication_slots', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
+  'wal_segment_size', pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')),
+  'data_checksums', pg_catalog.current_setting('data_checksums') = 'on',
+  'data_directory', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'),
+  'config_files', (SELECT coalesce(pg_catalog.json_agg(setting), '[]') FROM pg_catalog.pg_settings
+    WHERE name IN ('config_file', 'hba_file', 'ident_file')),
+  'preload_libraries', (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'shared_preload_libraries'),
   'managed_by', (SELECT CASE rolname WHEN 'rds_superuser' THEN 'Amazon RDS' WHEN 'cloudsqlsuperuser' THEN 'Google Cloud SQL'
       ELSE 'Azure Database for PostgreSQL' END
-    FROM pg_roles WHERE rolname IN ('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin') LIMIT 1),
-  'tablespaces', (SELECT coalesce(json_agg(json_build_object(
-      'oid', oid::bigint, 'name', spcname, 'location', pg_tablespace_location(oid)) ORDER BY oid), '[]')
-    FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
-  'databases', (SELECT json_agg(json_build_object(
+    FROM pg_catalog.pg_roles WHERE rolname IN ('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin') LIMIT 1),
+  'tablespaces', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'oid', oid::bigint, 'name', spcname, 'location', pg_catalog.pg_tablespace_location(oid)) ORDER BY oid), '[]')
+    FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
+  'databases', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', datname,
       'allows_connections', datallowconn,
-      'can_connect', datallowconn AND has_database_privilege(oid, 'CONNECT'),
-      'size_bytes', CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) END,
-      'encoding', pg_encoding_to_char(encoding),
-      'locale_provider', CASE coalesce(to_jsonb(d)->>'datlocprovider', 'c') WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' ELSE 'builtin' END,
-      'locale', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale', datcollate),
+      'can_connect', datallowconn AND pg_catalog.has_database_privilege(oid, 'CONNECT'),
+      'size_bytes', CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) END,
+      'encoding', pg_catalog.pg_encoding_to_char(encoding),
+      'locale_provider', CASE coalesce(pg_catalog.to_jsonb(d)->>'datlocprovider', 'c')
+        WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' ELSE 'builtin' END,
+      'locale', coalesce(pg_catalog.to_jsonb(d)->>'datlocale', pg_catalog.to_jsonb(d)->>'daticulocale', datcollate),
       'ctype', datctype,
-      'collation_version', to_jsonb(d)->>'datcollversion') ORDER BY datname)
-    FROM pg_database d),
-  'settings', (SELECT json_object_agg(name, setting) FROM pg_settings
-    WHERE name IN (${querySettingNames}) AND source = ANY (${ofTheServer}) OR name IN (${minimums})),
-  'overridden', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings
-    WHERE name IN (${querySettingNames}) AND name <> 'search_path' AND source = ANY (${ofTheSession})),
-  'configured', (SELECT coalesce(json_object_agg(name, setting), '{}') FROM pg_settings WHERE source = 'configuration file')
+      'collation_version', pg_catalog.to_jsonb(d)->>'datcollversion') ORDER BY datname)
+    FROM pg_catalog.pg_database d),
+  'settings', (SELECT pg_catalog.json_object_agg(name, setting) FROM pg_catalog.pg_settings
+    WHERE name = ANY (pg_catalog.string_to_array(:'query_settings', ',')) AND source = ANY (pg_catalog.string_to_array(:'of_server', ','))
+      OR name = ANY (pg_catalog.string_to_array(:'minimums', ','))),
+  'overridden', (SELECT coalesce(pg_catalog.json_agg(name), '[]') FROM pg_catalog.pg_settings
+    WHERE name = ANY (pg_catalog.string_to_array(:'query_settings', ','))
+      AND source = ANY (pg_catalog.string_to_array(:'of_session', ','))),
+  'configured', (SELECT coalesce(pg_catalog.json_object_agg(name, setting), '{}') FROM pg_catalog.pg_settings
+    WHERE source = 'configuration file')
 );
+BEGIN ISOLATION LEVEL READ COMMITTED;
+RESET default_transaction_isolation;
 RESET search_path;
-SELECT pg_catalog.jsonb_build_object('setting', setting, 'kind', CASE
-    WHEN source OPERATOR(pg_catalog.=) ANY (${ofTheServer}) THEN 'server'
-    WHEN source OPERATOR(pg_catalog.=) ANY (${ofTheSession}) THEN 'session' END)
-  FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'search_path';
+SELECT pg_catalog.jsonb_object_agg(name, pg_catalog.jsonb_build_object('setting', setting, 'kind', CASE
+    WHEN source OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array(:'of_server', ',')) THEN 'server'
+    WHEN source OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array(:'of_session', ',')) THEN 'session' END))
+  FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) ANY ('{search_path,default_transaction_isolation}');
+COMMIT;
 `

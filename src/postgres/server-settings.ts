@@ -1,7 +1,9 @@
+import { querySettings } from '../backup/conf.js'
 import type { ConfigFile } from './config-files.js'
 import { readConfigFiles } from './config-files.js'
 import { type Psql, query, replicationCommands } from './psql.js'
 import type { ServerFacts } from './server-facts.js'
+import { sql } from './sql.js'
 
 /** How the server is configured, as far as the role may know. */
 export interface ServerSettings {
@@ -21,16 +23,18 @@ export async function readServerSettings(psql: Psql, facts: ServerFacts): Promis
   }
 }
 
-const customQuery = `
-SELECT coalesce(jsonb_object_agg(name, setting ORDER BY seqno), '{}') FROM pg_file_settings WHERE applied AND name LIKE '%.%';
+const customQuery = sql`
+SELECT coalesce(pg_catalog.jsonb_object_agg(name, setting ORDER BY seqno), '{}')
+FROM pg_catalog.pg_file_settings WHERE applied AND name LIKE '%.%';
 `
 
 /** A physical replication connection has no database, and gets no settings of roles (InitPostgres in postinit.c). */
 async function readOverridden(psql: Psql, { overridden }: ServerFacts): Promise<Record<string, string>> {
-  if (overridden.length === 0) return {}
+  const names = querySettings.filter((name) => overridden.includes(name))
+  if (names.length === 0) return {}
   const values = await replicationCommands(
     psql,
-    overridden.map((name) => `SHOW ${name}`),
+    names.map((name) => `SHOW ${name}` as const),
   )
-  return Object.fromEntries(overridden.map((name, index) => [name, values[index] ?? '']))
+  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']))
 }

@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type postgres from 'postgres'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { copyOptions, usersOptions } from './session-pins.js'
+import { type Sql, sql } from './sql.js'
 
 /**
  * SQL without psql, which installations that are fetched for a run do not have. Only for servers that pgbk has started itself,
@@ -12,9 +14,19 @@ export interface SqlTarget {
   port: number
   user: string
   database: string
+  /** Of PostgreSQL: not every major has all settings that are pinned. */
+  major: number
 }
 
+/** A session of pgbk's own: it means what it says, whatever the data sets, defines or triggers (session-pins.ts). */
 export interface SqlClient {
+  /** Runs one statement and returns its rows; $1 and so on are `parameters`. @throws {PgbkError} `failed`. */
+  run(statement: Sql, parameters?: string[]): Promise<Record<string, unknown>[]>
+  end(): Promise<void>
+}
+
+/** A session for SQL that the user has written, with the settings that the database and the role have. */
+export interface UsersSqlClient {
   /** Runs statements, without parameters, and returns the rows of the last one. @throws {PgbkError} `failed`. */
   run(statements: string): Promise<Record<string, unknown>[]>
   end(): Promise<void>
@@ -22,9 +34,33 @@ export interface SqlClient {
 
 /** Opens a connection; undefined while the server does not take any yet. @throws {PgbkError} `failed` for any other reason. */
 export async function connectSql(target: SqlTarget): Promise<SqlClient | undefined> {
+  const session = await open(target, copyOptions(target.major))
+  return (
+    session && {
+      run: ({ text }, parameters = []) => answerOf(() => session.unsafe(text, parameters)),
+      end: () => session.end({ timeout: 1 }),
+    }
+  )
+}
+
+/** The same for SQL of the user's own. Triggers at login and all that the data brings along takes part. */
+export async function connectUsersSql(target: Omit<SqlTarget, 'major'>): Promise<UsersSqlClient | undefined> {
+  const session = await open(target, usersOptions)
+  return (
+    session && {
+      run: (statements) => answerOf(() => session.unsafe(statements).simple()),
+      end: () => session.end({ timeout: 1 }),
+    }
+  )
+}
+
+async function open(
+  { host, port, user, database }: Omit<SqlTarget, 'major'>,
+  options: string,
+): Promise<postgres.Sql | undefined> {
   const { default: connect } = await import('postgres')
-  const sql = connect({
-    ...target,
+  const session = connect({
+    ...{ host, port, user, database },
     password: '',
     ssl: false,
     max: 1,
@@ -32,30 +68,35 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
     idle_timeout: 0,
     onnotice: () => {},
     fetch_types: false,
-    // What ALTER ROLE has set for the role must not keep pgbk from writing to the copy.
-    connection: { application_name: 'pgbk', options: '-c default_transaction_read_only=off' },
+    connection: { application_name: 'pgbk', options },
   })
   try {
-    await sql.unsafe('SELECT 1')
-    return { run: (statements) => runStatements(sql, statements), end: () => sql.end({ timeout: 1 }) }
+    await session.unsafe(sql`SELECT 1`.text)
+    return session
   } catch (error) {
-    await sql.end({ timeout: 0 })
-    // 57P03: cannot_connect_now, the server is still starting.
-    if (
-      [
-        'ENOENT',
-        'ECONNREFUSED',
-        'ECONNRESET',
-        'EPIPE',
-        '57P03',
-        'CONNECT_TIMEOUT',
-        'CONNECTION_CLOSED',
-        'CONNECTION_DESTROYED',
-      ].includes(systemCode(error) ?? '')
-    )
-      return undefined
+    await session.end({ timeout: 0 })
+    if (isNotReady(error)) return undefined
     throw failed(error)
   }
+}
+
+/** 57P03: cannot_connect_now, the server is still starting. */
+function isNotReady(error: unknown): boolean {
+  return [
+    'ENOENT',
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'EPIPE',
+    '57P03',
+    'CONNECT_TIMEOUT',
+    'CONNECTION_CLOSED',
+    'CONNECTION_DESTROYED',
+  ].includes(systemCode(error) ?? '')
+}
+
+/** The databases through which a server can be asked that replays nothing, best first: no user's own, where that can be. */
+export function databasesAtRest(names: string[]): string[] {
+  return [...new Set(['postgres', 'template1', ...names])]
 }
 
 /**
@@ -84,9 +125,10 @@ export async function connectToAny(
   }
 }
 
-async function runStatements(sql: postgres.Sql, statements: string): Promise<Record<string, unknown>[]> {
+/** The rows of the last statement. */
+async function answerOf(ask: () => PromiseLike<unknown>): Promise<Record<string, unknown>[]> {
   try {
-    const results: unknown = await sql.unsafe(statements).simple()
+    const results = await ask()
     if (!Array.isArray(results)) throw refuseCopy(results as Duplex)
     const last: unknown = Array.isArray(results.at(-1)) ? results.at(-1) : results
     return [...(last as Record<string, unknown>[])]

@@ -38,15 +38,18 @@ const transactionEnds: DumpFilter = {
   lastOnly: true,
 }
 
+/** Its arguments are the pattern as `$0`, then a time, and then the command. */
 function pipelineFor({ lastOnly, firstFrom }: DumpFilter): string {
-  const rest = firstFrom ? `| awk '${firstLineFrom(firstFrom)}'` : lastOnly ? '| tail -n 1' : ''
-  return `{ "$@"; echo "status $?" >&2; } | grep "$0" ${rest}`
+  const rest = firstFrom ? `| awk '${firstLineFrom(firstFrom.orAt)}'` : lastOnly ? '| tail -n 1' : ''
+  return `from=$1; export from; shift; { "$@"; echo "status $?" >&2; } | grep "$0" ${rest}`
 }
 
-function firstLineFrom({ time, orAt }: { time: string; orAt: boolean }): string {
+function firstLineFrom(orAt: boolean): string {
   const digits = (count: number) => '[0-9]'.repeat(count)
   const pattern = `${digits(4)}-${digits(2)}-${digits(2)} ${digits(2)}:${digits(2)}:${digits(2)}[.]${digits(6)}`
-  return `match($0, /${pattern}/) && substr($0, RSTART, RLENGTH) ${orAt ? '>=' : '>'} "${time}" { print; exit }`
+  // Joined with nothing, both are compared as texts.
+  const found = 'substr($0, RSTART, RLENGTH) ""'
+  return `match($0, /${pattern}/) && (${found}) ${orAt ? '>=' : '>'} (ENVIRON["from"] "") { print; exit }`
 }
 
 /**
@@ -75,7 +78,7 @@ export async function runDump(
   const dump = async (names: string[]) => {
     const range = [names[0] ?? '', names.at(-1) ?? '']
     const command = [desk.program, '--path=.', ...filter.args, ...range]
-    const args = ['-c', pipelineFor(filter), filter.pattern, ...command]
+    const args = ['-c', pipelineFor(filter), filter.pattern, filter.firstFrom?.time ?? '', ...command]
     const options = { ...desk.options, cwd: desk.directory }
     const { stdout, stderr } = await runProgram('sh', args, options)
     return { stdout, failure: stderr.replace(/^status \d+$/m, '').trim() }

@@ -1,5 +1,6 @@
 import { PgbkError } from '../errors.js'
-import { type Psql, query } from './psql.js'
+import { type Psql, query, queryWithPlace } from './psql.js'
+import { sql } from './sql.js'
 
 /** A physical replication slot, as pg_replication_slots shows it. */
 export interface SlotFacts {
@@ -41,13 +42,12 @@ export interface WalServerFacts {
   slot: SlotFacts | null
 }
 
-const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
-
 /** @throws {PgbkError} `unreachable` or `refused`. */
 export async function askWalServer(psql: Psql, slot: string): Promise<WalServerFacts> {
-  const answer = await query(psql, walServerQuery(slot))
+  const { answer, host, port } = await queryWithPlace(psql, walServerQuery, { values: { slot } })
   try {
-    return JSON.parse(answer) as WalServerFacts
+    const facts = JSON.parse(answer)
+    return { ...facts, host, port, timeline: Number.parseInt(facts.timeline, 16) }
   } catch (cause) {
     throw new PgbkError('failed', `the server's answer is not understood: ${answer.slice(0, 200)}`, {
       cause,
@@ -56,40 +56,42 @@ export async function askWalServer(psql: Psql, slot: string): Promise<WalServerF
   }
 }
 
-/** The end of the WAL is asked for once, so that everything else is compared with the same position. */
-function walServerQuery(slot: string): string {
-  const time = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
-  return `
+/**
+ * The end of the WAL is asked for once, so that everything else is compared with the same position. Texts become numbers by
+ * functions: a cast can be somebody's own.
+ */
+const walServerQuery = sql`
 WITH wal AS MATERIALIZED (
-  SELECT clock_timestamp() AS time, recovery,
-    CASE WHEN recovery THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) ELSE pg_current_wal_flush_lsn() END AS lsn,
-    CASE WHEN recovery THEN pg_last_wal_replay_lsn() END AS replayed,
-    CASE WHEN recovery THEN pg_last_xact_replay_timestamp() END AS replayed_time
-  FROM pg_is_in_recovery() AS recovery)
-SELECT jsonb_build_object(
-  'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
-  'version', split_part(current_setting('server_version'), ' ', 1),
-  'version_num', current_setting('server_version_num')::int,
-  'host', :'HOST',
-  'port', :'PORT'::int,
+  SELECT pg_catalog.clock_timestamp() AS time, recovery,
+    CASE WHEN recovery THEN greatest(pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn())
+      ELSE pg_catalog.pg_current_wal_flush_lsn() END AS lsn,
+    CASE WHEN recovery THEN pg_catalog.pg_last_wal_replay_lsn() END AS replayed,
+    CASE WHEN recovery THEN pg_catalog.pg_last_xact_replay_timestamp() END AS replayed_time
+  FROM pg_catalog.pg_is_in_recovery() AS recovery),
+of_time AS (
+  SELECT wal.*, CASE WHEN recovery THEN replayed ELSE lsn END AS as_of_lsn,
+    pg_catalog.to_char(CASE WHEN recovery THEN replayed_time ELSE time END AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS as_of_time
+  FROM wal)
+SELECT pg_catalog.jsonb_build_object(
+  'system_identifier', (SELECT pg_catalog.concat(system_identifier) FROM pg_catalog.pg_control_system()),
+  'version', pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),
+  'version_num', pg_catalog.pg_size_bytes(pg_catalog.current_setting('server_version_num')),
   'role', session_user,
-  'role_can_replicate', (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = session_user),
+  'role_can_replicate', (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user),
   'in_recovery', recovery,
-  'wal_segment_size', pg_size_bytes(current_setting('wal_segment_size')),
-  'timeline', CASE WHEN recovery THEN (SELECT timeline_id FROM pg_control_checkpoint())
-    ELSE ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::int END,
+  'wal_segment_size', pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')),
+  'timeline', CASE WHEN recovery THEN (SELECT pg_catalog.to_hex(timeline_id) FROM pg_catalog.pg_control_checkpoint())
+    ELSE pg_catalog.left(pg_catalog.pg_walfile_name(lsn), 8) END,
   'lsn', lsn,
-  'as_of', CASE WHEN NOT recovery THEN jsonb_build_object('time', ${time('time')}, 'lsn', lsn)
-    WHEN replayed_time IS NOT NULL THEN jsonb_build_object('time', ${time('replayed_time')}, 'lsn', replayed) END,
-  'max_slot_wal_keep_size', (SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
-  'max_replication_slots', current_setting('max_replication_slots')::int,
-  'replication_slots', (SELECT count(*) FROM pg_replication_slots),
-  'slot', (SELECT jsonb_build_object('name', slot_name, 'slot_type', slot_type, 'active', active, 'active_pid', active_pid,
-      'restart_lsn', restart_lsn, 'wal_status', wal_status, 'retained_bytes', pg_wal_lsn_diff(lsn, restart_lsn)::bigint)
-    FROM pg_replication_slots WHERE slot_name = ${literal(slot)})
-) FROM wal;
+  'as_of', CASE WHEN as_of_time IS NOT NULL THEN pg_catalog.jsonb_build_object('time', as_of_time, 'lsn', as_of_lsn) END,
+  'max_slot_wal_keep_size', (SELECT pg_catalog.pg_size_bytes(setting) FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'),
+  'max_replication_slots', pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_replication_slots')),
+  'replication_slots', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
+  'slot', (SELECT pg_catalog.jsonb_build_object('name', slot_name, 'slot_type', slot_type, 'active', active, 'active_pid', active_pid,
+      'restart_lsn', restart_lsn, 'wal_status', wal_status, 'retained_bytes', pg_catalog.pg_wal_lsn_diff(lsn, restart_lsn)::bigint)
+    FROM pg_catalog.pg_replication_slots WHERE slot_name = :'slot')
+) FROM of_time;
 `
-}
 
 /**
  * Makes sure that the slot is there and keeps WAL from now on, or from where it did before.
@@ -123,11 +125,13 @@ export async function ensureSlot(
   }
   // A slot that has lost its WAL, or never had any, can only be made anew.
   if (slot) await dropSlot(psql, name)
-  await query(psql, `SELECT pg_create_physical_replication_slot(${literal(name)}, true);`)
+  await query(psql, createSlot, { values: { slot: name } })
   return slot ? 'renewed' : 'created'
 }
 
 /** @throws {PgbkError} `refused` when it is in use. */
 export async function dropSlot(psql: Psql, name: string): Promise<void> {
-  await query(psql, `SELECT pg_drop_replication_slot(${literal(name)});`)
+  await query(psql, sql`SELECT pg_catalog.pg_drop_replication_slot(:'slot');`, { values: { slot: name } })
 }
+
+const createSlot = sql`SELECT pg_catalog.pg_create_physical_replication_slot(:'slot', true);`

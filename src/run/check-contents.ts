@@ -7,8 +7,16 @@ import { otherCollations } from '../postgres/differences.js'
 import { programOf } from '../postgres/find.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
 import { serverEnvironment } from '../postgres/server-process.js'
+import { copyOptions } from '../postgres/session-pins.js'
 import { socketDirectory } from '../postgres/sockets.js'
-import { connectSql, type SqlClient } from '../postgres/sql-client.js'
+import { Sql, sql } from '../postgres/sql.js'
+import {
+  connectSql,
+  connectToAny,
+  connectUsersSql,
+  databasesAtRest,
+  type SqlClient,
+} from '../postgres/sql-client.js'
 import { runProgram } from '../program/run-program.js'
 import type { Run } from './start-run.js'
 
@@ -26,37 +34,61 @@ export interface CheckRequest {
  */
 export async function checkContents(request: CheckRequest, context: Context): Promise<string[]> {
   const { run, sql } = request
-  const names = await databasesOf(run)
-  const checked = await amcheck(request, context)
-  const faults = [...(checked ?? [])]
-  for (const name of names) {
-    context.signal.throwIfAborted()
-    const read = checked === undefined ? readCatalogs : 'SELECT 1'
-    faults.push(...(await inDatabase(run, name, async (client) => void (await client.run(read)))))
+  const faults: string[] = []
+  const each = async (names: string[], work: (client: SqlClient) => Promise<void>) => {
+    const found: string[] = []
+    for (const name of names) {
+      context.signal.throwIfAborted()
+      const faultsThere = await inDatabase(request, name, work)
+      faults.push(...faultsThere)
+      if (faultsThere.length === 0) found.push(name)
+    }
+    return found
   }
+  const sound = await each(await databasesOf(request), takeAmcheckHome)
+  const checked = await amcheck(request, context)
+  if (checked) faults.push(...checked)
+  else await each(sound, readCatalogs)
   for (const wanted of sql) faults.push(...(await checkStatement(run, wanted)))
   return faults
 }
 
-async function databasesOf(run: Run): Promise<string[]> {
-  const names: string[] = []
-  const faults = await inDatabase(run, run.database, async (client) => {
-    const rows = await client.run('SELECT datname FROM pg_database WHERE datallowconn ORDER BY datname')
-    names.push(...rows.map(({ datname }) => String(datname)))
-  })
-  if (faults[0] !== undefined) throw new PgbkError('failed', faults[0])
-  return names
+const connectable = sql`SELECT datname FROM pg_catalog.pg_database WHERE datallowconn ORDER BY datname`
+
+async function databasesOf({ record, run }: CheckRequest): Promise<string[]> {
+  const major = majorOf(record)
+  const target = { host: socketDirectory, port: run.port, user: run.role, major }
+  const client = await connectToAny(target, databasesAtRest([run.database]))
+  if (!client) throw new PgbkError('failed', 'the server of the working copy takes no connection')
+  try {
+    return (await client.run(connectable)).map(({ datname }) => String(datname))
+  } finally {
+    await client.end()
+  }
 }
 
 /** Any error is a fault of the backup. */
-async function inDatabase(
-  run: Run,
+function inDatabase(
+  { record, run }: CheckRequest,
   database: string,
   work: (client: SqlClient) => Promise<void>,
 ): Promise<string[]> {
-  let client: SqlClient | undefined
+  const major = majorOf(record)
+  return inSession(
+    database,
+    () => connectSql({ host: socketDirectory, port: run.port, user: run.role, database, major }),
+    work,
+  )
+}
+
+async function inSession<Client extends { end(): Promise<void> }>(
+  database: string,
+  connect: () => Promise<Client | undefined>,
+  work: (client: Client) => Promise<void>,
+): Promise<string[]> {
+  let client: Client | undefined
   try {
-    client = await connectSql({ host: socketDirectory, port: run.port, user: run.role, database })
+    client = await connect()
     if (!client) return [`database ${database}: the server takes no connection`]
     await work(client)
     return []
@@ -67,13 +99,25 @@ async function inDatabase(
   }
 }
 
+/**
+ * pg_amcheck calls the functions of the extension in whatever schema they are. Whoever may create something there could have made
+ * one that fits its calls better.
+ */
+async function takeAmcheckHome(client: SqlClient): Promise<void> {
+  const [elsewhere] = await client.run(
+    sql`SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'amcheck' AND extnamespace <> 'pg_catalog'::pg_catalog.regnamespace`,
+  )
+  if (elsewhere) await client.run(sql`ALTER EXTENSION amcheck SET SCHEMA pg_catalog`)
+}
+
 /** Reads all rows of all system catalogs. */
-const readCatalogs = `
-DO $$ DECLARE catalog regclass; found bigint; BEGIN
-  FOR catalog IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'pg_catalog'::regnamespace LOOP
-    EXECUTE format('SELECT count(t.*) FROM %s t', catalog) INTO found;
-  END LOOP;
-END $$`
+async function readCatalogs(client: SqlClient): Promise<void> {
+  const catalogs = await client.run(
+    sql`SELECT relname FROM pg_catalog.pg_class WHERE relkind = 'r' AND relnamespace = 'pg_catalog'::pg_catalog.regnamespace`,
+  )
+  for (const { relname } of catalogs)
+    await client.run(sql`SELECT pg_catalog.count(t.*) FROM pg_catalog.${Sql.named(String(relname))} t`)
+}
 
 /** Undefined where it cannot be asked: before PostgreSQL 14, and where the amcheck extension is not installed. */
 async function amcheck(
@@ -88,7 +132,7 @@ async function amcheck(
   const place = ['--host', socketDirectory, '--port', String(run.port), '--username', run.role]
   const how = ['--all', '--install-missing', '--jobs=2', ...(otherOrder ? ['--no-dependent-indexes'] : [])]
   const { status, stdout, stderr, endedBy } = await runProgram(program, [...place, ...how], {
-    env: serverEnvironment(context),
+    env: { ...serverEnvironment(context), PGOPTIONS: copyOptions(majorOf(record)) },
     signal: context.signal,
   })
   if (status === 0) return []
@@ -103,10 +147,15 @@ async function amcheck(
 async function checkStatement(run: Run, wanted: CheckRequest['sql'][number]): Promise<string[]> {
   const { statement, expect, database = run.database } = wanted
   let answer: unknown
-  const faults = await inDatabase(run, database, async (client) => {
-    const [row = {}] = await client.run(statement)
-    answer = Object.values(row)[0]
-  })
+  const place = { host: socketDirectory, port: run.port, user: run.role, database }
+  const faults = await inSession(
+    database,
+    () => connectUsersSql(place),
+    async (client) => {
+      const [row = {}] = await client.run(statement)
+      answer = Object.values(row)[0]
+    },
+  )
   if (faults.length > 0) return faults.map((fault) => `${fault} (${statement})`)
   const isExpected =
     typeof expect === 'number' ? Number(answer) === expect : shownBy(answer) === String(expect)

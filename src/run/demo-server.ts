@@ -7,6 +7,7 @@ import { findInstallations, programOf } from '../postgres/find.js'
 import { installHint } from '../postgres/install-hint.js'
 import { choosePort } from '../postgres/port.js'
 import { type Psql, query } from '../postgres/psql.js'
+import { sql } from '../postgres/sql.js'
 import { runProgram } from '../program/run-program.js'
 import { type SupervisedServer, supervise, waitUntilReady } from './supervisor.js'
 
@@ -66,8 +67,9 @@ export async function startDemoServer(
     psql,
     context,
   )
-  await query(psql, 'CREATE DATABASE bookshop;')
-  await query(psql, sampleData(join(directory, 'archive disk')), { dbname: 'bookshop' })
+  await query(psql, sql`CREATE DATABASE bookshop;`)
+  const values = { tablespace: join(directory, 'archive disk') }
+  await query(psql, sampleData, { database: 'bookshop', values })
   return { major, bin, port, host: directory, psql, process }
 }
 
@@ -113,7 +115,7 @@ async function findServerPrograms(
 
 async function answers(psql: Psql): Promise<boolean> {
   try {
-    await query(psql, 'SELECT 1;')
+    await query(psql, sql`SELECT 1;`)
     return true
   } catch (error) {
     psql.signal?.throwIfAborted()
@@ -122,9 +124,9 @@ async function answers(psql: Psql): Promise<boolean> {
   }
 }
 
-const sampleData = (tablespace: string) => `
+const sampleData = sql`
 RESET search_path;
-CREATE TABLESPACE archive_disk LOCATION '${tablespace.replaceAll("'", "''")}';
+CREATE TABLESPACE archive_disk LOCATION :'tablespace';
 CREATE TABLE books (id int PRIMARY KEY, title text, price numeric);
 INSERT INTO books VALUES (1, 'The Art of Sleeping Well', 18.50), (2, 'Backups for Optimists', 24.00), (3, 'A Short History of DROP TABLE', 12.90);
 CREATE TABLE orders (id int PRIMARY KEY, book int REFERENCES books, sold_at timestamptz) TABLESPACE archive_disk;

@@ -1,6 +1,7 @@
 import type { BackupRecord } from '../backup/record.js'
 import { largestDatabase } from '../backup/record.js'
 import { PgbkError } from '../errors.js'
+import { sql } from '../postgres/sql.js'
 import type { SqlClient } from '../postgres/sql-client.js'
 
 /**
@@ -14,7 +15,7 @@ export async function chooseDatabase(
   wanted: string | undefined,
 ): Promise<string> {
   const rows = await client.run(
-    'SELECT datname FROM pg_database WHERE datallowconn ORDER BY datistemplate, pg_database_size(oid) DESC',
+    sql`SELECT datname FROM pg_catalog.pg_database WHERE datallowconn ORDER BY datistemplate, pg_catalog.pg_database_size(oid) DESC`,
   )
   const names = rows.map(({ datname }) => String(datname))
   const database = wanted ?? largestDatabase(record)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { ownerOf } from '../backup/owner.js'
-import { largestDatabase } from '../backup/record.js'
+import { majorOf } from '../backup/record.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -9,7 +9,14 @@ import { choosePort, isFree } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
 import { watchForCrashes } from '../postgres/server-log.js'
 import { socketDirectory } from '../postgres/sockets.js'
-import { connectToAny, databasesToAsk, type SqlClient } from '../postgres/sql-client.js'
+import { Sql, sql } from '../postgres/sql.js'
+import {
+  connectSql,
+  connectToAny,
+  databasesAtRest,
+  databasesToAsk,
+  type SqlClient,
+} from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
 import { endedByAnother } from './ended-by-another.js'
 import { type Launched, launch } from './launch.js'
@@ -89,22 +96,23 @@ async function makeReady(
 ): Promise<Run> {
   const { layout } = directory
   const { superuser } = request.backup.record
-  const socket = { host: socketDirectory, port, user: superuser }
-  const given = request.database ?? largestDatabase(request.backup.record)
+  const socket = { host: socketDirectory, port, user: superuser, major: majorOf(request.backup.record) }
   const isSure = request.recovery.recovery === undefined
   const names = request.backup.record.databases.map(({ name }) => name)
-  const sql = { ...socket, databases: isSure ? [given] : databasesToAsk(names) }
+  const target = { ...socket, databases: isSure ? databasesAtRest(names) : databasesToAsk(names) }
   const hasCrashed = watchForCrashes(layout.log)
   const hasEnded = () => server.hasEnded() || hasCrashed()
   const connected = () =>
-    waitUntilReady(hasEnded, layout.log, context.signal, () => connectToAny(sql, sql.databases))
+    waitUntilReady(hasEnded, layout.log, context.signal, () => connectToAny(target, target.databases))
   let client = await connected()
   await checkIsRun(client, directory, port)
   const before = context.now().getTime()
-  const reached = await recover(request, { log: layout.log, sql, hasEnded }, client, context)
+  const reached = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)
   const replayMs = reached && context.now().getTime() - before
   if (reached) client = await connected()
-  const database = isSure ? given : await chooseDatabase(client, request.backup.record, request.database)
+  const database = await chooseDatabase(client, request.backup.record, request.database)
+  // What is wrong with it is told now, and not to COMMAND.
+  if (isSure) await (await connectSql({ ...socket, database }))?.end()
   const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
   if (request.recovery.wish.pause && !reached) await client.run(readOnly)
   await client.end()
@@ -156,25 +164,22 @@ async function recover(
 async function makeItsOwn(client: SqlClient, superuser: string): Promise<string> {
   await client.run(cutOff)
   const password = randomBytes(12).toString('base64url')
-  await client.run(`ALTER ROLE ${identifier(superuser)} PASSWORD '${password}' VALID UNTIL 'infinity'`)
+  await client.run(
+    sql`ALTER ROLE ${Sql.named(superuser)} PASSWORD ${Sql.quoted(password)} VALID UNTIL 'infinity'`,
+  )
   return password
 }
 
 /** The port was free a moment ago; what answers there now may have been quicker. Nothing may be changed in that one. */
 async function checkIsRun(client: SqlClient, { layout }: RunDirectory, port: number): Promise<void> {
-  const rows = await client.run("SELECT current_setting('pgbk.run', true) AS run")
+  const rows = await client.run(sql`SELECT pg_catalog.current_setting('pgbk.run', true) AS run`)
   if (rows[0]?.run === layout.directory) return
   await client.end()
   throw new PgbkError('failed', `another server has taken port ${port} meanwhile`, { hint: 'Try again.' })
 }
 
 /** DROP SUBSCRIPTION in the copy would go to the real publisher and drop the slot that production needs. */
-const cutOff =
-  "UPDATE pg_subscription SET subenabled = false, subslotname = NULL, subconninfo = 'host=/nowhere'"
+const cutOff = sql`UPDATE pg_catalog.pg_subscription SET subenabled = false, subslotname = NULL, subconninfo = 'host=/nowhere'`
 
 /** Where there is no WAL to replay, nothing can be paused; sessions begin as they would then. */
-const readOnly = 'ALTER ROLE ALL SET default_transaction_read_only = on'
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
+const readOnly = sql`ALTER ROLE ALL SET default_transaction_read_only = on`

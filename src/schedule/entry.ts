@@ -16,11 +16,14 @@ const longestCommand = 998
 const mark = ' # pgbk schedule '
 
 /**
- * A line by which its root is found again. In a crontab an unescaped % ends the command (crontab(5)).
+ * A line by which its root is found again. In a crontab an unescaped % ends the command (crontab(5)). Whether a backslash escapes
+ * another one there differs from cron to cron (do_command.c): none is left that stands before one, or before a %.
+ * @param command of words as `shellWord` makes them, where such a backslash stands between single quotes.
  * @throws {PgbkError} `usage` for a line that is too long.
  */
 export function crontabLine(when: string, command: string, root: string): string {
-  const text = asBytes(`${command}${mark}${root}`.replaceAll('%', '\\%'))
+  const parted = command.replace(/\\(?=[\\%])/g, "\\''")
+  const text = asBytes(`${parted}${mark}${root}`.replaceAll('%', '\\%'))
   if (text.length <= longestCommand) return `${when} ${text}`
   throw new PgbkError(
     'usage',

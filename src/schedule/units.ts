@@ -1,3 +1,4 @@
+import { PgbkError } from '../errors.js'
 import { callWords, type Surroundings } from './command.js'
 import { calendarEvent, type Times } from './times.js'
 
@@ -33,14 +34,14 @@ export function systemdUnits(request: UnitsRequest): Unit[] {
 function backupService({ surroundings, user, commands, needsNamespaces }: UnitsRequest): string {
   const calls = commands.map((command) => `ExecStart=${commandLine(command, surroundings)}`)
   return `[Unit]
-Description=pgbk: back up to ${specifiersEscaped(surroundings.root)}
+Description=pgbk: back up to ${unitWord(surroundings.root)}
 Wants=network-online.target
 After=network-online.target postgresql.service
 
 [Service]
 Type=oneshot
 ${calls.join('\n')}
-${environmentLines(surroundings)}User=${user}
+${environmentLines(surroundings)}User=${unitWord(user)}
 Nice=10
 IOSchedulingClass=idle
 KillMode=mixed
@@ -49,7 +50,7 @@ ${hardening(surroundings.root)}${needsNamespaces ? '' : 'RestrictNamespaces=true
 
 function timer({ surroundings, times }: UnitsRequest): string {
   return `[Unit]
-Description=pgbk: when to back up to ${specifiersEscaped(surroundings.root)}
+Description=pgbk: when to back up to ${unitWord(surroundings.root)}
 
 [Timer]
 OnCalendar=${calendarEvent(times)}
@@ -62,14 +63,14 @@ WantedBy=timers.target
 
 function receiverService({ surroundings, user, receive }: UnitsRequest): string {
   return `[Unit]
-Description=pgbk: receive WAL into ${specifiersEscaped(surroundings.root)}
+Description=pgbk: receive WAL into ${unitWord(surroundings.root)}
 Wants=network-online.target
 After=network-online.target postgresql.service
 
 [Service]
 Type=exec
 ExecStart=${commandLine(receive, surroundings)}
-${environmentLines(surroundings)}User=${user}
+${environmentLines(surroundings)}User=${unitWord(user)}
 Restart=always
 RestartSec=30
 RestartPreventExitStatus=2 4
@@ -108,9 +109,10 @@ SystemCallArchitectures=native
 `
 }
 
+/** In all words but the first, which is the program, a `$` begins a variable (systemd.service(5), "Command Lines"). */
 function commandLine(command: string[], surroundings: Surroundings): string {
   return callWords(command, surroundings)
-    .map((word) => unitWord(word).replaceAll('$', '$$$$'))
+    .map((word, index) => (index === 0 ? unitWord(word) : unitWord(word).replaceAll('$', '$$$$')))
     .join(' ')
 }
 
@@ -120,12 +122,15 @@ function environmentLines({ variables }: Surroundings): string {
     .join('')
 }
 
-/** systemd.syntax(7), "Quoting"; systemd.unit(5), "Specifiers". */
+/**
+ * systemd.syntax(7), "Quoting"; systemd.unit(5), "Specifiers". A line's last backslash would join it with the next one.
+ * @throws {PgbkError} `usage` for a control character: no line of a unit has one.
+ */
 function unitWord(text: string): string {
-  const word = specifiersEscaped(text)
+  if (/\p{Cc}/u.test(text))
+    throw new PgbkError('usage', `${JSON.stringify(text)} cannot stand in a unit of systemd`, {
+      hint: 'Write the unit by hand.',
+    })
+  const word = text.replaceAll('%', '%%')
   return /^[\w@%+=:,./$-]+$/.test(word) ? word : `"${word.replace(/[\\"]/g, '\\$&')}"`
-}
-
-function specifiersEscaped(text: string): string {
-  return text.replaceAll('%', '%%')
 }

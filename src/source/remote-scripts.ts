@@ -22,7 +22,7 @@ function enter(directory: string): string {
 
 const enterBackups = `cd data/backup 2>/dev/null || { find data/backup/. -prune >/dev/null; exit ${scriptStatus.noRoot}; }`
 
-const enterBackup = (id: string) => `cd data/backup/${id} || exit ${scriptStatus.noBackup}`
+const enterBackup = (id: string) => `cd ${shellWord(`data/backup/${id}`)} || exit ${scriptStatus.noBackup}`
 
 /**
  * Every entry of data/backup: a line `TOKEN state name`, then its record, if it has one and it can be read. The last line is

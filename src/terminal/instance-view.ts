@@ -2,7 +2,7 @@ import type { InstanceList, Stopped } from '../commands/instance.js'
 import type { Instance } from '../instances/instance.js'
 import type { Progress } from '../progress.js'
 import type { RunDirectory } from '../run/run-directory.js'
-import { shellWord } from '../shell-word.js'
+import { databaseWord, shellWord } from '../shell-word.js'
 import { formatAge } from '../units.js'
 import { printable, type Screen } from './screen.js'
 import { tableLines } from './table.js'
@@ -80,7 +80,7 @@ function rowOfRun({ name, marker }: RunDirectory): Row {
 }
 
 export function psqlOf({ port, record }: Instance): string {
-  return `psql -h /tmp -p ${port} -U ${shellWord(record.role)} ${shellWord(record.database)}`
+  return `psql -h /tmp -p ${port} -U ${shellWord(record.role)} ${databaseWord(record.database)}`
 }
 
 export function startedText(instance: Instance, { quiet, style }: Screen): string {

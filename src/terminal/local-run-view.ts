@@ -1,5 +1,5 @@
 import type { LocalRunResult, RunPlan } from '../commands/local-run.js'
-import { shellWord } from '../shell-word.js'
+import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTimes } from '../units.js'
 import { runJson } from './instance-view.js'
 import { ago, planRows, type Row, reachedText, recoveryJson, rowsText } from './recovery-view.js'
@@ -34,7 +34,7 @@ export function localRunText(
     ...(run.reached?.paused ? pausedRows : []),
     [
       'psql',
-      style.strong(`psql -h /tmp -p ${run.port} -U ${shellWord(run.role)} ${shellWord(run.database)}`),
+      style.strong(`psql -h /tmp -p ${run.port} -U ${shellWord(run.role)} ${databaseWord(run.database)}`),
     ],
     ['URL', run.url],
     ['Log', run.log],

@@ -1,7 +1,7 @@
 import type { RestorePlan } from '../commands/plan-restore.js'
 import type { RestoreResult } from '../commands/restore.js'
 import type { DirectoryRequest } from '../instances/plan-directory.js'
-import { shellWord } from '../shell-word.js'
+import { databaseWord, shellWord } from '../shell-word.js'
 import { formatBytes } from '../units.js'
 import { instanceJson, psqlOf } from './instance-view.js'
 import { planRows, type Row, reachedText, recoveryJson, rowsText } from './recovery-view.js'
@@ -124,7 +124,7 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
 
 function runningText({ login }: RestoreResult, port: number, style: Style): string {
   const { host = '', role = '', database = '' } = login ?? {}
-  const psql = `psql -h ${shellWord(host)} -p ${port} -U ${shellWord(role)} ${shellWord(database)}`
+  const psql = `psql -h ${shellWord(host)} -p ${port} -U ${shellWord(role)} ${databaseWord(database)}`
   return `Its server is running on port ${port}.\n${rowsText([['psql', style.strong(printable(psql))]], style)}`
 }
 

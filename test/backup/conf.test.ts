@@ -4,13 +4,18 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
 import {
   type ConfInput,
+  confLine,
   confLiteral,
+  isSettingName,
   restoreCommand,
   snapshotConf,
   snapshotHba,
 } from '../../src/backup/conf.js'
+import { seed } from '../helpers/chance.js'
+import { oddTexts } from '../helpers/odd-texts.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
+import { thrownBy } from './samples.js'
 
 const input: ConfInput = {
   id: '20261120T030000Z',
@@ -193,3 +198,62 @@ describe('its restore_command', () => {
     },
   )
 })
+
+describe('a line of a configuration file', () => {
+  it(`gives the server the value that it was made of (seed ${seed})`, async () => {
+    const values = oddTexts('conf', 20)
+    const lines = values.map((value, index) => confLine(`app.n${index}`, value))
+    const said = await saidByPostgres(lines, values.length)
+    expect(said).toEqual(values)
+  })
+
+  it('has no name that would be another line, and no zero byte', async () => {
+    for (const name of [
+      "a.b\nshared_preload_libraries = 'x' #",
+      'a b',
+      '1a',
+      'a.b.c',
+      '',
+      'a.',
+      'include'.concat(' x'),
+    ]) {
+      expect(isSettingName(name)).toBe(false)
+      expect(await thrownBy(() => confLine(name, 'x'))).toMatchObject({ code: 'failed' })
+    }
+    expect(await thrownBy(() => confLiteral('a\0b'))).toMatchObject({ code: 'failed' })
+  })
+
+  it('that a server made up is not among those of the snapshot', () => {
+    const customSettings = {
+      'app.tenant': 'x',
+      "a.b = 'x'\nshared_preload_libraries": 'evil',
+      archive_command: 'evil',
+    }
+    const conf = snapshotConf({ ...input, customSettings })
+    expect(conf).toContain("app.tenant = 'x'")
+    expect(conf).not.toContain('evil')
+  })
+})
+
+/** What `postgres -C` says of app.n0, app.n1 and so on. */
+async function saidByPostgres(lines: string[], count: number): Promise<string[]> {
+  const directory = aDirectory()
+  const file = join(directory, 'postgresql.conf')
+  writeFileSync(file, `${lines.join('\n')}\n`)
+  const postgres = `${binOf(anyMajor)}/postgres`
+  const said: string[] = []
+  for (let index = 0; index < count; index++) {
+    const args = [
+      '-D',
+      directory,
+      '-c',
+      `config_file=${file}`,
+      '-c',
+      'data_directory=/nowhere',
+      '-C',
+      `app.n${index}`,
+    ]
+    said.push((await run([postgres, ...args], { stripFinalNewline: false })).stdout.slice(0, -1))
+  }
+  return said
+}

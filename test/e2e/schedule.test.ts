@@ -1,9 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
+import { crontabLine, entriesIn } from '../../src/schedule/entry.js'
+import { shellWord } from '../../src/shell-word.js'
 import { aBackupOf, aFile, aTwinOf } from '../helpers/backup.js'
+import { seed } from '../helpers/chance.js'
 import { crontab, keepCrontab, setCrontab, startCron } from '../helpers/cron.js'
+import { oddLines } from '../helpers/odd-texts.js'
 import { type PgbkOptions, runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, binOf } from '../helpers/programs.js'
@@ -36,6 +40,7 @@ beforeEach(async () => {
   setCrontab(others)
 })
 
+const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0
 const schedule = (args: string[], options: PgbkOptions = {}) =>
   runPgbk(['schedule', '-C', root, ...args], { ...options, env: { ...server.env, ...options.env } })
 const ownLine = () =>
@@ -113,6 +118,28 @@ describe('pgbk schedule', () => {
       status: 'ok',
       text: expect.stringMatching(/^0 3 \* \* \* .*it ran last at/),
     })
+  })
+})
+
+describe('a line of pgbk schedule', () => {
+  ifRoot(`is for the real cron what it was before, whatever stands in it (seed ${seed})`, async () => {
+    const texts = [...oddLines('cron', 30), 'a\\%b', '\\\\', '\\\\%', "\\'%"].filter(
+      (text) => !text.includes('/'),
+    )
+    const directory = aDirectory()
+    const lines = texts.map((text, index) => {
+      const words = ['printf', '%s', text].map(shellWord).join(' ')
+      return crontabLine('0 3 * * *', `${words} > ${directory}/${index}`, `/srv/${text}`)
+    })
+    setCrontab(`MAILTO=""\n${lines.join('\n')}\n`)
+    expect(entriesIn(crontab()).map((entry) => entry.root)).toEqual(texts.map((text) => `/srv/${text}`))
+    const cron = startCron('2026-11-22 02:59:55')
+    await until('cron has run all lines', () => {
+      cron.check()
+      return texts.every((_, index) => sizeOf(join(directory, String(index))) > 0)
+    })
+    await cron.end()
+    expect(texts.map((_, index) => readFileSync(join(directory, String(index)), 'utf8'))).toEqual(texts)
   })
 })
 

@@ -3,23 +3,28 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
 import { parseTimes } from '../../src/schedule/times.js'
-import { systemdUnits, type Unit } from '../../src/schedule/units.js'
+import { systemdUnits, type Unit, type UnitsRequest } from '../../src/schedule/units.js'
+import { thrownBy } from '../backup/samples.js'
+import { seed } from '../helpers/chance.js'
+import { oddLines } from '../helpers/odd-texts.js'
 import { aDirectory } from '../helpers/places.js'
 
+const request = (root: string, args: string[] = [], needsNamespaces = false): UnitsRequest => ({
+  surroundings: {
+    self: ['/usr/bin/env', '/opt/pgbk.js'],
+    root,
+    configFile: undefined,
+    variables: { PGHOST: '/a b%' },
+  },
+  user: 'root',
+  times: parseTimes('sun 03:00', 'week'),
+  commands: [['create', ...args], ['prune']],
+  receive: ['wal', 'receive', ...args],
+  needsNamespaces,
+})
+
 const units = (root: string, args: string[] = [], needsNamespaces = false): Unit[] =>
-  systemdUnits({
-    surroundings: {
-      self: ['/usr/bin/env', '/opt/pgbk.js'],
-      root,
-      configFile: undefined,
-      variables: { PGHOST: '/a b%' },
-    },
-    user: 'root',
-    times: parseTimes('sun 03:00', 'week'),
-    commands: [['create', ...args], ['prune']],
-    receive: ['wal', 'receive', ...args],
-    needsNamespaces,
-  })
+  systemdUnits(request(root, args, needsNamespaces))
 
 function verify(made: Unit[]) {
   const directory = aDirectory()
@@ -28,7 +33,7 @@ function verify(made: Unit[]) {
     return join(directory, name)
   })
   const { exitCode, stderr } = execaSync('systemd-analyze', ['verify', ...files], { reject: false })
-  return { exitCode, own: stderr.split('\n').filter((line) => line.includes(directory)) }
+  return { exitCode, own: stderr.split('\n').filter((line) => line.includes(directory)), said: stderr }
 }
 
 describe('units for systemd', () => {
@@ -36,7 +41,7 @@ describe('units for systemd', () => {
     'for %s are found right by systemd-analyze',
     (root) => {
       const made = units(root, ['-d', `host=db1 application_name='100% $HOME'`])
-      expect(verify(made)).toEqual({ exitCode: 0, own: [] })
+      expect(verify(made)).toMatchObject({ exitCode: 0, own: [] })
       for (const { name } of made) expect(name).toMatch(/^pgbk-[A-Za-z0-9-]+\.(service|timer)$/)
     },
   )
@@ -49,6 +54,43 @@ describe('units for systemd', () => {
       'Environment="PGHOST=/a b%%"',
       'ReadWritePaths="/srv/50%% \\"off\\" $HOME\\\\x" /tmp',
     ])
+  })
+
+  it(`of any root and any arguments are found right (seed ${seed})`, () => {
+    const texts = oddLines('units', 20)
+    const made = texts.flatMap((text) => units(`/srv/${text}`, ['-d', text]))
+    expect(
+      verify(
+        made.map((unit, index) => ({
+          ...unit,
+          name: `n${index}-${unit.name}`.slice(0, 60).concat(unit.name.slice(unit.name.lastIndexOf('.'))),
+        })),
+      ),
+    ).toMatchObject({ exitCode: 0, own: [] })
+  })
+
+  it(`call what they were made to call (seed ${seed})`, () => {
+    const wanted = oddLines('programs', 20)
+      // systemd takes no program with such a character (string_is_safe in string-util.c).
+      .filter((text) => !/["'\\]/.test(text))
+      .map((text) => `/nowhere/${text.replaceAll('/', '')}x`)
+    const made = wanted.flatMap((program, index) =>
+      systemdUnits({
+        ...request('/srv/a'),
+        surroundings: { ...request('/srv/a').surroundings, self: [program, '/x'] },
+      })
+        .filter(({ name }) => name.endsWith('receive.service'))
+        .map((unit) => ({ ...unit, name: `p${index}.service` })),
+    )
+    const called = [...verify(made).said.matchAll(/Command ([^\n]*) is not executable/g)].map(
+      ([, program]) => program,
+    )
+    expect(called.sort()).toEqual(wanted.sort())
+  })
+
+  it('have no control character', async () => {
+    for (const root of ['/srv/a\nExecStartPre=/bin/id', '/srv/a\u0085'])
+      expect(await thrownBy(() => units(root))).toMatchObject({ code: 'usage' })
   })
 
   it('that are broken are not', () => {

@@ -59,7 +59,8 @@ leads there.
 
 Without COMMAND it runs until Ctrl-C. With one, it ends when COMMAND ends, and
 passes its exit status on. COMMAND gets PGHOST, PGPORT, PGUSER, PGDATABASE,
-PGPASSWORD and DATABASE_URL of the run, and no other PG* variable.
+PGPASSWORD and DATABASE_URL of the run, and no other PG* variable. The SQL of
+--sql runs as its superuser, with the search_path that the database has.
 
 Examples:
   pgbk local-run

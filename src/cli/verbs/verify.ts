@@ -36,9 +36,9 @@ fault is named with its file. Nothing is changed.
 
 With --prove the backup is really started on a working copy, all WAL of its
 archive replayed, every database opened, its tables and indexes read by
-pg_amcheck (where it is installed), and the statements of verify.sql run. The
-result is kept in proof.json, and pgbk list shows it. "latest" skips a backup
-whose last proof has failed.
+pg_amcheck (where it is installed), and the statements of verify.sql run, with
+the search_path of their databases. The result is kept in proof.json, and pgbk
+list shows it. "latest" skips a backup whose last proof has failed.
 
 The exit status is 6 when a backup has faults. One in which a server was started
 ("used") has: it is no longer what was backed up.
