@@ -3,6 +3,8 @@
  * It is a whole configuration, not an addition: what it does not name has PostgreSQL's own default.
  */
 
+import { isHarmlessCustomSetting } from './custom-settings.js'
+
 /** Recovery refuses values below those of the server (manual, "Administrator's Overview" of hot standby). */
 export const recoveryMinimums = [
   'max_connections',
@@ -139,8 +141,15 @@ function queryLines({ settings }: ConfInput): string[] {
   })
 }
 
+/** Without those that make a library run something. */
 function customLines({ customSettings }: ConfInput): string[] {
-  return Object.entries(customSettings).map(([name, value]) => `${name} = ${confLiteral(value)}`)
+  return Object.entries(customSettings).flatMap(([name, value]) =>
+    isHarmlessCustomSetting(latin1(name)) ? [`${name} = ${confLiteral(value)}`] : [],
+  )
+}
+
+function latin1(text: string): string {
+  return Buffer.from(text).toString('latin1')
 }
 
 /** A quoted value as src/backend/utils/misc/guc-file.l reads it: doubled quotes, backslash escapes, no line breaks. */

@@ -1,5 +1,6 @@
 import { lchownSync, statSync } from 'node:fs'
 import type { Backup, Catalog } from '../backup/catalog.js'
+import { checkConf } from '../backup/check-conf.js'
 import { type Proof, proofFormat, writeProof } from '../backup/proof.js'
 import { majorOf } from '../backup/record.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
@@ -62,6 +63,7 @@ async function tryOut(
   try {
     const { plan: recovery } = await chooseBackup(choice, context)
     checkNewTablespaces(recovery.newTablespaces, { mayWrite: false })
+    checkConf(backup)
     const workingCopy = run.working_copy
     const own = { backup, root, programs, workingCopy, recovery, sql: verify.sql }
     const settingsOfRun = settingTexts(run.settings)
