@@ -41,7 +41,7 @@ export async function containConf(data: string): Promise<ContainedConf> {
     })
     const text = contained.join('\n')
     if (text !== content.toString('latin1')) await writeDurably(path, Buffer.from(text, 'latin1'))
-    lines.push(...parseConf(text))
+    lines.push(...parseConf(text).filter((line) => !isInclude(line)))
   }
   return { settings: settingsOf(lines), notes: [...new Set(notes)] }
 }

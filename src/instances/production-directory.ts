@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { chown, lchown, mkdir, rename, writeFile } from 'node:fs/promises'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join, normalize } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { snapshotHba, snapshotIdent } from '../backup/conf.js'
 import { confFileIfThere, readConfFile } from '../backup/conf-file.js'
@@ -41,8 +41,8 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
   const written: string[] = []
   const write = async (name: string, text: string | Buffer) => {
     const path = join(data, name)
-    if (relativeInside(data, path) === undefined || ofCluster.test(name))
-      throw new PgbkError('damaged', `the record names ${name} as a file of the server's configuration`)
+    if (relativeInside(data, path) === undefined)
+      throw new PgbkError('damaged', `the record names a file outside of the data directory: ${name}`)
     await mkdir(dirname(path), { recursive: true })
     await writeDurably(path, text)
     written.push(name)
@@ -110,6 +110,8 @@ async function writeOriginals(backup: Backup, write: Write): Promise<string[]> {
     if (content === undefined)
       throw new PgbkError('damaged', `conf/original/${copy} is missing in backup ${backup.id}`)
     const name = copies.get(path) ?? copy
+    if (ofCluster.test(normalize(name)))
+      throw new PgbkError('damaged', `the record names a file of the data as configuration: ${name}`)
     if (/^pg_(hba|ident)\.conf$/.test(name)) {
       await write(name, content)
       continue
