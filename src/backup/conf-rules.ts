@@ -43,7 +43,7 @@ const byPattern: Readonly<Record<string, RegExp>> = {
 /** The forms in which a server tells its values. */
 const ofQueries: Readonly<Record<(typeof querySettings)[number], RegExp>> = {
   TimeZone: withoutControls,
-  DateStyle: /^[A-Za-z]+(, *[A-Za-z]+)?$/,
+  DateStyle: /^\w+(, *\w+)*$/,
   IntervalStyle: /^(postgres|postgres_verbose|sql_standard|iso_8601)$/,
   bytea_output: /^(hex|escape)$/,
   client_encoding: /^[\w-]+$/,
@@ -85,4 +85,12 @@ export function settingProblem(name: string, value: string): string | undefined 
   const pattern = patterns.get(name)
   if (!pattern) return 'does not belong there'
   return pattern.test(value) ? undefined : 'has a value that no server gives it'
+}
+
+/** A server's values without those that a snapshot's configuration cannot have: a fork may know others. */
+export function knownValues(settings: Readonly<Record<string, string>>): Record<string, string> {
+  const all = Object.entries(settings)
+  return Object.fromEntries(
+    all.filter(([name, value]) => settingProblem(name.toLowerCase(), value) === undefined),
+  )
 }
