@@ -81,7 +81,7 @@ describe.each(majors)('a hostile configuration in a backup of PostgreSQL %i', (m
     await spoil(used, `printf '%s\\n' ${text} >>data/postgresql.auto.conf`)
     const question =
       "select current_setting('archive_mode'), current_setting('work_mem'), pg_switch_wal() is null, count(*) from t"
-    const words = ['--dbname', 'postgres', '--', 'psql', '-XAtc', question]
+    const words = [used.record.id, '--dbname', 'postgres', '--', 'psql', '-XAtc', question]
     const { status, stdout, stderr } = await localRun(used.root, words)
     expect({ status, stdout, stderr: '' }).toEqual({ status: 0, stdout: 'off|4MB|f|1', stderr: '' })
     expect(stderr).toContain('a server was started inside the snapshot')

@@ -25,7 +25,10 @@ async function copied(text: string | Buffer): Promise<string> {
   mkdirSync(layout.conf, { recursive: true })
   writeFileSync(join(layout.conf, 'postgresql.conf'), text)
   const backup = { id: input.id, layout, record: aRecord() } as Backup
-  const context = { env: { PATH: '/usr/bin:/bin' }, signal: new AbortController().signal } as Context
+  const context = {
+    env: { PATH: '/usr/bin:/bin' },
+    signal: new AbortController().signal,
+  } as unknown as Context
   return (await copyConf(backup, binOf(anyMajor), context)).toString('latin1')
 }
 
