@@ -4,6 +4,7 @@
  */
 
 import { PgbkError } from '../errors.js'
+import { isHarmlessCustomSetting } from './custom-settings.js'
 
 /** Recovery refuses values below those of the server (manual, "Administrator's Overview" of hot standby). */
 export const recoveryMinimums = [
@@ -141,9 +142,10 @@ function queryLines({ settings }: ConfInput): string[] {
   })
 }
 
+/** Without those that make a library run something. */
 function customLines({ customSettings }: ConfInput): string[] {
   return Object.entries(customSettings)
-    .filter(([name]) => isSettingName(name) && name.includes('.'))
+    .filter(([name]) => isSettingName(name) && isHarmlessCustomSetting(name))
     .map(([name, value]) => confLine(name, value))
 }
 

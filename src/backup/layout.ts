@@ -71,6 +71,8 @@ export function runLayout(directory: string) {
     /** Where the server is started, as in a backup. */
     snapshot,
     data: join(snapshot, 'data'),
+    /** The server's configuration, which pgbk has written for this run. */
+    conf: join(directory, 'conf'),
     /** The backup's snapshot, the lower layer of an overlay. */
     lower: join(directory, 'lower'),
     upper: join(directory, 'upper'),

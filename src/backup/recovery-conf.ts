@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellWord } from '../shell-word.js'
 import { confLine, recoveryMinimums, restoreCommand } from './conf.js'
+import { readConfFile } from './conf-file.js'
+import { parseConf } from './conf-text.js'
 import { segmentName } from './lsn.js'
 
 export interface RecoveryInput {
@@ -38,14 +39,17 @@ export function recoverySettings(input: RecoveryInput): Readonly<Record<string, 
   }
 }
 
-/** The `recoveryMinimums` in the configuration of a snapshot: the values that its server ran with. @throws a system error. */
+/**
+ * The `recoveryMinimums` in the configuration of a snapshot: the values that its server ran with. @throws {PgbkError} `damaged` when
+ * there is something else in its place; a system error.
+ */
 export function minimumsIn(confDirectory: string): Record<string, number> {
-  const text = readFileSync(join(confDirectory, 'postgresql.conf'), 'utf8')
+  const text = readConfFile(join(confDirectory, 'postgresql.conf'), confDirectory).toString('latin1')
+  const isMinimum = (name = '') => recoveryMinimums.some((one) => one === name)
   return Object.fromEntries(
-    recoveryMinimums.flatMap((name) => {
-      const value = new RegExp(`^${name} = (\\d+)$`, 'm').exec(text)?.[1]
-      return value === undefined ? [] : [[name, Number(value)]]
-    }),
+    parseConf(text).flatMap(({ name, value }) =>
+      name !== undefined && isMinimum(name) && /^\d{1,10}$/.test(value) ? [[name, Number(value)]] : [],
+    ),
   )
 }
 

@@ -10,6 +10,7 @@ import { selectBackup } from '../backup/select.js'
 import { localPath } from '../backup/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { checkDownloadedConf } from '../source/check-conf.js'
 import { checkOtherRoot, checkRoom, checkWanted, findHere } from '../source/check-destination.js'
 import {
   type DownloadDirectory,
@@ -121,6 +122,7 @@ async function verify(
   const { layout } = directory
   const verifiedBy = await verifyDownload(backup, layout, fetched, settings.bin_dir, context)
   await checkComplete({ ...backup, state: 'whole', layout, record: backup.record })
+  await checkDownloadedConf(backup, layout, fetched, context)
   return verifiedBy
 }
 

@@ -1,5 +1,6 @@
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { caughtUp } from '../backup/caught-up.js'
+import { checkConf } from '../backup/check-conf.js'
 import { checkComplete } from '../backup/completeness.js'
 import { rootLayout } from '../backup/layout.js'
 import type { Moment } from '../backup/moment.js'
@@ -68,6 +69,7 @@ export async function openBackup(
     findDifferences(backup.record, programs.bin, context),
     unlessRemoved(backup, context, () => checkComplete(backup)),
   ])
+  await unlessRemoved(backup, context, async () => checkConf(backup))
   for (const difference of [...differences, ...doubts(recovery)]) progress.warn(difference)
   return { backup, recovery, programs }
 }

@@ -1,4 +1,5 @@
 import type { Backup, Catalog } from '../backup/catalog.js'
+import { checkConf } from '../backup/check-conf.js'
 import { type Proof, proofFormat, writeProof } from '../backup/proof.js'
 import { majorOf } from '../backup/record.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
@@ -57,6 +58,7 @@ async function tryOut(
   try {
     const { plan: recovery } = await chooseBackup(choice, context)
     checkNewTablespaces(recovery.newTablespaces, { mayWrite: false })
+    checkConf(backup)
     const workingCopy = run.working_copy
     const own = { backup, root, programs, workingCopy, recovery, sql: verify.sql }
     const settingsOfRun = settingTexts(run.settings)

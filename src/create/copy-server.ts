@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { arrangeConf, makeLinksRelative } from '../backup/arrange-snapshot.js'
 import { type BackupLabel, readBackupLabel, readWalRange, type WalRange } from '../backup/backup-label.js'
 import { confLine, isSettingName, snapshotConf } from '../backup/conf.js'
+import { knownValues } from '../backup/conf-rules.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
 import type { BackupRecord } from '../backup/record.js'
@@ -169,7 +170,7 @@ export async function writeConf(
     postgresqlConf: snapshotConf({
       id,
       major,
-      settings: configuration.settings,
+      settings: knownValues(configuration.settings),
       customSettings: configuration.custom,
       walSegmentSize: facts.wal_segment_size,
       inPlaceTablespaces: facts.tablespaces.some((tablespace) => !isOutside(tablespace)),

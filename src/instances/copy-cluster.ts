@@ -43,6 +43,9 @@ export async function copyMethodFor({ layout }: Backup, destination: string): Pr
 
 const noReflink = new Set(['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ENOTTY'])
 
+/** What a server reads or looks for in its data directory, beside its configuration; no manifest lists them, and every restore has its own. */
+const overrides = ['postgresql.auto.conf', 'recovery.signal', 'standby.signal']
+
 /**
  * Copies a backup's cluster, flushed to disk, without pg_control: what is there after it cannot be started. Tablespace links
  * are absolute here, because a server with relative ones cannot be backed up. The topmost directories stay whose they are.
@@ -54,7 +57,11 @@ export async function copyCluster(
   { signal, progress }: Context,
 ): Promise<void> {
   const outside = places.tablespaces.map(({ oid }) => join(layout.tablespaceLinks, String(oid)))
-  const leftOut = new Set([controlFile(layout.data), ...outside])
+  const leftOut = new Set([
+    controlFile(layout.data),
+    ...overrides.map((name) => join(layout.data, name)),
+    ...outside,
+  ])
   let done = 0
   const options = {
     mode: constants.COPYFILE_FICLONE,

@@ -1,32 +1,46 @@
-import { constants } from 'node:fs'
-import { copyFile, mkdir, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
-import { confLiteral, snapshotHba } from '../backup/conf.js'
-import { copyTree } from '../backup/copy-tree.js'
+import { confLiteral, snapshotHba, snapshotIdent } from '../backup/conf.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { InstanceLayout } from '../backup/layout.js'
 import { confLines } from '../backup/recovery-conf.js'
+import type { Context } from '../context.js'
+import { copyConf } from '../postgres/copy-conf.js'
+import type { ServerPrograms } from '../postgres/find-server.js'
+import { copyOriginals } from './copy-originals.js'
+
+/** The instance whose configuration is written. */
+export interface InstanceToConfigure {
+  backup: Backup
+  name: string
+  port: number
+  programs: Pick<ServerPrograms, 'bin'>
+}
 
 /**
- * Writes the configuration of an instance: that of the backup's snapshot, whose later lines win, and what makes it a server
- * of its own. The server's original files come along.
+ * Writes the configuration of an instance: what pgbk writes for every snapshot, with the values of this one; later lines win, and
+ * make it a server of its own. The server's original files come along, as files that nothing reads.
  * @param recovery settings with which it replays WAL, if it has to.
  */
 export async function writeInstanceConf(
-  { backup, ...instance }: { backup: Backup; name: string; port: number },
+  { backup, programs, ...instance }: InstanceToConfigure,
   layout: InstanceLayout,
   recovery: Readonly<Record<string, string>> | undefined,
-  signal: AbortSignal,
+  context: Context,
 ): Promise<void> {
-  const ofSnapshot = await readFile(join(backup.layout.conf, 'postgresql.conf'), 'utf8')
-  await writeDurably(layout.postgresqlConf, `${ofSnapshot}\n${ownLines(instance)}`)
+  const ofSnapshot = await copyConf(backup, programs.bin, context)
+  await writeDurably(
+    layout.postgresqlConf,
+    Buffer.concat([ofSnapshot, Buffer.from(`\n${ownLines(instance)}`)]),
+  )
   if (recovery) await writeDurably(layout.recoveryConf, recoveryNote + confLines(recovery))
   await writeDurably(layout.hba, snapshotHba + replicationLines)
-  await copyFile(join(backup.layout.conf, 'pg_ident.conf'), join(layout.conf, 'pg_ident.conf'))
+  await writeDurably(join(layout.conf, 'pg_ident.conf'), snapshotIdent)
+  await writeDurably(join(layout.data, 'postgresql.auto.conf'), '')
   const original = join(layout.conf, 'original')
   await mkdir(original)
-  await copyTree(backup.layout.originalConf, original, { mode: constants.COPYFILE_FICLONE, signal })
+  await copyOriginals(backup.layout, original, context.signal)
   await syncPath(layout.conf)
 }
 

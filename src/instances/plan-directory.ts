@@ -9,6 +9,7 @@ import { isOutside } from '../postgres/server-facts.js'
 import { checkClaimable } from './claimed-directory.js'
 import type { TablespacePlace } from './copy-cluster.js'
 import { type SwitchedOff, switchedOff } from './production-conf.js'
+import { settingsOfServer } from './production-directory.js'
 
 /** A standard data directory that a backup is to be restored into. */
 export interface DirectoryRequest {
@@ -59,7 +60,7 @@ export function planDirectory(
     backup,
     data,
     tablespaces,
-    switchedOff: asProduction ? undefined : switchedOff(backup.record),
+    switchedOff: asProduction ? undefined : switchedOff(backup.record, settingsOfServer(backup)),
     recovery,
     archive: isOfAnother ? join(data, archiveCopy) : backup.layout.wal,
     port,

@@ -1,10 +1,18 @@
-import { join, relative, resolve } from 'node:path'
+import { isAbsolute, join, relative, resolve } from 'node:path'
 import { confLiteral } from '../backup/conf.js'
+import { type ConfLine, isInclude, parseConf } from '../backup/conf-text.js'
 import type { BackupRecord } from '../backup/record.js'
 import { confLines } from '../backup/recovery-conf.js'
+import { dangersIn, type FoundSettings, isOfInstallation, librariesIn } from './dangers-in-conf.js'
 
 /** What a copy of a server's configuration says that only holds where it came from. */
 const places = ['data_directory', 'hba_file', 'ident_file', 'external_pid_file', 'config_file']
+
+/** Whether a line names a place that only holds where the configuration came from. */
+export function isPlace({ name, text }: ConfLine): boolean {
+  const [, first = ''] = /^\s*(\w+)/.exec(text) ?? []
+  return places.includes(name ?? first.toLowerCase())
+}
 
 /** One file of the server's configuration on its way into a data directory. */
 export interface AdaptedFile {
@@ -21,29 +29,27 @@ export interface AdaptedFile {
  */
 export function adaptConf(text: string, from: string, copies: ReadonlyMap<string, string>): AdaptedFile {
   const notes: string[] = []
-  const lines = text.split('\n').map((line) => {
-    const [, name = ''] = /^\s*(\w+)/.exec(line) ?? []
-    if (places.includes(name.toLowerCase())) return `#${line}    # pgbk restore: named a place on the server`
-    const include = /^\s*(include|include_if_exists|include_dir)\s*=?\s*'((?:[^']|'')*)'/i.exec(line)
-    return include ? adaptInclude(line, include, from, copies, notes) : line
+  const lines = parseConf(text).map((line) => {
+    if (isPlace(line)) return `#${line.text}    # pgbk restore: named a place on the server`
+    return isInclude(line) ? adaptInclude(line, from, copies, notes) : line.text
   })
   return { text: lines.join('\n'), notes }
 }
 
 function adaptInclude(
-  line: string,
-  [, kind = '', quoted = '']: RegExpExecArray,
+  { text: line, name: kind = '', value }: ConfLine,
   from: string,
   copies: ReadonlyMap<string, string>,
   notes: string[],
 ): string {
-  const there = resolve(from, '..', fromLatin1(quoted.replaceAll("''", "'")))
-  const copy = kind.toLowerCase() === 'include_dir' ? directoryCopy(there, copies) : copies.get(there)
+  const named = fromLatin1(value)
+  const there = resolve(from, '..', named)
+  const copy = kind === 'include_dir' ? directoryCopy(there, copies) : copies.get(there)
   const here = copies.get(from)
   if (copy !== undefined && here !== undefined)
     return `${kind} ${toLatin1(confLiteral(relative(join(here, '..'), copy)))}`
-  if (kind.toLowerCase() === 'include_if_exists') return line
-  const empty = kind.toLowerCase() === 'include_dir' ? ', or was empty' : ''
+  if (kind === 'include_if_exists' && !isAbsolute(named)) return line
+  const empty = kind === 'include_dir' ? ', or was empty' : ''
   notes.push(`${there}, which ${from} includes, is not in the backup${empty}`)
   return `#${line}    # pgbk restore: not in the backup`
 }
@@ -59,9 +65,8 @@ function toLatin1(text: string): string {
 
 /** The value that a configuration's text gives a setting; the last one counts. */
 export function settingIn(text: string, name: string): string | undefined {
-  const line = new RegExp(`^[ \\t]*${name}(?:[ \\t]*=[ \\t]*|[ \\t]+)(?:'((?:[^']|'')*)'|([^\\s'#]+))`, 'gim')
-  const [, quoted, bare] = [...text.matchAll(line)].at(-1) ?? []
-  return quoted === undefined ? bare : fromLatin1(quoted.replaceAll("''", "'"))
+  const found = parseConf(text).findLast((line) => line.name === name)
+  return found && fromLatin1(found.value)
 }
 
 /** A directory that had nothing in it cannot be told from one that was not read. */
@@ -93,14 +98,20 @@ const schedulers = new Set([
   'wal2mongo',
 ])
 
-/** The settings of the marked block. */
-export function switchedOff(record: BackupRecord): SwitchedOff {
-  const libraries = record.preload_libraries ?? []
+/**
+ * The settings of the marked block.
+ * @param found what the server's configuration files say: the record may not know all of it, or not the truth.
+ */
+export function switchedOff(record: BackupRecord, found: FoundSettings = new Map()): SwitchedOff {
+  const said = (found.get('shared_preload_libraries') ?? []).flatMap(librariesIn)
+  const libraries = [...new Set([...(record.preload_libraries ?? said), ...said])]
   const jobs = libraries.filter((name) => schedulers.has(name.replace(/^.*\//, '')))
-  const kept = libraries.filter((name) => !jobs.includes(name))
+  const kept = libraries.filter((name) => !jobs.includes(name) && isOfInstallation(name))
   const list = kept.map((name) => (/^[\w$/.-]+$/.test(name) ? name : `"${name}"`)).join(', ')
+  const others = dangersIn(found)
   return {
     settings: {
+      ...others.settings,
       archive_mode: 'off',
       archive_command: '',
       ...(record.server.version_num >= 150_000 ? { archive_library: '' } : {}),
@@ -108,7 +119,7 @@ export function switchedOff(record: BackupRecord): SwitchedOff {
       primary_slot_name: '',
       synchronous_standby_names: '',
       max_logical_replication_workers: '0',
-      ...(jobs.length > 0 ? { shared_preload_libraries: list } : {}),
+      ...(kept.length < libraries.length ? { shared_preload_libraries: list } : {}),
     },
     reasons: [
       'archiving (archive_mode, archive_command): it would write into the archive of the server',
@@ -121,6 +132,7 @@ export function switchedOff(record: BackupRecord): SwitchedOff {
       ...(record.preload_libraries === null
         ? ['(which libraries the server preloads is unknown: look at shared_preload_libraries yourself)']
         : []),
+      ...others.reasons,
     ],
   }
 }

@@ -1,19 +1,23 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join, normalize } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { snapshotHba, snapshotIdent } from '../backup/conf.js'
+import { confFileIfThere, readConfFile } from '../backup/conf-file.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { BackupRecord } from '../backup/record.js'
 import { confLines } from '../backup/recovery-conf.js'
 import { PgbkError } from '../errors.js'
 import { relativeInside } from '../postgres/config-files.js'
+import { containConf } from './contain-conf.js'
+import { type FoundSettings, settingsInText } from './dangers-in-conf.js'
 import {
   adaptConf,
   markedBlock,
   recoveryBlock,
   type SwitchedOff,
   settingIn,
+  switchedOff,
   withoutRecovery,
 } from './production-conf.js'
 
@@ -52,11 +56,20 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
     await write(name, text)
     notes.push(`${name} is not in the backup: the one here lets only local users in`)
   }
-  await write('postgresql.auto.conf', autoConf(conf))
+  await write(autoConfName, originalAutoConf(backup))
+  const contained = await containConf(data)
+  notes.push(...contained.notes)
+  await write(autoConfName, autoConf(conf, contained.settings))
   if (conf.recovery) await write('recovery.signal', '')
   await syncWritten(written, data)
   return notes
 }
+
+const autoConfName = 'postgresql.auto.conf'
+
+/** What is a server's data, or tells it what to do with that; its configuration has other names. */
+const ofCluster =
+  /^(?:(?:base|global|pg_(?!hba|ident)[a-z_]*)(?:\/|$)|(?:recovery\.signal|standby\.signal|postmaster\.(?:pid|opts)|backup_label|tablespace_map|promote|PG_VERSION)$)/
 
 type Write = (name: string, text: string | Buffer) => Promise<void>
 
@@ -64,7 +77,7 @@ type Write = (name: string, text: string | Buffer) => Promise<void>
 function copiesOf({ record, layout }: Backup): Map<string, string> {
   const [main, ...others] = record.config_files
   if (main === undefined || /pg_(hba|ident)\.conf$/.test(main.path)) return namesOf(record.config_files, '')
-  const text = readFileSync(join(layout.originalConf, main.copy), 'latin1')
+  const text = originalOf({ layout }, main.copy)?.toString('latin1') ?? ''
   return new Map([[main.path, 'postgresql.conf'], ...namesOf(others, text)])
 }
 
@@ -91,15 +104,17 @@ async function writeOriginals(backup: Backup, write: Write): Promise<string[]> {
   const copies = copiesOf(backup)
   const notes: string[] = []
   for (const { path, copy } of backup.record.config_files) {
-    const source = join(backup.layout.originalConf, copy)
-    if (relativeInside(backup.layout.originalConf, source) === undefined)
-      throw new PgbkError('damaged', `the record names a file outside of conf/original: ${copy}`)
+    const content = originalOf(backup, copy)
+    if (content === undefined)
+      throw new PgbkError('damaged', `conf/original/${copy} is missing in backup ${backup.id}`)
     const name = copies.get(path) ?? copy
+    if (ofCluster.test(normalize(name)))
+      throw new PgbkError('damaged', `the record names a file of the data as configuration: ${name}`)
     if (/^pg_(hba|ident)\.conf$/.test(name)) {
-      await write(name, readFileSync(source))
+      await write(name, content)
       continue
     }
-    const adapted = adaptConf(readFileSync(source, 'latin1'), path, copies)
+    const adapted = adaptConf(content.toString('latin1'), path, copies)
     await write(name, Buffer.from(adapted.text, 'latin1'))
     notes.push(...adapted.notes)
   }
@@ -107,24 +122,48 @@ async function writeOriginals(backup: Backup, write: Write): Promise<string[]> {
 }
 
 /** Where the role that made the backup may not read the files, the settings that it could see, else those of the snapshot. */
-async function writeSubstitute({ layout }: Backup, write: Write): Promise<string> {
-  const visible = join(layout.originalConf, 'settings-from-pg_settings.conf')
-  await write(
-    'postgresql.conf',
-    existsSync(visible) ? readFileSync(visible) : '# nothing is known of the server\n',
-  )
+async function writeSubstitute(backup: Backup, write: Write): Promise<string> {
+  const visible = originalOf(backup, 'settings-from-pg_settings.conf')
+  await write('postgresql.conf', visible ?? '# nothing is known of the server\n')
   return "the server's postgresql.conf is not in the backup: the one here has the settings that could be read from the server"
 }
 
+/** One of the server's own files. @throws {PgbkError} `damaged` when it lies elsewhere, or is no ordinary file. */
+function originalOf({ layout }: Pick<Backup, 'layout'>, copy: string): Buffer | undefined {
+  const source = join(layout.originalConf, copy)
+  if (relativeInside(layout.originalConf, source) === undefined)
+    throw new PgbkError('damaged', `the record names a file outside of conf/original: ${copy}`)
+  return confFileIfThere(source, layout.snapshot)
+}
+
+function originalAutoConf(backup: Backup): Buffer {
+  return originalOf(backup, autoConfName) ?? Buffer.alloc(0)
+}
+
 /** The server's own bytes, in whatever encoding they are, and ours behind them. */
-function autoConf({ backup, switchedOff, recovery, port }: ProductionConf): Buffer {
-  const original = join(backup.layout.originalConf, 'postgresql.auto.conf')
+function autoConf(
+  { backup, data, switchedOff: planned, recovery, port }: ProductionConf,
+  found: FoundSettings,
+): Buffer {
   const ownPort = port === undefined ? undefined : confLines({ port: String(port) })
-  const blocks = [ownPort, switchedOff && markedBlock(switchedOff), recovery && recoveryBlock(recovery)]
+  // What is there now may be another text than that of the plan.
+  const off = planned && markedBlock(switchedOff(backup.record, found))
+  const blocks = [ownPort, off, recovery && recoveryBlock(recovery)]
   return Buffer.concat([
-    existsSync(original) ? readFileSync(original) : Buffer.alloc(0),
+    readConfFile(join(data, autoConfName), data),
     Buffer.from(`\n${blocks.filter(Boolean).join('\n')}`),
   ])
+}
+
+/** What the server's configuration files say, as far as they are in the backup; for the plan. */
+export function settingsOfServer({ layout }: Pick<Backup, 'layout'>): FoundSettings {
+  const names = readdirSync(layout.originalConf, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+  const texts = [...names, join(layout.data, 'postgresql.conf')].map((path) =>
+    confFileIfThere(path, layout.snapshot)?.toString('latin1'),
+  )
+  return settingsInText(texts.join('\n'))
 }
 
 /** Takes the settings of the first recovery out again when it is over. */

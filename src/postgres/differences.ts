@@ -41,14 +41,14 @@ export async function neededLibraries(
   context: Context,
 ): Promise<string[]> {
   const used = new Set(record.extensions.map(({ name }) => name))
-  const needed = (record.preload_libraries ?? []).filter((name) => harmless.has(name) && used.has(name))
+  const needed = (record.preload_libraries ?? []).filter((name) => preloadable.has(name) && used.has(name))
   const directories = needed.length > 0 ? await directoriesOf(bin, context) : undefined
   if (!directories) return []
   return needed.filter((name) => existsSync(join(directories.libraries, `${name}.so`)))
 }
 
 /** They only watch or refine what sessions do. pg_cron and the like would start jobs. */
-const harmless = new Set([
+const preloadable = new Set([
   'pg_stat_statements',
   'pg_hint_plan',
   'pgaudit',
@@ -57,6 +57,9 @@ const harmless = new Set([
   'pg_stat_kcache',
   'age',
 ])
+
+/** Libraries whose settings do no more than that either. */
+export const harmlessLibraries: ReadonlySet<string> = new Set([...preloadable, 'plpgsql', 'auto_explain'])
 
 /** Undefined where the installation does not tell. */
 export async function directoriesOf(bin: string, { env, signal }: Context): Promise<Directories | undefined> {

@@ -4,6 +4,6 @@
  * does not mind, and root must not follow what may be a link.
  */
 export const removeWhenOver = `
-all='upper work snapshot lower wal log .pgbk-run.json.new'
+all='upper work snapshot conf lower wal log .pgbk-run.json.new'
 rm -rf $all 2>/dev/null || { chmod -R u+rwx work; rm -rf $all; } && rm -f .pgbk-run.json && cd / && rmdir "$run"
 `

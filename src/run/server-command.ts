@@ -1,12 +1,14 @@
 import { recoverySettings } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { neededLibraries } from '../postgres/differences.js'
+import { socketDirectory } from '../postgres/sockets.js'
+import { runDefaults, runPlaces, withoutOverrides, writeRunConf } from './run-conf.js'
 import { type RunDirectory, runArgument } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
 
 /**
- * Its start-up would open every file for writing, to flush it, and so copy the whole cluster up: hence fsync off. COMMAND is
- * led to 127.0.0.1: a server that could only have ::1 must not start.
+ * Writes the server's configuration. Its start-up would open every file for writing, to flush it, and so copy the whole cluster up:
+ * hence fsync off. COMMAND is led to 127.0.0.1: a server that could only have ::1 must not start.
  */
 export async function serverCommand(
   request: RunRequest,
@@ -16,24 +18,41 @@ export async function serverCommand(
 ): Promise<string[]> {
   const { recovery } = request.recovery
   const libraries = await neededLibraries(request.backup.record, request.programs.bin, context)
-  const settings: Record<string, string> = {
-    fsync: 'off',
-    listen_addresses: '127.0.0.1',
-    ...(libraries.length > 0 ? { shared_preload_libraries: libraries.join(',') } : {}),
-    ...request.settings,
-    ...(recovery ? recoverySettings(recovery) : {}),
-  }
-  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  await writeRunConf(request, layout, context)
+  const settings = inOrder(
+    runDefaults(request, layout),
+    {
+      fsync: 'off',
+      listen_addresses: '127.0.0.1',
+      unix_socket_directories: socketDirectory,
+      ...(libraries.length > 0 ? { shared_preload_libraries: libraries.join(',') } : {}),
+    },
+    request.settings,
+    recovery ? recoverySettings(recovery) : {},
+    runPlaces(layout),
+  )
+  const flags = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  // Written where the server is started, into the working copy alone.
+  const signal = recovery ? ' && : >data/recovery.signal' : ''
   return [
-    // Written where the server is started, into the working copy alone.
-    ...(recovery ? ['sh', '-c', ': >data/recovery.signal && exec "$@"', 'sh'] : []),
+    ...['sh', '-c', `${withoutOverrides}${signal} && exec "$@"`, 'sh'],
     request.programs.postgres,
     '-D',
-    'conf',
+    layout.conf,
     '-p',
     String(port),
     ...flags,
     '-c',
     runArgument(layout.directory),
   ]
+}
+
+/** Each setting once, where it stands last: PostgreSQL makes no difference between capital and small letters. */
+function inOrder(...groups: Readonly<Record<string, string>>[]): [string, string][] {
+  const settings = new Map<string, [string, string]>()
+  for (const [name, value] of groups.flatMap((group) => Object.entries(group))) {
+    settings.delete(name.toLowerCase())
+    settings.set(name.toLowerCase(), [name, value])
+  }
+  return [...settings.values()]
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
+import { confFaults, notCompared as confNotCompared } from '../backup/conf-faults.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { type BackupRecord, majorOf } from '../backup/record.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
@@ -10,7 +11,7 @@ import { findVerifier, snapshotFaults, type Verifier } from '../postgres/check-b
 import { programEnvironment } from '../postgres/connection.js'
 import type { Installation } from '../postgres/find.js'
 import { installHint } from '../postgres/install-hint.js'
-import { confFaults } from './conf-faults.js'
+
 import { directoryFaults } from './directory-faults.js'
 import type { Fault } from './fault.js'
 import { recordFaults } from './record-faults.js'
@@ -70,6 +71,7 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
   ]
   const faults: Fault[] = []
   for (const look of looks) faults.push(...(await orUnreadable(layout, look)))
+  if (!record.own_files) context.progress.warn(`${id}: ${confNotCompared}`)
   context.progress.step(`verifying ${id}: the WAL archive`)
   const wal = await checkWal(record, layout, context)
   // What is wrong with a file has been told then.

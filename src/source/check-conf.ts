@@ -1,0 +1,32 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Backup } from '../backup/catalog.js'
+import { toldFaults } from '../backup/check-conf.js'
+import { confFaults, notCompared } from '../backup/conf-faults.js'
+import type { BackupLayout } from '../backup/layout.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import type { Fetched } from './fetch-files.js'
+
+/**
+ * Checks what a downloaded snapshot would be started with: no manifest names these files, and they come from the source. Those at
+ * fault are removed, so that the next download fetches them again.
+ * @throws {PgbkError} `damaged`.
+ */
+export async function checkDownloadedConf(
+  { id, record }: Backup,
+  layout: BackupLayout,
+  { listing }: Fetched,
+  { progress }: Context,
+): Promise<void> {
+  const faults = confFaults(record, layout)
+  if (faults.length > 0) {
+    const fetched = new Set(listing.files)
+    for (const { file } of faults)
+      if (fetched.has(file)) await rm(join(layout.directory, file), { force: true })
+    throw new PgbkError('damaged', `what was downloaded is not what pgbk writes: ${toldFaults(faults)}`, {
+      hint: 'The files at fault were removed, and the next download fetches only these again. If they are at fault again, somebody has changed the backup at its source: do not start it there either, and choose another one.',
+    })
+  }
+  if (!record.own_files) progress.warn(`${id}: ${notCompared}`)
+}
