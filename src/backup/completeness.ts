@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { PgbkError, systemCode } from '../errors.js'
+import { kindOf } from '../read-small.js'
 import type { Backup } from './catalog.js'
 import { missingDirectories } from './data-directories.js'
 import { exemptFromManifest, type ManifestFile, manifestFiles } from './manifest.js'
@@ -14,7 +15,7 @@ const mostNamed = 5
  */
 export async function checkComplete({ id, layout, state }: Backup): Promise<void> {
   const manifest = join(layout.data, 'backup_manifest')
-  if (!existsSync(manifest)) throw damaged(id, ['data/backup_manifest is missing'])
+  if (!lstatSync(manifest, { throwIfNoEntry: false })) throw damaged(id, ['data/backup_manifest is missing'])
   const faults: string[] = []
   for await (const file of manifestFiles(manifest)) {
     const fault =
@@ -34,8 +35,11 @@ export async function checkComplete({ id, layout, state }: Backup): Promise<void
 function faultOf(data: string, { path, bytes, size }: ManifestFile, exact: boolean): string | undefined {
   if (exemptFromManifest.has(path)) return undefined
   try {
-    const found = lstatSync(Buffer.concat([Buffer.from(`${data}/`), bytes])).size
-    return exact && found !== size ? `data/${path} has ${found} bytes instead of ${size}` : undefined
+    const found = lstatSync(Buffer.concat([Buffer.from(`${data}/`), bytes]))
+    if (!found.isFile()) return `data/${path} is ${kindOf(found)}`
+    return exact && found.size !== size
+      ? `data/${path} has ${found.size} bytes instead of ${size}`
+      : undefined
   } catch (error) {
     if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error
     return `data/${path} is missing`

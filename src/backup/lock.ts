@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { type HeldProgram, holdProgram } from '../program/hold-program.js'
+import { mostBytes, readSmallText } from '../read-small.js'
 
 export interface LockOptions {
   /** What the holder is doing, for the message that others get: `create`. */
@@ -86,7 +87,7 @@ const perlHolder =
 
 function describeHolder(file: string): string {
   try {
-    const { purpose, since } = JSON.parse(readFileSync(file, 'utf8'))
+    const { purpose, since } = JSON.parse(readSmallText(file, mostBytes.note))
     return `a ${purpose} since ${since}`
   } catch {
     return 'it has just started'

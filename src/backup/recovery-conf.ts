@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { mostBytes, readSmallText } from '../read-small.js'
 import { shellWord } from '../shell-word.js'
 import { confLiteral, recoveryMinimums, restoreCommand } from './conf.js'
 import { segmentName } from './lsn.js'
@@ -26,6 +26,7 @@ export function recoverySettings(input: RecoveryInput): Readonly<Record<string, 
   return {
     // A directory of any name: PostgreSQL replaces %f and %p in the command, and %% by a single one.
     restore_command: restoreCommand(shellWord(input.archive).replaceAll('%', '%%'), {
+      segmentSize: input.segmentSize,
       partial: true,
       lastSegment,
     }),
@@ -40,7 +41,7 @@ export function recoverySettings(input: RecoveryInput): Readonly<Record<string, 
 
 /** The `recoveryMinimums` in the configuration of a snapshot: the values that its server ran with. @throws a system error. */
 export function minimumsIn(confDirectory: string): Record<string, number> {
-  const text = readFileSync(join(confDirectory, 'postgresql.conf'), 'utf8')
+  const text = readSmallText(join(confDirectory, 'postgresql.conf'), mostBytes.conf)
   return Object.fromEntries(
     recoveryMinimums.flatMap((name) => {
       const value = new RegExp(`^${name} = (\\d+)$`, 'm').exec(text)?.[1]

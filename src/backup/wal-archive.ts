@@ -2,19 +2,7 @@ import { constants } from 'node:fs'
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
-import type { WalRange } from './backup-label.js'
 import { syncTree } from './durable.js'
-import { lastSegmentBefore, parseLsn, segmentName, segmentNumber } from './lsn.js'
-
-/** The names of the segments that hold a range of WAL, in order. Its end is exclusive. */
-export function segmentsOf(range: WalRange, segmentSize: number): string[] {
-  const first = segmentNumber(parseLsn(range.startLsn), segmentSize)
-  const last = lastSegmentBefore(range.endLsn, segmentSize)
-  const names: string[] = []
-  for (let segment = first; segment <= last; segment++)
-    names.push(segmentName(range.timeline, segment, segmentSize))
-  return names
-}
 
 export interface SeedOptions {
   pgWal: string

@@ -1,12 +1,15 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { arrangeConf, makeLinksRelative } from '../backup/arrange-snapshot.js'
-import { type BackupLabel, readBackupLabel, readWalRange, type WalRange } from '../backup/backup-label.js'
+import { type BackupLabel, readBackupLabel } from '../backup/backup-label.js'
 import { confLiteral, snapshotConf } from '../backup/conf.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
+import { readWalRange } from '../backup/manifest.js'
+import type { WalRange } from '../backup/manifest-parser.js'
 import type { BackupRecord } from '../backup/record.js'
-import { seedWalArchive, segmentsOf } from '../backup/wal-archive.js'
+import { segmentsOf } from '../backup/segment-range.js'
+import { seedWalArchive } from '../backup/wal-archive.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
@@ -135,7 +138,7 @@ export async function archiveWal(
   context: Context,
 ): Promise<void> {
   const segmentSize = server.facts.wal_segment_size
-  const segments = segmentsOf(range, segmentSize)
+  const segments = [...segmentsOf(range, segmentSize).names()]
   const endsSegment = parseLsn(range.endLsn) % BigInt(segmentSize) === 0n
   const lastIsComplete =
     endsSegment ||

@@ -8,6 +8,7 @@ import { syncPath, writeDurably } from '../backup/durable.js'
 import type { InstanceLayout } from '../backup/layout.js'
 import type { Owner } from '../backup/owner.js'
 import { confLines } from '../backup/recovery-conf.js'
+import { mostBytes, readSmallText } from '../read-small.js'
 
 /**
  * Writes the configuration of an instance: that of the backup's snapshot, whose later lines win, and what makes it a server
@@ -61,7 +62,7 @@ host    replication  all  ::1/128       md5
 
 /** Makes another port an instance's own: in the last line that says one, else in a further one. */
 export async function changePort({ postgresqlConf }: InstanceLayout, port: number): Promise<void> {
-  const text = await readFile(postgresqlConf, 'utf8')
+  const text = readSmallText(postgresqlConf, mostBytes.conf)
   const last = [...text.matchAll(portLine)].at(-1)
   const next = `${postgresqlConf}.new`
   const changed = last

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { chown, lchown, mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
@@ -7,8 +7,8 @@ import { syncPath, writeDurably } from '../backup/durable.js'
 import type { Owner } from '../backup/owner.js'
 import type { BackupRecord } from '../backup/record.js'
 import { confLines } from '../backup/recovery-conf.js'
-import { PgbkError } from '../errors.js'
-import { relativeInside } from '../postgres/config-files.js'
+import { inside } from '../inside.js'
+import { mostBytes, readSmall } from '../read-small.js'
 import {
   adaptConf,
   markedBlock,
@@ -36,9 +36,7 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
   const { backup, data } = conf
   const written: string[] = []
   const write = async (name: string, text: string | Buffer) => {
-    const path = join(data, name)
-    if (relativeInside(data, path) === undefined)
-      throw new PgbkError('damaged', `the record names a file outside of the data directory: ${name}`)
+    const path = inside(data, name)
     await mkdir(dirname(path), { recursive: true })
     await writeDurably(path, text)
     written.push(name)
@@ -66,7 +64,7 @@ type Write = (name: string, text: string | Buffer) => Promise<void>
 function copiesOf({ record, layout }: Backup): Map<string, string> {
   const [main, ...others] = record.config_files
   if (main === undefined || /pg_(hba|ident)\.conf$/.test(main.path)) return namesOf(record.config_files, '')
-  const text = readFileSync(join(layout.originalConf, main.copy), 'latin1')
+  const text = confText(inside(layout.originalConf, main.copy))
   return new Map([[main.path, 'postgresql.conf'], ...namesOf(others, text)])
 }
 
@@ -93,15 +91,13 @@ async function writeOriginals(backup: Backup, write: Write): Promise<string[]> {
   const copies = copiesOf(backup)
   const notes: string[] = []
   for (const { path, copy } of backup.record.config_files) {
-    const source = join(backup.layout.originalConf, copy)
-    if (relativeInside(backup.layout.originalConf, source) === undefined)
-      throw new PgbkError('damaged', `the record names a file outside of conf/original: ${copy}`)
+    const source = inside(backup.layout.originalConf, copy)
     const name = copies.get(path) ?? copy
     if (/^pg_(hba|ident)\.conf$/.test(name)) {
-      await write(name, readFileSync(source))
+      await write(name, readSmall(source, mostBytes.conf))
       continue
     }
-    const adapted = adaptConf(readFileSync(source, 'latin1'), path, copies)
+    const adapted = adaptConf(confText(source), path, copies)
     await write(name, Buffer.from(adapted.text, 'latin1'))
     notes.push(...adapted.notes)
   }
@@ -113,7 +109,7 @@ async function writeSubstitute({ layout }: Backup, write: Write): Promise<string
   const visible = join(layout.originalConf, 'settings-from-pg_settings.conf')
   await write(
     'postgresql.conf',
-    existsSync(visible) ? readFileSync(visible) : '# nothing is known of the server\n',
+    existsSync(visible) ? readSmall(visible, mostBytes.conf) : '# nothing is known of the server\n',
   )
   return "the server's postgresql.conf is not in the backup: the one here has the settings that could be read from the server"
 }
@@ -124,16 +120,21 @@ function autoConf({ backup, switchedOff, recovery, port }: ProductionConf): Buff
   const ownPort = port === undefined ? undefined : confLines({ port: String(port) })
   const blocks = [ownPort, switchedOff && markedBlock(switchedOff), recovery && recoveryBlock(recovery)]
   return Buffer.concat([
-    existsSync(original) ? readFileSync(original) : Buffer.alloc(0),
+    existsSync(original) ? readSmall(original, mostBytes.conf) : Buffer.alloc(0),
     Buffer.from(`\n${blocks.filter(Boolean).join('\n')}`),
   ])
+}
+
+/** Every byte is a character, whatever encoding it is in. */
+function confText(path: string): string {
+  return readSmall(path, mostBytes.conf).toString('latin1')
 }
 
 /** Takes the settings of the first recovery out again when it is over. */
 export async function endRecovery(data: string, { uid, gid }: Owner): Promise<void> {
   const path = join(data, 'postgresql.auto.conf')
   const next = `${path}.pgbk`
-  await writeFile(next, withoutRecovery(readFileSync(path, 'latin1')), {
+  await writeFile(next, withoutRecovery(confText(path)), {
     encoding: 'latin1',
     flag: 'wx',
     flush: true,

@@ -1,8 +1,7 @@
-import { createInterface } from 'node:readline'
-import { Readable } from 'node:stream'
 import { Parser, type ReadEntry } from 'tar'
-import { type ManifestFile, parseLine } from '../backup/manifest.js'
+import { filesIn, type ManifestFile } from '../backup/manifest.js'
 import { PgbkError } from '../errors.js'
+import { mostBytes } from '../read-small.js'
 import { manifestName } from './names.js'
 
 /** What a tar had. */
@@ -32,7 +31,8 @@ export function watchTar(id: string): TarWatch {
       // A hard link has no size of its own.
       const linked = entry.type === 'Link' ? sizes.get(entry.linkpath?.slice(top.length) ?? '') : undefined
       sizes.set(name, linked ?? entry.size)
-      if (name === manifestName) entry.on('data', (bytes) => manifest.push(bytes))
+      if (name === manifestName && entry.size > mostBytes.manifest) broken ??= 'its manifest has no end'
+      if (name === manifestName && broken === undefined) entry.on('data', (bytes) => manifest.push(bytes))
       else entry.resume()
     },
     onwarn: (_code, message) => {
@@ -44,14 +44,7 @@ export function watchTar(id: string): TarWatch {
     end: () => {
       parser.end()
       if (broken !== undefined) throw new PgbkError('damaged', `the tar is broken: ${broken}`)
-      return { sizes, manifest: { [Symbol.asyncIterator]: () => filesOf(Readable.from(manifest)) } }
+      return { sizes, manifest: { [Symbol.asyncIterator]: () => filesIn(manifest, manifestName) } }
     },
-  }
-}
-
-async function* filesOf(manifest: Readable): AsyncGenerator<ManifestFile> {
-  for await (const line of createInterface({ input: manifest })) {
-    const file = parseLine(line)
-    if (file) yield file
   }
 }
