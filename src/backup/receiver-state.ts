@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { isDiskFull } from '../errors.js'
 import { isAlive, pidSpace } from '../processes.js'
@@ -75,7 +76,7 @@ export async function writeReceiverState(
 }
 
 async function overwrite(path: string, text: string): Promise<void> {
-  const file = await open(path, 'r+')
+  const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     await file.write(text, 0)
     await file.truncate(Buffer.byteLength(text))

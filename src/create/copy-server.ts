@@ -22,6 +22,7 @@ import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-fa
 import type { ServerSettings } from '../postgres/server-settings.js'
 import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
+import { checkCopied } from './check-copied.js'
 import { type CopyTimes, endOfCopy } from './copy-end.js'
 
 export interface CopyOptions {
@@ -65,6 +66,7 @@ export async function copyData(
   } finally {
     watch.stop()
   }
+  await checkCopied(layout, facts, context)
   const times = await endOfCopy(psql, layout, context)
   await checkIdentity(layout, facts)
   await closeToOthers(layout, context)

@@ -1,7 +1,8 @@
 import { constants, type Dirent } from 'node:fs'
-import { chown, copyFile, lchown, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { chown, lchown, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
+import { copyOneFile } from '../backup/copy-file.js'
 import { copyTree } from '../backup/copy-tree.js'
 import { syncPath } from '../backup/durable.js'
 import type { Owner } from '../backup/owner.js'
@@ -30,7 +31,7 @@ export async function copyMethodFor({ layout }: Backup, destination: string): Pr
   const probe = await mkdtemp(join(destination, '.pgbk-probe-'))
   try {
     const mode = constants.COPYFILE_FICLONE_FORCE
-    await copyFile(join(layout.data, 'PG_VERSION'), join(probe, 'file'), mode)
+    await copyOneFile(join(layout.data, 'PG_VERSION'), join(probe, 'file'), mode)
     return 'reflink'
   } catch (error) {
     if (noReflink.has(systemCode(error) ?? '')) return 'copy'
@@ -89,7 +90,7 @@ export async function copyCluster(
 export async function copyControlFile({ layout }: Backup, data: string, owner: Owner): Promise<void> {
   const target = controlFile(data)
   try {
-    await copyFile(controlFile(layout.data), target)
+    await copyOneFile(controlFile(layout.data), target, 0)
     await chown(target, owner.uid, owner.gid)
     await syncPath(target)
     await syncPath(dirname(target))

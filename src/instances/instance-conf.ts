@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdir, readFile, rename } from 'node:fs/promises'
+import { mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { confLiteral, snapshotHba } from '../backup/conf.js'
+import { copyOneFile } from '../backup/copy-file.js'
 import { copyTree } from '../backup/copy-tree.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { InstanceLayout } from '../backup/layout.js'
@@ -21,11 +22,11 @@ export async function writeInstanceConf(
   recovery: Readonly<Record<string, string>> | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const ofSnapshot = await readFile(join(backup.layout.conf, 'postgresql.conf'), 'utf8')
+  const ofSnapshot = readSmallText(join(backup.layout.conf, 'postgresql.conf'), mostBytes.conf)
   await writeDurably(layout.postgresqlConf, `${ofSnapshot}\n${ownLines(instance)}`)
   if (recovery) await writeDurably(layout.recoveryConf, recoveryNote + confLines(recovery))
   await writeDurably(layout.hba, snapshotHba + replicationLines)
-  await copyFile(join(backup.layout.conf, 'pg_ident.conf'), join(layout.conf, 'pg_ident.conf'))
+  await copyOneFile(join(backup.layout.conf, 'pg_ident.conf'), join(layout.conf, 'pg_ident.conf'), 0)
   const original = join(layout.conf, 'original')
   await mkdir(original)
   await copyTree(backup.layout.originalConf, original, { mode: constants.COPYFILE_FICLONE, owner, signal })
