@@ -67,7 +67,7 @@ export class ManifestParser {
 
   #read(line: Buffer): ManifestFile | undefined {
     if (line.length > longestLine) throw this.#refusal('is too long')
-    if (this.#stage !== 'checksum') this.#hash.update(line).update('\n')
+    if (this.#stage !== 'checksum' && this.#stage !== 'end') this.#hash.update(line).update('\n')
     if (this.#stage === 'file' && !isEndOfList(line)) return this.#file(line)
     this.#stage = this.#after(line.toString('latin1'))
     return undefined
