@@ -31,7 +31,7 @@ const layers: Record<string, number> = {
 }
 const topFiles = ['cli.ts', 'process.ts']
 const bottomFiles =
-  'context errors inside names-in processes progress read-small schema shell-word units version'
+  'context errors inside names-in printable processes progress read-small schema shell-word units version'
     .split(' ')
     .map((name) => `${name}.ts`)
 

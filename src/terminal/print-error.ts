@@ -1,11 +1,12 @@
 import type { PgbkError } from '../errors.js'
-import { printableLines } from './screen.js'
+import { jsonText } from './json-text.js'
+import { printableLines, printableMessage } from './screen.js'
 import type { Style } from './style.js'
 import { wrap } from './wrap.js'
 
 /** `{"error": {"code", "message", "hint"}}` */
 export function errorJson({ code, message, hint }: PgbkError): string {
-  return `${JSON.stringify({ error: { code, message, hint: hint ?? null } }, undefined, 2)}\n`
+  return jsonText({ error: { code, message, hint: hint ?? null } }, 2)
 }
 
 export interface ErrorScreen {
@@ -17,7 +18,7 @@ export interface ErrorScreen {
 
 /** What failed, and below it what to do next; when verbose also where it came from. */
 export function errorText(error: PgbkError, { style, width, verbose }: ErrorScreen): string {
-  const lines = [wrap(`pgbk: ${printableLines(error.message)}`, width).replace(/^pgbk:/, style.bad)]
+  const lines = [wrap(`pgbk: ${printableMessage(error.message)}`, width).replace(/^pgbk:/, style.bad)]
   if (error.hint !== undefined) lines.push(wrap(printableLines(error.hint), width))
   if (verbose && error.cause instanceof Error && error.cause.stack)
     lines.push(style.faint(printableLines(error.cause.stack)))
