@@ -127,7 +127,8 @@ async function printOutcome(
   const { json = false, quiet = false } = invocation.globals
   const { stdout } = world
   if (json) {
-    await write(stdout, `${JSON.stringify(outcome.json(), undefined, stdout.isTTY ? 2 : undefined)}\n`)
+    const { jsonText } = await import('./terminal/json-text.js')
+    await write(stdout, jsonText(outcome.json(), stdout.isTTY ? 2 : undefined))
     return
   }
   const style = await styleFor(stdout, invocation, world)

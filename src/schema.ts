@@ -13,12 +13,36 @@ export function check<T>(schema: v.GenericSchema<unknown, T>, input: unknown): C
 
 /** The same for a text that should be JSON. */
 export function checkJson<T>(schema: v.GenericSchema<unknown, T>, text: string): Checked<T> {
+  const parsed = parseJson(text)
+  return typeof parsed === 'string' ? { faults: [parsed] } : check(schema, parsed.json)
+}
+
+/**
+ * Reads a text that should be JSON and comes from outside.
+ * @returns what is wrong, as a text that has nothing of what is in it: it may be any file of this machine.
+ */
+export function parseJson(text: string): { json: unknown } | string {
+  let json: unknown
   try {
-    return check(schema, JSON.parse(text))
-  } catch (error) {
-    if (error instanceof SyntaxError) return { faults: [error.message] }
-    throw error
+    json = JSON.parse(text)
+  } catch {
+    return 'it is no JSON'
   }
+  return isDeep(json) ? `it is nested more than ${mostDepth} times` : { json }
+}
+
+/** What is written by pgbk has four levels; to write out what is nested without end would end the process. */
+const mostDepth = 32
+
+function isDeep(json: unknown): boolean {
+  const waiting: { value: unknown; depth: number }[] = [{ value: json, depth: 0 }]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (next.depth > mostDepth) return true
+    if (typeof next.value !== 'object' || next.value === null) continue
+    for (const value of Object.values(next.value))
+      if (typeof value === 'object') waiting.push({ value, depth: next.depth + 1 })
+  }
+  return false
 }
 
 function describeIssue(issue: v.BaseIssue<unknown>): string {

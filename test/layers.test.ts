@@ -31,9 +31,10 @@ const layers: Record<string, number> = {
   bottom: 1,
 }
 const topFiles = ['cli.ts', 'process.ts']
-const bottomFiles = 'context errors names-in processes progress schema shell-word trusted-path units version'
-  .split(' ')
-  .map((name) => `${name}.ts`)
+const bottomFiles =
+  'context errors inside names-in printable processes progress read-small schema shell-word trusted-path units version'
+    .split(' ')
+    .map((name) => `${name}.ts`)
 
 const owners: Record<string, string | string[]> = {
   chalk: 'terminal/',

@@ -1,8 +1,26 @@
-import { readdirSync, statSync } from 'node:fs'
+import { lstatSync, opendirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { systemCode } from '../errors.js'
+import { PgbkError, systemCode } from '../errors.js'
 import type { ArchiveFile } from './archive-segments.js'
+
+/** More than the segments of 16 MB of a year at half a megabyte a second. */
+const mostNames = 1 << 20
+
+/** @throws {PgbkError} `damaged` for an archive of more names than any has; a system error. */
+function archiveNames(path: string): string[] {
+  const directory = opendirSync(path)
+  const names: string[] = []
+  try {
+    for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
+      names.push(entry.name)
+      if (names.length > mostNames) throw new PgbkError('damaged', `${path} has more than ${mostNames} files`)
+    }
+    return names
+  } finally {
+    directory.closeSync()
+  }
+}
 
 /** A receiver that renames a file at every look is none of ours. */
 const mostLooks = 5
@@ -13,13 +31,13 @@ const mostLooks = 5
  */
 export function filesIn(
   directory: string,
-  list: (directory: string) => string[] = (path) => readdirSync(path),
+  list: (directory: string) => string[] = archiveNames,
 ): ArchiveFile[] {
   for (let looks = 1; ; looks++) {
     try {
       const found = list(directory).map((name) => ({
         name,
-        stats: statSync(join(directory, name), { throwIfNoEntry: false }),
+        stats: lstatSync(join(directory, name), { throwIfNoEntry: false }),
       }))
       if (looks < mostLooks && found.some(({ stats }) => stats === undefined)) continue
       return found.flatMap(({ name, stats }) => (stats?.isFile() ? [{ name, bytes: stats.size }] : []))

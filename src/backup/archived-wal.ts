@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../errors.js'
+import { mostBytes, readSmallText } from '../read-small.js'
 import { agreedOn, filesIn } from './archive-listing.js'
 import { type ArchivedSegment, type ArchiveFile, type Found, segmentsIn } from './archive-segments.js'
 import { gapNoteName, readGapNote } from './gap-note.js'
@@ -57,7 +57,7 @@ function lookInto(directory: string, needs: WalNeeds, timeline: number | undefin
   const faults: string[] = []
   for (const { name } of files.filter((file) => /^[0-9A-F]{8}\.history$/.test(file.name))) {
     try {
-      const text = readFileSync(join(directory, name), 'utf8')
+      const text = readSmallText(join(directory, name), mostBytes.note)
       histories.set(Number.parseInt(name, 16), parseHistory(text, name))
     } catch (error) {
       faults.push(messageOf(error))

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, readlink, rename, symlink, truncate, unlink } from 'node:fs/promises'
+import { mkdir, readlink, rename, symlink, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { inside } from '../inside.js'
 import { snapshotHba, snapshotIdent } from './conf.js'
+import { copyOneFile } from './copy-file.js'
 import { syncPath, syncTree, writeDurably } from './durable.js'
 import type { BackupLayout } from './layout.js'
 
@@ -44,9 +46,8 @@ export async function arrangeConf(layout: BackupLayout, files: ConfFiles): Promi
   }
   const autoConf = join(layout.data, 'postgresql.auto.conf')
   if (existsSync(autoConf)) {
-    await copyFile(autoConf, join(layout.originalConf, 'postgresql.auto.conf'))
-    await truncate(autoConf)
-    await syncPath(autoConf)
+    await copyOneFile(autoConf, join(layout.originalConf, 'postgresql.auto.conf'), 0)
+    await writeDurably(autoConf, '')
   }
   for (const name of ['standby.signal', 'recovery.signal']) {
     const signalFile = join(layout.data, name)
@@ -61,11 +62,11 @@ export async function arrangeConf(layout: BackupLayout, files: ConfFiles): Promi
 }
 
 async function keepOriginal(layout: BackupLayout, { copy, inData, content }: OriginalFile): Promise<boolean> {
-  const target = join(layout.originalConf, copy)
-  const source = inData === undefined ? undefined : join(layout.data, inData)
+  const target = inside(layout.originalConf, copy)
+  const source = inData === undefined ? undefined : inside(layout.data, inData)
   if (content === undefined && (source === undefined || !existsSync(source))) return false
   await mkdir(dirname(target), { recursive: true })
   if (content !== undefined) await writeDurably(target, content)
-  else if (source !== undefined) await copyFile(source, target)
+  else if (source !== undefined) await copyOneFile(source, target, 0)
   return true
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { openRegularFile } from '../read-small.js'
 import { crc32cHex, crc32cStart, updateCrc32c } from './crc32c.js'
-import type { ManifestFile } from './manifest.js'
+import type { ManifestFile } from './manifest-file.js'
 
 /** What adds up the bytes of one file. */
 interface Sum {
@@ -20,7 +20,7 @@ export async function isAsInManifest(
   { size, algorithm, checksum }: ManifestFile,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const file = await open(path)
+  const file = await openRegularFile(path)
   try {
     if ((await file.stat()).size !== size) return false
     const sum = sumFor(algorithm)

@@ -1,8 +1,10 @@
-import { existsSync, lstatSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync, readlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { PgbkError, systemCode } from '../errors.js'
+import { kindOf } from '../read-small.js'
 import type { Backup } from './catalog.js'
 import { missingDirectories } from './data-directories.js'
+import type { BackupLayout } from './layout.js'
 import { exemptFromManifest, type ManifestFile, manifestFiles } from './manifest.js'
 
 const mostNamed = 5
@@ -14,12 +16,13 @@ const mostNamed = 5
  */
 export async function checkComplete({ id, layout, state }: Backup): Promise<void> {
   const manifest = join(layout.data, 'backup_manifest')
-  if (!existsSync(manifest)) throw damaged(id, ['data/backup_manifest is missing'])
+  if (!lstatSync(manifest, { throwIfNoEntry: false })) throw damaged(id, ['data/backup_manifest is missing'])
   const faults: string[] = []
+  const parents = parentCheck(layout)
   for await (const file of manifestFiles(manifest)) {
     const fault =
       state === 'whole' || !changesInUse(file.path)
-        ? faultOf(layout.data, file, state === 'whole')
+        ? (parents(file.path) ?? faultOf(layout.data, file, state === 'whole'))
         : undefined
     if (fault !== undefined) faults.push(fault)
     if (faults.length === mostNamed) break
@@ -34,12 +37,40 @@ export async function checkComplete({ id, layout, state }: Backup): Promise<void
 function faultOf(data: string, { path, bytes, size }: ManifestFile, exact: boolean): string | undefined {
   if (exemptFromManifest.has(path)) return undefined
   try {
-    const found = lstatSync(Buffer.concat([Buffer.from(`${data}/`), bytes])).size
-    return exact && found !== size ? `data/${path} has ${found} bytes instead of ${size}` : undefined
+    const found = lstatSync(Buffer.concat([Buffer.from(`${data}/`), bytes]))
+    if (!found.isFile()) return `data/${path} is ${kindOf(found)}`
+    return exact && found.size !== size
+      ? `data/${path} has ${found.size} bytes instead of ${size}`
+      : undefined
   } catch (error) {
     if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error
     return `data/${path} is missing`
   }
+}
+
+/**
+ * Tells of a file whether a directory above it is a link, through which it would be read, and written, elsewhere; each directory is
+ * looked at once. Only the links of tablespaces may be there, to where pgbk has them.
+ */
+function parentCheck({ data }: BackupLayout): (path: string) => string | undefined {
+  const known = new Map<string, string | undefined>([['.', undefined]])
+  const look = (directory: string): string | undefined => {
+    if (!known.has(directory))
+      known.set(directory, look(dirname(directory)) ?? faultOfDirectory(data, directory))
+    return known.get(directory)
+  }
+  return (path) => look(dirname(path))
+}
+
+function faultOfDirectory(data: string, directory: string): string | undefined {
+  const path = join(data, directory)
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found?.isSymbolicLink()) return undefined // what else it may be is told of its files
+  const [, oid] = /^pg_tblspc\/(\d+)$/.exec(directory) ?? []
+  const target = readlinkSync(path)
+  return target === `../../tablespaces/${oid}`
+    ? undefined
+    : `data/${directory} is a symbolic link to ${target}`
 }
 
 /** A server that has run in the snapshot has removed and renamed files of these kinds. */

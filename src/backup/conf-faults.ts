@@ -1,9 +1,10 @@
 import { type Dirent, lstatSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { systemCode } from '../errors.js'
+import { mostBytes } from '../read-small.js'
 import type { Backup } from './catalog.js'
 import { snapshotHba, snapshotIdent } from './conf.js'
-import { largestConfFile, readConfFile } from './conf-file.js'
+import { readConfFile } from './conf-file.js'
 import { neededNames, settingProblem } from './conf-rules.js'
 import { isInclude, parseConf } from './conf-text.js'
 import type { BackupLayout } from './layout.js'
@@ -68,7 +69,7 @@ function strangers({ snapshot, conf }: BackupLayout): ConfFault[] {
     if (ofServer.includes(file)) return []
     if (!entry.isFile()) return [fault(file, 'it is not a file')]
     const found = lstatSync(path, { throwIfNoEntry: false })
-    return found && found.size > largestConfFile ? [fault(file, `it has ${found.size} bytes`)] : []
+    return found && found.size > mostBytes.conf ? [fault(file, `it has ${found.size} bytes`)] : []
   })
 }
 
@@ -149,7 +150,7 @@ function neededFault({ snapshot }: BackupLayout, file: string): ConfFault[] {
   const found = statIn(snapshot, file)
   if (!found) return [fault(file, 'it is missing')]
   if (!found.isFile()) return [fault(file, 'it is not a file')]
-  if (found.size > largestConfFile) return [fault(file, `it has ${found.size} bytes`)]
+  if (found.size > mostBytes.conf) return [fault(file, `it has ${found.size} bytes`)]
   // The server's own may well be empty.
   return found.size === 0 && !file.startsWith('conf/original/') ? [fault(file, 'it is empty')] : []
 }

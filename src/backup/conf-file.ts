@@ -1,9 +1,7 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { PgbkError, systemCode } from '../errors.js'
-
-/** No configuration is larger; what is would only be a way to fill the memory. */
-export const largestConfFile = 16 * 1024 * 1024
+import { mostBytes, readSmall } from '../read-small.js'
 
 /**
  * The bytes of a configuration file of a backup. What is no ordinary file is not even opened to the end: links lead to what is not the
@@ -13,15 +11,7 @@ export const largestConfFile = 16 * 1024 * 1024
  */
 export function readConfFile(path: string, inside: string): Buffer {
   checkWay(dirname(path), inside)
-  const descriptor = openPlain(path)
-  try {
-    const found = fstatSync(descriptor)
-    if (!found.isFile()) throw notOfTheBackup(path, 'it is no ordinary file')
-    if (found.size > largestConfFile) throw notOfTheBackup(path, `it has ${found.size} bytes`)
-    return readWhole(descriptor, found.size)
-  } finally {
-    closeSync(descriptor)
-  }
+  return readSmall(path, mostBytes.conf)
 }
 
 /** As `readConfFile`; undefined when there is no such file. */
@@ -43,28 +33,8 @@ function checkWay(directory: string, inside: string): void {
   }
 }
 
-function openPlain(path: string): number {
-  try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  } catch (error) {
-    // macOS and Linux say ELOOP, FreeBSD EMLINK; a socket cannot be opened at all.
-    if (['ELOOP', 'EMLINK', 'ENXIO'].includes(systemCode(error) ?? ''))
-      throw notOfTheBackup(path, 'it is no ordinary file', error)
-    throw error
-  }
-}
-
-function readWhole(descriptor: number, size: number): Buffer {
-  const content = Buffer.alloc(size)
-  let length = 0
-  for (let read = -1; read !== 0 && length < size; length += read)
-    read = readSync(descriptor, content, length, size - length, null)
-  return content.subarray(0, length)
-}
-
-function notOfTheBackup(path: string, problem: string, cause?: unknown): PgbkError {
+function notOfTheBackup(path: string, problem: string): PgbkError {
   return new PgbkError('damaged', `${path} is not read: ${problem}`, {
-    cause,
-    hint: `A backup has ordinary files of at most ${largestConfFile / 1024 ** 2} MB there. Who has put something else in their place?`,
+    hint: 'A backup has ordinary files there. Who has put something else in their place?',
   })
 }

@@ -20,9 +20,12 @@ const fixed: Readonly<Record<string, string>> = {
   hot_standby: 'on',
 }
 
+/** A power of two from 1 MB to 1 GB (IsValidWalSegSize() in src/include/access/xlog_internal.h). */
+const segmentSizes = Array.from({ length: 11 }, (_, power) => 2 ** (20 + power))
+
 /** The commands that pgbk has written so far: what a snapshot runs when somebody puts a recovery.signal into it. */
 const restoreCommands = new Set([
-  restoreCommand('../../wal'),
+  ...segmentSizes.map((segmentSize) => restoreCommand('../../wal', { segmentSize })),
   'd=../../wal; for f in "$d/%f" "$d/%f.gz"; do if [ -f "$f" ]; then case "$f" in *.gz) gzip -dc < "$f" > "%p";; *) cp "$f" "%p";; esac && exit 0; if [ -f "$f" ]; then exit 126; fi; fi; done; exit 1',
   'if [ -f ../../wal/"%f" ]; then cp ../../wal/"%f" "%p" || exit 126; elif [ -f ../../wal/"%f".gz ]; then gzip -dc < ../../wal/"%f".gz > "%p" || exit 126; else exit 1; fi',
   'if [ -f "../../wal/%f" ]; then cp "../../wal/%f" "%p" || exit 126; elif [ -f "../../wal/%f.gz" ]; then gzip -dc < "../../wal/%f.gz" > "%p" || exit 126; else exit 1; fi',

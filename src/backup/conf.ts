@@ -88,7 +88,7 @@ ${[...queryLines(input), ...customLines(input)].join('\n') || '# nothing'}
 
 # Only with a recovery.signal in data/ (see README): WAL comes from the archive of this backup. A segment that is there and
 # cannot be read ends the recovery (exit status above 125) instead of being taken for the end of the WAL.
-restore_command = '${restoreCommand('../../wal')}'
+restore_command = '${restoreCommand('../../wal', { segmentSize: input.walSegmentSize })}'
 `
 }
 
@@ -96,13 +96,15 @@ restore_command = '${restoreCommand('../../wal')}'
  * A command that reads a directory of raw and gzip-compressed segments with stock tools. A receiver may be at work there: what it
  * finishes or compresses in between is looked for again in the order of its names.
  * @param directory the words of a shell for it; `%` is doubled already. Relative paths start at the data directory.
- * @param limits also `.partial`, the unfinished segment at the archive's end; no segment after `lastSegment`, the digits of its name
+ * @param limits the bytes of a segment, of which no more are ever written; also `.partial`, the unfinished segment at the archive's end; no segment after `lastSegment`, the digits of its name
  * behind the timeline: PostgreSQL reads ahead, and must not stumble over what it does not need.
  */
 export function restoreCommand(
   directory: string,
-  limits: { partial?: boolean; lastSegment?: string } = {},
+  limits: { segmentSize: number; partial?: boolean; lastSegment?: string },
 ): string {
+  // One byte more than a segment: PostgreSQL refuses that, and nothing fills the disk.
+  const most = limits.segmentSize + 1
   const finished = ['', '.gz']
   const endings = limits.partial ? [...finished, '.partial', ...finished] : finished
   const steps = [
@@ -111,11 +113,17 @@ export function restoreCommand(
       : [`n="%f"; if [ "\${n#????????}" \\> ${limits.lastSegment} ]; then exit 1; fi;`]),
     `d=${directory}; for f in ${endings.map((ending) => `"$d/%f${ending}"`).join(' ')}; do`,
     'if [ -f "$f" ]; then',
-    'case "$f" in *.gz) gzip -dc < "$f" > "%p";; *) cp "$f" "%p";; esac && exit 0;',
+    `case "$f" in *.gz) ${unpackTo(most)};; *) cp "$f" "%p";; esac && exit 0;`,
     'if [ -f "$f" ]; then exit 126; fi;',
     'fi; done; exit 1',
   ]
   return steps.join(' ')
+}
+
+/** The status of gzip is told beside the pipe, whose own is that of its last program; too much, or no room, is a failure too. */
+function unpackTo(most: number): string {
+  const pipe = `{ gzip -dc < "$f"; echo $? >&3; } | head -c ${most} > "%p" || echo full >&3`
+  return `s=$( { ${pipe}; } 3>&1 ); [ "$s" = 0 ]`
 }
 
 /** min_wal_size must be two segments at least, and max_wal_size more (ReadControlFile in xlog.c); the defaults suit 16 MB. */

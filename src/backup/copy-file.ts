@@ -2,6 +2,7 @@ import { copyFileSync, lstatSync, renameSync, rmSync } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { systemCode } from '../errors.js'
+import { checkFile } from '../read-small.js'
 
 const small = 1 << 20
 
@@ -10,9 +11,10 @@ const small = 1 << 20
  * longer than the steps.
  * @param mode as for `fs.copyFile`.
  * @returns its bytes.
+ * @throws {PgbkError} `damaged` for what is no regular file: a pipe would never end.
  */
 export async function copyOneFile(source: string, target: string, mode: number): Promise<number> {
-  const { size } = lstatSync(source)
+  const { size } = checkFile(source)
   if (size > small) await copyFile(source, target, mode)
   else {
     copyFileSync(source, target, mode)

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsync, openSync, statSync } from 'node:fs'
+import { closeSync, constants, fsync, openSync, statSync } from 'node:fs'
 import { chmod, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { namesIn } from '../names-in.js'
 import { inParallel } from './in-parallel.js'
 
-/** Writes a file, readable by its owner alone, and flushes it to disk. */
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants
+const writeFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK
+
+/** Writes a file, readable by its owner alone, and flushes it to disk. Never through a link, nor into a pipe. */
 export async function writeDurably(path: string, content: string | Uint8Array): Promise<void> {
-  const file = await open(path, 'w', 0o600)
+  const file = await open(path, writeFlags, 0o600)
   try {
     await file.writeFile(content)
     await file.sync()
@@ -54,7 +57,7 @@ async function removeForgotten(directory: string, start: string): Promise<void> 
 /** Flushes one file, or the entries of one directory, to disk. */
 export async function syncPath(path: string): Promise<void> {
   // Only the flush takes time: to hand the rest to other threads takes longer than to do it.
-  const descriptor = openSync(path, 'r')
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     await flush(descriptor)
   } finally {

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemCode } from '../errors.js'
+import { openRegular } from '../read-small.js'
 import { type ArchivedWal, readArchivedWal } from './archived-wal.js'
 import type { Backup, Catalog } from './catalog.js'
 import { clusterOf } from './check-cluster.js'
@@ -47,7 +48,7 @@ const blockSize = 64 * 1024
 /** The bytes of an unfinished segment before the zeros at its end; undefined when it has been finished meanwhile. */
 function writtenTo(path: string): number | undefined {
   try {
-    const file = openSync(path, 'r')
+    const file = openRegular(path)
     try {
       return endOfContent(file)
     } finally {

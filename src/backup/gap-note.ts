@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemCode } from '../errors.js'
+import { PgbkError, systemCode } from '../errors.js'
+import { mostBytes, readSmallText } from '../read-small.js'
 import { syncPath, writeDurably } from './durable.js'
 
 /** In a WAL archive: the segment that the server no longer had when the receiver asked for it. Nothing else shows such a gap. */
@@ -16,8 +16,9 @@ export async function noteGap(archive: string, missing: string): Promise<void> {
 /** Undefined where nothing is noted. */
 export function readGapNote(archive: string): string | undefined {
   try {
-    return readFileSync(join(archive, gapNoteName), 'utf8').trim()
+    return readSmallText(join(archive, gapNoteName), mostBytes.note).trim()
   } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return undefined
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EACCES') return undefined
     throw error
   }

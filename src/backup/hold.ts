@@ -11,9 +11,10 @@ export type Hold = v.InferOutput<typeof schema>
 
 /** One that cannot be understood still holds: somebody wanted this backup to stay. */
 export function readHold(path: string): Hold | undefined {
-  const text = readIfThere(path)
-  if (text === undefined) return undefined
-  return checkJson(schema, text).value ?? { format: 1, since: 'unknown', reason: 'hold.json is unreadable' }
+  const found = readIfThere(path)
+  if (found === undefined) return undefined
+  const hold = found === 'unreadable' ? undefined : checkJson(schema, found.text).value
+  return hold ?? { format: 1, since: 'unknown', reason: 'hold.json is unreadable' }
 }
 
 /** Holds a backup, or changes the reason. Only under the catalog lock. */

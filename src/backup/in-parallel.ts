@@ -3,20 +3,22 @@
  * going on any more.
  */
 export async function inParallel<T>(
-  items: Iterable<T>,
+  items: Iterable<T> | AsyncIterable<T>,
   atOnce: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
-  const waiting = items[Symbol.iterator]()
+  const waiting = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
   let failed = false
   const worker = async () => {
-    for (let next = waiting.next(); !failed && !next.done; next = waiting.next()) await work(next.value)
+    for (let next = await waiting.next(); !failed && !next.done; next = await waiting.next())
+      await work(next.value)
   }
   const stopAll = (error: unknown) => {
     failed = true
     throw error
   }
   const ends = await Promise.allSettled(Array.from({ length: atOnce }, () => worker().catch(stopAll)))
+  await waiting.return?.()
   const first = ends.find((end) => end.status === 'rejected')
   if (first) throw first.reason
 }

@@ -1,17 +1,17 @@
-import { checkJson, v } from '../schema.js'
+import { v } from '../schema.js'
 import { replaceDurably } from './durable.js'
 import type { RootLayout } from './layout.js'
-import { readIfThere } from './read-if-there.js'
+import { readNote } from './read-note.js'
+import { isoTime } from './record-fields.js'
 
-const time = v.pipe(v.string(), v.isoTimestamp())
 const text = v.nullable(v.string())
 
 const schema = v.object({
   format: v.literal(1),
   ok: v.boolean(),
   scheduled: v.boolean(),
-  started_at: time,
-  finished_at: time,
+  started_at: isoTime,
+  finished_at: isoTime,
   backup: text,
   error: v.nullable(v.object({ code: v.string(), message: v.string() })),
 })
@@ -21,8 +21,7 @@ export type LastCreate = v.InferOutput<typeof schema>
 
 /** Undefined where none has been recorded, or what is there is not understood. */
 export function readLastCreate({ lastCreate }: RootLayout): LastCreate | undefined {
-  const content = readIfThere(lastCreate)
-  return content === undefined ? undefined : checkJson(schema, content).value
+  return readNote(schema, lastCreate)
 }
 
 export async function writeLastCreate({ lastCreate }: RootLayout, last: LastCreate): Promise<void> {

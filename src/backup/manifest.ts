@@ -1,20 +1,9 @@
-import { createHash } from 'node:crypto'
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
+import { PgbkError } from '../errors.js'
+import { piecesOf } from '../read-small.js'
+import type { ManifestFile } from './manifest-file.js'
+import { type ManifestEnd, ManifestParser, type WalRange } from './manifest-parser.js'
 
-/** One file as a backup_manifest has it. */
-export interface ManifestFile {
-  /** Below the data directory. */
-  path: string
-  /** The same as the file system has it. */
-  bytes: Buffer
-  size: number
-  /** `CRC32C`, `SHA224` ... `SHA512`, or `NONE`. */
-  algorithm: string
-  /** Hexadecimal; empty for `NONE`. */
-  checksum: string
-}
+export type { ManifestFile } from './manifest-file.js'
 
 /** The files that pgbk itself changes (see arrange-snapshot), and pg_verifybackup exempts. */
 export const exemptFromManifest: ReadonlySet<string> = new Set([
@@ -23,61 +12,49 @@ export const exemptFromManifest: ReadonlySet<string> = new Set([
   'recovery.signal',
 ])
 
-/** The files of a manifest. It has one file a line (backup_manifest.c), so a large one needs little memory. */
-export async function* manifestFiles(manifest: string): AsyncGenerator<ManifestFile> {
-  for await (const line of createInterface({ input: createReadStream(manifest) })) {
-    const file = parseLine(line)
-    if (file) yield file
-  }
+/**
+ * The files of a manifest. It is read piece by piece, so a large one needs little memory.
+ * @returns, at its end, what it says behind them.
+ * @throws {PgbkError} `damaged` as soon as something is not as PostgreSQL writes it; a system error when it cannot be read.
+ */
+export async function* manifestFiles(manifest: string): AsyncGenerator<ManifestFile, ManifestEnd> {
+  return yield* filesIn(piecesOf(manifest), manifest)
 }
 
-/** The same, for where nothing can be waited for. */
-export function* manifestFilesNow(manifest: string): Generator<ManifestFile> {
-  const descriptor = openSync(manifest, 'r')
-  try {
-    const buffer = Buffer.alloc(1 << 20)
-    let rest = ''
-    for (let read = -1; read !== 0; ) {
-      read = readSync(descriptor, buffer)
-      const lines = (rest + buffer.toString('latin1', 0, read)).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) {
-        const file = parseLine(Buffer.from(line, 'latin1').toString())
-        if (file) yield file
-      }
-    }
-  } finally {
-    closeSync(descriptor)
-  }
+/** The same for a manifest that comes from elsewhere. @param name of it, for messages. */
+export async function* filesIn(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  name: string,
+): AsyncGenerator<ManifestFile, ManifestEnd> {
+  const parser = new ManifestParser(name)
+  for await (const piece of pieces) yield* parser.take(piece)
+  return parser.end()
 }
 
-/** `{ "Path": "base/1/1247", "Size": 106496, ...}`; names that are no UTF-8 stand as hexadecimal `Encoded-Path`. */
-export function parseLine(line: string): ManifestFile | undefined {
-  const match = /^\{ "(Path|Encoded-Path)": ("(?:[^"\\]|\\.)*"), "Size": (\d+)/.exec(line)
-  if (!match) return undefined
-  const bytes = Buffer.from(JSON.parse(match[2] ?? '""'), match[1] === 'Path' ? 'utf8' : 'hex')
-  const [, algorithm = 'NONE', checksum = ''] =
-    /"Checksum-Algorithm": "(\w+)", "Checksum": "([0-9a-f]*)" \},?$/.exec(line) ?? []
-  return { path: bytes.toString(), bytes, size: Number(match[3]), algorithm, checksum }
+/** What a manifest says behind its files, all of which have been read. @throws as `manifestFiles`. */
+async function readEnd(manifest: string): Promise<ManifestEnd> {
+  const parser = new ManifestParser(manifest)
+  for await (const piece of piecesOf(manifest)) parser.take(piece)
+  return parser.end()
 }
 
-const tailBytes = 512
-
-/** Whether a manifest is as it was written: its last line has the SHA-256 of all the lines before. */
+/** Whether a manifest is as it was written. @throws a system error when it cannot be read. */
 export async function isManifestWhole(manifest: string): Promise<boolean> {
-  const file = await open(manifest)
   try {
-    const { size } = await file.stat()
-    const from = Math.max(0, size - tailBytes)
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(tailBytes), 0, tailBytes, from)
-    const tail = buffer.toString('latin1', 0, bytesRead)
-    const [, before, checksum] = /(.*\n)"Manifest-Checksum": "([0-9a-f]{64})"\}\s*$/s.exec(tail) ?? []
-    if (before === undefined) return false
-    const hash = createHash('sha256')
-    const end = from + before.length - 1
-    for await (const chunk of createReadStream(manifest, { end })) hash.update(chunk)
-    return hash.digest('hex') === checksum
-  } finally {
-    await file.close()
+    return (await readEnd(manifest)).isWhole
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return false
+    throw error
   }
+}
+
+/**
+ * The WAL that a backup needs to be consistent.
+ * @throws {PgbkError} `damaged` when the manifest is not as PostgreSQL writes it, or names more than one timeline.
+ */
+export async function readWalRange(manifest: string): Promise<WalRange> {
+  const { ranges } = await readEnd(manifest)
+  const [range] = ranges
+  if (range && ranges.length === 1) return range
+  throw new PgbkError('damaged', `${manifest} names ${ranges.length} WAL ranges instead of one`)
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { mostBytes, readSmall } from '../read-small.js'
 import type { BackupLayout } from './layout.js'
 
 /**
@@ -21,5 +22,5 @@ export function ownFileChecksums({
 }
 
 function sha256Of(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex')
+  return createHash('sha256').update(readSmall(path, mostBytes.conf)).digest('hex')
 }

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { systemCode } from '../errors.js'
+import { PgbkError, systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
+import { mostBytes, readSmallText } from '../read-small.js'
+import { checkJson, v } from '../schema.js'
 import { syncPath, writeDurably } from './durable.js'
 import { isId, nextFreeId } from './id.js'
 import { type BackupLayout, backupLayout, type RootLayout } from './layout.js'
@@ -14,10 +16,16 @@ import { type BackupLayout, backupLayout, type RootLayout } from './layout.js'
 
 /** What the marker of a create tells the create that finds it later. The marker of a delete is the record that was. */
 export interface PartialMarker {
-  made_by?: 'create'
+  /** `create`; a delete says whatever the record did. */
+  made_by?: string | undefined
   /** The connections of this create on the server carry this name. */
-  application_name?: string
+  application_name?: string | undefined
 }
+
+const markerSchema: v.GenericSchema<unknown, PartialMarker> = v.object({
+  made_by: v.optional(v.string()),
+  application_name: v.optional(v.pipe(v.string(), v.maxLength(64))),
+})
 
 export interface Partial {
   id: string
@@ -102,18 +110,20 @@ export async function findLeftOvers(root: RootLayout): Promise<LeftOver[]> {
       continue
     }
     // Killed between the removal of the marker and the rename: complete, but never listed.
-    const marker = hasRecord ? { made_by: 'create' as const } : await readMarker(layout)
+    const marker = hasRecord ? { made_by: 'create' as const } : readMarker(layout)
     if (marker || !(await removeEmpty(layout.directory))) found.push({ name, layout, marker })
   }
   return found
 }
 
-async function readMarker(layout: BackupLayout): Promise<PartialMarker | undefined> {
+function readMarker(layout: BackupLayout): PartialMarker | undefined {
   try {
-    return JSON.parse(await readFile(layout.marker, 'utf8')) as PartialMarker
-  } catch (error) {
+    const text = readSmallText(layout.marker, mostBytes.record)
     // A kill in the middle of the first write leaves a marker without its text.
-    if (error instanceof SyntaxError) return { made_by: 'create' }
+    return checkJson(markerSchema, text).value ?? { made_by: 'create' }
+  } catch (error) {
+    // No pgbk puts anything but a file there.
+    if (error instanceof PgbkError && error.code === 'damaged') return undefined
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     throw error
   }

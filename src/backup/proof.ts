@@ -2,19 +2,18 @@ import { checkJson, v } from '../schema.js'
 import { replaceDurably } from './durable.js'
 import type { BackupLayout } from './layout.js'
 import { readIfThere } from './read-if-there.js'
+import { arrayOf, count, isoTime, text } from './record-fields.js'
 
 /** The format of proof.json that this pgbk writes, and the only one that it reads. */
 export const proofFormat = 1
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0))
-
 const schema = v.object({
   format: v.literal(proofFormat),
-  backup: v.string(),
-  finished_at: v.pipe(v.string(), v.isoTimestamp()),
+  backup: text,
+  finished_at: isoTime,
   ok: v.boolean(),
-  faults: v.array(v.string()),
-  postgres_version: v.string(),
+  faults: arrayOf(text),
+  postgres_version: text,
   ready_ms: v.nullable(count),
   replay_ms: v.nullable(count),
 })
@@ -22,12 +21,19 @@ const schema = v.object({
 /** proof.json: what really starting a backup has shown. docs/format.md explains every field. */
 export type Proof = v.InferOutput<typeof schema>
 
-/** A proof that is not understood, or of another backup, says neither that this one works nor that it does not. */
+/** Clocks of machines that share a root differ by less. */
+const mostAheadMs = 86_400_000
+
+function isOfTheFuture({ finished_at }: Proof): boolean {
+  return !(Date.parse(finished_at) <= Date.now() + mostAheadMs)
+}
+
+/** A proof that is not understood, of another backup, or made tomorrow, says neither that this one works nor that it does not. */
 export function readProof(path: string, id: string): Proof | 'unreadable' | undefined {
-  const text = readIfThere(path)
-  if (text === undefined) return undefined
-  const { value } = checkJson(schema, text)
-  return value === undefined || value.backup !== id ? 'unreadable' : value
+  const found = readIfThere(path)
+  if (found === undefined || found === 'unreadable') return found
+  const { value } = checkJson(schema, found.text)
+  return value === undefined || value.backup !== id || isOfTheFuture(value) ? 'unreadable' : value
 }
 
 /** Replaces the proof before it. */

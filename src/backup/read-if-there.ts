@@ -1,13 +1,16 @@
-import { readFileSync, statSync } from 'node:fs'
-import { systemCode } from '../errors.js'
+import { PgbkError } from '../errors.js'
+import { mostBytes, readSmallIfThere } from '../read-small.js'
 
-/** The text of a file that most backups do not have; undefined where it is not there. Cheap for thousands of them. */
-export function readIfThere(path: string): string | undefined {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined
+/**
+ * The text of a note that most backups do not have; undefined where it is not there, `unreadable` for what can be no note. Cheap for
+ * thousands of them.
+ */
+export function readIfThere(path: string): { text: string } | 'unreadable' | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    const text = readSmallIfThere(path, mostBytes.note)
+    return text === undefined ? undefined : { text }
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
+    if (error instanceof PgbkError && error.code === 'damaged') return 'unreadable'
     throw error
   }
 }

@@ -1,9 +1,12 @@
+import { printableValues } from '../printable.js'
 import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
 import { majorOf, type RecordDraft } from './record.js'
 
 /** The README of a snapshot, for someone who has never heard of pgbk. Lines of at most 80 columns, where names allow it. */
-export function snapshotReadme(record: RecordDraft): string {
+export function snapshotReadme(draft: RecordDraft): string {
+  // Names with line breaks would forge lines of it, and others what a terminal shows.
+  const record = printableValues(draft)
   const sections = [
     intro(record),
     contents(record),

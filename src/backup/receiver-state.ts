@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
-import { isDiskFull, systemCode } from '../errors.js'
+import { isDiskFull } from '../errors.js'
 import { isAlive, pidSpace } from '../processes.js'
-import { check, v } from '../schema.js'
+import { v } from '../schema.js'
 import { syncPath, writeDurably } from './durable.js'
 import type { RootLayout } from './layout.js'
+import { readNote } from './read-note.js'
 
 const text = v.nullable(v.string())
 
@@ -49,13 +50,7 @@ export type ReceiverState = v.InferOutput<typeof schema>
 
 /** Undefined when no receiver has ever run here, or what it wrote is not understood. */
 export function readReceiverState({ receiverState }: RootLayout): ReceiverState | undefined {
-  try {
-    return check(schema, JSON.parse(readFileSync(receiverState, 'utf8'))).value
-  } catch (error) {
-    if (error instanceof SyntaxError || systemCode(error) === 'ENOENT' || systemCode(error) === 'EACCES')
-      return undefined
-    throw error
-  }
+  return readNote(schema, receiverState)
 }
 
 /**
@@ -81,7 +76,7 @@ export async function writeReceiverState(
 }
 
 async function overwrite(path: string, text: string): Promise<void> {
-  const file = await open(path, 'r+')
+  const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     await file.write(text, 0)
     await file.truncate(Buffer.byteLength(text))

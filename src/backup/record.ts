@@ -1,17 +1,24 @@
-import { readFileSync } from 'node:fs'
-import { messageOf, PgbkError } from '../errors.js'
-import { check, v } from '../schema.js'
+import { PgbkError } from '../errors.js'
+import { mostBytes, readSmallText } from '../read-small.js'
+import { check, parseJson, v } from '../schema.js'
+import {
+  arrayOf,
+  count,
+  isoTime,
+  lsn,
+  oid,
+  optionalText,
+  plainName,
+  segmentSize,
+  text,
+  timeline,
+} from './record-fields.js'
+import { ranges } from './record-ranges.js'
 
 /** The format of backup.json that this pgbk writes, and the highest that it reads. */
 export const recordFormat = 1
 
-const text = v.string()
-const optionalText = v.nullable(text)
-const count = v.pipe(v.number(), v.integer(), v.minValue(0))
-const isoTime = v.pipe(text, v.isoTimestamp())
-const lsn = v.pipe(text, v.regex(/^[0-9A-F]+\/[0-9A-F]+$/, 'is not an LSN'))
-
-const schema = v.object({
+const entries = {
   format: v.literal(recordFormat),
   id: text,
   kind: v.picklist(['scheduled', 'on-demand']),
@@ -32,16 +39,16 @@ const schema = v.object({
     in_recovery: v.boolean(),
   }),
   superuser: text,
-  timeline: count,
+  timeline,
   start_lsn: lsn,
   stop_lsn: lsn,
   checkpoint_lsn: lsn,
-  wal_segment_size: count,
+  wal_segment_size: segmentSize,
   data_checksums: v.boolean(),
   size_bytes: count,
   file_count: count,
-  tablespaces: v.array(v.object({ oid: count, name: text, location: text, size_bytes: count })),
-  databases: v.array(
+  tablespaces: arrayOf(v.object({ oid, name: text, location: text, size_bytes: count })),
+  databases: arrayOf(
     v.object({
       name: text,
       size_bytes: v.nullable(count),
@@ -53,14 +60,16 @@ const schema = v.object({
       unlogged_tables: v.nullable(count),
     }),
   ),
-  extensions: v.array(v.object({ name: text, version: text, database: text })),
-  preload_libraries: v.nullable(v.array(text)),
-  config_files: v.array(v.object({ path: text, copy: text })),
-  own_files: v.optional(v.record(text, text)),
+  extensions: arrayOf(v.object({ name: text, version: text, database: text })),
+  preload_libraries: v.nullable(arrayOf(text)),
+  config_files: arrayOf(v.object({ path: text, copy: plainName })),
+  own_files: v.optional(v.record(plainName, text)),
   verified: v.boolean(),
   tools: v.object({ pgbk: text, pg_basebackup: text, pg_verifybackup: optionalText }),
   duration_ms: count,
-})
+}
+
+const schema = v.pipe(v.object(entries), ranges())
 
 /** backup.json: all that is known about one backup. docs/format.md explains every field. */
 export type BackupRecord = v.InferOutput<typeof schema>
@@ -77,20 +86,22 @@ export function snapshotEnd({
 }
 
 /** What a list shows of a backup: checking all the rest of thousands of records would take most of its time. */
-const summarySchema = v.object({
-  format: schema.entries.format,
+const summaryEntries = {
+  format: entries.format,
   id: text,
-  kind: schema.entries.kind,
+  kind: entries.kind,
   label: optionalText,
   started_at: isoTime,
   finished_at: isoTime,
   size_bytes: count,
-  timeline: count,
+  timeline,
   start_lsn: lsn,
   stop_lsn: lsn,
-  wal_segment_size: count,
+  wal_segment_size: segmentSize,
   server: v.object({ version: text }),
-})
+}
+
+const summarySchema = v.pipe(v.object(summaryEntries), ranges())
 
 export type RecordSummary = v.InferOutput<typeof summarySchema>
 
@@ -103,16 +114,19 @@ export interface ReadRecord {
   raw: object
 }
 
-/** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format; a system error when it cannot be read. */
+/**
+ * @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format, no regular file, or one without end; a system
+ * error when it cannot be read.
+ */
 export function readRecord(path: string): ReadRecord {
-  return summarize(readFileSync(path, 'utf8'))
+  return summarize(readSmallText(path, mostBytes.record))
 }
 
 /** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format. */
 export function summarize(json: string): ReadRecord {
-  const raw = parseJson(json)
-  const missing = Object.entries(schema.entries)
-    .filter(([key, { type }]) => type !== 'optional' && !(key in raw))
+  const raw = objectIn(json)
+  const missing = Object.entries(entries)
+    .filter(([key, { type }]) => type !== 'optional' && !Object.hasOwn(raw, key))
     .map(([key]) => key)
   if (missing.length > 0)
     throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)
@@ -126,16 +140,13 @@ export function checkRecord(raw: object): BackupRecord {
 
 /** @throws {PgbkError} `damaged`. */
 export function parseRecord(json: string): BackupRecord {
-  return checkRecord(parseJson(json))
+  return checkRecord(objectIn(json))
 }
 
-function parseJson(json: string): object {
-  let input: unknown
-  try {
-    input = JSON.parse(json)
-  } catch (cause) {
-    throw new PgbkError('damaged', `the record is unreadable: ${messageOf(cause)}`, { cause })
-  }
+function objectIn(json: string): object {
+  const parsed = parseJson(json)
+  if (typeof parsed === 'string') throw new PgbkError('damaged', `the record is unreadable: ${parsed}`)
+  const input = parsed.json
   const format = formatOf(input)
   if (typeof format === 'number' && format > recordFormat) {
     throw new PgbkError('damaged', `the record has format ${format}, this pgbk reads up to ${recordFormat}`, {

@@ -27,6 +27,7 @@ export function recoverySettings(input: RecoveryInput): Readonly<Record<string, 
   return {
     // A directory of any name: PostgreSQL replaces %f and %p in the command, and %% by a single one.
     restore_command: restoreCommand(shellWord(input.archive).replaceAll('%', '%%'), {
+      segmentSize: input.segmentSize,
       partial: true,
       lastSegment,
     }),

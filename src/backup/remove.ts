@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { messageOf, PgbkError } from '../errors.js'
 import type { Backup } from './catalog.js'
@@ -12,6 +12,11 @@ import { discard } from './partial.js'
  * @throws {PgbkError} `failed`.
  */
 export async function removeBackup(root: RootLayout, { id, layout }: Backup): Promise<void> {
+  if (!lstatSync(layout.directory).isDirectory()) {
+    throw new PgbkError('failed', `cannot remove ${id}: ${layout.directory} is a symbolic link`, {
+      hint: 'It leads to files that are elsewhere. Remove these, and the link, by hand.',
+    })
+  }
   try {
     await rename(layout.record, layout.marker)
     await syncPath(layout.directory)

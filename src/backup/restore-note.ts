@@ -1,11 +1,13 @@
 import { randomInt } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemCode } from '../errors.js'
+import { PgbkError, systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { lifeOf, markOfThisProcess } from '../processes.js'
-import { check, v } from '../schema.js'
+import { mostBytes, readSmallText } from '../read-small.js'
+import { v } from '../schema.js'
 import type { RootLayout } from './layout.js'
+import { readNote } from './read-note.js'
 
 const schema = v.object({
   pgbk_pid: v.number(),
@@ -61,15 +63,9 @@ function notesIn({ restores }: RootLayout): string[] {
 }
 
 function needIn(path: string): Need | undefined {
-  try {
-    const note = check(schema, JSON.parse(readFileSync(path, 'utf8'))).value
-    if (!note) return undefined
-    const state = stateOf(note)
-    return state && { backup: note.backup, data: note.data, state, note: path }
-  } catch (error) {
-    if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
+  const note = readNote(schema, path)
+  const state = note && stateOf(note)
+  return state && { backup: note.backup, data: note.data, state, note: path }
 }
 
 function stateOf(note: Note): Need['state'] | undefined {
@@ -88,9 +84,9 @@ function isFilled({ data }: Note): boolean {
 function hasToRecover({ backup, data }: Note): boolean {
   try {
     statSync(join(data, 'recovery.signal'))
-    return readFileSync(join(data, 'postgresql.auto.conf'), 'utf8').includes(backup)
+    return readSmallText(join(data, 'postgresql.auto.conf'), mostBytes.conf).includes(backup)
   } catch (error) {
-    if (systemCode(error) === 'EACCES') return true
+    if (systemCode(error) === 'EACCES' || error instanceof PgbkError) return true
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false
     throw error
   }

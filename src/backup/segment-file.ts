@@ -1,24 +1,59 @@
-import { createReadStream, createWriteStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
 import { basename } from 'node:path'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { piecesOf } from '../read-small.js'
 import type { ArchivedSegment } from './archive-segments.js'
+
+/**
+ * What a segment's file has, unpacked where its name ends in `.gz`. It ends at most one byte behind a segment's size: a few bytes of
+ * gzip may stand for any number.
+ * @throws a system error; one with a code `Z_...` when it cannot be unpacked; {PgbkError} `damaged` when it is no file.
+ */
+export async function* segmentPieces(path: string, segmentSize: number): AsyncGenerator<Buffer> {
+  const pieces: AsyncIterable<Buffer> = path.endsWith('.gz') ? unpacked(path) : piecesOf(path)
+  let left = segmentSize + 1
+  for await (const piece of pieces) {
+    yield piece.subarray(0, left)
+    left -= piece.length
+    if (left <= 0) return
+  }
+}
+
+async function* unpacked(path: string): AsyncGenerator<Buffer> {
+  const source = Readable.from(piecesOf(path), { objectMode: false })
+  const gunzip = createGunzip({ chunkSize: 256 << 10 })
+  source.on('error', (error) => void gunzip.destroy(error))
+  try {
+    yield* source.pipe(gunzip)
+  } finally {
+    source.destroy()
+    gunzip.destroy()
+  }
+}
 
 /** Unpacks a compressed segment. @throws {PgbkError} `damaged` when it is no whole gzip file of one segment. */
 export async function unpackSegment(source: string, target: string, segmentSize: number): Promise<void> {
+  let size = 0
+  async function* counted(): AsyncGenerator<Buffer> {
+    for await (const piece of segmentPieces(source, segmentSize)) {
+      size += piece.length
+      yield piece
+    }
+  }
   try {
-    await pipeline(createReadStream(source), createGunzip(), createWriteStream(target, { mode: 0o600 }))
+    await pipeline(counted(), createWriteStream(target, { mode: 0o600 }))
   } catch (cause) {
     if (!/^Z_/.test(systemCode(cause) ?? '')) throw cause
     throw new PgbkError('damaged', `WAL segment ${source} is damaged: ${messageOf(cause)}`, { cause })
   }
-  const { size } = await stat(target)
   if (size === segmentSize) return
+  const found = size > segmentSize ? `more than ${segmentSize}` : size
   throw new PgbkError(
     'damaged',
-    `WAL segment ${basename(source)} has ${size} bytes unpacked instead of ${segmentSize}`,
+    `WAL segment ${basename(source)} has ${found} bytes unpacked instead of ${segmentSize}`,
   )
 }
 

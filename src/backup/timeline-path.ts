@@ -8,6 +8,9 @@ export interface TimelineSwitch {
   switchLsn: bigint
 }
 
+/** More promotions than any cluster lives through. */
+const mostAncestors = 1000
+
 /**
  * The ancestors in a timeline's history file, oldest first: `1\t0/3000000\tno recovery target specified`
  * (readTimeLineHistory in src/backend/access/transam/timeline.c).
@@ -15,6 +18,8 @@ export interface TimelineSwitch {
  */
 export function parseHistory(text: string, name: string): TimelineSwitch[] {
   const lines = text.split('\n').filter((line) => /^\s*[^#\s]/.test(line))
+  if (lines.length > mostAncestors)
+    throw new PgbkError('damaged', `the timeline history ${name} has more than ${mostAncestors} lines`)
   return lines.map((line) => {
     const parts = /^\s*(\d+)\s+([0-9A-Fa-f]{1,8}\/[0-9A-Fa-f]{1,8})(\s|$)/.exec(line)
     if (!parts)

@@ -1,20 +1,9 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdir, readdir, stat } from 'node:fs/promises'
+import { lstat, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
-import type { WalRange } from './backup-label.js'
+import { copyOneFile } from './copy-file.js'
 import { syncTree } from './durable.js'
-import { lastSegmentBefore, parseLsn, segmentName, segmentNumber } from './lsn.js'
-
-/** The names of the segments that hold a range of WAL, in order. Its end is exclusive. */
-export function segmentsOf(range: WalRange, segmentSize: number): string[] {
-  const first = segmentNumber(parseLsn(range.startLsn), segmentSize)
-  const last = lastSegmentBefore(range.endLsn, segmentSize)
-  const names: string[] = []
-  for (let segment = first; segment <= last; segment++)
-    names.push(segmentName(range.timeline, segment, segmentSize))
-  return names
-}
 
 export interface SeedOptions {
   pgWal: string
@@ -38,20 +27,20 @@ export async function seedWalArchive(options: SeedOptions): Promise<void> {
     const source = join(pgWal, name)
     await checkSegment(source, segmentSize)
     const isPartial = name === segments.at(-1) && !lastIsComplete
-    await copyFile(source, join(archive, isPartial ? `${name}.partial` : name), constants.COPYFILE_FICLONE)
+    await copyOneFile(source, join(archive, isPartial ? `${name}.partial` : name), constants.COPYFILE_FICLONE)
   }
   for (const name of await readdir(pgWal)) {
     if (name.endsWith('.history'))
-      await copyFile(join(pgWal, name), join(archive, name), constants.COPYFILE_FICLONE)
+      await copyOneFile(join(pgWal, name), join(archive, name), constants.COPYFILE_FICLONE)
   }
   await syncTree(archive)
 }
 
 async function checkSegment(path: string, segmentSize: number): Promise<void> {
-  const found = await stat(path).catch((cause) => {
+  const found = await lstat(path).catch((cause) => {
     throw new PgbkError('damaged', `WAL segment ${path} is missing from the backup`, { cause })
   })
-  if (found.size !== segmentSize) {
+  if (!found.isFile() || found.size !== segmentSize) {
     throw new PgbkError('damaged', `WAL segment ${path} has ${found.size} bytes instead of ${segmentSize}`)
   }
 }

@@ -7,10 +7,10 @@ import type { ArchivedSegment, ArchivedWal, ArchiveGap } from './archived-wal.js
 import type { Backup } from './catalog.js'
 import { type CaughtUp, caughtUpNow } from './caught-up.js'
 import { gapNoteName } from './gap-note.js'
-import { lastSegmentBefore } from './lsn.js'
+import { lastSegmentBefore, segmentName } from './lsn.js'
 import { readNote } from './read-note.js'
 import type { ReceiverState } from './receiver-state.js'
-import { segmentsOf } from './wal-archive.js'
+import { ownSegments } from './segment-range.js'
 
 /** The times that a backup can be restored to, and the positions that go with them. */
 export interface BackupWindow {
@@ -70,23 +70,26 @@ export function holdsSnapshotOnly({ summary }: Backup, wal: ArchivedWal): boolea
  */
 export function quickWindow(backup: Backup): BackupWindow | undefined {
   const { summary, directory } = backup
-  const { timeline, start_lsn: startLsn, stop_lsn: endLsn } = summary
   const wal = `${directory}/wal`
   const names = namesIn(wal)
-  const own = segmentsOf({ timeline, startLsn, endLsn }, summary.wal_segment_size)
-  const last = own.at(-1) ?? ''
+  const { stop_lsn, timeline, wal_segment_size: size } = summary
+  const own = ownSegments(summary)
+  const last = segmentName(timeline, lastSegmentBefore(stop_lsn, size), size)
   if (names.includes(gapNoteName)) return undefined
   if (names.some((name) => /^[0-9A-F]{24}(\.|$)/.test(name) && name.slice(8, 24) > last.slice(8)))
     return undefined
-  const files = own.map((name) =>
-    ['', '.gz', '.partial'].map((end) => name + end).find((file) => names.includes(file)),
+  // Far fewer than a record may make up.
+  if (own.count > names.length) return undefined
+  const there = new Set(names)
+  const files = [...own.names()].map((name) =>
+    ['', '.gz', '.partial'].map((end) => name + end).find((file) => there.has(file)),
   )
   if (files.includes(undefined)) return undefined
   // A receiver may have renamed it since.
   const written = statSync(`${wal}/${files.at(-1)}`, { throwIfNoEntry: false })
   const isUntouched =
     written && written.mtimeMs <= Date.parse(summary.finished_at) && written.size === summary.wal_segment_size
-  return isUntouched ? snapshotWindow(backup, { segments: own.length }) : undefined
+  return isUntouched ? snapshotWindow(backup, { segments: own.count }) : undefined
 }
 
 /** Whether an archive, on the way that is taken through it, has what was received by then. */

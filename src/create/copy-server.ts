@@ -1,13 +1,16 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { arrangeConf, makeLinksRelative } from '../backup/arrange-snapshot.js'
-import { type BackupLabel, readBackupLabel, readWalRange, type WalRange } from '../backup/backup-label.js'
+import { type BackupLabel, readBackupLabel } from '../backup/backup-label.js'
 import { confLine, isSettingName, snapshotConf } from '../backup/conf.js'
 import { knownValues } from '../backup/conf-rules.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
+import { readWalRange } from '../backup/manifest.js'
+import type { WalRange } from '../backup/manifest-parser.js'
 import type { BackupRecord } from '../backup/record.js'
-import { seedWalArchive, segmentsOf } from '../backup/wal-archive.js'
+import { segmentsOf } from '../backup/segment-range.js'
+import { seedWalArchive } from '../backup/wal-archive.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
@@ -21,6 +24,7 @@ import type { ServerSettings } from '../postgres/server-settings.js'
 import { sql } from '../postgres/sql.js'
 import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
+import { checkCopied } from './check-copied.js'
 import { type CopyTimes, endOfCopy } from './copy-end.js'
 
 export interface CopyOptions {
@@ -64,6 +68,7 @@ export async function copyData(
   } finally {
     watch.stop()
   }
+  await checkCopied(layout, facts, context)
   const times = await endOfCopy(psql, layout, context)
   await checkIdentity(layout, facts)
   await closeToOthers(layout, context)
@@ -137,7 +142,7 @@ export async function archiveWal(
   context: Context,
 ): Promise<void> {
   const segmentSize = server.facts.wal_segment_size
-  const segments = segmentsOf(range, segmentSize)
+  const segments = [...segmentsOf(range, segmentSize).names()]
   const endsSegment = parseLsn(range.endLsn) % BigInt(segmentSize) === 0n
   const lastIsComplete =
     endsSegment ||

@@ -1,7 +1,8 @@
 import { constants, type Dirent } from 'node:fs'
-import { copyFile, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
+import { copyOneFile } from '../backup/copy-file.js'
 import { copyTree } from '../backup/copy-tree.js'
 import { syncPath } from '../backup/durable.js'
 import type { Context } from '../context.js'
@@ -31,7 +32,7 @@ export async function copyMethodFor({ layout }: Backup, destination: string): Pr
   const probe = await mkdtemp(join(destination, '.pgbk-probe-'))
   try {
     const mode = constants.COPYFILE_FICLONE_FORCE
-    await copyFile(join(layout.data, 'PG_VERSION'), join(probe, 'file'), mode)
+    await copyOneFile(join(layout.data, 'PG_VERSION'), join(probe, 'file'), mode)
     return 'reflink'
   } catch (error) {
     if (noReflink.has(systemCode(error) ?? '')) return 'copy'
@@ -95,7 +96,7 @@ export async function copyCluster(
 export async function copyControlFile({ layout }: Backup, data: string): Promise<void> {
   const target = controlFile(data)
   try {
-    await copyFile(controlFile(layout.data), target)
+    await copyOneFile(controlFile(layout.data), target, 0)
     await syncPath(target)
     await syncPath(dirname(target))
   } catch (cause) {

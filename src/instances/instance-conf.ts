@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename } from 'node:fs/promises'
+import { mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { confLiteral, snapshotHba, snapshotIdent } from '../backup/conf.js'
@@ -8,6 +8,7 @@ import { confLines } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { copyConf } from '../postgres/copy-conf.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
+import { mostBytes, readSmallText } from '../read-small.js'
 import { copyOriginals } from './copy-originals.js'
 
 /** The instance whose configuration is written. */
@@ -74,7 +75,7 @@ host    replication  all  ::1/128       md5
 
 /** Makes another port an instance's own: in the last line that says one, else in a further one. */
 export async function changePort({ postgresqlConf }: InstanceLayout, port: number): Promise<void> {
-  const text = await readFile(postgresqlConf, 'utf8')
+  const text = readSmallText(postgresqlConf, mostBytes.conf)
   const last = [...text.matchAll(portLine)].at(-1)
   const next = `${postgresqlConf}.new`
   const changed = last

@@ -1,4 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
+import { printableValues } from '../printable.js'
 import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
 import type { InstanceRecord } from './instance-record.js'
@@ -16,7 +17,7 @@ export interface InstanceReadme {
 
 /** The README of an instance: how to start and reach it without pgbk, what it is, what is switched off. */
 export function instanceReadme({ record, backup, root, directory, port, postgres }: InstanceReadme): string {
-  const { name, major, role, database } = record
+  const { name, major, role, database } = printableValues(record)
   const title = `THE POSTGRESQL ${major} INSTANCE ${name}`
   const start = `cd ${shellWord(directory)} && ${shellWord(postgres)} -D conf`
   return `${title}

@@ -9,6 +9,7 @@ import type { Context } from '../context.js'
 import { isDiskFull, systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+import { checkJson, v } from '../schema.js'
 import { shellWord } from '../shell-word.js'
 
 /**
@@ -88,12 +89,12 @@ export function leftOver(
   const marker = statSync(layout.marker, { throwIfNoEntry: false })
   // Looked at after the marker: one that has been published since is new, or not there.
   if (!marker) return isForgotten(layout, now) ? 'removable' : undefined
-  const text = readIfThere(layout.marker)
-  if (text === undefined) return undefined
-  const mark = readMark(text)
+  const found = readIfThere(layout.marker)
+  if (found === undefined || found === 'unreadable') return undefined // the latter is none of pgbk's
+  const mark = checkJson(markSchema, found.text).value
   // A restore that has just begun has written no text yet.
   if (mark === undefined) return isOld(marker, now) ? 'removable' : undefined
-  const life = lifeOf({ ...nobody, ...mark })
+  const life = lifeOf(mark)
   if (life === 'alive') return undefined
   return life === 'elsewhere' && mark.made_by !== 'delete' ? 'elsewhere' : 'removable'
 }
@@ -109,14 +110,10 @@ function isOld({ mtimeMs }: Stats, now: Date): boolean {
   return now.getTime() - mtimeMs > 60_000
 }
 
-const nobody: ProcessMark = { pgbk_pid: 0, pgbk_start_time: null, pid_space: null }
-
-/** Of a delete that has just begun, the marker is the record that was. Undefined when there is no whole text. */
-function readMark(text: string): Partial<Marker> | undefined {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-}
+/** Of a delete that has just begun, the marker is the record that was. */
+const markSchema = v.object({
+  made_by: v.optional(v.literal('delete')),
+  pgbk_pid: v.optional(v.number(), 0),
+  pgbk_start_time: v.optional(v.nullable(v.string()), null),
+  pid_space: v.optional(v.nullable(v.string()), null),
+})

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layout.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { isInProduction } from '../postgres/control-file.js'
 import { type Postmaster, readPostmaster } from '../postgres/running.js'
+import { mostBytes, readSmallText } from '../read-small.js'
 import { portIn } from './instance-conf.js'
 import { type InstanceRecord, readInstanceRecord } from './instance-record.js'
 
@@ -62,7 +63,7 @@ export function readInstance(directory: string, name: string): Instance {
   const record = readInstanceRecord(layout.record)
   const postmaster = readPostmaster(layout.data)
   const { uid, gid } = statSync(layout.data)
-  const port = portIn(readFileSync(layout.postgresqlConf, 'utf8'))
+  const port = portIn(readSmallText(layout.postgresqlConf, mostBytes.conf))
   const state = stateOf(layout, postmaster)
   return { name, layout, record, state, port, pid: postmaster?.pid, uid, gid }
 }

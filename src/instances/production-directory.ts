@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
@@ -8,7 +8,7 @@ import { syncPath, writeDurably } from '../backup/durable.js'
 import type { BackupRecord } from '../backup/record.js'
 import { confLines } from '../backup/recovery-conf.js'
 import { PgbkError } from '../errors.js'
-import { relativeInside } from '../postgres/config-files.js'
+import { inside } from '../inside.js'
 import { containConf } from './contain-conf.js'
 import { type FoundSettings, settingsInText } from './dangers-in-conf.js'
 import {
@@ -38,9 +38,7 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
   const { backup, data } = conf
   const written: string[] = []
   const write = async (name: string, text: string | Buffer) => {
-    const path = join(data, name)
-    if (relativeInside(data, path) === undefined)
-      throw new PgbkError('damaged', `the record names a file outside of the data directory: ${name}`)
+    const path = inside(data, name)
     await mkdir(dirname(path), { recursive: true })
     await writeDurably(path, text)
     written.push(name)
@@ -130,10 +128,7 @@ async function writeSubstitute(backup: Backup, write: Write): Promise<string> {
 
 /** One of the server's own files. @throws {PgbkError} `damaged` when it lies elsewhere, or is no ordinary file. */
 function originalOf({ layout }: Pick<Backup, 'layout'>, copy: string): Buffer | undefined {
-  const source = join(layout.originalConf, copy)
-  if (relativeInside(layout.originalConf, source) === undefined)
-    throw new PgbkError('damaged', `the record names a file outside of conf/original: ${copy}`)
-  return confFileIfThere(source, layout.snapshot)
+  return confFileIfThere(inside(layout.originalConf, copy), layout.snapshot)
 }
 
 function originalAutoConf(backup: Backup): Buffer {
@@ -170,7 +165,7 @@ export function settingsOfServer({ layout }: Pick<Backup, 'layout'>): FoundSetti
 export async function endRecovery(data: string): Promise<void> {
   const path = join(data, 'postgresql.auto.conf')
   const next = `${path}.pgbk`
-  await writeFile(next, withoutRecovery(readFileSync(path, 'latin1')), {
+  await writeFile(next, withoutRecovery(readConfFile(path, data).toString('latin1')), {
     encoding: 'latin1',
     flag: 'wx',
     flush: true,

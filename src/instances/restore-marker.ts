@@ -1,8 +1,10 @@
 import { randomInt } from 'node:crypto'
-import { lstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { lstatSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+import { mostBytes, readSmallText } from '../read-small.js'
+import { checkJson, v } from '../schema.js'
 import { shellWord } from '../shell-word.js'
 
 /** What a restore leaves in a given directory for as long as it works there. */
@@ -18,13 +20,27 @@ export function readMarker(directory: string, caller: number): Marker | undefine
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found?.isFile() || found.uid !== caller) return undefined
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Marker
+    return parseMarker(path)
   } catch (cause) {
     throw new PgbkError('failed', `cannot read ${path}: ${messageOf(cause)}`, {
       cause,
       hint: `It was written by a restore that did not end. Empty the directory:  ${emptying(directory)}`,
     })
   }
+}
+
+const schema = v.object({
+  pgbk_pid: v.number(),
+  pgbk_start_time: v.nullable(v.string()),
+  pid_space: v.nullable(v.string()),
+  owner: v.object({ uid: v.number(), gid: v.number() }),
+})
+
+/** @throws {PgbkError} `damaged`. */
+function parseMarker(path: string): Marker {
+  const { value, faults } = checkJson(schema, readSmallText(path, mostBytes.note))
+  if (faults) throw new PgbkError('damaged', `${path} is unreadable: ${faults.join('; ')}`)
+  return value
 }
 
 /** Takes the marker of a restore that is gone away; of several processes only one succeeds. @throws {PgbkError} `locked`. */
@@ -37,7 +53,7 @@ export function setAside(directory: string): void {
     throw systemCode(error) === 'ENOENT' ? locked(directory) : error
   }
   try {
-    checkGone(directory, JSON.parse(readFileSync(aside, 'utf8')) as Marker)
+    checkGone(directory, parseMarker(aside))
   } catch (error) {
     renameSync(aside, path)
     throw error

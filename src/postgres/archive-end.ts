@@ -1,12 +1,11 @@
-import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
+import { piecesOf } from '../read-small.js'
 import type { CheckOptions } from './check-backup.js'
 import { type Installation, programOf } from './find.js'
 import { waysToGet } from './find-server.js'
-import { type SegmentDesk, withSegmentDesk, withSegments } from './segment-desk.js'
+import { fileOnDesk, type SegmentDesk, withSegmentDesk, withSegments } from './segment-desk.js'
 import { type DumpedWal, dumpWal, lengthOfRecord } from './wal-dump.js'
 
 /** The last thing that can be replayed from an archive. */
@@ -124,8 +123,8 @@ async function isEmptyFrom(desk: SegmentDesk, index: number, lsn: bigint): Promi
   if (desk.wal.chain[index]?.form !== 'raw') return false
   const start = Number(lsn % BigInt(desk.segmentSize))
   return withSegments(desk, { first: index, last: index }, async ([name = '']) => {
-    for await (const chunk of createReadStream(join(desk.directory, name), { start }))
-      if ((chunk as Buffer).some((byte) => byte !== 0)) return false
+    for await (const chunk of piecesOf(fileOnDesk(desk, name), start))
+      if (chunk.some((byte) => byte !== 0)) return false
     return true
   })
 }

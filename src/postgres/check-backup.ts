@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { WalRange } from '../backup/backup-label.js'
+import type { WalRange } from '../backup/manifest-parser.js'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'

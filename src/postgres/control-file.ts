@@ -1,14 +1,16 @@
-import { closeSync, openSync, readSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { join } from 'node:path'
+import { PgbkError } from '../errors.js'
+import { mostBytes, readPiece, readSmall } from '../read-small.js'
 
 /**
  * The system identifier of a data directory, as pg_control begins with it (src/include/catalog/pg_control.h): read in either
  * order of bytes, because it may come from another kind of machine.
  */
 export async function readSystemIdentifiers(dataDirectory: string): Promise<string[]> {
-  const control = await readFile(join(dataDirectory, 'global', 'pg_control'))
+  const control = readSmall(join(dataDirectory, 'global', 'pg_control'), mostBytes.control)
+  if (control.length < 8)
+    throw new PgbkError('damaged', `pg_control in ${dataDirectory} has only ${control.length} bytes`)
   return [control.readBigUInt64LE(0), control.readBigUInt64BE(0)].map(String)
 }
 
@@ -21,12 +23,9 @@ const inProduction = 6
  * going on.
  */
 export function isInProduction(dataDirectory: string): boolean {
-  const bytes = Buffer.alloc(4)
-  const file = openSync(join(dataDirectory, 'global', 'pg_control'), 'r')
-  try {
-    readSync(file, bytes, 0, bytes.length, stateOffset)
-  } finally {
-    closeSync(file)
-  }
-  return (endianness() === 'LE' ? bytes.readUInt32LE() : bytes.readUInt32BE()) === inProduction
+  const bytes = readPiece(join(dataDirectory, 'global', 'pg_control'), stateOffset, 4)
+  return (
+    bytes.length === 4 &&
+    (endianness() === 'LE' ? bytes.readUInt32LE() : bytes.readUInt32BE()) === inProduction
+  )
 }

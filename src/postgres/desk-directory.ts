@@ -5,16 +5,16 @@ import {
   lstatSync,
   openSync,
   readdirSync,
-  readFileSync,
   rmdirSync,
   unlinkSync,
 } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readNote } from '../backup/read-note.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { lifeOf, markOfThisProcess } from '../processes.js'
-import { checkJson, v } from '../schema.js'
+import { v } from '../schema.js'
 
 const markerName = '.pgbk-desk.json'
 
@@ -84,12 +84,6 @@ function removeLeft(path: string, uid: number): void {
 
 /** Only where it is certain that the process which made the marker is gone. */
 function isLeft(marker: string): boolean {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
-  const file = openSync(marker, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-  try {
-    const { value } = checkJson(schema, readFileSync(file, 'utf8'))
-    return value !== undefined && value.pid_space !== null && lifeOf(value) === 'gone'
-  } finally {
-    closeSync(file)
-  }
+  const value = readNote(schema, marker)
+  return value !== undefined && value.pid_space !== null && lifeOf(value) === 'gone'
 }

@@ -1,4 +1,4 @@
-import { readIfThere } from '../backup/read-if-there.js'
+import { readFileSync } from 'node:fs'
 
 export type ProgramKind = 'client' | 'server'
 
@@ -6,7 +6,7 @@ export type ProgramKind = 'client' | 'server'
 export function installHint(
   major?: number,
   kind: ProgramKind = 'client',
-  osRelease: string | undefined = readIfThere('/etc/os-release'),
+  osRelease: string | undefined = readOsRelease(),
 ): string {
   const own = packageCommand(osRelease, major, kind)
   if (own !== undefined) return `  ${own}`
@@ -36,6 +36,14 @@ const systems: [RegExp, (major: number | undefined, kind: ProgramKind) => string
   [/^arch$/, () => 'pacman -S postgresql'],
   [/suse/, (major, kind) => `zypper install postgresql${major ?? ''}${kind === 'server' ? '-server' : ''}`],
 ]
+
+function readOsRelease(): string | undefined {
+  try {
+    return readFileSync('/etc/os-release', 'utf8')
+  } catch {
+    return undefined
+  }
+}
 
 function packageCommand(
   osRelease: string | undefined,

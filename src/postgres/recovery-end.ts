@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseLsn } from '../backup/lsn.js'
 import type { Instant } from '../backup/moment.js'
 import { PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
+import { mostBytes, readSmallText } from '../read-small.js'
 import type { RecoveryPlan } from './recovery-plan.js'
 
 /** Where a recovery has ended, as the history file of the timeline tells that began there. */
@@ -26,7 +27,7 @@ export function readRecoveryEnd(pgWal: string): RecoveryEnd {
     .sort()
     .at(-1)
   const file = join(pgWal, newest ?? 'a history file')
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []
+  const lines = existsSync(file) ? readSmallText(file, mostBytes.note).trimEnd().split('\n') : []
   const [, lsn, reason = ''] = /^\d+\t([0-9A-F]+\/[0-9A-F]+)\t?(.*)$/.exec(lines.at(-1) ?? '') ?? []
   if (lsn === undefined) throw new PgbkError('failed', `${file} does not tell where recovery has ended`)
   return { timeline: Number.parseInt(newest ?? '', 16), lsn, reason }

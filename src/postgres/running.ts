@@ -1,7 +1,8 @@
-import { readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
+import { readlinkSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemCode } from '../errors.js'
+import { PgbkError, systemCode } from '../errors.js'
 import { isAlive, userOf } from '../processes.js'
+import { mostBytes, readSmallText } from '../read-small.js'
 
 /**
  * The process of a server that runs in a data directory, by its postmaster.pid. A pid may have been given to another program
@@ -46,9 +47,10 @@ function pidIn(file: string): number | undefined {
 
 function linesOf(file: string): string[] {
   try {
-    return readFileSync(file, 'utf8').split('\n')
+    return readSmallText(file, mostBytes.note).split('\n')
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
+    // No server writes anything but a file there.
+    if (systemCode(error) === 'ENOENT' || error instanceof PgbkError) return []
     throw error
   }
 }

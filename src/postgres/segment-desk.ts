@@ -1,4 +1,4 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { access, open, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
@@ -55,6 +55,12 @@ export async function withSegmentDesk<T>(
 export function nameAt({ wal, timeline }: Pick<SegmentDesk, 'wal' | 'timeline'>, index: number): string {
   const number = (wal.chain[0]?.segment ?? 0n) + BigInt(index)
   return segmentName(timeline, number, wal.segmentSize)
+}
+
+/** Where the file is that has a name on the desk: links on it are our own, and lead to a file of the archive, or to a link by now. */
+export function fileOnDesk({ directory }: Pick<SegmentDesk, 'directory'>, name: string): string {
+  const path = join(directory, name)
+  return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : path
 }
 
 /**

@@ -1,8 +1,7 @@
-import { open } from 'node:fs/promises'
-import { join } from 'node:path'
 import { readWalPage } from '../backup/wal-page.js'
 import { PgbkError } from '../errors.js'
-import { type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
+import { readPiece } from '../read-small.js'
+import { fileOnDesk, type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
 import type { WalDamage } from './wal-dump.js'
 
 /**
@@ -36,6 +35,9 @@ async function faultAt(
   }
 }
 
+/** The long header of a segment's first page. */
+const beginning = 40
+
 async function faultOfStart(
   desk: SegmentDesk,
   index: number,
@@ -44,7 +46,10 @@ async function faultOfStart(
   const segment = desk.wal.chain[index]
   if (!segment) return undefined
   const step = { first: index, last: index }
-  const begin = await withSegments(desk, step, ([name = '']) => beginOf(join(desk.directory, name)))
+  const begin = await withSegments(desk, step, async ([name = '']) =>
+    readPiece(fileOnDesk(desk, name), 0, beginning),
+  )
+  if (begin.length < beginning) return `it has only ${begin.length} bytes`
   const { magic, address, long } = readWalPage(begin)
   if (magic === 0 || !long) return 'it does not begin with a page of WAL'
   if (long.systemIdentifier !== systemIdentifier)
@@ -52,15 +57,4 @@ async function faultOfStart(
   return address === segment.segment * BigInt(desk.segmentSize)
     ? undefined
     : 'it is another segment under this name'
-}
-
-async function beginOf(path: string): Promise<Buffer> {
-  const file = await open(path)
-  try {
-    const buffer = Buffer.alloc(40)
-    await file.read(buffer, 0, 40, 0)
-    return buffer
-  } finally {
-    await file.close()
-  }
 }

@@ -1,13 +1,26 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
-import { readIfThere } from '../backup/read-if-there.js'
-import { systemCode } from '../errors.js'
+import { statSync } from 'node:fs'
+import { PgbkError, systemCode } from '../errors.js'
+import { readPiece, readTail } from '../read-small.js'
 
 /** The end of a server's log, with a line that introduces it. */
 export function lastLines(log: string, count = 12): string {
-  const text = readIfThere(log)
+  const text = endOfLog(log)
   if (text === undefined) return `There is no log ${log}; was the run ended by another pgbk?`
   const lines = text.trimEnd().split('\n')
   return `The last lines of its log:\n${lines.slice(-count).join('\n')}`
+}
+
+/** Longer than the lines that anybody reads. */
+const tailBytes = 256 << 10
+
+/** The end of a log; undefined where there is none, or what is there is no file. */
+export function endOfLog(log: string): string | undefined {
+  try {
+    return readTail(log, tailBytes).toString()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || error instanceof PgbkError) return undefined
+    throw error
+  }
 }
 
 /** PostmasterStateMachine() in src/backend/postmaster/postmaster.c. */
@@ -23,6 +36,7 @@ export function watchForCrashes(log: string): () => boolean {
   return () => {
     if (hasCrashed || Date.now() - lookedAt < lookEveryMs) return hasCrashed
     lookedAt = Date.now()
+    // What is more is looked at the next time.
     const written = readFrom(log, at)
     at += written.length
     const text = rest + written.toString('latin1')
@@ -33,21 +47,12 @@ export function watchForCrashes(log: string): () => boolean {
 }
 
 function readFrom(file: string, at: number): Buffer {
-  const descriptor = openIfThere(file)
-  if (descriptor === undefined) return Buffer.alloc(0)
   try {
-    const buffer = Buffer.alloc(Math.max(0, fstatSync(descriptor).size - at))
-    return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, at))
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
-function openIfThere(file: string): number | undefined {
-  try {
-    return openSync(file, 'r')
+    return readPiece(file, at, mostAtOnce)
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
+    if (systemCode(error) === 'ENOENT' || error instanceof PgbkError) return Buffer.alloc(0)
     throw error
   }
 }
+
+const mostAtOnce = 16 << 20

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
-import { readIfThere } from '../backup/read-if-there.js'
 import { PgbkError } from '../errors.js'
-import { lastLines } from '../postgres/server-log.js'
+import { endOfLog, lastLines } from '../postgres/server-log.js'
 import type { RunDirectory } from './run-directory.js'
 
 /** pmdie() in src/backend/postmaster/postmaster.c. */
@@ -12,7 +11,7 @@ const toldToStop = /received (?:smart|fast|immediate) shutdown request/
  * server itself.
  */
 export function endedByAnother({ name, layout }: RunDirectory, cause?: unknown): PgbkError | undefined {
-  const log = readIfThere(layout.log)
+  const log = endOfLog(layout.log)
   if (log === undefined || !existsSync(layout.marker))
     return new PgbkError('failed', `the run ${name} was ended by another pgbk`, {
       cause,

@@ -7,7 +7,6 @@ import {
   lchownSync,
   lstatSync,
   mkdirSync,
-  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -22,6 +21,8 @@ import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode, systemFailure } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { findProcesses, lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+import { mostBytes, readSmallText } from '../read-small.js'
+import { checkJson, v } from '../schema.js'
 
 /** Who made a run's directory, and what runs in it. */
 export interface RunMarker extends ProcessMark {
@@ -30,7 +31,7 @@ export interface RunMarker extends ProcessMark {
   detached: boolean
   started_at: string
   /** The rest is known once the server answers. */
-  server?: RunningServer
+  server?: RunningServer | undefined
 }
 
 export interface RunningServer {
@@ -41,6 +42,25 @@ export interface RunningServer {
   url: string
   working_copy: string
 }
+
+const markerSchema: v.GenericSchema<unknown, RunMarker> = v.object({
+  pgbk_pid: v.number(),
+  pgbk_start_time: v.nullable(v.string()),
+  pid_space: v.nullable(v.string()),
+  backup: v.string(),
+  detached: v.boolean(),
+  started_at: v.string(),
+  server: v.optional(
+    v.object({
+      pid: v.number(),
+      port: v.number(),
+      role: v.string(),
+      database: v.string(),
+      url: v.string(),
+      working_copy: v.string(),
+    }),
+  ),
+})
 
 export interface RunDirectory {
   name: string
@@ -157,10 +177,9 @@ function linksInto({ lower }: RunLayout, backups: string): boolean {
 
 export function readMarker(layout: RunLayout): RunMarker | undefined {
   try {
-    return JSON.parse(readFileSync(layout.marker, 'utf8')) as RunMarker
-  } catch (error) {
-    if (error instanceof SyntaxError)
-      return {
+    const { value } = checkJson(markerSchema, readSmallText(layout.marker, mostBytes.note))
+    return (
+      value ?? {
         backup: '',
         pgbk_pid: 0,
         pgbk_start_time: null,
@@ -168,6 +187,10 @@ export function readMarker(layout: RunLayout): RunMarker | undefined {
         detached: false,
         started_at: '',
       }
+    )
+  } catch (error) {
+    // No pgbk puts anything but a file there.
+    if (error instanceof PgbkError && error.code === 'damaged') return undefined
     if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined
     throw error
   }

@@ -1,6 +1,6 @@
 import type { Backup } from '../backup/catalog.js'
 import { exemptFromManifest, type ManifestFile } from '../backup/manifest.js'
-import { segmentsOf } from '../backup/wal-archive.js'
+import { ownSegments } from '../backup/segment-range.js'
 import { PgbkError } from '../errors.js'
 import type { Listing } from './listing.js'
 import { linkedTablespacesIn, nameInBackup, segmentOf } from './names.js'
@@ -45,8 +45,7 @@ function unexpected(complaints: string, id: string): string | undefined {
 }
 
 function missingNames({ record }: Backup, listing: Listing, here: ReadonlyMap<string, number>): string[] {
-  const { timeline, start_lsn: startLsn, stop_lsn: endLsn, wal_segment_size: size } = record
-  const needed = new Set(segmentsOf({ timeline, startLsn, endLsn }, size))
+  const needed = ownSegments(record)
   const finished = listing.files.filter((name) => {
     const segment = name.startsWith('wal/') ? segmentOf(name.slice(4)) : undefined
     // One that is still being received gets another name at any moment.

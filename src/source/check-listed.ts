@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { neededDirectories } from '../backup/data-directories.js'
-import { exemptFromManifest, manifestFilesNow } from '../backup/manifest.js'
+import { exemptFromManifest, manifestFiles } from '../backup/manifest.js'
 import { PgbkError } from '../errors.js'
 import type { Listing } from './listing.js'
 import { linkedTablespacesIn, manifestName, nameInBackup, someOf } from './names.js'
@@ -9,17 +9,26 @@ import type { Source } from './source.js'
 /**
  * Whether a source has all that the manifest names, which has just come: a copy by other tools may be half there.
  * @param directory of the download.
- * @throws {PgbkError} `damaged`.
+ * @returns the bytes of each file that the manifest names, by its name in the backup.
+ * @throws {PgbkError} `damaged`, also for a manifest that is not as PostgreSQL writes it; the signal's reason when aborted.
  */
-export function checkListed(directory: string, listing: Listing, { name: source }: Source): void {
+export async function checkListed(
+  directory: string,
+  listing: Listing,
+  { name: source }: Source,
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
   const here = new Set([...listing.directories, ...listing.files])
   const linked = linkedTablespacesIn(listing)
   const missing = neededDirectories.map((name) => `snapshot/data/${name}`).filter((name) => !here.has(name))
-  for (const file of manifestFilesNow(join(directory, manifestName))) {
+  const sizes = new Map<string, number>()
+  for await (const file of manifestFiles(join(directory, manifestName))) {
+    signal.throwIfAborted()
     const name = nameInBackup(file.path, linked)
+    sizes.set(name, file.size)
     if (!here.has(name) && !exemptFromManifest.has(file.path)) missing.push(name)
   }
-  if (missing.length === 0) return
+  if (missing.length === 0) return sizes
   throw new PgbkError('damaged', `the backup in ${source} is not all there: it lacks ${someOf(missing)}`, {
     hint: 'Was it copied there by a program that was interrupted? Choose another backup (pgbk list --from).',
   })

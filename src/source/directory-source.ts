@@ -1,13 +1,14 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { type Dirent, realpathSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { readCatalog } from '../backup/catalog.js'
 import { inParallel } from '../backup/in-parallel.js'
 import { rootLayout } from '../backup/layout.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { archiveNames, checkListing, type RawListing } from './listing.js'
+import { inside } from '../inside.js'
+import { mostBytes, readSmall } from '../read-small.js'
+import { archiveNames, checkListing, mostListed, type RawListing } from './listing.js'
 import { archiveScript } from './remote-scripts.js'
 import { closedSource, complaintsOf, noRoot } from './scripted.js'
 import { localShell } from './shell.js'
@@ -27,13 +28,13 @@ export function directorySource(name: string, directory: string, context: Contex
       return readCatalog(directory)
     },
     recordOf({ id, layout }) {
-      const record = records.get(id) ?? readFileSync(layout.record)
+      const record = records.get(id) ?? readSmall(layout.record, mostBytes.record)
       records.set(id, record)
       return record
     },
     async listing(backup) {
       const raw: RawListing = { directories: [], files: [], links: [] }
-      await unlessRemoved(backup, context, () => list(Buffer.from(backup.directory), Buffer.alloc(0), raw))
+      await unlessRemoved(backup, context, () => list(Buffer.from(backup.directory), raw, context.signal))
       checkThere(backup)
       return checkListing(raw, name)
     },
@@ -43,7 +44,7 @@ export function directorySource(name: string, directory: string, context: Contex
       await inParallel(names, atOnce, async (file) => {
         context.signal.throwIfAborted()
         try {
-          await receiver.copy(join(backup.directory, file), file)
+          await receiver.copy(inside(backup.directory, file), file)
         } catch (error) {
           if (systemCode(error) !== 'ENOENT') throw error
           gone.push(messageOf(error))
@@ -76,15 +77,27 @@ function checkRoot(directory: string): void {
   }
 }
 
-async function list(top: Buffer, below: Buffer, raw: RawListing): Promise<void> {
+/** One directory after the other, not one within the other: however deep they are, and however many. */
+async function list(top: Buffer, raw: RawListing, signal: AbortSignal): Promise<void> {
   const slash = Buffer.from('/')
-  const here = below.length === 0 ? top : Buffer.concat([top, slash, below])
-  for (const entry of await readdir(here, { withFileTypes: true, encoding: 'buffer' })) {
-    const name = below.length === 0 ? entry.name : Buffer.concat([below, slash, entry.name])
-    if (entry.isDirectory()) {
-      raw.directories.push(name)
-      await list(top, name, raw)
-    } else if (entry.isSymbolicLink()) raw.links.push(name)
-    else if (entry.isFile()) raw.files.push(name)
+  const waiting: Buffer[] = [Buffer.alloc(0)]
+  for (let below = waiting.pop(); below !== undefined; below = waiting.pop()) {
+    signal.throwIfAborted()
+    const here = below.length === 0 ? top : Buffer.concat([top, slash, below])
+    const entries: Dirent<Buffer>[] = await readdir(here, { withFileTypes: true, encoding: 'buffer' })
+    for (const entry of entries) {
+      const name = below.length === 0 ? entry.name : Buffer.concat([below, slash, entry.name])
+      kindIn(raw, entry)?.push(name)
+      if (entry.isDirectory()) waiting.push(name)
+    }
+    // What has so many is refused.
+    if (raw.directories.length + raw.files.length > mostListed) return
   }
+}
+
+/** The list for an entry; none for what is neither a file nor a directory nor a link. */
+function kindIn(raw: RawListing, entry: Dirent<Buffer>): Buffer[] | undefined {
+  if (entry.isDirectory()) return raw.directories
+  if (entry.isSymbolicLink()) return raw.links
+  return entry.isFile() ? raw.files : undefined
 }

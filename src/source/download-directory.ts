@@ -1,11 +1,13 @@
-import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import { type BackupLayout, backupLayout, type RootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
+import { readNote } from '../backup/read-note.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
+import { v } from '../schema.js'
 
 /** A download in progress: what has come is kept until it is complete. */
 export interface DownloadDirectory {
@@ -20,6 +22,13 @@ interface DownloadMarker {
   source: string
   backup: BackupIdentity
 }
+
+const text = v.string()
+const markerSchema: v.GenericSchema<unknown, DownloadMarker> = v.object({
+  made_by: v.literal('download'),
+  source: text,
+  backup: v.object({ id: text, system_identifier: text, started_at: text, start_lsn: text, stop_lsn: text }),
+})
 
 /** What two backups of the same id differ in. */
 export interface BackupIdentity {
@@ -89,11 +98,8 @@ async function takeOver(
 
 /** @throws {PgbkError} `failed` for a directory with files in it and without a marker. */
 async function readMarker(layout: BackupLayout): Promise<DownloadMarker | undefined> {
-  try {
-    return JSON.parse(await readFile(layout.downloadMarker, 'utf8')) as DownloadMarker
-  } catch (error) {
-    if (!(error instanceof SyntaxError) && systemCode(error) !== 'ENOENT') throw error
-  }
+  const marker = readNote(markerSchema, layout.downloadMarker)
+  if (marker) return marker
   // Killed before the marker was there: nothing else is.
   const own = [basename(layout.downloadLock), basename(layout.downloadMarker)]
   if ((await readdir(layout.directory)).every((name) => own.includes(name))) return undefined

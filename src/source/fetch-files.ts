@@ -1,15 +1,16 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
-import { segmentsOf } from '../backup/wal-archive.js'
+import { ownSegments } from '../backup/segment-range.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
+import { inside } from '../inside.js'
 import { checkListed } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
 import { type Found, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
 import type { Listing } from './listing.js'
 import { linkedTablespacesIn, manifestName, segmentOf, someOf, tablespaceOf, walFileOf } from './names.js'
 import { openReceiver, type Receiver } from './receiver.js'
+import { limitOf } from './size-limits.js'
 import type { Source } from './source.js'
 
 export interface FetchOptions {
@@ -46,22 +47,19 @@ export async function fetchFiles(
   const { progress } = context
   const total = backup.record.size_bytes
   let [kept, received] = [0, 0]
-  let listed: Listing | undefined
+  const known: Known = { directory: layout.directory, sizes: undefined }
+  const { wal_segment_size: segmentSize } = backup.record
   const receiver = openReceiver(
     layout.directory,
     (bytes) => {
       received += bytes
       progress.bytes(received, Math.max(total - kept, received))
     },
-    (name) => {
-      if (name === manifestName && listed) checkListed(layout.directory, listed, source)
-    },
+    (name) => limitOf(name, known.sizes, segmentSize),
   )
   const old = isResumed ? await lookAtOld(layout.directory) : undefined
-  let complaints = ''
   for (let round = 0; round < mostRounds; round++) {
     const listing = wantedOf(await source.listing(backup), backup, options)
-    listed = listing
     const linkedTablespaces = linkedTablespacesIn(listing)
     await makeDirectories(layout.directory, listing)
     if (round === 0) {
@@ -69,9 +67,7 @@ export async function fetchFiles(
       await announce(kept)
     }
     const before = receiver.names.size
-    const missing = manifestFirst(missingOf(listing, receiver.names))
-    if (missing.length > 0) complaints = await source.transfer(backup, missing, receiver)
-    const left = missingOf(listing, receiver.names)
+    const { left, complaints } = await receiveMissing(source, backup, receiver, listing, known, context)
     await receiver.flushed()
     if (left.length === 0) {
       await removeOutgrown(layout.directory, receiver.names)
@@ -85,6 +81,32 @@ export async function fetchFiles(
   throw new PgbkError('failed', `${source.name} changes faster than it can be copied`)
 }
 
+/** What is known of a backup as soon as its manifest is here. */
+interface Known {
+  directory: string
+  /** The bytes of the files that it names. */
+  sizes: Map<string, number> | undefined
+}
+
+/** The manifest comes first: it tells what must be there, and how large that is, before all the rest travels. */
+async function receiveMissing(
+  source: Source,
+  backup: Backup,
+  receiver: Receiver,
+  listing: Listing,
+  known: Known,
+  { signal }: Context,
+): Promise<{ left: string[]; complaints: string }> {
+  if (!receiver.names.has(manifestName)) {
+    const complaints = await source.transfer(backup, [manifestName], receiver)
+    if (!receiver.names.has(manifestName)) return { left: [manifestName], complaints }
+  }
+  known.sizes ??= await checkListed(known.directory, listing, source, signal)
+  const missing = missingOf(listing, receiver.names)
+  const complaints = missing.length > 0 ? await source.transfer(backup, missing, receiver) : ''
+  return { left: missingOf(listing, receiver.names), complaints }
+}
+
 /** Returns the bytes that stay. */
 async function keepOld(
   source: Source,
@@ -95,8 +117,8 @@ async function keepOld(
   directory: string,
   { progress, signal }: Context,
 ): Promise<number> {
-  if (await keepManifest(directory, old, receiver)) checkListed(directory, listing, source)
-  else await source.transfer(backup, [manifestName], receiver)
+  if (!(await keepManifest(directory, old, receiver))) await source.transfer(backup, [manifestName], receiver)
+  await checkListed(directory, listing, source, signal)
   progress.step('checking what is here already')
   let [done, kept] = [0, 0]
   const { wal_segment_size: walSegmentSize } = backup.record
@@ -109,27 +131,19 @@ async function keepOld(
       progress.bytes(done, old.bytes)
     },
   })
-  for (const name of receiver.names) kept += (await lstat(join(directory, name))).size
+  for (const name of receiver.names) kept += (await lstat(inside(directory, name))).size
   return kept
 }
 
 /** What is to come of what is there. */
 export function wantedOf(listing: Listing, { record }: Backup, { noWal }: FetchOptions): Listing {
   if (!noWal) return listing
-  const { timeline, start_lsn: startLsn, stop_lsn: endLsn, wal_segment_size: size } = record
-  const needed = new Set(segmentsOf({ timeline, startLsn, endLsn }, size))
+  const needed = ownSegments(record)
   const files = listing.files.filter((name) => {
     const file = /^wal\/([^/]+)$/.exec(name)?.[1]
     return file === undefined || file.endsWith('.history') || needed.has(segmentOf(file) ?? '')
   })
   return { ...listing, files }
-}
-
-/** It tells what must be there, before all the rest has travelled. */
-function manifestFirst(names: string[]): string[] {
-  return names.includes(manifestName)
-    ? [manifestName, ...names.filter((name) => name !== manifestName)]
-    : names
 }
 
 /** A segment is there in whatever form it came; one that is not finished does not stand for one that is. */
@@ -147,14 +161,14 @@ async function removeOutgrown(directory: string, here: Set<string>): Promise<voi
   for (const name of [...here].filter((one) => /^wal\/[^/]+\.partial$/.test(one))) {
     const segment = segmentOf(walFileOf(name) ?? '')
     if (!['', '.gz'].some((suffix) => here.has(`wal/${segment}${suffix}`))) continue
-    await unlink(join(directory, name))
+    await unlink(inside(directory, name))
     here.delete(name)
   }
 }
 
 async function makeDirectories(directory: string, { directories }: Listing): Promise<void> {
   for (const name of [...directories].sort()) {
-    const path = join(directory, name)
+    const path = inside(directory, name)
     try {
       await mkdir(path, { mode: 0o700 })
     } catch (error) {
@@ -166,7 +180,7 @@ async function makeDirectories(directory: string, { directories }: Listing): Pro
 
 /** Last of all: no file is written where there are links. */
 async function makeLinks(directory: string, { links }: Listing): Promise<void> {
-  for (const link of links) await symlink(`../../tablespaces/${tablespaceOf(link)}`, join(directory, link))
+  for (const link of links) await symlink(`../../tablespaces/${tablespaceOf(link)}`, inside(directory, link))
 }
 
 function notSent({ name }: Source, left: string[], complaints: string): PgbkError {

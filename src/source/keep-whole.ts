@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { isAsInManifest } from '../backup/checksum.js'
 import { inParallel } from '../backup/in-parallel.js'
 import { exemptFromManifest, isManifestWhole, manifestFiles } from '../backup/manifest.js'
+import { inside } from '../inside.js'
 import { isLeftOut, manifestName, nameInBackup, segmentOf, walFileOf } from './names.js'
 import { isUnfinished, type Receiver } from './receiver.js'
 
@@ -29,7 +30,7 @@ export async function lookAtOld(directory: string): Promise<Found> {
 }
 
 async function lookAtFile(directory: string, name: string, isFile: boolean, found: Found): Promise<void> {
-  const path = join(directory, name)
+  const path = inside(directory, name)
   if (!isFile || isUnfinished(name)) return unlink(path)
   found.files.add(name)
   found.bytes += (await lstat(path)).size
@@ -69,21 +70,21 @@ export async function keepWhole(
   options: KeepOptions,
 ): Promise<void> {
   const check = async (name: string, isWhole: (path: string) => Promise<boolean>) => {
-    const path = join(directory, name)
+    const path = inside(directory, name)
     const { size } = await lstat(path)
     if (await isWhole(path)) receiver.names.add(name)
     else await unlink(path)
     options.onBytes(size)
   }
-  const known: [string, (path: string) => Promise<boolean>][] = []
-  for await (const file of manifestFiles(join(directory, manifestName))) {
+  await inParallel(manifestFiles(join(directory, manifestName)), atOnce, async (file) => {
+    options.signal.throwIfAborted()
     const name = nameInBackup(file.path, options.linkedTablespaces)
-    if (exemptFromManifest.has(file.path) || !files.delete(name)) continue
-    known.push([name, (path) => isAsInManifest(path, file, options.signal)])
-  }
-  for (const name of files)
-    known.push([name, async (path) => isCompleteWal(name, (await lstat(path)).size, options)])
-  await inParallel(known, atOnce, ([name, isWhole]) => check(name, isWhole))
+    if (exemptFromManifest.has(file.path) || !files.delete(name)) return
+    await check(name, (path) => isAsInManifest(path, file, options.signal))
+  })
+  await inParallel([...files], atOnce, (name) =>
+    check(name, async (path) => isCompleteWal(name, (await lstat(path)).size, options)),
+  )
 }
 
 function isCompleteWal(name: string, size: number, { walSegmentSize }: KeepOptions): boolean {

@@ -1,5 +1,6 @@
 import { PgbkError } from '../errors.js'
-import { isLeftOut, isPlainName, tablespaceOf } from './names.js'
+import { isPlainName } from '../inside.js'
+import { isLeftOut, tablespaceOf } from './names.js'
 
 /** What a backup's directory has, by names relative to it. Locks, markers and the record are left out. */
 export interface Listing {
@@ -15,12 +16,17 @@ export interface RawListing {
   links: Buffer[]
 }
 
+/** Files and directories of one backup. */
+export const mostListed = 5_000_000
+
 /**
  * Checks names that a source gave.
  * @throws {PgbkError} `failed` for a name that is no UTF-8, `damaged` for one that leads out of the backup, and for any link
  * but those of tablespaces that are there.
  */
 export function checkListing(raw: RawListing, source: string): Listing {
+  if (raw.directories.length + raw.files.length + raw.links.length > mostListed)
+    throw new PgbkError('damaged', `${source} lists more than ${mostListed} files of one backup`)
   const names = (list: Buffer[]) =>
     list.map((bytes) => checkName(bytes, source)).filter((name) => !isLeftOut(name))
   const listing = {

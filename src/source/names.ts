@@ -2,15 +2,15 @@ import { posix } from 'node:path'
 
 /** Names of files in a backup's directory, relative to it. */
 
-/** What is no part of a backup: its locks and markers, and that it is held there; and the record, which goes its own way. */
+const kept = new Set(['backup.json', 'hold.json', 'proof.json'])
+
+/**
+ * What is no part of a backup: its locks and markers, that it is held there, and that it was proven there, which says nothing of here;
+ * and the record, which goes its own way.
+ */
 export function isLeftOut(name: string): boolean {
   const base = posix.basename(name)
-  return name === 'backup.json' || name === 'hold.json' || /^\.pgbk-/.test(base) || /^\..*\.lock$/.test(base)
-}
-
-/** Below the directory: not absolute, without `..`, and with nothing that is written in two ways. */
-export function isPlainName(name: string): boolean {
-  return name !== '' && name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  return kept.has(name) || /^\.pgbk-/.test(base) || /^\..*\.lock$/.test(base)
 }
 
 const walName = /^(?:wal|snapshot\/data\/pg_wal)\/([^/]+)$/

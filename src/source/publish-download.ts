@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { readFile, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath, writeDurably } from '../backup/durable.js'
+import { readHold, writeHold } from '../backup/hold.js'
 import { type BackupLayout, backupLayout, type RootLayout } from '../backup/layout.js'
 import type { HeldLock } from '../backup/lock.js'
 import { discard } from '../backup/partial.js'
@@ -20,7 +21,10 @@ export async function publishDownload(
 ): Promise<BackupLayout> {
   const published = backupLayout(root.backup(id))
   await writeDurably(download.record, record)
-  if (existsSync(published.hold)) await writeDurably(download.hold, await readFile(published.hold))
+  // Both are of the place, not of the backup: none that lies there from before counts.
+  for (const note of [download.hold, download.proof]) await rm(note, { force: true, recursive: true })
+  const hold = readHold(published.hold)
+  if (hold) await writeHold(download, hold)
   await syncPath(download.directory)
   // Not between the next steps: what is moved aside would be lost.
   await lock.check()

@@ -3,15 +3,17 @@ import {
   constants,
   fsyncSync,
   futimesSync,
+  lstatSync,
   openSync,
   renameSync,
   statSync,
   utimesSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
 import { copyOneFile } from '../backup/copy-file.js'
 import { syncPath } from '../backup/durable.js'
+import { PgbkError } from '../errors.js'
+import { inside } from '../inside.js'
 import { flushedAtOnce, openFlusher } from './flusher.js'
 import { walFileOf } from './names.js'
 
@@ -49,28 +51,30 @@ export function isUnfinished(name: string): boolean {
 
 /**
  * @param onBytes is told the bytes of each piece.
- * @param onWhole is told the name of each file that has come to its end; what it throws ends the transfer.
+ * @param limitOf tells how many bytes a file has at most; more are never written.
  */
 export function openReceiver(
   directory: string,
   onBytes: (bytes: number) => void,
-  onWhole: (name: string) => void,
+  limitOf: (name: string) => number,
 ): Receiver {
   const names = new Set<string>()
   const flusher = openFlusher()
-  const partOf = (name: string) => join(directory, name) + unfinished
+  const partOf = (name: string) => inside(directory, name) + unfinished
   const settle = (name: string) => {
-    renameSync(partOf(name), join(directory, name))
+    renameSync(partOf(name), inside(directory, name))
     names.add(name)
-    onWhole(name)
   }
   return {
     names,
     begin: (name, changedAt) => {
-      const file = flusher.take(openSync(partOf(name), 'w', 0o600))
+      let room = limitOf(name)
+      const file = flusher.take(openSync(partOf(name), writeFlags, 0o600))
       return {
         // The system takes bytes over at memory's speed: there is nothing to wait for.
         write: (bytes) => {
+          room -= bytes.length
+          if (room < 0) throw tooLarge(name, limitOf(name))
           for (let at = 0; at < bytes.length; ) at += writeSync(file.descriptor, bytes, at)
           file.wrote(bytes.length)
           onBytes(bytes.length)
@@ -88,6 +92,8 @@ export function openReceiver(
     },
     copy: async (source, name) => {
       const part = partOf(name)
+      const found = lstatSync(source)
+      if (found.isFile() && found.size > limitOf(name)) throw tooLarge(name, limitOf(name))
       await copyOneFile(source, part, constants.COPYFILE_FICLONE)
       const { size, mode } = statSync(part)
       const isWal = walFileOf(name) !== undefined
@@ -99,6 +105,19 @@ export function openReceiver(
     },
     flushed: flusher.end,
   }
+}
+
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+const writeFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW
+
+function tooLarge(name: string, most: number): PgbkError {
+  return new PgbkError(
+    'damaged',
+    `${name} of the source has more than the ${most} bytes that it should have`,
+    {
+      hint: 'The source is damaged, or does not send what it should. Choose another backup.',
+    },
+  )
 }
 
 function keepTime(source: string, target: string): void {

@@ -3,6 +3,7 @@ import { addRecord, type Catalog, newestFirst, rejectByName, rejections } from '
 import { isId } from '../backup/id.js'
 import { summarize } from '../backup/record.js'
 import { messageOf, PgbkError } from '../errors.js'
+import { mostBytes } from '../read-small.js'
 
 /** A catalogue as it came over the wire, with the records' own bytes by id. */
 export interface RemoteCatalog {
@@ -30,17 +31,28 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string, 
     else if (state === 'whole' || state === 'used') {
       const record = frame.subarray(lineEnd + 1)
       records.set(entry, record)
-      try {
-        addRecord(catalog, join(root, 'data/backup', entry), entry, summarize(record.toString()), () => ({
-          state,
-        }))
-      } catch (error) {
-        catalog.rejected.push({ name: entry, reason: messageOf(error) })
-      }
+      addRemote(catalog, join(root, 'data/backup', entry), entry, record, state)
     } else catalog.rejected.push({ name: entry, reason: reasonFor(state, entry, name) })
   }
   return { catalog: newestFirst(catalog), records }
 }
+
+function addRemote(
+  catalog: Catalog,
+  directory: string,
+  id: string,
+  record: Buffer,
+  state: 'whole' | 'used',
+): void {
+  try {
+    if (record.length > mostBytes.record) throw new PgbkError('damaged', oddRecord)
+    addRecord(catalog, directory, id, summarize(record.toString()), () => ({ state }))
+  } catch (error) {
+    catalog.rejected.push({ name: id, reason: messageOf(error) })
+  }
+}
+
+const oddRecord = 'its record (backup.json) is no file, or larger than any record'
 
 /** The parts between the separators; what comes before the first one is nobody's. */
 function framesOf(output: Buffer, separator: string): Buffer[] {
@@ -56,6 +68,7 @@ function framesOf(output: Buffer, separator: string): Buffer[] {
 function reasonFor(state: string, id: string, source: string): string {
   if (state === 'file') return rejections.noDirectory
   if (state === 'marked') return rejections.marked
+  if (state === 'odd') return oddRecord
   if (state === 'bare') return rejections.noRecord
   throw new PgbkError('failed', `cannot read backup ${id} of ${source}: permission denied`, {
     hint: 'Log in as the user whom the backups belong to: USER@HOST:DIR.',

@@ -1,3 +1,4 @@
+import { mostBytes } from '../read-small.js'
 import { shellWord } from '../shell-word.js'
 
 /** Exit statuses of the scripts, where nothing of theirs is to be read. */
@@ -24,8 +25,11 @@ const enterBackups = `cd data/backup 2>/dev/null || { find data/backup/. -prune 
 
 const enterBackup = (id: string) => `cd ${shellWord(`data/backup/${id}`)} || exit ${scriptStatus.noBackup}`
 
+/** Of 512 bytes, as find counts them. */
+const mostBlocks = mostBytes.record / 512
+
 /**
- * Every entry of data/backup: a line `TOKEN state name`, then its record, if it has one and it can be read. The last line is
+ * Every entry of data/backup: a line `TOKEN state name`, then its record, if it has one that can be read, and is a file of a record's size. The last line is
  * `TOKEN end`. Nobody can know the token before.
  */
 export function catalogScript(directory: string, token: string): string {
@@ -34,8 +38,8 @@ export function catalogScript(directory: string, token: string): string {
     enter(directory),
     enterBackups,
     'for d in * .*.partial; do if [ -d "$d" ]',
-    'then if [ -r "$d/backup.json" ]',
-    `then if [ -e "$d/snapshot/data/backup_label" ]; then ${say('whole')}`,
+    `then if [ -r "$d/backup.json" ] && [ -z "$(find "$d/backup.json" -prune -type f -size -${mostBlocks + 1})" ]`,
+    `then ${say('odd')}; elif [ -r "$d/backup.json" ]; then if [ -e "$d/snapshot/data/backup_label" ]; then ${say('whole')}`,
     `elif [ -d "$d/snapshot/data" ]; then if [ -x "$d/snapshot/data" ]; then ${say('used')}; else ${say('closed')}; fi`,
     `else ${say('used')}; fi; cat "$d/backup.json"`,
     `elif [ -e "$d/backup.json" ]; then ${say('closed')}`,

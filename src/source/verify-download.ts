@@ -1,4 +1,4 @@
-import { lstat, rm } from 'node:fs/promises'
+import { lstat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { isAsInManifest } from '../backup/checksum.js'
@@ -6,9 +6,10 @@ import { inParallel } from '../backup/in-parallel.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { exemptFromManifest, isManifestWhole, manifestFiles } from '../backup/manifest.js'
 import { majorOf } from '../backup/record.js'
-import { segmentsOf } from '../backup/wal-archive.js'
+import { ownSegments } from '../backup/segment-range.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { inside } from '../inside.js'
 import { findVerifier, verifySnapshot } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { findInstallations } from '../postgres/find.js'
@@ -36,11 +37,11 @@ export async function verifyDownload(
 ): Promise<string> {
   const { env, signal } = context
   const wal = await faultsOfWal(backup, layout, fetched)
-  if (wal.length > 0) throw await damaged(layout, wal)
+  if (wal.length > 0) throw await damaged(layout, fetched, wal)
   const verifier = findVerifier(majorOf(backup.record), await findInstallations(binDir, context))
   if (!verifier) {
     const faults = await faultsOfFiles(layout, fetched, signal)
-    if (faults.length > 0) throw await damaged(layout, faults)
+    if (faults.length > 0) throw await damaged(layout, fetched, faults)
     return 'its manifest'
   }
   try {
@@ -48,7 +49,7 @@ export async function verifyDownload(
     return `pg_verifybackup ${verifier.version}`
   } catch (cause) {
     if (!(cause instanceof PgbkError) || cause.code !== 'damaged') throw cause
-    throw await damaged(layout, await faultsOfFiles(layout, fetched, signal), cause)
+    throw await damaged(layout, fetched, await faultsOfFiles(layout, fetched, signal), cause)
   }
 }
 
@@ -60,15 +61,17 @@ async function faultsOfFiles(
 ): Promise<Fault[]> {
   const manifest = join(layout.directory, manifestName)
   if (!(await isManifestWhole(manifest))) return [{ name: manifestName, what: 'is damaged' }]
-  const files: Parameters<typeof isAsInManifest>[1][] = []
-  for await (const file of manifestFiles(manifest)) if (!exemptFromManifest.has(file.path)) files.push(file)
   const faults: Fault[] = []
-  await inParallel(files, 2, async (file) => {
+  await inParallel(manifestFiles(manifest), 2, async (file) => {
+    signal.throwIfAborted()
+    if (exemptFromManifest.has(file.path)) return
     const name = nameInBackup(file.path, linkedTablespaces)
     try {
-      if (await isAsInManifest(join(layout.directory, name), file, signal)) return
+      if (await isAsInManifest(inside(layout.directory, name), file, signal)) return
       faults.push({ name, what: 'has another size or checksum than its manifest says' })
     } catch (error) {
+      if (error instanceof PgbkError && error.code === 'damaged')
+        return void faults.push({ name, what: 'is no file' })
       if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error
       faults.push({ name, what: 'is missing' })
     }
@@ -82,24 +85,36 @@ async function faultsOfWal(
   { directory }: BackupLayout,
   { listing }: Fetched,
 ): Promise<Fault[]> {
-  const { timeline, start_lsn: startLsn, stop_lsn: endLsn, wal_segment_size: size } = record
+  const size = record.wal_segment_size
   const faults: Fault[] = []
-  for (const segment of segmentsOf({ timeline, startLsn, endLsn }, size)) {
+  const listed = new Set(listing.files)
+  for (const segment of ownSegments(record).names()) {
     const name = `snapshot/data/pg_wal/${segment}`
-    if (!listing.files.includes(name)) faults.push({ name, what: 'is missing' })
+    if (!listed.has(name)) faults.push({ name, what: 'is missing' })
+    if (faults.length > mostFaults) break // a record may name any number
   }
   for (const name of listing.files) {
     const file = walFileOf(name) ?? ''
     if (segmentOf(file) !== file) continue
-    const found = await lstat(join(directory, name)).catch(() => undefined)
+    const found = await lstat(inside(directory, name)).catch(() => undefined)
     if (found && found.size !== size)
       faults.push({ name, what: `has ${found.size} bytes instead of ${size}` })
   }
   return faults
 }
 
-async function damaged(layout: BackupLayout, faults: Fault[], cause?: PgbkError): Promise<PgbkError> {
-  for (const { name } of faults) await rm(join(layout.directory, name), { force: true })
+const mostFaults = 1000
+
+/** Only what is in the list of what was received is removed, and only as a file. */
+async function damaged(
+  { directory }: BackupLayout,
+  { listing }: Fetched,
+  faults: Fault[],
+  cause?: PgbkError,
+): Promise<PgbkError> {
+  const listed = new Set(listing.files)
+  for (const { name } of faults.filter((one) => listed.has(one.name)))
+    await unlink(inside(directory, name)).catch(unlessGone)
   const named = faults.slice(0, 5).map(({ name, what }) => `${name} ${what}`)
   const more = faults.length > 5 ? `; and ${faults.length - 5} more` : ''
   const message = faults.length > 0 ? `${named.join('; ')}${more}` : messageOf(cause)
@@ -110,4 +125,8 @@ async function damaged(layout: BackupLayout, faults: Fault[], cause?: PgbkError)
         ? 'The files at fault were removed, and the next download fetches only these again. If they are at fault again, the source itself is damaged: check it there with pg_verifybackup.'
         : 'The source itself is damaged: check it there with pg_verifybackup, or choose another backup.',
   })
+}
+
+function unlessGone(error: unknown): void {
+  if (systemCode(error) !== 'ENOENT') throw error
 }

@@ -1,9 +1,9 @@
-import { createInterface } from 'node:readline'
-import { Readable } from 'node:stream'
 import { Parser, type ReadEntry } from 'tar'
-import { type ManifestFile, parseLine } from '../backup/manifest.js'
+import { filesIn, type ManifestFile } from '../backup/manifest.js'
 import { PgbkError } from '../errors.js'
-import { manifestName } from './names.js'
+import { mostBytes } from '../read-small.js'
+import { archiveNames, type Listing } from './listing.js'
+import { manifestName, tablespaceOf } from './names.js'
 
 /** What a tar had. */
 export interface SeenTar {
@@ -20,19 +20,26 @@ export interface TarWatch {
   end(): SeenTar
 }
 
-/** For the archive of one backup. */
-export function watchTar(id: string): TarWatch {
+/**
+ * For the archive of one backup. It has nothing but what is listed: somebody will unpack it, and trust it.
+ * @throws {PgbkError} `damaged`, from `look`, before the piece with anything else in it is passed on.
+ */
+export function watchTar(id: string, listing: Listing): TarWatch {
   const top = `data/backup/${id}/`
   const sizes = new Map<string, number>()
   const manifest: Buffer[] = []
+  const listed = new Set(archiveNames(id, listing))
+  const links = new Set(listing.links.map((name) => top + name))
   let broken: string | undefined
   const parser = new Parser({
     onReadEntry: (entry: ReadEntry) => {
+      broken ??= faultOf(entry, listed, links)
       const name = entry.path.startsWith(top) ? entry.path.slice(top.length).replace(/\/$/, '') : ''
       // A hard link has no size of its own.
       const linked = entry.type === 'Link' ? sizes.get(entry.linkpath?.slice(top.length) ?? '') : undefined
       sizes.set(name, linked ?? entry.size)
-      if (name === manifestName) entry.on('data', (bytes) => manifest.push(bytes))
+      if (name === manifestName && entry.size > mostBytes.manifest) broken ??= 'its manifest has no end'
+      if (name === manifestName && broken === undefined) entry.on('data', (bytes) => manifest.push(bytes))
       else entry.resume()
     },
     onwarn: (_code, message) => {
@@ -40,18 +47,30 @@ export function watchTar(id: string): TarWatch {
     },
   })
   return {
-    look: (chunk) => void parser.write(chunk),
+    look: (chunk) => {
+      parser.write(chunk)
+      if (broken !== undefined) throw new PgbkError('damaged', `the tar is broken: ${broken}`)
+    },
     end: () => {
       parser.end()
       if (broken !== undefined) throw new PgbkError('damaged', `the tar is broken: ${broken}`)
-      return { sizes, manifest: { [Symbol.asyncIterator]: () => filesOf(Readable.from(manifest)) } }
+      return { sizes, manifest: { [Symbol.asyncIterator]: () => filesIn(manifest, manifestName) } }
     },
   }
 }
 
-async function* filesOf(manifest: Readable): AsyncGenerator<ManifestFile> {
-  for await (const line of createInterface({ input: manifest })) {
-    const file = parseLine(line)
-    if (file) yield file
-  }
+/** What is wrong with an entry, whatever is in it. */
+function faultOf(
+  { path, type, linkpath }: ReadEntry,
+  listed: ReadonlySet<string>,
+  links: ReadonlySet<string>,
+): string | undefined {
+  const name = path.replace(/\/$/, '')
+  const named = `it has ${JSON.stringify(path)} as a ${type}`
+  if (!listed.has(name)) return `${named}, which was not asked for`
+  if (type === 'Link') return listed.has(linkpath ?? '') ? undefined : named
+  if (type !== 'SymbolicLink')
+    return ['File', 'OldFile', 'ContiguousFile', 'Directory', 'GNUDumpDir'].includes(type) ? undefined : named
+  const oid = links.has(name) ? tablespaceOf(name.split('/').slice(3).join('/')) : undefined
+  return oid !== undefined && linkpath === `../../tablespaces/${oid}` ? undefined : `${named} to ${linkpath}`
 }

@@ -37,7 +37,7 @@ async function writeTar(
   { progress }: Context,
 ): Promise<void> {
   const { source, backup, listing } = job
-  const watch = watchTar(backup.id)
+  const watch = watchTar(backup.id, listing)
   const heldBack = source.recordOf(backup).length + tarEnding
   let done = 0
   let content: SeenTar | undefined

@@ -1,5 +1,6 @@
 import type { PgbkError } from '../errors.js'
-import { printableLines } from './screen.js'
+import { jsonText } from './json-text.js'
+import { printableLines, printableMessage } from './screen.js'
 import type { Style } from './style.js'
 import { wrap } from './wrap.js'
 
@@ -10,7 +11,7 @@ export function errorJson({ code, message, hint }: PgbkError): string {
     message: withoutPasswords(message),
     hint: hint === undefined ? null : withoutPasswords(hint),
   }
-  return `${JSON.stringify({ error: shown }, undefined, 2)}\n`
+  return jsonText({ error: shown }, 2)
 }
 
 /** Somebody may have given a URI, or a conninfo, where something else belongs, and errors name what they were given. */
@@ -29,7 +30,9 @@ export interface ErrorScreen {
 
 /** What failed, and below it what to do next; when verbose also where it came from. */
 export function errorText(error: PgbkError, { style, width, verbose }: ErrorScreen): string {
-  const lines = [wrap(`pgbk: ${shown(error.message)}`, width).replace(/^pgbk:/, style.bad)]
+  const lines = [
+    wrap(`pgbk: ${printableMessage(withoutPasswords(error.message))}`, width).replace(/^pgbk:/, style.bad),
+  ]
   if (error.hint !== undefined) lines.push(wrap(shown(error.hint), width))
   if (verbose && error.cause instanceof Error && error.cause.stack)
     lines.push(style.faint(shown(error.cause.stack)))

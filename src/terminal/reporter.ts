@@ -1,7 +1,7 @@
 import type { Ora } from 'ora'
 import { type Progress, silentProgress } from '../progress.js'
 import { formatBytes, formatDuration } from '../units.js'
-import { printableLines } from './screen.js'
+import { printableMessage } from './screen.js'
 import type { Style } from './style.js'
 import { wrap } from './wrap.js'
 
@@ -39,7 +39,7 @@ function messages(
   options: ReporterOptions,
 ): Messages {
   const { style, verbose } = options
-  const fitted = (text: string) => wrap(printableLines(text), stream.columns || undefined)
+  const fitted = (text: string) => wrap(printableMessage(text), stream.columns || undefined)
   return {
     say: (text) => line(fitted(text)),
     headline: (text) => line(style.strong(fitted(text))),

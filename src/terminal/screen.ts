@@ -1,4 +1,5 @@
 import type { PrintedCommand } from '../context.js'
+import { printable } from '../printable.js'
 import type { Style } from './style.js'
 
 /** What a view has to fit its text to. */
@@ -12,12 +13,14 @@ export interface Screen {
   pgbk: PrintedCommand
 }
 
-/** One line of text from a record or a server, without anything that a terminal would take for a command. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}|\p{Bidi_Control}/gu, '?')
-}
+export { printable }
 
-/** The same for a text of several lines. */
+/** The same as `printable` for a text of several lines. */
 export function printableLines(text: string): string {
   return text.replaceAll('\t', '  ').split('\n').map(printable).join('\n')
+}
+
+/** The same where a value in it may have line breaks: what follows one is set in, and so is none of ours. */
+export function printableMessage(text: string): string {
+  return printableLines(text).replaceAll('\n', '\n  ')
 }

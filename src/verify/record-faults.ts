@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readBackupLabel, readWalRange } from '../backup/backup-label.js'
+import { readBackupLabel } from '../backup/backup-label.js'
 import type { BackupLayout } from '../backup/layout.js'
+import { readWalRange } from '../backup/manifest.js'
 import { type BackupRecord, majorOf } from '../backup/record.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { readSystemIdentifiers } from '../postgres/control-file.js'
+import { mostBytes, readSmallText } from '../read-small.js'
 import type { Fault } from './fault.js'
 
 /** Where the record and the files of the snapshot contradict each other. */
@@ -12,7 +13,7 @@ export async function recordFaults(record: BackupRecord, layout: BackupLayout): 
   const { data } = layout
   const found = await Promise.all([
     compare('snapshot/data/PG_VERSION', async () => {
-      const version = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim()
+      const version = readSmallText(join(data, 'PG_VERSION'), mostBytes.note).trim()
       return [['major version', String(majorOf(record)), version]]
     }),
     compare('snapshot/data/backup_label', async () => {

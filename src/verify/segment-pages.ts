@@ -51,6 +51,7 @@ export function readSegment(expected: ExpectedSegment): SegmentReader {
       rest = rest.subarray(position)
     },
     fault() {
+      if (bytes > expected.segmentSize) return `it has more than ${expected.segmentSize} bytes`
       if (bytes !== expected.segmentSize) return `it has ${bytes} bytes instead of ${expected.segmentSize}`
       if (emptyAt === 0 && !expected.mayBeEmpty) return 'its header is zeroed'
       return fault

@@ -1,7 +1,9 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BackupLayout } from '../backup/layout.js'
+import { strangeEntries } from '../backup/plain-tree.js'
 import type { BackupRecord } from '../backup/record.js'
+import type { Context } from '../context.js'
 import { isOutside } from '../postgres/server-facts.js'
 import type { Fault } from './fault.js'
 
@@ -19,6 +21,26 @@ export function tablespaceFaults({ tablespaces }: BackupRecord, layout: BackupLa
     ...strangers(layout.tablespaceLinks, 'snapshot/data/pg_tblspc', all),
     ...strangers(layout.tablespaces, 'snapshot/tablespaces', outside),
   ]
+}
+
+/** What is no file and no directory among the data, and links but those of tablespaces, of which `tablespaceFaults` tells. */
+export async function strangeFaults(
+  { tablespaces }: BackupRecord,
+  { snapshot, data }: BackupLayout,
+  { signal }: Pick<Context, 'signal'>,
+): Promise<TablespaceFault[]> {
+  const known = new Set(tablespaces.map(({ oid }) => `data/pg_tblspc/${oid}`))
+  const linkTarget = (name: string) => (known.has(name) ? `../../tablespaces/${name.slice(15)}` : undefined)
+  if (!lstatSync(data).isDirectory())
+    return [{ file: 'snapshot/data', problem: 'it is no directory', leadsOut: true }]
+  const found = await strangeEntries(snapshot, { linkTarget, mayBeLinked: true, signal })
+  return found
+    .filter(({ name }) => !/^data\/pg_tblspc\/[^/]+$/.test(name))
+    .map(({ name, kind, isLink }) => ({
+      file: `snapshot/${name}`,
+      problem: `it is ${kind}`,
+      leadsOut: isLink,
+    }))
 }
 
 function linkFaults(oid: string, { tablespaceLinks, tablespaces }: BackupLayout): TablespaceFault[] {

@@ -15,7 +15,7 @@ import { installHint } from '../postgres/install-hint.js'
 import { directoryFaults } from './directory-faults.js'
 import type { Fault } from './fault.js'
 import { recordFaults } from './record-faults.js'
-import { tablespaceFaults } from './tablespace-faults.js'
+import { strangeFaults, tablespaceFaults } from './tablespace-faults.js'
 import { checkWal } from './wal-faults.js'
 import { walRecordFaults } from './wal-record-faults.js'
 
@@ -64,7 +64,7 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
     () => confFaults(record, layout),
     () => directoryFaults(layout),
     async () => {
-      const links = tablespaceFaults(record, layout)
+      const links = [...tablespaceFaults(record, layout), ...(await strangeFaults(record, layout, context))]
       const leadsOut = links.some((link) => link.leadsOut)
       return [...links, ...(leadsOut ? notCompared : await manifestFaults(backup, verifier, context))]
     },

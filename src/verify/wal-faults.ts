@@ -1,12 +1,11 @@
-import { createReadStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
 import { filesIn } from '../backup/archive-listing.js'
 import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { lastSegmentBefore, parseSegmentName } from '../backup/lsn.js'
 import type { BackupRecord } from '../backup/record.js'
+import { segmentPieces } from '../backup/segment-file.js'
 import type { Context } from '../context.js'
 import { messageOf, systemCode } from '../errors.js'
 import type { Fault } from './fault.js'
@@ -35,7 +34,7 @@ export async function checkWal(
     signal.throwIfAborted()
     const look = async () => {
       const reader = readSegment({ ...expectedOf(file, wal, record), magic })
-      const problem = await readThrough(file, layout.wal, reader.take, signal)
+      const problem = await readThrough(file, layout.wal, record.wal_segment_size, reader.take, signal)
       magic ??= reader.magic()
       return problem ?? reader.fault()
     }
@@ -128,18 +127,17 @@ function expectedOf(
 
 /** Returns why it cannot be read to its end, if it cannot. */
 async function readThrough(
-  { name, ending }: SegmentFile,
+  { name }: SegmentFile,
   directory: string,
+  segmentSize: number,
   take: (piece: Buffer) => void,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const source = createReadStream(join(directory, name), { highWaterMark: 1024 * 1024 })
-  const sink = async (pieces: AsyncIterable<Buffer>) => {
-    for await (const piece of pieces) take(piece)
-  }
   try {
-    if (ending === '.gz') await pipeline(source, createGunzip(), sink, { signal })
-    else await pipeline(source, sink, { signal })
+    for await (const piece of segmentPieces(join(directory, name), segmentSize)) {
+      signal.throwIfAborted()
+      take(piece)
+    }
     return undefined
   } catch (error) {
     signal.throwIfAborted()

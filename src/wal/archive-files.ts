@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
-import { copyFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { lstat, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { copyOneFile } from '../backup/copy-file.js'
 import { syncPath } from '../backup/durable.js'
 
 /** What is still being written in an archive has a name that neither PostgreSQL nor pg_receivewal takes for a segment. */
@@ -20,7 +21,7 @@ export async function sweepArchive(archive: string, segmentSize: number): Promis
     // The draft of a list at work may go by itself.
     if (name.startsWith(draftStart) && name.endsWith('.tmp')) await rm(path, { force: true })
     if (!/^[0-9A-F]{24}\.partial$/.test(name)) continue
-    const { size } = await stat(path)
+    const { size } = await lstat(path)
     if (size !== 0 && size !== segmentSize) await unlink(path)
   }
 }
@@ -28,7 +29,7 @@ export async function sweepArchive(archive: string, segmentSize: number): Promis
 /** Copies a file into an archive under its name in one step; it is on disk when this returns. */
 export async function copyInto(source: string, archive: string, name: string): Promise<void> {
   const draft = join(archive, draftOf(name))
-  await copyFile(source, draft, constants.COPYFILE_FICLONE)
+  await copyOneFile(source, draft, constants.COPYFILE_FICLONE)
   await syncPath(draft)
   await rename(draft, join(archive, name))
   await syncPath(archive)

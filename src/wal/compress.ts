@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync } from 'node:fs'
 import { rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
@@ -23,8 +23,10 @@ export function compressible(archive: string, segmentSize: number, keepNewest: b
   const raw = readdirSync(archive)
     .filter((name) => parseSegmentName(name, segmentSize) !== undefined)
     .sort((one, other) => (one.slice(8) + one < other.slice(8) + other ? -1 : 1))
-  const isWhole = (name: string) =>
-    statSync(join(archive, name), { throwIfNoEntry: false })?.size === segmentSize
+  const isWhole = (name: string) => {
+    const found = lstatSync(join(archive, name), { throwIfNoEntry: false })
+    return found?.isFile() === true && found.size === segmentSize
+  }
   return (keepNewest ? raw.slice(0, -1) : raw).filter(isWhole)
 }
 

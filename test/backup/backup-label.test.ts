@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { readBackupLabel, readWalRange } from '../../src/backup/backup-label.js'
+import { readBackupLabel } from '../../src/backup/backup-label.js'
+import { readWalRange } from '../../src/backup/manifest.js'
 import { aDirectory } from '../helpers/places.js'
 import { thrownBy } from './samples.js'
 
@@ -58,9 +59,8 @@ function aManifest(ranges: string[], files = 2): string {
 ${entries.join(',\n')}
 ],
 "WAL-Ranges": [
-${ranges.join(',\n')}
-],
-"Manifest-Checksum": "0f1e2d"}
+${ranges.join(',\n')}${ranges.length > 0 ? '\n' : ''}],
+"Manifest-Checksum": "${'0'.repeat(64)}"}
 `)
 }
 

@@ -2,7 +2,8 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
-import { confFileIfThere, largestConfFile, readConfFile } from '../../src/backup/conf-file.js'
+import { confFileIfThere, readConfFile } from '../../src/backup/conf-file.js'
+import { mostBytes } from '../../src/read-small.js'
 import { aDirectory } from '../helpers/places.js'
 import { thrownBy } from './samples.js'
 
@@ -27,7 +28,7 @@ describe('a configuration file of a backup', () => {
       'a file without end',
       (path) => {
         writeFileSync(path, '')
-        truncateSync(path, largestConfFile + 1)
+        truncateSync(path, mostBytes.conf + 1)
       },
     ],
   ]

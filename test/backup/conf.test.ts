@@ -149,7 +149,11 @@ describe('its restore_command', () => {
     return { status, restored: readFileSync(target, 'utf8') }
   }
   const [, ofSnapshot = ''] = /^restore_command = '(.*)'$/m.exec(snapshotConf(input)) ?? []
-  const ofRecovery = restoreCommand('../../wal', { partial: true, lastSegment: '0000000000000009' })
+  const ofRecovery = restoreCommand('../../wal', {
+    segmentSize: 16 << 20,
+    partial: true,
+    lastSegment: '0000000000000009',
+  })
 
   it('copies a raw segment', async () => {
     expect(await restore((file) => writeFileSync(file, 'wal'))).toEqual({ status: 0, restored: 'wal' })

@@ -28,6 +28,19 @@ describe('the README of a snapshot', () => {
     expect(text).not.toMatch(/-U o'dd/)
   })
 
+  it('has no line, and nothing for a terminal, that a name could make up', () => {
+    const evil = 'x\n\n  rm -rf ~\u001b[2J\u009b1m\u202e'
+    const text = readme({
+      superuser: evil,
+      label: evil,
+      server: { ...aRecord().server, host: evil, cluster_name: evil },
+      databases: [aDatabase(evil)],
+      tablespaces: [{ oid: 1, name: evil, location: evil, size_bytes: 1 }],
+    })
+    expect(text).not.toMatch(/^ *rm -rf/m)
+    expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u)
+  })
+
   it('names databases, tablespaces, extensions, locales and preload libraries', () => {
     for (const name of ['app', 'fast', '/mnt/fast', 'hstore 1.8', 'C.UTF-8', 'pg_stat_statements'])
       expect(readme()).toContain(name)

@@ -34,7 +34,7 @@ export function aRecord(changes: Partial<BackupRecord> = {}): BackupRecord {
     timeline: 1,
     start_lsn: '0/3000028',
     stop_lsn: '0/3000100',
-    checkpoint_lsn: '0/3000060',
+    checkpoint_lsn: changes.start_lsn ?? '0/3000060',
     wal_segment_size: 16 * 1024 * 1024,
     data_checksums: true,
     size_bytes: 40_000_000,

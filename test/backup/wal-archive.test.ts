@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { seedWalArchive, segmentsOf } from '../../src/backup/wal-archive.js'
+import { segmentsOf } from '../../src/backup/segment-range.js'
+import { seedWalArchive } from '../../src/backup/wal-archive.js'
 import { aDirectory } from '../helpers/places.js'
 import { thrownBy } from './samples.js'
 
@@ -15,12 +16,15 @@ describe('segmentsOf', () => {
     ['0/3000000', '0/4000000', ['000000010000000000000003']],
     ['0/FF000028', '1/28', ['0000000100000000000000FF', '000000010000000100000000']],
   ])('from %s to %s is %j', (startLsn, endLsn, names) => {
-    expect(segmentsOf({ timeline: 1, startLsn, endLsn }, sixteenMb)).toEqual(names)
+    expect([...segmentsOf({ timeline: 1, startLsn, endLsn }, sixteenMb).names()]).toEqual(names)
   })
 
   it('counts in segments of the size of the server, on its timeline', () => {
     const range = { timeline: 2, startLsn: '0/3000028', endLsn: '0/3200000' }
-    expect(segmentsOf(range, 1024 * 1024)).toEqual(['000000020000000000000030', '000000020000000000000031'])
+    expect([...segmentsOf(range, 1024 * 1024).names()]).toEqual([
+      '000000020000000000000030',
+      '000000020000000000000031',
+    ])
   })
 })
 

@@ -31,6 +31,11 @@ describe('an error for people', () => {
     expect(text.split('\n')).toHaveLength(4)
   })
 
+  it('has no line that a value in it could forge', () => {
+    const error = new PgbkError('failed', 'there is no server at db1\npgbk: all is well')
+    expect(errorText(error, plain)).toBe('pgbk: there is no server at db1\n  pgbk: all is well\n')
+  })
+
   it('fits a terminal', () => {
     const words = 'word '.repeat(40).trim()
     const text = errorText(new PgbkError('failed', words, { hint: words }), { ...plain, width: 60 })

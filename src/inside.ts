@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import { PgbkError } from './errors.js'
+
+/**
+ * Below a directory, and written in one way only: not absolute, without `..`, empty parts or zero bytes. A backslash is a character
+ * like others.
+ */
+export function isPlainName(name: string): boolean {
+  return (
+    name !== '' &&
+    name.length <= longestName &&
+    !name.includes('\0') &&
+    name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  )
+}
+
+/** Longer than any path that a system takes (PATH_MAX). */
+const longestName = 4096
+
+/**
+ * The path of a name that a record, a manifest, a listing or another machine gave. Every call of the file system on such a name takes
+ * its path from here.
+ * @throws {PgbkError} `damaged` when it is not plain, and so may lead out of the directory.
+ */
+export function inside(directory: string, name: string): string {
+  if (isPlainName(name)) return join(directory, name)
+  throw new PgbkError(
+    'damaged',
+    `${JSON.stringify(name.slice(0, 200))} is no name of a file inside of ${directory}`,
+  )
+}
