@@ -98,7 +98,9 @@ export function switchedOff(record: BackupRecord): SwitchedOff {
   const libraries = record.preload_libraries ?? []
   const jobs = libraries.filter((name) => schedulers.has(name.replace(/^.*\//, '')))
   const kept = libraries.filter((name) => !jobs.includes(name))
-  const list = kept.map((name) => (/^[\w$/.-]+$/.test(name) ? name : `"${name}"`)).join(', ')
+  const list = kept
+    .map((name) => (/^[\w$/.-]+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`))
+    .join(', ')
   return {
     settings: {
       archive_mode: 'off',
