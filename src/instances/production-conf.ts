@@ -107,7 +107,9 @@ export function switchedOff(record: BackupRecord, found: FoundSettings = new Map
   const libraries = [...new Set([...(record.preload_libraries ?? said), ...said])]
   const jobs = libraries.filter((name) => schedulers.has(name.replace(/^.*\//, '')))
   const kept = libraries.filter((name) => !jobs.includes(name) && isOfInstallation(name))
-  const list = kept.map((name) => (/^[\w$/.-]+$/.test(name) ? name : `"${name}"`)).join(', ')
+  const list = kept
+    .map((name) => (/^[\w$/.-]+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`))
+    .join(', ')
   const others = dangersIn(found)
   return {
     settings: {
