@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { isPlainName } from '../inside.js'
 
 /** One file as a backup_manifest has it. */
@@ -64,7 +65,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** Undefined for what is no UTF-8. Nearly all is ASCII, which needs no look at each byte. */
 function textOf(line: Buffer): string | undefined {
   const text = line.toString('latin1')
-  if (line.every((byte) => byte < 0x80)) return text
+  if (isAscii(line)) return text
   try {
     return utf8.decode(line)
   } catch {

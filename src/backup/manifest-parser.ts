@@ -49,10 +49,12 @@ export class ManifestParser {
     let from = 0
     for (let to = bytes.indexOf(newline); to !== -1; to = bytes.indexOf(newline, from)) {
       this.#line++
+      if (this.#stage === 'checksum') this.#hash.update(bytes.subarray(0, from))
       const file = this.#read(bytes.subarray(from, to))
       if (file) files.push(file)
       from = to + 1
     }
+    if (this.#stage !== 'end') this.#hash.update(bytes.subarray(0, from))
     this.#rest = bytes.subarray(from)
     if (this.#rest.length > longestLine) throw this.#refusal('is too long')
     return files
@@ -67,7 +69,6 @@ export class ManifestParser {
 
   #read(line: Buffer): ManifestFile | undefined {
     if (line.length > longestLine) throw this.#refusal('is too long')
-    if (this.#stage !== 'checksum' && this.#stage !== 'end') this.#hash.update(line).update('\n')
     if (this.#stage === 'file' && !isEndOfList(line)) return this.#file(line)
     this.#stage = this.#after(line.toString('latin1'))
     return undefined

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { PgbkError, systemCode } from '../errors.js'
-import { namesIn } from '../names-in.js'
 import { mostBytes, readSmallText } from '../read-small.js'
 import { checkJson, v } from '../schema.js'
 import { syncPath, writeDurably } from './durable.js'
@@ -76,16 +75,29 @@ export async function publish(
  * by its next failure that the archive is gone.
  */
 export async function discard(layout: BackupLayout): Promise<void> {
-  const left = () => namesIn(layout.directory).filter((name) => name !== basename(layout.marker))
+  const left = () => contentOf(layout.directory, basename(layout.marker))
   for (let [names, round] = [left(), 1]; names.length > 0; names = left(), round++) {
     const again = (error: unknown) => {
       if (systemCode(error) !== 'ENOTEMPTY' || round === mostRounds) throw error
     }
     for (const name of names)
-      await rm(join(layout.directory, name), { recursive: true, force: true }).catch(again)
+      await rm(Buffer.concat([Buffer.from(`${layout.directory}/`), name]), {
+        recursive: true,
+        force: true,
+      }).catch(again)
   }
   await rm(layout.marker, { force: true })
   await removeDirectory(layout.directory)
+}
+
+/** Names are bytes: one that is no UTF-8 would never be found under what it was read as, and be left for ever. */
+function contentOf(directory: string, but: string): Buffer[] {
+  try {
+    return readdirSync(directory, { encoding: 'buffer' }).filter((name) => name.toString('latin1') !== but)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return []
+    throw error
+  }
 }
 
 /** Not `maxRetries` of rm: each directory of a tree tries again what those in it have tried already. */

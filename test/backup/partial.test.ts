@@ -72,6 +72,16 @@ describe('discard', () => {
     expect(namesIn(root)).toEqual([])
   })
 
+  it('removes what has a name that is no UTF-8', async () => {
+    const root = anEmptyRoot()
+    const { layout } = await start(root)
+    const odd = Buffer.concat([Buffer.from(`${layout.directory}/a`), Buffer.from([0xff])])
+    mkdirSync(odd)
+    writeFileSync(Buffer.concat([odd, Buffer.from('/b'), Buffer.from([0xfe])]), 'x')
+    await discard(layout)
+    expect(namesIn(root)).toEqual([])
+  })
+
   it('keeps the marker until all else is gone', async () => {
     const root = anEmptyRoot()
     chmodSync(root.backups, 0o777)
