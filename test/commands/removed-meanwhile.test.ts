@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
 import { type Backup, readCatalog } from '../../src/backup/catalog.js'
+import { snapshotConf, snapshotHba, snapshotIdent } from '../../src/backup/conf.js'
 import { neededDirectories } from '../../src/backup/data-directories.js'
 import { backupLayout, type RootLayout } from '../../src/backup/layout.js'
 import { downloadArchive } from '../../src/commands/download-archive.js'
@@ -42,8 +43,12 @@ beforeEach(() => {
   for (const name of neededDirectories) mkdirSync(join(data, name), { recursive: true })
   writeFileSync(join(data, 'backup_manifest'), '{ "Path": "PG_VERSION", "Size": 0 }\n')
   mkdirSync(originalConf, { recursive: true })
-  const ofConf = ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'].map((name) => join(conf, name))
-  for (const file of [...ofConf, readme, join(data, 'PG_VERSION'), join(data, 'global/pg_control')])
+  const settings = { settings: {}, customSettings: {}, minimums: {}, inPlaceTablespaces: false }
+  const ofServer = { ...settings, id, major: anyMajor, walSegmentSize: 2 ** 24 }
+  writeFileSync(join(conf, 'postgresql.conf'), snapshotConf(ofServer))
+  writeFileSync(join(conf, 'pg_hba.conf'), snapshotHba)
+  writeFileSync(join(conf, 'pg_ident.conf'), snapshotIdent)
+  for (const file of [readme, join(data, 'PG_VERSION'), join(data, 'global/pg_control')])
     writeFileSync(file, '')
   if (isRoot) execaSync('chown', ['-R', `${ordinaryUser.uid}:${ordinaryUser.gid}`, root.root])
   ;[backup] = readCatalog(root.root).backups as [Backup]
