@@ -38,12 +38,12 @@ export async function withLock<T>(
   const { holder, opened } = await acquire(file, options, context)
   const lost = new AbortController()
   let isOver = false
-  holder.ended.then(() => isOver || lost.abort(lockLost(file, ended)))
+  holder.ended.then(() => isOver || lost.abort(lockLost(file, 'the program that held it was ended')))
   const signal = AbortSignal.any([context.signal, lost.signal])
   const check = async () => {
-    const isHeld = await holder.answers(signal)
+    // That it has ended would be heard of a little later; that it answers shows that it was there.
+    await holder.answerOrEnd(signal)
     signal.throwIfAborted()
-    if (!isHeld) throw lockLost(file, ended)
     if (!opened.isThere()) throw lockLost(file, 'its file was removed or replaced')
   }
   try {
@@ -55,8 +55,6 @@ export async function withLock<T>(
     opened.close()
   }
 }
-
-const ended = 'the program that held it was ended'
 
 function lockLost(file: string, how: string): PgbkError {
   return new PgbkError('lock-lost', `the lock ${file} was lost: ${how}`, {

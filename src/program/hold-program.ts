@@ -17,8 +17,8 @@ export interface HeldProgram {
   /** Settled when it has ended, whatever it has started. */
   ended: Promise<void>
   write(text: string): void
-  /** Whether one that prints what it reads is still there: asks it. False too when the signal is aborted before it answers. */
-  answers(signal: AbortSignal): Promise<boolean>
+  /** Has one that prints what it reads answer: waits for that, or its end, or the signal. */
+  answerOrEnd(signal: AbortSignal): Promise<void>
   /** Lets it go on when this process ends. */
   release(): void
   /** Closes its standard input and waits for its end. */
@@ -73,13 +73,10 @@ export async function holdProgram(
     ended,
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     write: (text) => void child.stdin.write(text),
-    answers: (signal) => {
-      const answer = once(child.stdout, 'data', { signal }).then(
-        () => true,
-        () => false,
-      )
+    answerOrEnd: (signal) => {
+      const answer = once(child.stdout, 'data', { signal }).catch(() => {}) // aborted
       child.stdin.write('\n')
-      return Promise.race([answer, ended.then(() => false)])
+      return Promise.race([answer.then(() => {}), ended])
     },
     release: () => {
       child.unref()

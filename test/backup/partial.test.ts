@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 import { readCatalog } from '../../src/backup/catalog.js'
 import { backupLayout, type RootLayout } from '../../src/backup/layout.js'
 import { discard, findLeftOvers, publish, startPartial } from '../../src/backup/partial.js'
+import { PgbkError } from '../../src/errors.js'
 import { aBackup, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from './samples.js'
 
 const id = '20261120T030000Z'
@@ -44,6 +45,16 @@ describe('publish', () => {
     expect(namesIn(root)).toEqual([id])
     expect(existsSync(marker)).toBe(false)
     expect(idsIn(root)).toEqual([id])
+  })
+
+  it('that must not happen any more leaves what can be thrown away', async () => {
+    const root = anEmptyRoot()
+    const partial = await start(root)
+    const lost = async () => {
+      throw new PgbkError('lock-lost', 'lost')
+    }
+    expect(await thrownBy(() => publish(root, partial, record, lost))).toMatchObject({ code: 'lock-lost' })
+    expect([idsIn(root), existsSync(partial.layout.marker)]).toEqual([[], true])
   })
 
   it.each([

@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { program, runPgbk } from '../helpers/pgbk.js'
@@ -150,6 +150,8 @@ describe('a configuration file', () => {
   const withConfig = (text: string, mode = 0o600) => {
     writeFileSync(join(root, '.pgbkrc.yaml'), text)
     chmodSync(join(root, '.pgbkrc.yaml'), mode)
+    // Root believes only what is in its own directories.
+    if (isRoot) chownSync(root, 0, 0)
     return runPgbk(['list', '--json'], { cwd: root, asRoot: true })
   }
 
