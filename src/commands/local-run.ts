@@ -4,14 +4,14 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
-import { socketDirectory } from '../postgres/sockets.js'
 import { connectSql } from '../postgres/sql-client.js'
 import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
 import { endRun } from '../run/end-run.js'
 import { writeMarker } from '../run/run-directory.js'
 import { type RunRequest, settingTexts } from '../run/run-request.js'
-import { type Run, startRun } from '../run/start-run.js'
+import type { SandboxWish } from '../run/start-enclosed.js'
+import { checkStillRuns, type Run, runSocket, startRun } from '../run/start-run.js'
 import { sweepRuns } from '../run/sweep-runs.js'
 import type { WorkingCopyKind } from '../run/working-copy.js'
 import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from './open-backup.js'
@@ -23,6 +23,7 @@ export interface LocalRunOptions extends OpenOptions {
   set?: string[]
   sql?: string
   workingCopy?: WorkingCopyKind | 'auto'
+  sandbox?: SandboxWish
   psql?: boolean
   detach?: boolean
   /** Only plan. */
@@ -75,6 +76,7 @@ export async function localRun(
   try {
     if (sql !== undefined) await runSql(sql, options.sql ?? '', run, context)
     context.signal.throwIfAborted()
+    await checkStillRuns(run)
     // The environment leads it; a database's name as an argument could be taken for a connection string.
     const words = options.psql ? ['psql'] : command
     if (words) return await runCommand(words, run, programs.bin, context)
@@ -100,6 +102,8 @@ function requestOf(opened: OpenedBackup, options: LocalRunOptions, { root, run }
     ...opened,
     root,
     workingCopy: options.workingCopy ?? run.working_copy,
+    sandbox: options.sandbox ?? run.sandbox,
+    hasPort: true,
     settings: { ...settingTexts(run.settings), ...parseSettings(options.set ?? []) },
     port: options.port,
     database: options.dbname,
@@ -155,12 +159,8 @@ function readSql(file: string): string {
 
 /** Ended by Ctrl-C too, together with the connection. */
 async function runSql(statements: string, file: string, run: Run, { signal }: Context): Promise<void> {
-  const client = await connectSql({
-    host: socketDirectory,
-    port: run.port,
-    user: run.role,
-    database: run.database,
-  })
+  await checkStillRuns(run)
+  const client = await connectSql({ ...runSocket(run), user: run.role, database: run.database })
   const giveUp = () => void client?.end()
   signal.addEventListener('abort', giveUp)
   try {

@@ -1,4 +1,3 @@
-import { lchownSync, statSync } from 'node:fs'
 import type { Backup, Catalog } from '../backup/catalog.js'
 import { type Proof, proofFormat, writeProof } from '../backup/proof.js'
 import { majorOf } from '../backup/record.js'
@@ -11,6 +10,7 @@ import { allInstallations, findServer } from '../postgres/find-server.js'
 import { checkNewTablespaces } from '../postgres/new-tablespaces.js'
 import { proveBackup } from '../run/prove-backup.js'
 import { settingTexts } from '../run/run-request.js'
+import type { SandboxWish } from '../run/start-enclosed.js'
 import { sweepRuns } from '../run/sweep-runs.js'
 
 /**
@@ -32,12 +32,13 @@ export async function prove(
     // In a directory that is being removed it would stay behind.
     checkThere(backup)
     await writeProof(backup.layout, proof)
-    if (context.user().uid === 0) {
-      const { uid, gid } = statSync(backup.layout.directory)
-      lchownSync(backup.layout.proof, uid, gid)
-    }
     return proof
   })
+}
+
+/** The settings with another wish for the sandbox, where there is one. */
+export function withSandbox(settings: Settings, sandbox: SandboxWish | undefined): Settings {
+  return sandbox === undefined ? settings : { ...settings, run: { ...settings.run, sandbox } }
 }
 
 async function tryOut(
@@ -63,7 +64,8 @@ async function tryOut(
     const { plan: recovery } = await chooseBackup(choice, context)
     checkNewTablespaces(recovery.newTablespaces, { mayWrite: false })
     const workingCopy = run.working_copy
-    const own = { backup, root, programs, workingCopy, recovery, sql: verify.sql }
+    const { sandbox } = run
+    const own = { backup, root, programs, workingCopy, sandbox, hasPort: false, recovery, sql: verify.sql }
     const settingsOfRun = settingTexts(run.settings)
     return await proveBackup(
       { ...own, settings: settingsOfRun, port: undefined, database: undefined },

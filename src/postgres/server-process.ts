@@ -1,19 +1,26 @@
-import { existsSync } from 'node:fs'
 import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
+import { hasProc } from '../processes.js'
 import { programEnvironment } from './connection.js'
 
-/** Words that start a program as this user: PostgreSQL refuses root, and no capability of a namespace is left to it. */
+const dropped = ['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs']
+
+/** Words that start a program as this user: PostgreSQL refuses root. It gets no more rights, by setuid programs neither. */
 export function asOwner({ uid, gid }: Owner, context: Context): string[] {
-  const dropped = ['--inh-caps=-all', '--bounding-set=-all']
   if (context.user().uid === 0)
     return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...dropped]
-  return existsSync('/proc/self/status') ? ['setpriv', '--ambient-caps=-all', ...dropped] : []
+  return withoutRights()
 }
 
-/** Nothing of the caller's PG* variables: some of them speak to the server too. */
+/** Words that start a program with no capability, of a namespace neither, and no way to more rights, such as setuid programs. */
+export function withoutRights(): string[] {
+  return hasProc() ? ['setpriv', '--ambient-caps=-all', ...dropped] : []
+}
+
+/** What a server, and all that its data can start, gets to know of the caller's environment: no secret, and no other server. */
+const known = /^(?:PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|USER|LOGNAME|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH)$/
+
+/** The environment of a server, with messages in English. */
 export function serverEnvironment({ env }: Context): Context['env'] {
-  return Object.fromEntries(
-    Object.entries(programEnvironment(env)).filter(([name]) => !name.startsWith('PG')),
-  )
+  return Object.fromEntries(Object.entries(programEnvironment(env)).filter(([name]) => known.test(name)))
 }

@@ -1,15 +1,13 @@
 import type { Duplex } from 'node:stream'
 import type postgres from 'postgres'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { openSocket, type SocketPlace } from './sockets.js'
 
 /**
  * SQL without psql, which installations that are fetched for a run do not have. Only for servers that pgbk has started itself,
  * over their socket; the servers that are backed up are asked by psql, with libpq's ways to connect.
  */
-export interface SqlTarget {
-  /** Directory of the socket. */
-  host: string
-  port: number
+export interface SqlTarget extends SocketPlace {
   user: string
   database: string
 }
@@ -20,11 +18,20 @@ export interface SqlClient {
   end(): Promise<void>
 }
 
-/** Opens a connection; undefined while the server does not take any yet. @throws {PgbkError} `failed` for any other reason. */
+/**
+ * Opens a connection; undefined while the server does not take any yet.
+ * @throws {PgbkError} `failed` for any other reason, one being a socket that is another user's.
+ */
 export async function connectSql(target: SqlTarget): Promise<SqlClient | undefined> {
   const { default: connect } = await import('postgres')
+  const door = openSocket(target)
+  if (door === undefined) return undefined
+  const { port, user, database } = target
   const sql = connect({
-    ...target,
+    host: door.host,
+    port,
+    user,
+    database,
     password: '',
     ssl: false,
     max: 1,
@@ -55,6 +62,8 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
     )
       return undefined
     throw failed(error)
+  } finally {
+    door.close()
   }
 }
 

@@ -7,10 +7,9 @@ import { otherCollations } from '../postgres/differences.js'
 import { programOf } from '../postgres/find.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
 import { serverEnvironment } from '../postgres/server-process.js'
-import { socketDirectory } from '../postgres/sockets.js'
 import { connectSql, type SqlClient } from '../postgres/sql-client.js'
 import { runProgram } from '../program/run-program.js'
-import type { Run } from './start-run.js'
+import { type Run, runSocket } from './start-run.js'
 
 export interface CheckRequest {
   record: BackupRecord
@@ -56,7 +55,7 @@ async function inDatabase(
 ): Promise<string[]> {
   let client: SqlClient | undefined
   try {
-    client = await connectSql({ host: socketDirectory, port: run.port, user: run.role, database })
+    client = await connectSql({ ...runSocket(run), user: run.role, database })
     if (!client) return [`database ${database}: the server takes no connection`]
     await work(client)
     return []
@@ -85,7 +84,7 @@ async function amcheck(
   context.progress.step(`proving ${record.id}: reading all tables and indexes (pg_amcheck)`)
   // An index that another C library has sorted is in a wrong order for this one, and no fault of the backup.
   const otherOrder = (await otherCollations(record, context)).length > 0
-  const place = ['--host', socketDirectory, '--port', String(run.port), '--username', run.role]
+  const place = ['--host', run.directory.sockets, '--port', String(run.port), '--username', run.role]
   const how = ['--all', '--install-missing', '--jobs=2', ...(otherOrder ? ['--no-dependent-indexes'] : [])]
   const { status, stdout, stderr, endedBy } = await runProgram(program, [...place, ...how], {
     env: serverEnvironment(context),

@@ -7,31 +7,33 @@ import { PgbkError } from '../errors.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
 import { choosePort, isFree } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
-import { watchForCrashes } from '../postgres/server-log.js'
-import { socketDirectory } from '../postgres/sockets.js'
-import { connectToAny, databasesToAsk, type SqlClient } from '../postgres/sql-client.js'
+import { lastLines, watchForCrashes } from '../postgres/server-log.js'
+import type { SocketPlace } from '../postgres/sockets.js'
+import { connectSql, connectToAny, databasesToAsk, type SqlClient } from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
 import { endedByAnother } from './ended-by-another.js'
+import { hasIdentity } from './identity.js'
 import { type Launched, launch } from './launch.js'
 import { chooseDatabase } from './run-database.js'
-import { type RunDirectory, writeMarker } from './run-directory.js'
+import { type OwnRunDirectory, writeMarker } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
 import { type SupervisedServer, waitUntilReady } from './supervisor.js'
+import type { Enclosure } from './surroundings.js'
 import type { WorkingCopyKind } from './working-copy.js'
 
 /** A throw-away server that answers. */
 export interface Run {
   name: string
-  directory: RunDirectory
+  directory: OwnRunDirectory
   server: SupervisedServer
   kind: WorkingCopyKind
-  /** Where it can be logged in to: while it has no password, only the directory of its socket. */
-  host: string
+  enclosure: Enclosure
   port: number
   role: string
   database: string
   /** Undefined while it is read-only. */
   password: string | undefined
+  /** For programs that know no sockets; while it has no password, there is only its socket. */
   url: string
   log: string
   /** What its recovery has reached; undefined when it had nothing to replay. */
@@ -66,8 +68,8 @@ async function startOn(
   context: Context,
   onLaunch: (() => void) | undefined,
 ): Promise<Run> {
-  const owner = ownerOf(request.backup, context)
-  const launched = await launch(request, owner, port, context)
+  ownerOf(request.backup, context)
+  const launched = await launch(request, port, context)
   onLaunch?.()
   const { directory, server } = launched
   try {
@@ -82,14 +84,14 @@ async function startOn(
 
 /** Waits until the server has replayed what it has to, and makes it one that a person, or COMMAND, can use. */
 async function makeReady(
-  { directory, server, kind }: Launched,
+  { directory, server, kind, enclosure, gap }: Launched,
   port: number,
   request: RunRequest,
   context: Context,
 ): Promise<Run> {
   const { layout } = directory
   const { superuser } = request.backup.record
-  const socket = { host: socketDirectory, port, user: superuser }
+  const socket = { ...runSocket({ directory, port }), user: superuser }
   const given = request.database ?? largestDatabase(request.backup.record)
   const isSure = request.recovery.recovery === undefined
   const names = request.backup.record.databases.map(({ name }) => name)
@@ -99,7 +101,8 @@ async function makeReady(
   const connected = () =>
     waitUntilReady(hasEnded, layout.log, context.signal, () => connectToAny(sql, sql.databases))
   let client = await connected()
-  await checkIsRun(client, directory, port)
+  await checkIsRun(client, directory)
+  sayGap(enclosure, gap, context)
   const before = context.now().getTime()
   const reached = await recover(request, { log: layout.log, sql, hasEnded }, client, context)
   const replayMs = reached && context.now().getTime() - before
@@ -108,17 +111,25 @@ async function makeReady(
   const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
   if (request.recovery.wish.pause && !reached) await client.run(readOnly)
   await client.end()
-  const host = password === undefined ? socketDirectory : '127.0.0.1'
+  const host = password === undefined ? directory.sockets : '127.0.0.1'
   const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
   const url = `postgresql://${login}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`
-  directory.marker.server = { pid: server.pid, port, role: superuser, database, url, working_copy: kind }
+  directory.marker.server = {
+    pid: server.pid,
+    port,
+    role: superuser,
+    database,
+    url,
+    working_copy: kind,
+    sandbox: enclosure,
+  }
   writeMarker(directory)
   return {
     name: directory.name,
     directory,
     server,
     kind,
-    host,
+    enclosure,
     port,
     role: superuser,
     database,
@@ -156,16 +167,42 @@ async function recover(
 async function makeItsOwn(client: SqlClient, superuser: string): Promise<string> {
   await client.run(cutOff)
   const password = randomBytes(12).toString('base64url')
+  await client.run("SET password_encryption = 'scram-sha-256'")
   await client.run(`ALTER ROLE ${identifier(superuser)} PASSWORD '${password}' VALID UNTIL 'infinity'`)
   return password
 }
 
-/** The port was free a moment ago; what answers there now may have been quicker. Nothing may be changed in that one. */
-async function checkIsRun(client: SqlClient, { layout }: RunDirectory, port: number): Promise<void> {
-  const rows = await client.run("SELECT current_setting('pgbk.run', true) AS run")
-  if (rows[0]?.run === layout.directory) return
+/** Where only its owner, and pgbk, get in. */
+export function runSocket({ directory, port }: Pick<Run, 'directory' | 'port'>): SocketPlace {
+  return { host: directory.sockets, port, isPrivate: true }
+}
+
+/** Before anything is changed. @throws {PgbkError} `failed` when another server answers in the place of the run's. */
+async function checkIsRun(client: SqlClient, { secret, sockets }: OwnRunDirectory): Promise<void> {
+  if (await hasIdentity(client, secret)) return
   await client.end()
-  throw new PgbkError('failed', `another server has taken port ${port} meanwhile`, { hint: 'Try again.' })
+  throw new PgbkError('failed', `another server answers at the socket in ${sockets}`, { hint: 'Try again.' })
+}
+
+/**
+ * To be asked right before others are led to a run.
+ * @throws {PgbkError} `failed` when its server has ended, or another one answers in its place.
+ */
+export async function checkStillRuns({ server, directory, port, role, database, log }: Run): Promise<void> {
+  const target = { ...runSocket({ directory, port }), user: role, database }
+  const client = server.hasEnded() ? undefined : await connectSql(target)
+  if (client === undefined || server.hasEnded())
+    throw new PgbkError('failed', `the server of the working copy ended by itself (log: ${log})`, {
+      hint: lastLines(log),
+    })
+  await checkIsRun(client, directory)
+  await client.end()
+}
+
+function sayGap(enclosure: Enclosure, gap: string | undefined, { progress }: Context): void {
+  if (gap === undefined) return
+  const extent = enclosure === 'open' ? 'all that you can reach' : 'the network of this machine'
+  progress.say(`The server's sandbox is not to be had (${gap}): what is in the data can reach ${extent}.`)
 }
 
 /** DROP SUBSCRIPTION in the copy would go to the real publisher and drop the slot that production needs. */
