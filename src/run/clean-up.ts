@@ -3,7 +3,7 @@
  * marker last, so that the next run can take up what fails. An overlay's own working directory has mode 000.
  */
 export const removeWhenOver = `
-all='upper work snapshot sandbox lower wal log identity.conf conf .pgbk-run.json.new'
+all='upper work snapshot sandbox lower wal log identity.conf conf .begun .pgbk-run.json.new'
 rm -rf "$sockets"
 rm -rf $all 2>/dev/null || { chmod -R u+rwx work; rm -rf $all; } && rm -f .pgbk-run.json && cd / && rmdir "$run"
 `

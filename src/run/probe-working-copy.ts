@@ -2,6 +2,7 @@ import type { Backup } from '../backup/catalog.js'
 import { ownerOf } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { choosePort } from '../postgres/port.js'
 import { endRun } from './end-run.js'
 import { makeRunDirectory, type OwnRunDirectory } from './run-directory.js'
 import { startEnclosed } from './start-enclosed.js'
@@ -54,12 +55,14 @@ async function tryMethod(
   }) as Backup
   const owner = context.user()
   const { kind, launch } = method
-  const obstacle = await method.prepare({ backup: kind === 'overlay' ? backup : small, run, owner }, context)
+  const request = { backup: kind === 'overlay' ? backup : small, run, owner }
+  // A copy can always be made, if there is room.
+  const obstacle = kind === 'copy' ? undefined : await method.prepare(request, context)
   if (obstacle !== undefined) return obstacle
   try {
     const own = { backup, root, run, launch, wish: 'auto' as const, command: ['true'] }
     const { server, enclosure, gap } = await startEnclosed(
-      { ...own, postgres: undefined, archives: [], port: undefined },
+      { ...own, postgres: undefined, archives: [], port: await choosePort() },
       context,
     )
     await server.stop()

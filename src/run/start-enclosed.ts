@@ -61,7 +61,7 @@ export async function startEnclosed(request: EnclosedRequest, context: Context):
 
 /** Why the sandbox could not be built; undefined when something else has failed. */
 function sandboxFailure(said: string): string | undefined {
-  if (!/^(?:sandbox|unshare): /m.test(said)) return undefined
+  if (!/^(?:sandbox|unshare): |unshare: (?:command )?not found/m.test(said)) return undefined
   return said.replaceAll(/^sandbox: /gm, '').replaceAll('\n', '; ')
 }
 

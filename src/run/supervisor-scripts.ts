@@ -10,7 +10,9 @@ export interface SupervisorParts {
  * - watching: reads its own input, which ends when pgbk ends, in whatever way, so that a killed pgbk leaves no server behind;
  * - starting: makes the server's surroundings, and is the first of its pids where it has pids of its own.
  *
- * Descriptor 3 is the companion's, 4 the input (that of a background command is /dev/null), 5 the log.
+ * Statuses 70 and 71 of the inner ones say that no server was started; so does the lack of .begun, where the last could not even
+ * be called. Descriptor 3 is the companion's, 4 the input (that of a background
+ * command is /dev/null), 5 the log.
  */
 export function supervisorScripts({ outerSetUp, setUp, cleanUp }: SupervisorParts): {
   outermost: string
@@ -31,6 +33,7 @@ ${cleanUp}
     watching: `
 ${outerSetUp}
 exec 4<&0
+rm -f .begun
 signal=$1
 companion=
 if [ -n "$2" ]; then
@@ -52,15 +55,17 @@ server=$!
 reader=$!
 status=0
 while kill -0 $server 2>/dev/null; do wait $server; status=$?; done
+[ -e .begun ] || status=70
+rm -f .begun
 case $status in
-  70 | 71) kill $reader $companion 2>/dev/null; exit $status ;;
+  70 | 71) kill $reader ;;
+  *) status=0; echo ended; wait $reader ;;
 esac
-echo ended
-wait $reader
-[ -z "$companion" ] || kill $companion 2>/dev/null
-exit 0
+[ -z "$companion" ] || { kill $companion; wait $companion; } 2>/dev/null
+exit $status
 `,
     starting: `
+: >.begun || exit 70
 log=$1
 own=$2
 shift 2

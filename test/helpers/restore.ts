@@ -79,6 +79,7 @@ export interface Restored {
   backup: string
   state: string
   port: number
+  socket_directory: string
   pid: number | null
   role: string
   database: string
@@ -114,14 +115,22 @@ export async function instancesIn(root: string, options: PgbkOptions = {}): Prom
   return JSON.parse(stdout).instances
 }
 
-/** Asks a server over its socket, in /tmp if nothing else is said. */
+interface AskedServer {
+  port: number
+  role: string
+  socket?: string
+  /** As the JSON of an instance has it. */
+  socket_directory?: string
+}
+
+/** Asks a server over its socket: that of an instance, or in /tmp if nothing else is said. */
 export async function ask(
-  { port, role, socket = '/tmp' }: { port: number; role: string; socket?: string },
+  { port, role, socket, socket_directory = '/tmp' }: AskedServer,
   statement: string,
   database = 'postgres',
   major = anyMajor,
 ): Promise<string> {
-  const connect = ['-h', socket, '-p', String(port), '-U', role, '-d', database]
+  const connect = ['-h', socket ?? socket_directory, '-p', String(port), '-U', role, '-d', database]
   const psql = [`${binOf(major)}/psql`, '-XAtq', '-v', 'ON_ERROR_STOP=1', ...connect, '-f', '-']
   return (await run(psql, { input: statement, stdin: undefined })).stdout
 }
