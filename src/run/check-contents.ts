@@ -9,7 +9,8 @@ import type { ServerPrograms } from '../postgres/find-server.js'
 import { serverEnvironment } from '../postgres/server-process.js'
 import { connectSql, type SqlClient } from '../postgres/sql-client.js'
 import { runProgram } from '../program/run-program.js'
-import { type Run, runSocket } from './start-run.js'
+import { runSocket } from './identity.js'
+import type { Run } from './start-run.js'
 
 export interface CheckRequest {
   record: BackupRecord

@@ -1,18 +1,51 @@
-import type { SqlClient } from '../postgres/sql-client.js'
+import { PgbkError } from '../errors.js'
+import { lastLines } from '../postgres/server-log.js'
+import type { SocketPlace } from '../postgres/sockets.js'
+import { connectSql, type SqlClient } from '../postgres/sql-client.js'
+import type { OwnRunDirectory } from './run-directory.js'
+import type { SupervisedServer } from './supervisor.js'
 
-/** A line of a server's configuration file, by which pgbk knows that it talks to that server and to no other. */
-export function identityLine(secret: string): string {
-  return `pgbk.secret = '${secret}'\n`
+/** What is needed to talk to the server of a run. */
+export interface Answering {
+  directory: OwnRunDirectory
+  server: Pick<SupervisedServer, 'hasEnded'>
+  port: number
+  role: string
+  database: string
+  log: string
 }
 
-/** Whether a server is the one whose configuration has that line. To be asked before anything is changed, or any secret is sent. */
-export async function hasIdentity(client: SqlClient, secret: string): Promise<boolean> {
+/** Where only its owner, and pgbk, get in. */
+export function runSocket({ directory, port }: Pick<Answering, 'directory' | 'port'>): SocketPlace {
+  return { host: directory.sockets, port, isPrivate: true }
+}
+
+/**
+ * To be asked before anything is changed, or any secret is sent: whether the server is the one whose configuration has the run's
+ * `identityLine()`.
+ * @throws {PgbkError} `failed` when another one answers in its place; the client is ended then.
+ */
+export async function checkIsRun(
+  client: SqlClient,
+  { secret, sockets }: Pick<OwnRunDirectory, 'secret' | 'sockets'>,
+): Promise<void> {
   const rows = await client.run("SELECT pg_catalog.current_setting('pgbk.secret', true) AS secret")
-  return rows[0]?.secret === secret
+  if (rows[0]?.secret === secret) return
+  await client.end()
+  throw new PgbkError('failed', `another server answers at the socket in ${sockets}`, { hint: 'Try again.' })
 }
 
-/** Shell commands that put the line into the configuration of a working copy; what may be a link is not written through. */
-export const identitySetUp = `
-[ -f snapshot/conf/postgresql.conf ] && [ ! -L snapshot/conf ] && [ ! -L snapshot/conf/postgresql.conf ] || exit 70
-cat identity.conf >>snapshot/conf/postgresql.conf || exit 70
-`
+/**
+ * To be asked right before others are led to a run.
+ * @throws {PgbkError} `failed` when its server has ended, or another one answers in its place.
+ */
+export async function checkStillRuns(run: Answering): Promise<void> {
+  const { server, directory, role, database, log } = run
+  const client = server.hasEnded() ? undefined : await connectSql({ ...runSocket(run), user: role, database })
+  if (client === undefined || server.hasEnded())
+    throw new PgbkError('failed', `the server of the working copy ended by itself (log: ${log})`, {
+      hint: lastLines(log),
+    })
+  await checkIsRun(client, directory)
+  await client.end()
+}

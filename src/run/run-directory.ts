@@ -18,7 +18,7 @@ import { messageOf, PgbkError, systemCode, systemFailure } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { makeSocketDirectory, removeSocketDirectory } from '../postgres/sockets.js'
 import { findProcesses, lifeOf, markOfThisProcess, type ProcessMark, userOf } from '../processes.js'
-import { identityLine } from './identity.js'
+import { identityLine } from './identity-line.js'
 
 /** Who made a run's directory, and what runs in it. */
 export interface RunMarker extends ProcessMark {

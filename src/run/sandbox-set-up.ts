@@ -4,7 +4,7 @@
  * root. Nothing else of this machine has a path in there: no home directory, no other backup, no socket of another server.
  *
  * Arguments, each list ended by an empty one: what must stay hidden even where it lies below the system's own directories; what
- * is to be read (programs, WAL archives). Then the directory of the socket.
+ * is to be read (programs, its backup). Then the directory of the socket.
  *
  * The directories of the system are bound as they are, read-only; of /etc only what programs need to find users, libraries and the
  * time zone. umount(8) looks for /etc/fstab when its caller is not root.

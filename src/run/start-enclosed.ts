@@ -99,12 +99,20 @@ function relayTo(port: number, descriptor: number, { layout }: OwnRunDirectory, 
 
 function viewOf({ backup, root, run, postgres, archives }: EnclosedRequest, { env, user }: Context): View {
   const programs = postgres === undefined ? [] : installationOf(postgres)
-  const wal = [...new Set([backup.layout.wal, ...archives])].filter((path) => existsSync(path))
+  const { directory } = backup.layout
+  const other = archives.filter((path) => !path.startsWith(`${directory}/`) && existsSync(path))
   const homes = [env.HOME, user().home].filter((home) => home !== undefined && home !== '' && home !== '/')
   return {
     sockets: run.sockets,
     backups: rootLayout(root).backups,
-    readable: [...programs, ...wal],
+    readable: [...programs, directory, ...new Set(other)],
     hidden: [...new Set([...(homes as string[]), root])],
   }
+}
+
+/** Says what a server that was to be shut off can reach all the same. */
+export function sayGap({ enclosure, gap }: Pick<Enclosed, 'enclosure' | 'gap'>, { progress }: Context): void {
+  if (gap === undefined) return
+  const extent = enclosure === 'open' ? 'all that you can reach' : 'the network of this machine'
+  progress.say(`The server's sandbox is not to be had (${gap}): what is in the data can reach ${extent}.`)
 }

@@ -3,20 +3,19 @@ import { ownerOf } from '../backup/owner.js'
 import { largestDatabase } from '../backup/record.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
 import { choosePort, isFree } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
-import { lastLines, watchForCrashes } from '../postgres/server-log.js'
-import type { SocketPlace } from '../postgres/sockets.js'
-import { connectSql, connectToAny, databasesToAsk, type SqlClient } from '../postgres/sql-client.js'
+import { watchForCrashes } from '../postgres/server-log.js'
+import { connectToAny, databasesToAsk, type SqlClient } from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
 import { endedByAnother } from './ended-by-another.js'
-import { hasIdentity } from './identity.js'
+import { checkIsRun, runSocket } from './identity.js'
 import { type Launched, launch } from './launch.js'
 import { chooseDatabase } from './run-database.js'
 import { type OwnRunDirectory, writeMarker } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
+import { sayGap } from './start-enclosed.js'
 import { type SupervisedServer, waitUntilReady } from './supervisor.js'
 import type { Enclosure } from './surroundings.js'
 import type { WorkingCopyKind } from './working-copy.js'
@@ -98,11 +97,14 @@ async function makeReady(
   const sql = { ...socket, databases: isSure ? [given] : databasesToAsk(names) }
   const hasCrashed = watchForCrashes(layout.log)
   const hasEnded = () => server.hasEnded() || hasCrashed()
-  const connected = () =>
-    waitUntilReady(hasEnded, layout.log, context.signal, () => connectToAny(sql, sql.databases))
+  const connected = async () => {
+    const ask = () => connectToAny(sql, sql.databases)
+    const client = await waitUntilReady(hasEnded, layout.log, context.signal, ask)
+    await checkIsRun(client, directory)
+    return client
+  }
   let client = await connected()
-  await checkIsRun(client, directory)
-  sayGap(enclosure, gap, context)
+  sayGap({ enclosure, gap }, context)
   const before = context.now().getTime()
   const reached = await recover(request, { log: layout.log, sql, hasEnded }, client, context)
   const replayMs = reached && context.now().getTime() - before
@@ -170,39 +172,6 @@ async function makeItsOwn(client: SqlClient, superuser: string): Promise<string>
   await client.run("SET password_encryption = 'scram-sha-256'")
   await client.run(`ALTER ROLE ${identifier(superuser)} PASSWORD '${password}' VALID UNTIL 'infinity'`)
   return password
-}
-
-/** Where only its owner, and pgbk, get in. */
-export function runSocket({ directory, port }: Pick<Run, 'directory' | 'port'>): SocketPlace {
-  return { host: directory.sockets, port, isPrivate: true }
-}
-
-/** Before anything is changed. @throws {PgbkError} `failed` when another server answers in the place of the run's. */
-async function checkIsRun(client: SqlClient, { secret, sockets }: OwnRunDirectory): Promise<void> {
-  if (await hasIdentity(client, secret)) return
-  await client.end()
-  throw new PgbkError('failed', `another server answers at the socket in ${sockets}`, { hint: 'Try again.' })
-}
-
-/**
- * To be asked right before others are led to a run.
- * @throws {PgbkError} `failed` when its server has ended, or another one answers in its place.
- */
-export async function checkStillRuns({ server, directory, port, role, database, log }: Run): Promise<void> {
-  const target = { ...runSocket({ directory, port }), user: role, database }
-  const client = server.hasEnded() ? undefined : await connectSql(target)
-  if (client === undefined || server.hasEnded())
-    throw new PgbkError('failed', `the server of the working copy ended by itself (log: ${log})`, {
-      hint: lastLines(log),
-    })
-  await checkIsRun(client, directory)
-  await client.end()
-}
-
-function sayGap(enclosure: Enclosure, gap: string | undefined, { progress }: Context): void {
-  if (gap === undefined) return
-  const extent = enclosure === 'open' ? 'all that you can reach' : 'the network of this machine'
-  progress.say(`The server's sandbox is not to be had (${gap}): what is in the data can reach ${extent}.`)
 }
 
 /** DROP SUBSCRIPTION in the copy would go to the real publisher and drop the slot that production needs. */

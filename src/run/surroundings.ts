@@ -12,7 +12,7 @@ export interface View {
   sockets: string
   /** Of the backups; they are read-only for it, or not there at all. */
   backups: string
-  /** Directories that it reads: programs, WAL archives. */
+  /** Directories that it reads: programs, its backup, further WAL archives. */
   readable: string[]
   /** Directories that it must not see. */
   hidden: string[]

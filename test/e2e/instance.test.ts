@@ -87,7 +87,7 @@ describe.each(users)('instances, for %s', (user) => {
     const made = await restored(backup.root, ['--name', name], options)
     await ask(made, 'create table kept as select 42 as n')
     await killServersIn(made.directory)
-    expect(existsSync(`/tmp/.s.PGSQL.${made.port}`)).toBe(true)
+    expect(existsSync(`${made.socket_directory}/.s.PGSQL.${made.port}`)).toBe(true)
     expect(await stateOf(name)).toBe('stopped')
     expect(await instance('start', name)).toMatchObject({ status: 0 })
     expect(await ask(made, 'select n from kept')).toBe('42')

@@ -6,8 +6,9 @@ import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { asStranger } from '../helpers/inside.js'
 import { aReadyRun, localRun, nothing, remainsOf } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { atEnd } from '../helpers/places.js'
+import { aDirectory, atEnd } from '../helpers/places.js'
 import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
+import { ask, restore, restored } from '../helpers/restore.js'
 import { aServer } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 import { ifRoot, ordinaryUser } from '../helpers/users.js'
@@ -154,5 +155,38 @@ describe('another user of the machine', () => {
     expect(await stop()).toBe(0)
     expect(other.exitCode).toBeNull()
     expect(remainsOf(backup.root).directories).toEqual([])
+  })
+})
+
+describe('an instance', () => {
+  it('has its socket in its own directory, and gets no rights and nothing of the environment', async () => {
+    const env = { AWS_SECRET_ACCESS_KEY: 'open sesame', DATABASE_URL: 'postgresql://elsewhere' }
+    const made = await restored(backup.root, [], { env })
+    expect(made.socket_directory).toBe(join(made.directory, 'run'))
+    expect(lstatSync(made.socket_directory).mode & 0o777).toBe(0o700)
+    expect(lstatSync(join(made.socket_directory, `.s.PGSQL.${made.port}`)).isSocket()).toBe(true)
+    expect(await ask(made, 'select x from orders')).toBe('42')
+    const of = (file: string) => readFileSync(`/proc/${made.pid}/${file}`, 'utf8')
+    expect(of('status')).toMatch(/^NoNewPrivs:\s+1$/m)
+    expect(of('environ')).not.toMatch(/AWS_|DATABASE_URL/)
+    expect(readFileSync(join(made.directory, 'README'), 'utf8')).toContain(
+      `psql -h ${made.socket_directory} `,
+    )
+  })
+
+  it('whose path is too long for a socket starts all the same, and is reached by TCP', async () => {
+    const root = join(aDirectory('pgbk-long-'), 'x'.repeat(90))
+    await run([
+      'sh',
+      '-c',
+      'chmod 755 "$1"; mkdir "$2"; cp -a "$3" "$2"',
+      'sh',
+      join(root, '..'),
+      root,
+      join(backup.root, 'data'),
+    ])
+    const { status, stdout } = await restore(root)
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/psql -h localhost -p \d+ -U focker/)
   })
 })

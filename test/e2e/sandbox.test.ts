@@ -43,16 +43,7 @@ describe.each(someMajors)('what the data of PostgreSQL %i starts in a run', (maj
 
   it('finds no home directory, no other backup, no marker of the run', async () => {
     const other = await aTwinOf(backup, '20250101T000000Z')
-    const paths = [
-      home,
-      '/root',
-      '/home',
-      '/srv',
-      '/etc/shadow',
-      '/etc/ssh',
-      other.directory,
-      backup.snapshot,
-    ]
+    const paths = [home, '/root', '/home', '/srv', '/etc/shadow', '/etc/ssh', other.directory]
     const list = paths.map((path) => `ls -d ${path} >&- 2>&- && echo ${path} is there`).join('; ')
     const said = await inside(`${list}; ls -A "$HOME" ../..; ls -A ${backup.root}/data/backup`)
     expect(said).not.toMatch(/is there|secret|pgbk-run/)
@@ -131,10 +122,11 @@ describe('a proof', () => {
   })
 
   it('with --sandbox off sees it', async () => {
-    const look = `ls -d ${backup.root}/data/backup/${backup.record.id}/backup.json`
-    const path = join(backup.directory, 'backup.json')
-    expect(await proofWith(look, path, ['--sandbox', 'off'])).toMatchObject({ ok: true, faults: [] })
-    expect((await proofWith(look, path)).ok).toBe(false)
+    expect(await proofWith('ls -d /home', '/home', ['--sandbox', 'off'])).toMatchObject({
+      ok: true,
+      faults: [],
+    })
+    expect((await proofWith('ls -d /home', '/home')).ok).toBe(false)
   })
 })
 
@@ -145,16 +137,27 @@ describe('a sandbox', () => {
   })
 
   it('is switched off by an option, the configuration and the environment', async () => {
-    const look = `ls ${backup.directory}/backup.json`
-    const seen = join(backup.directory, 'backup.json')
-    expect(await saidInside(backup, look, ['--sandbox', 'off'])).toBe(seen)
-    expect(await saidInside(backup, look, [], { env: { PGBK_RUN_SANDBOX: 'off' } })).toBe(seen)
+    const look = 'ls -d /home'
+    expect(await saidInside(backup, look, ['--sandbox', 'off'])).toBe('/home')
+    expect(await saidInside(backup, look, [], { env: { PGBK_RUN_SANDBOX: 'off' } })).toBe('/home')
     expect(await saidInside(backup, look)).toContain('No such file')
   })
 
+  it('that is off still leaves an overlay no way to the real path of the backup', async () => {
+    const before = fingerprint(backup.directory)
+    const harm = `for f in ${backup.snapshot}/README ${backup.directory}/wal/x; do (echo harm >>$f); done`
+    const said = await saidInside(backup, harm, ['--sandbox', 'off', '--working-copy', 'overlay'])
+    expect(said.match(/Read-only file system/g)).toHaveLength(2)
+    expect(fingerprint(backup.directory)).toBe(before)
+  })
+
   it('is around a full copy too', async () => {
-    const look = `ls ${backup.directory}/backup.json`
-    expect(await saidInside(backup, look, ['--working-copy', 'copy'])).toContain('No such file')
+    const before = fingerprint(backup.directory)
+    const harm = `(echo harm >>${backup.snapshot}/README); ls -d /home`
+    const said = await saidInside(backup, harm, ['--working-copy', 'copy'])
+    expect(said).toMatch(/Read-only file system/)
+    expect(said).toMatch(/No such file/)
+    expect(fingerprint(backup.directory)).toBe(before)
   })
 
   it('holds programs of PostgreSQL that lie in a hidden home', async () => {

@@ -72,8 +72,9 @@ private directory of the run's socket, DATABASE_URL leads to its port on 127.0.0
 
 What is in the data can run programs: functions, triggers. Where the system allows,
 the server is in a sandbox: without network, home directories, other backups, other
-processes. --sandbox off lets it reach all that you can reach. COMMAND is yours,
-and is in no sandbox.
+processes; what it writes to files outside of its data (COPY ... TO) is lost, and
+other machines do not reach it. --sandbox off lets it reach all that you can reach.
+COMMAND is yours, and is in no sandbox.
 
 Examples:
   pgbk local-run
