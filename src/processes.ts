@@ -50,12 +50,17 @@ function statusOf(pid: number, line: 'NSpid' | 'PPid'): number[] {
   return numbers.trim().split(/\s+/).map(Number)
 }
 
-/** The pids of all processes whose command line the test accepts; none where there is no /proc. */
+/** The pids of all processes, whosever, whose command line the test accepts; none where there is no /proc. */
 export function findProcesses(accepts: (command: string[]) => boolean): number[] {
   return namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => accepts((readProc(`/proc/${pid}/cmdline`) ?? '').split('\0')))
     .map(Number)
+}
+
+/** Only our own: another user's may have any command line, and must not be waited for, or signalled. */
+export function findOwnProcesses(accepts: (command: string[]) => boolean): number[] {
+  return findProcesses(accepts).filter((pid) => userOf(pid) === process.geteuid?.())
 }
 
 /** Sends a signal; false when the process has ended, or is not ours. */

@@ -125,7 +125,7 @@ async function restore(tour: Tour): Promise<void> {
   const [instance] = JSON.parse(await outputOf(tour, backups, ['instance', 'list', '--json'])).instances
   await psql(
     tour,
-    { host: instance.socket_directory, port: instance.port },
+    { host: join(instance.directory, 'run'), port: instance.port },
     '-c',
     'SELECT count(*) FROM orders',
   )

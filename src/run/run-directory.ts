@@ -17,7 +17,7 @@ import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode, systemFailure } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { makeSocketDirectory, removeSocketDirectory } from '../postgres/sockets.js'
-import { findProcesses, lifeOf, markOfThisProcess, type ProcessMark, userOf } from '../processes.js'
+import { findOwnProcesses, lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
 import { identityLine } from './identity-line.js'
 
 /** Who made a run's directory, and what runs in it. */
@@ -188,11 +188,8 @@ export function runArgument(directory: string): string {
   return `pgbk.run=${directory}`
 }
 
-/** Those of other users are not the run's, whatever their arguments say. */
 export function processesOf({ layout }: RunDirectory): number[] {
-  const mark = runArgument(layout.directory)
-  const me = process.geteuid?.()
-  return findProcesses((command) => command.includes(mark)).filter((pid) => userOf(pid) === me)
+  return findOwnProcesses((command) => command.includes(runArgument(layout.directory)))
 }
 
 /** Whether somebody still needs the run: the pgbk that made it, or, if it was detached, its server. */

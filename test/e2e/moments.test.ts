@@ -167,8 +167,8 @@ describe('a moment', () => {
     const args = ['restore', '-C', ledger.root, '--to-time', time, '--name', 'rewound', '--json']
     const { status, stdout } = await runPgbk(args)
     expect({ status, as_of: JSON.parse(stdout).instance.as_of }).toEqual({ status: 0, as_of: time })
-    const { port, socket_directory } = JSON.parse(stdout).instance
-    expect(await psql(port, ledgerQuery, socket_directory)).toBe(answerAt(n))
+    const { port, directory } = JSON.parse(stdout).instance
+    expect(await psql(port, ledgerQuery, join(directory, 'run'))).toBe(answerAt(n))
     expect((await runPgbk(['instance', 'stop', '-C', ledger.root, 'rewound'])).status).toBe(0)
   })
 

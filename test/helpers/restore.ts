@@ -79,6 +79,7 @@ export interface Restored {
   backup: string
   state: string
   port: number
+  /** Of its socket, for an instance. */
   socket_directory: string
   pid: number | null
   role: string
@@ -99,7 +100,11 @@ export async function restored(
 ): Promise<Restored> {
   const { status, stdout, stderr } = await restore(root, [...args, '--json'], options)
   if (status !== 0) throw new Error(`restore ended with ${status}:\n${stdout}${stderr}`)
-  return JSON.parse(stdout).instance
+  return withSockets(JSON.parse(stdout).instance)
+}
+
+function withSockets(made: Omit<Restored, 'socket_directory'>): Restored {
+  return { ...made, socket_directory: join(made.directory, 'run') }
 }
 
 /** The error of a command as JSON, with its status. */
@@ -112,14 +117,14 @@ export async function refusal(ended: Ended | Promise<Ended>) {
 /** The instances of a root, as `instance list` tells. */
 export async function instancesIn(root: string, options: PgbkOptions = {}): Promise<Restored[]> {
   const { stdout } = await pgbkIn(root, ['instance', 'list', '--json'], options)
-  return JSON.parse(stdout).instances
+  return JSON.parse(stdout).instances.map(withSockets)
 }
 
 interface AskedServer {
   port: number
   role: string
   socket?: string
-  /** As the JSON of an instance has it. */
+  /** That of an instance. */
   socket_directory?: string
 }
 
