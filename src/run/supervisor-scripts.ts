@@ -7,7 +7,8 @@ export interface SupervisorParts {
 /**
  * The shells between pgbk and a server, each the parent of the next:
  * - outermost, in the caller's name spaces: cleans up when all is over;
- * - watching: reads its own input, which ends when pgbk ends, in whatever way, so that a killed pgbk leaves no server behind;
+ * - watching: reads its own input, which ends when pgbk ends, in whatever way, so that a killed pgbk leaves no server behind. It
+ *   is told the pid of a server that has pids of its own: when that one ends, its shell does, and with it all that it has started;
  * - starting: makes the server's surroundings, and is the first of its pids where it has pids of its own.
  *
  * Statuses 70 and 71 of the inner ones say that no server was started; so does the lack of .begun, where the last could not even
@@ -45,21 +46,24 @@ exec 3<&-
 "$@" </dev/null 4<&- &
 server=$!
 {
-  while read -r word <&4; do
+  pid=$server
+  while read -r word value <&4; do
     case $word in
+      pid) pid=$value ;;
       detach) exit ;;
     esac
   done
-  kill -$signal $server
+  kill -$signal $pid
 } >/dev/null 2>&1 &
 reader=$!
 status=0
 while kill -0 $server 2>/dev/null; do wait $server; status=$?; done
 [ -e .begun ] || status=70
 rm -f .begun
+kill $reader 2>/dev/null
 case $status in
-  70 | 71) kill $reader ;;
-  *) status=0; echo ended; wait $reader ;;
+  70 | 71) ;;
+  *) status=0; echo ended; cat <&4 >/dev/null ;;
 esac
 [ -z "$companion" ] || { kill $companion; wait $companion; } 2>/dev/null
 exit $status

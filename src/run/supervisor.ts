@@ -75,7 +75,10 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const held = await holdProgram(file, args, { env: options.env, signal: options.signal, descriptor })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
   if (!pidThere) throw new PgbkError('failed', held.stderr().trim() || `${file} ended without a word`)
-  return supervised(held, options.surroundings?.ownPids ? pidHere(pidThere, held.pid) : pidThere)
+  if (!options.surroundings?.ownPids) return supervised(held, pidThere)
+  const pid = pidHere(pidThere, held.pid)
+  if (pid !== undefined) held.write(`pid ${pid}\n`)
+  return supervised(held, pid)
 }
 
 function supervisorCommand(options: SuperviseOptions): string[] {
