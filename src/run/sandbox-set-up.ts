@@ -4,7 +4,7 @@
  * root. Nothing else of this machine has a path in there: no home directory, no other backup, no socket of another server.
  *
  * Arguments, each list ended by an empty one: what must stay hidden even where it lies below the system's own directories; what
- * is to be read (programs, its backup). Then the directory of the socket.
+ * is to be read (programs, its backup). Then the directory of the socket, and the server program, or "", to try whether it starts.
  *
  * The directories of the system are bound as they are, read-only; of /etc only what programs need to find users, libraries and the
  * time zone. umount(8) looks for /etc/fstab when its caller is not root.
@@ -44,12 +44,14 @@ while [ -n "$1" ]; do
   shift
 done
 sockets=$2
-shift 2
+postgres=$3
+shift 3
 bind "$sockets"
 bind "$run/snapshot"
-[ ! -d conf ] || readable "$run/conf"
+[ ! -d conf ] || bind "$run/conf"
 cp -P wal "sandbox$run/wal" || fail wal
 cd sandbox && pivot_root . before && cd / || fail 'the root cannot be changed'
 umount -l /before && rmdir /before && mount -o remount,bind,ro / || fail 'the old root stays'
+command -v setpriv >/dev/null && { [ -z "$postgres" ] || "$postgres" --version >/dev/null; } || fail 'programs do not start in it'
 cd "$run/snapshot" || fail snapshot
 `

@@ -99,13 +99,17 @@ function relayTo(port: number, descriptor: number, { layout }: OwnRunDirectory, 
 
 function viewOf({ backup, root, run, postgres, archives }: EnclosedRequest, { env, user }: Context): View {
   const programs = postgres === undefined ? [] : installationOf(postgres)
-  const { directory } = backup.layout
-  const other = archives.filter((path) => !path.startsWith(`${directory}/`) && existsSync(path))
+  const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
+  const further = [
+    ...libraries,
+    ...archives.filter((path) => !path.startsWith(`${backup.layout.directory}/`)),
+  ]
   const homes = [env.HOME, user().home].filter((home) => home !== undefined && home !== '' && home !== '/')
   return {
     sockets: run.sockets,
+    postgres,
     backups: rootLayout(root).backups,
-    readable: [...programs, directory, ...new Set(other)],
+    readable: [...programs, backup.layout.directory, ...new Set(further.filter((path) => existsSync(path)))],
     hidden: [...new Set([...(homes as string[]), root])],
   }
 }

@@ -10,6 +10,8 @@ export type Enclosure = 'closed' | 'networked' | 'open'
 /** What a server may see of this machine. */
 export interface View {
   sockets: string
+  /** The path of the server program; undefined when none is to be started. */
+  postgres: string | undefined
   /** Of the backups; they are read-only for it, or not there at all. */
   backups: string
   /** Directories that it reads: programs, its backup, further WAL archives. */
@@ -50,14 +52,15 @@ mount -o remount,bind,ro "$1" || exit 70
 shift
 `
 
-function closed(launch: Launch, { sockets, readable, hidden }: View, hasNetwork: boolean): Surroundings {
+function closed(launch: Launch, view: View, hasNetwork: boolean): Surroundings {
+  const { sockets, readable, hidden, postgres = '' } = view
   return {
     outer: [...users, '--ipc', ...(hasNetwork ? [] : ['--net'])],
     inner: ['unshare', '--mount', '--pid', '--fork', '--kill-child'],
     ownPids: true,
     outerSetUp: hasNetwork ? '' : loopback,
     setUp: `run=$PWD\n${launch.setUp}\n${sandboxSetUp}`,
-    setUpArguments: [...hidden, '', ...readable, '', sockets],
+    setUpArguments: [...hidden, '', ...readable, '', sockets, postgres],
   }
 }
 

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { saidInside, sqlOf } from '../helpers/inside.js'
+import { localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
 import { anyMajor, binOf, majors, run } from '../helpers/programs.js'
@@ -192,6 +193,18 @@ describe('a sandbox', () => {
     expect(stderr).toMatch(
       /sandbox is not to be had \(unshare: .*\): what is in the data can reach all that you can/,
     )
+    expect(stdout).toBe('42')
+  })
+
+  it('is not there where the server program does not start in it', async () => {
+    const bin = join(aDirectory(), 'bin')
+    await execa('cp', ['-a', binOf(anyMajor), bin])
+    const home = aDirectory('pgbk-home-')
+    writeFileSync(join(home, 'real'), `#!/bin/sh\nexec ${binOf(anyMajor)}/postgres "$@"\n`, { mode: 0o755 })
+    writeFileSync(join(bin, 'postgres'), `#!/bin/sh\nexec ${home}/real "$@"\n`, { mode: 0o755 })
+    const env = { HOME: home, PGBK_BIN_DIR: bin }
+    const { stdout, stderr } = await localRun(backup.root, ['--', 'psql', '-XAtqc', 'select 42'], { env })
+    expect(stderr).toMatch(/sandbox is not to be had \(.*programs do not start in it.*\)/)
     expect(stdout).toBe('42')
   })
 
