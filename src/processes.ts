@@ -27,7 +27,30 @@ export function userOf(pid: number): number | undefined {
   return effective === undefined ? undefined : Number(effective)
 }
 
-/** The pids of all processes whose command line the test accepts; none where there is no /proc. */
+/**
+ * The pid, as it is here, of a process that `ancestor` or its children have started, and that has another pid in a name space of
+ * its own (proc_pid_status(5), NSpid). Undefined when it has ended.
+ */
+export function pidHere(pid: number, ancestor: number): number | undefined {
+  if (!hasProc()) return pid
+  return namesIn('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .find((here) => statusOf(here, 'NSpid').at(-1) === pid && descends(here, ancestor))
+}
+
+function descends(pid: number, ancestor: number): boolean {
+  const [parent = 0] = statusOf(pid, 'PPid')
+  return parent === ancestor || (parent > 1 && descends(parent, ancestor))
+}
+
+/** The numbers of a line in /proc/PID/status. */
+function statusOf(pid: number, line: 'NSpid' | 'PPid'): number[] {
+  const [, numbers = ''] = new RegExp(`^${line}:(.*)$`, 'm').exec(readProc(`/proc/${pid}/status`) ?? '') ?? []
+  return numbers.trim().split(/\s+/).map(Number)
+}
+
+/** The pids of all processes, whosever, whose command line the test accepts; none where there is no /proc. */
 export function findProcesses(accepts: (command: string[]) => boolean): number[] {
   return namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -35,12 +58,17 @@ export function findProcesses(accepts: (command: string[]) => boolean): number[]
     .map(Number)
 }
 
-/** Sends a signal; false when the process has ended. */
+/** Only our own: another user's may have any command line, and must not be waited for, or signalled. */
+export function findOwnProcesses(accepts: (command: string[]) => boolean): number[] {
+  return findProcesses(accepts).filter((pid) => userOf(pid) === process.geteuid?.())
+}
+
+/** Sends a signal; false when the process has ended, or is not ours. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal)
   } catch (error) {
-    if (systemCode(error) === 'ESRCH') return false
+    if (['ESRCH', 'EPERM'].includes(systemCode(error) ?? '')) return false
     throw error
   }
 }

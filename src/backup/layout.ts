@@ -80,6 +80,8 @@ export function runLayout(directory: string) {
     /** Leads to the backup's WAL archive: restore_command looks for it beside the snapshot. */
     wal: join(directory, 'wal'),
     log: join(directory, 'log'),
+    /** Where the file system of the sandbox is built. */
+    sandbox: join(directory, 'sandbox'),
   }
 }
 
@@ -101,6 +103,8 @@ export function instanceLayout(directory: string) {
     hba: join(conf, 'pg_hba.conf'),
     data,
     tablespaces: join(directory, 'tablespaces'),
+    /** Its socket's. */
+    sockets: join(directory, 'run'),
     logs: log,
     log: join(log, 'postgresql.log'),
   }

@@ -45,6 +45,12 @@ export const workingCopyOption = () =>
     'how the backup is kept as it is (default: the first that works)',
   ).choices(['auto', 'overlay', 'reflink', 'copy'])
 
+export const sandboxOption = () =>
+  new Option('--sandbox <wish>', 'shut the server off from this machine: auto (default), or off').choices([
+    'auto',
+    'off',
+  ])
+
 export const listFromOption = () =>
   new Option('--from [source]', 'another root: DIR or [USER@]HOST:DIR (default: source of the configuration)')
 

@@ -17,7 +17,8 @@ import { sweep } from '../create/sweep.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { checkServer } from '../postgres/preflight.js'
 import { type ReachedServer, reachServer } from '../postgres/reach-server.js'
-import { prove } from './prove.js'
+import type { SandboxWish } from '../run/start-enclosed.js'
+import { prove, withSandbox } from './prove.js'
 
 export interface CreateOptions extends ConnectionFlags {
   label?: string
@@ -28,6 +29,7 @@ export interface CreateOptions extends ConnectionFlags {
   newCluster?: boolean
   /** Really start the finished backup, too. */
   prove?: boolean
+  sandbox?: SandboxWish
 }
 
 /** Backs the server up. All checks come before the first write; a backup is listed only when it is whole. */
@@ -75,7 +77,7 @@ async function createIn(
     )
     return aBackup(layout.directory, { summary: record, raw: record }, 'whole')
   })
-  return options.prove ? withProof(backup, settings, context) : backup
+  return options.prove ? withProof(backup, withSandbox(settings, options.sandbox), context) : backup
 }
 
 /** Not under the lock: the next create need not wait. */

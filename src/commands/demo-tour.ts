@@ -45,8 +45,11 @@ export async function outputOf(tour: Tour, place: string, args: string[]): Promi
 }
 
 /** Asks a server by psql and shows it. */
-export async function psql(tour: Tour, port: number, ...words: string[]): Promise<void> {
-  const host = port === tour.server.port ? tour.server.host : '/tmp'
+export async function psql(
+  tour: Tour,
+  { host, port }: Pick<DemoServer, 'host' | 'port'>,
+  ...words: string[]
+): Promise<void> {
   const args = ['-h', host, '-p', String(port), '-U', demoRole, 'bookshop', ...words]
   const program = join(tour.server.bin, 'psql')
   const command = `psql ${args.map(shellWord).join(' ')}`

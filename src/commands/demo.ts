@@ -86,13 +86,13 @@ async function undoDisaster(tour: Tour): Promise<void> {
   const { server, backups } = tour
   await query(server.psql, sql`SELECT pg_catalog.pg_sleep(1.1);`)
   const before = (await query(server.psql, secondNow)).trim()
-  await psql(tour, server.port, '-c', 'DROP TABLE orders CASCADE')
+  await psql(tour, server, '-c', 'DROP TABLE orders CASCADE')
   const run = ['local-run', '--to-time', before]
   await untilArchived(tour, [...run, '--dry-run'])
   await pgbk(tour, backups, [...run, '--', 'psql', '-c', 'SELECT count(*) FROM orders'])
   await pgbk(tour, backups, [...run, '-q', '--', 'pg_dump', '-t', 'orders', '-t', 'sales', '-f', 'lost.sql'])
-  await psql(tour, server.port, '-q', '-o', '/dev/null', '-f', 'lost.sql')
-  await psql(tour, server.port, '-c', 'SELECT count(*) FROM orders')
+  await psql(tour, server, '-q', '-o', '/dev/null', '-f', 'lost.sql')
+  await psql(tour, server, '-c', 'SELECT count(*) FROM orders')
 }
 
 const secondNow = sql`SELECT pg_catalog.to_char(pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"');`
@@ -112,8 +112,8 @@ async function openCopy(tour: Tour, snapshot: string): Promise<void> {
     context,
   )
   try {
-    await psql(tour, port, '-c', 'SELECT count(*) FROM orders')
-    await psql(tour, port, '-c', 'TRUNCATE orders')
+    await psql(tour, { host: '/tmp', port }, '-c', 'SELECT count(*) FROM orders')
+    await psql(tour, { host: '/tmp', port }, '-c', 'TRUNCATE orders')
   } finally {
     await opened.stop()
   }
@@ -123,7 +123,12 @@ async function restore(tour: Tour): Promise<void> {
   const { backups } = tour
   await pgbk(tour, backups, ['restore', '--name', 'bookshop-2'])
   const [instance] = JSON.parse(await outputOf(tour, backups, ['instance', 'list', '--json'])).instances
-  await psql(tour, instance.port, '-c', 'SELECT count(*) FROM orders')
+  await psql(
+    tour,
+    { host: join(instance.directory, 'run'), port: instance.port },
+    '-c',
+    'SELECT count(*) FROM orders',
+  )
   await pgbk(tour, backups, ['instance', 'stop', 'bookshop-2'])
   await pgbk(tour, backups, ['instance', 'delete', '--yes', 'bookshop-2'])
 }

@@ -109,7 +109,7 @@ async function checkHere(
   context.progress.step('looking at the backups')
   return [
     ...(await checkLock(layout, catalog, context)),
-    await checkWorkingCopy(catalog, context),
+    ...(await checkWorkingCopy(catalog, context)),
     ...(await checkReceiver(layout, server, settings.wal.slot, context)),
     ...checkBackups(layout, catalog.backups, context),
   ]

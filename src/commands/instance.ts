@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -9,7 +8,6 @@ import { stopServer } from '../instances/instance-server.js'
 import { startInstance as startServerOf } from '../instances/start-instance.js'
 import { allInstallations, findServer } from '../postgres/find-server.js'
 import { isFree } from '../postgres/port.js'
-import { removeSockets } from '../postgres/sockets.js'
 import { endRun } from '../run/end-run.js'
 import { findRuns, isRunning, type RunDirectory } from '../run/run-directory.js'
 
@@ -44,13 +42,10 @@ export async function startInstance(
   checkOwner(instance, context)
   const wanted = port ?? instance.port
   const isAvailable = await isFree(wanted)
-  // Last of all, because another pgbk may have started it meanwhile, whose sockets are not to go.
+  // Last of all, because another pgbk may have started it meanwhile.
   const found = findInstance(root, name)
   if (found.pid !== undefined) return runningAlready(found, port, context)
   if (!isAvailable) throw portTaken(wanted, name, context)
-  // Those of a server that was killed would keep its port taken.
-  const data = realpathSync(found.layout.data)
-  removeSockets((directory) => directory === data)
   if (wanted !== found.port) await changePort(found.layout, wanted)
   context.progress.step(`starting ${name}`)
   await startServerOf({ ...found, port: wanted }, programs.postgres, undefined, context)

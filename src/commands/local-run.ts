@@ -4,13 +4,14 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
-import { socketDirectory } from '../postgres/sockets.js'
 import { connectUsersSql } from '../postgres/sql-client.js'
 import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
 import { endRun } from '../run/end-run.js'
+import { checkStillRuns, runSocket } from '../run/identity.js'
 import { writeMarker } from '../run/run-directory.js'
 import { type RunRequest, settingTexts } from '../run/run-request.js'
+import type { SandboxWish } from '../run/start-enclosed.js'
 import { type Run, startRun } from '../run/start-run.js'
 import { sweepRuns } from '../run/sweep-runs.js'
 import type { WorkingCopyKind } from '../run/working-copy.js'
@@ -23,6 +24,7 @@ export interface LocalRunOptions extends OpenOptions {
   set?: string[]
   sql?: string
   workingCopy?: WorkingCopyKind | 'auto'
+  sandbox?: SandboxWish
   psql?: boolean
   detach?: boolean
   /** Only plan. */
@@ -75,6 +77,7 @@ export async function localRun(
   try {
     if (sql !== undefined) await runSql(sql, options.sql ?? '', run, context)
     context.signal.throwIfAborted()
+    await checkStillRuns(run)
     // The environment leads it; a database's name as an argument could be taken for a connection string.
     const words = options.psql ? ['psql'] : command
     if (words) return await runCommand(words, run, programs.bin, context)
@@ -100,6 +103,8 @@ function requestOf(opened: OpenedBackup, options: LocalRunOptions, { root, run }
     ...opened,
     root,
     workingCopy: options.workingCopy ?? run.working_copy,
+    sandbox: options.sandbox ?? run.sandbox,
+    hasPort: true,
     settings: { ...settingTexts(run.settings), ...parseSettings(options.set ?? []) },
     port: options.port,
     database: options.dbname,
@@ -155,12 +160,8 @@ function readSql(file: string): string {
 
 /** Ended by Ctrl-C too, together with the connection. */
 async function runSql(statements: string, file: string, run: Run, { signal }: Context): Promise<void> {
-  const client = await connectUsersSql({
-    host: socketDirectory,
-    port: run.port,
-    user: run.role,
-    database: run.database,
-  })
+  await checkStillRuns(run)
+  const client = await connectUsersSql({ ...runSocket(run), user: run.role, database: run.database })
   const giveUp = () => void client?.end()
   signal.addEventListener('abort', giveUp)
   try {

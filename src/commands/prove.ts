@@ -11,6 +11,7 @@ import { allInstallations, findServer } from '../postgres/find-server.js'
 import { checkNewTablespaces } from '../postgres/new-tablespaces.js'
 import { proveBackup } from '../run/prove-backup.js'
 import { settingTexts } from '../run/run-request.js'
+import type { SandboxWish } from '../run/start-enclosed.js'
 import { sweepRuns } from '../run/sweep-runs.js'
 
 /**
@@ -34,6 +35,11 @@ export async function prove(
     await writeProof(backup.layout, proof)
     return proof
   })
+}
+
+/** The settings with another wish for the sandbox, where there is one. */
+export function withSandbox(settings: Settings, sandbox: SandboxWish | undefined): Settings {
+  return sandbox === undefined ? settings : { ...settings, run: { ...settings.run, sandbox } }
 }
 
 async function tryOut(
@@ -60,7 +66,8 @@ async function tryOut(
     checkNewTablespaces(recovery.newTablespaces, { mayWrite: false })
     checkConf(backup)
     const workingCopy = run.working_copy
-    const own = { backup, root, programs, workingCopy, recovery, sql: verify.sql }
+    const { sandbox } = run
+    const own = { backup, root, programs, workingCopy, sandbox, hasPort: false, recovery, sql: verify.sql }
     const settingsOfRun = settingTexts(run.settings)
     return await proveBackup(
       { ...own, settings: settingsOfRun, port: undefined, database: undefined },

@@ -8,13 +8,15 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { findInstallations } from '../postgres/find.js'
+import type { SandboxWish } from '../run/start-enclosed.js'
 import { type CheckedBackup, unread, verifyBackup } from '../verify/verify-backup.js'
-import { prove } from './prove.js'
+import { prove, withSandbox } from './prove.js'
 
 export interface VerifyOptions {
   all?: boolean
   /** Really start it, too. */
   prove?: boolean
+  sandbox?: SandboxWish
 }
 
 /** A check, and the proof that was made after it. */
@@ -34,7 +36,7 @@ export interface VerifyResult {
  */
 export async function verify(
   id: string | undefined,
-  { all, prove: toProve }: VerifyOptions,
+  { all, prove: toProve, sandbox }: VerifyOptions,
   settings: Settings,
   context: Context,
 ): Promise<VerifyResult> {
@@ -51,7 +53,9 @@ export async function verify(
   for (const backup of chosen) {
     const work = async () => {
       const check = await verifyBackup(backup, installations, context)
-      checks.push(toProve ? await proveToo(check, catalog, backup, settings, context) : check)
+      checks.push(
+        toProve ? await proveToo(check, catalog, backup, withSandbox(settings, sandbox), context) : check,
+      )
     }
     await (all ? orLeaveOut(work, context) : work())
   }

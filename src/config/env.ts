@@ -13,6 +13,7 @@ const variables: Record<string, [string, string?]> = {
   PGBK_CREATE_MAX_RATE: ['create', 'max_rate'],
   PGBK_CREATE_VERIFY: ['create', 'verify'],
   PGBK_RUN_WORKING_COPY: ['run', 'working_copy'],
+  PGBK_RUN_SANDBOX: ['run', 'sandbox'],
   PGBK_RETENTION_DAILY: ['retention', 'daily'],
   PGBK_RETENTION_WEEKLY: ['retention', 'weekly'],
   PGBK_RETENTION_MONTHLY: ['retention', 'monthly'],

@@ -25,6 +25,7 @@ const schema = v.strictObject({
   run: v.optional(
     v.strictObject({
       working_copy: v.optional(v.picklist(['auto', 'overlay', 'reflink', 'copy']), 'auto'),
+      sandbox: v.optional(v.picklist(['auto', 'off']), 'auto'),
       settings: v.optional(v.record(v.string(), scalar), {}),
     }),
     {},

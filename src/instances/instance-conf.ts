@@ -1,5 +1,5 @@
 import { mkdir, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { confLiteral, snapshotHba, snapshotIdent } from '../backup/conf.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
@@ -50,6 +50,8 @@ function ownLines({ name, port }: { name: string; port: number }): string {
 # Start it from the directory above conf:  postgres -D conf
 cluster_name = ${confLiteral(name)}
 port = ${port}
+unix_socket_directories = '../run'
+unix_socket_permissions = 0700
 restore_command = ''
 
 # There while the WAL archive of the backup is still to be replayed.
@@ -63,6 +65,13 @@ const portLine = /^[ \t]*port(?:[ \t]*=[ \t]*|[ \t]+)'?(\d+)'?/gim
 /** The port that a configuration sets. */
 export function portIn(conf: string): number {
   return Number([...conf.matchAll(portLine)].at(-1)?.[1] ?? 5432)
+}
+
+/** The directory of the socket that a configuration names first, as PostgreSQL reads it; "" for none. */
+export function socketsIn(conf: string, data: string): string {
+  const lines = conf.matchAll(/^[ \t]*unix_socket_directories(?:[ \t]*=[ \t]*|[ \t]+)'([^',]*)/gim)
+  const named = [...lines].at(-1)?.[1] ?? '/tmp'
+  return named === '' ? '' : resolve(data, named)
 }
 
 const recoveryNote = '# Written by pgbk restore, and removed when recovery is over.\n'

@@ -64,7 +64,8 @@ export async function startInstance(root: string, name: string): Promise<Instanc
     throw taken(`another pgbk has just restored ${name}`)
   }
   await writeDurably(layout.marker, `${JSON.stringify(markOfThisProcess())}\n`)
-  for (const directory of [layout.conf, layout.data, layout.tablespaces, layout.logs]) mkdirSync(directory)
+  const { conf, data, tablespaces, logs, sockets } = layout
+  for (const directory of [conf, data, tablespaces, logs, sockets]) mkdirSync(directory, 0o700)
   return layout
 }
 

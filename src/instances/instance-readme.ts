@@ -1,7 +1,9 @@
 import type { Backup } from '../backup/catalog.js'
+import { instanceLayout } from '../backup/layout.js'
 import { printableValues } from '../printable.js'
 import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
+import { hostOf } from './instance.js'
 import type { InstanceRecord } from './instance-record.js'
 
 export interface InstanceReadme {
@@ -19,6 +21,7 @@ export interface InstanceReadme {
 export function instanceReadme({ record, backup, root, directory, port, postgres }: InstanceReadme): string {
   const { name, major, role, database } = printableValues(record)
   const title = `THE POSTGRESQL ${major} INSTANCE ${name}`
+  const host = hostOf(instanceLayout(directory).sockets)
   const start = `cd ${shellWord(directory)} && ${shellWord(postgres)} -D conf`
   return `${title}
 ${'='.repeat(title.length)}
@@ -30,7 +33,7 @@ its recovery is over (then data/recovery.signal is gone).
 HOW TO START, REACH AND STOP IT
 
   ${start}
-  psql -h /tmp -p ${port} -U ${shellWord(role)} ${databaseWord(database)}
+  psql -h ${shellWord(host)} -p ${port} -U ${shellWord(role)} ${databaseWord(database)}
 
 Ctrl-C stops it. In the background, with its log in log/:
 
@@ -49,6 +52,7 @@ WHAT IS WHERE
   data/            the data directory
   tablespaces/     further tablespaces; data/pg_tblspc links here, by absolute
                    paths: the directory cannot be moved while it has any
+  run/             its socket, for the owner of these files alone
   log/             its log
   instance.json    what pgbk knows about it
 
@@ -57,7 +61,12 @@ WHAT IS SWITCHED OFF
 So that it cannot harm the server it came from: archiving, replication from
 another server, subscriptions of logical replication, preload libraries (and
 with them pg_cron and the like). It listens on localhost only. Unlogged tables
-are empty. Passwords of roles are those of the server; over the socket in /tmp
-the owner of these files needs none.
+are empty. Passwords of roles are those of the server; over the socket in run/
+the owner of these files needs none.${host === 'localhost' ? tooLong : ''}
 `
 }
+
+/** See isShortEnough(). */
+const tooLong = `
+(Its path is too long for psql: make a shorter way to it, such as a symbolic
+link, and connect with -h and that.)`

@@ -6,7 +6,7 @@ import { PgbkError } from '../errors.js'
 import { isInProduction } from '../postgres/control-file.js'
 import { readPostmaster, runningServer } from '../postgres/running.js'
 import { lastLines, watchForCrashes } from '../postgres/server-log.js'
-import { serverEnvironment, serverWords } from '../postgres/server-process.js'
+import { serverEnvironment, withoutRights } from '../postgres/server-process.js'
 import { signalProcess } from '../processes.js'
 import { type DetachedProgram, startDetached } from '../program/start-detached.js'
 
@@ -26,7 +26,14 @@ export interface ServerStart {
  */
 export async function startServer(start: ServerStart, context: Context): Promise<DetachedProgram> {
   const command = [start.postgres, '-D', start.configuration]
-  const [file = '', ...args] = [...serverWords(), 'sh', '-c', 'exec "$@" >>"$0" 2>&1', start.log, ...command]
+  const [file = '', ...args] = [
+    ...withoutRights(),
+    'sh',
+    '-c',
+    'exec "$@" >>"$0" 2>&1',
+    start.log,
+    ...command,
+  ]
   const hasCrashed = watchForCrashes(start.log)
   const program = await startDetached(file, args, { env: serverEnvironment(context), cwd: start.cwd })
   const server = { ...program, hasEnded: () => program.hasEnded() || hasCrashed() }

@@ -5,8 +5,9 @@ import { messageOf, PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { isInProduction } from '../postgres/control-file.js'
 import { type Postmaster, readPostmaster } from '../postgres/running.js'
+import { isShortEnough } from '../postgres/sockets.js'
 import { mostBytes, readSmallText } from '../read-small.js'
-import { portIn } from './instance-conf.js'
+import { portIn, socketsIn } from './instance-conf.js'
 import { type InstanceRecord, readInstanceRecord } from './instance-record.js'
 
 /** `recovering`: it replays WAL; `not recovered`: it was stopped before that was done. */
@@ -20,10 +21,19 @@ export interface Instance {
   state: InstanceState
   /** The port in its configuration. */
   port: number
+  /** The directory of its socket; "" where it has none. */
+  sockets: string
+  /** What clients are told: that directory, or, where its path is too long for them, localhost. */
+  host: string
   pid: number | undefined
   /** Whom its files belong to. */
   uid: number
   gid: number
+}
+
+/** @param sockets the directory of a server's socket; "" where it has none. */
+export function hostOf(sockets: string): string {
+  return sockets !== '' && isShortEnough(sockets) ? sockets : 'localhost'
 }
 
 /** What was expected to be an instance, and why it is none. */
@@ -63,9 +73,12 @@ export function readInstance(directory: string, name: string): Instance {
   const record = readInstanceRecord(layout.record)
   const postmaster = readPostmaster(layout.data)
   const { uid, gid } = statSync(layout.data)
-  const port = portIn(readSmallText(layout.postgresqlConf, mostBytes.conf))
+  const conf = readSmallText(layout.postgresqlConf, mostBytes.conf)
+  const port = portIn(conf)
+  const sockets = socketsIn(conf, layout.data)
+  const host = hostOf(sockets)
   const state = stateOf(layout, postmaster)
-  return { name, layout, record, state, port, pid: postmaster?.pid, uid, gid }
+  return { name, layout, record, state, port, sockets, host, pid: postmaster?.pid, uid, gid }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { largestDatabase, majorOf } from '../backup/record.js'
 import type { Context } from '../context.js'
@@ -48,9 +48,10 @@ export async function startDirectory(
       await sleep(20)
     }
     const { port = 0, socketDirectory = '' } = readPostmaster(data) ?? {}
+    const sockets = socketDirectory && resolve(data, socketDirectory)
     const { record } = backup
     const login = {
-      host: socketDirectory || 'localhost',
+      host: sockets || 'localhost',
       role: record.superuser,
       database: largestDatabase(record),
     }

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
-import { socketDirectory } from '../postgres/sockets.js'
 import { databasesToAsk } from '../postgres/sql-client.js'
 import { awaitReplay } from './await-replay.js'
 import type { Instance } from './instance.js'
@@ -23,7 +22,7 @@ export async function startInstance(
   plan: RecoveryPlan | undefined,
   context: Context,
 ): Promise<Reached | undefined> {
-  const { layout, port, record } = instance
+  const { layout, port, record, sockets } = instance
   // A pgbk that was killed meanwhile has not removed it; a target that is left would end the recovery of a standby.
   if (instance.state !== 'not recovered') await rm(layout.recoveryConf, { force: true })
   const server = await startServer(
@@ -42,7 +41,8 @@ export async function startInstance(
       return undefined
     }
     const databases = databasesToAsk([record.database])
-    const sql = { host: socketDirectory, port, user: record.role, databases, major: record.major }
+    const isPrivate = sockets === layout.sockets
+    const sql = { host: sockets, port, isPrivate, user: record.role, databases, major: record.major }
     const reached = await awaitReplay(
       layout.data,
       { log: layout.log, sql, hasEnded: server.hasEnded },

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../context.js'
-import { findProcesses, hasProc, signalProcess } from '../processes.js'
+import { findOwnProcesses, hasProc, signalProcess } from '../processes.js'
 import { runProgram } from '../program/run-program.js'
 import { programEnvironment } from './connection.js'
 
@@ -41,7 +41,7 @@ async function endAll(orphan: Orphan, env: Environment): Promise<number> {
 
 async function findOrphans(orphan: Orphan, env: Environment): Promise<number[]> {
   const { program, option, directory } = orphan
-  if (hasProc()) return findProcesses((command) => writesInto(command, orphan))
+  if (hasProc()) return findOwnProcesses((command) => writesInto(command, orphan))
   const { stdout } = await runProgram('ps', ['-A', '-ww', '-o', 'pid=,args='], {
     env: programEnvironment(env),
   })

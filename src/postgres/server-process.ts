@@ -1,22 +1,18 @@
-import { existsSync } from 'node:fs'
-import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
+import { hasProc } from '../processes.js'
 import { programEnvironment } from './connection.js'
 
-/** Words before a server's command: no capability of a namespace is left to it. */
-export function serverWords(): string[] {
-  if (!existsSync('/proc/self/status')) return []
-  return ['setpriv', '--ambient-caps=-all', '--inh-caps=-all', '--bounding-set=-all']
+const dropped = ['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs']
+
+/** Words that start a program with no capability, of a namespace neither, and no way to more rights, such as setuid programs. */
+export function withoutRights(): string[] {
+  return hasProc() ? ['setpriv', '--ambient-caps=-all', ...dropped] : []
 }
 
-/** The same for a run. */
-export function asOwner(_owner: Owner, _context: Context): string[] {
-  return serverWords()
-}
+/** What a server, and all that its data can start, gets to know of the caller's environment: no secret, and no other server. */
+const known = /^(?:PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|USER|LOGNAME|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH)$/
 
-/** Nothing of the caller's PG* variables: some of them speak to the server too. */
+/** The environment of a server, with messages in English. */
 export function serverEnvironment({ env }: Context): Context['env'] {
-  return Object.fromEntries(
-    Object.entries(programEnvironment(env)).filter(([name]) => !name.startsWith('PG')),
-  )
+  return Object.fromEntries(Object.entries(programEnvironment(env)).filter(([name]) => known.test(name)))
 }

@@ -1,24 +1,94 @@
-import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  type Stats,
+} from 'node:fs'
 import { join } from 'node:path'
+import { PgbkError, systemCode } from '../errors.js'
+import { hasProc } from '../processes.js'
 
-/** The directory of the servers' sockets: short, and known to every psql line that is printed. */
-export const socketDirectory = '/tmp'
+/** Where a server's socket is. */
+export interface SocketPlace {
+  /** The directory of the socket. */
+  host: string
+  port: number
+  /** Whether nobody but the caller may even look into the directory: it was made so, and must still be so. */
+  isPrivate?: boolean
+}
 
-/** A server that was killed leaves its socket and its lock, whose second line is the data directory. */
-export function removeSockets(isGone: (dataDirectory: string) => boolean): void {
-  for (const name of readdirSync(socketDirectory).filter((one) => /^\.s\.PGSQL\.\d+\.lock$/.test(one))) {
-    const lock = join(socketDirectory, name)
-    if (!isGone(linesOf(lock)[1] ?? '')) continue
-    rmSync(lock, { force: true })
-    rmSync(lock.replace(/\.lock$/, ''), { force: true })
+/** A way to a socket that leads nowhere else, whatever becomes of the path. */
+export interface SocketDoor {
+  /** To be used as the directory of the socket until the door is closed. */
+  host: string
+  close(): void
+}
+
+/** Makes the directory of a server's socket, 0700. Short, because a socket's path has no more than 107 bytes. */
+export function makeSocketDirectory(): string {
+  return mkdtempSync('/tmp/pgbk-')
+}
+
+/** Removes one that `makeSocketDirectory` has made; what else a path may lead to is not touched. */
+export function removeSocketDirectory(directory: string): void {
+  if (!/^\/tmp\/pgbk-\w{6}$/.test(directory)) return
+  const found = lstatSync(directory, { throwIfNoEntry: false })
+  if (found?.isDirectory() && isMine(found)) rmSync(directory, { recursive: true, force: true })
+}
+
+/** Whether a client can name a socket in this directory (sun_path in sys/un.h; its last byte is a zero). */
+export function isShortEnough(directory: string): boolean {
+  return Buffer.byteLength(join(directory, '.s.PGSQL.65535')) <= 107
+}
+
+/**
+ * Opens the way to a socket: its directory is opened once and looked at, and the socket in it must be the caller's own. Otherwise
+ * another user could answer in the place of a server that has ended, or is not there yet.
+ * @returns undefined while there is no socket.
+ * @throws {PgbkError} `failed` when the socket, or a private directory, is not the caller's alone.
+ */
+export function openSocket({ host, port, isPrivate = false }: SocketPlace): SocketDoor | undefined {
+  if (!host.startsWith('/')) throw new PgbkError('failed', `${host} is no directory of a socket`)
+  const descriptor = openDirectory(host, isPrivate)
+  if (descriptor === undefined) return undefined
+  // A path through the descriptor cannot be led elsewhere, and is always short enough.
+  const door = hasProc() ? `/proc/self/fd/${descriptor}` : realpathSync(host)
+  const close = () => closeSync(descriptor)
+  try {
+    const directory = fstatSync(descriptor)
+    if (isPrivate && !(isMine(directory) && (directory.mode & 0o077) === 0))
+      throw new PgbkError(
+        'failed',
+        `${host}, the directory of the server's socket, is not the caller's alone`,
+      )
+    const socket = lstatSync(`${door}/.s.PGSQL.${port}`, { throwIfNoEntry: false })
+    if (socket && !(socket.isSocket() && isMine(socket)))
+      throw new PgbkError('failed', `the socket of port ${port} in ${host} belongs to another user`)
+    if (socket) return { host: door, close }
+    close()
+    return undefined
+  } catch (error) {
+    close()
+    throw error
   }
 }
 
-function linesOf(path: string): string[] {
+function openDirectory(path: string, isPrivate: boolean): number | undefined {
   try {
-    if (!lstatSync(path).isFile()) return [] // anybody may put a pipe into /tmp, which would never end
-    return readFileSync(path, 'utf8').split('\n')
-  } catch {
-    return [] // somebody else's, or gone
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | (isPrivate ? constants.O_NOFOLLOW : 0))
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw new PgbkError('failed', `${path} is no directory for a socket (${systemCode(error)})`, {
+      cause: error,
+    })
   }
+}
+
+function isMine({ uid }: Stats): boolean {
+  return uid === process.geteuid?.()
 }

@@ -2,16 +2,14 @@ import type { Duplex } from 'node:stream'
 import type postgres from 'postgres'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { copyOptions, usersOptions } from './session-pins.js'
+import { openSocket, type SocketPlace } from './sockets.js'
 import { type Sql, sql } from './sql.js'
 
 /**
  * SQL without psql, which installations that are fetched for a run do not have. Only for servers that pgbk has started itself,
  * over their socket; the servers that are backed up are asked by psql, with libpq's ways to connect.
  */
-export interface SqlTarget {
-  /** Directory of the socket. */
-  host: string
-  port: number
+export interface SqlTarget extends SocketPlace {
   user: string
   database: string
   /** Of PostgreSQL: not every major has all settings that are pinned. */
@@ -32,7 +30,10 @@ export interface UsersSqlClient {
   end(): Promise<void>
 }
 
-/** Opens a connection; undefined while the server does not take any yet. @throws {PgbkError} `failed` for any other reason. */
+/**
+ * Opens a connection; undefined while the server does not take any yet.
+ * @throws {PgbkError} `failed` for any other reason, one being a socket that is another user's.
+ */
 export async function connectSql(target: SqlTarget): Promise<SqlClient | undefined> {
   const session = await open(target, copyOptions(target.major))
   return (
@@ -54,13 +55,16 @@ export async function connectUsersSql(target: Omit<SqlTarget, 'major'>): Promise
   )
 }
 
-async function open(
-  { host, port, user, database }: Omit<SqlTarget, 'major'>,
-  options: string,
-): Promise<postgres.Sql | undefined> {
+async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<postgres.Sql | undefined> {
   const { default: connect } = await import('postgres')
+  const door = openSocket(target)
+  if (door === undefined) return undefined
+  const { port, user, database } = target
   const session = connect({
-    ...{ host, port, user, database },
+    host: door.host,
+    port,
+    user,
+    database,
     password: '',
     ssl: false,
     max: 1,
@@ -77,6 +81,8 @@ async function open(
     await session.end({ timeout: 0 })
     if (isNotReady(error)) return undefined
     throw failed(error)
+  } finally {
+    door.close()
   }
 }
 

@@ -9,6 +9,7 @@ import { withSearchPath } from './search-path.js'
 export interface HeldProgram {
   /** The first line that it printed, or undefined when it ended before. */
   firstLine: string | undefined
+  pid: number
   /** What it wrote to standard error so far. */
   stderr(): string
   /** What it printed so far. */
@@ -28,12 +29,13 @@ export interface HeldProgram {
 /**
  * Starts a program that reads its standard input to the end, and waits for its first line. Its input closes when
  * this process ends, in whatever way; a Ctrl-C at the terminal does not reach it.
+ * @param options with `descriptor`, that open file of this process is the program's descriptor 3.
  * @throws {PgbkError} `programs-missing` when it is not there; the signal's reason when aborted before the first line.
  */
 export async function holdProgram(
   file: string,
   args: string[],
-  options: Pick<ProgramOptions, 'env' | 'signal'>,
+  options: Pick<ProgramOptions, 'env' | 'signal'> & { descriptor?: number | undefined },
 ): Promise<HeldProgram> {
   const { execa } = await import('execa')
   options.signal?.throwIfAborted()
@@ -42,7 +44,8 @@ export async function holdProgram(
     env: withSearchPath(options.env),
     extendEnv: false,
     reject: false,
-    stdin: 'pipe',
+    // execa takes a descriptor's number here, as node does; its type knows of it for the first three only.
+    stdio: ['pipe', 'pipe', 'pipe', (options.descriptor ?? 'ignore') as 'ignore'],
     detached: true,
     cleanup: false,
   })
@@ -67,6 +70,7 @@ export async function holdProgram(
   }
   if (child.pid === undefined) throw cannotStart(file, await child)
   return {
+    pid: child.pid,
     firstLine: stdout === '' ? undefined : stdout.split('\n')[0],
     stderr: () => stderr,
     output: () => stdout,

@@ -8,7 +8,6 @@ import { programOf } from '../postgres/find.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
 import { serverEnvironment } from '../postgres/server-process.js'
 import { copyOptions } from '../postgres/session-pins.js'
-import { socketDirectory } from '../postgres/sockets.js'
 import { Sql, sql } from '../postgres/sql.js'
 import {
   connectSql,
@@ -18,6 +17,7 @@ import {
   type SqlClient,
 } from '../postgres/sql-client.js'
 import { runProgram } from '../program/run-program.js'
+import { runSocket } from './identity.js'
 import type { Run } from './start-run.js'
 
 export interface CheckRequest {
@@ -57,7 +57,7 @@ const connectable = sql`SELECT datname FROM pg_catalog.pg_database WHERE datallo
 
 async function databasesOf({ record, run }: CheckRequest): Promise<string[]> {
   const major = majorOf(record)
-  const target = { host: socketDirectory, port: run.port, user: run.role, major }
+  const target = { ...runSocket(run), user: run.role, major }
   const client = await connectToAny(target, databasesAtRest([run.database]))
   if (!client) throw new PgbkError('failed', 'the server of the working copy takes no connection')
   try {
@@ -74,11 +74,7 @@ function inDatabase(
   work: (client: SqlClient) => Promise<void>,
 ): Promise<string[]> {
   const major = majorOf(record)
-  return inSession(
-    database,
-    () => connectSql({ host: socketDirectory, port: run.port, user: run.role, database, major }),
-    work,
-  )
+  return inSession(database, () => connectSql({ ...runSocket(run), user: run.role, database, major }), work)
 }
 
 async function inSession<Client extends { end(): Promise<void> }>(
@@ -129,7 +125,7 @@ async function amcheck(
   context.progress.step(`proving ${record.id}: reading all tables and indexes (pg_amcheck)`)
   // An index that another C library has sorted is in a wrong order for this one, and no fault of the backup.
   const otherOrder = (await otherCollations(record, context)).length > 0
-  const place = ['--host', socketDirectory, '--port', String(run.port), '--username', run.role]
+  const place = ['--host', run.directory.sockets, '--port', String(run.port), '--username', run.role]
   const how = ['--all', '--install-missing', '--jobs=2', ...(otherOrder ? ['--no-dependent-indexes'] : [])]
   const { status, stdout, stderr, endedBy } = await runProgram(program, [...place, ...how], {
     env: { ...serverEnvironment(context), PGOPTIONS: copyOptions(majorOf(record)) },
@@ -147,7 +143,7 @@ async function amcheck(
 async function checkStatement(run: Run, wanted: CheckRequest['sql'][number]): Promise<string[]> {
   const { statement, expect, database = run.database } = wanted
   let answer: unknown
-  const place = { host: socketDirectory, port: run.port, user: run.role, database }
+  const place = { ...runSocket(run), user: run.role, database }
   const faults = await inSession(
     database,
     () => connectUsersSql(place),

@@ -3,15 +3,9 @@ import { copyTree } from '../backup/copy-tree.js'
 import { freeBytes, measureTree } from '../backup/measure.js'
 import { systemCode, systemFailure } from '../errors.js'
 import { formatBytes } from '../units.js'
-import { removeWhenOver } from './clean-up.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
-const launch: WorkingCopyMethod['launch'] = () => ({
-  prefix: [],
-  setUp: 'cd snapshot || exit 70',
-  setUpArguments: [],
-  cleanUp: removeWhenOver,
-})
+const launch: WorkingCopyMethod['launch'] = { mounts: false, setUp: '' }
 
 /** Every file shares its blocks with the backup's until one of them is written (XFS, Btrfs, APFS). */
 export const reflink: WorkingCopyMethod = {

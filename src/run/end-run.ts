@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
-import { removeSockets } from '../postgres/sockets.js'
+import { removeSocketDirectory } from '../postgres/sockets.js'
 import { signalProcess } from '../processes.js'
 import { processesOf, type RunDirectory } from './run-directory.js'
 
@@ -26,16 +26,16 @@ export async function endRun(run: RunDirectory): Promise<void> {
 }
 
 /** Removes the directory of a run that has ended, the marker last; its supervisor may do the same at this moment. */
-async function removeRun({ layout }: RunDirectory): Promise<void> {
+async function removeRun({ layout, marker }: RunDirectory): Promise<void> {
+  removeSocketDirectory(marker.socket_directory ?? '')
   const inner = join(layout.work, 'work')
-  // An overlay's own has mode 000. The server's user may have put a link there: what it leads to is not touched.
+  // An overlay's own has mode 000.
   if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) openUp(inner)
   for (const name of namesIn(layout.directory, 'EACCES')) {
     const path = join(layout.directory, name)
     if (path !== layout.marker) await rm(path, { recursive: true, force: true })
   }
   await rm(layout.directory, { recursive: true, force: true })
-  removeSockets((data) => data === layout.data)
 }
 
 function openUp(directory: string): void {

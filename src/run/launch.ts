@@ -1,34 +1,26 @@
 import type { Backup } from '../backup/catalog.js'
-import type { Owner } from '../backup/owner.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { asOwner, serverEnvironment } from '../postgres/server-process.js'
 import { formatBytes } from '../units.js'
 import { endRun } from './end-run.js'
-import { makeRunDirectory, type RunDirectory } from './run-directory.js'
+import { makeRunDirectory, type OwnRunDirectory } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
 import { serverCommand } from './server-command.js'
-import { type SupervisedServer, supervise } from './supervisor.js'
+import { type Enclosed, startEnclosed } from './start-enclosed.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy.js'
 import { workingCopyMethods } from './working-copy-methods.js'
 
 /** Above this, a full copy is not begun without being asked for. */
 const askAbove = 1024 ** 3
 
-export interface Launched {
-  directory: RunDirectory
-  server: SupervisedServer
+export interface Launched extends Enclosed {
+  directory: OwnRunDirectory
   kind: WorkingCopyKind
 }
 
 /** Takes the first method that works, and says why the better ones do not. */
-export async function launch(
-  request: RunRequest,
-  owner: Owner,
-  port: number,
-  context: Context,
-): Promise<Launched> {
+export async function launch(request: RunRequest, port: number, context: Context): Promise<Launched> {
   const wanted = workingCopyMethods.filter(
     ({ kind }) => request.workingCopy === 'auto' || kind === request.workingCopy,
   )
@@ -36,15 +28,15 @@ export async function launch(
   for (const method of wanted) {
     if (method.kind === 'copy' && request.workingCopy === 'auto')
       await agreeToCopy(request.backup, obstacles, context)
-    const directory = makeRunDirectory(request.backup, request.root, owner, context)
+    const directory = makeRunDirectory(request.backup, request.root, context)
     try {
       // From its marker on no delete takes the backup away: one that has looked before has begun by now.
       checkThere(request.backup)
-      const obstacle = await tryMethod(method, request, directory, owner, port, context)
+      const obstacle = await tryMethod(method, request, directory, port, context)
       if (typeof obstacle !== 'string') {
         if (method.kind === 'reflink' && obstacles.length > 0)
           context.progress.say(`The snapshot is cloned: ${obstacles.join('; ')}`)
-        return { directory, server: obstacle, kind: method.kind }
+        return { directory, ...obstacle, kind: method.kind }
       }
       obstacles.push(`no ${method.kind}: ${obstacle}`)
       await endRun(directory)
@@ -67,25 +59,25 @@ const roomHint = 'Make room, or set XDG_CACHE_HOME to a directory on an ordinary
 async function tryMethod(
   method: WorkingCopyMethod,
   request: RunRequest,
-  run: RunDirectory,
-  owner: Owner,
+  run: OwnRunDirectory,
   port: number,
   context: Context,
-): Promise<SupervisedServer | string> {
-  const copyRequest = { backup: request.backup, run, owner }
-  const obstacle = await method.prepare(copyRequest, context)
+): Promise<Enclosed | string> {
+  const { backup, root, sandbox, programs, recovery, hasPort } = request
+  const { launch } = method
+  const obstacle = await method.prepare({ backup, run, owner: context.user() }, context)
   if (obstacle !== undefined) return obstacle
   const command = await serverCommand(request, run, port, context)
   try {
-    return await supervise({
-      ...method.launch(copyRequest, context),
-      dropping: asOwner(owner, context),
-      command,
-      cwd: run.layout.directory,
-      log: run.layout.log,
-      env: serverEnvironment(context),
-      signal: context.signal,
-    })
+    return await startEnclosed(
+      {
+        ...{ backup, root, run, command, wish: sandbox, postgres: programs.postgres },
+        launch,
+        archives: recovery.recovery ? [recovery.recovery.archive] : [],
+        port: hasPort ? port : undefined,
+      },
+      context,
+    )
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError)) throw error

@@ -1,11 +1,12 @@
 import type { Backup } from '../backup/catalog.js'
-import { type Owner, ownerOf } from '../backup/owner.js'
+import { ownerOf } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { asOwner, serverEnvironment } from '../postgres/server-process.js'
+import { choosePort } from '../postgres/port.js'
 import { endRun } from './end-run.js'
-import { makeRunDirectory, type RunDirectory } from './run-directory.js'
-import { supervise } from './supervisor.js'
+import { makeRunDirectory, type OwnRunDirectory } from './run-directory.js'
+import { startEnclosed } from './start-enclosed.js'
+import type { Enclosure } from './surroundings.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy.js'
 import { workingCopyMethods } from './working-copy-methods.js'
 
@@ -14,6 +15,9 @@ export interface ProbedWorkingCopy {
   kind: WorkingCopyKind
   /** Why the better ones do not. */
   obstacles: string[]
+  /** How far a run would be shut off, and why not further. */
+  enclosure: Enclosure
+  gap: string | undefined
 }
 
 /** Tries the ways to a working copy, as a run would, in a marked directory that is removed again; no server is started. */
@@ -22,48 +26,47 @@ export async function probeWorkingCopy(
   root: string,
   context: Context,
 ): Promise<ProbedWorkingCopy> {
-  const owner = ownerOf(backup, context)
+  ownerOf(backup, context)
   const obstacles: string[] = []
   for (const method of workingCopyMethods) {
-    if (method.kind === 'copy') break
-    const run = makeRunDirectory(backup, root, owner, context)
+    const run = makeRunDirectory(backup, root, context)
     try {
-      const obstacle = await tryMethod(method, backup, run, owner, context)
-      if (obstacle === undefined) return { kind: method.kind, obstacles }
-      obstacles.push(`no ${method.kind}: ${obstacle}`)
+      const found = await tryMethod(method, backup, root, run, context)
+      if (typeof found !== 'string') return { ...found, kind: method.kind, obstacles }
+      obstacles.push(`no ${method.kind}: ${found}`)
     } finally {
       await endRun(run)
     }
   }
-  return { kind: 'copy', obstacles }
+  return { kind: 'copy', obstacles, enclosure: 'open', gap: undefined }
 }
 
+/** How far it is shut off, or why this way cannot be gone. */
 async function tryMethod(
   method: WorkingCopyMethod,
   backup: Backup,
-  run: RunDirectory,
-  owner: Owner,
+  root: string,
+  run: OwnRunDirectory,
   context: Context,
-): Promise<string | undefined> {
+): Promise<Pick<ProbedWorkingCopy, 'enclosure' | 'gap'> | string> {
   // A few small files tell as much as the whole snapshot.
   const small = Object.create(backup, {
     layout: { value: { ...backup.layout, snapshot: backup.layout.conf } },
   }) as Backup
-  const request = { backup: method.kind === 'reflink' ? small : backup, run, owner }
-  const obstacle = await method.prepare(request, context)
+  const owner = context.user()
+  const { kind, launch } = method
+  const request = { backup: kind === 'overlay' ? backup : small, run, owner }
+  // A copy can always be made, if there is room.
+  const obstacle = kind === 'copy' ? undefined : await method.prepare(request, context)
   if (obstacle !== undefined) return obstacle
   try {
-    const server = await supervise({
-      ...method.launch(request, context),
-      dropping: asOwner(owner, context),
-      command: ['true'],
-      cwd: run.layout.directory,
-      log: run.layout.log,
-      env: serverEnvironment(context),
-      signal: context.signal,
-    })
+    const own = { backup, root, run, launch, wish: 'auto' as const, command: ['true'] }
+    const { server, enclosure, gap } = await startEnclosed(
+      { ...own, postgres: undefined, archives: [], port: await choosePort() },
+      context,
+    )
     await server.stop()
-    return undefined
+    return { enclosure, gap }
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError)) throw error

@@ -68,7 +68,7 @@ function isOfThisMachine({ code, message, hint = '' }: PgbkError): boolean {
 }
 
 const notOfTheBackup =
-  /No space left|locale|out of memory|Cannot allocate memory|Read-only file system|Permission denied|could not create lock file|Address already in use|Too many open files|another server has taken port|was ended by another pgbk|was told to stop/i
+  /No space left|locale|out of memory|Cannot allocate memory|Read-only file system|Permission denied|could not create lock file|Address already in use|Too many open files|another server answers|belongs to another user|was ended by another pgbk|was told to stop/i
 
 /** What the server said last. */
 function lastOf(hint: string | undefined): string {

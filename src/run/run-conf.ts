@@ -7,6 +7,8 @@ import type { Context } from '../context.js'
 import { systemFailure } from '../errors.js'
 import { copyConf } from '../postgres/copy-conf.js'
 import { allSwitchedOff } from '../postgres/dangerous-settings.js'
+import { identityLine } from './identity-line.js'
+import type { OwnRunDirectory } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
 
 /**
@@ -15,11 +17,14 @@ import type { RunRequest } from './run-request.js'
  */
 export async function writeRunConf(
   request: RunRequest,
-  { conf }: RunLayout,
+  { layout: { conf }, secret }: OwnRunDirectory,
   context: Context,
 ): Promise<void> {
   const files = {
-    'postgresql.conf': await copyConf(request.backup, request.programs.bin, context),
+    'postgresql.conf': Buffer.concat([
+      await copyConf(request.backup, request.programs.bin, context),
+      Buffer.from(identityLine(secret)),
+    ]),
     'pg_hba.conf': snapshotHba,
     'pg_ident.conf': snapshotIdent,
   }

@@ -1,11 +1,7 @@
-import { randomInt } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import {
   accessSync,
-  chmodSync,
   constants,
-  existsSync,
-  lchownSync,
-  lstatSync,
   mkdirSync,
   readlinkSync,
   renameSync,
@@ -13,14 +9,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, isAbsolute, join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { type RunLayout, rootLayout, runLayout } from '../backup/layout.js'
-import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode, systemFailure } from '../errors.js'
 import { namesIn } from '../names-in.js'
-import { findProcesses, lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+import { makeSocketDirectory, removeSocketDirectory } from '../postgres/sockets.js'
+import { findOwnProcesses, lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
 import { mostBytes, readSmallText } from '../read-small.js'
 import { checkJson, v } from '../schema.js'
 
@@ -30,6 +26,8 @@ export interface RunMarker extends ProcessMark {
   /** A detached run goes on without its pgbk. */
   detached: boolean
   started_at: string
+  /** A private one of its own. */
+  socket_directory?: string | undefined
   /** The rest is known once the server answers. */
   server?: RunningServer | undefined
 }
@@ -41,6 +39,8 @@ export interface RunningServer {
   database: string
   url: string
   working_copy: string
+  /** How far it is shut off. */
+  sandbox?: string | undefined
 }
 
 const markerSchema: v.GenericSchema<unknown, RunMarker> = v.object({
@@ -50,6 +50,7 @@ const markerSchema: v.GenericSchema<unknown, RunMarker> = v.object({
   backup: v.string(),
   detached: v.boolean(),
   started_at: v.string(),
+  socket_directory: v.optional(v.string()),
   server: v.optional(
     v.object({
       pid: v.number(),
@@ -58,6 +59,7 @@ const markerSchema: v.GenericSchema<unknown, RunMarker> = v.object({
       database: v.string(),
       url: v.string(),
       working_copy: v.string(),
+      sandbox: v.optional(v.string()),
     }),
   ),
 })
@@ -68,21 +70,27 @@ export interface RunDirectory {
   marker: RunMarker
 }
 
+/** A run's directory that this process has made. */
+export interface OwnRunDirectory extends RunDirectory {
+  /** Of its server's socket. */
+  sockets: string
+  /** By which its server shows that it is the one: it stands in no command line. */
+  secret: string
+}
+
 /** Where runs of a root may be: in it, or in the user's cache when it is read-only. */
 export function runPlaces(root: string, { env, user }: Context): string[] {
-  const { uid, home } = user()
-  // Root's own cache would be closed to those whom its servers run as.
-  const usual = uid === 0 ? '/var/cache' : join(env.HOME || home, '.cache')
+  const usual = join(env.HOME || user().home, '.cache')
   const { XDG_CACHE_HOME: named = '' } = env
   return [rootLayout(root).runs, join(isAbsolute(named) ? named : usual, 'pgbk', 'run')]
 }
 
 /**
- * Makes the directory of a new run, `<id>-<n>`, with its marker.
+ * Makes the directory of a new run, `<id>-<n>`, with its marker, and the one of its socket.
  * @throws {PgbkError} `root-not-writable` when there is no place for it, `disk-full` when there is no room; nothing is left.
  */
-export function makeRunDirectory(backup: Backup, root: string, owner: Owner, context: Context): RunDirectory {
-  const place = choosePlace(runPlaces(root, context), owner)
+export function makeRunDirectory(backup: Backup, root: string, context: Context): OwnRunDirectory {
+  const place = choosePlace(runPlaces(root, context))
   for (;;) {
     // Never the name of a run that has just ended: others may still be removing what is left of that one.
     const name = `${backup.id}-${randomInt(10_000, 100_000)}`
@@ -93,25 +101,36 @@ export function makeRunDirectory(backup: Backup, root: string, owner: Owner, con
       if (systemCode(error) === 'EEXIST') continue
       throw cannotMake(layout, error)
     }
+    return fillRunDirectory(backup, name, layout, context)
+  }
+}
+
+function fillRunDirectory(
+  backup: Backup,
+  name: string,
+  layout: RunLayout,
+  { now }: Context,
+): OwnRunDirectory {
+  let sockets = ''
+  try {
+    sockets = makeSocketDirectory()
     const marker: RunMarker = {
       backup: backup.id,
       ...markOfThisProcess(),
       detached: false,
-      started_at: context.now().toISOString(),
+      started_at: now().toISOString(),
+      socket_directory: sockets,
     }
-    const run = { name, layout, marker }
-    try {
-      writeMarker(run)
-      for (const directory of [layout.snapshot, layout.upper, layout.work]) mkdirSync(directory)
-      symlinkSync(backup.layout.snapshot, layout.lower)
-      symlinkSync(backup.layout.wal, layout.wal)
-      for (const path of [layout.marker, layout.snapshot, layout.upper, layout.work, layout.directory])
-        lchownSync(path, owner.uid, owner.gid)
-    } catch (error) {
-      rmSync(layout.directory, { recursive: true, force: true })
-      throw cannotMake(layout, error)
-    }
+    const run = { name, layout, marker, sockets, secret: randomBytes(24).toString('hex') }
+    writeMarker(run)
+    for (const directory of [layout.snapshot, layout.upper, layout.work, layout.sandbox]) mkdirSync(directory)
+    symlinkSync(backup.layout.snapshot, layout.lower)
+    symlinkSync(backup.layout.wal, layout.wal)
     return run
+  } catch (error) {
+    removeSocketDirectory(sockets)
+    rmSync(layout.directory, { recursive: true, force: true })
+    throw cannotMake(layout, error)
   }
 }
 
@@ -119,27 +138,18 @@ function cannotMake({ directory }: RunLayout, cause: unknown): PgbkError {
   return systemFailure(`cannot make ${directory} for the working copy`, cause)
 }
 
-/**
- * In one step: another pgbk that read half of it would take the run for a dead one. Root never writes to what is there, which
- * the user of the server may have made a link.
- */
+/** In one step: another pgbk that read half of it would take the run for a dead one. */
 export function writeMarker({ layout, marker }: RunDirectory): void {
-  const { uid, gid } = lstatSync(layout.directory)
   const next = `${layout.marker}.new`
   writeFileSync(next, `${JSON.stringify(marker, undefined, 2)}\n`, { flag: 'wx' })
-  lchownSync(next, uid, gid)
   renameSync(next, layout.marker)
 }
 
-function choosePlace(places: string[], owner: Owner): string {
+function choosePlace(places: string[]): string {
   let reason = ''
   for (const place of places) {
     try {
-      if (!existsSync(place)) {
-        mkdirSync(place, { recursive: true })
-        if (place === places[0]) lchownSync(place, owner.uid, owner.gid)
-        else for (const made of [dirname(place), place]) chmodSync(made, 0o711)
-      }
+      mkdirSync(place, { recursive: true })
       accessSync(place, constants.W_OK | constants.X_OK)
       return place
     } catch (error) {
@@ -202,7 +212,7 @@ export function runArgument(directory: string): string {
 }
 
 export function processesOf({ layout }: RunDirectory): number[] {
-  return findProcesses((command) => command.includes(runArgument(layout.directory)))
+  return findOwnProcesses((command) => command.includes(runArgument(layout.directory)))
 }
 
 /** Whether somebody still needs the run: the pgbk that made it, or, if it was detached, its server. */

@@ -2,6 +2,7 @@ import type { Backup } from '../backup/catalog.js'
 import type { Config } from '../config/schema.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
+import type { SandboxWish } from './start-enclosed.js'
 import type { WorkingCopyKind } from './working-copy.js'
 
 /** What is wanted of a run. */
@@ -10,6 +11,9 @@ export interface RunRequest {
   root: string
   programs: ServerPrograms
   workingCopy: WorkingCopyKind | 'auto'
+  sandbox: SandboxWish
+  /** Whether other programs reach it at its port; pgbk itself needs only its socket. */
+  hasPort: boolean
   /** Settings as `postgres -c`. */
   settings: Record<string, string>
   port: number | undefined

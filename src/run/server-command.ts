@@ -1,33 +1,34 @@
 import { recoverySettings } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { neededLibraries } from '../postgres/differences.js'
-import { socketDirectory } from '../postgres/sockets.js'
 import { runDefaults, runPlaces, withoutOverrides, writeRunConf } from './run-conf.js'
-import { type RunDirectory, runArgument } from './run-directory.js'
+import { type OwnRunDirectory, runArgument } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
 
 /**
  * Writes the server's configuration. Its start-up would open every file for writing, to flush it, and so copy the whole cluster up:
- * hence fsync off. COMMAND is led to 127.0.0.1: a server that could only have ::1 must not start.
+ * hence fsync off. COMMAND is led to 127.0.0.1: a server that could only have ::1 must not start. Its socket is where nobody else
+ * gets in.
  */
 export async function serverCommand(
   request: RunRequest,
-  { layout }: RunDirectory,
+  directory: OwnRunDirectory,
   port: number,
   context: Context,
 ): Promise<string[]> {
   const { recovery } = request.recovery
+  const { layout, sockets } = directory
   const libraries = await neededLibraries(request.backup.record, request.programs.bin, context)
-  await writeRunConf(request, layout, context)
+  await writeRunConf(request, directory, context)
   const settings = inOrder(
     runDefaults(request, layout),
     {
       fsync: 'off',
-      listen_addresses: '127.0.0.1',
-      unix_socket_directories: socketDirectory,
+      listen_addresses: request.hasPort ? '127.0.0.1' : '',
       ...(libraries.length > 0 ? { shared_preload_libraries: libraries.join(',') } : {}),
     },
     request.settings,
+    { unix_socket_directories: sockets, unix_socket_permissions: '0700' },
     recovery ? recoverySettings(recovery) : {},
     runPlaces(layout),
   )

@@ -3,12 +3,10 @@ import { ownerOf } from '../backup/owner.js'
 import { majorOf } from '../backup/record.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
 import { choosePort, isFree } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
 import { watchForCrashes } from '../postgres/server-log.js'
-import { socketDirectory } from '../postgres/sockets.js'
 import { Sql, sql } from '../postgres/sql.js'
 import {
   connectSql,
@@ -19,26 +17,31 @@ import {
 } from '../postgres/sql-client.js'
 import { endRun } from './end-run.js'
 import { endedByAnother } from './ended-by-another.js'
+import { checkIsRun, runSocket } from './identity.js'
 import { type Launched, launch } from './launch.js'
 import { chooseDatabase } from './run-database.js'
-import { type RunDirectory, writeMarker } from './run-directory.js'
+import { type OwnRunDirectory, writeMarker } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
+import { sayGap } from './start-enclosed.js'
 import { type SupervisedServer, waitUntilReady } from './supervisor.js'
+import type { Enclosure } from './surroundings.js'
 import type { WorkingCopyKind } from './working-copy.js'
 
 /** A throw-away server that answers. */
 export interface Run {
   name: string
-  directory: RunDirectory
+  directory: OwnRunDirectory
   server: SupervisedServer
   kind: WorkingCopyKind
-  /** Where it can be logged in to: while it has no password, only the directory of its socket. */
-  host: string
+  enclosure: Enclosure
   port: number
   role: string
   database: string
+  /** Of PostgreSQL. */
+  major: number
   /** Undefined while it is read-only. */
   password: string | undefined
+  /** For programs that know no sockets; while it has no password, there is only its socket. */
   url: string
   log: string
   /** What its recovery has reached; undefined when it had nothing to replay. */
@@ -73,8 +76,8 @@ async function startOn(
   context: Context,
   onLaunch: (() => void) | undefined,
 ): Promise<Run> {
-  const owner = ownerOf(request.backup, context)
-  const launched = await launch(request, owner, port, context)
+  ownerOf(request.backup, context)
+  const launched = await launch(request, port, context)
   onLaunch?.()
   const { directory, server } = launched
   try {
@@ -89,23 +92,28 @@ async function startOn(
 
 /** Waits until the server has replayed what it has to, and makes it one that a person, or COMMAND, can use. */
 async function makeReady(
-  { directory, server, kind }: Launched,
+  { directory, server, kind, enclosure, gap }: Launched,
   port: number,
   request: RunRequest,
   context: Context,
 ): Promise<Run> {
   const { layout } = directory
   const { superuser } = request.backup.record
-  const socket = { host: socketDirectory, port, user: superuser, major: majorOf(request.backup.record) }
+  const major = majorOf(request.backup.record)
+  const socket = { ...runSocket({ directory, port }), user: superuser, major }
   const isSure = request.recovery.recovery === undefined
   const names = request.backup.record.databases.map(({ name }) => name)
   const target = { ...socket, databases: isSure ? databasesAtRest(names) : databasesToAsk(names) }
   const hasCrashed = watchForCrashes(layout.log)
   const hasEnded = () => server.hasEnded() || hasCrashed()
-  const connected = () =>
-    waitUntilReady(hasEnded, layout.log, context.signal, () => connectToAny(target, target.databases))
+  const connected = async () => {
+    const ask = () => connectToAny(target, target.databases)
+    const client = await waitUntilReady(hasEnded, layout.log, context.signal, ask)
+    await checkIsRun(client, directory)
+    return client
+  }
   let client = await connected()
-  await checkIsRun(client, directory, port)
+  sayGap({ enclosure, gap }, context)
   const before = context.now().getTime()
   const reached = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)
   const replayMs = reached && context.now().getTime() - before
@@ -116,22 +124,31 @@ async function makeReady(
   const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
   if (request.recovery.wish.pause && !reached) await client.run(readOnly)
   await client.end()
-  const host = password === undefined ? socketDirectory : '127.0.0.1'
+  const host = password === undefined ? directory.sockets : '127.0.0.1'
   const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
   const url = `postgresql://${login}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`
-  directory.marker.server = { pid: server.pid, port, role: superuser, database, url, working_copy: kind }
+  directory.marker.server = {
+    pid: server.pid,
+    port,
+    role: superuser,
+    database,
+    url,
+    working_copy: kind,
+    sandbox: enclosure,
+  }
   writeMarker(directory)
   return {
     name: directory.name,
     directory,
     server,
     kind,
-    host,
+    enclosure,
     port,
     role: superuser,
     database,
     password,
     url,
+    major,
     log: layout.log,
     reached,
     replayMs,
@@ -164,18 +181,11 @@ async function recover(
 async function makeItsOwn(client: SqlClient, superuser: string): Promise<string> {
   await client.run(cutOff)
   const password = randomBytes(12).toString('base64url')
+  await client.run(sql`SET password_encryption = 'scram-sha-256'`)
   await client.run(
     sql`ALTER ROLE ${Sql.named(superuser)} PASSWORD ${Sql.quoted(password)} VALID UNTIL 'infinity'`,
   )
   return password
-}
-
-/** The port was free a moment ago; what answers there now may have been quicker. Nothing may be changed in that one. */
-async function checkIsRun(client: SqlClient, { layout }: RunDirectory, port: number): Promise<void> {
-  const rows = await client.run(sql`SELECT pg_catalog.current_setting('pgbk.run', true) AS run`)
-  if (rows[0]?.run === layout.directory) return
-  await client.end()
-  throw new PgbkError('failed', `another server has taken port ${port} meanwhile`, { hint: 'Try again.' })
 }
 
 /** DROP SUBSCRIPTION in the copy would go to the real publisher and drop the slot that production needs. */

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
-import { isAlive, startTimeOf } from '../processes.js'
-import { holdProgram } from '../program/hold-program.js'
+import { isAlive, pidHere, signalProcess, startTimeOf } from '../processes.js'
+import { type HeldProgram, holdProgram } from '../program/hold-program.js'
+import { supervisorScripts } from './supervisor-scripts.js'
 
 /** A server that ends with this process, unless it is detached. */
 export interface SupervisedServer {
@@ -17,16 +18,46 @@ export interface SupervisedServer {
   detach(): void
 }
 
-export interface SuperviseOptions {
-  /** Words before the shell that supervises: `unshare` with its options. */
-  prefix?: string[]
-  /** Shell commands before the server starts; their failure is the reason why it cannot. */
-  setUp?: string
+/** In which name spaces a server lives, and what is made in them before it starts. */
+export interface Surroundings {
+  /** Words before the shell that watches over the server: `unshare`, with what the server shares with its relay. */
+  outer: string[]
+  /** Words before the server's own shell: `unshare`, with what the server has for itself. */
+  inner: string[]
+  /** Whether the server has pids of its own: then all in there ends when its shell does (`unshare --kill-child`). */
+  ownPids: boolean
+  /** Shell commands of the shell that watches, before anything else. */
+  outerSetUp: string
+  /** Shell commands of the server's own shell; their failure is the reason why it cannot start. */
+  setUp: string
   /** Arguments of these commands: `$1`, `$2` ... `setUp` must shift as many as it takes. */
-  setUpArguments?: string[]
-  /** Shell commands when all is over. */
+  setUpArguments: string[]
+}
+
+/** None but those of the caller. */
+export const noSurroundings: Surroundings = {
+  outer: [],
+  inner: [],
+  ownPids: false,
+  outerSetUp: '',
+  setUp: '',
+  setUpArguments: [],
+}
+
+/** A program that goes on beside the server, outside of its pids, and ends with it. */
+export interface Companion {
+  command: [string, string, string, string]
+  /** An open file of this process, which it gets as its standard input. */
+  descriptor: number
+}
+
+export interface SuperviseOptions {
+  surroundings?: Surroundings
+  companion?: Companion | undefined
+  /** Shell commands when all is over; `$run` is `cwd`, `$sockets` the directory of its socket. */
   cleanUp?: string
-  /** Words that drop privileges, before everything that is not set-up and clean-up. */
+  sockets?: string
+  /** Words that drop privileges. */
   dropping?: string[]
   /** The server's command line. */
   command: string[]
@@ -37,88 +68,60 @@ export interface SuperviseOptions {
   signal: AbortSignal
 }
 
-/**
- * The server is a child of a shell that reads its own input: that ends when this process ends, in whatever way, so that a
- * killed pgbk leaves no server behind. The input of a background command is /dev/null, hence the descriptor 3.
- *
- * Where this is root's shell, the server's user can rename the run's directory and put links into it: the log is opened with
- * that user's rights, and the clean-up happens where the first shell has stood all the time, not where a path leads.
- */
-function script(setUp: string, cleanUp: string): string {
-  return `
-trap '' PIPE
-cd "$1" || exit 70
-run=$PWD
-shift
-(
-${setUp}
-exec 3<&0
-"$@" </dev/null 3<&- &
-server=$!
-{
-  while read -r word <&3; do
-    case $word in
-      fast) kill -INT $server ;;
-      immediate) kill -QUIT $server ;;
-      detach) exit ;;
-    esac
-  done
-  kill -INT $server
-} >/dev/null 2>&1 &
-reader=$!
-echo $server
-while kill -0 $server 2>/dev/null; do wait $server; done
-echo ended
-wait $reader
-exit 0
-) || exit
-${cleanUp}
-`
-}
-
 /** @throws {PgbkError} `failed`, with what the set-up said, when the server could not even be called. */
 export async function supervise(options: SuperviseOptions): Promise<SupervisedServer> {
-  const {
-    prefix = [],
-    setUp = '',
-    setUpArguments = [],
-    cleanUp = '',
-    dropping = [],
-    cwd,
-    log,
-    command,
-  } = options
-  const [file = '', ...args] = [
-    ...prefix,
-    'sh',
-    '-c',
-    script(setUp, cleanUp),
-    'sh',
-    cwd,
+  const [file = '', ...args] = supervisorCommand(options)
+  const descriptor = options.companion?.descriptor
+  const held = await holdProgram(file, args, { env: options.env, signal: options.signal, descriptor })
+  const pidThere = Number.parseInt(held.firstLine ?? '', 10)
+  if (!pidThere) throw new PgbkError('failed', held.stderr().trim() || `${file} ended without a word`)
+  if (!options.surroundings?.ownPids) return supervised(held, pidThere)
+  const pid = pidHere(pidThere, held.pid)
+  if (pid !== undefined) held.write(`pid ${pid}\n`)
+  return supervised(held, pid)
+}
+
+function supervisorCommand(options: SuperviseOptions): string[] {
+  const { surroundings = noSurroundings, companion, dropping = [], cwd, log, sockets = '', command } = options
+  const { outer, inner, ownPids, outerSetUp, setUp, setUpArguments } = surroundings
+  const scripts = supervisorScripts({ outerSetUp, setUp, cleanUp: options.cleanUp ?? '' })
+  const shell = (script: string) => ['sh', '-c', script, 'sh']
+  return [
+    ...shell(scripts.outermost),
+    ...[cwd, sockets],
+    ...outer,
+    ...shell(scripts.watching),
+    ...[ownPids ? 'KILL' : 'INT', ...(companion?.command ?? ['', '', '', ''])],
+    ...inner,
+    ...shell(scripts.starting),
+    ...[log, ownPids ? 'own' : ''],
     ...setUpArguments,
     ...dropping,
-    'sh',
-    '-c',
-    'exec "$@" >>"$0" 2>&1',
-    log,
     ...command,
   ]
-  const held = await holdProgram(file, args, { env: options.env, signal: options.signal })
-  const pid = Number.parseInt(held.firstLine ?? '', 10)
-  if (!pid) throw new PgbkError('failed', held.stderr().trim() || `${file} ended without a word`)
-  const startTime = startTimeOf(pid)
+}
+
+/** @param pid undefined when it has ended at once. */
+function supervised(held: HeldProgram, pid: number | undefined): SupervisedServer {
+  const startTime = pid === undefined ? undefined : startTimeOf(pid)
   // The shell says so a little later: what has noticed the server's end must not be quicker.
-  const hasEnded = () => held.hasEnded() || held.output().includes('ended') || !isAlive(pid, startTime)
+  const hasEnded = () =>
+    held.hasEnded() || held.output().includes('ended') || pid === undefined || !isAlive(pid, startTime)
+  const tell = (signal: NodeJS.Signals) => {
+    if (pid !== undefined && !hasEnded()) signalProcess(pid, signal)
+  }
   return {
-    pid,
+    pid: pid ?? 0,
     hasEnded,
     stop: async () => {
-      held.write('fast\n')
-      // Its input stays open until then, for somebody who does not want to wait.
-      while (!hasEnded()) await sleep(10)
+      // It may be deaf in its first moments. Its input stays open until then, for somebody who does not want to wait.
+      for (let waited = 0; !hasEnded(); waited += 10) {
+        if (waited % 500 === 0) tell('SIGINT')
+        await sleep(10)
+      }
       await held.end()
     },
-    stopAtOnce: () => held.write('immediate\n'),
+    stopAtOnce: () => tell('SIGQUIT'),
     detach: () => {
       held.write('detach\n')
       held.release()

@@ -11,12 +11,11 @@ export interface WorkingCopyRequest {
   owner: Owner
 }
 
-/** How the supervisor of a server gets at a working copy; see `SuperviseOptions`. */
+/** How a server's own shell, in the run's directory, gets at a working copy; see `Surroundings`. */
 export interface Launch {
-  prefix: string[]
+  /** Whether it has to mount something, which needs name spaces. */
+  mounts: boolean
   setUp: string
-  setUpArguments: string[]
-  cleanUp: string
 }
 
 /**
@@ -28,7 +27,7 @@ export interface WorkingCopyMethod {
   kind: WorkingCopyKind
   /** Does what has to be done before the launch; returns why this way cannot be gone here, or undefined when it can. */
   prepare(request: WorkingCopyRequest, context: Context): Promise<string | undefined>
-  launch(request: WorkingCopyRequest, context: Context): Launch
+  launch: Launch
   /** Says in plain words what a launch that failed has said. */
   explain(failure: string): string
 }

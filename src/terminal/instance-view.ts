@@ -8,8 +8,8 @@ import { printable, type Screen } from './screen.js'
 import { tableLines } from './table.js'
 
 export function runJson({ name, marker, layout }: RunDirectory): object {
-  const { backup, detached, started_at, server } = marker
-  return { name, backup, detached, started_at, ...server, directory: layout.directory }
+  const { backup, detached, started_at, socket_directory = null, server } = marker
+  return { name, backup, detached, started_at, socket_directory, ...server, directory: layout.directory }
 }
 
 export function instanceJson({ name, record, state, port, pid, layout }: Instance): object {
@@ -79,8 +79,8 @@ function rowOfRun({ name, marker }: RunDirectory): Row {
   }
 }
 
-export function psqlOf({ port, record }: Instance): string {
-  return `psql -h /tmp -p ${port} -U ${shellWord(record.role)} ${databaseWord(record.database)}`
+export function psqlOf({ port, record, host }: Instance): string {
+  return `psql -h ${shellWord(host)} -p ${port} -U ${shellWord(record.role)} ${databaseWord(record.database)}`
 }
 
 export function startedText(instance: Instance, { quiet, style }: Screen): string {

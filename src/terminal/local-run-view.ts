@@ -34,7 +34,9 @@ export function localRunText(
     ...(run.reached?.paused ? pausedRows : []),
     [
       'psql',
-      style.strong(`psql -h /tmp -p ${run.port} -U ${shellWord(run.role)} ${databaseWord(run.database)}`),
+      style.strong(
+        `psql -h ${shellWord(run.directory.sockets)} -p ${run.port} -U ${shellWord(run.role)} ${databaseWord(run.database)}`,
+      ),
     ],
     ['URL', run.url],
     ['Log', run.log],

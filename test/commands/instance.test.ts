@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
 import { deleteInstance, startInstance } from '../../src/commands/instance.js'
 import type { Settings } from '../../src/config/load.js'
@@ -6,26 +6,17 @@ import { parseConfig } from '../../src/config/schema.js'
 import type { Context } from '../../src/context.js'
 import { silentProgress } from '../../src/progress.js'
 import { aContext, anEmptyRoot, thrownBy } from '../backup/samples.js'
-import { aFreePort, atEnd } from '../helpers/places.js'
+import { aFreePort } from '../helpers/places.js'
 import { anInstance, aServerProcess } from '../instances/samples.js'
 
 const settingsFor = (root: string) => ({ ...parseConfig({}).value, root }) as Settings
 const me = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, name: 'me', home: '/' }
 const contextOf = (changes: Partial<Context>) => aContext({ user: () => me, ...changes })
 
-/** The lock of a server's socket, which says for which data directory. */
-async function aSocketLock(data: string): Promise<string> {
-  const lock = `/tmp/.s.PGSQL.${await aFreePort()}.lock`
-  writeFileSync(lock, `1\n${data}\n`)
-  atEnd(() => rmSync(lock, { force: true }))
-  return lock
-}
-
 describe('an instance that another pgbk starts in the same moment', () => {
-  it.each([{}, { port: 5433 }])('is running already, and keeps its sockets: %j', async (options) => {
+  it.each([{}, { port: 5433 }])('is running already: %j', async (options) => {
     const root = anEmptyRoot()
     const { data } = anInstance(root, 'staging')
-    const lock = await aSocketLock(data)
     const said: string[] = []
     // It is asked for when the instance has been found.
     const user = () => {
@@ -36,7 +27,6 @@ describe('an instance that another pgbk starts in the same moment', () => {
     const instance = await startInstance('staging', options, settingsFor(root.root), context)
     expect(instance.pid).toBeDefined()
     expect(said).toEqual(['staging is running already.'])
-    expect(existsSync(lock)).toBe(true)
   })
 
   it('does not get another port', async () => {

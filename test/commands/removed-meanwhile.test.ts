@@ -82,7 +82,7 @@ const settings = () =>
 describe.each(removals)('of a backup whose removal %s', (_what, remove) => {
   it('nothing is started, and no run is left', async () => {
     remove()
-    const start = () => launch(runRequest(), ordinaryUser, 1, aContext())
+    const start = () => launch(runRequest(), 1, aContext())
     expect(await thrownBy(start)).toMatchObject(isNotFound)
     expect(readdirSync(root.runs)).toEqual([])
   })

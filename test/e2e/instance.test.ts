@@ -60,7 +60,7 @@ describe.each(users)('instances, for %s', (user) => {
     expect(serversIn(made.directory)).toEqual([])
     expect((await instance('stop', name)).stdout).toContain(`${name} was not running. Start`)
     expect((await instance('start', name)).stdout).toContain(
-      `psql -h /tmp -p ${made.port} -U focker postgres`,
+      `psql -h ${made.directory}/run -p ${made.port} -U focker postgres`,
     )
     expect(await ask(made, 'select max(n) from late')).toBe('3')
     expect((await instance('start', name)).stderr).toContain('is running already')
@@ -87,7 +87,7 @@ describe.each(users)('instances, for %s', (user) => {
     const made = await restored(backup.root, ['--name', name], options)
     await ask(made, 'create table kept as select 42 as n')
     await killServersIn(made.directory)
-    expect(existsSync(`/tmp/.s.PGSQL.${made.port}`)).toBe(true)
+    expect(existsSync(`${made.socket_directory}/.s.PGSQL.${made.port}`)).toBe(true)
     expect(await stateOf(name)).toBe('stopped')
     expect(await instance('start', name)).toMatchObject({ status: 0 })
     expect(await ask(made, 'select n from kept')).toBe('42')
@@ -119,13 +119,13 @@ describe.each(users)('instances, for %s', (user) => {
 
   it('take another port, and keep it', async () => {
     const name = `${prefix}-port`
-    await restored(backup.root, ['--name', name, '--no-start'], options)
+    const made = await restored(backup.root, ['--name', name, '--no-start'], options)
     const port = await aFreePort()
     expect(await instance('start', name, '--port', String(port))).toMatchObject({
       status: 0,
       stdout: expect.stringContaining(`-p ${port} `),
     })
-    expect(await ask({ port, role: 'focker' }, 'select max(n) from late')).toBe('3')
+    expect(await ask({ ...made, port }, 'select max(n) from late')).toBe('3')
     const other = await refusal(instance('start', name, '--port', String(await aFreePort()), '--json'))
     expect(other).toMatchObject({ status: 2, code: 'usage' })
     await instance('stop', name)

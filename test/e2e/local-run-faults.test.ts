@@ -68,8 +68,11 @@ describe('a port that another program takes between its choice and the start of 
     $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $ARGV[0]) or die $@;
     exit if fork;
     open $pid, '>', "$ARGV[1]/pid"; print $pid $$; close $pid;
-    open STDIN, '</dev/null'; open STDOUT, '>/dev/null'; open STDERR, '>/dev/null';
+    chdir "/"; open STDIN, '</dev/null'; open STDOUT, '>/dev/null'; open STDERR, '>/dev/null';
     sleep 60`
+
+  /** In a sandbox pgbk itself holds the port from its choice on. */
+  const open = ['--sandbox', 'off']
 
   /** A directory for PATH with an unshare that takes the server's port first, once or each time. */
   function takingPorts(times: 'once' | 'each time'): string {
@@ -90,16 +93,20 @@ describe('a port that another program takes between its choice and the start of 
 
   it('is left to it: the run takes another one', async () => {
     const PATH = takingPorts('once')
-    const { status, stdout, stderr } = await localRun(backup.root, ['--', 'psql', '-XAtc', 'select 1'], {
-      env: { PATH },
-    })
+    const { status, stdout, stderr } = await localRun(
+      backup.root,
+      [...open, '--', 'psql', '-XAtc', 'select 1'],
+      {
+        env: { PATH },
+      },
+    )
     expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1' })
     expect(stderr).toMatch(/^port \d+ was taken while the server started; trying another one$/m)
     expect(remainsOf(backup.root)).toEqual(nothing)
   })
 
   it('again and again, ends the run with the words of the server', async () => {
-    const { status, message, hint } = await failureOf(backup.root, [], {
+    const { status, message, hint } = await failureOf(backup.root, open, {
       env: { PATH: takingPorts('each time') },
     })
     expect({ status, message }).toEqual({ status: 1, message: 'the server did not start' })

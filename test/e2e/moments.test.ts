@@ -105,7 +105,7 @@ describe('a moment', () => {
     const ready = await localRun(ledger.root, ['--to-xid', xid, '--json', '--detach'])
     const { run: made } = JSON.parse(ready.stdout)
     expect(made).toMatchObject({ last_commit_at: time, goal: `the transaction ${xid}` })
-    expect(await psql(made.port, ledgerQuery)).toBe(answerAt(n))
+    expect(await psql(made.port, ledgerQuery, made.socket_directory)).toBe(answerAt(n))
     await runPgbk(['instance', 'stop', '-C', ledger.root, made.name])
   })
 
@@ -167,7 +167,8 @@ describe('a moment', () => {
     const args = ['restore', '-C', ledger.root, '--to-time', time, '--name', 'rewound', '--json']
     const { status, stdout } = await runPgbk(args)
     expect({ status, as_of: JSON.parse(stdout).instance.as_of }).toEqual({ status: 0, as_of: time })
-    expect(await psql(JSON.parse(stdout).instance.port, ledgerQuery)).toBe(answerAt(n))
+    const { port, directory } = JSON.parse(stdout).instance
+    expect(await psql(port, ledgerQuery, join(directory, 'run'))).toBe(answerAt(n))
     expect((await runPgbk(['instance', 'stop', '-C', ledger.root, 'rewound'])).status).toBe(0)
   })
 
@@ -196,7 +197,7 @@ describe('a moment', () => {
     await run([`${binOf(major)}/pg_ctl`, '-D', data, '-m', 'immediate', 'stop'])
   })
 
-  async function psql(port: number, statement: string, host = '/tmp'): Promise<string> {
+  async function psql(port: number, statement: string, host: string): Promise<string> {
     const words = ['-XAtc', statement, '-h', host, '-p', String(port), '-U', 'focker', 'app']
     return (await run([`${binOf(major)}/psql`, ...words])).stdout
   }

@@ -74,7 +74,7 @@ describe.each(oldestAndNewest)('restore of PostgreSQL %i', (major) => {
     const locations = await ask(made, question, 'postgres', major)
     for (const location of locations.split('\n'))
       expect(location.startsWith(join(made.directory, 'tablespaces/'))).toBe(true)
-    const env = { PGHOST: '/tmp', PGPORT: String(made.port), PGUSER: 'focker' }
+    const env = { PGHOST: made.socket_directory, PGPORT: String(made.port), PGUSER: 'focker' }
     const again = await aBackupOf({ ...server, env })
     expect(await verifies(again.snapshot, major)).toBe(true)
   })

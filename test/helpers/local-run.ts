@@ -40,7 +40,12 @@ export interface ReadyRun {
   child: ReturnType<typeof startPgbk>
   name: string
   directory: string
+  /** Of its socket. */
+  sockets: string
   port: number
+  url: string
+  /** How far it is shut off. */
+  sandbox: string
   /** Of its server. */
   pid: number
   copy: string
@@ -63,10 +68,20 @@ export async function aReadyRun(
   await until('the run is ready', () => printed.endsWith('}\n') || child.exitCode !== null)
   const parsed = JSON.parse(printed).run
   if (parsed === undefined) throw new Error(printed)
-  const { name, directory, port, pid, role, working_copy: copy } = parsed
-  const connect = ['-h', '/tmp', '-p', String(port), '-U', role]
+  const {
+    name,
+    directory,
+    port,
+    pid,
+    role,
+    working_copy: copy,
+    url,
+    sandbox,
+    socket_directory: sockets,
+  } = parsed
+  const connect = ['-h', sockets, '-p', String(port), '-U', role]
   return {
-    ...{ child, name, directory, port, pid, copy },
+    ...{ child, name, directory, sockets, port, pid, copy, url, sandbox },
     sql: async (statement, database = 'app') =>
       (await run([`${binOf(anyMajor)}/psql`, '-XAtqc', statement, ...connect, database])).stdout,
     stop: async () => {
@@ -92,8 +107,9 @@ export function remainsOf(root: string, place = join(root, 'data/run')): Remains
     directories: namesIn(place),
     processes: pidsIn(place).map((pid) => `${pid} ${textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`),
     sockets: namesIn('/tmp')
-      .filter((name) => /^\.s\.PGSQL\..*lock$/.test(name))
-      .filter((name) => textOf(`/tmp/${name}`).includes(`${place}/`)),
+      .filter((name) => /^pgbk-\w{6}$/.test(name))
+      .flatMap((name) => namesIn(`/tmp/${name}`).map((one) => `/tmp/${name}/${one}`))
+      .filter((path) => path.endsWith('.lock') && textOf(path).includes(`${place}/`)),
     mounts: textOf('/proc/self/mountinfo')
       .split('\n')
       .filter((line) => line.includes(`${place}/`)),

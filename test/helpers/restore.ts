@@ -79,6 +79,8 @@ export interface Restored {
   backup: string
   state: string
   port: number
+  /** Of its socket, for an instance. */
+  socket_directory: string
   pid: number | null
   role: string
   database: string
@@ -98,7 +100,11 @@ export async function restored(
 ): Promise<Restored> {
   const { status, stdout, stderr } = await restore(root, [...args, '--json'], options)
   if (status !== 0) throw new Error(`restore ended with ${status}:\n${stdout}${stderr}`)
-  return JSON.parse(stdout).instance
+  return withSockets(JSON.parse(stdout).instance)
+}
+
+function withSockets(made: Omit<Restored, 'socket_directory'>): Restored {
+  return { ...made, socket_directory: join(made.directory, 'run') }
 }
 
 /** The error of a command as JSON, with its status. */
@@ -111,17 +117,25 @@ export async function refusal(ended: Ended | Promise<Ended>) {
 /** The instances of a root, as `instance list` tells. */
 export async function instancesIn(root: string, options: PgbkOptions = {}): Promise<Restored[]> {
   const { stdout } = await pgbkIn(root, ['instance', 'list', '--json'], options)
-  return JSON.parse(stdout).instances
+  return JSON.parse(stdout).instances.map(withSockets)
 }
 
-/** Asks a server over its socket, in /tmp if nothing else is said. */
+interface AskedServer {
+  port: number
+  role: string
+  socket?: string
+  /** That of an instance. */
+  socket_directory?: string
+}
+
+/** Asks a server over its socket: that of an instance, or in /tmp if nothing else is said. */
 export async function ask(
-  { port, role, socket = '/tmp' }: { port: number; role: string; socket?: string },
+  { port, role, socket, socket_directory = '/tmp' }: AskedServer,
   statement: string,
   database = 'postgres',
   major = anyMajor,
 ): Promise<string> {
-  const connect = ['-h', socket, '-p', String(port), '-U', role, '-d', database]
+  const connect = ['-h', socket ?? socket_directory, '-p', String(port), '-U', role, '-d', database]
   const psql = [`${binOf(major)}/psql`, '-XAtq', '-v', 'ON_ERROR_STOP=1', ...connect, '-f', '-']
   return (await run(psql, { input: statement, stdin: undefined })).stdout
 }

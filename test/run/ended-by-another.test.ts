@@ -1,10 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, expect, it } from '@jest/globals'
 import { type Backup, readCatalog } from '../../src/backup/catalog.js'
+import { removeSocketDirectory } from '../../src/postgres/sockets.js'
 import { endedByAnother } from '../../src/run/ended-by-another.js'
 import { makeRunDirectory, type RunDirectory } from '../../src/run/run-directory.js'
 import { aBackup, aContext, anEmptyRoot } from '../backup/samples.js'
-import { ordinaryUser } from '../helpers/users.js'
+import { atEnd } from '../helpers/places.js'
 
 let run: RunDirectory
 
@@ -12,7 +13,9 @@ beforeEach(() => {
   const root = anEmptyRoot()
   aBackup(root, '20261120T030000Z')
   const [backup] = readCatalog(root.root).backups as [Backup]
-  run = makeRunDirectory(backup, root.root, ordinaryUser, aContext())
+  const made = makeRunDirectory(backup, root.root, aContext())
+  atEnd(() => removeSocketDirectory(made.sockets))
+  run = made
   writeFileSync(run.layout.log, 'LOG:  starting PostgreSQL\nFATAL:  could not load library\n')
 })
 

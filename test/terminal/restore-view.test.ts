@@ -60,6 +60,8 @@ const instance: Instance = {
   },
   state: 'running',
   port: 5433,
+  sockets: '/srv/pg/data/instances/staging/run',
+  host: '/srv/pg/data/instances/staging/run',
   pid: 77,
   uid: 1,
   gid: 1,
@@ -129,7 +131,7 @@ describe('a finished restore', () => {
   it('tells how to connect', () => {
     const said = text({ instance, port: 5433 })
     expect(said).toContain('Instance staging is running')
-    expect(said).toContain('psql -h /tmp -p 5433 -U focker app')
+    expect(said).toContain('psql -h /srv/pg/data/instances/staging/run -p 5433 -U focker app')
     expect(said).toMatch(/Stop +pgbk instance stop staging -C \/srv\/pg$/m)
     expect(said).toMatch(/Remove +pgbk instance delete staging -C \/srv\/pg$/m)
   })
@@ -185,7 +187,9 @@ describe('instances', () => {
   })
 
   it('that are started or stopped say how to go on', () => {
-    expect(startedText(instance, aScreen())).toContain('psql -h /tmp -p 5433 -U focker app')
+    expect(startedText(instance, aScreen())).toContain(
+      'psql -h /srv/pg/data/instances/staging/run -p 5433 -U focker app',
+    )
     expect(stoppedText({ instance, wasRunning: true }, aScreen())).toContain(
       'pgbk instance start staging -C /srv/pg',
     )

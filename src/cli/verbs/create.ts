@@ -1,6 +1,6 @@
 import type { Backup } from '../../backup/catalog.js'
 import { PgbkError } from '../../errors.js'
-import { addConnectionOptions, checkpointOption } from '../options.js'
+import { addConnectionOptions, checkpointOption, sandboxOption } from '../options.js'
 import type { Outcome, Verb } from '../verb.js'
 
 export const create: Verb = {
@@ -17,6 +17,7 @@ export const create: Verb = {
         .option('--max-rate <rate>', 'limit the transfer: kilobytes per second, or 800k, 50M')
         .option('--no-verify', 'do not run pg_verifybackup')
         .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')
+        .addOption(sandboxOption())
         .option('--new-cluster', 'the root belongs to another cluster from now on'),
     ),
   standIn: ({ settings: { root } }) => ({ as: 'run_as', root, makes: 'backups' }),

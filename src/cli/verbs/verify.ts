@@ -1,5 +1,5 @@
 import { PgbkError } from '../../errors.js'
-import { idMeaning } from '../options.js'
+import { idMeaning, sandboxOption } from '../options.js'
 import type { Verb } from '../verb.js'
 
 export const verify: Verb = {
@@ -11,9 +11,11 @@ export const verify: Verb = {
     command
       .argument('[id]', `${idMeaning} (default: latest)`)
       .option('--all', 'all backups of the root')
-      .option('--prove', 'really start it on a working copy, replay its WAL, and read it'),
+      .option('--prove', 'really start it on a working copy, replay its WAL, and read it')
+      .addOption(sandboxOption()),
   faultOf: ({ ids, options, words }) => {
     if (words) return 'verify takes no COMMAND after --'
+    if (options.sandbox && !options.prove) return '--sandbox goes with --prove'
     return options.all && ids[0] !== undefined ? 'an id cannot be combined with --all' : undefined
   },
   async run({ ids: [id], options, settings, context }) {
@@ -38,7 +40,8 @@ With --prove the backup is really started on a working copy, all WAL of its
 archive replayed, every database opened, its tables and indexes read by
 pg_amcheck (where it is installed), and the statements of verify.sql run, with
 the search_path of their databases. The result is kept in proof.json, and pgbk
-list shows it. "latest" skips a backup whose last proof has failed.
+list shows it. "latest" skips a backup whose last proof has failed. Its server is
+in a sandbox, as that of pgbk local-run.
 
 The exit status is 6 when a backup has faults. One in which a server was started
 ("used") has: it is no longer what was backed up.

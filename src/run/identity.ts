@@ -1,0 +1,55 @@
+import { PgbkError } from '../errors.js'
+import { lastLines } from '../postgres/server-log.js'
+import type { SocketPlace } from '../postgres/sockets.js'
+import { sql } from '../postgres/sql.js'
+import { connectSql, type SqlClient } from '../postgres/sql-client.js'
+import type { OwnRunDirectory } from './run-directory.js'
+import type { SupervisedServer } from './supervisor.js'
+
+/** What is needed to talk to the server of a run. */
+export interface Answering {
+  directory: OwnRunDirectory
+  server: Pick<SupervisedServer, 'hasEnded'>
+  port: number
+  role: string
+  database: string
+  /** Of PostgreSQL. */
+  major: number
+  log: string
+}
+
+/** Where only its owner, and pgbk, get in. */
+export function runSocket({ directory, port }: Pick<Answering, 'directory' | 'port'>): SocketPlace {
+  return { host: directory.sockets, port, isPrivate: true }
+}
+
+/**
+ * To be asked before anything is changed, or any secret is sent: whether the server is the one whose configuration has the run's
+ * `identityLine()`.
+ * @throws {PgbkError} `failed` when another one answers in its place; the client is ended then.
+ */
+export async function checkIsRun(
+  client: SqlClient,
+  { secret, sockets }: Pick<OwnRunDirectory, 'secret' | 'sockets'>,
+): Promise<void> {
+  const rows = await client.run(sql`SELECT pg_catalog.current_setting('pgbk.secret', true) AS secret`)
+  if (rows[0]?.secret === secret) return
+  await client.end()
+  throw new PgbkError('failed', `another server answers at the socket in ${sockets}`, { hint: 'Try again.' })
+}
+
+/**
+ * To be asked right before others are led to a run.
+ * @throws {PgbkError} `failed` when its server has ended, or another one answers in its place.
+ */
+export async function checkStillRuns(run: Answering): Promise<void> {
+  const { server, directory, role, database, log } = run
+  const target = { ...runSocket(run), user: role, database, major: run.major }
+  const client = server.hasEnded() ? undefined : await connectSql(target)
+  if (client === undefined || server.hasEnded())
+    throw new PgbkError('failed', `the server of the working copy ended by itself (log: ${log})`, {
+      hint: lastLines(log),
+    })
+  await checkIsRun(client, directory)
+  await client.end()
+}

@@ -1,0 +1,90 @@
+export interface SupervisorParts {
+  outerSetUp: string
+  setUp: string
+  cleanUp: string
+}
+
+/**
+ * The shells between pgbk and a server, each the parent of the next:
+ * - outermost, in the caller's name spaces: cleans up when all is over;
+ * - watching: reads its own input, which ends when pgbk ends, in whatever way, so that a killed pgbk leaves no server behind. It
+ *   is told the pid of a server that has pids of its own: when that one ends, its shell does, and with it all that it has started;
+ * - starting: makes the server's surroundings, and is the first of its pids where it has pids of its own.
+ *
+ * Statuses 70 and 71 of the inner ones say that no server was started; so does the lack of .begun, where the last could not even
+ * be called. Descriptor 3 is the companion's, 4 the input (that of a background
+ * command is /dev/null), 5 the log.
+ */
+export function supervisorScripts({ outerSetUp, setUp, cleanUp }: SupervisorParts): {
+  outermost: string
+  watching: string
+  starting: string
+} {
+  return {
+    outermost: `
+trap '' PIPE
+cd "$1" || exit 70
+run=$PWD
+sockets=$2
+shift 2
+"$@" || exit
+exec 3<&-
+${cleanUp}
+`,
+    watching: `
+${outerSetUp}
+exec 4<&0
+rm -f .begun
+signal=$1
+companion=
+if [ -n "$2" ]; then
+  setpriv --pdeathsig KILL "$2" "$3" "$4" "$5" <&3 3<&- 4<&- >/dev/null 2>&1 &
+  companion=$!
+fi
+shift 5
+exec 3<&-
+"$@" </dev/null 4<&- &
+server=$!
+{
+  pid=$server
+  while read -r word value <&4; do
+    case $word in
+      pid) pid=$value ;;
+      detach) exit ;;
+    esac
+  done
+  kill -$signal $pid
+} >/dev/null 2>&1 &
+reader=$!
+status=0
+while kill -0 $server 2>/dev/null; do wait $server; status=$?; done
+[ -e .begun ] || status=70
+rm -f .begun
+kill $reader 2>/dev/null
+case $status in
+  70 | 71) ;;
+  *) status=0; echo ended; cat <&4 >/dev/null ;;
+esac
+[ -z "$companion" ] || { kill $companion; wait $companion; } 2>/dev/null
+exit $status
+`,
+    starting: `
+: >.begun || exit 70
+log=$1
+own=$2
+shift 2
+exec 5>>"$log" || exit 70
+${setUp}
+if [ -z "$own" ]; then
+  echo $$
+  exec "$@" >&5 2>&5 5>&-
+fi
+"$@" >&5 2>&5 5>&- &
+server=$!
+exec 5>&-
+echo $server
+while kill -0 $server 2>/dev/null; do wait $server; done
+exit 0
+`,
+  }
+}

@@ -1,0 +1,77 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { sandboxSetUp } from './sandbox-set-up.js'
+import { noSurroundings, type Surroundings } from './supervisor.js'
+import type { Launch } from './working-copy.js'
+
+/** How far a server is shut off: `networked`: but for the network; `open`: where no sandbox is wanted, or none can be had. */
+export type Enclosure = 'closed' | 'networked' | 'open'
+
+/** What a server may see of this machine. */
+export interface View {
+  sockets: string
+  /** The path of the server program; undefined when none is to be started. */
+  postgres: string | undefined
+  /** Of the backups; they are read-only for it, or not there at all. */
+  backups: string
+  /** Directories that it reads: programs, its backup, further WAL archives. */
+  readable: string[]
+  /** Directories that it must not see. */
+  hidden: string[]
+}
+
+const users = ['unshare', '--user', '--map-current-user', '--keep-caps']
+
+/**
+ * Nobody else's network, and what PostgreSQL listens on in it; where there is no program to bring it up, a server without TCP
+ * does well all the same.
+ */
+const loopback = `
+PATH=$PATH:/usr/sbin:/sbin
+ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || [ -z "$2" ] || { echo 'sandbox: neither ip nor ifconfig can bring its network up' >&2; exit 71; }
+`
+
+/** What goes around a server on a working copy. */
+export function surroundingsOf(enclosure: Enclosure, launch: Launch, view: View): Surroundings {
+  if (enclosure !== 'open') return closed(launch, view, enclosure === 'networked')
+  const enter = 'cd snapshot || exit 70\n'
+  if (!launch.mounts) return { ...noSurroundings, setUp: `${launch.setUp}\n${enter}` }
+  return {
+    ...openHouse,
+    setUp: `${launch.setUp}\n${readOnlyBackups}${enter}`,
+    setUpArguments: [view.backups],
+  }
+}
+
+const openHouse = { outer: users, inner: ['unshare', '--mount'], ownPids: false, outerSetUp: '' }
+
+/** Not even COPY TO the real path of a backup reaches it. */
+const readOnlyBackups = `
+mount --bind "$1" "$1" || exit 70
+mount -o remount,bind,ro "$1" || exit 70
+shift
+`
+
+function closed(launch: Launch, view: View, hasNetwork: boolean): Surroundings {
+  const { sockets, readable, hidden, postgres = '' } = view
+  return {
+    outer: [...users, '--ipc', ...(hasNetwork ? [] : ['--net'])],
+    inner: ['unshare', '--mount', '--pid', '--fork', '--kill-child'],
+    ownPids: true,
+    outerSetUp: hasNetwork ? '' : loopback,
+    setUp: `run=$PWD\n${launch.setUp}\n${sandboxSetUp}`,
+    setUpArguments: [...hidden, '', ...readable, '', sockets, postgres],
+  }
+}
+
+/** The directories of an installation, if they are not the system's own. */
+export function installationOf(postgres: string): string[] {
+  const real = realpathSync(postgres)
+  const prefix = dirname(dirname(real))
+  const all = [
+    dirname(postgres),
+    dirname(real),
+    ...['lib', 'lib64', 'share'].map((name) => join(prefix, name)),
+  ]
+  return [...new Set(all)].filter((path) => !/^\/(usr|s?bin|lib\w*)(\/|$)/.test(path) && existsSync(path))
+}
