@@ -164,6 +164,13 @@ describe('its restore_command', () => {
     expect(await restore(fillArchive)).toEqual({ status: 0, restored: 'wal' })
   })
 
+  it('writes no more than a byte beyond a segment, whatever a compressed one holds', async () => {
+    const bomb = gzipSync(Buffer.alloc(40 << 20))
+    const { status, restored } = await restore((file) => writeFileSync(`${file}.gz`, bomb))
+    expect(status).toBe(126)
+    expect(restored.length).toBe((16 << 20) + 1)
+  })
+
   it('ends the recovery where there is none, as the end of the WAL', async () => {
     expect((await restore(() => {})).status).toBe(1)
     expect((await restore((file) => writeFileSync(`${file}.partial`, 'wal'))).status).toBe(1)
