@@ -104,6 +104,7 @@ async function makeReady(
     return client
   }
   let client = await connected()
+  await server.sealed()
   sayGap({ enclosure, gap }, context)
   const before = context.now().getTime()
   const reached = await recover(request, { log: layout.log, sql, hasEnded }, client, context)
