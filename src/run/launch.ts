@@ -74,7 +74,8 @@ async function tryMethod(
         ...{ backup, root, run, command, wish: sandbox, postgres: programs.postgres },
         launch,
         archives: recovery.recovery ? [recovery.recovery.archive] : [],
-        port: hasPort ? port : undefined,
+        port,
+        outerPort: hasPort ? port : undefined,
       },
       context,
     )

@@ -62,7 +62,7 @@ async function tryMethod(
   try {
     const own = { backup, root, run, launch, wish: 'auto' as const, command: ['true'] }
     const { server, enclosure, gap } = await startEnclosed(
-      { ...own, postgres: undefined, archives: [], port: await choosePort() },
+      { ...own, postgres: undefined, archives: [], port: undefined, outerPort: await choosePort() },
       context,
     )
     await server.stop()

@@ -14,6 +14,7 @@ fail() { echo "sandbox: $1" >&2; exit 71; }
 bind() { mkdir -p "sandbox$1" && mount --rbind "$1" "sandbox$1" || fail "$1"; }
 readable() { bind "$1"; mount -o remount,bind,ro "sandbox$1" || fail "$1"; }
 PATH=$PATH:/usr/sbin:/sbin
+{ echo 0 >/proc/sys/user/max_user_namespaces; } 2>/dev/null # no capabilities by a further one
 mount -t tmpfs -o mode=0755,size=64m tmpfs sandbox || fail 'no file system in memory'
 for path in /usr /bin /sbin /lib /lib32 /lib64 /libx32 /nix/store /gnu/store; do
   if [ -L $path ]; then cp -P $path sandbox/ || fail $path

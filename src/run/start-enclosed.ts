@@ -27,8 +27,10 @@ export interface EnclosedRequest {
   postgres: string | undefined
   /** Directories of WAL archives that it reads. */
   archives: string[]
-  /** The port at which programs outside reach it; undefined when none has to. */
+  /** Of its socket; undefined when no server is to be started. */
   port: number | undefined
+  /** The port at which programs outside reach it; undefined when none has to. */
+  outerPort: number | undefined
 }
 
 export interface Enclosed {
@@ -70,12 +72,13 @@ async function start(
   request: EnclosedRequest,
   context: Context,
 ): Promise<Omit<Enclosed, 'gap'>> {
-  const { run, launch, command, port } = request
-  const held = enclosure === 'closed' && port !== undefined ? await holdPort(port) : undefined
+  const { run, launch, command, outerPort } = request
+  const held = enclosure === 'closed' && outerPort !== undefined ? await holdPort(outerPort) : undefined
   try {
     const server = await supervise({
       surroundings: surroundingsOf(enclosure, launch, viewOf(request, context)),
-      companion: held && port !== undefined ? relayTo(port, held.descriptor, run, context) : undefined,
+      companion:
+        held && outerPort !== undefined ? relayTo(outerPort, held.descriptor, run, context) : undefined,
       cleanUp: removeWhenOver,
       sockets: run.sockets,
       dropping: withoutRights(),
@@ -97,7 +100,10 @@ function relayTo(port: number, descriptor: number, { layout }: OwnRunDirectory, 
   return { command: [node, relay, String(port), runArgument(layout.directory)], descriptor }
 }
 
-function viewOf({ backup, root, run, postgres, archives }: EnclosedRequest, { env, user }: Context): View {
+function viewOf(
+  { backup, root, run, postgres, port, archives }: EnclosedRequest,
+  { env, user }: Context,
+): View {
   const programs = postgres === undefined ? [] : installationOf(postgres)
   const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
   const further = [
@@ -108,6 +114,7 @@ function viewOf({ backup, root, run, postgres, archives }: EnclosedRequest, { en
   return {
     sockets: run.sockets,
     postgres,
+    port,
     backups: rootLayout(root).backups,
     readable: [...programs, backup.layout.directory, ...new Set(further.filter((path) => existsSync(path)))],
     hidden: [...new Set([...(homes as string[]), root])],

@@ -113,6 +113,7 @@ async function makeReady(
     return client
   }
   let client = await connected()
+  await server.sealed()
   sayGap({ enclosure, gap }, context)
   const before = context.now().getTime()
   const reached = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)

@@ -12,7 +12,8 @@ export interface SupervisorParts {
  * - starting: makes the server's surroundings, and is the first of its pids where it has pids of its own.
  *
  * Statuses 70 and 71 of the inner ones say that no server was started; so does the lack of .begun, where the last could not even
- * be called. Descriptor 3 is the companion's, 4 the input (that of a background
+ * be called. A socket's directory is sealed as soon as the socket is there: what the data starts could else put a link to another
+ * server's in its place, and lead clients there. Descriptor 3 is the companion's, 4 the input (that of a background
  * command is /dev/null), 5 the log.
  */
 export function supervisorScripts({ outerSetUp, setUp, cleanUp }: SupervisorParts): {
@@ -72,7 +73,8 @@ exit $status
 : >.begun || exit 70
 log=$1
 own=$2
-shift 2
+socket=$3
+shift 3
 exec 5>>"$log" || exit 70
 ${setUp}
 if [ -z "$own" ]; then
@@ -83,6 +85,10 @@ fi
 server=$!
 exec 5>&-
 echo $server
+if [ -n "$socket" ]; then
+  until [ -S "$socket" ] || ! kill -0 $server 2>/dev/null; do sleep 0.02; done
+  mount -o remount,bind,ro "\${socket%/*}" && echo sealed
+fi
 while kill -0 $server 2>/dev/null; do wait $server; done
 exit 0
 `,

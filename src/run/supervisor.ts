@@ -10,6 +10,8 @@ import { supervisorScripts } from './supervisor-scripts.js'
 export interface SupervisedServer {
   pid: number
   hasEnded(): boolean
+  /** Waits until nothing in its surroundings can change the directory of its socket any more, or it has ended. */
+  sealed(): Promise<void>
   /** Stops it (fast shutdown), waits for its end and for the clean-up. */
   stop(): Promise<void>
   /** Stops it without waiting for anything (immediate shutdown). */
@@ -30,6 +32,8 @@ export interface Surroundings {
   outerSetUp: string
   /** Shell commands of the server's own shell; their failure is the reason why it cannot start. */
   setUp: string
+  /** The socket whose directory it has to itself, to be sealed when the socket is there; "" for none. */
+  socket: string
   /** Arguments of these commands: `$1`, `$2` ... `setUp` must shift as many as it takes. */
   setUpArguments: string[]
 }
@@ -39,6 +43,7 @@ export const noSurroundings: Surroundings = {
   outer: [],
   inner: [],
   ownPids: false,
+  socket: '',
   outerSetUp: '',
   setUp: '',
   setUpArguments: [],
@@ -75,15 +80,15 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const held = await holdProgram(file, args, { env: options.env, signal: options.signal, descriptor })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
   if (!pidThere) throw new PgbkError('failed', held.stderr().trim() || `${file} ended without a word`)
-  if (!options.surroundings?.ownPids) return supervised(held, pidThere)
+  if (!options.surroundings?.ownPids) return supervised(held, pidThere, true)
   const pid = pidHere(pidThere, held.pid)
   if (pid !== undefined) held.write(`pid ${pid}\n`)
-  return supervised(held, pid)
+  return supervised(held, pid, options.surroundings.socket === '')
 }
 
 function supervisorCommand(options: SuperviseOptions): string[] {
   const { surroundings = noSurroundings, companion, dropping = [], cwd, log, sockets = '', command } = options
-  const { outer, inner, ownPids, outerSetUp, setUp, setUpArguments } = surroundings
+  const { outer, inner, ownPids, socket, outerSetUp, setUp, setUpArguments } = surroundings
   const scripts = supervisorScripts({ outerSetUp, setUp, cleanUp: options.cleanUp ?? '' })
   const shell = (script: string) => ['sh', '-c', script, 'sh']
   return [
@@ -94,15 +99,18 @@ function supervisorCommand(options: SuperviseOptions): string[] {
     ...[ownPids ? 'KILL' : 'INT', ...(companion?.command ?? ['', '', '', ''])],
     ...inner,
     ...shell(scripts.starting),
-    ...[log, ownPids ? 'own' : ''],
+    ...[log, ownPids ? 'own' : '', socket],
     ...setUpArguments,
     ...dropping,
     ...command,
   ]
 }
 
-/** @param pid undefined when it has ended at once. */
-function supervised(held: HeldProgram, pid: number | undefined): SupervisedServer {
+/**
+ * @param pid undefined when it has ended at once.
+ * @param isSealed whether there is nothing to seal.
+ */
+function supervised(held: HeldProgram, pid: number | undefined, isSealed: boolean): SupervisedServer {
   const startTime = pid === undefined ? undefined : startTimeOf(pid)
   // The shell says so a little later: what has noticed the server's end must not be quicker.
   const hasEnded = () =>
@@ -113,6 +121,9 @@ function supervised(held: HeldProgram, pid: number | undefined): SupervisedServe
   return {
     pid: pid ?? 0,
     hasEnded,
+    sealed: async () => {
+      while (!isSealed && !held.output().includes('sealed') && !hasEnded()) await sleep(5)
+    },
     stop: async () => {
       // It may be deaf in its first moments. Its input stays open until then, for somebody who does not want to wait.
       for (let waited = 0; !hasEnded(); waited += 10) {

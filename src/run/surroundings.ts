@@ -10,6 +10,8 @@ export type Enclosure = 'closed' | 'networked' | 'open'
 /** What a server may see of this machine. */
 export interface View {
   sockets: string
+  /** The port in the name of its socket; undefined when no server is to be started. */
+  port: number | undefined
   /** The path of the server program; undefined when none is to be started. */
   postgres: string | undefined
   /** Of the backups; they are read-only for it, or not there at all. */
@@ -43,7 +45,7 @@ export function surroundingsOf(enclosure: Enclosure, launch: Launch, view: View)
   }
 }
 
-const openHouse = { outer: users, inner: ['unshare', '--mount'], ownPids: false, outerSetUp: '' }
+const openHouse = { ...noSurroundings, outer: users, inner: ['unshare', '--mount'] }
 
 /** Not even COPY TO the real path of a backup reaches it. */
 const readOnlyBackups = `
@@ -53,11 +55,12 @@ shift
 `
 
 function closed(launch: Launch, view: View, hasNetwork: boolean): Surroundings {
-  const { sockets, readable, hidden, postgres = '' } = view
+  const { sockets, port, readable, hidden, postgres = '' } = view
   return {
     outer: [...users, '--ipc', ...(hasNetwork ? [] : ['--net'])],
     inner: ['unshare', '--mount', '--pid', '--fork', '--kill-child'],
     ownPids: true,
+    socket: port === undefined ? '' : join(sockets, `.s.PGSQL.${port}`),
     outerSetUp: hasNetwork ? '' : loopback,
     setUp: `run=$PWD\n${launch.setUp}\n${sandboxSetUp}`,
     setUpArguments: [...hidden, '', ...readable, '', sockets, postgres],
