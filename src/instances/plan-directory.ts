@@ -1,11 +1,11 @@
-import { existsSync, realpathSync } from 'node:fs'
-import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path'
+import { isAbsolute, join, resolve, sep } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { rootLayout } from '../backup/layout.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
 import { isOutside } from '../postgres/server-facts.js'
+import { realPath } from '../real-path.js'
 import { checkClaimable } from './claimed-directory.js'
 import type { TablespacePlace } from './copy-cluster.js'
 import { type SwitchedOff, switchedOff } from './production-conf.js'
@@ -73,11 +73,6 @@ const archiveCopy = 'pgbk-wal'
 /** The data directory, and the tablespaces outside of it. */
 export function topsOf(data: string, tablespaces: TablespacePlace[]): string[] {
   return [data, ...tablespaces.map(({ target }) => target).filter((target) => !inside(target, data))]
-}
-
-/** Without symbolic links, as far as it is there. */
-function realPath(path: string): string {
-  return existsSync(path) ? realpathSync(path) : join(realPath(dirname(path)), basename(path))
 }
 
 /** The directories that will be filled, with their bytes. */

@@ -2,8 +2,9 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { backupLayout, instanceLayout, rootLayout } from '../backup/layout.js'
 import { PgbkError } from '../errors.js'
-import { checkWay, rootItself } from './trust.js'
-import { type Step, stepAt, walk } from './walk.js'
+import { realPath } from '../real-path.js'
+import { type Step, stepAt } from './step-at.js'
+import { checkItself } from './trust.js'
 
 export interface Ids {
   uid: number
@@ -16,14 +17,13 @@ export interface Ids {
  * @throws {PgbkError} `config` for a link in the place of a directory in `data/`: whoever made it would choose.
  */
 export function ownerOfRoot(root: string): Ids | undefined {
-  const { real, missing } = walk(root)
-  if (missing.length > 0) return undefined
+  const real = realPath(root)
   const { data, backups, instances } = rootLayout(real)
   refuseLinks(real)
   for (const path of [real, data]) {
     const step = stepAt(path)
     if (step?.uid !== 0) return step
-    checkWay([step], root, rootItself)
+    checkItself(path, root)
   }
   const layoutsOf = { [backups]: wayIntoBackup, [instances]: wayIntoInstance }
   const owners = Object.entries(layoutsOf).flatMap(([directory, wayInto]) => ownersIn(directory, wayInto))
@@ -45,7 +45,7 @@ function ownersIn(directory: string, wayInto: (entry: string) => string[]): Ids[
   const step = stepAt(directory)
   if (!step) return []
   if (step.uid !== 0) return [step]
-  checkWay([step], directory, rootItself)
+  checkItself(directory, directory)
   const names = readdirSync(directory).filter((name) => !name.startsWith('.'))
   return names.flatMap((name) => firstNotOfRoot(wayInto(join(directory, name))) ?? [])
 }

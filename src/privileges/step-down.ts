@@ -4,9 +4,10 @@ import { rootLayout } from '../backup/layout.js'
 import { notWritable } from '../backup/prepare-root.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
+import { realPath } from '../real-path.js'
 import { ownerOfRoot } from './owner-of-root.js'
+import { type Step, stepAt } from './step-at.js'
 import { checkWay } from './trust.js'
-import { type Step, stepAt, walk } from './walk.js'
 
 /** Whom root's pgbk works as: the owner of a root directory (`run_as` where all of it is root's), or `run_as`. */
 export interface StandIn {
@@ -33,7 +34,7 @@ export function stepDown(standIn: StandIn, runAs: string, context: Context): voi
   }
   const owner = standIn.as === 'owner' ? ownerOfRoot(root)?.uid : undefined
   const user = owner ?? runAs
-  checkWay(walk(root).steps, root, context.idsOf(user))
+  checkWay(root, context.idsOf(user))
   const { data, backups, instances } = rootLayout(root)
   const places = { backups: [root, data, backups], instances: [data, instances], none: [] }[
     standIn.makes ?? 'none'
@@ -47,7 +48,7 @@ export function wouldMake(root: string, context: Context): boolean {
   if (context.user().uid !== 0) return false
   const { data, backups } = rootLayout(root)
   const missing = [root, data, backups].find((directory) => !stepAt(directory))
-  return missing !== undefined && isOfRoot(stepAt(walk(dirname(missing)).real))
+  return missing !== undefined && isOfRoot(stepAt(realPath(dirname(missing))))
 }
 
 function become(user: string | number, inside: string, make: () => string[], context: Context): void {
@@ -67,7 +68,7 @@ function become(user: string | number, inside: string, make: () => string[], con
 /** One is enough: the user makes the others in it. Nobody but root can change the directory that it is made in. */
 function makeFirstMissing(places: string[], root: string): string[] {
   const path = places.find((directory) => !stepAt(directory))
-  if (path === undefined || !isOfRoot(stepAt(walk(dirname(path)).real))) return []
+  if (path === undefined || !isOfRoot(stepAt(realPath(dirname(path))))) return []
   try {
     mkdirSync(path, 0o700)
     return [path]
@@ -82,5 +83,5 @@ function isOfRoot(step: Step | undefined): boolean {
 }
 
 function deepestExisting(directories: string[]): string {
-  return directories.findLast((directory) => stepAt(directory)) ?? walk(directories[0] ?? '/').real
+  return directories.findLast((directory) => stepAt(directory)) ?? dirname(directories[0] ?? '/')
 }

@@ -2,9 +2,10 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { realPath } from '../real-path.js'
 import type { Ids } from './owner-of-root.js'
+import { stepAt } from './step-at.js'
 import { checkWay } from './trust.js'
-import { stepAt, walk } from './walk.js'
 
 /** Directories that root wants to have filled by the user whom they belong to. */
 export interface TargetDirectories {
@@ -20,11 +21,10 @@ export interface TargetDirectories {
  * @throws {PgbkError} `config` where somebody else could swap one of them; `usage` for one of root's that is not empty.
  */
 export function targetDirectories(directories: string[], runAs: string, context: Context): TargetDirectories {
-  const walks = directories.map((directory) => ({ directory, ...walk(directory) }))
-  const first = walks[0]?.missing.length === 0 ? stepAt(walks[0].real) : undefined
+  const paths = directories.map(realPath)
+  const first = stepAt(paths[0] ?? '/')
   const owner = context.idsOf(first && first.uid !== 0 ? first.uid : runAs)
-  for (const { directory, steps } of walks) checkWay(steps, directory, owner)
-  const paths = walks.map(({ real, missing }) => [real, ...missing].join('/').replace(/^\/+/, '/'))
+  for (const directory of directories) checkWay(directory, owner)
   const ofRoot = paths.filter((path) => stepAt(path)?.uid === 0)
   for (const path of ofRoot) checkEmpty(path)
   return {
