@@ -25,18 +25,22 @@ const opening = [
 const allowed: Record<string, string[]> = {
   'backup/copy-file.ts': ['copyFile', 'copyFileSync'], // after it has looked that it is a file
   'backup/durable.ts': ['open', 'openSync'], // writes, with O_NOFOLLOW and O_NONBLOCK; opens to flush, and reads nothing
+  'backup/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
   'backup/receiver-state.ts': ['open'], // writes, likewise
   'commands/local-run.ts': ['readFileSync'], // --sql: the caller's own file, or /dev/stdin
-  'config/load.ts': ['readFileSync'], // the configuration, which has rules of its own
+  'config/trusted-file.ts': ['openSync'], // the configuration, which has rules of its own
   'postgres/desk-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
   'postgres/fetch-postgres.ts': ['readFile'], // of a package that was checked
   'postgres/find.ts': ['openSync'], // the programs of this machine
   'postgres/install-hint.ts': ['readFileSync'], // /etc/os-release
+  'postgres/package-links.ts': ['readFileSync'], // of a package that was checked
   'postgres/segment-desk.ts': ['open'], // makes a file in a directory of its own
-  'postgres/sockets.ts': ['readFileSync'], // lock files of sockets, after it has looked that they are files
+  'postgres/sockets.ts': ['openSync'], // a directory
+  'privileges/become.ts': ['openSync'], // this program itself
   'processes.ts': ['readFileSync'], // /proc
   'source/receiver.ts': ['openSync'], // writes, with O_NOFOLLOW
   'source/write-archive.ts': ['open'], // makes the archive, with O_EXCL
+  'trusted-path.ts': ['readFileSync'], // /etc/group
   'version.ts': ['readFileSync'], // package.json
 }
 
@@ -97,9 +101,10 @@ describe('the sources', () => {
       'backup/lock.ts', // catches whatever goes wrong
       'backup/manifest-file.ts', // one string, likewise
       'commands/demo.ts', // what pgbk itself has said
+      'commands/restore-received.ts', // likewise
       'doctor/check-safety.ts', // answers of the server
       'postgres/database-facts.ts',
-      'postgres/fetch-postgres.ts',
+      'postgres/package-links.ts', // of a package that was checked
       'postgres/server-facts.ts',
       'postgres/server-settings.ts',
       'postgres/wal-server.ts',

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { backupLayout, instanceLayout, rootLayout } from '../backup/layout.js'
 import { PgbkError } from '../errors.js'
-import { realPath } from '../real-path.js'
+import { realPath } from './real-path.js'
 import { type Step, stepAt } from './step-at.js'
 import { checkItself } from './trust.js'
 

@@ -406,13 +406,18 @@ describe('a fault of the record is found', () => {
   const edit = (changes: object) =>
     writeFile(join(backup.directory, 'backup.json'), JSON.stringify({ ...backup.record, ...changes }))
 
+  /** What could be that of a backup, and is not that of this one. */
+  const moved = (lsn: string, bytes: number) => {
+    const [high = '', low = ''] = lsn.split('/')
+    return `${high}/${(Number.parseInt(low, 16) + bytes).toString(16).toUpperCase()}`
+  }
   it.each([
-    ['start_lsn', { start_lsn: '0/1000028' }],
-    ['stop_lsn', { stop_lsn: '0/9000028' }],
-    ['checkpoint_lsn', { checkpoint_lsn: '0/9000028' }],
-    ['timeline', { timeline: 7 }],
-  ])('another %s', async (field, changes) => {
-    await edit(changes)
+    ['start_lsn', (lsn: string) => moved(lsn, -8)],
+    ['stop_lsn', (lsn: string) => moved(lsn, 8)],
+    ['checkpoint_lsn', (lsn: string) => moved(lsn, -8)],
+    ['timeline', () => 7],
+  ] as const)('another %s', async (field, another) => {
+    await edit({ [field]: another(String(backup.record[field])) })
     const { status, faults } = await check()
     expect(status).toBe(6)
     expect(faults).toContainEqual({
