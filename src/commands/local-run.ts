@@ -8,7 +8,7 @@ import { connectUsersSql } from '../postgres/sql-client.js'
 import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
 import { endRun } from '../run/end-run.js'
-import { checkStillRuns, runSocket } from '../run/identity.js'
+import { checkStillRuns, hasGone, runSocket } from '../run/identity.js'
 import { writeMarker } from '../run/run-directory.js'
 import { type RunRequest, settingTexts } from '../run/run-request.js'
 import type { SandboxWish } from '../run/start-enclosed.js'
@@ -126,7 +126,7 @@ async function runCommand(words: string[], run: Run, bin: string, context: Conte
   context.progress.end()
   const { cwd, signal, urgent, umask } = context
   const status = await runAttached(file, args, { env, cwd, signal, urgent, umask })
-  if (run.server.hasEnded()) throw endedEarly(run)
+  if (await hasGone(run)) throw endedEarly(run)
   return status
 }
 

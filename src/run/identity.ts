@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
 import type { SocketPlace } from '../postgres/sockets.js'
@@ -36,6 +37,17 @@ export async function checkIsRun(
   if (rows[0]?.secret === secret) return
   await client.end()
   throw new PgbkError('failed', `another server answers at the socket in ${sockets}`, { hint: 'Try again.' })
+}
+
+/** Whether the server has ended; one that takes no connection any more gets a moment, because its process goes last. */
+export async function hasGone(run: Answering): Promise<boolean> {
+  const { server, role, database } = run
+  const target = { ...runSocket(run), user: role, database }
+  const client = await connectSql(target).catch(() => 'answers' as const)
+  if (typeof client === 'object') await client.end()
+  for (let waited = 0; client === undefined && !server.hasEnded() && waited < 1000; waited += 20)
+    await sleep(20)
+  return server.hasEnded()
 }
 
 /**
