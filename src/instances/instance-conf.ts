@@ -3,11 +3,12 @@ import { dirname, join, resolve } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { confLiteral, snapshotHba, snapshotIdent } from '../backup/conf.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
-import type { InstanceLayout } from '../backup/layout.js'
+import { type InstanceLayout, instanceLayout } from '../backup/layout.js'
 import { confLines } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { copyConf } from '../postgres/copy-conf.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
+import { isShortEnough } from '../postgres/sockets.js'
 import { mostBytes, readSmallText } from '../read-small.js'
 import { copyOriginals } from './copy-originals.js'
 
@@ -17,6 +18,8 @@ export interface InstanceToConfigure {
   name: string
   port: number
   programs: Pick<ServerPrograms, 'bin'>
+  /** Where it will be when it is finished. */
+  directory: string
 }
 
 /**
@@ -45,12 +48,24 @@ export async function writeInstanceConf(
   await syncPath(layout.conf)
 }
 
-function ownLines({ name, port }: { name: string; port: number }): string {
+/**
+ * Where the socket of an instance is: in a private directory of its own, as the configuration names it. Where that path is too long for a
+ * socket, in /tmp as that of a snapshot, for its owner alone.
+ */
+export function ownSockets(directory: string): string {
+  return isShortEnough(instanceLayout(directory).sockets) ? '../run' : '/tmp'
+}
+
+function ownLines({
+  name,
+  port,
+  directory,
+}: Pick<InstanceToConfigure, 'name' | 'port' | 'directory'>): string {
   return `# The instance ${name}, made by pgbk restore. These lines win over those above.
 # Start it from the directory above conf:  postgres -D conf
 cluster_name = ${confLiteral(name)}
 port = ${port}
-unix_socket_directories = '../run'
+unix_socket_directories = '${ownSockets(directory)}'
 unix_socket_permissions = 0700
 restore_command = ''
 

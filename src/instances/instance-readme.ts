@@ -1,9 +1,10 @@
+import { resolve } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { instanceLayout } from '../backup/layout.js'
 import { printableValues } from '../printable.js'
 import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
-import { hostOf } from './instance.js'
+import { ownSockets } from './instance-conf.js'
 import type { InstanceRecord } from './instance-record.js'
 
 export interface InstanceReadme {
@@ -21,7 +22,7 @@ export interface InstanceReadme {
 export function instanceReadme({ record, backup, root, directory, port, postgres }: InstanceReadme): string {
   const { name, major, role, database } = printableValues(record)
   const title = `THE POSTGRESQL ${major} INSTANCE ${name}`
-  const host = hostOf(instanceLayout(directory).sockets)
+  const host = resolve(instanceLayout(directory).data, ownSockets(directory))
   const start = `cd ${shellWord(directory)} && ${shellWord(postgres)} -D conf`
   return `${title}
 ${'='.repeat(title.length)}

@@ -60,7 +60,7 @@ async function fill(request: InstanceRequest, layout: InstanceLayout, context: C
   for (const { directory } of tablespaces) await mkdir(directory)
   await copyCluster(backup, { data: layout.data, tablespaces }, context)
   const settings = recovery.recovery && recoverySettings(recovery.recovery)
-  await writeInstanceConf(request, layout, settings, context)
+  await writeInstanceConf({ ...request, directory: final }, layout, settings, context)
   await writeTexts(request, layout, final, context)
   if (settings) {
     await writeFile(join(layout.data, 'recovery.signal'), '')

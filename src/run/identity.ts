@@ -3,7 +3,7 @@ import { PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
 import type { SocketPlace } from '../postgres/sockets.js'
 import { sql } from '../postgres/sql.js'
-import { connectSql, type SqlClient } from '../postgres/sql-client.js'
+import { connectSql, type SqlClient, type SqlTarget } from '../postgres/sql-client.js'
 import type { OwnRunDirectory } from './run-directory.js'
 import type { SupervisedServer } from './supervisor.js'
 
@@ -39,11 +39,15 @@ export async function checkIsRun(
   throw new PgbkError('failed', `another server answers at the socket in ${sockets}`, { hint: 'Try again.' })
 }
 
+function targetOf(run: Answering): SqlTarget {
+  const { role, database, major } = run
+  return { ...runSocket(run), user: role, database, major }
+}
+
 /** Whether the server has ended; one that takes no connection any more gets a moment, because its process goes last. */
 export async function hasGone(run: Answering): Promise<boolean> {
-  const { server, role, database } = run
-  const target = { ...runSocket(run), user: role, database }
-  const client = await connectSql(target).catch(() => 'answers' as const)
+  const { server } = run
+  const client = await connectSql(targetOf(run)).catch(() => 'answers' as const)
   if (typeof client === 'object') await client.end()
   for (let waited = 0; client === undefined && !server.hasEnded() && waited < 1000; waited += 20)
     await sleep(20)
@@ -55,9 +59,8 @@ export async function hasGone(run: Answering): Promise<boolean> {
  * @throws {PgbkError} `failed` when its server has ended, or another one answers in its place.
  */
 export async function checkStillRuns(run: Answering): Promise<void> {
-  const { server, directory, role, database, log } = run
-  const target = { ...runSocket(run), user: role, database, major: run.major }
-  const client = server.hasEnded() ? undefined : await connectSql(target)
+  const { server, directory, log } = run
+  const client = server.hasEnded() ? undefined : await connectSql(targetOf(run))
   if (client === undefined || server.hasEnded())
     throw new PgbkError('failed', `the server of the working copy ended by itself (log: ${log})`, {
       hint: lastLines(log),

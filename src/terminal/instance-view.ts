@@ -12,7 +12,7 @@ export function runJson({ name, marker, layout }: RunDirectory): object {
   return { name, backup, detached, started_at, socket_directory, ...server, directory: layout.directory }
 }
 
-export function instanceJson({ name, record, state, port, pid, layout }: Instance): object {
+export function instanceJson({ name, record, state, port, pid, layout, sockets }: Instance): object {
   const { backup, created_at, server_version, role, database } = record
   const { directory, log } = layout
   return {
@@ -27,6 +27,7 @@ export function instanceJson({ name, record, state, port, pid, layout }: Instanc
     created_at,
     directory,
     log,
+    socket_directory: sockets || null,
   }
 }
 

@@ -100,11 +100,7 @@ export async function restored(
 ): Promise<Restored> {
   const { status, stdout, stderr } = await restore(root, [...args, '--json'], options)
   if (status !== 0) throw new Error(`restore ended with ${status}:\n${stdout}${stderr}`)
-  return withSockets(JSON.parse(stdout).instance)
-}
-
-function withSockets(made: Omit<Restored, 'socket_directory'>): Restored {
-  return { ...made, socket_directory: join(made.directory, 'run') }
+  return JSON.parse(stdout).instance
 }
 
 /** The error of a command as JSON, with its status. */
@@ -117,7 +113,7 @@ export async function refusal(ended: Ended | Promise<Ended>) {
 /** The instances of a root, as `instance list` tells. */
 export async function instancesIn(root: string, options: PgbkOptions = {}): Promise<Restored[]> {
   const { stdout } = await pgbkIn(root, ['instance', 'list', '--json'], options)
-  return JSON.parse(stdout).instances.map(withSockets)
+  return JSON.parse(stdout).instances
 }
 
 interface AskedServer {

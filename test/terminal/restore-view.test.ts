@@ -210,6 +210,7 @@ describe('instances', () => {
       'created_at',
       'directory',
       'log',
+      'socket_directory',
     ])
   })
 })
