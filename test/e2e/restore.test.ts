@@ -242,10 +242,7 @@ describe('restore', () => {
     const instance = await restored(made.root)
     expect(instance.state).toBe('running')
     expect(
-      await ask(
-        { port: instance.port, role: 'former' },
-        'select count(*) from pg_database where not datistemplate',
-      ),
+      await ask({ ...instance, role: 'former' }, 'select count(*) from pg_database where not datistemplate'),
     ).toBe('1')
   })
 
