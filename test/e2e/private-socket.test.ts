@@ -34,7 +34,7 @@ describe('a run', () => {
 
   it('is known by a secret that no command line and no environment has', async () => {
     const { directory, stop } = await aReadyRun(backup.root)
-    const file = join(directory, 'identity.conf')
+    const file = join(directory, 'conf/postgresql.conf')
     const [, secret = ''] = /^pgbk\.secret = '(\w{48})'$/m.exec(readFileSync(file, 'utf8')) ?? []
     expect(secret).not.toBe('')
     expect(lstatSync(file).mode & 0o077).toBe(0)

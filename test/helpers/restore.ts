@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -116,14 +116,6 @@ export async function instancesIn(root: string, options: PgbkOptions = {}): Prom
   return JSON.parse(stdout).instances
 }
 
-/** psql takes no socket's path of more than 107 bytes. */
-function shortWayTo(sockets: string): string {
-  if (Buffer.byteLength(sockets) <= 90) return sockets
-  const link = join(aDirectory(), 's')
-  symlinkSync(sockets, link)
-  return link
-}
-
 interface AskedServer {
   port: number
   role: string
@@ -139,16 +131,7 @@ export async function ask(
   database = 'postgres',
   major = anyMajor,
 ): Promise<string> {
-  const connect = [
-    '-h',
-    shortWayTo(socket ?? socket_directory),
-    '-p',
-    String(port),
-    '-U',
-    role,
-    '-d',
-    database,
-  ]
+  const connect = ['-h', socket ?? socket_directory, '-p', String(port), '-U', role, '-d', database]
   const psql = [`${binOf(major)}/psql`, '-XAtq', '-v', 'ON_ERROR_STOP=1', ...connect, '-f', '-']
   return (await run(psql, { input: statement, stdin: undefined })).stdout
 }
