@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { localPath } from '../backup/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -123,11 +123,23 @@ async function untilStopped(run: Run, { signal }: Context): Promise<void> {
 async function runCommand(words: string[], run: Run, bin: string, context: Context): Promise<number> {
   const [file = '', ...args] = words
   const env = commandEnvironment(run, bin, context.env)
+  const cwd = enterable(context)
   context.progress.end()
-  const { cwd, signal, urgent, umask } = context
+  const { signal, urgent, umask } = context
   const status = await runAttached(file, args, { env, cwd, signal, urgent, umask })
   if (await hasGone(run)) throw endedEarly(run)
   return status
+}
+
+/** Root's home directory is closed to the user whom root has become. */
+function enterable({ cwd, user, progress }: Context): string {
+  try {
+    accessSync(cwd, constants.X_OK)
+    return cwd
+  } catch {
+    progress.say(`${cwd} is closed to ${user().name}, as whom COMMAND runs: it starts in /`)
+    return '/'
+  }
 }
 
 async function stop(run: Run, { urgent }: Context): Promise<void> {

@@ -24,13 +24,19 @@ export interface View {
 
 const users = ['unshare', '--user', '--map-current-user', '--keep-caps']
 
+/** SIOCSIFFLAGS with IFF_UP (netdevice(7)), for systems with neither ip nor ifconfig. */
+const raiseLoopback = 'socket(S, 2, 2, 0) && ioctl(S, 0x8914, my $r = pack("a16 s x22", "lo", 1)) or exit 1'
+
 /**
  * Nobody else's network, and what PostgreSQL listens on in it; where there is no program to bring it up, a server without TCP
  * does well all the same.
  */
 const loopback = `
 PATH=$PATH:/usr/sbin:/sbin
-ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || [ -z "$2" ] || { echo 'sandbox: neither ip nor ifconfig can bring its network up' >&2; exit 71; }
+ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || perl -e '${raiseLoopback}' 2>/dev/null || [ -z "$2" ] || {
+  echo 'sandbox: none of ip, ifconfig and perl can bring its network up' >&2
+  exit 71
+}
 `
 
 /** What goes around a server on a working copy. */

@@ -75,7 +75,8 @@ What is in the data can run programs: functions, triggers. Where the system allo
 the server is in a sandbox: without network, home directories, other backups, other
 processes; what it writes to files outside of its data (COPY ... TO) is lost, and
 other machines do not reach it. --sandbox off lets it reach all that you can reach.
-COMMAND is yours, and is in no sandbox.
+COMMAND is yours, and is in no sandbox. Started by root, pgbk and COMMAND work as
+the owner of the root directory.
 
 Examples:
   pgbk local-run
