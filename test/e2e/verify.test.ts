@@ -480,14 +480,10 @@ describe('verify', () => {
   })
 
   it('ends when it is interrupted', async () => {
-    await shell(`truncate -s 50G wal/${segments[1]}`)
     const child = startPgbk(['verify', '-C', backup.root])
-    let said = ''
     child.stderr?.on('data', (chunk) => {
-      said += chunk
+      if (String(chunk).includes('the snapshot')) child.kill('SIGINT')
     })
-    await until('it reads the archive', () => said.includes('the WAL archive'))
-    child.kill('SIGINT')
     expect((await child).exitCode).toBe(130)
   })
 })
