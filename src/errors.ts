@@ -86,8 +86,10 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /** The failure of a system call as `disk-full` or `failed`. @param what could not be done: `cannot restore`. */
-export function systemFailure(what: string, cause: unknown): PgbkError {
-  if (!isDiskFull(cause)) return new PgbkError('failed', `${what}: ${messageOf(cause)}`, { cause })
+export function systemFailure(what: string, cause: unknown, ifClosed?: string): PgbkError {
+  const hint = ['EACCES', 'EPERM'].includes(systemCode(cause) ?? '') ? ifClosed : undefined
+  if (!isDiskFull(cause))
+    return new PgbkError('failed', `${what}: ${messageOf(cause)}`, { cause, ...(hint && { hint }) })
   const { path, dest = path } = cause as { path?: string; dest?: string }
   return new PgbkError('disk-full', `${what}: the disk is full${dest === undefined ? '' : ` at ${dest}`}`, {
     cause,

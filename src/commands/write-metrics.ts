@@ -9,6 +9,10 @@ export async function writeMetrics(file: string, text: string, { cwd }: Context)
   try {
     await replaceDurably(path, text, 0o644)
   } catch (cause) {
-    throw systemFailure(`cannot write ${path}`, cause)
+    throw systemFailure(
+      `cannot write ${path}`,
+      cause,
+      'Started by root, pgbk works as the owner of the root directory. Name a directory of that user, or leave --output out and let the shell write: >FILE',
+    )
   }
 }

@@ -103,9 +103,12 @@ export async function archiveToFile(
     return size
   } catch (cause) {
     await rm(part, { force: true })
-    throw explained(cause, `write ${file}`)
+    throw explained(cause, `write ${file}`, closedHint)
   }
 }
+
+const closedHint =
+  'Started by root, pgbk works as the owner of the root directory. Name a directory of that user, or let the shell write: --archive - >FILE'
 
 function checkStillFree(file: string, replace: boolean): void {
   if (!replace && existsSync(file))
