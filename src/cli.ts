@@ -106,7 +106,11 @@ async function giveUpRoot(call: Omit<Call, 'settings'>, settings: Settings | Pgb
   const { stepDown } = await import('./privileges/step-down.js')
   const { verb, context } = call
   if (settings instanceof PgbkError) {
-    stepDown({ as: 'run_as' }, defaultRunAs, context)
+    try {
+      stepDown({ as: 'run_as' }, defaultRunAs, context)
+    } catch {
+      throw settings // without that user, the fault of the configuration is what matters
+    }
     return
   }
   const standIn = verb.standIn

@@ -24,11 +24,13 @@ export interface ProcessContext {
  */
 export function processContext(): ProcessContext {
   const umask = process.umask(0o077)
+  // Node would open its debugger to whoever may send this signal: the user whom root becomes, in a session that is still root's.
+  process.on('SIGUSR1', () => {})
   const env = { ...process.env }
   // The package `postgres` reads it by itself; it is meant for another server, and a run that recovers is no primary.
   delete process.env.PGTARGETSESSIONATTRS
   return {
-    cwd: process.cwd(),
+    cwd: currentDirectory(),
     env,
     self: [process.execPath, ...process.argv.slice(1, 2)],
     stdin: process.stdin,
@@ -40,6 +42,15 @@ export function processContext(): ProcessContext {
     user: currentUser,
     idsOf: lookUp,
     become: (user, prepare) => becomeUser(user, prepare, env),
+  }
+}
+
+/** It may have been removed. */
+function currentDirectory(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return '/'
   }
 }
 

@@ -40,7 +40,11 @@ function privateGroupOf({ gid, name }: Pick<SystemUser, 'gid' | 'name'>): number
   const groups = textOf('/etc/group').split('\n')
   const entry = groups.map((line) => line.split(':')).find(([group]) => group === name)
   const members = (entry?.[3] ?? '').split(',').filter((member) => member !== '' && member !== name)
-  return Number(entry?.[2]) === gid && members.length === 0 ? [gid] : []
+  const others = textOf('/etc/passwd')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .filter(([user, , , group]) => group === String(gid) && user !== name)
+  return Number(entry?.[2]) === gid && members.length === 0 && others.length === 0 ? [gid] : []
 }
 
 function textOf(file: string): string {

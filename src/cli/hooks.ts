@@ -3,6 +3,7 @@ import type { Settings } from '../config/load.js'
 import type { Context, Environment } from '../context.js'
 import { messageOf, type PgbkError, pgbkErrorFrom } from '../errors.js'
 import type { Progress } from '../progress.js'
+import { printableLines } from '../terminal/screen.js'
 import type { Outcome } from './verb.js'
 
 /** What happened, as the hooks are told. */
@@ -77,11 +78,14 @@ async function tell(event: HookEvent, options: HookOptions): Promise<void> {
   const hook = settings.hooks[key]
   if (hook === undefined) return
   const { runLimited } = await import('../program/run-limited.js')
+  const { stepDown } = await import('../privileges/step-down.js')
   context.progress.detail(`hooks.${key}: ${hook}`)
   try {
+    // What has failed before root was given up.
+    stepDown({ as: 'run_as' }, settings.run_as, context)
     const { status, stopped, output } = await runLimited('/bin/sh', ['-c', hook], {
       env: hookEnvironment(event, options),
-      cwd: isThere(settings.root, context) ? settings.root : '/',
+      cwd: existsSync(`${settings.root}/.`) ? settings.root : '/',
       input: `${JSON.stringify(event.document)}\n`,
       // The second signal is for the hook of a command that the first one has ended.
       signal: context.signal.aborted ? context.urgent : context.signal,
@@ -96,11 +100,6 @@ async function tell(event: HookEvent, options: HookOptions): Promise<void> {
   } catch (error) {
     complain(`the hook hooks.${key} cannot be run: ${messageOf(error)}`)
   }
-}
-
-/** What could not give up root goes nowhere. */
-function isThere(root: string, { user }: Context): boolean {
-  return user().uid !== 0 && existsSync(`${root}/.`)
 }
 
 /** A variable may have 128 kB at most, and all of them together not much more. */
@@ -118,7 +117,7 @@ function hookEnvironment(event: HookEvent, { command, settings, context }: HookO
     PGBK_EVENT: event.event,
     PGBK_COMMAND: command,
     PGBK_ID: event.id,
-    PGBK_ERROR: event.error.slice(0, mostError).replaceAll('\0', ''),
+    PGBK_ERROR: printableLines(event.error.slice(0, mostError)),
     PGBK_ROOT: settings.root,
   }
 }

@@ -1,57 +1,95 @@
 import { resolve } from 'node:path'
 import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Context, Environment } from '../context.js'
 import { parseMapping } from '../instances/plan-directory.js'
-import { giveTo, userEnvironment } from '../privileges/become.js'
+import { giveTo } from '../privileges/become.js'
 import { ownerOfRoot } from '../privileges/owner-of-root.js'
 import { stepDown } from '../privileges/step-down.js'
 import { targetDirectories } from '../privileges/target-directories.js'
-import { type ProgramOfAnother, startAs } from '../program/start-as.js'
+import { checkWay } from '../privileges/trust.js'
+import { type Partner, startPartner } from '../program/start-partner.js'
 import type { RestoreOptions } from './plan-restore.js'
 
 /** The process of the user whom a given directory is to belong to, where that is not the user whom the backups belong to. */
-export interface DirectoryOfAnother extends ProgramOfAnother {
+export interface DirectoryOfAnother extends Partner {
   /** Where it is, without links. */
   data: string
 }
 
+/** What root tells that process: as whom it works, and what it is to do. Nobody else can tell it something else. */
+export interface Errand {
+  uid: number
+  options: RestoreOptions
+}
+
+/** How a restore into a given directory goes on: with these options, alone or with another process. */
+export interface EnteredDirectory {
+  options: RestoreOptions
+  other?: DirectoryOfAnother
+}
+
 /**
  * Gives up root before a restore into a given directory, which is made where only root can make it. No user gets to read or write
- * what is another's: the backup is read as its owner, and the directory filled as its own.
+ * what is another's: the backup is read as its owner, and the directory filled as its own, by a process of its own where these are two.
  * @param words global options for the other process.
- * @returns the process that fills the directory; undefined where both have one owner, who does it alone.
  * @throws {PgbkError} as `targetDirectories` and `stepDown`.
  */
 export async function enterDirectory(
-  { pgdata = '', tablespaceMapping = [], dryRun = false }: RestoreOptions,
+  options: RestoreOptions,
   words: string[],
   settings: Settings,
   context: Context,
-): Promise<DirectoryOfAnother | undefined> {
+): Promise<EnteredDirectory> {
+  const { pgdata = '', tablespaceMapping = [], dryRun = false } = options
   const { root, run_as } = settings
   const named = [pgdata, ...tablespaceMapping.map((mapping) => parseMapping(mapping)[1])]
-  const { owner, paths, make } = targetDirectories(
-    named.map((path) => resolve(context.cwd, path)),
-    run_as,
+  const absolute = named.map((path) => resolve(context.cwd, path))
+  const { owner, paths, ofRoot, make } = targetDirectories(absolute, run_as, context)
+  const reader = context.idsOf(ownerOfRoot(root)?.uid ?? run_as)
+  const given = { ...options, willBeGiven: ofRoot }
+  if (reader.uid === owner.uid) {
+    stepDown({ as: 'owner', root, ...(dryRun ? {} : { make }) }, run_as, context)
+    return { options: given }
+  }
+  checkWay(root, reader)
+  const [data = ''] = paths
+  const other = await sendOut(
+    { uid: owner.uid, options: { ...given, pgdata: data } },
+    words,
+    settings,
     context,
   )
-  const reader = ownerOfRoot(root)?.uid ?? context.idsOf(run_as).uid
-  const [data = ''] = paths
-  if (reader === owner.uid) {
-    stepDown({ as: 'owner', root, ...(dryRun ? {} : { make }) }, run_as, context)
-    return undefined
+  try {
+    if (!dryRun) giveTo(owner, make())
+    stepDown({ as: 'owner', root }, run_as, context)
+    return { options: given, other: { ...other, data } }
+  } catch (error) {
+    other.kill('SIGTERM')
+    other.input.end()
+    await other.ended
+    throw error
   }
-  const [node = '', ...script] = context.self
-  const received = ['restore', '--received', '-D', data, '-C', data, '--config', '/dev/null', ...words]
-  const environment = { ...userEnvironment(owner.uid, context.env), ...settingsFor(settings) }
-  const other = await startAs(owner, node, [...script, ...received], environment)
-  if (!dryRun) giveTo(owner, make())
-  stepDown({ as: 'owner', root }, run_as, context)
-  return { ...other, data }
+}
+
+async function sendOut(
+  errand: Errand,
+  words: string[],
+  settings: Settings,
+  { self, env }: Context,
+): Promise<Partner> {
+  const [node = '', ...script] = self
+  const received = ['restore', '--received', JSON.stringify(errand), '--config', '/dev/null', ...words]
+  return startPartner(node, [...script, ...received], { ...harmless(env), ...variablesFor(settings) })
+}
+
+/** Nothing that was meant for root's eyes, or leads programs of the other user elsewhere. */
+function harmless(env: Environment): Environment {
+  const known = /^(?:PATH|LANG|LC_\w+|TZ|TERM|COLORTERM|NO_COLOR|CI)$/
+  return Object.fromEntries(Object.entries(env).filter(([name]) => known.test(name)))
 }
 
 /** What the other process needs of the configuration, which may be closed to its user. */
-function settingsFor({ bin_dir, time_zone }: Settings): Record<string, string> {
+function variablesFor({ bin_dir, time_zone }: Settings): Record<string, string> {
   return {
     ...(bin_dir === undefined ? {} : { PGBK_BIN_DIR: bin_dir }),
     ...(time_zone === undefined ? {} : { PGBK_TIME_ZONE: time_zone }),

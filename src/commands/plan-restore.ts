@@ -28,6 +28,8 @@ export interface RestoreOptions extends OpenOptions {
   asProduction?: boolean
   /** The given directory belongs to another user, and is looked at by that one. */
   isOfAnother?: boolean
+  /** Directories that are root's now, and empty, and will be the caller's. */
+  willBeGiven?: string[]
 }
 
 /** What will be done, before anything is written. */
@@ -81,9 +83,10 @@ async function planTarget(
 ): Promise<RestorePlan['target']> {
   const { root } = settings
   const { pgdata, tablespaceMapping: mappings = [], asProduction = false, isOfAnother = false } = options
+  const willBeGiven = options.dryRun ? (options.willBeGiven ?? []) : []
   if (pgdata !== undefined) {
     const port = options.port === undefined ? undefined : await choosePort(options.port)
-    const wanted = { root, pgdata, mappings, asProduction, isOfAnother, port }
+    const wanted = { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, port }
     const request = planDirectory(backup, recovery, wanted, context)
     return { kind: 'directory', request }
   }

@@ -3,6 +3,7 @@ import { unlessRemoved } from '../backup/removed.js'
 import { noteRestore } from '../backup/restore-note.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
 import { wantedOf } from '../source/fetch-files.js'
 import { openSource } from '../source/open-source.js'
 import { archiveToOutput } from '../source/write-archive.js'
@@ -10,12 +11,13 @@ import type { DirectoryOfAnother } from './enter-directory.js'
 import { planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
 import type { RestoreResult } from './restore.js'
 
-/** What the process of the other user has to know, before the backup itself comes: one line of JSON. */
+/** What the process of the other user has to know of the backup, before that itself comes: one line of JSON. */
 export interface Handover {
   id: string
   /** The text of `backup.json`. */
   record: string
-  options: RestoreOptions
+  /** The time that was asked for: a relative one means another moment a minute later. */
+  toTime?: string
 }
 
 /** The exit status of that process when the backup did not come whole: whoever sends it says why. */
@@ -34,43 +36,56 @@ export async function restoreForAnother(
   context: Context,
   announce: (plan: RestorePlan) => void,
 ): Promise<number | RestoreResult> {
+  const status = statusOf(other, context)
   try {
-    const plan = await planRestore(
-      id,
-      { ...options, pgdata: other.data, isOfAnother: true },
-      settings,
-      context,
-    )
-    handOver(other, plan, options)
-    if ((await other.firstLine()) !== 'ready') return await other.ended
+    const wanted = { ...options, pgdata: other.data, isOfAnother: true }
+    const plan = await planRestore(id, wanted, settings, context)
+    other.input.write(`${JSON.stringify(handoverOf(plan))}\n`)
+    if ((await Promise.race([other.firstLine(), status])) !== 'ready') return await status
     if (options.dryRun) return { plan, dryRun: true, notes: [] }
     announce(plan)
-    return await sendAll(other, plan, settings, context)
+    return await sendAll(other, status, plan, settings, context)
   } finally {
     other.input.end()
-    await other.ended
+    await status.catch(() => {})
   }
 }
 
-function handOver(
-  other: DirectoryOfAnother,
-  { backup, recovery }: RestorePlan,
-  options: RestoreOptions,
-): void {
+function handoverOf({ backup, recovery }: RestorePlan): Handover {
   const { moment } = recovery.wish
-  // A relative time means another moment a minute later.
   const time = moment.kind === 'time' ? { toTime: moment.time } : {}
-  const handover: Handover = {
-    id: backup.id,
-    record: JSON.stringify(backup.raw),
-    options: { ...options, pgdata: other.data, ...time },
-  }
-  other.input.write(`${JSON.stringify(handover)}\n`)
+  return { id: backup.id, record: JSON.stringify(backup.raw), ...time }
+}
+
+/** For so long an interrupted process may clean up. */
+const graceMs = 30_000
+
+/**
+ * How the other process ends. It cleans up by itself when its input ends.
+ * @throws {PgbkError} `failed` when a signal has ended it; the signal's reason when aborted, and it does not end.
+ */
+async function statusOf({ ended, input }: DirectoryOfAnother, { signal, urgent }: Context): Promise<number> {
+  const giveUp = new Promise<'late'>((resolve) => {
+    const end = () => {
+      input.destroy()
+      setTimeout(() => resolve('late'), graceMs).unref()
+    }
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end)
+    urgent.addEventListener('abort', () => resolve('late'))
+  })
+  const status = await Promise.race([ended, giveUp])
+  if (status === 'late') signal.throwIfAborted()
+  if (typeof status === 'number') return status
+  throw new PgbkError('failed', 'the process that fills the directory was ended by a signal', {
+    hint: 'What is there is marked as the remains of a restore; the next one into it removes them.',
+  })
 }
 
 /** Where that process has ended first, it has told why. */
 async function sendAll(
   other: DirectoryOfAnother,
+  status: Promise<number>,
   plan: RestorePlan,
   settings: Settings,
   context: Context,
@@ -79,10 +94,13 @@ async function sendAll(
     await send(other, plan, settings, context)
   } catch (error) {
     other.input.end()
-    if ((await other.ended) === notSent) throw error
+    if ((await status) === notSent) throw error
+    context.signal.throwIfAborted()
   }
   other.input.end()
-  return other.ended
+  const end = await status
+  if (end !== notSent) return end
+  throw new PgbkError('failed', 'the process that fills the directory did not get the whole backup')
 }
 
 /** Nobody may remove the backup meanwhile. */

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { aBackup, type Backup } from '../backup/catalog.js'
+import { isId } from '../backup/id.js'
 import { backupLayout, rootLayout } from '../backup/layout.js'
 import { summarize } from '../backup/record.js'
 import type { Settings } from '../config/load.js'
@@ -11,9 +12,11 @@ import { checkClaimable } from '../instances/claimed-directory.js'
 import type { DirectoryRequest } from '../instances/plan-directory.js'
 import { directoryPlaces, tablespacePlaces, topsOf } from '../instances/plan-directory.js'
 import { restoreDirectory } from '../instances/restore-directory.js'
+import { stepDownTo } from '../privileges/step-down.js'
 import { readFirstLine } from '../source/first-line.js'
 import { unpackArchive } from '../source/unpack-archive.js'
-import { planRestore } from './plan-restore.js'
+import type { Errand } from './enter-directory.js'
+import { planRestore, type RestoreOptions } from './plan-restore.js'
 import { finishDirectory, type RestoreResult } from './restore.js'
 import { type Handover, notSent } from './restore-for-another.js'
 
@@ -22,33 +25,49 @@ import { type Handover, notSent } from './restore-for-another.js'
  * its files moved to where they belong.
  * @returns the result; or the exit status where there is none, because the plan was all that was wanted, or the backup did not come.
  */
-export async function restoreReceived(settings: Settings, context: Context): Promise<RestoreResult | number> {
+export async function restoreReceived(
+  { uid, options }: Errand,
+  settings: Settings,
+  context: Context,
+): Promise<RestoreResult | number> {
+  stepDownTo(uid, context)
   try {
-    return await receiveAndRestore(settings, context)
+    return await receiveAndRestore(options, settings, context)
   } finally {
     // The sender would wait for the end of a process that waits for the end of its input.
     context.stdin.destroy()
   }
 }
 
-async function receiveAndRestore(settings: Settings, context: Context): Promise<RestoreResult | number> {
-  const line = await readFirstLine(context.stdin)
+async function receiveAndRestore(
+  wanted: RestoreOptions,
+  settings: Settings,
+  context: Context,
+): Promise<RestoreResult | number> {
+  const line = await readFirstLine(context.stdin, context.signal)
   if (line === undefined) return notSent
-  const { id, record, options } = JSON.parse(line) as Handover
+  const { id, record, ...moment } = JSON.parse(line) as Handover
+  if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is no id of a backup`)
+  const options = { ...wanted, ...moment }
   const { pgdata: data = '', tablespaceMapping = [] } = options
   const staging = join(data, '.pgbk-received')
   const place = rootLayout(staging).backup(id)
   const backup = aBackup(place, summarize(record), 'whole')
   const tablespaces = tablespacePlaces(backup, data, tablespaceMapping)
   const tops = topsOf(data, tablespaces)
-  for (const directory of tops) checkClaimable(directory, context)
+  const given = options.dryRun ? (options.willBeGiven ?? []) : []
+  for (const directory of tops.filter((one) => !given.includes(one))) checkClaimable(directory, context)
   checkSpace(await roomNeeds(directoryPlaces(backup.record, { data, tablespaces })))
   writeSync(readyDescriptor, 'ready\n')
   if (options.dryRun) return 0
   const prepare = async () => {
     await receive(backup, staging, context)
-    const wanted = { ...options, isOfAnother: true }
-    const plan = await planRestore(id, wanted, { ...settings, root: staging }, withoutWarnings(context))
+    const plan = await planRestore(
+      id,
+      { ...options, isOfAnother: true },
+      { ...settings, root: staging },
+      withoutWarnings(context),
+    )
     return { ...(plan.target.request as DirectoryRequest), staging, plan }
   }
   try {

@@ -36,6 +36,8 @@ export interface DirectoryOptions {
   asProduction: boolean
   /** It belongs to another user than the backup, who looks at it, fills it, and has the WAL in it. */
   isOfAnother: boolean
+  /** Root's own, and empty; they will be the caller's. */
+  willBeGiven: string[]
   port: number | undefined
 }
 
@@ -46,7 +48,7 @@ export interface DirectoryOptions {
 export function planDirectory(
   backup: Backup,
   recovery: RecoveryPlan,
-  { root, pgdata, mappings, asProduction, isOfAnother, port }: DirectoryOptions,
+  { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, port }: DirectoryOptions,
   context: Context,
 ): DirectoryRequest {
   if (pgdata === '') throw new PgbkError('usage', '-D names no directory')
@@ -55,7 +57,8 @@ export function planDirectory(
   const own = realPath(rootLayout(root).data)
   const tops = topsOf(data, tablespaces)
   for (const directory of tops) refuseInside(directory, own)
-  if (!isOfAnother) for (const directory of tops) checkClaimable(directory, context)
+  const looked = isOfAnother ? [] : tops.filter((directory) => !willBeGiven.includes(directory))
+  for (const directory of looked) checkClaimable(directory, context)
   return {
     backup,
     data,

@@ -33,7 +33,6 @@ const schema = v.object({
   pgbk_pid: v.number(),
   pgbk_start_time: v.nullable(v.string()),
   pid_space: v.nullable(v.string()),
-  owner: v.object({ uid: v.number(), gid: v.number() }),
 })
 
 /** @throws {PgbkError} `damaged`. */

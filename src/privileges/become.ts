@@ -16,8 +16,8 @@ export function currentUser(): SystemUser {
 }
 
 /**
- * Gives up root for good. Programs that are started later get the new user's HOME; what XDG variables say was meant for root, but for a
- * cache that the user may write.
+ * Gives up root for good. Programs that are started later get the new user's HOME; what XDG variables and TMPDIR say was meant for root,
+ * but for what the user may write.
  * @throws as `Context.become`.
  */
 export function becomeUser(user: string | number, prepare: Preparation | undefined, env: Environment): void {
@@ -32,20 +32,13 @@ export function becomeUser(user: string | number, prepare: Preparation | undefin
   process.setgid?.(gid)
   process.setuid?.(user)
   checkGivenUp()
-  const cache = env.XDG_CACHE_HOME
+  const places = ['XDG_CACHE_HOME', 'TMPDIR'].map((name) => [name, env[name]] as const)
   const after = currentUser()
-  const own = { ...ownEnvironment(env, after), PATH: searchPathFor(after, env.PATH) }
-  if (cache !== undefined && isWritable(cache)) Object.assign(own, { XDG_CACHE_HOME: cache })
+  const own: Environment = { ...ownEnvironment(env, after), PATH: searchPathFor(after, env.PATH) }
+  delete own.TMPDIR
+  for (const [name, place] of places) if (place !== undefined && isWritable(place)) own[name] = place
   for (const key of Object.keys(env)) delete env[key]
   Object.assign(env, own)
-}
-
-/** For a program that root starts as another user: nothing that was meant for root's pgbk. */
-export function userEnvironment(user: string | number, env: Environment): Environment {
-  const own = Object.entries(env).filter(([key]) => !/^(PGBK_|PG[A-Z])/.test(key))
-  const { uid, gid, name, home } = lookUp(user)
-  const PATH = searchPathFor({ uid, gid, name, home }, env.PATH)
-  return { ...ownEnvironment(Object.fromEntries(own), { name, home }), PATH }
 }
 
 function ownEnvironment(env: Environment, { name, home }: Pick<SystemUser, 'name' | 'home'>): Environment {

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { backupLayout, instanceLayout, rootLayout } from '../backup/layout.js'
-import { PgbkError } from '../errors.js'
+import { PgbkError, systemCode } from '../errors.js'
 import { realPath } from './real-path.js'
 import { type Step, stepAt } from './step-at.js'
 import { checkItself } from './trust.js'
@@ -19,9 +19,9 @@ export interface Ids {
 export function ownerOfRoot(root: string): Ids | undefined {
   const real = realPath(root)
   const { data, backups, instances } = rootLayout(real)
-  refuseLinks(real)
   for (const path of [real, data]) {
     const step = stepAt(path)
+    if (step?.kind === 'link') throw isLink(path)
     if (step?.uid !== 0) return step
     checkItself(path, root)
   }
@@ -31,12 +31,28 @@ export function ownerOfRoot(root: string): Ids | undefined {
   return owners.every(({ uid }) => uid === only?.uid) ? only : undefined
 }
 
-/** Where a link stands, another directory would be taken for the root's own. */
-function refuseLinks(root: string): void {
+/**
+ * Where a link stands, another directory would be taken for the root's own. To be asked by the user whom root has become.
+ * @throws {PgbkError} `config`.
+ */
+export function refuseLinks(root: string): void {
   const { data, backups, instances, runs, restores } = rootLayout(root)
-  const link = [data, backups, instances, runs, restores].find((path) => stepAt(path)?.kind === 'link')
-  if (link === undefined) return
-  throw new PgbkError('config', `${link} is a symbolic link`, {
+  const link = [data, backups, instances, runs, restores].find((path) => kindOf(path) === 'link')
+  if (link !== undefined) throw isLink(link)
+}
+
+/** What is closed to the user is told when it is needed. */
+function kindOf(path: string): Step['kind'] | undefined {
+  try {
+    return stepAt(path)?.kind
+  } catch (error) {
+    if (systemCode(error) === 'EACCES' || systemCode(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+function isLink(path: string): PgbkError {
+  return new PgbkError('config', `${path} is a symbolic link`, {
     hint: 'Started by root, pgbk does not follow it: whoever can change it would choose what root works on. Use the directory that it leads to as part of another root (-C), bind-mount it, or run pgbk as the user whom it belongs to.',
   })
 }
@@ -44,6 +60,7 @@ function refuseLinks(root: string): void {
 function ownersIn(directory: string, wayInto: (entry: string) => string[]): Ids[] {
   const step = stepAt(directory)
   if (!step) return []
+  if (step.kind === 'link') throw isLink(directory)
   if (step.uid !== 0) return [step]
   checkItself(directory, directory)
   const names = readdirSync(directory).filter((name) => !name.startsWith('.'))

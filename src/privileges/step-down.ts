@@ -4,10 +4,9 @@ import { rootLayout } from '../backup/layout.js'
 import { notWritable } from '../backup/prepare-root.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
-import { ownerOfRoot } from './owner-of-root.js'
-import { realPath } from './real-path.js'
-import { type Step, stepAt } from './step-at.js'
-import { checkWay } from './trust.js'
+import { ownerOfRoot, refuseLinks } from './owner-of-root.js'
+import { stepAt } from './step-at.js'
+import { checkWay, isRootsAlone } from './trust.js'
 
 /** Whom root's pgbk works as: the owner of a root directory (`run_as` where all of it is root's), or `run_as`. */
 export interface StandIn {
@@ -35,20 +34,24 @@ export function stepDown(standIn: StandIn, runAs: string, context: Context): voi
   const owner = standIn.as === 'owner' ? ownerOfRoot(root)?.uid : undefined
   const user = owner ?? runAs
   checkWay(root, context.idsOf(user))
-  const { data, backups, instances } = rootLayout(root)
-  const places = { backups: [root, data, backups], instances: [data, instances], none: [] }[
-    standIn.makes ?? 'none'
-  ]
-  const inside = deepestExisting([root, ...places])
-  become(user, inside, () => [...makeFirstMissing(places, root), ...(standIn.make?.() ?? [])], context)
+  const make = () => [...makeFirstMissing(placesOf(root, standIn.makes)), ...(standIn.make?.() ?? [])]
+  become(user, stepAt(root) ? root : dirname(root), make, context)
+  refuseLinks(root)
+}
+
+/** Gives up root for a user that root has chosen before. @throws {PgbkError} as `stepDown`. */
+export function stepDownTo(uid: number, context: Context): void {
+  if (context.user().uid === 0) become(uid, '/', () => [], context)
 }
 
 /** Whether that would make something of the root directory, so that it need not be writable for the user yet. */
 export function wouldMake(root: string, context: Context): boolean {
-  if (context.user().uid !== 0) return false
-  const { data, backups } = rootLayout(root)
-  const missing = [root, data, backups].find((directory) => !stepAt(directory))
-  return missing !== undefined && isOfRoot(stepAt(realPath(dirname(missing))))
+  return context.user().uid === 0 && firstMissing(placesOf(root, 'backups')) !== undefined
+}
+
+function placesOf(root: string, makes: StandIn['makes']): string[] {
+  const { data, backups, instances } = rootLayout(root)
+  return makes === 'backups' ? [root, data, backups] : makes === 'instances' ? [data, instances] : []
 }
 
 function become(user: string | number, inside: string, make: () => string[], context: Context): void {
@@ -65,23 +68,24 @@ function become(user: string | number, inside: string, make: () => string[], con
   }
 }
 
-/** One is enough: the user makes the others in it. Nobody but root can change the directory that it is made in. */
-function makeFirstMissing(places: string[], root: string): string[] {
-  const path = places.find((directory) => !stepAt(directory))
-  if (path === undefined || !isOfRoot(stepAt(realPath(dirname(path))))) return []
+/** One is enough: the user makes the others in it. */
+function makeFirstMissing(places: string[]): string[] {
+  const path = firstMissing(places)
+  if (path === undefined) return []
   try {
     mkdirSync(path, 0o700)
     return [path]
   } catch (cause) {
     if (systemCode(cause) === 'EEXIST') return []
-    throw notWritable(`cannot make ${path}`, root, cause)
+    throw notWritable(`cannot make ${path}`, path, cause)
   }
 }
 
-function isOfRoot(step: Step | undefined): boolean {
-  return step?.kind === 'directory' && step.uid === 0
-}
-
-function deepestExisting(directories: string[]): string {
-  return directories.findLast((directory) => stepAt(directory)) ?? dirname(directories[0] ?? '/')
+/** What only root can make; below the first directory that is not root's alone nothing is looked at. */
+function firstMissing(places: string[]): string | undefined {
+  for (const path of places) {
+    if (!isRootsAlone(dirname(path))) return undefined
+    if (!stepAt(path)) return path
+  }
+  return undefined
 }

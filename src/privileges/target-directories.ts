@@ -5,13 +5,15 @@ import { PgbkError } from '../errors.js'
 import type { Ids } from './owner-of-root.js'
 import { realPath } from './real-path.js'
 import { stepAt } from './step-at.js'
-import { checkWay } from './trust.js'
+import { checkWay, isRootsAlone } from './trust.js'
 
 /** Directories that root wants to have filled by the user whom they belong to. */
 export interface TargetDirectories {
   owner: Ids
   /** Without links, as far as they are there. */
   paths: string[]
+  /** Those that are root's own, and empty: they will be the owner's. */
+  ofRoot: string[]
   /** Makes those that are missing, or still root's own and empty, ready to be given to the owner. Returns their paths. */
   make(): string[]
 }
@@ -25,27 +27,30 @@ export function targetDirectories(directories: string[], runAs: string, context:
   const first = stepAt(paths[0] ?? '/')
   const owner = context.idsOf(first && first.uid !== 0 ? first.uid : runAs)
   for (const directory of directories) checkWay(directory, owner)
-  const ofRoot = paths.filter((path) => stepAt(path)?.uid === 0)
-  for (const path of ofRoot) checkEmpty(path)
+  const ofRoot = directories.filter((directory) => stepAt(realPath(directory))?.uid === 0)
+  for (const directory of ofRoot) checkGivable(directory)
   return {
     owner,
     paths,
-    make: () => [...ofRoot, ...paths.filter((path) => !stepAt(path)).flatMap(makeForSomebody)],
+    ofRoot: ofRoot.map(realPath),
+    make: () => [...ofRoot.map(realPath), ...directories.flatMap(makeForSomebody)],
   }
 }
 
-/** It is root's own on a way that is root's own: nobody can fill it meanwhile. */
-function checkEmpty(directory: string): void {
-  const isDirectory = stepAt(directory)?.kind === 'directory'
-  if (isDirectory && readdirSync(directory).length === 0) return
-  throw new PgbkError('usage', `${directory} is not ${isDirectory ? 'empty' : 'a directory'}`, {
-    hint: 'Nothing was changed. Restore into another directory.',
+/** @throws {PgbkError} unless it is empty, and nobody but root can fill it, or put another in its place. */
+function checkGivable(directory: string): void {
+  if (isRootsAlone(directory) && readdirSync(directory).length === 0) return
+  const problem = isRootsAlone(directory)
+    ? 'is not empty'
+    : 'belongs to root, and is no directory that root alone could put in its place'
+  throw new PgbkError('usage', `${directory} ${problem}`, {
+    hint: 'Nothing was changed. Restore into another directory, or give that one to the user whom it is to belong to.',
   })
 }
 
-/** In a directory of the user's the user makes it. */
-function makeForSomebody(path: string): string[] {
-  if (stepAt(dirname(path))?.uid !== 0) return []
-  mkdirSync(path, 0o700)
-  return [path]
+/** In a directory that others can change, its user makes it. */
+function makeForSomebody(directory: string): string[] {
+  if (stepAt(realPath(directory)) || !isRootsAlone(dirname(directory))) return []
+  mkdirSync(directory, 0o700)
+  return [directory]
 }

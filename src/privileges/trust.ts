@@ -1,6 +1,7 @@
 import type { SystemUser } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { firstUntrusted, trustOf, type Untrusted, untrustedItself } from '../trusted-path.js'
+import { stepAt } from './step-at.js'
 
 export type Trusted = Pick<SystemUser, 'uid' | 'gid' | 'name'>
 
@@ -15,7 +16,13 @@ export function checkWay(path: string, user: Trusted): void {
   refuse(firstUntrusted(path, trustOf(user)), path, user)
 }
 
-/** The same of one directory alone, above which all is known to be root's. @param what it is on the way to. */
+/** Whether a directory is root's, and nobody but root can put another in its place: only there root makes or gives away something. */
+export function isRootsAlone(directory: string): boolean {
+  const step = stepAt(directory)
+  return step?.kind === 'directory' && step.uid === 0 && !firstUntrusted(directory, trustOf(rootItself))
+}
+
+/** As `checkWay`, of one directory alone, above which all is known to be root's. @param what it is on the way to. */
 export function checkItself(path: string, what: string): void {
   refuse(untrustedItself(path, trustOf(rootItself)), what, rootItself)
 }

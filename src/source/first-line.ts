@@ -3,8 +3,11 @@ import type { Readable } from 'node:stream'
 /** More is no line of ours. */
 const longest = 32 << 20
 
-/** Reads the first line of a stream, and leaves what follows in it. Undefined when it ends before. */
-export async function readFirstLine(input: Readable): Promise<string | undefined> {
+/**
+ * Reads the first line of a stream, and leaves what follows in it. Undefined when it ends before.
+ * @throws the signal's reason when aborted.
+ */
+export async function readFirstLine(input: Readable, signal: AbortSignal): Promise<string | undefined> {
   let read: Buffer = Buffer.alloc(0)
   for (;;) {
     const chunk: Buffer | null = input.read()
@@ -12,11 +15,14 @@ export async function readFirstLine(input: Readable): Promise<string | undefined
       if (input.readableEnded || input.destroyed || read.length > longest) return undefined
       await new Promise<void>((resolve) => {
         const wake = () => {
+          signal.removeEventListener('abort', wake)
           for (const event of ['readable', 'end', 'close', 'error']) input.off(event, wake)
           resolve()
         }
         for (const event of ['readable', 'end', 'close', 'error']) input.on(event, wake)
+        signal.addEventListener('abort', wake)
       })
+      signal.throwIfAborted()
       continue
     }
     read = Buffer.concat([read, chunk])

@@ -1,7 +1,15 @@
+import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Unpack } from 'tar'
 import { systemCode } from '../errors.js'
 import { explained } from './explain.js'
+
+/** What it had begun to write. */
+async function isDone(into: Unpack): Promise<void> {
+  await Promise.race([once(into, 'close').catch(() => {}), sleep(1000)])
+}
 
 const wanted = ['File', 'OldFile', 'Directory', 'SymbolicLink']
 
@@ -22,6 +30,7 @@ export async function unpackArchive(tar: Readable, directory: string, signal: Ab
     await pipeline(tar, into, { signal })
     return undefined
   } catch (cause) {
+    await isDone(into)
     signal.throwIfAborted()
     if (systemCode(cause)?.startsWith('E')) throw explained(cause, 'take over the backup')
     return cause

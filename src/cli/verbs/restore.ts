@@ -1,4 +1,5 @@
 import { Option } from 'commander'
+import type { EnteredDirectory } from '../../commands/enter-directory.js'
 import type { RestorePlan } from '../../commands/plan-restore.js'
 import type { RestoreResult } from '../../commands/restore.js'
 import { addMomentOptions, collect, idMeaning, parsePort } from '../options.js'
@@ -23,11 +24,13 @@ export const restore: Verb = {
       .option('--start', 'start the server')
       .option('--as-production', 'switch nothing off: this server takes over from the old one')
       // How root's pgbk calls the one of the directory's user: commands/restore-received.ts.
-      .addOption(new Option('--received').hideHelp())
+      .addOption(new Option('--received <errand>').hideHelp())
       // commander takes --no-start for a --start that is on by default.
       .setOptionValue('start', undefined),
   standIn: ({ options, settings: { root } }) =>
-    options.pgdata === undefined ? { as: 'owner', root, makes: 'instances' } : undefined,
+    options.pgdata === undefined && options.received === undefined
+      ? { as: 'owner', root, makes: 'instances' }
+      : undefined,
   faultOf,
   async run(call) {
     const { restoreJson, restoreText } = await import('../../terminal/restore-view.js')
@@ -60,14 +63,14 @@ Examples:
 }
 
 async function carryOut(call: Call): Promise<RestoreResult | number> {
-  const { ids, options, settings, context } = call
-  if (options.received) {
+  const { ids, settings, context } = call
+  if (call.options.received !== undefined) {
     const { restoreReceived } = await import('../../commands/restore-received.js')
-    return restoreReceived(settings, context)
+    return restoreReceived(JSON.parse(call.options.received), settings, context)
   }
   const { planText } = await import('../../terminal/restore-view.js')
   const announce = (plan: RestorePlan) => context.progress.say(`Restoring:\n${planText(plan, context.now())}`)
-  const other = await enterAsRoot(call)
+  const { other, options } = await enter(call)
   if (other) {
     const { restoreForAnother } = await import('../../commands/restore-for-another.js')
     return restoreForAnother(other, ids[0], options, settings, context, announce)
@@ -76,9 +79,8 @@ async function carryOut(call: Call): Promise<RestoreResult | number> {
   return restore(ids[0], options, settings, context, announce)
 }
 
-/** Where root restores into a directory, and that belongs to another user than the backup. */
-async function enterAsRoot({ options, globals, settings, context }: Call) {
-  if (options.pgdata === undefined || context.user().uid !== 0) return undefined
+async function enter({ options, globals, settings, context }: Call): Promise<EnteredDirectory> {
+  if (options.pgdata === undefined || context.user().uid !== 0) return { options }
   const { enterDirectory } = await import('../../commands/enter-directory.js')
   const { json, quiet, verbose, color } = globals
   const flags = { '--json': json, '--quiet': quiet, '--verbose': verbose, '--no-color': color === false }

@@ -4,35 +4,32 @@ import type { Environment } from '../context.js'
 import { cannotStart } from './cannot-start.js'
 import { withSearchPath } from './search-path.js'
 
-export interface ProgramOfAnother {
+/** A program that works together with this process. */
+export interface Partner {
   /** Its standard input. */
   input: Writable
   /** The first line that it writes to descriptor 3; undefined when it ends before. */
   firstLine(): Promise<string | undefined>
-  /** Its exit status, or 1 when a signal has ended it. */
-  ended: Promise<number>
+  /** Its exit status; undefined when a signal has ended it. */
+  ended: Promise<number | undefined>
+  /** Sends a signal to it. */
+  kill(signal: NodeJS.Signals): void
 }
 
 /**
- * Starts a program as another user, which only root can: with that user's ids alone, and output to where this process has it.
+ * Starts a program in a session of its own, with its output where this process has it: it has no terminal, and hears no Ctrl-C.
  * @throws {PgbkError} when it cannot be started.
  */
-export async function startAs(
-  { uid, gid }: { uid: number; gid: number },
-  file: string,
-  args: string[],
-  env: Environment,
-): Promise<ProgramOfAnother> {
+export async function startPartner(file: string, args: string[], env: Environment): Promise<Partner> {
   const { execa } = await import('execa')
   const child = execa(file, args, {
-    uid,
-    gid,
     cwd: '/',
     env: withSearchPath(env),
     extendEnv: false,
     reject: false,
     buffer: false,
     cleanup: false,
+    detached: true,
     stdio: ['pipe', 'inherit', 'inherit', 'pipe'],
   })
   if (child.pid === undefined) throw cannotStart(file, await child)
@@ -44,6 +41,7 @@ export async function startAs(
       const [text] = (await Promise.race([once(notes, 'data'), child.then(() => [])])) as Buffer[]
       return text?.toString().split('\n')[0]
     },
-    ended: child.then(({ exitCode }) => exitCode ?? 1),
+    ended: child.then(({ exitCode }) => exitCode),
+    kill: (signal) => void child.kill(signal),
   }
 }
