@@ -1,7 +1,7 @@
 import type { Ora } from 'ora'
 import { type Progress, silentProgress } from '../progress.js'
 import { formatBytes, formatDuration } from '../units.js'
-import { printableMessage } from './screen.js'
+import { printableLines, printableMessage } from './screen.js'
 import type { Style } from './style.js'
 import { wrap } from './wrap.js'
 
@@ -31,7 +31,7 @@ export async function openReporter(stream: NodeJS.WriteStream, options: Reporter
 
 const plainInterval = 30_000
 
-type Messages = Pick<Progress, 'say' | 'headline' | 'warn' | 'detail'>
+type Messages = Pick<Progress, 'say' | 'headline' | 'warn' | 'detail'> & Pick<Reporter, 'complain'>
 
 function messages(
   stream: NodeJS.WriteStream,
@@ -39,11 +39,15 @@ function messages(
   options: ReporterOptions,
 ): Messages {
   const { style, verbose } = options
-  const fitted = (text: string) => wrap(printableMessage(text), stream.columns || undefined)
+  const fitted = (text: string) => wrap(printableLines(text), stream.columns || undefined)
+  const warning = (text: string) => line(fitted(`warning: ${text}`).replace(/^warning:/, style.warning))
   return {
     say: (text) => line(fitted(text)),
     headline: (text) => line(style.strong(fitted(text))),
-    warn: (text) => line(fitted(`warning: ${text}`).replace(/^warning:/, style.warning)),
+    // A line break in a value must not begin a line of ours.
+    warn: (text) => warning(printableMessage(text)),
+    // What a hook has said has lines.
+    complain: warning,
     detail: (text) => {
       if (verbose) line(style.faint(fitted(text)))
     },
@@ -51,17 +55,17 @@ function messages(
 }
 
 function quietReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Reporter {
-  const { warn } = messages(stream, (text) => void stream.write(`${text}\n`), options)
-  return { progress: silentProgress, complain: warn, close: () => {} }
+  const { complain } = messages(stream, (text) => void stream.write(`${text}\n`), options)
+  return { progress: silentProgress, complain, close: () => {} }
 }
 
 function plainReporter(stream: NodeJS.WriteStream, options: ReporterOptions): Reporter {
   const line = (text: string) => void stream.write(`${text}\n`)
   let current = ''
   let lastLine = Date.now()
-  const said = messages(stream, line, options)
+  const { complain, ...said } = messages(stream, line, options)
   return {
-    complain: said.warn,
+    complain,
     progress: {
       ...said,
       step: (text) => {
@@ -90,9 +94,9 @@ function spinningReporter(stream: NodeJS.WriteStream, spinner: Ora, options: Rep
     stream.write(`${text}\n`)
     if (wasSpinning) spinner.start(current)
   }
-  const said = messages(stream, line, options)
+  const { complain, ...said } = messages(stream, line, options)
   return {
-    complain: said.warn,
+    complain,
     progress: {
       ...said,
       step: (text) => {

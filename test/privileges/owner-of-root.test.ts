@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { ownerOfRoot } from '../../src/privileges/owner-of-root.js'
+import { ownerOfRoot, refuseLinks } from '../../src/privileges/owner-of-root.js'
 import { thrownBy } from '../backup/samples.js'
 import { atEnd } from '../helpers/places.js'
 import { isRoot } from '../helpers/users.js'
@@ -51,7 +51,10 @@ const startedByRoot = () => {
     async (name) => {
       const top = aTree({ elsewhere: [0], ...(name === 'data' ? {} : { data: [alice] }) })
       symlinkSync(join(top, 'elsewhere'), join(top, name))
-      const { code, message } = await thrownBy(() => ownerOfRoot(top))
+      const { code, message } = await thrownBy(() => {
+        ownerOfRoot(top)
+        refuseLinks(top)
+      })
       expect({ code, message }).toEqual({ code: 'config', message: `${join(top, name)} is a symbolic link` })
     },
   )
