@@ -100,7 +100,6 @@ describe('the sources', () => {
     expect(parsers(sources)).toEqual([
       'backup/lock.ts', // catches whatever goes wrong
       'backup/manifest-file.ts', // one string, likewise
-      'cli/verbs/restore.ts', // what root's pgbk has said
       'commands/demo.ts', // what pgbk itself has said
       'commands/restore-received.ts', // likewise
       'doctor/check-safety.ts', // answers of the server

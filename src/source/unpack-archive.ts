@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Unpack } from 'tar'
+import type { ReadEntry, Unpack } from 'tar'
 import { systemCode } from '../errors.js'
 import { explained } from './explain.js'
 
@@ -11,7 +11,11 @@ async function isDone(into: Unpack): Promise<void> {
   await Promise.race([once(into, 'close').catch(() => {}), sleep(1000)])
 }
 
-const wanted = ['File', 'OldFile', 'Directory', 'SymbolicLink']
+function isWanted(path: string, { type, linkpath = '' }: ReadEntry): boolean {
+  if (type !== 'SymbolicLink') return ['File', 'OldFile', 'Directory'].includes(type)
+  const [, oid] = /\/snapshot\/data\/pg_tblspc\/(\d+)$/.exec(path) ?? []
+  return oid !== undefined && linkpath === `../../tablespaces/${oid}`
+}
 
 /**
  * Unpacks the tar of a backup into a directory of the caller's own: nothing but directories, regular files and the links of
@@ -24,7 +28,8 @@ export async function unpackArchive(tar: Readable, directory: string, signal: Ab
   const into = extract({
     cwd: directory,
     strict: true,
-    filter: (_path, entry) => !('type' in entry) || wanted.includes(entry.type),
+    gzip: false,
+    filter: (path, entry) => !('type' in entry) || isWanted(path, entry),
   })
   try {
     await pipeline(tar, into, { signal })

@@ -1,7 +1,9 @@
 import { Option } from 'commander'
-import type { EnteredDirectory } from '../../commands/enter-directory.js'
+import type { EnteredDirectory, Errand } from '../../commands/enter-directory.js'
 import type { RestorePlan } from '../../commands/plan-restore.js'
 import type { RestoreResult } from '../../commands/restore.js'
+import { PgbkError } from '../../errors.js'
+import { parseJson } from '../../schema.js'
 import { addMomentOptions, collect, idMeaning, parsePort } from '../options.js'
 import type { Call, Invocation, Verb } from '../verb.js'
 
@@ -66,7 +68,7 @@ async function carryOut(call: Call): Promise<RestoreResult | number> {
   const { ids, settings, context } = call
   if (call.options.received !== undefined) {
     const { restoreReceived } = await import('../../commands/restore-received.js')
-    return restoreReceived(JSON.parse(call.options.received), settings, context)
+    return restoreReceived(errandIn(call.options.received), settings, context)
   }
   const { planText } = await import('../../terminal/restore-view.js')
   const announce = (plan: RestorePlan) => context.progress.say(`Restoring:\n${planText(plan, context.now())}`)
@@ -77,6 +79,13 @@ async function carryOut(call: Call): Promise<RestoreResult | number> {
   }
   const { restore } = await import('../../commands/restore.js')
   return restore(ids[0], options, settings, context, announce)
+}
+
+/** @throws {PgbkError} `usage` for what no pgbk has said. */
+function errandIn(text: string): Errand {
+  const parsed = parseJson(text)
+  if (typeof parsed === 'string') throw new PgbkError('usage', `--received is for pgbk itself: ${parsed}`)
+  return parsed.json as Errand
 }
 
 async function enter({ options, globals, settings, context }: Call): Promise<EnteredDirectory> {
