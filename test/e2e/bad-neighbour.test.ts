@@ -66,7 +66,9 @@ describe.each(kinds)('beside a newer backup with %s', (what, damage) => {
     const isChosen = !what.includes('wal')
     if (isChosen) expect(await pgbk('local-run', '--', 'true')).toMatchObject({ status: 0 })
     const receiver = startReceiver(good.root, { env: server.env })
-    await receiver.untilItSays(new RegExp(`into the archive of backup ${what.includes('hold') ? idOfBad : good.record.id}`))
+    await receiver.untilItSays(
+      new RegExp(`into the archive of backup ${what.includes('hold') ? idOfBad : good.record.id}`),
+    )
     await receiver.end()
     await server.sql("select pg_drop_replication_slot('pgbk')")
     expect(await pgbk('create')).toMatchObject({ status: 0 })
