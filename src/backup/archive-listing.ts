@@ -1,14 +1,21 @@
 import { lstatSync, opendirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { PgbkError, systemCode } from '../errors.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { kindOf } from '../read-small.js'
 import type { ArchiveFile } from './archive-segments.js'
 
 /** More than the segments of 16 MB of a year at half a megabyte a second. */
 const mostNames = 1 << 20
 
-/** @throws {PgbkError} `damaged` for an archive of more names than any has; a system error. */
+/** @throws {PgbkError} `damaged` for what is no directory, or has more names than any archive; a system error. */
 function archiveNames(path: string): string[] {
+  const found = lstatSync(path)
+  if (!found.isDirectory())
+    throw new PgbkError(
+      'damaged',
+      `${path} is ${found.isFile() ? 'a file' : kindOf(found)}, where a directory was expected`,
+    )
   const directory = opendirSync(path)
   const names: string[] = []
   try {
@@ -22,12 +29,16 @@ function archiveNames(path: string): string[] {
   }
 }
 
+/** What looking again does not mend, and is so for this archive alone. */
+const unreadable = new Set(['ENOTDIR', 'ELOOP', 'EACCES', 'EPERM'])
+
 /** A receiver that renames a file at every look is none of ours. */
 const mostLooks = 5
 
 /**
  * The files of an archive at one time: a receiver finishes and compresses segments, and what was listed under one name may be there
  * under another by now. A directory that is not there has none.
+ * @throws {PgbkError} `damaged` for one that is none, or cannot be read.
  */
 export function filesIn(
   directory: string,
@@ -42,7 +53,10 @@ export function filesIn(
       if (looks < mostLooks && found.some(({ stats }) => stats === undefined)) continue
       return found.flatMap(({ name, stats }) => (stats?.isFile() ? [{ name, bytes: stats.size }] : []))
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return []
+      const code = systemCode(error)
+      if (code === 'ENOENT') return []
+      if (code !== undefined && unreadable.has(code))
+        throw new PgbkError('damaged', `${directory} cannot be read: ${messageOf(error)}`, { cause: error })
       throw error
     }
   }

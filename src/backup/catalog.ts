@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { type Hold, readHold } from './hold.js'
@@ -59,6 +59,8 @@ export function aBackup(
 export interface NotABackup {
   name: string
   reason: string
+  /** Set for one that is closed to its own owner: its record, if at least that could be read, still says whose cluster this is. */
+  closed?: { record: ReadRecord | undefined }
 }
 
 export interface Catalog {
@@ -70,7 +72,7 @@ export interface Catalog {
 
 /**
  * All backups of a root. A root without `data/backup` has none.
- * @throws {PgbkError} `failed` when the directory, or a backup in it, may not be read.
+ * @throws {PgbkError} `failed` when the directory, or a backup in it that is another user's, may not be read.
  */
 export function readCatalog(root: string): Catalog {
   const { backups: directory } = rootLayout(root)
@@ -107,22 +109,38 @@ function entriesOf(directory: string): string[] {
 }
 
 function addBackup(catalog: Catalog, directory: string, id: string): void {
+  let record: ReadRecord | undefined
   try {
-    const record = readRecord(`${directory}/backup.json`)
+    record = readRecord(`${directory}/backup.json`)
     addRecord(catalog, directory, id, record, () => ({
       state: stateOf(directory),
       hold: readHold(`${directory}/hold.json`),
       proof: readProof(`${directory}/proof.json`, id),
     }))
   } catch (cause) {
-    const code = systemCode(cause)
-    if (code === 'EACCES' || code === 'EPERM') {
+    const closed = isClosed(cause)
+    if (closed && !isOwn(directory)) {
       throw new PgbkError('failed', `cannot read ${directory}: permission denied`, {
         cause,
         hint: 'Run pgbk as the user whom the backups belong to, or as root.',
       })
     }
-    catalog.rejected.push({ name: id, reason: rejection(directory, cause) })
+    const reason = rejection(directory, cause)
+    catalog.rejected.push({ name: id, reason, ...(closed && { closed: { record } }) })
+  }
+}
+
+/** Whether somebody may not look there. */
+export function isClosed(error: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes(systemCode(error) ?? '')
+}
+
+/** What is closed in somebody's own backup is a fault of that backup, which must not hide the others. */
+export function isOwn(directory: string): boolean {
+  try {
+    return lstatSync(directory).uid === process.geteuid?.()
+  } catch {
+    return false
   }
 }
 
@@ -148,6 +166,7 @@ export const rejections = {
 }
 
 function rejection(directory: string, cause: unknown): string {
+  if (isClosed(cause)) return `it cannot be read: ${messageOf(cause)}`
   if (systemCode(cause) === 'ENOTDIR') return rejections.noDirectory
   if (systemCode(cause) !== 'ENOENT') return messageOf(cause)
   const { marker } = backupLayout(directory)

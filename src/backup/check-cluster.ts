@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
-import type { Backup, Catalog } from './catalog.js'
+import { aBackup, type Backup, type Catalog } from './catalog.js'
+import { rootLayout } from './layout.js'
 
 /** What tells a cluster, and helps a person to know it. */
 export interface ClusterFacts {
@@ -10,19 +12,32 @@ export interface ClusterFacts {
 }
 
 /**
- * A root belongs to one cluster, that of its newest backup.
+ * A root belongs to one cluster, that of the newest backup whose record has no faults.
  * @param what names where the facts are from: `this server`.
- * @throws {PgbkError} `wrong-cluster` for another one, unless that is said to be meant.
+ * @throws {PgbkError} `wrong-cluster` for another one, unless that is said to be meant; `damaged` when all records have faults, so that
+ * nobody knows.
  */
 export function checkCluster(
-  { root, backups }: Pick<Catalog, 'root' | 'backups'>,
+  { root, backups, rejected }: Catalog,
   what: string,
   facts: ClusterFacts,
   newCluster: boolean,
 ): void {
-  const newest = backups[0]?.record
-  if (!newest || newCluster || newest.server.system_identifier === facts.system_identifier) return
-  const { server } = newest
+  if (newCluster) return
+  const closed = rejected.flatMap((one) => (one.closed ? [{ ...one, ...one.closed }] : []))
+  const readable = closed.flatMap(({ name, record }) =>
+    record ? [aBackup(join(rootLayout(root).backups, name), record, 'used')] : [],
+  )
+  const known = [...backups, ...readable]
+  const newest = known.find((backup) => clusterOf(backup) !== undefined) ?? known[0]
+  const [unknown] = newest ? [] : closed
+  if (unknown)
+    throw new PgbkError(
+      'failed',
+      `whose backups ${root} has is not known: ${unknown.name}: ${unknown.reason}`,
+    )
+  if (!newest || newest.record.server.system_identifier === facts.system_identifier) return
+  const { server } = newest.record
   throw new PgbkError(
     'wrong-cluster',
     `${root} holds backups of another cluster: system identifier ${server.system_identifier} (PostgreSQL ${server.version}, ${server.host}:${server.port}), ${what} has ${facts.system_identifier} (PostgreSQL ${facts.version}, ${facts.host}:${facts.port})`,
@@ -34,10 +49,15 @@ export function checkCluster(
 
 /** The system identifier of a backup's cluster; undefined where its record has faults. */
 export function clusterOf(backup: Backup): string | undefined {
+  return recordFault(backup) === undefined ? backup.record.server.system_identifier : undefined
+}
+
+/** Why a record that its summary lets into the catalogue cannot be used. Whoever chooses a backup by itself passes such a one over. */
+export function recordFault(backup: Pick<Backup, 'record'>): string | undefined {
   try {
-    return backup.record.server.system_identifier
+    return void backup.record
   } catch (error) {
-    if (error instanceof PgbkError && error.code === 'damaged') return undefined
+    if (error instanceof PgbkError && error.code === 'damaged') return error.message
     throw error
   }
 }

@@ -33,7 +33,8 @@ const restoreCommands = new Set([
 
 const boolean = /^(on|off)$/
 const size = /^\d{1,7}MB$/
-const withoutControls = /^\P{Cc}*$/u
+/** No control characters of ASCII: a value is text when it is written, and its bytes (latin1) when it is read, and both must pass. */
+const withoutControls = /^[ -~\x80-\uffff]*$/
 const byPattern: Readonly<Record<string, RegExp>> = {
   cluster_name: /^pgbk \d{8}T\d{6}Z$/,
   archive_library: /^$/,

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemCode } from '../errors.js'
+import { PgbkError, systemCode } from '../errors.js'
 import { openRegular } from '../read-small.js'
 import { type ArchivedWal, readArchivedWal } from './archived-wal.js'
 import type { Backup, Catalog } from './catalog.js'
@@ -25,9 +25,20 @@ export function withFurtherArchive(
   return backups.find((older) => {
     if (older.id >= newest.id || !hasSegment(older.layout.wal, last.name)) return false
     if (whyNotLatest(older) !== undefined || clusterOf(older) !== cluster) return false
-    const archived = readArchivedWal(older.layout.wal, older.summary, timeline)
-    return archived.chain.some(({ name }) => name === last.name) && reachOf(archived) > reached
+    const archived = readUsable(older, timeline)
+    const goesOn = archived?.chain.some(({ name }) => name === last.name) ?? false
+    return archived !== undefined && goesOn && reachOf(archived) > reached
   })
+}
+
+/** Undefined for what is no archive: nobody has asked for that one. */
+function readUsable({ layout, summary }: Backup, timeline: number | undefined): ArchivedWal | undefined {
+  try {
+    return readArchivedWal(layout.wal, summary, timeline)
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return undefined
+    throw error
+  }
 }
 
 /** In any form: most older archives have not, and need not be read. In the order in which a receiver renames. */

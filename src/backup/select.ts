@@ -2,6 +2,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { shellWord } from '../shell-word.js'
 import type { Backup, Catalog } from './catalog.js'
+import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
 import { resolveSource } from './source-place.js'
 
@@ -9,7 +10,7 @@ type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
 
 /**
  * The backup that a person means: an id, a unique prefix of at least 8 digits, `latest` or `oldest`.
- * `latest` is the newest whole one that no check has failed; which newer ones it skips is said.
+ * `latest` is the newest whole one with a record that can be used, which no check has failed; which newer ones it skips is said.
  * @param source the other root that the catalogue is of, as the user named it.
  * @throws {PgbkError} `usage` for a text that can be no id, `not-found` when there is no such backup or more than one.
  */
@@ -41,15 +42,19 @@ function latest(catalog: Catalog, ways: WaysOn, { progress }: Teller): Backup {
 }
 
 /** Why `latest` does not mean this one; undefined when it may. */
-export function whyNotLatest({ state, proof }: Backup): string | undefined {
+export function whyNotLatest(backup: Backup): string | undefined {
+  const { state, proof } = backup
   if (state !== 'whole') return `its state is ${state}`
-  return resultOf(proof) === 'failed' ? 'its newest check failed' : undefined
+  return resultOf(proof) === 'failed' ? 'its newest check failed' : recordFault(backup)
 }
 
 function noneIsLatest(catalog: Catalog, skipped: Backup[], ways: WaysOn): PgbkError {
   const whole = skipped.filter(({ state }) => state === 'whole')
   if (whole.length === 0) return noWholeBackup(catalog, ways)
-  return new PgbkError('not-found', `every whole backup in ${catalog.root} has failed its newest check`, {
+  const why = whole.every((one) => recordFault(one) === undefined)
+    ? 'has failed its newest check'
+    : 'has failed its newest check, or has a record that cannot be used'
+  return new PgbkError('not-found', `every whole backup in ${catalog.root} ${why}`, {
     hint: `See what is wrong, or name one by its id:\n${whole.map(({ id }) => `  ${ways.show(id)}`).join('\n')}`,
   })
 }

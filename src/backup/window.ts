@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { namesIn } from '../names-in.js'
@@ -71,6 +71,8 @@ export function holdsSnapshotOnly({ summary }: Backup, wal: ArchivedWal): boolea
 export function quickWindow(backup: Backup): BackupWindow | undefined {
   const { summary, directory } = backup
   const wal = `${directory}/wal`
+  // A link would lead to somebody else's names.
+  if (!lstatSync(wal, { throwIfNoEntry: false })?.isDirectory()) return undefined
   const names = namesIn(wal)
   const { stop_lsn, timeline, wal_segment_size: size } = summary
   const own = ownSegments(summary)

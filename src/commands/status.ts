@@ -45,6 +45,12 @@ export interface StatusResult extends HealthFigures {
 /** A daily backup may take two hours longer today than yesterday. */
 const defaultMaxAgeMs = 26 * 3_600_000
 
+/** A gap, or that the archive as a whole is of no use. */
+function breakOf({ gap, fault, segments }: BackupWindow): string | undefined {
+  if (gap) return `${gap.missing}: ${gap.reason}`
+  return segments === 0 ? fault : undefined
+}
+
 /** Is the newest backup fresh, whole and proven? The server is asked only where a receiver has run, and for seconds only. */
 export async function status(
   options: StatusOptions,
@@ -67,7 +73,7 @@ export async function status(
     check: resultOf(newest?.proof),
     proofAgeMs: since(proof?.finished_at),
     lagMs: since(window?.to),
-    gap: window?.gap && `${window.gap.missing}: ${window.gap.reason}`,
+    gap: window && breakOf(window),
     createFailure: failureAfter(newest, lastCreate),
     receiver: receiverHealth(receiver, at),
     isSlotLost: slot?.wal_status === 'lost',

@@ -43,7 +43,7 @@ export async function walStatus(
   const finder = findWindows(settings, context)
   const archives: ArchiveStatus[] = []
   for (const backup of backups) {
-    const wal = readArchivedWal(backup.layout.wal, backup.summary)
+    const wal = archiveOf(backup)
     const window = await finder.windowOf(backup)
     if (window) archives.push({ backup, wal, window })
   }
@@ -53,6 +53,17 @@ export async function walStatus(
   const { server, failure } = await ask(flags, settings, slotName, context)
   const status = { root: settings.root, slotName, archives, receiver, receiverIsAlive, server }
   return { ...status, warnings: [...(failure ? [failure] : []), ...warningsOf(status, context)] }
+}
+
+/** What is no archive has no segments; its window says why. */
+function archiveOf({ layout, summary }: Backup): ArchivedWal {
+  try {
+    return readArchivedWal(layout.wal, summary)
+  } catch (error) {
+    if (!(error instanceof PgbkError && error.code === 'damaged')) throw error
+    const empty = { chain: [], gap: undefined, timelines: [], faults: [error.message] }
+    return { directory: layout.wal, segmentSize: summary.wal_segment_size, ...empty }
+  }
 }
 
 async function ask(flags: ConnectionFlags, settings: Settings, slot: string, context: Context) {

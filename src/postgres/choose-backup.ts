@@ -1,5 +1,6 @@
 import type { Backup, Catalog } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
+import { recordFault } from '../backup/check-cluster.js'
 import { withFurtherArchive } from '../backup/further-archive.js'
 import { describeMoment, instantOf, type Moment, type RecoveryWish } from '../backup/moment.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
@@ -39,6 +40,11 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
   const { moment } = wish
   const tried: OutOfReach[] = []
   for (const backup of candidatesFor(choice, context)) {
+    const unusable = id === undefined ? recordFault(backup) : undefined
+    if (unusable !== undefined) {
+      context.progress.warn(`passing over ${backup.id}: ${unusable}`)
+      continue
+    }
     if (!choice.mayBeUsed) checkUnused(backup, context)
     const planned = await plan(backup, choice, context)
     if (planned.plan) return orFurther({ backup, plan: planned.plan }, choice, context)
@@ -84,7 +90,9 @@ function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Conte
     return [selectBackup(catalog, id ?? 'latest', context)]
   const found = catalog.backups.filter((backup) => backup.state === 'whole' && mayLeadTo(backup, moment))
   // What has not come yet is in none of the older ones either.
-  return isToCome(moment, context) ? found.slice(0, 1) : found
+  if (!isToCome(moment, context)) return found
+  const newest = found.find((backup) => recordFault(backup) === undefined)
+  return newest ? [newest] : []
 }
 
 function isToCome(moment: Moment, { now }: Context): moment is Extract<Moment, { kind: 'time' }> {
@@ -117,7 +125,8 @@ async function laterOne(choice: Choice, context: Context): Promise<OutOfReach[]>
   const { catalog, id, wish } = choice
   if (id !== undefined) return []
   const later = catalog.backups.findLast(
-    (backup) => backup.state === 'whole' && !mayLeadTo(backup, wish.moment),
+    (backup) =>
+      backup.state === 'whole' && !mayLeadTo(backup, wish.moment) && recordFault(backup) === undefined,
   )
   const { outOfReach } = later ? await plan(later, choice, context) : {}
   return outOfReach ? [outOfReach] : []

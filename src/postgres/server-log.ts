@@ -15,8 +15,17 @@ const tailBytes = 256 << 10
 
 /** The end of a log; undefined where there is none, or what is there is no file. */
 export function endOfLog(log: string): string | undefined {
+  return textOf(() => readTail(log, tailBytes))
+}
+
+/** The same of its first lines. */
+export function beginningOfLog(log: string): string | undefined {
+  return textOf(() => readPiece(log, 0, tailBytes))
+}
+
+function textOf(read: () => Buffer): string | undefined {
   try {
-    return readTail(log, tailBytes).toString()
+    return read().toString()
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || error instanceof PgbkError) return undefined
     throw error

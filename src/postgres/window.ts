@@ -16,7 +16,7 @@ import {
   writeKnownEnd,
 } from '../backup/window.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { type ArchiveEnd, findArchiveEnd } from './archive-end.js'
 import { findInstallations, type Installation } from './find.js'
 
@@ -56,10 +56,17 @@ export function findWindows({ root, bin_dir }: WindowPlaces, context: Context): 
       } catch (error) {
         context.signal.throwIfAborted()
         if (isRemoved(backup)) return undefined
-        throw error
+        if (!isOfArchive(error)) throw error
+        return { ...snapshotWindow(backup, { segments: 0 }), fault: messageOf(error) }
       }
     },
   }
+}
+
+/** Whether this one archive is not what it has to be, or is closed: that must not hide the windows of all the others. */
+function isOfArchive(error: unknown): boolean {
+  if (error instanceof PgbkError) return error.code === 'damaged'
+  return ['ENOTDIR', 'ELOOP', 'EACCES', 'EPERM'].includes(systemCode(error) ?? '')
 }
 
 /** The window up to the last commit in the archive, or to when a receiver that has gone on with a newer backup had everything. */

@@ -1,23 +1,46 @@
 import { existsSync } from 'node:fs'
 import { PgbkError } from '../errors.js'
-import { endOfLog, lastLines } from '../postgres/server-log.js'
+import { beginningOfLog, endOfLog, lastLines } from '../postgres/server-log.js'
 import type { RunDirectory } from './run-directory.js'
 
-/** pmdie() in src/backend/postmaster/postmaster.c. */
-const toldToStop = /received (?:smart|fast|immediate) shutdown request/
+/** A line of a run's log, in PostgreSQL's own form (log_line_prefix `%m [%p] `), by the process that wrote it: what follows a line break in a message begins with a tab. */
+const lineOf = (pid: string, text: string) =>
+  new RegExp(`\\n[^\\s[]+ [^\\s[]+ [^\\s[]+ \\[(${pid})\\] LOG: {2}${text}`)
+/** PostmasterMain() in src/backend/postmaster/postmaster.c, before anything of the data is read. */
+const starting = lineOf('\\d+', 'starting PostgreSQL')
+/** process_pm_shutdown_request(), pmdie() before PostgreSQL 16. */
+const toldToStop = (pid: string) => lineOf(pid, 'received (?:smart|fast|immediate) shutdown request(?:\\n|$)')
+/** Whether the server itself, and nothing in its data that can write into the log, says that it was told to stop. */
+function wasToldToStop(log: string, end: string): boolean {
+  const [, pid] = starting.exec(`\n${beginningOfLog(log)}`) ?? []
+  return pid !== undefined && toldToStop(pid).test(end)
+}
+
+const told = new WeakSet<object>()
+
+/** Whether an error is one that `endedByAnother` has made: its text could be somebody else's. */
+export function tellsOfAnother(error: object): boolean {
+  return told.has(error)
+}
 
 /**
  * Whether somebody else has ended a run, which is then why something in it has failed. To be asked before this process stops the
  * server itself.
  */
-export function endedByAnother({ name, layout }: RunDirectory, cause?: unknown): PgbkError | undefined {
+export function endedByAnother(run: RunDirectory, cause?: unknown): PgbkError | undefined {
+  const ended = ending(run, cause)
+  if (ended) told.add(ended)
+  return ended
+}
+
+function ending({ name, layout }: RunDirectory, cause: unknown): PgbkError | undefined {
   const log = endOfLog(layout.log)
   if (log === undefined || !existsSync(layout.marker))
     return new PgbkError('failed', `the run ${name} was ended by another pgbk`, {
       cause,
       hint: 'Its directory is gone. Try again.',
     })
-  if (!toldToStop.test(log)) return undefined
+  if (!wasToldToStop(layout.log, log)) return undefined
   return new PgbkError('failed', `the server of the run ${name} was told to stop`, {
     cause,
     hint: lastLines(layout.log),

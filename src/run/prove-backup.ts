@@ -4,9 +4,9 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { type CheckRequest, checkContents } from './check-contents.js'
 import { endRun } from './end-run.js'
-import { endedByAnother } from './ended-by-another.js'
+import { endedByAnother, tellsOfAnother } from './ended-by-another.js'
 import type { RunRequest } from './run-request.js'
-import { type Run, startRun } from './start-run.js'
+import { type Run, type Stage, startRun } from './start-run.js'
 
 export interface ProofRequest extends RunRequest {
   /** The user's own statements. */
@@ -22,20 +22,20 @@ export async function proveBackup(request: ProofRequest, context: Context): Prom
   const { backup, programs, sql } = request
   const startedAt = context.now().getTime()
   let run: Run | undefined
-  let launched = false
+  let stage: Stage | undefined
   const faults: string[] = []
   let readyMs: number | null = null
   context.progress.step(`proving ${backup.id}: starting it`)
   try {
-    run = await startRun(request, context, () => {
-      launched = true
+    run = await startRun(request, context, (reached) => {
+      stage = reached
     })
     readyMs = context.now().getTime() - startedAt
     const contents: CheckRequest = { record: backup.record, programs, run, sql }
     faults.push(...(await unlessEnded(run, () => checkContents(contents, context))))
   } catch (error) {
     context.signal.throwIfAborted()
-    if (!(error instanceof PgbkError) || !launched || isOfThisMachine(error)) throw error
+    if (!(error instanceof PgbkError) || !stage || isOfThisMachine(error, stage)) throw error
     faults.push(`it does not start: ${error.message}${lastOf(error.hint)}`)
   } finally {
     if (run) await stopRun(run)
@@ -62,13 +62,26 @@ async function unlessEnded({ directory }: Run, look: () => Promise<string[]>): P
   return faults
 }
 
-/** Full disks, missing locales and the like say nothing about a backup. */
-function isOfThisMachine({ code, message, hint = '' }: PgbkError): boolean {
-  return code === 'disk-full' || code === 'programs-missing' || notOfTheBackup.test(message + hint)
+/**
+ * Full disks, missing locales and the like say nothing about a backup. Once a session was open, what the server says may be the data's
+ * own words.
+ */
+function isOfThisMachine(error: PgbkError, stage: Stage): boolean {
+  const { code, message, hint = '' } = error
+  if (code === 'disk-full' || code === 'programs-missing' || tellsOfAnother(error)) return true
+  return stage === 'launched' && notOfTheBackup.test(`${message}\n${withoutChatter(hint)}`)
 }
 
 const notOfTheBackup =
-  /No space left|locale|out of memory|Cannot allocate memory|Read-only file system|Permission denied|could not create lock file|Address already in use|Too many open files|another server answers|belongs to another user|was ended by another pgbk|was told to stop/i
+  /No space left|locale|out of memory|Cannot allocate memory|Read-only file system|Permission denied|could not create lock file|Address already in use|Too many open files|another server answers|belongs to another user/i
+
+/** A log without what only accompanies a failure: warnings, for one, quote settings of a database, whose values are its owner's. */
+function withoutChatter(log: string): string {
+  return log
+    .split('\n')
+    .filter((line) => !/^\t|\] (?:WARNING|NOTICE|INFO|DETAIL|HINT|CONTEXT|QUERY|STATEMENT): {2}/.test(line))
+    .join('\n')
+}
 
 /** What the server said last. */
 function lastOf(hint: string | undefined): string {

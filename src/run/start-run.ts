@@ -50,17 +50,24 @@ export interface Run {
   replayMs: number | undefined
 }
 
+/** `launched`: PostgreSQL was started on the working copy. `answered`: sessions begin, in which the data may have a say. */
+export type Stage = 'launched' | 'answered'
+
 /**
  * Starts a throw-away server on a working copy of a backup, and waits until it answers.
- * @param onLaunch is called when the working copy is there, and PostgreSQL has been started.
+ * @param onStage is called with each stage that an attempt reaches.
  * @throws {PgbkError} `failed` with the last lines of the server's log when it does not start, `not-found` when the backup was
  * removed; nothing is left then.
  */
-export async function startRun(request: RunRequest, context: Context, onLaunch?: () => void): Promise<Run> {
+export async function startRun(
+  request: RunRequest,
+  context: Context,
+  onStage?: (stage: Stage) => void,
+): Promise<Run> {
   for (let attempts = 1; ; attempts++) {
     const port = await choosePort(request.port)
     try {
-      return await startOn(port, request, context, onLaunch)
+      return await startOn(port, request, context, onStage)
     } catch (error) {
       if (!context.signal.aborted) checkThere(request.backup, error)
       if (request.port !== undefined || context.signal.aborted || attempts === 3 || (await isFree(port)))
@@ -74,14 +81,14 @@ async function startOn(
   port: number,
   request: RunRequest,
   context: Context,
-  onLaunch: (() => void) | undefined,
+  onStage: (stage: Stage) => void = () => {},
 ): Promise<Run> {
   ownerOf(request.backup, context)
   const launched = await launch(request, port, context)
-  onLaunch?.()
+  onStage('launched')
   const { directory, server } = launched
   try {
-    return await makeReady(launched, port, request, context)
+    return await makeReady(launched, port, request, context, onStage)
   } catch (error) {
     const ended = context.signal.aborted ? undefined : endedByAnother(directory, error)
     await server.stop()
@@ -96,6 +103,7 @@ async function makeReady(
   port: number,
   request: RunRequest,
   context: Context,
+  onStage: (stage: Stage) => void,
 ): Promise<Run> {
   const { layout } = directory
   const { superuser } = request.backup.record
@@ -113,12 +121,15 @@ async function makeReady(
     return client
   }
   let client = await connected()
+  // While it replays, there is no session.
+  if (request.recovery.recovery === undefined) onStage('answered')
   await server.sealed()
   sayGap({ enclosure, gap }, context)
   const before = context.now().getTime()
   const reached = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)
   const replayMs = reached && context.now().getTime() - before
   if (reached) client = await connected()
+  onStage('answered')
   const database = await chooseDatabase(client, request.backup.record, request.database)
   // What is wrong with it is told now, and not to COMMAND.
   if (isSure) await (await connectSql({ ...socket, database }))?.end()

@@ -19,9 +19,12 @@ export interface RawListing {
 /** Files and directories of one backup. */
 export const mostListed = 5_000_000
 
+/** What is a directory in every backup. */
+const ownDirectories = new Set(['wal', 'snapshot', 'snapshot/data', 'snapshot/conf', 'snapshot/tablespaces'])
+
 /**
  * Checks names that a source gave.
- * @throws {PgbkError} `failed` for a name that is no UTF-8, `damaged` for one that leads out of the backup, and for any link
+ * @throws {PgbkError} `failed` for a name that is no UTF-8, `damaged` for one that leads out of the backup, for a file in place of a directory, and for any link
  * but those of tablespaces that are there.
  */
 export function checkListing(raw: RawListing, source: string): Listing {
@@ -34,6 +37,9 @@ export function checkListing(raw: RawListing, source: string): Listing {
     files: names(raw.files),
     links: names(raw.links),
   }
+  const noDirectory = listing.files.find((name) => ownDirectories.has(name))
+  if (noDirectory !== undefined)
+    throw new PgbkError('damaged', `in the backup in ${source}, ${noDirectory} is not a directory`)
   const directories = new Set(listing.directories)
   const unknown = listing.links.find(
     (link) => !directories.has(`snapshot/tablespaces/${tablespaceOf(link) ?? '-'}`),

@@ -15,7 +15,8 @@ export function listJson({ root, backups, windows, rejected, free, source }: Lis
     const window = windows.get(backup.id)
     return { ...backupJson(backup), window: window ? windowJson(window) : null }
   }
-  return { backups: backups.map(withWindow), rejected, ...place, free_bytes: free ?? null }
+  const others = rejected.map(({ name, reason }) => ({ name, reason }))
+  return { backups: backups.map(withWindow), rejected: others, ...place, free_bytes: free ?? null }
 }
 
 export function listText(result: ListResult, screen: Screen): string {

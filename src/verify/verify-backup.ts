@@ -73,11 +73,16 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
   for (const look of looks) faults.push(...(await orUnreadable(layout, look)))
   if (!record.own_files) context.progress.warn(`${id}: ${confNotCompared}`)
   context.progress.step(`verifying ${id}: the WAL archive`)
-  const wal = await checkWal(record, layout, context)
-  // What is wrong with a file has been told then.
-  const records = wal.faults.length > 0 ? [] : await walRecordFaults(record, layout, installations, context)
+  const wal = { segments: 0, bytes: 0 }
+  const ofWal = await orUnreadable(layout, async () => {
+    const checked = await checkWal(record, layout, context)
+    Object.assign(wal, { segments: checked.segments, bytes: checked.bytes })
+    // What is wrong with a file has been told then.
+    if (checked.faults.length > 0) return checked.faults
+    return walRecordFaults(record, layout, installations, context)
+  })
   return {
-    faults: distinct([...faults, ...wal.faults, ...records]),
+    faults: distinct([...faults, ...ofWal]),
     segments: wal.segments,
     wal_bytes: wal.bytes,
     pg_verifybackup: verifier.version,
@@ -92,6 +97,8 @@ async function orUnreadable(
   try {
     return await look()
   } catch (error) {
+    // A directory that is none, and files that are none or too large.
+    if (error instanceof PgbkError && error.code === 'damaged') return [faultOf(directory, error)]
     const { path } = (error ?? {}) as { path?: unknown }
     if (systemCode(error) === undefined || typeof path !== 'string') throw error
     const file = relative(directory, path)
@@ -99,6 +106,14 @@ async function orUnreadable(
     const [, reason = ''] = /^\w+: (.*), \w+ '/.exec(messageOf(error)) ?? []
     return [{ file, problem: `it cannot be read: ${reason}` }]
   }
+}
+
+/** The message begins with the path. */
+function faultOf(directory: string, { message }: PgbkError): Fault {
+  const [, file = '.', problem = message] = message.startsWith(`${directory}/`)
+    ? (/^(\S+) (.*)$/s.exec(message.slice(directory.length + 1)) ?? [])
+    : []
+  return { file, problem: problem.replace(/^(?=is |has |cannot )/, 'it ') }
 }
 
 function distinct(faults: Fault[]): Fault[] {

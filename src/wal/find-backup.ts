@@ -1,4 +1,13 @@
-import { aBackup, type Backup, type Catalog, stateOf } from '../backup/catalog.js'
+import {
+  aBackup,
+  type Backup,
+  type Catalog,
+  isClosed,
+  isOwn,
+  readCatalog,
+  stateOf,
+} from '../backup/catalog.js'
+import { clusterOf } from '../backup/check-cluster.js'
 import { isId } from '../backup/id.js'
 import type { RootLayout } from '../backup/layout.js'
 import { readRecord } from '../backup/record.js'
@@ -9,14 +18,14 @@ import { namesIn } from '../names-in.js'
 type Accepts = (backup: Backup) => boolean
 
 /** The newest whole backup, without reading the records of all the others. */
-export function newestBackup(root: RootLayout, accepts: Accepts = () => true): Backup | undefined {
+export function newestBackup(root: RootLayout, accepts: Accepts): Backup | undefined {
   return firstOf(root, idsIn(root).reverse(), accepts)
 }
 
-/** As much of the catalogue as it takes to know whose backups these are. */
-export function newestOnly(root: RootLayout): Pick<Catalog, 'root' | 'backups'> {
-  const newest = newestBackup(root)
-  return { root: root.root, backups: newest ? [newest] : [] }
+/** As much of the catalogue as it takes to know whose backups these are: all of it only where no whole one tells. */
+export function newestOnly(root: RootLayout): Catalog {
+  const newest = newestBackup(root, (backup) => clusterOf(backup) !== undefined)
+  return newest ? { root: root.root, backups: [newest], rejected: [] } : readCatalog(root.root)
 }
 
 /** The next whole backup after this one: a receiver asks every second. */
@@ -51,6 +60,7 @@ export function backupAt(root: RootLayout, id: string): Backup | undefined {
   } catch (error) {
     if (error instanceof PgbkError || ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? ''))
       return undefined
+    if (isClosed(error) && isOwn(directory)) return undefined
     throw error
   }
 }

@@ -1,4 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
+import { clusterOf } from '../backup/check-cluster.js'
 import type { RootLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
 import type { Context } from '../context.js'
@@ -109,7 +110,8 @@ function isPassing(error: unknown, hasMet: boolean): boolean {
 }
 
 function lastTarget({ root, heartbeat }: Reception): Backup | undefined {
-  return heartbeat.backup === null ? undefined : backupAt(root, heartbeat.backup)
+  const last = heartbeat.backup === null ? undefined : backupAt(root, heartbeat.backup)
+  return last && clusterOf(last) !== undefined ? last : undefined
 }
 
 /**

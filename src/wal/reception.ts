@@ -1,4 +1,6 @@
+import { accessSync, constants, lstatSync } from 'node:fs'
 import type { Backup } from '../backup/catalog.js'
+import { clusterOf } from '../backup/check-cluster.js'
 import type { RootLayout } from '../backup/layout.js'
 import type { ReceiverState } from '../backup/receiver-state.js'
 import type { Context } from '../context.js'
@@ -49,6 +51,19 @@ export interface Heartbeat {
   end(): Promise<void>
 }
 
+/** Backups of a cluster that can be received for: one whose record has faults is of no cluster. */
 export function isOf(system_identifier: string): (backup: Backup) => boolean {
-  return ({ record }) => record.server.system_identifier === system_identifier
+  return (backup) => clusterOf(backup) === system_identifier && hasArchive(backup)
+}
+
+/** Whether the archive, if it is there, is a directory that can be received into. */
+function hasArchive({ layout: { wal } }: Backup): boolean {
+  const found = lstatSync(wal, { throwIfNoEntry: false })
+  if (!found) return true
+  try {
+    accessSync(wal, constants.R_OK | constants.W_OK | constants.X_OK)
+    return found.isDirectory()
+  } catch {
+    return false
+  }
 }

@@ -11,9 +11,15 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
 import { checkConf } from '../../src/backup/check-conf.js'
-import { type ConfInput, snapshotConf, snapshotHba, snapshotIdent } from '../../src/backup/conf.js'
+import {
+  type ConfInput,
+  querySettings,
+  snapshotConf,
+  snapshotHba,
+  snapshotIdent,
+} from '../../src/backup/conf.js'
 import { confFaults, startFaults } from '../../src/backup/conf-faults.js'
-import { settingProblem } from '../../src/backup/conf-rules.js'
+import { knownValues, settingProblem } from '../../src/backup/conf-rules.js'
 import { type BackupLayout, backupLayout } from '../../src/backup/layout.js'
 import { ownFileChecksums } from '../../src/backup/own-files.js'
 import { aDirectory } from '../helpers/places.js'
@@ -60,6 +66,20 @@ describe('what a snapshot is started with', () => {
     expect(startOf(layout)).toEqual([])
     expect(confFaults(aRecord({ own_files: ownFileChecksums(layout) }), layout)).toEqual([])
   })
+
+  const umlauts = 'public.größe ÄÖÜß € \u{1f600} \u0085'
+  it.each([...querySettings, 'app.tenant'])(
+    'has no fault where the server has letters beyond ASCII in %s',
+    (name) => {
+      const settings = knownValues({ [name]: umlauts })
+      const isText = ['TimeZone', 'default_text_search_config', 'search_path'].includes(name)
+      expect(Object.keys(settings)).toEqual(isText || name.includes('.') ? [name] : [])
+      const [own, custom] = name.includes('.') ? [{}, settings] : [settings, {}]
+      const layout = aSnapshot({ settings: own, customSettings: custom })
+      expect(startOf(layout)).toEqual([])
+      expect(confFaults(aRecord({ own_files: ownFileChecksums(layout) }), layout)).toEqual([])
+    },
+  )
 
   it.each([
     ['archive_mode = on', 'archive_mode is not off'],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { aBackup, type BackupState, type Catalog, type NotABackup } from '../../src/backup/catalog.js'
+import type { BackupRecord } from '../../src/backup/record.js'
 import { selectBackup } from '../../src/backup/select.js'
 import { silentProgress } from '../../src/progress.js'
 import { aContext, aProof, aRecord, readFrom, thrownBy } from './samples.js'
@@ -98,6 +99,20 @@ describe('latest', () => {
     const checked = aChecked([['20261122T030000Z', false], ['20261121T030000Z'], ['20261120T030000Z', true]])
     expect(selecting(checked, 'latest')).toBe('20261121T030000Z')
     expect(warnings).toEqual(['latest skips 20261122T030000Z: its newest check failed'])
+  })
+
+  it('skips those whose record has faults, and says so', async () => {
+    const catalog = aCatalog([['20261122T030000Z'], ['20261121T030000Z']])
+    const broken = { ...aRecord({ id: '20261122T030000Z' }), databases: [{}] } as unknown as BackupRecord
+    catalog.backups[0] = aBackup('/r/data/backup/20261122T030000Z', readFrom(broken), 'whole')
+    expect(selecting(catalog, 'latest')).toBe('20261121T030000Z')
+    expect(warnings).toEqual([
+      expect.stringMatching(/^latest skips 20261122T030000Z: the record is unreadable: /),
+    ])
+    const error = await thrownBy(() =>
+      selecting({ ...catalog, backups: catalog.backups.slice(0, 1) }, 'latest'),
+    )
+    expect(error.message).toMatch(/or has a record that cannot be used$/)
   })
 
   it('is not found where all have failed; each can still be named', async () => {

@@ -105,6 +105,18 @@ describe('a proof', () => {
     )
   })
 
+  it('that fails is kept, whatever the data writes into the log', async () => {
+    const backup = await aBackup({ env: server.env })
+    const raise = "DO $$ BEGIN RAISE LOG 'received fast shutdown request'; END $$; SELECT 1"
+    const config = await configIn(backup.root, [
+      { statement: raise, expect: 1 },
+      { statement: "SELECT 'No space left'", expect: 'locale' },
+    ])
+    const { status } = await runPgbk(['verify', '--prove', '-C', backup.root, '--config', config])
+    expect(status).toBe(6)
+    expect(proofOf(backup)).toMatchObject({ ok: false, faults: [expect.stringContaining('No space left')] })
+  })
+
   it('comes with create --prove', async () => {
     const root = (await aBackup({ env: server.env })).root
     const { status, stdout } = await runPgbk(['create', '--prove', '--json', '-C', root], { env: server.env })

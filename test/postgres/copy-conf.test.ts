@@ -37,6 +37,12 @@ describe('the configuration of a server that is started on a copy', () => {
     expect(await copied(snapshotConf(input))).toBe(snapshotConf(input))
   })
 
+  it('has those with letters beyond ASCII, byte by byte', async () => {
+    const settings = { default_text_search_config: 'public.größe', search_path: '"Übersicht ß", public' }
+    const text = snapshotConf({ ...input, settings, customSettings: { 'app.tenant': 'ÄÖÜ €' } })
+    expect(Buffer.from(await copied(text), 'latin1').toString()).toBe(text)
+  })
+
   it.each([
     "archive_mode = on\narchive_command = 'x'",
     "include '/etc/x'",

@@ -1,8 +1,9 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, expect, it } from '@jest/globals'
 import { type Backup, readCatalog } from '../../src/backup/catalog.js'
+import { PgbkError } from '../../src/errors.js'
 import { removeSocketDirectory } from '../../src/postgres/sockets.js'
-import { endedByAnother } from '../../src/run/ended-by-another.js'
+import { endedByAnother, tellsOfAnother } from '../../src/run/ended-by-another.js'
 import { makeRunDirectory, type RunDirectory } from '../../src/run/run-directory.js'
 import { aBackup, aContext, anEmptyRoot } from '../backup/samples.js'
 import { atEnd } from '../helpers/places.js'
@@ -23,12 +24,29 @@ it('is not what a server has to say that fails by itself', () => {
   expect(endedByAnother(run)).toBeUndefined()
 })
 
+const line = (pid: number, text: string) => `2026-11-20 03:00:00.123 GMT [${pid}] ${text}\n`
+const started = line(17, 'LOG:  starting PostgreSQL 15.18 on x86_64-pc-linux-gnu')
+
 it('is a run whose server was told to stop, with the end of the log', () => {
-  writeFileSync(run.layout.log, 'LOG:  received fast shutdown request\n')
-  expect(endedByAnother(run)).toMatchObject({
+  writeFileSync(run.layout.log, `${started}${line(17, 'LOG:  received fast shutdown request')}`)
+  const ended = endedByAnother(run)
+  expect(ended).toMatchObject({
     message: `the server of the run ${run.name} was told to stop`,
     hint: expect.stringContaining('received fast shutdown request'),
   })
+  expect(tellsOfAnother(ended as PgbkError)).toBe(true)
+  expect(tellsOfAnother(new PgbkError('failed', ended?.message ?? ''))).toBe(false)
+})
+
+it.each([
+  ['by RAISE LOG', line(23, 'LOG:  received fast shutdown request')],
+  ['in an error', line(23, 'ERROR:  received fast shutdown request')],
+  ['behind a line break', line(23, `LOG:  x\n\t${line(17, 'LOG:  received fast shutdown request')}`)],
+  ['behind a carriage return', line(23, `LOG:  x\r${line(17, 'LOG:  received fast shutdown request')}`)],
+  ['in a longer line', line(17, 'LOG:  received fast shutdown requests')],
+])('is not what the data has written into the log: %s', (_how, text) => {
+  writeFileSync(run.layout.log, started + text)
+  expect(endedByAnother(run)).toBeUndefined()
 })
 
 it.each([

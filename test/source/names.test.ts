@@ -46,6 +46,12 @@ describe('a list', () => {
       expect(() => link(name)).toThrow(PgbkError)
   })
 
+  it.each(['wal', 'snapshot', 'snapshot/data'])('has no file in place of the directory %s', (name) =>
+    expect(() => checkListing({ directories: [], files: bytes(name), links: [] }, 'x')).toThrow(
+      `in the backup in x, ${name} is not a directory`,
+    ),
+  )
+
   it.each([
     ['no UTF-8', Buffer.from([0x61, 0xff])],
     ['outside', Buffer.from('../x')],
