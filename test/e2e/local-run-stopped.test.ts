@@ -17,7 +17,7 @@ beforeAll(async () => {
 const stopServer = "copy (select 1) to program 'kill -STOP $(head -1 postmaster.pid)'"
 
 /** Its own session, so that no answer comes. */
-const stopSession = 'copy (select 1) to program \'kill -STOP $(cut -d" " -f4 /proc/$$/stat)\''
+const stopSession = "copy (select 1) to program 'kill -STOP $PPID'"
 
 describe.each([
   ['in a sandbox', []],
@@ -25,7 +25,7 @@ describe.each([
 ])('a run %s whose data has stopped its server', (_where, args) => {
   it('ends some time after SIGTERM', async () => {
     const { child, sql } = await aReadyRun(backup.root, args)
-    await sql(stopServer)
+    await sql(stopServer, 'postgres')
     child.kill('SIGTERM')
     expect((await child).exitCode).toBe(143)
     expect(remainsOf(backup.root)).toEqual(nothing)
@@ -33,7 +33,7 @@ describe.each([
 
   it('ends at once by the second signal', async () => {
     const { child, sql } = await aReadyRun(backup.root, args)
-    await sql(stopServer)
+    await sql(stopServer, 'postgres')
     child.kill('SIGTERM')
     child.kill('SIGINT')
     await child
@@ -43,7 +43,7 @@ describe.each([
   it('is ended by instance stop', async () => {
     const { child, sql, name } = await aReadyRun(backup.root, ['--detach', ...args])
     await child
-    await sql(stopServer)
+    await sql(stopServer, 'postgres')
     expect(await runPgbk(['instance', 'stop', name, '-C', backup.root])).toMatchObject({ status: 0 })
     expect(remainsOf(backup.root)).toEqual(nothing)
   })
