@@ -19,6 +19,11 @@ const stopServer = "copy (select 1) to program 'kill -STOP $(head -1 postmaster.
 /** Its own session, so that no answer comes. */
 const stopSession = "copy (select 1) to program 'kill -STOP $PPID'"
 
+/** Without SIGKILL after 5 s, which execa's own kill would send. */
+function signal(child: ReturnType<typeof startPgbk>, name: NodeJS.Signals): void {
+  if (child.pid !== undefined) process.kill(child.pid, name)
+}
+
 describe.each([
   ['in a sandbox', []],
   ['without a sandbox', ['--sandbox', 'off']],
@@ -26,7 +31,7 @@ describe.each([
   it('ends some time after SIGTERM', async () => {
     const { child, sql } = await aReadyRun(backup.root, args)
     await sql(stopServer, 'postgres')
-    child.kill('SIGTERM')
+    signal(child, 'SIGTERM')
     expect((await child).exitCode).toBe(143)
     expect(remainsOf(backup.root)).toEqual(nothing)
   })
@@ -34,8 +39,8 @@ describe.each([
   it('ends at once by the second signal', async () => {
     const { child, sql } = await aReadyRun(backup.root, args)
     await sql(stopServer, 'postgres')
-    child.kill('SIGTERM')
-    child.kill('SIGINT')
+    signal(child, 'SIGTERM')
+    signal(child, 'SIGINT')
     await child
     expect(remainsOf(backup.root)).toEqual(nothing)
   })
@@ -62,7 +67,7 @@ describe('SQL that stops its own session', () => {
       const { stdout } = await run(['ps', '-eo', 'stat,args'])
       return child.exitCode !== null || /^T.*postgres: .*COPY/m.test(stdout)
     })
-    child.kill('SIGTERM')
+    signal(child, 'SIGTERM')
     const { exitCode } = await child
     expect(remainsOf(backup.root)).toEqual(nothing)
     return exitCode
