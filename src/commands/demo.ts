@@ -44,7 +44,7 @@ export async function demo(settings: Settings, context: Context): Promise<DemoRe
     return { duration_ms: context.now().getTime() - startedAt, unharmed: true }
   } finally {
     for (const { layout } of readInstances(backups).instances) await stopServer(layout.data, context.urgent)
-    await server?.process.stop()
+    await server?.process.stop(context)
     rmSync(directory, { recursive: true, force: true })
   }
 }
@@ -115,7 +115,7 @@ async function openCopy(tour: Tour, snapshot: string): Promise<void> {
     await psql(tour, { host: '/tmp', port }, '-c', 'SELECT count(*) FROM orders')
     await psql(tour, { host: '/tmp', port }, '-c', 'TRUNCATE orders')
   } finally {
-    await opened.stop()
+    await opened.stop(context)
   }
 }
 

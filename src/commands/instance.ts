@@ -80,7 +80,7 @@ export async function stopInstance(name: string, settings: Settings, context: Co
   const instance = instances.find((one) => one.name === name)
   if (run) {
     context.progress.step(`stopping ${name}`)
-    await endRun(run)
+    await endRun(run, context)
     return { run }
   }
   if (!instance) throw unknown(name, root, [...instances, ...runs])

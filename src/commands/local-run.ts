@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { localPath } from '../backup/source-place.js'
 import type { Settings } from '../config/load.js'
+import { isPort } from '../config/schema.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
@@ -60,6 +61,7 @@ export async function localRun(
   listener: RunListener,
 ): Promise<number> {
   const { progress } = context
+  const ownSettings = parseSettings(options.set ?? [])
   const sql = options.sql === undefined ? undefined : readSql(localPath(options.sql, context.cwd))
   const opened = await openBackup(id, options, rules, settings, context)
   const { backup, recovery, programs } = opened
@@ -72,12 +74,12 @@ export async function localRun(
   if (options.dryRun) return 0
   await sweepRuns(settings.root, context)
   progress.step(`starting PostgreSQL on backup ${backup.id}`)
-  const run = await startRun(requestOf(opened, options, settings), context)
+  const run = await startRun(requestOf(opened, ownSettings, options, settings), context)
   let detached = false
   try {
     if (sql !== undefined) await runSql(sql, options.sql ?? '', run, context)
     context.signal.throwIfAborted()
-    await checkStillRuns(run)
+    await checkStillRuns(run, context)
     // The environment leads it; a database's name as an argument could be taken for a connection string.
     const words = options.psql ? ['psql'] : command
     if (words) return await runCommand(words, run, programs.bin, context)
@@ -98,14 +100,19 @@ const rules: OpenRules = {
   mayMakeTablespaces: false,
 }
 
-function requestOf(opened: OpenedBackup, options: LocalRunOptions, { root, run }: Settings): RunRequest {
+function requestOf(
+  opened: OpenedBackup,
+  ownSettings: Record<string, string>,
+  options: LocalRunOptions,
+  { root, run }: Settings,
+): RunRequest {
   return {
     ...opened,
     root,
     workingCopy: options.workingCopy ?? run.working_copy,
     sandbox: options.sandbox ?? run.sandbox,
     hasPort: true,
-    settings: { ...settingTexts(run.settings), ...parseSettings(options.set ?? []) },
+    settings: { ...settingTexts(run.settings), ...ownSettings },
     port: options.port,
     database: options.dbname,
   }
@@ -127,7 +134,7 @@ async function runCommand(words: string[], run: Run, bin: string, context: Conte
   context.progress.end()
   const { signal, urgent, umask } = context
   const status = await runAttached(file, args, { env, cwd, signal, urgent, umask })
-  if (await hasGone(run)) throw endedEarly(run)
+  if (await hasGone(run, context)) throw endedEarly(run)
   return status
 }
 
@@ -142,12 +149,9 @@ function enterable({ cwd, user, progress }: Context): string {
   }
 }
 
-async function stop(run: Run, { urgent }: Context): Promise<void> {
-  const atOnce = () => run.server.stopAtOnce()
-  urgent.addEventListener('abort', atOnce)
-  await run.server.stop()
-  urgent.removeEventListener('abort', atOnce)
-  await endRun(run.directory)
+async function stop(run: Run, context: Context): Promise<void> {
+  await run.server.stop(context)
+  await endRun(run.directory, context)
 }
 
 function detach(run: Run): void {
@@ -171,23 +175,21 @@ function readSql(file: string): string {
 }
 
 /** Ended by Ctrl-C too, together with the connection. */
-async function runSql(statements: string, file: string, run: Run, { signal }: Context): Promise<void> {
-  await checkStillRuns(run)
-  const client = await connectUsersSql({ ...runSocket(run), user: run.role, database: run.database })
-  const giveUp = () => void client?.end()
-  signal.addEventListener('abort', giveUp)
+async function runSql(statements: string, file: string, run: Run, context: Context): Promise<void> {
+  const { signal } = context
+  await checkStillRuns(run, context)
+  const client = await connectUsersSql({ ...runSocket(run), user: run.role, database: run.database, signal })
   try {
     await client?.run(statements)
   } catch (error) {
     signal.throwIfAborted()
     throw new PgbkError('failed', `${file}: ${messageOf(error)}`, { cause: error })
   } finally {
-    signal.removeEventListener('abort', giveUp)
     await client?.end()
   }
 }
 
-/** @throws {PgbkError} `usage` for a setting that is not `name=value`. */
+/** @throws {PgbkError} `usage` for a setting that is not `name=value`, and for one that has an option of its own. */
 function parseSettings(settings: string[]): Record<string, string> {
   return Object.fromEntries(
     settings.map((setting) => {
@@ -196,6 +198,8 @@ function parseSettings(settings: string[]): Record<string, string> {
         throw new PgbkError('usage', `${JSON.stringify(setting)} is no setting`, {
           hint: 'Write it as -c name=value.',
         })
+      if (isPort(name))
+        throw new PgbkError('usage', 'the port is no setting of a run', { hint: 'Give it as --port PORT.' })
       return [name, value]
     }),
   )

@@ -4,6 +4,11 @@ const text = v.pipe(v.string(), v.nonEmpty('must not be empty'))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const scalar = v.union([v.string(), v.number(), v.boolean()])
 
+const settingName = v.pipe(
+  v.string(),
+  v.check((name) => !isPort(name), 'is no setting of a run: give it as --port PORT'),
+)
+
 /** Every key that a configuration may have; docs/configuration.md explains them. */
 const schema = v.strictObject({
   root: v.optional(text),
@@ -26,7 +31,7 @@ const schema = v.strictObject({
     v.strictObject({
       working_copy: v.optional(v.picklist(['auto', 'overlay', 'reflink', 'copy']), 'auto'),
       sandbox: v.optional(v.picklist(['auto', 'off']), 'auto'),
-      settings: v.optional(v.record(v.string(), scalar), {}),
+      settings: v.optional(v.record(settingName, scalar), {}),
     }),
     {},
   ),
@@ -86,6 +91,11 @@ export type Config = v.InferOutput<typeof schema>
 /** Checks all keys and values at once; each fault is a line with its path. */
 export function parseConfig(raw: RawConfig): Checked<Config> {
   return check(schema, raw)
+}
+
+/** Whether a setting is the port, by which pgbk reaches what it starts: it is chosen in another way. */
+export function isPort(name: string): boolean {
+  return name.toLowerCase() === 'port'
 }
 
 function isTimeZone(name: string): boolean {

@@ -18,11 +18,16 @@ export interface InstanceReadme {
   postgres: string
 }
 
+/** See isShortEnough(). */
+const socketElsewhere = `empty: its path is too long for a socket, which is in /tmp
+                   instead, for the owner of these files alone`
+
 /** The README of an instance: how to start and reach it without pgbk, what it is, what is switched off. */
 export function instanceReadme({ record, backup, root, directory, port, postgres }: InstanceReadme): string {
   const { name, major, role, database } = printableValues(record)
   const title = `THE POSTGRESQL ${major} INSTANCE ${name}`
   const host = resolve(instanceLayout(directory).data, ownSockets(directory))
+  const isAtHome = host !== '/tmp'
   const start = `cd ${shellWord(directory)} && ${shellWord(postgres)} -D conf`
   return `${title}
 ${'='.repeat(title.length)}
@@ -53,7 +58,7 @@ WHAT IS WHERE
   data/            the data directory
   tablespaces/     further tablespaces; data/pg_tblspc links here, by absolute
                    paths: the directory cannot be moved while it has any
-  run/             its socket, for the owner of these files alone
+  run/             ${isAtHome ? 'its socket, for the owner of these files alone' : socketElsewhere}
   log/             its log
   instance.json    what pgbk knows about it
 
@@ -62,12 +67,7 @@ WHAT IS SWITCHED OFF
 So that it cannot harm the server it came from: archiving, replication from
 another server, subscriptions of logical replication, preload libraries (and
 with them pg_cron and the like). It listens on localhost only. Unlogged tables
-are empty. Passwords of roles are those of the server; over the socket in run/
-the owner of these files needs none.${host === 'localhost' ? tooLong : ''}
+are empty. Passwords of roles are those of the server; over the socket in ${isAtHome ? 'run/' : '/tmp'}
+the owner of these files needs none.
 `
 }
-
-/** See isShortEnough(). */
-const tooLong = `
-(Its path is too long for psql: make a shorter way to it, such as a symbolic
-link, and connect with -h and that.)`

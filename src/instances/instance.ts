@@ -23,7 +23,7 @@ export interface Instance {
   port: number
   /** The directory of its socket; "" where it has none. */
   sockets: string
-  /** What clients are told: that directory, or, where its path is too long for them, localhost. */
+  /** What clients are told: that directory; localhost where it has no socket, or somebody has led it to too long a path. */
   host: string
   pid: number | undefined
   /** Whom its files belong to. */

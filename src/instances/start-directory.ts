@@ -74,7 +74,7 @@ async function replay(
   context: Context,
 ): Promise<Reached> {
   const major = majorOf(backup.record)
-  const sql = { host, port, user: role, databases: databasesToAsk([database]), major }
+  const sql = { host, port, user: role, databases: databasesToAsk([database]), major, signal: context.signal }
   const reached = await awaitReplay(data, { log: firstLog(data), sql, hasEnded }, recovery, context)
   await endRecovery(data)
   return reached

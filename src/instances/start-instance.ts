@@ -42,7 +42,15 @@ export async function startInstance(
     }
     const databases = databasesToAsk([record.database])
     const isPrivate = sockets === layout.sockets
-    const sql = { host: sockets, port, isPrivate, user: record.role, databases, major: record.major }
+    const sql = {
+      host: sockets,
+      port,
+      isPrivate,
+      user: record.role,
+      databases,
+      major: record.major,
+      signal: context.signal,
+    }
     const reached = await awaitReplay(
       layout.data,
       { log: layout.log, sql, hasEnded: server.hasEnded },

@@ -14,6 +14,8 @@ export interface SqlTarget extends SocketPlace {
   database: string
   /** Of PostgreSQL: not every major has all settings that are pinned. */
   major: number
+  /** Cuts the session off when it is aborted: what the data starts can stop a server in the middle of an answer. */
+  signal: AbortSignal
 }
 
 /** A session of pgbk's own: it means what it says, whatever the data sets, defines or triggers (session-pins.ts). */
@@ -32,14 +34,14 @@ export interface UsersSqlClient {
 
 /**
  * Opens a connection; undefined while the server does not take any yet.
- * @throws {PgbkError} `failed` for any other reason, one being a socket that is another user's.
+ * @throws {PgbkError} `failed` for any other reason, one being a socket that is another user's; the signal's reason when aborted.
  */
 export async function connectSql(target: SqlTarget): Promise<SqlClient | undefined> {
   const session = await open(target, copyOptions(target.major))
   return (
     session && {
-      run: ({ text }, parameters = []) => answerOf(() => session.unsafe(text, parameters)),
-      end: () => session.end({ timeout: 1 }),
+      run: ({ text }, parameters = []) => session.answer((all) => all.unsafe(text, parameters)),
+      end: session.end,
     }
   )
 }
@@ -49,14 +51,22 @@ export async function connectUsersSql(target: Omit<SqlTarget, 'major'>): Promise
   const session = await open(target, usersOptions)
   return (
     session && {
-      run: (statements) => answerOf(() => session.unsafe(statements).simple()),
-      end: () => session.end({ timeout: 1 }),
+      run: (statements) => session.answer((all) => all.unsafe(statements).simple()),
+      end: session.end,
     }
   )
 }
 
-async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<postgres.Sql | undefined> {
+interface Session {
+  /** @throws {PgbkError} `failed`; the signal's reason when aborted. */
+  answer(ask: (session: postgres.Sql) => PromiseLike<unknown>): Promise<Record<string, unknown>[]>
+  end(): Promise<void>
+}
+
+async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<Session | undefined> {
+  const { signal } = target
   const { default: connect } = await import('postgres')
+  signal.throwIfAborted()
   const door = openSocket(target)
   if (door === undefined) return undefined
   const { port, user, database } = target
@@ -74,11 +84,18 @@ async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<
     fetch_types: false,
     connection: { application_name: 'pgbk', options },
   })
+  const cutOff = () => void session.end({ timeout: 0 })
+  signal.addEventListener('abort', cutOff)
+  const end = (timeout: number) => {
+    signal.removeEventListener('abort', cutOff)
+    return session.end({ timeout })
+  }
   try {
     await session.unsafe(sql`SELECT 1`.text)
-    return session
+    return { answer: (ask) => answerOf(() => ask(session), signal), end: () => end(1) }
   } catch (error) {
-    await session.end({ timeout: 0 })
+    await end(0)
+    signal.throwIfAborted()
     if (isNotReady(error)) return undefined
     throw failed(error)
   } finally {
@@ -132,13 +149,17 @@ export async function connectToAny(
 }
 
 /** The rows of the last statement. */
-async function answerOf(ask: () => PromiseLike<unknown>): Promise<Record<string, unknown>[]> {
+async function answerOf(
+  ask: () => PromiseLike<unknown>,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>[]> {
   try {
     const results = await ask()
     if (!Array.isArray(results)) throw refuseCopy(results as Duplex)
     const last: unknown = Array.isArray(results.at(-1)) ? results.at(-1) : results
     return [...(last as Record<string, unknown>[])]
   } catch (error) {
+    signal.throwIfAborted()
     if (error instanceof PgbkError) throw error
     throw failed(error)
   }

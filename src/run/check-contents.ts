@@ -39,25 +39,25 @@ export async function checkContents(request: CheckRequest, context: Context): Pr
     const found: string[] = []
     for (const name of names) {
       context.signal.throwIfAborted()
-      const faultsThere = await inDatabase(request, name, work)
+      const faultsThere = await inDatabase(request, name, context, work)
       faults.push(...faultsThere)
       if (faultsThere.length === 0) found.push(name)
     }
     return found
   }
-  const sound = await each(await databasesOf(request), takeAmcheckHome)
+  const sound = await each(await databasesOf(request, context), takeAmcheckHome)
   const checked = await amcheck(request, context)
   if (checked) faults.push(...checked)
   else await each(sound, readCatalogs)
-  for (const wanted of sql) faults.push(...(await checkStatement(run, wanted)))
+  for (const wanted of sql) faults.push(...(await checkStatement(run, wanted, context)))
   return faults
 }
 
 const connectable = sql`SELECT datname FROM pg_catalog.pg_database WHERE datallowconn ORDER BY datname`
 
-async function databasesOf({ record, run }: CheckRequest): Promise<string[]> {
+async function databasesOf({ record, run }: CheckRequest, { signal }: Context): Promise<string[]> {
   const major = majorOf(record)
-  const target = { ...runSocket(run), user: run.role, major }
+  const target = { ...runSocket(run), user: run.role, major, signal }
   const client = await connectToAny(target, databasesAtRest([run.database]))
   if (!client) throw new PgbkError('failed', 'the server of the working copy takes no connection')
   try {
@@ -67,18 +67,20 @@ async function databasesOf({ record, run }: CheckRequest): Promise<string[]> {
   }
 }
 
-/** Any error is a fault of the backup. */
+/** Any error is a fault of the backup, but not that the check was interrupted. */
 function inDatabase(
   { record, run }: CheckRequest,
   database: string,
+  { signal }: Context,
   work: (client: SqlClient) => Promise<void>,
 ): Promise<string[]> {
   const major = majorOf(record)
-  return inSession(database, () => connectSql({ ...runSocket(run), user: run.role, database, major }), work)
+  const place = { ...runSocket(run), user: run.role, database, major, signal }
+  return inSession(place, () => connectSql(place), work)
 }
 
 async function inSession<Client extends { end(): Promise<void> }>(
-  database: string,
+  { database, signal }: { database: string; signal: AbortSignal },
   connect: () => Promise<Client | undefined>,
   work: (client: Client) => Promise<void>,
 ): Promise<string[]> {
@@ -89,6 +91,7 @@ async function inSession<Client extends { end(): Promise<void> }>(
     await work(client)
     return []
   } catch (error) {
+    signal.throwIfAborted()
     return [`database ${database}: ${messageOf(error)}`]
   } finally {
     await client?.end()
@@ -140,12 +143,16 @@ async function amcheck(
   return [...lines.slice(0, 5).map((line) => `pg_amcheck: ${line.trim()}`), ...more]
 }
 
-async function checkStatement(run: Run, wanted: CheckRequest['sql'][number]): Promise<string[]> {
+async function checkStatement(
+  run: Run,
+  wanted: CheckRequest['sql'][number],
+  { signal }: Context,
+): Promise<string[]> {
   const { statement, expect, database = run.database } = wanted
   let answer: unknown
-  const place = { ...runSocket(run), user: run.role, database }
+  const place = { ...runSocket(run), user: run.role, database, signal }
   const faults = await inSession(
-    database,
+    place,
     () => connectUsersSql(place),
     async (client) => {
       const [row = {}] = await client.run(statement)

@@ -79,13 +79,14 @@ export async function startPlainServer(
   cwd: string,
   log: string,
   psql: Psql,
-  { env, signal }: Context,
+  context: Context,
 ): Promise<SupervisedServer> {
+  const { env, signal } = context
   const server = await supervise({ command, cwd, log, env: programEnvironment(env), signal })
   try {
     await waitUntilReady(server.hasEnded, log, signal, async () => (await answers(psql)) || undefined)
   } catch (error) {
-    await server.stop()
+    await server.stop(context)
     throw error
   }
   return server

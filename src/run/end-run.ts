@@ -1,27 +1,16 @@
 import { chmodSync, lstatSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Context } from '../context.js'
 import { systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { removeSocketDirectory } from '../postgres/sockets.js'
-import { signalProcess } from '../processes.js'
+import { endProcesses } from './end-processes.js'
 import { processesOf, type RunDirectory } from './run-directory.js'
 
-/** Which signal to send after how many ms: fast shutdown, immediate shutdown, the end. */
-const stopSignals = new Map<number, NodeJS.Signals>([
-  [0, 'SIGINT'],
-  [10_000, 'SIGQUIT'],
-  [15_000, 'SIGKILL'],
-])
-
-/** Stops the server of a run, waits for its end and removes the run's directory. */
-export async function endRun(run: RunDirectory): Promise<void> {
-  for (let waited = 0, left = processesOf(run); left.length > 0; waited += 20, left = processesOf(run)) {
-    const signal = stopSignals.get(waited)
-    if (signal !== undefined) for (const pid of left) signalProcess(pid, signal)
-    await sleep(20)
-  }
+/** Stops the server of a run, at once when `urgent`, waits for its end and removes the run's directory. */
+export async function endRun(run: RunDirectory, context: Pick<Context, 'urgent'>): Promise<void> {
+  await endProcesses(() => processesOf(run), context)
   await removeRun(run)
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
 import type { SocketPlace } from '../postgres/sockets.js'
@@ -39,28 +40,36 @@ export async function checkIsRun(
   throw new PgbkError('failed', `another server answers at the socket in ${sockets}`, { hint: 'Try again.' })
 }
 
-function targetOf(run: Answering): SqlTarget {
+function targetOf(run: Answering, { signal }: Pick<Context, 'signal'>): SqlTarget {
   const { role, database, major } = run
-  return { ...runSocket(run), user: role, database, major }
+  return { ...runSocket(run), user: role, database, major, signal }
 }
 
-/** Whether the server has ended; one that takes no connection any more gets a moment, because its process goes last. */
-export async function hasGone(run: Answering): Promise<boolean> {
+/**
+ * Whether the server has ended; one that takes no connection any more gets a moment, because its process goes last. When aborted,
+ * nothing is waited for.
+ */
+export async function hasGone(run: Answering, context: Pick<Context, 'signal'>): Promise<boolean> {
   const { server } = run
-  const client = await connectSql(targetOf(run)).catch(() => 'answers' as const)
+  const client = await connectSql(targetOf(run, context)).catch(() => 'answers' as const)
   if (typeof client === 'object') await client.end()
-  for (let waited = 0; client === undefined && !server.hasEnded() && waited < 1000; waited += 20)
+  for (
+    let waited = 0;
+    client === undefined && !server.hasEnded() && !context.signal.aborted && waited < 1000;
+    waited += 20
+  )
     await sleep(20)
   return server.hasEnded()
 }
 
 /**
  * To be asked right before others are led to a run.
- * @throws {PgbkError} `failed` when its server has ended, or another one answers in its place.
+ * @throws {PgbkError} `failed` when its server has ended, or another one answers in its place; the signal's reason when aborted.
  */
-export async function checkStillRuns(run: Answering): Promise<void> {
+export async function checkStillRuns(run: Answering, context: Pick<Context, 'signal'>): Promise<void> {
   const { server, directory, log } = run
-  const client = server.hasEnded() ? undefined : await connectSql(targetOf(run))
+  const client = server.hasEnded() ? undefined : await connectSql(targetOf(run, context))
+  context.signal.throwIfAborted()
   if (client === undefined || server.hasEnded())
     throw new PgbkError('failed', `the server of the working copy ended by itself (log: ${log})`, {
       hint: lastLines(log),

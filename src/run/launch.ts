@@ -39,9 +39,9 @@ export async function launch(request: RunRequest, port: number, context: Context
         return { directory, ...obstacle, kind: method.kind }
       }
       obstacles.push(`no ${method.kind}: ${obstacle}`)
-      await endRun(directory)
+      await endRun(directory, context)
     } catch (error) {
-      await endRun(directory)
+      await endRun(directory, context)
       throw error
     }
   }

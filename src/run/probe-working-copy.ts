@@ -35,7 +35,7 @@ export async function probeWorkingCopy(
       if (typeof found !== 'string') return { ...found, kind: method.kind, obstacles }
       obstacles.push(`no ${method.kind}: ${found}`)
     } finally {
-      await endRun(run)
+      await endRun(run, context)
     }
   }
   return { kind: 'copy', obstacles, enclosure: 'open', gap: undefined }
@@ -65,7 +65,7 @@ async function tryMethod(
       { ...own, postgres: undefined, archives: [], port: undefined, outerPort: await choosePort() },
       context,
     )
-    await server.stop()
+    await server.stop(context)
     return { enclosure, gap }
   } catch (error) {
     context.signal.throwIfAborted()

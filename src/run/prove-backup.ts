@@ -38,7 +38,7 @@ export async function proveBackup(request: ProofRequest, context: Context): Prom
     if (!(error instanceof PgbkError) || !stage || isOfThisMachine(error, stage)) throw error
     faults.push(`it does not start: ${error.message}${lastOf(error.hint)}`)
   } finally {
-    if (run) await stopRun(run)
+    if (run) await stopRun(run, context)
   }
   return {
     format: proofFormat,
@@ -89,7 +89,7 @@ function lastOf(hint: string | undefined): string {
   return last ? ` (${last})` : ''
 }
 
-async function stopRun({ server, directory }: Run): Promise<void> {
-  await server.stop()
-  await endRun(directory)
+async function stopRun({ server, directory }: Run, context: Context): Promise<void> {
+  await server.stop(context)
+  await endRun(directory, context)
 }

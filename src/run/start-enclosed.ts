@@ -10,7 +10,7 @@ import { removeWhenOver } from './clean-up.js'
 import { holdPort } from './held-port.js'
 import { type OwnRunDirectory, runArgument } from './run-directory.js'
 import { type Companion, type SupervisedServer, supervise } from './supervisor.js'
-import { type Enclosure, installationOf, surroundingsOf, type View } from './surroundings.js'
+import { type Enclosure, homesToHide, installationOf, surroundingsOf, type View } from './surroundings.js'
 import type { Launch } from './working-copy.js'
 
 /** Whether a run is to be shut off from this machine: where that can be had, or not at all. */
@@ -104,20 +104,20 @@ function viewOf(
   { backup, root, run, postgres, port, archives }: EnclosedRequest,
   { env, user }: Context,
 ): View {
-  const programs = postgres === undefined ? [] : installationOf(postgres)
   const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
   const further = [
     ...libraries,
     ...archives.filter((path) => !path.startsWith(`${backup.layout.directory}/`)),
   ]
-  const homes = [env.HOME, user().home].filter((home) => home !== undefined && home !== '' && home !== '/')
+  const homes = homesToHide([env.HOME ?? '', user().home])
+  const programs = postgres === undefined ? [] : installationOf(postgres, homes)
   return {
     sockets: run.sockets,
     postgres,
     port,
     backups: rootLayout(root).backups,
     readable: [...programs, backup.layout.directory, ...new Set(further.filter((path) => existsSync(path)))],
-    hidden: [...new Set([...(homes as string[]), root])],
+    hidden: [...new Set([...homes, root])],
   }
 }
 

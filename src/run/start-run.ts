@@ -91,8 +91,8 @@ async function startOn(
     return await makeReady(launched, port, request, context, onStage)
   } catch (error) {
     const ended = context.signal.aborted ? undefined : endedByAnother(directory, error)
-    await server.stop()
-    await endRun(directory)
+    await server.stop(context)
+    await endRun(directory, context)
     throw ended ?? error
   }
 }
@@ -108,7 +108,7 @@ async function makeReady(
   const { layout } = directory
   const { superuser } = request.backup.record
   const major = majorOf(request.backup.record)
-  const socket = { ...runSocket({ directory, port }), user: superuser, major }
+  const socket = { ...runSocket({ directory, port }), user: superuser, major, signal: context.signal }
   const isSure = request.recovery.recovery === undefined
   const names = request.backup.record.databases.map(({ name }) => name)
   const target = { ...socket, databases: isSure ? databasesAtRest(names) : databasesToAsk(names) }

@@ -12,8 +12,10 @@ export interface SupervisorParts {
  * - starting: makes the server's surroundings, and is the first of its pids where it has pids of its own.
  *
  * Statuses 70 and 71 of the inner ones say that no server was started; so does the lack of .begun, where the last could not even
- * be called. A socket's directory is sealed as soon as the socket is there: what the data starts could else put a link to another
- * server's in its place, and lead clients there. Descriptor 3 is the companion's, 4 the input (that of a background
+ * be called. A socket's directory is sealed as soon as the server has
+ * noted it in postmaster.pid, which comes after all that it does to the socket (StreamServerPort, PostmasterMain): what the data starts could else put a link to another
+ * server's in its place, and lead clients there. Where something there is open for writing, that is refused (mount(2), EBUSY), and
+ * the reason told. Descriptor 3 is the companion's, 4 the input (that of a background
  * command is /dev/null), 5 the log.
  */
 export function supervisorScripts({ outerSetUp, setUp, cleanUp }: SupervisorParts): {
@@ -86,8 +88,9 @@ server=$!
 exec 5>&-
 echo $server
 if [ -n "$socket" ]; then
-  until [ -S "$socket" ] || ! kill -0 $server 2>/dev/null; do sleep 0.02; done
-  mount -o remount,bind,ro "\${socket%/*}" && echo sealed
+  made() { [ -f data/postmaster.pid ] && grep -qxF "\${socket%/*}" data/postmaster.pid; }
+  until made || ! kill -0 $server 2>/dev/null; do sleep 0.02; done
+  if why=$(mount -o remount,bind,ro "\${socket%/*}" 2>&1); then echo sealed; else echo "unsealed $why"; fi
 fi
 while kill -0 $server 2>/dev/null; do wait $server; done
 exit 0

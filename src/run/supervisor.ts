@@ -1,21 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Environment } from '../context.js'
+import type { Context, Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { lastLines } from '../postgres/server-log.js'
-import { isAlive, pidHere, signalProcess, startTimeOf } from '../processes.js'
+import { isAlive, pidHere, startTimeOf } from '../processes.js'
 import { type HeldProgram, holdProgram } from '../program/hold-program.js'
+import { endProcesses } from './end-processes.js'
 import { supervisorScripts } from './supervisor-scripts.js'
 
 /** A server that ends with this process, unless it is detached. */
 export interface SupervisedServer {
   pid: number
   hasEnded(): boolean
-  /** Waits until nothing in its surroundings can change the directory of its socket any more, or it has ended. */
+  /**
+   * Waits until nothing in its surroundings can change the directory of its socket any more, or it has ended.
+   * @throws {PgbkError} `failed`, with the reason, when that cannot be had; the signal's reason when aborted.
+   */
   sealed(): Promise<void>
-  /** Stops it (fast shutdown), waits for its end and for the clean-up. */
-  stop(): Promise<void>
-  /** Stops it without waiting for anything (immediate shutdown). */
-  stopAtOnce(): void
+  /** Stops it, the harder the longer it takes, at once when `urgent`; waits for its end and for the clean-up. */
+  stop(context: Pick<Context, 'urgent'>): Promise<void>
   /** Lets it go on without this process; its clean-up still comes when it ends. */
   detach(): void
 }
@@ -80,10 +82,27 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const held = await holdProgram(file, args, { env: options.env, signal: options.signal, descriptor })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
   if (!pidThere) throw new PgbkError('failed', held.stderr().trim() || `${file} ended without a word`)
-  if (!options.surroundings?.ownPids) return supervised(held, pidThere, true)
+  if (!options.surroundings?.ownPids) return supervised(held, pidThere, nothingToSeal)
   const pid = pidHere(pidThere, held.pid)
   if (pid !== undefined) held.write(`pid ${pid}\n`)
-  return supervised(held, pid, options.surroundings.socket === '')
+  const isSealed = options.surroundings.socket === '' ? nothingToSeal : sealOf(held, options.signal)
+  return supervised(held, pid, isSealed)
+}
+
+const nothingToSeal = () => true
+
+/** Tells whether the directory of its socket is sealed. @throws as `sealed`. */
+function sealOf(held: HeldProgram, signal: AbortSignal): () => boolean {
+  return () => {
+    signal.throwIfAborted()
+    const [, reason] = /^unsealed ?(.*)$/m.exec(held.output()) ?? []
+    if (reason === undefined) return hasSaid(held, 'sealed')
+    throw new PgbkError('failed', `the directory of the server's socket cannot be made read-only: ${reason}`)
+  }
+}
+
+function hasSaid(held: HeldProgram, line: string): boolean {
+  return held.output().split('\n').includes(line)
 }
 
 function supervisorCommand(options: SuperviseOptions): string[] {
@@ -108,31 +127,23 @@ function supervisorCommand(options: SuperviseOptions): string[] {
 
 /**
  * @param pid undefined when it has ended at once.
- * @param isSealed whether there is nothing to seal.
+ * @param isSealed is asked until it says so.
  */
-function supervised(held: HeldProgram, pid: number | undefined, isSealed: boolean): SupervisedServer {
+function supervised(held: HeldProgram, pid: number | undefined, isSealed: () => boolean): SupervisedServer {
   const startTime = pid === undefined ? undefined : startTimeOf(pid)
   // The shell says so a little later: what has noticed the server's end must not be quicker.
   const hasEnded = () =>
-    held.hasEnded() || held.output().includes('ended') || pid === undefined || !isAlive(pid, startTime)
-  const tell = (signal: NodeJS.Signals) => {
-    if (pid !== undefined && !hasEnded()) signalProcess(pid, signal)
-  }
+    held.hasEnded() || hasSaid(held, 'ended') || pid === undefined || !isAlive(pid, startTime)
   return {
     pid: pid ?? 0,
     hasEnded,
     sealed: async () => {
-      while (!isSealed && !held.output().includes('sealed') && !hasEnded()) await sleep(5)
+      while (!isSealed() && !hasEnded()) await sleep(5)
     },
-    stop: async () => {
-      // It may be deaf in its first moments. Its input stays open until then, for somebody who does not want to wait.
-      for (let waited = 0; !hasEnded(); waited += 10) {
-        if (waited % 500 === 0) tell('SIGINT')
-        await sleep(10)
-      }
+    stop: async (context) => {
+      await endProcesses(() => (pid === undefined || hasEnded() ? [] : [pid]), context)
       await held.end()
     },
-    stopAtOnce: () => tell('SIGQUIT'),
     detach: () => {
       held.write('detach\n')
       held.release()

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { sandboxSetUp } from './sandbox-set-up.js'
 import { noSurroundings, type Surroundings } from './supervisor.js'
 import type { Launch } from './working-copy.js'
@@ -73,14 +73,32 @@ function closed(launch: Launch, view: View, hasNetwork: boolean): Surroundings {
   }
 }
 
-/** The directories of an installation, if they are not the system's own. */
-export function installationOf(postgres: string): string[] {
+/**
+ * The directories of an installation, if they are not the system's own, which are there anyway, or lie in one that must stay
+ * hidden.
+ * @param hidden real paths.
+ */
+export function installationOf(postgres: string, hidden: string[]): string[] {
   const real = realpathSync(postgres)
   const prefix = dirname(dirname(real))
   const all = [
     dirname(postgres),
     dirname(real),
     ...['lib', 'lib64', 'share'].map((name) => join(prefix, name)),
+    join('/usr/share/postgresql', basename(prefix)), // of Debian's
   ]
-  return [...new Set(all)].filter((path) => !/^\/(usr|s?bin|lib\w*)(\/|$)/.test(path) && existsSync(path))
+  const isHidden = (path: string) => hidden.some((one) => `${realpathSync(path)}/`.startsWith(`${one}/`))
+  const isSystems = (path: string) => /^\/(usr|s?bin|lib\w*)(\/|$)/.test(path)
+  return [...new Set(all)].filter((path) => existsSync(path) && (!isSystems(path) || isHidden(path)))
+}
+
+/**
+ * Home directories by their real paths: a link would lead around what hides them. Where a user's home is a directory of the
+ * system's own programs (that of `bin` is /bin), nothing in it is the user's.
+ */
+export function homesToHide(homes: string[]): string[] {
+  const real = homes
+    .filter((home) => home.startsWith('/') && existsSync(home))
+    .map((home) => realpathSync(home))
+  return [...new Set(real)].filter((home) => !/^\/((usr\/)?(s?bin|lib\w*|share)|usr|)$/.test(home))
 }

@@ -9,7 +9,7 @@ export async function sweepRuns(root: string, context: Context): Promise<void> {
     // Since the list was made it may have gone, and its name been taken by a new run.
     const marker = readMarker(run.layout)
     if (!marker || isRunning({ ...run, marker }) || !isOurs(run, context)) continue
-    await endRun(run)
+    await endRun(run, context)
     context.progress.say(`removed ${run.name}, the remains of a run that did not end`)
   }
 }

@@ -48,6 +48,8 @@ describe('a configuration', () => {
     ['run.working_copy', { run: { working_copy: 'zfs' } }],
     ['run.sandbox', { run: { sandbox: 'on' } }],
     ['run.settings.a', { run: { settings: { a: [] } } }],
+    ['run.settings.port', { run: { settings: { port: 5433 } } }],
+    ['run.settings.Port', { run: { settings: { work_mem: '1GB', Port: '5433' } } }],
     ['retention.daily', { retention: { daily: -1 } }],
     ['retention.weekly', { retention: { weekly: 1.5 } }],
     ['retention.window', { retention: { window: 'a fortnight' } }],

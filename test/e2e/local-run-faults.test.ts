@@ -37,6 +37,16 @@ describe('local-run refuses, and starts nothing,', () => {
     expect({ status, message }).toEqual({ status: 2, message: `"${setting}" is no setting` })
   })
 
+  it.each(['port=5433', 'PORT=5433'])(
+    '%s as a setting: pgbk would wait at another socket',
+    async (setting) => {
+      const { status, message, hint } = await failureOf(backup.root, ['-c', setting])
+      expect({ status, message }).toEqual({ status: 2, message: 'the port is no setting of a run' })
+      expect(hint).toContain('--port PORT')
+      expect(remainsOf(backup.root)).toEqual(nothing)
+    },
+  )
+
   it('SQL that is not there', async () => {
     const { status, message } = await failureOf(backup.root, ['--sql', 'not-there.sql'], { cwd: '/tmp' })
     expect({ status, message }).toEqual({ status: 2, message: expect.stringContaining('/tmp/not-there.sql') })

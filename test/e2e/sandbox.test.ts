@@ -1,10 +1,10 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { saidInside, sqlOf } from '../helpers/inside.js'
-import { localRun } from '../helpers/local-run.js'
+import { localRun, nothing, remainsOf } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
 import { anyMajor, binOf, majors, run } from '../helpers/programs.js'
@@ -182,6 +182,55 @@ describe('a sandbox', () => {
     const said = await saidInside(backup, `ls -A ${home} ${home}/pgsql`, [], { env })
     expect(said).toContain('bin')
     expect(said).not.toContain('secret')
+  })
+
+  it.each([
+    ['is a directory of PostgreSQL', '/usr/lib/postgresql'],
+    ['is that of its programs', binOf(anyMajor)],
+    ['holds the programs of the system', '/usr'],
+    ['is one of the system, like that of the user bin', '/bin'],
+  ])('is there where HOME %s', async (_what, home) => {
+    const { stdout, stderr } = await localRun(backup.root, ['--', 'psql', '-XAtqc', sqlOf('ls -d /home')], {
+      env: { HOME: home },
+    })
+    expect(stderr).not.toContain('sandbox')
+    expect(stdout).toContain('No such file')
+  })
+
+  it('is there where HOME is above the root and the backup, which it hides but for that', async () => {
+    const home = dirname(backup.root)
+    writeFileSync(join(backup.root, 'secret'), 'open sesame')
+    const look = `ls -A ${backup.root} ${backup.root}/data/backup`
+    for (const HOME of [backup.root, ...(home === '/tmp' ? [] : [home])]) {
+      const said = await saidInside(backup, look, [], { env: { HOME } })
+      expect(said).toContain(backup.record.id)
+      expect(said).not.toContain('secret')
+    }
+  })
+
+  it('hides a home that HOME names by a link', async () => {
+    const home = aDirectory('pgbk-home-')
+    writeFileSync(join(home, 'secret'), 'open sesame')
+    symlinkSync(home, `${home}-link`)
+    atEnd(() => rmSync(`${home}-link`))
+    const said = await saidInside(backup, `ls -A ${home}`, [], { env: { HOME: `${home}-link` } })
+    expect(said).not.toContain('secret')
+  })
+
+  it('that cannot be closed, since its socket directory is written to, ends the run and says why', async () => {
+    const bin = join(aDirectory(), 'bin')
+    const real = binOf(anyMajor)
+    await execa('cp', ['-a', real, bin])
+    const script = `#!/bin/sh
+      for word; do
+        case $word in unix_socket_directories=*) exec 9>"\${word#*=}/held" ;; esac
+      done
+      exec ${real}/postgres "$@"`
+    writeFileSync(join(bin, 'postgres'), script, { mode: 0o755 })
+    const { status, stderr } = await localRun(backup.root, ['--', 'true'], { env: { PGBK_BIN_DIR: bin } })
+    expect(stderr).toMatch(/the directory of the server's socket cannot be made read-only: .*busy/)
+    expect(status).toBe(1)
+    expect(remainsOf(backup.root)).toEqual(nothing)
   })
 
   it('is not there where no network name space can be made, which is said, and the rest of it stays', async () => {

@@ -8,6 +8,7 @@ import { aServer } from '../helpers/server.js'
 eachMajorFrom(13, (major) => {
   describe(`a session with a copy of PostgreSQL ${major}`, () => {
     let target: SqlTarget
+    const { signal } = new AbortController()
     beforeAll(async () => {
       const server = await aServer({ major })
       await server.sql(`
@@ -16,7 +17,7 @@ eachMajorFrom(13, (major) => {
         alter role focker set role = 'lowly'; alter role focker set statement_timeout = '1ms';
         alter role all set session_replication_role = replica; alter role all set zero_damaged_pages = on;
         alter role all set "TimeZone" = 'Asia/Tokyo'; alter role all set password_encryption = md5;`)
-      target = { host: server.socket, port: server.port, user: 'focker', database: 'app', major }
+      target = { host: server.socket, port: server.port, user: 'focker', database: 'app', major, signal }
     }, 120_000)
 
     const settings = sql`SELECT current_user AS role, pg_catalog.concat_ws(' ', pg_catalog.current_setting('search_path'),

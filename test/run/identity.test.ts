@@ -54,7 +54,7 @@ describe('the server of a run', () => {
         ...{ directory, port: 5432, role: 'focker', database: 'app', major: 17, log },
         server: { hasEnded: () => known },
       }
-      await expect(checkStillRuns(answering)).rejects.toThrow(/ended by itself/)
+      await expect(checkStillRuns(answering, new AbortController())).rejects.toThrow(/ended by itself/)
     },
   )
 })

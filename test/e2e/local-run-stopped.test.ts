@@ -1,0 +1,89 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { aReadyRun, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
+import { runPgbk, startPgbk } from '../helpers/pgbk.js'
+import { aDirectory } from '../helpers/places.js'
+import { anyMajor, run } from '../helpers/programs.js'
+import { aServer } from '../helpers/server.js'
+import { until } from '../helpers/traces.js'
+
+let backup: MadeBackup
+beforeAll(async () => {
+  backup = await aBackupOf(await aServer({ major: anyMajor }))
+})
+
+const stopServer = "copy (select 1) to program 'kill -STOP $(head -1 postmaster.pid)'"
+
+/** Its own session, so that no answer comes. */
+const stopSession = "copy (select 1) to program 'kill -STOP $PPID'"
+
+/** Without SIGKILL after 5 s, which execa's own kill would send. */
+function signal(child: ReturnType<typeof startPgbk>, name: NodeJS.Signals): void {
+  if (child.pid !== undefined) process.kill(child.pid, name)
+}
+
+describe.each([
+  ['in a sandbox', []],
+  ['without a sandbox', ['--sandbox', 'off']],
+])('a run %s whose data has stopped its server', (_where, args) => {
+  it('ends some time after SIGTERM', async () => {
+    const { child, sql } = await aReadyRun(backup.root, args)
+    await sql(stopServer, 'postgres')
+    signal(child, 'SIGTERM')
+    expect((await child).exitCode).toBe(143)
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it('ends at once by the second signal', async () => {
+    const { child, sql } = await aReadyRun(backup.root, args)
+    await sql(stopServer, 'postgres')
+    signal(child, 'SIGTERM')
+    signal(child, 'SIGINT')
+    await child
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it('is ended by instance stop', async () => {
+    const { child, sql, name } = await aReadyRun(backup.root, ['--detach', ...args])
+    await child
+    await sql(stopServer, 'postgres')
+    expect(await runPgbk(['instance', 'stop', name, '-C', backup.root])).toMatchObject({ status: 0 })
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it('ends when COMMAND has', async () => {
+    const words = ['psql', '-XAtqc', stopServer]
+    expect(await localRun(backup.root, [...args, '--', ...words])).toMatchObject({ status: 0 })
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+})
+
+describe('SQL that stops its own session', () => {
+  /** Kills pgbk, when a process of these words has been stopped. */
+  async function endedBySigterm(child: ReturnType<typeof startPgbk>) {
+    await until('the session is stopped', async () => {
+      const { stdout } = await run(['ps', '-eo', 'stat,args'])
+      return child.exitCode !== null || /^T.*postgres: .*COPY/m.test(stdout)
+    })
+    signal(child, 'SIGTERM')
+    const { exitCode } = await child
+    expect(remainsOf(backup.root)).toEqual(nothing)
+    return exitCode
+  }
+
+  it('does not keep local-run --sql from SIGTERM', async () => {
+    const file = join(aDirectory(), 'stop.sql')
+    writeFileSync(file, stopSession, { mode: 0o644 })
+    expect(await endedBySigterm(startLocalRun(backup.root, ['--sql', file]))).toBe(143)
+  })
+
+  it('does not keep a proof from SIGTERM', async () => {
+    const config = join(aDirectory(), 'config.yaml')
+    const sql = [{ statement: stopSession, expect: 1 }]
+    writeFileSync(config, JSON.stringify({ root: backup.root, verify: { sql } }), { mode: 0o644 })
+    const child = startPgbk(['verify', '--prove', '--config', config])
+    expect(await endedBySigterm(child)).toBe(143)
+  })
+})
