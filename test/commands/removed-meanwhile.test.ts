@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from '@jest/globals'
@@ -34,6 +35,19 @@ const isNotFound = {
 let root: RootLayout
 let backup: Backup
 
+/** Of one empty file, as PostgreSQL writes it. */
+function aManifest(): string {
+  const text = `{ "PostgreSQL-Backup-Manifest-Version": 1,
+"Files": [
+{ "Path": "PG_VERSION", "Size": 0, "Last-Modified": "2026-11-20 03:00:00 GMT", "Checksum-Algorithm": "CRC32C", "Checksum": "00000000" }
+],
+"WAL-Ranges": [
+{ "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000100" }
+],
+`
+  return `${text}"Manifest-Checksum": "${createHash('sha256').update(text).digest('hex')}"}\n`
+}
+
 /** A backup that is all there, as far as names and sizes tell. */
 beforeEach(() => {
   root = anEmptyRoot()
@@ -41,7 +55,7 @@ beforeEach(() => {
   const own = { server, tablespaces: [], extensions: [], preload_libraries: [] }
   const { data, conf, originalConf, readme } = aBackup(root, id, own)
   for (const name of neededDirectories) mkdirSync(join(data, name), { recursive: true })
-  writeFileSync(join(data, 'backup_manifest'), '{ "Path": "PG_VERSION", "Size": 0 }\n')
+  writeFileSync(join(data, 'backup_manifest'), aManifest())
   mkdirSync(originalConf, { recursive: true })
   const settings = { settings: {}, customSettings: {}, minimums: {}, inPlaceTablespaces: false }
   const ofServer = { ...settings, id, major: anyMajor, walSegmentSize: 2 ** 24 }

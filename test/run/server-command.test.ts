@@ -40,7 +40,13 @@ async function commandOf(settings: Record<string, string> = {}, plan?: RecoveryI
   writeFileSync(join(layout.conf, 'postgresql.conf'), snapshotConf(conf))
   const backup = { id, layout, record: aRecord() } as Backup
   const programs = { bin: '/nowhere', postgres: '/nowhere/postgres' }
-  const request = { backup, programs, settings, recovery: { recovery: plan } } as unknown as RunRequest
+  const request = {
+    backup,
+    programs,
+    settings,
+    hasPort: true,
+    recovery: { recovery: plan },
+  } as unknown as RunRequest
   const context = { env: {}, signal: new AbortController().signal } as unknown as Context
   const words = await serverCommand(request, { layout: run } as never, 6543, context)
   const flags = words.flatMap((word, at) => (words[at - 1] === '-c' && word.includes('=') ? [word] : []))
