@@ -76,7 +76,7 @@ describe.each(someMajors)('what the data of PostgreSQL %i starts in a run', (maj
     )
     expect(other.exitCode).toBeNull()
     expect(other.signalCode ?? null).toBeNull()
-    expect(said).toMatch(/postgres -D conf/)
+    expect(said).toMatch(/postgres -D \S+conf /)
     expect(said).not.toMatch(/sleep 600|pgbk\.js|relay\.js/)
     expect(said).not.toContain('/secret')
   })
