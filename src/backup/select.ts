@@ -65,6 +65,15 @@ function orNone(catalog: Catalog, backup: Backup | undefined, ways: WaysOn): Bac
 }
 
 function noWholeBackup(catalog: Catalog, ways: WaysOn): PgbkError {
+  const closed = catalog.backups.length === 0 && catalog.rejected.find((one) => one.closed !== undefined)
+  if (closed)
+    return new PgbkError(
+      'failed',
+      `cannot read ${catalog.root}/data/backup/${closed.name}: permission denied`,
+      {
+        hint: 'Its mode keeps you out, although it is yours: open it (chmod u+rwX), or run pgbk as root.',
+      },
+    )
   return new PgbkError('not-found', `there is no whole backup in ${catalog.root}`, {
     hint: hintFor(catalog, ways),
   })
