@@ -11,6 +11,9 @@ import { startReceiver } from '../helpers/receiver.js'
 import { pgbkIn, restore } from '../helpers/restore.js'
 import { aRoot, aServer, type TestServer } from '../helpers/server.js'
 
+/** In a sandbox, what is called could not tell of it. */
+const open = { env: { PGBK_RUN_SANDBOX: 'off' } }
+
 for (const major of oldestUsualNewest)
   describe(`whatever the databases of PostgreSQL ${major} call like something of PostgreSQL's`, () => {
     let server: TestServer
@@ -59,7 +62,7 @@ for (const major of oldestUsualNewest)
       ['after a replay', ['--to-latest']],
       ['for one of the databases', ['--dbname', 'strange name']],
     ])('local-run calls none of it: %s', async (_, args) => {
-      const { status, stderr } = await localRun(backup.root, [...args, '--', 'true'])
+      const { status, stderr } = await localRun(backup.root, [...args, '--', 'true'], open)
       expect({ status, stderr: /error|warning/i.test(stderr) ? stderr : '' }).toEqual({
         status: 0,
         stderr: '',
@@ -68,7 +71,7 @@ for (const major of oldestUsualNewest)
     })
 
     it('verify --prove proves, and calls none of it', async () => {
-      const { stdout } = await pgbkIn(backup.root, ['verify', '--prove', '--json'])
+      const { stdout } = await pgbkIn(backup.root, ['verify', '--prove', '--json'], open)
       expect(JSON.parse(stdout).checks).toMatchObject([{ ok: true, proof: { ok: true, faults: [] } }])
       expect(called()).toEqual([])
     })
@@ -87,7 +90,7 @@ for (const major of oldestUsualNewest)
     it("the user's own SQL meets all of it", async () => {
       const file = join(aDirectory(), 'own.sql')
       writeFileSync(file, "set statement_timeout = 0; select current_setting('port')", { mode: 0o644 })
-      const { stderr } = await localRun(backup.root, ['--dbname', 'shop', '--sql', file, '--', 'true'])
+      const { stderr } = await localRun(backup.root, ['--dbname', 'shop', '--sql', file, '--', 'true'], open)
       expect(stderr).not.toMatch(/error/i)
       expect(called().join('\n')).toMatch(/ function-current_setting$/m)
     })
