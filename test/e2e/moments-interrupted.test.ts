@@ -20,11 +20,11 @@ const ask = ['--dbname', 'app', '--', 'psql', '-XAtc', ledgerQuery]
 describe('a run that replays', () => {
   const runs = () => join(ledger.root, 'data/run')
   const logOf = () => readFileSync(join(runs(), readdirSync(runs())[0] ?? '', 'log'), 'utf8')
-  const serverOf = () =>
-    Number.parseInt(
-      readFileSync(join(runs(), readdirSync(runs())[0] ?? '', 'upper/data/postmaster.pid'), 'utf8'),
-      10,
-    )
+  /** Its pid out here: in its sandbox it has another. */
+  const serverOf = () => {
+    const directory = join(runs(), readdirSync(runs())[0] ?? '')
+    return Number.parseInt(execaSync('pgrep', ['-f', `^/[^ ]*/postgres -D ${directory}`]).stdout, 10)
+  }
 
   /** A run whose replay goes on for an hour. */
   async function aLongReplay() {
