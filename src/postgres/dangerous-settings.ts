@@ -28,7 +28,7 @@ export interface DangerousSetting {
 }
 
 /**
- * Every setting of PostgreSQL 13 to 18 that runs, loads, includes, writes elsewhere, listens or connects (`SELECT name FROM pg_settings`
+ * Every setting of PostgreSQL 13 to 18 that runs, loads, includes, writes elsewhere, listens or connects (the names in pg_settings
  * and the tables of src/backend/utils/misc/guc*.c). A test fails for one of an installed server that may be such and is not named here.
  */
 export const dangerousSettings: readonly DangerousSetting[] = [

@@ -1,11 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { backupLayout } from '../../src/backup/layout.js'
 import { checkNotInUse } from '../../src/commands/check-not-in-use.js'
 import { findUses } from '../../src/commands/uses.js'
 import { readInstances } from '../../src/instances/instance.js'
+import { markOfThisProcess } from '../../src/processes.js'
 import { aBackup, aContext, anEmptyRoot, thrownBy } from '../backup/samples.js'
 import { anInstance, aServerProcess, elsewhere } from '../instances/samples.js'
 
@@ -24,19 +26,26 @@ describe('a backup is in use', () => {
     expect(usesIn(root)).toEqual(['the instance staging, which has still to replay its WAL'])
   })
 
-  it('by an instance that is published, and its note taken back, in the moment in which the notes are read', async () => {
-    const root = anEmptyRoot()
-    const { directory, data } = anInstance(root, '.staging.partial')
-    writeFileSync(join(data, 'recovery.signal'), '')
-    mkdirSync(root.restores)
-    const note = join(root.restores, `${id}-1.json`)
-    await execa('mkfifo', [note])
-    // The reader of a pipe waits until it is opened for writing, and so does the writer.
-    const script = 'exec 3>"$0"; mv "$1" "$2"; rm "$0"; echo "{" >&3'
-    const published = join(root.instances, 'staging')
-    const restore = execa('sh', ['-c', script, note, directory, published])
-    expect(usesIn(root)).toEqual(['the instance staging, which has still to replay its WAL'])
-    await restore
+  it('by an instance that is published, and its note taken back, while the notes are read', async () => {
+    for (let round = 0; round < 10; round++) {
+      const root = anEmptyRoot()
+      const { directory, data } = anInstance(root, '.staging.partial')
+      writeFileSync(join(data, 'recovery.signal'), '')
+      mkdirSync(root.restores)
+      const note = join(root.restores, `${id}-1.json`)
+      const published = join(root.instances, 'staging')
+      writeFileSync(note, JSON.stringify({ ...markOfThisProcess(), backup: id, data: published }))
+      const restore = execa('sh', ['-c', 'mv "$1" "$2"; rm "$0"', note, directory, published])
+      let isOver = false
+      void restore.then(() => {
+        isOver = true
+      })
+      while (!isOver) {
+        expect(usesIn(root)).not.toEqual([])
+        await setImmediate()
+      }
+      expect(usesIn(root)).toEqual(['the instance staging, which has still to replay its WAL'])
+    }
   })
 
   it('by a restore that may go on in another container, and the error names the note to remove', async () => {

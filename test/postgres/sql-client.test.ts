@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { Sql, sql } from '../../src/postgres/sql.js'
 import { connectSql, connectUsersSql, type SqlTarget } from '../../src/postgres/sql-client.js'
+import { asOrdinaryUser } from '../backup/samples.js'
 import { oddTexts } from '../helpers/odd-texts.js'
 import { eachMajorFrom } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
@@ -26,7 +27,7 @@ eachMajorFrom(13, (major) => {
   pg_catalog.current_setting('timezone'), pg_catalog.current_setting('password_encryption')) AS settings`
 
     it("has pgbk's own settings, whatever is set for the database and the role", async () => {
-      const client = await connectSql(target)
+      const client = await asOrdinaryUser(() => connectSql(target))
       const rows = await client?.run(settings)
       await client?.end()
       expect(rows).toEqual([
@@ -35,7 +36,7 @@ eachMajorFrom(13, (major) => {
     })
 
     it('takes values as parameters, and names quoted', async () => {
-      const client = await connectSql(target)
+      const client = await asOrdinaryUser(() => connectSql(target))
       const text = oddTexts(`client ${major}`, 5).join('')
       const name = 'a"b\\c'
       const [row] = (await client?.run(sql`SELECT $1::pg_catalog.text AS ${Sql.named(name)}`, [text])) ?? []
@@ -44,7 +45,7 @@ eachMajorFrom(13, (major) => {
     })
 
     it("of the user's own SQL has those of the database and the role, and can write", async () => {
-      const client = await connectUsersSql(target)
+      const client = await asOrdinaryUser(() => connectUsersSql(target))
       const [row] = (await client?.run('reset role; set statement_timeout = 0; show search_path')) ?? []
       const [writing] = (await client?.run('show transaction_read_only')) ?? []
       await client?.end()
