@@ -81,6 +81,8 @@ export function readCatalog(root: string): Catalog {
     if (isId(name)) addBackup(catalog, join(directory, name), name)
     else rejectByName(catalog, name)
   }
+  const hidden = catalog.rejected.find(({ closed }) => closed !== undefined && closed.record === undefined)
+  if (hidden && catalog.backups.length === 0) throw closedTo(join(directory, hidden.name))
   return newestFirst(catalog)
 }
 
@@ -120,14 +122,19 @@ function addBackup(catalog: Catalog, directory: string, id: string): void {
   } catch (cause) {
     const closed = isClosed(cause)
     if (closed && !isOwn(directory)) {
-      throw new PgbkError('failed', `cannot read ${directory}: permission denied`, {
-        cause,
-        hint: 'Run pgbk as the user whom the backups belong to, or as root.',
-      })
+      throw closedTo(directory, cause)
     }
     const reason = rejection(directory, cause)
     catalog.rejected.push({ name: id, reason, ...(closed && { closed: { record } }) })
   }
+}
+
+/** Where nothing can be told, an empty list would be a lie. */
+function closedTo(directory: string, cause?: unknown): PgbkError {
+  return new PgbkError('failed', `cannot read ${directory}: permission denied`, {
+    cause,
+    hint: 'Run pgbk as the user whom the backups belong to, or as root.',
+  })
 }
 
 /** Whether somebody may not look there. */

@@ -59,13 +59,11 @@ it.each(['snapshot/data', 'hold.json', 'backup.json'])(
       for (const name of ['', ...readdirSync(directory, { recursive: true, encoding: 'utf8' })])
         chownSync(`${directory}/${name}`, ordinaryUser.uid, ordinaryUser.gid)
     await asOrdinaryUser(async () => {
-      for (const catalog of [readCatalog(root.root), newestOnly(root)]) {
-        const check = (identifier: string) =>
-          thrownBy(() => checkCluster(catalog, 'it', facts(identifier), false))
-        expect((await check('7')).code).toBe(file === 'backup.json' ? 'failed' : 'wrong-cluster')
-        expect(file === 'backup.json' || checkCluster(catalog, 'it', facts(own), false) === undefined).toBe(
-          true,
-        )
+      for (const catalogOf of [() => readCatalog(root.root), () => newestOnly(root)]) {
+        const check = (identifier: string) => checkCluster(catalogOf(), 'it', facts(identifier), false)
+        const { code } = await thrownBy(() => check('7'))
+        expect(code).toBe(file === 'backup.json' ? 'failed' : 'wrong-cluster')
+        expect(file === 'backup.json' || check(own) === undefined).toBe(true)
       }
     })
     chmodSync(`${directory}/${file}`, 0o700)
