@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
+import { checkOwner } from '../backup/check-owner.js'
 import { rootLayout } from '../backup/layout.js'
-import { ownerOf } from '../backup/owner.js'
 import { largestDatabase } from '../backup/record.js'
 import { unlessRemoved } from '../backup/removed.js'
 import { localPath } from '../backup/source-place.js'
@@ -92,7 +92,7 @@ async function planTarget(
   }
   const name = options.name ?? defaultName(root, context.now())
   checkName(root, name, context)
-  ownerOf(backup, context)
+  checkOwner(backup, context)
   const port = await choosePort(options.port)
   const database = largestDatabase(backup.record)
   return { kind: 'instance', request: { backup, root, name, port, database, programs, recovery } }

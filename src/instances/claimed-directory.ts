@@ -53,7 +53,7 @@ function checkRemains(directory: string, marker: Marker): void {
 }
 
 /** What is in a directory is somebody's. */
-export function notEmpty(directory: string): PgbkError {
+function notEmpty(directory: string): PgbkError {
   const cluster = /^\/var\/lib\/postgresql\/(\d+)\/([^/]+)$/.exec(directory)
   const stop = cluster ? `pg_ctlcluster ${cluster[1]} ${cluster[2]} stop && ` : ''
   return new PgbkError('usage', `${directory} is not empty`, {

@@ -32,7 +32,7 @@ export interface Instance {
 }
 
 /** @param sockets the directory of a server's socket; "" where it has none. */
-export function hostOf(sockets: string): string {
+function hostOf(sockets: string): string {
   return sockets !== '' && isShortEnough(sockets) ? sockets : 'localhost'
 }
 

@@ -65,7 +65,7 @@ async function tryMethod(
 ): Promise<Enclosed | string> {
   const { backup, root, sandbox, programs, recovery, hasPort } = request
   const { launch } = method
-  const obstacle = await method.prepare({ backup, run, owner: context.user() }, context)
+  const obstacle = await method.prepare({ backup, run }, context)
   if (obstacle !== undefined) return obstacle
   const command = await serverCommand(request, run, port, context)
   try {

@@ -1,5 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
-import { ownerOf } from '../backup/owner.js'
+import { checkOwner } from '../backup/check-owner.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { choosePort } from '../postgres/port.js'
@@ -26,7 +26,7 @@ export async function probeWorkingCopy(
   root: string,
   context: Context,
 ): Promise<ProbedWorkingCopy> {
-  ownerOf(backup, context)
+  checkOwner(backup, context)
   const obstacles: string[] = []
   for (const method of workingCopyMethods) {
     const run = makeRunDirectory(backup, root, context)
@@ -53,9 +53,8 @@ async function tryMethod(
   const small = Object.create(backup, {
     layout: { value: { ...backup.layout, snapshot: backup.layout.conf } },
   }) as Backup
-  const owner = context.user()
   const { kind, launch } = method
-  const request = { backup: kind === 'overlay' ? backup : small, run, owner }
+  const request = { backup: kind === 'overlay' ? backup : small, run }
   // A copy can always be made, if there is room.
   const obstacle = kind === 'copy' ? undefined : await method.prepare(request, context)
   if (obstacle !== undefined) return obstacle

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { ownerOf } from '../backup/owner.js'
+import { checkOwner } from '../backup/check-owner.js'
 import { majorOf } from '../backup/record.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
@@ -83,7 +83,7 @@ async function startOn(
   context: Context,
   onStage: (stage: Stage) => void = () => {},
 ): Promise<Run> {
-  ownerOf(request.backup, context)
+  checkOwner(request.backup, context)
   const launched = await launch(request, port, context)
   onStage('launched')
   const { directory, server } = launched

@@ -1,5 +1,4 @@
 import type { Backup } from '../backup/catalog.js'
-import type { Owner } from '../backup/owner.js'
 import type { Context } from '../context.js'
 import type { RunDirectory } from './run-directory.js'
 
@@ -8,7 +7,6 @@ export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy'
 export interface WorkingCopyRequest {
   backup: Backup
   run: RunDirectory
-  owner: Owner
 }
 
 /** How a server's own shell, in the run's directory, gets at a working copy; see `Surroundings`. */
@@ -20,7 +18,7 @@ export interface Launch {
 
 /**
  * A way to let a server write without changing the snapshot that it starts from. Once its launch has begun, `snapshot/` in
- * the run's directory is the server's working directory, looks like that of the backup, belongs to the owner and can be
+ * the run's directory is the server's working directory, looks like that of the backup, belongs to the caller and can be
  * written; the backup keeps every byte, mode, owner and time.
  */
 export interface WorkingCopyMethod {
