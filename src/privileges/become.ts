@@ -115,7 +115,7 @@ export function lookUp(user: string | number): SystemUser & { named: boolean } {
     if (typeof user === 'number') return { uid: user, gid: user, name: String(user), home: '/', named: false }
     throw new PgbkError('config', `there is no operating-system user ${user} to work as`, {
       cause,
-      hint: 'Set run_as (or PGBK_RUN_AS) to the user whom the backups should belong to; PostgreSQL refuses to run as root.',
+      hint: 'The user postgres comes with the packages of a PostgreSQL server. Else set run_as (or PGBK_RUN_AS) to the user whom the backups should belong to; PostgreSQL refuses to run as root.',
     })
   } finally {
     process.seteuid?.(0)

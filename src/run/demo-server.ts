@@ -4,11 +4,11 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { connectionFrom, programEnvironment } from '../postgres/connection.js'
 import { findInstallations, programOf } from '../postgres/find.js'
-import { installHint } from '../postgres/install-hint.js'
 import { choosePort } from '../postgres/port.js'
 import { type Psql, query } from '../postgres/psql.js'
 import { sql } from '../postgres/sql.js'
 import { runProgram } from '../program/run-program.js'
+import { noServerPrograms } from './demo-needs.js'
 import { type SupervisedServer, supervise, waitUntilReady } from './supervisor.js'
 
 export interface DemoServer {
@@ -105,13 +105,7 @@ async function findServerPrograms(
   )
   const [newest] = usable.sort((a, b) => b.major - a.major)
   if (newest) return newest
-  throw new PgbkError(
-    'programs-missing',
-    'the demo needs a PostgreSQL server, and only client programs are installed here',
-    {
-      hint: installHint(undefined, 'server'),
-    },
-  )
+  throw noServerPrograms()
 }
 
 async function answers(psql: Psql): Promise<boolean> {

@@ -6,7 +6,7 @@ import { aDirectory, aFreePort, atEnd } from './places.js'
 import { isRoot, ordinaryUser } from './users.js'
 
 const path = '/usr/local/bin:/usr/bin:/bin'
-const tool = fileURLToPath(new URL('../../../shared/tools/sftp-server.sh', import.meta.url))
+const tool = fileURLToPath(new URL('../tools/sftp-server.sh', import.meta.url))
 
 export interface SshHost {
   /** As `ssh` knows it. */

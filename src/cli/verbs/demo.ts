@@ -1,9 +1,13 @@
+import { checkUserOfPostgres } from '../../run/demo-needs.js'
 import type { Verb } from '../verb.js'
 
 export const demo: Verb = {
   name: 'demo',
   description: 'a tour on a throw-away server, with no set-up',
-  standIn: () => ({ as: 'run_as' }),
+  standIn({ settings, context }) {
+    checkUserOfPostgres(settings.run_as, context)
+    return { as: 'run_as' }
+  },
   async run({ settings, context }) {
     const { demo } = await import('../../commands/demo.js')
     const result = await demo(settings, context)
