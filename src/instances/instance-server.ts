@@ -27,7 +27,7 @@ export interface ServerStart {
 export async function startServer(start: ServerStart, context: Context): Promise<DetachedProgram> {
   const command = [start.postgres, '-D', start.configuration]
   const [file = '', ...args] = [
-    ...withoutRights(),
+    ...withoutRights(false),
     'sh',
     '-c',
     'exec "$@" >>"$0" 2>&1',

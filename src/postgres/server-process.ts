@@ -2,11 +2,14 @@ import type { Context } from '../context.js'
 import { hasProc } from '../processes.js'
 import { programEnvironment } from './connection.js'
 
-const dropped = ['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs']
-
-/** Words that start a program with no capability, of a namespace neither, and no way to more rights, such as setuid programs. */
-export function withoutRights(): string[] {
-  return hasProc() ? ['setpriv', '--ambient-caps=-all', ...dropped] : []
+/**
+ * Words that start a program with no capability and no way to more rights, such as setuid programs.
+ * @param rules whether it starts in a user name space of its own, where there are capabilities to lose: elsewhere an ordinary user
+ * may not change the bounding set, and setpriv fails for that with libcap-ng 0.9 (Debian 13), in which it was silent before.
+ */
+export function withoutRights(rules: boolean): string[] {
+  const dropped = ['--ambient-caps=-all', '--inh-caps=-all', '--no-new-privs']
+  return hasProc() ? ['setpriv', ...dropped, ...(rules ? ['--bounding-set=-all'] : [])] : []
 }
 
 /** What a server, and all that its data can start, gets to know of the caller's environment: no secret, and no other server. */

@@ -75,13 +75,14 @@ async function start(
   const { run, launch, command, outerPort } = request
   const held = enclosure === 'closed' && outerPort !== undefined ? await holdPort(outerPort) : undefined
   try {
+    const surroundings = surroundingsOf(enclosure, launch, viewOf(request, context))
     const server = await supervise({
-      surroundings: surroundingsOf(enclosure, launch, viewOf(request, context)),
+      surroundings,
       companion:
         held && outerPort !== undefined ? relayTo(outerPort, held.descriptor, run, context) : undefined,
       cleanUp: removeWhenOver,
       sockets: run.sockets,
-      dropping: withoutRights(),
+      dropping: withoutRights(surroundings.outer.includes('--user')),
       command,
       cwd: run.layout.directory,
       log: run.layout.log,
