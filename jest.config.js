@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { filesToLeaveOut } from './test/tools/left-out.js'
 
 // What initdb makes once for all test files: test/helpers/new-cluster.ts.
 const clusters = mkdtempSync(join(tmpdir(), 'pgbk-clusters-'))
@@ -14,6 +15,11 @@ export default {
   // Its clean-up of globals walks through all that a test file holds, and once ran out of stack.
   testEnvironmentOptions: { globalsCleanup: 'off' },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    ...filesToLeaveOut().map((file) => `^${file.replaceAll(/\W/g, '\\$&')}$`),
+  ],
+  reporters: ['default', '<rootDir>/test/tools/left-out.js'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

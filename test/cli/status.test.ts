@@ -5,6 +5,7 @@ import { execaSync } from 'execa'
 import type { RootLayout } from '../../src/backup/layout.js'
 import { writeProof } from '../../src/backup/proof.js'
 import { aBackup, anEmptyRoot } from '../backup/samples.js'
+import { needs } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
 import { pgbk } from './world.js'
 
@@ -192,7 +193,7 @@ function aRootThatCannotBeRead(): string {
   return place
 }
 
-describe('pgbk status --prometheus', () => {
+needs('program promtool').describe('pgbk status --prometheus', () => {
   const check = (text: string) => execaSync('promtool', ['check', 'metrics'], { input: text, reject: false })
   const figure = (text: string, name: string) =>
     new RegExp(`^pgbk_${name}\\{root="[^\\n]*"\\} (.*)$`, 'm').exec(text)?.[1]

@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { needs } from '../helpers/needs.js'
 import { program, runPgbk } from '../helpers/pgbk.js'
 import { anyMajor, attempt, run } from '../helpers/programs.js'
 import { aRoot, aServer, type TestServer } from '../helpers/server.js'
@@ -265,22 +266,20 @@ describe('what is no whole backup', () => {
   }
 })
 
-if (isRoot) {
-  describe('root', () => {
-    it('without the user whom backups belong to is told to set run_as, and nothing is written', async () => {
-      const env = { ...server.env, PGBK_RUN_AS: 'no-such-user' }
-      const { status, stdout } = await runPgbk(['create', '-C', root, '--json'], { env, asRoot: true })
-      const { code, message, hint } = JSON.parse(stdout).error
-      expect({ status, code }).toEqual({ status: 2, code: 'config' })
-      expect(message).toContain('no-such-user')
-      expect(hint).toContain('PGBK_RUN_AS')
-      expect(readdirSync(root)).toEqual([])
-    })
-
-    it('can be refused by a root that is not there without having made anything', async () => {
-      const env = { ...server.env, PGBK_RUN_AS: 'no-such-user' }
-      await runPgbk(['create', '-C', join(root, 'new'), '--json'], { env, asRoot: true })
-      expect(readdirSync(root)).toEqual([])
-    })
+needs('root').describe('root', () => {
+  it('without the user whom backups belong to is told to set run_as, and nothing is written', async () => {
+    const env = { ...server.env, PGBK_RUN_AS: 'no-such-user' }
+    const { status, stdout } = await runPgbk(['create', '-C', root, '--json'], { env, asRoot: true })
+    const { code, message, hint } = JSON.parse(stdout).error
+    expect({ status, code }).toEqual({ status: 2, code: 'config' })
+    expect(message).toContain('no-such-user')
+    expect(hint).toContain('PGBK_RUN_AS')
+    expect(readdirSync(root)).toEqual([])
   })
-}
+
+  it('can be refused by a root that is not there without having made anything', async () => {
+    const env = { ...server.env, PGBK_RUN_AS: 'no-such-user' }
+    await runPgbk(['create', '-C', join(root, 'new'), '--json'], { env, asRoot: true })
+    expect(readdirSync(root)).toEqual([])
+  })
+})

@@ -1,12 +1,10 @@
 import { readdirSync } from 'node:fs'
-import { describe, expect, it } from '@jest/globals'
+import { expect, it } from '@jest/globals'
+import { eachUser } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
-import { isRoot } from '../helpers/users.js'
 
-const users = isRoot ? ['an ordinary user', 'root'] : ['an ordinary user']
-
-describe.each(users)('the demo as %s', (user) => {
+eachUser('the demo as %s', (user) => {
   it('shows every command with its real output and leaves nothing behind', async () => {
     const directory = aDirectory()
     const { status, stdout, stderr } = await runPgbk(['demo'], {

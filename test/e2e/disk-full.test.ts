@@ -2,13 +2,14 @@ import { chmodSync, readdirSync, statfsSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aServerOf, startSlowCreate, untilItCopies } from '../helpers/copying.js'
+import { ifMounts } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import type { TestServer } from '../helpers/server.js'
 import { aSmallDisk, makeReadOnly } from '../helpers/small-disk.js'
 import { idsIn, noTraces, tracesOf, until } from '../helpers/traces.js'
-import { ifRoot, ordinaryUser } from '../helpers/users.js'
+import { ordinaryUser } from '../helpers/users.js'
 
 describe('a root without room', () => {
   let server: TestServer
@@ -20,7 +21,7 @@ describe('a root without room', () => {
     return { ...ended, error: JSON.parse(ended.stdout).error }
   }
 
-  ifRoot('is refused before anything is written when it is too small', async () => {
+  ifMounts('is refused before anything is written when it is too small', async () => {
     const root = aSmallDisk(80)
     const { status, error } = await create(root)
     expect({ status, code: error.code }).toEqual({ status: 1, code: 'disk-full' })
@@ -29,7 +30,7 @@ describe('a root without room', () => {
     expect(readdirSync(root)).toEqual([])
   })
 
-  ifRoot('that fills up while the backup is copied ends the create and keeps nothing of it', async () => {
+  ifMounts('that fills up while the backup is copied ends the create and keeps nothing of it', async () => {
     const root = aSmallDisk(220)
     const child = startSlowCreate(server, root, ['--json'])
     await untilItCopies(server)
@@ -43,7 +44,7 @@ describe('a root without room', () => {
     expect(idsIn(root)).toEqual([])
   })
 
-  ifRoot('has room again when the partial of a killed create, which takes it, is swept', async () => {
+  ifMounts('has room again when the partial of a killed create, which takes it, is swept', async () => {
     const root = aSmallDisk(180)
     const child = startSlowCreate(server, root, ['--max-rate', '20M'])
     await until('the partial takes room', () => freeMegabytes(root) < 130)
@@ -53,7 +54,7 @@ describe('a root without room', () => {
     expect({ status, error }).toEqual({ status: 0, error: undefined })
   })
 
-  ifRoot('that is mounted read-only is refused', async () => {
+  ifMounts('that is mounted read-only is refused', async () => {
     const root = aSmallDisk(220)
     makeReadOnly(root)
     const { status, error } = await create(root)

@@ -1,9 +1,10 @@
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, expect } from '@jest/globals'
 import { execa, execaSync } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, isWhole } from '../helpers/download.js'
+import { ifMounts, needs } from '../helpers/needs.js'
 import { program, runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { commandLines } from '../helpers/process-list.js'
@@ -12,7 +13,9 @@ import { aRoot, aServer, fill } from '../helpers/server.js'
 import { aSmallDisk } from '../helpers/small-disk.js'
 import { anSshHost, anSshTo, heldAfter, type SshHost, withPrograms } from '../helpers/ssh.js'
 import { until } from '../helpers/traces.js'
-import { asUser, ifRoot } from '../helpers/users.js'
+import { asUser } from '../helpers/users.js'
+
+const { describe, it } = needs('program sshd')
 
 let backup: MadeBackup
 let ssh: SshHost
@@ -205,7 +208,7 @@ case $* in *--version*|*/dev/null*) exec /usr/bin/tar "$@";; esac
     }
   })
 
-  ifRoot('when the disk is full', async () => {
+  ifMounts('when the disk is full', async () => {
     const disk = aSmallDisk(20)
     for (const name of ['b.tar', 'b.tar.gz', 'b.tar.zst']) {
       execaSync('sh', ['-c', `test ${name} = b.tar || head -c 19m /dev/zero > ${disk}/filler`])

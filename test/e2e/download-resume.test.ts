@@ -1,16 +1,18 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, expect } from '@jest/globals'
 import { execaSync } from 'execa'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, download, downloadOf, received } from '../helpers/download.js'
+import { ifMounts, needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { aRoot, aServer, fill, verifies } from '../helpers/server.js'
 import { aSmallDisk } from '../helpers/small-disk.js'
 import { anSshHost, anSshTo, heldAfter, type SshHost } from '../helpers/ssh.js'
 import { entriesOf, until } from '../helpers/traces.js'
-import { ifRoot } from '../helpers/users.js'
+
+const { describe, it } = needs('program sshd')
 
 let backup: MadeBackup
 let ssh: SshHost
@@ -148,7 +150,7 @@ describe('a directory in the way', () => {
 })
 
 describe('a disk without room', () => {
-  ifRoot('is found out before anything travels', async () => {
+  ifMounts('is found out before anything travels', async () => {
     const to = aSmallDisk(40)
     const { status, error } = await overSsh(to)
     expect({ status, code: error.code }).toEqual({ status: 1, code: 'disk-full' })
@@ -156,7 +158,7 @@ describe('a disk without room', () => {
     expect(entriesOf(to)).toEqual([])
   })
 
-  ifRoot(
+  ifMounts(
     'that fills up meanwhile keeps what has come, and the download goes on when there is room',
     async () => {
       const to = aSmallDisk(100)

@@ -1,9 +1,10 @@
 import { chmodSync, existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, expect } from '@jest/globals'
 import { execaSync } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, download, isWhole } from '../helpers/download.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
@@ -11,6 +12,8 @@ import { aRoot, aServer, fill } from '../helpers/server.js'
 import { anSshHost, anSshTo, type SshHost } from '../helpers/ssh.js'
 import { entriesOf } from '../helpers/traces.js'
 import { asUser } from '../helpers/users.js'
+
+const { describe, it } = needs('program sshd')
 
 let backup: MadeBackup
 let ssh: SshHost

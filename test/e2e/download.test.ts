@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, expect } from '@jest/globals'
 import { execaSync } from 'execa'
 import { download as downloadHere } from '../../src/commands/download.js'
 import type { Settings } from '../../src/config/load.js'
@@ -9,14 +9,17 @@ import { shellWord } from '../../src/shell-word.js'
 import { aContext } from '../backup/samples.js'
 import { aBackupOf, aTwinOf, entriesBelow, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, download, isWhole } from '../helpers/download.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { aRoot, aServer, fill } from '../helpers/server.js'
 import { anSshHost, type SshHost } from '../helpers/ssh.js'
 import { entriesOf } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
-import { isRoot, ordinaryUser } from '../helpers/users.js'
+import { ifRoot, ordinaryUser } from '../helpers/users.js'
 import { asFound } from '../terminal/screens.js'
+
+const { describe, it } = needs('program sshd')
 
 let ssh: SshHost
 let backup: MadeBackup
@@ -206,14 +209,13 @@ describe('a download', () => {
     await run(['rm', '-r', twin.directory])
   })
 
-  if (isRoot)
-    it('started by root belongs to the user run_as', async () => {
-      const to = join(await aRoot(), 'new')
-      const { status } = await download(`${ssh.host}:${backup.root}`, to, [], { env: ssh.env, asRoot: true })
-      expect(status).toBe(0)
-      const { uid } = statSync(join(copyOf(backup, to), 'backup.json'))
-      expect(uid).toBe(ordinaryUser.uid)
-    })
+  ifRoot('started by root belongs to the user run_as', async () => {
+    const to = join(await aRoot(), 'new')
+    const { status } = await download(`${ssh.host}:${backup.root}`, to, [], { env: ssh.env, asRoot: true })
+    expect(status).toBe(0)
+    const { uid } = statSync(join(copyOf(backup, to), 'backup.json'))
+    expect(uid).toBe(ordinaryUser.uid)
+  })
 })
 
 describe('list and show of another root', () => {

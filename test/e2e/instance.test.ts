@@ -8,6 +8,7 @@ import { parseConfig } from '../../src/config/schema.js'
 import { silentProgress } from '../../src/progress.js'
 import { aContext, asOrdinaryUser } from '../backup/samples.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { eachUser } from '../helpers/needs.js'
 import { program } from '../helpers/pgbk.js'
 import { aFreePort } from '../helpers/places.js'
 import { anyMajor, binOf, run } from '../helpers/programs.js'
@@ -36,9 +37,7 @@ beforeAll(async () => {
   await server.stop()
 })
 
-const users = isRoot ? ['an ordinary user', 'root'] : ['an ordinary user']
-
-describe.each(users)('instances, for %s', (user) => {
+eachUser('instances, for %s', (user) => {
   const options = { asRoot: user === 'root' }
   const prefix = options.asRoot ? 'r' : 'u'
   const instance = (...args: string[]) => pgbkIn(backup.root, ['instance', ...args], options)

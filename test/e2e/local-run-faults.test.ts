@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aFile, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { aReadyRun, cache, failureOf, localRun, nothing, remainsOf, users } from '../helpers/local-run.js'
+import { eachUser } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
 import { anyMajor } from '../helpers/programs.js'
@@ -161,7 +162,7 @@ describe('COMMAND', () => {
   })
 })
 
-describe.each(users)('the backup of a run that %s has started', (user) => {
+eachUser('the backup of a run that %s has started', (user) => {
   it.each(users)('is not deleted by %s', async (other) => {
     const ready = await aReadyRun(backup.root, [], { asRoot: user === 'root' })
     const deletion = ['delete', '-C', backup.root, '--last', backup.record.id]

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
-import { aReadyRun, cache, failureOf, localRun, nothing, remainsOf, users } from '../helpers/local-run.js'
+import { aReadyRun, cache, failureOf, localRun, nothing, remainsOf } from '../helpers/local-run.js'
+import { eachUser, needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { anyMajor, attempt, run } from '../helpers/programs.js'
 import { aRoot, aServer } from '../helpers/server.js'
 import { aSmallDisk, makeReadOnly } from '../helpers/small-disk.js'
 import { fingerprint } from '../helpers/tree.js'
-import { isRoot } from '../helpers/users.js'
 
 const inCache = join(cache, 'pgbk/run')
 const psql = (...statements: string[]) => ['--', 'psql', '-XAtq', ...statements.flatMap((one) => ['-c', one])]
@@ -32,7 +32,7 @@ async function thatHasTheBackup(root: string | Promise<string>): Promise<string>
   return root
 }
 
-describe.each(users)('started by %s, a run of a backup', (user) => {
+eachUser('started by %s, a run of a backup', (user) => {
   const options = { asRoot: user === 'root' }
 
   it('on a read-only file system keeps its working copy in the cache', async () => {
@@ -173,7 +173,7 @@ const withOtherOwners = () => {
     expect(hint).toContain('chown -R')
   })
 }
-if (isRoot) describe('a backup of somebody else', withOtherOwners)
+needs('root').describe('a backup of somebody else', withOtherOwners)
 
 /** Another file takes all the room that is left. */
 async function fillUp(disk: string): Promise<void> {

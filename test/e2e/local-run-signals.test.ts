@@ -12,8 +12,8 @@ import {
   pidsIn,
   remainsOf,
   startLocalRun,
-  users,
 } from '../helpers/local-run.js'
+import { eachUser } from '../helpers/needs.js'
 import { program } from '../helpers/pgbk.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
@@ -41,7 +41,7 @@ async function untilItPrints(child: ReturnType<typeof startLocalRun>, text: stri
   await until(`it prints ${text}`, () => printed.includes(text) || child.exitCode !== null)
 }
 
-describe.each(users)('a run that %s has started', (user) => {
+eachUser('a run that %s has started', (user) => {
   const options = { asRoot: user === 'root' }
 
   it.each([

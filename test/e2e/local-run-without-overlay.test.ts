@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { cache, localRun, nothing, remainsOf } from '../helpers/local-run.js'
+import { needs } from '../helpers/needs.js'
 import { anOverlay } from '../helpers/overlay-disk.js'
 import { program } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, attempt, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
-import { isRoot } from '../helpers/users.js'
 
 /** In it no user namespace can be made, as in many containers; the user and the file systems are the same. */
 const forbidding =
@@ -96,7 +96,7 @@ describe('where no overlay can be had', () => {
     it('an ordinary user gets a copy, and is told why', () => onAnOverlay(false))
     it('root gets a copy, and is told why', () => onAnOverlay(true))
   }
-  if (isRoot) describe('because the root lies in an overlay', inAContainer)
+  needs('root', 'mounts').describe('because the root lies in an overlay', inAContainer)
 })
 
 /** All programs of the system but one. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { eachUser } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { oldestAndNewest } from '../helpers/programs.js'
@@ -15,9 +16,6 @@ import {
   verifies,
 } from '../helpers/server.js'
 import { fingerprint } from '../helpers/tree.js'
-import { isRoot } from '../helpers/users.js'
-
-const users = isRoot ? ['an ordinary user', 'root'] : ['an ordinary user']
 
 describe.each(oldestAndNewest)('local-run on PostgreSQL %i', (major) => {
   let server: TestServer
@@ -35,7 +33,7 @@ describe.each(oldestAndNewest)('local-run on PostgreSQL %i', (major) => {
     id = made.id
   })
 
-  describe.each(users)('as %s', (user) => {
+  eachUser('as %s', (user) => {
     const asRoot = user === 'root'
     const cache = { XDG_CACHE_HOME: aDirectory('pgbk-cache-') }
     const localRun = (args: string[], env = {}) =>

@@ -7,7 +7,7 @@ import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery } from '../help
 import { aReadyRun, localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
-import { anyMajor, binOf, majors, run } from '../helpers/programs.js'
+import { anyMajor, binOf, describeMajors, majors, majorsFrom, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
 
 /** A moment as arguments, and the last row that a copy must have there. */
@@ -50,7 +50,7 @@ function targetsIn(ledger: Ledger, name: string): Target[] {
 
 const ask = (query: string) => ['--dbname', 'app', '--', 'psql', '-XAtc', query]
 
-describe.each(majors.filter((major) => major >= 15))('a run of PostgreSQL %i', (major) => {
+describeMajors(majorsFrom(15), 'a run of PostgreSQL %i', (major) => {
   let ledger: Ledger
   beforeAll(async () => {
     ledger = await aLedger({ major })

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { randomNumbers, seed } from '../helpers/chance.js'
 import { grow } from '../helpers/copying.js'
+import { ifMounts } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
 import {
@@ -23,7 +24,7 @@ import {
 import { aServer } from '../helpers/server.js'
 import { aSmallDisk } from '../helpers/small-disk.js'
 import { until } from '../helpers/traces.js'
-import { ifRoot, isRoot } from '../helpers/users.js'
+import { isRoot } from '../helpers/users.js'
 
 let backup: MadeBackup
 beforeAll(async () => {
@@ -164,7 +165,7 @@ describe('a restore into a directory that ends at a random moment', () => {
 })
 
 describe('a disk that fills up while a restore copies', () => {
-  ifRoot('ends it, and has its room back', async () => {
+  ifMounts('ends it, and has its room back', async () => {
     const disk = aSmallDisk(260, { files: 400 })
     const data = join(disk, 'main')
     const { status, stdout } = await restore(backup.root, ['-D', data, '--json'])

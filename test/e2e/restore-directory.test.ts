@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { ifMounts } from '../helpers/needs.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { anyMajor, attempt, binOf, oldestAndNewest, run } from '../helpers/programs.js'
 import {
@@ -291,7 +292,7 @@ describe('restore -D', () => {
       expect((await refused(['-D', data])).message).toContain('belongs to another user')
     })
 
-    ifRoot('too little disk, before it writes', async () => {
+    ifMounts('too little disk, before it writes', async () => {
       const disk = aSmallDisk(30)
       const error = await refused(['-D', join(disk, 'main')])
       expect(error).toMatchObject({ status: 1, code: 'disk-full' })

@@ -1,13 +1,14 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { aBackup, aFile, aTwinOf, entriesBelow, type MadeBackup } from '../helpers/backup.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aServer, openSnapshot, type TestServer } from '../helpers/server.js'
-import { isRoot, ordinaryUser } from '../helpers/users.js'
+import { ordinaryUser } from '../helpers/users.js'
 
 const roots: string[] = []
 
@@ -135,8 +136,4 @@ async function aDirectoryWith(name: string, content: string): Promise<string> {
   return directory
 }
 
-if (isRoot) describe('started by root, pgbk', asTheRootUser)
-else
-  describe('started by an ordinary user, pgbk', () => {
-    it('is what all other tests are about', () => expect(ordinaryUser.uid).not.toBe(0))
-  })
+needs('root').describe('started by root, pgbk', asTheRootUser)

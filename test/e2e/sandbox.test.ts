@@ -7,14 +7,12 @@ import { saidInside, sqlOf } from '../helpers/inside.js'
 import { localRun, nothing, remainsOf } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
-import { anyMajor, binOf, majors, run } from '../helpers/programs.js'
+import { anyMajor, binOf, majorsAmong, run } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 import { fingerprint } from '../helpers/tree.js'
 import { asUser } from '../helpers/users.js'
 
-const someMajors = majors.filter((major) => [13, 17, 18].includes(major))
-
-describe.each(someMajors)('what the data of PostgreSQL %i starts in a run', (major) => {
+describe.each(majorsAmong(13, 17, 18))('what the data of PostgreSQL %i starts in a run', (major) => {
   let server: TestServer
   let backup: MadeBackup
   let home: string

@@ -1,19 +1,23 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeAll, beforeEach, expect } from '@jest/globals'
 import { execa } from 'execa'
 import { crontabLine, entriesIn } from '../../src/schedule/entry.js'
 import { shellWord } from '../../src/shell-word.js'
 import { aBackupOf, aFile, aTwinOf } from '../helpers/backup.js'
 import { seed } from '../helpers/chance.js'
 import { crontab, keepCrontab, setCrontab, startCron } from '../helpers/cron.js'
+import { needs } from '../helpers/needs.js'
 import { oddLines } from '../helpers/odd-texts.js'
 import { type PgbkOptions, runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, binOf } from '../helpers/programs.js'
 import { aRoot, aServer, type TestServer } from '../helpers/server.js'
 import { idsIn, until } from '../helpers/traces.js'
-import { asUser, ifRoot, ordinaryUser } from '../helpers/users.js'
+import { asUser, ordinaryUser } from '../helpers/users.js'
+
+const { describe, it } = needs('program crontab')
+const { it: withCron } = needs('root', 'mounts', 'program cron', 'faketime')
 
 const hba = `
 local all         all              trust
@@ -103,7 +107,7 @@ describe('pgbk schedule', () => {
     expect(ends.find(({ status }) => status === 4)?.stderr).toMatch(/^pgbk: another pgbk holds the lock/)
   })
 
-  ifRoot('is called by the real cron, at its time', async () => {
+  withCron('is called by the real cron, at its time', async () => {
     await schedule(['--daily', '03:00'])
     const cron = startCron('2026-11-22 02:59:55')
     await until('cron has made a backup', () => {
@@ -122,7 +126,7 @@ describe('pgbk schedule', () => {
 })
 
 describe('a line of pgbk schedule', () => {
-  ifRoot(`is for the real cron what it was before, whatever stands in it (seed ${seed})`, async () => {
+  withCron(`is for the real cron what it was before, whatever stands in it (seed ${seed})`, async () => {
     const texts = [...oddLines('cron', 30), 'a\\%b', '\\\\', '\\\\%', "\\'%"].filter(
       (text) => !text.includes('/'),
     )

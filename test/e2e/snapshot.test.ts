@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, entriesBelow, fileIn, type MadeBackup } from '../helpers/backup.js'
 import { byReadme } from '../helpers/by-readme.js'
 import { aDirectory } from '../helpers/places.js'
-import { anyMajor, binOf, oldestUsualNewest, run } from '../helpers/programs.js'
+import { anyMajor, binOf, itMajors, oldestUsualNewest, run } from '../helpers/programs.js'
 import {
   aRoot,
   aServer,
@@ -253,7 +253,8 @@ describe('a snapshot of an unusual cluster', () => {
     },
   )
 
-  it.each(oldestUsualNewest.filter((major) => major >= 15))(
+  itMajors(
+    oldestUsualNewest.filter((major) => major >= 15),
     'with tablespaces in place verifies and opens (PostgreSQL %i)',
     async (major) => {
       const server = await aServer({ major })
@@ -269,7 +270,8 @@ describe('a snapshot of an unusual cluster', () => {
     },
   )
 
-  it.each(oldestUsualNewest.filter((major) => major >= 15))(
+  itMajors(
+    oldestUsualNewest.filter((major) => major >= 15),
     'with a database of an ICU locale opens and says which (PostgreSQL %i)',
     async (major) => {
       const server = await aServer({ major, initdb: ['--encoding=UTF8', '--locale=C'] })

@@ -10,7 +10,7 @@ import { anyMajor, eachMajorFrom, run } from '../helpers/programs.js'
 import { aRoot, aServer, aStandbyOf, conninfo, openSnapshot, type TestServer } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
-import { asUser, isRoot } from '../helpers/users.js'
+import { asUser, ifRoot } from '../helpers/users.js'
 
 const megabyte = 1024 * 1024
 const smallSegments = ['--wal-segsize=1']
@@ -113,10 +113,9 @@ describe('a good backup', () => {
     expect(fingerprint(backup.directory)).toBe(before)
   })
 
-  if (isRoot)
-    it('has none for root either, who asks as its owner', async () => {
-      expect(await check([], true)).toEqual({ status: 0, faults: [] })
-    })
+  ifRoot('has none for root either, who asks as its owner', async () => {
+    expect(await check([], true)).toEqual({ status: 0, faults: [] })
+  })
 
   it('may have compressed segments, and one that is only begun', async () => {
     const [, second = '', , last = ''] = segments

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { anyMajor, majors } from '../helpers/programs.js'
+import { anyMajor, describeMajors, otherMajors } from '../helpers/programs.js'
 import {
   archivesOf,
   faultsOf,
@@ -146,7 +146,7 @@ it('a server that was idle before a backup took over has no hole in its windows'
   expect(stderr).toContain(`Backup     ${first.record.id}`)
 })
 
-describe.each(majors.filter((major) => major !== anyMajor))('wal receive from PostgreSQL %i', (major) => {
+describeMajors(otherMajors, 'wal receive from PostgreSQL %i', (major) => {
   it('hands over under load, and loses no row', async () => {
     const server = await aServer({ major, initdb: ['--wal-segsize=1'] })
     await makeLedger(server)

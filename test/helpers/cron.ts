@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { beforeAll } from '@jest/globals'
 import { execa, execaSync } from 'execa'
 import { atEnd } from './places.js'
 import { asUser, ordinaryUser } from './users.js'
@@ -34,8 +35,10 @@ export function setCrontab(text: string): void {
 
 /** What the tests of a file do to the crontab is undone when they are over. */
 export function keepCrontab(): void {
-  const before = crontab()
-  atEnd(() => setCrontab(before))
+  beforeAll(() => {
+    const before = crontab()
+    atEnd(() => setCrontab(before))
+  })
 }
 
 /** Debian keeps it in a directory of the machine's architecture. */

@@ -4,10 +4,9 @@ import { type PgbkOptions, runPgbk, startPgbk } from './pgbk.js'
 import { aDirectory } from './places.js'
 import { anyMajor, binOf, type Ended, run } from './programs.js'
 import { until } from './traces.js'
-import { isRoot } from './users.js'
 
 /** Who may start a run in these tests. */
-export const users = isRoot ? ['an ordinary user', 'root'] : ['an ordinary user']
+export { users } from './users.js'
 
 /** The cache of all runs of one test file. */
 export const cache = aDirectory('pgbk-cache-')

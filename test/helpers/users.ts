@@ -1,5 +1,4 @@
 import { userInfo } from 'node:os'
-import { it } from '@jest/globals'
 import { execaSync } from 'execa'
 
 /** The ordinary user whom servers run as: the caller, or `postgres` when the tests are run by root. */
@@ -11,14 +10,15 @@ export interface TestUser {
 
 export const isRoot = process.getuid?.() === 0
 
+/** Where root finds no `postgres`, no PostgreSQL is installed, and no server is tested: files can be given to `nobody`. */
 export const ordinaryUser: TestUser = isRoot
-  ? lookUp('postgres')
+  ? (lookUp('postgres') ?? lookUp('nobody') ?? { name: 'root', uid: 0, gid: 0 })
   : { ...userInfo(), name: userInfo().username }
 
-/** A test that needs root, because it mounts something. Started by anybody else, there is nothing to test. */
-export function ifRoot(title: string, body: () => Promise<void>): void {
-  if (isRoot) it(title, body)
-}
+/** Who starts pgbk, for tests that try each. */
+export const users = isRoot ? ['an ordinary user', 'root'] : ['an ordinary user']
+
+export { ifRoot } from './needs.js'
 
 /** What to put before a command so that it runs as the ordinary user. */
 export function asUser(user: TestUser = ordinaryUser): string[] {
@@ -26,7 +26,7 @@ export function asUser(user: TestUser = ordinaryUser): string[] {
   return ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups']
 }
 
-function lookUp(name: string): TestUser {
-  const id = (flag: string) => Number(execaSync('id', [flag, name]).stdout)
-  return { name, uid: id('-u'), gid: id('-g') }
+function lookUp(name: string): TestUser | undefined {
+  const id = (flag: string) => execaSync('id', [flag, name], { reject: false }).stdout
+  return id('-u') === '' ? undefined : { name, uid: Number(id('-u')), gid: Number(id('-g')) }
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { ownerOfRoot, refuseLinks } from '../../src/privileges/owner-of-root.js'
 import { thrownBy } from '../backup/samples.js'
+import { needs } from '../helpers/needs.js'
 import { atEnd } from '../helpers/places.js'
-import { isRoot } from '../helpers/users.js'
 
 const [alice, bob] = [4711, 4712]
 
@@ -65,7 +65,8 @@ const startedByRoot = () => {
   })
 }
 
+needs('root').describe('the user whom a root directory belongs to', startedByRoot)
+
 describe('the user whom a root directory belongs to', () => {
-  if (isRoot) startedByRoot()
-  else it('is of interest to root alone', () => expect(uidOf('/')).toBe(undefined))
+  it('is none for the root of all', () => expect(uidOf('/')).toBe(undefined))
 })

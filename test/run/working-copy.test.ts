@@ -2,7 +2,8 @@ import { readdirSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import type { WorkingCopyKind } from '../../src/run/working-copy.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
-import { aReadyRun, localRun, nothing, remainsOf, users } from '../helpers/local-run.js'
+import { aReadyRun, localRun, nothing, remainsOf } from '../helpers/local-run.js'
+import { eachUser, needs } from '../helpers/needs.js'
 import { anyMajor } from '../helpers/programs.js'
 import {
   aRoot,
@@ -14,7 +15,7 @@ import {
   verifies,
 } from '../helpers/server.js'
 import { fingerprint } from '../helpers/tree.js'
-import { isRoot, ordinaryUser } from '../helpers/users.js'
+import { ordinaryUser } from '../helpers/users.js'
 import { aDiskWithReflinks } from '../helpers/xfs.js'
 
 let server: TestServer
@@ -23,8 +24,10 @@ beforeAll(async () => {
   await fill(server)
 })
 
-describe('an overlay', () => keepsTheContract('overlay', aRoot))
-if (isRoot) describe('a reflink clone', () => keepsTheContract('reflink', aDiskWithReflinks))
+needs('user namespaces').describe('an overlay', () => keepsTheContract('overlay', aRoot))
+needs('root', 'mounts', 'loop devices', 'program mkfs.xfs').describe('a reflink clone', () =>
+  keepsTheContract('reflink', aDiskWithReflinks),
+)
 describe('a copy', () => keepsTheContract('copy', aRoot))
 
 /** Changes to every kind of file that a snapshot has: tables in all tablespaces, WAL, settings, databases. */
@@ -50,7 +53,7 @@ function keepsTheContract(kind: WorkingCopyKind, aPlace: () => string | Promise<
     before = fingerprint(backup.directory)
   })
 
-  describe.each(users)('used by %s', (user) => {
+  eachUser('used by %s', (user) => {
     const options = { asRoot: user === 'root' }
     const args = ['--working-copy', kind, '--dbname', 'app']
     const psql = (...statements: string[]) =>

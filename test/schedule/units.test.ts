@@ -1,13 +1,16 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from '@jest/globals'
+import { expect } from '@jest/globals'
 import { execaSync } from 'execa'
 import { parseTimes } from '../../src/schedule/times.js'
 import { systemdUnits, type Unit, type UnitsRequest } from '../../src/schedule/units.js'
 import { thrownBy } from '../backup/samples.js'
 import { seed } from '../helpers/chance.js'
+import { needs } from '../helpers/needs.js'
 import { oddLines } from '../helpers/odd-texts.js'
 import { aDirectory } from '../helpers/places.js'
+
+const { describe, it } = needs('program systemd-analyze')
 
 const request = (root: string, args: string[] = [], needsNamespaces = false): UnitsRequest => ({
   surroundings: {

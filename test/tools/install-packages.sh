@@ -50,8 +50,8 @@ trap "exit 1" INT TERM HUP
 mkdir -p "${no_cluster%/*}"
 echo "create_main_cluster = false" >"$no_cluster"
 apt-get -q -o DPkg::Lock::Timeout=300 update >/dev/null || echo "apt-get update failed; going on with what is known" >&2
-DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
-  install -y --no-install-recommends "$@" >/dev/null || exit
+said=$(DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
+  install -y --no-install-recommends "$@" 2>&1) || { echo "$said" | tail -5 >&2; exit 1; }
 for package in "$@"; do
   case $package in
   openssh-server) units="ssh.service ssh.socket" ;;
