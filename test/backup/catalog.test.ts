@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { readCatalog } from '../../src/backup/catalog.js'
 import { rootLayout } from '../../src/backup/layout.js'
+import { ifRoot } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
 import { aBackup, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from './samples.js'
 
@@ -108,8 +109,13 @@ describe('what may not be read', () => {
     ['data/backup', (root: string) => rootLayout(root).backups],
     ['a backup', (root: string) => rootLayout(root).backup(first)],
     ['a record', (root: string) => join(rootLayout(root).backup(first), 'backup.json')],
-    ['a snapshot', (root: string) => join(rootLayout(root).backup(first), 'snapshot')],
-  ])('is an error, never an empty list: %s', async (_what, pathIn) => {
+  ])('is an error, never an empty list: %s', (_what, pathIn) => isAnError(pathIn))
+
+  ifRoot('is an error, never an empty list: a snapshot of somebody else', () =>
+    isAnError((root) => join(rootLayout(root).backup(first), 'snapshot')),
+  )
+
+  async function isAnError(pathIn: (root: string) => string): Promise<void> {
     const { root } = anEmptyRoot()
     aBackup(rootLayout(root), first)
     const path = pathIn(root)
@@ -118,5 +124,5 @@ describe('what may not be read', () => {
     chmodSync(path, 0o700)
     expect(error).toMatchObject({ code: 'failed', hint: expect.stringContaining('as the user') })
     expect(error.message).toMatch(/^cannot read .*(EACCES|permission denied)/)
-  })
+  }
 })

@@ -4,8 +4,11 @@ import type { RootLayout } from '../../src/backup/layout.js'
 import { PgbkError } from '../../src/errors.js'
 import { version } from '../../src/version.js'
 import { aBackup, anEmptyRoot } from '../backup/samples.js'
+import { needs } from '../helpers/needs.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { pgbk } from './world.js'
+
+const { it: withPrograms } = needs('PostgreSQL programs')
 
 const id = '20261120T030000Z'
 let root: RootLayout
@@ -145,7 +148,7 @@ describe('the exit status', () => {
     expect(await statusOf(['show', 'latest', '-C', aDirectory()])).toBe(3)
   })
 
-  it('is 5 for a server that does not answer, or never could', async () => {
+  withPrograms('is 5 for a server that does not answer, or never could', async () => {
     const port = String(await aFreePort())
     expect(await statusOf(['create', '-h', '127.0.0.1', '-p', port, ...at])).toBe(5)
     const managed = await pgbk(['create', '-h', 'db.abc.eu-central-1.rds.amazonaws.com', ...at])
@@ -153,7 +156,7 @@ describe('the exit status', () => {
     expect(managed.stderr).toContain('Amazon RDS offers no base backups')
   })
 
-  it.each([
+  withPrograms.each([
     ['interrupted', 130],
     ['terminated', 143],
     ['hung-up', 129],

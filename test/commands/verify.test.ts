@@ -1,10 +1,11 @@
 import { renameSync, rmSync } from 'node:fs'
-import { beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, expect, it } from '@jest/globals'
 import { backupLayout, type RootLayout } from '../../src/backup/layout.js'
 import { verify } from '../../src/commands/verify.js'
 import type { Settings } from '../../src/config/load.js'
 import { silentProgress } from '../../src/progress.js'
 import { aBackup, aContext, anEmptyRoot, thrownBy } from '../backup/samples.js'
+import { needs } from '../helpers/needs.js'
 
 const [first, second] = ['20261120T030000Z', '20261121T030000Z']
 let root: RootLayout
@@ -33,7 +34,7 @@ const begin = (id: string) => {
 }
 const removeAll = (id: string) => rmSync(root.backup(id), { recursive: true })
 
-describe.each([
+needs('PostgreSQL programs').describe.each([
   ['has begun to remove', begin],
   ['has removed', removeAll],
 ])('a backup that another process %s meanwhile', (_what, remove) => {

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
+import { needs } from '../helpers/needs.js'
 import { program, runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { aRoot } from '../helpers/server.js'
@@ -51,7 +52,10 @@ _pgbk 2>/dev/null
 printf '%s\\n' "\${COMPREPLY[@]}"
 `
 
-describe.each(['bash', 'fish'])('in %s, pgbk completes', (shell) => {
+for (const shell of ['bash', 'fish'])
+  needs(`program ${shell}`).describe(`in ${shell}, pgbk completes`, () => completes(shell))
+
+function completes(shell: string): void {
   it.each<[string, string[], string[]]>([
     ['a command', ['cre'], ['create']],
     ['a command after a word', ['instance', 'st'], ['start', 'stop']],
@@ -75,7 +79,7 @@ describe.each(['bash', 'fish'])('in %s, pgbk completes', (shell) => {
 
   it('instances', async () =>
     expect(await offers(shell, ['pgbk', 'instance', 'stop', '-C', root, ''])).toEqual(['staging']))
-})
+}
 
 /** Types into an interactive zsh and waits for what it makes of it. */
 const inZsh = `
@@ -89,7 +93,7 @@ print -r -- "$line"
 zpty -d z
 `
 
-describe('in zsh, pgbk completes', () => {
+needs('program zsh').describe('in zsh, pgbk completes', () => {
   it.each([
     ['a command', 'pgbk cre', '*cre*ate *'],
     ['an option', 'pgbk create --sched', '*--sched*uled *'],

@@ -1,14 +1,17 @@
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeAll, beforeEach, expect } from '@jest/globals'
 import { aBackup, aBackupOf, aFile, entriesBelow, fileIn } from '../helpers/backup.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { commandLinesDuring } from '../helpers/process-list.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aRoot, aServer, type TestServer } from '../helpers/server.js'
 import { type Certificates, certificates } from '../helpers/tls.js'
+
+const { describe, it } = needs('program openssl')
 
 const role = 'backup role'
 const password = `p@ss:w/o?r&d#100%'"\\ = {ü}`

@@ -1,22 +1,25 @@
 import { readdirSync } from 'node:fs'
-import { expect, it } from '@jest/globals'
-import { eachUser } from '../helpers/needs.js'
+import { expect } from '@jest/globals'
+import { eachUser, needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 
 eachUser('the demo as %s', (user) => {
-  it('shows every command with its real output and leaves nothing behind', async () => {
-    const directory = aDirectory()
-    const { status, stdout, stderr } = await runPgbk(['demo'], {
-      asRoot: user === 'root',
-      env: { TMPDIR: directory },
-    })
-    expect(status).toBe(0)
-    for (const command of ['create', 'list', 'show', 'local-run', 'download', 'restore', 'instance'])
-      expect(stderr).toContain(`$ pgbk ${command}`)
-    expect(stderr).toContain('backup successfully verified')
-    expect(stderr).not.toMatch(/error|fail/i)
-    expect(stdout).toContain('That was all')
-    expect(readdirSync(directory)).toEqual([])
-  })
+  needs('PostgreSQL programs').it(
+    'shows every command with its real output and leaves nothing behind',
+    async () => {
+      const directory = aDirectory()
+      const { status, stdout, stderr } = await runPgbk(['demo'], {
+        asRoot: user === 'root',
+        env: { TMPDIR: directory },
+      })
+      expect(status).toBe(0)
+      for (const command of ['create', 'list', 'show', 'local-run', 'download', 'restore', 'instance'])
+        expect(stderr).toContain(`$ pgbk ${command}`)
+      expect(stderr).toContain('backup successfully verified')
+      expect(stderr).not.toMatch(/error|fail/i)
+      expect(stdout).toContain('That was all')
+      expect(readdirSync(directory)).toEqual([])
+    },
+  )
 })

@@ -15,7 +15,7 @@ import { anSshHost, anSshTo, heldAfter, type SshHost, withPrograms } from '../he
 import { until } from '../helpers/traces.js'
 import { asUser } from '../helpers/users.js'
 
-const { describe, it } = needs('program sshd')
+const { describe, it } = needs('program sshd', 'program zstd', 'program bsdtar', 'program busybox')
 
 let backup: MadeBackup
 let ssh: SshHost

@@ -159,22 +159,25 @@ echo 'Connection to test closed by remote host.' >&2; exit 255
     expect(stderr).toContain('is kept in')
   })
 
-  it.each(['bsdtar', 'busybox'])('needs no GNU: %s is enough', async (kind) => {
-    const programs =
-      kind === 'busybox'
-        ? Object.fromEntries(
-            ['sh', 'cat', 'find', 'tar'].map((name) => [
-              name,
-              `#!/bin/busybox sh\nexec /bin/busybox ${name} "$@"\n`,
-            ]),
-          )
-        : { tar: '#!/bin/sh\nexec /usr/bin/bsdtar "$@"\n' }
-    const to = await aRoot()
-    const env = anSshTo(programs, kind === 'busybox')
-    const { status, error } = await download(`test:${backup.root}`, to, [], { env })
-    expect({ status, error }).toEqual({ status: 0, error: undefined })
-    expect(await isWhole(join(copyOf(backup, to), 'snapshot'), anyMajor)).toBe(true)
-  })
+  needs('program bsdtar', 'program busybox').it.each(['bsdtar', 'busybox'])(
+    'needs no GNU: %s is enough',
+    async (kind) => {
+      const programs =
+        kind === 'busybox'
+          ? Object.fromEntries(
+              ['sh', 'cat', 'find', 'tar'].map((name) => [
+                name,
+                `#!/bin/busybox sh\nexec /bin/busybox ${name} "$@"\n`,
+              ]),
+            )
+          : { tar: '#!/bin/sh\nexec /usr/bin/bsdtar "$@"\n' }
+      const to = await aRoot()
+      const env = anSshTo(programs, kind === 'busybox')
+      const { status, error } = await download(`test:${backup.root}`, to, [], { env })
+      expect({ status, error }).toEqual({ status: 0, error: undefined })
+      expect(await isWhole(join(copyOf(backup, to), 'snapshot'), anyMajor)).toBe(true)
+    },
+  )
 
   it.each([
     ['-oProxyCommand=touch /tmp/pwned:/srv', 2],

@@ -1,13 +1,16 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, expect } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { aReadyRun, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
+
+const { describe, it } = needs('program ps')
 
 let backup: MadeBackup
 beforeAll(async () => {

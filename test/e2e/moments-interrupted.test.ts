@@ -1,15 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, expect } from '@jest/globals'
 import { execaSync } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery, write } from '../helpers/ledger.js'
 import { localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
+import { needs } from '../helpers/needs.js'
 import { anyMajor } from '../helpers/programs.js'
 import { receive } from '../helpers/received-wal.js'
 import { aStandbyOf } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
+
+const { describe, it } = needs('program pgrep')
 
 let ledger: Ledger
 beforeAll(async () => {

@@ -78,9 +78,11 @@ function findReason(need: Need): string | undefined {
   if (need === 'user namespaces') return sandboxFault()
   if (need === 'faketime') return said([], 'ls /usr/lib/*/faketime/libfaketime.so.1')
   const [kind, name = ''] = need.split(/ (.*)/s)
-  if (kind === 'PostgreSQL') return 'none of it is installed'
+  if (need === 'PostgreSQL programs')
+    return said([], 'ls /usr/lib/postgresql/*/bin/pg_verifybackup') && 'not installed'
+  if (kind === 'PostgreSQL') return 'not installed'
   const places = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
-  return places.some((place) => existsSync(join(place, name))) ? undefined : 'it is not installed'
+  return places.some((place) => existsSync(join(place, name))) ? undefined : 'not installed'
 }
 
 /** Tries what a run on an overlay in a sandbox does, as the user of the servers. */

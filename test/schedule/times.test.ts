@@ -4,9 +4,10 @@ import { cronEnvironment } from '../../src/schedule/cron-environment.js'
 import { keptBy } from '../../src/schedule/forecast.js'
 import { calendarEvent, crontabFields, parseTimes } from '../../src/schedule/times.js'
 import { thrownBy } from '../backup/samples.js'
+import { needs } from '../helpers/needs.js'
 
 describe('the times of a schedule', () => {
-  it.each([
+  needs('program systemd-analyze').it.each([
     ['03:00', 'day', '0 3 * * *', '*-*-* 03:00:00'],
     ['23:59', 'day', '59 23 * * *', '*-*-* 23:59:00'],
     ['0:05', 'day', '5 0 * * *', '*-*-* 00:05:00'],
