@@ -10,7 +10,7 @@ export function isPlainName(name: string): boolean {
     name !== '' &&
     name.length <= longestName &&
     !name.includes('\0') &&
-    name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+    !/(?:^|\/)\.{0,2}(?:\/|$)/.test(name)
   )
 }
 

@@ -91,7 +91,7 @@ function readUpTo(file: number, most: number, expected: number, from = 0): Buffe
 const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** What there is to know of a regular file. @throws as `readSmall`, but for the size. */
-export function checkFile(path: string): Stats {
+export function checkFile(path: string | Buffer): Stats {
   const found = lstatSync(path)
   checkRegular(path, found)
   return found
@@ -131,7 +131,7 @@ export async function openRegularFile(path: string): Promise<FileHandle> {
 }
 
 /** The pieces of a large file, from a position on. @throws as `readSmall`, but for the size. */
-export async function* piecesOf(path: string, start = 0): AsyncGenerator<Buffer> {
+export async function* piecesOf(path: string, start = 0, pieceSize = 1 << 20): AsyncGenerator<Buffer> {
   const file = await openRegularFile(path)
   try {
     for (let at = start; ; ) {
@@ -145,10 +145,8 @@ export async function* piecesOf(path: string, start = 0): AsyncGenerator<Buffer>
   }
 }
 
-const pieceSize = 1 << 20
-
 /** @throws {PgbkError} `damaged`. */
-function checkRegular(path: string, found: Stats): void {
+function checkRegular(path: string | Buffer, found: Stats): void {
   if (!found.isFile()) throw notRegular(path, kindOf(found))
 }
 
@@ -167,7 +165,7 @@ export function kindOf(found: Pick<Stats, 'isSymbolicLink' | 'isDirectory' | 'is
   return found.isSocket() ? 'a socket' : 'a device'
 }
 
-function notRegular(path: string, kind: string): PgbkError {
+function notRegular(path: string | Buffer, kind: string): PgbkError {
   return new PgbkError('damaged', `${path} is ${kind}, where a file was expected`)
 }
 
