@@ -32,6 +32,11 @@ export function joinBytes(directory: BytePath, name: BytePath): BytePath {
   return (directory === '' ? name : `${directory}/${name}`) as BytePath
 }
 
+/** Whether it is UTF-8. */
+export function isText(path: BytePath): boolean {
+  return bytePath(shownPath(path)) === path
+}
+
 function isAscii(text: string): boolean {
   return !/[^\0-\x7f]/.test(text)
 }

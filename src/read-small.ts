@@ -116,7 +116,7 @@ export function openRegular(path: string): number {
 }
 
 /** The same for large files, to read while others go on. */
-export async function openRegularFile(path: string): Promise<FileHandle> {
+export async function openRegularFile(path: string | Buffer): Promise<FileHandle> {
   checkFile(path)
   const file = await open(path, flags).catch((error) => {
     throw explained(path, error)
@@ -151,7 +151,7 @@ function checkRegular(path: string | Buffer, found: Stats): void {
 }
 
 /** Changed since it was looked at: O_NOFOLLOW meets a link, O_NONBLOCK a socket or a device without a driver. */
-function explained(path: string, error: unknown): unknown {
+function explained(path: string | Buffer, error: unknown): unknown {
   const code = systemCode(error)
   if (code === 'ELOOP') return notRegular(path, 'a symbolic link')
   return code === 'ENXIO' ? notRegular(path, 'a socket or a device') : error

@@ -34,8 +34,7 @@ const fileLine =
  */
 export function manifestFile(line: Buffer): ManifestFile | string {
   const text = textOf(line)
-  const [, kind, name = '', digits, algorithm, checksum] =
-    (text !== undefined && fileLine.exec(text)) || []
+  const [, kind, name = '', digits, algorithm, checksum] = (text !== undefined && fileLine.exec(text)) || []
   if (kind === undefined) return 'is no file as PostgreSQL writes it'
   const plain = stringOf(name)
   if (plain === undefined) return 'has a path that is no JSON'
@@ -63,8 +62,7 @@ function checked(
   algorithm = 'NONE',
   checksum = '',
 ): ManifestFile | string {
-  if (!isPlainName(path))
-    return `has a path that leads out of the backup: ${JSON.stringify(shownPath(path))}`
+  if (!isPlainName(path)) return `has a path that leads out of the backup: ${JSON.stringify(shownPath(path))}`
   const size = Number(digits)
   if (!Number.isSafeInteger(size)) return `has a size that no file has: ${digits}`
   if (checksum.length !== (checksumDigits.get(algorithm) ?? -1))

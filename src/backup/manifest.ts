@@ -44,7 +44,8 @@ export async function readManifest(
   visit: (file: ManifestFile) => void = () => {},
 ): Promise<ManifestEnd> {
   const parser = new ManifestParser(manifest)
-  for await (const piece of piecesOf(manifest, 0, pieceSize)) for (const file of parser.take(piece)) visit(file)
+  for await (const piece of piecesOf(manifest, 0, pieceSize))
+    for (const file of parser.take(piece)) visit(file)
   return parser.end()
 }
 
