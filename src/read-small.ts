@@ -27,9 +27,8 @@ export const mostBytes = {
  * @throws {PgbkError} `damaged` when it is no regular file, or larger than `most` bytes; a system error when it cannot be read.
  */
 export function readSmall(path: string, most: number): Buffer {
-  const file = openRegular(path)
+  const { file, size } = openLooked(path)
   try {
-    const { size } = fstatSync(file)
     if (size > most) throw tooLarge(path, most)
     const bytes = readUpTo(file, most + 1, size)
     if (bytes.length > most) throw tooLarge(path, most)
@@ -75,16 +74,16 @@ export function readPiece(path: string, from: number, most: number): Buffer {
   }
 }
 
-/** One more read than there are bytes: some systems' files have no size, and others grow. */
+/** One byte more is asked for than there should be: some systems' files have no size, and others grow. */
 function readUpTo(file: number, most: number, expected: number, from = 0): Buffer {
-  let buffer = Buffer.alloc(Math.min(most, expected + 1))
+  let buffer = Buffer.allocUnsafe(Math.min(most, expected + 1))
   for (let length = 0; ; ) {
     const read =
       length < buffer.length ? readSync(file, buffer, length, buffer.length - length, from + length) : 0
     length += read
-    if (read === 0) return buffer.subarray(0, length)
+    if (read === 0 || (length === expected && length < buffer.length)) return buffer.subarray(0, length)
     if (length === buffer.length && length < most)
-      buffer = Buffer.concat([buffer, Buffer.alloc(Math.min(most - length, length + 4096))])
+      buffer = Buffer.concat([buffer, Buffer.allocUnsafe(Math.min(most - length, length + 4096))])
   }
 }
 
@@ -99,6 +98,11 @@ export function checkFile(path: string | Buffer): Stats {
 
 /** A descriptor, for reading, that the caller closes. @throws as `readSmall`, but for the size. */
 export function openRegular(path: string): number {
+  return openLooked(path).file
+}
+
+/** The same, with the bytes that it has now. */
+function openLooked(path: string): { file: number; size: number } {
   checkFile(path)
   let file: number
   try {
@@ -107,8 +111,9 @@ export function openRegular(path: string): number {
     throw explained(path, error)
   }
   try {
-    checkRegular(path, fstatSync(file))
-    return file
+    const found = fstatSync(file)
+    checkRegular(path, found)
+    return { file, size: found.size }
   } catch (error) {
     closeSync(file)
     throw error
