@@ -13,15 +13,16 @@ const mostNamed = 5
 /**
  * Compares names and sizes with the manifest, without reading a file: a copy made by other tools may be half there although
  * its record came across.
- * @throws {PgbkError} `damaged`, naming the first files that are missing or have another size.
+ * @throws {PgbkError} `damaged`, naming the first files that are missing or have another size; the signal's reason when aborted.
  */
-export async function checkComplete({ id, layout, state }: Backup): Promise<void> {
+export async function checkComplete({ id, layout, state }: Backup, signal?: AbortSignal): Promise<void> {
   const manifest = join(layout.data, 'backup_manifest')
   if (!lstatSync(manifest, { throwIfNoEntry: false })) throw damaged(id, ['data/backup_manifest is missing'])
   const faults: string[] = []
   const parents = parentCheck(layout)
   const data = bytePath(layout.data)
   await readManifest(manifest, (file) => {
+    signal?.throwIfAborted()
     if (faults.length === mostNamed || (state === 'used' && changesInUse(file.path))) return
     const fault = parents(file.path) ?? faultOf(data, file, state === 'whole')
     if (fault !== undefined) faults.push(fault)

@@ -22,7 +22,8 @@ export const isoTime = v.pipe(
 )
 
 /** Nearly all: no month is shorter. */
-const plainTime = /^[2-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/
+const plainTime =
+  /^[2-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/
 
 function isRealTime(value: string): boolean {
   if (plainTime.test(value)) return true
