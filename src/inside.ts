@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { type BytePath, bytePath, joinBytes, shownPath, systemPath } from './byte-path.js'
 import { PgbkError } from './errors.js'
 
 /**
@@ -7,10 +8,7 @@ import { PgbkError } from './errors.js'
  */
 export function isPlainName(name: string): boolean {
   return (
-    name !== '' &&
-    name.length <= longestName &&
-    !name.includes('\0') &&
-    name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+    name !== '' && name.length <= longestName && !name.includes('\0') && !/(?:^|\/)\.{0,2}(?:\/|$)/.test(name)
   )
 }
 
@@ -24,7 +22,17 @@ const longestName = 4096
  */
 export function inside(directory: string, name: string): string {
   if (isPlainName(name)) return join(directory, name)
-  throw new PgbkError(
+  throw noName(directory, name)
+}
+
+/** The same for a name that is bytes. */
+export function bytesInside(directory: string, name: BytePath): string | Buffer {
+  if (isPlainName(name)) return systemPath(joinBytes(bytePath(directory), name))
+  throw noName(directory, shownPath(name))
+}
+
+function noName(directory: string, name: string): PgbkError {
+  return new PgbkError(
     'damaged',
     `${JSON.stringify(name.slice(0, 200))} is no name of a file inside of ${directory}`,
   )

@@ -27,9 +27,8 @@ export const mostBytes = {
  * @throws {PgbkError} `damaged` when it is no regular file, or larger than `most` bytes; a system error when it cannot be read.
  */
 export function readSmall(path: string, most: number): Buffer {
-  const file = openRegular(path)
+  const { file, size } = openLooked(path)
   try {
-    const { size } = fstatSync(file)
     if (size > most) throw tooLarge(path, most)
     const bytes = readUpTo(file, most + 1, size)
     if (bytes.length > most) throw tooLarge(path, most)
@@ -75,23 +74,23 @@ export function readPiece(path: string, from: number, most: number): Buffer {
   }
 }
 
-/** One more read than there are bytes: some systems' files have no size, and others grow. */
+/** One byte more is asked for than there should be: some systems' files have no size, and others grow. */
 function readUpTo(file: number, most: number, expected: number, from = 0): Buffer {
-  let buffer = Buffer.alloc(Math.min(most, expected + 1))
+  let buffer = Buffer.allocUnsafe(Math.min(most, expected + 1))
   for (let length = 0; ; ) {
     const read =
       length < buffer.length ? readSync(file, buffer, length, buffer.length - length, from + length) : 0
     length += read
-    if (read === 0) return buffer.subarray(0, length)
+    if (read === 0 || (length === expected && length < buffer.length)) return buffer.subarray(0, length)
     if (length === buffer.length && length < most)
-      buffer = Buffer.concat([buffer, Buffer.alloc(Math.min(most - length, length + 4096))])
+      buffer = Buffer.concat([buffer, Buffer.allocUnsafe(Math.min(most - length, length + 4096))])
   }
 }
 
 const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** What there is to know of a regular file. @throws as `readSmall`, but for the size. */
-export function checkFile(path: string): Stats {
+export function checkFile(path: string | Buffer): Stats {
   const found = lstatSync(path)
   checkRegular(path, found)
   return found
@@ -99,6 +98,11 @@ export function checkFile(path: string): Stats {
 
 /** A descriptor, for reading, that the caller closes. @throws as `readSmall`, but for the size. */
 export function openRegular(path: string): number {
+  return openLooked(path).file
+}
+
+/** The same, with the bytes that it has now. */
+function openLooked(path: string): { file: number; size: number } {
   checkFile(path)
   let file: number
   try {
@@ -107,8 +111,9 @@ export function openRegular(path: string): number {
     throw explained(path, error)
   }
   try {
-    checkRegular(path, fstatSync(file))
-    return file
+    const found = fstatSync(file)
+    checkRegular(path, found)
+    return { file, size: found.size }
   } catch (error) {
     closeSync(file)
     throw error
@@ -116,7 +121,7 @@ export function openRegular(path: string): number {
 }
 
 /** The same for large files, to read while others go on. */
-export async function openRegularFile(path: string): Promise<FileHandle> {
+export async function openRegularFile(path: string | Buffer): Promise<FileHandle> {
   checkFile(path)
   const file = await open(path, flags).catch((error) => {
     throw explained(path, error)
@@ -131,7 +136,7 @@ export async function openRegularFile(path: string): Promise<FileHandle> {
 }
 
 /** The pieces of a large file, from a position on. @throws as `readSmall`, but for the size. */
-export async function* piecesOf(path: string, start = 0): AsyncGenerator<Buffer> {
+export async function* piecesOf(path: string, start = 0, pieceSize = 1 << 20): AsyncGenerator<Buffer> {
   const file = await openRegularFile(path)
   try {
     for (let at = start; ; ) {
@@ -145,15 +150,13 @@ export async function* piecesOf(path: string, start = 0): AsyncGenerator<Buffer>
   }
 }
 
-const pieceSize = 1 << 20
-
 /** @throws {PgbkError} `damaged`. */
-function checkRegular(path: string, found: Stats): void {
+function checkRegular(path: string | Buffer, found: Stats): void {
   if (!found.isFile()) throw notRegular(path, kindOf(found))
 }
 
 /** Changed since it was looked at: O_NOFOLLOW meets a link, O_NONBLOCK a socket or a device without a driver. */
-function explained(path: string, error: unknown): unknown {
+function explained(path: string | Buffer, error: unknown): unknown {
   const code = systemCode(error)
   if (code === 'ELOOP') return notRegular(path, 'a symbolic link')
   return code === 'ENXIO' ? notRegular(path, 'a socket or a device') : error
@@ -167,7 +170,7 @@ export function kindOf(found: Pick<Stats, 'isSymbolicLink' | 'isDirectory' | 'is
   return found.isSocket() ? 'a socket' : 'a device'
 }
 
-function notRegular(path: string, kind: string): PgbkError {
+function notRegular(path: string | Buffer, kind: string): PgbkError {
   return new PgbkError('damaged', `${path} is ${kind}, where a file was expected`)
 }
 

@@ -28,20 +28,17 @@ export function parseJson(text: string): { json: unknown } | string {
   } catch {
     return 'it is no JSON'
   }
-  return isDeep(json) ? `it is nested more than ${mostDepth} times` : { json }
+  return isDeeper(json, mostDepth) ? `it is nested more than ${mostDepth} times` : { json }
 }
 
 /** What is written by pgbk has four levels; to write out what is nested without end would end the process. */
 const mostDepth = 32
 
-function isDeep(json: unknown): boolean {
-  const waiting: { value: unknown; depth: number }[] = [{ value: json, depth: 0 }]
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    if (next.depth > mostDepth) return true
-    if (typeof next.value !== 'object' || next.value === null) continue
-    for (const value of Object.values(next.value))
-      if (typeof value === 'object') waiting.push({ value, depth: next.depth + 1 })
-  }
+/** @param most counts down: what is nested without end ends this too. */
+function isDeeper(json: unknown, most: number): boolean {
+  if (typeof json !== 'object' || json === null) return false
+  if (most < 0) return true
+  for (const key in json) if (isDeeper(json[key as keyof typeof json], most - 1)) return true
   return false
 }
 

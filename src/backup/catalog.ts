@@ -29,29 +29,42 @@ export interface Backup {
 /** What was put beside a finished backup later. */
 export type Additions = Pick<Backup, 'hold' | 'proof'>
 
-const noAdditions: Additions = { hold: undefined, proof: undefined }
-
-/** In a list of thousands of backups nobody asks for the whole record, or for the paths inside. */
 export function aBackup(
   directory: string,
-  { summary, raw }: ReadRecord,
+  record: ReadRecord,
   state: BackupState,
   additions: Partial<Additions> = {},
 ): Backup {
-  return {
-    ...noAdditions,
-    ...additions,
-    id: summary.id,
-    directory,
-    state,
-    summary,
-    raw,
-    get record() {
-      return checkRecord(raw)
-    },
-    get layout() {
-      return backupLayout(directory)
-    },
+  return new ReadBackup(directory, record, state, additions)
+}
+
+/** In a list of thousands of backups nobody asks for the whole record, or for the paths inside. */
+class ReadBackup implements Backup {
+  readonly id: string
+  readonly summary: RecordSummary
+  readonly raw: object
+  readonly hold: Hold | undefined
+  readonly proof: Proof | 'unreadable' | undefined
+
+  constructor(
+    readonly directory: string,
+    { summary, raw }: ReadRecord,
+    readonly state: BackupState,
+    { hold, proof }: Partial<Additions>,
+  ) {
+    this.id = summary.id
+    this.summary = summary
+    this.raw = raw
+    this.hold = hold
+    this.proof = proof
+  }
+
+  get record(): BackupRecord {
+    return checkRecord(this.raw)
+  }
+
+  get layout(): BackupLayout {
+    return backupLayout(this.directory)
   }
 }
 

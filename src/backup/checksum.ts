@@ -16,7 +16,7 @@ const atOnce = 1 << 20
  * @throws a system error when it cannot be read, or is not there; the signal's reason when aborted.
  */
 export async function isAsInManifest(
-  path: string,
+  path: string | Buffer,
   { size, algorithm, checksum }: ManifestFile,
   signal: AbortSignal,
 ): Promise<boolean> {

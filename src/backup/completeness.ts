@@ -1,32 +1,32 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { type BytePath, bytePath, joinBytes, shownPath, systemPath } from '../byte-path.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { kindOf } from '../read-small.js'
 import type { Backup } from './catalog.js'
 import { missingDirectories } from './data-directories.js'
 import type { BackupLayout } from './layout.js'
-import { exemptFromManifest, type ManifestFile, manifestFiles } from './manifest.js'
+import { exemptFromManifest, type ManifestFile, readManifest } from './manifest.js'
 
 const mostNamed = 5
 
 /**
  * Compares names and sizes with the manifest, without reading a file: a copy made by other tools may be half there although
  * its record came across.
- * @throws {PgbkError} `damaged`, naming the first files that are missing or have another size.
+ * @throws {PgbkError} `damaged`, naming the first files that are missing or have another size; the signal's reason when aborted.
  */
-export async function checkComplete({ id, layout, state }: Backup): Promise<void> {
+export async function checkComplete({ id, layout, state }: Backup, signal?: AbortSignal): Promise<void> {
   const manifest = join(layout.data, 'backup_manifest')
   if (!lstatSync(manifest, { throwIfNoEntry: false })) throw damaged(id, ['data/backup_manifest is missing'])
   const faults: string[] = []
   const parents = parentCheck(layout)
-  for await (const file of manifestFiles(manifest)) {
-    const fault =
-      state === 'whole' || !changesInUse(file.path)
-        ? (parents(file.path) ?? faultOf(layout.data, file, state === 'whole'))
-        : undefined
+  const data = bytePath(layout.data)
+  await readManifest(manifest, (file) => {
+    signal?.throwIfAborted()
+    if (faults.length === mostNamed || (state === 'used' && changesInUse(file.path))) return
+    const fault = parents(file.path) ?? faultOf(data, file, state === 'whole')
     if (fault !== undefined) faults.push(fault)
-    if (faults.length === mostNamed) break
-  }
+  })
   for (const directory of missingDirectories(layout.data)) faults.push(`data/${directory} is missing`)
   for (const needed of ['conf/postgresql.conf', 'conf/pg_hba.conf']) {
     if (!existsSync(join(layout.snapshot, needed))) faults.push(`${needed} is missing`)
@@ -34,17 +34,17 @@ export async function checkComplete({ id, layout, state }: Backup): Promise<void
   if (faults.length > 0) throw damaged(id, faults.slice(0, mostNamed))
 }
 
-function faultOf(data: string, { path, bytes, size }: ManifestFile, exact: boolean): string | undefined {
+function faultOf(data: BytePath, { path, size }: ManifestFile, exact: boolean): string | undefined {
   if (exemptFromManifest.has(path)) return undefined
   try {
-    const found = lstatSync(Buffer.concat([Buffer.from(`${data}/`), bytes]))
-    if (!found.isFile()) return `data/${path} is ${kindOf(found)}`
+    const found = lstatSync(systemPath(joinBytes(data, path)))
+    if (!found.isFile()) return `data/${shownPath(path)} is ${kindOf(found)}`
     return exact && found.size !== size
-      ? `data/${path} has ${found.size} bytes instead of ${size}`
+      ? `data/${shownPath(path)} has ${found.size} bytes instead of ${size}`
       : undefined
   } catch (error) {
     if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error
-    return `data/${path} is missing`
+    return `data/${shownPath(path)} is missing`
   }
 }
 
@@ -52,25 +52,30 @@ function faultOf(data: string, { path, bytes, size }: ManifestFile, exact: boole
  * Tells of a file whether a directory above it is a link, through which it would be read, and written, elsewhere; each directory is
  * looked at once. Only the links of tablespaces may be there, to where pgbk has them.
  */
-function parentCheck({ data }: BackupLayout): (path: string) => string | undefined {
-  const known = new Map<string, string | undefined>([['.', undefined]])
-  const look = (directory: string): string | undefined => {
+function parentCheck(layout: BackupLayout): (path: BytePath) => string | undefined {
+  const data = bytePath(layout.data)
+  const known = new Map<string, string | undefined>([['', undefined]])
+  const look = (directory: BytePath): string | undefined => {
     if (!known.has(directory))
-      known.set(directory, look(dirname(directory)) ?? faultOfDirectory(data, directory))
+      known.set(directory, look(parentOf(directory)) ?? faultOfDirectory(data, directory))
     return known.get(directory)
   }
-  return (path) => look(dirname(path))
+  return (path) => look(parentOf(path))
 }
 
-function faultOfDirectory(data: string, directory: string): string | undefined {
-  const path = join(data, directory)
+function parentOf(path: BytePath): BytePath {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/'))) as BytePath
+}
+
+function faultOfDirectory(data: BytePath, directory: BytePath): string | undefined {
+  const path = systemPath(joinBytes(data, directory))
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found?.isSymbolicLink()) return undefined // what else it may be is told of its files
   const [, oid] = /^pg_tblspc\/(\d+)$/.exec(directory) ?? []
   const target = readlinkSync(path)
   return target === `../../tablespaces/${oid}`
     ? undefined
-    : `data/${directory} is a symbolic link to ${target}`
+    : `data/${shownPath(directory)} is a symbolic link to ${target}`
 }
 
 /** A server that has run in the snapshot has removed and renamed files of these kinds. */

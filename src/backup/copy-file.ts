@@ -4,6 +4,9 @@ import { setImmediate } from 'node:timers/promises'
 import { systemCode } from '../errors.js'
 import { checkFile } from '../read-small.js'
 
+/** Bytes where a name is no UTF-8. */
+type SystemPath = string | Buffer
+
 const small = 1 << 20
 
 /**
@@ -13,7 +16,7 @@ const small = 1 << 20
  * @returns its bytes.
  * @throws {PgbkError} `damaged` for what is no regular file: a pipe would never end.
  */
-export async function copyOneFile(source: string, target: string, mode: number): Promise<number> {
+export async function copyOneFile(source: SystemPath, target: SystemPath, mode: number): Promise<number> {
   const { size } = checkFile(source)
   if (size > small) await copyFile(source, target, mode)
   else {
@@ -25,7 +28,7 @@ export async function copyOneFile(source: string, target: string, mode: number):
 }
 
 /** Moves one file; to another file system it is copied. @returns its bytes. */
-export async function moveOneFile(source: string, target: string, mode: number): Promise<number> {
+export async function moveOneFile(source: SystemPath, target: SystemPath, mode: number): Promise<number> {
   try {
     const { size } = lstatSync(source)
     renameSync(source, target)

@@ -1,9 +1,9 @@
-import type { Dirent } from 'node:fs'
-import { chmod, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmodSync, lstatSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs'
+import { type BytePath, bytePath, joinBytes, systemPath } from '../byte-path.js'
 import { copyOneFile, moveOneFile } from './copy-file.js'
-import { syncPath } from './durable.js'
+import { flushedAlone, syncPath, syncTree } from './durable.js'
 import { inParallel } from './in-parallel.js'
+import { type TreeEntry, treeEntries } from './walk-tree.js'
 
 export interface CopyTreeOptions {
   /** As for `fs.copyFile`. */
@@ -15,54 +15,62 @@ export interface CopyTreeOptions {
   keepTop?: boolean
   /** Flushes every file and directory to disk. */
   durable?: boolean
-  /** What is not copied, by its path in the source. */
-  leaveOut?(path: string, entry: Dirent): boolean
+  /** What is not copied. */
+  leaveOut?(entry: TreeEntry): boolean
   /** Told how many bytes a file had that is copied now. */
   onFile?(bytes: number): void
 }
 
-type Pair = [source: string, target: string]
-
-interface Found {
-  files: Pair[]
-  /** Each after those inside of it. */
-  directories: Pair[]
+/** The two ends of a copy. */
+interface Ends {
+  from: BytePath
+  to: BytePath
 }
 
 /**
- * Copies what is in a directory into another, which exists. Modes and symbolic links stay as they are.
+ * Copies what is in a directory into another, which exists. Modes and symbolic links stay as they are. However many files there are,
+ * only the names of the directories are held.
  * @throws a system error; what was copied by then stays, and nothing more is written.
  */
 export async function copyTree(from: string, to: string, options: CopyTreeOptions): Promise<void> {
-  const { durable, keepTop } = options
-  const found: Found = { files: [], directories: [] }
-  await makeDirectories([from, to], found, options)
-  await inParallel(found.files, 4, (pair) => copyOne(pair, options))
-  for (const [source, target] of found.directories) {
-    if (!(keepTop && target === to)) await chmod(target, (await lstat(source)).mode & 0o7777)
-    if (durable) await syncPath(target)
-  }
+  const ends = { from: bytePath(from), to: bytePath(to) }
+  /** Each before those inside of it. */
+  const directories: BytePath[] = options.keepTop ? [] : ['' as BytePath]
+  await inParallel(filesOf(ends, directories, options), 4, ({ name }) => copyOne(ends, name, options))
+  for (const name of directories.reverse())
+    chmodSync(at(ends.to, name), lstatSync(at(ends.from, name)).mode & 0o7777)
+  if (options.durable) await syncTree(to)
 }
 
-/** Makes all directories and links, and collects the files. */
-async function makeDirectories([from, to]: Pair, found: Found, options: CopyTreeOptions): Promise<void> {
-  for (const entry of await readdir(from, { withFileTypes: true })) {
+/** Makes the directories and links on its way. */
+function* filesOf(
+  { from, to }: Ends,
+  directories: BytePath[],
+  options: CopyTreeOptions,
+): Generator<TreeEntry> {
+  const enters = (entry: TreeEntry) => !options.leaveOut?.(entry)
+  for (const entry of treeEntries(from, { enters })) {
     options.signal.throwIfAborted()
-    const pair: Pair = [join(from, entry.name), join(to, entry.name)]
-    const [source, target] = pair
-    if (options.leaveOut?.(source, entry)) continue
-    if (entry.isDirectory()) {
-      await mkdir(target)
-      await makeDirectories(pair, found, options)
-    } else if (entry.isSymbolicLink()) await symlink(await readlink(source), target)
-    else if (entry.isFile()) found.files.push(pair)
+    if (options.leaveOut?.(entry)) continue
+    const { name, kind } = entry
+    if (kind.isDirectory()) {
+      mkdirSync(at(to, name))
+      directories.push(name)
+    } else if (kind.isSymbolicLink())
+      symlinkSync(readlinkSync(at(from, name), { encoding: 'buffer' }), at(to, name))
+    else if (kind.isFile()) yield entry
   }
-  found.directories.push([from, to])
 }
 
-async function copyOne([source, target]: Pair, options: CopyTreeOptions): Promise<void> {
+function at(top: BytePath, name: BytePath): string | Buffer {
+  return systemPath(name === '' ? top : joinBytes(top, name))
+}
+
+async function copyOne({ from, to }: Ends, name: BytePath, options: CopyTreeOptions): Promise<void> {
   options.signal.throwIfAborted()
-  const bytes = await (options.move ? moveOneFile : copyOneFile)(source, target, options.mode)
-  if (options.durable) await syncPath(target)
+  const target = at(to, name)
+  const bytes = await (options.move ? moveOneFile : copyOneFile)(at(from, name), target, options.mode)
+  // While others are copied: the rest is flushed at the end, all at once.
+  if (options.durable && bytes >= flushedAlone) await syncPath(target)
   options.onFile?.(bytes)
 }

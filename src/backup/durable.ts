@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, fsync, openSync, statSync } from 'node:fs'
-import { chmod, open, readdir, rename, rm } from 'node:fs/promises'
+import { chmod, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { type BytePath, bytePath, systemPath } from '../byte-path.js'
 import { namesIn } from '../names-in.js'
 import { inParallel } from './in-parallel.js'
+import { syncFileSystem } from './sync-file-system.js'
+import { treeEntries } from './walk-tree.js'
 
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants
 const writeFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK
@@ -55,7 +58,7 @@ async function removeForgotten(directory: string, start: string): Promise<void> 
 }
 
 /** Flushes one file, or the entries of one directory, to disk. */
-export async function syncPath(path: string): Promise<void> {
+export async function syncPath(path: string | Buffer): Promise<void> {
   // Only the flush takes time: to hand the rest to other threads takes longer than to do it.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
@@ -67,20 +70,28 @@ export async function syncPath(path: string): Promise<void> {
 
 const flush = promisify(fsync)
 
+/** Files of so many bytes are flushed by themselves, while others are written. */
+export const flushedAlone = 32 << 20
+
 const atOnce = 4
+
+/** A tree of more is flushed with its whole file system, where others may have written too. */
+const mostSingly = 2000
 
 /** Flushes a directory with everything in it; symbolic links are not followed. */
 export async function syncTree(directory: string): Promise<void> {
-  const paths: string[] = []
-  await collect(directory, paths)
-  await inParallel(paths, atOnce, syncPath)
+  const top = bytePath(directory)
+  if (hasMore(treeEntries(top), mostSingly) && (await syncFileSystem(directory))) return
+  await inParallel(flushable(top), atOnce, (path) => syncPath(systemPath(path)))
 }
 
-async function collect(directory: string, paths: string[]): Promise<void> {
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name)
-    if (entry.isDirectory()) await collect(path, paths)
-    else if (entry.isFile()) paths.push(path)
-  }
-  paths.push(directory)
+function* flushable(top: BytePath): Generator<BytePath> {
+  for (const { path, kind } of treeEntries(top)) if (kind.isFile() || kind.isDirectory()) yield path
+  yield top
+}
+
+function hasMore(items: Iterable<unknown>, most: number): boolean {
+  let count = 0
+  for (const _ of items) if (++count > most) return true
+  return false
 }

@@ -14,7 +14,11 @@ export function timeOfId(text: string): Date | undefined {
   return Number.isNaN(time.getTime()) || idOf(time) !== text ? undefined : time
 }
 
+/** Nearly all: no month is shorter. */
+const plainId = /^[2-9]\d{3}(?:0[1-9]|1[0-2])(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3])[0-5]\d[0-5]\dZ$/
+
 export function isId(text: string): boolean {
+  if (plainId.test(text)) return true
   return timeOfId(text) !== undefined
 }
 

@@ -1,12 +1,11 @@
 import { isAscii } from 'node:buffer'
+import { type BytePath, bytePath, shownPath } from '../byte-path.js'
 import { isPlainName } from '../inside.js'
 
 /** One file as a backup_manifest has it. */
 export interface ManifestFile {
   /** Below the data directory; plain, so that it leads nowhere else. */
-  path: string
-  /** The same as the file system has it. */
-  bytes: Buffer
+  path: BytePath
   size: number
   /** `CRC32C`, `SHA224` ... `SHA512`, or `NONE`. */
   algorithm: string
@@ -35,21 +34,40 @@ const fileLine =
  */
 export function manifestFile(line: Buffer): ManifestFile | string {
   const text = textOf(line)
-  const [, kind, name = '', digits, algorithm = 'NONE', checksum = ''] =
-    (text !== undefined && fileLine.exec(text)) || []
+  const [, kind, name = '', digits, algorithm, checksum] = (text !== undefined && fileLine.exec(text)) || []
   if (kind === undefined) return 'is no file as PostgreSQL writes it'
   const plain = stringOf(name)
   if (plain === undefined) return 'has a path that is no JSON'
   if (kind === 'Encoded-Path' && !/^(?:[0-9a-f]{2})+$/.test(plain))
     return 'has a path that is not hexadecimal'
-  const bytes = Buffer.from(plain, kind === 'Path' ? 'utf8' : 'hex')
-  if (!isPlainName(bytes.toString('latin1')))
-    return `has a path that leads out of the backup: ${JSON.stringify(bytes.toString())}`
+  return checked(bytePath(Buffer.from(plain, kind === 'Path' ? 'utf8' : 'hex')), digits, algorithm, checksum)
+}
+
+/** A line with a plain path: printable ASCII, and nothing that is escaped. */
+const usualLine =
+  /^\{ "Path": "([ !#-[\]-~]+)", "Size": (\d{1,16}), "Last-Modified": "\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d GMT"(?:, "Checksum-Algorithm": "(\w{1,10})", "Checksum": "([0-9a-f]*)")? \},?$/
+
+/**
+ * The same for nearly all lines, in a fifth of the time.
+ * @returns undefined for a line that is not of this kind, but may be right.
+ */
+export function usualFile(line: string): ManifestFile | string | undefined {
+  const found = usualLine.exec(line)
+  return found ? checked(found[1] as BytePath, found[2], found[3], found[4]) : undefined
+}
+
+function checked(
+  path: BytePath,
+  digits: string | undefined,
+  algorithm = 'NONE',
+  checksum = '',
+): ManifestFile | string {
+  if (!isPlainName(path)) return `has a path that leads out of the backup: ${JSON.stringify(shownPath(path))}`
   const size = Number(digits)
   if (!Number.isSafeInteger(size)) return `has a size that no file has: ${digits}`
   if (checksum.length !== (checksumDigits.get(algorithm) ?? -1))
     return 'has no checksum of a kind that pgbk knows'
-  return { path: bytes.toString(), bytes, size, algorithm, checksum }
+  return { path, size, algorithm, checksum }
 }
 
 function stringOf(json: string): string | undefined {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import { shownPath } from '../byte-path.js'
 import { PgbkError } from '../errors.js'
-import { type ManifestFile, manifestFile } from './manifest-file.js'
+import { type ManifestFile, manifestFile, usualFile } from './manifest-file.js'
 import { SeenNames } from './seen-names.js'
 
 export interface WalRange {
@@ -21,7 +22,6 @@ type Stage = 'version' | 'identifier' | 'files' | 'file' | 'ranges' | 'range' | 
 
 /** A path has at most 4096 bytes (PATH_MAX), and each may stand as six. */
 const longestLine = 6 * 4096 + 1024
-const newline = 10
 
 /**
  * Reads a manifest, in pieces of any size, as PostgreSQL 13 to 18 write it (src/backend/backup/backup_manifest.c, and
@@ -44,13 +44,14 @@ export class ManifestParser {
 
   /** The files in the lines that this piece completes. @throws {PgbkError} `damaged`. */
   take(piece: Uint8Array): ManifestFile[] {
-    const bytes = this.#rest.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#rest, piece])
+    const bytes = Buffer.concat([this.#rest, piece])
+    const text = bytes.toString('latin1')
     const files: ManifestFile[] = []
     let from = 0
-    for (let to = bytes.indexOf(newline); to !== -1; to = bytes.indexOf(newline, from)) {
+    for (let to = text.indexOf('\n'); to !== -1; to = text.indexOf('\n', from)) {
       this.#line++
       if (this.#stage === 'checksum') this.#hash.update(bytes.subarray(0, from))
-      const file = this.#read(bytes.subarray(from, to))
+      const file = this.#read(text.slice(from, to))
       if (file) files.push(file)
       from = to + 1
     }
@@ -67,19 +68,20 @@ export class ManifestParser {
     throw this.#refusal('is not there, or not whole: the manifest is cut off')
   }
 
-  #read(line: Buffer): ManifestFile | undefined {
+  /** @param line its bytes, each as one character. */
+  #read(line: string): ManifestFile | undefined {
     if (line.length > longestLine) throw this.#refusal('is too long')
-    if (this.#stage === 'file' && !isEndOfList(line)) return this.#file(line)
-    this.#stage = this.#after(line.toString('latin1'))
+    if (this.#stage === 'file' && line !== '],') return this.#file(line)
+    this.#stage = this.#after(line)
     return undefined
   }
 
-  #file(line: Buffer): ManifestFile {
-    this.#item(line.at(-1) === 44)
-    const file = manifestFile(line)
+  #file(line: string): ManifestFile {
+    this.#item(line.endsWith(','))
+    const file = usualFile(line) ?? manifestFile(Buffer.from(line, 'latin1'))
     if (typeof file === 'string') throw this.#refusal(file)
-    if (this.#seen.add(file.bytes)) return file
-    throw this.#refusal(`names a file a second time: ${JSON.stringify(file.path)}`)
+    if (this.#seen.add(file.path)) return file
+    throw this.#refusal(`names a file a second time: ${JSON.stringify(shownPath(file.path))}`)
   }
 
   /** What is to follow a line of another kind than files. */
@@ -145,7 +147,3 @@ const mostRanges = 1000
 
 const rangeLine =
   /^\{ "Timeline": (\d{1,10}), "Start-LSN": "([0-9A-F]{1,8}\/[0-9A-F]{1,8})", "End-LSN": "([0-9A-F]{1,8}\/[0-9A-F]{1,8})" \}(,?)$/
-
-function isEndOfList(line: Buffer): boolean {
-  return line.length === 2 && line.toString('latin1') === '],'
-}

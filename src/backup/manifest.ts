@@ -6,11 +6,14 @@ import { type ManifestEnd, ManifestParser, type WalRange } from './manifest-pars
 export type { ManifestFile } from './manifest-file.js'
 
 /** The files that pgbk itself changes (see arrange-snapshot), and pg_verifybackup exempts. */
-export const exemptFromManifest: ReadonlySet<string> = new Set([
+export const exemptFromManifest: ReadonlySet<string> = new Set<string>([
   'postgresql.auto.conf',
   'standby.signal',
   'recovery.signal',
 ])
+
+/** A thousand lines: what is done for each of them does not keep signals waiting. */
+const pieceSize = 128 << 10
 
 /**
  * The files of a manifest. It is read piece by piece, so a large one needs little memory.
@@ -18,7 +21,7 @@ export const exemptFromManifest: ReadonlySet<string> = new Set([
  * @throws {PgbkError} `damaged` as soon as something is not as PostgreSQL writes it; a system error when it cannot be read.
  */
 export async function* manifestFiles(manifest: string): AsyncGenerator<ManifestFile, ManifestEnd> {
-  return yield* filesIn(piecesOf(manifest), manifest)
+  return yield* filesIn(piecesOf(manifest, 0, pieceSize), manifest)
 }
 
 /** The same for a manifest that comes from elsewhere. @param name of it, for messages. */
@@ -31,17 +34,25 @@ export async function* filesIn(
   return parser.end()
 }
 
-/** What a manifest says behind its files, all of which have been read. @throws as `manifestFiles`. */
-async function readEnd(manifest: string): Promise<ManifestEnd> {
+/**
+ * Hands every file of a manifest to `visit`, in less time than `manifestFiles` takes.
+ * @returns what it says behind them.
+ * @throws as `manifestFiles`; what `visit` throws.
+ */
+export async function readManifest(
+  manifest: string,
+  visit: (file: ManifestFile) => void = () => {},
+): Promise<ManifestEnd> {
   const parser = new ManifestParser(manifest)
-  for await (const piece of piecesOf(manifest)) parser.take(piece)
+  for await (const piece of piecesOf(manifest, 0, pieceSize))
+    for (const file of parser.take(piece)) visit(file)
   return parser.end()
 }
 
 /** Whether a manifest is as it was written. @throws a system error when it cannot be read. */
 export async function isManifestWhole(manifest: string): Promise<boolean> {
   try {
-    return (await readEnd(manifest)).isWhole
+    return (await readManifest(manifest)).isWhole
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'damaged') return false
     throw error
@@ -53,7 +64,7 @@ export async function isManifestWhole(manifest: string): Promise<boolean> {
  * @throws {PgbkError} `damaged` when the manifest is not as PostgreSQL writes it, or names more than one timeline.
  */
 export async function readWalRange(manifest: string): Promise<WalRange> {
-  const { ranges } = await readEnd(manifest)
+  const { ranges } = await readManifest(manifest)
   const [range] = ranges
   if (range && ranges.length === 1) return range
   throw new PgbkError('damaged', `${manifest} names ${ranges.length} WAL ranges instead of one`)

@@ -1,12 +1,14 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { PgbkError, systemCode } from '../errors.js'
+import { namesIn } from '../names-in.js'
 import { mostBytes, readSmallText } from '../read-small.js'
 import { checkJson, v } from '../schema.js'
 import { syncPath, writeDurably } from './durable.js'
 import { isId, nextFreeId } from './id.js'
 import { type BackupLayout, backupLayout, type RootLayout } from './layout.js'
+import { removeContents } from './remove-tree.js'
 
 /**
  * Directories that are not, or no longer, a backup. Each carries a marker file; nothing without one is ever removed,
@@ -75,32 +77,16 @@ export async function publish(
  * by its next failure that the archive is gone.
  */
 export async function discard(layout: BackupLayout): Promise<void> {
-  const left = () => contentOf(layout.directory, basename(layout.marker))
-  for (let [names, round] = [left(), 1]; names.length > 0; names = left(), round++) {
-    const again = (error: unknown) => {
+  const marker = basename(layout.marker)
+  for (let round = 1; namesIn(layout.directory).some((name) => name !== marker); round++) {
+    await removeContents(layout.directory, [marker]).catch((error) => {
       if (systemCode(error) !== 'ENOTEMPTY' || round === mostRounds) throw error
-    }
-    for (const name of names)
-      await rm(Buffer.concat([Buffer.from(`${layout.directory}/`), name]), {
-        recursive: true,
-        force: true,
-      }).catch(again)
+    })
   }
   await rm(layout.marker, { force: true })
   await removeDirectory(layout.directory)
 }
 
-/** Names are bytes: one that is no UTF-8 would never be found under what it was read as, and be left for ever. */
-function contentOf(directory: string, but: string): Buffer[] {
-  try {
-    return readdirSync(directory, { encoding: 'buffer' }).filter((name) => name.toString('latin1') !== but)
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return []
-    throw error
-  }
-}
-
-/** Not `maxRetries` of rm: each directory of a tree tries again what those in it have tried already. */
 const mostRounds = 100
 
 export interface LeftOver {

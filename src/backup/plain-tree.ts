@@ -1,6 +1,7 @@
-import type { Dirent, Stats } from 'node:fs'
-import { lstat, readdir, readlink } from 'node:fs/promises'
+import { lstatSync, readlinkSync } from 'node:fs'
+import { bytePath, shownPath, systemPath } from '../byte-path.js'
 import { kindOf } from '../read-small.js'
+import { type TreeEntry, walkTree } from './walk-tree.js'
 
 /** What does not belong below a directory of PostgreSQL's. */
 export interface StrangeEntry {
@@ -32,55 +33,33 @@ const mostDepth = 32
  */
 export async function strangeEntries(directory: string, rules: TreeRules): Promise<StrangeEntry[]> {
   const found: StrangeEntry[] = []
-  const waiting: { path: Buffer; depth: number }[] = [{ path: Buffer.alloc(0), depth: 0 }]
-  for (let next = waiting.pop(); next !== undefined && found.length < mostTold; next = waiting.pop()) {
-    rules.signal.throwIfAborted()
-    const { path, depth } = next
-    const names = await entriesOf(directory, path)
-    for (const { name, entry } of names) {
-      const strange = await look(directory, name, entry, depth, rules)
-      if (strange) found.push(strange)
-      else if (entry.isDirectory()) waiting.push({ path: name, depth: depth + 1 })
-    }
+  const visit = (entry: TreeEntry) => {
+    const strange = found.length < mostTold ? look(entry, rules) : undefined
+    if (strange) found.push(strange)
   }
-  return found.slice(0, mostTold)
+  const enters = (entry: TreeEntry) => found.length < mostTold && !isTooDeep(entry)
+  await walkTree(bytePath(directory), visit, { signal: rules.signal, enters })
+  return found
 }
 
-const slash = Buffer.from('/')
-
-function below(directory: string, name: Buffer): Buffer {
-  return name.length === 0 ? Buffer.from(directory) : Buffer.concat([Buffer.from(directory), slash, name])
+function isTooDeep({ name }: TreeEntry): boolean {
+  return name.split('/').length > mostDepth
 }
 
-async function entriesOf(
-  directory: string,
-  path: Buffer,
-): Promise<{ name: Buffer; entry: Dirent<Buffer> }[]> {
-  const entries = await readdir(below(directory, path), { withFileTypes: true, encoding: 'buffer' })
-  return entries.map((entry) => ({
-    name: path.length === 0 ? entry.name : Buffer.concat([path, slash, entry.name]),
-    entry,
-  }))
-}
-
-async function look(
-  directory: string,
-  name: Buffer,
-  entry: Dirent<Buffer>,
-  depth: number,
-  rules: TreeRules,
-): Promise<StrangeEntry | undefined> {
-  const shown = name.toString()
-  if (entry.isDirectory() && depth === mostDepth)
-    return { name: shown, kind: 'a directory too deep', isLink: false }
-  if (entry.isDirectory() || (entry.isFile() && rules.mayBeLinked)) return undefined
-  const path = below(directory, name)
-  const stats: Stats = await lstat(path)
+function look({ name, path, kind }: TreeEntry, rules: TreeRules): StrangeEntry | undefined {
+  if (kind.isDirectory())
+    return isTooDeep({ name, path, kind })
+      ? { name: shownPath(name), kind: 'a directory too deep', isLink: false }
+      : undefined
+  if (kind.isFile() && rules.mayBeLinked) return undefined
+  const at = systemPath(path)
+  const stats = lstatSync(at)
   if (stats.isFile() && stats.nlink === 1) return undefined
+  const shown = shownPath(name)
   if (stats.isFile())
     return { name: shown, kind: `a file with ${stats.nlink} names (hard links)`, isLink: false }
   if (!stats.isSymbolicLink()) return { name: shown, kind: kindOf(stats), isLink: false }
-  const target = await readlink(path)
+  const target = readlinkSync(at)
   if (target === rules.linkTarget(shown)) return undefined
   return { name: shown, kind: `a symbolic link to ${target}`, isLink: true }
 }

@@ -21,7 +21,12 @@ export const isoTime = v.pipe(
   v.check((value) => isRealTime(value), 'is no time between the years 2000 and 9999'),
 )
 
+/** Nearly all: no month is shorter. */
+const plainTime =
+  /^[2-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/
+
 function isRealTime(value: string): boolean {
+  if (plainTime.test(value)) return true
   const [, day = ''] = /^([2-9]\d{3}-\d\d-\d\d)/.exec(value) ?? []
   // Date.parse takes the 30th of February for the 2nd of March.
   const midnight = Date.parse(`${day}T00:00:00Z`)

@@ -122,12 +122,12 @@ export function readRecord(path: string): ReadRecord {
   return summarize(readSmallText(path, mostBytes.record))
 }
 
+const needed = Object.entries(entries).flatMap(([key, { type }]) => (type === 'optional' ? [] : [key]))
+
 /** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format. */
 export function summarize(json: string): ReadRecord {
   const raw = objectIn(json)
-  const missing = Object.entries(entries)
-    .filter(([key, { type }]) => type !== 'optional' && !Object.hasOwn(raw, key))
-    .map(([key]) => key)
+  const missing = needed.filter((key) => !Object.hasOwn(raw, key))
   if (missing.length > 0)
     throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)
   return { raw, summary: checkAgainst(summarySchema, raw) }

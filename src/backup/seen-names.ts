@@ -1,3 +1,5 @@
+import type { BytePath } from '../byte-path.js'
+
 /**
  * A set of names that takes 8 bytes for each, however long they are: it keeps a hash of 64 bits. Two equal names are always found;
  * of a million different ones two are taken for equal once in 40 million sets.
@@ -7,7 +9,7 @@ export class SeenNames {
   #count = 0
 
   /** False when it is there already. */
-  add(name: Uint8Array): boolean {
+  add(name: BytePath): boolean {
     if (4 * this.#count >= this.#table.length) this.#grow()
     const [high, low] = hashOf(name)
     const isNew = put(this.#table, high, low)
@@ -18,8 +20,8 @@ export class SeenNames {
   #grow(): void {
     const larger = new Uint32Array(2 * this.#table.length)
     for (let at = 0; at < this.#table.length; at += 2) {
-      const [high = 0, low = 0] = this.#table.subarray(at, at + 2)
-      if (high !== 0) put(larger, high, low)
+      const high = this.#table[at] ?? 0
+      if (high !== 0) put(larger, high, this.#table[at + 1] ?? 0)
     }
     this.#table = larger
   }
@@ -38,9 +40,10 @@ function put(table: Uint32Array, high: number, low: number): boolean {
 }
 
 /** Two hashes of 32 bits (FNV-1a, with the ending of MurmurHash3); the first is never 0, which marks a free place. */
-function hashOf(bytes: Uint8Array): [number, number] {
+function hashOf(name: BytePath): [number, number] {
   let [one, other] = [0x811c9dc5, 0x9747b28c]
-  for (const byte of bytes) {
+  for (let at = 0; at < name.length; at++) {
+    const byte = name.charCodeAt(at)
     one = Math.imul(one ^ byte, 0x01000193)
     other = Math.imul(other ^ byte, 0x5bd1e995)
     other ^= other >>> 15

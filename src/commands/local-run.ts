@@ -71,7 +71,10 @@ export async function localRun(
     )
   }
   await listener.planned({ backup, recovery })
-  if (options.dryRun) return 0
+  if (options.dryRun) {
+    await opened.complete
+    return 0
+  }
   await sweepRuns(settings.root, context)
   progress.step(`starting PostgreSQL on backup ${backup.id}`)
   const run = await startRun(requestOf(opened, ownSettings, options, settings), context)
@@ -98,6 +101,7 @@ const rules: OpenRules = {
   zoneNeeded: false,
   mayBeUsed: true,
   mayMakeTablespaces: false,
+  comparesMeanwhile: true,
 }
 
 function requestOf(

@@ -30,10 +30,14 @@ export interface OpenRules {
   mayBeUsed: boolean
   /** Whether replay may make tablespaces at the paths which they had on the server. */
   mayMakeTablespaces: boolean
+  /** Whether the caller goes on while the files are still compared with the manifest, and waits for `complete` by itself. */
+  comparesMeanwhile: boolean
 }
 
-/** A backup that is all there, the way to the wanted moment, and the programs for it. */
+/** A backup, the way to the wanted moment, and the programs for it. */
 export interface OpenedBackup {
+  /** Settled when all its files are known to be there. @throws {PgbkError} `damaged` when they are not; `not-found`. */
+  complete: Promise<void>
   backup: Backup
   recovery: RecoveryPlan
   programs: ServerPrograms
@@ -65,13 +69,15 @@ export async function openBackup(
   checkNewTablespaces(recovery.newTablespaces, { mayWrite: rules.mayMakeTablespaces })
   const mayFetch = options.fetchPostgres ?? false
   const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
+  const complete = unlessRemoved(backup, context, () => checkComplete(backup, context.signal))
+  complete.catch(() => {}) // whoever waits for it is told
   const [differences] = await Promise.all([
     findDifferences(backup.record, programs.bin, context),
-    unlessRemoved(backup, context, () => checkComplete(backup)),
+    rules.comparesMeanwhile ? undefined : complete,
   ])
   await unlessRemoved(backup, context, async () => checkConf(backup))
   for (const difference of [...differences, ...doubts(recovery)]) progress.warn(difference)
-  return { backup, recovery, programs }
+  return { backup, recovery, programs, complete }
 }
 
 /** What is strange about the archive, though the moment can be reached. */

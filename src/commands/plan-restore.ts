@@ -33,7 +33,7 @@ export interface RestoreOptions extends OpenOptions {
 }
 
 /** What will be done, before anything is written. */
-export interface RestorePlan extends OpenedBackup {
+export interface RestorePlan extends Omit<OpenedBackup, 'complete'> {
   start: boolean
   /** What a full copy needs. */
   room: RoomNeed[]
@@ -63,6 +63,7 @@ const rules: OpenRules = {
   zoneNeeded: true,
   mayBeUsed: false,
   mayMakeTablespaces: true,
+  comparesMeanwhile: false,
 }
 
 /** Without a moment, restore loses nothing; to go up to the damage has to be said. */

@@ -1,10 +1,12 @@
 import { rootLayout } from '../backup/layout.js'
 import { unlessRemoved } from '../backup/removed.js'
 import { noteRestore } from '../backup/restore-note.js'
+import { isText, shownPath } from '../byte-path.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { wantedOf } from '../source/fetch-files.js'
+import type { Listing } from '../source/listing.js'
 import { openSource } from '../source/open-source.js'
 import { archiveToOutput } from '../source/write-archive.js'
 import type { DirectoryOfAnother } from './enter-directory.js'
@@ -115,9 +117,21 @@ async function send(
     await unlessRemoved(backup, context, async () => {
       const source = await openSource(root, context)
       const listing = wantedOf(await source.listing(backup), backup, { noWal: false })
+      checkTexts(listing)
       await archiveToOutput({ source, backup, listing, compression: 'none' }, { ...context, stdout: input })
     })
   } finally {
     takeBack()
   }
+}
+
+/** What unpacks the tar there would replace the bytes of other names. */
+function checkTexts({ directories, files }: Listing): void {
+  const odd = [...directories, ...files].find((name) => !isText(name))
+  if (odd === undefined) return
+  throw new PgbkError(
+    'failed',
+    `a file of the backup has a name that is no UTF-8: ${JSON.stringify(shownPath(odd))}`,
+    { hint: 'Restore it as the user whom the backups belong to, and chown the directory.' },
+  )
 }

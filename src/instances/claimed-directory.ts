@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { chmod, rm, rmdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
+import { removeContents } from '../backup/remove-tree.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode, systemFailure } from '../errors.js'
 import { runningServer } from '../postgres/running.js'
@@ -107,10 +108,7 @@ function cannotWrite(directory: string, cause: unknown): PgbkError {
 
 /** Removes what an aborted restore has left, the marker last. */
 async function empty(directory: string): Promise<void> {
-  const paths = readdirSync(directory)
-    .map((name) => join(directory, name))
-    .filter((path) => path !== markerIn(directory))
-  for (const path of paths) await rm(path, { recursive: true, force: true })
+  await removeContents(directory, [basename(markerIn(directory))])
 }
 
 /** A finished directory is no restore's any more. */

@@ -1,10 +1,11 @@
-import { constants, type Dirent } from 'node:fs'
+import { constants } from 'node:fs'
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { copyOneFile } from '../backup/copy-file.js'
 import { copyTree } from '../backup/copy-tree.js'
 import { syncPath } from '../backup/durable.js'
+import type { TreeEntry } from '../backup/walk-tree.js'
 import type { Context } from '../context.js'
 import { type PgbkError, systemCode, systemFailure } from '../errors.js'
 
@@ -47,6 +48,8 @@ const noReflink = new Set(['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL',
 /** What a server reads or looks for in its data directory, beside its configuration; no manifest lists them, and every restore has its own. */
 const overrides = ['postgresql.auto.conf', 'recovery.signal', 'standby.signal']
 
+const leftOut: ReadonlySet<string> = new Set(['global/pg_control', ...overrides])
+
 /**
  * Copies a backup's cluster, flushed to disk, without pg_control: what is there after it cannot be started. Tablespace links
  * are absolute here, because a server with relative ones cannot be backed up. The topmost directories stay whose they are.
@@ -57,12 +60,6 @@ export async function copyCluster(
   places: ClusterPlaces,
   { signal, progress }: Context,
 ): Promise<void> {
-  const outside = places.tablespaces.map(({ oid }) => join(layout.tablespaceLinks, String(oid)))
-  const leftOut = new Set([
-    controlFile(layout.data),
-    ...overrides.map((name) => join(layout.data, name)),
-    ...outside,
-  ])
   let done = 0
   const options = {
     mode: constants.COPYFILE_FICLONE,
@@ -71,7 +68,7 @@ export async function copyCluster(
     keepTop: true,
     durable: true,
     // pg_basebackup makes no links but those of tablespaces; through others something else could be written to later.
-    leaveOut: (path: string, entry: Dirent) => leftOut.has(path) || entry.isSymbolicLink(),
+    leaveOut: ({ kind }: TreeEntry) => kind.isSymbolicLink(),
     onFile: (bytes: number) => {
       done += bytes
       progress.bytes(done, record.size_bytes)
@@ -79,7 +76,10 @@ export async function copyCluster(
   }
   progress.step('copying')
   try {
-    await copyTree(layout.data, places.data, options)
+    const outside = new Set<string>(places.tablespaces.map(({ oid }) => `pg_tblspc/${oid}`))
+    const leaveOut = (entry: TreeEntry) =>
+      leftOut.has(entry.name) || outside.has(entry.name) || options.leaveOut(entry)
+    await copyTree(layout.data, places.data, { ...options, leaveOut })
     const links = join(places.data, 'pg_tblspc')
     for (const { oid, directory, target } of places.tablespaces) {
       await copyTree(join(layout.tablespaces, String(oid)), directory, options)

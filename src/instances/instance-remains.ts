@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto'
-import { existsSync, readdirSync, renameSync, type Stats, statSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, type Stats, statSync, writeFileSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { syncPath } from '../backup/durable.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../backup/layout.js'
 import { readIfThere } from '../backup/read-if-there.js'
+import { removeContents } from '../backup/remove-tree.js'
 import type { Context } from '../context.js'
 import { isDiskFull, systemCode } from '../errors.js'
 import { namesIn } from '../names-in.js'
@@ -26,10 +27,7 @@ export async function removeInstance(layout: InstanceLayout): Promise<boolean> {
     renameSync(layout.directory, doomed.directory)
     markAsOurs(doomed)
     for (const directory of [doomed.directory, instances]) await syncPath(directory)
-    for (const one of readdirSync(doomed.directory)) {
-      const path = join(doomed.directory, one)
-      if (path !== doomed.marker) await rm(path, { recursive: true, force: true })
-    }
+    await removeContents(doomed.directory, [basename(doomed.marker)])
     await rm(doomed.marker, { force: true })
     await rmdir(doomed.directory)
     await syncPath(instances)

@@ -57,6 +57,7 @@ export async function runProgram(
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
   })
+  if (options.bytewise) child.stderr?.setEncoding('latin1')
   if (onErrorLine && child.stderr) createInterface({ input: child.stderr }).on('line', onErrorLine)
   const endGroup = () => signalGroup(child.pid, 'SIGTERM')
   signal?.addEventListener('abort', endGroup)

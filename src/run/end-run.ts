@@ -1,9 +1,9 @@
 import { chmodSync, lstatSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { removeContents, removeTree } from '../backup/remove-tree.js'
+import { bytePath } from '../byte-path.js'
 import type { Context } from '../context.js'
 import { systemCode } from '../errors.js'
-import { namesIn } from '../names-in.js'
 import { removeSocketDirectory } from '../postgres/sockets.js'
 import { endProcesses } from './end-processes.js'
 import { processesOf, type RunDirectory } from './run-directory.js'
@@ -20,11 +20,8 @@ async function removeRun({ layout, marker }: RunDirectory): Promise<void> {
   const inner = join(layout.work, 'work')
   // An overlay's own has mode 000.
   if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) openUp(inner)
-  for (const name of namesIn(layout.directory, 'EACCES')) {
-    const path = join(layout.directory, name)
-    if (path !== layout.marker) await rm(path, { recursive: true, force: true })
-  }
-  await rm(layout.directory, { recursive: true, force: true })
+  await removeContents(layout.directory, [basename(layout.marker)])
+  await removeTree(bytePath(layout.directory))
 }
 
 function openUp(directory: string): void {

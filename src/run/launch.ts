@@ -28,6 +28,8 @@ export async function launch(request: RunRequest, port: number, context: Context
   for (const method of wanted) {
     if (method.kind === 'copy' && request.workingCopy === 'auto')
       await agreeToCopy(request.backup, obstacles, context)
+    // What is not all there is not copied.
+    if (method.kind !== 'overlay') await request.complete
     const directory = makeRunDirectory(request.backup, request.root, context)
     try {
       // From its marker on no delete takes the backup away: one that has looked before has begun by now.
@@ -76,12 +78,14 @@ async function tryMethod(
         archives: recovery.recovery ? [recovery.recovery.archive] : [],
         port,
         outerPort: hasPort ? port : undefined,
+        complete: request.complete,
       },
       context,
     )
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError)) throw error
+    await request.complete // what a backup lacks is no obstacle of this way
     return method.explain(error.message)
   }
 }

@@ -20,6 +20,11 @@ export interface RunRequest {
   database: string | undefined
   /** How it gets to the wanted moment. */
   recovery: RecoveryPlan
+  /**
+   * Settled when all files of the backup are known to be there, and no links among them; undefined where nobody looks. A server that is
+   * shut off is started meanwhile, and nothing else is done.
+   */
+  complete?: Promise<void> | undefined
 }
 
 /** Settings of the configuration, as `postgres -c` takes them. */

@@ -31,6 +31,8 @@ export interface EnclosedRequest {
   port: number | undefined
   /** The port at which programs outside reach it; undefined when none has to. */
   outerPort: number | undefined
+  /** See `RunRequest`. */
+  complete?: Promise<void> | undefined
 }
 
 export interface Enclosed {
@@ -73,6 +75,8 @@ async function start(
   context: Context,
 ): Promise<Omit<Enclosed, 'gap'>> {
   const { run, launch, command, outerPort } = request
+  // A link among the data leads nowhere in a sandbox.
+  if (enclosure !== 'closed') await request.complete
   const held = enclosure === 'closed' && outerPort !== undefined ? await holdPort(outerPort) : undefined
   try {
     const surroundings = surroundingsOf(enclosure, launch, viewOf(request, context))

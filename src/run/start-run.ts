@@ -93,6 +93,8 @@ async function startOn(
     const ended = context.signal.aborted ? undefined : endedByAnother(directory, error)
     await server.stop(context)
     await endRun(directory, context)
+    // Why a server does not start with what is not all there.
+    if (!context.signal.aborted) await request.complete
     throw ended ?? error
   }
 }
@@ -149,6 +151,7 @@ async function makeReady(
     sandbox: enclosure,
   }
   writeMarker(directory)
+  await request.complete
   return {
     name: directory.name,
     directory,

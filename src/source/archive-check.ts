@@ -1,6 +1,7 @@
 import type { Backup } from '../backup/catalog.js'
 import { exemptFromManifest, type ManifestFile } from '../backup/manifest.js'
 import { ownSegments } from '../backup/segment-range.js'
+import { type BytePath, bytePath, shownPath } from '../byte-path.js'
 import { PgbkError } from '../errors.js'
 import type { Listing } from './listing.js'
 import { linkedTablespacesIn, nameInBackup, segmentOf } from './names.js'
@@ -8,7 +9,7 @@ import { linkedTablespacesIn, nameInBackup, segmentOf } from './names.js'
 /** What an archive has, as seen while it was made. */
 export interface ArchiveContent {
   /** The bytes of each entry by its name in the backup. */
-  sizes: ReadonlyMap<string, number>
+  sizes: ReadonlyMap<BytePath, number>
   manifest: AsyncIterable<ManifestFile> | Iterable<ManifestFile>
   /** What tar complained of, in lines. */
   complaints: string
@@ -44,26 +45,26 @@ function unexpected(complaints: string, id: string): string | undefined {
   )
 }
 
-function missingNames({ record }: Backup, listing: Listing, here: ReadonlyMap<string, number>): string[] {
+function missingNames({ record }: Backup, listing: Listing, here: ReadonlyMap<BytePath, number>): string[] {
   const needed = ownSegments(record)
   const finished = listing.files.filter((name) => {
     const segment = name.startsWith('wal/') ? segmentOf(name.slice(4)) : undefined
     // One that is still being received gets another name at any moment.
     return segment === undefined || needed.has(segment) || !name.endsWith('.partial')
   })
-  const all = ['backup.json', ...listing.directories, ...listing.links, ...finished]
-  return all.filter((name) => !here.has(name)).map((name) => `${name} is missing`)
+  const all = [bytePath('backup.json'), ...listing.directories, ...listing.links, ...finished]
+  return all.filter((name) => !here.has(name)).map((name) => `${shownPath(name)} is missing`)
 }
 
 function difference(
   file: ManifestFile,
   linked: ReadonlySet<string>,
-  sizes: ReadonlyMap<string, number>,
+  sizes: ReadonlyMap<BytePath, number>,
 ): string | undefined {
   const name = nameInBackup(file.path, linked)
   const size = sizes.get(name)
-  if (size === undefined) return `${name} is missing`
-  return size === file.size ? undefined : `${name} has ${size} bytes instead of ${file.size}`
+  if (size === undefined) return `${shownPath(name)} is missing`
+  return size === file.size ? undefined : `${shownPath(name)} has ${size} bytes instead of ${file.size}`
 }
 
 function incomplete(id: string, faults: string[], said: string | undefined): PgbkError {

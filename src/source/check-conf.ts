@@ -4,6 +4,7 @@ import type { Backup } from '../backup/catalog.js'
 import { toldFaults } from '../backup/check-conf.js'
 import { confFaults, notCompared } from '../backup/conf-faults.js'
 import type { BackupLayout } from '../backup/layout.js'
+import { bytePath } from '../byte-path.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { Fetched } from './fetch-files.js'
@@ -23,7 +24,7 @@ export async function checkDownloadedConf(
   if (faults.length > 0) {
     const fetched = new Set(listing.files)
     for (const { file } of faults)
-      if (fetched.has(file)) await rm(join(layout.directory, file), { force: true })
+      if (fetched.has(bytePath(file))) await rm(join(layout.directory, file), { force: true })
     throw new PgbkError('damaged', `what was downloaded is not what pgbk writes: ${toldFaults(faults)}`, {
       hint: 'The files at fault were removed, and the next download fetches only these again. If they are at fault again, somebody has changed the backup at its source: do not start it there either, and choose another one.',
     })

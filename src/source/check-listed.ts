@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { neededDirectories } from '../backup/data-directories.js'
-import { exemptFromManifest, manifestFiles } from '../backup/manifest.js'
+import { exemptFromManifest, readManifest } from '../backup/manifest.js'
+import { type BytePath, bytePath } from '../byte-path.js'
 import { PgbkError } from '../errors.js'
 import type { Listing } from './listing.js'
 import { linkedTablespacesIn, manifestName, nameInBackup, someOf } from './names.js'
@@ -17,17 +18,19 @@ export async function checkListed(
   listing: Listing,
   { name: source }: Source,
   signal: AbortSignal,
-): Promise<Map<string, number>> {
+): Promise<Map<BytePath, number>> {
   const here = new Set([...listing.directories, ...listing.files])
   const linked = linkedTablespacesIn(listing)
-  const missing = neededDirectories.map((name) => `snapshot/data/${name}`).filter((name) => !here.has(name))
-  const sizes = new Map<string, number>()
-  for await (const file of manifestFiles(join(directory, manifestName))) {
+  const missing = neededDirectories
+    .map((name) => bytePath(`snapshot/data/${name}`))
+    .filter((name) => !here.has(name))
+  const sizes = new Map<BytePath, number>()
+  await readManifest(join(directory, manifestName), (file) => {
     signal.throwIfAborted()
     const name = nameInBackup(file.path, linked)
     sizes.set(name, file.size)
     if (!here.has(name) && !exemptFromManifest.has(file.path)) missing.push(name)
-  }
+  })
   if (missing.length === 0) return sizes
   throw new PgbkError('damaged', `the backup in ${source} is not all there: it lacks ${someOf(missing)}`, {
     hint: 'Was it copied there by a program that was interrupted? Choose another backup (pgbk list --from).',

@@ -1,12 +1,13 @@
-import { type Dirent, realpathSync, statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { realpathSync, statSync } from 'node:fs'
 import { readCatalog } from '../backup/catalog.js'
 import { inParallel } from '../backup/in-parallel.js'
 import { rootLayout } from '../backup/layout.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
+import { type TreeEntry, walkTree } from '../backup/walk-tree.js'
+import { type BytePath, bytePath } from '../byte-path.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { inside } from '../inside.js'
+import { bytesInside } from '../inside.js'
 import { mostBytes, readSmall } from '../read-small.js'
 import { archiveNames, checkListing, mostListed, type RawListing } from './listing.js'
 import { archiveScript } from './remote-scripts.js'
@@ -34,7 +35,7 @@ export function directorySource(name: string, directory: string, context: Contex
     },
     async listing(backup) {
       const raw: RawListing = { directories: [], files: [], links: [] }
-      await unlessRemoved(backup, context, () => list(Buffer.from(backup.directory), raw, context.signal))
+      await unlessRemoved(backup, context, () => list(backup.directory, raw, context.signal))
       checkThere(backup)
       return checkListing(raw, name)
     },
@@ -44,7 +45,7 @@ export function directorySource(name: string, directory: string, context: Contex
       await inParallel(names, atOnce, async (file) => {
         context.signal.throwIfAborted()
         try {
-          await receiver.copy(inside(backup.directory, file), file)
+          await receiver.copy(bytesInside(backup.directory, file), file)
         } catch (error) {
           if (systemCode(error) !== 'ENOENT') throw error
           gone.push(messageOf(error))
@@ -77,27 +78,15 @@ function checkRoot(directory: string): void {
   }
 }
 
-/** One directory after the other, not one within the other: however deep they are, and however many. */
-async function list(top: Buffer, raw: RawListing, signal: AbortSignal): Promise<void> {
-  const slash = Buffer.from('/')
-  const waiting: Buffer[] = [Buffer.alloc(0)]
-  for (let below = waiting.pop(); below !== undefined; below = waiting.pop()) {
-    signal.throwIfAborted()
-    const here = below.length === 0 ? top : Buffer.concat([top, slash, below])
-    const entries: Dirent<Buffer>[] = await readdir(here, { withFileTypes: true, encoding: 'buffer' })
-    for (const entry of entries) {
-      const name = below.length === 0 ? entry.name : Buffer.concat([below, slash, entry.name])
-      kindIn(raw, entry)?.push(name)
-      if (entry.isDirectory()) waiting.push(name)
-    }
-    // What has so many is refused.
-    if (raw.directories.length + raw.files.length > mostListed) return
-  }
+async function list(directory: string, raw: RawListing, signal: AbortSignal): Promise<void> {
+  // What has more is refused.
+  const enters = () => raw.directories.length + raw.files.length <= mostListed
+  await walkTree(bytePath(directory), (entry) => listIn(raw, entry)?.push(entry.name), { signal, enters })
 }
 
 /** The list for an entry; none for what is neither a file nor a directory nor a link. */
-function kindIn(raw: RawListing, entry: Dirent<Buffer>): Buffer[] | undefined {
-  if (entry.isDirectory()) return raw.directories
-  if (entry.isSymbolicLink()) return raw.links
-  return entry.isFile() ? raw.files : undefined
+function listIn(raw: RawListing, { kind }: TreeEntry): BytePath[] | undefined {
+  if (kind.isDirectory()) return raw.directories
+  if (kind.isSymbolicLink()) return raw.links
+  return kind.isFile() ? raw.files : undefined
 }

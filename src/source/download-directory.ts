@@ -1,10 +1,11 @@
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import { type BackupLayout, backupLayout, type RootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
 import { readNote } from '../backup/read-note.js'
+import { removeContents } from '../backup/remove-tree.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { v } from '../schema.js'
@@ -71,7 +72,7 @@ export async function withDownloadDirectory<T>(
 
 /** Removes a download directory in which nothing was received. */
 export async function removeDownload({ directory, downloadMarker }: BackupLayout): Promise<void> {
-  await empty(directory, [basename(downloadMarker)])
+  await removeContents(directory, [basename(downloadMarker)])
   await rm(downloadMarker, { force: true })
   await rmdir(directory)
 }
@@ -88,7 +89,7 @@ async function takeOver(
   const kept = [basename(layout.downloadLock), basename(layout.downloadMarker)]
   if (before) {
     progress.say(`what an earlier download of another backup ${backup.id} has left is removed`)
-    await empty(layout.directory, kept)
+    await removeContents(layout.directory, kept)
   }
   const marker: DownloadMarker = { made_by: 'download', source, backup }
   await writeDurably(layout.downloadMarker, `${JSON.stringify(marker)}\n`)
@@ -106,12 +107,6 @@ async function readMarker(layout: BackupLayout): Promise<DownloadMarker | undefi
   throw new PgbkError('failed', `${layout.directory} is in the way: nothing in it shows that pgbk made it`, {
     hint: 'Look what it is, and move it away.',
   })
-}
-
-async function empty(directory: string, kept: string[]): Promise<void> {
-  for (const name of await readdir(directory)) {
-    if (!kept.includes(name)) await rm(join(directory, name), { recursive: true, force: true })
-  }
 }
 
 async function makeDirectory(path: string): Promise<void> {

@@ -1,9 +1,10 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
 import type { Backup } from '../backup/catalog.js'
 import { ownSegments } from '../backup/segment-range.js'
+import { type BytePath, bytePath } from '../byte-path.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
-import { inside } from '../inside.js'
+import { bytesInside } from '../inside.js'
 import { checkListed } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
 import { type Found, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
@@ -85,7 +86,7 @@ export async function fetchFiles(
 interface Known {
   directory: string
   /** The bytes of the files that it names. */
-  sizes: Map<string, number> | undefined
+  sizes: Map<BytePath, number> | undefined
 }
 
 /** The manifest comes first: it tells what must be there, and how large that is, before all the rest travels. */
@@ -96,7 +97,7 @@ async function receiveMissing(
   listing: Listing,
   known: Known,
   { signal }: Context,
-): Promise<{ left: string[]; complaints: string }> {
+): Promise<{ left: BytePath[]; complaints: string }> {
   if (!receiver.names.has(manifestName)) {
     const complaints = await source.transfer(backup, [manifestName], receiver)
     if (!receiver.names.has(manifestName)) return { left: [manifestName], complaints }
@@ -131,7 +132,7 @@ async function keepOld(
       progress.bytes(done, old.bytes)
     },
   })
-  for (const name of receiver.names) kept += (await lstat(inside(directory, name))).size
+  for (const name of receiver.names) kept += (await lstat(bytesInside(directory, name))).size
   return kept
 }
 
@@ -147,28 +148,28 @@ export function wantedOf(listing: Listing, { record }: Backup, { noWal }: FetchO
 }
 
 /** A segment is there in whatever form it came; one that is not finished does not stand for one that is. */
-function missingOf({ files }: Listing, here: ReadonlySet<string>): string[] {
+function missingOf({ files }: Listing, here: ReadonlySet<BytePath>): BytePath[] {
   return files.filter((name) => {
     if (here.has(name)) return false
     const segment = segmentOf(walFileOf(name) ?? '')
     if (segment === undefined || !name.startsWith('wal/')) return true
-    return !['', '.gz'].some((suffix) => here.has(`wal/${segment}${suffix}`))
+    return !['', '.gz'].some((suffix) => here.has(bytePath(`wal/${segment}${suffix}`)))
   })
 }
 
 /** A segment that was finished while the archive was copied has come in both forms. */
-async function removeOutgrown(directory: string, here: Set<string>): Promise<void> {
+async function removeOutgrown(directory: string, here: Set<BytePath>): Promise<void> {
   for (const name of [...here].filter((one) => /^wal\/[^/]+\.partial$/.test(one))) {
     const segment = segmentOf(walFileOf(name) ?? '')
-    if (!['', '.gz'].some((suffix) => here.has(`wal/${segment}${suffix}`))) continue
-    await unlink(inside(directory, name))
+    if (!['', '.gz'].some((suffix) => here.has(bytePath(`wal/${segment}${suffix}`)))) continue
+    await unlink(bytesInside(directory, name))
     here.delete(name)
   }
 }
 
 async function makeDirectories(directory: string, { directories }: Listing): Promise<void> {
   for (const name of [...directories].sort()) {
-    const path = inside(directory, name)
+    const path = bytesInside(directory, name)
     try {
       await mkdir(path, { mode: 0o700 })
     } catch (error) {
@@ -180,10 +181,11 @@ async function makeDirectories(directory: string, { directories }: Listing): Pro
 
 /** Last of all: no file is written where there are links. */
 async function makeLinks(directory: string, { links }: Listing): Promise<void> {
-  for (const link of links) await symlink(`../../tablespaces/${tablespaceOf(link)}`, inside(directory, link))
+  for (const link of links)
+    await symlink(`../../tablespaces/${tablespaceOf(link)}`, bytesInside(directory, link))
 }
 
-function notSent({ name }: Source, left: string[], complaints: string): PgbkError {
+function notSent({ name }: Source, left: BytePath[], complaints: string): PgbkError {
   const message = `${name} does not send ${someOf(left)}${complaints && `: ${complaints}`}`
   if (!/permission denied/i.test(complaints)) return new PgbkError('failed', message)
   return new PgbkError('failed', message, {

@@ -1,9 +1,12 @@
-import { lstat, readdir, unlink } from 'node:fs/promises'
+import { lstatSync, unlinkSync } from 'node:fs'
+import { lstat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAsInManifest } from '../backup/checksum.js'
 import { inParallel } from '../backup/in-parallel.js'
 import { exemptFromManifest, isManifestWhole, manifestFiles } from '../backup/manifest.js'
-import { inside } from '../inside.js'
+import { walkTree } from '../backup/walk-tree.js'
+import { type BytePath, bytePath } from '../byte-path.js'
+import { bytesInside } from '../inside.js'
 import { isLeftOut, manifestName, nameInBackup, segmentOf, walFileOf } from './names.js'
 import { isUnfinished, type Receiver } from './receiver.js'
 
@@ -11,29 +14,26 @@ const atOnce = 2
 
 /** What a download finds that an earlier one has received. */
 export interface Found {
-  files: Set<string>
+  files: Set<BytePath>
   bytes: number
 }
 
 /** The files of an earlier download. Links go, so that nothing is ever written through one, and so do unfinished files. */
 export async function lookAtOld(directory: string): Promise<Found> {
   const found: Found = { files: new Set(), bytes: 0 }
-  const waiting = ['']
-  for (let below = waiting.pop(); below !== undefined; below = waiting.pop()) {
-    for (const entry of await readdir(join(directory, below), { withFileTypes: true })) {
-      const name = below === '' ? entry.name : `${below}/${entry.name}`
-      if (entry.isDirectory()) waiting.push(name)
-      else if (!isLeftOut(name)) await lookAtFile(directory, name, entry.isFile(), found)
-    }
-  }
+  await walkTree(bytePath(directory), ({ name, kind }) => {
+    if (!kind.isDirectory() && !isLeftOut(name)) lookAtFile(directory, name, kind.isFile(), found)
+  })
   return found
 }
 
-async function lookAtFile(directory: string, name: string, isFile: boolean, found: Found): Promise<void> {
-  const path = inside(directory, name)
-  if (!isFile || isUnfinished(name)) return unlink(path)
-  found.files.add(name)
-  found.bytes += (await lstat(path)).size
+function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: Found): void {
+  const path = bytesInside(directory, name)
+  if (!isFile || isUnfinished(name)) unlinkSync(path)
+  else {
+    found.files.add(name)
+    found.bytes += lstatSync(path).size
+  }
 }
 
 /** Whether the manifest of an earlier download is there and whole. */
@@ -69,8 +69,8 @@ export async function keepWhole(
   receiver: Receiver,
   options: KeepOptions,
 ): Promise<void> {
-  const check = async (name: string, isWhole: (path: string) => Promise<boolean>) => {
-    const path = inside(directory, name)
+  const check = async (name: BytePath, isWhole: (path: string | Buffer) => Promise<boolean>) => {
+    const path = bytesInside(directory, name)
     const { size } = await lstat(path)
     if (await isWhole(path)) receiver.names.add(name)
     else await unlink(path)

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { manifestFiles } from '../backup/manifest.js'
+import { type BytePath, shownPath } from '../byte-path.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { programEnvironment } from '../postgres/connection.js'
@@ -30,12 +31,12 @@ export async function archiveHere(
   target: { file: string; isCompressed: boolean },
   { env, signal, progress }: Context,
 ): Promise<void> {
-  const sizes = new Map<string, number>()
+  const sizes = new Map<BytePath, number>()
   const complaints: string[] = []
   let done = 0
   const onErrorLine = (line: string) => {
     const entry = parseVerbose(line, backup.id)
-    if (!entry) return void complaints.push(line)
+    if (!entry) return void complaints.push(shownPath(line as BytePath))
     sizes.set(entry.name, entry.size)
     done += entry.size
     progress.bytes(done, backup.record.size_bytes)
@@ -45,8 +46,8 @@ export async function archiveHere(
   const script = target.isCompressed
     ? `{ ${tar} || echo "${failed} $?" >&2; } | zstd -q -1 -T0 -c ${into}`
     : `${tar} ${into}`
-  const input = nameList(archiveNames(backup.id, listing)).toString()
-  const options = { env: programEnvironment(env), signal, input, onErrorLine }
+  const input = nameList(archiveNames(backup.id, listing))
+  const options = { env: programEnvironment(env), signal, input, onErrorLine, bytewise: true }
   const { status, endedBy } = await runProgram('sh', ['-c', script], options)
   const said = complaints.filter((line) => !line.startsWith(failed))
   const full = said.find((line) => diskFull.test(line))
@@ -65,10 +66,10 @@ const failed = 'pgbk-tar-failed'
 const diskFull = /No space left on device|quota exceeded|Wrote only \d+ of \d+ bytes/i
 
 /** `-rw------- user/group 8192 2026-11-20 03:00 data/backup/<id>/...`, with a target behind links. */
-function parseVerbose(line: string, id: string): { name: string; size: number } | undefined {
+function parseVerbose(line: string, id: string): { name: BytePath; size: number } | undefined {
   const [, kind, size, path = ''] =
     /^([-dl])[-rwxsStT]{9}\S* .*? +(\d+) \d{4}-\d\d-\d\d \d\d:\d\d (.*)$/.exec(line) ?? []
   if (kind === undefined) return undefined
   const plain = kind === 'l' ? path.replace(/ -> .*$/, '') : path.replace(/\/$/, '')
-  return { name: plain.replace(new RegExp(`^data/backup/${id}/?`), ''), size: Number(size) }
+  return { name: plain.replace(new RegExp(`^data/backup/${id}/?`), '') as BytePath, size: Number(size) }
 }

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { type BytePath, bytePath, shownPath } from '../byte-path.js'
 
 /** Names of files in a backup's directory, relative to it. */
 
@@ -30,20 +31,22 @@ export function tablespaceOf(link: string): string | undefined {
   return /^snapshot\/data\/pg_tblspc\/(\d+)$/.exec(link)?.[1]
 }
 
-export const manifestName = 'snapshot/data/backup_manifest'
+export const manifestName = bytePath('snapshot/data/backup_manifest')
 
 /** Where a file of the manifest lies in the backup's directory, without going through a link. */
-export function nameInBackup(manifestPath: string, linkedTablespaces: ReadonlySet<string>): string {
+export function nameInBackup(manifestPath: BytePath, linkedTablespaces: ReadonlySet<string>): BytePath {
   const [, oid = '', rest = ''] = /^pg_tblspc\/(\d+)\/(.+)$/.exec(manifestPath) ?? []
-  return linkedTablespaces.has(oid) ? `snapshot/tablespaces/${oid}/${rest}` : `snapshot/data/${manifestPath}`
+  return (
+    linkedTablespaces.has(oid) ? `snapshot/tablespaces/${oid}/${rest}` : `snapshot/data/${manifestPath}`
+  ) as BytePath
 }
 
 /** The oids of the tablespaces that links lead to. */
-export function linkedTablespacesIn({ links }: { links: string[] }): Set<string> {
+export function linkedTablespacesIn({ links }: { links: BytePath[] }): Set<string> {
   return new Set(links.flatMap((link) => tablespaceOf(link) ?? []))
 }
 
 /** The first names, and how many more there are. */
-export function someOf(names: string[]): string {
-  return `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
+export function someOf(names: BytePath[]): string {
+  return `${names.slice(0, 3).map(shownPath).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
 }

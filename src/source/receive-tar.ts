@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream'
 import { Parser, type ReadEntry } from 'tar'
+import type { BytePath } from '../byte-path.js'
 import { PgbkError } from '../errors.js'
+import { AskedNames } from './asked-names.js'
 import type { Incoming, Receiver } from './receiver.js'
 
 /**
@@ -10,10 +12,11 @@ import type { Incoming, Receiver } from './receiver.js'
  */
 export async function receiveTar(
   tar: Readable,
-  wanted: ReadonlySet<string>,
+  wanted: readonly BytePath[],
   receiver: Receiver,
   source: string,
 ): Promise<void> {
+  const asked = new AskedNames(wanted)
   let fault: unknown
   let isEmpty = true
   let current: Incoming | undefined
@@ -37,8 +40,8 @@ export async function receiveTar(
     },
   })
   function take(entry: ReadEntry): void {
-    const name = entry.path.replace(/^\.\//, '')
-    if (!wanted.has(name)) throw notWanted(source, entry.path)
+    const name = asked.take(entry.path.replace(/^\.\//, ''))
+    if (name === undefined) throw notWanted(source, entry.path)
     if (entry.type === 'Link') return
     if (!isFile(entry)) throw notWanted(source, `${entry.path} as a ${entry.type}`)
     const incoming = receiver.begin(name, changedAt(entry))

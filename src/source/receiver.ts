@@ -12,8 +12,9 @@ import {
 } from 'node:fs'
 import { copyOneFile } from '../backup/copy-file.js'
 import { syncPath } from '../backup/durable.js'
+import { type BytePath, shownPath } from '../byte-path.js'
 import { PgbkError } from '../errors.js'
-import { inside } from '../inside.js'
+import { bytesInside } from '../inside.js'
 import { flushedAtOnce, openFlusher } from './flusher.js'
 import { walFileOf } from './names.js'
 
@@ -33,11 +34,11 @@ export interface Incoming {
  */
 export interface Receiver {
   /** The names that are there. */
-  readonly names: Set<string>
+  readonly names: Set<BytePath>
   /** @param changedAt not before its last change. */
-  begin(name: string, changedAt: Date): Incoming
+  begin(name: BytePath, changedAt: Date): Incoming
   /** Copies a file of this machine; shares its blocks where the file system can. */
-  copy(source: string, name: string): Promise<void>
+  copy(source: string | Buffer, name: BytePath): Promise<void>
   /** Waits for flushes that still go on. @throws a system error when one has failed. */
   flushed(): Promise<void>
 }
@@ -56,13 +57,13 @@ export function isUnfinished(name: string): boolean {
 export function openReceiver(
   directory: string,
   onBytes: (bytes: number) => void,
-  limitOf: (name: string) => number,
+  limitOf: (name: BytePath) => number,
 ): Receiver {
-  const names = new Set<string>()
+  const names = new Set<BytePath>()
   const flusher = openFlusher()
-  const partOf = (name: string) => inside(directory, name) + unfinished
-  const settle = (name: string) => {
-    renameSync(partOf(name), inside(directory, name))
+  const partOf = (name: BytePath) => bytesInside(directory, `${name}${unfinished}` as BytePath)
+  const settle = (name: BytePath) => {
+    renameSync(partOf(name), bytesInside(directory, name))
     names.add(name)
   }
   return {
@@ -110,17 +111,17 @@ export function openReceiver(
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
 const writeFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW
 
-function tooLarge(name: string, most: number): PgbkError {
+function tooLarge(name: BytePath, most: number): PgbkError {
   return new PgbkError(
     'damaged',
-    `${name} of the source has more than the ${most} bytes that it should have`,
+    `${shownPath(name)} of the source has more than the ${most} bytes that it should have`,
     {
       hint: 'The source is damaged, or does not send what it should. Choose another backup.',
     },
   )
 }
 
-function keepTime(source: string, target: string): void {
+function keepTime(source: string | Buffer, target: string | Buffer): void {
   const changedAt = new Date(Math.ceil(statSync(source).mtimeMs))
   utimesSync(target, changedAt, changedAt)
 }

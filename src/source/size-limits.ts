@@ -1,3 +1,4 @@
+import type { BytePath } from '../byte-path.js'
 import { mostBytes } from '../read-small.js'
 import { manifestName, segmentOf, walFileOf } from './names.js'
 
@@ -10,8 +11,8 @@ const gzipSlack = 1 << 20
  * @param sizes what the manifest says; undefined before it has come.
  */
 export function limitOf(
-  name: string,
-  sizes: ReadonlyMap<string, number> | undefined,
+  name: BytePath,
+  sizes: ReadonlyMap<BytePath, number> | undefined,
   segmentSize: number,
 ): number {
   if (name === manifestName) return mostBytes.manifest

@@ -1,4 +1,5 @@
 import type { Backup, Catalog } from '../backup/catalog.js'
+import type { BytePath } from '../byte-path.js'
 import type { Listing } from './listing.js'
 import type { Receiver } from './receiver.js'
 
@@ -21,7 +22,7 @@ export interface Source {
    * Sends these files to the receiver, as far as they are still there.
    * @returns what the programs there complained of.
    */
-  transfer(backup: Backup, names: string[], receiver: Receiver): Promise<string>
+  transfer(backup: Backup, names: BytePath[], receiver: Receiver): Promise<string>
   /**
    * Makes one tar of the backup, `data/backup/<id>/...`, with what is listed.
    * @returns what the programs there complained of.

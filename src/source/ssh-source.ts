@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { type BytePath, bytePath, joinBytes } from '../byte-path.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { archiveNames, checkListing, type RawListing } from './listing.js'
@@ -36,10 +37,10 @@ export function sshSource(name: string, host: string, directory: string, context
       return checkListing(parseListing(answerOf(output, place), token, name), name)
     },
     async transfer({ id }, names, receiver) {
-      const list = nameList(names.map((one) => `./${one}`))
+      const list = nameList(names.map((one) => joinBytes(here, one)))
       const end = await shell.run(transferScript(directory, id), list, (output) => {
         progress.step('copying')
-        return receiveTar(output, new Set(names), receiver, name)
+        return receiveTar(output, names, receiver, name)
       })
       return complaintsOf(end, place)
     },
@@ -62,6 +63,8 @@ function ask(shell: Shell, script: string) {
   return shell.run(script, undefined, readAll)
 }
 
+const here = bytePath('.')
+
 const mostOfAnAnswer = 512 << 20
 
 async function readAll(output: AsyncIterable<Buffer>): Promise<Buffer> {
@@ -78,7 +81,7 @@ async function readAll(output: AsyncIterable<Buffer>): Promise<Buffer> {
 /** @throws {PgbkError} `failed` when the end is missing. */
 function parseListing(output: Buffer, token: string, source: string): RawListing {
   const separator = `${token}\n`
-  const parts: Buffer[][] = []
+  const parts: BytePath[][] = []
   let at = output.indexOf(separator)
   for (let next = at; at !== -1; at = next) {
     const from = at + separator.length
@@ -91,13 +94,12 @@ function parseListing(output: Buffer, token: string, source: string): RawListing
 }
 
 /** Each is ended by a zero byte and begins with `./`; the directory itself is left out. */
-function namesIn(bytes: Buffer): Buffer[] {
-  const names: Buffer[] = []
+function namesIn(bytes: Buffer): BytePath[] {
+  const names: BytePath[] = []
   for (let from = 0; from < bytes.length; ) {
     const end = bytes.indexOf(0, from)
-    const name = bytes.subarray(from, end === -1 ? undefined : end)
-    if (name.toString('latin1') !== '.')
-      names.push(name.subarray(name.toString('latin1', 0, 2) === './' ? 2 : 0))
+    const name = bytePath(bytes.subarray(from, end === -1 ? undefined : end))
+    if (name !== '.') names.push((name.startsWith('./') ? name.slice(2) : name) as BytePath)
     from = end === -1 ? bytes.length : end + 1
   }
   return names

@@ -7,9 +7,10 @@ import type { BackupLayout } from '../backup/layout.js'
 import { exemptFromManifest, isManifestWhole, manifestFiles } from '../backup/manifest.js'
 import { majorOf } from '../backup/record.js'
 import { ownSegments } from '../backup/segment-range.js'
+import { type BytePath, bytePath, shownPath } from '../byte-path.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { inside } from '../inside.js'
+import { bytesInside } from '../inside.js'
 import { findVerifier, verifySnapshot } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { findInstallations } from '../postgres/find.js'
@@ -18,7 +19,7 @@ import { manifestName, nameInBackup, segmentOf, walFileOf } from './names.js'
 
 /** A file that is not what it should be. */
 interface Fault {
-  name: string
+  name: BytePath
   what: string
 }
 
@@ -67,7 +68,7 @@ async function faultsOfFiles(
     if (exemptFromManifest.has(file.path)) return
     const name = nameInBackup(file.path, linkedTablespaces)
     try {
-      if (await isAsInManifest(inside(layout.directory, name), file, signal)) return
+      if (await isAsInManifest(bytesInside(layout.directory, name), file, signal)) return
       faults.push({ name, what: 'has another size or checksum than its manifest says' })
     } catch (error) {
       if (error instanceof PgbkError && error.code === 'damaged')
@@ -89,14 +90,14 @@ async function faultsOfWal(
   const faults: Fault[] = []
   const listed = new Set(listing.files)
   for (const segment of ownSegments(record).names()) {
-    const name = `snapshot/data/pg_wal/${segment}`
+    const name = bytePath(`snapshot/data/pg_wal/${segment}`)
     if (!listed.has(name)) faults.push({ name, what: 'is missing' })
     if (faults.length > mostFaults) break // a record may name any number
   }
   for (const name of listing.files) {
     const file = walFileOf(name) ?? ''
     if (segmentOf(file) !== file) continue
-    const found = await lstat(inside(directory, name)).catch(() => undefined)
+    const found = await lstat(bytesInside(directory, name)).catch(() => undefined)
     if (found && found.size !== size)
       faults.push({ name, what: `has ${found.size} bytes instead of ${size}` })
   }
@@ -114,8 +115,8 @@ async function damaged(
 ): Promise<PgbkError> {
   const listed = new Set(listing.files)
   for (const { name } of faults.filter((one) => listed.has(one.name)))
-    await unlink(inside(directory, name)).catch(unlessGone)
-  const named = faults.slice(0, 5).map(({ name, what }) => `${name} ${what}`)
+    await unlink(bytesInside(directory, name)).catch(unlessGone)
+  const named = faults.slice(0, 5).map(({ name, what }) => `${shownPath(name)} ${what}`)
   const more = faults.length > 5 ? `; and ${faults.length - 5} more` : ''
   const message = faults.length > 0 ? `${named.join('; ')}${more}` : messageOf(cause)
   return new PgbkError('damaged', `what was downloaded is not what was backed up: ${message}`, {

@@ -1,14 +1,16 @@
 import { Parser, type ReadEntry } from 'tar'
 import { filesIn, type ManifestFile } from '../backup/manifest.js'
+import type { BytePath } from '../byte-path.js'
 import { PgbkError } from '../errors.js'
 import { mostBytes } from '../read-small.js'
+import { AskedNames } from './asked-names.js'
 import { archiveNames, type Listing } from './listing.js'
 import { manifestName, tablespaceOf } from './names.js'
 
 /** What a tar had. */
 export interface SeenTar {
   /** The bytes of each entry by its name in the backup. */
-  sizes: Map<string, number>
+  sizes: Map<BytePath, number>
   /** May be read more than once. */
   manifest: AsyncIterable<ManifestFile>
 }
@@ -26,17 +28,20 @@ export interface TarWatch {
  */
 export function watchTar(id: string, listing: Listing): TarWatch {
   const top = `data/backup/${id}/`
-  const sizes = new Map<string, number>()
+  const sizes = new Map<BytePath, number>()
   const manifest: Buffer[] = []
-  const listed = new Set(archiveNames(id, listing))
+  const listed = new AskedNames(archiveNames(id, listing))
   const links = new Set(listing.links.map((name) => top + name))
+  const inBackup = (path: BytePath) => path.slice(top.length) as BytePath
   let broken: string | undefined
   const parser = new Parser({
     onReadEntry: (entry: ReadEntry) => {
-      broken ??= faultOf(entry, listed, links)
-      const name = entry.path.startsWith(top) ? entry.path.slice(top.length).replace(/\/$/, '') : ''
+      const path = listed.take(entry.path.replace(/\/$/, ''))
+      broken ??= faultOf(entry, path, listed, links)
+      const name = inBackup(path ?? ('' as BytePath))
       // A hard link has no size of its own.
-      const linked = entry.type === 'Link' ? sizes.get(entry.linkpath?.slice(top.length) ?? '') : undefined
+      const target = entry.type === 'Link' ? listed.find(entry.linkpath ?? '') : undefined
+      const linked = target && sizes.get(inBackup(target))
       sizes.set(name, linked ?? entry.size)
       if (name === manifestName && entry.size > mostBytes.manifest) broken ??= 'its manifest has no end'
       if (name === manifestName && broken === undefined) entry.on('data', (bytes) => manifest.push(bytes))
@@ -62,13 +67,13 @@ export function watchTar(id: string, listing: Listing): TarWatch {
 /** What is wrong with an entry, whatever is in it. */
 function faultOf(
   { path, type, linkpath }: ReadEntry,
-  listed: ReadonlySet<string>,
+  name: BytePath | undefined,
+  listed: AskedNames,
   links: ReadonlySet<string>,
 ): string | undefined {
-  const name = path.replace(/\/$/, '')
   const named = `it has ${JSON.stringify(path)} as a ${type}`
-  if (!listed.has(name)) return `${named}, which was not asked for`
-  if (type === 'Link') return listed.has(linkpath ?? '') ? undefined : named
+  if (name === undefined) return `${named}, which was not asked for`
+  if (type === 'Link') return listed.find(linkpath ?? '') ? undefined : named
   if (type !== 'SymbolicLink')
     return ['File', 'OldFile', 'ContiguousFile', 'Directory', 'GNUDumpDir'].includes(type) ? undefined : named
   const oid = links.has(name) ? tablespaceOf(name.split('/').slice(3).join('/')) : undefined

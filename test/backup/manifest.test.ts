@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { isAsInManifest } from '../../src/backup/checksum.js'
 import { isManifestWhole, manifestFiles } from '../../src/backup/manifest.js'
+import { bytePath } from '../../src/byte-path.js'
 import { systemCode } from '../../src/errors.js'
 import { aDirectory } from '../helpers/places.js'
 import { thrownBy } from './samples.js'
@@ -36,19 +37,17 @@ describe('a manifest', () => {
     expect(files).toEqual([
       {
         path: 'base/1/1247',
-        bytes: Buffer.from('base/1/1247'),
         size: 9,
         algorithm: 'CRC32C',
         checksum: '839206e3',
       },
       {
         path: 'odd "name"',
-        bytes: Buffer.from('odd "name"'),
         size: 9,
         algorithm: 'SHA224',
         checksum: sha224,
       },
-      { path: '\ufffd.', bytes: Buffer.from([0xff, 0x2e]), size: 9, algorithm: 'NONE', checksum: '' },
+      { path: bytePath(Buffer.from([0xff, 0x2e])), size: 9, algorithm: 'NONE', checksum: '' },
     ])
   })
 
@@ -70,8 +69,7 @@ describe('a file', () => {
     return path
   }
   const entry = (algorithm: string, checksum: string, size = 9) => ({
-    path: 'x',
-    bytes: Buffer.from('x'),
+    path: bytePath('x'),
     size,
     algorithm,
     checksum,

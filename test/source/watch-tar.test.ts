@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
+import { bytePath } from '../../src/byte-path.js'
 import { PgbkError } from '../../src/errors.js'
 import { watchTar } from '../../src/source/watch-tar.js'
 import { aDirectory } from '../helpers/places.js'
@@ -9,9 +10,9 @@ import { aDirectory } from '../helpers/places.js'
 const id = '20261120T030000Z'
 const top = `data/backup/${id}`
 const listing = {
-  directories: ['snapshot'],
-  files: ['snapshot/a'],
-  links: ['snapshot/data/pg_tblspc/16385'],
+  directories: [bytePath('snapshot')],
+  files: [bytePath('snapshot/a')],
+  links: [bytePath('snapshot/data/pg_tblspc/16385')],
 }
 
 /** A tar of what a script makes and names. */
@@ -42,7 +43,7 @@ describe('the tar of an archive', () => {
       },
       [top, `${top}/snapshot`, file, link],
     )
-    expect(watched(tar).get('snapshot/a')).toBe(3)
+    expect(watched(tar).get(bytePath('snapshot/a'))).toBe(3)
   })
 
   it.each([
