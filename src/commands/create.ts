@@ -17,6 +17,7 @@ import { sweep } from '../create/sweep.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { checkServer } from '../postgres/preflight.js'
 import { type ReachedServer, reachServer } from '../postgres/reach-server.js'
+import { readServerFacts } from '../postgres/server-facts.js'
 import type { SandboxWish } from '../run/start-enclosed.js'
 import { prove, withSandbox } from './prove.js'
 
@@ -50,12 +51,12 @@ async function createIn(
   context: Context,
 ): Promise<Backup> {
   const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
-  const reach = () => reachServer(options, settings, applicationName, context)
-  let server = await reach()
+  let server = await reachServer(options, settings, applicationName, context)
   context.progress.say(serverLine(server.facts))
   checkCluster(readCatalog(settings.root), 'this server', server.facts, options.newCluster ?? false)
   // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
-  if (await sweepBefore(root, server, context)) server = await reach()
+  if (await sweepBefore(root, server, context))
+    server = { ...server, facts: await readServerFacts(server.psql) }
   await checkServer(server.psql, server.facts)
   await checkDisk(root, server.facts, context.progress)
 

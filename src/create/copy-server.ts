@@ -61,7 +61,7 @@ export async function copyData(
     await runBaseBackup({
       program,
       args,
-      env: psql.connection.env,
+      connection: psql.connection,
       signal: context.signal,
       progress: watch.progress,
     })

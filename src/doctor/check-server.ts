@@ -5,14 +5,9 @@ import { readConfigFiles } from '../postgres/config-files.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { clientsFor } from '../postgres/find.js'
 import { identifier } from '../postgres/identifier.js'
+import { pinned } from '../postgres/pin-connection.js'
 import { findObstacles, type Obstacle, type Topic } from '../postgres/preflight.js'
-import {
-  type Client,
-  type ClientSettings,
-  findClient,
-  pinned,
-  type ReachedServer,
-} from '../postgres/reach-server.js'
+import { type Client, type ClientSettings, findClient, type ReachedServer } from '../postgres/reach-server.js'
 import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/server-facts.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 import { checkServerPrograms } from './check-programs.js'
