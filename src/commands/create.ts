@@ -18,6 +18,7 @@ import type { ConnectionFlags } from '../postgres/connection.js'
 import { checkServer } from '../postgres/preflight.js'
 import { type ReachedServer, reachServer } from '../postgres/reach-server.js'
 import { readServerFacts } from '../postgres/server-facts.js'
+import { readStandbyState, standbyWarning } from '../postgres/standby-state.js'
 import type { SandboxWish } from '../run/start-enclosed.js'
 import { prove, withSandbox } from './prove.js'
 
@@ -59,6 +60,9 @@ async function createIn(
     server = { ...server, facts: await readServerFacts(server.psql) }
   await checkServer(server.psql, server.facts)
   await checkDisk(root, server.facts, context.progress)
+  const standby = server.facts.in_recovery ? await readStandbyState(server.psql) : undefined
+  const behind = standby && standbyWarning(standby)
+  if (behind !== undefined) context.progress.warn(behind)
 
   makeRoot(root)
   const backup = await withLock(root.createLock, { purpose: 'create' }, context, async (guarded, lock) => {
@@ -66,6 +70,7 @@ async function createIn(
       {
         root,
         server,
+        standby,
         applicationName,
         label: options.label,
         scheduled: options.scheduled ?? false,
