@@ -13,6 +13,7 @@ import { checkRate } from '../create/checks.js'
 import { makeBackup } from '../create/make-backup.js'
 import { remember } from '../create/remember.js'
 import { serverLine } from '../create/server-line.js'
+import { warnOfSharedDisk } from '../create/shared-disk.js'
 import { sweep } from '../create/sweep.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { checkServer } from '../postgres/preflight.js'
@@ -59,12 +60,13 @@ async function createIn(
   if (await sweepBefore(root, server, context))
     server = { ...server, facts: await readServerFacts(server.psql) }
   await checkServer(server.psql, server.facts)
-  await checkDisk(root, server.facts, context.progress)
+  const sharing = await checkDisk(root, server.facts, context.progress)
   const standby = server.facts.in_recovery ? await readStandbyState(server.psql) : undefined
   const behind = standby && standbyWarning(standby)
   if (behind !== undefined) context.progress.warn(behind)
 
   makeRoot(root)
+  await warnOfSharedDisk(root, sharing, context)
   const backup = await withLock(root.createLock, { purpose: 'create' }, context, async (guarded, lock) => {
     const { record, layout } = await makeBackup(
       {

@@ -1,34 +1,39 @@
+import { count, isoTime } from '../backup/record-fields.js'
 import { PgbkError } from '../errors.js'
+import { checkJson, v } from '../schema.js'
 import { formatAge, formatDuration, formatTimes } from '../units.js'
 import { type Psql, query } from './psql.js'
 import { sql } from './sql.js'
 
-/** How far a standby is, and whether more comes. Times are ISO 8601 in UTC, to the microsecond. */
-export interface StandbyState {
+const schema = v.object({
   /** By its own clock; the other times are by the primary's. */
-  clock: string
+  clock: isoTime,
   /** Whether WAL comes by streaming; all that a role without pg_monitor may know is that there is a receiver. */
-  is_receiving: boolean
+  is_receiving: v.boolean(),
   /** It can read WAL with a restore_command. */
-  reads_archive: boolean
-  is_paused: boolean
-  apply_delay_ms: number
+  reads_archive: v.boolean(),
+  is_paused: v.boolean(),
+  apply_delay_ms: count,
   /** Of the last transaction that it has replayed since it was started. */
-  last_commit: string | null
+  last_commit: v.nullable(isoTime),
   /** When the primary began the last checkpoint that it has replayed and used, to the second. */
-  checkpoint: string
+  checkpoint: isoTime,
   /** When its primary last told it something, and it has now replayed all of which that told; null where that is not known. */
-  caught_up: string | null
-}
+  caught_up: v.nullable(isoTime),
+})
+
+/** How far a standby is, and whether more comes. Times are ISO 8601 in UTC, to the microsecond. */
+export type StandbyState = v.InferOutput<typeof schema>
 
 /** Undefined for a server that is no standby, any more. @throws {PgbkError} `unreachable` or `refused`. */
 export async function readStandbyState(psql: Psql): Promise<StandbyState | undefined> {
-  const answer = await query(psql, stateQuery)
-  try {
-    return answer.trim() === '' ? undefined : JSON.parse(answer)
-  } catch (cause) {
-    throw new PgbkError('failed', `the server's answer is not understood: ${answer.slice(0, 200)}`, { cause })
-  }
+  const answer = (await query(psql, stateQuery)).trim()
+  if (answer === '') return undefined
+  const { value, faults } = checkJson(schema, answer)
+  if (value) return value
+  throw new PgbkError('failed', `the server's answer is not understood: ${faults}: ${answer.slice(0, 200)}`, {
+    hint: 'Connect to PostgreSQL itself, not to a pooler or a proxy.',
+  })
 }
 
 /**

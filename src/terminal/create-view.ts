@@ -1,5 +1,4 @@
 import type { Backup } from '../backup/catalog.js'
-import { snapshotEnd } from '../backup/record.js'
 import { formatAgo, formatBytes, formatDuration, formatTimes } from '../units.js'
 import { backupJson } from './backup-json.js'
 import { openCommand } from './open-command.js'
@@ -33,8 +32,8 @@ Or, using it up:
 
 /** Of a standby, which may be behind; a primary's data are of now. */
 function asOfText({ record }: Backup, now: Date): string {
-  if (!record.standby) return ''
-  const time = snapshotEnd(record)
+  const { standby, copied_at: time } = record
+  if (!standby || time === undefined) return ''
   return `  data as of ${formatTimes(time)}, ${formatAgo(now.getTime() - Date.parse(time))}\n`
 }
 

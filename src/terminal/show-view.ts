@@ -1,5 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
-import { type BackupRecord, snapshotEnd } from '../backup/record.js'
+import type { BackupRecord } from '../backup/record.js'
 import type { BackupWindow } from '../backup/window.js'
 import type { ShowResult } from '../commands/show.js'
 import { shellWord } from '../shell-word.js'
@@ -76,9 +76,9 @@ const knownBy = {
 }
 
 function asOfText(record: BackupRecord, now: Date): string {
-  if (!record.standby) return ''
-  const time = snapshotEnd(record)
-  return `${formatTime(time)} (${formatAgo(now.getTime() - Date.parse(time))}): ${knownBy[record.standby.known_by]}`
+  const { standby, copied_at: time } = record
+  if (!standby || time === undefined) return ''
+  return `${formatTime(time)} (${formatAgo(now.getTime() - Date.parse(time))}): ${knownBy[standby.known_by]}`
 }
 
 function heldText({ hold }: Backup): string {
