@@ -28,6 +28,7 @@ const allowed: Record<string, string[]> = {
   'backup/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
   'backup/receiver-state.ts': ['open'], // writes, likewise
   'commands/local-run.ts': ['readFileSync'], // --sql: the caller's own file, or /dev/stdin
+  'create/trim-wal.ts': ['open'], // zeros a segment that was copied, and is a file, with O_NOFOLLOW and O_NONBLOCK
   'config/trusted-file.ts': ['openSync'], // the configuration, which has rules of its own
   'postgres/desk-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
   'postgres/fetch-postgres.ts': ['readFile'], // of a package that was checked

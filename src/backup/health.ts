@@ -4,7 +4,7 @@ import type { CheckResult } from './proof.js'
 
 /** What tells how well a root is looked after. Spans are milliseconds. */
 export interface HealthFigures {
-  /** Since the end of the newest whole backup's snapshot; undefined where there is none. */
+  /** Since what the newest whole backup's snapshot is as of: its end, or how far a standby was; undefined where there is none. */
   ageMs: number | undefined
   /** What its newest check found. */
   check: CheckResult

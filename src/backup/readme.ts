@@ -1,7 +1,8 @@
 import { printableValues } from '../printable.js'
 import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
-import { majorOf, type RecordDraft } from './record.js'
+import { windowStart } from './data-time.js'
+import { majorOf, type RecordDraft, snapshotEnd } from './record.js'
 
 /** The README of a snapshot, for someone who has never heard of pgbk. Lines of at most 80 columns, where names allow it. */
 export function snapshotReadme(draft: RecordDraft): string {
@@ -38,7 +39,7 @@ Platform     ${server.version_string}
 Checksums    ${record.data_checksums ? 'on' : 'off'}
 Backup       ${id}${label === null ? '' : `, "${label}"`}
 Copied       ${formatTime(record.started_at)} to ${formatTime(record.finished_at)}
-             (the data is that of the end of the copying, WAL ${record.stop_lsn})`
+             (the data is that of ${record.standby ? `${formatTime(snapshotEnd(record))}: the server was a standby` : 'the end of the copying'}, WAL ${record.stop_lsn})`
 }
 
 function contents({ tablespaces }: RecordDraft): string {
@@ -152,7 +153,7 @@ function moment(record: RecordDraft): string {
   return `HOW TO GO TO A MOMENT AFTER THE COPY
 
 As far as ../wal reaches, the database can be taken to any moment after
-${formatTime(record.finished_at)}. In a copy of the whole backup directory (../wal
+${formatTime(windowStart(record))}. In a copy of the whole backup directory (../wal
 included) that was never started:
 
   touch data/recovery.signal

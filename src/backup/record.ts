@@ -1,6 +1,7 @@
 import { PgbkError } from '../errors.js'
 import { mostBytes, readSmallText } from '../read-small.js'
 import { check, parseJson, v } from '../schema.js'
+import { standbyEntry } from './data-time.js'
 import {
   arrayOf,
   count,
@@ -26,6 +27,7 @@ const entries = {
   started_at: isoTime,
   finished_at: isoTime,
   copied_at: v.optional(isoTime),
+  standby: standbyEntry,
   server: v.object({
     version: text,
     version_num: count,
@@ -93,6 +95,8 @@ const summaryEntries = {
   label: optionalText,
   started_at: isoTime,
   finished_at: isoTime,
+  copied_at: entries.copied_at,
+  standby: entries.standby,
   size_bytes: count,
   timeline,
   start_lsn: lsn,

@@ -6,6 +6,7 @@ import { v } from '../schema.js'
 import type { ArchivedSegment, ArchivedWal, ArchiveGap } from './archived-wal.js'
 import type { Backup } from './catalog.js'
 import { type CaughtUp, caughtUpNow } from './caught-up.js'
+import { windowStart } from './data-time.js'
 import { gapNoteName } from './gap-note.js'
 import { lastSegmentBefore, segmentName } from './lsn.js'
 import { readNote } from './read-note.js'
@@ -38,10 +39,11 @@ export function snapshotWindow(
   { summary }: Backup,
   wal: Pick<ArchivedWal, 'chain' | 'gap'> | { segments: number },
 ): BackupWindow {
+  const from = windowStart(summary)
   return {
-    from: summary.finished_at,
+    from,
     from_lsn: summary.stop_lsn,
-    to: summary.finished_at,
+    to: from,
     to_lsn: summary.stop_lsn,
     timeline: summary.timeline,
     ends_with: 'snapshot',
@@ -56,6 +58,7 @@ export function snapshotWindow(
  * written to since.
  */
 export function holdsSnapshotOnly({ summary }: Backup, wal: ArchivedWal): boolean {
+  if (summary.standby?.has_more_wal) return false
   const last = wal.chain.at(-1)
   const own = lastSegmentBefore(summary.stop_lsn, summary.wal_segment_size)
   if (!last || last.segment < own) return true
@@ -70,6 +73,7 @@ export function holdsSnapshotOnly({ summary }: Backup, wal: ArchivedWal): boolea
  */
 export function quickWindow(backup: Backup): BackupWindow | undefined {
   const { summary, directory } = backup
+  if (summary.standby?.has_more_wal) return undefined
   const wal = `${directory}/wal`
   // A link would lead to somebody else's names.
   if (!lstatSync(wal, { throwIfNoEntry: false })?.isDirectory()) return undefined

@@ -13,10 +13,13 @@ import { checkRate } from '../create/checks.js'
 import { makeBackup } from '../create/make-backup.js'
 import { remember } from '../create/remember.js'
 import { serverLine } from '../create/server-line.js'
+import { warnOfSharedDisk } from '../create/shared-disk.js'
 import { sweep } from '../create/sweep.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { checkServer } from '../postgres/preflight.js'
 import { type ReachedServer, reachServer } from '../postgres/reach-server.js'
+import { readServerFacts } from '../postgres/server-facts.js'
+import { readStandbyState, standbyWarning } from '../postgres/standby-state.js'
 import type { SandboxWish } from '../run/start-enclosed.js'
 import { prove, withSandbox } from './prove.js'
 
@@ -50,21 +53,26 @@ async function createIn(
   context: Context,
 ): Promise<Backup> {
   const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
-  const reach = () => reachServer(options, settings, applicationName, context)
-  let server = await reach()
+  let server = await reachServer(options, settings, applicationName, context)
   context.progress.say(serverLine(server.facts))
   checkCluster(readCatalog(settings.root), 'this server', server.facts, options.newCluster ?? false)
   // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
-  if (await sweepBefore(root, server, context)) server = await reach()
+  if (await sweepBefore(root, server, context))
+    server = { ...server, facts: await readServerFacts(server.psql) }
   await checkServer(server.psql, server.facts)
-  await checkDisk(root, server.facts, context.progress)
+  const sharing = await checkDisk(root, server.facts, context.progress)
+  const standby = server.facts.in_recovery ? await readStandbyState(server.psql) : undefined
+  const behind = standby && standbyWarning(standby)
+  if (behind !== undefined) context.progress.warn(behind)
 
   makeRoot(root)
+  await warnOfSharedDisk(root, sharing, context)
   const backup = await withLock(root.createLock, { purpose: 'create' }, context, async (guarded, lock) => {
     const { record, layout } = await makeBackup(
       {
         root,
         server,
+        standby,
         applicationName,
         label: options.label,
         scheduled: options.scheduled ?? false,

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { clusterOf } from '../backup/check-cluster.js'
+import { windowStart } from '../backup/data-time.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
 import { enterRoot } from '../backup/prepare-root.js'
@@ -120,7 +121,7 @@ function candidateFor(backup: Backup, uses: Use[]): Candidate {
 
 /** To know its end for sure, its WAL would have to be read; that it has none beyond its snapshot shows at once. */
 function windowOf(backup: Backup): Candidate['window'] {
-  const from = Date.parse(backup.summary.finished_at)
+  const from = Date.parse(windowStart(backup.summary))
   return quickWindow(backup) ? { from, to: from } : { from }
 }
 

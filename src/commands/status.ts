@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type Backup, readCatalog } from '../backup/catalog.js'
+import { windowStart } from '../backup/data-time.js'
 import { type HealthFigures, type HealthLimits, judgeHealth, type Problem } from '../backup/health.js'
 import { type LastCreate, readLastCreate } from '../backup/last-create.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
@@ -69,7 +70,7 @@ export async function status(
   const since = (time: string | undefined) =>
     time === undefined ? undefined : at.getTime() - Date.parse(time)
   const figures: HealthFigures = {
-    ageMs: since(newest?.summary.finished_at),
+    ageMs: since(newest && windowStart(newest.summary)),
     check: resultOf(newest?.proof),
     proofAgeMs: since(proof?.finished_at),
     lagMs: since(window?.to),

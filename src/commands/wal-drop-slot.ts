@@ -6,6 +6,7 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
+import { pinned } from '../postgres/pin-connection.js'
 import { findClient } from '../postgres/reach-server.js'
 import { askWalServer, dropSlot, type WalServerFacts } from '../postgres/wal-server.js'
 import { formatBytes } from '../units.js'
@@ -34,8 +35,9 @@ export async function walDropSlot(
   const { slot } = settings.wal
   const root = rootLayout(settings.root)
   checkNoReceiver(root, slot, context)
-  const { psql } = await findClient(options, settings, 'pgbk_wal_drop_slot', context)
-  let server = await askWalServer(psql, slot)
+  const client = await findClient(options, settings, 'pgbk_wal_drop_slot', context)
+  let server = await askWalServer(client.psql, slot)
+  const psql = { ...client.psql, connection: pinned(client.psql.connection, server) }
   checkCluster(newestOnly(root), 'this server', server, false)
   if (server.slot && context.ask && !options.yes) {
     checkMayDrop(server.slot)

@@ -20,12 +20,13 @@ export function neededBytes(facts: ServerFacts): number {
 
 /**
  * Compares the free disk with what the backup will take.
+ * @returns the directories of the server that lie on the root's disk.
  * @throws {PgbkError} `disk-full` when there is too little, `usage` when the root lies inside the server's own data.
  */
-export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: Progress): Promise<void> {
+export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: Progress): Promise<string[]> {
   const place =
     [root.backups, root.root, dirname(root.root)].find((directory) => existsSync(directory)) ?? '/'
-  if (isLocal(facts)) checkPlace(place, root, facts, progress)
+  const shared = isLocal(facts) ? checkPlace(place, root, facts) : []
   const needed = neededBytes(facts)
   const free = await freeBytes(place)
   if (free < needed) {
@@ -43,13 +44,14 @@ export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: 
       `role ${facts.role} may not ask for the size of ${unknown.join(', ')}: the check for free disk left that out`,
     )
   }
+  return shared
 }
 
 function isLocal({ host }: ServerFacts): boolean {
   return host.startsWith('/') || ['localhost', '127.0.0.1', '::1'].includes(host)
 }
 
-function checkPlace(place: string, root: RootLayout, facts: ServerFacts, progress: Progress): void {
+function checkPlace(place: string, root: RootLayout, facts: ServerFacts): string[] {
   const directories = [facts.data_directory, ...facts.tablespaces.map(({ location }) => location)].filter(
     (path) => path !== null,
   )
@@ -64,9 +66,7 @@ function checkPlace(place: string, root: RootLayout, facts: ServerFacts, progres
     })
   }
   const disk = deviceOf(place)
-  if (directories.some((directory) => deviceOf(directory) === disk)) {
-    progress.warn('the root is on the same disk as the server: if that disk is lost, so are the backups')
-  }
+  return directories.filter((directory) => disk !== undefined && deviceOf(directory) === disk)
 }
 
 /** Where symbolic links lead; the path itself where this user may not look. */

@@ -5,7 +5,7 @@ import { type BackupLabel, readBackupLabel } from '../backup/backup-label.js'
 import { confLine, isSettingName, snapshotConf } from '../backup/conf.js'
 import { knownValues } from '../backup/conf-rules.js'
 import type { BackupLayout } from '../backup/layout.js'
-import { parseLsn } from '../backup/lsn.js'
+import { formatLsn, parseLsn, parseSegmentName } from '../backup/lsn.js'
 import { readWalRange } from '../backup/manifest.js'
 import type { WalRange } from '../backup/manifest-parser.js'
 import type { BackupRecord } from '../backup/record.js'
@@ -24,6 +24,7 @@ import type { ServerSettings } from '../postgres/server-settings.js'
 import { sql } from '../postgres/sql.js'
 import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
+import { endStandbyWal, furtherSegments, type StandbyWal } from './archive-standby-wal.js'
 import { checkCopied } from './check-copied.js'
 import { type CopyTimes, endOfCopy } from './copy-end.js'
 
@@ -61,7 +62,7 @@ export async function copyData(
     await runBaseBackup({
       program,
       args,
-      env: psql.connection.env,
+      connection: psql.connection,
       signal: context.signal,
       progress: watch.progress,
     })
@@ -134,28 +135,34 @@ async function checkIdentity({ data }: BackupLayout, facts: ServerFacts): Promis
   )
 }
 
-/** Copies the WAL of the backup into its archive. */
+/** Copies the WAL of the backup, and all that a standby has sent beyond it, into its archive. What it tells of a standby is returned. */
 export async function archiveWal(
   server: ReachedServer,
   layout: BackupLayout,
   range: WalRange,
   context: Context,
-): Promise<void> {
-  const segmentSize = server.facts.wal_segment_size
-  const segments = [...segmentsOf(range, segmentSize).names()]
-  const endsSegment = parseLsn(range.endLsn) % BigInt(segmentSize) === 0n
+): Promise<StandbyWal | undefined> {
+  const { wal_segment_size: segmentSize, in_recovery } = server.facts
+  const further = in_recovery ? await furtherSegments(layout.pgWal, range, segmentSize) : []
+  const segments = [...segmentsOf(range, segmentSize).names(), ...further]
+  const endsSegment = further.length === 0 && parseLsn(range.endLsn) % BigInt(segmentSize) === 0n
   const lastIsComplete =
     endsSegment ||
     (await endsWithSwitch({
       pgWal: layout.pgWal,
       segment: segments.at(-1) ?? '',
-      fromLsn: range.endLsn,
+      fromLsn: further.length === 0 ? range.endLsn : startOf(segments.at(-1) ?? '', segmentSize),
       major: majorVersion(server.facts),
       installations: server.installations,
       env: programEnvironment(context.env),
       signal: context.signal,
     }))
   await seedWalArchive({ pgWal: layout.pgWal, archive: layout.wal, segments, segmentSize, lastIsComplete })
+  return in_recovery ? endStandbyWal(server, layout, range, further, context) : undefined
+}
+
+function startOf(name: string, segmentSize: number): string {
+  return formatLsn((parseSegmentName(name, segmentSize)?.segment ?? 0n) * BigInt(segmentSize))
 }
 
 /** Writes conf/. Returns which of the server's configuration files are kept, and where. */

@@ -15,6 +15,8 @@ export interface Description {
   facts: ServerFacts
   inside: InsideDatabases
   copied: CopiedData
+  /** Of a standby, in place of the clock's time at the end of the copying. */
+  standby: Pick<RecordDraft, 'copied_at' | 'standby'> | undefined
   configFiles: BackupRecord['config_files']
   verified: boolean
   tools: BackupRecord['tools']
@@ -32,6 +34,7 @@ export async function describe(description: Description, layout: BackupLayout): 
     // Moments are compared with it: neither clock must put the snapshot's end too early.
     finished_at: new Date(Math.max(finishedAt.getTime(), copied.serverTime.getTime())).toISOString(),
     copied_at: copied.endedAt.toISOString(),
+    ...description.standby,
     server: describeServer(facts),
     superuser: facts.superuser,
     timeline: copied.range.timeline,

@@ -15,15 +15,19 @@ import { readInsideDatabases } from '../postgres/database-facts.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { majorVersion } from '../postgres/server-facts.js'
 import { readServerSettings } from '../postgres/server-settings.js'
+import { readStandbyState, type StandbyState } from '../postgres/standby-state.js'
 import { version } from '../version.js'
 import { archiveWal, copyData, writeConf } from './copy-server.js'
 import { describe } from './describe.js'
+import { describeStandby } from './standby-time.js'
 import { tryEndWalSenders } from './sweep.js'
 
 /** Everything that has been checked, and what is wanted. */
 export interface BackupJob {
   root: RootLayout
   server: ReachedServer
+  /** Where the server is one. */
+  standby: StandbyState | undefined
   applicationName: string
   label: string | undefined
   scheduled: boolean
@@ -94,7 +98,8 @@ async function fill(
   const configFiles = await writeConf(server, layout, id, configuration, context)
   sayUnread(configuration.files, progress)
   progress.step(job.verify ? 'verifying' : 'archiving the WAL')
-  const [verifiedBy] = await allOf([
+  const after = job.standby && (await readStandbyState(server.psql))
+  const [verifiedBy, standbyWal] = await allOf([
     job.verify ? verify(server, layout, context) : undefined,
     archiveWal(server, layout, copied.range, context),
   ])
@@ -109,6 +114,7 @@ async function fill(
       facts: server.facts,
       inside,
       copied,
+      standby: job.standby && standbyWal && describeStandby({ before: job.standby, after }, standbyWal),
       configFiles,
       verified: verifiedBy !== undefined,
       tools,

@@ -1,4 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
+import { windowStart } from '../backup/data-time.js'
 import { readLastCreate } from '../backup/last-create.js'
 import type { RootLayout } from '../backup/layout.js'
 import { resultOf } from '../backup/proof.js'
@@ -20,7 +21,7 @@ export function checkBackups(layout: RootLayout, backups: Backup[], context: Con
 function checkAge(newest: Backup | undefined, { now, pgbk }: Context): Check {
   if (!newest)
     return warning('newest backup', 'there is none yet', `Make the first one:\n  ${pgbk('create')}`)
-  const ms = now().getTime() - Date.parse(newest.summary.finished_at)
+  const ms = now().getTime() - Date.parse(windowStart(newest.summary))
   const text = `${newest.id}, ${formatAge(ms)} old`
   return ms > 8 * day
     ? warning('newest backup', text, `Make a new one:\n  ${pgbk('create')}`)

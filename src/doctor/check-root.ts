@@ -10,6 +10,7 @@ import { removesAnything } from '../backup/retention.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk, neededBytes } from '../create/check-disk.js'
+import { sharedDiskWarning } from '../create/shared-disk.js'
 import type { ServerFacts } from '../postgres/server-facts.js'
 import { stepDown, wouldMake } from '../privileges/step-down.js'
 import { silentProgress } from '../progress.js'
@@ -85,7 +86,8 @@ export async function checkPlace(
   const checks = [checkSameCluster(catalog, facts)]
   try {
     const progress = { ...silentProgress, warn: (text: string) => void warnings.push(text) }
-    await checkDisk(layout, facts, progress)
+    const sharing = await checkDisk(layout, facts, progress)
+    if (sharing.length > 0) progress.warn(sharedDiskWarning)
     checks.push(await roomCheck(layout, catalog.backups, settings, neededBytes(facts), context.now()))
   } catch (error) {
     checks.push(failed('disk', error))

@@ -5,15 +5,13 @@ import { readConfigFiles } from '../postgres/config-files.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { clientsFor } from '../postgres/find.js'
 import { identifier } from '../postgres/identifier.js'
+import { pinned } from '../postgres/pin-connection.js'
 import { findObstacles, type Obstacle, type Topic } from '../postgres/preflight.js'
-import {
-  type Client,
-  type ClientSettings,
-  findClient,
-  pinned,
-  type ReachedServer,
-} from '../postgres/reach-server.js'
+import type { Psql } from '../postgres/psql.js'
+import { type Client, type ClientSettings, findClient, type ReachedServer } from '../postgres/reach-server.js'
 import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/server-facts.js'
+import { presentTime, readStandbyState, standbyWarning } from '../postgres/standby-state.js'
+import { formatTimes } from '../units.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 import { checkServerPrograms } from './check-programs.js'
 
@@ -45,6 +43,7 @@ export async function checkConnection(
   const reached = ok('connection', `${serverLine(facts)}, as role ${facts.role}`)
   const obstacles = await findObstacles(psql, facts)
   const checks = [reached, ...topicChecks(facts, obstacles)]
+  if (facts.in_recovery) checks.push(await checkStandby(psql))
   try {
     const clients = clientsFor(majorVersion(facts), client.installations)
     const server = { ...client, psql, facts, clients }
@@ -80,6 +79,15 @@ function topicChecks(facts: ServerFacts, obstacles: Obstacle[]): Check[] {
     if (obstacle) return refused(obstacle)
     return text === '' ? skipped(topic, 'not tried before the rest is mended') : ok(topic, text)
   })
+}
+
+/** How old a backup of it would be. */
+async function checkStandby(psql: Psql): Promise<Check> {
+  const state = await readStandbyState(psql)
+  if (!state) return ok('standby', 'it has become a primary')
+  const behind = standbyWarning(state)
+  if (behind !== undefined) return warning('standby', behind)
+  return ok('standby', `its data are as of ${formatTimes(presentTime(state))}`)
 }
 
 function refused({ topic, code, message, hint }: Obstacle): Check {

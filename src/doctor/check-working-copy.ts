@@ -19,7 +19,8 @@ export async function checkWorkingCopy({ root, backups }: Catalog, context: Cont
 }
 
 function workingCopyOf({ kind, obstacles }: ProbedWorkingCopy): Check {
-  if (kind === 'overlay') return ok('working copy', 'overlay: runs start at once, and copy nothing')
+  if (kind === 'overlay')
+    return ok('working copy', 'overlay: runs start at once, and copy a file when they first open it')
   const text = `${kind}, because there is ${obstacles.join('; ')}`
   if (kind === 'reflink') return ok('working copy', text)
   return warning('working copy', `full ${text}`, remedyFor(obstacles.join('; ')))

@@ -53,8 +53,20 @@ function checkRemains(directory: string, marker: Marker): void {
   if (existsSync(join(directory, 'postmaster.opts'))) throw notEmpty(directory)
 }
 
+/** With nothing in it but what the file system itself has there (pg_check_dir in src/port/pgcheckdir.c), or with that too. */
+function isMountPoint(directory: string): boolean {
+  const names = readdirSync(directory)
+  if (names.includes('lost+found')) return true
+  const isTop = statSync(directory).dev !== statSync(dirname(directory)).dev
+  return isTop && names.every((name) => name.startsWith('.'))
+}
+
 /** What is in a directory is somebody's. */
 function notEmpty(directory: string): PgbkError {
+  if (isMountPoint(directory))
+    return new PgbkError('usage', `${directory} is not empty: it is the top of a file system`, {
+      hint: `Nothing was changed. Restore into a directory below it, as PostgreSQL's manual advises for mount points:  -D ${shellWord(join(directory, 'data'))}`,
+    })
   const cluster = /^\/var\/lib\/postgresql\/(\d+)\/([^/]+)$/.exec(directory)
   const stop = cluster ? `pg_ctlcluster ${cluster[1]} ${cluster[2]} stop && ` : ''
   return new PgbkError('usage', `${directory} is not empty`, {

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { Environment } from '../context.js'
 import { type ErrorCode, PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import type { Progress } from '../progress.js'
 import { type Connection, connectionArgs } from './connection.js'
+import { connectionHint, isWrongParameter } from './connection-hint.js'
 import { isOutside, type TablespaceFacts } from './server-facts.js'
 
 export interface BaseBackupOptions {
@@ -43,7 +43,7 @@ function escapeMapping(path: string): string {
 export interface RunBaseBackup {
   program: string
   args: string[]
-  env: Environment
+  connection: Connection
   signal: AbortSignal
   progress: Progress
 }
@@ -53,10 +53,11 @@ export interface RunBaseBackup {
  * when this returns or throws.
  * @throws {PgbkError} with what pg_basebackup said.
  */
-export async function runBaseBackup({ program, args, env, signal, progress }: RunBaseBackup): Promise<void> {
+export async function runBaseBackup(run: RunBaseBackup): Promise<void> {
+  const { program, args, connection, signal, progress } = run
   const said: string[] = []
   const result = await runProgram(program, args, {
-    env,
+    env: connection.env,
     signal,
     onErrorLine: (line) => {
       const amount = parseProgress(line)
@@ -67,7 +68,7 @@ export async function runBaseBackup({ program, args, env, signal, progress }: Ru
       else if (line.trim()) said.push(line)
     },
   })
-  if (result.status !== 0) throw failure(said, result.endedBy)
+  if (result.status !== 0) throw failure(said, result.endedBy, connection)
   for (const line of said.filter((text) => /warning/i.test(text))) progress.warn(line)
 }
 
@@ -78,6 +79,11 @@ export function parseProgress(line: string): { done: number; total: number } | u
 }
 
 const causes: [RegExp, ErrorCode, string][] = [
+  [
+    /standby was promoted during online backup/,
+    'failed',
+    'The server is a primary now. Nothing was kept; run pgbk create again.',
+  ],
   [
     /No space left on device|Disk quota exceeded/,
     'disk-full',
@@ -95,12 +101,23 @@ const causes: [RegExp, ErrorCode, string][] = [
   ],
 ]
 
-function failure(said: string[], endedBy: string | undefined): PgbkError {
+/** psql, the newest that is here, has taken the same parameters. */
+const olderHint =
+  "psql knows this parameter of the connection, and the pg_basebackup of the server's own major does not: leave it out, of the service file too."
+
+function failure(said: string[], endedBy: string | undefined, connection: Connection): PgbkError {
   const errors = said.filter((line) => /error:|FATAL:|ERROR:|checksum verification failed/.test(line))
   const lines = (errors.length > 0 ? errors : said).map((line) =>
     line.replace(/^pg_basebackup: (error: )?/, ''),
   )
   const text = [...new Set(lines)].slice(-3).join('; ') || `ended by ${endedBy ?? 'itself without a word'}`
+  const [first = ''] = lines
+  if (isWrongParameter(first))
+    return new PgbkError('usage', `pg_basebackup failed: ${text}`, { hint: olderHint })
+  if (/^(connection to server|could not connect to server)/.test(first))
+    return new PgbkError('unreachable', `pg_basebackup failed: ${text}`, {
+      hint: connectionHint(text, connection),
+    })
   const known = causes.find(([pattern]) => said.some((line) => pattern.test(line)))
   return new PgbkError(
     known?.[1] ?? 'failed',

@@ -1,6 +1,7 @@
 import type { Backup, Catalog } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
 import { recordFault } from '../backup/check-cluster.js'
+import { windowStart } from '../backup/data-time.js'
 import { withFurtherArchive } from '../backup/further-archive.js'
 import { describeMoment, instantOf, type Moment, type RecoveryWish } from '../backup/moment.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
@@ -108,7 +109,7 @@ async function plan(backup: Backup, { wish, installations, caughtUpBy }: Choice,
 
 /** Whether the snapshot ends before the moment, as far as its summary tells. */
 function mayLeadTo({ summary }: Backup, moment: Moment): boolean {
-  if (moment.kind === 'time') return instantOf(summary.finished_at) <= moment.time
+  if (moment.kind === 'time') return instantOf(windowStart(summary)) <= moment.time
   return moment.kind !== 'lsn' || !isBefore(moment.lsn, summary.stop_lsn)
 }
 

@@ -1,54 +1,85 @@
 import { shellWord } from '../shell-word.js'
-import type { Connection } from './connection.js'
+import { type Attempt, type ConnectionFault, userOf } from './connection-fault.js'
 import { hbaHint, hbaLine, hbaName } from './hba-line.js'
 import { identifier } from './identifier.js'
 import { installHint } from './install-hint.js'
-
-interface Attempt extends Connection {
-  systemUser?: string | undefined
-}
-
-type Hint = (match: RegExpExecArray, attempt: Attempt, message: string) => string
+import { stateFaults } from './server-state-hint.js'
 
 /** What libpq and the server say (src/interfaces/libpq/fe-connect.c, src/backend/libpq/auth.c), and what mends it. */
-const hints: [RegExp, Hint][] = [
-  [
-    /password file "([^"]*)" has group or world access/,
-    ([, file = '']) =>
+const faults: ConnectionFault[] = [
+  {
+    says: /password file "([^"]*)" has group or world access/,
+    hint: ([, file = '']) =>
       `libpq does not read a password file that others can read.\n  chmod 600 ${shellWord(file)}`,
-  ],
-  [/password authentication failed|no password supplied/, passwordHint],
-  [
-    /peer authentication failed|ident authentication failed/i,
-    () =>
+  },
+  { says: /password authentication failed|no password supplied/, hint: passwordHint },
+  {
+    says: /peer authentication failed|ident authentication failed/i,
+    hint: () =>
       'Over the socket this role is for the operating-system user of its own name: run pgbk as that user, choose another role with -U, or connect with -h localhost.',
-  ],
-  [
-    /role "([^"]*)" does not exist/,
-    ([, role = '']) =>
+  },
+  {
+    says: /role "([^"]*)" does not exist/,
+    hint: ([, role = '']) =>
       `Choose the role with -U, or make it, as a superuser:  CREATE ROLE ${identifier(role)} LOGIN REPLICATION;`,
-  ],
-  [
-    /role "([^"]*)" is not permitted to log in/,
-    ([, role = '']) => `As a superuser:  ALTER ROLE ${identifier(role)} LOGIN;`,
-  ],
-  [
-    /permission denied for database "([^"]*)"/,
-    ([, database = ''], attempt) =>
+  },
+  {
+    says: /role "([^"]*)" is not permitted to log in/,
+    hint: ([, role = '']) => `As a superuser:  ALTER ROLE ${identifier(role)} LOGIN;`,
+  },
+  {
+    says: /to start (?:walsender|WAL sender)/,
+    hint: (_match, attempt) => `As a superuser:  ALTER ROLE ${identifier(userOf(attempt))} REPLICATION;`,
+  },
+  {
+    says: /permission denied for database "([^"]*)"/,
+    hint: ([, database = ''], attempt) =>
       `Choose another database with -d, or, as a superuser:  GRANT CONNECT ON DATABASE ${identifier(database)} TO ${identifier(userOf(attempt))};`,
-  ],
-  [/timeout expired/, () => silenceHint],
-  [/database ".*" does not exist/, () => 'Choose a database to connect to with -d.'],
-  [
-    /on socket ".*" failed: No such file or directory/,
-    () =>
+  },
+  {
+    says: /server does not support SSL/,
+    hint: () => 'Switch ssl on at the server, or ask for less with sslmode (PGSSLMODE).',
+  },
+  {
+    says: /certificate verify failed|root certificate file|server certificate for|valid client certificate|private key file/,
+    hint: () =>
+      'It is about TLS: see sslmode, sslrootcert, sslcert and sslkey (PGSSLMODE, PGSSLROOTCERT ...); a private key must be readable by its owner alone.',
+  },
+  {
+    says: /(?:no pg_hba\.conf entry|pg_hba\.conf rejects).* host "([^"]*)", user "([^"]*)"(?:, database "([^"]*)")?/,
+    hint: noEntry,
+  },
+  { says: /database ".*" does not exist/, hint: () => 'Choose a database to connect to with -d.' },
+  {
+    says: /unsupported startup parameter|no such (?:user|database)|server login failed/,
+    hint: () => poolersHint,
+  },
+  {
+    says: /received invalid response to|expected authentication request from server/,
+    hint: () => `What listens there is no PostgreSQL server. ${elsewhere}`,
+  },
+  {
+    says: /could not translate host name/,
+    hint: () => `Is the name right, and known on this machine? ${elsewhere}`,
+  },
+  {
+    says: /authentication failed for user/,
+    hint: () =>
+      "Choose another role with -U; the server's log and its pg_hba.conf tell why this one may not.",
+  },
+  ...stateFaults,
+  { says: /timeout expired/, hint: () => silenceHint, passes: true },
+  {
+    says: /on socket ".*" failed: No such file or directory/,
+    hint: () =>
       `No server listens at that socket. If there is one, start it, as root:\n  service postgresql start\nIf there is none on this machine:\n${installHint(undefined, 'server')}\nElsewhere: ${elsewhere.replace('Name', 'name')}`,
-  ],
-  [
-    /(?:no pg_hba\.conf entry|pg_hba\.conf rejects).* host "([^"]*)", user "([^"]*)"(?:, database "([^"]*)")?/,
-    noEntry,
-  ],
+    passes: true,
+  },
 ]
+
+/** For what lets no replication connection through. */
+export const poolersHint =
+  'A pooler such as PgBouncer passes no such connections: connect to the server itself.'
 
 const elsewhere = 'Name it with -h HOST -p PORT -U ROLE, with -d URI, or with PGHOST, PGPORT and PGUSER.'
 
@@ -70,11 +101,16 @@ export function isWrongParameter(message: string): boolean {
 
 /** The line, statement or command that makes the connection possible, where it can be known. */
 export function connectionHint(message: string, attempt: Attempt): string {
-  for (const [pattern, hint] of hints) {
-    const match = pattern.exec(message)
-    if (match) return hint(match, attempt, message)
+  for (const { says, hint } of faults) {
+    const match = says.exec(message)
+    if (match) return hint(match, attempt)
   }
   return `Is the server running there? ${elsewhere}`
+}
+
+/** Whether a connection fails with this until somebody changes something. */
+export function isLasting(message: string): boolean {
+  return faults.some(({ says, passes }) => !passes && says.test(message)) || isWrongParameter(message)
 }
 
 function noEntry([, host = '', role = '', database]: RegExpExecArray, { systemUser }: Attempt): string {
@@ -83,7 +119,7 @@ function noEntry([, host = '', role = '', database]: RegExpExecArray, { systemUs
   return hbaHint([hbaLine({ databases, role, address, systemUser })])
 }
 
-function passwordHint(_match: RegExpExecArray, attempt: Attempt, message: string): string {
+function passwordHint({ input: message }: RegExpExecArray, attempt: Attempt): string {
   const [, host = '*', port] = /server at "([^"]*)".*?, port (\d+)/.exec(message) ?? []
   const [, socketPort = '*'] = /\.s\.PGSQL\.(\d+)"/.exec(message) ?? []
   const escaped = (text: string) => text.replace(/[\\:]/g, '\\$&')
@@ -95,8 +131,4 @@ function passwordHint(_match: RegExpExecArray, attempt: Attempt, message: string
     'Give the password in ~/.pgpass (HOST:PORT:*:USER:PASSWORD, mode 0600), in PGPASSWORD, or in a service file:',
     `  (umask 077; echo ${shellWord(line)} >> ~/.pgpass)`,
   ].join('\n')
-}
-
-function userOf({ parameters, env, systemUser }: Attempt): string {
-  return parameters.user ?? env.PGUSER ?? systemUser ?? 'USER'
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, PgbkError } from '../errors.js'
+import { poolersHint } from './connection-hint.js'
 import { hbaHint, hbaLine } from './hba-line.js'
 import { identifier } from './identifier.js'
 import { type Psql, replicationCommands } from './psql.js'
@@ -53,7 +54,7 @@ export async function findObstacles(psql: Psql, facts: ServerFacts): Promise<Obs
   const obstacles = obstaclesIn(facts)
   const closed = isManaged(facts) ? undefined : await closedToReplication(psql, facts)
   // What else is in the way makes the server refuse as well; only pg_hba.conf is asked before all that.
-  if (closed && (obstacles.length === 0 || /pg_hba\.conf/.test(closed.message))) obstacles.push(closed)
+  if (closed && (obstacles.length === 0 || isOfRules(closed))) obstacles.push(closed)
   return obstacles
 }
 
@@ -132,7 +133,12 @@ function relativeTablespaces({ tablespaces }: ServerFacts): Obstacle | false {
   }
 }
 
-/** Both lines, for the socket and for this client's address, that first which this connection has used. */
+/** Whether it is pg_hba.conf that keeps the connection out. */
+function isOfRules({ message }: Pick<PgbkError, 'message'>): boolean {
+  return /pg_hba\.conf/.test(message)
+}
+
+/** For pg_hba.conf both lines, for the socket and for this client's address, that first which this connection has used. */
 function noReplicationConnection(
   facts: ServerFacts,
   cause: PgbkError,
@@ -141,18 +147,16 @@ function noReplicationConnection(
   const rule = { databases: 'replication', role: facts.role, systemUser }
   const local = hbaLine({ ...rule, address: undefined })
   const host = hbaLine({ ...rule, address: facts.client_address ?? '127.0.0.1' })
-  return {
-    topic: 'replication',
-    code: 'refused',
-    message: cause.message.replace(
-      'cannot connect to the server',
-      'the server accepts no replication connection',
-    ),
-    hint: [
-      hbaHint(facts.client_address === null ? [local, host] : [host, local]),
-      'The database name `all` does not match replication. A pooler such as PgBouncer passes no such connections: connect to the server itself.',
-    ].join('\n'),
-  }
+  const message = cause.message.replace(
+    'cannot connect to the server',
+    'the server accepts no replication connection',
+  )
+  const rules = [
+    hbaHint(facts.client_address === null ? [local, host] : [host, local]),
+    `The database name \`all\` does not match replication. ${poolersHint}`,
+  ]
+  const hint = isOfRules(cause) ? rules.join('\n') : (cause.hint ?? poolersHint)
+  return { topic: 'replication', code: 'refused', message, hint }
 }
 
 function managedService(service: string): Obstacle {

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import type { querySettings } from '../backup/conf.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import { type Connection, connectionArgs } from './connection.js'
 import { connectionHint, isWrongParameter, silenceHint } from './connection-hint.js'
 import type { ConnectionParameters } from './conninfo.js'
+import { placeCommands, placeIn, type ServerPlace } from './server-place.js'
 import { serverOptions } from './session-pins.js'
 import { type Sql, sql } from './sql.js'
 
@@ -39,11 +41,8 @@ export async function query(psql: Psql, script: Sql<true>, options: QueryOptions
 }
 
 /** What a server answered, and which one it was. */
-export interface PlacedAnswer {
+export interface PlacedAnswer extends ServerPlace {
   answer: string
-  /** As psql knows them, and not as the server says. */
-  host: string
-  port: number
 }
 
 /** The same, with the place that psql has reached: one of several hosts, or the one that libpq chose by itself. */
@@ -52,10 +51,10 @@ export async function queryWithPlace(
   script: Sql<true>,
   options: QueryOptions = {},
 ): Promise<PlacedAnswer> {
-  const printed = await ask(psql, script, options, ['--command=\\echo :HOST', '--command=\\echo :PORT'])
-  const lines = printed.trimEnd().split('\n')
-  const [host = '', port = ''] = lines.splice(-2)
-  return { answer: lines.join('\n'), host, port: Number(port) }
+  const mark = randomUUID()
+  const further = [`\\echo ${mark}`, ...placeCommands].map((command) => `--command=${command}`)
+  const [answer = '', told = ''] = (await ask(psql, script, options, further)).split(`${mark}\n`)
+  return { answer: answer.trimEnd(), ...placeIn(told) }
 }
 
 /** The text of a script is checked where it is made (sql.ts), the rest here. */

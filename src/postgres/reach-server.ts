@@ -1,6 +1,7 @@
 import type { Context } from '../context.js'
-import { type Connection, type ConnectionFlags, connectionFrom } from './connection.js'
+import { type ConnectionFlags, connectionFrom } from './connection.js'
 import { clientsFor, findInstallations, type Installation, newestPsql } from './find.js'
+import { pinned } from './pin-connection.js'
 import { checkHost } from './preflight.js'
 import type { Psql } from './psql.js'
 import { majorVersion, readServerFacts, type ServerFacts } from './server-facts.js'
@@ -60,18 +61,5 @@ export async function reachServer(
     psql: { ...psql, connection: pinned(psql.connection, facts) },
     installations,
     clients: clientsFor(majorVersion(facts), installations),
-  }
-}
-
-/** With several hosts in a connection string, every later connection must go to the one that answered. */
-export function pinned(
-  connection: Connection,
-  { host, port }: Pick<ServerFacts, 'host' | 'port'>,
-): Connection {
-  const { hostaddr = connection.env.PGHOSTADDR ?? '', ...parameters } = connection.parameters
-  const address = hostaddr.includes(',') ? '' : hostaddr
-  return {
-    ...connection,
-    parameters: { ...parameters, host, port: String(port), ...(hostaddr ? { hostaddr: address } : {}) },
   }
 }

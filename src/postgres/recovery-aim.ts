@@ -1,4 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
+import { windowStart } from '../backup/data-time.js'
 import { formatLsn, parseLsn } from '../backup/lsn.js'
 import { type Instant, instantOf, type Moment, type RecoveryWish, shortInstant } from '../backup/moment.js'
 import { snapshotEnd } from '../backup/record.js'
@@ -115,10 +116,10 @@ function noWayPast(ahead: WalAhead | undefined, missing?: string): NoAim {
 
 async function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'time' }>): Promise<Aim | NoAim> {
   const { backup, end, until, wish } = input
-  const { finished_at, stop_lsn } = backup.record
-  if (time < instantOf(finished_at))
-    return { reason: `${shortInstant(time)} is before the end of its snapshot` }
-  if (time > instantOf(finished_at) && time > instantOf(until))
+  const { stop_lsn } = backup.record
+  const from = instantOf(windowStart(backup.record))
+  if (time < from) return { reason: `${shortInstant(time)} is before the end of its snapshot` }
+  if (time > from && time > instantOf(until))
     return { reason: `no WAL after ${shortInstant(instantOf(until))} was archived`, isBehind: true }
   const ahead = end && (await input.look({ kind: 'commit', after: time, orAt: wish.exclusive ?? false }))
   const { place } = ahead ?? {}

@@ -1,6 +1,7 @@
 import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
+import { windowStart } from '../backup/data-time.js'
 import { formatLsn, lastSegmentBefore, parseLsn, segmentNumber } from '../backup/lsn.js'
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
 import { majorOf, snapshotEnd } from '../backup/record.js'
@@ -80,6 +81,7 @@ export async function planRecovery(
 ): Promise<Planned> {
   const { record, layout } = backup
   const nothing = snapshotOnly(backup, wish)
+  const start = windowStart(record)
   if (wish.moment.kind === 'snapshot') return { plan: nothing }
   const archived = readArchivedWal(layout.wal, record, wish.timeline)
   // Without a look into it, for which programs are needed.
@@ -89,7 +91,7 @@ export async function planRecovery(
   if (wish.timeline !== undefined && archived.timelines.at(-1)?.timeline !== wish.timeline) {
     const reason = `its archive does not lead to timeline ${wish.timeline}`
     return {
-      outOfReach: { id: backup.id, from: record.finished_at, to: record.finished_at, reason, mayGrow: false },
+      outOfReach: { id: backup.id, from: start, to: start, reason, mayGrow: false },
     }
   }
   const { system_identifier: systemIdentifier } = record.server
@@ -107,10 +109,10 @@ export async function planRecovery(
   const aim = await aimAt({ backup, wish, end, until, look })
   if ('reason' in aim) {
     const reachable = aim.damage ? (await endBefore(aim.damage, { ...search, wal }))?.commit?.time : until
-    const to = latest(record.finished_at, reachable)
+    const to = latest(start, reachable)
     const reason = aim.reason + gapReason(wal.gap)
     const mayGrow = aim.isBehind === true && !aim.damage && !wal.gap
-    return { outOfReach: { id: backup.id, from: record.finished_at, to, reason, mayGrow } }
+    return { outOfReach: { id: backup.id, from: start, to, reason, mayGrow } }
   }
   if (!end || !aim.stop) return { plan: { ...known, asOf: aim.asOf } }
   return { plan: { ...known, ...wayTo(aim, aim.stop, backup, wal, end, wish) } }

@@ -1,6 +1,7 @@
 import { querySettings, recoveryMinimums } from '../backup/conf.js'
 import { PgbkError } from '../errors.js'
 import { type Psql, queryWithPlace } from './psql.js'
+import type { ServerPlace } from './server-place.js'
 import { sql } from './sql.js'
 
 export interface TablespaceFacts {
@@ -24,7 +25,7 @@ export interface DatabaseFacts {
 }
 
 /** What the server says about itself. Null means that this role may not know it. */
-export interface ServerFacts {
+export interface ServerFacts extends ServerPlace {
   version_num: number
   version: string
   version_string: string
@@ -32,8 +33,6 @@ export interface ServerFacts {
   icu_version: string | null
   system_identifier: string
   cluster_name: string
-  host: string
-  port: number
   client_address: string | null
   in_recovery: boolean
   role: string
@@ -64,10 +63,10 @@ export interface ServerFacts {
 
 /** @throws {PgbkError} `unreachable` or `refused`. */
 export async function readServerFacts(psql: Psql): Promise<ServerFacts> {
-  const { answer, host, port } = await queryWithPlace(psql, factsQuery, { values })
+  const { answer, ...place } = await queryWithPlace(psql, factsQuery, { values })
   try {
     const [facts = '', ownPins = ''] = answer.split('\n')
-    const parsed: ServerFacts = { ...JSON.parse(facts), host, port }
+    const parsed: ServerFacts = { ...JSON.parse(facts), ...place }
     const pinned: Record<string, { setting: string; kind: string | null }> = JSON.parse(ownPins || '{}')
     for (const [name, { setting, kind }] of Object.entries(pinned)) {
       if (kind === 'server') parsed.settings[name] = setting

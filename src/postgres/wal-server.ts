@@ -1,5 +1,6 @@
 import { PgbkError } from '../errors.js'
 import { type Psql, query, queryWithPlace } from './psql.js'
+import type { ServerPlace } from './server-place.js'
 import { sql } from './sql.js'
 
 /** A physical replication slot, as pg_replication_slots shows it. */
@@ -17,12 +18,10 @@ export interface SlotFacts {
 }
 
 /** What a receiver asks its server, again and again. Much less than `ServerFacts`, which measures every database. */
-export interface WalServerFacts {
+export interface WalServerFacts extends ServerPlace {
   system_identifier: string
   version: string
   version_num: number
-  host: string
-  port: number
   role: string
   role_can_replicate: boolean
   in_recovery: boolean
@@ -44,10 +43,10 @@ export interface WalServerFacts {
 
 /** @throws {PgbkError} `unreachable` or `refused`. */
 export async function askWalServer(psql: Psql, slot: string): Promise<WalServerFacts> {
-  const { answer, host, port } = await queryWithPlace(psql, walServerQuery, { values: { slot } })
+  const { answer, ...place } = await queryWithPlace(psql, walServerQuery, { values: { slot } })
   try {
     const facts = JSON.parse(answer)
-    return { ...facts, host, port, timeline: Number.parseInt(facts.timeline, 16) }
+    return { ...facts, ...place, timeline: Number.parseInt(facts.timeline, 16) }
   } catch (cause) {
     throw new PgbkError('failed', `the server's answer is not understood: ${answer.slice(0, 200)}`, {
       cause,

@@ -1,5 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
-import { formatBytes, formatDuration } from '../units.js'
+import { formatAgo, formatBytes, formatDuration, formatTimes } from '../units.js'
 import { backupJson } from './backup-json.js'
 import { openCommand } from './open-command.js'
 import { proofText } from './proof-text.js'
@@ -20,7 +20,7 @@ export function createText(backup: Backup, { style, quiet, now, pgbk }: Screen):
   const checked = `${record.verified ? 'verified' : 'not verified'}${proof && `, ${proof}`}`
   return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
   ${layout.directory}
-${faultsOf(backup)
+${asOfText(backup, now)}${faultsOf(backup)
   .map((fault) => `  not proven: ${fault}\n`)
   .join('')}
 Run it:
@@ -28,6 +28,13 @@ Run it:
 Or, using it up:
   ${openCommand(backup)}
 `
+}
+
+/** Of a standby, which may be behind; a primary's data are of now. */
+function asOfText({ record }: Backup, now: Date): string {
+  const { standby, copied_at: time } = record
+  if (!standby || time === undefined) return ''
+  return `  data as of ${formatTimes(time)}, ${formatAgo(now.getTime() - Date.parse(time))}\n`
 }
 
 /** What the proof has found, if it was made and failed. */

@@ -49,11 +49,11 @@ function emptyText({ root, source }: ListResult, { pgbk }: Screen): string {
 }
 
 function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<Backup>[] {
-  const windowOf = ({ id }: Backup) => {
+  const windowOf = ({ id, summary }: Backup) => {
     const window = windows.get(id)
-    return window ? windowColumn(window, now) : ''
+    return window ? windowColumn(window, now, summary.started_at) : ''
   }
-  const hasWindows = [...windows.values()].some((window) => windowColumn(window, now) !== '')
+  const hasWindows = backups.some((backup) => windowOf(backup) !== '')
   return [
     { title: 'ID', value: ({ id }) => id },
     {

@@ -43,7 +43,7 @@ export function localRunText(
     [
       'Copy',
       run.kind === 'overlay'
-        ? 'overlay: nothing was copied, the backup stays as it is'
+        ? 'overlay: files are copied when first opened, the backup stays as it is'
         : `${run.kind}: the backup stays as it is`,
     ],
     ['Stop', detached ? pgbk(`instance stop ${run.name}`) : 'Ctrl-C; all changes are thrown away'],

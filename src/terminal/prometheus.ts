@@ -51,7 +51,11 @@ function ofNewest(status: StatusResult): Metric[] {
   const { newest, check, ageMs } = status
   return [
     metric('backup_timestamp_seconds', 'End of the newest whole backup.', time(newest?.summary.finished_at)),
-    metric('backup_age_seconds', 'Time since the end of the newest whole backup.', seconds(ageMs)),
+    metric(
+      'backup_age_seconds',
+      'Time since the end of the newest whole backup, or since what its data are as of where a standby was behind.',
+      seconds(ageMs),
+    ),
     metric('backup_size_bytes', 'Size of the newest whole backup.', newest?.summary.size_bytes),
     metric(
       'backup_duration_seconds',

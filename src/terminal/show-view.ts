@@ -40,6 +40,7 @@ function fields(backup: Backup, window: BackupWindow | undefined, { style, now }
     ['Kind', record.kind],
     ['Started', `${formatTime(record.started_at)} (${age})`],
     ['Finished', `${formatTime(record.finished_at)}, after ${formatDuration(record.duration_ms)}`],
+    ['Data as of', asOfText(record, now)],
     ['Size', `${formatBytes(record.size_bytes)} in ${record.file_count} files`],
     ['Verified', record.verified ? `yes, by pg_verifybackup ${record.tools.pg_verifybackup}` : 'no'],
     ['Proof', proofRow(backup, now), hasFailed(backup.proof) ? style.bad : style.good],
@@ -66,6 +67,18 @@ function fields(backup: Backup, window: BackupWindow | undefined, { style, now }
       ([name, value, paint = (text) => text]) => `${style.faint(name.padEnd(11))}${paint(printable(value))}`,
     )
     .join('\n')
+}
+
+const knownBy = {
+  'last-commit': 'the last commit that the standby had replayed',
+  'last-checkpoint': 'the last checkpoint that the standby had replayed',
+  'caught-up': 'the standby had all of its primary by then',
+}
+
+function asOfText(record: BackupRecord, now: Date): string {
+  const { standby, copied_at: time } = record
+  if (!standby || time === undefined) return ''
+  return `${formatTime(time)} (${formatAgo(now.getTime() - Date.parse(time))}): ${knownBy[standby.known_by]}`
 }
 
 function heldText({ hold }: Backup): string {

@@ -1,3 +1,4 @@
+import type { Backup } from '../backup/catalog.js'
 import type { StatusResult } from '../commands/status.js'
 import { formatAge, formatBytes, formatDuration } from '../units.js'
 import { proofText } from './proof-text.js'
@@ -66,7 +67,7 @@ function figuresText(status: StatusResult): string {
   const proof = proofText(newest.proof, at)
   const isReceiving = receiver === 'alive' && lagMs !== undefined
   return [
-    `${newest.id}, ${ageText(status.ageMs ?? 0)}, ${formatBytes(newest.summary.size_bytes)} in ${took}`,
+    `${newest.id}, ${ageText(status.ageMs ?? 0, newest.summary, at)}, ${formatBytes(newest.summary.size_bytes)} in ${took}`,
     ...(proof === '' ? [] : [proof]),
     ...(isReceiving ? [`WAL until ${formatDuration(Math.max(0, lagMs))} ago`] : []),
     ...(handsOverTo ? [`the receiver hands over to ${handsOverTo}`] : []),
@@ -75,7 +76,9 @@ function figuresText(status: StatusResult): string {
   ].join('; ')
 }
 
-function ageText(ms: number): string {
+/** A backup that was made from a standby may be younger than its data. */
+function ageText(ms: number, { finished_at, standby }: Backup['summary'], at: Date): string {
   const age = formatAge(ms)
+  if (standby && formatAge(at.getTime() - Date.parse(finished_at)) !== age) return `data ${age} old`
   return age === 'just now' || age === 'in the future' ? age : `${age} old`
 }

@@ -115,7 +115,11 @@ function archivesText({ archives, root }: WalStatus, { width, now, style }: Scre
       { title: 'SEGMENTS', value: ({ wal }) => String(wal.chain.length), align: 'right' },
       { title: 'GZIP', value: ({ wal }) => String(measured(wal).gzip), align: 'right', expendable: 3 },
       { title: 'SIZE', value: ({ wal }) => formatBytes(measured(wal).size_bytes), align: 'right' },
-      { title: 'WINDOW', value: ({ window }) => windowColumn(window, now) || 'snapshot only' },
+      {
+        title: 'WINDOW',
+        value: ({ backup, window }) =>
+          windowColumn(window, now, backup.summary.started_at) || 'snapshot only',
+      },
     ],
     archives,
     width,

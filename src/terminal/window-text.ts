@@ -17,10 +17,22 @@ export function windowText({ from, to, ends_with, segments, fault }: BackupWindo
   return `${formatTime(from)} to ${formatTime(to)}: ${length}, ${end} (${archive})`
 }
 
-/** For a list: how far a backup can be taken. Nothing where that is not further than its snapshot. */
-export function windowColumn({ to, ends_with, gap, fault }: BackupWindow, now: Date): string {
+/** What a standby's data are as of shows where that is longer before the backup. */
+const mostBehindMs = 5 * 60_000
+
+/** For a list: how far a backup can be taken. Nothing where that is no further than its snapshot, made when the backup was. */
+export function windowColumn(
+  { to, ends_with, gap, fault }: BackupWindow,
+  now: Date,
+  startedAt: string,
+): string {
+  const isBehind = ends_with === 'snapshot' && Date.parse(startedAt) - Date.parse(to) > mostBehindMs
   const isNow = ends_with === 'caught-up' && now.getTime() - Date.parse(to) < 60_000
-  const end = ends_with === 'snapshot' ? '' : `to ${isNow ? 'now' : formatTime(to)}`
+  const end = isBehind
+    ? `as of ${formatTime(to)}`
+    : ends_with === 'snapshot'
+      ? ''
+      : `to ${isNow ? 'now' : formatTime(to)}`
   const marks = [gap ? 'gap' : '', fault === undefined ? '' : 'unknown']
   return [end, ...marks].filter(Boolean).join(', ')
 }

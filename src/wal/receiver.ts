@@ -4,6 +4,7 @@ import type { RootLayout } from '../backup/layout.js'
 import { parseLsn } from '../backup/lsn.js'
 import type { Context } from '../context.js'
 import { isDiskFull, messageOf, PgbkError, systemCode } from '../errors.js'
+import { connectionHint, isLasting } from '../postgres/connection-hint.js'
 import { backupAfter, backupAt, newestBackup } from './find-backup.js'
 import { handOverTo } from './hand-over.js'
 import { openHeartbeat } from './heartbeat.js'
@@ -25,7 +26,7 @@ const longestPauseMs = 30_000
 export async function receiveWal(job: ReceiveJob, context: Context): Promise<never> {
   const journal = openJournal(context.progress, context.now)
   const heartbeat = await openHeartbeat(job, context)
-  const reception = { ...job, context, journal, heartbeat, warned: new Set<string>() }
+  const reception = { ...job, context, journal, heartbeat, warned: new Set<string>(), hasReceived: false }
   const pause = pauses()
   try {
     for (;;) {
@@ -91,6 +92,7 @@ async function attend(
     const ended = server
       ? await receiveInto(reception, server, target)
       : await lookWithoutServer(reception, target)
+    reception.hasReceived ||= ended.hasReceived
     if (ended.hasReceived) pause.reset()
     await react(reception, target, ended, pause)
   } catch (error) {
@@ -103,10 +105,7 @@ function isPassing(error: unknown, hasMet: boolean): boolean {
   if (!(error instanceof PgbkError) || !['unreachable', 'refused', 'failed'].includes(error.code))
     return false
   if (hasMet) return true
-  return (
-    error.code === 'unreachable' &&
-    !/authentication failed|no password|does not exist|pg_hba|could not translate/.test(error.message)
-  )
+  return error.code === 'unreachable' && !isLasting(error.message)
 }
 
 function lastTarget({ root, heartbeat }: Reception): Backup | undefined {
@@ -165,6 +164,12 @@ async function followFork(reception: Reception, target: Backup, forkLsn: string)
   )
 }
 
+function noReplication({ client: { psql } }: Reception, message: string): PgbkError {
+  return new PgbkError('refused', `pg_receivewal cannot connect: ${message}`, {
+    hint: connectionHint(message, { ...psql.connection, systemUser: psql.systemUser }),
+  })
+}
+
 async function react(reception: Reception, target: Backup, ended: Ended, pause: Pauses): Promise<void> {
   const { journal, heartbeat, context } = reception
   switch (ended.kind) {
@@ -186,6 +191,11 @@ async function react(reception: Reception, target: Backup, ended: Ended, pause: 
       )
       break
     case 'no-server':
+      break
+    case 'refused':
+      // What psql may do, a walsender may be closed to; later an administrator is at work there.
+      if (!reception.hasReceived) throw noReplication(reception, ended.message)
+      journal.trouble(`pg_receivewal cannot connect: ${ended.message}; trying again`)
       break
     case 'lost':
       journal.trouble(`pg_receivewal ended: ${ended.message}; connecting again`)

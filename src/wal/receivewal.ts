@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { type Connection, connectionArgs } from '../postgres/connection.js'
+import { isLasting } from '../postgres/connection-hint.js'
 import type { Installation } from '../postgres/find.js'
 import { type KeptProgram, keepProgram } from '../program/keep-program.js'
 
 /** Why a pg_receivewal ended. */
-export type EndKind = 'gap' | 'slot-in-use' | 'forked' | 'disk-full' | 'lost'
+export type EndKind = 'gap' | 'slot-in-use' | 'forked' | 'disk-full' | 'refused' | 'lost'
 
 export interface ReceiverEnd {
   kind: EndKind
@@ -83,5 +84,5 @@ export function explainEnd(said: string[]): ReceiverEnd {
     const match = pattern.exec(text)
     if (match) return { kind, message, subject: match[1] }
   }
-  return { kind: 'lost', message, subject: undefined }
+  return { kind: lines.some(isLasting) ? 'refused' : 'lost', message, subject: undefined }
 }

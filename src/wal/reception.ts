@@ -24,6 +24,8 @@ export interface Reception extends ReceiveJob {
   heartbeat: Heartbeat
   /** Backups of whose broken archives it has told already. */
   warned: Set<string>
+  /** Whether WAL has come since it was started. */
+  hasReceived: boolean
 }
 
 type Status = ReceiverState['status']

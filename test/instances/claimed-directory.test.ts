@@ -124,6 +124,15 @@ describe('a directory for a restore', () => {
     expect(readdirSync(directory).sort()).toEqual([marker, 'base'])
   })
 
+  it('that is the top of a file system is not to be emptied, but one below it to be taken', async () => {
+    const directory = aDirectory()
+    mkdirSync(join(directory, 'lost+found'))
+    const { code, hint } = await thrownBy(() => checkClaimable(directory, context))
+    expect(code).toBe('usage')
+    expect(hint).toContain(`-D ${directory}/data`)
+    expect(hint).not.toContain('-delete')
+  })
+
   it('is refused when a server was started in it', async () => {
     const directory = await remains(gone, ['postmaster.opts'])
     expect(await thrownBy(() => checkClaimable(directory, context))).toMatchObject({ code: 'usage' })

@@ -56,10 +56,12 @@ export const localRun: Verb = {
     })
   },
   help: `
-Starts PostgreSQL on a working copy of the backup: at once and without a copy
-where an overlay or reflinks can be had, whatever its size. The backup is never
-changed, what the server writes is thrown away at the end, and neither the server
-nor COMMAND can reach the server that was backed up by accident.
+Starts PostgreSQL on a working copy of the backup: at once where an overlay or
+reflinks can be had, whatever its size. An overlay copies a file of the data, which
+has at most 1 GB, when PostgreSQL first opens it, also to read it: what is never
+looked at takes no room. The backup is never changed, what the server writes is
+thrown away at the end, and neither the server nor COMMAND can reach the server
+that was backed up by accident.
 
 Without a moment the data is that of the snapshot's end. With one, the WAL of the
 archive is replayed up to it, and without an id the newest backup is taken that

@@ -1,0 +1,85 @@
+import { readdir } from 'node:fs/promises'
+import type { ArchivedWal } from '../backup/archived-wal.js'
+import { readArchivedWal } from '../backup/archived-wal.js'
+import type { BackupLayout } from '../backup/layout.js'
+import { lastSegmentBefore, parseLsn, segmentName } from '../backup/lsn.js'
+import type { WalRange } from '../backup/manifest-parser.js'
+import { segmentsOf } from '../backup/segment-range.js'
+import type { Context } from '../context.js'
+import { type ArchiveEndSearch, findReadableEnd } from '../postgres/archive-end.js'
+import { programOf } from '../postgres/find.js'
+import type { ReachedServer } from '../postgres/reach-server.js'
+import { majorVersion } from '../postgres/server-facts.js'
+import { trimWal } from './trim-wal.js'
+
+/** What the WAL that came with a backup of a standby tells of its snapshot. */
+export interface StandbyWal {
+  /** The time of the last commit that the snapshot has; null when there is none in the backup's WAL, undefined when nobody can tell. */
+  lastCommit: string | null | undefined
+  /** Whether the archive has commits that the snapshot has not. */
+  hasMore: boolean
+}
+
+/** Segments that a standby has sent beyond the backup's end: it sends what it has received, replayed or not. */
+export async function furtherSegments(
+  pgWal: string,
+  { timeline, endLsn }: WalRange,
+  segmentSize: number,
+): Promise<string[]> {
+  const there = new Set(await readdir(pgWal))
+  const further: string[] = []
+  for (let number = lastSegmentBefore(endLsn, segmentSize) + 1n; ; number++) {
+    const name = segmentName(timeline, number, segmentSize)
+    if (!there.has(name)) return further
+    further.push(name)
+  }
+}
+
+/** Once the archive has all of it, the snapshot itself keeps the WAL up to the backup's end alone. */
+export async function endStandbyWal(
+  server: ReachedServer,
+  layout: BackupLayout,
+  range: WalRange,
+  further: string[],
+  { env, signal }: Context,
+): Promise<StandbyWal> {
+  const size = server.facts.wal_segment_size
+  const wasTrimmed = await trimWal(layout.pgWal, range, size, further)
+  const { installations } = server
+  const major = majorVersion(server.facts)
+  if (programOf(major, 'pg_waldump', installations) === undefined)
+    return { lastCommit: undefined, hasMore: wasTrimmed }
+  const search = { major, installations, env, signal }
+  const own = await commitAtEnd({ ...search, wal: ownWal(layout.pgWal, range, size) })
+  const needs = { timeline: range.timeline, start_lsn: range.startLsn, stop_lsn: range.endLsn }
+  const wal = readArchivedWal(layout.wal, { ...needs, wal_segment_size: size })
+  const last = wasTrimmed
+    ? await commitAtEnd({ ...search, wal, from: lastSegmentBefore(range.endLsn, size) - 1n })
+    : null
+  // Where its end cannot be read, nobody knows.
+  const hasMore = last === undefined || (last !== null && parseLsn(last.lsn) >= parseLsn(range.endLsn))
+  return { lastCommit: own === undefined ? undefined : (own?.time ?? null), hasMore }
+}
+
+/** Undefined where the end cannot be read. */
+async function commitAtEnd(
+  search: ArchiveEndSearch,
+): Promise<{ lsn: string; time: string } | null | undefined> {
+  const end = await findReadableEnd(search)
+  return end && (end.commit ?? null)
+}
+
+/** The segments in the snapshot, which is an archive that ends somewhere in its last segment. */
+function ownWal(pgWal: string, range: WalRange, segmentSize: number): ArchivedWal {
+  const names = [...segmentsOf(range, segmentSize).names()]
+  const first = lastSegmentBefore(range.endLsn, segmentSize) - BigInt(names.length - 1)
+  const chain = names.map((name, index) => ({
+    name,
+    file: name,
+    timeline: range.timeline,
+    segment: first + BigInt(index),
+    form: index === names.length - 1 ? ('partial' as const) : ('raw' as const),
+    bytes: segmentSize,
+  }))
+  return { directory: pgWal, segmentSize, chain, gap: undefined, timelines: [], faults: [] }
+}
