@@ -11,7 +11,9 @@ const ofServers =
 
 const known = [13, 14, 15, 16, 17, 18]
 const installed = known.filter((major) => existsSync(`/usr/lib/postgresql/${major}/bin/initdb`))
-const tested = process.env.PGBK_TEST_MAJORS?.split(/[ ,]+/).map(Number) ?? installed
+const tested = process.env.PGBK_TEST_MAJORS
+  ? process.env.PGBK_TEST_MAJORS.split(/[ ,]+/).map(Number)
+  : installed
 
 /** Only what needs no server: asked for (`PGBK_TEST_SERVERS=no`), or because there is none here. */
 const reasonForUnitTests =
