@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { BackupLayout, RootLayout } from '../backup/layout.js'
 import type { HeldLock } from '../backup/lock.js'
@@ -99,9 +100,11 @@ async function fill(
   sayUnread(configuration.files, progress)
   progress.step(job.verify ? 'verifying' : 'archiving the WAL')
   const after = job.standby && (await readStandbyState(server.psql))
-  const [verifiedBy, standbyWal] = await allOf([
+  const [verifiedBy, standbyWal, snapshot] = await allOf([
     job.verify ? verify(server, layout, context) : undefined,
     archiveWal(server, layout, copied.range, context),
+    // Nothing is written there any more but a README.
+    measureTree(layout.snapshot),
   ])
 
   const tools = { pgbk: version, pg_basebackup: server.clients.version, pg_verifybackup: verifiedBy ?? null }
@@ -123,8 +126,13 @@ async function fill(
   )
   await writeDurably(layout.readme, snapshotReadme(draft))
   await syncPath(layout.snapshot)
-  const { bytes, files } = await measureTree(layout.directory)
-  return { ...draft, own_files: ownFileChecksums(layout), size_bytes: bytes, file_count: files }
+  const rest = await measureTree(layout.directory, layout.snapshot)
+  return {
+    ...draft,
+    own_files: ownFileChecksums(layout),
+    size_bytes: snapshot.bytes + statSync(layout.readme).size + rest.bytes,
+    file_count: snapshot.files + 1 + rest.files,
+  }
 }
 
 /** Like Promise.all, but nothing is still going on when it fails: what comes next is the clean-up. */

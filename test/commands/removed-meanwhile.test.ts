@@ -144,7 +144,7 @@ describe('a backup that is removed', () => {
   it('while its files are looked at is no damaged one', async () => {
     rmSync(join(aBackup(root, '20261121T030000Z').data, 'backup_label'))
     const context = aContextThat('warn', /^latest skips/, removeAll)
-    const own = { zoneNeeded: false, mayBeUsed: true, mayMakeTablespaces: false }
+    const own = { zoneNeeded: false, mayBeUsed: true, mayMakeTablespaces: false, comparesMeanwhile: false }
     const rules: OpenRules = { ...own, fallback: { kind: 'snapshot' } }
     const open = () => openBackup(undefined, {}, rules, settings(), context)
     expect(await thrownBy(open)).toMatchObject(isNotFound)
