@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import type { ArchivedWal } from '../backup/archived-wal.js'
-import { readArchivedWal } from '../backup/archived-wal.js'
+import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { lastSegmentBefore, parseLsn, segmentName } from '../backup/lsn.js'
 import type { WalRange } from '../backup/manifest-parser.js'

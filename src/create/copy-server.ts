@@ -5,16 +5,13 @@ import { type BackupLabel, readBackupLabel } from '../backup/backup-label.js'
 import { confLine, isSettingName, snapshotConf } from '../backup/conf.js'
 import { knownValues } from '../backup/conf-rules.js'
 import type { BackupLayout } from '../backup/layout.js'
-import { formatLsn, parseLsn, parseSegmentName } from '../backup/lsn.js'
 import { readWalRange } from '../backup/manifest.js'
 import type { WalRange } from '../backup/manifest-parser.js'
 import type { BackupRecord } from '../backup/record.js'
-import { segmentsOf } from '../backup/segment-range.js'
-import { seedWalArchive } from '../backup/wal-archive.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
-import { endsWithSwitch, findTablespaceRecords, readControlSettings } from '../postgres/check-backup.js'
+import { findTablespaceRecords, readControlSettings } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readSystemIdentifiers } from '../postgres/control-file.js'
 import { query } from '../postgres/psql.js'
@@ -24,7 +21,6 @@ import type { ServerSettings } from '../postgres/server-settings.js'
 import { sql } from '../postgres/sql.js'
 import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
-import { endStandbyWal, furtherSegments, type StandbyWal } from './archive-standby-wal.js'
 import { checkCopied } from './check-copied.js'
 import { type CopyTimes, endOfCopy } from './copy-end.js'
 
@@ -133,36 +129,6 @@ async function checkIdentity({ data }: BackupLayout, facts: ServerFacts): Promis
       hint: 'The host name leads to more than one server. Name one of them.',
     },
   )
-}
-
-/** Copies the WAL of the backup, and all that a standby has sent beyond it, into its archive. What it tells of a standby is returned. */
-export async function archiveWal(
-  server: ReachedServer,
-  layout: BackupLayout,
-  range: WalRange,
-  context: Context,
-): Promise<StandbyWal | undefined> {
-  const { wal_segment_size: segmentSize, in_recovery } = server.facts
-  const further = in_recovery ? await furtherSegments(layout.pgWal, range, segmentSize) : []
-  const segments = [...segmentsOf(range, segmentSize).names(), ...further]
-  const endsSegment = further.length === 0 && parseLsn(range.endLsn) % BigInt(segmentSize) === 0n
-  const lastIsComplete =
-    endsSegment ||
-    (await endsWithSwitch({
-      pgWal: layout.pgWal,
-      segment: segments.at(-1) ?? '',
-      fromLsn: further.length === 0 ? range.endLsn : startOf(segments.at(-1) ?? '', segmentSize),
-      major: majorVersion(server.facts),
-      installations: server.installations,
-      env: programEnvironment(context.env),
-      signal: context.signal,
-    }))
-  await seedWalArchive({ pgWal: layout.pgWal, archive: layout.wal, segments, segmentSize, lastIsComplete })
-  return in_recovery ? endStandbyWal(server, layout, range, further, context) : undefined
-}
-
-function startOf(name: string, segmentSize: number): string {
-  return formatLsn((parseSegmentName(name, segmentSize)?.segment ?? 0n) * BigInt(segmentSize))
 }
 
 /** Writes conf/. Returns which of the server's configuration files are kept, and where. */

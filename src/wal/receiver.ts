@@ -12,10 +12,8 @@ import { openJournal } from './journal.js'
 import { type Ended, lookWithoutServer, receiveInto } from './receive-into.js'
 import { isOf, type ReceiveJob, type Reception } from './reception.js'
 import { setAside } from './set-aside.js'
-import { fillOrWait, rest, waitForNewer, waitForRoom } from './waits.js'
+import { fillOrWait, type Pauses, pauses, rest, waitForNewer, waitForRoom } from './waits.js'
 import { type WatchedServer, watchServer } from './watched-server.js'
-
-const longestPauseMs = 30_000
 
 /**
  * Keeps the WAL archive of the newest whole backup growing, until it is told to end. Servers that restart, networks and disks
@@ -39,23 +37,6 @@ export async function receiveWal(job: ReceiveJob, context: Context): Promise<nev
     await heartbeat.end()
   }
 }
-
-/** Longer and longer pauses, from one second on. */
-function pauses() {
-  const first = 1000
-  let next = first
-  return {
-    wait: async (context: Context) => {
-      await rest(context, next)
-      next = Math.min(2 * next, longestPauseMs)
-    },
-    reset: () => {
-      next = first
-    },
-  }
-}
-
-type Pauses = ReturnType<typeof pauses>
 
 /** Undefined when there is no connection now. */
 async function connect(reception: Reception): Promise<WatchedServer | undefined> {

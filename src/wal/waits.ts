@@ -9,11 +9,29 @@ import { fillFrom, handOverTo } from './hand-over.js'
 import { isOf, type Reception } from './reception.js'
 
 const pollMs = 1000
+const longestPauseMs = 30_000
 
 /** Waits for a moment; what may take for ever looks again and again. @throws the signal's reason when aborted. */
 export async function rest({ signal }: Context, ms = pollMs): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
 }
+
+/** Longer and longer pauses, from one second on. */
+export function pauses() {
+  const first = 1000
+  let next = first
+  return {
+    wait: async (context: Context) => {
+      await rest(context, next)
+      next = Math.min(2 * next, longestPauseMs)
+    },
+    reset: () => {
+      next = first
+    },
+  }
+}
+
+export type Pauses = ReturnType<typeof pauses>
 
 /**
  * Only an older archive could mend a hole, if it was received into last. Else the next backup begins a new archive; the slot has
