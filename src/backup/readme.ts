@@ -1,7 +1,7 @@
 import { printableValues } from '../printable.js'
 import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
-import { majorOf, type RecordDraft } from './record.js'
+import { canBeOpened, majorOf, type RecordDraft } from './record.js'
 
 /** The README of a snapshot, for someone who has never heard of pgbk. Lines of at most 80 columns, where names allow it. */
 export function snapshotReadme(draft: RecordDraft): string {
@@ -88,7 +88,9 @@ Ctrl-C in the first terminal stops the server. If it does not start:
 }
 
 function afterStart({ databases, superuser }: RecordDraft): string {
-  const names = databases.map(({ name }) => name).filter((name) => !/^template[01]$/.test(name))
+  const names = databases
+    .filter(({ name }) => !/^template[01]$/.test(name))
+    .map((database) => (canBeOpened(database) ? database.name : `${database.name} (nobody can connect)`))
   return `WHAT STARTING IT HERE DOES
 
 The server recovers the copy to a consistent state and then works on it like on
@@ -190,7 +192,7 @@ of the newer one copy everything into a server of that version (here port 5433):
 
 /** `postgres` may have been dropped on the server. */
 function psqlLine({ superuser, databases }: RecordDraft, port: number): string {
-  const names = databases.map(({ name }) => name)
+  const names = databases.filter(canBeOpened).map(({ name }) => name)
   const database = names.includes('postgres')
     ? 'postgres'
     : (names.find((name) => !/^template[01]$/.test(name)) ?? 'template1')

@@ -56,6 +56,7 @@ const entries = {
       locale_provider: text,
       locale: text,
       ctype: text,
+      access: v.optional(v.picklist(['open', 'superusers', 'nobody', 'invalid'])),
       collation_version: optionalText,
       unlogged_tables: v.nullable(count),
     }),
@@ -63,6 +64,7 @@ const entries = {
   extensions: arrayOf(v.object({ name: text, version: text, database: text })),
   preload_libraries: v.nullable(arrayOf(text)),
   config_files: arrayOf(v.object({ path: text, copy: plainName })),
+  skipped: v.optional(arrayOf(text)),
   own_files: v.optional(v.record(plainName, text)),
   verified: v.boolean(),
   tools: v.object({ pgbk: text, pg_basebackup: text, pg_verifybackup: optionalText }),
@@ -171,9 +173,24 @@ export function majorOf({ server }: Pick<BackupRecord, 'server'>): number {
   return Math.floor(server.version_num / 10_000)
 }
 
-/** The name of the database that is most likely meant when none is named: the largest that is no template. */
+type RecordedDatabase = BackupRecord['databases'][number]
+
+/** Who can connect to a database; older records do not tell. */
+export type DatabaseAccess = NonNullable<RecordedDatabase['access']>
+
+/** Whether its superuser can connect to a database; where the record does not tell, perhaps. */
+export function canBeOpened({ access }: Pick<RecordedDatabase, 'access'>): boolean {
+  return access !== 'nobody' && access !== 'invalid'
+}
+
+/**
+ * The name of the database that is most likely meant when none is named: the largest that is no template, of those that are open to
+ * more than superusers if there are any.
+ */
 export function largestDatabase({ databases }: Pick<BackupRecord, 'databases'>): string {
-  const candidates = databases.filter(({ name }) => !/^template[01]$/.test(name))
-  const [largest] = candidates.sort((a, b) => (b.size_bytes ?? 0) - (a.size_bytes ?? 0))
+  const [largest] = databases
+    .filter((database) => canBeOpened(database) && !/^template[01]$/.test(database.name))
+    .map(({ name, access, size_bytes }) => ({ name, isOpen: access !== 'superusers', size: size_bytes ?? 0 }))
+    .sort((a, b) => Number(b.isOpen) - Number(a.isOpen) || b.size - a.size)
   return largest?.name ?? 'template1'
 }

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import type { BackupLayout } from '../backup/layout.js'
 import { measureTree } from '../backup/measure.js'
-import { type BackupRecord, type RecordDraft, recordFormat } from '../backup/record.js'
+import { type BackupRecord, type DatabaseAccess, type RecordDraft, recordFormat } from '../backup/record.js'
 import type { InsideDatabases } from '../postgres/database-facts.js'
-import { isOutside, type ServerFacts } from '../postgres/server-facts.js'
+import { type DatabaseFacts, isInvalid, isOutside, type ServerFacts } from '../postgres/server-facts.js'
 import type { CopiedData } from './copy-server.js'
 
 export interface Description {
@@ -16,6 +16,7 @@ export interface Description {
   inside: InsideDatabases
   copied: CopiedData
   configFiles: BackupRecord['config_files']
+  skipped: string[]
   verified: boolean
   tools: BackupRecord['tools']
 }
@@ -45,12 +46,16 @@ export async function describe(description: Description, layout: BackupLayout): 
     extensions: description.inside.extensions,
     preload_libraries: listOf(facts.preload_libraries),
     config_files: description.configFiles,
+    ...(description.skipped.length > 0 ? { skipped: description.skipped.slice(0, mostSkipped) } : {}),
     verified: description.verified,
     tools: description.tools,
     // A clock may be set back meanwhile.
     duration_ms: Math.max(0, finishedAt.getTime() - startedAt.getTime()),
   }
 }
+
+/** Of somebody's thousand sockets nobody wants to read more. */
+const mostSkipped = 1000
 
 function describeServer(facts: ServerFacts): BackupRecord['server'] {
   return {
@@ -85,9 +90,17 @@ function describeDatabases({ facts, inside }: Description): BackupRecord['databa
     locale_provider: database.locale_provider,
     locale: database.locale,
     ctype: database.ctype,
+    access: accessOf(database),
     collation_version: database.collation_version,
     unlogged_tables: inside.unloggedTables.get(database.name) ?? null,
   }))
+}
+
+/** Superusers get in whatever the limit is, but not into the remains of a database (CheckMyDatabase in postinit.c). */
+function accessOf(database: DatabaseFacts): DatabaseAccess {
+  if (isInvalid(database)) return 'invalid'
+  if (!database.allows_connections) return 'nobody'
+  return database.connection_limit === 0 ? 'superusers' : 'open'
 }
 
 /** A list setting such as shared_preload_libraries; null stays null: the role may not know it. */

@@ -4,7 +4,9 @@ import { type ErrorCode, PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import type { Progress } from '../progress.js'
 import { type Connection, connectionArgs } from './connection.js'
+import { isServersNotice, pathIn } from './left-out.js'
 import { isOutside, type TablespaceFacts } from './server-facts.js'
+import { baseBackupOptions } from './session-pins.js'
 
 export interface BaseBackupOptions {
   /** Absolute path of the new data directory. */
@@ -20,6 +22,7 @@ export interface BaseBackupOptions {
 
 /** The command line of pg_basebackup. Passwords are in the connection's environment. */
 export function baseBackupArgs(connection: Connection, options: BaseBackupOptions): string[] {
+  const own = connection.parameters.options
   return [
     `--pgdata=${options.dataDirectory}`,
     '--format=plain',
@@ -32,7 +35,7 @@ export function baseBackupArgs(connection: Connection, options: BaseBackupOption
       const target = join(options.tablespacesDirectory, String(oid))
       return `--tablespace-mapping=${escapeMapping(location)}=${escapeMapping(target)}`
     }),
-    ...connectionArgs(connection),
+    ...connectionArgs(connection, own === undefined ? {} : { options: baseBackupOptions(own) }),
   ]
 }
 
@@ -46,29 +49,44 @@ export interface RunBaseBackup {
   env: Environment
   signal: AbortSignal
   progress: Progress
+  /**
+   * Told of everything that the server will leave out, before it sends anything (it adds up the sizes first): an error ends the copy.
+   */
+  onLeftOut(path: string): PgbkError | undefined
 }
 
 /**
  * Runs pg_basebackup, which has no signal handlers and a child for the WAL, in a process group of its own; both are gone
  * when this returns or throws.
- * @throws {PgbkError} with what pg_basebackup said.
+ * @returns each of the server's notices, and of its own warnings, once.
+ * @throws {PgbkError} with what pg_basebackup said, or what `onLeftOut` returned.
  */
-export async function runBaseBackup({ program, args, env, signal, progress }: RunBaseBackup): Promise<void> {
-  const said: string[] = []
+export async function runBaseBackup(run: RunBaseBackup): Promise<string[]> {
+  const { program, args, env, signal, progress, onLeftOut } = run
+  const said = new Set<string>()
+  const refused = new AbortController()
+  let hasBegun = false
+  const hear = (line: string) => {
+    said.add(line)
+    const path = !hasBegun && isServersNotice(line) ? pathIn(line) : undefined
+    const refusal = path === undefined ? undefined : onLeftOut(path)
+    if (refusal) refused.abort(refusal)
+  }
   const result = await runProgram(program, args, {
-    env,
-    signal,
+    env: { ...env, PGOPTIONS: baseBackupOptions() },
+    signal: AbortSignal.any([signal, refused.signal]),
     onErrorLine: (line) => {
       const amount = parseProgress(line)
+      hasBegun ||= amount !== undefined
       if (amount) {
         progress.step('copying')
         progress.bytes(amount.done, amount.total)
       } else if (/^waiting for checkpoint/.test(line)) progress.step("waiting for the server's checkpoint")
-      else if (line.trim()) said.push(line)
+      else if (line.trim()) hear(line)
     },
   })
-  if (result.status !== 0) throw failure(said, result.endedBy)
-  for (const line of said.filter((text) => /warning/i.test(text))) progress.warn(line)
+  if (result.status !== 0) throw failure([...said], result.endedBy)
+  return [...said].filter((line) => isServersNotice(line) || /^pg_basebackup: warning: /.test(line))
 }
 
 /** A line of `pg_basebackup --progress`, ` 1024/31415 kB (3%), 0/1 tablespace`; in bytes. */
@@ -78,6 +96,16 @@ export function parseProgress(line: string): { done: number; total: number } | u
 }
 
 const causes: [RegExp, ErrorCode, string][] = [
+  [
+    /ERROR: {2}could not (open|stat|read) .*: Permission denied/,
+    'refused',
+    "The server itself may not read that, so no backup can have it: give it to the server's user (chown), or move it out of the data directory if it is none of PostgreSQL's.",
+  ],
+  [
+    /directory "\/.*" exists but is not empty/,
+    'refused',
+    "The server sends files for that directory, which is none that pgbk has mapped: a link in its pg_tblspc that belongs to no tablespace leads there, or a tablespace was made just now. Compare, as a superuser:\n  SELECT * FROM pg_ls_dir('pg_tblspc');\n  SELECT oid, spcname FROM pg_tablespace;\nA link without a tablespace is to be removed (rm) from pg_tblspc.",
+  ],
   [
     /No space left on device|Disk quota exceeded/,
     'disk-full',

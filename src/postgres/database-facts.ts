@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { type Psql, query } from './psql.js'
-import type { ServerFacts } from './server-facts.js'
+import { isInvalid, type ServerFacts } from './server-facts.js'
 import { sql } from './sql.js'
 
 export interface Extension {
@@ -47,6 +47,10 @@ export async function readInsideDatabases(
   }
   await Promise.all(Array.from({ length: atOnce }, worker))
   inside.extensions.sort((a, b) => (a.database + a.name < b.database + b.name ? -1 : 1))
+  for (const { name } of facts.databases.filter(isInvalid))
+    progress.warn(
+      `database ${name} is invalid, what an interrupted DROP DATABASE has left behind: nobody can connect to it, here or in the backup; drop it`,
+    )
   if (refused.length > 0)
     progress.warn(`the record will not say which extensions these databases have: ${refused.join(', ')}`)
   return inside

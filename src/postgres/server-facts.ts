@@ -11,7 +11,12 @@ export interface TablespaceFacts {
 }
 
 export interface DatabaseFacts {
+  oid: number
   name: string
+  /** The oid of its tablespace; `defaultTablespace` is pg_default's. */
+  tablespace: number
+  /** datconnlimit: how many sessions it takes; -1 is no limit. */
+  connection_limit: number
   allows_connections: boolean
   can_connect: boolean
   /** Bytes; null where the role may not ask. */
@@ -87,6 +92,14 @@ export function isOutside({ location }: Pick<TablespaceFacts, 'location'>): bool
   return !location.startsWith('pg_tblspc/')
 }
 
+/** pg_default (pg_tablespace.dat). */
+export const defaultTablespace = 1663
+
+/** The remains of a DROP DATABASE that did not end (DATCONNLIMIT_INVALID_DB in pg_database.h). */
+export function isInvalid({ connection_limit }: Pick<DatabaseFacts, 'connection_limit'>): boolean {
+  return connection_limit === -2
+}
+
 export function majorVersion(facts: ServerFacts): number {
   return Math.floor(facts.version_num / 10_000)
 }
@@ -139,9 +152,12 @@ SELECT pg_catalog.jsonb_build_object(
       'oid', oid::bigint, 'name', spcname, 'location', pg_catalog.pg_tablespace_location(oid)) ORDER BY oid), '[]')
     FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
   'databases', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'oid', oid::bigint,
       'name', datname,
+      'tablespace', dattablespace::bigint,
+      'connection_limit', datconnlimit,
       'allows_connections', datallowconn,
-      'can_connect', datallowconn AND pg_catalog.has_database_privilege(oid, 'CONNECT'),
+      'can_connect', datallowconn AND datconnlimit <> -2 AND pg_catalog.has_database_privilege(oid, 'CONNECT'),
       'size_bytes', CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) END,
       'encoding', pg_catalog.pg_encoding_to_char(encoding),
       'locale_provider', CASE coalesce(pg_catalog.to_jsonb(d)->>'datlocprovider', 'c')

@@ -53,7 +53,7 @@ export async function checkContents(request: CheckRequest, context: Context): Pr
   return faults
 }
 
-const connectable = sql`SELECT datname FROM pg_catalog.pg_database WHERE datallowconn ORDER BY datname`
+const connectable = sql`SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname`
 
 async function databasesOf({ record, run }: CheckRequest, { signal }: Context): Promise<string[]> {
   const major = majorOf(record)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { checkOwner } from '../backup/check-owner.js'
-import { majorOf } from '../backup/record.js'
+import { canBeOpened, majorOf } from '../backup/record.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
@@ -110,7 +110,7 @@ async function makeReady(
   const major = majorOf(request.backup.record)
   const socket = { ...runSocket({ directory, port }), user: superuser, major, signal: context.signal }
   const isSure = request.recovery.recovery === undefined
-  const names = request.backup.record.databases.map(({ name }) => name)
+  const names = request.backup.record.databases.filter(canBeOpened).map(({ name }) => name)
   const target = { ...socket, databases: isSure ? databasesAtRest(names) : databasesToAsk(names) }
   const hasCrashed = watchForCrashes(layout.log)
   const hasEnded = () => server.hasEnded() || hasCrashed()
