@@ -1,7 +1,8 @@
 import { printableValues } from '../printable.js'
 import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
-import { canBeOpened, majorOf, type RecordDraft } from './record.js'
+import { majorOf, type RecordDraft } from './record.js'
+import { canBeOpened, isSayable } from './recorded-database.js'
 
 /** The README of a snapshot, for someone who has never heard of pgbk. Lines of at most 80 columns, where names allow it. */
 export function snapshotReadme(draft: RecordDraft): string {
@@ -192,7 +193,9 @@ of the newer one copy everything into a server of that version (here port 5433):
 
 /** `postgres` may have been dropped on the server. */
 function psqlLine({ superuser, databases }: RecordDraft, port: number): string {
-  const names = databases.filter(canBeOpened).map(({ name }) => name)
+  const names = databases
+    .filter((database) => canBeOpened(database) && isSayable(database))
+    .map(({ name }) => name)
   const database = names.includes('postgres')
     ? 'postgres'
     : (names.find((name) => !/^template[01]$/.test(name)) ?? 'template1')

@@ -4,6 +4,7 @@ import { check, parseJson, v } from '../schema.js'
 import {
   arrayOf,
   count,
+  hex,
   isoTime,
   lsn,
   oid,
@@ -47,10 +48,13 @@ const entries = {
   data_checksums: v.boolean(),
   size_bytes: count,
   file_count: count,
-  tablespaces: arrayOf(v.object({ oid, name: text, location: text, size_bytes: count })),
+  tablespaces: arrayOf(
+    v.object({ oid, name: text, location: text, location_bytes: v.optional(hex), size_bytes: count }),
+  ),
   databases: arrayOf(
     v.object({
       name: text,
+      name_bytes: v.optional(hex),
       size_bytes: v.nullable(count),
       encoding: text,
       locale_provider: text,
@@ -171,26 +175,4 @@ function formatOf(input: unknown): unknown {
 /** The major version of the server that was backed up: 15 for 150018. */
 export function majorOf({ server }: Pick<BackupRecord, 'server'>): number {
   return Math.floor(server.version_num / 10_000)
-}
-
-type RecordedDatabase = BackupRecord['databases'][number]
-
-/** Who can connect to a database; older records do not tell. */
-export type DatabaseAccess = NonNullable<RecordedDatabase['access']>
-
-/** Whether its superuser can connect to a database; where the record does not tell, perhaps. */
-export function canBeOpened({ access }: Pick<RecordedDatabase, 'access'>): boolean {
-  return access !== 'nobody' && access !== 'invalid'
-}
-
-/**
- * The name of the database that is most likely meant when none is named: the largest that is no template, of those that are open to
- * more than superusers if there are any.
- */
-export function largestDatabase({ databases }: Pick<BackupRecord, 'databases'>): string {
-  const [largest] = databases
-    .filter((database) => canBeOpened(database) && !/^template[01]$/.test(database.name))
-    .map(({ name, access, size_bytes }) => ({ name, isOpen: access !== 'superusers', size: size_bytes ?? 0 }))
-    .sort((a, b) => Number(b.isOpen) - Number(a.isOpen) || b.size - a.size)
-  return largest?.name ?? 'template1'
 }

@@ -13,27 +13,19 @@ import { segmentsOf } from '../backup/segment-range.js'
 import { seedWalArchive } from '../backup/wal-archive.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
 import { endsWithSwitch, readControlSettings } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readSystemIdentifiers } from '../postgres/control-file.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import type { ServerSettings } from '../postgres/server-settings.js'
-import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
 import { checkCopied } from './check-copied.js'
 import { checkDatabases } from './check-databases.js'
 import { checkBeforeCopy, checkSameTablespaces, checkVersionDirectories } from './check-tablespaces.js'
 import { type CopyTimes, endOfCopy } from './copy-end.js'
-import { leftOutOfCopy, refusalOf } from './left-out-of-copy.js'
-
-export interface CopyOptions {
-  label: string
-  applicationName: string
-  checkpoint: 'fast' | 'spread'
-  maxRate: string | undefined
-}
+import { leftOutOfCopy } from './left-out-of-copy.js'
+import { type CopyOptions, runCopy } from './run-copy.js'
 
 /** What the copied files say about themselves. */
 export interface CopiedData extends CopyTimes {
@@ -69,39 +61,6 @@ export async function copyData(
   await checkSameTablespaces(server, layout, range, context)
   await checkDatabases(psql, facts, layout)
   return { ...times, label, range, leftOut }
-}
-
-/** Returns what the server, and pg_basebackup itself, have told besides. */
-async function runCopy(
-  { facts, psql, clients }: ReachedServer,
-  layout: BackupLayout,
-  options: CopyOptions,
-  { signal, progress }: Context,
-): Promise<string[]> {
-  const args = baseBackupArgs(psql.connection, {
-    ...options,
-    dataDirectory: layout.data,
-    tablespacesDirectory: layout.tablespaces,
-    tablespaces: facts.tablespaces,
-  })
-  progress.detail(`pg_basebackup ${args.join(' ')}`)
-  const watch = watchWaiting(psql, options.applicationName, progress)
-  try {
-    return await runBaseBackup({
-      program: join(clients.bin, 'pg_basebackup'),
-      args,
-      env: psql.connection.env,
-      signal,
-      progress: watch.progress,
-      onLeftOut: (path) => refusalOf(path, facts),
-    })
-  } catch (error) {
-    signal.throwIfAborted()
-    checkVersionDirectories(facts, layout)
-    throw error
-  } finally {
-    watch.stop()
-  }
 }
 
 /** A server with group access (initdb --allow-group-access) passes that on to its copies. */

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import type { BackupLayout } from '../backup/layout.js'
 import { measureTree } from '../backup/measure.js'
-import { type BackupRecord, type DatabaseAccess, type RecordDraft, recordFormat } from '../backup/record.js'
+import { type BackupRecord, type RecordDraft, recordFormat } from '../backup/record.js'
+import type { DatabaseAccess } from '../backup/recorded-database.js'
 import type { InsideDatabases } from '../postgres/database-facts.js'
 import { type DatabaseFacts, isInvalid, isOutside, type ServerFacts } from '../postgres/server-facts.js'
+import { bytesOf, isRaw } from '../raw-text.js'
 import type { CopiedData } from './copy-server.js'
 
 export interface Description {
@@ -77,7 +79,9 @@ function describeTablespaces(facts: ServerFacts, layout: BackupLayout): Promise<
     facts.tablespaces.map(async (tablespace) => {
       const parent = isOutside(tablespace) ? layout.tablespaces : layout.tablespaceLinks
       const { bytes } = await measureTree(join(parent, String(tablespace.oid)))
-      return { oid: tablespace.oid, name: tablespace.name, location: tablespace.location, size_bytes: bytes }
+      const { oid, name, location, raw_location } = tablespace
+      const raw = isRaw(raw_location) ? { location_bytes: bytesOf(raw_location).toString('hex') } : {}
+      return { oid, name, location, ...raw, size_bytes: bytes }
     }),
   )
 }
@@ -85,6 +89,7 @@ function describeTablespaces(facts: ServerFacts, layout: BackupLayout): Promise<
 function describeDatabases({ facts, inside }: Description): BackupRecord['databases'] {
   return facts.databases.map((database) => ({
     name: database.name,
+    ...(isRaw(database.raw_name) ? { name_bytes: bytesOf(database.raw_name).toString('hex') } : {}),
     size_bytes: database.size_bytes,
     encoding: database.encoding,
     locale_provider: database.locale_provider,

@@ -15,6 +15,7 @@ import {
 } from '../postgres/reach-server.js'
 import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/server-facts.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
+import { checkDataDirectory } from './check-data-directory.js'
 import { checkServerPrograms } from './check-programs.js'
 
 export interface Connection {
@@ -50,7 +51,7 @@ export async function checkConnection(
     const server = { ...client, psql, facts, clients }
     checks.push(ok('client version', `pg_basebackup ${clients.version} copies PostgreSQL ${facts.version}`))
     checks.push(checkServerPrograms(majorVersion(facts), client.installations))
-    checks.push(await checkConfigFiles(server))
+    checks.push(await checkConfigFiles(server), await checkDataDirectory(facts, context))
     return { server, checks }
   } catch (error) {
     context.signal.throwIfAborted()
@@ -74,6 +75,7 @@ function topicChecks(facts: ServerFacts, obstacles: Obstacle[]): Check[] {
       `${facts.max_replication_slots - facts.replication_slots} of ${facts.max_replication_slots} are free`,
     ],
     ['tablespaces', String(facts.tablespaces.length)],
+    ['databases', String(facts.databases.length)],
   ]
   return fine.map(([topic, text]) => {
     const obstacle = obstacles.find((one) => one.topic === topic)

@@ -31,9 +31,9 @@ export function baseBackupArgs(connection: Connection, options: BaseBackupOption
     `--label=${options.label}`,
     '--progress',
     ...(options.maxRate === undefined ? [] : [`--max-rate=${options.maxRate}`]),
-    ...options.tablespaces.filter(isOutside).map(({ oid, location }) => {
+    ...options.tablespaces.filter(isOutside).map(({ oid, raw_location }) => {
       const target = join(options.tablespacesDirectory, String(oid))
-      return `--tablespace-mapping=${escapeMapping(location)}=${escapeMapping(target)}`
+      return `--tablespace-mapping=${escapeMapping(raw_location)}=${escapeMapping(target)}`
     }),
     ...connectionArgs(connection, own === undefined ? {} : { options: baseBackupOptions(own) }),
   ]
@@ -45,6 +45,8 @@ function escapeMapping(path: string): string {
 
 export interface RunBaseBackup {
   program: string
+  /** Words of a command that it is the last part of. */
+  within: string[]
   args: string[]
   env: Environment
   signal: AbortSignal
@@ -62,7 +64,8 @@ export interface RunBaseBackup {
  * @throws {PgbkError} with what pg_basebackup said, or what `onLeftOut` returned.
  */
 export async function runBaseBackup(run: RunBaseBackup): Promise<string[]> {
-  const { program, args, env, signal, progress, onLeftOut } = run
+  const { program, within, args, env, signal, progress, onLeftOut } = run
+  const [file = '', ...words] = [...within, program, ...args]
   const said = new Set<string>()
   const refused = new AbortController()
   let hasBegun = false
@@ -72,7 +75,7 @@ export async function runBaseBackup(run: RunBaseBackup): Promise<string[]> {
     const refusal = path === undefined ? undefined : onLeftOut(path)
     if (refusal) refused.abort(refusal)
   }
-  const result = await runProgram(program, args, {
+  const result = await runProgram(file, words, {
     env: { ...env, PGOPTIONS: baseBackupOptions() },
     signal: AbortSignal.any([signal, refused.signal]),
     onErrorLine: (line) => {
@@ -102,7 +105,7 @@ const causes: [RegExp, ErrorCode, string][] = [
     "The server itself may not read that, so no backup can have it: give it to the server's user (chown), or move it out of the data directory if it is none of PostgreSQL's.",
   ],
   [
-    /directory "\/.*" exists but is not empty/,
+    /directory "\/.*" exists but is not empty|could not create (directory|file) "\/.*": (Read-only file system|Permission denied)/,
     'refused',
     "The server sends files for that directory, which is none that pgbk has mapped: a link in its pg_tblspc that belongs to no tablespace leads there, or a tablespace was made just now. Compare, as a superuser:\n  SELECT * FROM pg_ls_dir('pg_tblspc');\n  SELECT oid, spcname FROM pg_tablespace;\nA link without a tablespace is to be removed (rm) from pg_tblspc.",
   ],

@@ -33,12 +33,13 @@ export async function readInsideDatabases(
   progress: Progress,
 ): Promise<InsideDatabases> {
   const inside: InsideDatabases = { extensions: [], unloggedTables: new Map() }
-  const waiting = facts.databases.filter((database) => database.can_connect).map(({ name }) => name)
+  const waiting = facts.databases.filter((database) => database.can_connect)
   const refused: string[] = []
   const worker = async () => {
-    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { name, raw_name } = next
       try {
-        addAnswer(inside, name, await query(psql, insideQuery, { database: name }))
+        addAnswer(inside, name, await query(psql, insideQuery, { database: raw_name }))
       } catch (error) {
         psql.signal?.throwIfAborted()
         refused.push(`${name} (${messageOf(error)})`)

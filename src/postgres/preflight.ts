@@ -1,9 +1,9 @@
 import { type ErrorCode, PgbkError } from '../errors.js'
+import { dataObstacles } from './data-obstacles.js'
 import { hbaHint, hbaLine } from './hba-line.js'
 import { identifier } from './identifier.js'
 import { type Psql, replicationCommands } from './psql.js'
 import { isOutside, majorVersion, type ServerFacts } from './server-facts.js'
-import { orphanLinks, orphanLinkText } from './tablespace-links.js'
 
 /** What a server must have for a base backup. */
 export type Topic =
@@ -14,6 +14,7 @@ export type Topic =
   | 'WAL senders'
   | 'replication slots'
   | 'tablespaces'
+  | 'databases'
   | 'replication'
 
 /** One thing that is in the way of a backup, and what takes it away. */
@@ -51,7 +52,8 @@ export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void>
 
 /** The same, as a list. */
 export async function findObstacles(psql: Psql, facts: ServerFacts): Promise<Obstacle[]> {
-  const obstacles = [...obstaclesIn(facts), ...(isManaged(facts) ? [] : await strayLinks(psql, facts))]
+  const obstacles = obstaclesIn(facts)
+  if (!isManaged(facts)) obstacles.push(...(await dataObstacles(psql, facts)))
   const closed = isManaged(facts) ? undefined : await closedToReplication(psql, facts)
   // What else is in the way makes the server refuse as well; only pg_hba.conf is asked before all that.
   if (closed && (obstacles.length === 0 || /pg_hba\.conf/.test(closed.message))) obstacles.push(closed)
@@ -131,15 +133,6 @@ function relativeTablespaces({ tablespaces }: ServerFacts): Obstacle | false {
     message: `tablespace ${relative.map(({ name, location }) => `${name} (${location})`).join(', ')} has a relative location: this server runs inside a pgbk snapshot`,
     hint: 'Back up the server that the snapshot came from, or use pgbk restore to make a lasting server of it.',
   }
-}
-
-async function strayLinks(psql: Psql, facts: ServerFacts): Promise<Obstacle[]> {
-  const links = (await orphanLinks(psql)) ?? []
-  return links.map((link) => ({
-    topic: 'tablespaces',
-    code: 'refused',
-    ...orphanLinkText(link, facts.data_directory),
-  }))
 }
 
 /** Both lines, for the socket and for this client's address, that first which this connection has used. */

@@ -1,18 +1,24 @@
 import { querySettings, recoveryMinimums } from '../backup/conf.js'
 import { PgbkError } from '../errors.js'
 import { type Psql, queryWithPlace } from './psql.js'
+import { withShownNames } from './shown-names.js'
 import { sql } from './sql.js'
 
 export interface TablespaceFacts {
   oid: number
   name: string
-  /** As pg_tablespace_location() says it: absolute; relative in a copy; `pg_tblspc/<oid>` when it is in place. */
+  /** As pg_tablespace_location() says it: absolute; relative in a copy; `pg_tblspc/<oid>` when it is in place. For people. */
   location: string
+  /** The same as the server has it (raw-text.ts). */
+  raw_location: string
 }
 
 export interface DatabaseFacts {
   oid: number
+  /** For people. */
   name: string
+  /** The same as the server has it (raw-text.ts). */
+  raw_name: string
   /** The oid of its tablespace; `defaultTablespace` is pg_default's. */
   tablespace: number
   /** datconnlimit: how many sessions it takes; -1 is no limit. */
@@ -72,7 +78,7 @@ export async function readServerFacts(psql: Psql): Promise<ServerFacts> {
   const { answer, host, port } = await queryWithPlace(psql, factsQuery, { values })
   try {
     const [facts = '', ownPins = ''] = answer.split('\n')
-    const parsed: ServerFacts = { ...JSON.parse(facts), host, port }
+    const parsed: ServerFacts = withShownNames({ ...JSON.parse(facts), host, port })
     const pinned: Record<string, { setting: string; kind: string | null }> = JSON.parse(ownPins || '{}')
     for (const [name, { setting, kind }] of Object.entries(pinned)) {
       if (kind === 'server') parsed.settings[name] = setting
@@ -127,6 +133,7 @@ SELECT pg_catalog.jsonb_build_object(
   'libc_version', (SELECT pg_catalog.max(collversion) FROM pg_catalog.pg_collation WHERE collprovider = 'c'),
   'icu_version', (SELECT pg_catalog.max(collversion) FROM pg_catalog.pg_collation WHERE collprovider = 'i'),
   'system_identifier', (SELECT pg_catalog.concat(system_identifier) FROM pg_catalog.pg_control_system()),
+  'encoding', pg_catalog.current_setting('server_encoding'),
   'cluster_name', pg_catalog.current_setting('cluster_name'),
   'client_address', pg_catalog.host(pg_catalog.inet_client_addr()),
   'in_recovery', pg_catalog.pg_is_in_recovery(),
@@ -149,11 +156,11 @@ SELECT pg_catalog.jsonb_build_object(
       ELSE 'Azure Database for PostgreSQL' END
     FROM pg_catalog.pg_roles WHERE rolname IN ('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin') LIMIT 1),
   'tablespaces', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
-      'oid', oid::bigint, 'name', spcname, 'location', pg_catalog.pg_tablespace_location(oid)) ORDER BY oid), '[]')
+      'oid', oid::bigint, 'name', spcname, 'raw_location', pg_catalog.pg_tablespace_location(oid)) ORDER BY oid), '[]')
     FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
   'databases', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'oid', oid::bigint,
-      'name', datname,
+      'raw_name', datname,
       'tablespace', dattablespace::bigint,
       'connection_limit', datconnlimit,
       'allows_connections', datallowconn,

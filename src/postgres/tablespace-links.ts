@@ -57,7 +57,7 @@ export async function areTheSame(
   psql: Psql,
   { tablespaces }: Pick<ServerFacts, 'tablespaces'>,
 ): Promise<boolean> {
-  const wanted = tablespaces.map(({ oid, location }) => `${oid} ${location}`).join('\n')
+  const wanted = tablespaces.map(({ oid, raw_location }) => `${oid} ${raw_location}`).join('\n')
   return (await query(psql, spacesQuery)).replace(/\n$/, '') === wanted
 }
 
