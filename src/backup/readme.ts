@@ -3,6 +3,7 @@ import { databaseWord, shellWord } from '../shell-word.js'
 import { formatTime } from '../units.js'
 import { windowStart } from './data-time.js'
 import { majorOf, type RecordDraft, snapshotEnd } from './record.js'
+import { canBeOpened, isSayable } from './recorded-database.js'
 
 /** The README of a snapshot, for someone who has never heard of pgbk. Lines of at most 80 columns, where names allow it. */
 export function snapshotReadme(draft: RecordDraft): string {
@@ -89,7 +90,9 @@ Ctrl-C in the first terminal stops the server. If it does not start:
 }
 
 function afterStart({ databases, superuser }: RecordDraft): string {
-  const names = databases.map(({ name }) => name).filter((name) => !/^template[01]$/.test(name))
+  const names = databases
+    .filter(({ name }) => !/^template[01]$/.test(name))
+    .map((database) => (canBeOpened(database) ? database.name : `${database.name} (nobody can connect)`))
   return `WHAT STARTING IT HERE DOES
 
 The server recovers the copy to a consistent state and then works on it like on
@@ -191,7 +194,9 @@ of the newer one copy everything into a server of that version (here port 5433):
 
 /** `postgres` may have been dropped on the server. */
 function psqlLine({ superuser, databases }: RecordDraft, port: number): string {
-  const names = databases.map(({ name }) => name)
+  const names = databases
+    .filter((database) => canBeOpened(database) && isSayable(database))
+    .map(({ name }) => name)
   const database = names.includes('postgres')
     ? 'postgres'
     : (names.find((name) => !/^template[01]$/.test(name)) ?? 'template1')

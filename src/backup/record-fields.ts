@@ -7,6 +7,9 @@ import { v } from '../schema.js'
 export const text = v.pipe(v.string(), v.maxLength(10_000, 'is too long'))
 export const optionalText = v.nullable(text)
 
+/** Bytes, each as two digits. */
+export const hex = v.pipe(text, v.regex(/^([0-9a-f]{2})+$/, 'is no list of bytes'))
+
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
 /** As many as a server has of anything. */

@@ -5,6 +5,7 @@ import { standbyEntry } from './data-time.js'
 import {
   arrayOf,
   count,
+  hex,
   isoTime,
   lsn,
   oid,
@@ -49,15 +50,19 @@ const entries = {
   data_checksums: v.boolean(),
   size_bytes: count,
   file_count: count,
-  tablespaces: arrayOf(v.object({ oid, name: text, location: text, size_bytes: count })),
+  tablespaces: arrayOf(
+    v.object({ oid, name: text, location: text, location_bytes: v.optional(hex), size_bytes: count }),
+  ),
   databases: arrayOf(
     v.object({
       name: text,
+      name_bytes: v.optional(hex),
       size_bytes: v.nullable(count),
       encoding: text,
       locale_provider: text,
       locale: text,
       ctype: text,
+      access: v.optional(v.picklist(['open', 'superusers', 'nobody', 'invalid'])),
       collation_version: optionalText,
       unlogged_tables: v.nullable(count),
     }),
@@ -65,6 +70,7 @@ const entries = {
   extensions: arrayOf(v.object({ name: text, version: text, database: text })),
   preload_libraries: v.nullable(arrayOf(text)),
   config_files: arrayOf(v.object({ path: text, copy: plainName })),
+  skipped: v.optional(arrayOf(text)),
   own_files: v.optional(v.record(plainName, text)),
   verified: v.boolean(),
   tools: v.object({ pgbk: text, pg_basebackup: text, pg_verifybackup: optionalText }),
@@ -173,11 +179,4 @@ function formatOf(input: unknown): unknown {
 /** The major version of the server that was backed up: 15 for 150018. */
 export function majorOf({ server }: Pick<BackupRecord, 'server'>): number {
   return Math.floor(server.version_num / 10_000)
-}
-
-/** The name of the database that is most likely meant when none is named: the largest that is no template. */
-export function largestDatabase({ databases }: Pick<BackupRecord, 'databases'>): string {
-  const candidates = databases.filter(({ name }) => !/^template[01]$/.test(name))
-  const [largest] = candidates.sort((a, b) => (b.size_bytes ?? 0) - (a.size_bytes ?? 0))
-  return largest?.name ?? 'template1'
 }

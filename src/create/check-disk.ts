@@ -47,7 +47,8 @@ export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: 
   return shared
 }
 
-function isLocal({ host }: ServerFacts): boolean {
+/** Whether the server's paths are perhaps those of this machine. */
+export function isLocal({ host }: Pick<ServerFacts, 'host'>): boolean {
   return host.startsWith('/') || ['localhost', '127.0.0.1', '::1'].includes(host)
 }
 

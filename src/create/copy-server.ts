@@ -10,31 +10,26 @@ import type { WalRange } from '../backup/manifest-parser.js'
 import type { BackupRecord } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
-import { findTablespaceRecords, readControlSettings } from '../postgres/check-backup.js'
+import { readControlSettings } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readSystemIdentifiers } from '../postgres/control-file.js'
-import { query } from '../postgres/psql.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import type { ServerSettings } from '../postgres/server-settings.js'
-import { sql } from '../postgres/sql.js'
-import { watchWaiting } from '../postgres/waiting.js'
 import { runProgram } from '../program/run-program.js'
 import { checkCopied } from './check-copied.js'
+import { checkDatabases } from './check-databases.js'
+import { checkBeforeCopy, checkSameTablespaces, checkVersionDirectories } from './check-tablespaces.js'
 import { type CopyTimes, endOfCopy } from './copy-end.js'
-
-export interface CopyOptions {
-  label: string
-  applicationName: string
-  checkpoint: 'fast' | 'spread'
-  maxRate: string | undefined
-}
+import { leftOutOfCopy } from './left-out-of-copy.js'
+import { type CopyOptions, runCopy } from './run-copy.js'
 
 /** What the copied files say about themselves. */
 export interface CopiedData extends CopyTimes {
   label: BackupLabel
   range: WalRange
+  /** What the server has not sent, by its path below the data directory; no data is lost with it. */
+  leftOut: string[]
 }
 
 /** Runs pg_basebackup into the layout and makes sure that it copied the server that was asked. */
@@ -44,28 +39,13 @@ export async function copyData(
   options: CopyOptions,
   context: Context,
 ): Promise<CopiedData> {
-  const { facts, psql, clients } = server
-  const args = baseBackupArgs(psql.connection, {
-    ...options,
-    dataDirectory: layout.data,
-    tablespacesDirectory: layout.tablespaces,
-    tablespaces: facts.tablespaces,
-  })
-  context.progress.detail(`pg_basebackup ${args.join(' ')}`)
-  const watch = watchWaiting(psql, options.applicationName, context.progress)
-  try {
-    const program = join(clients.bin, 'pg_basebackup')
-    await runBaseBackup({
-      program,
-      args,
-      connection: psql.connection,
-      signal: context.signal,
-      progress: watch.progress,
-    })
-  } finally {
-    watch.stop()
-  }
+  const { facts, psql } = server
+  await checkBeforeCopy(server)
+  const notices = await runCopy(server, layout, options, context)
+  checkVersionDirectories(facts, layout)
   await checkCopied(layout, facts, context)
+  const { leftOut, others } = leftOutOfCopy(notices, layout, facts)
+  for (const notice of others) context.progress.warn(notice)
   const times = await endOfCopy(psql, layout, context)
   await checkIdentity(layout, facts)
   await closeToOthers(layout, context)
@@ -75,38 +55,9 @@ export async function copyData(
   )
   const label = await readBackupLabel(join(layout.data, 'backup_label'))
   const range = await readWalRange(join(layout.data, 'backup_manifest'))
-  await checkTablespaces(server, layout, range, context)
-  return { ...times, label, range }
-}
-
-/**
- * A tablespace that came while the backup ran is at its place on the server, in the copy too, or will be when its WAL is replayed:
- * the copy would write there.
- */
-async function checkTablespaces(
-  server: ReachedServer,
-  layout: BackupLayout,
-  range: WalRange,
-  context: Context,
-): Promise<void> {
-  const { facts, psql, installations } = server
-  const now = await query(
-    psql,
-    sql`SELECT oid FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY oid;`,
-  )
-  const same = now.trim() === facts.tablespaces.map(({ oid }) => oid).join('\n')
-  const search = {
-    pgWal: layout.pgWal,
-    range,
-    major: majorVersion(facts),
-    installations,
-    env: programEnvironment(context.env),
-    signal: context.signal,
-  }
-  if (same && !(await findTablespaceRecords(search))) return
-  throw new PgbkError('failed', 'a tablespace was created or dropped while the backup ran', {
-    hint: 'Run pgbk create again.',
-  })
+  await checkSameTablespaces(server, layout, range, context)
+  await checkDatabases(psql, facts, layout)
+  return { ...times, label, range, leftOut }
 }
 
 /** A server with group access (initdb --allow-group-access) passes that on to its copies. */
@@ -142,9 +93,11 @@ export async function writeConf(
   const { facts, installations } = server
   const { files } = configuration
   const major = majorVersion(facts)
+  const [main] = files
+  const hasMain = main !== undefined && main.refusal === undefined
   const options = { env: programEnvironment(context.env), signal: context.signal }
   const written = await arrangeConf(layout, {
-    originals: files.length > 0 ? files : unknownFiles(facts),
+    originals: hasMain ? files : [...files, ...unknownFiles(facts)],
     postgresqlConf: snapshotConf({
       id,
       major,
@@ -155,10 +108,12 @@ export async function writeConf(
       minimums: await readControlSettings(layout.data, major, installations, options),
     }),
   })
-  return files.filter(({ copy }) => written.includes(copy)).map(({ path, copy }) => ({ path, copy }))
+  return files
+    .filter(({ copy }) => written.includes(copy) && copy !== 'postgresql.auto.conf')
+    .map(({ path, copy }) => ({ path, copy }))
 }
 
-/** Where not even the files' names may be known: those that came with the base backup, and the settings that are visible. */
+/** Where the main file may not be read, or not even its name be known: those that came with the base backup, and the settings that are visible. */
 function unknownFiles({ configured }: ServerFacts) {
   const settings = Object.entries(configured)
     .filter(([name]) => isSettingName(name))

@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import type { BackupLayout } from '../backup/layout.js'
 import { measureTree } from '../backup/measure.js'
 import { type BackupRecord, type RecordDraft, recordFormat } from '../backup/record.js'
+import type { DatabaseAccess } from '../backup/recorded-database.js'
 import type { InsideDatabases } from '../postgres/database-facts.js'
-import { isOutside, type ServerFacts } from '../postgres/server-facts.js'
+import { type DatabaseFacts, isInvalid, isOutside, type ServerFacts } from '../postgres/server-facts.js'
+import { bytesOf, isRaw } from '../raw-text.js'
 import type { CopiedData } from './copy-server.js'
 
 export interface Description {
@@ -18,6 +20,7 @@ export interface Description {
   /** Of a standby, in place of the clock's time at the end of the copying. */
   standby: Pick<RecordDraft, 'copied_at' | 'standby'> | undefined
   configFiles: BackupRecord['config_files']
+  skipped: string[]
   verified: boolean
   tools: BackupRecord['tools']
 }
@@ -48,12 +51,16 @@ export async function describe(description: Description, layout: BackupLayout): 
     extensions: description.inside.extensions,
     preload_libraries: listOf(facts.preload_libraries),
     config_files: description.configFiles,
+    ...(description.skipped.length > 0 ? { skipped: description.skipped.slice(0, mostSkipped) } : {}),
     verified: description.verified,
     tools: description.tools,
     // A clock may be set back meanwhile.
     duration_ms: Math.max(0, finishedAt.getTime() - startedAt.getTime()),
   }
 }
+
+/** Of somebody's thousand sockets nobody wants to read more. */
+const mostSkipped = 1000
 
 function describeServer(facts: ServerFacts): BackupRecord['server'] {
   return {
@@ -75,7 +82,9 @@ function describeTablespaces(facts: ServerFacts, layout: BackupLayout): Promise<
     facts.tablespaces.map(async (tablespace) => {
       const parent = isOutside(tablespace) ? layout.tablespaces : layout.tablespaceLinks
       const { bytes } = await measureTree(join(parent, String(tablespace.oid)))
-      return { oid: tablespace.oid, name: tablespace.name, location: tablespace.location, size_bytes: bytes }
+      const { oid, name, location, raw_location } = tablespace
+      const raw = isRaw(raw_location) ? { location_bytes: bytesOf(raw_location).toString('hex') } : {}
+      return { oid, name, location, ...raw, size_bytes: bytes }
     }),
   )
 }
@@ -83,14 +92,23 @@ function describeTablespaces(facts: ServerFacts, layout: BackupLayout): Promise<
 function describeDatabases({ facts, inside }: Description): BackupRecord['databases'] {
   return facts.databases.map((database) => ({
     name: database.name,
+    ...(isRaw(database.raw_name) ? { name_bytes: bytesOf(database.raw_name).toString('hex') } : {}),
     size_bytes: database.size_bytes,
     encoding: database.encoding,
     locale_provider: database.locale_provider,
     locale: database.locale,
     ctype: database.ctype,
+    access: accessOf(database),
     collation_version: database.collation_version,
     unlogged_tables: inside.unloggedTables.get(database.name) ?? null,
   }))
+}
+
+/** Superusers get in whatever the limit is, but not into the remains of a database (CheckMyDatabase in postinit.c). */
+function accessOf(database: DatabaseFacts): DatabaseAccess {
+  if (isInvalid(database)) return 'invalid'
+  if (!database.allows_connections) return 'nobody'
+  return database.connection_limit === 0 ? 'superusers' : 'open'
 }
 
 /** A list setting such as shared_preload_libraries; null stays null: the role may not know it. */

@@ -13,6 +13,7 @@ import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/ser
 import { presentTime, readStandbyState, standbyWarning } from '../postgres/standby-state.js'
 import { formatTimes } from '../units.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
+import { checkDataDirectory } from './check-data-directory.js'
 import { checkServerPrograms } from './check-programs.js'
 
 export interface Connection {
@@ -49,7 +50,7 @@ export async function checkConnection(
     const server = { ...client, psql, facts, clients }
     checks.push(ok('client version', `pg_basebackup ${clients.version} copies PostgreSQL ${facts.version}`))
     checks.push(checkServerPrograms(majorVersion(facts), client.installations))
-    checks.push(await checkConfigFiles(server))
+    checks.push(await checkConfigFiles(server), await checkDataDirectory(facts, context))
     return { server, checks }
   } catch (error) {
     context.signal.throwIfAborted()
@@ -73,6 +74,7 @@ function topicChecks(facts: ServerFacts, obstacles: Obstacle[]): Check[] {
       `${facts.max_replication_slots - facts.replication_slots} of ${facts.max_replication_slots} are free`,
     ],
     ['tablespaces', String(facts.tablespaces.length)],
+    ['databases', String(facts.databases.length)],
   ]
   return fine.map(([topic, text]) => {
     const obstacle = obstacles.find((one) => one.topic === topic)

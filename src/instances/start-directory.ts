@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { largestDatabase, majorOf } from '../backup/record.js'
+import { majorOf } from '../backup/record.js'
+import { largestDatabase } from '../backup/recorded-database.js'
 import type { Context } from '../context.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import { readPostmaster } from '../postgres/running.js'

@@ -4,7 +4,9 @@ import { runProgram } from '../program/run-program.js'
 import type { Progress } from '../progress.js'
 import { type Connection, connectionArgs } from './connection.js'
 import { connectionHint, isWrongParameter } from './connection-hint.js'
+import { isServersNotice, pathIn } from './left-out.js'
 import { isOutside, type TablespaceFacts } from './server-facts.js'
+import { baseBackupOptions } from './session-pins.js'
 
 export interface BaseBackupOptions {
   /** Absolute path of the new data directory. */
@@ -20,6 +22,7 @@ export interface BaseBackupOptions {
 
 /** The command line of pg_basebackup. Passwords are in the connection's environment. */
 export function baseBackupArgs(connection: Connection, options: BaseBackupOptions): string[] {
+  const own = connection.parameters.options
   return [
     `--pgdata=${options.dataDirectory}`,
     '--format=plain',
@@ -28,11 +31,11 @@ export function baseBackupArgs(connection: Connection, options: BaseBackupOption
     `--label=${options.label}`,
     '--progress',
     ...(options.maxRate === undefined ? [] : [`--max-rate=${options.maxRate}`]),
-    ...options.tablespaces.filter(isOutside).map(({ oid, location }) => {
+    ...options.tablespaces.filter(isOutside).map(({ oid, raw_location }) => {
       const target = join(options.tablespacesDirectory, String(oid))
-      return `--tablespace-mapping=${escapeMapping(location)}=${escapeMapping(target)}`
+      return `--tablespace-mapping=${escapeMapping(raw_location)}=${escapeMapping(target)}`
     }),
-    ...connectionArgs(connection),
+    ...connectionArgs(connection, own === undefined ? {} : { options: baseBackupOptions(own) }),
   ]
 }
 
@@ -42,34 +45,51 @@ function escapeMapping(path: string): string {
 
 export interface RunBaseBackup {
   program: string
+  /** Words of a command that it is the last part of. */
+  within: string[]
   args: string[]
   connection: Connection
   signal: AbortSignal
   progress: Progress
+  /**
+   * Told of everything that the server will leave out, before it sends anything (it adds up the sizes first): an error ends the copy.
+   */
+  onLeftOut(path: string): PgbkError | undefined
 }
 
 /**
  * Runs pg_basebackup, which has no signal handlers and a child for the WAL, in a process group of its own; both are gone
  * when this returns or throws.
- * @throws {PgbkError} with what pg_basebackup said.
+ * @returns each of the server's notices, and of its own warnings, once.
+ * @throws {PgbkError} with what pg_basebackup said, or what `onLeftOut` returned.
  */
-export async function runBaseBackup(run: RunBaseBackup): Promise<void> {
-  const { program, args, connection, signal, progress } = run
-  const said: string[] = []
-  const result = await runProgram(program, args, {
-    env: connection.env,
-    signal,
+export async function runBaseBackup(run: RunBaseBackup): Promise<string[]> {
+  const { program, within, args, connection, signal, progress, onLeftOut } = run
+  const [file = '', ...words] = [...within, program, ...args]
+  const said = new Set<string>()
+  const refused = new AbortController()
+  let hasBegun = false
+  const hear = (line: string) => {
+    said.add(line)
+    const path = !hasBegun && isServersNotice(line) ? pathIn(line) : undefined
+    const refusal = path === undefined ? undefined : onLeftOut(path)
+    if (refusal) refused.abort(refusal)
+  }
+  const result = await runProgram(file, words, {
+    env: { ...connection.env, PGOPTIONS: baseBackupOptions() },
+    signal: AbortSignal.any([signal, refused.signal]),
     onErrorLine: (line) => {
       const amount = parseProgress(line)
+      hasBegun ||= amount !== undefined
       if (amount) {
         progress.step('copying')
         progress.bytes(amount.done, amount.total)
       } else if (/^waiting for checkpoint/.test(line)) progress.step("waiting for the server's checkpoint")
-      else if (line.trim()) said.push(line)
+      else if (line.trim()) hear(line)
     },
   })
-  if (result.status !== 0) throw failure(said, result.endedBy, connection)
-  for (const line of said.filter((text) => /warning/i.test(text))) progress.warn(line)
+  if (result.status !== 0) throw failure([...said], result.endedBy, connection)
+  return [...said].filter((line) => isServersNotice(line) || /^pg_basebackup: warning: /.test(line))
 }
 
 /** A line of `pg_basebackup --progress`, ` 1024/31415 kB (3%), 0/1 tablespace`; in bytes. */
@@ -83,6 +103,16 @@ const causes: [RegExp, ErrorCode, string][] = [
     /standby was promoted during online backup/,
     'failed',
     'The server is a primary now. Nothing was kept; run pgbk create again.',
+  ],
+  [
+    /ERROR: {2}could not (open|stat|read) .*: Permission denied/,
+    'refused',
+    "The server itself may not read that, so no backup can have it: give it to the server's user (chown), or move it out of the data directory if it is none of PostgreSQL's.",
+  ],
+  [
+    /directory "\/.*" exists but is not empty|could not create (directory|file) "\/.*": (Read-only file system|Permission denied)/,
+    'refused',
+    "The server sends files for that directory, which is none that pgbk has mapped: a link in its pg_tblspc that belongs to no tablespace leads there, or a tablespace was made just now. Compare, as a superuser:\n  SELECT * FROM pg_ls_dir('pg_tblspc');\n  SELECT oid, spcname FROM pg_tablespace;\nA link without a tablespace is to be removed (rm) from pg_tblspc.",
   ],
   [
     /No space left on device|Disk quota exceeded/,

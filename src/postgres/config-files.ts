@@ -30,7 +30,7 @@ export async function readConfigFiles(psql: Psql, facts: ServerFacts): Promise<C
     .split('\n')
     .filter(Boolean)
   const paths = [...new Set([...facts.config_files, ...included])].filter(
-    (path) => !path.endsWith('/postgresql.auto.conf'),
+    (path) => !path.endsWith(`/${autoConf}`),
   )
   const files: ConfigFile[] = []
   for (const path of paths) {
@@ -41,6 +41,31 @@ export async function readConfigFiles(psql: Psql, facts: ServerFacts): Promise<C
   }
   return files
 }
+
+/**
+ * Those that did not come with the base backup although they lie in the data directory: PostgreSQL leaves links out. They are read
+ * where they lead to, postgresql.auto.conf too.
+ * @param isThere whether a path below the data directory is in the copy.
+ * @throws {PgbkError} when the connection is lost.
+ */
+export async function readLinkedFiles(
+  psql: Psql,
+  files: ConfigFile[],
+  { data_directory }: Pick<ServerFacts, 'data_directory'>,
+  isThere: (inData: string) => boolean,
+): Promise<ConfigFile[]> {
+  const read = async (file: ConfigFile) =>
+    file.inData === undefined || isThere(file.inData)
+      ? file
+      : { ...file, ...(await readFromServer(psql, file.path)) }
+  const found: ConfigFile[] = []
+  for (const file of files) found.push(await read(file))
+  if (data_directory === null || files.length === 0 || isThere(autoConf)) return found
+  const auto = { path: join(data_directory, autoConf), copy: autoConf, inData: autoConf, content: undefined }
+  return [...found, await read(auto)]
+}
+
+const autoConf = 'postgresql.auto.conf'
 
 const parsedFiles = sql`SELECT sourcefile FROM pg_catalog.pg_file_settings
 UNION SELECT pg_catalog.to_jsonb(r)->>'file_name' FROM pg_catalog.pg_hba_file_rules r;`

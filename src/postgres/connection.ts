@@ -72,7 +72,8 @@ function clientEnvironment(env: Environment, password: string | undefined): Envi
   // libpq takes a service file's dbname before this one, and this one before the user's name.
   kept.PGDATABASE ??= 'postgres'
   kept.PGCONNECT_TIMEOUT ??= '15'
-  kept.PGCLIENTENCODING = 'UTF8'
+  // Names are bytes: no server converts them for us, or fails to.
+  kept.PGCLIENTENCODING = 'SQL_ASCII'
   if (password !== undefined) kept.PGPASSWORD = password
   return kept
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { type Psql, query } from './psql.js'
-import type { ServerFacts } from './server-facts.js'
+import { isInvalid, type ServerFacts } from './server-facts.js'
 import { sql } from './sql.js'
 
 export interface Extension {
@@ -33,12 +33,13 @@ export async function readInsideDatabases(
   progress: Progress,
 ): Promise<InsideDatabases> {
   const inside: InsideDatabases = { extensions: [], unloggedTables: new Map() }
-  const waiting = facts.databases.filter((database) => database.can_connect).map(({ name }) => name)
+  const waiting = facts.databases.filter((database) => database.can_connect)
   const refused: string[] = []
   const worker = async () => {
-    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { name, raw_name } = next
       try {
-        addAnswer(inside, name, await query(psql, insideQuery, { database: name }))
+        addAnswer(inside, name, await query(psql, insideQuery, { database: raw_name }))
       } catch (error) {
         psql.signal?.throwIfAborted()
         refused.push(`${name} (${messageOf(error)})`)
@@ -47,6 +48,10 @@ export async function readInsideDatabases(
   }
   await Promise.all(Array.from({ length: atOnce }, worker))
   inside.extensions.sort((a, b) => (a.database + a.name < b.database + b.name ? -1 : 1))
+  for (const { name } of facts.databases.filter(isInvalid))
+    progress.warn(
+      `database ${name} is invalid, what an interrupted DROP DATABASE has left behind: nobody can connect to it, here or in the backup; drop it`,
+    )
   if (refused.length > 0)
     progress.warn(`the record will not say which extensions these databases have: ${refused.join(', ')}`)
   return inside

@@ -1,5 +1,6 @@
 import { type ErrorCode, PgbkError } from '../errors.js'
 import { poolersHint } from './connection-hint.js'
+import { dataObstacles } from './data-obstacles.js'
 import { hbaHint, hbaLine } from './hba-line.js'
 import { identifier } from './identifier.js'
 import { type Psql, replicationCommands } from './psql.js'
@@ -14,6 +15,7 @@ export type Topic =
   | 'WAL senders'
   | 'replication slots'
   | 'tablespaces'
+  | 'databases'
   | 'replication'
 
 /** One thing that is in the way of a backup, and what takes it away. */
@@ -52,6 +54,7 @@ export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void>
 /** The same, as a list. */
 export async function findObstacles(psql: Psql, facts: ServerFacts): Promise<Obstacle[]> {
   const obstacles = obstaclesIn(facts)
+  if (!isManaged(facts)) obstacles.push(...(await dataObstacles(psql, facts)))
   const closed = isManaged(facts) ? undefined : await closedToReplication(psql, facts)
   // What else is in the way makes the server refuse as well; only pg_hba.conf is asked before all that.
   if (closed && (obstacles.length === 0 || isOfRules(closed))) obstacles.push(closed)

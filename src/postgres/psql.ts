@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { querySettings } from '../backup/conf.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
+import { textOf } from '../raw-text.js'
 import { type Connection, connectionArgs } from './connection.js'
 import { connectionHint, isWrongParameter, silenceHint } from './connection-hint.js'
 import type { ConnectionParameters } from './conninfo.js'
@@ -12,6 +13,8 @@ import { type Sql, sql } from './sql.js'
 /** psql of one installation, connecting in one way. */
 export interface Psql {
   program: string
+  /** Words of a command that psql is the last part of. */
+  within?: string[]
   connection: Connection
   signal?: AbortSignal | undefined
   /** After so many ms a call is given up as `unreachable`. */
@@ -32,7 +35,8 @@ export interface QueryOptions {
 
 /**
  * Runs a psql script and returns what it printed, unaligned and without headers. Names resolve in pg_catalog alone, so that
- * nothing which a database's owner has created there can be called by accident.
+ * nothing which a database's owner has created there can be called by accident. Nothing is converted on the way: what is no UTF-8 on
+ * the server is raw here (raw-text.ts), and may be in `values` and `database`.
  * @throws {PgbkError} `unreachable` when there is no connection, or no answer in time; `refused` when a statement fails, `failed`
  * for a value with a zero byte.
  */
@@ -122,13 +126,15 @@ const quietly = ['--no-psqlrc', '--no-align', '--tuples-only', '--quiet', '--set
 
 async function run(psql: Psql, args: string[], input?: string): Promise<string> {
   const { env } = psql.connection
-  const result = await runProgram(psql.program, args, {
+  const [file = '', ...words] = [...(psql.within ?? []), psql.program, ...args]
+  const result = await runProgram(file, words, {
     env,
+    bytewise: true,
     ...(input === undefined ? {} : { input }),
     ...(psql.signal ? { signal: psql.signal } : {}),
     ...(psql.timeoutMs ? { timeoutMs: psql.timeoutMs } : {}),
   })
-  if (result.status === 0) return result.stdout
+  if (result.status === 0) return fromLatin1(result.stdout)
   // A Ctrl-C that came before psql had left pgbk's process group, while pgbk cleans up.
   if (result.endedBy === 'SIGINT' && psql.signal === undefined) return run(psql, args, input)
   if (result.timedOut)
@@ -139,7 +145,9 @@ async function run(psql: Psql, args: string[], input?: string): Promise<string> 
         hint: silenceHint,
       },
     )
-  const message = result.stderr.replace(/^psql:(<stdin>:\d+:)? (error: )?/gm, '').trim()
+  const message = fromLatin1(result.stderr)
+    .replace(/^psql:(<stdin>:\d+:)? (error: )?/gm, '')
+    .trim()
   // psql's manual page, "Exit Status": 2 if the connection to the server went bad.
   if (result.status === 2 && isWrongParameter(message))
     throw new PgbkError('usage', `the connection's parameters are wrong: ${message}`, {
@@ -153,4 +161,8 @@ async function run(psql: Psql, args: string[], input?: string): Promise<string> 
     'refused',
     `the server refused a query: ${message || `psql ended by ${result.endedBy}`}`,
   )
+}
+
+function fromLatin1(bytes: string): string {
+  return textOf(Buffer.from(bytes, 'latin1'))
 }

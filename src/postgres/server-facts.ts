@@ -2,17 +2,28 @@ import { querySettings, recoveryMinimums } from '../backup/conf.js'
 import { PgbkError } from '../errors.js'
 import { type Psql, queryWithPlace } from './psql.js'
 import type { ServerPlace } from './server-place.js'
+import { withShownNames } from './shown-names.js'
 import { sql } from './sql.js'
 
 export interface TablespaceFacts {
   oid: number
   name: string
-  /** As pg_tablespace_location() says it: absolute; relative in a copy; `pg_tblspc/<oid>` when it is in place. */
+  /** As pg_tablespace_location() says it: absolute; relative in a copy; `pg_tblspc/<oid>` when it is in place. For people. */
   location: string
+  /** The same as the server has it (raw-text.ts). */
+  raw_location: string
 }
 
 export interface DatabaseFacts {
+  oid: number
+  /** For people. */
   name: string
+  /** The same as the server has it (raw-text.ts). */
+  raw_name: string
+  /** The oid of its tablespace; `defaultTablespace` is pg_default's. */
+  tablespace: number
+  /** datconnlimit: how many sessions it takes; -1 is no limit. */
+  connection_limit: number
   allows_connections: boolean
   can_connect: boolean
   /** Bytes; null where the role may not ask. */
@@ -66,7 +77,7 @@ export async function readServerFacts(psql: Psql): Promise<ServerFacts> {
   const { answer, ...place } = await queryWithPlace(psql, factsQuery, { values })
   try {
     const [facts = '', ownPins = ''] = answer.split('\n')
-    const parsed: ServerFacts = { ...JSON.parse(facts), ...place }
+    const parsed: ServerFacts = withShownNames({ ...JSON.parse(facts), ...place })
     const pinned: Record<string, { setting: string; kind: string | null }> = JSON.parse(ownPins || '{}')
     for (const [name, { setting, kind }] of Object.entries(pinned)) {
       if (kind === 'server') parsed.settings[name] = setting
@@ -84,6 +95,14 @@ export async function readServerFacts(psql: Psql): Promise<ServerFacts> {
 /** Tablespaces in place (allow_in_place_tablespaces) lie inside the data directory and cannot be mapped. */
 export function isOutside({ location }: Pick<TablespaceFacts, 'location'>): boolean {
   return !location.startsWith('pg_tblspc/')
+}
+
+/** pg_default (pg_tablespace.dat). */
+export const defaultTablespace = 1663
+
+/** The remains of a DROP DATABASE that did not end (DATCONNLIMIT_INVALID_DB in pg_database.h). */
+export function isInvalid({ connection_limit }: Pick<DatabaseFacts, 'connection_limit'>): boolean {
+  return connection_limit === -2
 }
 
 export function majorVersion(facts: ServerFacts): number {
@@ -113,6 +132,7 @@ SELECT pg_catalog.jsonb_build_object(
   'libc_version', (SELECT pg_catalog.max(collversion) FROM pg_catalog.pg_collation WHERE collprovider = 'c'),
   'icu_version', (SELECT pg_catalog.max(collversion) FROM pg_catalog.pg_collation WHERE collprovider = 'i'),
   'system_identifier', (SELECT pg_catalog.concat(system_identifier) FROM pg_catalog.pg_control_system()),
+  'encoding', pg_catalog.current_setting('server_encoding'),
   'cluster_name', pg_catalog.current_setting('cluster_name'),
   'client_address', pg_catalog.host(pg_catalog.inet_client_addr()),
   'in_recovery', pg_catalog.pg_is_in_recovery(),
@@ -135,12 +155,15 @@ SELECT pg_catalog.jsonb_build_object(
       ELSE 'Azure Database for PostgreSQL' END
     FROM pg_catalog.pg_roles WHERE rolname IN ('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin') LIMIT 1),
   'tablespaces', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
-      'oid', oid::bigint, 'name', spcname, 'location', pg_catalog.pg_tablespace_location(oid)) ORDER BY oid), '[]')
+      'oid', oid::bigint, 'name', spcname, 'raw_location', pg_catalog.pg_tablespace_location(oid)) ORDER BY oid), '[]')
     FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
   'databases', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
-      'name', datname,
+      'oid', oid::bigint,
+      'raw_name', datname,
+      'tablespace', dattablespace::bigint,
+      'connection_limit', datconnlimit,
       'allows_connections', datallowconn,
-      'can_connect', datallowconn AND pg_catalog.has_database_privilege(oid, 'CONNECT'),
+      'can_connect', datallowconn AND datconnlimit <> -2 AND pg_catalog.has_database_privilege(oid, 'CONNECT'),
       'size_bytes', CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) END,
       'encoding', pg_catalog.pg_encoding_to_char(encoding),
       'locale_provider', CASE coalesce(pg_catalog.to_jsonb(d)->>'datlocprovider', 'c')

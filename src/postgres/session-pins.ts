@@ -77,6 +77,14 @@ export function serverOptions(own = ''): string {
   return [optionsText({ role: 'none' }), own, optionsText(byAnyRole)].filter(Boolean).join(' ')
 }
 
+/**
+ * Those of pg_basebackup's connections, which must hear what the server leaves out, whatever its configuration wants clients to hear.
+ * @param own what the connection says by itself.
+ */
+export function baseBackupOptions(own = ''): string {
+  return [own, optionsText({ client_min_messages: 'warning' })].filter(Boolean).join(' ')
+}
+
 /** As pg_split_opts() takes it apart: a backslash before what would end a word (src/backend/utils/init/postinit.c). */
 function optionsText(pins: Pins): string {
   return Object.entries(pins)

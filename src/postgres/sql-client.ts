@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type postgres from 'postgres'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { needsRawStartup, rawSocket } from './raw-startup.js'
 import { copyOptions, usersOptions } from './session-pins.js'
 import { openSocket, type SocketPlace } from './sockets.js'
 import { type Sql, sql } from './sql.js'
@@ -10,6 +11,7 @@ import { type Sql, sql } from './sql.js'
  * over their socket; the servers that are backed up are asked by psql, with libpq's ways to connect.
  */
 export interface SqlTarget extends SocketPlace {
+  /** Both as the server has them (raw-text.ts). */
   user: string
   database: string
   /** Of PostgreSQL: not every major has all settings that are pinned. */
@@ -70,7 +72,9 @@ async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<
   const door = openSocket(target)
   if (door === undefined) return undefined
   const { port, user, database } = target
+  const raw = { path: `${door.host}/.s.PGSQL.${target.port}`, user: target.user, database: target.database }
   const session = connect({
+    ...(needsRawStartup(raw) ? { socket: () => rawSocket(raw) } : {}),
     host: door.host,
     port,
     user,

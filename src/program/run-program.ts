@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
 import type { Environment } from '../context.js'
+import { byteCommand } from './byte-arguments.js'
 import { cannotStart } from './cannot-start.js'
 import { groupIsGone, signalGroup } from './process-group.js'
 import { withSearchPath } from './search-path.js'
@@ -31,7 +32,7 @@ export interface ProgramResult {
 }
 
 /**
- * Runs a program to its end, with exactly the given environment; a non-zero exit status is a result, not an error. It leads a
+ * Runs a program to its end, with exactly the given environment, and arguments that may be raw (raw-text.ts); a non-zero exit status is a result, not an error. It leads a
  * process group of its own: a Ctrl-C at the terminal is for pgbk, which may need the program to clean up. When the signal is
  * aborted, the whole group is ended before the call throws.
  * @throws {PgbkError} when it cannot be started (`programs-missing` if it is not there); the signal's reason when aborted.
@@ -44,7 +45,8 @@ export async function runProgram(
   const { signal, onErrorLine } = options
   const { execa } = await import('execa')
   signal?.throwIfAborted()
-  const child = execa(file, args, {
+  const [command, words] = byteCommand(file, args)
+  const child = execa(command, words, {
     cwd: options.cwd ?? '/',
     env: withSearchPath(options.env),
     extendEnv: false,

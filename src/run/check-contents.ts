@@ -3,6 +3,7 @@ import { majorOf } from '../backup/record.js'
 import type { Config } from '../config/schema.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import { namedDatabases } from '../postgres/database-names.js'
 import { otherCollations } from '../postgres/differences.js'
 import { programOf } from '../postgres/find.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
@@ -53,15 +54,14 @@ export async function checkContents(request: CheckRequest, context: Context): Pr
   return faults
 }
 
-const connectable = sql`SELECT datname FROM pg_catalog.pg_database WHERE datallowconn ORDER BY datname`
-
 async function databasesOf({ record, run }: CheckRequest, { signal }: Context): Promise<string[]> {
   const major = majorOf(record)
   const target = { ...runSocket(run), user: run.role, major, signal }
   const client = await connectToAny(target, databasesAtRest([run.database]))
   if (!client) throw new PgbkError('failed', 'the server of the working copy takes no connection')
   try {
-    return (await client.run(connectable)).map(({ datname }) => String(datname))
+    const databases = await namedDatabases(client)
+    return databases.filter(({ closed }) => closed === undefined).map(({ raw }) => raw)
   } finally {
     await client.end()
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { checkOwner } from '../backup/check-owner.js'
 import { majorOf } from '../backup/record.js'
+import { canBeOpened, isSayable } from '../backup/recorded-database.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
@@ -15,6 +16,7 @@ import {
   databasesToAsk,
   type SqlClient,
 } from '../postgres/sql-client.js'
+import { percentEncoded } from '../raw-text.js'
 import { endRun } from './end-run.js'
 import { endedByAnother } from './ended-by-another.js'
 import { checkIsRun, runSocket } from './identity.js'
@@ -112,7 +114,9 @@ async function makeReady(
   const major = majorOf(request.backup.record)
   const socket = { ...runSocket({ directory, port }), user: superuser, major, signal: context.signal }
   const isSure = request.recovery.recovery === undefined
-  const names = request.backup.record.databases.map(({ name }) => name)
+  const names = request.backup.record.databases
+    .filter((database) => canBeOpened(database) && isSayable(database))
+    .map(({ name }) => name)
   const target = { ...socket, databases: isSure ? databasesAtRest(names) : databasesToAsk(names) }
   const hasCrashed = watchForCrashes(layout.log)
   const hasEnded = () => server.hasEnded() || hasCrashed()
@@ -140,7 +144,7 @@ async function makeReady(
   await client.end()
   const host = password === undefined ? directory.sockets : '127.0.0.1'
   const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
-  const url = `postgresql://${login}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`
+  const url = `postgresql://${login}@${encodeURIComponent(host)}:${port}/${percentEncoded(database)}`
   directory.marker.server = {
     pid: server.pid,
     port,

@@ -59,6 +59,7 @@ function fields(backup: Backup, window: BackupWindow | undefined, { style, now }
     ['Checksums', record.data_checksums ? 'on' : 'off'],
     ['Preloaded', record.preload_libraries === null ? 'unknown' : record.preload_libraries.join(', ')],
     ['Tools', `pgbk ${record.tools.pgbk}, pg_basebackup ${record.tools.pg_basebackup}`],
+    ['Left out', record.skipped?.join(', ') ?? '', style.warning],
     ['Directory', layout.directory],
   ]
   return rows
@@ -109,6 +110,7 @@ function databases({ databases: rows }: BackupRecord): string[] {
       },
       { title: 'ENCODING', value: ({ encoding }) => encoding },
       { title: 'LOCALE', value: ({ locale, locale_provider }) => `${locale} (${locale_provider})` },
+      { title: 'CONNECTIONS', value: connectionsText },
       {
         title: 'UNLOGGED TABLES',
         value: ({ unlogged_tables }) => (unlogged_tables ? `${unlogged_tables} (empty in a copy)` : ''),
@@ -116,6 +118,12 @@ function databases({ databases: rows }: BackupRecord): string[] {
     ],
     rows,
   )
+}
+
+/** Nobody's connections to template0 are wanted anywhere. */
+function connectionsText({ name, access }: BackupRecord['databases'][number]): string {
+  if (name === 'template0' || access === undefined || access === 'open') return ''
+  return { superusers: 'superusers only', nobody: 'nobody', invalid: 'invalid: drop it' }[access]
 }
 
 function tablespaces({ tablespaces: rows }: BackupRecord): string[] {

@@ -29,8 +29,8 @@ describe('the arguments of pg_basebackup', () => {
 
   it('map every tablespace, with = escaped in either path', () => {
     const tablespaces = [
-      { oid: 16385, name: 'one', location: '/mnt/space one' },
-      { oid: 16386, name: 'two', location: '/mnt/space=two' },
+      { oid: 16385, name: 'one', location: '/mnt/space one', raw_location: '/mnt/space one' },
+      { oid: 16386, name: 'two', location: '/mnt/space=two', raw_location: '/mnt/space=two' },
     ]
     const mapped = args({ tablespaces, tablespacesDirectory: '/r=1/t' }).filter((arg) => /mapping/.test(arg))
     expect(mapped).toEqual([
@@ -40,7 +40,9 @@ describe('the arguments of pg_basebackup', () => {
   })
 
   it('map none that lies in place', () => {
-    const tablespaces = [{ oid: 16385, name: 'one', location: 'pg_tblspc/16385' }]
+    const tablespaces = [
+      { oid: 16385, name: 'one', location: 'pg_tblspc/16385', raw_location: 'pg_tblspc/16385' },
+    ]
     expect(args({ tablespaces })).toEqual(args())
   })
 

@@ -4,7 +4,7 @@ import type { ServerFacts } from '../../src/postgres/server-facts.js'
 import { thrownBy } from '../backup/samples.js'
 import { someFacts } from './samples.js'
 
-const space = (location: string) => [{ oid: 16385, name: 'fast', location }]
+const space = (location: string) => [{ oid: 16385, name: 'fast', location, raw_location: location }]
 
 describe('the obstacles', () => {
   it.each<Partial<ServerFacts>>([

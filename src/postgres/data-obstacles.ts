@@ -1,0 +1,45 @@
+import { identifier } from './identifier.js'
+import { type Psql, query } from './psql.js'
+import type { ServerFacts } from './server-facts.js'
+import { sql } from './sql.js'
+import { orphanLinks, orphanLinkText } from './tablespace-links.js'
+
+/** What makes a copy of the server's files incomplete, or lead out of it. */
+export interface DataObstacle {
+  topic: 'tablespaces' | 'databases'
+  code: 'refused'
+  message: string
+  hint: string
+}
+
+/** As far as the role may look into the data directory by SQL. */
+export async function dataObstacles(psql: Psql, facts: ServerFacts): Promise<DataObstacle[]> {
+  const code = 'refused' as const
+  const links = ((await orphanLinks(psql)) ?? []).map((link) => ({
+    topic: 'tablespaces' as const,
+    code,
+    ...orphanLinkText(link, facts.data_directory),
+  }))
+  const databases = (await missingDatabases(psql)).map((name) => ({
+    topic: 'databases' as const,
+    code,
+    message: `the directory of database ${name} is gone or empty on the server`,
+    hint: `Nobody can connect to it any more. Drop it, then restore it from an older backup:\n  DROP DATABASE ${identifier(name)};`,
+  }))
+  return [...links, ...databases]
+}
+
+const mayLook = sql`SELECT pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE');`
+
+/** In the default tablespace: where the others are depends on the catalogue's version. Links are followed. */
+const missingQuery = sql`
+SELECT coalesce(pg_catalog.json_agg(datname), '[]') FROM pg_catalog.pg_database
+WHERE dattablespace = 1663 AND datconnlimit <> -2
+  AND pg_catalog.pg_stat_file(pg_catalog.concat('base/', oid, '/PG_VERSION'), true) IS NULL;
+`
+
+/** Databases whose directory is gone, or empty, on the server itself; none where this role may not look. */
+async function missingDatabases(psql: Psql): Promise<string[]> {
+  if ((await query(psql, mayLook)).trim() !== 't') return []
+  return JSON.parse(await query(psql, missingQuery))
+}
