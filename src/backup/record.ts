@@ -34,6 +34,7 @@ const entries = {
     icu_version: optionalText,
     system_identifier: text,
     cluster_name: text,
+    time_zone: v.optional(text),
     host: text,
     port: count,
     in_recovery: v.boolean(),

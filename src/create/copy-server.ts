@@ -177,6 +177,7 @@ export async function writeConf(
       major,
       settings: knownValues(configuration.settings),
       customSettings: configuration.custom,
+      knowsTimeZone: false,
       walSegmentSize: facts.wal_segment_size,
       inPlaceTablespaces: facts.tablespaces.some((tablespace) => !isOutside(tablespace)),
       minimums: await readControlSettings(layout.data, major, installations, options),

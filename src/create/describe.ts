@@ -15,6 +15,8 @@ export interface Description {
   facts: ServerFacts
   inside: InsideDatabases
   copied: CopiedData
+  /** The server's own setting. */
+  timeZone: string | undefined
   configFiles: BackupRecord['config_files']
   verified: boolean
   tools: BackupRecord['tools']
@@ -32,7 +34,7 @@ export async function describe(description: Description, layout: BackupLayout): 
     // Moments are compared with it: neither clock must put the snapshot's end too early.
     finished_at: new Date(Math.max(finishedAt.getTime(), copied.serverTime.getTime())).toISOString(),
     copied_at: copied.endedAt.toISOString(),
-    server: describeServer(facts),
+    server: { ...describeServer(facts), time_zone: description.timeZone },
     superuser: facts.superuser,
     timeline: copied.range.timeline,
     start_lsn: copied.label.startLsn,

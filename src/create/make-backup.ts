@@ -109,6 +109,7 @@ async function fill(
       facts: server.facts,
       inside,
       copied,
+      timeZone: configuration.settings.TimeZone,
       configFiles,
       verified: verifiedBy !== undefined,
       tools,
