@@ -133,7 +133,11 @@ function queryLines({ settings, knowsTimeZone }: ConfInput): string[] {
     const value = settings[name]
     if (value === undefined) return []
     const line = confLine(name, value)
-    return [name !== 'TimeZone' || knowsTimeZone ? line : `# ${line}    # where it is known: not every machine has all zones`]
+    return [
+      name !== 'TimeZone' || knowsTimeZone
+        ? line
+        : `# ${line}    # where it is known: not every machine has all zones`,
+    ]
   })
 }
 

@@ -57,7 +57,9 @@ export function minimumLines(minimums: Readonly<Record<string, number>>): string
 }
 
 /** Those of them that settings, by name, give a value. */
-export function minimumsAmong(settings: Iterable<readonly [name: string, value: string]>): Record<string, number> {
+export function minimumsAmong(
+  settings: Iterable<readonly [name: string, value: string]>,
+): Record<string, number> {
   const found: Record<string, number> = {}
   for (const [name, value] of settings) {
     const minimum = recoveryMinimums.some((one) => one === name) ? minimumOf(value) : undefined

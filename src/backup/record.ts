@@ -64,6 +64,15 @@ const entries = {
   extensions: arrayOf(v.object({ name: text, version: text, database: text })),
   preload_libraries: v.nullable(arrayOf(text)),
   config_files: arrayOf(v.object({ path: text, copy: plainName })),
+  configuration: v.optional(
+    v.object({
+      main: text,
+      hba: optionalText,
+      ident: optionalText,
+      auto_conf: optionalText,
+      missing: arrayOf(v.object({ path: text, reason: text })),
+    }),
+  ),
   own_files: v.optional(v.record(plainName, text)),
   verified: v.boolean(),
   tools: v.object({ pgbk: text, pg_basebackup: text, pg_verifybackup: optionalText }),

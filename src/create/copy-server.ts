@@ -15,6 +15,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { baseBackupArgs, runBaseBackup } from '../postgres/base-backup.js'
 import { endsWithSwitch, findTablespaceRecords, readControlSettings } from '../postgres/check-backup.js'
+import type { ConfigFiles } from '../postgres/config-files.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readSystemIdentifiers } from '../postgres/control-file.js'
 import { query } from '../postgres/psql.js'
@@ -163,7 +164,7 @@ export async function writeConf(
   server: ReachedServer,
   layout: BackupLayout,
   id: string,
-  configuration: ServerSettings,
+  configuration: ServerSettings & ConfigFiles,
   context: Context,
 ): Promise<BackupRecord['config_files']> {
   const { facts, installations } = server

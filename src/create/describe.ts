@@ -18,6 +18,7 @@ export interface Description {
   /** The server's own setting. */
   timeZone: string | undefined
   configFiles: BackupRecord['config_files']
+  configuration: BackupRecord['configuration']
   verified: boolean
   tools: BackupRecord['tools']
 }
@@ -47,6 +48,7 @@ export async function describe(description: Description, layout: BackupLayout): 
     extensions: description.inside.extensions,
     preload_libraries: listOf(facts.preload_libraries),
     config_files: description.configFiles,
+    configuration: description.configuration,
     verified: description.verified,
     tools: description.tools,
     // A clock may be set back meanwhile.

@@ -9,7 +9,7 @@ import { type BackupRecord, parseRecord } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import { findVerifier, verifySnapshot } from '../postgres/check-backup.js'
-import type { ConfigFile } from '../postgres/config-files.js'
+import { type ConfigFiles, readConfigFiles } from '../postgres/config-files.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readInsideDatabases } from '../postgres/database-facts.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
@@ -91,8 +91,9 @@ async function fill(
     readServerSettings(server.psql, server.facts),
     readInsideDatabases(server.psql, server.facts, progress),
   ])
-  const configFiles = await writeConf(server, layout, id, configuration, context)
-  sayUnread(configuration.files, progress)
+  const found = await readConfigFiles(server.psql, server.facts, layout)
+  const configFiles = await writeConf(server, layout, id, { ...configuration, ...found }, context)
+  sayUnread(found, progress)
   progress.step(job.verify ? 'verifying' : 'archiving the WAL')
   const [verifiedBy] = await allOf([
     job.verify ? verify(server, layout, context) : undefined,
@@ -111,6 +112,7 @@ async function fill(
       copied,
       timeZone: configuration.settings.TimeZone,
       configFiles,
+      configuration: found.configuration,
       verified: verifiedBy !== undefined,
       tools,
     },
@@ -130,14 +132,18 @@ async function allOf<T extends readonly unknown[]>(
   return Promise.all(work)
 }
 
-function sayUnread(files: ConfigFile[], progress: Context['progress']): void {
-  if (files.length === 0) {
+function sayUnread({ configuration }: ConfigFiles, progress: Context['progress']): void {
+  if (!configuration) {
     progress.warn(
       "this role may not read the server's configuration files: conf/original has what came with the data directory and what pg_settings shows",
     )
   }
-  for (const { path, refusal } of files)
-    if (refusal !== undefined) progress.warn(`${path} could not be read and is not in the backup: ${refusal}`)
+  for (const { path, reason } of configuration?.missing ?? [])
+    progress.warn(
+      path.endsWith('/')
+        ? `the files in ${path} could not be listed, and some may not be in the backup: ${reason}`
+        : `${path} could not be read and is not in the backup: ${reason}`,
+    )
 }
 
 /** Returns the version of the pg_verifybackup that found no fault, or undefined where there is none to ask. */

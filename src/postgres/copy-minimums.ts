@@ -43,8 +43,15 @@ export async function minimumsOfCopy(
   bin: string,
   context: Context,
 ): Promise<Record<string, number>> {
-  const room = { [originsSetting(majorOf(backup.record))]: roomForOrigins }
-  return highestOf(await minimumsOfServer(backup, bin, context), room)
+  return withRoomForOrigins(await minimumsOfServer(backup, bin, context), backup.record)
+}
+
+/** With more room for origins than the WAL is likely to bring. */
+export function withRoomForOrigins(
+  minimums: Readonly<Record<string, number>>,
+  record: Backup['record'],
+): Record<string, number> {
+  return highestOf(minimums, { [originsSetting(majorOf(record))]: roomForOrigins })
 }
 
 /** What limits the origins (StartupReplicationOrigin() in src/backend/replication/logical/origin.c). */
