@@ -37,7 +37,7 @@ export interface ConfInput {
   /** The server's own settings with a dot in their name (`app.tenant`), as applications use them. */
   customSettings: Readonly<Record<string, string>>
   /** Whether the server that is started with it is sure to know the time zone. */
-  knowsTimeZone: boolean
+  knowsTimeZone?: boolean
   /** Bytes. */
   walSegmentSize: number
   /** Whether the cluster has tablespaces inside of its data directory (allow_in_place_tablespaces). */

@@ -29,10 +29,10 @@ export function lastingSettings(
   const settings = Object.fromEntries(names.map((name) => [name, minimumText(name, minimums[name] ?? 0)]))
   if (names.length === 0) return { text: '', notes: [] }
   return {
-    text: `# pgbk restore: the server ran with these, and does not start, or loses data, with less.\n${confLines(settings)}`,
+    text: `# pgbk restore: with less than these the server may not start, or loses data.\n${confLines(settings)}`,
     notes: Object.entries(settings).map(
       ([name, value]) =>
-        `${name} = ${value} stands in postgresql.auto.conf: the server ran with it, and its configuration files do not say so`,
+        `${name} = ${value} stands in postgresql.auto.conf: the server ran with more than its configuration files say, or its WAL may bring more`,
     ),
   }
 }

@@ -5,7 +5,7 @@ import { recoverySettings } from '../backup/recovery-conf.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
-import { withRoomForOrigins } from '../postgres/copy-minimums.js'
+import { hasOrigins, withRoomForOrigins } from '../postgres/copy-minimums.js'
 import { claim, giveUp, handOver } from './claimed-directory.js'
 import { copyArchive } from './copy-archive.js'
 import { copyCluster, copyControlFile } from './copy-cluster.js'
@@ -67,13 +67,12 @@ async function writeConf(request: DirectoryRequest, { signal }: Context): Promis
 /** What the configuration of a directory that is filled is made of; the data is there already. */
 export function productionConf(request: DirectoryRequest): ProductionConf {
   const { backup, archive, minimums, recovery: plan } = request
-  const ahead = plan.recovery?.minimums ?? {}
-  const most = highestOf(minimums, ahead)
   // Its configuration files, which are used here, may have less than it was started with, and the WAL may bring more.
-  const recovery =
-    plan.recovery &&
-    recoverySettings({ ...plan.recovery, archive, minimums: withRoomForOrigins(most, backup.record) })
-  return { ...request, source: request.data, minimums: most, recovery }
+  const most = highestOf(minimums, plan.recovery?.minimums ?? {})
+  const withRoom = withRoomForOrigins(most, backup.record)
+  const recovery = plan.recovery && recoverySettings({ ...plan.recovery, archive, minimums: withRoom })
+  const brings = recovery !== undefined && [request.data, backup.layout.data].some(hasOrigins)
+  return { ...request, source: request.data, minimums: brings ? withRoom : most, recovery }
 }
 
 /** Its own failures must not hide why it came to this; the next restore into this directory takes it up again. */

@@ -59,6 +59,11 @@ function originsSetting(major: number): string {
   return major >= 18 ? 'max_active_replication_origins' : 'max_replication_slots'
 }
 
+/** Whether a data directory is one of a server with replication origins. */
+export function hasOrigins(data: string): boolean {
+  return originsIn(data) > 0
+}
+
 /** The states in pg_logical/replorigin_checkpoint: a magic number of 4 bytes, 16 for each (ReplicationStateOnDisk), a checksum of 4. */
 function originsIn(data: string): number {
   const found = lstatSync(join(data, 'pg_logical', 'replorigin_checkpoint'), { throwIfNoEntry: false })

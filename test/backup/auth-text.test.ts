@@ -35,7 +35,10 @@ describe('the files that pg_hba.conf and pg_ident.conf name', () => {
 
   it('are where they say', () => {
     const text = 'local all x,@"a b",y trust\ninclude "c"'
-    expect(authReferences(text, 16).map(({ start, end }) => text.slice(start, end))).toEqual(['@"a b"', '"c"'])
+    expect(authReferences(text, 16).map(({ start, end }) => text.slice(start, end))).toEqual([
+      '@"a b"',
+      '"c"',
+    ])
   })
 
   it('can be written again', () => {
