@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { isAbsolute, join, relative } from 'node:path'
 import { type BytePath, bytePath, joinBytes, shownPath, systemPath } from './byte-path.js'
 import { PgbkError } from './errors.js'
 
@@ -36,4 +36,10 @@ function noName(directory: string, name: string): PgbkError {
     'damaged',
     `${JSON.stringify(name.slice(0, 200))} is no name of a file inside of ${directory}`,
   )
+}
+
+/** The path of a file inside a directory, or undefined when it lies elsewhere. */
+export function relativeInside(directory: string, path: string): string | undefined {
+  const inside = relative(directory, path)
+  return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? undefined : inside
 }

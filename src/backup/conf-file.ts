@@ -24,6 +24,16 @@ export function confFileIfThere(path: string, inside: string): Buffer | undefine
   }
 }
 
+/** As `confFileIfThere`; undefined too where something else is in its place, or in the place of a directory on the way. */
+export function ordinaryConfFile(path: string, inside: string): Buffer | undefined {
+  try {
+    return confFileIfThere(path, inside)
+  } catch (error) {
+    if (error instanceof PgbkError || systemCode(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
 function checkWay(directory: string, inside: string): void {
   const way = relative(inside, directory)
   if (way.split('/')[0] === '..') throw notOfTheBackup(directory, 'it lies elsewhere')

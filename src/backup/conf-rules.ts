@@ -1,5 +1,6 @@
-import { type querySettings, recoveryMinimums, restoreCommand } from './conf.js'
+import { type querySettings, restoreCommand } from './conf.js'
 import { isOrdinaryCustomName } from './custom-settings.js'
+import { recoveryMinimums } from './minimums.js'
 
 /** What every configuration that pgbk has ever written for a snapshot says in the same words, from PostgreSQL 13 on. */
 const fixed: Readonly<Record<string, string>> = {
@@ -42,6 +43,7 @@ const byPattern: Readonly<Record<string, RegExp>> = {
   min_wal_size: size,
   max_wal_size: size,
   ...Object.fromEntries(recoveryMinimums.map((name) => [name, /^\d{1,10}$/])),
+  track_commit_timestamp: boolean,
 }
 
 /** The forms in which a server tells its values. */

@@ -5,17 +5,9 @@
 
 import { PgbkError } from '../errors.js'
 import { isHarmlessCustomSetting } from './custom-settings.js'
+import { highestOf, minimumLines, minimumsAmong } from './minimums.js'
 
-/** Recovery refuses values below those of the server (manual, "Administrator's Overview" of hot standby). */
-export const recoveryMinimums = [
-  'max_connections',
-  'max_worker_processes',
-  'max_wal_senders',
-  'max_prepared_transactions',
-  'max_locks_per_transaction',
-] as const
-
-/** What the results of queries depend on, and no server refuses to start with. */
+/** What the results of queries depend on. Only the first is one that another machine may refuse to start with: it may not know it. */
 export const querySettings = [
   'TimeZone',
   'DateStyle',
@@ -44,11 +36,13 @@ export interface ConfInput {
   settings: Readonly<Record<string, string>>
   /** The server's own settings with a dot in their name (`app.tenant`), as applications use them. */
   customSettings: Readonly<Record<string, string>>
+  /** Whether the server that is started with it is sure to know the time zone. */
+  knowsTimeZone?: boolean
   /** Bytes. */
   walSegmentSize: number
   /** Whether the cluster has tablespaces inside of its data directory (allow_in_place_tablespaces). */
   inPlaceTablespaces: boolean
-  /** What pg_control says of `recoveryMinimums`; may be empty. */
+  /** What else is known of `recoveryMinimums`, by pg_control for one; may be empty. */
   minimums: Readonly<Record<string, number>>
 }
 
@@ -79,9 +73,9 @@ ${input.major >= 15 ? "archive_library = ''\n" : ''}primary_conninfo = ''
 primary_slot_name = ''
 max_logical_replication_workers = 0
 
-# recovery needs at least the server's values
+# start-up needs at least the server's values
 hot_standby = on
-${recoveryLines(input).join('\n')}
+${minimumLines(highestOf(minimumsAmong(Object.entries(input.settings)), input.minimums)).join('\n')}
 
 # what the server has set and queries depend on
 ${[...queryLines(input), ...customLines(input)].join('\n') || '# nothing'}
@@ -134,19 +128,16 @@ function walLines({ walSegmentSize }: ConfInput): string[] {
     : [`min_wal_size = ${2 * megabytes}MB`, `max_wal_size = ${Math.max(1024, 4 * megabytes)}MB`]
 }
 
-function recoveryLines({ settings, minimums }: ConfInput): string[] {
-  return recoveryMinimums.flatMap((name) => {
-    const values = [Number(settings[name]), minimums[name]].filter((value) =>
-      Number.isInteger(value),
-    ) as number[]
-    return values.length === 0 ? [] : [`${name} = ${Math.max(...values)}`]
-  })
-}
-
-function queryLines({ settings }: ConfInput): string[] {
+function queryLines({ settings, knowsTimeZone }: ConfInput): string[] {
   return querySettings.flatMap((name) => {
     const value = settings[name]
-    return value === undefined ? [] : [confLine(name, value)]
+    if (value === undefined) return []
+    const line = confLine(name, value)
+    return [
+      name !== 'TimeZone' || knowsTimeZone
+        ? line
+        : `# ${line}    # where it is known: not every machine has all zones`,
+    ]
   })
 }
 

@@ -86,7 +86,18 @@ Ctrl-C in the first terminal stops the server. If it does not start:
   or give it to yourself with chown -R.
 
   "invalid value for parameter": delete that line from conf/postgresql.conf; this
-  machine lacks something that the server had, a time zone for example.`
+  machine lacks something that the server had.${zoneLines(record)}`
+}
+
+/** Not in the configuration: a server does not start with a zone that its machine does not know. */
+function zoneLines({ server: { time_zone: zone } }: RecordDraft): string {
+  if (zone === undefined) return ''
+  return `
+
+Times are shown in GMT. With the time zone of the server, if this machine knows
+it (Debian, Ubuntu: packages tzdata, tzdata-legacy):
+
+  postgres -D conf -c TimeZone=${shellWord(zone)}`
 }
 
 function afterStart({ databases, superuser }: RecordDraft): string {

@@ -37,6 +37,7 @@ const entries = {
     icu_version: optionalText,
     system_identifier: text,
     cluster_name: text,
+    time_zone: v.optional(text),
     host: text,
     port: count,
     in_recovery: v.boolean(),
@@ -71,6 +72,15 @@ const entries = {
   preload_libraries: v.nullable(arrayOf(text)),
   config_files: arrayOf(v.object({ path: text, copy: plainName })),
   skipped: v.optional(arrayOf(text)),
+  configuration: v.optional(
+    v.object({
+      main: text,
+      hba: optionalText,
+      ident: optionalText,
+      auto_conf: optionalText,
+      missing: arrayOf(v.object({ path: text, reason: text })),
+    }),
+  ),
   own_files: v.optional(v.record(plainName, text)),
   verified: v.boolean(),
   tools: v.object({ pgbk: text, pg_basebackup: text, pg_verifybackup: optionalText }),

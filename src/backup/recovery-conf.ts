@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { shellWord } from '../shell-word.js'
-import { confLine, recoveryMinimums, restoreCommand } from './conf.js'
+import { confLine, restoreCommand } from './conf.js'
 import { readConfFile } from './conf-file.js'
 import { parseConf } from './conf-text.js'
 import { segmentName } from './lsn.js'
+import { minimumsAmong, minimumText } from './minimums.js'
 
 export interface RecoveryInput {
   /** Absolute path of the WAL archive. */
@@ -22,7 +23,7 @@ export interface RecoveryInput {
 
 /** The settings, by name, with which a server replays a WAL archive to a target; they count with a recovery.signal. */
 export function recoverySettings(input: RecoveryInput): Readonly<Record<string, string>> {
-  const minimums = Object.entries(input.minimums).map(([name, value]) => [name, String(value)])
+  const minimums = Object.entries(input.minimums).map(([name, value]) => [name, minimumText(name, value)])
   const lastSegment = segmentName(input.timeline, input.lastSegment, input.segmentSize).slice(8)
   return {
     // A directory of any name: PostgreSQL replaces %f and %p in the command, and %% by a single one.
@@ -46,12 +47,7 @@ export function recoverySettings(input: RecoveryInput): Readonly<Record<string, 
  */
 export function minimumsIn(confDirectory: string): Record<string, number> {
   const text = readConfFile(join(confDirectory, 'postgresql.conf'), confDirectory).toString('latin1')
-  const isMinimum = (name = '') => recoveryMinimums.some((one) => one === name)
-  return Object.fromEntries(
-    parseConf(text).flatMap(({ name, value }) =>
-      name !== undefined && isMinimum(name) && /^\d{1,10}$/.test(value) ? [[name, Number(value)]] : [],
-    ),
-  )
+  return minimumsAmong(parseConf(text).map(({ name = '', value }) => [name, value]))
 }
 
 /** Settings as lines of a configuration file. */

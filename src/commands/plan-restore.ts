@@ -11,7 +11,9 @@ import { PgbkError } from '../errors.js'
 import { type RoomNeed, roomNeeds } from '../instances/check-room.js'
 import { checkName, defaultName } from '../instances/instance-directory.js'
 import { type DirectoryRequest, directoryPlaces, planDirectory } from '../instances/plan-directory.js'
+import { rehearseConf } from '../instances/rehearse-conf.js'
 import type { InstanceRequest } from '../instances/restore-instance.js'
+import { minimumsOfServer } from '../postgres/copy-minimums.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
 import { choosePort } from '../postgres/port.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
@@ -37,7 +39,14 @@ export interface RestorePlan extends Omit<OpenedBackup, 'complete'> {
   start: boolean
   /** What a full copy needs. */
   room: RoomNeed[]
-  target: { kind: 'instance'; request: InstanceRequest } | { kind: 'directory'; request: DirectoryRequest }
+  target:
+    | { kind: 'instance'; request: InstanceRequest }
+    | {
+        kind: 'directory'
+        request: DirectoryRequest
+        /** What keeps its server from starting on this machine, in plain words. */
+        missing: string[]
+      }
 }
 
 /** Everything is checked, and nothing written. @throws {PgbkError} as the checks say; `damaged` when that would lose commits unsaid. */
@@ -74,6 +83,12 @@ function wouldLose({ message, cause }: PgbkError): PgbkError {
   })
 }
 
+function wouldNotStart(missing: string[]): PgbkError {
+  return new PgbkError('failed', `the server would not start on this machine: ${missing.join('; ')}`, {
+    hint: 'Nothing was written. Mend it, or restore without --start, and mend the configuration in the directory.',
+  })
+}
+
 async function planTarget(
   backup: Backup,
   recovery: RecoveryPlan,
@@ -87,9 +102,12 @@ async function planTarget(
   const willBeGiven = options.dryRun ? (options.willBeGiven ?? []) : []
   if (pgdata !== undefined) {
     const port = options.port === undefined ? undefined : await choosePort(options.port)
-    const wanted = { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, port }
+    const minimums = await minimumsOfServer(backup, programs.bin, context)
+    const wanted = { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, minimums, port }
     const request = planDirectory(backup, recovery, wanted, context)
-    return { kind: 'directory', request }
+    const missing = await rehearseConf(request, programs, context)
+    if (missing.length > 0 && options.start && !options.dryRun) throw wouldNotStart(missing)
+    return { kind: 'directory', request, missing }
   }
   const name = options.name ?? defaultName(root, context.now())
   checkName(root, name, context)

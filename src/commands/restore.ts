@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { rootLayout } from '../backup/layout.js'
+import { majorOf } from '../backup/record.js'
 import { unlessRemoved } from '../backup/removed.js'
 import { noteRestore } from '../backup/restore-note.js'
 import type { Settings } from '../config/load.js'
@@ -76,7 +77,14 @@ export async function finishDirectory(
   notes: string[],
   context: Context,
 ): Promise<RestoreResult> {
-  const missing = await missingFiles(request.data, plan.programs, context)
+  const { data, backup } = request
+  const directory = {
+    data,
+    source: data,
+    major: majorOf(backup.record),
+    isOfAnother: false,
+  }
+  const missing = await missingFiles(directory, plan.programs, context)
   if (!plan.start) return { plan, dryRun: false, notes: [...notes, ...missing] }
   missing.forEach(context.progress.warn)
   const started = await startDirectory(request, plan.programs.postgres, context)

@@ -1,21 +1,16 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { arrangeConf, makeLinksRelative } from '../backup/arrange-snapshot.js'
+import { makeLinksRelative } from '../backup/arrange-snapshot.js'
 import { type BackupLabel, readBackupLabel } from '../backup/backup-label.js'
-import { confLine, isSettingName, snapshotConf } from '../backup/conf.js'
-import { knownValues } from '../backup/conf-rules.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { readWalRange } from '../backup/manifest.js'
 import type { WalRange } from '../backup/manifest-parser.js'
-import type { BackupRecord } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { readControlSettings } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readSystemIdentifiers } from '../postgres/control-file.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
-import { isOutside, majorVersion, type ServerFacts } from '../postgres/server-facts.js'
-import type { ServerSettings } from '../postgres/server-settings.js'
+import { isOutside, type ServerFacts } from '../postgres/server-facts.js'
 import { runProgram } from '../program/run-program.js'
 import { checkCopied } from './check-copied.js'
 import { checkDatabases } from './check-databases.js'
@@ -80,46 +75,4 @@ async function checkIdentity({ data }: BackupLayout, facts: ServerFacts): Promis
       hint: 'The host name leads to more than one server. Name one of them.',
     },
   )
-}
-
-/** Writes conf/. Returns which of the server's configuration files are kept, and where. */
-export async function writeConf(
-  server: ReachedServer,
-  layout: BackupLayout,
-  id: string,
-  configuration: ServerSettings,
-  context: Context,
-): Promise<BackupRecord['config_files']> {
-  const { facts, installations } = server
-  const { files } = configuration
-  const major = majorVersion(facts)
-  const [main] = files
-  const hasMain = main !== undefined && main.refusal === undefined
-  const options = { env: programEnvironment(context.env), signal: context.signal }
-  const written = await arrangeConf(layout, {
-    originals: hasMain ? files : [...files, ...unknownFiles(facts)],
-    postgresqlConf: snapshotConf({
-      id,
-      major,
-      settings: knownValues(configuration.settings),
-      customSettings: configuration.custom,
-      walSegmentSize: facts.wal_segment_size,
-      inPlaceTablespaces: facts.tablespaces.some((tablespace) => !isOutside(tablespace)),
-      minimums: await readControlSettings(layout.data, major, installations, options),
-    }),
-  })
-  return files
-    .filter(({ copy }) => written.includes(copy) && copy !== 'postgresql.auto.conf')
-    .map(({ path, copy }) => ({ path, copy }))
-}
-
-/** Where the main file may not be read, or not even its name be known: those that came with the base backup, and the settings that are visible. */
-function unknownFiles({ configured }: ServerFacts) {
-  const settings = Object.entries(configured)
-    .filter(([name]) => isSettingName(name))
-    .map(([name, value]) => `${confLine(name, value)}\n`)
-  return [
-    ...['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'].map((name) => ({ copy: name, inData: name })),
-    { copy: 'settings-from-pg_settings.conf', content: Buffer.from(settings.join('')) },
-  ]
 }

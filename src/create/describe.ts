@@ -19,7 +19,10 @@ export interface Description {
   copied: CopiedData
   /** Of a standby, in place of the clock's time at the end of the copying. */
   standby: Pick<RecordDraft, 'copied_at' | 'standby'> | undefined
+  /** The server's own setting. */
+  timeZone: string | undefined
   configFiles: BackupRecord['config_files']
+  configuration: BackupRecord['configuration']
   skipped: string[]
   verified: boolean
   tools: BackupRecord['tools']
@@ -38,7 +41,7 @@ export async function describe(description: Description, layout: BackupLayout): 
     finished_at: new Date(Math.max(finishedAt.getTime(), copied.serverTime.getTime())).toISOString(),
     copied_at: copied.endedAt.toISOString(),
     ...description.standby,
-    server: describeServer(facts),
+    server: { ...describeServer(facts), time_zone: description.timeZone },
     superuser: facts.superuser,
     timeline: copied.range.timeline,
     start_lsn: copied.label.startLsn,
@@ -51,6 +54,7 @@ export async function describe(description: Description, layout: BackupLayout): 
     extensions: description.inside.extensions,
     preload_libraries: listOf(facts.preload_libraries),
     config_files: description.configFiles,
+    configuration: description.configuration,
     ...(description.skipped.length > 0 ? { skipped: description.skipped.slice(0, mostSkipped) } : {}),
     verified: description.verified,
     tools: description.tools,

@@ -1,5 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { statSync } from 'node:fs'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import type { BackupLayout, RootLayout } from '../backup/layout.js'
 import type { HeldLock } from '../backup/lock.js'
@@ -11,17 +10,17 @@ import { type BackupRecord, parseRecord } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import { findVerifier, verifySnapshot } from '../postgres/check-backup.js'
-import { type ConfigFile, readLinkedFiles } from '../postgres/config-files.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { readInsideDatabases } from '../postgres/database-facts.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { majorVersion } from '../postgres/server-facts.js'
-import { readServerSettings, type ServerSettings } from '../postgres/server-settings.js'
+import { readServerSettings } from '../postgres/server-settings.js'
 import { readStandbyState, type StandbyState } from '../postgres/standby-state.js'
 import { version } from '../version.js'
 import { archiveWal } from './archive-wal.js'
-import { type CopiedData, copyData, writeConf } from './copy-server.js'
-import { type Description, describe } from './describe.js'
+import { copyData } from './copy-server.js'
+import { describe } from './describe.js'
+import { keepConf } from './keep-conf.js'
 import { describeStandby } from './standby-time.js'
 import { tryEndWalSenders } from './sweep.js'
 
@@ -93,12 +92,17 @@ async function fill(
   const { server } = job
   const { progress } = context
   // The server is asked while it is copied.
-  const [copied, configuration, inside] = await allOf([
+  const [copied, settings, inside] = await allOf([
     copyData(server, layout, { ...job, label: `pgbk ${id}` }, context),
     readServerSettings(server.psql, server.facts),
     readInsideDatabases(server.psql, server.facts, progress),
   ])
-  const { configFiles, skipped } = await keepConf(server, layout, { id, copied, configuration }, context)
+  const { configFiles, configuration, skipped } = await keepConf(
+    server,
+    layout,
+    { id, copied, settings },
+    context,
+  )
   progress.step(job.verify ? 'verifying' : 'archiving the WAL')
   const after = job.standby && (await readStandbyState(server.psql))
   const [verifiedBy, standbyWal, snapshot] = await allOf([
@@ -119,7 +123,9 @@ async function fill(
       inside,
       copied,
       standby: job.standby && standbyWal && describeStandby({ before: job.standby, after }, standbyWal),
+      timeZone: settings.settings.TimeZone,
       configFiles,
+      configuration,
       skipped,
       verified: verifiedBy !== undefined,
       tools,
@@ -143,44 +149,6 @@ async function allOf<T extends readonly unknown[]>(
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
   await Promise.allSettled(work)
   return Promise.all(work)
-}
-
-/** Writes conf/, and says what of the server is not in the backup. */
-async function keepConf(
-  server: ReachedServer,
-  layout: BackupLayout,
-  known: { id: string; copied: CopiedData; configuration: ServerSettings },
-  context: Context,
-): Promise<Pick<Description, 'configFiles' | 'skipped'>> {
-  const { id, copied, configuration } = known
-  const isThere = (name: string) => existsSync(join(layout.data, name))
-  const files = await readLinkedFiles(server.psql, configuration.files, server.facts, isThere)
-  const configFiles = await writeConf(server, layout, id, { ...configuration, files }, context)
-  const read = new Set(files.filter(({ content }) => content !== undefined).map(({ inData }) => inData))
-  const skipped = copied.leftOut.filter((name) => !read.has(name))
-  sayUnread(files, context.progress)
-  saySkipped(skipped, context.progress)
-  return { configFiles, skipped }
-}
-
-function saySkipped(skipped: string[], { warn }: Context['progress']): void {
-  if (skipped.length === 0) return
-  const more = skipped.length > mostNamed ? ` and ${skipped.length - mostNamed} more` : ''
-  warn(
-    `not in the backup, because PostgreSQL copies no symbolic links and special files of a data directory: ${skipped.slice(0, mostNamed).join(', ')}${more}`,
-  )
-}
-
-const mostNamed = 10
-
-function sayUnread(files: ConfigFile[], progress: Context['progress']): void {
-  if (files.length === 0) {
-    progress.warn(
-      "this role may not read the server's configuration files: conf/original has what came with the data directory and what pg_settings shows",
-    )
-  }
-  for (const { path, refusal } of files)
-    if (refusal !== undefined) progress.warn(`${path} could not be read and is not in the backup: ${refusal}`)
 }
 
 /** Returns the version of the pg_verifybackup that found no fault, or undefined where there is none to ask. */

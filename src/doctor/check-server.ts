@@ -1,6 +1,7 @@
 import type { Context } from '../context.js'
 import { serverLine } from '../create/server-line.js'
 import { PgbkError } from '../errors.js'
+import { relativeInside } from '../inside.js'
 import { readConfigFiles } from '../postgres/config-files.js'
 import type { ConnectionFlags } from '../postgres/connection.js'
 import { clientsFor } from '../postgres/find.js'
@@ -98,9 +99,10 @@ function refused({ topic, code, message, hint }: Obstacle): Check {
 
 /** Without them a backup has the settings that pg_settings shows, and none of pg_hba.conf where that lies elsewhere. */
 async function checkConfigFiles({ psql, facts }: ReachedServer): Promise<Check> {
-  const files = await readConfigFiles(psql, facts)
-  const unread = files.filter(({ refusal }) => refusal !== undefined)
-  if (files.length > 0 && unread.length === 0)
+  const { configuration } = await readConfigFiles(psql, facts, undefined)
+  // What lies in the data directory comes with it.
+  const isElsewhere = (path: string) => relativeInside(facts.data_directory ?? '', path) === undefined
+  if (configuration && !configuration.missing.some(({ path }) => isElsewhere(path)))
     return ok('configuration files', `${facts.role} can read those of the server`)
   const role = identifier(facts.role)
   const database = psql.connection.parameters.dbname ?? psql.connection.env.PGDATABASE ?? 'postgres'
@@ -111,6 +113,7 @@ async function checkConfigFiles({ psql, facts }: ReachedServer): Promise<Check> 
       `As a superuser, in the database ${database}:`,
       `  GRANT pg_monitor, pg_read_server_files TO ${role};`,
       `  GRANT EXECUTE ON FUNCTION pg_read_file(text) TO ${role};`,
+      `  GRANT EXECUTE ON FUNCTION pg_ls_dir(text) TO ${role};`,
     ].join('\n'),
   )
 }

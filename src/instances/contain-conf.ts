@@ -1,11 +1,12 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { confFileIfThere } from '../backup/conf-file.js'
 import { type ConfLine, isInclude, parseConf } from '../backup/conf-text.js'
 import { writeDurably } from '../backup/durable.js'
 import { systemCode } from '../errors.js'
+import { relativeInside } from '../inside.js'
 import { namesIn } from '../names-in.js'
-import { relativeInside } from '../postgres/config-files.js'
+import { countingIn } from '../postgres/included-files.js'
 import { settingsOf } from './dangers-in-conf.js'
 import { isPlace } from './production-conf.js'
 
@@ -55,12 +56,16 @@ function containLine(line: ConfLine, file: string, data: string): { text: string
   if (line.isFaulty || isOutside || leadsOut(target, data))
     return { text: `#${line.text}    # pgbk restore: outside of the data directory`, included: [] }
   if (line.name !== 'include_dir') return { text: line.text, included: [target] }
-  const names = existsSync(target) ? namesIn(target).filter((name) => /^[^.].*\.conf$/.test(name)) : []
-  return { text: line.text, included: names.map((name) => join(target, name)) }
+  return { text: line.text, included: countingFiles(target) }
+}
+
+/** The files of a directory that count when it is included. */
+export function countingFiles(directory: string): string[] {
+  return countingIn(namesIn(directory)).map((name) => join(directory, name))
 }
 
 /** Whether something on the way to a path below the data directory is a link. */
-function leadsOut(path: string, data: string): boolean {
+export function leadsOut(path: string, data: string): boolean {
   for (let at = path; at !== data; at = dirname(at)) if (isLink(at)) return true
   return false
 }

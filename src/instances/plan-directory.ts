@@ -19,12 +19,16 @@ export interface DirectoryRequest {
   /** Undefined for `--as-production`. */
   switchedOff: SwitchedOff | undefined
   recovery: RecoveryPlan
+  /** What the server ran with, at least (`recoveryMinimums`). */
+  minimums: Readonly<Record<string, number>>
   /** Where its first start finds the WAL: in the backup, or, if its owner may not read that, copied into the directory. */
   archive: string
   /** A copy of the backup that goes when the directory is filled: its files are moved. */
   staging?: string
   /** Another port than that of the server's configuration. */
   port: number | undefined
+  /** It belongs to another user than the backup. */
+  isOfAnother: boolean
 }
 
 export interface DirectoryOptions {
@@ -38,6 +42,7 @@ export interface DirectoryOptions {
   isOfAnother: boolean
   /** Root's own, and empty; they will be the caller's. */
   willBeGiven: string[]
+  minimums: Readonly<Record<string, number>>
   port: number | undefined
 }
 
@@ -48,7 +53,7 @@ export interface DirectoryOptions {
 export function planDirectory(
   backup: Backup,
   recovery: RecoveryPlan,
-  { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, port }: DirectoryOptions,
+  { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, minimums, port }: DirectoryOptions,
   context: Context,
 ): DirectoryRequest {
   if (pgdata === '') throw new PgbkError('usage', '-D names no directory')
@@ -65,8 +70,10 @@ export function planDirectory(
     tablespaces,
     switchedOff: asProduction ? undefined : switchedOff(backup.record, settingsOfServer(backup)),
     recovery,
+    minimums,
     archive: isOfAnother ? join(data, archiveCopy) : backup.layout.wal,
     port,
+    isOfAnother,
   }
 }
 

@@ -26,12 +26,18 @@ export interface AdaptedFile {
  * out, and included files are looked for beside it.
  * @param copies where the files of the old places are now, relative to the data directory.
  * @param from the path that the file had on the server.
+ * @param isEmpty whether a directory is known to have had nothing in it that counts.
  */
-export function adaptConf(text: string, from: string, copies: ReadonlyMap<string, string>): AdaptedFile {
+export function adaptConf(
+  text: string,
+  from: string,
+  copies: ReadonlyMap<string, string>,
+  isEmpty: (directory: string) => boolean = () => false,
+): AdaptedFile {
   const notes: string[] = []
   const lines = parseConf(text).map((line) => {
     if (isPlace(line)) return `#${line.text}    # pgbk restore: named a place on the server`
-    return isInclude(line) ? adaptInclude(line, from, copies, notes) : line.text
+    return isInclude(line) ? adaptInclude(line, from, copies, isEmpty, notes) : line.text
   })
   return { text: lines.join('\n'), notes }
 }
@@ -40,6 +46,7 @@ function adaptInclude(
   { text: line, name: kind = '', value }: ConfLine,
   from: string,
   copies: ReadonlyMap<string, string>,
+  isEmpty: (directory: string) => boolean,
   notes: string[],
 ): string {
   const named = fromLatin1(value)
@@ -49,6 +56,7 @@ function adaptInclude(
   if (copy !== undefined && here !== undefined)
     return `${kind} ${toLatin1(confLiteral(relative(join(here, '..'), copy)))}`
   if (kind === 'include_if_exists' && !isAbsolute(named)) return line
+  if (kind === 'include_dir' && isEmpty(there)) return `#${line}    # pgbk restore: it had no file`
   const empty = kind === 'include_dir' ? ', or was empty' : ''
   notes.push(`${there}, which ${from} includes, is not in the backup${empty}`)
   return `#${line}    # pgbk restore: not in the backup`
@@ -70,7 +78,7 @@ export function settingIn(text: string, name: string): string | undefined {
 }
 
 /** A directory that had nothing in it cannot be told from one that was not read. */
-function directoryCopy(directory: string, copies: ReadonlyMap<string, string>): string | undefined {
+export function directoryCopy(directory: string, copies: ReadonlyMap<string, string>): string | undefined {
   const found = [...copies].find(([path]) => path.startsWith(`${directory}/`))
   return found && join(found[1], relative(found[0], directory))
 }

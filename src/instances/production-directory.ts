@@ -1,29 +1,37 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
-import { dirname, isAbsolute, join, normalize } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
 import { snapshotHba, snapshotIdent } from '../backup/conf.js'
 import { confFileIfThere, readConfFile } from '../backup/conf-file.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
-import type { BackupRecord } from '../backup/record.js'
+import { majorOf } from '../backup/record.js'
 import { confLines } from '../backup/recovery-conf.js'
-import { PgbkError } from '../errors.js'
 import { inside } from '../inside.js'
+import { adaptAuth } from './adapt-auth.js'
+import { containAuth } from './contain-auth.js'
 import { containConf } from './contain-conf.js'
 import { type FoundSettings, settingsInText } from './dangers-in-conf.js'
+import { lastingSettings } from './lasting-settings.js'
 import {
   adaptConf,
   markedBlock,
   recoveryBlock,
   type SwitchedOff,
-  settingIn,
   switchedOff,
   withoutRecovery,
 } from './production-conf.js'
+import { autoConfName, originalOf } from './server-file-names.js'
+import { serverFiles } from './server-files.js'
 
 export interface ProductionConf {
   backup: Backup
+  /** The directory that it is brought into. */
   data: string
+  /** Where the data directory is as it has come: there already, or still in the snapshot. */
+  source: string
+  /** What the server ran with, at least (`recoveryMinimums`). */
+  minimums: Readonly<Record<string, number>>
   /** Undefined for `--as-production`. */
   switchedOff: SwitchedOff | undefined
   recovery: Readonly<Record<string, string>> | undefined
@@ -43,7 +51,7 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
     await writeDurably(path, text)
     written.push(name)
   }
-  const notes = await writeOriginals(backup, write)
+  const notes = await writeOriginals(conf, write)
   const main = join(data, 'postgresql.conf')
   if (!existsSync(main)) notes.push(await writeSubstitute(backup, write))
   for (const [name, text] of [
@@ -54,69 +62,39 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
     await write(name, text)
     notes.push(`${name} is not in the backup: the one here lets only local users in`)
   }
-  await write(autoConfName, originalAutoConf(backup))
   const contained = await containConf(data)
-  notes.push(...contained.notes)
-  await write(autoConfName, autoConf(conf, contained.settings))
+  await containAuth(data, majorOf(backup.record))
+  const lasting = lastingSettings(conf.minimums, contained.settings)
+  notes.push(...contained.notes, ...lasting.notes)
+  await write(autoConfName, autoConf(conf, contained.settings, lasting.text))
   if (conf.recovery) await write('recovery.signal', '')
   await syncWritten(written, data)
   return notes
 }
 
-const autoConfName = 'postgresql.auto.conf'
-
-/** What is a server's data, or tells it what to do with that; its configuration has other names. */
-const ofCluster =
-  /^(?:(?:base|global|pg_(?!hba|ident)[a-z_]*)(?:\/|$)|(?:recovery\.signal|standby\.signal|postmaster\.(?:pid|opts)|backup_label|tablespace_map|promote|PG_VERSION)$)/
-
 type Write = (name: string, text: string | Buffer) => Promise<void>
 
-/** The names that the server's files get in the data directory, by their paths on the server. */
-function copiesOf({ record, layout }: Backup): Map<string, string> {
-  const [main, ...others] = record.config_files
-  if (main === undefined || /pg_(hba|ident)\.conf$/.test(main.path)) return namesOf(record.config_files, '')
-  const text = originalOf({ layout }, main.copy)?.toString('latin1') ?? ''
-  return new Map([[main.path, 'postgresql.conf'], ...namesOf(others, text)])
-}
-
-/** @param text the main file, which may name the two others; a relative name counts from the data directory. */
-function namesOf(files: BackupRecord['config_files'], text: string): Map<string, string> {
-  const isNamed = (setting: string, ending: string) => {
-    const named = settingIn(text, setting)
-    return (path: string) => (named === undefined ? path.endsWith(ending) : isAtEnd(path, named))
-  }
-  const [isHba, isIdent] = [isNamed('hba_file', '/pg_hba.conf'), isNamed('ident_file', '/pg_ident.conf')]
-  return new Map(
-    files.map(({ path, copy }) => [
-      path,
-      isHba(path) ? 'pg_hba.conf' : isIdent(path) ? 'pg_ident.conf' : copy,
-    ]),
-  )
-}
-
-function isAtEnd(path: string, named: string): boolean {
-  return path === named || (!isAbsolute(named) && path.endsWith(`/${named}`))
-}
-
-async function writeOriginals(backup: Backup, write: Write): Promise<string[]> {
-  const copies = copiesOf(backup)
+/** Puts the server's files back, each made to work where it is now. Returns what will be missing. */
+async function writeOriginals({ backup, source }: ProductionConf, write: Write): Promise<string[]> {
+  const { record } = backup
+  const files = serverFiles(backup, source)
+  const names = new Map([...files.values()].map(({ path, name }) => [path, name]))
+  const missing = new Map(record.configuration?.missing.map(({ path, reason }) => [path, reason]))
+  const isEmpty = (directory: string) =>
+    record.configuration !== undefined && !missing.has(directory) && !missing.has(`${directory}/`)
   const notes: string[] = []
-  for (const { path, copy } of backup.record.config_files) {
-    const content = originalOf(backup, copy)
-    if (content === undefined)
-      throw new PgbkError('damaged', `conf/original/${copy} is missing in backup ${backup.id}`)
-    const name = copies.get(path) ?? copy
-    if (ofCluster.test(normalize(name)))
-      throw new PgbkError('damaged', `the record names a file of the data as configuration: ${name}`)
-    if (/^pg_(hba|ident)\.conf$/.test(name)) {
-      await write(name, content)
-      continue
-    }
-    const adapted = adaptConf(content.toString('latin1'), path, copies)
+  for (const { path, name, content, kind } of files.values()) {
+    const text = content.toString('latin1')
+    const adapted =
+      kind === 'auth'
+        ? { text: adaptAuth(text, path, names, { major: majorOf(record), isEmpty }), notes: [] }
+        : adaptConf(text, path, names, isEmpty)
     await write(name, Buffer.from(adapted.text, 'latin1'))
     notes.push(...adapted.notes)
   }
-  return notes
+  const isTold = (path: string) => notes.some((note) => note.startsWith(`${path},`))
+  const untold = [...missing].filter(([path]) => !isTold(path.replace(/\/$/, '')))
+  return [...notes, ...untold.map(([path, reason]) => `${path} is not in the backup: ${reason}`)]
 }
 
 /** Where the role that made the backup may not read the files, the settings that it could see, else those of the snapshot. */
@@ -126,24 +104,16 @@ async function writeSubstitute(backup: Backup, write: Write): Promise<string> {
   return "the server's postgresql.conf is not in the backup: the one here has the settings that could be read from the server"
 }
 
-/** One of the server's own files. @throws {PgbkError} `damaged` when it lies elsewhere, or is no ordinary file. */
-function originalOf({ layout }: Pick<Backup, 'layout'>, copy: string): Buffer | undefined {
-  return confFileIfThere(inside(layout.originalConf, copy), layout.snapshot)
-}
-
-function originalAutoConf(backup: Backup): Buffer {
-  return originalOf(backup, autoConfName) ?? Buffer.alloc(0)
-}
-
 /** The server's own bytes, in whatever encoding they are, and ours behind them. */
 function autoConf(
   { backup, data, switchedOff: planned, recovery, port }: ProductionConf,
   found: FoundSettings,
+  lasting: string,
 ): Buffer {
   const ownPort = port === undefined ? undefined : confLines({ port: String(port) })
   // What is there now may be another text than that of the plan.
   const off = planned && markedBlock(switchedOff(backup.record, found))
-  const blocks = [ownPort, off, recovery && recoveryBlock(recovery)]
+  const blocks = [ownPort, lasting, off, recovery && recoveryBlock(recovery)]
   return Buffer.concat([
     readConfFile(join(data, autoConfName), data),
     Buffer.from(`\n${blocks.filter(Boolean).join('\n')}`),

@@ -1,15 +1,16 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { readArchivedWal } from '../backup/archived-wal.js'
-import type { Backup } from '../backup/catalog.js'
-import { minimumsIn, type RecoveryInput, recoverySettings } from '../backup/recovery-conf.js'
+import { highestOf } from '../backup/minimums.js'
+import { recoverySettings } from '../backup/recovery-conf.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
+import { hasOrigins, withRoomForOrigins } from '../postgres/copy-minimums.js'
 import { claim, giveUp, handOver } from './claimed-directory.js'
 import { copyArchive } from './copy-archive.js'
 import { copyCluster, copyControlFile } from './copy-cluster.js'
 import { type DirectoryRequest, inside } from './plan-directory.js'
-import { writeProductionConf } from './production-directory.js'
+import { type ProductionConf, writeProductionConf } from './production-directory.js'
 
 /**
  * Fills the directories. Whatever goes wrong, the server in them cannot be started, and they are empty again in the end.
@@ -56,17 +57,22 @@ async function fill(request: DirectoryRequest, context: Context): Promise<string
 
 async function writeConf(request: DirectoryRequest, { signal }: Context): Promise<string[]> {
   const { backup, archive, recovery: plan } = request
-  const recovery = plan.recovery && recoverySettings({ ...withOwnMinimums(plan.recovery, backup), archive })
-  const notes = await writeProductionConf({ ...request, recovery })
+  const notes = await writeProductionConf(productionConf(request))
   if (!plan.recovery || archive === backup.layout.wal) return notes
   const wal = readArchivedWal(backup.layout.wal, backup.record, plan.wish.timeline)
   await copyArchive(wal, archive, { ...plan.recovery, signal })
   return [...notes, `${archive} holds the WAL for the first start; remove it when that is done`]
 }
 
-/** The server may have been started with more than its configuration files, which are used here, say. */
-function withOwnMinimums(recovery: RecoveryInput, { layout }: Backup): RecoveryInput {
-  return { ...recovery, minimums: { ...minimumsIn(layout.conf), ...recovery.minimums } }
+/** What the configuration of a directory that is filled is made of; the data is there already. */
+export function productionConf(request: DirectoryRequest): ProductionConf {
+  const { backup, archive, minimums, recovery: plan } = request
+  // Its configuration files, which are used here, may have less than it was started with, and the WAL may bring more.
+  const most = highestOf(minimums, plan.recovery?.minimums ?? {})
+  const withRoom = withRoomForOrigins(most, backup.record)
+  const recovery = plan.recovery && recoverySettings({ ...plan.recovery, archive, minimums: withRoom })
+  const brings = recovery !== undefined && [request.data, backup.layout.data].some(hasOrigins)
+  return { ...request, source: request.data, minimums: brings ? withRoom : most, recovery }
 }
 
 /** Its own failures must not hide why it came to this; the next restore into this directory takes it up again. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { WalRange } from '../backup/manifest-parser.js'
+import { minimumsAmong } from '../backup/minimums.js'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
@@ -174,7 +175,15 @@ export async function readControlSettings(
   options: CheckOptions,
 ): Promise<Record<string, number>> {
   const program = programOf(major, 'pg_controldata', installations)
-  if (!program) return {}
+  return program ? controlSettings(program, dataDirectory, options) : {}
+}
+
+/** The same, by a given pg_controldata. */
+export async function controlSettings(
+  program: string,
+  dataDirectory: string,
+  options: CheckOptions,
+): Promise<Record<string, number>> {
   const { status, stdout, stderr } = await runProgram(program, ['data'], {
     ...options,
     cwd: join(dataDirectory, '..'),
@@ -189,6 +198,6 @@ export function parseControlSettings(text: string): Record<string, number> {
     max_prepared_xacts: 'max_prepared_transactions',
     max_locks_per_xact: 'max_locks_per_transaction',
   }
-  const lines = [...text.matchAll(/^(max_\w+) setting:\s+(\d+)$/gm)]
-  return Object.fromEntries(lines.map(([, name = '', value]) => [renamed[name] ?? name, Number(value)]))
+  const lines = [...text.matchAll(/^(\w+) setting:\s+(\w+)$/gm)]
+  return minimumsAmong(lines.map(([, name = '', value = '']) => [renamed[name] ?? name, value]))
 }

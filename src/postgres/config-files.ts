@@ -1,7 +1,11 @@
-import { isAbsolute, join, relative, resolve } from 'node:path'
-import { messageOf } from '../errors.js'
+import { join, resolve } from 'node:path'
+import type { BackupLayout } from '../backup/layout.js'
+import type { BackupRecord } from '../backup/record.js'
+import { relativeInside } from '../inside.js'
+import { type FileReader, readerOfServer } from './config-reader.js'
+import { type IncludedFile, includedFiles } from './included-files.js'
 import { type Psql, query } from './psql.js'
-import type { ServerFacts } from './server-facts.js'
+import { majorVersion, type ServerFacts } from './server-facts.js'
 import { sql } from './sql.js'
 
 /** One of the server's configuration files. */
@@ -10,89 +14,124 @@ export interface ConfigFile {
   path: string
   /** Its name under conf/original: relative to the main file's directory, else its whole path. */
   copy: string
-  /** Its path relative to the data directory when it lies there, and so comes with the base backup. */
+  /** Its path relative to the data directory when it lies there, and has come with the base backup. */
   inData: string | undefined
-  /** What is in it; undefined when it comes with the base backup or could not be read. */
+  /** What is in it, when it has not come with the base backup. */
   content: Buffer | undefined
-  /** Why it could not be read. */
-  refusal?: string
+}
+
+/** The configuration of a server as far as it could be had. */
+export interface ConfigFiles {
+  files: ConfigFile[]
+  /** Which of them PostgreSQL reads as what, and what is missing; undefined where this role may not even know their names. */
+  configuration: BackupRecord['configuration']
+}
+
+/** A file that is to be read, and what as. */
+interface Wanted {
+  path: string
+  kind: 'conf' | 'auth'
+  /** `include_if_exists` is content without it. */
+  mayBeMissing: boolean
 }
 
 /**
- * The files that the server's configuration consists of, without postgresql.auto.conf. The list is empty where this role may
- * not even know their names.
+ * The files that the server's configuration consists of, found as PostgreSQL finds them: by what each includes, and by `@file` in
+ * pg_hba.conf and pg_ident.conf. Those of its data directory are taken as they have come, others it is asked for.
+ * postgresql.auto.conf is not among them, but what it includes.
+ * @param layout where the data directory has been copied to, if it has.
  * @throws {PgbkError} when the connection is lost.
  */
-export async function readConfigFiles(psql: Psql, facts: ServerFacts): Promise<ConfigFile[]> {
-  const [main] = facts.config_files
-  if (main === undefined) return []
-  const included = (await query(psql, facts.role_is_superuser ? parsedFiles : appliedFiles))
-    .split('\n')
-    .filter(Boolean)
-  const paths = [...new Set([...facts.config_files, ...included])].filter(
-    (path) => !path.endsWith(`/${autoConf}`),
-  )
-  const files: ConfigFile[] = []
-  for (const path of paths) {
-    const inData = facts.data_directory === null ? undefined : relativeInside(facts.data_directory, path)
-    const copy = relativeInside(join(main, '..'), path) ?? resolve('/', path).slice(1)
-    const found = inData === undefined ? await readFromServer(psql, path) : { content: undefined }
-    files.push({ path, copy, inData, ...found })
-  }
-  return files
-}
-
-/**
- * Those that did not come with the base backup although they lie in the data directory: PostgreSQL leaves links out. They are read
- * where they lead to, postgresql.auto.conf too.
- * @param isThere whether a path below the data directory is in the copy.
- * @throws {PgbkError} when the connection is lost.
- */
-export async function readLinkedFiles(
+export async function readConfigFiles(
   psql: Psql,
-  files: ConfigFile[],
-  { data_directory }: Pick<ServerFacts, 'data_directory'>,
-  isThere: (inData: string) => boolean,
-): Promise<ConfigFile[]> {
-  const read = async (file: ConfigFile) =>
-    file.inData === undefined || isThere(file.inData)
-      ? file
-      : { ...file, ...(await readFromServer(psql, file.path)) }
-  const found: ConfigFile[] = []
-  for (const file of files) found.push(await read(file))
-  if (data_directory === null || files.length === 0 || isThere(autoConf)) return found
-  const auto = { path: join(data_directory, autoConf), copy: autoConf, inData: autoConf, content: undefined }
-  return [...found, await read(auto)]
-}
-
-const autoConf = 'postgresql.auto.conf'
-
-const parsedFiles = sql`SELECT sourcefile FROM pg_catalog.pg_file_settings
-UNION SELECT pg_catalog.to_jsonb(r)->>'file_name' FROM pg_catalog.pg_hba_file_rules r;`
-const appliedFiles = sql`SELECT DISTINCT sourcefile FROM pg_catalog.pg_settings WHERE sourcefile IS NOT NULL;`
-
-/** The path of a file inside a directory, or undefined when it lies elsewhere. */
-export function relativeInside(directory: string, path: string): string | undefined {
-  const inside = relative(directory, path)
-  return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? undefined : inside
-}
-
-/** More bytes than a path of PostgreSQL's has (MAXPGPATH in pg_config_manual.h). */
-const longestPath = 4096
-
-/** Roles may have been granted only one of the two functions; base64 keeps every byte of the file. */
-async function readFromServer(psql: Psql, path: string): Promise<Pick<ConfigFile, 'content' | 'refusal'>> {
-  if (path.length > longestPath) return { content: undefined, refusal: 'its path is too long' }
-  try {
-    const mayReadBytes = (await query(psql, bytesAllowed)).trim() === 't'
-    const answer = await query(psql, mayReadBytes ? readBytes : readText, { values: { path } })
-    return { content: Buffer.from(answer, 'base64') }
-  } catch (error) {
-    psql.signal?.throwIfAborted()
-    return { content: undefined, refusal: messageOf(error) }
+  facts: ServerFacts,
+  layout: Pick<BackupLayout, 'data'> | undefined,
+): Promise<ConfigFiles> {
+  const [main, hba, ident] = facts.config_files
+  if (main === undefined) return { files: [], configuration: undefined }
+  const autoConf = facts.data_directory === null ? null : join(facts.data_directory, 'postgresql.auto.conf')
+  const roots: Wanted[] = [
+    main,
+    ...(autoConf === null ? [] : [autoConf]),
+    ...(await appliedFiles(psql, facts)),
+  ]
+    .map((path): Wanted => ({ path, kind: 'conf', mayBeMissing: path === autoConf }))
+    .concat(
+      [hba, ident]
+        .filter((path) => path !== undefined)
+        .map((path) => ({ path, kind: 'auth', mayBeMissing: false })),
+    )
+  const reader = readerOfServer(psql, facts.data_directory, layout)
+  const { files, missing } = await follow(roots, reader, majorVersion(facts))
+  return {
+    // One that has come with the data directory is kept in any case.
+    files: files
+      .filter(({ path, inData }) => path !== autoConf || inData === undefined)
+      .map((file) => ({
+        ...file,
+        copy: file.path === autoConf ? 'postgresql.auto.conf' : copyName(main, file.path),
+      })),
+    configuration: { main, hba: hba ?? null, ident: ident ?? null, auto_conf: autoConf, missing },
   }
 }
 
-const bytesAllowed = sql`SELECT pg_catalog.has_function_privilege('pg_catalog.pg_read_binary_file(text)', 'EXECUTE');`
-const readBytes = sql`SELECT pg_catalog.encode(pg_catalog.pg_read_binary_file(:'path'), 'base64');`
-const readText = sql`SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_read_file(:'path'), 'UTF8'), 'base64');`
+function copyName(main: string, path: string): string {
+  return relativeInside(join(main, '..'), path) ?? resolve('/', path).slice(1)
+}
+
+/** More files than any configuration has. */
+const mostFiles = 10_000
+
+type FoundFile = Omit<ConfigFile, 'copy'>
+
+async function follow(
+  roots: Wanted[],
+  reader: FileReader,
+  major: number,
+): Promise<{ files: FoundFile[]; missing: { path: string; reason: string }[] }> {
+  const files: FoundFile[] = []
+  const missing = new Map<string, string>()
+  const waiting = [...roots]
+  const seen = new Set<string>()
+  for (let one = waiting.shift(); one !== undefined && seen.size < mostFiles; one = waiting.shift()) {
+    if (seen.has(one.path)) continue
+    seen.add(one.path)
+    const found = await reader.read(one.path)
+    if ('refusal' in found) {
+      if (!(found.isMissing && one.mayBeMissing)) missing.set(one.path, found.refusal)
+      continue
+    }
+    const { content, inData } = found
+    files.push({ path: one.path, inData, content: inData === undefined ? content : undefined })
+    const included = includedFiles(content.toString('latin1'), one.path, one.kind, major)
+    waiting.push(...(await allWanted(included, one.kind, reader, missing)))
+  }
+  return { files, missing: [...missing].map(([path, reason]) => ({ path, reason })) }
+}
+
+/** @param missing gets the directories that cannot be looked into, with a slash at the end. */
+async function allWanted(
+  included: IncludedFile[],
+  kind: Wanted['kind'],
+  reader: FileReader,
+  missing: Map<string, string>,
+): Promise<Wanted[]> {
+  const wanted: Wanted[] = []
+  for (const { type, path } of included) {
+    const listed = type === 'include_dir' ? await reader.list(path) : { paths: [path] }
+    if ('refusal' in listed) missing.set(`${path}/`, listed.refusal)
+    else
+      wanted.push(
+        ...listed.paths.map((one) => ({ path: one, kind, mayBeMissing: type === 'include_if_exists' })),
+      )
+  }
+  return wanted
+}
+
+/** Where a role may read no file, its settings still tell of some. */
+async function appliedFiles(psql: Psql, { role_is_superuser }: ServerFacts): Promise<string[]> {
+  if (role_is_superuser) return []
+  return (await query(psql, filesOfSettings)).split('\n').filter(Boolean)
+}
+
+const filesOfSettings = sql`SELECT DISTINCT sourcefile FROM pg_catalog.pg_settings WHERE sourcefile IS NOT NULL;`

@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
-import { querySettings, recoveryMinimums, snapshotConf } from '../backup/conf.js'
+import { querySettings, snapshotConf } from '../backup/conf.js'
 import { readConfFile } from '../backup/conf-file.js'
 import { settingProblem } from '../backup/conf-rules.js'
 import { parseConf } from '../backup/conf-text.js'
 import { isHarmlessCustomSetting } from '../backup/custom-settings.js'
 import { majorOf } from '../backup/record.js'
 import type { Context } from '../context.js'
+import { minimumsOfCopy } from './copy-minimums.js'
 import { directoriesOf, harmlessLibraries } from './differences.js'
+import { knowsTimeZone, timeZoneHint } from './known-time-zone.js'
 
 /**
  * The configuration of a server that is started on a copy of a backup: what pgbk writes for every snapshot, with the values of this
@@ -23,20 +25,37 @@ export async function copyConf(backup: Backup, bin: string, context: Context): P
   const values = new Map<string, string>()
   for (const { name, value, isFaulty } of parseConf(text))
     if (name !== undefined && !isFaulty && settingProblem(name, value) === undefined) values.set(name, value)
-  const known = [...recoveryMinimums, ...querySettings].flatMap((name) => {
+  const known = querySettings.flatMap((name) => {
     const value = values.get(name.toLowerCase())
     return value === undefined ? [] : [[name, value] as const]
   })
+  const zone = timeZoneOf(backup, values)
   const conf = snapshotConf({
     id,
     major: majorOf(record),
-    settings: Object.fromEntries(known),
+    settings: { ...Object.fromEntries(known), ...(zone === undefined ? {} : { TimeZone: zone }) },
     customSettings: await customSettings(values, bin, context),
+    knowsTimeZone: zone !== undefined && (await knowsOrWarns(zone, bin, context)),
     walSegmentSize: record.wal_segment_size,
     inPlaceTablespaces: values.get('allow_in_place_tablespaces') === 'on',
-    minimums: {},
+    minimums: await minimumsOfCopy(backup, bin, context),
   })
   return Buffer.from(conf, 'latin1')
+}
+
+/** Earlier versions of pgbk had it in the snapshot's configuration, and not in the record. */
+function timeZoneOf({ record }: Backup, values: ReadonlyMap<string, string>): string | undefined {
+  const zone = record.server.time_zone ?? values.get('timezone')
+  return zone !== undefined && settingProblem('timezone', zone) === undefined ? zone : undefined
+}
+
+/** A server does not start with a zone that it does not know; without one it has GMT. */
+async function knowsOrWarns(zone: string, bin: string, context: Context): Promise<boolean> {
+  if (await knowsTimeZone(zone, bin, context)) return true
+  context.progress.warn(
+    `the server's time zone ${zone} is not known on this machine, times are shown in GMT (${timeZoneHint})`,
+  )
+  return false
 }
 
 /** Those of the applications; what a library that is installed here would make of its own is not known. */

@@ -1,5 +1,6 @@
 import type { ArchivedWal } from '../backup/archived-wal.js'
 import { lastSegmentBefore, parseLsn } from '../backup/lsn.js'
+import { minimumOf } from '../backup/minimums.js'
 import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end.js'
 import { seekIn, type WalPlace, type WalSeek } from './seek-in-wal.js'
 import { type SegmentDesk, type WalStep, withSegmentDesk } from './segment-desk.js'
@@ -105,9 +106,9 @@ function collect(lines: string, { tablespaces, minimums }: WalAhead): void {
   ))
     tablespaces.push({ lsn, path })
   for (const [, values = ''] of lines.matchAll(/ desc: PARAMETER_CHANGE (.*)$/gm))
-    for (const [, name = '', value] of values.matchAll(/(max_\w+)=(\d+)/g)) {
+    for (const [, name = '', value = ''] of values.matchAll(/(max_\w+|track_commit_timestamp)=(\w+)/g)) {
       const setting = name.replace('_xact', '_transaction')
-      minimums[setting] = Math.max(minimums[setting] ?? 0, Number(value))
+      minimums[setting] = Math.max(minimums[setting] ?? 0, minimumOf(value) ?? 0)
     }
 }
 

@@ -1,4 +1,5 @@
-import { querySettings, recoveryMinimums } from '../backup/conf.js'
+import { querySettings } from '../backup/conf.js'
+import { recoveryMinimums } from '../backup/minimums.js'
 import { PgbkError } from '../errors.js'
 import { type Psql, queryWithPlace } from './psql.js'
 import type { ServerPlace } from './server-place.js'

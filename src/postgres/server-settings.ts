@@ -1,13 +1,10 @@
 import { querySettings } from '../backup/conf.js'
-import type { ConfigFile } from './config-files.js'
-import { readConfigFiles } from './config-files.js'
 import { type Psql, query, replicationCommands } from './psql.js'
 import type { ServerFacts } from './server-facts.js'
 import { sql } from './sql.js'
 
 /** How the server is configured, as far as the role may know. */
 export interface ServerSettings {
-  files: ConfigFile[]
   /** As in `ServerFacts.settings`, with those that the role or the database of the connection hides. */
   settings: Record<string, string>
   /** Settings with a dot in their name that the configuration files set (`app.tenant`); pg_settings does not list them. */
@@ -17,7 +14,6 @@ export interface ServerSettings {
 /** @throws {PgbkError} when the connection is lost. */
 export async function readServerSettings(psql: Psql, facts: ServerFacts): Promise<ServerSettings> {
   return {
-    files: await readConfigFiles(psql, facts),
     settings: { ...facts.settings, ...(await readOverridden(psql, facts)) },
     custom: facts.role_is_superuser ? JSON.parse(await query(psql, customQuery)) : {},
   }

@@ -27,7 +27,10 @@ export function planText(plan: RestorePlan, now: Date): string {
     ...tight.map((need): Row => ['', `too little, unless the file system can share blocks (${need.place})`]),
     ...(target.kind === 'instance'
       ? ([['Instance', `${target.request.name}, port ${target.request.port}`]] as Row[])
-      : directoryRows(target.request)),
+      : [
+          ...directoryRows(target.request),
+          ...target.missing.map((one, index): Row => [index === 0 ? 'Missing' : '', one]),
+        ]),
     ['Start', start ? 'yes' : 'no'],
   ]
   return rowsText(rows)
@@ -55,7 +58,14 @@ export function restoreJson({ plan, dryRun, instance, port, notes, reached }: Re
       target.kind === 'directory' ? Object.keys(target.request.switchedOff?.settings ?? {}) : null,
   }
   if (dryRun)
-    return { plan: { ...common, name: target.kind === 'instance' ? target.request.name : null, start } }
+    return {
+      plan: {
+        ...common,
+        name: target.kind === 'instance' ? target.request.name : null,
+        start,
+        ...(target.kind === 'directory' ? { missing: target.missing } : {}),
+      },
+    }
   const state = port === undefined ? 'stopped' : 'running'
   return {
     instance: {

@@ -75,7 +75,7 @@ describe('what a snapshot is started with', () => {
       const isText = ['TimeZone', 'default_text_search_config', 'search_path'].includes(name)
       expect(Object.keys(settings)).toEqual(isText || name.includes('.') ? [name] : [])
       const [own, custom] = name.includes('.') ? [{}, settings] : [settings, {}]
-      const layout = aSnapshot({ settings: own, customSettings: custom })
+      const layout = aSnapshot({ settings: own, customSettings: custom, knowsTimeZone: true })
       expect(startOf(layout)).toEqual([])
       expect(confFaults(aRecord({ own_files: ownFileChecksums(layout) }), layout)).toEqual([])
     },
@@ -206,7 +206,7 @@ describe('what a snapshot is started with', () => {
 
   it('may lack what the README tells to take out, and have another README', () => {
     const layout = aSnapshot()
-    writeFileSync(conf(layout, 'postgresql.conf'), snapshotConf(input).replace(/^TimeZone.*\n/m, ''))
+    writeFileSync(conf(layout, 'postgresql.conf'), snapshotConf(input).replace(/^DateStyle.*\n/m, ''))
     writeFileSync(layout.readme, 'mine')
     expect(startOf(layout)).toEqual([])
     expect(confFaults(aRecord({ own_files: { README: 'x' } }), layout)).not.toEqual([])

@@ -55,7 +55,6 @@ describe('the configuration of a snapshot', () => {
       'max_logical_replication_workers = 0',
       'hot_standby = on',
       'max_connections = 100',
-      "TimeZone = 'Europe/Berlin'",
       "app.tenant = 'it''s'",
     ])
   })

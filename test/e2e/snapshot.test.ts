@@ -113,11 +113,15 @@ describe.each(oldestUsualNewest)('a snapshot of PostgreSQL %i', (major) => {
   })
 
   it('takes over what queries depend on', async () => {
-    const names = ['TimeZone', 'DateStyle', 'default_text_search_config', 'search_path']
+    const names = ['DateStyle', 'default_text_search_config', 'search_path']
     const questions = names.map((name) => `show ${name};`).join('')
     const answer = await server.sql(questions)
-    expect(answer).toBe('Asia/Kolkata\nSQL, DMY\npg_catalog.german\n"$user", "odd ""schema""", public')
-    expect(await answerOf(await aBackupOf(server), questions)).toBe(answer)
+    expect(answer).toBe('SQL, DMY\npg_catalog.german\n"$user", "odd ""schema""", public')
+    const backup = await aBackupOf(server)
+    expect(await answerOf(backup, questions)).toBe(answer)
+    // A machine that does not know the zone would not start it.
+    expect(fileIn(backup, 'conf/postgresql.conf')).toMatch(/^# TimeZone = 'Asia\/Kolkata' /m)
+    expect(fileIn(backup, 'README')).toContain('\n  postgres -D conf -c TimeZone=Asia/Kolkata\n')
   })
 
   it('takes over the settings of applications', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
+import { relativeInside } from '../../src/inside.js'
 import { parseControlSettings } from '../../src/postgres/check-backup.js'
-import { relativeInside } from '../../src/postgres/config-files.js'
 
 describe('parseControlSettings', () => {
   it('reads what pg_controldata prints, under the names of the settings', () => {
@@ -22,6 +22,7 @@ Maximum data alignment:               8
       max_wal_senders: 10,
       max_prepared_transactions: 3,
       max_locks_per_transaction: 64,
+      track_commit_timestamp: 0,
     })
   })
 

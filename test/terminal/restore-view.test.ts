@@ -78,8 +78,11 @@ const intoDirectory = (data: string, changes: object = {}): RestorePlan => ({
       switchedOff: switchedOff(aRecord()),
       archive: '/srv/wal',
       port: undefined,
+      minimums: {},
+      isOfAnother: false,
       ...changes,
     },
+    missing: [],
   },
 })
 const now = new Date('2026-11-20T03:15:00Z')
