@@ -9,8 +9,8 @@ import { aDirectory } from '../helpers/places.js'
 import { anyMajor, binOf, majors } from '../helpers/programs.js'
 import { aServer, fill } from '../helpers/server.js'
 
-/** What npm has, and no machine is likely to. */
-const missing = [16, 14, 17].find((major) => !majors.includes(major)) ?? 16
+/** What npm has and this machine lacks, and client programs that are here can back up. */
+const missing = [16, 14, 15].find((major) => !majors.includes(major) && major < Math.max(...majors)) ?? 13
 const psql = `${binOf(majors.at(-1) as number)}/psql`
 const noNetwork = { npm_config_registry: 'http://127.0.0.1:9', npm_config_fetch_retries: '0' }
 
