@@ -27,10 +27,11 @@ function signal(child: ReturnType<typeof startPgbk>, name: NodeJS.Signals): void
   if (child.pid !== undefined) process.kill(child.pid, name)
 }
 
-describe.each([
-  ['in a sandbox', []],
-  ['without a sandbox', ['--sandbox', 'off']],
-])('a run %s whose data has stopped its server', (_where, args) => {
+needs('user namespaces').describe('a run in a sandbox whose data has stopped its server', () => endsIt([]))
+
+describe('a run without a sandbox whose data has stopped its server', () => endsIt(['--sandbox', 'off']))
+
+function endsIt(args: string[]): void {
   it('ends some time after SIGTERM', async () => {
     const { child, sql } = await aReadyRun(backup.root, args)
     await sql(stopServer, 'postgres')
@@ -61,7 +62,7 @@ describe.each([
     expect(await localRun(backup.root, [...args, '--', ...words])).toMatchObject({ status: 0 })
     expect(remainsOf(backup.root)).toEqual(nothing)
   })
-})
+}
 
 describe('SQL that stops its own session', () => {
   /** Kills pgbk, when a process of these words has been stopped. */

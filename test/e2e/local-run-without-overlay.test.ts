@@ -18,7 +18,7 @@ const nested = ['unshare', '--user', '--map-current-user', '--keep-caps', 'sh', 
 const env = { HOME: cache, XDG_CACHE_HOME: cache }
 const one = ['--', 'psql', '-XAtc', 'select 1']
 
-describe('where no overlay can be had', () => {
+needs('user namespaces').describe('where no overlay can be had', () => {
   let backup: MadeBackup
   beforeAll(async () => {
     backup = await aBackupOf(await aServer({ major: anyMajor }))

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
-import { eachUser } from '../helpers/needs.js'
+import { eachUser, needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { oldestAndNewest } from '../helpers/programs.js'
@@ -45,14 +45,17 @@ describe.each(oldestAndNewest)('local-run on PostgreSQL %i', (major) => {
       ...statements.split(';').flatMap((statement) => (statement.trim() ? ['-c', statement] : [])),
     ]
 
-    it('answers SQL from an overlay and leaves every byte, mode, owner and time of the backup as it was', async () => {
-      const before = fingerprint(backup)
-      const result = await localRun(['--working-copy', 'overlay', '--dbname', 'app', ...psql(filledRows)])
-      expect({ ...result, stderr: '' }).toEqual({ status: 0, stdout: filledAnswer, stderr: '' })
-      expect(fingerprint(backup)).toBe(before)
-      expect(await verifies(join(backup, 'snapshot'), major)).toBe(true)
-      expect(readdirSync(join(root, 'data/run'))).toEqual([])
-    })
+    needs('user namespaces').it(
+      'answers SQL from an overlay and leaves every byte, mode, owner and time of the backup as it was',
+      async () => {
+        const before = fingerprint(backup)
+        const result = await localRun(['--working-copy', 'overlay', '--dbname', 'app', ...psql(filledRows)])
+        expect({ ...result, stderr: '' }).toEqual({ status: 0, stdout: filledAnswer, stderr: '' })
+        expect(fingerprint(backup)).toBe(before)
+        expect(await verifies(join(backup, 'snapshot'), major)).toBe(true)
+        expect(readdirSync(join(root, 'data/run'))).toEqual([])
+      },
+    )
 
     it('does the same from a full copy', async () => {
       const before = fingerprint(backup)

@@ -12,7 +12,7 @@ import { aStandbyOf } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
 
-const { describe, it } = needs('program pgrep')
+const { describe, it } = needs('user namespaces', 'program pgrep')
 
 let ledger: Ledger
 beforeAll(async () => {

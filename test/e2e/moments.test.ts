@@ -63,7 +63,7 @@ describeMajors(majorsFrom(15), 'a run of PostgreSQL %i', (major) => {
     for (let at = 0; at < targets.length; at += 2) {
       const ended = await Promise.all(
         targets.slice(at, at + 2).map(async ({ args, row }, index) => {
-          const copy = ['--working-copy', (at + index) % 4 === 3 ? 'copy' : 'overlay']
+          const copy = ['--working-copy', (at + index) % 4 === 3 ? 'copy' : 'auto']
           const { stdout, stderr } = await localRun(ledger.root, [...args, ...copy, ...ask(ledgerQuery)])
           return [
             { args, answer: stdout, stderr },

@@ -1,16 +1,19 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, expect } from '@jest/globals'
 import { execa } from 'execa'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { saidInside, sqlOf } from '../helpers/inside.js'
 import { localRun, nothing, remainsOf } from '../helpers/local-run.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
 import { anyMajor, binOf, majorsAmong, run } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 import { fingerprint } from '../helpers/tree.js'
 import { asUser } from '../helpers/users.js'
+
+const { describe, it } = needs('user namespaces')
 
 describe.each(majorsAmong(13, 17, 18))('what the data of PostgreSQL %i starts in a run', (major) => {
   let server: TestServer
