@@ -59,7 +59,7 @@ async function giveTour(tour: Tour): Promise<void> {
   await pgbk(tour, backups, ['list'])
   await pgbk(tour, backups, ['show', 'latest'])
 
-  headline(tour, 'Any backup answers SQL at once, without a copy.')
+  headline(tour, 'Any backup answers SQL at once, and stays as it is.')
   await pgbk(tour, backups, run('SELECT title, count(*) FROM sales GROUP BY title'))
   headline(tour, 'A disaster happens only in the working copy; the next run does not know of it.')
   await pgbk(tour, backups, run('DROP TABLE orders CASCADE'))

@@ -1,5 +1,6 @@
 import type { Connection } from './connection.js'
 import type { ServerPlace } from './server-place.js'
+import { withoutChoosingService } from './service-file.js'
 
 /**
  * The same connection, to the one server that has answered and to no other of a list, of a name's addresses, of a service file or
@@ -7,13 +8,14 @@ import type { ServerPlace } from './server-place.js'
  * not know all ways to choose, and before 14 libpq asks by SQL, which no walsender answers (src/interfaces/libpq/fe-connect.c).
  */
 export function pinned(connection: Connection, { host, port, address }: ServerPlace): Connection {
-  const { load_balance_hosts: _balance, ...parameters } = connection.parameters
+  const own = withoutChoosingService(connection)
+  const { load_balance_hosts: _balance, ...parameters } = own.parameters
   const {
     PGTARGETSESSIONATTRS: _attributes,
     PGLOADBALANCEHOSTS: _balanced,
     PGHOSTADDR: _address,
     ...env
-  } = connection.env
+  } = own.env
   return {
     env,
     // Values of a service file stand behind these, empty ones too.

@@ -34,7 +34,7 @@ Or, using it up:
 function asOfText({ record }: Backup, now: Date): string {
   const { standby, copied_at: time } = record
   if (!standby || time === undefined) return ''
-  return `  data as of ${formatTimes(time)}, ${formatAgo(now.getTime() - Date.parse(time))}\n`
+  return `  Data as of ${formatTimes(time)}, ${formatAgo(now.getTime() - Date.parse(time))}\n`
 }
 
 /** What the proof has found, if it was made and failed. */

@@ -51,6 +51,15 @@ export function aRecord(changes: Partial<BackupRecord> = {}): BackupRecord {
   }
 }
 
+/** What a record says of a standby that had lost its primary. */
+export const aStandby: NonNullable<BackupRecord['standby']> = {
+  known_by: 'last-commit',
+  is_receiving: false,
+  is_paused: false,
+  apply_delay_ms: 0,
+  has_more_wal: false,
+}
+
 export function aDatabase(name: string): BackupRecord['databases'][number] {
   const locale = { encoding: 'UTF8', locale_provider: 'libc', locale: 'C.UTF-8', ctype: 'C.UTF-8' }
   return { name, size_bytes: 7_000_000, ...locale, collation_version: null, unlogged_tables: 0 }

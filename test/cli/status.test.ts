@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
 import type { RootLayout } from '../../src/backup/layout.js'
 import { writeProof } from '../../src/backup/proof.js'
-import { aBackup, anEmptyRoot } from '../backup/samples.js'
+import { aBackup, anEmptyRoot, aStandby } from '../backup/samples.js'
 import { needs } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
 import { pgbk } from './world.js'
@@ -69,6 +69,14 @@ describe('pgbk status', () => {
       ),
     )
     expect([exit, stderr]).toEqual([0, ''])
+  })
+
+  it('counts the age of the data where a standby was behind', async () => {
+    aBackup(root, '20261120T031000Z', { copied_at: '2026-11-17T03:00:00.123456Z', standby: aStandby })
+    const { status: exit, stdout } = await status()
+    expect(exit).toBe(6)
+    expect(stdout).toMatch(/older than 26 h 0 min; 20261120T031000Z, data 3 days old,/)
+    expect(JSON.parse((await status('--json')).stdout).age_seconds).toBeGreaterThan(3 * 86_400)
   })
 
   it('ends with 6 when the newest backup is too old, and says so before the figures', async () => {

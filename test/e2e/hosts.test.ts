@@ -55,7 +55,7 @@ describe.each(oldestAndNewest)('of several hosts of PostgreSQL %i', (major) => {
 
   it('a service file chooses too, and a URI', async () => {
     const { host, port, user } = lists()
-    const text = `[any]\nhost=${host}\nport=${port}\nuser=${user}\ndbname=postgres\ntarget_session_attrs=prefer-standby\n`
+    const text = `[any]\nhost=${host}\nport=${port}\nuser=${user}\ndbname=postgres\ntarget_session_attrs=prefer-standby\nload_balance_hosts=random\n`
     const PGSERVICEFILE = await aFile(join(aDirectory(), 'services'), text)
     expect(await portOf([], { PGSERVICEFILE, PGSERVICE: 'any' })).toBe(standby.port)
     const hosts = [primary, standby].map((one) => `${encodeURIComponent(one.socket)}:${one.port}`).join()

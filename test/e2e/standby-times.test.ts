@@ -133,6 +133,6 @@ describe.each(oldestAndNewest)('a backup from a standby of PostgreSQL %i', (majo
     expect(status).toBe(6)
     expect(JSON.parse(stdout).age_seconds).toBeGreaterThanOrEqual(3)
     const text = await runPgbk(['create', '-C', backup.root], { env: standby.env })
-    expect(text.stdout).toContain(`data as of ${last.slice(0, 10)}`)
+    expect(text.stdout).toContain(`Data as of ${last.slice(0, 10)}`)
   })
 })

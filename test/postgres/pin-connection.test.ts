@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { pinned } from '../../src/postgres/pin-connection.js'
 import { placeIn } from '../../src/postgres/server-place.js'
+import { aDirectory } from '../helpers/places.js'
 
 describe('a pinned connection', () => {
   it('leads to the one server that has answered, whatever named several', () => {
@@ -39,6 +42,34 @@ describe('a pinned connection', () => {
     const { parameters } = pinned({ parameters: {}, env: {} }, { host: '/tmp', port: 5432 })
     expect(parameters).toMatchObject({ host: '/tmp', hostaddr: '' })
   })
+})
+
+describe('a service that balances', () => {
+  const service = (text: string) => {
+    const file = join(aDirectory(), 'services')
+    writeFileSync(file, text)
+    return { parameters: { service: 'shop', user: 'me' }, env: { PGSERVICEFILE: file, PGPASSWORD: 'other' } }
+  }
+  const place = { host: 'db2', port: 5432 }
+
+  it('is told by its parameters: libpq before 16 does not read such a file', () => {
+    const text =
+      '[other]\nuser=x\n\n[shop]\n# all of it\nhost=db1,db2\nuser=you\n password=s 3\nload_balance_hosts=random\n'
+    const { parameters, env } = pinned(service(text), place)
+    expect(parameters).toEqual({
+      host: 'db2',
+      port: '5432',
+      hostaddr: '',
+      target_session_attrs: 'any',
+      user: 'me',
+    })
+    expect(env).toEqual({ PGPASSWORD: 's 3' })
+  })
+
+  it.each(['[shop]\nhost=db1\n', '[shop]\nload_balance_hosts=random\nsslpassword=x\n', '[other]\n', ''])(
+    'stays a service when it says %j',
+    (text) => expect(pinned(service(text), place).parameters.service).toBe('shop'),
+  )
 })
 
 describe('the place of a server', () => {

@@ -6,7 +6,7 @@ import { silentProgress } from '../../src/progress.js'
 import { listJson, listText, sayRejected } from '../../src/terminal/list-view.js'
 import { createStyle } from '../../src/terminal/style.js'
 import { windowJson } from '../../src/terminal/window-text.js'
-import { aProof } from '../backup/samples.js'
+import { aProof, aStandby } from '../backup/samples.js'
 import { aList, aScreen, asFound, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const label = '一年の計は元旦にあり before the upgrade to 4.2, and a good deal more text that goes on and on'
@@ -119,6 +119,13 @@ describe('the column of windows', () => {
 
   it('is not there while no backup reaches beyond its snapshot', () =>
     expect(shown({})).not.toContain('WINDOW'))
+
+  it('tells what the data are as of where a standby was behind', () => {
+    const copied_at = '2026-11-17T03:00:00.123456Z'
+    const stale = theBackup({ copied_at, standby: aStandby })
+    const windows = new Map([[stale.id, aWindow(stale)]])
+    expect(listText(aList([stale], { windows }), aScreen())).toContain('as of 2026-11-17 03:00:00 UTC')
+  })
 
   it('tells how far a backup can be taken', () => {
     const to = '2026-11-20T03:10:00.123456Z'

@@ -3,7 +3,7 @@ import type { Backup } from '../../src/backup/catalog.js'
 import { createText } from '../../src/terminal/create-view.js'
 import { deleteText } from '../../src/terminal/delete-view.js'
 import { showJson, showText } from '../../src/terminal/show-view.js'
-import { aDatabase, aProof, aRecord } from '../backup/samples.js'
+import { aDatabase, aProof, aRecord, aStandby } from '../backup/samples.js'
 import { aScreen, asFound, aWindow, commandsOfTerminals, hasCommands, theBackup } from './screens.js'
 
 const here = (backup: Backup, changes = {}) => ({
@@ -28,6 +28,17 @@ function nastyBackup() {
 }
 
 describe('show', () => {
+  it('tells what the data of a standby are as of, and how that is known; create does too', () => {
+    const standby = { copied_at: '2026-11-17T03:00:00.123456Z', standby: aStandby }
+    expect(show(standby)).toMatch(
+      /Data as of +2026-11-17 03:00:00 UTC \(3 days ago\): the last commit that the standby had replayed\n/,
+    )
+    expect(createText(theBackup(standby), aScreen())).toMatch(
+      /Data as of 2026-11-17 03:00:00 UTC.*3 days ago\n/,
+    )
+    expect(show() + createText(theBackup(), aScreen())).not.toContain('Data as of')
+  })
+
   it('tells everything about a backup', () => {
     const text = show({ label: 'before the upgrade' })
     const facts = [
