@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BackupLayout } from '../backup/layout.js'
 import { PgbkError } from '../errors.js'
 import { type Psql, query } from '../postgres/psql.js'
@@ -25,10 +26,12 @@ export async function checkDatabases(
   { databases: before }: Pick<ServerFacts, 'databases'>,
   layout: BackupLayout,
 ): Promise<void> {
+  const without = before.filter((database) => !isInvalid(database) && !isComplete(database, layout))
+  if (without.length === 0) return
+  // A DROP DATABASE that has removed the directory commits right after.
+  await sleep(1000, undefined, { signal: psql.signal })
   const now = new Set((await query(psql, placesQuery)).trim().split('\n'))
-  const lacking = before
-    .filter((database) => !isInvalid(database) && now.has(`${database.oid} ${database.tablespace}`))
-    .filter((database) => !isComplete(database, layout))
+  const lacking = without.filter(({ oid, tablespace }) => now.has(`${oid} ${tablespace}`))
   if (lacking.length === 0) return
   const named = lacking.map(({ name, oid }) => `${name} (base/${oid} or its like in its tablespace)`)
   throw new PgbkError('refused', `the directory of database ${named.join(', ')} did not come`, {

@@ -6,7 +6,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { findTablespaceRecords } from '../postgres/check-backup.js'
 import { programEnvironment } from '../postgres/connection.js'
-import { remedyOfLinks } from '../postgres/left-out.js'
+import { linksHint } from '../postgres/left-out.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import { areTheSame, orphanLinks, orphanLinkText } from '../postgres/tablespace-links.js'
@@ -68,7 +68,7 @@ export function checkVersionDirectories(
     throw new PgbkError(
       'refused',
       `${location}/${file.name} of tablespace ${name} is a symbolic link on the server, which cannot be copied`,
-      { hint: remedyOfLinks },
+      { hint: linksHint },
     )
   }
 }

@@ -4,7 +4,7 @@ import { runProgram } from '../program/run-program.js'
 import type { Progress } from '../progress.js'
 import { type Connection, connectionArgs } from './connection.js'
 import { connectionHint, isWrongParameter } from './connection-hint.js'
-import { isServersNotice, pathIn } from './left-out.js'
+import { isServersNotice, pathIn, saysLeftOut } from './left-out.js'
 import { isOutside, type TablespaceFacts } from './server-facts.js'
 import { baseBackupOptions } from './session-pins.js'
 
@@ -52,7 +52,7 @@ export interface RunBaseBackup {
   signal: AbortSignal
   progress: Progress
   /**
-   * Told of everything that the server will leave out, before it sends anything (it adds up the sizes first): an error ends the copy.
+   * Told of what the server will leave out, before it sends anything (it adds up the sizes first): an error ends the copy.
    */
   onLeftOut(path: string): PgbkError | undefined
 }
@@ -71,7 +71,7 @@ export async function runBaseBackup(run: RunBaseBackup): Promise<string[]> {
   let hasBegun = false
   const hear = (line: string) => {
     said.add(line)
-    const path = !hasBegun && isServersNotice(line) ? pathIn(line) : undefined
+    const path = !hasBegun && saysLeftOut(line) ? pathIn(line) : undefined
     const refusal = path === undefined ? undefined : onLeftOut(path)
     if (refusal) refused.abort(refusal)
   }

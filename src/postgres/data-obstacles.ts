@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { identifier } from './identifier.js'
 import { type Psql, query } from './psql.js'
 import type { ServerFacts } from './server-facts.js'
@@ -20,7 +21,7 @@ export async function dataObstacles(psql: Psql, facts: ServerFacts): Promise<Dat
     code,
     ...orphanLinkText(link, facts.data_directory),
   }))
-  const databases = (await missingDatabases(psql)).map((name) => ({
+  const databases = (await missingDatabases(psql, facts)).map((name) => ({
     topic: 'databases' as const,
     code,
     message: `the directory of database ${name} is gone or empty on the server`,
@@ -33,13 +34,18 @@ const mayLook = sql`SELECT pg_catalog.has_function_privilege('pg_catalog.pg_stat
 
 /** In the default tablespace: where the others are depends on the catalogue's version. Links are followed. */
 const missingQuery = sql`
-SELECT coalesce(pg_catalog.json_agg(datname), '[]') FROM pg_catalog.pg_database
+SELECT oid FROM pg_catalog.pg_database
 WHERE dattablespace = 1663 AND datconnlimit <> -2
   AND pg_catalog.pg_stat_file(pg_catalog.concat('base/', oid, '/PG_VERSION'), true) IS NULL;
 `
 
 /** Databases whose directory is gone, or empty, on the server itself; none where this role may not look. */
-async function missingDatabases(psql: Psql): Promise<string[]> {
+async function missingDatabases(psql: Psql, { databases }: ServerFacts): Promise<string[]> {
   if ((await query(psql, mayLook)).trim() !== 't') return []
-  return JSON.parse(await query(psql, missingQuery))
+  const look = async () => (await query(psql, missingQuery)).split('\n').filter(Boolean)
+  if ((await look()).length === 0) return []
+  // A DROP DATABASE that has removed the directory commits right after.
+  await sleep(1000, undefined, { signal: psql.signal })
+  const oids = await look()
+  return databases.filter(({ oid }) => oids.includes(String(oid))).map(({ name }) => name)
 }

@@ -12,14 +12,21 @@ export function isServersNotice(line: string): boolean {
   return /^[^\s:]+: {2}\S/.test(line)
 }
 
+/** Whether it says, in English, that something is left out; in another language it may be said of anything. */
+export function saysLeftOut(notice: string): boolean {
+  return /^WARNING: {2}skipping special file /.test(notice)
+}
+
 /**
  * The path that a notice names, as the server names it: from the data directory (`./base/16384`, `pg_tblspc/16385/...` in 13),
- * absolute in a tablespace. Every language has its own quotation marks.
+ * absolute in a tablespace. Every language has its own quotation marks, in some encoding.
  */
 export function pathIn(notice: string): string | undefined {
-  const [, path] = /["'‘“”„‚«»「『]\s?((?:\.|pg_tblspc)?\/.*)\s?["'’“”«»」』]/.exec(notice) ?? []
+  const [, path] = quoted.exec(notice) ?? []
   return path?.replace(/^\.\//, '').trimEnd()
 }
+
+const quoted = /["'‘“”„‚«»「『\ufffd]\s?((?:\.|pg_tblspc)?\/.*)\s?["'’“”«»」』\ufffd]/
 
 /** What is lost with something that was left out. */
 export type Loss = 'data' | 'configuration' | 'nothing' | 'unknown'
@@ -43,13 +50,10 @@ export function dataLeftOut(path: string, whose: string | undefined): PgbkError 
   return new PgbkError(
     'refused',
     `the server's ${path}${owner} is a symbolic link or a special file, and PostgreSQL leaves those out of a base backup`,
-    { hint: remedyOfLinks },
+    { hint: linksHint },
   )
 }
 
-export const remedyOfLinks = [
-  'The backup would lack data, so there is none. In the data directory PostgreSQL knows links in pg_tblspc only, and pg_wal as one.',
-  'Stop the server and move what the link leads to back in its place. To have it on another disk all the same, make a tablespace there:',
-  "  CREATE TABLESPACE name LOCATION '/other/disk/directory';",
-  '  ALTER DATABASE database SET TABLESPACE name;',
-].join('\n')
+/** What to do about a link in the data directory that stands for data. */
+export const linksHint = `The backup would lack data, so there is none. In the data directory PostgreSQL knows links in pg_tblspc only, and pg_wal as one.
+Stop the server and move what the link leads to back in its place. To have it on another disk all the same, as a superuser then:  CREATE TABLESPACE name LOCATION '/other/disk/directory'; ALTER DATABASE name SET TABLESPACE name;`

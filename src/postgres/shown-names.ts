@@ -1,11 +1,15 @@
 import { shownText } from '../raw-text.js'
-import type { ServerFacts } from './server-facts.js'
 
-/**
- * Adds the names that people read to those that the server has. A database's is most likely in the encoding of the database.
- * @param facts with the encoding of the database that was asked.
- */
-export function withShownNames(facts: ServerFacts & { encoding: string }): ServerFacts {
+/** What a server says of its names: as it has them, and in which encodings that most likely is. */
+interface NamedByBytes {
+  /** Of the database that was asked. */
+  encoding: string
+  tablespaces: { name: string; raw_location: string }[]
+  databases: { raw_name: string; encoding: string }[]
+}
+
+/** Adds the names that people read. */
+export function withShownNames<Facts extends NamedByBytes>(facts: Facts) {
   return {
     ...facts,
     tablespaces: facts.tablespaces.map((tablespace) => ({
