@@ -13,6 +13,7 @@ const schema = v.object({
   finished_at: isoTime,
   ok: v.boolean(),
   faults: arrayOf(text),
+  unproven: v.optional(arrayOf(v.object({ database: v.nullable(text), reason: text }))),
   postgres_version: text,
   ready_ms: v.nullable(count),
   replay_ms: v.nullable(count),
@@ -41,10 +42,21 @@ export async function writeProof(layout: BackupLayout, proof: Proof): Promise<vo
   await replaceDurably(layout.proof, `${JSON.stringify(proof, undefined, 2)}\n`)
 }
 
-/** What the newest check of a backup has shown. */
-export type CheckResult = 'proven' | 'failed' | 'none'
+/**
+ * What the newest check of a backup has shown. `unproven`: nothing that is wrong with it, but not all could be looked at; it counts
+ * like `none` wherever backups are chosen.
+ */
+export type CheckResult = 'proven' | 'failed' | 'unproven' | 'none'
 
 export function resultOf(proof: Proof | 'unreadable' | undefined): CheckResult {
   if (proof === undefined || proof === 'unreadable') return 'none'
-  return proof.ok ? 'proven' : 'failed'
+  if (proof.ok) return 'proven'
+  return proof.faults.length === 0 && proof.unproven?.length ? 'unproven' : 'failed'
+}
+
+/** What could not be proven, and why, a line for each. */
+export function unprovenReasons({ unproven = [] }: Proof): string[] {
+  return unproven.map(({ database, reason }) =>
+    database === null ? reason : `database ${database}: ${reason}`,
+  )
 }

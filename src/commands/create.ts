@@ -6,6 +6,7 @@ import type { RootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
 import { checkPlainLine } from '../backup/plain-line.js'
 import { claimRoot, makeRoot } from '../backup/prepare-root.js'
+import { unprovenReasons } from '../backup/proof.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk } from '../create/check-disk.js'
@@ -83,6 +84,7 @@ async function createIn(
 /** Not under the lock: the next create need not wait. */
 async function withProof(backup: Backup, settings: Settings, context: Context): Promise<Backup> {
   const proof = await prove(readCatalog(settings.root), backup, [], settings, context)
+  for (const reason of unprovenReasons(proof)) context.progress.warn(`${backup.id} is not proven: ${reason}`)
   return aBackup(backup.directory, { summary: backup.summary, raw: backup.raw }, backup.state, { proof })
 }
 

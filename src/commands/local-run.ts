@@ -4,7 +4,7 @@ import type { Settings } from '../config/load.js'
 import { isPort } from '../config/schema.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import { lastLines } from '../postgres/server-log.js'
+import { serverFailure } from '../postgres/server-log.js'
 import { connectUsersSql } from '../postgres/sql-client.js'
 import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
@@ -161,9 +161,7 @@ function detach(run: Run): void {
 }
 
 function endedEarly(run: Run): PgbkError {
-  return new PgbkError('failed', `the server of the working copy ended by itself (log: ${run.log})`, {
-    hint: lastLines(run.log),
-  })
+  return serverFailure(`the server of the working copy ended by itself (log: ${run.log})`, run.log)
 }
 
 function readSql(file: string): string {

@@ -1,7 +1,7 @@
 import type { Backup } from '../backup/catalog.js'
 import { readLastCreate } from '../backup/last-create.js'
 import type { RootLayout } from '../backup/layout.js'
-import { resultOf } from '../backup/proof.js'
+import { resultOf, unprovenReasons } from '../backup/proof.js'
 import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
 import type { Context } from '../context.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
@@ -34,6 +34,12 @@ function checkProof(newest: Backup | undefined, backups: Backup[], { now, pgbk }
       'proof',
       `the newest check of ${newest.id} failed`,
       `See what it found:\n  ${pgbk(`show ${newest.id}`)}`,
+    )
+  if (newest.proof && newest.proof !== 'unreadable' && resultOf(newest.proof) === 'unproven')
+    return warning(
+      'proof',
+      `${newest.id} could not be proven: ${unprovenReasons(newest.proof).join('; ')}`,
+      `When that is mended, prove it again:\n  ${pgbk(`verify --prove ${newest.id}`)}`,
     )
   const proven = backups.find(({ proof }) => resultOf(proof) === 'proven')
   if (!proven || proven.proof === undefined || proven.proof === 'unreadable')
