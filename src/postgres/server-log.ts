@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { PgbkError, systemCode } from '../errors.js'
 import { readPiece, readTail } from '../read-small.js'
-import { causeOfEnd, logEntries } from './log-entries.js'
-import { wordsText } from './server-words.js'
+import { causeOfEnd, type LogEntry, logEntries } from './log-entries.js'
+import { type ServerWords, wordsText } from './server-words.js'
 
 /**
  * The error for a server that has not started, or has ended by itself: its hint is the message of the log that tells why, and the
@@ -15,8 +15,14 @@ export function serverFailure(message: string, log: string, pid?: number): PgbkE
   return new PgbkError('failed', message, { hint: [...why, lastLines(log)].join('\n'), cause })
 }
 
-function whyEnded(log: string, pid: number | undefined) {
-  const entries = logEntries(endOfLog(log) ?? '')
+function whyEnded(
+  log: string,
+  pid: number | undefined,
+): (Pick<LogEntry, 'severity'> & ServerWords) | undefined {
+  const text = endOfLog(log) ?? ''
+  const entries = logEntries(text)
+  // What the loader of programs says, and postgres before it has a log.
+  if (entries.length === 0 && text.trim() !== '') return { severity: 'LOG', message: text.trim() }
   const first = entries.findIndex((entry) => entry.pid === String(pid))
   return causeOfEnd(first === -1 ? entries : entries.slice(first))
 }

@@ -41,6 +41,7 @@ export async function checkContents(request: CheckRequest, context: Context): Pr
     }
     return found
   })
+  if (sql.length > 0) context.progress.step(`proving ${record.id}: your statements (verify.sql)`)
   for (const wanted of sql) findings.push(...(await checkStatement(run, wanted, context)))
   return findings
 }

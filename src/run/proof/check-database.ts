@@ -8,7 +8,7 @@ import { wordsOf } from '../../postgres/server-words.js'
 import { connectSql, type SqlClient, type SqlTarget } from '../../postgres/sql-client.js'
 import { checkRelation, checkVisibility } from './check-relation.js'
 import { damage, type Finding, findingOf, isLost, unproven } from './finding.js'
-import { inWords, missingFiles, type Relation, relationsOf } from './relations.js'
+import { badFiles, inWords, type Relation, relationsOf } from './relations.js'
 
 export interface DatabaseCheck {
   target: SqlTarget
@@ -59,8 +59,8 @@ async function checkWith(
 ): Promise<void> {
   const [first] = clients
   const amcheck = await have(first, 'amcheck', major, database, findings)
-  for (const { what, file } of await missingFiles(first))
-    findings.push(damage({ database, what }, `its file ${file} is missing`))
+  const bad = await badFiles(first)
+  for (const { what, fault } of bad) findings.push(damage({ database, what }, fault))
   const [relations, closed, others] = [
     await relationsOf(first),
     await closedRelations(first.run),

@@ -40,20 +40,24 @@ export function inWords({ kind, schema, name }: Relation): string {
   return `${kind === 'btree' ? 'index' : 'table'} ${schema}.${name}`
 }
 
-/** What has storage, whatever its kind, and no file of it: its name and the file's. Methods of extensions may do without one. */
-export async function missingFiles(client: SqlClient): Promise<{ what: string; file: string }[]> {
-  const rows = await client.run(withoutFile)
-  return rows.map(({ kind, nspname, relname, path }) => ({
+/** What is wrong with the file of something that has storage, whatever its kind. Methods of extensions may do without one. */
+export async function badFiles(client: SqlClient): Promise<{ what: string; fault: string }[]> {
+  const rows = await client.run(bad)
+  return rows.map(({ kind, nspname, relname, path, size }) => ({
     what: `${kind} ${nspname}.${relname}`,
-    file: String(path),
+    fault:
+      size === null
+        ? `its file ${path} is missing`
+        : `its file ${path} has ${size} bytes, and ends within a page`,
   }))
 }
 
-const withoutFile = sql`
-SELECT CASE relkind WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, nspname, relname, path
-FROM (SELECT c.relkind, n.nspname, c.relname, pg_catalog.pg_relation_filepath(c.oid) AS path
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'm', 't', 'i', 'S') AND c.relam < 16384 AND c.relpersistence <> 't') stored
-WHERE path IS NOT NULL AND (pg_catalog.pg_stat_file(path, true)).size IS NULL
+const bad = sql`
+SELECT CASE relkind WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, nspname, relname, path, size
+FROM (SELECT c.relkind, n.nspname, c.relname, file.path, (pg_catalog.pg_stat_file(file.path, true)).size
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
+  LATERAL (SELECT pg_catalog.pg_relation_filepath(c.oid) AS path) file
+  WHERE c.relkind IN ('r', 'm', 't', 'i', 'S') AND c.relam < 16384 AND c.relpersistence <> 't' AND file.path IS NOT NULL) stored
+WHERE size IS NULL OR size % (pg_catalog.pg_control_init()).database_block_size <> 0
 ORDER BY nspname, relname
 LIMIT 6`
