@@ -32,7 +32,7 @@ const layers: Record<string, number> = {
 }
 const topFiles = ['cli.ts', 'process.ts']
 const bottomFiles =
-  'context errors inside names-in printable processes progress read-small schema shell-word trusted-path units version'
+  'context errors inside names-in printable processes progress proof-outcome read-small schema shell-word trusted-path units version'
     .split(' ')
     .map((name) => `${name}.ts`)
 

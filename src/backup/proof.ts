@@ -1,3 +1,4 @@
+import { outcomeOf } from '../proof-outcome.js'
 import { checkJson, v } from '../schema.js'
 import { replaceDurably } from './durable.js'
 import type { BackupLayout } from './layout.js'
@@ -43,20 +44,10 @@ export async function writeProof(layout: BackupLayout, proof: Proof): Promise<vo
 }
 
 /**
- * What the newest check of a backup has shown. `unproven`: nothing that is wrong with it, but not all could be looked at; it counts
- * like `none` wherever backups are chosen.
+ * What the newest check of a backup has shown. Wherever backups are chosen, `unproven` counts like `none`.
  */
-export type CheckResult = 'proven' | 'failed' | 'unproven' | 'none'
+export type CheckResult = ReturnType<typeof outcomeOf> | 'none'
 
 export function resultOf(proof: Proof | 'unreadable' | undefined): CheckResult {
-  if (proof === undefined || proof === 'unreadable') return 'none'
-  if (proof.ok) return 'proven'
-  return proof.faults.length === 0 && proof.unproven?.length ? 'unproven' : 'failed'
-}
-
-/** What could not be proven, and why, a line for each. */
-export function unprovenReasons({ unproven = [] }: Proof): string[] {
-  return unproven.map(({ database, reason }) =>
-    database === null ? reason : `database ${database}: ${reason}`,
-  )
+  return proof === undefined || proof === 'unreadable' ? 'none' : outcomeOf(proof)
 }

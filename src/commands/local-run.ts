@@ -12,6 +12,7 @@ import { endRun } from '../run/end-run.js'
 import { checkStillRuns, hasGone, runSocket } from '../run/identity.js'
 import { writeMarker } from '../run/run-directory.js'
 import { type RunRequest, settingTexts } from '../run/run-request.js'
+import { sayOfDatabase } from '../run/say-of-database.js'
 import type { SandboxWish } from '../run/start-enclosed.js'
 import { type Run, startRun } from '../run/start-run.js'
 import { sweepRuns } from '../run/sweep-runs.js'
@@ -77,6 +78,7 @@ export async function localRun(
   const run = await startRun(requestOf(opened, ownSettings, options, settings), context)
   let detached = false
   try {
+    await sayOfDatabase(run, backup.record, context)
     if (sql !== undefined) await runSql(sql, options.sql ?? '', run, context)
     context.signal.throwIfAborted()
     await checkStillRuns(run, context)

@@ -1,11 +1,12 @@
 import type { Backup } from '../backup/catalog.js'
 import { readLastCreate } from '../backup/last-create.js'
 import type { RootLayout } from '../backup/layout.js'
-import { resultOf, unprovenReasons } from '../backup/proof.js'
+import { resultOf } from '../backup/proof.js'
 import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
 import type { Context } from '../context.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { askWalServer } from '../postgres/wal-server.js'
+import { unprovenReasons } from '../proof-outcome.js'
 import { formatAge, formatAgo, formatBytes, formatTime } from '../units.js'
 import { type Check, ok, skipped, warning } from './check.js'
 

@@ -1,5 +1,5 @@
 import type { Backup } from '../backup/catalog.js'
-import { resultOf, unprovenReasons } from '../backup/proof.js'
+import { outcomeOf, unprovenReasons } from '../proof-outcome.js'
 import { formatAgo, formatDuration } from '../units.js'
 
 /** `proven 2 days ago, ready in 0.9 s`, `failed ...`, `not proven ...`; empty where there is no proof. */
@@ -7,13 +7,13 @@ export function proofText(proof: Backup['proof'], now: Date): string {
   if (proof === undefined) return ''
   if (proof === 'unreadable') return 'unreadable'
   const when = formatAgo(now.getTime() - Date.parse(proof.finished_at))
-  const result = resultOf(proof)
-  if (result !== 'proven') return `${result === 'failed' ? 'failed' : 'not proven'} ${when}`
+  const outcome = outcomeOf(proof)
+  if (outcome !== 'proven') return `${outcome === 'failed' ? 'failed' : 'not proven'} ${when}`
   return `proven ${when}${proof.ready_ms === null ? '' : `, ready in ${formatDuration(proof.ready_ms)}`}`
 }
 
 export function hasFailed(proof: Backup['proof']): boolean {
-  return resultOf(proof) === 'failed'
+  return proof !== undefined && proof !== 'unreadable' && outcomeOf(proof) === 'failed'
 }
 
 /** Why not all could be proven; none where nothing was tried. */

@@ -1,5 +1,6 @@
-import { type Proof, resultOf } from '../backup/proof.js'
+import type { Proof } from '../backup/proof.js'
 import type { VerifyResult } from '../commands/verify.js'
+import { outcomeOf } from '../proof-outcome.js'
 import { formatBytes, formatDuration } from '../units.js'
 import { unprovenOf } from './proof-text.js'
 import { printable, type Screen } from './screen.js'
@@ -32,7 +33,7 @@ export function verifyText({ checks, root }: VerifyResult, { style, quiet }: Scr
 }
 
 function proofPart(proof: Proof): string {
-  if (resultOf(proof) === 'unproven') return '; not proven'
+  if (outcomeOf(proof) === 'unproven') return '; not proven'
   const { ready_ms, replay_ms, postgres_version } = proof
   const ready = ready_ms === null ? '' : `, ready in ${formatDuration(ready_ms)}`
   const replay = replay_ms === null ? '' : ` (${formatDuration(replay_ms)} of it for replaying WAL)`

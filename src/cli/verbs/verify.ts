@@ -1,6 +1,6 @@
-import { unprovenReasons } from '../../backup/proof.js'
 import type { Verified } from '../../commands/verify.js'
 import { PgbkError } from '../../errors.js'
+import { unprovenReasons } from '../../proof-outcome.js'
 import { idMeaning, sandboxOption } from '../options.js'
 import type { Outcome, Verb } from '../verb.js'
 
