@@ -16,6 +16,7 @@ export const exitStatuses = {
   unreachable: 5,
   refused: 5,
   'check-failed': 6,
+  'not-proven': 7,
   'command-not-runnable': 126,
   'command-not-found': 127,
   'hung-up': 129,

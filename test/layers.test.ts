@@ -32,7 +32,7 @@ const layers: Record<string, number> = {
 }
 const topFiles = ['cli.ts', 'process.ts']
 const bottomFiles =
-  'byte-path context errors inside names-in printable processes progress raw-text read-small schema shell-word trusted-path units version'
+  'byte-path context errors inside names-in printable processes progress proof-outcome raw-text read-small schema shell-word trusted-path units version'
     .split(' ')
     .map((name) => `${name}.ts`)
 

@@ -41,6 +41,7 @@ export function judgeHealth(figures: HealthFigures, limits: HealthLimits, pgbk: 
   const critical = [ageProblem(figures, limits), checkProblem(figures), ...limitProblems(figures, limits)]
   const warnings = [
     figures.createFailure && `the last create failed: ${figures.createFailure}`,
+    figures.check === 'unproven' && 'the newest backup could not be proven',
     figures.gap && `the WAL archive of the newest backup is broken: ${figures.gap}`,
     figures.receiver === 'lost' && 'the WAL receiver is not running',
     figures.isSlotLost && `the server has given up WAL that the receiver still needs: run ${pgbk('create')}`,

@@ -1,3 +1,4 @@
+import { outcomeOf } from '../proof-outcome.js'
 import { checkJson, v } from '../schema.js'
 import { replaceDurably } from './durable.js'
 import type { BackupLayout } from './layout.js'
@@ -13,6 +14,7 @@ const schema = v.object({
   finished_at: isoTime,
   ok: v.boolean(),
   faults: arrayOf(text),
+  unproven: v.optional(arrayOf(v.object({ database: v.nullable(text), reason: text }))),
   postgres_version: text,
   ready_ms: v.nullable(count),
   replay_ms: v.nullable(count),
@@ -41,10 +43,11 @@ export async function writeProof(layout: BackupLayout, proof: Proof): Promise<vo
   await replaceDurably(layout.proof, `${JSON.stringify(proof, undefined, 2)}\n`)
 }
 
-/** What the newest check of a backup has shown. */
-export type CheckResult = 'proven' | 'failed' | 'none'
+/**
+ * What the newest check of a backup has shown. Wherever backups are chosen, `unproven` counts like `none`.
+ */
+export type CheckResult = ReturnType<typeof outcomeOf> | 'none'
 
 export function resultOf(proof: Proof | 'unreadable' | undefined): CheckResult {
-  if (proof === undefined || proof === 'unreadable') return 'none'
-  return proof.ok ? 'proven' : 'failed'
+  return proof === undefined || proof === 'unreadable' ? 'none' : outcomeOf(proof)
 }

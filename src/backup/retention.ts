@@ -1,4 +1,5 @@
 import { calendarIn, type Period, spanMs } from './calendar.js'
+import type { CheckResult } from './proof.js'
 
 /** `retention` of the configuration. */
 export interface RetentionPolicy {
@@ -26,8 +27,8 @@ export interface Candidate {
   startedAt: Date
   kind: 'scheduled' | 'on-demand'
   whole: boolean
-  /** Its newest check: passed, failed, or none was made. */
-  check: 'proven' | 'failed' | 'none'
+  /** Its newest check. */
+  check: CheckResult
   /** The system identifier of its cluster; each is judged by itself. */
   cluster: string
   /** The times that it can be restored to, in ms; where the end is not known, it counts as reaching as far as it is asked. */

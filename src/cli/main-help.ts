@@ -23,9 +23,10 @@ Configuration:
   file. PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSERVICE ... work as in psql.
 
 Exit status:
-  0  done                            5  the server cannot be reached or refuses
-  1  failed                          6  a check failed
-  2  wrong usage or configuration    130  interrupted (SIGINT)
-  3  no such backup or instance      143  terminated (SIGTERM)
-  4  another pgbk holds the lock     129  the terminal was closed (SIGHUP)
+  0  done                            6  a check failed
+  1  failed                          7  no fault found, but not proven either
+  2  wrong usage or configuration    129  the terminal was closed (SIGHUP)
+  3  no such backup or instance      130  interrupted (SIGINT)
+  4  another pgbk holds the lock     143  terminated (SIGTERM)
+  5  the server cannot be reached or refuses
 `

@@ -20,6 +20,7 @@ import { checkServer } from '../postgres/preflight.js'
 import { type ReachedServer, reachServer } from '../postgres/reach-server.js'
 import { readServerFacts } from '../postgres/server-facts.js'
 import { readStandbyState, standbyWarning } from '../postgres/standby-state.js'
+import { unprovenReasons } from '../proof-outcome.js'
 import type { SandboxWish } from '../run/start-enclosed.js'
 import { prove, withSandbox } from './prove.js'
 
@@ -91,6 +92,7 @@ async function createIn(
 /** Not under the lock: the next create need not wait. */
 async function withProof(backup: Backup, settings: Settings, context: Context): Promise<Backup> {
   const proof = await prove(readCatalog(settings.root), backup, [], settings, context)
+  for (const reason of unprovenReasons(proof)) context.progress.warn(`${backup.id} is not proven: ${reason}`)
   return aBackup(backup.directory, { summary: backup.summary, raw: backup.raw }, backup.state, { proof })
 }
 

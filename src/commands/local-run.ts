@@ -4,7 +4,7 @@ import type { Settings } from '../config/load.js'
 import { isPort } from '../config/schema.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import { lastLines } from '../postgres/server-log.js'
+import { serverFailure } from '../postgres/server-log.js'
 import { connectUsersSql } from '../postgres/sql-client.js'
 import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
@@ -12,6 +12,7 @@ import { endRun } from '../run/end-run.js'
 import { checkStillRuns, hasGone, runSocket } from '../run/identity.js'
 import { writeMarker } from '../run/run-directory.js'
 import { type RunRequest, settingTexts } from '../run/run-request.js'
+import { sayOfDatabase } from '../run/say-of-database.js'
 import type { SandboxWish } from '../run/start-enclosed.js'
 import { type Run, startRun } from '../run/start-run.js'
 import { sweepRuns } from '../run/sweep-runs.js'
@@ -80,6 +81,7 @@ export async function localRun(
   const run = await startRun(requestOf(opened, ownSettings, options, settings), context)
   let detached = false
   try {
+    await sayOfDatabase(run, backup.record, context)
     if (sql !== undefined) await runSql(sql, options.sql ?? '', run, context)
     context.signal.throwIfAborted()
     await checkStillRuns(run, context)
@@ -165,9 +167,7 @@ function detach(run: Run): void {
 }
 
 function endedEarly(run: Run): PgbkError {
-  return new PgbkError('failed', `the server of the working copy ended by itself (log: ${run.log})`, {
-    hint: lastLines(run.log),
-  })
+  return serverFailure(`the server of the working copy ended by itself (log: ${run.log})`, run.log)
 }
 
 function readSql(file: string): string {

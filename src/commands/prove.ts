@@ -1,6 +1,6 @@
 import type { Backup, Catalog } from '../backup/catalog.js'
 import { checkConf } from '../backup/check-conf.js'
-import { type Proof, proofFormat, writeProof } from '../backup/proof.js'
+import { type Proof, resultOf, writeProof } from '../backup/proof.js'
 import { majorOf } from '../backup/record.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
 import type { Settings } from '../config/load.js'
@@ -9,16 +9,17 @@ import { PgbkError } from '../errors.js'
 import { chooseBackup } from '../postgres/choose-backup.js'
 import { allInstallations, findServer } from '../postgres/find-server.js'
 import { checkNewTablespaces } from '../postgres/new-tablespaces.js'
-import { proveBackup } from '../run/prove-backup.js'
+import { damage, findingOf } from '../run/proof/finding.js'
+import { proofOf, proveBackup, saysNothing } from '../run/prove-backup.js'
 import { settingTexts } from '../run/run-request.js'
 import type { SandboxWish } from '../run/start-enclosed.js'
 import { sweepRuns } from '../run/sweep-runs.js'
 
 /**
- * Really starts a backup, replays its WAL to the end, looks into every database, and keeps what was found as its proof.
+ * Really starts a backup, replays its WAL to the end, looks into every database, and keeps what was found as its proof; one that
+ * says less than the last does not take its place.
  * @param known faults that a check of its files has found: with those there is nothing to start.
- * @throws {PgbkError} when this machine cannot say anything of the backup: then its last proof stays; `not-found` when it is
- * removed meanwhile.
+ * @throws {PgbkError} when another pgbk has ended its run, or the command is wrong; `not-found` when it is removed meanwhile.
  */
 export async function prove(
   catalog: Catalog,
@@ -32,9 +33,17 @@ export async function prove(
       known.length > 0 ? refuted(backup, known, context) : await tryOut(catalog, backup, settings, context)
     // In a directory that is being removed it would stay behind.
     checkThere(backup)
-    await writeProof(backup.layout, proof)
+    if (saysLess(proof, backup.proof)) context.progress.say(`the last proof of ${backup.id} stays`)
+    else await writeProof(backup.layout, proof)
     return proof
   })
+}
+
+/** What was proven once is; what was found damaged still is when it could not even be started. */
+function saysLess(proof: Proof, before: Backup['proof']): boolean {
+  if (resultOf(proof) !== 'unproven') return false
+  const last = resultOf(before)
+  return last === 'proven' || (last === 'failed' && proof.ready_ms === null)
 }
 
 /** The settings with another wish for the sandbox, where there is one. */
@@ -48,8 +57,24 @@ async function tryOut(
   settings: Settings,
   context: Context,
 ): Promise<Proof> {
-  const { root, bin_dir, run, verify } = settings
-  await sweepRuns(root, context)
+  await sweepRuns(settings.root, context)
+  try {
+    return await startAndLook(catalog, backup, settings, context)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof PgbkError) || error.code === 'usage' || saysNothing(error)) throw error
+    if (error.code === 'damaged') return refuted(backup, [error.message], context)
+    if (error.hint !== undefined) context.progress.say(error.hint)
+    return proofOf(backup.id, [findingOf(error, { database: null })], context)
+  }
+}
+
+async function startAndLook(
+  catalog: Catalog,
+  backup: Backup,
+  { root, bin_dir, run, verify }: Settings,
+  context: Context,
+): Promise<Proof> {
   const installations = await allInstallations(bin_dir, context)
   const programs = await findServer(majorOf(backup.record), installations, false, context)
   const wish = { moment: { kind: 'latest' as const } }
@@ -61,34 +86,20 @@ async function tryOut(
     mayBeUsed: false,
     caughtUpBy: () => undefined,
   }
-  try {
-    const { plan: recovery } = await chooseBackup(choice, context)
-    checkNewTablespaces(recovery.newTablespaces, { mayWrite: false })
-    checkConf(backup)
-    const workingCopy = run.working_copy
-    const { sandbox } = run
-    const own = { backup, root, programs, workingCopy, sandbox, hasPort: false, recovery, sql: verify.sql }
-    const settingsOfRun = settingTexts(run.settings)
-    return await proveBackup(
-      { ...own, settings: settingsOfRun, port: undefined, database: undefined },
-      context,
-    )
-  } catch (error) {
-    if (error instanceof PgbkError && error.code === 'damaged')
-      return refuted(backup, [error.message], context)
-    throw error
-  }
+  const { plan: recovery } = await chooseBackup(choice, context)
+  checkNewTablespaces(recovery.newTablespaces, { mayWrite: false })
+  checkConf(backup)
+  const workingCopy = run.working_copy
+  const { sandbox } = run
+  const own = { backup, root, programs, workingCopy, sandbox, hasPort: false, recovery, sql: verify.sql }
+  const settings = settingTexts(run.settings)
+  return proveBackup({ ...own, settings, port: undefined, database: undefined }, context)
 }
 
-function refuted({ id }: Backup, faults: string[], { now }: Context): Proof {
-  return {
-    format: proofFormat,
-    backup: id,
-    finished_at: now().toISOString(),
-    ok: false,
-    faults,
-    postgres_version: '',
-    ready_ms: null,
-    replay_ms: null,
-  }
+function refuted({ id }: Backup, faults: string[], context: Context): Proof {
+  return proofOf(
+    id,
+    faults.map((text) => damage({ database: null }, text)),
+    context,
+  )
 }

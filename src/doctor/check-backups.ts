@@ -7,6 +7,7 @@ import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backu
 import type { Context } from '../context.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { askWalServer } from '../postgres/wal-server.js'
+import { unprovenReasons } from '../proof-outcome.js'
 import { formatAge, formatAgo, formatBytes, formatTime } from '../units.js'
 import { type Check, ok, skipped, warning } from './check.js'
 
@@ -35,6 +36,12 @@ function checkProof(newest: Backup | undefined, backups: Backup[], { now, pgbk }
       'proof',
       `the newest check of ${newest.id} failed`,
       `See what it found:\n  ${pgbk(`show ${newest.id}`)}`,
+    )
+  if (newest.proof && newest.proof !== 'unreadable' && resultOf(newest.proof) === 'unproven')
+    return warning(
+      'proof',
+      `${newest.id} could not be proven: ${unprovenReasons(newest.proof).join('; ')}`,
+      `When that is mended, prove it again:\n  ${pgbk(`verify --prove ${newest.id}`)}`,
     )
   const proven = backups.find(({ proof }) => resultOf(proof) === 'proven')
   if (!proven || proven.proof === undefined || proven.proof === 'unreadable')

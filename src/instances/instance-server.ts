@@ -2,10 +2,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
 import { isInProduction } from '../postgres/control-file.js'
 import { readPostmaster, runningServer } from '../postgres/running.js'
-import { lastLines, watchForCrashes } from '../postgres/server-log.js'
+import { serverFailure, watchForCrashes } from '../postgres/server-log.js'
 import { serverEnvironment, withoutRights } from '../postgres/server-process.js'
 import { signalProcess } from '../processes.js'
 import { type DetachedProgram, startDetached } from '../program/start-detached.js'
@@ -59,8 +58,7 @@ export function acceptsWrites(data: string): boolean {
 
 /** @throws {PgbkError} `failed` with the end of the log when the server has ended. */
 export function checkAlive(server: DetachedProgram, log: string): void {
-  if (server.hasEnded())
-    throw new PgbkError('failed', `the server did not start (log: ${log})`, { hint: lastLines(log) })
+  if (server.hasEnded()) throw serverFailure(`the server did not start (log: ${log})`, log, server.pid)
 }
 
 /** Fast shutdown; waits until it is done, however long its last checkpoint takes. */

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseLsn } from '../backup/lsn.js'
 import type { Instant } from '../backup/moment.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
+import type { PgbkError } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { formatTime } from '../units.js'
-import { lastLines } from './server-log.js'
+import { serverFailure } from './server-log.js'
 import { sql } from './sql.js'
 import { connectToAny, type SqlClient, type SqlTarget } from './sql-client.js'
 
@@ -96,16 +96,12 @@ function isOver(server: RecoveringServer, position: Position | undefined): boole
 }
 
 function endedEarly({ log }: RecoveringServer): PgbkError {
-  return new PgbkError('failed', `the server ended before its recovery did (log: ${log})`, {
-    hint: lastLines(log),
-  })
+  return serverFailure(`the server ended before its recovery did (log: ${log})`, log)
 }
 
 /** From version 14 on a recovery that needs higher settings (max_connections ...) waits for somebody who raises them. */
 function pausedByItself({ log }: RecoveringServer): PgbkError {
-  return new PgbkError('failed', `the server has paused its recovery before the end (log: ${log})`, {
-    hint: lastLines(log),
-  })
+  return serverFailure(`the server has paused its recovery before the end (log: ${log})`, log)
 }
 
 /** Keeps a connection while there is one. */

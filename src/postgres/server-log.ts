@@ -1,6 +1,31 @@
 import { statSync } from 'node:fs'
 import { PgbkError, systemCode } from '../errors.js'
 import { readPiece, readTail } from '../read-small.js'
+import { causeOfEnd, type LogEntry, logEntries } from './log-entries.js'
+import { type ServerWords, wordsText } from './server-words.js'
+
+/**
+ * The error for a server that has not started, or has ended by itself: its hint is the message of the log that tells why, and the
+ * log's last lines; its cause are the server's words.
+ * @param pid its process, where others have written into the log before.
+ */
+export function serverFailure(message: string, log: string, pid?: number): PgbkError {
+  const cause = whyEnded(log, pid)
+  const why = cause ? [`${cause.severity}:  ${wordsText(cause)}`] : []
+  return new PgbkError('failed', message, { hint: [...why, lastLines(log)].join('\n'), cause })
+}
+
+function whyEnded(
+  log: string,
+  pid: number | undefined,
+): (Pick<LogEntry, 'severity'> & ServerWords) | undefined {
+  const text = endOfLog(log) ?? ''
+  const entries = logEntries(text)
+  // What the loader of programs says, and postgres before it has a log.
+  if (entries.length === 0 && text.trim() !== '') return { severity: 'LOG', message: text.trim() }
+  const first = entries.findIndex((entry) => entry.pid === String(pid))
+  return causeOfEnd(first === -1 ? entries : entries.slice(first))
+}
 
 /** The end of a server's log, with a line that introduces it. */
 export function lastLines(log: string, count = 12): string {

@@ -55,10 +55,14 @@ const byOwner: Pins = {
   jit: 'off',
 }
 
+/** Nobody else is at work in a copy: what holds a lock for longer is a prepared transaction, and will hold it for ever. */
+export const lockTimeoutMs = 5000
+
 /** The options of a session with a server that pgbk has started itself, as its superuser. */
 export function copyOptions(major: number): string {
   return optionsText({
     ...byOwner,
+    lock_timeout: String(lockTimeoutMs),
     ...(major >= 14 ? { idle_session_timeout: '0' } : {}),
     ...(major >= 17
       ? { event_triggers: 'off', transaction_timeout: '0', restrict_nonsystem_relation_kind: '' }
@@ -66,8 +70,8 @@ export function copyOptions(major: number): string {
   })
 }
 
-/** Those of the user's own SQL: the database's and the role's settings count, but it can write to the copy. */
-export const usersOptions = optionsText({ default_transaction_read_only: 'off' })
+/** Those of the user's own SQL: the database's and the role's settings count, but it is the superuser's and can write to the copy. */
+export const usersOptions = optionsText({ role: 'none', default_transaction_read_only: 'off' })
 
 /**
  * Those of a session with a server of somebody else's, whose role may be no superuser.

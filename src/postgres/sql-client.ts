@@ -1,8 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type postgres from 'postgres'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { preparedTransactions } from './prepared-transactions.js'
 import { needsRawStartup, rawSocket } from './raw-startup.js'
-import { copyOptions, usersOptions } from './session-pins.js'
+import { lockNotAvailable, wordsOf } from './server-words.js'
+import { copyOptions, lockTimeoutMs, usersOptions } from './session-pins.js'
 import { openSocket, type SocketPlace } from './sockets.js'
 import { type Sql, sql } from './sql.js'
 
@@ -40,13 +42,39 @@ export interface UsersSqlClient {
  */
 export async function connectSql(target: SqlTarget): Promise<SqlClient | undefined> {
   const session = await open(target, copyOptions(target.major))
-  return (
-    session && {
-      run: ({ text }, parameters = []) => session.answer((all) => all.unsafe(text, parameters)),
-      end: session.end,
-    }
+  if (!session) return undefined
+  const run = ({ text }: Sql, parameters: string[] = []) =>
+    session.answer((all) => all.unsafe(text, parameters))
+  return {
+    end: session.end,
+    run: async (statement, parameters) => {
+      try {
+        return await run(statement, parameters)
+      } catch (error) {
+        throw wordsOf(error)?.sqlstate === lockNotAvailable ? await locked(run, error) : error
+      }
+    },
+  }
+}
+
+/** Says who holds the lock. A transaction that has waited for it is over. */
+async function locked(run: SqlClient['run'], cause: unknown): Promise<PgbkError> {
+  const holders = await run(sql`ROLLBACK`)
+    .then(() => preparedTransactions(run))
+    .catch(() => [])
+  const who = holders.length === 0 ? 'somebody' : holders.join(', or ')
+  return new PgbkError(
+    'failed',
+    `${who} holds a lock that was waited for in vain (${lockTimeoutMs / 1000} s)`,
+    {
+      cause,
+      ...(holders.length === 0 ? {} : { hint: preparedHint }),
+    },
   )
 }
+
+const preparedHint =
+  'A prepared transaction keeps its locks until COMMIT PREPARED or ROLLBACK PREPARED, in every copy too. Is it still needed on the server? Look at pg_prepared_xacts.'
 
 /** The same for SQL of the user's own. Triggers at login and all that the data brings along takes part. */
 export async function connectUsersSql(target: Omit<SqlTarget, 'major'>): Promise<UsersSqlClient | undefined> {
@@ -82,7 +110,7 @@ async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<
     password: '',
     ssl: false,
     max: 1,
-    connect_timeout: 5,
+    connect_timeout: mostWaitS,
     idle_timeout: 0,
     onnotice: () => {},
     fetch_types: false,
@@ -101,10 +129,21 @@ async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<
     await end(0)
     signal.throwIfAborted()
     if (isNotReady(error)) return undefined
-    throw failed(error)
+    throw systemCode(error) === 'CONNECT_TIMEOUT' ? silent(error) : failed(error)
   } finally {
     door.close()
   }
+}
+
+/** Longer than a session takes to begin, and shorter than anybody waits. */
+const mostWaitS = 60
+
+/** A session that begins reads pg_database and pg_authid before any of its settings counts. */
+function silent(cause: unknown): PgbkError {
+  return new PgbkError('failed', `the working copy's server begins no session within ${mostWaitS} s`, {
+    cause,
+    hint: 'Does a prepared transaction hold a lock on pg_database, pg_authid or another system catalog? On the server, look at pg_prepared_xacts and pg_locks.',
+  })
 }
 
 /** 57P03: cannot_connect_now, the server is still starting. */
@@ -115,7 +154,6 @@ function isNotReady(error: unknown): boolean {
     'ECONNRESET',
     'EPIPE',
     '57P03',
-    'CONNECT_TIMEOUT',
     'CONNECTION_CLOSED',
     'CONNECTION_DESTROYED',
   ].includes(systemCode(error) ?? '')
@@ -147,9 +185,14 @@ export async function connectToAny(
   try {
     return await connectSql({ ...target, database })
   } catch (error) {
-    if (others.length === 0) throw error
+    if (others.length === 0 || target.signal.aborted || isSilent(error)) throw error
     return connectToAny(target, others)
   }
+}
+
+/** It would be so in every database. */
+function isSilent(error: unknown): boolean {
+  return error instanceof PgbkError && systemCode(error.cause) === 'CONNECT_TIMEOUT'
 }
 
 /** The rows of the last statement. */
@@ -179,5 +222,13 @@ function refuseCopy(stream: Duplex): PgbkError {
 }
 
 function failed(cause: unknown): PgbkError {
-  return new PgbkError('failed', `the working copy's server says: ${messageOf(cause)}`, { cause })
+  const said = messageOf(cause)
+  const hint = /^role ".*" is not permitted to log in/.test(said) ? loginHint : wordsOf(cause)?.hint
+  return new PgbkError('failed', `the working copy's server says: ${said}`, {
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  })
 }
+
+const loginHint =
+  'The role that opens a copy has to be a superuser that may log in. Make one on the server (ALTER ROLE ... LOGIN) before the next backup.'

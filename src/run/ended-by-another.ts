@@ -3,9 +3,12 @@ import { PgbkError } from '../errors.js'
 import { beginningOfLog, endOfLog, lastLines } from '../postgres/server-log.js'
 import type { RunDirectory } from './run-directory.js'
 
-/** A line of a run's log, in PostgreSQL's own form (log_line_prefix `%m [%p] `), by the process that wrote it: what follows a line break in a message begins with a tab. */
+/**
+ * A line of a run's log (log_line_prefix `%m [%p] %e `, or PostgreSQL's own, which has no `%e`), by the process that wrote it: what
+ * follows a line break in a message begins with a tab.
+ */
 const lineOf = (pid: string, text: string) =>
-  new RegExp(`\\n[^\\s[]+ [^\\s[]+ [^\\s[]+ \\[(${pid})\\] LOG: {2}${text}`)
+  new RegExp(`\\n[^\\s[]+ [^\\s[]+ [^\\s[]+ \\[(${pid})\\] (?:[0-9A-Z]{5} )?LOG: {2}${text}`)
 /** PostmasterMain() in src/backend/postmaster/postmaster.c, before anything of the data is read. */
 const starting = lineOf('\\d+', 'starting PostgreSQL')
 /** process_pm_shutdown_request(), pmdie() before PostgreSQL 16. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { lastLines } from '../postgres/server-log.js'
+import { serverFailure } from '../postgres/server-log.js'
 import type { SocketPlace } from '../postgres/sockets.js'
 import { sql } from '../postgres/sql.js'
 import { connectSql, type SqlClient, type SqlTarget } from '../postgres/sql-client.js'
@@ -71,9 +71,7 @@ export async function checkStillRuns(run: Answering, context: Pick<Context, 'sig
   const client = server.hasEnded() ? undefined : await connectSql(targetOf(run, context))
   context.signal.throwIfAborted()
   if (client === undefined || server.hasEnded())
-    throw new PgbkError('failed', `the server of the working copy ended by itself (log: ${log})`, {
-      hint: lastLines(log),
-    })
+    throw serverFailure(`the server of the working copy ended by itself (log: ${log})`, log)
   await checkIsRun(client, directory)
   await client.end()
 }

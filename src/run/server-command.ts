@@ -24,6 +24,8 @@ export async function serverCommand(
     runDefaults(request, layout),
     {
       fsync: 'off',
+      // With the SQLSTATE, which tells what the failure of a start-up is (server-words.ts).
+      log_line_prefix: '%m [%p] %e ',
       listen_addresses: request.hasPort ? '127.0.0.1' : '',
       ...(libraries.length > 0 ? { shared_preload_libraries: libraries.join(',') } : {}),
     },

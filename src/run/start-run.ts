@@ -4,10 +4,12 @@ import { majorOf } from '../backup/record.js'
 import { canBeOpened, isSayable } from '../backup/recorded-database.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
+import { messageOf } from '../errors.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
 import { choosePort, isFree } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
 import { watchForCrashes } from '../postgres/server-log.js'
+import { lockNotAvailable, wordsOf } from '../postgres/server-words.js'
 import { Sql, sql } from '../postgres/sql.js'
 import {
   connectSql,
@@ -52,24 +54,16 @@ export interface Run {
   replayMs: number | undefined
 }
 
-/** `launched`: PostgreSQL was started on the working copy. `answered`: sessions begin, in which the data may have a say. */
-export type Stage = 'launched' | 'answered'
-
 /**
  * Starts a throw-away server on a working copy of a backup, and waits until it answers.
- * @param onStage is called with each stage that an attempt reaches.
  * @throws {PgbkError} `failed` with the last lines of the server's log when it does not start, `not-found` when the backup was
  * removed; nothing is left then.
  */
-export async function startRun(
-  request: RunRequest,
-  context: Context,
-  onStage?: (stage: Stage) => void,
-): Promise<Run> {
+export async function startRun(request: RunRequest, context: Context): Promise<Run> {
   for (let attempts = 1; ; attempts++) {
     const port = await choosePort(request.port)
     try {
-      return await startOn(port, request, context, onStage)
+      return await startOn(port, request, context)
     } catch (error) {
       if (!context.signal.aborted) checkThere(request.backup, error)
       if (request.port !== undefined || context.signal.aborted || attempts === 3 || (await isFree(port)))
@@ -79,18 +73,12 @@ export async function startRun(
   }
 }
 
-async function startOn(
-  port: number,
-  request: RunRequest,
-  context: Context,
-  onStage: (stage: Stage) => void = () => {},
-): Promise<Run> {
+async function startOn(port: number, request: RunRequest, context: Context): Promise<Run> {
   checkOwner(request.backup, context)
   const launched = await launch(request, port, context)
-  onStage('launched')
   const { directory, server } = launched
   try {
-    return await makeReady(launched, port, request, context, onStage)
+    return await makeReady(launched, port, request, context)
   } catch (error) {
     const ended = context.signal.aborted ? undefined : endedByAnother(directory, error)
     await server.stop(context)
@@ -107,7 +95,6 @@ async function makeReady(
   port: number,
   request: RunRequest,
   context: Context,
-  onStage: (stage: Stage) => void,
 ): Promise<Run> {
   const { layout } = directory
   const { superuser } = request.backup.record
@@ -127,19 +114,18 @@ async function makeReady(
     return client
   }
   let client = await connected()
-  // While it replays, there is no session.
-  if (request.recovery.recovery === undefined) onStage('answered')
   await server.sealed()
   sayGap({ enclosure, gap }, context)
   const before = context.now().getTime()
   const reached = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)
   const replayMs = reached && context.now().getTime() - before
   if (reached) client = await connected()
-  onStage('answered')
   const database = await chooseDatabase(client, request.backup.record, request.database)
   // What is wrong with it is told now, and not to COMMAND.
-  if (isSure) await (await connectSql({ ...socket, database }))?.end()
-  const password = reached?.paused ? undefined : await makeItsOwn(client, superuser)
+  if (isSure && request.hasPort) await (await connectSql({ ...socket, database }))?.end()
+  if (!reached?.paused) await client.run(cutOff)
+  const hasPassword = request.hasPort && !reached?.paused
+  const password = hasPassword ? await givePassword(client, superuser, context) : undefined
   if (request.recovery.wish.pause && !reached) await client.run(readOnly)
   await client.end()
   const host = password === undefined ? directory.sockets : '127.0.0.1'
@@ -196,18 +182,35 @@ async function recover(
   return reached
 }
 
-/** Cuts it off from the servers that the data knows. @returns the new password of the superuser. */
-async function makeItsOwn(client: SqlClient, superuser: string): Promise<string> {
-  await client.run(cutOff)
+/**
+ * @returns the new password of the superuser; undefined where a prepared transaction keeps it from being changed: the run is reached
+ * through its socket alone then.
+ */
+async function givePassword(
+  client: SqlClient,
+  superuser: string,
+  { progress }: Context,
+): Promise<string | undefined> {
   const password = randomBytes(12).toString('base64url')
   await client.run(sql`SET password_encryption = 'scram-sha-256'`)
-  await client.run(
-    sql`ALTER ROLE ${Sql.named(superuser)} PASSWORD ${Sql.quoted(password)} VALID UNTIL 'infinity'`,
-  )
-  return password
+  try {
+    await client.run(
+      sql`ALTER ROLE ${Sql.named(superuser)} PASSWORD ${Sql.quoted(password)} VALID UNTIL 'infinity'`,
+    )
+    return password
+  } catch (error) {
+    if (wordsOf(error)?.sqlstate !== lockNotAvailable) throw error
+    progress.warn(
+      `the role ${superuser} gets no password, and the run is reached through its socket alone: ${messageOf(error)}`,
+    )
+    return undefined
+  }
 }
 
-/** DROP SUBSCRIPTION in the copy would go to the real publisher and drop the slot that production needs. */
+/**
+ * Cuts a copy off from the servers that the data knows: DROP SUBSCRIPTION in the copy would go to the real publisher and drop the
+ * slot that production needs.
+ */
 const cutOff = sql`UPDATE pg_catalog.pg_subscription SET subenabled = false, subslotname = NULL, subconninfo = 'host=/nowhere'`
 
 /** Where there is no WAL to replay, nothing can be paused; sessions begin as they would then. */

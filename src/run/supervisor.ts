@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context, Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { lastLines } from '../postgres/server-log.js'
+import { serverFailure } from '../postgres/server-log.js'
 import { isAlive, pidHere, startTimeOf } from '../processes.js'
 import { type HeldProgram, holdProgram } from '../program/hold-program.js'
 import { endProcesses } from './end-processes.js'
@@ -166,7 +166,7 @@ export async function waitUntilReady<T>(
     const answer = await ask()
     if (answer !== undefined) return answer
     signal.throwIfAborted()
-    if (hasEnded()) throw new PgbkError('failed', 'the server did not start', { hint: lastLines(log) })
+    if (hasEnded()) throw serverFailure('the server did not start', log)
     await sleep(10)
   }
 }

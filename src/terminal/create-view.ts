@@ -2,7 +2,7 @@ import type { Backup } from '../backup/catalog.js'
 import { formatAgo, formatBytes, formatDuration, formatTimes } from '../units.js'
 import { backupJson } from './backup-json.js'
 import { openCommand } from './open-command.js'
-import { proofText } from './proof-text.js'
+import { proofText, unprovenOf } from './proof-text.js'
 import { printable, type Screen } from './screen.js'
 
 export function createJson(backup: Backup): object {
@@ -11,9 +11,9 @@ export function createJson(backup: Backup): object {
 
 export function createText(backup: Backup, { style, quiet, now, pgbk }: Screen): string {
   const { id, record, layout } = backup
-  // Where nobody looks, a failure is still told.
+  // Where nobody looks, a failure is still told, and that there is no proof.
   if (quiet)
-    return faultsOf(backup)
+    return [...faultsOf(backup), ...unprovenOf(backup.proof).map(printable)]
       .map((fault) => `Backup ${id} is not proven: ${fault}\n`)
       .join('')
   const proof = proofText(backup.proof, now)

@@ -6,7 +6,7 @@ import { shellWord } from '../shell-word.js'
 import { formatAgo, formatBytes, formatDuration, formatTime } from '../units.js'
 import { backupJson } from './backup-json.js'
 import { openCommand } from './open-command.js'
-import { hasFailed, proofText } from './proof-text.js'
+import { hasFailed, proofText, unprovenOf } from './proof-text.js'
 import { printable, type Screen } from './screen.js'
 import { tableLines } from './table.js'
 import { gapText, windowJson, windowText } from './window-text.js'
@@ -43,7 +43,7 @@ function fields(backup: Backup, window: BackupWindow | undefined, { style, now }
     ['Data as of', asOfText(record, now)],
     ['Size', `${formatBytes(record.size_bytes)} in ${record.file_count} files`],
     ['Verified', record.verified ? `yes, by pg_verifybackup ${record.tools.pg_verifybackup}` : 'no'],
-    ['Proof', proofRow(backup, now), hasFailed(backup.proof) ? style.bad : style.good],
+    ['Proof', proofRow(backup, now), proofPaint(backup, style)],
     [
       'Server',
       `PostgreSQL ${server.version}, ${server.host}:${server.port}${server.in_recovery ? ', a standby' : ''}`,
@@ -87,10 +87,15 @@ function heldText({ hold }: Backup): string {
   return `since ${formatTime(hold.since)}${hold.reason === null ? '' : `: ${hold.reason}`}`
 }
 
+function proofPaint({ proof }: Backup, style: Screen['style']): (text: string) => string {
+  if (hasFailed(proof)) return style.bad
+  return unprovenOf(proof).length > 0 ? style.warning : style.good
+}
+
 function proofRow({ proof }: Backup, now: Date): string {
   const text = proofText(proof, now)
   if (proof === undefined || proof === 'unreadable') return text
-  if (!proof.ok) return [text, ...proof.faults].join('; ')
+  if (!proof.ok) return [text, ...proof.faults, ...unprovenOf(proof)].join('; ')
   const replay = proof.replay_ms === null ? '' : `, WAL replayed in ${formatDuration(proof.replay_ms)}`
   return `${text}${replay}, by PostgreSQL ${proof.postgres_version}`
 }

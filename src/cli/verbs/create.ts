@@ -1,4 +1,5 @@
 import type { Backup } from '../../backup/catalog.js'
+import { resultOf } from '../../backup/proof.js'
 import { PgbkError } from '../../errors.js'
 import { addConnectionOptions, checkpointOption, sandboxOption } from '../options.js'
 import type { Outcome, Verb } from '../verb.js'
@@ -45,6 +46,9 @@ and pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
 configuration files come too. Passwords come from ~/.pgpass, PGPASSWORD, a
 service file, or the connection string.
 
+With --prove, a proof that fails ends it with 6. Where this machine cannot prove
+the backup (see pgbk verify --help) that is a warning: the backup is made.
+
 Started by root, pgbk works as the user run_as (default: postgres).
 
 Examples:
@@ -58,6 +62,6 @@ Examples:
 
 /** The backup stays, for somebody to look at; "latest" skips it. */
 function failureOf({ id, proof }: Backup): Pick<Outcome, 'failure'> {
-  if (proof === undefined || proof === 'unreadable' || proof.ok) return {}
+  if (proof === undefined || proof === 'unreadable' || resultOf(proof) !== 'failed') return {}
   return { failure: new PgbkError('check-failed', `backup ${id} is not proven: ${proof.faults.join('; ')}`) }
 }

@@ -1,6 +1,8 @@
+import type { Verified } from '../../commands/verify.js'
 import { PgbkError } from '../../errors.js'
+import { unprovenReasons } from '../../proof-outcome.js'
 import { idMeaning, sandboxOption } from '../options.js'
-import type { Verb } from '../verb.js'
+import type { Outcome, Verb } from '../verb.js'
 
 export const verify: Verb = {
   name: 'verify',
@@ -22,10 +24,9 @@ export const verify: Verb = {
     const { verify } = await import('../../commands/verify.js')
     const result = await verify(id, options, settings, context)
     const { verifyJson, verifyText } = await import('../../terminal/verify-view.js')
-    const faulty = result.checks.filter(({ faults }) => faults.length > 0)
     return {
       ...(result.checks.length === 1 ? { id: result.checks[0]?.id } : {}),
-      ...(faulty.length === 0 ? {} : { failure: failureOf(faulty) }),
+      ...failureOf(result.checks),
       json: () => verifyJson(result),
       text: (screen) => verifyText(result, screen),
     }
@@ -37,14 +38,21 @@ archive: whether it is unbroken, and every segment what its name says. Every
 fault is named with its file. Nothing is changed.
 
 With --prove the backup is really started on a working copy, all WAL of its
-archive replayed, every database opened, its tables and indexes read by
-pg_amcheck (where it is installed), and the statements of verify.sql run, with
-the search_path of their databases. The result is kept in proof.json, and pgbk
-list shows it. "latest" skips a backup whose last proof has failed. Its server is
-in a sandbox, as that of pgbk local-run.
+archive replayed, every database opened, its tables and indexes read by the
+extensions amcheck and pg_visibility (where they are installed), and the
+statements of verify.sql run, with the search_path of their databases. The
+result is kept in proof.json, and pgbk list shows it. "latest" skips a backup
+whose last proof has failed. Its server is in a sandbox, as that of pgbk
+local-run.
 
-The exit status is 6 when a backup has faults. One in which a server was started
-("used") has: it is no longer what was backed up.
+A proof fails for damage that it names, and for verify.sql. What this machine
+lacks (a library, a locale, another version of a collation, memory, room), and
+locks of prepared transactions, are told as "not proven": such a backup counts
+like one that was never proven.
+
+The exit status is 6 when a backup has faults, and 7 when none has, but one could
+not be proven. One in which a server was started ("used") has faults: it is no
+longer what was backed up.
 
 Examples:
   pgbk verify
@@ -54,12 +62,16 @@ Examples:
 `,
 }
 
-interface Faulty {
-  id: string
-  faults: { file: string; problem: string }[]
+function failureOf(checks: Verified[]): Pick<Outcome, 'failure'> {
+  const faulty = checks.filter(({ faults }) => faults.length > 0)
+  if (faulty.length > 0) return { failure: faultyError(faulty) }
+  const [[id, reason] = []] = checks.flatMap(({ id, proof }) =>
+    proof ? unprovenReasons(proof).map((why) => [id, why]) : [],
+  )
+  return id === undefined ? {} : { failure: new PgbkError('not-proven', `${id} is not proven: ${reason}`) }
 }
 
-function failureOf(faulty: Faulty[]): PgbkError {
+function faultyError(faulty: Verified[]): PgbkError {
   const [first] = faulty[0]?.faults ?? []
   const more = faulty.reduce((sum, { faults }) => sum + faults.length, 0) - 1
   return new PgbkError(

@@ -1,0 +1,159 @@
+import { inParallel } from '../../backup/in-parallel.js'
+import type { Context } from '../../context.js'
+import { bringHome } from '../../postgres/checking-extension.js'
+import { otherCollationVersions } from '../../postgres/collation-versions.js'
+import { closedRelations } from '../../postgres/prepared-transactions.js'
+import { serverFailure } from '../../postgres/server-log.js'
+import { wordsOf } from '../../postgres/server-words.js'
+import { connectSql, type SqlClient, type SqlTarget } from '../../postgres/sql-client.js'
+import { checkRelation, checkVisibility } from './check-relation.js'
+import { damage, type Finding, findingOf, isLost, unproven } from './finding.js'
+import { badFiles, inWords, type Relation, relationsOf } from './relations.js'
+
+export interface DatabaseCheck {
+  target: SqlTarget
+  /** Of the copy's server, to know why it has ended a session. */
+  log: string
+  /** What is different of the C library here, if anything is. */
+  libc: string | undefined
+}
+
+/**
+ * Looks at all tables and indexes of one database of a copy, by amcheck and pg_visibility where they are here; tables are read in any
+ * case.
+ * @throws the signal's reason when aborted.
+ */
+export async function checkDatabase(check: DatabaseCheck, context: Context): Promise<Finding[]> {
+  const { target } = check
+  const subject = { database: target.database }
+  const findings: Finding[] = []
+  const clients: SqlClient[] = []
+  try {
+    for (let session = 0; session < sessions; session++) {
+      const client = await connectSql(target)
+      if (!client) return [unproven(subject, 'the server takes no connection')]
+      clients.push(client)
+    }
+    await checkWith(clients as [SqlClient, ...SqlClient[]], check, context, findings)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    findings.push(isLost(error) ? lost(check) : findingOf(error, subject))
+  } finally {
+    await Promise.all(clients.map((client) => client.end()))
+  }
+  return findings
+}
+
+const sessions = 2
+
+/** Why a session was cut off: its server has crashed, or was told to stop. */
+function lost({ target: { database }, log }: DatabaseCheck): Finding {
+  return findingOf(serverFailure('the server has ended the session', log), { database })
+}
+
+async function checkWith(
+  clients: [SqlClient, ...SqlClient[]],
+  { target: { database, major }, libc }: DatabaseCheck,
+  context: Context,
+  findings: Finding[],
+): Promise<void> {
+  const [first] = clients
+  const amcheck = await have(first, 'amcheck', major, database, findings)
+  const bad = await badFiles(first)
+  for (const { what, fault } of bad) findings.push(damage({ database, what }, fault))
+  const [relations, closed, others] = [
+    await relationsOf(first),
+    await closedRelations(first.run),
+    await otherCollationVersions(first, major, libc),
+  ]
+  const open = relations.filter((relation) => {
+    const holder = closed.get(Number(relation.oid))
+    if (holder !== undefined)
+      findings.push(unproven({ database, what: inWords(relation) }, `${holder} holds a lock on it`))
+    return holder === undefined
+  })
+  const startedAt = context.now().getTime()
+  await shared(clients, open, context, async (client, relation) => {
+    const subject = { database, what: inWords(relation) }
+    try {
+      const faults = await checkRelation(client, relation, { amcheck, major })
+      findings.push(...faults.map((fault) => damage(subject, fault)))
+    } catch (error) {
+      if (isLost(error)) throw error
+      findings.push(otherOrder(relation, others, error, subject) ?? findingOf(error, subject))
+    }
+  })
+  const took = context.now().getTime() - startedAt
+  if (await have(first, 'pg_visibility', major, database, findings))
+    await checkMaps(clients, open, context, { database, findings, mostMs: Math.max(took, leastMs) })
+}
+
+/** Whether an extension that checks is there now; that it cannot be installed is no fault, and tables are read without. */
+async function have(
+  client: SqlClient,
+  name: 'amcheck' | 'pg_visibility',
+  major: number,
+  database: string,
+  findings: Finding[],
+): Promise<boolean> {
+  try {
+    return await bringHome(client, name, major)
+  } catch (error) {
+    if (isLost(error)) throw error
+    findings.push(findingOf(error, { database, what: `extension ${name}` }))
+    return false
+  }
+}
+
+const indexCorrupted = 'XX002'
+
+/** An index in a wrong order may have been in the right one where its collation was of another version. */
+function otherOrder(
+  { collations }: Relation,
+  others: Map<number, string>,
+  error: unknown,
+  subject: { database: string; what: string },
+): Finding | undefined {
+  const other = collations.map((oid) => others.get(oid)).find((text) => text !== undefined)
+  if (other === undefined || wordsOf(error)?.sqlstate !== indexCorrupted) return undefined
+  return unproven(subject, `${other}: whether it is in order cannot be told here`)
+}
+
+/** The visibility map is looked at for as long as the tables took, and at least so long: with very many rows, that is enough. */
+const leastMs = 20_000
+
+async function checkMaps(
+  clients: [SqlClient, ...SqlClient[]],
+  relations: Relation[],
+  context: Context,
+  { database, findings, mostMs }: { database: string; findings: Finding[]; mostMs: number },
+): Promise<void> {
+  const endAt = context.now().getTime() + mostMs
+  const tables = relations.filter(({ kind }) => kind === 'heap')
+  await shared(clients, tables, context, async (client, relation) => {
+    if (context.now().getTime() > endAt) return
+    const subject = { database, what: inWords(relation) }
+    try {
+      for (const fault of await checkVisibility(client, relation)) findings.push(damage(subject, fault))
+    } catch (error) {
+      if (isLost(error)) throw error
+      findings.push(findingOf(error, subject))
+    }
+  })
+}
+
+/** Several sessions take one thing after the other. The first failure ends them all. */
+async function shared<T>(
+  clients: readonly SqlClient[],
+  things: readonly T[],
+  { signal }: Context,
+  work: (client: SqlClient, thing: T) => Promise<void>,
+): Promise<void> {
+  const idle = [...clients]
+  await inParallel(things, clients.length, async (thing) => {
+    signal.throwIfAborted()
+    const client = idle.pop() as SqlClient
+    await work(client, thing)
+    idle.push(client)
+  })
+}

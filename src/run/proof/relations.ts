@@ -1,0 +1,63 @@
+import { sql } from '../../postgres/sql.js'
+import type { SqlClient } from '../../postgres/sql-client.js'
+
+/** A table, materialized view or TOAST table of the method `heap`, or a btree index that is in use. */
+export interface Relation {
+  oid: string
+  kind: 'heap' | 'btree'
+  schema: string
+  name: string
+  /** OIDs of the collations that an index is ordered by. */
+  collations: number[]
+}
+
+/** Those of one database, the largest first, so that two sessions end at about the same time. Nothing of it runs code of the data. */
+export async function relationsOf(client: SqlClient): Promise<Relation[]> {
+  const rows = await client.run(checkable)
+  return rows.map(({ oid, relkind, nspname, relname, collations }) => ({
+    oid: String(oid),
+    kind: relkind === 'i' ? 'btree' : 'heap',
+    schema: String(nspname),
+    name: String(relname),
+    collations: String(collations ?? '')
+      .split(' ')
+      .map(Number),
+  }))
+}
+
+/** HEAP_TABLE_AM_OID is 2, BTREE_AM_OID 403 (pg_am.dat). What other sessions hold as temporary is empty in a copy, and nobody's. */
+const checkable = sql`
+SELECT c.oid, c.relkind, n.nspname, c.relname, i.indcollation AS collations
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+WHERE c.relpersistence <> 't'
+  AND (c.relkind IN ('r', 'm', 't') AND c.relam = 2
+    OR c.relkind = 'i' AND c.relam = 403 AND i.indisvalid AND i.indisready AND i.indislive)
+ORDER BY c.relpages DESC, c.oid`
+
+export function inWords({ kind, schema, name }: Relation): string {
+  return `${kind === 'btree' ? 'index' : 'table'} ${schema}.${name}`
+}
+
+/** What is wrong with the file of something that has storage, whatever its kind. Methods of extensions may do without one. */
+export async function badFiles(client: SqlClient): Promise<{ what: string; fault: string }[]> {
+  const rows = await client.run(bad)
+  return rows.map(({ kind, nspname, relname, path, size }) => ({
+    what: `${kind} ${nspname}.${relname}`,
+    fault:
+      size === null
+        ? `its file ${path} is missing`
+        : `its file ${path} has ${size} bytes, and ends within a page`,
+  }))
+}
+
+const bad = sql`
+SELECT CASE relkind WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, nspname, relname, path, size
+FROM (SELECT c.relkind, n.nspname, c.relname, file.path, (pg_catalog.pg_stat_file(file.path, true)).size
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
+  LATERAL (SELECT pg_catalog.pg_relation_filepath(c.oid) AS path) file
+  WHERE c.relkind IN ('r', 'm', 't', 'i', 'S') AND c.relam < 16384 AND c.relpersistence <> 't' AND file.path IS NOT NULL) stored
+WHERE size IS NULL OR size % (pg_catalog.pg_control_init()).database_block_size <> 0
+ORDER BY nspname, relname
+LIMIT 6`

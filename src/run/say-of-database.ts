@@ -1,0 +1,40 @@
+import type { BackupRecord } from '../backup/record.js'
+import type { Context } from '../context.js'
+import { otherCollationVersions } from '../postgres/collation-versions.js'
+import { otherCollations } from '../postgres/differences.js'
+import { sql } from '../postgres/sql.js'
+import { connectSql, type SqlClient } from '../postgres/sql-client.js'
+import { runSocket } from './identity.js'
+import type { Run } from './start-run.js'
+
+/**
+ * Says what whoever works in the database of a run should know, and only the running server can tell: triggers at login, which may
+ * refuse a session, and collations of other versions. (What is different of the C library is said before the start.)
+ */
+export async function sayOfDatabase(run: Run, record: BackupRecord, context: Context): Promise<void> {
+  const { database, major, role } = run
+  const { signal, progress } = context
+  const client = await connectSql({ ...runSocket(run), user: role, database, major, signal })
+  if (!client) return
+  try {
+    const triggers = await loginTriggers(client, major)
+    if (triggers.length > 0)
+      progress.say(
+        `database ${database} has triggers at login (${triggers.join(', ')}): where one refuses a session, set PGOPTIONS='-c event_triggers=off'`,
+      )
+    if ((await otherCollations(record, context)).length > 0) return
+    for (const text of (await otherCollationVersions(client, major, undefined)).values())
+      progress.say(`${text}: indexes that use it may be in a wrong order (REINDEX if it matters)`)
+  } finally {
+    await client.end()
+  }
+}
+
+/** From 17 on there are any; those that are disabled, or for replicas, do not fire. */
+async function loginTriggers(client: SqlClient, major: number): Promise<string[]> {
+  const rows = major >= 17 ? await client.run(atLogin) : []
+  return rows.map(({ evtname }) => String(evtname))
+}
+
+const atLogin = sql`
+SELECT evtname FROM pg_catalog.pg_event_trigger WHERE evtevent = 'login' AND evtenabled IN ('O', 'A') ORDER BY evtname`
