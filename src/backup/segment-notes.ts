@@ -89,7 +89,8 @@ export class SegmentNotes {
       const size = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0
       if (size + text.length > mostBytes.segmentNotes) await replaceDurably(path, text)
       else await appendTo(path, text)
-      for (const note of notes) keep(this.#notesIn(directory), note)
+      const read = this.#lines.get(directory)
+      if (read) for (const note of notes) keep(read, note)
     } catch {
       // An archive that is read-only, another's, or full: they are read again the next time.
     }

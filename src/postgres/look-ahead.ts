@@ -24,8 +24,8 @@ export interface WalAhead {
   /** The settings that a recovery needs at least, as the server has changed them meanwhile. */
   minimums: Record<string, number>
   damage: WalDamage | undefined
-  /** Whether notes were believed, and not all was read. */
-  isNoted: boolean
+  /** The archives of which notes were believed: not all was read. */
+  noted: string[]
 }
 
 /**
@@ -37,15 +37,16 @@ export async function lookAhead(search: LookAheadSearch, seek?: WalSeek): Promis
   waldumpOf(search.major, search.installations)
   const last = lastToRead(search)
   const facts: SegmentFacts[] = []
-  const ahead = { damage: undefined as WalDamage | undefined, isNoted: false }
+  let damage: WalDamage | undefined
+  const noted = new Set<string>()
   for await (const stretch of walkAhead(search, last)) {
     facts.push(...stretch.facts)
-    ahead.isNoted ||= stretch.isNoted
+    for (const directory of stretch.noted) noted.add(directory)
     const place = seek && (await placeIn(stretch, search, seek, last))
-    if (place) return { ...ahead, place, ...hazardsIn(facts, place) }
-    ahead.damage = stretch.damage
+    if (place) return { place, damage: undefined, noted: [...noted], ...hazardsIn(facts, place) }
+    damage = stretch.damage
   }
-  return { ...ahead, place: undefined, ...hazardsIn(facts) }
+  return { place: undefined, damage, noted: [...noted], ...hazardsIn(facts) }
 }
 
 /** The index of the last segment that has to be readable. */

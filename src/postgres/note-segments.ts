@@ -7,6 +7,12 @@ import { type ReadLimits, type ReadSegments, readSegments } from './read-segment
 import { lastOfRecord } from './record-span.js'
 import { fileOnDesk, nameAt, type SegmentDesk, type WalStep } from './segment-desk.js'
 
+/** Digests by the identities of their files. */
+export interface Digests {
+  known: ReadonlyMap<string, string>
+  made: Map<string, string>
+}
+
 /**
  * Reads segments as `readSegments` does, and makes notes of those that are wanted, where both they and the next ones are finished, are
  * without fault, and are the same before and after.
@@ -16,15 +22,17 @@ export async function readAndNote(
   step: WalStep,
   limits: ReadLimits,
   isWanted: (segment: ArchivedSegment) => boolean,
+  digested: Digests = { known: new Map(), made: new Map() },
 ): Promise<{ read: ReadSegments; notes: IndexedNote[] }> {
   const wanted = finishedIn(desk, step, limits.lastToRead).filter(({ segment }) => isWanted(segment))
   const indexes = [...new Set(wanted.flatMap(({ index }) => [index, index + 1]))]
   const before = new Map(indexes.map((index) => [index, identityOf(desk, index)]))
-  const digests = new Map<number, string>()
-  const read = await readSegments(desk, step, limits, () => digest(desk, indexes, digests))
+  const digest = () => digestFiles(desk, before, digested)
+  const read = await readSegments(desk, step, limits, digest)
+  const digestOf = (index: number) => digested.made.get(before.get(index) ?? '')
   const notes: IndexedNote[] = []
   for (const { index, segment } of wanted) {
-    const [own, next] = [digests.get(index), digests.get(index + 1)]
+    const [own, next] = [digestOf(index), digestOf(index + 1)]
     const [file, facts] = [before.get(index), read.facts[index - step.first]]
     if (!facts || !isShort(facts) || file === undefined || own === undefined || next === undefined) continue
     if (read.damage && read.damage.index <= index + 1) continue
@@ -52,11 +60,17 @@ function identityOf({ wal }: SegmentDesk, index: number): string | undefined {
   return segment && fileIdentity(join(segment.directory, segment.file))
 }
 
-async function digest(desk: SegmentDesk, indexes: number[], digests: Map<number, string>): Promise<void> {
-  for (const index of indexes) {
+async function digestFiles(
+  desk: SegmentDesk,
+  files: Map<number, string | undefined>,
+  { known, made }: Digests,
+): Promise<void> {
+  for (const [index, file] of files) {
     desk.options.signal.throwIfAborted()
+    if (file === undefined) continue
     try {
-      digests.set(index, await segmentDigest(fileOnDesk(desk, nameAt(desk, index)), desk.segmentSize))
+      const path = fileOnDesk(desk, nameAt(desk, index))
+      made.set(file, known.get(file) ?? (await segmentDigest(path, desk.segmentSize)))
     } catch {
       // A receiver has just renamed it, or it is of no use: then it gets no note.
     }

@@ -21,6 +21,8 @@ export interface ReadLimits {
   lastToRead: number
   /** Where its last record ends, where that is known; else it must be readable to its end. */
   endLsn?: string | undefined
+  /** It is no hurry: others go first. */
+  isBeside?: boolean
 }
 
 /**
@@ -63,7 +65,7 @@ function dumpRecords(desk: SegmentDesk, step: WalStep, limits: ReadLimits): Prom
     const records = collectRecords(desk.segmentSize)
     const range = [names[0] ?? '', names.at(-1) ?? '']
     const failures = await Promise.all(
-      passes(limits.major).map((rmgrs) => dumpInto(records, desk, [...limit, ...rmgrs, ...range])),
+      passes(limits.major).map((rmgrs) => dumpInto(records, desk, limits, [...limit, ...rmgrs, ...range])),
     )
     return { records, failure: failures.find((one) => one !== '') ?? '' }
   }
@@ -79,11 +81,17 @@ function passes(major: number): string[][] {
 /** The pattern is `$0`: most records say nothing that counts. */
 const filtered = '{ "$@"; echo "status $?" >&2; } | grep "$0"'
 
-async function dumpInto(records: RecordCollector, desk: SegmentDesk, args: string[]): Promise<string> {
-  const { stderr } = await runProgram(
-    'sh',
-    ['-c', filtered, countingRecords, desk.program, '--path=.', ...args],
-    { ...desk.options, cwd: desk.directory, onLine: records.take },
-  )
+async function dumpInto(
+  records: RecordCollector,
+  desk: SegmentDesk,
+  { isBeside }: ReadLimits,
+  args: string[],
+): Promise<string> {
+  const command = [...(isBeside ? ['nice', '-n', '10'] : []), desk.program, '--path=.', ...args]
+  const { stderr } = await runProgram('sh', ['-c', filtered, countingRecords, ...command], {
+    ...desk.options,
+    cwd: desk.directory,
+    onLine: records.take,
+  })
   return stderr.replace(/^status \d+$/m, '').trim()
 }

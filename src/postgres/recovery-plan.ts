@@ -46,8 +46,8 @@ export interface RecoveryPlan {
   newTablespaces: NewTablespace[]
   /** The last segment is not finished, and not named so: the WAL may have been cut off there. */
   unfinished: string | undefined
-  /** Not all WAL on the way was read: of some there were notes. */
-  isNoted: boolean
+  /** The archives of which notes were believed: not all WAL on the way was read. */
+  noted: string[]
 }
 
 /** Why a backup does not lead to a moment. */
@@ -123,7 +123,7 @@ export async function planRecovery(
 
 type WayTo = Pick<
   RecoveryPlan,
-  'wal' | 'range' | 'switches' | 'recovery' | 'reachLsn' | 'notAfter' | 'asOf' | 'newTablespaces' | 'isNoted'
+  'wal' | 'range' | 'switches' | 'recovery' | 'reachLsn' | 'notAfter' | 'asOf' | 'newTablespaces' | 'noted'
 >
 
 function wayTo(
@@ -156,7 +156,7 @@ function wayTo(
     reachLsn,
     notAfter,
     asOf,
-    isNoted: ahead?.isNoted ?? false,
+    noted: ahead?.noted ?? [],
     newTablespaces: (ahead?.tablespaces ?? []).filter(({ lsn }) => !isBefore(lsn, record.stop_lsn)),
   }
 }
@@ -204,7 +204,7 @@ function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {
     damage: undefined,
     newTablespaces: [],
     unfinished: undefined,
-    isNoted: false,
+    noted: [],
   }
 }
 

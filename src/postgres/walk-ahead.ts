@@ -11,7 +11,7 @@ export interface WalkSearch extends ArchiveEndSearch {
   systemIdentifier: string
   /** Where its last record ends, where that is known; else it must be readable to its end. */
   endLsn?: string | undefined
-  /** Told the notes of all segments that are read, in place of `notes`. */
+  /** All is read, and told the notes of what has one, in place of being noted. */
   onNotes?: ((notes: IndexedNote[]) => void) | undefined
 }
 
@@ -19,8 +19,8 @@ export interface WalkSearch extends ArchiveEndSearch {
 export interface Stretch extends ReadSegments {
   /** The index in the chain of the first. */
   first: number
-  /** Whether that was noted, and not read now. */
-  isNoted: boolean
+  /** The archives that it was noted in; none where it was read now. */
+  noted: string[]
 }
 
 /** As many pg_waldumps work at a time. */
@@ -34,7 +34,7 @@ const bytesWorthNoting = 64 * 1024 ** 2
  * @throws {PgbkError} `programs-missing` without pg_waldump of this major.
  */
 export async function* walkAhead(search: WalkSearch, lastToRead: number): AsyncGenerator<Stretch> {
-  const known = search.notes?.factsOf(search.wal, search.systemIdentifier) ?? []
+  const known = search.onNotes ? [] : (search.notes?.factsOf(search.wal, search.systemIdentifier) ?? [])
   const steps = stepsOf(known, search.wal.segmentSize, lastToRead)
   const unread = steps
     .filter(({ isNoted }) => !isNoted)
@@ -48,7 +48,7 @@ export async function* walkAhead(search: WalkSearch, lastToRead: number): AsyncG
       for (; next < steps.length && running.length < lanes; next++) {
         const step = steps[next] as Step
         const stretch = step.isNoted
-          ? Promise.resolve(notedIn(known, step))
+          ? Promise.resolve(notedIn(search, known, step))
           : read({ ...search, signal }, step, lastToRead, isWorth)
         stretch.catch(() => {}) // it is asked for in its turn, or not at all
         running.push(stretch)
@@ -85,22 +85,25 @@ function bytesIn({ wal }: WalkSearch, first: number, last: number): number[] {
   return segments.map(({ form }) => (form === 'partial' ? 0 : wal.segmentSize))
 }
 
-function notedIn(known: (SegmentFacts | undefined)[], { first, last }: Step): Stretch {
+function notedIn({ wal }: WalkSearch, known: (SegmentFacts | undefined)[], { first, last }: Step): Stretch {
   const facts = known.slice(first, last + 1).filter((one) => one !== undefined)
-  return { first, facts, damage: undefined, isNoted: true }
+  const segments = wal.chain.slice(first, last + 1)
+  return { first, facts, damage: undefined, noted: [...new Set(segments.map(({ directory }) => directory))] }
 }
 
 async function read(search: WalkSearch, step: Step, lastToRead: number, isWorth: boolean): Promise<Stretch> {
   const { wal, notes: book, onNotes } = search
   const program = waldumpOf(search.major, search.installations)
-  const isWanted = (segment: ArchivedSegment) =>
-    onNotes !== undefined || (isWorth && book !== undefined && lacksNote(segment, search, book))
+  const isWanted = (segment: ArchivedSegment) => {
+    if (!book) return false
+    return onNotes ? book.fitting(segment).length > 0 : isWorth && lacksNote(segment, search, book)
+  }
   const found = await withSegmentDesk(program, wal, search, (desk) =>
     readAndNote(desk, step, { ...search, lastToRead }, isWanted),
   )
   if (onNotes) onNotes(found.notes)
   else await book?.addTo(wal, found.notes)
-  return { first: step.first, ...found.read, isNoted: false }
+  return { first: step.first, ...found.read, noted: [] }
 }
 
 /** Or has one that does not fit the next segment's. */

@@ -30,7 +30,7 @@ const ahead = (found: Partial<WalAhead> = {}): WalAhead => ({
   tablespaces: [],
   minimums: {},
   damage: undefined,
-  isNoted: false,
+  noted: [],
   ...found,
 })
 const damage = {

@@ -24,7 +24,7 @@ function aPlan(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
     switches: [],
     damage: undefined,
     unfinished: undefined,
-    isNoted: false,
+    noted: [],
     ...changes,
   }
 }

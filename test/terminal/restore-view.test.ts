@@ -32,7 +32,7 @@ const recovery: RestorePlan['recovery'] = {
   gap: undefined,
   damage: undefined,
   unfinished: undefined,
-  isNoted: false,
+  noted: [],
   newTablespaces: [],
   switches: [],
 }
