@@ -44,8 +44,14 @@ export const segmentNotesName = '.pgbk-segments'
 export class SegmentNotes {
   readonly #lines = new Map<string, Map<string, SegmentNote[]>>()
 
-  /** @param backups the directory of the root's backups. */
-  constructor(readonly backups: string) {}
+  /**
+   * @param backups the directory of the root's backups.
+   * @param worthNoting bytes of WAL: where fewer have to be read, that is not worth a change of the archive.
+   */
+  constructor(
+    readonly backups: string,
+    readonly worthNoting = 64 << 20,
+  ) {}
 
   /**
    * What is known of each segment of a chain, by its index; undefined where it has to be read. A note counts when its file is the

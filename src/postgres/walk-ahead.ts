@@ -25,8 +25,6 @@ export interface Stretch extends ReadSegments {
 
 /** As many pg_waldumps work at a time. */
 const lanes = 2
-/** To note what is read faster than that is not worth a change of the archive. */
-const bytesWorthNoting = 64 * 1024 ** 2
 
 /**
  * Tells what is in a chain, from its beginning to a segment: by the notes, and where there are none, by reading, which makes notes.
@@ -39,7 +37,7 @@ export async function* walkAhead(search: WalkSearch, lastToRead: number): AsyncG
   const unread = steps
     .filter(({ isNoted }) => !isNoted)
     .flatMap(({ first, last }) => bytesIn(search, first, last))
-  const isWorth = unread.reduce((sum, bytes) => sum + bytes, 0) >= bytesWorthNoting
+  const isWorth = unread.reduce((sum, bytes) => sum + bytes, 0) >= (search.notes?.worthNoting ?? 0)
   const given = new AbortController()
   const signal = AbortSignal.any([search.signal, given.signal])
   const running: Promise<Stretch>[] = []
