@@ -1,6 +1,5 @@
 // `pgbk local-run --to-time` against PostgreSQL's own recovery with `cp` as restore_command, to the same moment.
-import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -14,7 +13,8 @@ import {
   readOptions,
   withDirectory,
 } from './measure.js'
-import { fill, freePort, withServer } from './server.js'
+import { backupIn, byHand, byPgbk } from './recover.js'
+import { fill, withServer } from './server.js'
 
 const options = readOptions({ megabytes: 2048, wal: 160, runs: 5, major: newestMajor() })
 const bin = `/usr/lib/postgresql/${options.major}/bin`
@@ -26,7 +26,7 @@ await withDirectory(async (directory) => {
   const moment = await withServer(bin, directory, (server) => makeHistory(server, directory, root))
   check(['rm', '-rf', join(directory, 'server')])
   check(['sync'])
-  const hand = () => byHand(root, directory, moment)
+  const hand = () => byHand(bin, root, directory, moment)
   const compare = (copy) => pairs(Number(options.runs), () => byPgbk(root, moment, copy), hand)
   const only = (times, name) => times.map(({ a, b }) => ({ a: a[name], b: b[name] }))
   // A full copy, as the other has it: an overlay copies each file when it is first written to.
@@ -62,101 +62,4 @@ async function makeHistory(server, directory, root) {
   receiver.kill('SIGINT')
   await new Promise((resolve) => receiver.on('close', resolve))
   return moment
-}
-
-function backupIn(root) {
-  const backups = join(root, 'data/backup')
-  return join(
-    backups,
-    readdirSync(backups).find((name) => /^\d/.test(name)),
-  )
-}
-
-/** The ms of the whole, and those of the replay. */
-async function byPgbk(root, moment, copy) {
-  const script = `psql -XAtc 'select 1'; cat "${root}"/data/run/*/log`
-  const [file, ...args] = asUser([
-    ...pgbk,
-    'local-run',
-    '-q',
-    '-C',
-    root,
-    '--to-time',
-    moment,
-    '--working-copy',
-    copy,
-    '--',
-    'sh',
-    '-c',
-    script,
-  ])
-  const startedAt = performance.now()
-  const child = spawn(file, args, {
-    cwd: '/',
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: '/usr/bin:/bin' },
-  })
-  let answer
-  let log = ''
-  child.stdout.on('data', (chunk) => {
-    answer ??= performance.now() - startedAt
-    log += chunk
-  })
-  const status = await new Promise((resolve) => child.on('close', resolve))
-  if (status !== 0) throw new Error(`pgbk local-run ended with ${status}`)
-  return { answer, replay: replayIn(log) }
-}
-
-/** The copy is made before the clock starts. */
-async function byHand(root, directory, moment) {
-  const copy = join(directory, 'copy')
-  check(asUser(['cp', '-r', join(backupIn(root), 'snapshot'), copy]))
-  check(['sync'])
-  check(asUser(['touch', join(copy, 'data/recovery.signal')]))
-  const port = await freePort()
-  const settings = {
-    fsync: 'off',
-    restore_command: `cp "${join(backupIn(root), 'wal')}/%f" "%p"`,
-    recovery_target_time: moment,
-    recovery_target_action: 'promote',
-  }
-  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const [file, ...args] = asUser([`${bin}/postgres`, '-D', 'conf', '-p', String(port), ...flags])
-  const startedAt = performance.now()
-  const server = spawn(file, args, { cwd: copy, stdio: ['ignore', 'pipe', 'pipe'] })
-  let log = ''
-  for (const stream of [server.stdout, server.stderr])
-    stream.on('data', (chunk) => {
-      log += chunk
-    })
-  const ended = new Promise((resolve) => server.on('close', resolve))
-  const [psql, ...words] = asUser([
-    `${bin}/psql`,
-    '-XAtc',
-    'select pg_is_in_recovery()',
-    '-h',
-    '/tmp',
-    '-p',
-    String(port),
-    '-U',
-    'bench',
-    'postgres',
-  ])
-  for (;;) {
-    if (server.exitCode !== null) throw new Error(`the server did not start:\n${log}`)
-    if (spawnSync(psql, words, { cwd: '/', encoding: 'utf8' }).stdout === 'f\n') break
-    await sleep(20)
-  }
-  const answer = performance.now() - startedAt
-  server.kill('SIGQUIT')
-  await ended
-  check(['rm', '-rf', copy])
-  return { answer, replay: replayIn(log) }
-}
-
-/** PostgreSQL 15 and newer say how long they have replayed. */
-function replayIn(log) {
-  const seconds = /redo done at .* elapsed: ([\d.]+) s/.exec(log)?.[1]
-  if (seconds === undefined) throw new Error(`no time in the log:\n${log}`)
-  return Number(seconds) * 1000
 }

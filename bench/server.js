@@ -6,10 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { asUser, check } from './measure.js'
 
 /** Runs `work` with a new server in this directory, which is stopped in any case. */
-export async function withServer(bin, directory, work) {
+export async function withServer(bin, directory, work, initdb = []) {
   const data = join(directory, 'server')
   const port = await freePort()
-  check(asUser([`${bin}/initdb`, '-D', data, '-U', 'bench', '--auth=trust', '--no-sync', '--data-checksums']))
+  const made = ['-D', data, '-U', 'bench', '--auth=trust', '--no-sync', '--data-checksums', ...initdb]
+  check(asUser([`${bin}/initdb`, ...made]))
   const settings = `port = ${port}\nunix_socket_directories = '${directory}'\nfsync = off\nautovacuum = off\nmax_wal_size = 256MB\n`
   appendFileSync(join(data, 'postgresql.conf'), settings)
   const control = (...args) => asUser([`${bin}/pg_ctl`, '-D', data, '-w', ...args])

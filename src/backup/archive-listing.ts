@@ -51,7 +51,9 @@ export function filesIn(
         stats: lstatSync(join(directory, name), { throwIfNoEntry: false }),
       }))
       if (looks < mostLooks && found.some(({ stats }) => stats === undefined)) continue
-      return found.flatMap(({ name, stats }) => (stats?.isFile() ? [{ name, bytes: stats.size }] : []))
+      return found.flatMap(({ name, stats }) =>
+        stats?.isFile() ? [{ directory, name, bytes: stats.size }] : [],
+      )
     } catch (error) {
       const code = systemCode(error)
       if (code === 'ENOENT') return []

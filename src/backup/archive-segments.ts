@@ -8,7 +8,9 @@ export interface ArchivedSegment {
   timeline: number
   segment: bigint
   form: SegmentForm
-  /** The file's name in the archive. */
+  /** The archive in which it lies. */
+  directory: string
+  /** The file's name in there. */
   file: string
   /** Bytes on disk. */
   bytes: number
@@ -16,6 +18,8 @@ export interface ArchivedSegment {
 
 /** A file of the archive, by name and size alone. */
 export interface ArchiveFile {
+  /** The archive. */
+  directory: string
   name: string
   bytes: number
 }
@@ -42,12 +46,12 @@ export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<strin
 
 const forms: Record<string, SegmentForm> = { '': 'raw', '.gz': 'gzip', '.partial': 'partial' }
 
-function segmentOf({ name: file, bytes }: ArchiveFile, segmentSize: number): Found | undefined {
+function segmentOf({ directory, name: file, bytes }: ArchiveFile, segmentSize: number): Found | undefined {
   const [name, ending] = [file.slice(0, 24), file.slice(24)]
   const form = forms[ending]
   const place = parseSegmentName(name, segmentSize)
   if (!form || !place) return undefined
-  const segment = { name, ...place, form, file, bytes }
+  const segment = { name, ...place, form, directory, file, bytes }
   if (form === 'gzip') return bytes > 0 ? { segment } : { segment, fault: 'its file is empty' }
   if (bytes === segmentSize) return { segment }
   // pg_receivewal fills a new one with zeros before it writes to it: until then there is nothing in it.

@@ -9,8 +9,9 @@ import { inParallel } from './in-parallel.js'
 import { syncFileSystem } from './sync-file-system.js'
 import { treeEntries } from './walk-tree.js'
 
-const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants
+const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants
 const writeFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK
+const appendFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK
 
 /** Writes a file, readable by its owner alone, and flushes it to disk. Never through a link, nor into a pipe. */
 export async function writeDurably(path: string, content: string | Uint8Array): Promise<void> {
@@ -18,6 +19,19 @@ export async function writeDurably(path: string, content: string | Uint8Array): 
   try {
     await file.writeFile(content)
     await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Adds text at the end of a file that is its owner's alone, in one piece where several processes do so. Not flushed: a crash may keep
+ * a part of it.
+ */
+export async function appendTo(path: string, text: string): Promise<void> {
+  const file = await open(path, appendFlags, 0o600)
+  try {
+    await file.write(text)
   } finally {
     await file.close()
   }

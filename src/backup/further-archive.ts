@@ -47,10 +47,10 @@ function hasSegment(archive: string, name: string): boolean {
 }
 
 /** The position up to which an archive has WAL. */
-function reachOf({ chain, directory, segmentSize }: ArchivedWal): bigint {
+function reachOf({ chain, segmentSize }: ArchivedWal): bigint {
   const last = chain.at(-1)
   if (!last) return 0n
-  const bytes = last.form === 'partial' ? writtenTo(join(directory, last.file)) : undefined
+  const bytes = last.form === 'partial' ? writtenTo(join(last.directory, last.file)) : undefined
   return last.segment * BigInt(segmentSize) + BigInt(bytes ?? segmentSize)
 }
 

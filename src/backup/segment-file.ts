@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
@@ -60,17 +60,16 @@ export async function unpackSegment(source: string, target: string, segmentSize:
 /**
  * Does work with a segment's file. A receiver that is at work finishes and compresses segments: one that has gone is looked for under
  * the names that it can have by then.
- * @param work gets the file's name; throws ENOENT when there is none.
+ * @param work gets the file's path; throws ENOENT when there is none.
  * @throws {PgbkError} `damaged` when the segment is there in no form.
  */
 export async function withSegmentFile<T>(
-  directory: string,
-  { name, file }: Pick<ArchivedSegment, 'name' | 'file'>,
-  work: (file: string) => Promise<T>,
+  { directory, name, file }: Pick<ArchivedSegment, 'directory' | 'name' | 'file'>,
+  work: (path: string) => Promise<T>,
 ): Promise<T> {
   for (const candidate of new Set([file, name, `${name}.gz`])) {
     try {
-      return await work(candidate)
+      return await work(join(directory, candidate))
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error
     }

@@ -10,12 +10,14 @@ export interface WalPage {
   timeline: number
   /** The page's own position in the WAL. */
   address: bigint
+  /** How many bytes of a record that began on an earlier page are still to come here and behind it. */
+  remaining: number
   /** Only the first page of a segment has these. */
   long: { systemIdentifier: string; segmentSize: number; pageSize: number } | undefined
 }
 
 export const walPageSize = 8192
-const hasLongHeader = 0x0002
+const [beginsInside, hasLongHeader] = [0x0001, 0x0002]
 const little = endianness() === 'LE'
 
 /** @param bytes at least the first 40 of a page. */
@@ -28,6 +30,7 @@ export function readWalPage(bytes: Buffer): WalPage {
     magic: two(0),
     timeline: four(4),
     address: eight(8),
+    remaining: (two(2) & beginsInside) === 0 ? 0 : four(16),
     long: isLong
       ? { systemIdentifier: String(eight(24)), segmentSize: four(32), pageSize: four(36) }
       : undefined,

@@ -63,7 +63,7 @@ export function holdsSnapshotOnly({ summary }: Backup, wal: ArchivedWal): boolea
   const own = lastSegmentBefore(summary.stop_lsn, summary.wal_segment_size)
   if (!last || last.segment < own) return true
   if (last.segment > own) return false
-  const written = statSync(join(wal.directory, last.file), { throwIfNoEntry: false })
+  const written = statSync(join(last.directory, last.file), { throwIfNoEntry: false })
   return written !== undefined && written.mtimeMs <= Date.parse(summary.finished_at)
 }
 
@@ -138,9 +138,9 @@ export type KnownEnd = v.InferOutput<typeof schema>
 const fileName = '.pgbk-window.json'
 
 /** Tells whether the archive still ends as it did. */
-export function keyOf(wal: ArchivedWal, last: ArchivedSegment): string {
+export function keyOf(last: ArchivedSegment): string {
   if (last.form !== 'partial') return last.name
-  return `${last.file} ${statSync(join(wal.directory, last.file), { throwIfNoEntry: false })?.mtimeMs}`
+  return `${last.file} ${statSync(join(last.directory, last.file), { throwIfNoEntry: false })?.mtimeMs}`
 }
 
 export function readKnownEnd(directory: string): KnownEnd | undefined {

@@ -18,6 +18,7 @@ import { type Run, startRun } from '../run/start-run.js'
 import { sweepRuns } from '../run/sweep-runs.js'
 import type { WorkingCopyKind } from '../run/working-copy.js'
 import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from './open-backup.js'
+import { readAgain } from './read-again.js'
 
 export interface LocalRunOptions extends OpenOptions {
   port?: number
@@ -64,21 +65,28 @@ export async function localRun(
   const { progress } = context
   const ownSettings = parseSettings(options.set ?? [])
   const sql = options.sql === undefined ? undefined : readSql(localPath(options.sql, context.cwd))
-  const opened = await openBackup(id, options, rules, settings, context)
-  const { backup, recovery, programs } = opened
-  if (backup.state === 'used') {
+  const open = () => openBackup(id, options, rules, settings, context)
+  const planned = await open()
+  if (planned.backup.state === 'used') {
     progress.warn(
-      `a server was started inside the snapshot of ${backup.id}: the data is what that server has left`,
+      `a server was started inside the snapshot of ${planned.backup.id}: the data is what that server has left`,
     )
   }
-  await listener.planned({ backup, recovery })
+  await listener.planned(planned)
   if (options.dryRun) {
-    await opened.complete
+    await planned.complete
     return 0
   }
   await sweepRuns(settings.root, context)
-  progress.step(`starting PostgreSQL on backup ${backup.id}`)
-  const run = await startRun(requestOf(opened, ownSettings, options, settings), context)
+  const start = async (opened: OpenedBackup): Promise<[OpenedBackup, Run]> => {
+    progress.step(`starting PostgreSQL on backup ${opened.backup.id}`)
+    return [opened, await startRun(requestOf(opened, ownSettings, options, settings), context)]
+  }
+  const [{ backup, recovery, programs }, run] = await start(planned).catch(async (error) => {
+    const opened = await readAgain(error, planned, settings.root, open)
+    await listener.planned(opened)
+    return start(opened)
+  })
   let detached = false
   try {
     await sayOfDatabase(run, backup.record, context)

@@ -7,6 +7,7 @@ import type { Moment } from '../backup/moment.js'
 import { readReceiverState } from '../backup/receiver-state.js'
 import { majorOf } from '../backup/record.js'
 import { unlessRemoved } from '../backup/removed.js'
+import { SegmentNotes } from '../backup/segment-notes.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { chooseBackup } from '../postgres/choose-backup.js'
@@ -61,9 +62,11 @@ export async function openBackup(
   const installations = await allInstallations(settings.bin_dir, context)
   const mayBeUsed = rules.mayBeUsed && wish.moment.kind === 'snapshot'
   const catalog = readCatalog(settings.root)
-  const receiver = readReceiverState(rootLayout(settings.root))
+  const layout = rootLayout(settings.root)
+  const receiver = readReceiverState(layout)
+  const notes = new SegmentNotes(layout.backups)
   const caughtUpBy = (backup: Backup) => caughtUp(backup, receiver, context.now())
-  const choice = { catalog, id, wish, installations, mayBeUsed, caughtUpBy }
+  const choice = { catalog, id, wish, installations, mayBeUsed, notes, caughtUpBy }
   if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
   const { backup, plan: recovery } = await chooseBackup(choice, context)
   checkNewTablespaces(recovery.newTablespaces, { mayWrite: rules.mayMakeTablespaces })

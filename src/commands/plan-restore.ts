@@ -58,13 +58,24 @@ export async function planRestore(
 ): Promise<RestorePlan> {
   // Before a backup is looked at, which may take long.
   const pgdata = options.pgdata && localPath(options.pgdata, context.cwd)
-  const { backup, recovery, programs } = await openBackup(id, options, rules, settings, context)
-  if (recovery.damage && !options.toLatest) throw wouldLose(recovery.damage)
+  const { backup, recovery, programs } = await openToRestore(id, options, settings, context)
   const target = await unlessRemoved(backup, context, () =>
     planTarget(backup, recovery, programs, { ...options, pgdata }, settings, context),
   )
   const room = options.isOfAnother ? [] : await roomNeeds(placesOf(backup, target))
   return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
+}
+
+/** @throws {PgbkError} as `openBackup`; `damaged` when a restore would lose commits unsaid. */
+export async function openToRestore(
+  id: string | undefined,
+  options: RestoreOptions,
+  settings: Settings,
+  context: Context,
+): Promise<OpenedBackup> {
+  const opened = await openBackup(id, options, rules, settings, context)
+  if (opened.recovery.damage && !options.toLatest) throw wouldLose(opened.recovery.damage)
+  return opened
 }
 
 const rules: OpenRules = {

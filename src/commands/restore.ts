@@ -17,7 +17,8 @@ import { type InstanceRequest, restoreInstance } from '../instances/restore-inst
 import { type StartedDirectory, startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
 import type { Reached } from '../postgres/await-recovery.js'
-import { planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
+import { openToRestore, planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
+import { readAgain } from './read-again.js'
 
 export interface RestoreResult {
   plan: RestorePlan
@@ -48,6 +49,20 @@ export async function restore(
   const plan = await planRestore(id, options, settings, context)
   if (options.dryRun) return { plan, dryRun: true, notes: [] }
   announce(plan)
+  const open = () => openToRestore(id, options, settings, context)
+  try {
+    return await carryOut(plan, options, settings, context)
+  } catch (error) {
+    throw (await readAgain(error, plan, settings.root, open)).recovery.damage ?? error
+  }
+}
+
+async function carryOut(
+  plan: RestorePlan,
+  options: RestoreOptions,
+  settings: Settings,
+  context: Context,
+): Promise<RestoreResult> {
   await checkRoom(plan.backup, plan.room)
   context.signal.throwIfAborted()
   const { target } = plan

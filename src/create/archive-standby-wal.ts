@@ -74,6 +74,7 @@ function ownWal(pgWal: string, range: WalRange, segmentSize: number): ArchivedWa
   const first = lastSegmentBefore(range.endLsn, segmentSize) - BigInt(names.length - 1)
   const chain = names.map((name, index) => ({
     name,
+    directory: pgWal,
     file: name,
     timeline: range.timeline,
     segment: first + BigInt(index),

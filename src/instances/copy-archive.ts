@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { ArchivedWal } from '../backup/archived-wal.js'
 import { copyOneFile } from '../backup/copy-file.js'
 import { syncPath } from '../backup/durable.js'
@@ -25,18 +25,19 @@ export async function copyArchive(
   to: string,
   { lastSegment, signal }: CopyArchiveOptions,
 ): Promise<void> {
-  const copy = async (name: string) => {
+  const copy = async (path: string) => {
     signal.throwIfAborted()
-    const target = join(to, name)
-    await copyOneFile(join(wal.directory, name), target, constants.COPYFILE_FICLONE)
+    const target = join(to, basename(path))
+    await copyOneFile(path, target, constants.COPYFILE_FICLONE)
     await syncPath(target)
   }
   try {
     await mkdir(to)
     const names = await readdir(wal.directory)
-    for (const name of names.filter((one) => /^[0-9A-F]{8}\.history$/.test(one))) await copy(name)
+    for (const name of names.filter((one) => /^[0-9A-F]{8}\.history$/.test(one)))
+      await copy(join(wal.directory, name))
     const needed = wal.chain.filter(({ segment }) => segment <= lastSegment)
-    await inParallel(needed, 4, (segment) => withSegmentFile(wal.directory, segment, copy))
+    await inParallel(needed, 4, (segment) => withSegmentFile(segment, copy))
     await syncPath(to)
   } catch (cause) {
     signal.throwIfAborted()

@@ -1,5 +1,6 @@
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
+import type { SegmentNotes } from '../backup/segment-notes.js'
 import { PgbkError } from '../errors.js'
 import { piecesOf } from '../read-small.js'
 import type { CheckOptions } from './check-backup.js'
@@ -23,6 +24,8 @@ export interface ArchiveEndSearch extends CheckOptions {
   /** Of the backup: pg_waldump reads the WAL of its own major only. */
   major: number
   installations: Installation[]
+  /** What is known of segments, so that they need not be read. */
+  notes?: SegmentNotes | undefined
   /** Segments before this one hold no commit that the caller does not know. */
   from?: bigint | undefined
 }
@@ -47,7 +50,7 @@ export async function findArchiveEnd(search: ArchiveEndSearch): Promise<ArchiveE
       endLsn: formatLsn(endLsn),
       timeline: timelineAt(chain, startLsn, desk.segmentSize),
     }
-    const commit = last.commit ?? (await findCommit(desk, chain, last.first, search.from))
+    const commit = last.commit ?? (await findCommit(desk, chain, last.first, search))
     return { record, commit, unfinished: unfinished ? chain.at(-1)?.name : undefined }
   })
 }
@@ -137,12 +140,19 @@ async function findCommit(
   desk: SegmentDesk,
   chain: ArchivedSegment[],
   before: number,
-  from = 0n,
+  { from = 0n, notes, wal }: ArchiveEndSearch,
 ): Promise<DumpedWal['commit']> {
+  const known = notes?.factsOf(wal, undefined) ?? []
   const most = Math.max(1, Math.floor(mostBytesAtOnce / desk.segmentSize))
   let step = 1
   // A record may begin in one step's last segment and end in the next step's first.
-  for (let end = before; end > 0 && (chain[end]?.segment ?? 0n) > from; step = Math.min(2 * step, most)) {
+  for (let end = before; end > 0 && (chain[end]?.segment ?? 0n) > from; ) {
+    const noted = known[end - 1]
+    if (noted?.commit) return noted.commit
+    if (noted) {
+      end--
+      continue
+    }
     let first = Math.max(0, end - step)
     let dumped = await readStep(desk, chain, first, end)
     // Very long records can fill whole segments.
@@ -150,6 +160,7 @@ async function findCommit(
     if (dumped.commit) return dumped.commit
     await desk.clear(first + 1)
     end = first
+    step = Math.min(2 * step, most)
   }
   return undefined
 }

@@ -5,6 +5,7 @@ import { windowStart } from '../backup/data-time.js'
 import { withFurtherArchive } from '../backup/further-archive.js'
 import { describeMoment, instantOf, type Moment, type RecoveryWish } from '../backup/moment.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
+import type { SegmentNotes } from '../backup/segment-notes.js'
 import { selectBackup } from '../backup/select.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -26,6 +27,8 @@ export interface Choice {
   installations: Installation[]
   /** Whether a backup will do in whose snapshot a server was started. */
   mayBeUsed: boolean
+  /** What is known of WAL segments, so that they need not be read. */
+  notes?: SegmentNotes | undefined
   /** What a receiver that is at work has received for this backup. */
   caughtUpBy(backup: Backup): CaughtUp | undefined
 }
@@ -100,8 +103,8 @@ function isToCome(moment: Moment, { now }: Context): moment is Extract<Moment, {
   return moment.kind === 'time' && moment.time > now().toISOString()
 }
 
-async function plan(backup: Backup, { wish, installations, caughtUpBy }: Choice, context: Context) {
-  const known = { installations, caughtUp: caughtUpBy(backup) }
+async function plan(backup: Backup, { wish, installations, notes, caughtUpBy }: Choice, context: Context) {
+  const known = { installations, notes, caughtUp: caughtUpBy(backup) }
   const planned = await unlessRemoved(backup, context, () => planRecovery(backup, wish, known, context))
   checkThere(backup) // or what is gone of its archive would count as never received
   return planned

@@ -1,18 +1,14 @@
 import type { ArchivedWal } from '../backup/archived-wal.js'
-import { lastSegmentBefore, parseLsn } from '../backup/lsn.js'
-import { minimumOf } from '../backup/minimums.js'
-import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end.js'
-import { seekIn, type WalPlace, type WalSeek } from './seek-in-wal.js'
-import { type SegmentDesk, type WalStep, withSegmentDesk } from './segment-desk.js'
-import { checkSegmentStarts } from './segment-starts.js'
-import { type DumpFilter, damagedAt, holdsNoRecord, runDump, type WalDamage } from './wal-dump.js'
+import { lastSegmentBefore, parseLsn, segmentNumber } from '../backup/lsn.js'
+import { hasEndAfter, mayEnd, type SegmentFacts } from '../backup/segment-facts.js'
+import { waldumpOf } from './archive-end.js'
+import { lastOfRecord } from './record-span.js'
+import { isBefore, seekIn, type WalPlace, type WalSeek } from './seek-in-wal.js'
+import { withSegmentDesk } from './segment-desk.js'
+import type { WalDamage } from './wal-dump.js'
+import { type Stretch, type WalkSearch, walkAhead } from './walk-ahead.js'
 
-export interface LookAheadSearch extends ArchiveEndSearch {
-  /** Of the server: a segment of another one has no business here. */
-  systemIdentifier: string
-  /** The end of the last record, where that is known; else every finished segment must be readable to its end. */
-  endLsn?: string | undefined
-}
+export type LookAheadSearch = WalkSearch
 
 /** A tablespace that replay makes anew, at the path that it had on the server. */
 export interface NewTablespace {
@@ -28,28 +24,29 @@ export interface WalAhead {
   /** The settings that a recovery needs at least, as the server has changed them meanwhile. */
   minimums: Record<string, number>
   damage: WalDamage | undefined
+  /** The archives of which notes were believed: not all was read. */
+  noted: string[]
 }
 
 /**
- * Reads the WAL that is to be replayed, from the chain's beginning to the place that is sought or to its end: PostgreSQL finds only
- * in the middle of it what makes it stop, or write where it must not.
+ * Looks at the WAL that is to be replayed, from the chain's beginning to the place that is sought or to its end: PostgreSQL finds only
+ * in the middle of it what makes it stop, or write where it must not. The place itself is always read.
  * @throws {PgbkError} `programs-missing` without pg_waldump of this major.
  */
 export async function lookAhead(search: LookAheadSearch, seek?: WalSeek): Promise<WalAhead> {
-  const program = waldumpOf(search.major, search.installations)
-  const { wal } = search
-  const step = Math.max(1, Math.floor(mostBytesAtOnce / wal.segmentSize))
-  const ahead: WalAhead = { place: undefined, tablespaces: [], minimums: {}, damage: undefined }
-  await withSegmentDesk(program, wal, search, async (desk) => {
-    for (let first = 0; first <= lastToRead(search); first += step) {
-      // One more than the step: a record may end in the next segment.
-      const last = Math.min(first + step, lastToRead(search))
-      await readStep(desk, { first, last }, search, seek, ahead)
-      if (ahead.damage || ahead.place) return
-      await desk.clear(first)
-    }
-  })
-  return { ...ahead, tablespaces: ahead.tablespaces.filter(({ lsn }) => isUpTo(lsn, ahead.place)) }
+  waldumpOf(search.major, search.installations)
+  const last = lastToRead(search)
+  const facts: SegmentFacts[] = []
+  let damage: WalDamage | undefined
+  const noted = new Set<string>()
+  for await (const stretch of walkAhead(search, last)) {
+    facts.push(...stretch.facts)
+    for (const directory of stretch.noted) noted.add(directory)
+    const place = seek && (await placeIn(stretch, search, seek, last))
+    if (place) return { place, damage: undefined, noted: [...noted], ...hazardsIn(facts, place) }
+    damage = stretch.damage
+  }
+  return { place: undefined, damage, noted: [...noted], ...hazardsIn(facts) }
 }
 
 /** The index of the last segment that has to be readable. */
@@ -60,56 +57,56 @@ function lastToRead({ wal, endLsn }: LookAheadSearch): number {
   return chain.findIndex(({ segment }) => segment === end)
 }
 
-function isUpTo(lsn: string, place: WalPlace | undefined): boolean {
-  return place === undefined || parseLsn(lsn) < parseLsn(place.lsn)
-}
-
-async function readStep(
-  desk: SegmentDesk,
-  { first, last }: WalStep,
+/** Reads those segments of a stretch that may have what is sought. */
+async function placeIn(
+  { first, facts, damage }: Stretch,
   search: LookAheadSearch,
-  seek: WalSeek | undefined,
-  ahead: WalAhead,
-): Promise<void> {
-  const start = await checkSegmentStarts(desk, { first, last }, search.systemIdentifier)
-  // What can be read before the damage still counts.
-  const readable = start ? start.index - 1 : last
-  if (readable >= first) {
-    const limit = limitOf(search, readable)
-    for (const filter of hazards(search.major, limit)) {
-      const { stdout, failure } = await runDump(desk, first, readable, filter)
-      collect(stdout, ahead)
-      if (failure !== '' && !holdsNoRecord(failure)) ahead.damage = damagedAt(desk, first, failure)
-    }
-    if (seek) ahead.place = await seekIn(desk, { first, last: readable }, seek, limit)
+  seek: WalSeek,
+  lastToRead: number,
+): Promise<WalPlace | undefined> {
+  const { wal, endLsn } = search
+  const program = waldumpOf(search.major, search.installations)
+  const readable = damage ? first + facts.length - 1 : lastToRead
+  const indexes = facts.map((_, at) => first + at)
+  for (const index of indexes.filter((one) => mayHold(wal, one, facts[one - first], seek))) {
+    const place = await withSegmentDesk(program, wal, search, async (desk) => {
+      const end = await lastOfRecord(desk, index, readable)
+      // Behind the end of a record there is at most one that begins before the next segment.
+      const last = seek.kind === 'lsn' ? await lastOfRecord(desk, end, readable) : end
+      const limit = endLsn !== undefined && last === lastToRead ? [`--end=${endLsn}`] : []
+      return seekIn(desk, { first: index, last }, seek, limit)
+    })
+    if (place) return place
   }
-  if (ahead.place) ahead.damage = undefined
-  else ahead.damage ??= start
+  return undefined
 }
 
-/** An end that is not in the last segment which it reads makes pg_waldump fail. */
-function limitOf(search: LookAheadSearch, last: number): string[] {
-  return search.endLsn !== undefined && last === lastToRead(search) ? [`--end=${search.endLsn}`] : []
+function mayHold(wal: ArchivedWal, index: number, facts: SegmentFacts | undefined, seek: WalSeek): boolean {
+  if (seek.kind === 'lsn')
+    return wal.chain[index]?.segment === segmentNumber(parseLsn(seek.lsn), wal.segmentSize)
+  if (!facts) return false
+  switch (seek.kind) {
+    case 'commit':
+      return hasEndAfter(facts, seek.after, seek.orAt)
+    case 'xid':
+      return mayEnd(facts, seek.xid)
+    case 'name':
+      return facts.restore_points.some(({ lsn, name }) => name === seek.name && !isBefore(lsn, seek.from))
+  }
 }
 
-/** Before version 16, pg_waldump takes one --rmgr only. */
-function hazards(major: number, limit: string[]): DumpFilter[] {
-  const pattern = 'desc: \\(CREATE\\|PARAMETER_CHANGE\\) '
-  const of = (...rmgrs: string[]): DumpFilter => ({ args: [...limit, ...rmgrs], pattern, lastOnly: false })
-  return major >= 16 ? [of('--rmgr=XLOG', '--rmgr=Tablespace')] : [of('--rmgr=XLOG'), of('--rmgr=Tablespace')]
-}
-
-/** A tablespace in place (allow_in_place_tablespaces) has no path. */
-function collect(lines: string, { tablespaces, minimums }: WalAhead): void {
-  for (const [, lsn = '', path = ''] of lines.matchAll(
-    /^rmgr: Tablespace .* lsn: (\S+), .* desc: CREATE \d+ "(.+)"$/gm,
-  ))
-    tablespaces.push({ lsn, path })
-  for (const [, values = ''] of lines.matchAll(/ desc: PARAMETER_CHANGE (.*)$/gm))
-    for (const [, name = '', value = ''] of values.matchAll(/(max_\w+|track_commit_timestamp)=(\w+)/g)) {
-      const setting = name.replace('_xact', '_transaction')
-      minimums[setting] = Math.max(minimums[setting] ?? 0, minimumOf(value) ?? 0)
-    }
+/** What replay meets up to a place, or in all of it. */
+function hazardsIn(facts: SegmentFacts[], place?: WalPlace): Pick<WalAhead, 'tablespaces' | 'minimums'> {
+  const isOnTheWay = ({ lsn }: { lsn: string }) => place === undefined || !isBefore(place.lsn, lsn)
+  const minimums: Record<string, number> = {}
+  for (const change of facts.flatMap(({ settings }) => settings).filter(isOnTheWay))
+    for (const [name, value] of Object.entries(change.minimums))
+      minimums[name] = Math.max(minimums[name] ?? 0, value)
+  const tablespaces = facts.flatMap((one) => one.tablespaces)
+  return {
+    minimums,
+    tablespaces: tablespaces.filter(({ lsn }) => place === undefined || isBefore(lsn, place.lsn)),
+  }
 }
 
 /** The chain up to a damaged segment, of which what can be read counts. */

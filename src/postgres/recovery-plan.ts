@@ -6,6 +6,7 @@ import { formatLsn, lastSegmentBefore, parseLsn, segmentNumber } from '../backup
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
 import { majorOf, snapshotEnd } from '../backup/record.js'
 import { minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
+import type { SegmentNotes } from '../backup/segment-notes.js'
 import { hasAllOf, holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
@@ -46,6 +47,8 @@ export interface RecoveryPlan {
   newTablespaces: NewTablespace[]
   /** The last segment is not finished, and not named so: the WAL may have been cut off there. */
   unfinished: string | undefined
+  /** The archives of which notes were believed: not all WAL on the way was read. */
+  noted: string[]
 }
 
 /** Why a backup does not lead to a moment. */
@@ -65,10 +68,12 @@ export interface PlanningOptions {
   installations: Installation[]
   /** Until when a receiver that is at work has everything, though nothing was committed. */
   caughtUp?: CaughtUp | undefined
+  /** What is known of segments, so that they need not be read. */
+  notes?: SegmentNotes | undefined
 }
 
 /**
- * Plans the recovery of a copy from what is in the backup's WAL archive; writes nothing. PostgreSQL takes some moments that it
+ * Plans the recovery of a copy from what is in the backup's WAL archive; writes nothing but notes for the next time. PostgreSQL takes some moments that it
  * cannot reach for others without an error, so each is compared with what the archive holds.
  * @throws {PgbkError} `programs-missing` without pg_waldump of the backup's major where there is WAL to look at, `damaged` when
  * that cannot be read.
@@ -76,7 +81,7 @@ export interface PlanningOptions {
 export async function planRecovery(
   backup: Backup,
   wish: RecoveryWish,
-  { installations, caughtUp }: PlanningOptions,
+  { installations, caughtUp, notes }: PlanningOptions,
   { env, signal }: Context,
 ): Promise<Planned> {
   const { record, layout } = backup
@@ -95,7 +100,7 @@ export async function planRecovery(
     }
   }
   const { system_identifier: systemIdentifier } = record.server
-  const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from }
+  const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from, notes }
   const { wal, end, damage, ahead } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
   const until = latest(
     snapshotEnd(record),
@@ -120,7 +125,7 @@ export async function planRecovery(
 
 type WayTo = Pick<
   RecoveryPlan,
-  'wal' | 'range' | 'switches' | 'recovery' | 'reachLsn' | 'notAfter' | 'asOf' | 'newTablespaces'
+  'wal' | 'range' | 'switches' | 'recovery' | 'reachLsn' | 'notAfter' | 'asOf' | 'newTablespaces' | 'noted'
 >
 
 function wayTo(
@@ -153,6 +158,7 @@ function wayTo(
     reachLsn,
     notAfter,
     asOf,
+    noted: ahead?.noted ?? [],
     newTablespaces: (ahead?.tablespaces ?? []).filter(({ lsn }) => !isBefore(lsn, record.stop_lsn)),
   }
 }
@@ -200,6 +206,7 @@ function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {
     damage: undefined,
     newTablespaces: [],
     unfinished: undefined,
+    noted: [],
   }
 }
 

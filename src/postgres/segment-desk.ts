@@ -105,10 +105,9 @@ async function provide(desk: SegmentDesk, index: number): Promise<string> {
   return name
 }
 
-function put({ wal, segmentSize }: SegmentDesk, segment: ArchivedSegment, path: string): Promise<void> {
-  return withSegmentFile(wal.directory, segment, async (file) => {
-    const source = join(wal.directory, file)
-    if (file.endsWith('.gz')) return unpackSegment(source, path, segmentSize)
+function put({ segmentSize }: SegmentDesk, segment: ArchivedSegment, path: string): Promise<void> {
+  return withSegmentFile(segment, async (source) => {
+    if (source.endsWith('.gz')) return unpackSegment(source, path, segmentSize)
     await access(source)
     await symlink(source, path)
   })

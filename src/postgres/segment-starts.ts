@@ -16,7 +16,7 @@ export async function checkSegmentStarts(
   for (let index = first; index <= last; index++) {
     const reason = await faultAt(desk, index, systemIdentifier)
     if (reason === undefined) continue
-    const message = `WAL segment ${desk.wal.chain[index]?.name} in ${desk.wal.directory} is of no use: ${reason}`
+    const message = `WAL segment ${desk.wal.chain[index]?.name} in ${desk.wal.chain[index]?.directory} is of no use: ${reason}`
     return { index, reason, isReadable: false, error: new PgbkError('damaged', message) }
   }
   return undefined

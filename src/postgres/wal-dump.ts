@@ -113,7 +113,7 @@ export function damagedAt(desk: SegmentDesk, first: number, failure: string): Wa
   const [reason = ''] = failure.replace(/^pg_waldump: (error|fatal): /gm, '').split('\n')
   const error = new PgbkError(
     'damaged',
-    `WAL segment ${chain[index]?.name} in ${desk.wal.directory} is damaged: ${reason}`,
+    `WAL segment ${chain[index]?.name} in ${chain[index]?.directory} is damaged: ${reason}`,
     { hint: 'What comes after it cannot be replayed. A later backup, or another copy of the segment, can.' },
   )
   return { index, reason: `it is damaged: ${reason}`, isReadable: true, error }

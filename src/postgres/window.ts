@@ -79,7 +79,7 @@ async function archiveWindow(
   const last = wal.chain.at(-1)
   const known = readKnownEnd(wal.directory)
   if (!last) return snapshotWindow(backup, wal)
-  const key = keyOf(wal, last)
+  const key = keyOf(last)
   if (known?.through === key) return windowTo(backup, wal, known.end_lsn, known.commit)
   const isFurther = known !== undefined && BigInt(known.segment) <= last.segment
   try {

@@ -1,4 +1,6 @@
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
 import type { Environment } from '../context.js'
 import { byteCommand } from './byte-arguments.js'
 import { cannotStart } from './cannot-start.js'
@@ -16,6 +18,8 @@ export interface ProgramOptions {
   signal?: AbortSignal
   /** Gets every line of standard error as it comes; those lines are then not collected. */
   onErrorLine?(line: string): void
+  /** The same for standard output, which may be of any length. */
+  onLine?(line: string): void
   /** After so many ms the program is ended and counts as failed: `timedOut`. */
   timeoutMs?: number
 }
@@ -42,7 +46,7 @@ export async function runProgram(
   args: string[],
   options: ProgramOptions,
 ): Promise<ProgramResult> {
-  const { signal, onErrorLine } = options
+  const { signal, onErrorLine, onLine } = options
   const { execa } = await import('execa')
   signal?.throwIfAborted()
   const [command, words] = byteCommand(file, args)
@@ -55,16 +59,18 @@ export async function runProgram(
     encoding: options.bytewise ? 'latin1' : 'utf8',
     detached: true,
     cleanup: false,
-    buffer: { stdout: true, stderr: onErrorLine === undefined },
+    buffer: { stdout: onLine === undefined, stderr: onErrorLine === undefined },
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
   })
   if (options.bytewise) child.stderr?.setEncoding('latin1')
   if (onErrorLine && child.stderr) createInterface({ input: child.stderr }).on('line', onErrorLine)
+  const told = onLine && child.stdout && linesOf(child.stdout, onLine)
   const endGroup = () => signalGroup(child.pid, 'SIGTERM')
   signal?.addEventListener('abort', endGroup)
   const result = await child
   signal?.removeEventListener('abort', endGroup)
+  if (child.pid !== undefined) await told
   await groupIsGone(child.pid)
   signal?.throwIfAborted()
   if (child.pid === undefined) throw cannotStart(file, result)
@@ -75,4 +81,21 @@ export async function runProgram(
     stdout: result.stdout ?? '',
     stderr: result.stderr ?? '',
   }
+}
+
+/** Lines end with a newline, and nothing else does: what is in them may be of anybody's choice. Done when the stream is. */
+function linesOf(stream: Readable, take: (line: string) => void): Promise<void> {
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  stream.on('data', (bytes: Buffer) => {
+    const lines = (rest + decoder.write(bytes)).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) take(line)
+  })
+  return new Promise((done) => {
+    stream.on('close', () => {
+      if (rest !== '') take(rest)
+      done()
+    })
+  })
 }

@@ -1,16 +1,19 @@
+import { dirname } from 'node:path'
 import { readArchivedWal } from '../backup/archived-wal.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { type BackupRecord, majorOf } from '../backup/record.js'
+import { type IndexedNote, SegmentNotes } from '../backup/segment-notes.js'
 import type { Context } from '../context.js'
 import { findReadableEnd } from '../postgres/archive-end.js'
 import { programEnvironment } from '../postgres/connection.js'
 import { type Installation, programOf } from '../postgres/find.js'
 import { lookAhead } from '../postgres/look-ahead.js'
+import { checkNotes } from './check-notes.js'
 import type { Fault } from './fault.js'
 
 /**
  * Reads every record of the unbroken archive by pg_waldump, which knows their checksums: a bit that has flipped inside of a page is
- * found by nothing else. None where pg_waldump of this major is not installed.
+ * found by nothing else. What is noted of its segments is compared with that. None where pg_waldump of this major is not installed.
  */
 export async function walRecordFaults(
   record: BackupRecord,
@@ -31,7 +34,15 @@ export async function walRecordFaults(
   const search = { wal, major, installations, env: programEnvironment(env), signal, systemIdentifier }
   // Unknown where the damage is among the last segments.
   const end = await findReadableEnd(search)
-  const { damage } = await lookAhead({ ...search, endLsn: end?.record.endLsn })
+  const notes = new SegmentNotes(dirname(layout.directory))
+  const read: IndexedNote[] = []
+  const compared = { notes, onNotes: (found: IndexedNote[]) => read.push(...found) }
+  const { damage } = await lookAhead({ ...search, endLsn: end?.record.endLsn, ...compared })
+  const wrong = await checkNotes(notes, wal, read, damage)
+  if (wrong > 0 && !damage)
+    progress.warn(
+      `${wrong} of the notes about WAL segments of ${record.id} were wrong, and are made anew: they are for the planning of a recovery, and no part of the backup`,
+    )
   if (!damage) return []
   const segment = wal.chain[damage.index]
   return [{ file: `wal/${segment?.file}`, problem: damage.reason }]

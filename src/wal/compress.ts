@@ -22,12 +22,17 @@ export function gzipLevel(compress: string): number | undefined {
 export function compressible(archive: string, segmentSize: number, keepNewest: boolean): string[] {
   const raw = readdirSync(archive)
     .filter((name) => parseSegmentName(name, segmentSize) !== undefined)
-    .sort((one, other) => (one.slice(8) + one < other.slice(8) + other ? -1 : 1))
+    .sort((one, other) => (inOrder(one) < inOrder(other) ? -1 : 1))
   const isWhole = (name: string) => {
     const found = lstatSync(join(archive, name), { throwIfNoEntry: false })
     return found?.isFile() === true && found.size === segmentSize
   }
   return (keepNewest ? raw.slice(0, -1) : raw).filter(isWhole)
+}
+
+/** A segment's name as it is sorted: by its position first, by its timeline then. */
+export function inOrder(name: string): string {
+  return name.slice(8) + name
 }
 
 /** Compares what is compressed, byte by byte, before the raw segment may go. */

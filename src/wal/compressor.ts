@@ -1,8 +1,9 @@
 import type { Environment } from '../context.js'
 import { messageOf, systemCode } from '../errors.js'
-import { compressible, compressSegment } from './compress.js'
+import { compressible, compressSegment, inOrder } from './compress.js'
+import type { SegmentNoter } from './segment-noter.js'
 
-/** Compresses finished segments of archives, one after the other, beside everything else. */
+/** Reads and compresses finished segments of archives, one after the other, beside everything else. */
 export interface Compressor {
   /** Starts on the next segment, if there is one and none is being compressed. */
   tick(): void
@@ -18,6 +19,8 @@ export interface CompressorOptions {
   level: number | undefined
   segmentSize: number
   env: Environment
+  /** Makes what reads segments for the planning of recoveries; undefined where nothing can. */
+  noter?(signal: AbortSignal): SegmentNoter | undefined
   /** Told what could not be done. */
   onFault(text: string): void
 }
@@ -27,31 +30,41 @@ const retryAfterMs = 60_000
 export function startCompressor(options: CompressorOptions): Compressor {
   const { current, others, level, segmentSize, env } = options
   const stopped = new AbortController()
+  const { signal } = stopped
+  const noter = options.noter?.(signal)
+  /** The newest that was looked at in each archive, where they stay uncompressed. */
+  const seen = new Map<string, string>()
   let work: Promise<void> | undefined
   let notBefore = 0
   const next = (): [string, string] | undefined => {
     for (const archive of [current, ...others]) {
-      const [name] = namesIn(archive, segmentSize, archive === current)
+      const names = namesIn(archive, segmentSize, archive === current)
+      const name = names.find((one) => inOrder(one) > (seen.get(archive) ?? ''))
       if (name !== undefined) return [archive, name]
     }
     return undefined
   }
-  const compressAll = async (gzip: number) => {
+  const finish = async (archive: string, name: string) => {
+    if (level === undefined) seen.set(archive, inOrder(name))
+    if (level === undefined && noter?.isNoted(archive, name)) return
+    const note = await noter?.read(archive, name)
+    if (level !== undefined) await compressSegment(archive, name, { level, env, signal })
+    await noter?.keep(archive, level === undefined ? name : `${name}.gz`, note)
+  }
+  const finishAll = async () => {
     try {
-      for (let found = next(); found && !stopped.signal.aborted; found = next()) {
-        await compressSegment(found[0], found[1], { level: gzip, env, signal: stopped.signal })
-      }
+      for (let found = next(); found && !signal.aborted; found = next()) await finish(...found)
     } catch (error) {
       // A backup is deleted while its segments are compressed.
-      if (stopped.signal.aborted || systemCode(error) === 'ENOENT') return
+      if (signal.aborted || systemCode(error) === 'ENOENT') return
       options.onFault(messageOf(error))
       notBefore = Date.now() + retryAfterMs
     }
   }
   return {
     tick: () => {
-      if (level === undefined || work || Date.now() < notBefore) return
-      work = compressAll(level).finally(() => {
+      if ((level === undefined && !noter) || work || Date.now() < notBefore) return
+      work = finishAll().finally(() => {
         work = undefined
       })
     },

@@ -22,8 +22,8 @@ export async function handOver(from: Backup, to: Backup): Promise<ArchivedWal> {
   const { chain } = readArchivedWal(to.layout.wal, to.record)
   // Without the first of its own there is nothing to go on from.
   const next = (chain.findLast(({ form }) => form !== 'partial')?.segment ?? -1n) + 1n || chain[0]?.segment
-  for (const { name, file, form } of next === undefined ? [] : segmentsFrom(next, from, to)) {
-    await copyInto(join(from.layout.wal, file), to.layout.wal, file)
+  for (const { directory, name, file, form } of next === undefined ? [] : segmentsFrom(next, from, to)) {
+    await copyInto(join(directory, file), to.layout.wal, file)
     if (form !== 'partial') await removeStale(to.layout.wal, `${name}.partial`)
   }
   return readArchivedWal(to.layout.wal, to.record)

@@ -10,6 +10,7 @@ import { type Compressor, startCompressor } from './compressor.js'
 import { backupAfter, previousArchives } from './find-backup.js'
 import { type ReceiverEnd, type RunningReceiver, startReceivewal } from './receivewal.js'
 import { isOf, type Reception } from './reception.js'
+import { segmentNoter } from './segment-noter.js'
 import { hasReceived, type WatchedServer } from './watched-server.js'
 
 /** Why nothing is received into a backup's archive any more. */
@@ -51,12 +52,15 @@ export async function receiveInto(
   }
   await heartbeat.target(target)
   const receiver = await startReceivewal(server.clients, server.psql.connection, wal, slot)
+  const { installations } = reception.client
   const compressor = startCompressor({
     current: wal,
     others: previousArchives(reception.root, target).map((directory) => join(directory, 'wal')),
     level: reception.level,
     segmentSize: target.record.wal_segment_size,
     env: context.env,
+    noter: (signal) =>
+      segmentNoter({ root: reception.root, target, installations, env: context.env, signal }),
     onFault: (text) => context.progress.warn(text),
   })
   try {

@@ -19,7 +19,7 @@ function files(names: string, size = 16 * mb): ArchiveFile[] {
   return names.split(' ').map((text) => {
     const [, timeline = '1', number = '', ending = ''] = /^(?:(\d):)?([0-9A-F]+)(.*)$/.exec(text) ?? []
     const name = `${timeline.padStart(8, '0')}00000000${number.padStart(8, '0')}${ending}`
-    return { name, bytes: ending === '.gz' ? 4711 : size }
+    return { directory: '/archive', name, bytes: ending === '.gz' ? 4711 : size }
   })
 }
 
@@ -64,23 +64,35 @@ describe('the chain of archived segments', () => {
   })
 
   it('breaks at a segment of a wrong size', () => {
-    const found = chainOf([...files('3 5'), { name: name(4), bytes: 5 }], none, needs)
+    const found = chainOf([...files('3 5'), { directory: '/archive', name: name(4), bytes: 5 }], none, needs)
     const reason = 'it has 5 bytes instead of 16777216'
     expect(found.gap).toEqual({ after: name(3), missing: name(4), next: name(5), reason })
   })
 
   it('does not count a partial one that is still being filled with zeros', () => {
-    const found = chainOf([...files('3'), { name: `${name(4)}.partial`, bytes: 5 }], none, needs)
+    const found = chainOf(
+      [...files('3'), { directory: '/archive', name: `${name(4)}.partial`, bytes: 5 }],
+      none,
+      needs,
+    )
     expect({ chain: shortChain(found), gap: found.gap }).toEqual({ chain: '1:3 raw', gap: undefined })
   })
 
   it('breaks at an empty compressed segment, and at a wrong one that is the last', () => {
-    const empty = chainOf([...files('3'), { name: `${name(4)}.gz`, bytes: 0 }], none, needs)
+    const empty = chainOf(
+      [...files('3'), { directory: '/archive', name: `${name(4)}.gz`, bytes: 0 }],
+      none,
+      needs,
+    )
     expect(empty.gap).toMatchObject({ missing: name(4), next: undefined, reason: 'its file is empty' })
   })
 
   it('takes the compressed one when the raw one has a wrong size', () => {
-    const found = chainOf([...files('3 4.gz'), { name: name(4), bytes: 5 }], none, needs)
+    const found = chainOf(
+      [...files('3 4.gz'), { directory: '/archive', name: name(4), bytes: 5 }],
+      none,
+      needs,
+    )
     expect(shortChain(found)).toBe('1:3 raw, 1:4 gzip')
   })
 
@@ -95,7 +107,11 @@ describe('the chain of archived segments', () => {
     const perId = 0x1_0000_0000n / BigInt(size)
     const numbers = [perId - 1n, perId, perId + 1n]
     const start_lsn = `0/${(0x1_0000_0000n - BigInt(size) + 0x28n).toString(16)}`
-    const all = numbers.map((number) => ({ name: segmentName(1, number, size), bytes: size }))
+    const all = numbers.map((number) => ({
+      directory: '/archive',
+      name: segmentName(1, number, size),
+      bytes: size,
+    }))
     const found = chainOf(all, none, { ...needs, start_lsn, stop_lsn: '1/28', wal_segment_size: size })
     expect(found.chain.map(({ segment }) => segment)).toEqual(numbers)
     expect(found.gap).toBeUndefined()
@@ -110,7 +126,7 @@ describe('the chain of archived segments', () => {
       `${name(4)}.lz4`,
     ]
     const found = chainOf(
-      [...files('3'), ...stray.map((one) => ({ name: one, bytes: 16 * mb }))],
+      [...files('3'), ...stray.map((one) => ({ directory: '/archive', name: one, bytes: 16 * mb }))],
       none,
       needs,
     )

@@ -86,7 +86,7 @@ describe('the end of an archive', () => {
     const wal = received.read()
     const directory = aDirectory()
     const chain = wal.chain.slice(0, segments)
-    for (const { file } of chain) copyFileSync(join(wal.directory, file), join(directory, file))
+    for (const { directory: from, file } of chain) copyFileSync(join(from, file), join(directory, file))
     change(
       directory,
       chain.map(({ file }) => join(directory, file)),

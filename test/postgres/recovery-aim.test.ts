@@ -30,6 +30,7 @@ const ahead = (found: Partial<WalAhead> = {}): WalAhead => ({
   tablespaces: [],
   minimums: {},
   damage: undefined,
+  noted: [],
   ...found,
 })
 const damage = {

@@ -24,6 +24,7 @@ function aPlan(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
     switches: [],
     damage: undefined,
     unfinished: undefined,
+    noted: [],
     ...changes,
   }
 }

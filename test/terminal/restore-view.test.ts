@@ -32,6 +32,7 @@ const recovery: RestorePlan['recovery'] = {
   gap: undefined,
   damage: undefined,
   unfinished: undefined,
+  noted: [],
   newTablespaces: [],
   switches: [],
 }
