@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { firstUntrusted, isShared, type Trust, trustOf, walkTrusted } from '../src/trusted-path.js'
 import { aDirectory } from './helpers/places.js'
-import { isRoot, ordinaryUser } from './helpers/users.js'
+import { ifRoot, isRoot, ordinaryUser } from './helpers/users.js'
 
 const nobody = 65_534
 const trust: Trust = { uids: [0, ordinaryUser.uid], gids: [] }
@@ -89,8 +89,7 @@ describe('a path', () => {
     expect(firstUntrusted(file, trust)).toMatchObject({ path: middle })
   })
 
-  it('through a link of somebody else is not trusted', () => {
-    if (!isRoot) return
+  ifRoot('through a link of somebody else is not trusted', async () => {
     const { file, top } = aTree()
     const link = join(top, 'link')
     symlinkSync('a', link)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aFile, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { aReadyRun, cache, failureOf, localRun, nothing, remainsOf, users } from '../helpers/local-run.js'
-import { eachUser } from '../helpers/needs.js'
+import { eachUser, needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
 import { anyMajor } from '../helpers/programs.js'
@@ -73,7 +73,10 @@ describe('a server that cannot start', () => {
   })
 })
 
-describe('a port that another program takes between its choice and the start of the server', () => {
+/** Where there is no unshare to be called, the test has no foot in the door. */
+const { describe: withOverlay } = needs('user namespaces')
+
+withOverlay('a port that another program takes between its choice and the start of the server', () => {
   const takePort = `
     use IO::Socket::INET;
     $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $ARGV[0]) or die $@;

@@ -32,10 +32,12 @@ async function thatHasTheBackup(root: string | Promise<string>): Promise<string>
   return root
 }
 
+const { it: withDisk } = needs('root', 'mounts')
+
 eachUser('started by %s, a run of a backup', (user) => {
   const options = { asRoot: user === 'root' }
 
-  it('on a read-only file system keeps its working copy in the cache', async () => {
+  withDisk('on a read-only file system keeps its working copy in the cache', async () => {
     const root = await thatHasTheBackup(aSmallDisk(150))
     makeReadOnly(root)
     const ready = await aReadyRun(root, [], options)
@@ -45,7 +47,7 @@ eachUser('started by %s, a run of a backup', (user) => {
     expect(remainsOf(root, inCache)).toEqual(nothing)
   })
 
-  it('on a read-only file system is swept by the next one there when it was killed', async () => {
+  withDisk('on a read-only file system is swept by the next one there when it was killed', async () => {
     const root = await thatHasTheBackup(aSmallDisk(150))
     makeReadOnly(root)
     const { child } = await aReadyRun(root, [], options)
@@ -55,7 +57,7 @@ eachUser('started by %s, a run of a backup', (user) => {
     expect(remainsOf(root, inCache)).toEqual(nothing)
   })
 
-  it('on a read-only file system is no business of another root', async () => {
+  withDisk('on a read-only file system is no business of another root', async () => {
     const root = await thatHasTheBackup(aSmallDisk(150))
     makeReadOnly(root)
     const ready = await aReadyRun(root, [], options)
@@ -77,7 +79,7 @@ eachUser('started by %s, a run of a backup', (user) => {
     expect(fingerprint(join(root, 'data/run'))).toBe(before)
   })
 
-  it('on a full disk says so and leaves nothing behind', async () => {
+  withDisk('on a full disk says so and leaves nothing behind', async () => {
     const root = await thatHasTheBackup(aSmallDisk(150))
     await fillUp(root)
     const failure = await failureOf(root, [], options)
@@ -86,7 +88,7 @@ eachUser('started by %s, a run of a backup', (user) => {
     expect(remainsOf(root)).toEqual(nothing)
   })
 
-  it('is refused a full copy for which there is no room', async () => {
+  withDisk('is refused a full copy for which there is no room', async () => {
     const root = await thatHasTheBackup(aSmallDisk(100))
     const { status, message } = await failureOf(root, ['--working-copy', 'copy'], options)
     expect(status).toBe(1)
@@ -98,7 +100,7 @@ eachUser('started by %s, a run of a backup', (user) => {
     ['a table', "create unlogged table more as select repeat('x', 1000) from generate_series(1, 300000)"],
     ['WAL', "select pg_logical_emit_message(false, '', repeat('x', 1000000)) from generate_series(1, 300)"],
   ]
-  it.each(fillings)(
+  withDisk.each(fillings)(
     'that fills the disk up by %s is told of it and leaves nothing behind',
     async (_, fill) => {
       const root = await thatHasTheBackup(aSmallDisk(150))

@@ -125,8 +125,8 @@ eachUser('a run that %s has started', (user) => {
   })
 })
 
-describe('20 runs that are killed at random moments', () => {
-  const moments = randomNumbers(20, 1200, 'local-run')
+describe('runs that are killed at random moments', () => {
+  const moments = randomNumbers(12, 1200, 'local-run')
 
   it.each(moments.map((ms, n): [number, boolean] => [ms, n % 2 === 1]))(
     'after %i ms, their supervisor with them: %s, leave nothing after the next run',

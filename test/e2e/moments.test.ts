@@ -7,7 +7,7 @@ import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery } from '../help
 import { aReadyRun, localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
-import { anyMajor, binOf, describeMajors, majors, majorsFrom, run } from '../helpers/programs.js'
+import { anyMajor, binOf, describeMajors, majors, oldestUsualNewest, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
 
 /** A moment as arguments, and the last row that a copy must have there. */
@@ -50,39 +50,43 @@ function targetsIn(ledger: Ledger, name: string): Target[] {
 
 const ask = (query: string) => ['--dbname', 'app', '--', 'psql', '-XAtc', query]
 
-describeMajors(majorsFrom(15), 'a run of PostgreSQL %i', (major) => {
-  let ledger: Ledger
-  beforeAll(async () => {
-    ledger = await aLedger({ major })
-    await ledger.server.stop('immediate')
-  })
+describeMajors(
+  oldestUsualNewest.filter((major) => major >= 15),
+  'a run of PostgreSQL %i',
+  (major) => {
+    let ledger: Ledger
+    beforeAll(async () => {
+      ledger = await aLedger({ major })
+      await ledger.server.stop('immediate')
+    })
 
-  it(`holds exactly the rows that were committed up to a random moment of each kind (seed ${seed})`, async () => {
-    const targets = targetsIn(ledger, `moments ${major}`)
-    // Two at a time, on every kind of working copy that can be had anywhere.
-    for (let at = 0; at < targets.length; at += 2) {
-      const ended = await Promise.all(
-        targets.slice(at, at + 2).map(async ({ args, row }, index) => {
-          const copy = ['--working-copy', (at + index) % 4 === 3 ? 'copy' : 'auto']
-          const { stdout, stderr } = await localRun(ledger.root, [...args, ...copy, ...ask(ledgerQuery)])
-          return [
-            { args, answer: stdout, stderr },
-            { args, answer: answerAt(row), stderr: expect.anything() },
-          ]
-        }),
-      )
-      for (const [got, wanted] of ended) expect(got).toEqual(wanted)
-    }
-  })
+    it(`holds exactly the rows that were committed up to a random moment of each kind (seed ${seed})`, async () => {
+      const targets = targetsIn(ledger, `moments ${major}`)
+      // Two at a time, on every kind of working copy that can be had anywhere.
+      for (let at = 0; at < targets.length; at += 2) {
+        const ended = await Promise.all(
+          targets.slice(at, at + 2).map(async ({ args, row }, index) => {
+            const copy = ['--working-copy', (at + index) % 4 === 3 ? 'copy' : 'auto']
+            const { stdout, stderr } = await localRun(ledger.root, [...args, ...copy, ...ask(ledgerQuery)])
+            return [
+              { args, answer: stdout, stderr },
+              { args, answer: answerAt(row), stderr: expect.anything() },
+            ]
+          }),
+        )
+        for (const [got, wanted] of ended) expect(got).toEqual(wanted)
+      }
+    })
 
-  it('holds the last row that was committed before the server was killed, with --to-latest', async () => {
-    const last = ledger.entries.at(-1) as Entry
-    const { stdout } = await localRun(ledger.root, ['--to-latest', ...ask(ledgerQuery)])
-    expect(stdout).toBe(answerAt(last.n))
-    const exact = await localRun(ledger.root, ['--to-time', last.time, ...ask(ledgerQuery)])
-    expect(exact.stdout).toBe(answerAt(last.n))
-  })
-})
+    it('holds the last row that was committed before the server was killed, with --to-latest', async () => {
+      const last = ledger.entries.at(-1) as Entry
+      const { stdout } = await localRun(ledger.root, ['--to-latest', ...ask(ledgerQuery)])
+      expect(stdout).toBe(answerAt(last.n))
+      const exact = await localRun(ledger.root, ['--to-time', last.time, ...ask(ledgerQuery)])
+      expect(exact.stdout).toBe(answerAt(last.n))
+    })
+  },
+)
 
 describe('a moment', () => {
   const major = anyMajor

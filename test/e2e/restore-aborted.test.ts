@@ -54,13 +54,11 @@ async function endAfter(child: ReturnType<typeof startRestore>, ms: number, sign
 }
 
 describe('a restore of an instance that ends at a random moment', () => {
-  const moments = randomNumbers(12, 2500, 'restore').map(
-    (ms, n): [number, (typeof ways)[number], boolean] => [
-      ms,
-      ways[n % 3] ?? 'SIGKILL',
-      isRoot && n % 2 === 1,
-    ],
-  )
+  const moments = randomNumbers(8, 2500, 'restore').map((ms, n): [number, (typeof ways)[number], boolean] => [
+    ms,
+    ways[n % 3] ?? 'SIGKILL',
+    isRoot && n % 2 === 1,
+  ])
 
   it.each(moments)(
     'after %i ms by %s, as root: %s, leaves whole instances or none',
@@ -107,7 +105,7 @@ async function isWhole(server: { port: number; role: string }): Promise<void> {
 }
 
 describe('a restore into a directory that ends at a random moment', () => {
-  const moments = randomNumbers(9, 1800, 'directory').map(
+  const moments = randomNumbers(6, 1800, 'directory').map(
     (ms, n): [number, (typeof ways)[number], boolean] => [
       ms,
       ways[n % 3] ?? 'SIGKILL',

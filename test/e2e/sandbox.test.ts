@@ -15,7 +15,7 @@ import { asUser } from '../helpers/users.js'
 
 const { describe, it } = needs('user namespaces')
 
-describe.each(majorsAmong(13, 17, 18))('what the data of PostgreSQL %i starts in a run', (major) => {
+describe.each(majorsAmong(13, 18))('what the data of PostgreSQL %i starts in a run', (major) => {
   let server: TestServer
   let backup: MadeBackup
   let home: string

@@ -18,7 +18,7 @@ import {
 import { aRoot, aServer } from '../helpers/server.js'
 import { idsIn, until } from '../helpers/traces.js'
 
-const rounds = 18
+const rounds = 12
 
 it('a receiver that is killed at random moments, while backups are made, leaves no gap and loses no row', async () => {
   const server = await aServer({ major: anyMajor, initdb: ['--wal-segsize=1'] })
