@@ -23,7 +23,7 @@ const opening = [
 
 /** Who may do so beside read-small.ts, and why nothing of a root, a backup or a source is read that way. */
 const allowed: Record<string, string[]> = {
-  'backup/copy-file.ts': ['copyFile', 'copyFileSync'], // after it has looked that it is a file
+  'backup/copy-file.ts': ['copyFile', 'copyFileSync', 'openSync'], // after it has looked that it is a file; makes empty ones, with O_NOFOLLOW
   'backup/durable.ts': ['open', 'openSync'], // writes, with O_NOFOLLOW and O_NONBLOCK; opens to flush, and reads nothing
   'backup/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
   'backup/receiver-state.ts': ['open'], // writes, likewise

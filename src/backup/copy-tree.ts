@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { type BytePath, bytePath, joinBytes, systemPath } from '../byte-path.js'
-import { copyOneFile, moveOneFile } from './copy-file.js'
+import { copyOneFile, copySmallFile, moveOneFile } from './copy-file.js'
 import { flushedAlone, syncPath, syncTree } from './durable.js'
 import { inParallel } from './in-parallel.js'
 import { type TreeEntry, treeEntries } from './walk-tree.js'
@@ -36,7 +37,7 @@ export async function copyTree(from: string, to: string, options: CopyTreeOption
   const ends = { from: bytePath(from), to: bytePath(to) }
   /** Each before those inside of it. */
   const directories: BytePath[] = options.keepTop ? [] : ['' as BytePath]
-  await inParallel(filesOf(ends, directories, options), 4, ({ name }) => copyOne(ends, name, options))
+  await inParallel(largeFilesOf(ends, directories, options), 4, ({ name }) => copyOne(ends, name, options))
   for (const name of directories.reverse())
     chmodSync(at(ends.to, name), lstatSync(at(ends.from, name)).mode & 0o7777)
   if (options.durable) await syncTree(to)
@@ -59,6 +60,26 @@ function* filesOf(
     } else if (kind.isSymbolicLink())
       symlinkSync(readlinkSync(at(from, name), { encoding: 'buffer' }), at(to, name))
     else if (kind.isFile()) yield entry
+  }
+}
+
+/** So many small files are copied before signals and the large ones have their turn. */
+const beforeTurn = 64
+
+/** Copies the small ones on its way. */
+async function* largeFilesOf(
+  ends: Ends,
+  directories: BytePath[],
+  options: CopyTreeOptions,
+): AsyncGenerator<TreeEntry> {
+  let seen = 0
+  for (const entry of filesOf(ends, directories, options)) {
+    if (++seen % beforeTurn === 0) await setImmediate()
+    const bytes = options.move
+      ? undefined
+      : copySmallFile(at(ends.from, entry.name), at(ends.to, entry.name), options.mode)
+    if (bytes === undefined) yield entry
+    else options.onFile?.(bytes)
   }
 }
 

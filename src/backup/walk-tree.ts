@@ -1,7 +1,7 @@
 import { type Dir, type Dirent, opendirSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { type BytePath, joinBytes, shownPath, systemPath } from '../byte-path.js'
-import { systemCode } from '../errors.js'
+import { messageOf, systemCode } from '../errors.js'
 
 /** Something below the top of a tree. */
 export interface TreeEntry {
@@ -63,10 +63,10 @@ function opened(path: BytePath, mayGo: boolean): Dir | undefined {
 
 /** Node does not say which directory it was. */
 function withPath(error: unknown, path: BytePath): unknown {
-  if (!(error instanceof Error) || 'path' in error) return error
+  if (systemCode(error) === undefined || typeof error !== 'object' || error === null || 'path' in error)
+    return error
   const shown = shownPath(path)
-  error.message += ` '${shown}'`
-  return Object.assign(error, { path: shown })
+  return Object.assign(error, { path: shown, message: `${messageOf(error)} '${shown}'` })
 }
 
 /** So many entries are looked at before others have their turn: a thousandth of a second. */

@@ -5,8 +5,6 @@ import type { BackupWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { findWindows } from '../postgres/window.js'
-import { openSource } from '../source/open-source.js'
-import { sourceName } from '../source/source-name.js'
 
 export interface ListResult extends Catalog {
   /** Bytes that are free where the backups are; undefined when there is no such directory yet, or it is another root's. */
@@ -26,6 +24,8 @@ export interface ListOptions {
 export async function list(options: ListOptions, settings: Settings, context: Context): Promise<ListResult> {
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
+    const { openSource } = await import('../source/open-source.js')
+    const { sourceName } = await import('../source/source-name.js')
     const name = sourceName(options.from, settings)
     const source = await openSource(name, context)
     return { ...(await source.catalog()), windows, free: undefined, source: source.name }

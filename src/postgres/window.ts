@@ -17,8 +17,8 @@ import {
 } from '../backup/window.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { type ArchiveEnd, findArchiveEnd } from './archive-end.js'
-import { findInstallations, type Installation } from './find.js'
+import type { ArchiveEnd } from './archive-end.js'
+import type { Installation } from './find.js'
 
 /** Finds windows. One for many backups looks for programs, and for a receiver, once. */
 export interface WindowFinder {
@@ -45,7 +45,7 @@ export function findWindows({ root, bin_dir }: WindowPlaces, context: Context): 
     if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
     const live = liveWindow(backup, wal, receiver, context.now())
     if (live) return live
-    installations ??= findInstallations(bin_dir, context)
+    installations ??= import('./find.js').then(({ findInstallations }) => findInstallations(bin_dir, context))
     return archiveWindow(backup, wal, await installations, context)
   }
   return {
@@ -86,6 +86,8 @@ async function archiveWindow(
     const major = Number.parseInt(backup.summary.server.version, 10)
     const { env, signal } = context
     const from = isFurther ? BigInt(known.segment) : undefined
+    // Of thousands of backups, hardly any needs it.
+    const { findArchiveEnd } = await import('./archive-end.js')
     const end: ArchiveEnd = await findArchiveEnd({ wal, major, installations, env, signal, from })
     const commit = end.commit ?? (isFurther ? known.commit : null)
     const segment = String(last.segment)

@@ -57,6 +57,18 @@ describe('a copied tree', () => {
     expect(readdirSync(to, { recursive: true }).sort()).toEqual(['a', 'a/file', 'empty'])
   })
 
+  it('has empty files with their modes, names that are no UTF-8, and more files than are flushed one by one', async () => {
+    const [from, to] = [aDirectory(), aDirectory()]
+    for (let file = 0; file < 2100; file++) writeFileSync(join(from, String(file)), '')
+    chmodSync(join(from, '7'), 0o644)
+    const odd = (top: string) => Buffer.concat([Buffer.from(`${top}/`), Buffer.from([0xe9])])
+    writeFileSync(odd(from), 'x')
+    await copyTree(from, to, options({ durable: true }))
+    expect(readdirSync(to)).toHaveLength(2101)
+    expect(lstatSync(join(to, '7')).mode & 0o777).toBe(0o644)
+    expect(readFileSync(odd(to), 'utf8')).toBe('x')
+  })
+
   it('counts the bytes of its files', async () => {
     let bytes = 0
     await copyTree(

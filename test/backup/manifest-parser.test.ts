@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from '@jest/globals'
-import type { ManifestFile } from '../../src/backup/manifest-file.js'
+import { execaSync } from 'execa'
+import { type ManifestFile, manifestFile, usualFile } from '../../src/backup/manifest-file.js'
 import { type ManifestEnd, ManifestParser } from '../../src/backup/manifest-parser.js'
 import { bytePath } from '../../src/byte-path.js'
 import { PgbkError } from '../../src/errors.js'
@@ -37,6 +39,10 @@ function aManifest(
   return `${text}"Manifest-Checksum": "${createHash('sha256').update(text).digest('hex')}"}\n`
 }
 
+/** A line as it is read, and as it is read by the way for those that are not usual. */
+const quickly = (text: string) => usualFile(text) ?? thoroughly(text)
+const thoroughly = (text: string) => manifestFile(Buffer.from(text, 'latin1'))
+
 const good = aManifest([line('backup_label'), line('base/1/1247')], { version: 2 })
 
 /** What is refused, and never another kind of error. */
@@ -69,6 +75,9 @@ describe.each(majors)('a manifest of PostgreSQL %i', (major) => {
     const { files, end } = read(Buffer.from(text), 1000)
     expect(files).toHaveLength(JSON.parse(text).Files.length)
     expect(end.isWhole).toBe(true)
+    const lines = text.split('\n').filter((one) => one.startsWith('{ "Path') || one.startsWith('{ "Enc'))
+    expect(lines.map(quickly)).toEqual(lines.map(thoroughly))
+    expect(lines.filter((one) => usualFile(one) !== undefined).length).toBeGreaterThan(lines.length - 10)
     expect(end.ranges).toEqual([
       { timeline: backup.record.timeline, startLsn: backup.record.start_lsn, endLsn: backup.record.stop_lsn },
     ])
@@ -235,5 +244,37 @@ describe(`mutations of a manifest (seed ${seed})`, () => {
         json.Files.map(({ Path, Size }) => [bytePath(Path), Size]),
       )
     }
+  })
+})
+
+describe('a line of a file', () => {
+  it('is read the same in both ways, whatever is in it', () => {
+    const base = line('base/1/1247')
+    const marks = '"\\/.,:{} \x00\x7f\xe9\n09azGMT-'
+    const places = randomNumbers(5000, base.length, 'places')
+    const kinds = randomNumbers(5000, marks.length, 'marks')
+    for (const [index, at] of places.entries()) {
+      const changed = base.slice(0, at) + marks[kinds[index] ?? 0] + base.slice(at + (index % 3))
+      expect([changed, quickly(changed)]).toEqual([changed, thoroughly(changed)])
+    }
+  })
+})
+
+describe('a manifest of very many files', () => {
+  it('is read in little memory', () => {
+    const script = `
+      const { ManifestParser } = await import(process.argv[1])
+      const parser = new ManifestParser('x')
+      let [seen, lines] = [0, '{ "PostgreSQL-Backup-Manifest-Version": 1,\\n"Files": [\\n']
+      for (let file = 0; file < 400000; file++) {
+        lines += '{ "Path": "base/5/' + file + '", "Size": 8192, "Last-Modified": "2026-11-20 03:00:00 GMT", "Checksum-Algorithm": "CRC32C", "Checksum": "a5bcd3ef" },\\n'
+        if (file % 1000 !== 999) continue
+        for (const one of parser.take(Buffer.from(lines))) seen += one.size === 8192 ? 1 : 0
+        lines = ''
+      }
+      process.stdout.write(String(seen))`
+    const module = fileURLToPath(new URL('../../dist/backup/manifest-parser.js', import.meta.url))
+    const args = ['--max-old-space-size=32', '--input-type=module', '-e', script, module]
+    expect(execaSync(process.execPath, args).stdout).toBe('400000')
   })
 })
