@@ -140,7 +140,10 @@ export async function writeConf(
     .map(({ path, copy }) => ({ path, copy }))
 }
 
-/** Where the main file may not be read, or not even its name be known: those that came with the base backup, and the settings that are visible. */
+/**
+ * Where the main file may not be read, or not even its name be known: those that came with the base backup, and the settings that are
+ * visible.
+ */
 function unknownFiles({ configured }: ServerFacts) {
   const settings = Object.entries(configured)
     .filter(([name]) => isSettingName(name))
