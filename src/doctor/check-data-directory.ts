@@ -21,14 +21,12 @@ const most = 10
 export async function checkDataDirectory(facts: ServerFacts, { signal }: Context): Promise<Check> {
   if (!(await isHere(facts)))
     return skipped(name, 'not to be seen from here: create finds links in it, and refuses')
-  const found: string[] = []
+  const others: string[] = []
   for await (const path of leftOut(facts, signal)) {
-    if (lossOf(path) !== 'nothing') found.push(path)
-    if (found.length === most) break
+    const refusal = refusalOf(path, facts)
+    if (refusal) return failed(name, refusal)
+    if (lossOf(path) === 'unknown' && others.length < most) others.push(path)
   }
-  const [refusal] = found.map((path) => refusalOf(path, facts)).filter((error) => error !== undefined)
-  if (refusal) return failed(name, refusal)
-  const others = found.filter((path) => lossOf(path) === 'unknown')
   if (others.length === 0) return ok(name, 'nothing in it is left out of a backup')
   return warning(name, `PostgreSQL leaves links and special files out of a backup: ${others.join(', ')}`)
 }

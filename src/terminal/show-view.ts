@@ -59,7 +59,7 @@ function fields(backup: Backup, window: BackupWindow | undefined, { style, now }
     ['Checksums', record.data_checksums ? 'on' : 'off'],
     ['Preloaded', record.preload_libraries === null ? 'unknown' : record.preload_libraries.join(', ')],
     ['Tools', `pgbk ${record.tools.pgbk}, pg_basebackup ${record.tools.pg_basebackup}`],
-    ['Left out', record.skipped?.join(', ') ?? '', style.warning],
+    ['Left out', leftOutText(record), style.warning],
     ['Directory', layout.directory],
   ]
   return rows
@@ -123,6 +123,11 @@ function databases({ databases: rows }: BackupRecord): string[] {
     ],
     rows,
   )
+}
+
+function leftOutText({ skipped = [] }: BackupRecord): string {
+  const more = skipped.length > 10 ? ` and ${skipped.length - 10} more` : ''
+  return `${skipped.slice(0, 10).join(', ')}${more}`
 }
 
 /** Nobody's connections to template0 are wanted anywhere. */

@@ -58,7 +58,11 @@ describe.each(oldestUsualNewest)('data of PostgreSQL %i that a base backup leave
     ['all links of tablespaces', () => 'data/pg_tblspc', /pg_tblspc is a symbolic link/],
     ['a database in a tablespace', () => `${space}/${oid}`, /\(database big, tablespace ts\)/],
     ['a file in a tablespace', () => inSpace, /\(database big, tablespace ts\)/],
-    ['a tablespace, below its location', () => space, /space\/PG_\S+ of tablespace ts is a symbolic link/],
+    [
+      'a tablespace, below its location',
+      () => space,
+      /space\/PG_\S+ (of |\()tablespace ts\)? is a symbolic link/,
+    ],
   ])('is refused: %s that is a link', async (_, path, message) => {
     const putBack = await moveAway(join(server.directory, path()))
     try {
@@ -69,7 +73,7 @@ describe.each(oldestUsualNewest)('data of PostgreSQL %i that a base backup leave
           message: expect.stringMatching(message),
           hint: expect.stringContaining('CREATE TABLESPACE'),
         })
-      const { status, stdout } = await runPgbk(['doctor'], { env: server.env })
+      const { status, stdout } = await runPgbk(['doctor', '-C', await aRoot()], { env: server.env })
       expect({ status, stdout }).toEqual({ status: 6, stdout: expect.stringMatching(message) })
     } finally {
       await putBack()
@@ -198,7 +202,7 @@ describe.each(oldestUsualNewest)(
         `pg_tblspc/99999 of the server is a link to /proc/self/cwd${outside}, and no tablespace has that oid`,
       )
       expect(hint).toContain(`rm ${server.data}/pg_tblspc/99999`)
-      const { status, stdout } = await runPgbk(['doctor'], { env: server.env })
+      const { status, stdout } = await runPgbk(['doctor', '-C', await aRoot()], { env: server.env })
       expect({ status, stdout }).toEqual({ status: 6, stdout: expect.stringContaining('pg_tblspc/99999') })
     })
 
@@ -229,7 +233,9 @@ it('databases that come and go while a create runs do not end it', async () => {
   const { directory } = JSON.parse(String(stdout)).backup
   const copy = await openSnapshot(join(directory, 'snapshot'), anyMajor)
   expect(
-    await copy.sql("select string_agg(datname, ' ' order by 1) from pg_database where not datistemplate"),
+    await copy.sql(
+      "select string_agg(datname, ' ' order by datname) from pg_database where not datistemplate",
+    ),
   ).toBe('comes postgres stays')
   expect(await copy.sql('select count(*) from bulk', 'comes')).toBe('20000')
   await copy.stop()

@@ -46,7 +46,7 @@ describe('databases that nobody can open', () => {
   })
 
   it('are not chosen by a run, nor by restore', async () => {
-    expect(await localRun(backup.root, current)).toMatchObject({ status: 0, stdout: 'shop\n' })
+    expect(await localRun(backup.root, current)).toMatchObject({ status: 0, stdout: 'shop' })
     const { stdout } = await restore(backup.root, ['--json', '--name', 'x'])
     expect(JSON.parse(stdout).instance.database).toBe('shop')
   })
@@ -62,7 +62,7 @@ describe('databases that nobody can open', () => {
 
   it('that superusers may open can be opened', async () => {
     expect(await localRun(backup.root, ['--dbname', 'limited', ...current])).toMatchObject({
-      stdout: 'limited\n',
+      stdout: 'limited',
     })
   })
 
@@ -113,7 +113,7 @@ describe('names that are no UTF-8', () => {
   })
 
   it('are not chosen by themselves: no COMMAND could be told', async () => {
-    expect(await localRun(backup.root, current)).toMatchObject({ status: 0, stdout: 'postgres\n' })
+    expect(await localRun(backup.root, current)).toMatchObject({ status: 0, stdout: 'postgres' })
     const { status, stderr } = await localRun(backup.root, ['--dbname', 'café', ...current])
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('it is no UTF-8') })
   })
