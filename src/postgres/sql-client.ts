@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream'
 import type postgres from 'postgres'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { PgbkError } from '../errors.js'
 import { preparedTransactions } from './prepared-transactions.js'
 import { needsRawStartup, rawSocket } from './raw-startup.js'
 import { lockNotAvailable, wordsOf } from './server-words.js'
-import { copyOptions, lockTimeoutMs, usersOptions } from './session-pins.js'
+import { failed, isNotReady, isSilent, locked, mostWaitS } from './session-failures.js'
+import { copyOptions, usersOptions } from './session-pins.js'
 import { openSocket, type SocketPlace } from './sockets.js'
 import { type Sql, sql } from './sql.js'
 
@@ -51,30 +52,21 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
       try {
         return await run(statement, parameters)
       } catch (error) {
-        throw wordsOf(error)?.sqlstate === lockNotAvailable ? await locked(run, error) : error
+        throw wordsOf(error)?.sqlstate === lockNotAvailable ? locked(await holders(run), error) : error
       }
     },
   }
 }
 
-/** Says who holds the lock. A transaction that has waited for it is over. */
-async function locked(run: SqlClient['run'], cause: unknown): Promise<PgbkError> {
-  const holders = await run(sql`ROLLBACK`)
-    .then(() => preparedTransactions(run))
-    .catch(() => [])
-  const who = holders.length === 0 ? 'somebody' : holders.join(', or ')
-  return new PgbkError(
-    'failed',
-    `${who} holds a lock that was waited for in vain (${lockTimeoutMs / 1000} s)`,
-    {
-      cause,
-      ...(holders.length === 0 ? {} : { hint: preparedHint }),
-    },
-  )
+/** Who may hold a lock for ever. A transaction that has waited for one is over. */
+async function holders(run: SqlClient['run']): Promise<string[]> {
+  try {
+    await run(sql`ROLLBACK`)
+    return await preparedTransactions(run)
+  } catch {
+    return []
+  }
 }
-
-const preparedHint =
-  'A prepared transaction keeps its locks until COMMIT PREPARED or ROLLBACK PREPARED, in every copy too. Is it still needed on the server? Look at pg_prepared_xacts.'
 
 /** The same for SQL of the user's own. Triggers at login and all that the data brings along takes part. */
 export async function connectUsersSql(target: Omit<SqlTarget, 'major'>): Promise<UsersSqlClient | undefined> {
@@ -129,34 +121,10 @@ async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<
     await end(0)
     signal.throwIfAborted()
     if (isNotReady(error)) return undefined
-    throw systemCode(error) === 'CONNECT_TIMEOUT' ? silent(error) : failed(error)
+    throw failed(error)
   } finally {
     door.close()
   }
-}
-
-/** Longer than a session takes to begin, and shorter than anybody waits. */
-const mostWaitS = 60
-
-/** A session that begins reads pg_database and pg_authid before any of its settings counts. */
-function silent(cause: unknown): PgbkError {
-  return new PgbkError('failed', `the working copy's server begins no session within ${mostWaitS} s`, {
-    cause,
-    hint: 'Does a prepared transaction hold a lock on pg_database, pg_authid or another system catalog? On the server, look at pg_prepared_xacts and pg_locks.',
-  })
-}
-
-/** 57P03: cannot_connect_now, the server is still starting. */
-function isNotReady(error: unknown): boolean {
-  return [
-    'ENOENT',
-    'ECONNREFUSED',
-    'ECONNRESET',
-    'EPIPE',
-    '57P03',
-    'CONNECTION_CLOSED',
-    'CONNECTION_DESTROYED',
-  ].includes(systemCode(error) ?? '')
 }
 
 /** The databases through which a server can be asked that replays nothing, best first: no user's own, where that can be. */
@@ -190,11 +158,6 @@ export async function connectToAny(
   }
 }
 
-/** It would be so in every database. */
-function isSilent(error: unknown): boolean {
-  return error instanceof PgbkError && systemCode(error.cause) === 'CONNECT_TIMEOUT'
-}
-
 /** The rows of the last statement. */
 async function answerOf(
   ask: () => PromiseLike<unknown>,
@@ -220,15 +183,3 @@ function refuseCopy(stream: Duplex): PgbkError {
     hint: 'Use INSERT, or COPY with a file, or run the statements by psql, as the COMMAND of pgbk local-run.',
   })
 }
-
-function failed(cause: unknown): PgbkError {
-  const said = messageOf(cause)
-  const hint = /^role ".*" is not permitted to log in/.test(said) ? loginHint : wordsOf(cause)?.hint
-  return new PgbkError('failed', `the working copy's server says: ${said}`, {
-    cause,
-    ...(hint === undefined ? {} : { hint }),
-  })
-}
-
-const loginHint =
-  'The role that opens a copy has to be a superuser that may log in. Make one on the server (ALTER ROLE ... LOGIN) before the next backup.'

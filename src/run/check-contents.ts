@@ -38,7 +38,11 @@ export async function checkContents(request: CheckRequest, context: Context): Pr
     for (const database of await databasesOf(request, context)) {
       const { signal } = context
       const target = { ...runSocket(run), user: run.role, database, major: majorOf(record), signal }
-      found.push(...summary(await checkDatabase({ target, log: run.log, libc }, context)))
+      found.push(
+        ...summary(
+          await checkDatabase({ target, log: run.log, hasEnded: run.server.hasEnded, libc }, context),
+        ),
+      )
     }
     return found
   })

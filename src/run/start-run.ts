@@ -1,16 +1,12 @@
-import { randomBytes } from 'node:crypto'
 import { checkOwner } from '../backup/check-owner.js'
 import { majorOf } from '../backup/record.js'
 import { canBeOpened, isSayable } from '../backup/recorded-database.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
-import { messageOf } from '../errors.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
 import { choosePort, isFree } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
 import { watchForCrashes } from '../postgres/server-log.js'
-import { lockNotAvailable, wordsOf } from '../postgres/server-words.js'
-import { Sql, sql } from '../postgres/sql.js'
 import {
   connectSql,
   connectToAny,
@@ -23,6 +19,7 @@ import { endRun } from './end-run.js'
 import { endedByAnother } from './ended-by-another.js'
 import { checkIsRun, runSocket } from './identity.js'
 import { type Launched, launch } from './launch.js'
+import { cutOff, givePassword, makeReadOnly } from './own-copy.js'
 import { chooseDatabase } from './run-database.js'
 import { type OwnRunDirectory, writeMarker } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
@@ -123,10 +120,10 @@ async function makeReady(
   const database = await chooseDatabase(client, request.backup.record, request.database)
   // What is wrong with it is told now, and not to COMMAND.
   if (isSure && request.hasPort) await (await connectSql({ ...socket, database }))?.end()
-  if (!reached?.paused) await client.run(cutOff)
+  if (!reached?.paused) await cutOff(client)
   const hasPassword = request.hasPort && !reached?.paused
   const password = hasPassword ? await givePassword(client, superuser, context) : undefined
-  if (request.recovery.wish.pause && !reached) await client.run(readOnly)
+  if (request.recovery.wish.pause && !reached) await makeReadOnly(client)
   await client.end()
   const host = password === undefined ? directory.sockets : '127.0.0.1'
   const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
@@ -181,37 +178,3 @@ async function recover(
   checkReached(recovery, reached.lsn ?? '0/0', reached.commitTime)
   return reached
 }
-
-/**
- * @returns the new password of the superuser; undefined where a prepared transaction keeps it from being changed: the run is reached
- * through its socket alone then.
- */
-async function givePassword(
-  client: SqlClient,
-  superuser: string,
-  { progress }: Context,
-): Promise<string | undefined> {
-  const password = randomBytes(12).toString('base64url')
-  await client.run(sql`SET password_encryption = 'scram-sha-256'`)
-  try {
-    await client.run(
-      sql`ALTER ROLE ${Sql.named(superuser)} PASSWORD ${Sql.quoted(password)} VALID UNTIL 'infinity'`,
-    )
-    return password
-  } catch (error) {
-    if (wordsOf(error)?.sqlstate !== lockNotAvailable) throw error
-    progress.warn(
-      `the role ${superuser} gets no password, and the run is reached through its socket alone: ${messageOf(error)}`,
-    )
-    return undefined
-  }
-}
-
-/**
- * Cuts a copy off from the servers that the data knows: DROP SUBSCRIPTION in the copy would go to the real publisher and drop the
- * slot that production needs.
- */
-const cutOff = sql`UPDATE pg_catalog.pg_subscription SET subenabled = false, subslotname = NULL, subconninfo = 'host=/nowhere'`
-
-/** Where there is no WAL to replay, nothing can be paused; sessions begin as they would then. */
-const readOnly = sql`ALTER ROLE ALL SET default_transaction_read_only = on`

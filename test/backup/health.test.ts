@@ -39,6 +39,7 @@ describe('the health of a root', () => {
       { lagMs: 30_001 },
       { maxLagMs: 30_000 },
     ],
+    ['warning: the newest backup could not be proven', { check: 'unproven' }, {}],
     ['warning: the last create failed: no room', { createFailure: 'no room' }, {}],
     ['warning: the WAL archive of the newest backup is broken: it is missing', { gap: 'it is missing' }, {}],
     ['warning: the WAL receiver is not running', { receiver: 'lost' }, {}],

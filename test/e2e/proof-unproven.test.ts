@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aFile, aTwinOf, type MadeBackup } from '../helpers/backup.js'
-import { localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
+import { failureOf, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { anyMajor, oldestUsualNewest } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
@@ -17,17 +17,29 @@ const databases: Record<string, string> = {
   library: `create extension citext; create table t (c citext primary key); insert into t values ('a'), ('b');
     update pg_proc set probin = '$libdir/only_there' where probin = '$libdir/citext'`,
   // An index of another order whose collation was of another version where it was made.
-  collation: `${table} insert into t select 27, 'a'; create index i on t (text collate "C");
+  sorted: `${table} insert into t select 27, 'a'; create index i on t (text collate "C");
     update pg_index set indcollation = (select oid::text::oidvector from pg_collation where collname = 'de-x-icu')
       where indexrelid = 'i'::regclass;
     update pg_collation set collversion = '1.1' where collname = 'de-x-icu'`,
-  locked: `${table} begin; lock table t in access exclusive mode; prepare transaction 'left over'`,
+  // Crashes whatever compares two of its keys.
+  crash: `create function crash(text, text) returns int language plpgsql as $f$ begin
+      copy (select 1) to program 'kill -9 $PPID'; return 0; end $f$;
+    create operator class crashing for type text using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=,
+      operator 5 >, function 1 bttextcmp(text, text);
+    ${table} create index i on t (text crashing);
+    update pg_amproc set amproc = 'crash'::regproc
+      where amprocfamily = (select oid from pg_opfamily where opfname = 'crashing')`,
+  locked: `${table} create index i on t (id); begin; lock table t in access exclusive mode; prepare transaction 'left over'`,
   // None of these keeps it from being proven.
   triggers: `${table} create function no() returns event_trigger language plpgsql as 'begin raise ''DDL is frozen''; end';
     create event trigger no on ddl_command_start execute function no(); alter event trigger no enable always`,
   old: `${table} create extension amcheck schema public version '1.2'; create extension pg_visibility version '1.1'`,
   settings: table,
 }
+
+/** Of 17 and newer. */
+const atLogin = `create function no() returns event_trigger language plpgsql as 'begin raise ''only the application logs in''; end';
+create event trigger no_login on login execute function no(); alter event trigger no_login enable always`
 
 const settings = `
 alter database settings set default_transaction_read_only = on;
@@ -51,31 +63,53 @@ for (const major of oldestUsualNewest)
         await server.sql(contents, name)
       }
       await server.sql(settings)
-      const first = await aBackupOf(server)
-      backup = await aTwinOf(first, '20400101T000000Z')
+      if (major >= 17) await server.sql(atLogin, 'sound')
+      backup = await aBackupOf(server)
+      await aTwinOf(backup, '20260101T000000Z')
       ended = await runPgbk(['verify', '--prove', '-C', backup.root, backup.record.id])
-      reasons = ended.stdout.split('\n').filter((line) => line.startsWith('  not proven: '))
+      reasons = ended.stdout
+        .split('\n')
+        .filter((line) => line.startsWith('  not proven: '))
+        .sort()
     }, 240_000)
 
     it('is told with the reason for each database, and is no fault', () => {
-      expect(ended).toMatchObject({ status: 7, stderr: expect.stringMatching(/is not proven: database/) })
+      expect(ended.status).toBe(7)
       expect(reasons).toEqual([
-        expect.stringMatching(/database collation: index public\.i: collation de-x-icu is of version/),
+        expect.stringMatching(
+          /database crash: the server has ended the session: server process .* was terminated by signal 9/,
+        ),
         expect.stringMatching(
           /database library: index public\.t_pkey: could not access file "\$libdir\/only_there"/,
         ),
+        "  not proven: database locked: index public.i: prepared transaction 'left over' of focker in locked holds a lock on it",
         "  not proven: database locked: table public.t: prepared transaction 'left over' of focker in locked holds a lock on it",
+        expect.stringMatching(
+          /database sorted: index public\.i: collation de-x-icu is of version \S+ here, and was of 1\.1/,
+        ),
       ])
     })
 
     it('keeps that as its proof, which is not a failed one', async () => {
       const proof = JSON.parse(readFileSync(join(backup.directory, 'proof.json'), 'utf8'))
-      expect(proof).toMatchObject({ ok: false, faults: [], unproven: [{ database: 'collation' }, {}, {}] })
+      expect(proof).toMatchObject({
+        ok: false,
+        faults: [],
+        unproven: [{ database: 'crash' }, {}, {}, {}, {}],
+      })
       const shown = await runPgbk(['show', 'latest', '-C', backup.root])
-      expect(shown.stdout).toMatch(/^Proof +not proven just now; database collation: /m)
+      expect(shown.stdout).toMatch(/^Proof +not proven just now; database crash: /m)
       expect(shown.stdout).toContain(backup.record.id)
       expect(shown.stderr).toBe('')
     })
+
+    if (major >= 17)
+      it('opens all the same where a trigger refuses every login, and says how', async () => {
+        const words = ['--dbname', 'sound', '--', 'psql', '-XAtc', 'select 42']
+        const { stdout, stderr } = await localRun(backup.root, words)
+        expect(stdout).toBe('')
+        expect(stderr).toMatch(/database sound has triggers at login \(no_login\): .*event_triggers=off/)
+      })
 
     it('is no reason for status to be critical, nor for prune to prefer an older one', async () => {
       const { status, stdout } = await runPgbk(['status', '--json', '-C', backup.root, '--max-age', '9000d'])
@@ -121,6 +155,21 @@ describe('a proof that cannot be made', () => {
     const { status, stdout } = await runPgbk(words, { env: server.env })
     expect(status).toBe(0)
     expect(stdout).toMatch(/^Backup \d{8}T\d{6}Z is not proven: it does not start: .*only_there/)
+  })
+})
+
+describe('a superuser that may not log in', () => {
+  it('is why a backup is not proven, and local-run says what to do', async () => {
+    const server = await aServer({ major: anyMajor })
+    await server.sql('create role backup login replication; alter role focker nologin')
+    const backup = await aBackupOf(server, { env: { PGUSER: 'backup' } })
+    const { status, stdout } = await runPgbk(['verify', '--prove', '-C', backup.root])
+    expect(status).toBe(7)
+    expect(stdout).toContain('not proven: it does not start: role "focker" is not permitted to log in')
+    expect(await failureOf(backup.root, [])).toMatchObject({
+      status: 1,
+      hint: expect.stringContaining('ALTER ROLE ... LOGIN'),
+    })
   })
 })
 

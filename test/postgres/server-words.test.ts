@@ -53,6 +53,37 @@ const withoutWal = (data: string) => {
 const conf = (line: string) => (data: string) =>
   writeFileSync(join(data, 'postgresql.conf'), `${line}\n`, { flag: 'a' })
 
+it.each([
+  ['XX001', 'invalid page in block 3 of relation base/5/16384'],
+  ['XX002', 'item order invariant violated for index "i"'],
+  ['58P01', 'could not open file "base/5/16384": No such file or directory'],
+  ['58030', 'could not read block 7 in file "base/5/16384": Input/output error'],
+  ['3D000', 'database "app" does not exist', 'The database subdirectory "base/16384" is missing.'],
+  ['22023', '"base/5" is not a valid data directory', 'File "base/5/PG_VERSION" is missing.'],
+  ['XX000', 'cache lookup failed for relation 16384'],
+  ['XX000', 'xlog flush request 0/70000000 is not satisfied --- flushed only to 0/1600000'],
+])('damage is named by %s %s', (sqlstate, message, detail?: string) => {
+  expect(namesDamage({ sqlstate, message, detail })).toBe(true)
+})
+
+it.each([
+  ['58P01', 'could not access file "$libdir/postgis-3": No such file or directory'],
+  ['XX000', 'incompatible library "/usr/lib/postgresql/15/lib/age.so": version mismatch'],
+  ['53400', 'could not find free replication state, increase max_replication_slots'],
+  ['XX000', 'could not map anonymous shared memory: Cannot allocate memory'],
+  ['XX000', 'could not create semaphores: No space left on device'],
+  ['XX000', 'database locale is incompatible with operating system'],
+  ['42501', 'could not open file "base/5/16384": Permission denied'],
+  ['53100', 'could not extend file "base/5/16384": No space left on device'],
+  ['53000', 'could not open file "base/5/16384": Too many open files'],
+  ['3D000', 'database "app" does not exist'],
+  ['28000', 'role "focker" is not permitted to log in'],
+  // What code of the data raises.
+  ['P0001', 'invalid page in block 3 of relation base/5/16384'],
+])('no damage is named by %s %s', (sqlstate, message) => {
+  expect(namesDamage({ sqlstate, message })).toBe(false)
+})
+
 for (const major of oldestUsualNewest)
   describe(`why PostgreSQL ${major} does not start`, () => {
     it.each([

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { inParallel } from '../../backup/in-parallel.js'
 import type { Context } from '../../context.js'
 import { bringHome } from '../../postgres/checking-extension.js'
@@ -14,6 +15,7 @@ export interface DatabaseCheck {
   target: SqlTarget
   /** Of the copy's server, to know why it has ended a session. */
   log: string
+  hasEnded(): boolean
   /** What is different of the C library here, if anything is. */
   libc: string | undefined
 }
@@ -30,7 +32,7 @@ export async function checkDatabase(check: DatabaseCheck, context: Context): Pro
   const clients: SqlClient[] = []
   try {
     for (let session = 0; session < sessions; session++) {
-      const client = await connectSql(target)
+      const client = await openSession(check)
       if (!client) return [unproven(subject, 'the server takes no connection')]
       clients.push(client)
     }
@@ -45,6 +47,18 @@ export async function checkDatabase(check: DatabaseCheck, context: Context): Pro
 }
 
 const sessions = 2
+
+/** A server that has crashed in the database before takes none for a moment. */
+async function openSession({ target, hasEnded }: DatabaseCheck): Promise<SqlClient | undefined> {
+  for (let waited = 0; ; waited += stepMs) {
+    const client = await connectSql(target)
+    if (client || hasEnded() || waited > mostWaitMs) return client
+    await sleep(stepMs)
+  }
+}
+
+const stepMs = 50
+const mostWaitMs = 20_000
 
 /** Why a session was cut off: its server has crashed, or was told to stop. */
 function lost({ target: { database }, log }: DatabaseCheck): Finding {
@@ -67,7 +81,7 @@ async function checkWith(
     await otherCollationVersions(first, major, libc),
   ]
   const open = relations.filter((relation) => {
-    const holder = closed.get(Number(relation.oid))
+    const holder = relation.locks.map((oid) => closed.get(oid)).find((one) => one !== undefined)
     if (holder !== undefined)
       findings.push(unproven({ database, what: inWords(relation) }, `${holder} holds a lock on it`))
     return holder === undefined

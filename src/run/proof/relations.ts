@@ -7,6 +7,8 @@ export interface Relation {
   kind: 'heap' | 'btree'
   schema: string
   name: string
+  /** OIDs of it and, for an index, of its table: the locks of both are needed. */
+  locks: number[]
   /** OIDs of the collations that an index is ordered by. */
   collations: number[]
 }
@@ -14,11 +16,12 @@ export interface Relation {
 /** Those of one database, the largest first, so that two sessions end at about the same time. Nothing of it runs code of the data. */
 export async function relationsOf(client: SqlClient): Promise<Relation[]> {
   const rows = await client.run(checkable)
-  return rows.map(({ oid, relkind, nspname, relname, collations }) => ({
+  return rows.map(({ oid, relkind, nspname, relname, indrelid, collations }) => ({
     oid: String(oid),
     kind: relkind === 'i' ? 'btree' : 'heap',
     schema: String(nspname),
     name: String(relname),
+    locks: [Number(oid), Number(indrelid ?? oid)],
     collations: String(collations ?? '')
       .split(' ')
       .map(Number),
@@ -27,7 +30,7 @@ export async function relationsOf(client: SqlClient): Promise<Relation[]> {
 
 /** HEAP_TABLE_AM_OID is 2, BTREE_AM_OID 403 (pg_am.dat). What other sessions hold as temporary is empty in a copy, and nobody's. */
 const checkable = sql`
-SELECT c.oid, c.relkind, n.nspname, c.relname, i.indcollation AS collations
+SELECT c.oid, c.relkind, n.nspname, c.relname, i.indrelid, i.indcollation AS collations
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
