@@ -39,7 +39,7 @@ export async function missingFiles(
 ): Promise<string[]> {
   const { data, major } = directory
   const ssl = await settingOf('ssl', data, postgres, context)
-  if (ssl.fault !== undefined) return [notUnderstood(ssl.fault)]
+  if (ssl.fault !== undefined) return [notUnderstood(ssl.fault.replaceAll(`${data}/`, ''))]
   const ask = async (name: string) => (await settingOf(name, data, postgres, context)).value ?? ''
   return [
     ...(ssl.value === 'on' ? await missingOfSsl(directory, ask) : []),
