@@ -54,7 +54,11 @@ export async function missingFiles(
 type Ask = (name: string) => Promise<string>
 
 function notUnderstood(fault: string): string {
-  const advice = /TimeZone|log_timezone/.test(fault) ? ` (${timeZoneHint}; or change the setting)` : ''
+  const advice = /TimeZone|log_timezone/.test(fault)
+    ? ` (${timeZoneHint}; or change the setting)`
+    : /parameter "lc_/.test(fault)
+      ? ' (install that locale, on Debian by the package locales-all, or change the setting)'
+      : ''
   return `its configuration is not understood here, and the server does not start with it: ${fault}${advice}`
 }
 

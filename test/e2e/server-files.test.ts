@@ -171,8 +171,10 @@ describe('what a server’s configuration lacks', () => {
     const text = readFileSync(file, 'utf8')
     writeFileSync(file, `${text}include '../site.conf'\n`)
     const round = await aBackupOf(server)
-    const [note = ''] = (await restored(round.root, ['-D', join(aDirectory('pgbk-restored-'), 'main')])).notes
-    expect(note).toMatch(/does not start with it: could not open .*"conf.*": maximum nesting depth exceeded/)
+    const { notes: told } = await restored(round.root, ['-D', join(aDirectory('pgbk-restored-'), 'main')])
+    expect(told.join('\n')).toMatch(
+      /does not start with it: could not open .*"conf.*": maximum nesting depth exceeded/,
+    )
     writeFileSync(file, `${text}include 'gone.conf'\n`)
     const backup = await aBackupOf(server)
     const gone = [join(etc, 'conf.e/gone.conf'), join(etc, 'pg_others')]
