@@ -27,7 +27,10 @@ function aBackup(
   }: { main?: string; data?: Record<string, string> } & Partial<BackupRecord>,
 ): Backup {
   const layout = backupLayout(aDirectory())
-  const copyOf = (path: string) => (path.startsWith(`${main}/`) ? path.slice(main.length + 1) : path.slice(1))
+  const copyOf = (path: string) => {
+    if (path.endsWith('.auto.conf')) return 'postgresql.auto.conf'
+    return path.startsWith(`${main}/`) ? path.slice(main.length + 1) : path.slice(1)
+  }
   write(
     layout.originalConf,
     Object.fromEntries(Object.entries(originals).map(([path, text]) => [copyOf(path), text])),
