@@ -116,7 +116,7 @@ function isUsable(directory: string, isOfAnother: boolean): boolean {
 function missingAddresses(addresses: string[]): string[] {
   const own = Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? [])
   const isElsewhere = (address: string) =>
-    /^[\d.]+$|:/.test(address) && !/^(0\.0\.0\.0|::)$/.test(address) && !own.includes(address)
+    /^[\d.]+$|:/.test(address) && !/^(0\.0\.0\.0|127\.[\d.]+|::1?)$/.test(address) && !own.includes(address)
   if (addresses.length === 0 || !addresses.every(isElsewhere)) return []
   return [
     `listen_addresses = ${addresses.join(', ')} is no address of this machine: the server does not start without one`,
