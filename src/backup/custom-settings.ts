@@ -12,7 +12,7 @@ export function isOrdinaryCustomName(name: string): boolean {
  */
 const ofLibraries = new Set(
   `plperl plperlu pltcl pltclu plpython plpython2u plpython3u plv8 plcoffee plls plr pljava plrust pllua plphp plsh pldotnet pgsodium
-  vault pg_tde pgtde pg_tle pgtle session_exec extwlist cron pg_cron pg_net pg_partman_bgw pg_timetable pglogical bdr spock citus
+  vault pg_tde pgtde pg_tle pgtle session_exec extwlist cron pg_cron pg_net pg_partman_bgw pg_timetable pglogical bdr spock pgactive pg_failover_slots pg_dbms_job citus
   timescaledb basic_archive sepgsql postgis aws_s3 duckdb pgml`.split(/\s+/),
 )
 

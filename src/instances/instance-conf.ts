@@ -4,6 +4,7 @@ import type { Backup } from '../backup/catalog.js'
 import { confLiteral, snapshotHba, snapshotIdent } from '../backup/conf.js'
 import { syncPath, writeDurably } from '../backup/durable.js'
 import { type InstanceLayout, instanceLayout } from '../backup/layout.js'
+import { lastingMinimums } from '../backup/minimums.js'
 import { confLines } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
 import { copyConf } from '../postgres/copy-conf.js'
@@ -36,7 +37,7 @@ export async function writeInstanceConf(
   const ofSnapshot = await copyConf(backup, programs.bin, context)
   await writeDurably(
     layout.postgresqlConf,
-    Buffer.concat([ofSnapshot, Buffer.from(`\n${ownLines(instance)}`)]),
+    Buffer.concat([ofSnapshot, Buffer.from(`\n${ownLines(instance)}${lastingLines(recovery)}`)]),
   )
   if (recovery) await writeDurably(layout.recoveryConf, recoveryNote + confLines(recovery))
   await writeDurably(layout.hba, snapshotHba + replicationLines)
@@ -76,6 +77,14 @@ include_if_exists = 'recovery.conf'
 
 /** A line that sets the port, as PostgreSQL reads it; the last one counts. */
 const portLine = /^[ \t]*port(?:[ \t]*=[ \t]*|[ \t]+)'?(\d+)'?/gim
+
+/** What WAL has raised, and every later start needs too: recovery.conf is gone then. */
+function lastingLines(recovery: Readonly<Record<string, string>> = {}): string {
+  const raised = Object.entries(recovery).filter(([name]) => name in lastingMinimums)
+  return raised.length === 0
+    ? ''
+    : `\n# raised while the server went on\n${confLines(Object.fromEntries(raised))}`
+}
 
 /** The port that a configuration sets. */
 export function portIn(conf: string): number {

@@ -39,7 +39,7 @@ export async function missingFiles(
 ): Promise<string[]> {
   const { data, major } = directory
   const ssl = await settingOf('ssl', data, postgres, context)
-  if (ssl.fault !== undefined) return [notUnderstood(ssl.fault)]
+  if (ssl.fault !== undefined) return [notUnderstood(ssl.fault.replaceAll(`${data}/`, ''))]
   const ask = async (name: string) => (await settingOf(name, data, postgres, context)).value ?? ''
   return [
     ...(ssl.value === 'on' ? await missingOfSsl(directory, ask) : []),
@@ -54,7 +54,11 @@ export async function missingFiles(
 type Ask = (name: string) => Promise<string>
 
 function notUnderstood(fault: string): string {
-  const advice = /TimeZone|log_timezone/.test(fault) ? ` (${timeZoneHint}; or change the setting)` : ''
+  const advice = /TimeZone|log_timezone/.test(fault)
+    ? ` (${timeZoneHint}; or change the setting)`
+    : /parameter "lc_/.test(fault)
+      ? ' (install that locale, on Debian by the package locales-all, or change the setting)'
+      : ''
   return `its configuration is not understood here, and the server does not start with it: ${fault}${advice}`
 }
 
@@ -112,7 +116,7 @@ function isUsable(directory: string, isOfAnother: boolean): boolean {
 function missingAddresses(addresses: string[]): string[] {
   const own = Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? [])
   const isElsewhere = (address: string) =>
-    /^[\d.]+$|:/.test(address) && !/^(0\.0\.0\.0|::)$/.test(address) && !own.includes(address)
+    /^[\d.]+$|:/.test(address) && !/^(0\.0\.0\.0|127\.[\d.]+|::1?)$/.test(address) && !own.includes(address)
   if (addresses.length === 0 || !addresses.every(isElsewhere)) return []
   return [
     `listen_addresses = ${addresses.join(', ')} is no address of this machine: the server does not start without one`,

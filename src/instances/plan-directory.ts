@@ -10,6 +10,7 @@ import { checkClaimable } from './claimed-directory.js'
 import type { TablespacePlace } from './copy-cluster.js'
 import { type SwitchedOff, switchedOff } from './production-conf.js'
 import { settingsOfServer } from './production-directory.js'
+import { serverFileNames } from './server-file-names.js'
 
 /** A standard data directory that a backup is to be restored into. */
 export interface DirectoryRequest {
@@ -29,6 +30,8 @@ export interface DirectoryRequest {
   port: number | undefined
   /** It belongs to another user than the backup. */
   isOfAnother: boolean
+  /** What in the data directory will be of the server's configuration: files, and directories of files. */
+  configEntries: string[]
 }
 
 export interface DirectoryOptions {
@@ -74,6 +77,9 @@ export function planDirectory(
     archive: isOfAnother ? join(data, archiveCopy) : backup.layout.wal,
     port,
     isOfAnother,
+    configEntries: [
+      ...new Set([...serverFileNames(backup).values()].map((name) => name.split('/')[0] ?? name)),
+    ],
   }
 }
 

@@ -123,7 +123,7 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
       : []
   const parts = [
     `${style.good('Restored')} ${style.strong(data)}, data as of ${reachedText(result.plan.recovery, result.reached)}`,
-    [started, ...recovers, ...(port === undefined ? [startText(plan.programs.postgres, data)] : [])].join(
+    [started, ...recovers, ...(port === undefined ? [startText(plan.programs.postgres, request)] : [])].join(
       '\n',
     ),
     notes.length > 0 ? `Look at these:\n${notes.map((note) => `  - ${printable(note)}`).join('\n')}` : '',
@@ -147,14 +147,17 @@ When it takes over from that server, take the block out${restart}:
   sed -i '/^# pgbk restore: begin/,/^# pgbk restore: end/d' ${shellWord(`${data}/postgresql.auto.conf`)}`
 }
 
-function startText(postgres: string, data: string): string {
+function startText(postgres: string, { data, configEntries }: DirectoryRequest): string {
   const [, major, name] = /^\/var\/lib\/postgresql\/(\d+)\/([\w.-]+)$/.exec(data) ?? []
   if (major === undefined || name === undefined)
     return `Start it:  ${shellWord(postgres)} -D ${shellWord(data)}`
   const conf = `/etc/postgresql/${major}/${name}`
+  const others = configEntries
+    .filter((top) => !top.endsWith('.conf'))
+    .map((top) => shellWord(`${data}/${top}`))
   return `Start it:  pg_ctlcluster ${major} ${name} start
 Debian starts a cluster with the files in ${conf}. If they are not there, before it:
   install -d -o postgres -g postgres ${conf}
-  cp -a ${data}/*.conf ${conf}/ && rm ${conf}/postgresql.auto.conf
+  cp -a ${[`${data}/*.conf`, ...others].join(' ')} ${conf}/ && rm ${conf}/postgresql.auto.conf
   echo "data_directory = '${data}'" >> ${conf}/postgresql.conf`
 }

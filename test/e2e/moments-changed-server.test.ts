@@ -7,6 +7,7 @@ import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { receive } from '../helpers/received-wal.js'
+import { ask as askServer, instancesIn, pgbkIn, type Restored, restored } from '../helpers/restore.js'
 import type { TestServer } from '../helpers/server.js'
 import { fingerprint } from '../helpers/tree.js'
 
@@ -23,7 +24,7 @@ describe.each(oldestAndNewest)('on PostgreSQL %i, after the backup the server', 
       before: (server) => large(server, 'early'),
       between: async (server) => {
         await server.sql(
-          'alter system set max_connections = 150; alter system set max_prepared_transactions = 33; alter system set max_locks_per_transaction = 99',
+          'alter system set max_connections = 150; alter system set max_prepared_transactions = 33; alter system set max_locks_per_transaction = 99; alter system set track_commit_timestamp = on',
         )
         await server.stop()
         await server.start()
@@ -34,12 +35,23 @@ describe.each(oldestAndNewest)('on PostgreSQL %i, after the backup the server', 
   })
 
   it('got higher max_connections and its like: replay has them too', async () => {
-    const show = "select current_setting('max_connections') || current_setting('max_prepared_transactions')"
+    const names = ['max_connections', 'max_prepared_transactions', 'track_commit_timestamp']
+    const show = `select ${names.map((name) => `current_setting('${name}')`).join(' || ')}`
     const { stdout, stderr } = await localRun(ledger.root, ['--to-latest', '--dbname', 'app', ...ask(show)])
-    expect({ stdout, stderr }).toEqual({ stdout: '15033', stderr: expect.anything() })
+    expect({ stdout, stderr }).toEqual({ stdout: '15033on', stderr: expect.anything() })
     const [entry] = ledger.entries as [Entry]
     const exact = await localRun(ledger.root, ['--to-time', entry.time, '--dbname', 'app', ...ask()])
     expect(exact.stdout).toBe(answerAt(entry.n))
+  })
+
+  it('got commit timestamps: an instance keeps them when its recovery is over', async () => {
+    await restored(ledger.root, ['--name', 'raised'])
+    await pgbkIn(ledger.root, ['instance', 'stop', 'raised'])
+    await pgbkIn(ledger.root, ['instance', 'start', 'raised'])
+    const [instance] = (await instancesIn(ledger.root)) as [Restored]
+    const stamped =
+      "select pg_xact_commit_timestamp(xmin) is not null from pg_database where datname = 'late'"
+    expect(await askServer(instance, stamped, 'postgres', major)).toBe('t')
   })
 
   it('dropped the largest database, and made another one: a run takes what there is', async () => {

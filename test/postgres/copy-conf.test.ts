@@ -13,34 +13,61 @@ import { anyMajor, attempt, binOf } from '../helpers/programs.js'
 const input: ConfInput = {
   id: '20261120T030000Z',
   major: 15,
-  settings: { max_connections: '137', TimeZone: 'Europe/Berlin', search_path: 'a, "b\n\'\\"' },
+  settings: {
+    max_connections: '137',
+    track_commit_timestamp: 'on',
+    TimeZone: 'Europe/Berlin',
+    search_path: 'a, "b\n\'\\"',
+  },
   customSettings: { 'app.tenant': "it's; x = 1\n#", 'plpgsql.variable_conflict': 'use_column' },
   walSegmentSize: 16 * 1024 * 1024,
   inPlaceTablespaces: false,
   minimums: {},
 }
 
-async function copied(text: string | Buffer): Promise<string> {
+/** As it is for a copy: with room for what WAL may bring, and the time zone where it is known. */
+const ofCopy = snapshotConf({ ...input, minimums: { max_replication_slots: 1000 }, knowsTimeZone: true })
+
+async function copied(text: string | Buffer, zone: string | undefined = 'Europe/Berlin'): Promise<string> {
   const layout = backupLayout(aDirectory())
   mkdirSync(layout.conf, { recursive: true })
   writeFileSync(join(layout.conf, 'postgresql.conf'), text)
-  const backup = { id: input.id, layout, record: aRecord() } as Backup
+  const record = aRecord()
+  const backup = {
+    id: input.id,
+    layout,
+    record: { ...record, server: { ...record.server, time_zone: zone } },
+  } as Backup
   const context = {
     env: { PATH: '/usr/bin:/bin' },
     signal: new AbortController().signal,
+    progress: { warn: () => {} },
   } as unknown as Context
   return (await copyConf(backup, binOf(anyMajor), context)).toString('latin1')
 }
 
 describe('the configuration of a server that is started on a copy', () => {
   it('has the values of the snapshot’s', async () => {
-    expect(await copied(snapshotConf(input))).toBe(snapshotConf(input))
+    expect(await copied(snapshotConf(input))).toBe(ofCopy)
+  })
+
+  it('has the time zone that an earlier pgbk wrote there, and none that is not known here', async () => {
+    const ofEarlier = snapshotConf({ ...input, knowsTimeZone: true })
+    expect(await copied(ofEarlier, undefined)).toBe(ofCopy)
+    expect(await copied(ofEarlier, 'Nowhere/Land')).toMatch(/^# TimeZone = 'Nowhere\/Land' /m)
   })
 
   it('has those with letters beyond ASCII, byte by byte', async () => {
     const settings = { default_text_search_config: 'public.größe', search_path: '"Übersicht ß", public' }
-    const text = snapshotConf({ ...input, settings, customSettings: { 'app.tenant': 'ÄÖÜ €' } })
-    expect(Buffer.from(await copied(text), 'latin1').toString()).toBe(text)
+    const custom = { 'app.tenant': 'ÄÖÜ €' }
+    const text = snapshotConf({
+      ...input,
+      settings: { ...input.settings, ...settings },
+      customSettings: custom,
+    })
+    const said = Buffer.from(await copied(text), 'latin1').toString()
+    for (const line of ["public.größe'", '"Übersicht ß"', "app.tenant = 'ÄÖÜ €'"])
+      expect(said).toContain(line)
   })
 
   it.each([
@@ -60,8 +87,8 @@ describe('the configuration of a server that is started on a copy', () => {
     'cluster_name = evil',
     'port = 1',
   ])('has nothing of %j', async (lines) => {
-    expect(await copied(`${snapshotConf(input)}\n${lines}\n`)).toBe(snapshotConf(input))
-    expect(await copied(lines)).not.toContain(lines)
+    expect(await copied(`${snapshotConf(input)}\n${lines}\n`)).toBe(ofCopy)
+    expect(await copied(`track_commit_timestamp = on\n${lines}`)).not.toContain(lines)
   })
 
   it('keeps the bytes of every encoding, as PostgreSQL reads them', async () => {

@@ -81,6 +81,7 @@ const intoDirectory = (data: string, changes: object = {}): RestorePlan => ({
       port: undefined,
       minimums: {},
       isOfAnother: false,
+      configEntries: ['postgresql.conf', 'pg_hba.conf', 'conf.d'],
       ...changes,
     },
     missing: [],
@@ -159,7 +160,9 @@ describe('a finished restore', () => {
   it("names Debian's directory for the configuration of Debian's data directory", () => {
     const said = text({ plan: intoDirectory('/var/lib/postgresql/15/main') })
     expect(said).toContain('Start it:  pg_ctlcluster 15 main start\n')
-    expect(said).toContain('  cp -a /var/lib/postgresql/15/main/*.conf /etc/postgresql/15/main/')
+    expect(said).toContain(
+      '  cp -a /var/lib/postgresql/15/main/*.conf /var/lib/postgresql/15/main/conf.d /etc/postgresql/15/main/',
+    )
   })
 
   it('as JSON has the instance, or the plan of a dry run', () => {
