@@ -9,7 +9,7 @@ import { appendTo, replaceDurably } from './durable.js'
 import { factsSchema, type SegmentFacts } from './segment-facts.js'
 import { readSegmentKey, segmentKey } from './segment-key.js'
 
-const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
+const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}$/))
 
 const schema = v.strictObject({
   /** The segment's 24 digits. */
@@ -64,7 +64,7 @@ export class SegmentNotes {
     const notes = wal.chain.map((segment) => this.fitting(segment, systemIdentifier))
     return notes.map((own, index) => {
       const digests = notes[index + 1]?.map((note) => note.digest) ?? []
-      return own.find(({ next }) => digests.includes(next))?.facts
+      return own.findLast(({ next }) => digests.includes(next))?.facts
     })
   }
 

@@ -31,6 +31,8 @@ export interface OpenRules {
   mayBeUsed: boolean
   /** Whether replay may make tablespaces at the paths which they had on the server. */
   mayMakeTablespaces: boolean
+  /** Whether all WAL on the way is read, whatever is noted of it. */
+  readsAll?: boolean
 }
 
 /** A backup that is all there, the way to the wanted moment, and the programs for it. */
@@ -60,7 +62,7 @@ export async function openBackup(
   const catalog = readCatalog(settings.root)
   const layout = rootLayout(settings.root)
   const receiver = readReceiverState(layout)
-  const notes = new SegmentNotes(layout.backups)
+  const notes = rules.readsAll ? undefined : new SegmentNotes(layout.backups)
   const caughtUpBy = (backup: Backup) => caughtUp(backup, receiver, context.now())
   const choice = { catalog, id, wish, installations, mayBeUsed, notes, caughtUpBy }
   if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
