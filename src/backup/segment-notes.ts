@@ -85,6 +85,7 @@ export class SegmentNotes {
     for (const [directory, own] of byDirectory(chain, notes)) await this.add(directory, own)
   }
 
+  /** Adds notes in one archive, in one piece. */
   async add(directory: string, notes: SegmentNote[]): Promise<void> {
     const key = notes.length === 0 ? undefined : await segmentKey(this.backups)
     if (!key) return
@@ -162,7 +163,7 @@ function lineOf(note: SegmentNote, key: Buffer): string {
 }
 
 function noteIn(line: string, key: Buffer): SegmentNote | undefined {
-  const [, signed = '', text = ''] = /^([0-9a-f]{64}) (\{.*\})$/.exec(line) ?? []
+  const [, signed = '', text = ''] = /^([0-9a-f]{64}) (\{.*\})$/s.exec(line) ?? []
   if (text === '' || !timingSafeEqual(Buffer.from(signed), Buffer.from(signature(text, key))))
     return undefined
   return checkJson(schema, text).value
