@@ -152,6 +152,24 @@ export async function* piecesOf(path: string, start = 0, pieceSize = 1 << 20): A
   }
 }
 
+/** Shows all of a large file, a piece at a time, each of which is gone when the next one is shown. @throws as `piecesOf`. */
+export async function scan(path: string, show: (piece: Buffer) => void): Promise<void> {
+  const file = await openRegularFile(path)
+  const buffer = Buffer.allocUnsafe(pieceSize)
+  try {
+    for (let at = 0; ; ) {
+      const { bytesRead } = await file.read(buffer, 0, pieceSize, at)
+      if (bytesRead === 0) return
+      at += bytesRead
+      show(buffer.subarray(0, bytesRead))
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+const pieceSize = 1 << 20
+
 /** @throws {PgbkError} `damaged`. */
 function checkRegular(path: string | Buffer, found: Stats): void {
   if (!found.isFile()) throw notRegular(path, kindOf(found))

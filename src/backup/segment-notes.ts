@@ -9,7 +9,7 @@ import { appendTo, replaceDurably } from './durable.js'
 import { factsSchema, type SegmentFacts } from './segment-facts.js'
 import { readSegmentKey, segmentKey } from './segment-key.js'
 
-const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
+const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}$/))
 
 const schema = v.strictObject({
   /** The segment's 24 digits. */
@@ -64,7 +64,7 @@ export class SegmentNotes {
     const notes = wal.chain.map((segment) => this.fitting(segment, systemIdentifier))
     return notes.map((own, index) => {
       const digests = notes[index + 1]?.map((note) => note.digest) ?? []
-      return own.find(({ next }) => digests.includes(next))?.facts
+      return own.findLast(({ next }) => digests.includes(next))?.facts
     })
   }
 
@@ -85,6 +85,7 @@ export class SegmentNotes {
     for (const [directory, own] of byDirectory(chain, notes)) await this.add(directory, own)
   }
 
+  /** Adds notes in one archive, in one piece. */
   async add(directory: string, notes: SegmentNote[]): Promise<void> {
     const key = notes.length === 0 ? undefined : await segmentKey(this.backups)
     if (!key) return
@@ -162,7 +163,7 @@ function lineOf(note: SegmentNote, key: Buffer): string {
 }
 
 function noteIn(line: string, key: Buffer): SegmentNote | undefined {
-  const [, signed = '', text = ''] = /^([0-9a-f]{64}) (\{.*\})$/.exec(line) ?? []
+  const [, signed = '', text = ''] = /^([0-9a-f]{64}) (\{.*\})$/s.exec(line) ?? []
   if (text === '' || !timingSafeEqual(Buffer.from(signed), Buffer.from(signature(text, key))))
     return undefined
   return checkJson(schema, text).value

@@ -65,8 +65,8 @@ export async function localRun(
   const { progress } = context
   const ownSettings = parseSettings(options.set ?? [])
   const sql = options.sql === undefined ? undefined : readSql(localPath(options.sql, context.cwd))
-  const open = () => openBackup(id, options, rules, settings, context)
-  const planned = await open()
+  const open = (readsAll: boolean) => openBackup(id, options, { ...rules, readsAll }, settings, context)
+  const planned = await open(false)
   if (planned.backup.state === 'used') {
     progress.warn(
       `a server was started inside the snapshot of ${planned.backup.id}: the data is what that server has left`,
@@ -78,11 +78,11 @@ export async function localRun(
     return 0
   }
   await sweepRuns(settings.root, context)
-  const start = async (opened: OpenedBackup): Promise<[OpenedBackup, Run]> => {
+  const start = async (opened: OpenedBackup) => {
     progress.step(`starting PostgreSQL on backup ${opened.backup.id}`)
-    return [opened, await startRun(requestOf(opened, ownSettings, options, settings), context)]
+    return { ...opened, run: await startRun(requestOf(opened, ownSettings, options, settings), context) }
   }
-  const [{ backup, recovery, programs }, run] = await start(planned).catch(async (error) => {
+  const { backup, recovery, programs, run } = await start(planned).catch(async (error) => {
     const opened = await readAgain(error, planned, settings.root, open)
     await listener.planned(opened)
     return start(opened)

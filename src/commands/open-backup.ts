@@ -33,6 +33,8 @@ export interface OpenRules {
   mayMakeTablespaces: boolean
   /** Whether the caller goes on while the files are still compared with the manifest, and waits for `complete` by itself. */
   comparesMeanwhile: boolean
+  /** Whether all WAL on the way is read, whatever is noted of it. */
+  readsAll?: boolean
 }
 
 /** A backup, the way to the wanted moment, and the programs for it. */
@@ -64,7 +66,7 @@ export async function openBackup(
   const catalog = readCatalog(settings.root)
   const layout = rootLayout(settings.root)
   const receiver = readReceiverState(layout)
-  const notes = new SegmentNotes(layout.backups)
+  const notes = rules.readsAll ? undefined : new SegmentNotes(layout.backups)
   const caughtUpBy = (backup: Backup) => caughtUp(backup, receiver, context.now())
   const choice = { catalog, id, wish, installations, mayBeUsed, notes, caughtUpBy }
   if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')

@@ -58,7 +58,7 @@ export async function planRestore(
 ): Promise<RestorePlan> {
   // Before a backup is looked at, which may take long.
   const pgdata = options.pgdata && localPath(options.pgdata, context.cwd)
-  const { backup, recovery, programs } = await openToRestore(id, options, settings, context)
+  const { backup, recovery, programs } = await openToRestore(id, options, settings, context, false)
   const target = await unlessRemoved(backup, context, () =>
     planTarget(backup, recovery, programs, { ...options, pgdata }, settings, context),
   )
@@ -72,8 +72,9 @@ export async function openToRestore(
   options: RestoreOptions,
   settings: Settings,
   context: Context,
+  readsAll: boolean,
 ): Promise<OpenedBackup> {
-  const opened = await openBackup(id, options, rules, settings, context)
+  const opened = await openBackup(id, options, { ...rules, readsAll }, settings, context)
   if (opened.recovery.damage && !options.toLatest) throw wouldLose(opened.recovery.damage)
   return opened
 }

@@ -15,13 +15,13 @@ export async function readAgain(
   error: unknown,
   { backup, recovery }: Pick<OpenedBackup, 'backup' | 'recovery'>,
   root: string,
-  open: () => Promise<OpenedBackup>,
+  open: (readsAll: boolean) => Promise<OpenedBackup>,
 ): Promise<OpenedBackup> {
   const isOfReplay = error instanceof PgbkError && ['failed', 'damaged'].includes(error.code)
   if (!isOfReplay || recovery.noted.length === 0) throw error
   const notes = new SegmentNotes(rootLayout(root).backups)
   for (const archive of recovery.noted) await notes.replace(archive, [])
-  const opened = await open()
+  const opened = await open(true)
   const isSame = opened.backup.id === backup.id
   if (isSame && isDeepStrictEqual(opened.recovery.recovery, recovery.recovery)) throw error
   return opened

@@ -49,7 +49,7 @@ export async function restore(
   const plan = await planRestore(id, options, settings, context)
   if (options.dryRun) return { plan, dryRun: true, notes: [] }
   announce(plan)
-  const open = () => openToRestore(id, options, settings, context)
+  const open = (readsAll: boolean) => openToRestore(id, options, settings, context, readsAll)
   try {
     return await carryOut(plan, options, settings, context)
   } catch (error) {

@@ -70,7 +70,7 @@ async function digestFiles(
     if (file === undefined) continue
     try {
       const path = fileOnDesk(desk, nameAt(desk, index))
-      made.set(file, known.get(file) ?? (await segmentDigest(path, desk.segmentSize)))
+      made.set(file, known.get(file) ?? (await segmentDigest(path)))
     } catch {
       // A receiver has just renamed it, or it is of no use: then it gets no note.
     }

@@ -1,9 +1,9 @@
-import { formatLsn, parseLsn, segmentNumber } from '../backup/lsn.js'
+import { formatLsn, parseLsn } from '../backup/lsn.js'
 import { minimumOf } from '../backup/minimums.js'
 import { rangesOf, type SegmentFacts } from '../backup/segment-facts.js'
 import { parseCommit } from './wal-dump.js'
 
-/** Gathers lines of pg_waldump, in any order of their kinds, into what planning has to know of each segment. */
+/** Gathers lines of pg_waldump, those of each kind in the order of the records, into what planning has to know of each segment. */
 export interface RecordCollector {
   take(line: string): void
   /** Of the records that begin in a segment. */
@@ -18,8 +18,9 @@ interface Gathered extends Omit<SegmentFacts, 'xids'> {
 }
 
 export function collectRecords(segmentSize: number): RecordCollector {
-  const segments = new Map<bigint, Gathered>()
-  const at = (segment: bigint) => {
+  // Numbers are quicker than bigints, and large enough for those of segments.
+  const segments = new Map<number, Gathered>()
+  const at = (segment: number) => {
     const known = segments.get(segment)
     if (known) return known
     const made = nothingYet()
@@ -28,16 +29,20 @@ export function collectRecords(segmentSize: number): RecordCollector {
   }
   return {
     take: (line) => {
-      const [, rmgr, xid = '', position = '', kind = '', rest = ''] =
-        /^rmgr: (\w+) .*?, tx: +(\d+), lsn: (\S+), prev \S+, desc: (\w+) ?(.*)$/s.exec(line) ?? []
+      const [, rmgr, xid = '', high = '', low = '', kind = '', rest = ''] =
+        /^rmgr: (\w+) .*?, tx: +(\d+), lsn: ([\dA-F]{1,8})\/([\dA-F]{1,8}), prev \S+, desc: (\w+) ?(.*)$/s.exec(
+          line,
+        ) ?? []
       if (rmgr === undefined) return
-      const lsn = parseLsn(position)
-      const into = at(segmentNumber(lsn, segmentSize))
+      const perHigh = 0x1_0000_0000 / segmentSize
+      const into = at(
+        Number.parseInt(high, 16) * perHigh + Math.floor(Number.parseInt(low, 16) / segmentSize),
+      )
       if (rmgr === 'Transaction') takeEnd(line, Number(xid), kind, rest, into)
-      else takeOther(rmgr, formatLsn(lsn), kind, rest, into)
+      else takeOther(rmgr, formatLsn(parseLsn(`${high}/${low}`)), kind, rest, into)
     },
     factsOf: (segment) => {
-      const { xids, ...facts } = segments.get(segment) ?? nothingYet()
+      const { xids, ...facts } = segments.get(Number(segment)) ?? nothingYet()
       return { ...facts, xids: rangesOf(xids) }
     },
   }
@@ -65,7 +70,7 @@ function takeEnd(line: string, xid: number, kind: string, rest: string, into: Ga
   const commit = parseCommit(line)
   if (!commit) return
   if (into.newest === null || into.newest < commit.time) into.newest = commit.time
-  if (into.commit === null || parseLsn(into.commit.lsn) <= parseLsn(commit.lsn)) into.commit = commit
+  into.commit = commit
 }
 
 /** A tablespace in place (allow_in_place_tablespaces) has no path. */

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ArchivedSegment } from '../backup/archived-wal.js'
+import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import type { RootLayout } from '../backup/layout.js'
 import { formatLsn, parseSegmentName, recordEnd, segmentName } from '../backup/lsn.js'
@@ -50,25 +50,14 @@ export function segmentNoter({
   return {
     read: async (archive, name) => {
       try {
-        const chain = [rawSegment(archive, name, size), nextOf(archive, name, size)].filter(
-          (one) => one !== undefined,
-        )
-        if (chain.length < 2) return undefined
-        const endLsn = endOfRecord(chain[1] as ArchivedSegment, size)
-        const wal = {
-          directory: archive,
-          segmentSize: size,
-          chain,
-          gap: undefined,
-          timelines: [],
-          faults: [],
-        }
+        const wal = pairFrom(archive, name, size)
+        const next = wal.chain[1]
+        if (!next) return undefined
+        const step = { first: 0, last: 0 }
+        const until = { ...limits, endLsn: endOfRecord(next, size) }
         const made = new Map<string, string>()
         const { notes } = await withSegmentDesk(program, wal, options, (desk) =>
-          readAndNote(desk, { first: 0, last: 0 }, { ...limits, endLsn }, () => true, {
-            known: digests,
-            made,
-          }),
+          readAndNote(desk, step, until, () => true, { known: digests, made }),
         )
         digests = made
         return notes[0]?.note
@@ -96,9 +85,14 @@ function rawSegment(directory: string, name: string, size: number): ArchivedSegm
   return { name, ...place, form: 'raw', directory, file: name, bytes: size }
 }
 
-function nextOf(directory: string, name: string, size: number): ArchivedSegment | undefined {
-  const place = parseSegmentName(name, size)
-  return place && rawSegment(directory, segmentName(place.timeline, place.segment + 1n, size), size)
+/** A raw segment, and the next one where that is finished too. */
+function pairFrom(directory: string, name: string, segmentSize: number): ArchivedWal {
+  const place = parseSegmentName(name, segmentSize)
+  const next = place && segmentName(place.timeline, place.segment + 1n, segmentSize)
+  const chain = [name, next ?? '']
+    .map((one) => rawSegment(directory, one, segmentSize))
+    .filter((one) => one !== undefined)
+  return { directory, segmentSize, chain, gap: undefined, timelines: [], faults: [] }
 }
 
 /** Where the record ends that goes on in a segment, so that no more of that is read. */

@@ -23,7 +23,7 @@ const facts = {
   tablespaces: [],
   settings: [{ lsn: '0/300200', minimums: { max_connections: 200 } }],
 }
-const digestOf = (index: number) => String(index).repeat(64)
+const digestOf = (index: number) => String(index).repeat(8)
 
 /** An archive of four segments, of which all but the last are noted. */
 async function aNotedArchive() {

@@ -117,7 +117,7 @@ function seeksIn(records: WalRecord[], name: string): WalSeek[] {
     ...(/; subxacts:([ 0-9]*)/.exec(line)?.[1] ?? '').split(' '),
   ])
   const some = <T>(list: T[], kind: string) =>
-    randomNumbers(12, list.length, `${name} ${kind}`).map((at) => list[at] as T)
+    randomNumbers(4, list.length, `${name} ${kind}`).map((at) => list[at] as T)
   const points = records.filter(({ line }) => line.endsWith('RESTORE_POINT again'))
   return [
     ...some(times, 'time').flatMap((after, at): WalSeek[] => [{ kind: 'commit', after, orAt: at % 2 === 0 }]),
@@ -231,7 +231,6 @@ describe.each(oldestAndNewest)('a look at WAL of PostgreSQL %i', (major) => {
     writeFileSync(path, bytes)
     const noted = await lookAhead(searchIn(archive, bin, new SegmentNotes(archive.backups, 0)))
     expect(noted.damage?.reason).toMatch(/^it is damaged: /)
-    expect(noted.noted).toEqual([archive.directory])
     rmSync(join(archive.directory, '.pgbk-segments'))
     const plain = await lookAhead(searchIn(archive, bin))
     expect({ ...noted, noted: [] }).toEqual(plain)
