@@ -1,3 +1,4 @@
+import type { ArchivedWal } from '../backup/archived-wal.js'
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { caughtUp } from '../backup/caught-up.js'
 import { checkConf } from '../backup/check-conf.js'
@@ -7,6 +8,7 @@ import type { Moment } from '../backup/moment.js'
 import { readReceiverState } from '../backup/receiver-state.js'
 import { majorOf } from '../backup/record.js'
 import { unlessRemoved } from '../backup/removed.js'
+import { walPool } from '../backup/wal-pool.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { chooseBackup } from '../postgres/choose-backup.js'
@@ -58,8 +60,11 @@ export async function openBackup(
   const mayBeUsed = rules.mayBeUsed && wish.moment.kind === 'snapshot'
   const catalog = readCatalog(settings.root)
   const receiver = readReceiverState(rootLayout(settings.root))
-  const caughtUpBy = (backup: Backup) => caughtUp(backup, receiver, context.now())
-  const choice = { catalog, id, wish, installations, mayBeUsed, caughtUpBy }
+  const choice = {
+    ...{ catalog, id, wish, installations, mayBeUsed },
+    pool: walPool(catalog),
+    caughtUp: (wal: ArchivedWal) => caughtUp(wal, receiver, context.now()),
+  }
   if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
   const { backup, plan: recovery } = await chooseBackup(choice, context)
   checkNewTablespaces(recovery.newTablespaces, { mayWrite: rules.mayMakeTablespaces })

@@ -15,6 +15,7 @@ import {
   removesAnything,
   scheduledPolicy,
 } from '../backup/retention.js'
+import { type WalPool, walPool } from '../backup/wal-pool.js'
 import { quickWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -80,12 +81,14 @@ function withoutPolicy({ root, configFile }: Settings, dryRun: boolean, { cwd }:
 
 /** All backups of the root, newest first. */
 function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, context: Context): Judged[] {
-  const { backups } = readCatalog(root)
+  const catalog = readCatalog(root)
+  const { backups } = catalog
+  const pool = walPool(catalog)
   const usesOf = findUses(root, context)
   const receiver = readReceiverState(rootLayout(root))
   const isReceiving = ({ id }: Backup) => receiver?.backup === id && isInService(receiver, context.now())
   const candidates = backups.map((backup) =>
-    candidateFor(backup, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
+    candidateFor(backup, pool, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
   )
   const reasons = judge(candidates, policy, { now: context.now(), timeZone: time_zone })
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
@@ -99,7 +102,7 @@ function isInService(receiver: ReceiverState, now: Date): boolean {
 const receiverUse: Use = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
 
 /** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
-function candidateFor(backup: Backup, uses: Use[]): Candidate {
+function candidateFor(backup: Backup, pool: WalPool, uses: Use[]): Candidate {
   const { id, summary, state, proof, hold } = backup
   const cluster = clusterOf(backup)
   const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
@@ -113,15 +116,15 @@ function candidateFor(backup: Backup, uses: Use[]): Candidate {
     whole: state === 'whole' && cluster !== undefined,
     check: resultOf(proof),
     cluster: cluster ?? '',
-    window: windowOf(backup),
+    window: windowOf(backup, pool),
     protectedBy,
   }
 }
 
 /** To know its end for sure, its WAL would have to be read; that it has none beyond its snapshot shows at once. */
-function windowOf(backup: Backup): Candidate['window'] {
+function windowOf(backup: Backup, pool: WalPool): Candidate['window'] {
   const from = Date.parse(backup.summary.finished_at)
-  return quickWindow(backup) ? { from, to: from } : { from }
+  return quickWindow(backup, pool) ? { from, to: from } : { from }
 }
 
 function goes({ reasons }: Judged): boolean {

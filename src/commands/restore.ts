@@ -97,7 +97,7 @@ async function fillDirectory(
     const { notes } = await unlessRemoved(backup, context, () =>
       restoreDirectory(tops, async () => request, context),
     )
-    isNeeded = recovery.recovery !== undefined && archive === backup.layout.wal
+    isNeeded = recovery.recovery !== undefined && archive === undefined
     return notes
   } finally {
     if (!isNeeded) takeBack()

@@ -1,5 +1,4 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { readArchivedWal } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import { minimumsIn, type RecoveryInput, recoverySettings } from '../backup/recovery-conf.js'
 import { checkThere } from '../backup/removed.js'
@@ -56,11 +55,13 @@ async function fill(request: DirectoryRequest, context: Context): Promise<string
 
 async function writeConf(request: DirectoryRequest, { signal }: Context): Promise<string[]> {
   const { backup, archive, recovery: plan } = request
-  const recovery = plan.recovery && recoverySettings({ ...withOwnMinimums(plan.recovery, backup), archive })
+  const archives = archive === undefined ? plan.recovery?.archives : [{ directory: archive, from: 0n }]
+  const recovery =
+    plan.recovery &&
+    recoverySettings({ ...withOwnMinimums(plan.recovery, backup), ...(archives && { archives }) })
   const notes = await writeProductionConf({ ...request, recovery })
-  if (!plan.recovery || archive === backup.layout.wal) return notes
-  const wal = readArchivedWal(backup.layout.wal, backup.record, plan.wish.timeline)
-  await copyArchive(wal, archive, { ...plan.recovery, signal })
+  if (!plan.recovery || !plan.archive || archive === undefined) return notes
+  await copyArchive(plan.archive, archive, { ...plan.recovery, signal })
   return [...notes, `${archive} holds the WAL for the first start; remove it when that is done`]
 }
 

@@ -1,10 +1,11 @@
-import type { ArchivedWal } from '../backup/archived-wal.js'
+import { type ArchivedWal, upToSegment } from '../backup/archived-wal.js'
 import { lastSegmentBefore, parseLsn } from '../backup/lsn.js'
 import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end.js'
 import { seekIn, type WalPlace, type WalSeek } from './seek-in-wal.js'
 import { type SegmentDesk, type WalStep, withSegmentDesk } from './segment-desk.js'
 import { checkSegmentStarts } from './segment-starts.js'
-import { type DumpFilter, damagedAt, holdsNoRecord, runDump, type WalDamage } from './wal-dump.js'
+import type { WalDamage } from './wal-damage.js'
+import { type DumpFilter, damagedAt, holdsNoRecord, runDump } from './wal-dump.js'
 
 export interface LookAheadSearch extends ArchiveEndSearch {
   /** Of the server: a segment of another one has no business here. */
@@ -113,19 +114,9 @@ function collect(lines: string, { tablespaces, minimums }: WalAhead): void {
 
 /** The chain up to a damaged segment, of which what can be read counts. */
 export function upTo(wal: ArchivedWal, { index, reason, isReadable }: WalDamage): ArchivedWal {
-  const damaged = wal.chain[index]
-  const name = damaged?.name ?? ''
-  return {
-    ...wal,
-    chain: [
-      ...wal.chain.slice(0, index),
-      ...(damaged && isReadable ? [{ ...damaged, form: 'partial' as const }] : []),
-    ],
-    gap: {
-      after: wal.chain[index - 1]?.name,
-      missing: name,
-      next: wal.chain[index + 1]?.name,
-      reason,
-    },
-  }
+  const { chain } = wal
+  const damaged = chain[index]
+  if (!damaged) return wal
+  const [after, next] = [chain[index - 1]?.name, chain[index + 1]?.name]
+  return upToSegment(wal, damaged, { gap: { after, missing: damaged.name, next, reason }, isReadable })
 }

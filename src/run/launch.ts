@@ -73,7 +73,7 @@ async function tryMethod(
       {
         ...{ backup, root, run, command, wish: sandbox, postgres: programs.postgres },
         launch,
-        archives: recovery.recovery ? [recovery.recovery.archive] : [],
+        archives: recovery.recovery?.archives.map(({ directory }) => directory) ?? [],
         port,
         outerPort: hasPort ? port : undefined,
       },

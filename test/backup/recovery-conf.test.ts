@@ -1,15 +1,15 @@
 import { describe, expect, it } from '@jest/globals'
-import { confLines, recoverySettings } from '../../src/backup/recovery-conf.js'
+import { confLines, type RecoveryInput, recoverySettings } from '../../src/backup/recovery-conf.js'
 
-const input = {
-  archive: '/srv/pg/wal',
+const input: RecoveryInput = {
+  archives: [{ directory: '/srv/pg/wal', from: 0n }],
   timeline: 3,
   lastSegment: 9n,
   segmentSize: 16 * 2 ** 20,
   stop: { lsn: '0/3000028', inclusive: true },
   minimums: { max_connections: 200 },
   action: 'promote',
-} as const
+}
 
 describe('the settings of a recovery', () => {
   it('name one target, its timeline, and what to do there', () => {
@@ -29,7 +29,9 @@ describe('the settings of a recovery', () => {
     ['/100%/%p', '/100%%/%%p'],
     ['/a b', `'/a b'`],
   ])('find the archive %j', (archive, expected) => {
-    expect(recoverySettings({ ...input, archive }).restore_command).toContain(`d=${expected};`)
+    expect(
+      recoverySettings({ ...input, archives: [{ directory: archive, from: 0n }] }).restore_command,
+    ).toContain(`d=${expected};`)
   })
 
   it('are lines that PostgreSQL reads', () => {
