@@ -1,12 +1,13 @@
 import { join } from 'node:path'
-import { type Backup, readCatalog } from '../backup/catalog.js'
+import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
 import { clusterOf } from '../backup/check-cluster.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
+import type { WalMove } from '../backup/move-wal.js'
 import { enterRoot } from '../backup/prepare-root.js'
+import { promisedBy } from '../backup/promised-wal.js'
 import { resultOf } from '../backup/proof.js'
 import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
-import { removeBackup } from '../backup/remove.js'
 import {
   type Candidate,
   judge,
@@ -20,7 +21,9 @@ import { quickWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import type { Removal } from '../postgres/needed-wal.js'
 import { removalQuestion } from './removal-question.js'
+import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
 import { findUses, type Use } from './uses.js'
 
 export interface PruneOptions {
@@ -46,6 +49,8 @@ export interface PruneResult {
   kept: Judged[]
   /** What was removed, or, in a dry run, would be. */
   pruned: Judged[]
+  /** WAL of theirs that others still need, and get before. */
+  moved: WalMove[]
 }
 
 /**
@@ -67,16 +72,29 @@ export async function prune(
   const going = judged.filter(goes)
   warnOfOnDemand(going, policy, context)
   const kept = judged.filter((one) => !goes(one))
-  const result = { root, withoutPolicy: undefined, dryRun, kept, pruned: going }
-  if (layout === undefined || going.length === 0) return result
+  const result = { root, withoutPolicy: undefined, dryRun, kept, pruned: going, moved: [] }
+  if (going.length === 0) return result
+  if (layout === undefined) {
+    const removal = removalOf(readCatalog(root), judged, policy, context)
+    return { ...result, moved: await plannedMoves(removal, settings, context) }
+  }
   if (!options.yes) await ask(going, context)
-  const pruned = await removeAll(going, (id) => removeOne(id, layout, policy, settings, context), context)
-  return { ...result, kept: judgeAll(policy, settings, context), pruned }
+  const moved: WalMove[] = []
+  const remove = (id: string) => removeOne(id, layout, policy, settings, context, moved)
+  const pruned = await removeAll(going, remove, context)
+  return { ...result, kept: judgeAll(policy, settings, context), pruned, moved }
 }
 
 function withoutPolicy({ root, configFile }: Settings, dryRun: boolean, { cwd }: Context): PruneResult {
   const kept = readCatalog(root).backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
-  return { root, withoutPolicy: configFile ?? join(cwd, '.pgbkrc.yaml'), dryRun, kept, pruned: [] }
+  return { root, withoutPolicy: configFile ?? join(cwd, '.pgbkrc.yaml'), dryRun, kept, pruned: [], moved: [] }
+}
+
+/** What goes, and which of the others have to reach what they reach now. */
+function removalOf(catalog: Catalog, judged: Judged[], policy: RetentionPolicy, { now }: Context): Removal {
+  const going = judged.filter(goes).map(({ backup }) => backup)
+  const staying = judged.filter((one) => !goes(one)).map(({ backup }) => backup)
+  return { catalog, going, promised: promisedBy(policy, staying, now()) }
 }
 
 /** All backups of the root, newest first. */
@@ -176,16 +194,19 @@ async function removeOne(
   policy: RetentionPolicy,
   settings: Settings,
   context: Context,
+  moved: WalMove[],
 ): Promise<boolean> {
   const options = { purpose: 'prune', wait: true }
-  return withLock(layout.catalogLock, options, context, async (_guarded, lock) => {
-    const found = judgeAll(policy, settings, context).find(({ backup }) => backup.id === id)
+  return withLock(layout.catalogLock, options, context, async (guarded, lock) => {
+    const judged = judgeAll(policy, settings, context)
+    const found = judged.find(({ backup }) => backup.id === id)
     if (!found || !goes(found)) {
       context.progress.warn(found ? `${id} stays: it is needed since just now` : `${id} has gone by itself`)
       return false
     }
-    await lock.check()
-    await removeBackup(layout, found.backup)
+    const { backup } = found
+    const removal = { ...removalOf(readCatalog(settings.root), judged, policy, context), backup }
+    moved.push(...(await removeKeepingWal(layout, removal, lock, settings, guarded)))
     return true
   })
 }

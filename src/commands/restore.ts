@@ -16,6 +16,7 @@ import { type InstanceRequest, restoreInstance } from '../instances/restore-inst
 import { type StartedDirectory, startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
 import type { Reached } from '../postgres/await-recovery.js'
+import { furtherBackups } from '../postgres/recovery-plan.js'
 import { planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
 
 export interface RestoreResult {
@@ -90,7 +91,7 @@ async function fillDirectory(
   context: Context,
 ): Promise<string[]> {
   const { backup, data, tablespaces, recovery, archive } = request
-  const takeBack = noteRestore(rootLayout(root), backup.id, data)
+  const takeBack = noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
   let isNeeded = false
   try {
     const tops = topsOf(data, tablespaces)
@@ -122,9 +123,9 @@ async function fillNextInstance(
 
 /** A finished instance tells by itself what it needs. */
 async function fillInstance(request: InstanceRequest, context: Context): Promise<Instance> {
-  const { backup, root, name } = request
+  const { backup, root, name, recovery } = request
   const layout = rootLayout(root)
-  const takeBack = noteRestore(layout, backup.id, join(layout.instances, name))
+  const takeBack = noteRestore(layout, backup.id, join(layout.instances, name), furtherBackups(recovery))
   try {
     return await unlessRemoved(backup, context, () => restoreInstance(request, context))
   } finally {

@@ -19,6 +19,8 @@ export interface JoiningOptions extends CheckOptions {
   installations(): Promise<Installation[]>
   /** The one to go to, in place of the newest. */
   timeline?: number | undefined
+  /** Archives that do not count. */
+  without?: ReadonlySet<string>
 }
 
 /**
@@ -32,7 +34,7 @@ export async function joinedWal(
   pool: WalPool,
   options: JoiningOptions,
 ): Promise<ArchivedWal> {
-  const without = new Set<string>()
+  const without = new Set(options.without)
   for (;;) {
     const wal = pool.walOf(backup, { timeline: options.timeline, without })
     const wrong = await firstWrongSeam(wal, backup, pool, options)

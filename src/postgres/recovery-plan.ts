@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path'
 import type { ArchivedWal, ArchiveGap } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
@@ -49,6 +50,11 @@ export interface RecoveryPlan {
   newTablespaces: NewTablespace[]
   /** The last segment is not finished, and not named so: the WAL may have been cut off there. */
   unfinished: string | undefined
+}
+
+/** The other backups in whose archives a recovery finds its WAL. */
+export function furtherBackups({ recovery }: Pick<RecoveryPlan, 'recovery'>): string[] {
+  return (recovery?.archives ?? []).slice(1).map(({ directory }) => basename(dirname(directory)))
 }
 
 /** Why a backup does not lead to a moment. */

@@ -2,6 +2,7 @@ import type { Backup } from '../backup/catalog.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { furtherBackups } from '../postgres/recovery-plan.js'
 import { formatBytes } from '../units.js'
 import { endRun } from './end-run.js'
 import { makeRunDirectory, type OwnRunDirectory } from './run-directory.js'
@@ -28,7 +29,12 @@ export async function launch(request: RunRequest, port: number, context: Context
   for (const method of wanted) {
     if (method.kind === 'copy' && request.workingCopy === 'auto')
       await agreeToCopy(request.backup, obstacles, context)
-    const directory = makeRunDirectory(request.backup, request.root, context)
+    const directory = makeRunDirectory(
+      request.backup,
+      request.root,
+      context,
+      furtherBackups(request.recovery),
+    )
     try {
       // From its marker on no delete takes the backup away: one that has looked before has begun by now.
       checkThere(request.backup)
