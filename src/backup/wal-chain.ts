@@ -30,6 +30,8 @@ export interface ChainRun {
   archive: ArchiveIndex
   from: ArchivedSegment
   to: ArchivedSegment
+  /** What the archive before had of the first one, which was less. */
+  insteadOf?: ArchivedSegment | undefined
 }
 
 export interface ChainSearch {
@@ -59,21 +61,26 @@ export function followChain({ own, timelines, needs, further }: ChainSearch): Fo
   for (let number = segmentNumber(parseLsn(needs.start_lsn), size); ; ) {
     const names = namesOf(number, timelines, size)
     const gapFor = (reason: string) => gapAt({ number, names, reason }, runs, joined, timelines)
-    const pick = pickAt(names, archive, runs.length > 0 ? further : () => [])
+    const pick = pickAt(names, archive, mayGoOn(runs, names, own) ? further : () => [])
     if (!pick) return { runs, gap: number > most ? undefined : gapFor(faultOf(names, joined)) }
-    const { segment } = pick
+    const { segment, insteadOf } = pick
     if (pick.archive !== archive) joined.push(pick.archive)
     archive = pick.archive
     most = later(most, lastOf(archive, timelines))
     if (isEnd(segment, names)) {
       const gap = number < most ? gapFor(reasonToEnd(segment, names, joined)) : undefined
-      return { runs: [...runs, { archive, from: segment, to: segment }], gap }
+      return { runs: [...runs, { archive, from: segment, to: segment, insteadOf }], gap }
     }
-    const run = { archive, from: segment, to: archive.runFrom(segment) }
+    const run = { archive, from: segment, to: archive.runFrom(segment), insteadOf }
     const cut = upTo(nextSwitchAfter(number, timelines, size), run, size)
     runs.push(cut)
     number = cut.to.segment + 1n
   }
+}
+
+/** Without anything of its own, nothing would show whether the other archive has the same. */
+function mayGoOn(runs: ChainRun[], names: string[], own: ArchiveIndex): boolean {
+  return runs.length > 0 || names.some((name) => usableIn(own, name) !== undefined)
 }
 
 function later(one: bigint, other: bigint): bigint {
@@ -118,6 +125,7 @@ export function runsBefore(number: bigint, runs: ChainRun[], segmentSize: number
 interface Pick {
   archive: ArchiveIndex
   segment: ArchivedSegment
+  insteadOf?: ArchivedSegment | undefined
 }
 
 /** A finished segment, of the archive at hand if it has it; else, of those that are not finished, the one with the most in it. */
@@ -127,9 +135,9 @@ function pickAt(names: string[], archive: ArchiveIndex, further: ChainSearch['fu
     if (here && here.segment.form !== 'partial') return here
     const others = further(name, archive).flatMap((other) => usableIn(other, name) ?? [])
     const finished = others.find(({ segment }) => segment.form !== 'partial')
-    if (finished) return finished
+    if (finished) return { ...finished, insteadOf: here?.segment }
     const partial = furthest(here ? [here, ...others] : others)
-    if (partial) return partial
+    if (partial) return partial === here ? here : { ...partial, insteadOf: here?.segment }
   }
   return undefined
 }

@@ -17,8 +17,15 @@ export function seamsOf({
   timelines,
   segmentSize,
 }: Pick<ArchivedWal, 'runs' | 'timelines' | 'segmentSize'>): WalSeam[] {
-  return runs.slice(1).flatMap((run, index) => {
-    const previous = runs[index]
+  return runs.flatMap((run, index) => {
+    const { insteadOf, from } = run
+    const begun = insteadOf && {
+      before: insteadOf,
+      after: from,
+      overlap: { one: insteadOf, other: from, upTo: segmentSize },
+    }
+    if (begun) return [begun]
+    const previous = runs[index - 1]
     if (!previous || previous.archive.directory === run.archive.directory) return []
     return [
       { before: previous.to, after: run.from, overlap: overlapOf(previous, run, timelines, segmentSize) },
@@ -26,7 +33,7 @@ export function seamsOf({
   })
 }
 
-/** The segment that was not finished in the first archive, else the last that was. */
+/** The segment in which one timeline leaves another, else the last one before. */
 function overlapOf(
   { archive: first, to: before }: ChainRun,
   { archive: second, from: after }: ChainRun,
@@ -36,7 +43,6 @@ function overlapOf(
   const begun = namesOf(after.segment, timelines, segmentSize).flatMap(
     (name) => usableIn(first, name) ?? [],
   )[0]
-  if (begun?.name === after.name) return { one: begun, other: after, upTo: segmentSize }
   // A new timeline's first segment begins with what its parent's has up to there.
   if (begun) return { one: begun, other: after, upTo: switchIn(after, timelines, segmentSize) }
   const same = usableIn(second, before.name)

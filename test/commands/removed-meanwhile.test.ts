@@ -83,7 +83,11 @@ function aContextThat(kind: 'step' | 'warn', text: RegExp, work: () => void) {
 }
 
 const runRequest = (own: Partial<RunRequest> = {}) =>
-  ({ backup, root: root.root, workingCopy: 'copy', settings: {}, port: undefined, ...own }) as RunRequest
+  ({
+    ...{ backup, root: root.root, workingCopy: 'copy', settings: {}, port: undefined },
+    recovery: { recovery: undefined },
+    ...own,
+  }) as unknown as RunRequest
 
 const settings = () =>
   ({
