@@ -6,7 +6,7 @@ import { segmentPieces, withSegmentFile } from './segment-file.js'
 import { writtenTo } from './written-to.js'
 
 /**
- * Whether two archives have the same in a segment, up to a byte of it or to where the first of them has been written to.
+ * Whether two archives have the same in a segment, up to a byte of it or to where one that is unfinished has been written to.
  * `unreadable` when one of them cannot be unpacked.
  */
 export async function sameContent(
@@ -14,7 +14,8 @@ export async function sameContent(
   other: ArchivedSegment,
   { segmentSize, upTo = segmentSize }: { segmentSize: number; upTo?: number },
 ): Promise<'same' | 'different' | 'unreadable'> {
-  const most = one.form === 'partial' ? Math.min(upTo, writtenTo(one)) : upTo
+  const begun = [one, other].filter(({ form }) => form === 'partial')
+  const most = Math.min(upTo, ...begun.map(writtenTo))
   try {
     return await withSegmentFile(one, (path) =>
       withSegmentFile(other, async (otherPath) => {
