@@ -48,8 +48,9 @@ export async function removeKeepingWal(
   for (const move of moves) context.progress.say(moveText(move))
   for (const move of moves) await moveWal(move)
   await lock.check()
+  const isAlone = removal.promised.every(({ id }) => id === backup.id)
   await removeBackup(root, backup, async () => {
-    if (!isReceivedInto(root, backup, context)) return
+    if (isAlone || !isReceivedInto(root, backup, context)) return
     await untilLeft(root, backup, context)
     for (const move of await plan()) await moveWal(move)
   })
