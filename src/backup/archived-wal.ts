@@ -1,45 +1,47 @@
-import { join } from 'node:path'
-import { messageOf } from '../errors.js'
-import { mostBytes, readSmallText } from '../read-small.js'
-import { agreedOn, filesIn } from './archive-listing.js'
-import { type ArchivedSegment, type ArchiveFile, type Found, segmentsIn } from './archive-segments.js'
-import { gapNoteName, readGapNote } from './gap-note.js'
-import { lastSegmentBefore, parseLsn, parseSegmentName, segmentName, segmentNumber } from './lsn.js'
-import { parseHistory, type TimelinePart, type TimelineSwitch, timelinePath } from './timeline-path.js'
+import { type Archive, type Histories, indexOf, readArchive } from './archive-index.js'
+import { agreedOn } from './archive-listing.js'
+import type { ArchivedSegment, ArchiveFile } from './archive-segments.js'
+import { parseLsn, parseSegmentName } from './lsn.js'
+import { type TimelinePart, type TimelineSwitch, timelinePath } from './timeline-path.js'
+import {
+  type ArchiveGap,
+  type ChainRun,
+  followChain,
+  runsBefore,
+  segmentAt,
+  segmentsOf,
+  type WalNeeds,
+} from './wal-chain.js'
 
 export type { ArchivedSegment, ArchiveFile, SegmentForm } from './archive-segments.js'
+export type { ArchiveGap, WalNeeds } from './wal-chain.js'
 
-/** What a record says about the WAL of its backup. */
-export interface WalNeeds {
-  timeline: number
-  start_lsn: string
-  stop_lsn: string
-  wal_segment_size: number
-}
-
-/** Where the archive is broken. */
-export interface ArchiveGap {
-  /** The last segment before it; undefined when the very first is not there. */
-  after: string | undefined
-  /** The first segment that cannot be used. */
-  missing: string
-  /** The next segment that is there; undefined when nothing follows. */
-  next: string | undefined
-  /** `it is missing`, `it has 5 bytes instead of 16777216` ... */
-  reason: string
-}
-
-/** The WAL archive of a backup, as its directory shows it. */
+/** The WAL that a backup can replay: that of its own archive, or of all archives that its chain leads through. */
 export interface ArchivedWal {
+  /** The backup's own archive. */
   directory: string
   segmentSize: number
   /** The segments that can be replayed one after the other, from the snapshot's first one on. */
-  chain: ArchivedSegment[]
+  readonly chain: ArchivedSegment[]
+  /** The same, as far as they lie in one archive. */
+  runs: ChainRun[]
   gap: ArchiveGap | undefined
   /** The timelines that the chain may follow, the backup's own first. */
   timelines: TimelinePart[]
+  /** The paths of the history files that are understood, by timeline. */
+  histories: ReadonlyMap<number, string>
   /** History files that are not understood, with the reason. */
   faults: string[]
+}
+
+/** The last segment of the chain; it need not be written out for that. */
+export function lastOf({ runs }: Pick<ArchivedWal, 'runs'>): ArchivedSegment | undefined {
+  return runs.at(-1)?.to
+}
+
+/** How many segments the chain has. */
+export function countOf({ runs }: Pick<ArchivedWal, 'runs'>): number {
+  return runs.reduce((sum, { from, to }) => sum + Number(to.segment - from.segment) + 1, 0)
 }
 
 /**
@@ -48,38 +50,92 @@ export interface ArchivedWal {
  * @param timeline the one to go to, in place of the newest.
  */
 export function readArchivedWal(directory: string, needs: WalNeeds, timeline?: number): ArchivedWal {
-  return agreedOn(() => lookInto(directory, needs, timeline))
+  return agreedOn(() => walIn(readArchive(directory, needs.wal_segment_size), needs, timeline))
 }
 
-function lookInto(directory: string, needs: WalNeeds, timeline: number | undefined): ArchivedWal {
-  const files = filesIn(directory)
-  const histories = new Map<number, TimelineSwitch[]>()
-  const faults: string[] = []
-  for (const { name } of files.filter((file) => /^[0-9A-F]{8}\.history$/.test(file.name))) {
-    try {
-      const text = readSmallText(join(directory, name), mostBytes.note)
-      histories.set(Number.parseInt(name, 16), parseHistory(text, name))
-    } catch (error) {
-      faults.push(messageOf(error))
-    }
+/** The chain in one archive. */
+export function walIn(archive: Archive, needs: WalNeeds, timeline?: number): ArchivedWal {
+  const histories = new Map(
+    [...archive.histories]
+      .filter(([one]) => timeline === undefined || one === timeline)
+      .map(([one, { ancestors }]) => [one, ancestors]),
+  )
+  const timelines = timelinePath(needs.timeline, parseLsn(needs.stop_lsn), histories)
+  const found = followChain({ own: archive, timelines, needs, further: () => [] })
+  return walThrough(archive, { timelines, histories: archive.histories, ...found }, needs.wal_segment_size)
+}
+
+/** What was found, put together. */
+export function walThrough(
+  { directory, faults }: Archive,
+  {
+    timelines,
+    histories,
+    runs,
+    gap,
+  }: Pick<ArchivedWal, 'timelines' | 'runs' | 'gap'> & { histories: Histories },
+  segmentSize: number,
+): ArchivedWal {
+  const paths = new Map([...histories].map(([one, { path }]) => [one, path]))
+  const rest = { directory, segmentSize, timelines, faults, histories: paths }
+  return withRuns({ ...rest, gap: gap ?? notedGap(runs, segmentSize) }, runs)
+}
+
+/** The chain is written out when somebody asks for it first: those of many backups have most segments in common. */
+export function withRuns(rest: Omit<ArchivedWal, 'chain' | 'runs'>, runs: ChainRun[]): ArchivedWal {
+  let chain: ArchivedSegment[] | undefined
+  const lazy = {
+    get chain() {
+      chain ??= segmentsOf(runs, rest.segmentSize)
+      return chain
+    },
   }
-  const wanted = new Map([...histories].filter(([one]) => timeline === undefined || one === timeline))
-  const found = chainOf(files, wanted, needs)
-  const noted = files.some(({ name }) => name === gapNoteName) ? readGapNote(directory) : undefined
-  return { directory, faults, ...found, gap: found.gap ?? gapAfter(found, noted) }
+  return Object.assign(lazy, rest, { runs })
 }
 
-/** What was noted counts for as long as the archive still ends there. */
-function gapAfter(
-  { chain, segmentSize }: Pick<ArchivedWal, 'chain' | 'segmentSize'>,
-  noted = '',
-): ArchivedWal['gap'] {
-  const missing = parseSegmentName(noted, segmentSize)?.segment
-  const last = chain.at(-1)
-  if (missing === undefined || !last) return undefined
+/** Segments of one directory that follow one after the other, and nothing else of what is in there. */
+export function walOfSegments(directory: string, chain: ArchivedSegment[], segmentSize: number): ArchivedWal {
+  const archive = indexOf(directory, [], segmentSize)
+  const runs = chain.map((segment) => ({ archive, from: segment, to: segment }))
+  const rest = { directory, segmentSize, timelines: [], histories: new Map(), faults: [], gap: undefined }
+  return withRuns(rest, runs)
+}
+
+/** The WAL up to a segment, which is no more part of it, or only as far as it can be read. */
+export function upToSegment(
+  wal: ArchivedWal,
+  { segment }: Pick<ArchivedSegment, 'segment'>,
+  { gap, isReadable = false }: { gap: ArchiveGap; isReadable?: boolean },
+): ArchivedWal {
+  const { directory, segmentSize, timelines, faults, histories, runs } = wal
+  const whole = runsBefore(segment, runs, segmentSize)
+  const damaged = runs.find(({ from, to }) => from.segment <= segment && segment <= to.segment)
+  const rest = { directory, segmentSize, timelines, faults, histories, gap }
+  if (!damaged || !isReadable) return withRuns(rest, whole)
+  const last = { ...segmentAt(segment, damaged, segmentSize), form: 'partial' as const }
+  return withRuns(rest, [...whole, { ...damaged, from: last, to: last }])
+}
+
+/** The WAL from a segment on. */
+export function fromSegment(wal: ArchivedWal, first: bigint): ArchivedWal {
+  const { directory, segmentSize, timelines, faults, histories, gap, runs } = wal
+  const rest = { directory, segmentSize, timelines, faults, histories, gap }
+  const kept = runs.filter(({ to }) => to.segment >= first)
+  const cut = kept.map((run) =>
+    run.from.segment >= first ? run : { ...run, from: segmentAt(first, run, segmentSize) },
+  )
+  return withRuns(rest, cut)
+}
+
+/** What was noted counts for as long as the chain still ends there. */
+function notedGap(runs: ChainRun[], segmentSize: number): ArchivedWal['gap'] {
+  const last = lastOf({ runs })
+  if (!last) return undefined
   const next = last.form === 'partial' ? last.segment : last.segment + 1n
-  if (missing !== next) return undefined
-  return { after: last.name, missing: noted, next: undefined, reason: 'the server no longer had it' }
+  const notes = runs.map(({ archive }) => archive.gapNote ?? '')
+  const missing = notes.find((noted) => parseSegmentName(noted, segmentSize)?.segment === next)
+  if (missing === undefined) return undefined
+  return { after: last.name, missing, next: undefined, reason: 'the server no longer had it' }
 }
 
 /** The unbroken chain of segments, along the way to the newest timeline, and what breaks it. */
@@ -87,66 +143,10 @@ export function chainOf(
   files: ArchiveFile[],
   histories: ReadonlyMap<number, TimelineSwitch[]>,
   needs: WalNeeds,
-): Omit<ArchivedWal, 'directory' | 'faults'> {
+): Pick<ArchivedWal, 'chain' | 'gap' | 'timelines' | 'segmentSize'> {
   const segmentSize = needs.wal_segment_size
   const timelines = timelinePath(needs.timeline, parseLsn(needs.stop_lsn), histories)
-  const found = segmentsIn(files, segmentSize)
-  const onPath = [...found.values()]
-    .map(({ segment }) => segment)
-    .filter(({ name, segment }) => namesOf(segment, timelines, segmentSize).includes(name))
-  const own = lastSegmentBefore(needs.stop_lsn, segmentSize)
-  // The snapshot itself needs some, whether they are there or not.
-  const last = onPath.reduce((most, { segment }) => (segment > most ? segment : most), own)
-  const chain: ArchivedSegment[] = []
-  for (let number = segmentNumber(parseLsn(needs.start_lsn), segmentSize); number <= last; number++) {
-    const names = namesOf(number, timelines, segmentSize)
-    const usable = names.map((name) => found.get(name)).find((one) => one && one.fault === undefined)
-    const reason = faultAt(names, usable, found, number === last)
-    const after = chain.at(-1)?.name
-    if (usable) chain.push(usable.segment)
-    if (reason !== undefined) {
-      const [missing = ''] = names
-      return {
-        segmentSize,
-        timelines,
-        chain,
-        gap: { after, missing, next: nextAfter(onPath, number), reason },
-      }
-    }
-  }
-  return { segmentSize, timelines, chain, gap: undefined }
-}
-
-/** Why the chain cannot go on after this segment, of which these are the possible names; undefined when it can. */
-function faultAt(
-  [newest = '']: string[],
-  usable: Found | undefined,
-  found: Map<string, Found>,
-  isLast: boolean,
-): string | undefined {
-  if (!usable) return found.get(newest)?.fault ?? 'it is missing'
-  if (isLast) return undefined
-  // At a switch the parent's segment ends where its child's goes on.
-  if (usable.segment.name !== newest) return found.get(newest)?.fault ?? 'it is missing'
-  return usable.segment.form === 'partial' ? 'it is only partly there' : undefined
-}
-
-/**
- * The names that a segment can have: that of the newest timeline which has begun by then, and, where that one begins in this very
- * segment, its parent's, which may be all there is.
- */
-function namesOf(number: bigint, timelines: TimelinePart[], segmentSize: number): string[] {
-  const names: string[] = []
-  for (const { timeline, fromLsn } of [...timelines].reverse()) {
-    const first = segmentNumber(fromLsn, segmentSize)
-    if (first > number) continue
-    names.push(segmentName(timeline, number, segmentSize))
-    if (first < number) break
-  }
-  return names
-}
-
-function nextAfter(onPath: ArchivedSegment[], number: bigint): string | undefined {
-  const later = onPath.filter(({ segment }) => segment > number)
-  return later.sort((one, other) => (one.segment < other.segment ? -1 : 1))[0]?.name
+  const own = indexOf('', files, segmentSize)
+  const { runs, gap } = followChain({ own, timelines, needs, further: () => [] })
+  return { segmentSize, timelines, chain: segmentsOf(runs, segmentSize), gap }
 }

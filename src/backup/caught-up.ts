@@ -1,7 +1,9 @@
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { v } from '../schema.js'
+import { type ArchivedWal, lastOf } from './archived-wal.js'
 import type { Backup } from './catalog.js'
 import { replaceDurably } from './durable.js'
+import { lastSegmentBefore } from './lsn.js'
 import { readNote } from './read-note.js'
 import { isReceiverAlive, type ReceiverState } from './receiver-state.js'
 
@@ -29,20 +31,51 @@ export function receivedFor(
 
 /** When a receiver that is at work now had everything for this backup; undefined where there is none. */
 export function caughtUpNow(
-  backup: Backup,
+  backup: Pick<Backup, 'id'>,
   receiver: ReceiverState | undefined,
   now: Date,
 ): CaughtUp | undefined {
   return receiver && isReceiverAlive(receiver, now) ? receivedFor(backup, receiver) : undefined
 }
 
-/** The same, or when one had everything that then went on with a newer backup. */
-export function caughtUp(
-  backup: Backup,
+/** When a receiver that is at work now had everything that a chain leads to; undefined where none writes into its archives. */
+export function receivedNow(
+  wal: ArchivedWal,
   receiver: ReceiverState | undefined,
   now: Date,
 ): CaughtUp | undefined {
-  return caughtUpNow(backup, receiver, now) ?? readCaughtUp(backup.layout.wal)
+  const ids = archivesOf(wal).map((archive) => basename(dirname(archive)))
+  const known = ids.map((id) => caughtUpNow({ id }, receiver, now)).find((one) => one !== undefined)
+  return known && hasAllOf(wal, known) ? known : undefined
+}
+
+/** When one had everything that then went on with a newer backup: the newest such time of which a chain has all. */
+export function receivedBefore(wal: ArchivedWal): CaughtUp | undefined {
+  const known = archivesOf(wal).flatMap((archive) => readCaughtUp(archive) ?? [])
+  return known
+    .filter((one) => hasAllOf(wal, one))
+    .reduce<CaughtUp | undefined>((newest, one) => (newest && newest.at >= one.at ? newest : one), undefined)
+}
+
+/** The one or the other. */
+export function caughtUp(
+  wal: ArchivedWal,
+  receiver: ReceiverState | undefined,
+  now: Date,
+): CaughtUp | undefined {
+  return receivedNow(wal, receiver, now) ?? receivedBefore(wal)
+}
+
+/** Those that can tell how far everything goes: the archive at the chain's end, and the one before, whose receiver went on there. */
+function archivesOf({ directory, runs }: ArchivedWal): string[] {
+  return [...new Set([directory, ...runs.map(({ archive }) => archive.directory)])].slice(-2)
+}
+
+/** Whether a chain has what was received by then. */
+function hasAllOf(wal: ArchivedWal, { lsn, timeline }: CaughtUp): boolean {
+  const last = lastOf(wal)
+  const reached = lastSegmentBefore(lsn, wal.segmentSize)
+  return wal.gap === undefined && last !== undefined && last.segment >= reached && last.timeline === timeline
 }
 
 /** On disk when this returns. */

@@ -52,6 +52,12 @@ export function clusterOf(backup: Backup): string | undefined {
   return recordFault(backup) === undefined ? backup.record.server.system_identifier : undefined
 }
 
+/** The same, by the record's own word: the rest of it is not checked for that, and it may be wrong. */
+export function claimedCluster({ raw }: Pick<Backup, 'raw'>): string | undefined {
+  const { server } = raw as { server?: { system_identifier?: unknown } }
+  return typeof server?.system_identifier === 'string' ? server.system_identifier : undefined
+}
+
 /** Why a record that its summary lets into the catalogue cannot be used. Whoever chooses a backup by itself passes such a one over. */
 export function recordFault(backup: Pick<Backup, 'record'>): string | undefined {
   try {

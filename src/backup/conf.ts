@@ -91,11 +91,17 @@ restore_command = '${restoreCommand('../../wal', { segmentSize: input.walSegment
  * finishes or compresses in between is looked for again in the order of its names.
  * @param directory the words of a shell for it; `%` is doubled already. Relative paths start at the data directory.
  * @param limits the bytes of a segment, of which no more are ever written; also `.partial`, the unfinished segment at the archive's end; no segment after `lastSegment`, the digits of its name
- * behind the timeline: PostgreSQL reads ahead, and must not stumble over what it does not need.
+ * behind the timeline: PostgreSQL reads ahead, and must not stumble over what it does not need; further directories, each for what
+ * comes after a segment, whose words and digits are given likewise. Timeline histories may be in any of them.
  */
 export function restoreCommand(
   directory: string,
-  limits: { segmentSize: number; partial?: boolean; lastSegment?: string },
+  limits: {
+    segmentSize: number
+    partial?: boolean
+    lastSegment?: string
+    further?: { directory: string; after: string }[]
+  },
 ): string {
   // One byte more than a segment: PostgreSQL refuses that, and nothing fills the disk.
   const most = limits.segmentSize + 1
@@ -105,13 +111,27 @@ export function restoreCommand(
     ...(limits.lastSegment === undefined
       ? []
       : [`n="%f"; if [ "\${n#????????}" \\> ${limits.lastSegment} ]; then exit 1; fi;`]),
-    `d=${directory}; for f in ${endings.map((ending) => `"$d/%f${ending}"`).join(' ')}; do`,
+    `d=${directory};`,
+    ...furtherSteps(limits.further ?? []),
+    `for f in ${endings.map((ending) => `"$d/%f${ending}"`).join(' ')}; do`,
     'if [ -f "$f" ]; then',
     `case "$f" in *.gz) ${unpackTo(most)};; *) cp "$f" "%p";; esac && exit 0;`,
     'if [ -f "$f" ]; then exit 126; fi;',
     'fi; done; exit 1',
   ]
   return steps.join(' ')
+}
+
+function furtherSteps(further: { directory: string; after: string }[]): string[] {
+  if (further.length === 0) return []
+  const words = [...new Set(further.map(({ directory }) => directory))].join(' ')
+  return [
+    'n="%f";',
+    ...further.map(
+      ({ directory, after }) => `if [ "\${n#????????}" \\> ${after} ]; then d=${directory}; fi;`,
+    ),
+    `case "$n" in *.history) for h in ${words}; do if [ ! -f "$d/$n" ]; then d=$h; fi; done;; esac;`,
+  ]
 }
 
 /** The status of gzip is told beside the pipe, whose own is that of its last program; too much, or no room, is a failure too. */

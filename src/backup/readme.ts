@@ -177,7 +177,13 @@ included) that was never started:
 Without recovery_target_time all the WAL that is there is replayed. PostgreSQL
 stops with an error if the WAL does not reach that far. A segment named *.partial
 is the newest and not complete; rename it to its name without .partial to have it
-replayed too. Then connect as above:
+replayed too. Later backups of the same server, which lie beside this one, have
+the WAL after that in their wal/. To go there, take it along before the start,
+with the place of these backups for BACKUPS:
+
+  cp -n BACKUPS/2*/wal/[0-9A-F]* ../wal/
+
+Then connect as above:
 
   ${psqlLine(record, 5432)}`
 }

@@ -1,14 +1,23 @@
 import { join } from 'node:path'
 import { shellWord } from '../shell-word.js'
+import type { ArchivedWal } from './archived-wal.js'
 import { confLine, restoreCommand } from './conf.js'
 import { readConfFile } from './conf-file.js'
 import { parseConf } from './conf-text.js'
 import { segmentName } from './lsn.js'
 import { minimumsAmong, minimumText } from './minimums.js'
 
+/** A WAL archive, and the part of a chain that is in it. */
+export interface ArchivePart {
+  /** Absolute. */
+  directory: string
+  /** The number of the first segment that is taken from it; it counts up to the next part's. */
+  from: bigint
+}
+
 export interface RecoveryInput {
-  /** Absolute path of the WAL archive. */
-  archive: string
+  /** The archives through which the WAL leads, the backup's own first. */
+  archives: ArchivePart[]
   timeline: number
   /** The record at which it is to end, by its start, and whether that is replayed too. */
   stop: { lsn: string; inclusive: boolean }
@@ -24,13 +33,17 @@ export interface RecoveryInput {
 /** The settings, by name, with which a server replays a WAL archive to a target; they count with a recovery.signal. */
 export function recoverySettings(input: RecoveryInput): Readonly<Record<string, string>> {
   const minimums = Object.entries(input.minimums).map(([name, value]) => [name, minimumText(name, value)])
-  const lastSegment = segmentName(input.timeline, input.lastSegment, input.segmentSize).slice(8)
+  const digitsOf = (number: bigint) => segmentName(input.timeline, number, input.segmentSize).slice(8)
+  const [own, ...further] = input.archives.map(({ directory, from }) => ({
+    directory: word(directory),
+    from,
+  }))
   return {
-    // A directory of any name: PostgreSQL replaces %f and %p in the command, and %% by a single one.
-    restore_command: restoreCommand(shellWord(input.archive).replaceAll('%', '%%'), {
+    restore_command: restoreCommand(own?.directory ?? '', {
       segmentSize: input.segmentSize,
       partial: true,
-      lastSegment,
+      lastSegment: digitsOf(input.lastSegment),
+      further: further.map(({ directory, from }) => ({ directory, after: digitsOf(from - 1n) })),
     }),
     recovery_target_lsn: input.stop.lsn,
     recovery_target_inclusive: input.stop.inclusive ? 'on' : 'off',
@@ -39,6 +52,23 @@ export function recoverySettings(input: RecoveryInput): Readonly<Record<string, 
     hot_standby: 'on',
     ...Object.fromEntries(minimums),
   }
+}
+
+/** A directory of any name: PostgreSQL replaces %f and %p in the command, and %% by a single one. */
+function word(directory: string): string {
+  return shellWord(directory).replaceAll('%', '%%')
+}
+
+/** The parts of a chain up to a segment. */
+export function archiveParts(
+  { directory, runs }: Pick<ArchivedWal, 'directory' | 'runs'>,
+  lastSegment: bigint,
+): ArchivePart[] {
+  const parts: ArchivePart[] = [{ directory, from: 0n }]
+  for (const { archive, from } of runs)
+    if (from.segment <= lastSegment && parts.at(-1)?.directory !== archive.directory)
+      parts.push({ directory: archive.directory, from: from.segment })
+  return parts
 }
 
 /**

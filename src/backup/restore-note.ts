@@ -15,6 +15,8 @@ const schema = v.object({
   pid_space: v.nullable(v.string()),
   backup: v.string(),
   data: v.string(),
+  /** Other backups in whose archives its WAL lies. */
+  archives: v.optional(v.array(v.string()), []),
 })
 
 type Note = v.InferOutput<typeof schema>
@@ -22,6 +24,8 @@ type Note = v.InferOutput<typeof schema>
 /** A data directory that cannot do without a backup: it is being filled, or has still to replay the backup's WAL. */
 export interface Need {
   backup: string
+  /** Others in whose archives its WAL lies. */
+  archives: string[]
   data: string
   /** `perhaps being filled`: by a process of another container, or of a machine that may have been started anew since. */
   state: 'being filled' | 'perhaps being filled' | 'not recovered'
@@ -33,12 +37,17 @@ export interface Need {
  * Notes in `data/restores/` that a data directory needs a backup from now on.
  * @returns what takes the note back. Who may not write there notes nothing.
  */
-export function noteRestore(root: RootLayout, backup: string, data: string): () => void {
+export function noteRestore(
+  root: RootLayout,
+  backup: string,
+  data: string,
+  archives: string[] = [],
+): () => void {
   // No pid: in another container another process may have the same.
   const name = `${backup}-${randomInt(1e9, 1e10)}.json`
   const path = join(root.restores, name)
   const draft = join(root.restores, `.${name}`)
-  const note: Note = { ...markOfThisProcess(), backup, data }
+  const note: Note = { ...markOfThisProcess(), backup, data, archives }
   ifAllowed(() => {
     mkdirSync(root.restores, { recursive: true })
     for (const old of notesIn(root)) {
@@ -65,7 +74,7 @@ function notesIn({ restores }: RootLayout): string[] {
 function needIn(path: string): Need | undefined {
   const note = readNote(schema, path)
   const state = note && stateOf(note)
-  return state && { backup: note.backup, data: note.data, state, note: path }
+  return state && { backup: note.backup, archives: note.archives, data: note.data, state, note: path }
 }
 
 function stateOf(note: Note): Need['state'] | undefined {

@@ -9,10 +9,12 @@ export interface RetentionPolicy {
   on_demand?: number | undefined
   min?: number | undefined
   window?: string | undefined
+  /** The span up to now in which every moment stays reachable, as far as there is WAL and a backup before it. */
+  wal?: string | undefined
 }
 
 /** For unattended backups where the configuration has no policy. */
-export const scheduledPolicy: RetentionPolicy = { daily: 7, on_demand: 3, min: 2 }
+export const scheduledPolicy: RetentionPolicy = { daily: 7, on_demand: 3, min: 2, wal: '7 days' }
 
 /** Why a backup stays. */
 export interface Reason {

@@ -1,17 +1,15 @@
-import { lstatSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { namesIn } from '../names-in.js'
 import { v } from '../schema.js'
-import type { ArchivedSegment, ArchivedWal, ArchiveGap } from './archived-wal.js'
+import { type ArchivedSegment, type ArchivedWal, type ArchiveGap, countOf, lastOf } from './archived-wal.js'
 import type { Backup } from './catalog.js'
-import { type CaughtUp, caughtUpNow } from './caught-up.js'
 import { windowStart } from './data-time.js'
 import { gapNoteName } from './gap-note.js'
 import { lastSegmentBefore, segmentName } from './lsn.js'
 import { readNote } from './read-note.js'
-import type { ReceiverState } from './receiver-state.js'
 import { ownSegments } from './segment-range.js'
+import type { WalPool } from './wal-pool.js'
 
 /** The times that a backup can be restored to, and the positions that go with them. */
 export interface BackupWindow {
@@ -37,7 +35,7 @@ export interface BackupWindow {
 /** The window of a backup whose archive is of no use beyond its snapshot. */
 export function snapshotWindow(
   { summary }: Backup,
-  wal: Pick<ArchivedWal, 'chain' | 'gap'> | { segments: number },
+  wal: Pick<ArchivedWal, 'runs' | 'gap'> | { segments: number },
 ): BackupWindow {
   const from = windowStart(summary)
   return {
@@ -47,7 +45,7 @@ export function snapshotWindow(
     to_lsn: summary.stop_lsn,
     timeline: summary.timeline,
     ends_with: 'snapshot',
-    segments: 'segments' in wal ? wal.segments : wal.chain.length,
+    segments: 'segments' in wal ? wal.segments : countOf(wal),
     gap: 'segments' in wal ? undefined : wal.gap,
     fault: undefined,
   }
@@ -57,9 +55,9 @@ export function snapshotWindow(
  * Whether an archive has nothing but what its snapshot brought: no segment after the one of the snapshot's end, and that one not
  * written to since.
  */
-export function holdsSnapshotOnly({ summary }: Backup, wal: ArchivedWal): boolean {
+export function holdsSnapshotOnly({ summary }: Pick<Backup, 'summary'>, wal: ArchivedWal): boolean {
   if (summary.standby?.has_more_wal) return false
-  const last = wal.chain.at(-1)
+  const last = lastOf(wal)
   const own = lastSegmentBefore(summary.stop_lsn, summary.wal_segment_size)
   if (!last || last.segment < own) return true
   if (last.segment > own) return false
@@ -68,16 +66,15 @@ export function holdsSnapshotOnly({ summary }: Backup, wal: ArchivedWal): boolea
 }
 
 /**
- * The same as `holdsSnapshotOnly`, for thousands of backups: from names alone, but for the last segment. Undefined when they do not
- * tell.
+ * The window of a backup whose archive holds its snapshot only and has nothing that goes on from it, for thousands of backups: from names
+ * alone, but for the last segment. Undefined when they do not tell.
  */
-export function quickWindow(backup: Backup): BackupWindow | undefined {
+export function quickWindow(backup: Backup, pool: WalPool): BackupWindow | undefined {
   const { summary, directory } = backup
   if (summary.standby?.has_more_wal) return undefined
   const wal = `${directory}/wal`
-  // A link would lead to somebody else's names.
-  if (!lstatSync(wal, { throwIfNoEntry: false })?.isDirectory()) return undefined
-  const names = namesIn(wal)
+  const names = pool.namesOf(backup)
+  if (!names) return undefined
   const { stop_lsn, timeline, wal_segment_size: size } = summary
   const own = ownSegments(summary)
   const last = segmentName(timeline, lastSegmentBefore(stop_lsn, size), size)
@@ -95,31 +92,12 @@ export function quickWindow(backup: Backup): BackupWindow | undefined {
   const written = statSync(`${wal}/${files.at(-1)}`, { throwIfNoEntry: false })
   const isUntouched =
     written && written.mtimeMs <= Date.parse(summary.finished_at) && written.size === summary.wal_segment_size
-  return isUntouched ? snapshotWindow(backup, { segments: own.count }) : undefined
-}
-
-/** Whether an archive, on the way that is taken through it, has what was received by then. */
-export function hasAllOf(
-  { gap, chain, segmentSize }: Pick<ArchivedWal, 'gap' | 'chain' | 'segmentSize'>,
-  { lsn, timeline }: CaughtUp,
-): boolean {
-  const last = chain.at(-1)
-  const reached = lastSegmentBefore(lsn, segmentSize)
-  return gap === undefined && last !== undefined && last.segment >= reached && last.timeline === timeline
-}
-
-/** The window of an archive that a receiver is writing to now, with no need to read it; undefined where there is none. */
-export function liveWindow(
-  backup: Backup,
-  wal: ArchivedWal,
-  receiver: ReceiverState | undefined,
-  now: Date,
-): BackupWindow | undefined {
-  const known = caughtUpNow(backup, receiver, now)
-  const window = snapshotWindow(backup, wal)
-  if (!known || !hasAllOf(wal, known) || Date.parse(known.at) < Date.parse(window.from)) return undefined
-  const { at, lsn, timeline } = known
-  return { ...window, to: at, to_lsn: lsn, ends_with: 'caught-up', timeline }
+  const end = {
+    timeline,
+    segment: lastSegmentBefore(stop_lsn, size),
+    isPartial: files.at(-1)?.endsWith('.partial') ?? false,
+  }
+  return isUntouched && !pool.mayGoOn(end, size) ? snapshotWindow(backup, { segments: own.count }) : undefined
 }
 
 const place = v.object({ lsn: v.string(), time: v.string() })

@@ -2,14 +2,15 @@ import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
 import { describeHold } from '../backup/hold.js'
 import { isId } from '../backup/id.js'
 import { withLock } from '../backup/lock.js'
+import type { WalMove } from '../backup/move-wal.js'
 import { enterRoot } from '../backup/prepare-root.js'
-import { removeBackup } from '../backup/remove.js'
 import { selectBackup } from '../backup/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { checkNotInUse } from './check-not-in-use.js'
 import { removalQuestion } from './removal-question.js'
+import { removeKeepingWal } from './remove-keeping-wal.js'
 
 export interface DeleteOptions {
   /** Do not ask. */
@@ -20,6 +21,8 @@ export interface DeleteOptions {
 
 export interface DeleteResult {
   deleted: Backup[]
+  /** The WAL of theirs that others still need, and now have. */
+  moved: WalMove[]
 }
 
 /** Removes backups, after asking. Without a terminal only whole ids count, so that a script cannot mean another one. */
@@ -36,18 +39,17 @@ export async function deleteBackups(
     throw new PgbkError('failed', 'nothing was deleted')
   }
   return withLock(root.catalogLock, { purpose: 'delete', wait: true }, context, async (guarded, lock) => {
-    const deleted = choose(
-      readCatalog(settings.root),
-      chosen.map(({ id }) => id),
-      options,
-      context,
-    )
-    for (const backup of deleted) {
+    const catalog = readCatalog(settings.root)
+    const ids = chosen.map(({ id }) => id)
+    const deleted = choose(catalog, ids, options, context)
+    const moved: WalMove[] = []
+    for (const [index, backup] of deleted.entries()) {
       guarded.progress.step(`deleting ${backup.id}`)
-      await lock.check()
-      await removeBackup(root, backup)
+      const there = index === 0 ? catalog : readCatalog(settings.root)
+      const removal = { backup, catalog: there, going: deleted, promised: there.backups }
+      moved.push(...(await removeKeepingWal(root, removal, lock, settings, guarded)))
     }
-    return { deleted }
+    return { deleted, moved }
   })
 }
 

@@ -31,7 +31,7 @@ export async function list(options: ListOptions, settings: Settings, context: Co
     return { ...(await source.catalog()), windows, free: undefined, source: source.name }
   }
   const catalog = readCatalog(settings.root)
-  const finder = findWindows(settings, context)
+  const finder = findWindows(settings, catalog, context)
   const backups: Backup[] = []
   for (const backup of catalog.backups) {
     const window = await finder.windowOf(backup)

@@ -1,3 +1,4 @@
+import type { ArchivedWal } from '../backup/archived-wal.js'
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { caughtUp } from '../backup/caught-up.js'
 import { checkConf } from '../backup/check-conf.js'
@@ -8,6 +9,7 @@ import { readReceiverState } from '../backup/receiver-state.js'
 import { majorOf } from '../backup/record.js'
 import { unlessRemoved } from '../backup/removed.js'
 import { SegmentNotes } from '../backup/segment-notes.js'
+import { walPool } from '../backup/wal-pool.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { chooseBackup } from '../postgres/choose-backup.js'
@@ -66,9 +68,12 @@ export async function openBackup(
   const catalog = readCatalog(settings.root)
   const layout = rootLayout(settings.root)
   const receiver = readReceiverState(layout)
-  const notes = rules.readsAll ? undefined : new SegmentNotes(layout.backups)
-  const caughtUpBy = (backup: Backup) => caughtUp(backup, receiver, context.now())
-  const choice = { catalog, id, wish, installations, mayBeUsed, notes, caughtUpBy }
+  const choice = {
+    ...{ catalog, id, wish, installations, mayBeUsed },
+    pool: walPool(catalog),
+    notes: rules.readsAll ? undefined : new SegmentNotes(layout.backups),
+    caughtUp: (wal: ArchivedWal) => caughtUp(wal, receiver, context.now()),
+  }
   if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
   const { backup, plan: recovery } = await chooseBackup(choice, context)
   checkNewTablespaces(recovery.newTablespaces, { mayWrite: rules.mayMakeTablespaces })

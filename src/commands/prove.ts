@@ -3,6 +3,7 @@ import { checkConf } from '../backup/check-conf.js'
 import { type Proof, resultOf, writeProof } from '../backup/proof.js'
 import { majorOf } from '../backup/record.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
+import { walPool } from '../backup/wal-pool.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -84,7 +85,9 @@ async function startAndLook(
     wish,
     installations,
     mayBeUsed: false,
-    caughtUpBy: () => undefined,
+    // What later backups have is no part of this one.
+    pool: walPool({ root, backups: [backup], rejected: [] }),
+    caughtUp: () => undefined,
   }
   const { plan: recovery } = await chooseBackup(choice, context)
   checkNewTablespaces(recovery.newTablespaces, { mayWrite: false })

@@ -1,13 +1,14 @@
 import { join } from 'node:path'
-import { type Backup, readCatalog } from '../backup/catalog.js'
+import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
 import { clusterOf } from '../backup/check-cluster.js'
 import { windowStart } from '../backup/data-time.js'
 import { type RootLayout, rootLayout } from '../backup/layout.js'
 import { withLock } from '../backup/lock.js'
+import type { WalMove } from '../backup/move-wal.js'
 import { enterRoot } from '../backup/prepare-root.js'
+import { promisedBy } from '../backup/promised-wal.js'
 import { resultOf } from '../backup/proof.js'
 import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
-import { removeBackup } from '../backup/remove.js'
 import {
   type Candidate,
   judge,
@@ -16,11 +17,14 @@ import {
   removesAnything,
   scheduledPolicy,
 } from '../backup/retention.js'
+import { type WalPool, walPool } from '../backup/wal-pool.js'
 import { quickWindow } from '../backup/window.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import type { Removal } from '../postgres/needed-wal.js'
 import { removalQuestion } from './removal-question.js'
+import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
 import { findUses, type Use } from './uses.js'
 
 export interface PruneOptions {
@@ -46,6 +50,8 @@ export interface PruneResult {
   kept: Judged[]
   /** What was removed, or, in a dry run, would be. */
   pruned: Judged[]
+  /** WAL of theirs that others still need, and get before. */
+  moved: WalMove[]
 }
 
 /**
@@ -67,26 +73,41 @@ export async function prune(
   const going = judged.filter(goes)
   warnOfOnDemand(going, policy, context)
   const kept = judged.filter((one) => !goes(one))
-  const result = { root, withoutPolicy: undefined, dryRun, kept, pruned: going }
-  if (layout === undefined || going.length === 0) return result
+  const result = { root, withoutPolicy: undefined, dryRun, kept, pruned: going, moved: [] }
+  if (going.length === 0) return result
+  if (layout === undefined) {
+    const removal = removalOf(readCatalog(root), judged, policy, context)
+    return { ...result, moved: await plannedMoves(removal, settings, context) }
+  }
   if (!options.yes) await ask(going, context)
-  const pruned = await removeAll(going, (id) => removeOne(id, layout, policy, settings, context), context)
-  return { ...result, kept: judgeAll(policy, settings, context), pruned }
+  const moved: WalMove[] = []
+  const remove = (id: string) => removeOne(id, layout, policy, settings, context, moved)
+  const pruned = await removeAll(going, remove, context)
+  return { ...result, kept: judgeAll(policy, settings, context), pruned, moved }
 }
 
 function withoutPolicy({ root, configFile }: Settings, dryRun: boolean, { cwd }: Context): PruneResult {
   const kept = readCatalog(root).backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
-  return { root, withoutPolicy: configFile ?? join(cwd, '.pgbkrc.yaml'), dryRun, kept, pruned: [] }
+  return { root, withoutPolicy: configFile ?? join(cwd, '.pgbkrc.yaml'), dryRun, kept, pruned: [], moved: [] }
+}
+
+/** What goes, and which of the others have to reach what they reach now. */
+function removalOf(catalog: Catalog, judged: Judged[], policy: RetentionPolicy, { now }: Context): Removal {
+  const going = judged.filter(goes).map(({ backup }) => backup)
+  const staying = judged.filter((one) => !goes(one)).map(({ backup }) => backup)
+  return { catalog, going, promised: promisedBy(policy, staying, now()) }
 }
 
 /** All backups of the root, newest first. */
 function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, context: Context): Judged[] {
-  const { backups } = readCatalog(root)
+  const catalog = readCatalog(root)
+  const { backups } = catalog
+  const pool = walPool(catalog)
   const usesOf = findUses(root, context)
   const receiver = readReceiverState(rootLayout(root))
   const isReceiving = ({ id }: Backup) => receiver?.backup === id && isInService(receiver, context.now())
   const candidates = backups.map((backup) =>
-    candidateFor(backup, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
+    candidateFor(backup, pool, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
   )
   const reasons = judge(candidates, policy, { now: context.now(), timeZone: time_zone })
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
@@ -100,7 +121,7 @@ function isInService(receiver: ReceiverState, now: Date): boolean {
 const receiverUse: Use = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
 
 /** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
-function candidateFor(backup: Backup, uses: Use[]): Candidate {
+function candidateFor(backup: Backup, pool: WalPool, uses: Use[]): Candidate {
   const { id, summary, state, proof, hold } = backup
   const cluster = clusterOf(backup)
   const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
@@ -114,15 +135,15 @@ function candidateFor(backup: Backup, uses: Use[]): Candidate {
     whole: state === 'whole' && cluster !== undefined,
     check: resultOf(proof),
     cluster: cluster ?? '',
-    window: windowOf(backup),
+    window: windowOf(backup, pool),
     protectedBy,
   }
 }
 
 /** To know its end for sure, its WAL would have to be read; that it has none beyond its snapshot shows at once. */
-function windowOf(backup: Backup): Candidate['window'] {
+function windowOf(backup: Backup, pool: WalPool): Candidate['window'] {
   const from = Date.parse(windowStart(backup.summary))
-  return quickWindow(backup) ? { from, to: from } : { from }
+  return quickWindow(backup, pool) ? { from, to: from } : { from }
 }
 
 function goes({ reasons }: Judged): boolean {
@@ -174,16 +195,19 @@ async function removeOne(
   policy: RetentionPolicy,
   settings: Settings,
   context: Context,
+  moved: WalMove[],
 ): Promise<boolean> {
   const options = { purpose: 'prune', wait: true }
-  return withLock(layout.catalogLock, options, context, async (_guarded, lock) => {
-    const found = judgeAll(policy, settings, context).find(({ backup }) => backup.id === id)
+  return withLock(layout.catalogLock, options, context, async (guarded, lock) => {
+    const judged = judgeAll(policy, settings, context)
+    const found = judged.find(({ backup }) => backup.id === id)
     if (!found || !goes(found)) {
       context.progress.warn(found ? `${id} stays: it is needed since just now` : `${id} has gone by itself`)
       return false
     }
-    await lock.check()
-    await removeBackup(layout, found.backup)
+    const { backup } = found
+    const removal = { ...removalOf(readCatalog(settings.root), judged, policy, context), backup }
+    moved.push(...(await removeKeepingWal(layout, removal, lock, settings, guarded)))
     return true
   })
 }

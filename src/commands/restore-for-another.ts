@@ -1,10 +1,12 @@
 import { rootLayout } from '../backup/layout.js'
+import { bringTogether } from '../backup/move-wal.js'
 import { unlessRemoved } from '../backup/removed.js'
 import { noteRestore } from '../backup/restore-note.js'
 import { isText, shownPath } from '../byte-path.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { furtherBackups } from '../postgres/recovery-plan.js'
 import { wantedOf } from '../source/fetch-files.js'
 import type { Listing } from '../source/listing.js'
 import { openSource } from '../source/open-source.js'
@@ -108,13 +110,15 @@ async function sendAll(
 /** Nobody may remove the backup meanwhile. */
 async function send(
   { input, data }: DirectoryOfAnother,
-  { backup }: RestorePlan,
+  { backup, recovery }: RestorePlan,
   { root }: Settings,
   context: Context,
 ): Promise<void> {
-  const takeBack = noteRestore(rootLayout(root), backup.id, data)
+  const takeBack = noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
   try {
     await unlessRemoved(backup, context, async () => {
+      if (recovery.archive && recovery.recovery)
+        await bringTogether(backup, recovery.archive, recovery.recovery.lastSegment)
       const source = await openSource(root, context)
       const listing = wantedOf(await source.listing(backup), backup, { noWal: false })
       checkTexts(listing)

@@ -17,6 +17,7 @@ import { type InstanceRequest, restoreInstance } from '../instances/restore-inst
 import { type StartedDirectory, startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
 import type { Reached } from '../postgres/await-recovery.js'
+import { furtherBackups } from '../postgres/recovery-plan.js'
 import { openToRestore, planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
 import { readAgain } from './read-again.js'
 
@@ -113,14 +114,14 @@ async function fillDirectory(
   context: Context,
 ): Promise<string[]> {
   const { backup, data, tablespaces, recovery, archive } = request
-  const takeBack = noteRestore(rootLayout(root), backup.id, data)
+  const takeBack = noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
   let isNeeded = false
   try {
     const tops = topsOf(data, tablespaces)
     const { notes } = await unlessRemoved(backup, context, () =>
       restoreDirectory(tops, async () => request, context),
     )
-    isNeeded = recovery.recovery !== undefined && archive === backup.layout.wal
+    isNeeded = recovery.recovery !== undefined && archive === undefined
     return notes
   } finally {
     if (!isNeeded) takeBack()
@@ -145,9 +146,9 @@ async function fillNextInstance(
 
 /** A finished instance tells by itself what it needs. */
 async function fillInstance(request: InstanceRequest, context: Context): Promise<Instance> {
-  const { backup, root, name } = request
+  const { backup, root, name, recovery } = request
   const layout = rootLayout(root)
-  const takeBack = noteRestore(layout, backup.id, join(layout.instances, name))
+  const takeBack = noteRestore(layout, backup.id, join(layout.instances, name), furtherBackups(recovery))
   try {
     return await unlessRemoved(backup, context, () => restoreInstance(request, context))
   } finally {

@@ -30,8 +30,9 @@ export async function show(
   context: Context,
 ): Promise<ShowResult> {
   if (options.from === undefined) {
-    const backup = selectBackup(readCatalog(settings.root), id, context)
-    const window = await findWindows(settings, context).windowOf(backup)
+    const catalog = readCatalog(settings.root)
+    const backup = selectBackup(catalog, id, context)
+    const window = await findWindows(settings, catalog, context).windowOf(backup)
     checkThere(backup)
     return { backup, window, source: undefined }
   }

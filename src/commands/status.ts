@@ -60,9 +60,10 @@ export async function status(
 ): Promise<StatusResult> {
   const root = rootLayout(settings.root)
   const at = context.now()
-  const whole = readCatalog(settings.root).backups.filter(({ state }) => state === 'whole')
+  const catalog = readCatalog(settings.root)
+  const whole = catalog.backups.filter(({ state }) => state === 'whole')
   const [newest] = whole
-  const window = newest && (await findWindows(settings, context).windowOf(newest))
+  const window = newest && (await findWindows(settings, catalog, context).windowOf(newest))
   const proof = newestProof(whole)
   const lastCreate = readLastCreate(root)
   const receiver = readReceiverState(root)

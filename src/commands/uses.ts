@@ -1,10 +1,11 @@
 import type { Backup } from '../backup/catalog.js'
-import { rootLayout } from '../backup/layout.js'
+import { type InstanceLayout, rootLayout } from '../backup/layout.js'
 import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import { type Need, needsIn } from '../backup/restore-note.js'
 import type { Context } from '../context.js'
 import { hasToReplay, readInstances } from '../instances/instance.js'
 import { runningServer } from '../postgres/running.js'
+import { mostBytes, readSmallIfThere } from '../read-small.js'
 import { findRuns, isRunning } from '../run/run-directory.js'
 import { shellWord } from '../shell-word.js'
 import { backupAfter } from '../wal/find-backup.js'
@@ -29,21 +30,29 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
   const handsOver = pendingHandOver(root, context)
   return ({ id, layout }) => [
     ...usesByServer(runningServer(layout.data)),
-    ...needs.filter(({ backup }) => backup === id).map(useByRestore),
+    ...needs.filter(({ backup, archives }) => [backup, ...archives].includes(id)).map(useByRestore),
     ...(handsOver === id ? [useByReceiver(context)] : []),
     ...runs
-      .filter(({ marker }) => marker.backup === id)
+      .filter(({ marker }) => [marker.backup, ...(marker.archives ?? [])].includes(id))
       .map(({ name }) => ({
         by: `the run ${name}`,
         hint: `End it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
       })),
     ...waiting
-      .filter(({ record }) => record.backup === id)
+      .filter(({ record, layout: instance }) => record.backup === id || replaysFrom(instance, layout.wal))
       .map(({ name }) => ({
         by: `the instance ${name}, which has still to replay its WAL`,
         hint: `Let it do so:\n  ${context.pgbk(`instance start ${name}`)}`,
       })),
   ]
+}
+
+/** Whether its WAL lies in this archive too. */
+function replaysFrom({ recoveryConf }: InstanceLayout, archive: string): boolean {
+  return (
+    readSmallIfThere(recoveryConf, mostBytes.conf)?.includes(`${archive.split('/').slice(-2).join('/')}`) ??
+    false
+  )
 }
 
 /** Until a receiver goes on with a newer backup, the archive of the older one has WAL that the newer one lacks. */

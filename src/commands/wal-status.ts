@@ -39,10 +39,10 @@ export async function walStatus(
   settings: Settings,
   context: Context,
 ): Promise<WalStatus> {
-  const { backups } = readCatalog(settings.root)
-  const finder = findWindows(settings, context)
+  const catalog = readCatalog(settings.root)
+  const finder = findWindows(settings, catalog, context)
   const archives: ArchiveStatus[] = []
-  for (const backup of backups) {
+  for (const backup of catalog.backups) {
     const wal = archiveOf(backup)
     const window = await finder.windowOf(backup)
     if (window) archives.push({ backup, wal, window })
@@ -61,7 +61,14 @@ function archiveOf({ layout, summary }: Backup): ArchivedWal {
     return readArchivedWal(layout.wal, summary)
   } catch (error) {
     if (!(error instanceof PgbkError && error.code === 'damaged')) throw error
-    const empty = { chain: [], gap: undefined, timelines: [], faults: [error.message] }
+    const empty = {
+      runs: [],
+      chain: [],
+      gap: undefined,
+      timelines: [],
+      histories: new Map(),
+      faults: [error.message],
+    }
     return { directory: layout.wal, segmentSize: summary.wal_segment_size, ...empty }
   }
 }

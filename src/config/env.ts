@@ -20,6 +20,7 @@ const variables: Record<string, [string, string?]> = {
   PGBK_RETENTION_ON_DEMAND: ['retention', 'on_demand'],
   PGBK_RETENTION_MIN: ['retention', 'min'],
   PGBK_RETENTION_WINDOW: ['retention', 'window'],
+  PGBK_RETENTION_WAL: ['retention', 'wal'],
   PGBK_WAL_SLOT: ['wal', 'slot'],
   PGBK_WAL_COMPRESS: ['wal', 'compress'],
   PGBK_HOOKS_ON_SUCCESS: ['hooks', 'on_success'],

@@ -1,6 +1,10 @@
 import { type Checked, check, v } from '../schema.js'
 
 const text = v.pipe(v.string(), v.nonEmpty('must not be empty'))
+const span = v.pipe(
+  v.string(),
+  v.regex(/^\d+ (minute|hour|day|week|month)s?$/, 'must be a span like "14 days"'),
+)
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const scalar = v.union([v.string(), v.number(), v.boolean()])
 
@@ -42,9 +46,8 @@ const schema = v.strictObject({
       monthly: v.optional(count),
       on_demand: v.optional(count),
       min: v.optional(count),
-      window: v.optional(
-        v.pipe(text, v.regex(/^\d+ (minute|hour|day|week|month)s?$/, 'must be a span like "14 days"')),
-      ),
+      window: v.optional(span),
+      wal: v.optional(span),
     }),
   ),
   verify: v.optional(

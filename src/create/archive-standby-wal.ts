@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
+import { type ArchivedWal, readArchivedWal, walOfSegments } from '../backup/archived-wal.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { lastSegmentBefore, parseLsn, segmentName } from '../backup/lsn.js'
 import type { WalRange } from '../backup/manifest-parser.js'
@@ -81,5 +81,5 @@ function ownWal(pgWal: string, range: WalRange, segmentSize: number): ArchivedWa
     form: index === names.length - 1 ? ('partial' as const) : ('raw' as const),
     bytes: segmentSize,
   }))
-  return { directory: pgWal, segmentSize, chain, gap: undefined, timelines: [], faults: [] }
+  return walOfSegments(pgWal, chain, segmentSize)
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { ArchivedWal } from '../backup/archived-wal.js'
 import { copyOneFile } from '../backup/copy-file.js'
@@ -33,9 +33,7 @@ export async function copyArchive(
   }
   try {
     await mkdir(to)
-    const names = await readdir(wal.directory)
-    for (const name of names.filter((one) => /^[0-9A-F]{8}\.history$/.test(one)))
-      await copy(join(wal.directory, name))
+    for (const history of wal.histories.values()) await copy(history)
     const needed = wal.chain.filter(({ segment }) => segment <= lastSegment)
     await inParallel(needed, 4, (segment) => withSegmentFile(segment, copy))
     await syncPath(to)

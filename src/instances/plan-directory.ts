@@ -22,8 +22,8 @@ export interface DirectoryRequest {
   recovery: RecoveryPlan
   /** What the server ran with, at least (`recoveryMinimums`). */
   minimums: Readonly<Record<string, number>>
-  /** Where its first start finds the WAL: in the backup, or, if its owner may not read that, copied into the directory. */
-  archive: string
+  /** Where its first start finds a copy of the WAL, if its owner may not read that where it lies. */
+  archive: string | undefined
   /** A copy of the backup that goes when the directory is filled: its files are moved. */
   staging?: string
   /** Another port than that of the server's configuration. */
@@ -74,7 +74,7 @@ export function planDirectory(
     switchedOff: asProduction ? undefined : switchedOff(backup.record, settingsOfServer(backup)),
     recovery,
     minimums,
-    archive: isOfAnother ? join(data, archiveCopy) : backup.layout.wal,
+    archive: isOfAnother ? join(data, archiveCopy) : undefined,
     port,
     isOfAnother,
     configEntries: [

@@ -1,5 +1,4 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { readArchivedWal } from '../backup/archived-wal.js'
 import { highestOf } from '../backup/minimums.js'
 import { recoverySettings } from '../backup/recovery-conf.js'
 import { checkThere } from '../backup/removed.js'
@@ -58,9 +57,8 @@ async function fill(request: DirectoryRequest, context: Context): Promise<string
 async function writeConf(request: DirectoryRequest, { signal }: Context): Promise<string[]> {
   const { backup, archive, recovery: plan } = request
   const notes = await writeProductionConf(productionConf(request))
-  if (!plan.recovery || archive === backup.layout.wal) return notes
-  const wal = readArchivedWal(backup.layout.wal, backup.record, plan.wish.timeline)
-  await copyArchive(wal, archive, { ...plan.recovery, signal })
+  if (!plan.recovery || !plan.archive || archive === undefined) return notes
+  await copyArchive(plan.archive, archive, { ...plan.recovery, signal })
   return [...notes, `${archive} holds the WAL for the first start; remove it when that is done`]
 }
 
@@ -70,7 +68,8 @@ export function productionConf(request: DirectoryRequest): ProductionConf {
   // Its configuration files, which are used here, may have less than it was started with, and the WAL may bring more.
   const most = highestOf(minimums, plan.recovery?.minimums ?? {})
   const withRoom = withRoomForOrigins(most, backup.record)
-  const recovery = plan.recovery && recoverySettings({ ...plan.recovery, archive, minimums: withRoom })
+  const copied = archive === undefined ? {} : { archives: [{ directory: archive, from: 0n }] }
+  const recovery = plan.recovery && recoverySettings({ ...plan.recovery, ...copied, minimums: withRoom })
   const brings = recovery !== undefined && [request.data, backup.layout.data].some(hasOrigins)
   return { ...request, source: request.data, minimums: brings ? withRoom : most, recovery }
 }

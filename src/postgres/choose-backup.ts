@@ -1,12 +1,13 @@
+import type { ArchivedWal } from '../backup/archived-wal.js'
 import type { Backup, Catalog } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
 import { recordFault } from '../backup/check-cluster.js'
 import { windowStart } from '../backup/data-time.js'
-import { withFurtherArchive } from '../backup/further-archive.js'
 import { describeMoment, instantOf, type Moment, type RecoveryWish } from '../backup/moment.js'
 import { checkThere, unlessRemoved } from '../backup/removed.js'
 import type { SegmentNotes } from '../backup/segment-notes.js'
 import { selectBackup } from '../backup/select.js'
+import type { WalPool } from '../backup/wal-pool.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { formatTime, formatTimes } from '../units.js'
@@ -27,15 +28,15 @@ export interface Choice {
   installations: Installation[]
   /** Whether a backup will do in whose snapshot a server was started. */
   mayBeUsed: boolean
+  pool: WalPool
   /** What is known of WAL segments, so that they need not be read. */
   notes?: SegmentNotes | undefined
-  /** What a receiver that is at work has received for this backup. */
-  caughtUpBy(backup: Backup): CaughtUp | undefined
+  /** Until when everything is in this WAL, though nothing was committed. */
+  caughtUp(wal: ArchivedWal): CaughtUp | undefined
 }
 
 /**
- * The backup that leads to a moment, with the way there: the named one, else the newest whose snapshot ends before it, or,
- * to the end of the WAL archive, an older one from whose archive the newest has not taken over.
+ * The backup that leads to a moment, with the way there: the named one, else the newest whose snapshot ends before it.
  * @throws {PgbkError} `not-found` when there is no such backup, `usage` when none leads to the moment, saying which times can be
  * reached; as `planRecovery` otherwise.
  */
@@ -51,7 +52,7 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
     }
     if (!choice.mayBeUsed) checkUnused(backup, context)
     const planned = await plan(backup, choice, context)
-    if (planned.plan) return orFurther({ backup, plan: planned.plan }, choice, context)
+    if (planned.plan) return { backup, plan: planned.plan }
     tried.push(planned.outOfReach)
   }
   const reasons = [...tried, ...(await laterOne(choice, context))]
@@ -59,33 +60,6 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
     throw outOfReach(`${formatTimes(moment.time)} has not come yet`, reasons, choice)
   const named = id === undefined ? 'no backup leads' : `backup ${reasons[0]?.id ?? id} does not lead`
   throw outOfReach(`${named} to ${describeMoment(moment)}`, reasons, choice)
-}
-
-/** A receiver that ended before the newest backup took over has left commits in the archive of an older one alone. */
-async function orFurther(newest: ChosenBackup, choice: Choice, context: Context): Promise<ChosenBackup> {
-  const { catalog, id = 'latest', wish } = choice
-  if (wish.moment.kind !== 'latest' || id !== 'latest') return newest
-  const older = withFurtherArchive(newest.backup, catalog, wish.timeline)
-  const planned = older && (await plan(older, choice, context)).plan
-  if (!planned) return newest
-  const { progress } = context
-  const further = { backup: older, plan: planned }
-  if (isBefore(endOf(newest), endOf(further))) {
-    progress.warn(
-      `taking ${older.id}: its WAL archive goes on where that of ${newest.backup.id} ends, which has not taken over from it`,
-    )
-    return further
-  }
-  if (planned.damage)
-    progress.warn(
-      `the WAL archive of ${older.id} goes on where that of ${newest.backup.id} ends, and cannot be replayed up to there: ${planned.damage.message}`,
-    )
-  return newest
-}
-
-/** The position up to which WAL is replayed. */
-function endOf({ backup, plan }: ChosenBackup): string {
-  return plan.reachLsn ?? backup.record.stop_lsn
 }
 
 function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Context): Backup[] {
@@ -103,8 +77,7 @@ function isToCome(moment: Moment, { now }: Context): moment is Extract<Moment, {
   return moment.kind === 'time' && moment.time > now().toISOString()
 }
 
-async function plan(backup: Backup, { wish, installations, notes, caughtUpBy }: Choice, context: Context) {
-  const known = { installations, notes, caughtUp: caughtUpBy(backup) }
+async function plan(backup: Backup, { wish, ...known }: Choice, context: Context) {
   const planned = await unlessRemoved(backup, context, () => planRecovery(backup, wish, known, context))
   checkThere(backup) // or what is gone of its archive would count as never received
   return planned

@@ -5,7 +5,7 @@ import { waldumpOf } from './archive-end.js'
 import { lastOfRecord } from './record-span.js'
 import { isBefore, seekIn, type WalPlace, type WalSeek } from './seek-in-wal.js'
 import { withSegmentDesk } from './segment-desk.js'
-import type { WalDamage } from './wal-dump.js'
+import type { WalDamage } from './wal-damage.js'
 import { type Stretch, type WalkSearch, walkAhead } from './walk-ahead.js'
 
 export type LookAheadSearch = WalkSearch
@@ -106,24 +106,5 @@ function hazardsIn(facts: SegmentFacts[], place?: WalPlace): Pick<WalAhead, 'tab
   return {
     minimums,
     tablespaces: tablespaces.filter(({ lsn }) => place === undefined || isBefore(lsn, place.lsn)),
-  }
-}
-
-/** The chain up to a damaged segment, of which what can be read counts. */
-export function upTo(wal: ArchivedWal, { index, reason, isReadable }: WalDamage): ArchivedWal {
-  const damaged = wal.chain[index]
-  const name = damaged?.name ?? ''
-  return {
-    ...wal,
-    chain: [
-      ...wal.chain.slice(0, index),
-      ...(damaged && isReadable ? [{ ...damaged, form: 'partial' as const }] : []),
-    ],
-    gap: {
-      after: wal.chain[index - 1]?.name,
-      missing: name,
-      next: wal.chain[index + 1]?.name,
-      reason,
-    },
   }
 }

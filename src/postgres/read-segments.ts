@@ -4,7 +4,8 @@ import { lastOfRecord } from './record-span.js'
 import { type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
 import { collectRecords, countingRecords, type RecordCollector } from './segment-records.js'
 import { checkSegmentStarts } from './segment-starts.js'
-import { damagedAt, holdsNoRecord, type WalDamage } from './wal-dump.js'
+import type { WalDamage } from './wal-damage.js'
+import { damagedAt, holdsNoRecord } from './wal-dump.js'
 
 /** What some segments of a chain have in them. */
 export interface ReadSegments {

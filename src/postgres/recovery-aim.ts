@@ -6,7 +6,7 @@ import { snapshotEnd } from '../backup/record.js'
 import type { ArchiveEnd } from './archive-end.js'
 import type { WalAhead } from './look-ahead.js'
 import { isBefore, type WalPlace, type WalSeek } from './seek-in-wal.js'
-import type { WalDamage } from './wal-dump.js'
+import type { WalDamage } from './wal-damage.js'
 
 export interface AimInput {
   backup: Backup

@@ -1,29 +1,34 @@
-import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../backup/archived-wal.js'
+import { basename, dirname } from 'node:path'
+import type { ArchivedWal, ArchiveGap } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import type { CaughtUp } from '../backup/caught-up.js'
 import { windowStart } from '../backup/data-time.js'
 import { formatLsn, lastSegmentBefore, parseLsn, segmentNumber } from '../backup/lsn.js'
 import { describeMoment, type Instant, instantOf, type RecoveryWish } from '../backup/moment.js'
 import { majorOf, snapshotEnd } from '../backup/record.js'
-import { minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
+import { archiveParts, minimumsIn, type RecoveryInput } from '../backup/recovery-conf.js'
 import type { SegmentNotes } from '../backup/segment-notes.js'
-import { hasAllOf, holdsSnapshotOnly } from '../backup/window.js'
+import type { WalPool } from '../backup/wal-pool.js'
+import { holdsSnapshotOnly } from '../backup/window.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
 import { type ArchiveEnd, type ArchiveEndSearch, findArchiveEnd, findReadableEnd } from './archive-end.js'
 import type { ReplayRange } from './await-recovery.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
-import { type LookAheadSearch, lookAhead, type NewTablespace, upTo, type WalAhead } from './look-ahead.js'
+import { joinedWal } from './joined-wal.js'
+import { type LookAheadSearch, lookAhead, type NewTablespace, type WalAhead } from './look-ahead.js'
 import { type Aim, aimAt, type RecoveryStop } from './recovery-aim.js'
 import { isBefore, type WalSeek } from './seek-in-wal.js'
-import type { WalDamage } from './wal-dump.js'
+import { upTo, type WalDamage } from './wal-damage.js'
 
 /** How a copy of a backup gets to the moment that is wanted. */
 export interface RecoveryPlan {
   wish: RecoveryWish
   /** The WAL after the snapshot that may be replayed. */
   wal: { segments: number; bytes: number }
+  /** Where that lies; undefined when the snapshot's own WAL is all there is to replay. */
+  archive: ArchivedWal | undefined
   range: ReplayRange
   /** Where the history that is replayed changes to another timeline: after a promotion, or a restore of the server. */
   switches: { timeline: number; lsn: string }[]
@@ -51,6 +56,11 @@ export interface RecoveryPlan {
   noted: string[]
 }
 
+/** The other backups in whose archives a recovery finds its WAL. */
+export function furtherBackups({ recovery }: Pick<RecoveryPlan, 'recovery'>): string[] {
+  return (recovery?.archives ?? []).slice(1).map(({ directory }) => basename(dirname(directory)))
+}
+
 /** Why a backup does not lead to a moment. */
 export interface OutOfReach {
   id: string
@@ -66,10 +76,12 @@ export type Planned = { plan: RecoveryPlan; outOfReach?: never } | { outOfReach:
 
 export interface PlanningOptions {
   installations: Installation[]
-  /** Until when a receiver that is at work has everything, though nothing was committed. */
-  caughtUp?: CaughtUp | undefined
+  /** Of the root: the WAL of later backups goes on where this one's archive ends. */
+  pool: WalPool
   /** What is known of segments, so that they need not be read. */
   notes?: SegmentNotes | undefined
+  /** Until when everything is in this WAL, though nothing was committed. */
+  caughtUp(wal: ArchivedWal): CaughtUp | undefined
 }
 
 /**
@@ -81,14 +93,15 @@ export interface PlanningOptions {
 export async function planRecovery(
   backup: Backup,
   wish: RecoveryWish,
-  { installations, caughtUp, notes }: PlanningOptions,
+  { installations, pool, notes, caughtUp }: PlanningOptions,
   { env, signal }: Context,
 ): Promise<Planned> {
-  const { record, layout } = backup
+  const { record } = backup
   const nothing = snapshotOnly(backup, wish)
   const start = windowStart(record)
   if (wish.moment.kind === 'snapshot') return { plan: nothing }
-  const archived = readArchivedWal(layout.wal, record, wish.timeline)
+  const programs = { env: programEnvironment(env), signal, installations: async () => installations }
+  const archived = await joinedWal(backup, pool, { ...programs, timeline: wish.timeline })
   // Without a look into it, for which programs are needed.
   if (wish.moment.kind === 'latest' && holdsSnapshotOnly(backup, archived))
     return { plan: { ...nothing, gap: archived.gap } }
@@ -102,11 +115,7 @@ export async function planRecovery(
   const { system_identifier: systemIdentifier } = record.server
   const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from, notes }
   const { wal, end, damage, ahead } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
-  const until = latest(
-    snapshotEnd(record),
-    end?.commit?.time,
-    caughtUp && hasAllOf(wal, caughtUp) ? caughtUp.at : undefined,
-  )
+  const until = latest(snapshotEnd(record), end?.commit?.time, caughtUp(wal)?.at)
   const known = { ...nothing, until, gap: wal.gap, damage, unfinished: end?.unfinished }
   const endLsn = end?.record.endLsn
   const look = async (seek?: WalSeek) =>
@@ -125,7 +134,16 @@ export async function planRecovery(
 
 type WayTo = Pick<
   RecoveryPlan,
-  'wal' | 'range' | 'switches' | 'recovery' | 'reachLsn' | 'notAfter' | 'asOf' | 'newTablespaces' | 'noted'
+  | 'wal'
+  | 'archive'
+  | 'range'
+  | 'switches'
+  | 'recovery'
+  | 'reachLsn'
+  | 'notAfter'
+  | 'asOf'
+  | 'newTablespaces'
+  | 'noted'
 >
 
 function wayTo(
@@ -140,6 +158,7 @@ function wayTo(
   // Not the newest: of one that begins after the stop the copy would have a history that is out of order.
   const timeline = wal.chain.find(({ segment }) => segment === lastSegment)?.timeline ?? end.record.timeline
   return {
+    archive: wal,
     wal: measureBetween(wal, parseLsn(record.stop_lsn), parseLsn(stop.endLsn) - 1n),
     range: { startLsn: record.start_lsn, endLsn: stop.lsn, lastCommit },
     switches: wal.timelines
@@ -147,7 +166,7 @@ function wayTo(
       .filter(({ fromLsn }) => fromLsn < parseLsn(stop.endLsn))
       .map(({ timeline, fromLsn }) => ({ timeline, lsn: formatLsn(fromLsn) })),
     recovery: {
-      archive: layout.wal,
+      archives: archiveParts(wal, lastSegment),
       timeline,
       stop,
       lastSegment,
@@ -194,6 +213,7 @@ function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {
   return {
     wish,
     wal: { segments: 0, bytes: 0 },
+    archive: undefined,
     range: { startLsn: record.start_lsn, endLsn: record.stop_lsn },
     switches: [],
     recovery: undefined,

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { segmentName } from '../backup/lsn.js'
 import { unpackSegment, withSegmentFile } from '../backup/segment-file.js'
+import { PgbkError } from '../errors.js'
 import type { CheckOptions } from './check-backup.js'
 import { programEnvironment } from './connection.js'
 import { makeDesk, removeDesk } from './desk-directory.js'
+import { damageOf } from './wal-damage.js'
 
 /** Segments by their index in the chain. */
 export interface WalStep {
@@ -101,7 +103,13 @@ async function provide(desk: SegmentDesk, index: number): Promise<string> {
     await file.close()
     return name
   }
-  await put(desk, segment, path)
+  try {
+    await put(desk, segment, path)
+  } catch (error) {
+    if (!(error instanceof PgbkError && error.code === 'damaged')) throw error
+    const reason = `it is damaged: ${error.message.replace(/^WAL segment \S+ (is damaged: )?/, '')}`
+    throw damageOf(desk.wal.chain, index, { reason, isReadable: false }).error
+  }
   return name
 }
 

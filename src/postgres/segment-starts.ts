@@ -2,7 +2,7 @@ import { readWalPage } from '../backup/wal-page.js'
 import { PgbkError } from '../errors.js'
 import { readPiece } from '../read-small.js'
 import { fileOnDesk, type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
-import type { WalDamage } from './wal-dump.js'
+import { DamagedSegment, damageOf, type WalDamage } from './wal-damage.js'
 
 /**
  * Looks whether segments are of the right server and place, which pg_waldump does not, and whether compressed ones can be
@@ -15,9 +15,7 @@ export async function checkSegmentStarts(
 ): Promise<WalDamage | undefined> {
   for (let index = first; index <= last; index++) {
     const reason = await faultAt(desk, index, systemIdentifier)
-    if (reason === undefined) continue
-    const message = `WAL segment ${desk.wal.chain[index]?.name} in ${desk.wal.chain[index]?.directory} is of no use: ${reason}`
-    return { index, reason, isReadable: false, error: new PgbkError('damaged', message) }
+    if (reason !== undefined) return damageOf(desk.wal.chain, index, { reason, isReadable: false })
   }
   return undefined
 }
@@ -30,6 +28,7 @@ async function faultAt(
   try {
     return await faultOfStart(desk, index, systemIdentifier)
   } catch (error) {
+    if (error instanceof DamagedSegment) return error.reason
     if (error instanceof PgbkError && error.code === 'damaged') return error.message
     throw error
   }

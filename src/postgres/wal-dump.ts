@@ -2,17 +2,7 @@ import { parseLsn, segmentNumber } from '../backup/lsn.js'
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../program/run-program.js'
 import { nameAt, type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
-
-/** Where the WAL of a chain cannot be read on. */
-export interface WalDamage {
-  /** The index of the segment in the chain. */
-  index: number
-  /** What is wrong with it, without its name. */
-  reason: string
-  /** Whether what comes before the damage in this segment can be used. */
-  isReadable: boolean
-  error: PgbkError
-}
+import { damageOf, type WalDamage } from './wal-damage.js'
 
 export interface DumpedWal {
   /** Where the last record that could be read begins; unknown where all could be read to the end. */
@@ -111,12 +101,7 @@ export function damagedAt(desk: SegmentDesk, first: number, failure: string): Wa
   )
   const index = found === -1 ? first : found
   const [reason = ''] = failure.replace(/^pg_waldump: (error|fatal): /gm, '').split('\n')
-  const error = new PgbkError(
-    'damaged',
-    `WAL segment ${chain[index]?.name} in ${chain[index]?.directory} is damaged: ${reason}`,
-    { hint: 'What comes after it cannot be replayed. A later backup, or another copy of the segment, can.' },
-  )
-  return { index, reason: `it is damaged: ${reason}`, isReadable: true, error }
+  return damageOf(chain, index, { reason: `it is damaged: ${reason}`, isReadable: true })
 }
 
 /**

@@ -1,26 +1,19 @@
-import { type ArchivedWal, readArchivedWal } from '../backup/archived-wal.js'
-import type { Backup } from '../backup/catalog.js'
-import { readCaughtUp } from '../backup/caught-up.js'
+import { type ArchivedWal, lastOf, readArchivedWal } from '../backup/archived-wal.js'
+import type { Backup, Catalog } from '../backup/catalog.js'
+import { type CaughtUp, receivedBefore, receivedNow } from '../backup/caught-up.js'
 import { rootLayout } from '../backup/layout.js'
-import { readReceiverState } from '../backup/receiver-state.js'
+import { type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
 import { isRemoved } from '../backup/removed.js'
-import {
-  type BackupWindow,
-  hasAllOf,
-  holdsSnapshotOnly,
-  keyOf,
-  liveWindow,
-  quickWindow,
-  readKnownEnd,
-  snapshotWindow,
-  writeKnownEnd,
-} from '../backup/window.js'
+import { walPool } from '../backup/wal-pool.js'
+import { type BackupWindow, holdsSnapshotOnly, quickWindow, snapshotWindow } from '../backup/window.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import type { ArchiveEnd } from './archive-end.js'
+import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
+import type { EndFinder } from './known-ends.js'
+import { DamagedSegment, damageIn, upTo, type WalDamage } from './wal-damage.js'
 
-/** Finds windows. One for many backups looks for programs, and for a receiver, once. */
+/** Finds windows. One for many backups looks for programs, for a receiver, and at each archive once. */
 export interface WindowFinder {
   /**
    * Undefined when the backup has been removed meanwhile. What cannot be found out is the window's `fault`.
@@ -35,18 +28,36 @@ export interface WindowPlaces {
   bin_dir?: string | undefined
 }
 
-export function findWindows({ root, bin_dir }: WindowPlaces, context: Context): WindowFinder {
+/** @param catalog all backups of the root: a window goes on in the WAL of others. */
+export function findWindows(
+  { root, bin_dir }: WindowPlaces,
+  catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>,
+  context: Context,
+): WindowFinder {
+  const pool = walPool(catalog)
   const receiver = readReceiverState(rootLayout(root))
-  let installations: Promise<Installation[]> | undefined
+  let found: Promise<Installation[]> | undefined
+  const installations = () => {
+    found ??= import('./find.js').then(({ findInstallations }) => findInstallations(bin_dir, context))
+    return found
+  }
+  let ends: Promise<EndFinder> | undefined
+  const { signal } = context
+  const options = { env: programEnvironment(context.env), signal, installations }
   const find = async (backup: Backup) => {
-    const quick = quickWindow(backup)
+    const quick = quickWindow(backup, pool)
     if (quick) return quick
-    const wal = readArchivedWal(backup.layout.wal, backup.summary)
+    // Of thousands of backups, hardly any needs what is loaded here.
+    const { joinedWal } = await import('./joined-wal.js')
+    const wal = await unlessProgramsMissing(
+      () => joinedWal(backup, pool, options),
+      () => readArchivedWal(backup.layout.wal, backup.summary),
+    )
     if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
     const live = liveWindow(backup, wal, receiver, context.now())
     if (live) return live
-    installations ??= import('./find.js').then(({ findInstallations }) => findInstallations(bin_dir, context))
-    return archiveWindow(backup, wal, await installations, context)
+    ends ??= import('./known-ends.js').then(({ findEnds }) => findEnds(installations, context))
+    return archiveWindow(backup, wal, await ends)
   }
   return {
     windowOf: async (backup) => {
@@ -63,62 +74,57 @@ export function findWindows({ root, bin_dir }: WindowPlaces, context: Context): 
   }
 }
 
+async function unlessProgramsMissing<T>(work: () => Promise<T>, otherwise: () => T): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'programs-missing') return otherwise()
+    throw error
+  }
+}
+
 /** Whether this one archive is not what it has to be, or is closed: that must not hide the windows of all the others. */
 function isOfArchive(error: unknown): boolean {
   if (error instanceof PgbkError) return error.code === 'damaged'
   return ['ENOTDIR', 'ELOOP', 'EACCES', 'EPERM'].includes(systemCode(error) ?? '')
 }
 
-/** The window up to the last commit in the archive, or to when a receiver that has gone on with a newer backup had everything. */
-async function archiveWindow(
+/** The window of WAL that a receiver is writing to now, with no need to read it; undefined where there is none. */
+function liveWindow(
   backup: Backup,
   wal: ArchivedWal,
-  installations: Installation[],
-  context: Context,
-): Promise<BackupWindow> {
-  const last = wal.chain.at(-1)
-  const known = readKnownEnd(wal.directory)
-  if (!last) return snapshotWindow(backup, wal)
-  const key = keyOf(last)
-  if (known?.through === key) return windowTo(backup, wal, known.end_lsn, known.commit)
-  const isFurther = known !== undefined && BigInt(known.segment) <= last.segment
+  receiver: ReceiverState | undefined,
+  now: Date,
+): BackupWindow | undefined {
+  const known = receivedNow(wal, receiver, now)
+  const window = snapshotWindow(backup, wal)
+  if (!known || Date.parse(known.at) < Date.parse(window.from)) return undefined
+  const { at, lsn, timeline } = known
+  return { ...window, to: at, to_lsn: lsn, ends_with: 'caught-up', timeline }
+}
+
+/** The window up to the last commit in the WAL, or to when a receiver that has gone on with a newer backup had everything. */
+async function archiveWindow(backup: Backup, wal: ArchivedWal, ends: EndFinder): Promise<BackupWindow> {
+  if (!lastOf(wal)) return snapshotWindow(backup, wal)
   try {
-    const major = Number.parseInt(backup.summary.server.version, 10)
-    const { env, signal } = context
-    const from = isFurther ? BigInt(known.segment) : undefined
-    // Of thousands of backups, hardly any needs it.
-    const { findArchiveEnd } = await import('./archive-end.js')
-    const end: ArchiveEnd = await findArchiveEnd({ wal, major, installations, env, signal, from })
-    const commit = end.commit ?? (isFurther ? known.commit : null)
-    const segment = String(last.segment)
-    await writeKnownEnd(wal.directory, { through: key, segment, end_lsn: end.record.endLsn, commit })
-    return windowTo(backup, wal, end.record.endLsn, commit)
+    const { end_lsn, commit } = await ends.endOf(backup, wal)
+    return windowTo(backup, wal, end_lsn, commit, receivedBefore(wal))
   } catch (error) {
     if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error
-    return beforeFault(backup, wal, error, installations, context)
+    const damage = error instanceof DamagedSegment ? damageIn(wal.chain, error) : undefined
+    if (!damage) return { ...snapshotWindow(backup, wal), fault: error.message }
+    const before = beforeDamage(wal, damage)
+    return holdsSnapshotOnly(backup, before)
+      ? snapshotWindow(backup, before)
+      : archiveWindow(backup, before, ends)
   }
 }
 
-/** A damaged segment is like one that is missing: the window ends before it. */
-function beforeFault(
-  backup: Backup,
-  wal: ArchivedWal,
-  fault: PgbkError,
-  installations: Installation[],
-  context: Context,
-): BackupWindow | Promise<BackupWindow> {
-  const name = /WAL segment ([0-9A-F]{24})/.exec(fault.message)?.[1]
-  const index = wal.chain.findIndex((segment) => segment.name === name)
-  if (index === -1 || name === undefined) return { ...snapshotWindow(backup, wal), fault: fault.message }
-  const gap = {
-    after: wal.chain[index - 1]?.name,
-    missing: name,
-    next: wal.chain[index + 1]?.name,
-    reason: fault.message.replace(/^.* is damaged: /, 'it is damaged: '),
-  }
-  const before = { ...wal, chain: wal.chain.slice(0, index), gap }
-  if (holdsSnapshotOnly(backup, before)) return snapshotWindow(backup, before)
-  return archiveWindow(backup, before, installations, context)
+/** A damaged segment is like one that is missing, but for what can be read of it. */
+function beforeDamage(wal: ArchivedWal, damage: WalDamage): ArchivedWal {
+  // That has been tried.
+  const isCut = lastOf(wal)?.form === 'partial' && damage.index === wal.chain.length - 1
+  return upTo(wal, { ...damage, isReadable: damage.isReadable && !isCut })
 }
 
 function windowTo(
@@ -126,12 +132,12 @@ function windowTo(
   wal: ArchivedWal,
   to_lsn: string,
   commit: { time: string } | null,
+  known: CaughtUp | undefined,
 ): BackupWindow {
   const window = snapshotWindow(backup, wal)
-  const timeline = wal.chain.at(-1)?.timeline ?? window.timeline
-  const known = readCaughtUp(wal.directory)
+  const timeline = lastOf(wal)?.timeline ?? window.timeline
   const last = Math.max(Date.parse(window.from), commit ? Date.parse(commit.time) : 0)
-  if (known && hasAllOf(wal, known) && Date.parse(known.at) > last)
+  if (known && Date.parse(known.at) > last)
     return { ...window, to: known.at, to_lsn, timeline, ends_with: 'caught-up' }
   // The clocks of two machines differ, and the copying ends before the backup is finished.
   if (!commit || Date.parse(commit.time) <= Date.parse(window.from)) return { ...window, to_lsn, timeline }

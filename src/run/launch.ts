@@ -2,6 +2,7 @@ import type { Backup } from '../backup/catalog.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { furtherBackups } from '../postgres/recovery-plan.js'
 import { formatBytes } from '../units.js'
 import { endRun } from './end-run.js'
 import { makeRunDirectory, type OwnRunDirectory } from './run-directory.js'
@@ -30,7 +31,8 @@ export async function launch(request: RunRequest, port: number, context: Context
       await agreeToCopy(request.backup, obstacles, context)
     // What is not all there is not copied.
     if (method.kind !== 'overlay') await request.complete
-    const directory = makeRunDirectory(request.backup, request.root, context)
+    const further = furtherBackups(request.recovery)
+    const directory = makeRunDirectory(request.backup, request.root, context, further)
     try {
       // From its marker on no delete takes the backup away: one that has looked before has begun by now.
       checkThere(request.backup)
@@ -75,7 +77,7 @@ async function tryMethod(
       {
         ...{ backup, root, run, command, wish: sandbox, postgres: programs.postgres },
         launch,
-        archives: recovery.recovery ? [recovery.recovery.archive] : [],
+        archives: recovery.recovery?.archives.map(({ directory }) => directory) ?? [],
         port,
         outerPort: hasPort ? port : undefined,
         complete: request.complete,

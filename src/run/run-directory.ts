@@ -23,6 +23,8 @@ import { checkJson, v } from '../schema.js'
 /** Who made a run's directory, and what runs in it. */
 export interface RunMarker extends ProcessMark {
   backup: string
+  /** Other backups in whose archives its WAL lies. */
+  archives?: string[] | undefined
   /** A detached run goes on without its pgbk. */
   detached: boolean
   started_at: string
@@ -48,6 +50,7 @@ const markerSchema: v.GenericSchema<unknown, RunMarker> = v.object({
   pgbk_start_time: v.nullable(v.string()),
   pid_space: v.nullable(v.string()),
   backup: v.string(),
+  archives: v.optional(v.array(v.string())),
   detached: v.boolean(),
   started_at: v.string(),
   socket_directory: v.optional(v.string()),
@@ -89,7 +92,12 @@ export function runPlaces(root: string, { env, user }: Context): string[] {
  * Makes the directory of a new run, `<id>-<n>`, with its marker, and the one of its socket.
  * @throws {PgbkError} `root-not-writable` when there is no place for it, `disk-full` when there is no room; nothing is left.
  */
-export function makeRunDirectory(backup: Backup, root: string, context: Context): OwnRunDirectory {
+export function makeRunDirectory(
+  backup: Backup,
+  root: string,
+  context: Context,
+  archives?: string[],
+): OwnRunDirectory {
   const place = choosePlace(runPlaces(root, context))
   for (;;) {
     // Never the name of a run that has just ended: others may still be removing what is left of that one.
@@ -101,12 +109,12 @@ export function makeRunDirectory(backup: Backup, root: string, context: Context)
       if (systemCode(error) === 'EEXIST') continue
       throw cannotMake(layout, error)
     }
-    return fillRunDirectory(backup, name, layout, context)
+    return fillRunDirectory({ backup, archives }, name, layout, context)
   }
 }
 
 function fillRunDirectory(
-  backup: Backup,
+  { backup, archives }: { backup: Backup; archives: string[] | undefined },
   name: string,
   layout: RunLayout,
   { now }: Context,
@@ -116,6 +124,7 @@ function fillRunDirectory(
     sockets = makeSocketDirectory()
     const marker: RunMarker = {
       backup: backup.id,
+      archives,
       ...markOfThisProcess(),
       detached: false,
       started_at: now().toISOString(),

@@ -1,10 +1,11 @@
 import type { DeleteResult } from '../commands/delete.js'
 import { formatBytes } from '../units.js'
 import { backupJson } from './backup-json.js'
+import { moveJson } from './move-view.js'
 import type { Screen } from './screen.js'
 
-export function deleteJson({ deleted }: DeleteResult): object {
-  return { deleted: deleted.map(backupJson) }
+export function deleteJson({ deleted, moved }: DeleteResult): object {
+  return { deleted: deleted.map(backupJson), moved_wal: moved.map(moveJson) }
 }
 
 export function deleteText({ deleted }: DeleteResult, { quiet }: Screen): string {

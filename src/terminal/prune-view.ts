@@ -1,11 +1,17 @@
 import type { Judged, PruneResult } from '../commands/prune.js'
 import { formatAge, formatBytes } from '../units.js'
 import { backupJson } from './backup-json.js'
+import { bytesOf, moveJson } from './move-view.js'
 import type { Screen } from './screen.js'
 import { tableLines } from './table.js'
 
-export function pruneJson({ dryRun, kept, pruned }: PruneResult): object {
-  return { kept: kept.map(judgedJson), pruned: pruned.map(judgedJson), dry_run: dryRun }
+export function pruneJson({ dryRun, kept, pruned, moved }: PruneResult): object {
+  return {
+    kept: kept.map(judgedJson),
+    pruned: pruned.map(judgedJson),
+    moved_wal: moved.map(moveJson),
+    dry_run: dryRun,
+  }
 }
 
 /** Every backup with what becomes of it and why; quiet, only a dry run has something to say. */
@@ -60,12 +66,19 @@ function why({ reasons }: Judged): string {
   return reasons.map(({ rule, detail }) => (detail === undefined ? rule : `${rule} (${detail})`)).join(', ')
 }
 
-function summary({ kept, pruned, dryRun, root }: PruneResult): string {
+function summary({ kept, pruned, dryRun, root, moved }: PruneResult): string {
   const size = formatBytes(pruned.reduce((sum, { backup }) => sum + backup.summary.size_bytes, 0))
   const count = kept.length + pruned.length
   const total = `${count} ${count === 1 ? 'backup' : 'backups'} in ${root}`
   if (pruned.length === 0) return `nothing to remove of ${total}`
-  return `${dryRun ? 'would remove' : 'removed'} ${pruned.length} of ${total}, ${size}`
+  const needed =
+    moved.length === 0 ? '' : `; ${formatBytes(bytesOf(moved))} of their WAL stay: ${receivers(moved)}`
+  return `${dryRun ? 'would remove' : 'removed'} ${pruned.length} of ${total}, ${size}${needed}`
+}
+
+function receivers(moved: PruneResult['moved']): string {
+  const ids = [...new Set(moved.map(({ to }) => to.id))]
+  return `${ids.join(', ')} ${ids.length === 1 ? 'needs' : 'need'} it`
 }
 
 function howToWriteOne(file: string, { pgbk }: Screen): string {

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
+import { type ArchivedSegment, type ArchivedWal, walOfSegments } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import type { RootLayout } from '../backup/layout.js'
 import { formatLsn, parseSegmentName, recordEnd, segmentName } from '../backup/lsn.js'
@@ -92,7 +92,7 @@ function pairFrom(directory: string, name: string, segmentSize: number): Archive
   const chain = [name, next ?? '']
     .map((one) => rawSegment(directory, one, segmentSize))
     .filter((one) => one !== undefined)
-  return { directory, segmentSize, chain, gap: undefined, timelines: [], faults: [] }
+  return walOfSegments(directory, chain, segmentSize)
 }
 
 /** Where the record ends that goes on in a segment, so that no more of that is read. */

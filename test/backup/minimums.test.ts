@@ -44,7 +44,7 @@ describe('what start-up needs at least', () => {
   it('is told to a recovery in words that PostgreSQL understands', () => {
     const stop = { lsn: '0/3000000', inclusive: true }
     const common = {
-      archive: '/wal',
+      archives: [{ directory: '/wal', from: 0n }],
       timeline: 1,
       stop,
       lastSegment: 3n,

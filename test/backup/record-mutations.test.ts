@@ -7,6 +7,7 @@ import { readLastCreate } from '../../src/backup/last-create.js'
 import { readProof } from '../../src/backup/proof.js'
 import { readReceiverState } from '../../src/backup/receiver-state.js'
 import { parseRecord, summarize } from '../../src/backup/record.js'
+import { walPool } from '../../src/backup/wal-pool.js'
 import { quickWindow } from '../../src/backup/window.js'
 import { PgbkError } from '../../src/errors.js'
 import { randomNumbers, seed } from '../helpers/chance.js'
@@ -77,8 +78,9 @@ describe('a record of which one value is another', () => {
         expect(record.config_files.every(({ copy }) => !copy.includes('..'))).toBe(true)
         const root = anEmptyRoot()
         const backup = { summary: summarize(json).summary, directory: root.root }
+        const pool = walPool({ root: root.root, backups: [], rejected: [] })
         // Comes to its end, whatever the record says.
-        quickWindow(backup as Parameters<typeof quickWindow>[0])
+        quickWindow(backup as Parameters<typeof quickWindow>[0], pool)
       }
     },
   )

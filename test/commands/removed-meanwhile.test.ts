@@ -7,6 +7,7 @@ import { type Backup, readCatalog } from '../../src/backup/catalog.js'
 import { snapshotConf, snapshotHba, snapshotIdent } from '../../src/backup/conf.js'
 import { neededDirectories } from '../../src/backup/data-directories.js'
 import { backupLayout, type RootLayout } from '../../src/backup/layout.js'
+import { walPool } from '../../src/backup/wal-pool.js'
 import { downloadArchive } from '../../src/commands/download-archive.js'
 import { type OpenRules, openBackup } from '../../src/commands/open-backup.js'
 import { restore } from '../../src/commands/restore.js'
@@ -82,7 +83,11 @@ function aContextThat(kind: 'step' | 'warn', text: RegExp, work: () => void) {
 }
 
 const runRequest = (own: Partial<RunRequest> = {}) =>
-  ({ backup, root: root.root, workingCopy: 'copy', settings: {}, port: undefined, ...own }) as RunRequest
+  ({
+    ...{ backup, root: root.root, workingCopy: 'copy', settings: {}, port: undefined },
+    recovery: { recovery: undefined },
+    ...own,
+  }) as unknown as RunRequest
 
 const settings = () =>
   ({
@@ -152,7 +157,8 @@ describe('a backup that is removed', () => {
 
   it('while its WAL archive is looked at is no broken one', async () => {
     const catalog = readCatalog(root.root)
-    const rest = { catalog, id, installations: [], mayBeUsed: false, caughtUpBy: () => undefined }
+    const pool = walPool(catalog)
+    const rest = { catalog, id, installations: [], mayBeUsed: false, pool, caughtUp: () => undefined }
     const choice = { ...rest, wish: { moment: { kind: 'latest' as const } } }
     removeAll()
     expect(await thrownBy(() => chooseBackup(choice, aContext()))).toMatchObject(isNotFound)
@@ -190,7 +196,8 @@ describe('a backup that is removed', () => {
 })
 
 it('has no window, where what is gone of its archive would be a gap', async () => {
-  const { windowOf } = findWindows({ root: root.root }, aContext())
+  const windowOf = (one: Backup) =>
+    findWindows({ root: root.root }, readCatalog(root.root), aContext()).windowOf(one)
   expect(await windowOf(backup)).toMatchObject({ gap: undefined })
   rmSync(backup.layout.wal, { recursive: true })
   expect(await windowOf(backup)).toMatchObject({ gap: { reason: 'it is missing' } })

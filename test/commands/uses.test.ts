@@ -48,6 +48,23 @@ describe('a backup is in use', () => {
     }
   })
 
+  it('by a restore whose WAL lies in its archive', () => {
+    const root = anEmptyRoot()
+    mkdirSync(root.restores)
+    const note = { ...elsewhere, backup: '20261119T030000Z', archives: [id], data: '/srv/main' }
+    writeFileSync(join(root.restores, `${note.backup}-1.json`), JSON.stringify(note))
+    expect(usesIn(root)).toEqual([expect.stringContaining('a restore into /srv/main')])
+  })
+
+  it('by an instance that has still to replay WAL from its archive', () => {
+    const root = anEmptyRoot()
+    const { data, recoveryConf } = anInstance(root, 'staging', '20261119T030000Z')
+    writeFileSync(join(data, 'recovery.signal'), '')
+    expect(usesIn(root)).toEqual([])
+    writeFileSync(recoveryConf, `restore_command = 'd=/srv/data/backup/${id}/wal; ...'`)
+    expect(usesIn(root)).toEqual([expect.stringContaining('the instance staging')])
+  })
+
   it('by a restore that may go on in another container, and the error names the note to remove', async () => {
     const root = anEmptyRoot()
     const layout = aBackup(root, id)

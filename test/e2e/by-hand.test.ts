@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
@@ -61,6 +61,21 @@ describe.each(oldestUsualNewest)('a moment after a backup of PostgreSQL %i', (ma
   it('is reached with compressed segments', async () => {
     const { snapshot, wal } = await aCopyWithWal()
     await run(['gzip', ...readdirSync(wal)], { cwd: wal })
+    await run(['touch', 'data/recovery.signal'], { cwd: snapshot })
+    const events = await eventsAt(snapshot, momentLine(moment))
+    expect(events).toEqual(['in the copy', 'after the copy', 'just before'])
+  })
+
+  it('is reached with the WAL of a later backup, which is taken along by the line of the README', async () => {
+    const { snapshot, wal } = await aCopyWithWal()
+    const others = aDirectory()
+    const later = join(others, '20991120T030000Z', 'wal')
+    await run(['mkdir', '-p', later])
+    for (const name of segments) await run(['mv', join(wal, name), later])
+    await run(['gzip', join(later, segments[0] ?? '')])
+    const readme = readFileSync(join(snapshot, 'README'), 'utf8')
+    const line = /^ {2}(cp -n .*)$/m.exec(readme)?.[1] ?? ''
+    await run(['/bin/sh', '-c', line.replace('BACKUPS', others)], { cwd: snapshot })
     await run(['touch', 'data/recovery.signal'], { cwd: snapshot })
     const events = await eventsAt(snapshot, momentLine(moment))
     expect(events).toEqual(['in the copy', 'after the copy', 'just before'])

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals'
 import type { Backup } from '../../src/backup/catalog.js'
 import type { Moment } from '../../src/backup/moment.js'
-import { PgbkError } from '../../src/errors.js'
 import type { ArchiveEnd } from '../../src/postgres/archive-end.js'
 import type { WalAhead } from '../../src/postgres/look-ahead.js'
 import { aimAt } from '../../src/postgres/recovery-aim.js'
 import type { WalSeek } from '../../src/postgres/seek-in-wal.js'
+import { DamagedSegment } from '../../src/postgres/wal-damage.js'
 import { aRecord } from '../backup/samples.js'
 
 const record = aRecord({
@@ -37,7 +37,7 @@ const damage = {
   index: 2,
   reason: 'it is damaged',
   isReadable: true,
-  error: new PgbkError('damaged', 'WAL segment 000000010000000000000004 is damaged'),
+  error: new DamagedSegment('000000010000000000000004', '/wal', 'it is damaged', true),
 }
 
 interface World {
@@ -89,7 +89,7 @@ describe('the aim at a time', () => {
     ['2026-11-20T03:00:00.499999Z', ahead(), /before the end of its snapshot/],
     ['2026-11-20T04:00:00.123457Z', ahead(), /no WAL after 2026-11-20T04:00:00.123456Z was archived/],
     [noon, ahead({ place: { ...place, lsn: '0/3000080' } }), /its snapshot has a transaction of/],
-    [noon, ahead({ damage }), /000000010000000000000004 is damaged/],
+    [noon, ahead({ damage }), /000000010000000000000004 in \/wal is damaged/],
   ])('%s is not possible', async (text, found, reason) => {
     expect(await aim(time(text), { found })).toMatchObject({ reason: expect.stringMatching(reason) })
   })

@@ -13,7 +13,7 @@ import { aRecord } from '../backup/samples.js'
 import { aDirectory } from '../helpers/places.js'
 
 const recovery: RecoveryInput = {
-  archive: '/srv/wal',
+  archives: [{ directory: '/srv/wal', from: 0n }],
   timeline: 1,
   stop: { lsn: '0/5000028', inclusive: true },
   lastSegment: 5n,

@@ -11,6 +11,7 @@ const now = new Date('2026-11-20T15:14:00Z')
 function aPlan(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
   return {
     wish: { moment: { kind: 'time', time: '2026-11-20T15:04:00.000000Z' } },
+    archive: undefined,
     wal: { segments: 12, bytes: 12 * 16 * 1024 ** 2 },
     range: { startLsn: '0/3000028', endLsn: '0/F000000' },
     recovery: {} as RecoveryPlan['recovery'],
@@ -83,6 +84,7 @@ describe('what a recovery has reached', () => {
       goal: 'the time 2026-11-20T15:04:00Z',
       as_of: '2026-11-20T15:04:00.000000Z',
       archive_until: '2026-11-20T15:13:59.123456Z',
+      archive: undefined,
       wal: { segments: 12, bytes: 201326592 },
       reached_lsn: '0/E000000',
       last_commit_at: '2026-11-20T15:03:59.500000Z',

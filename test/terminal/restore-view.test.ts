@@ -13,10 +13,11 @@ const backup = theBackup()
 const owner = { uid: 1, gid: 1 }
 const recovery: RestorePlan['recovery'] = {
   wish: { moment: { kind: 'latest' } },
+  archive: undefined,
   wal: { segments: 3, bytes: 48 * 2 ** 20 },
   range: { startLsn: '0/3000028', endLsn: '0/6000100' },
   recovery: {
-    archive: '/a',
+    archives: [{ directory: '/a', from: 0n }],
     timeline: 1,
     lastSegment: 6n,
     segmentSize: 16 * 2 ** 20,

@@ -148,11 +148,16 @@ describe('create and delete', () => {
   })
 
   it('say what was deleted', () => {
-    expect(deleteText({ deleted: [theBackup()] }, aScreen())).toBe('Deleted 20261120T030000Z (38.1 MB)\n')
+    expect(deleteText({ moved: [], deleted: [theBackup()] }, aScreen())).toBe(
+      'Deleted 20261120T030000Z (38.1 MB)\n',
+    )
   })
 
   it('are quiet when that is wanted', () => {
     const quiet = aScreen({ quiet: true })
-    expect([createText(theBackup(), quiet), deleteText({ deleted: [theBackup()] }, quiet)]).toEqual(['', ''])
+    expect([
+      createText(theBackup(), quiet),
+      deleteText({ moved: [], deleted: [theBackup()] }, quiet),
+    ]).toEqual(['', ''])
   })
 })

@@ -1,0 +1,92 @@
+import { link, lstat, readdir, rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import type { ArchivedSegment, ArchivedWal } from './archived-wal.js'
+import type { Backup } from './catalog.js'
+import { noteCaughtUp, readCaughtUp } from './caught-up.js'
+import { syncPath } from './durable.js'
+import { noteGap } from './gap-note.js'
+import { withSegmentFile } from './segment-file.js'
+
+/** WAL in the archive of a backup that is to be removed, without which another cannot be taken as far as it can be now. */
+export interface WalMove {
+  from: Backup
+  to: Backup
+  segments: ArchivedSegment[]
+  /** Paths of timeline histories. */
+  histories: string[]
+  /** The segment that the server no longer had, where the WAL ends before it. */
+  gapNote: string | undefined
+}
+
+/**
+ * Gives an archive files of another of the same root, as further names of them: no byte is copied, and after a crash at any moment
+ * both archives are as good as before. All is on disk when this returns.
+ * @throws {PgbkError} `failed`: the other backup must not be removed then.
+ */
+export async function moveWal({ from, to, segments, histories, gapNote }: WalMove): Promise<void> {
+  const archive = to.layout.wal
+  try {
+    for (const path of histories) await giveName(path, archive)
+    for (const segment of segments) await withSegmentFile(segment, (path) => giveName(path, archive))
+    await syncPath(archive)
+    for (const { name, form } of segments) if (form !== 'partial') await removeLesser(archive, name)
+    if (gapNote !== undefined) await noteGap(archive, gapNote)
+    await passOn(from.layout.wal, archive)
+  } catch (cause) {
+    throw new PgbkError(
+      'failed',
+      `the WAL of ${from.id}, which ${to.id} needs, cannot be moved there: ${messageOf(cause)}`,
+      { cause, hint: `Nothing was removed. Look whether ${archive} can be written to, and try again.` },
+    )
+  }
+}
+
+/** Gives a backup's archive all that its WAL leads through, up to a segment: whoever takes the backup away takes it along. */
+export async function bringTogether(
+  { layout }: Pick<Backup, 'layout'>,
+  { chain, histories }: ArchivedWal,
+  lastSegment: bigint,
+): Promise<void> {
+  const further = chain.filter(({ directory, segment }) => directory !== layout.wal && segment <= lastSegment)
+  if (further.length === 0) return
+  for (const path of histories.values()) await giveName(path, layout.wal)
+  for (const segment of further) await withSegmentFile(segment, (path) => giveName(path, layout.wal))
+  await syncPath(layout.wal)
+}
+
+/** In one step, in the place of whatever has that name: its own segment was no use. */
+async function giveName(path: string, archive: string): Promise<void> {
+  const name = basename(path)
+  const target = join(archive, name)
+  if (await isSameFile(path, target)) return
+  if (name.endsWith('.history') && (await lstat(target).catch(() => undefined))) return
+  await syncPath(path)
+  const draft = join(archive, `.pgbk-${name}.tmp`)
+  await rm(draft, { force: true })
+  await link(path, draft)
+  await rename(draft, target)
+}
+
+/** To rename one name of a file to another does nothing. */
+async function isSameFile(path: string, target: string): Promise<boolean> {
+  const [one, other] = await Promise.all([lstat(path), lstat(target).catch(unlessThere)])
+  return other !== undefined && one.ino === other.ino && one.dev === other.dev
+}
+
+function unlessThere(error: unknown): undefined {
+  if (systemCode(error) !== 'ENOENT') throw error
+}
+
+/** A finished segment takes the place of what had only begun. */
+async function removeLesser(archive: string, name: string): Promise<void> {
+  const names = await readdir(archive)
+  if (!names.includes(name) && !names.includes(`${name}.gz`)) return
+  await rm(join(archive, `${name}.partial`), { force: true })
+}
+
+/** Up to when everything had been received. */
+async function passOn(from: string, to: string): Promise<void> {
+  const [known, own] = [readCaughtUp(from), readCaughtUp(to)]
+  if (known && (!own || own.at < known.at)) await noteCaughtUp(to, known)
+}

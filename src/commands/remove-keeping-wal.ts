@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Backup } from '../backup/catalog.js'
+import type { RootLayout } from '../backup/layout.js'
+import type { HeldLock } from '../backup/lock.js'
+import { moveWal, type WalMove } from '../backup/move-wal.js'
+import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
+import { removeBackup } from '../backup/remove.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { programEnvironment } from '../postgres/connection.js'
+import { findInstallations } from '../postgres/find.js'
+import type { JoiningOptions } from '../postgres/joined-wal.js'
+import { neededWal, type Removal } from '../postgres/needed-wal.js'
+import { formatBytes } from '../units.js'
+
+/** What moves before backups are removed. Nothing is changed by this. */
+export async function plannedMoves(
+  removal: Removal,
+  settings: Settings,
+  context: Context,
+): Promise<WalMove[]> {
+  const options = joiningFor(settings, context)
+  const moves: WalMove[] = []
+  for (const from of removal.going) moves.push(...(await neededWal(from, removal, options)))
+  return moves
+}
+
+function joiningFor({ bin_dir }: Settings, context: Context): JoiningOptions {
+  const { env, signal } = context
+  return { env: programEnvironment(env), signal, installations: () => findInstallations(bin_dir, context) }
+}
+
+/**
+ * Removes a backup when the WAL that others need has moved to them. What a receiver has written into its archive since then follows
+ * when that has turned to another one.
+ * @returns what has moved.
+ */
+export async function removeKeepingWal(
+  root: RootLayout,
+  removal: Removal & { backup: Backup },
+  lock: HeldLock,
+  settings: Settings,
+  context: Context,
+): Promise<WalMove[]> {
+  const { backup } = removal
+  const plan = () => neededWal(backup, removal, joiningFor(settings, context))
+  const moves = await plan()
+  for (const move of moves) context.progress.say(moveText(move))
+  for (const move of moves) await moveWal(move)
+  await lock.check()
+  const isAlone = removal.promised.every(({ id }) => id === backup.id)
+  await removeBackup(root, backup, async () => {
+    if (isAlone || !isReceivedInto(root, backup, context)) return
+    await untilLeft(root, backup, context)
+    for (const move of await plan()) await moveWal(move)
+  })
+  return moves
+}
+
+/** `its WAL (3 segments, 48 MB) moves to ID, which still needs it` */
+export function moveText({ from, to, segments }: Pick<WalMove, 'from' | 'to' | 'segments'>): string {
+  return `the WAL of ${from.id} (${sizeText(segments)}) moves to ${to.id}, which still needs it`
+}
+
+function sizeText(segments: WalMove['segments']): string {
+  const bytes = segments.reduce((sum, one) => sum + one.bytes, 0)
+  return `${segments.length} ${segments.length === 1 ? 'segment' : 'segments'}, ${formatBytes(bytes)}`
+}
+
+function isReceivedInto(root: RootLayout, { id }: Backup, { now }: Context): boolean {
+  const receiver = readReceiverState(root)
+  return receiver?.backup === id && isReceiverAlive(receiver, now())
+}
+
+const mostWaitMs = 10_000
+
+/** It looks every second whether its backup is still there. */
+async function untilLeft(root: RootLayout, backup: Backup, context: Context): Promise<void> {
+  const end = Date.now() + mostWaitMs
+  while (isReceivedInto(root, backup, context) && Date.now() < end) await sleep(100)
+}

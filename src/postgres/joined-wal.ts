@@ -1,0 +1,121 @@
+import { type ArchivedSegment, type ArchivedWal, withRuns } from '../backup/archived-wal.js'
+import { claimedCluster } from '../backup/check-cluster.js'
+import { parseLsn, segmentNumber } from '../backup/lsn.js'
+import { sameContent } from '../backup/same-content.js'
+import { readSeamNote, writeSeamNote } from '../backup/seam-note.js'
+import { segmentsOf } from '../backup/wal-chain.js'
+import type { PooledBackup, WalPool } from '../backup/wal-pool.js'
+import { seamsOf, type WalSeam } from '../backup/wal-seams.js'
+import { writtenTo } from '../backup/written-to.js'
+import { waldumpOf } from './archive-end.js'
+import type { CheckOptions } from './check-backup.js'
+import type { Installation } from './find.js'
+import { type SegmentDesk, withSegmentDesk } from './segment-desk.js'
+import { checkSegmentStarts } from './segment-starts.js'
+import { holdsNoRecord, runDump } from './wal-dump.js'
+
+export interface JoiningOptions extends CheckOptions {
+  /** Asked for where no segment is in both of two archives, so that they have to be read. */
+  installations(): Promise<Installation[]>
+  /** The one to go to, in place of the newest. */
+  timeline?: number | undefined
+  /** Archives that do not count. */
+  without?: ReadonlySet<string>
+}
+
+/**
+ * The WAL that a backup can replay, through its own archive and those of other backups of the root, each of which goes on with the very
+ * history that the one before has: what both have is the same, or else the records can be read on from one into the other. One that
+ * does not is left out.
+ * @throws {PgbkError} `programs-missing` when that takes a pg_waldump that is not there; as `walOf` of the pool.
+ */
+export async function joinedWal(
+  backup: PooledBackup,
+  pool: WalPool,
+  options: JoiningOptions,
+): Promise<ArchivedWal> {
+  const without = new Set(options.without)
+  for (;;) {
+    const wal = pool.walOf(backup, { timeline: options.timeline, without })
+    const wrong = await firstWrongSeam(wal, backup, pool, options)
+    if (!wrong) return wal
+    const { before, after } = wrong
+    without.add(after.directory === wal.directory ? before.directory : after.directory)
+  }
+}
+
+async function firstWrongSeam(
+  wal: ArchivedWal,
+  backup: PooledBackup,
+  pool: WalPool,
+  options: JoiningOptions,
+): Promise<WalSeam | undefined> {
+  for (const seam of seamsOf(wal)) {
+    const key = [seam.before, seam.after].map(({ directory, file }) => `${directory}/${file}`).join()
+    const known = pool.seams.get(key) ?? readSeamNote(seam)
+    const joins = known ?? (await joinsAt(seam, wal, backup, options))
+    if (known === undefined) await writeSeamNote(seam, joins)
+    pool.seams.set(key, joins)
+    if (!joins) return seam
+  }
+  return undefined
+}
+
+async function joinsAt(
+  seam: WalSeam,
+  wal: ArchivedWal,
+  backup: PooledBackup,
+  options: JoiningOptions,
+): Promise<boolean> {
+  const { overlap } = seam
+  if (overlap) {
+    const { segmentSize } = wal
+    const content = await sameContent(overlap.one, overlap.other, { segmentSize, upTo: overlap.upTo })
+    if (content !== 'unreadable') return content === 'same'
+  }
+  return readsOn(seam, wal, backup, options)
+}
+
+/** As many segments as a very long record may fill, on either side. */
+const reach = 4n
+
+/** Whether pg_waldump reads on from the last segment of one archive into the first of the next, which is of the same cluster. */
+async function readsOn(
+  { after }: WalSeam,
+  wal: ArchivedWal,
+  backup: PooledBackup,
+  options: JoiningOptions,
+): Promise<boolean> {
+  if (after.form === 'partial' && writtenTo(after) === 0) return true
+  const major = Number.parseInt(backup.summary.server.version, 10)
+  const program = waldumpOf(major, await options.installations())
+  const near = nearSegments(wal, after)
+  return withSegmentDesk(program, near, options, async (desk) => {
+    const index = near.chain.indexOf(after)
+    const step = { first: index, last: index }
+    if (await checkSegmentStarts(desk, step, claimedCluster(backup) ?? '')) return false
+    for (let first = index - 1; first >= 0; first--) {
+      const { failure } = await runDump(desk, first, near.chain.length - 1, nothing)
+      if (failure === '') return true
+      if (!holdsNoRecord(failure)) return isReadBehind(failure, after, desk)
+    }
+    return false
+  })
+}
+
+const nothing = { args: ['--rmgr=Transaction'], pattern: '^$', lastOnly: true }
+
+function nearSegments(wal: ArchivedWal, { segment }: ArchivedSegment): ArchivedWal {
+  const { runs, directory, segmentSize, timelines, faults, histories } = wal
+  const near = runs.flatMap((run) =>
+    segmentsOf([run], segmentSize)
+      .filter((one) => one.segment >= segment - reach && one.segment <= segment + reach)
+      .map((one) => ({ ...run, from: one, to: one })),
+  )
+  return withRuns({ directory, segmentSize, timelines, faults, histories, gap: undefined }, near)
+}
+
+function isReadBehind(failure: string, { segment }: ArchivedSegment, { segmentSize }: SegmentDesk): boolean {
+  const lastRecord = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(failure)?.[1]
+  return lastRecord !== undefined && segmentNumber(parseLsn(lastRecord), segmentSize) >= segment
+}

@@ -1,0 +1,98 @@
+import { basename, dirname } from 'node:path'
+import { type ArchivedSegment, type ArchivedWal, fromSegment, lastOf } from '../backup/archived-wal.js'
+import type { Backup } from '../backup/catalog.js'
+import { claimedCluster } from '../backup/check-cluster.js'
+import { type KnownEnd, keyOf, readKnownEnd, writeKnownEnd } from '../backup/window.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { type ArchiveEndSearch, findArchiveEnd } from './archive-end.js'
+import type { Installation } from './find.js'
+import { lookAhead } from './look-ahead.js'
+import { DamagedSegment, damageIn } from './wal-damage.js'
+
+/** Finds the ends of chains, which many backups have in common, and remembers them in the archives. */
+export interface EndFinder {
+  /** The end of the last record, and the last commit of the chain. @throws {PgbkError} as `findArchiveEnd`. */
+  endOf(backup: Backup, wal: ArchivedWal): Promise<Pick<KnownEnd, 'end_lsn' | 'commit'>>
+}
+
+/** The last commit of a chain that begins with this segment, or with any one when there is a commit. */
+interface Remembered {
+  end: Pick<KnownEnd, 'end_lsn' | 'commit'>
+  since: bigint
+}
+
+export function findEnds(installations: () => Promise<Installation[]>, context: Context): EndFinder {
+  const ends = new Map<string, Remembered | PgbkError>()
+  return {
+    endOf: async (backup, wal) => {
+      const last = lastOf(wal)
+      if (!last) throw new PgbkError('damaged', `there is no WAL in ${wal.directory}`)
+      const since = wal.runs[0]?.from.segment ?? 0n
+      const key = `${last.directory}/${keyOf(last)}`
+      const known = ends.get(key)
+      if (known instanceof PgbkError) throw known
+      if (known && (known.end.commit || known.since <= since)) return known.end
+      try {
+        const end = knownEnd(wal, last) ?? (await readEnd(backup, wal, last, await installations(), context))
+        ends.set(key, { end, since })
+        return end
+      } catch (error) {
+        if (error instanceof PgbkError) ends.set(key, error)
+        throw error
+      }
+    },
+  }
+}
+
+/** What is noted in the archive at the end counts for all chains that lead there, but that there is no commit only for its own. */
+function knownEnd(wal: ArchivedWal, last: ArchivedSegment): KnownEnd | undefined {
+  const noted = readKnownEnd(last.directory)
+  if (noted?.through === keyOf(last) && (noted.commit || last.directory === wal.directory)) return noted
+  if (last.directory === wal.directory) return undefined
+  const own = readKnownEnd(wal.directory)
+  return own?.through === elsewhere(last) ? own : undefined
+}
+
+/** The same for an end in another archive. */
+function elsewhere(last: ArchivedSegment): string {
+  return `${basename(dirname(last.directory))} ${keyOf(last)}`
+}
+
+async function readEnd(
+  { summary, raw }: Backup,
+  wal: ArchivedWal,
+  last: ArchivedSegment,
+  installations: Installation[],
+  { env, signal }: Context,
+): Promise<KnownEnd> {
+  const isOwn = last.directory === wal.directory
+  const noted = readKnownEnd(last.directory)
+  const isFurther =
+    noted !== undefined && BigInt(noted.segment) <= last.segment && (isOwn || noted.commit !== null)
+  const major = Number.parseInt(summary.server.version, 10)
+  const from = isFurther ? BigInt(noted.segment) : undefined
+  const through = keyOf(last)
+  const search = { wal, major, installations, env, signal, from }
+  const { record, commit: found } = await judged(search, raw, () => findArchiveEnd(search))
+  const commit = found ?? (isFurther ? noted.commit : null)
+  const end = { through, segment: String(last.segment), end_lsn: record.endLsn, commit }
+  if (isOwn || commit) await writeKnownEnd(last.directory, end)
+  else await writeKnownEnd(wal.directory, { ...end, through: elsewhere(last) })
+  return end
+}
+
+/** What is damaged among the last segments is told in the words of whoever reads all of them to replay them. */
+async function judged<T>(search: ArchiveEndSearch, raw: Backup['raw'], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const { chain } = search.wal
+    const damage = error instanceof DamagedSegment ? damageIn(chain, error) : undefined
+    if (!damage) throw error
+    const systemIdentifier = claimedCluster({ raw }) ?? ''
+    const wal = fromSegment(search.wal, chain[Math.max(0, damage.index - 1)]?.segment ?? 0n)
+    const ahead = await lookAhead({ ...search, wal, systemIdentifier })
+    throw ahead.damage?.error ?? error
+  }
+}

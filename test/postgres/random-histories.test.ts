@@ -1,0 +1,61 @@
+import { expect, it } from '@jest/globals'
+import { lastOf } from '../../src/backup/archived-wal.js'
+import { type Backup, readCatalog } from '../../src/backup/catalog.js'
+import { walPool } from '../../src/backup/wal-pool.js'
+import { joinedWal } from '../../src/postgres/joined-wal.js'
+import { randomNumbers, seed } from '../helpers/chance.js'
+import { joining, WalHistory } from './wal-histories.js'
+
+/** `npm run test:long` tries many more. */
+const rounds = Number(process.env.PGBK_TEST_ROUNDS ?? 12)
+
+/** Draws numbers one after the other, the same ones for the same seed and round. */
+function dice(round: number): (limit: number) => number {
+  const numbers = randomNumbers(500, 2 ** 30, `wal ${round}`)
+  return (limit) => (numbers.pop() ?? 0) % limit
+}
+
+/** How far each backup reaches by what pgbk finds, by its id. */
+async function found(history: WalHistory): Promise<Map<string, number | undefined>> {
+  const catalog = readCatalog(history.root.root)
+  const pool = walPool(catalog)
+  const reach = async (backup: Backup) => {
+    const last = lastOf(await joinedWal(backup, pool, joining))
+    return last && Number(last.segment)
+  }
+  const all = catalog.backups.map(async (backup) => [backup.id, await reach(backup)] as const)
+  return new Map(await Promise.all(all))
+}
+
+const known = (history: WalHistory) =>
+  new Map(history.backups().map((backup) => [backup.id, history.reachOf(backup)]))
+
+/** One step; what a removal has taken from a backup that stays. */
+async function step(what: number, draw: (limit: number) => number, history: WalHistory): Promise<unknown[]> {
+  if (what < 4) history.write(1 + draw(3))
+  else if (what < 7) history.create()
+  else if (what === 7) history.promote()
+  else if (what === 8) history.write(1 + draw(2), false)
+  else if (what === 9) history.lose(draw(4), draw(20))
+  else if (history.backups().length > 1) {
+    const before = known(history)
+    await history.remove(draw(history.backups().length), draw(2) === 0 ? draw(4) : undefined)
+    return [...known(history)].filter(([id, reach]) => reach !== before.get(id))
+  }
+  return []
+}
+
+it.each(Array.from({ length: rounds }, (_, round) => round))(
+  `in a random history, every backup reaches all WAL that is there, and loses none when others go (round %i, PGBK_TEST_SEED=${seed})`,
+  async (round) => {
+    const draw = dice(round)
+    const history = new WalHistory()
+    history.create()
+    const told: number[] = []
+    for (let count = 0; count < 25; count++) {
+      told.push(draw(12))
+      const lost = await step(told.at(-1) ?? 0, draw, history)
+      expect({ told, lost, found: await found(history) }).toEqual({ told, lost: [], found: known(history) })
+    }
+  },
+)
