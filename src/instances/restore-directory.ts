@@ -55,7 +55,7 @@ async function fill(request: DirectoryRequest, context: Context): Promise<string
 }
 
 async function writeConf(request: DirectoryRequest, { signal }: Context): Promise<string[]> {
-  const { backup, archive, recovery: plan } = request
+  const { archive, recovery: plan } = request
   const notes = await writeProductionConf(productionConf(request))
   if (!plan.recovery || !plan.archive || archive === undefined) return notes
   await copyArchive(plan.archive, archive, { ...plan.recovery, signal })
