@@ -5,7 +5,8 @@ import { firstUntrusted, isShared, type Trust, trustOf, walkTrusted } from '../s
 import { aDirectory } from './helpers/places.js'
 import { ifRoot, isRoot, ordinaryUser } from './helpers/users.js'
 
-const nobody = 65_534
+/** Not the user nobody, who stands in where there is no `postgres`. */
+const nobody = 65_533
 const trust: Trust = { uids: [0, ordinaryUser.uid], gids: [] }
 
 /** `a/b/c/file`, of the ordinary user alone. */

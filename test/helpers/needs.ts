@@ -70,9 +70,9 @@ function reasonWithout(need: Need): string | undefined {
 }
 
 function findReason(need: Need): string | undefined {
-  if (need === 'root') return isRoot ? undefined : 'started by an ordinary user'
-  if (need === 'an ordinary user')
-    return ordinaryUser.uid === 0 ? 'there is no user postgres to become' : undefined
+  if (need === 'root' && !isRoot) return 'started by an ordinary user'
+  if (need === 'root' || need === 'an ordinary user')
+    return isRoot && ordinaryUser.name !== 'postgres' ? 'there is no user postgres to become' : undefined
   if (need === 'mounts') return said([], 'unshare --mount mount -t tmpfs tmpfs /mnt')
   if (need === 'loop devices') return said([], 'losetup --find')
   if (need === 'user namespaces') return sandboxFault()
