@@ -5,7 +5,7 @@ import { aBackupOf, fileIn, type MadeBackup } from '../helpers/backup.js'
 import { startSlowCreate, untilItCopies } from '../helpers/copying.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
-import { anyMajor, attempt, oldestUsualNewest, run } from '../helpers/programs.js'
+import { anyMajor, attempt, oldestAndNewest, run } from '../helpers/programs.js'
 import { pgbkIn } from '../helpers/restore.js'
 import { aRoot, aServer, openSnapshot, type TestServer } from '../helpers/server.js'
 import { idsIn, noTraces, tracesOf } from '../helpers/traces.js'
@@ -28,7 +28,7 @@ async function failedCreate(server: TestServer, env: Record<string, string> = {}
   return { status, ...JSON.parse(stdout).error }
 }
 
-describe.each(oldestUsualNewest)('data of PostgreSQL %i that a base backup leaves out', (major) => {
+describe.each(oldestAndNewest)('data of PostgreSQL %i that a base backup leaves out', (major) => {
   let server: TestServer
   let oid: string
   let space: string
@@ -169,7 +169,7 @@ it('a file that the server may not read ends a create, which says what to do', a
   })
 })
 
-describe.each(oldestUsualNewest)(
+describe.each(oldestAndNewest)(
   'a link in pg_tblspc of PostgreSQL %i that belongs to no tablespace',
   (major) => {
     let server: TestServer
