@@ -44,7 +44,7 @@ export interface RestorePlan extends Omit<OpenedBackup, 'complete'> {
     | {
         kind: 'directory'
         request: DirectoryRequest
-        /** What keeps its server from starting on this machine, in plain words. */
+        /** What keeps its server from starting on this machine, or is missed later, in plain words. */
         missing: string[]
       }
 }
@@ -118,8 +118,8 @@ async function planTarget(
     const wanted = { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, minimums, port }
     const request = planDirectory(backup, recovery, wanted, context)
     const missing = await rehearseConf(request, programs, context)
-    if (missing.length > 0 && options.start && !options.dryRun) throw wouldNotStart(missing)
-    return { kind: 'directory', request, missing }
+    if (missing.stops.length > 0 && options.start && !options.dryRun) throw wouldNotStart(missing.stops)
+    return { kind: 'directory', request, missing: [...missing.stops, ...missing.others] }
   }
   const name = options.name ?? defaultName(root, context.now())
   checkName(root, name, context)

@@ -100,7 +100,8 @@ export async function finishDirectory(
     major: majorOf(backup.record),
     isOfAnother: false,
   }
-  const missing = await missingFiles(directory, plan.programs, context)
+  const { stops, others } = await missingFiles(directory, plan.programs, context)
+  const missing = [...stops, ...others]
   if (!plan.start) return { plan, dryRun: false, notes: [...notes, ...missing] }
   missing.forEach(context.progress.warn)
   const started = await startDirectory(request, plan.programs.postgres, context)

@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { ordinaryConfFile } from '../backup/conf-file.js'
 import { writeDurably } from '../backup/durable.js'
 import { relativeInside } from '../inside.js'
-import { includedFiles } from '../postgres/included-files.js'
+import { type IncludedFile, includedFiles } from '../postgres/included-files.js'
 import { placeOutside, replaceNames } from './adapt-auth.js'
 import { countingFiles, leadsOut } from './contain-conf.js'
 
@@ -12,7 +12,8 @@ export interface MissingAuth {
   /** Below the data directory. */
   file: string
   by: string
-  kind: 'include' | 'include_dir' | 'list'
+  /** What that belongs to. */
+  root: 'pg_hba.conf' | 'pg_ident.conf'
 }
 
 /**
@@ -36,32 +37,34 @@ export async function containAuth(data: string, major: number): Promise<void> {
 /** The files that they name and that are not in the data directory; those that may be missing are not among them. */
 export async function missingAuth(data: string, major: number): Promise<MissingAuth[]> {
   const missing: MissingAuth[] = []
-  await walk(data, major, (by, text) => {
+  await walk(data, major, (by, text, root) => {
     for (const { type, path } of includedFiles(text, by, 'auth', major))
       if (type !== 'include_if_exists' && !existsAs(type, path))
-        missing.push({ file: relative(data, path), by: relative(data, by), kind: type })
+        missing.push({ file: relative(data, path), by: relative(data, by), root })
     return text
   })
   return missing
 }
 
-function existsAs(type: MissingAuth['kind'], path: string): boolean {
+function existsAs(type: IncludedFile['type'], path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false })
   return type === 'include_dir' ? (found?.isDirectory() ?? false) : found !== undefined
 }
 
-async function walk(
-  data: string,
-  major: number,
-  look: (file: string, text: string) => string | Promise<string>,
-): Promise<void> {
-  const waiting = ['pg_hba.conf', 'pg_ident.conf'].map((name) => join(data, name))
+type Look = (file: string, text: string, root: MissingAuth['root']) => string | Promise<string>
+
+async function walk(data: string, major: number, look: Look): Promise<void> {
+  for (const root of ['pg_hba.conf', 'pg_ident.conf'] as const) await walkFrom(root, data, major, look)
+}
+
+async function walkFrom(root: MissingAuth['root'], data: string, major: number, look: Look): Promise<void> {
+  const waiting = [join(data, root)]
   const seen = new Set<string>()
   for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
     const content = seen.has(file) ? undefined : ordinaryConfFile(file, data)
     seen.add(file)
     if (content === undefined) continue
-    const text = await look(file, content.toString('latin1'))
+    const text = await look(file, content.toString('latin1'), root)
     for (const { type, path } of includedFiles(text, file, 'auth', major))
       waiting.push(...(type === 'include_dir' ? countingFiles(path) : [path]))
   }

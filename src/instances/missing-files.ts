@@ -15,6 +15,14 @@ import { isLibrary } from './is-library.js'
 /** What a server reads when it starts with ssl; where one has no default and is not set, it is not read. */
 const sslFiles = ['ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_dh_params_file']
 
+/** What a machine lacks, in plain words with the settings to look at. */
+export interface MissingFiles {
+  /** Its server does not start without these. */
+  stops: string[]
+  /** It starts, and they are missed later. */
+  others: string[]
+}
+
 export interface ConfiguredDirectory {
   /** Where its configuration is. */
   data: string
@@ -30,24 +38,28 @@ export interface ConfiguredDirectory {
  * What the configuration of a restored data directory names and this machine has not, so that its server does not start: time zones,
  * files of ssl, libraries to preload, directories, addresses, and what pg_hba.conf names. The server program itself reads the configuration
  * (`postgres -C`, with all that it includes).
- * @returns in plain words, with the settings to look at.
  */
 export async function missingFiles(
   directory: ConfiguredDirectory,
   { bin, postgres }: Pick<ServerPrograms, 'bin' | 'postgres'>,
   context: Context,
-): Promise<string[]> {
+): Promise<MissingFiles> {
   const { data, major } = directory
   const ssl = await settingOf('ssl', data, postgres, context)
-  if (ssl.fault !== undefined) return [notUnderstood(ssl.fault.replaceAll(`${data}/`, ''))]
+  if (ssl.fault !== undefined)
+    return { stops: [notUnderstood(ssl.fault.replaceAll(`${data}/`, ''))], others: [] }
   const ask = async (name: string) => (await settingOf(name, data, postgres, context)).value ?? ''
-  return [
-    ...(ssl.value === 'on' ? await missingOfSsl(directory, ask) : []),
-    ...(await missingLibraries(librariesIn(await ask('shared_preload_libraries')), bin, context)),
-    ...(await missingDirectories(directory, ask)),
-    ...missingAddresses(librariesIn(await ask('listen_addresses'))),
-    ...(await missingOfAuth(data, major)),
-  ]
+  const auth = await missingOfAuth(data, major)
+  return {
+    stops: [
+      ...(ssl.value === 'on' ? await missingOfSsl(directory, ask) : []),
+      ...(await missingLibraries(librariesIn(await ask('shared_preload_libraries')), bin, context)),
+      ...(await missingDirectories(directory, ask)),
+      ...missingAddresses(librariesIn(await ask('listen_addresses'))),
+      ...auth.stops,
+    ],
+    others: auth.others,
+  }
 }
 
 /** Asks the server program for a setting of the directory. */
@@ -124,17 +136,15 @@ function missingAddresses(addresses: string[]): string[] {
 }
 
 /** From 16 on a file that is missing makes all of pg_hba.conf void; before, `@file` matches nobody then (hba.c). */
-async function missingOfAuth(data: string, major: number): Promise<string[]> {
-  const missing = await missingAuth(data, major)
-  return missing.map(({ file, by }) => {
-    const end =
-      major < 16
-        ? 'it matches nobody without it'
-        : by.startsWith('pg_ident')
-          ? 'its maps do not count without it'
-          : 'the server does not start without it'
-    return `${by} names ${file}, which is not here: ${end}`
-  })
+async function missingOfAuth(data: string, major: number): Promise<MissingFiles> {
+  const missing: MissingFiles = { stops: [], others: [] }
+  for (const { file, by, root } of await missingAuth(data, major)) {
+    const note = `${by} names ${file}, which is not here`
+    if (root === 'pg_ident.conf') missing.others.push(`${note}: maps do not count without it`)
+    else if (major < 16) missing.others.push(`${note}: it matches nobody without it`)
+    else missing.stops.push(`${note}: the server does not start without it`)
+  }
+  return missing
 }
 
 async function settingOf(

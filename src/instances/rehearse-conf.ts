@@ -5,7 +5,7 @@ import { writeDurably } from '../backup/durable.js'
 import { majorOf } from '../backup/record.js'
 import type { Context } from '../context.js'
 import type { ServerPrograms } from '../postgres/find-server.js'
-import { missingFiles } from './missing-files.js'
+import { type MissingFiles, missingFiles } from './missing-files.js'
 import type { DirectoryRequest } from './plan-directory.js'
 import { writeProductionConf } from './production-directory.js'
 import { productionConf } from './restore-directory.js'
@@ -13,13 +13,12 @@ import { productionConf } from './restore-directory.js'
 /**
  * Finds out what a directory would lack on this machine when it is filled, so that its server would not start: its configuration is made
  * in a place of its own, and looked at.
- * @returns in plain words.
  */
 export async function rehearseConf(
   request: DirectoryRequest,
   programs: Pick<ServerPrograms, 'bin' | 'postgres'>,
   context: Context,
-): Promise<string[]> {
+): Promise<MissingFiles> {
   const { backup, isOfAnother } = request
   const source = backup.layout.data
   const data = await mkdtemp(join(context.env.TMPDIR || '/tmp', 'pgbk-conf-'))

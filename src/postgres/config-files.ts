@@ -82,6 +82,9 @@ function copyName(main: string, path: string): string {
 /** More files than any configuration has. */
 const mostFiles = 10_000
 
+/** Whatever stands in a configuration, a record can have it. */
+const longestText = 5000
+
 type FoundFile = Omit<ConfigFile, 'copy'>
 
 async function follow(
@@ -106,7 +109,11 @@ async function follow(
     const included = includedFiles(content.toString('latin1'), one.path, one.kind, major)
     waiting.push(...(await allWanted(included, one.kind, reader, missing)))
   }
-  return { files, missing: [...missing].map(([path, reason]) => ({ path, reason })) }
+  const told = [...missing].map(([path, reason]) => ({
+    path: path.slice(0, longestText),
+    reason: reason.slice(0, longestText),
+  }))
+  return { files, missing: told }
 }
 
 /** @param missing gets the directories that cannot be looked into, with a slash at the end. */
