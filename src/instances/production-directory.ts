@@ -82,7 +82,7 @@ async function writeOriginals({ backup, source }: ProductionConf, write: Write):
   const missing = new Map(record.configuration?.missing.map(({ path, reason }) => [path, reason]))
   const isEmpty = (directory: string) =>
     record.configuration !== undefined && !missing.has(directory) && !missing.has(`${directory}/`)
-  const notes: string[] = []
+  const adaptations: string[] = []
   for (const { path, name, content, kind } of files.values()) {
     const text = content.toString('latin1')
     const adapted =
@@ -90,8 +90,9 @@ async function writeOriginals({ backup, source }: ProductionConf, write: Write):
         ? { text: adaptAuth(text, path, names, { major: majorOf(record), isEmpty }), notes: [] }
         : adaptConf(text, path, names, isEmpty)
     await write(name, Buffer.from(adapted.text, 'latin1'))
-    notes.push(...adapted.notes)
+    adaptations.push(...adapted.notes)
   }
+  const notes = [...new Set(adaptations)]
   const isTold = (path: string) => notes.some((note) => note.startsWith(`${path},`))
   const untold = [...missing].filter(([path]) => !isTold(path.replace(/\/$/, '')))
   return [...notes, ...untold.map(([path, reason]) => `${path} is not in the backup: ${reason}`)]
