@@ -23,6 +23,7 @@ import {
 } from './production-conf.js'
 import { autoConfName, originalOf } from './server-file-names.js'
 import { serverFiles } from './server-files.js'
+import { socketsHere } from './sockets-here.js'
 
 export interface ProductionConf {
   backup: Backup
@@ -65,8 +66,9 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
   const contained = await containConf(data)
   await containAuth(data, majorOf(backup.record))
   const lasting = lastingSettings(conf.minimums, contained.settings)
-  notes.push(...contained.notes, ...lasting.notes)
-  await write(autoConfName, autoConf(conf, contained.settings, lasting.text))
+  const sockets = conf.switchedOff ? socketsHere(contained.settings, data) : { text: '', notes: [] }
+  notes.push(...contained.notes, ...lasting.notes, ...sockets.notes)
+  await write(autoConfName, autoConf(conf, contained.settings, lasting.text + sockets.text))
   if (conf.recovery) await write('recovery.signal', '')
   await syncWritten(written, data)
   return notes
