@@ -23,6 +23,7 @@ import {
 } from './production-conf.js'
 import { autoConfName, originalOf } from './server-file-names.js'
 import { serverFiles } from './server-files.js'
+import { socketsHere } from './sockets-here.js'
 
 export interface ProductionConf {
   backup: Backup
@@ -65,8 +66,9 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
   const contained = await containConf(data)
   await containAuth(data, majorOf(backup.record))
   const lasting = lastingSettings(conf.minimums, contained.settings)
-  notes.push(...contained.notes, ...lasting.notes)
-  await write(autoConfName, autoConf(conf, contained.settings, lasting.text))
+  const sockets = conf.switchedOff ? socketsHere(contained.settings, data) : { text: '', notes: [] }
+  notes.push(...contained.notes, ...lasting.notes, ...sockets.notes)
+  await write(autoConfName, autoConf(conf, contained.settings, lasting.text + sockets.text))
   if (conf.recovery) await write('recovery.signal', '')
   await syncWritten(written, data)
   return notes
@@ -82,7 +84,7 @@ async function writeOriginals({ backup, source }: ProductionConf, write: Write):
   const missing = new Map(record.configuration?.missing.map(({ path, reason }) => [path, reason]))
   const isEmpty = (directory: string) =>
     record.configuration !== undefined && !missing.has(directory) && !missing.has(`${directory}/`)
-  const notes: string[] = []
+  const adaptations: string[] = []
   for (const { path, name, content, kind } of files.values()) {
     const text = content.toString('latin1')
     const adapted =
@@ -90,8 +92,9 @@ async function writeOriginals({ backup, source }: ProductionConf, write: Write):
         ? { text: adaptAuth(text, path, names, { major: majorOf(record), isEmpty }), notes: [] }
         : adaptConf(text, path, names, isEmpty)
     await write(name, Buffer.from(adapted.text, 'latin1'))
-    notes.push(...adapted.notes)
+    adaptations.push(...adapted.notes)
   }
+  const notes = [...new Set(adaptations)]
   const isTold = (path: string) => notes.some((note) => note.startsWith(`${path},`))
   const untold = [...missing].filter(([path]) => !isTold(path.replace(/\/$/, '')))
   return [...notes, ...untold.map(([path, reason]) => `${path} is not in the backup: ${reason}`)]

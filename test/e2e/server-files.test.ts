@@ -204,15 +204,20 @@ describe('a directory of the configuration that is not on this machine', () => {
     await server.stop()
     await run(['rm', '-r', join(place, 'sockets'), join(place, 'logs')])
     const data = join(aDirectory('pgbk-restored-'), 'main')
-    const { stdout } = await restore(root, ['-D', data, '--dry-run', '--json'])
     const sockets = `unix_socket_directories has ${place}/sockets, which is not here: the server does not start without it`
-    expect(JSON.parse(stdout).plan.missing).toEqual([sockets])
-    const refused = await refusal(restore(root, ['-D', data, '--start', '--json']))
+    const { stdout } = await restore(root, ['-D', data, '--dry-run', '--json'])
+    expect(JSON.parse(stdout).plan.missing).toEqual([])
+    const asServer = ['-D', data, '--start', '--json', '--as-production']
+    const refused = await refusal(restore(root, asServer))
     expect(refused).toMatchObject({ code: 'failed', message: expect.stringContaining(sockets) })
     const production = await restore(root, ['-D', data, '--dry-run', '--json', '--as-production'])
     expect(JSON.parse(production.stdout).plan.missing).toEqual([
       sockets,
       `log_directory = ${place}/logs/main, which is not here: the server does not start without it`,
+    ])
+    const { notes } = await restored(root, ['-D', data])
+    expect(notes).toEqual([
+      `unix_socket_directories is ${server.socket} in postgresql.auto.conf: ${place}/sockets is not here`,
     ])
   })
 })
