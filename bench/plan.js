@@ -95,7 +95,7 @@ async function fillArchive(server, root, count) {
   const moment = server.sql(
     "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')",
   )
-  server.sql('CREATE TABLE IF NOT EXISTS later AS SELECT 1')
+  server.sql('DROP TABLE IF EXISTS later; CREATE TABLE later AS SELECT 1')
   const last = server.sql('SELECT pg_walfile_name(pg_switch_wal())')
   while (!finished().includes(last)) await sleep(100)
   // The newest one is read when another has come after it.
