@@ -65,7 +65,7 @@ describe.each(oldestAndNewest)('local-run on PostgreSQL %i', (major) => {
       expect(readdirSync(join(root, 'data/run'))).toEqual([])
     })
 
-    it('cannot write into the backup by its real path', async () => {
+    needs('user namespaces').it('cannot write into the backup by its real path', async () => {
       const before = fingerprint(backup)
       const target = join(backup, 'snapshot/data/PG_VERSION')
       const { status, stderr } = await localRun(psql(`copy (select 1) to '${target}'`))
