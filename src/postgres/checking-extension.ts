@@ -15,11 +15,10 @@ export async function bringHome(
   const [found] = await client.run(state, [name])
   if (!found) return false
   const { is_there, is_elsewhere, is_other } = found
-  const extension = Sql.named(name)
   const steps = [
-    ...(is_there ? [] : [sql`CREATE EXTENSION ${extension} WITH SCHEMA pg_catalog`]),
-    ...(is_elsewhere ? [sql`ALTER EXTENSION ${extension} SET SCHEMA pg_catalog`] : []),
-    ...(is_other ? [sql`ALTER EXTENSION ${extension} UPDATE`] : []),
+    ...(is_there ? [] : [sql`CREATE EXTENSION ${Sql.named(name)} WITH SCHEMA pg_catalog`]),
+    ...(is_elsewhere ? [sql`ALTER EXTENSION ${Sql.named(name)} SET SCHEMA pg_catalog`] : []),
+    ...(is_other ? [sql`ALTER EXTENSION ${Sql.named(name)} UPDATE`] : []),
   ]
   if (steps.length > 0) await withoutEventTriggers(client, major, steps)
   return true

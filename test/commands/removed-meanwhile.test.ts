@@ -58,7 +58,12 @@ beforeEach(() => {
   for (const name of neededDirectories) mkdirSync(join(data, name), { recursive: true })
   writeFileSync(join(data, 'backup_manifest'), aManifest())
   mkdirSync(originalConf, { recursive: true })
-  const settings = { settings: {}, customSettings: {}, minimums: {}, inPlaceTablespaces: false }
+  const settings = {
+    settings: {},
+    customSettings: {},
+    minimums: { track_commit_timestamp: 0 },
+    inPlaceTablespaces: false,
+  }
   const ofServer = { ...settings, id, major: anyMajor, walSegmentSize: 2 ** 24 }
   writeFileSync(join(conf, 'postgresql.conf'), snapshotConf(ofServer))
   writeFileSync(join(conf, 'pg_hba.conf'), snapshotHba)

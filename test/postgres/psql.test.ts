@@ -66,9 +66,7 @@ eachMajorFrom(13, (major) => {
         sql`SELECT pg_catalog.pg_sleep(0.1);
 SELECT current_user, pg_catalog.current_setting('search_path'), pg_catalog.current_setting('transaction_isolation');`,
       )
-      await server.sql(
-        'set role none; set statement_timeout = 0; alter role all reset all; alter role focker reset all',
-      )
+      await query(psqlFor(server), sql`ALTER ROLE ALL RESET ALL; ALTER ROLE focker RESET ALL;`)
       expect(answer.trim()).toBe('focker|pg_catalog, pg_temp|read committed')
     })
   })

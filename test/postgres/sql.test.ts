@@ -19,7 +19,7 @@ const own = statements.filter(({ text }) => !/^\s*RESET search_path;\nCREATE TAB
 
 /** What stands before a parenthesis, and is a part of SQL itself. */
 const syntax = new Set(
-  'and any as array case coalesce exists extract from greatest in least nullif on or over select then values when where with materialized operator'.split(
+  'and any as array case coalesce exists extract from greatest in lateral least nullif on or over select then values when where with materialized operator'.split(
     ' ',
   ),
 )
