@@ -62,8 +62,9 @@ for (const major of oldestUsualNewest)
         await server.sql(`create database ${name}`)
         await server.sql(contents, name)
       }
-      await server.sql(settings)
+      // The settings last: they hinder whoever comes after.
       if (major >= 17) await server.sql(atLogin, 'sound')
+      await server.sql(settings)
       backup = await aBackupOf(server)
       await aTwinOf(backup, '20260101T000000Z')
       ended = await runPgbk(['verify', '--prove', '-C', backup.root, backup.record.id])
