@@ -37,7 +37,9 @@ describe('the note of a restore', () => {
     const [name = ''] = notesIn(root)
     expect(name).toMatch(/^20261120T030000Z-\d{10}\.json$/)
     const note = join(root.restores, name)
-    expect(needsIn(root)).toEqual([{ backup: id, data: '/srv/main', state: 'being filled', note }])
+    expect(needsIn(root)).toEqual([
+      { backup: id, data: '/srv/main', state: 'being filled', archives: [], note },
+    ])
     takeBack()
     expect(notesIn(root)).toEqual([])
   })
