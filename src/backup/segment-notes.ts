@@ -50,7 +50,7 @@ export class SegmentNotes {
    */
   constructor(
     readonly backups: string,
-    readonly worthNoting = 64 << 20,
+    readonly worthNoting = 256 << 20,
   ) {}
 
   /**

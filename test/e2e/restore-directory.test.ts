@@ -414,9 +414,8 @@ include_if_exists = 'not-there.conf'\n`,
       "select current_setting('work_mem'), current_setting('maintenance_work_mem'), current_setting('hba_file'), current_setting('data_directory')"
     expect(await ask(inside(server, port), settings)).toBe(`7MB|77MB|${data}/pg_hba.conf|${data}`)
     expect(readFileSync(join(data, 'pg_hba.conf'), 'utf8')).toContain('# our own rules')
-    expect(made.notes).toEqual([
-      `${conf}/empty.d, which ${conf}/postgresql.conf includes, is not in the backup, or was empty`,
-    ])
+    // An empty directory is none that is missing.
+    expect(made.notes).toEqual([])
     expect(existsSync(join(server.directory, 'pid'))).toBe(false)
   })
 
@@ -436,11 +435,12 @@ include_if_exists = 'not-there.conf'\n`,
       'shared_preload_libraries has nosuch, which is not installed here: the server does not start without it',
     ])
     await run(['sh', '-c', 'echo wrong_setting = 1 >>"$0"', original])
-    const started = await restore(backup.root, ['-D', join(aPlace(), 'main'), '--start'])
+    const place = join(aPlace(), 'main')
+    const started = await restore(backup.root, ['-D', place, '--start'])
     expect(started.status).toBe(1)
-    expect(started.stderr).toMatch(/warning: its configuration is not understood here: .*wrong_setting/)
     expect(started.stderr).toMatch(
-      /is restored, and stays\. When what its log tells of is mended, start it:\n +\S+postgres -D /,
+      /would not start on this machine: its configuration is not understood here.*wrong_setting.*\nNothing was written\./,
     )
+    expect(existsSync(place)).toBe(false)
   })
 })
