@@ -85,7 +85,10 @@ export async function openBackup(
     findDifferences(backup.record, programs.bin, context),
     rules.comparesMeanwhile ? undefined : complete,
   ])
-  await unlessRemoved(backup, context, async () => checkConf(backup))
+  await unlessRemoved(backup, context, async () => checkConf(backup)).catch(async (error) => {
+    await complete // a file that is missing is told as that
+    throw error
+  })
   for (const difference of [...differences, ...doubts(recovery)]) progress.warn(difference)
   return { backup, recovery, programs, complete }
 }

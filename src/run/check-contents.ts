@@ -58,7 +58,8 @@ async function databasesOf({ record, run }: CheckRequest, { signal }: Context): 
   if (!client) throw new PgbkError('failed', 'the server of the working copy takes no connection')
   try {
     const databases = await namedDatabases(client)
-    return databases.filter(({ closed }) => closed === undefined).map(({ raw }) => raw)
+    const open = databases.filter(({ closed }) => closed === undefined)
+    return open.map(({ raw }) => raw).sort()
   } finally {
     await client.end()
   }

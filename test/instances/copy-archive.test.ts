@@ -8,10 +8,13 @@ import { aDirectory } from '../helpers/places.js'
 import { segmentsIn, twoArchives } from '../wal/archives.js'
 
 const signal = new AbortController().signal
+const history = '00000002.history'
 
 /** Copies an archive that was read before something happened in it. */
 async function copied(files: string[], lastSegment: bigint, happens: (directory: string) => void = () => {}) {
   const { from, backups } = twoArchives(files, [])
+  if (files.includes(history))
+    writeFileSync(join(from, history), '1\t0/8000000\tno recovery target specified\n')
   const wal = readArchivedWal(from, backups[0].record)
   happens(from)
   const to = join(aDirectory(), 'wal')
