@@ -92,4 +92,4 @@ it(`keeps every promise for a year of daily backups (PGBK_TEST_SEED=${seed})`, a
   expect(pruned).toBeGreaterThan(150)
   // Held and used ones pile up; all else is bounded by the policy.
   expect(longest).toBeLessThan(80)
-}, 120_000)
+}, 300_000)
