@@ -94,7 +94,8 @@ export class SegmentNotes {
       return { name, isThere, fits: notes.some(({ file }) => files.includes(file)) }
     })
     const changed = noted.filter(({ isThere, fits }) => isThere && !fits)
-    if (changed.length > mostChanged || !noted.some(({ fits }) => fits)) return []
+    const isCopy = changed.length > 1 && !noted.some(({ fits }) => fits)
+    if (isCopy || changed.length > mostChanged) return []
     return changed.map(({ name }) => name).sort()
   }
 

@@ -46,13 +46,16 @@ describe.each([
     const env = { ...ledger.server.env, PGBK_WAL_COMPRESS: compress }
     const receiver = startReceiver(ledger.root, { env })
     await receiver.untilItSays(/receiving WAL/)
-    for (const _ of [1, 2, 3]) {
-      await write(ledger, 5)
-      await ledger.server.sql('select pg_switch_wal()')
-    }
+    await write(ledger, 30)
     const reached = await ledger.server.sql('select pg_walfile_name(pg_switch_wal())')
     const notes = () => new SegmentNotes(join(ledger.root, 'data/backup'))
     const noted = () => chain().filter((one) => notes().fitting(one).length > 0)
+    setTimeout(
+      () =>
+        process.stderr.write(
+        ),
+      15000,
+    ).unref()
     await until('all is received, and noted', () => {
       const finished = chain().filter(({ form }) => form !== 'partial')
       return finished.some(({ name }) => name >= reached) && noted().length >= finished.length - 3
