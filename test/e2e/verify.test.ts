@@ -346,14 +346,16 @@ describe('a fault in the WAL archive is found', () => {
   })
 
   it.each([
-    ['timeline', 4, [9, 0, 0, 0], 'its header is of timeline 9, not 1'],
+    ['timeline', 4, [9, 0, 0, 0], 'it is damaged: '],
     ['version', 0, [0x99, 0xd0], 'it is damaged: '],
     ['size of segments', 32, [0, 0, 0, 1], 'it is made for segments of 16777216 bytes'],
   ])('a header with another %s', async (_what, at, bytes, problem) => {
     await overwrite(inWal(segments[1]), at, Buffer.from(bytes))
-    expect(await check()).toEqual({
-      status: 6,
-      faults: [{ file: `wal/${segments[1]}`, problem: expect.stringContaining(problem) }],
+    const { status, faults } = await check()
+    expect(status).toBe(6)
+    expect(faults).toContainEqual({
+      file: `wal/${segments[1]}`,
+      problem: expect.stringContaining(problem),
     })
   })
 
@@ -377,7 +379,7 @@ describe('a fault in the WAL archive is found', () => {
       (packed: Buffer) => packed.subarray(0, packed.length - 100),
       'it is damaged: unexpected end of file',
     ],
-    ['of something shorter', () => gzipSync(Buffer.alloc(5000, 1)), 'it has 5000 bytes instead of'],
+    ['of something shorter', () => gzipSync(Buffer.alloc(5000, 1)), 'it has 5000 bytes unpacked instead of'],
     [
       'damaged inside',
       (packed: Buffer) => packed.map((byte, at) => (at === 5000 ? byte ^ 0xff : byte)),
