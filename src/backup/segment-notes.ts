@@ -1,4 +1,3 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import type { ArchivedSegment, ArchivedWal } from './archived-wal.js'
 import { appendTo, replaceDurably } from './durable.js'
 import { factsSchema, type SegmentFacts } from './segment-facts.js'
 import { readSegmentKey, segmentKey } from './segment-key.js'
+import { signedLine, signedText } from './signed-line.js'
 
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}$/))
 
@@ -33,6 +33,9 @@ export interface IndexedNote {
   index: number
   note: SegmentNote
 }
+
+/** Of an archive that is still the same one. */
+const mostChanged = 8
 
 /** In a WAL archive, one note a line; it may be removed at any time. */
 export const segmentNotesName = '.pgbk-segments'
@@ -80,6 +83,22 @@ export class SegmentNotes {
     )
   }
 
+  /**
+   * The names of segments in an archive that were noted and whose files are others now, in order. None where that is so of all, or of
+   * many: then the archive was copied, and its notes were of other files.
+   */
+  changedIn(directory: string): string[] {
+    const noted = [...this.#notesIn(directory)].map(([name, notes]) => {
+      const files = [name, `${name}.gz`].map((file) => fileIdentity(join(directory, file)))
+      const isThere = files.some((file) => file !== undefined)
+      return { name, isThere, fits: notes.some(({ file }) => files.includes(file)) }
+    })
+    const changed = noted.filter(({ isThere, fits }) => isThere && !fits)
+    const isCopy = changed.length > 1 && !noted.some(({ fits }) => fits)
+    if (isCopy || changed.length > mostChanged) return []
+    return changed.map(({ name }) => name).sort()
+  }
+
   /** Adds notes of segments of a chain, each beside its segment. */
   async addTo({ chain }: Pick<ArchivedWal, 'chain'>, notes: IndexedNote[]): Promise<void> {
     for (const [directory, own] of byDirectory(chain, notes)) await this.add(directory, own)
@@ -91,7 +110,7 @@ export class SegmentNotes {
     if (!key) return
     const path = join(directory, segmentNotesName)
     // Each begins a line, whatever a process that was killed has left of its last one.
-    const text = notes.map((note) => `\n${lineOf(note, key)}\n`).join('')
+    const text = notes.map((note) => `\n${signedLine(JSON.stringify(note), key)}\n`).join('')
     try {
       const size = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0
       if (size + text.length > mostBytes.segmentNotes) await replaceDurably(path, text)
@@ -157,20 +176,9 @@ function keep(notes: Map<string, SegmentNote[]>, note: SegmentNote): void {
   else notes.set(note.name, [note])
 }
 
-function lineOf(note: SegmentNote, key: Buffer): string {
-  const text = JSON.stringify(note)
-  return `${signature(text, key)} ${text}`
-}
-
 function noteIn(line: string, key: Buffer): SegmentNote | undefined {
-  const [, signed = '', text = ''] = /^([0-9a-f]{64}) (\{.*\})$/s.exec(line) ?? []
-  if (text === '' || !timingSafeEqual(Buffer.from(signed), Buffer.from(signature(text, key))))
-    return undefined
-  return checkJson(schema, text).value
-}
-
-function signature(text: string, key: Buffer): string {
-  return createHmac('sha256', key).update(text).digest('hex')
+  const text = signedText(line, key)
+  return text === undefined ? undefined : checkJson(schema, text).value
 }
 
 /** Tells a file from what it was before a change of its bytes or its name, whatever times were set. Undefined where there is none. */

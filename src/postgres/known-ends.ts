@@ -2,6 +2,7 @@ import { basename, dirname } from 'node:path'
 import { type ArchivedSegment, type ArchivedWal, fromSegment, lastOf } from '../backup/archived-wal.js'
 import type { Backup } from '../backup/catalog.js'
 import { claimedCluster } from '../backup/check-cluster.js'
+import type { SegmentNotes } from '../backup/segment-notes.js'
 import { type KnownEnd, keyOf, readKnownEnd, writeKnownEnd } from '../backup/window.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -22,7 +23,12 @@ interface Remembered {
   since: bigint
 }
 
-export function findEnds(installations: () => Promise<Installation[]>, context: Context): EndFinder {
+export function findEnds(
+  installations: () => Promise<Installation[]>,
+  context: Context,
+  notes: SegmentNotes,
+): EndFinder {
+  const { env, signal } = context
   const ends = new Map<string, Remembered | PgbkError>()
   return {
     endOf: async (backup, wal) => {
@@ -34,7 +40,9 @@ export function findEnds(installations: () => Promise<Installation[]>, context: 
       if (known instanceof PgbkError) throw known
       if (known && (known.end.commit || known.since <= since)) return known.end
       try {
-        const end = knownEnd(wal, last) ?? (await readEnd(backup, wal, last, await installations(), context))
+        const end =
+          knownEnd(wal, last) ??
+          (await readEnd(backup, wal, last, { env, signal, notes, installations: await installations() }))
         ends.set(key, { end, since })
         return end
       } catch (error) {
@@ -63,8 +71,7 @@ async function readEnd(
   { summary, raw }: Backup,
   wal: ArchivedWal,
   last: ArchivedSegment,
-  installations: Installation[],
-  { env, signal }: Context,
+  options: Pick<ArchiveEndSearch, 'installations' | 'notes' | 'env' | 'signal'>,
 ): Promise<KnownEnd> {
   const isOwn = last.directory === wal.directory
   const noted = readKnownEnd(last.directory)
@@ -73,7 +80,7 @@ async function readEnd(
   const major = Number.parseInt(summary.server.version, 10)
   const from = isFurther ? BigInt(noted.segment) : undefined
   const through = keyOf(last)
-  const search = { wal, major, installations, env, signal, from }
+  const search = { ...options, wal, major, from }
   const { record, commit: found } = await judged(search, raw, () => findArchiveEnd(search))
   const commit = found ?? (isFurther ? noted.commit : null)
   const end = { through, segment: String(last.segment), end_lsn: record.endLsn, commit }
@@ -92,7 +99,8 @@ async function judged<T>(search: ArchiveEndSearch, raw: Backup['raw'], work: () 
     if (!damage) throw error
     const systemIdentifier = claimedCluster({ raw }) ?? ''
     const wal = fromSegment(search.wal, chain[Math.max(0, damage.index - 1)]?.segment ?? 0n)
-    const ahead = await lookAhead({ ...search, wal, systemIdentifier })
+    // Bits may have flipped in a file that looks as it was noted.
+    const ahead = await lookAhead({ ...search, wal, systemIdentifier, onNotes: () => {} })
     throw ahead.damage?.error ?? error
   }
 }

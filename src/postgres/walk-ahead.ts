@@ -2,6 +2,7 @@ import type { ArchivedSegment } from '../backup/archived-wal.js'
 import type { SegmentFacts } from '../backup/segment-facts.js'
 import type { IndexedNote, SegmentNotes } from '../backup/segment-notes.js'
 import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end.js'
+import { damageNoter } from './note-damage.js'
 import { readAndNote } from './note-segments.js'
 import type { ReadSegments } from './read-segments.js'
 import { type WalStep, withSegmentDesk } from './segment-desk.js'
@@ -96,9 +97,11 @@ async function read(search: WalkSearch, step: Step, lastToRead: number, isWorth:
     if (!book) return false
     return onNotes ? book.fitting(segment).length > 0 : isWorth && lacksNote(segment, search, book)
   }
+  const noteDamage = book && damageNoter(wal, step, book.backups)
   const found = await withSegmentDesk(program, wal, search, (desk) =>
     readAndNote(desk, step, { ...search, lastToRead }, isWanted),
   )
+  if (found.read.damage) await noteDamage?.(found.read.damage)
   if (onNotes) onNotes(found.notes)
   else await book?.addTo(wal, found.notes)
   return { first: step.first, ...found.read, noted: [] }

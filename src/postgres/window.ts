@@ -4,12 +4,14 @@ import { type CaughtUp, receivedBefore, receivedNow } from '../backup/caught-up.
 import { rootLayout } from '../backup/layout.js'
 import { type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
 import { isRemoved } from '../backup/removed.js'
+import { SegmentNotes } from '../backup/segment-notes.js'
 import { walPool } from '../backup/wal-pool.js'
 import { type BackupWindow, holdsSnapshotOnly, quickWindow, snapshotWindow } from '../backup/window.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
+import type { DamageFinder } from './find-damage.js'
 import type { EndFinder } from './known-ends.js'
 import { DamagedSegment, damageIn, upTo, type WalDamage } from './wal-damage.js'
 
@@ -42,6 +44,8 @@ export function findWindows(
     return found
   }
   let ends: Promise<EndFinder> | undefined
+  let damages: Promise<DamageFinder> | undefined
+  const notes = new SegmentNotes(rootLayout(root).backups, 0)
   const { signal } = context
   const options = { env: programEnvironment(context.env), signal, installations }
   const find = async (backup: Backup) => {
@@ -49,14 +53,19 @@ export function findWindows(
     if (quick) return quick
     // Of thousands of backups, hardly any needs what is loaded here.
     const { joinedWal } = await import('./joined-wal.js')
-    const wal = await unlessProgramsMissing(
+    const joined = await unlessProgramsMissing(
       () => joinedWal(backup, pool, options),
       () => readArchivedWal(backup.layout.wal, backup.summary),
     )
+    if (holdsSnapshotOnly(backup, joined)) return snapshotWindow(backup, joined)
+    damages ??= import('./find-damage.js').then(({ findDamages }) =>
+      findDamages({ notes, installations, context }),
+    )
+    const wal = await soundPart(backup, joined, await damages)
     if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
     const live = liveWindow(backup, wal, receiver, context.now())
     if (live) return live
-    ends ??= import('./known-ends.js').then(({ findEnds }) => findEnds(installations, context))
+    ends ??= import('./known-ends.js').then(({ findEnds }) => findEnds(installations, context, notes))
     return archiveWindow(backup, wal, await ends)
   }
   return {
@@ -81,6 +90,15 @@ async function unlessProgramsMissing<T>(work: () => Promise<T>, otherwise: () =>
     if (error instanceof PgbkError && error.code === 'programs-missing') return otherwise()
     throw error
   }
+}
+
+/** The WAL up to the first damage in it that is known, or shows without all being read. */
+async function soundPart(backup: Backup, wal: ArchivedWal, damages: DamageFinder): Promise<ArchivedWal> {
+  const damage = await unlessProgramsMissing(
+    () => damages.damageOf(backup, wal),
+    () => undefined,
+  )
+  return damage ? beforeDamage(wal, damage) : wal
 }
 
 /** Whether this one archive is not what it has to be, or is closed: that must not hide the windows of all the others. */

@@ -77,9 +77,15 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
   const ofWal = await orUnreadable(layout, async () => {
     const checked = await checkWal(record, layout, context)
     Object.assign(wal, { segments: checked.segments, bytes: checked.bytes })
-    // What is wrong with a file has been told then.
-    if (checked.faults.length > 0) return checked.faults
-    return walRecordFaults(record, layout, installations, context)
+    const inReplay = await walRecordFaults(record, layout, installations, context).catch((error) => {
+      context.signal.throwIfAborted()
+      // What cannot be read has been told then.
+      if (checked.faults.length > 0) return []
+      throw error
+    })
+    // Of a file that ends a recovery, the words are those of all who tell of that.
+    const others = checked.faults.filter(({ file }) => inReplay.every((fault) => fault.file !== file))
+    return [...others, ...inReplay]
   })
   return {
     faults: distinct([...faults, ...ofWal]),

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { readArchivedWal } from '../backup/archived-wal.js'
+import { removeDamageNotes } from '../backup/damage-notes.js'
 import type { BackupLayout } from '../backup/layout.js'
 import { type BackupRecord, majorOf } from '../backup/record.js'
 import { type IndexedNote, SegmentNotes } from '../backup/segment-notes.js'
@@ -43,7 +44,11 @@ export async function walRecordFaults(
     progress.warn(
       `${wrong} of the notes about WAL segments of ${record.id} were wrong, and are made anew: they are for the planning of a recovery, and no part of the backup`,
     )
-  if (!damage) return []
+  if (!damage) {
+    const sound = wal.chain.map(({ name }) => name)
+    await removeDamageNotes(layout.wal, sound, notes.backups)
+    return []
+  }
   const segment = wal.chain[damage.index]
   return [{ file: `wal/${segment?.file}`, problem: damage.reason }]
 }
