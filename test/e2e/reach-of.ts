@@ -29,24 +29,24 @@ export function reachOf({ record }: MadeBackup, history: RealHistory): Reach {
 
 /** How much of a segment is there as the server had written it, in whichever archive. */
 function goodBytes(number: bigint, history: RealHistory): { bytes: number; isDamaged: boolean } {
-  let bytes = 0
-  let isDamaged = false
-  for (const [timeline, begin] of history.switches) {
-    const end = history.switches.get(timeline + 1)
-    const [from, to] = [begin, end].map((at) => (at === undefined ? undefined : at - number * BigInt(mb)))
-    if ((from ?? 0n) >= mb || (to !== undefined && to <= 0n)) continue
+  const copies = [...history.switches.keys()].flatMap((timeline) => {
     const name = segmentName(timeline, number, mb)
     const truth = contentOf(history.all, name)
-    if (!truth) continue
-    for (const archive of history.archives().values()) {
-      const copy = contentOf(archive, name)
-      if (!copy) continue
-      const same = sameBytes(copy, truth)
-      isDamaged ||= same < mb && copy.length === mb
-      bytes = Math.max(bytes, Math.min(same, Number(to ?? BigInt(mb))))
-    }
-  }
-  return { bytes, isDamaged: isDamaged && bytes < mb }
+    const most = usedOf(number, timeline, history)
+    if (!truth || most <= 0) return []
+    const found = [...history.archives().values()].flatMap((archive) => contentOf(archive, name) ?? [])
+    return found.map((copy) => ({ bytes: Math.min(most, sameBytes(copy, truth)), most }))
+  })
+  const bytes = Math.max(0, ...copies.map((copy) => copy.bytes))
+  return { bytes, isDamaged: bytes < mb && copies.some((copy) => copy.bytes < copy.most) }
+}
+
+/** Up to where in a segment a timeline counts; 0 or less where it has not begun, or has ended before. */
+function usedOf(number: bigint, timeline: number, { switches }: RealHistory): number {
+  const start = number * BigInt(mb)
+  if ((switches.get(timeline) ?? 0n) >= start + BigInt(mb)) return 0
+  const end = switches.get(timeline + 1)
+  return end === undefined ? mb : Math.min(mb, Number(end - start))
 }
 
 /** A file of another size than a segment's is no segment. */

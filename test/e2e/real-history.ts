@@ -13,6 +13,8 @@ import { isRoot, ordinaryUser } from '../helpers/users.js'
 
 export const mb = 1024 ** 2
 
+const quick = ['--checkpoint', 'fast', '--no-verify']
+
 /** A row, between which positions its transaction was written, and when it was committed. */
 export interface Row {
   n: number
@@ -41,7 +43,7 @@ export class RealHistory {
     const server = await aLedgerServer({ major: anyMajor })
     await server.sql("select pg_create_physical_replication_slot('hold', true)")
     const history = new RealHistory(server, await aRoot(), join(aDirectory('pgbk-all-'), 'wal'))
-    const first = await aBackupOf(server, { root: history.root })
+    const first = await aBackupOf(server, { root: history.root, args: quick })
     history.made.push(first)
     await run(['cp', '-a', join(first.directory, 'wal'), history.all])
     await history.receiveFor(() => Promise.resolve())
@@ -57,7 +59,7 @@ export class RealHistory {
   async create(): Promise<void> {
     await this.receiveFor(async () => {
       await sleep(1100 - (Date.now() % 1000))
-      this.made.push(await aBackupOf(this.server, { root: this.root }))
+      this.made.push(await aBackupOf(this.server, { root: this.root, args: quick }))
     })
   }
 
@@ -103,6 +105,8 @@ export class RealHistory {
 
   private async receiveFor(work: () => Promise<void>): Promise<void> {
     await work()
+    // Without anything new, pg_receivewal tells only every 10 seconds how far it is.
+    await this.server.sql("select pg_logical_emit_message(false, 'test', 'more')")
     await receive(this.server, this.all, () => Promise.resolve())
     for (const name of readdirSync(this.all).sort()) await this.give(name)
   }
@@ -136,7 +140,8 @@ export class RealHistory {
     if (path === undefined) return 'nothing'
     const content = readFileSync(path)
     if (what === 0) {
-      const at = 8192 + draw(mb - 16_384)
+      // Behind a switch to the next segment are only zeros, which nobody reads.
+      const at = draw(Math.max(1, content.findLastIndex((byte) => byte !== 0) - 16))
       for (let index = at; index < at + 16; index++) content[index] = (content[index] ?? 0) ^ 0xa5
       writeFileSync(path, content)
     } else if (what === 1) writeFileSync(path, content.subarray(0, draw(mb)))
