@@ -27,8 +27,8 @@ const policies = [
   { on_demand: 2 },
   { on_demand: 1, min: 2 },
   { on_demand: 1, wal: '7 days' },
-  { daily: 1, wal: '1 minute' },
-  { window: '1 minute', on_demand: 3 },
+  { daily: 1, wal: '1 hour' },
+  { window: '1 hour', on_demand: 1 },
 ]
 
 /** Those that stay keep all that they reach: with the spans of the policies, all WAL here is in them. */
