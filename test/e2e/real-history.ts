@@ -146,14 +146,14 @@ export class RealHistory {
       writeFileSync(path, content)
     } else if (what === 1) writeFileSync(path, content.subarray(0, draw(mb)))
     else {
-      if (what === 2) own(`${path}.gz`, gzipSync(content))
+      if (what === 2) writeAsUser(`${path}.gz`, gzipSync(content))
       rmSync(path)
     }
     return `${['damaged', 'cut', 'packed', 'removed'][what]} ${path.slice(-46)}`
   }
 }
 
-function own(path: string, content: Buffer): void {
+function writeAsUser(path: string, content: Buffer): void {
   writeFileSync(path, content)
   if (isRoot) chownSync(path, ordinaryUser.uid, ordinaryUser.gid)
 }
