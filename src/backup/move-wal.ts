@@ -32,7 +32,7 @@ export async function moveWal({ from, to, segments, histories, gapNote }: WalMov
     await syncPath(archive)
     for (const { name, form } of segments) if (form !== 'partial') await removeLesser(archive, name)
     if (gapNote !== undefined) await noteGap(archive, gapNote)
-    await passOn(from.layout.wal, archive)
+    if (segments.length > 0) await passOn(from.layout.wal, archive)
   } catch (cause) {
     throw new PgbkError(
       'failed',

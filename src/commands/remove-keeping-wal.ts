@@ -22,7 +22,7 @@ export async function plannedMoves(
   const options = joiningFor(settings, context)
   const moves: WalMove[] = []
   for (const from of removal.going) moves.push(...(await neededWal(from, removal, options)))
-  return moves
+  return moves.filter(hasSegments)
 }
 
 function joiningFor({ bin_dir }: Settings, context: Context): JoiningOptions {
@@ -45,7 +45,7 @@ export async function removeKeepingWal(
   const { backup } = removal
   const plan = () => neededWal(backup, removal, joiningFor(settings, context))
   const moves = await plan()
-  for (const move of moves) context.progress.say(moveText(move))
+  for (const move of moves.filter(hasSegments)) context.progress.say(moveText(move))
   for (const move of moves) await moveWal(move)
   await lock.check()
   const isAlone = removal.promised.every(({ id }) => id === backup.id)
@@ -54,7 +54,12 @@ export async function removeKeepingWal(
     await untilLeft(root, backup, context)
     for (const move of await plan()) await moveWal(move)
   })
-  return moves
+  return moves.filter(hasSegments)
+}
+
+/** Timeline histories alone are nobody's business. */
+function hasSegments({ segments }: WalMove): boolean {
+  return segments.length > 0
 }
 
 /** `its WAL (3 segments, 48 MB) moves to ID, which still needs it` */

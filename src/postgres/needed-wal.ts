@@ -17,7 +17,8 @@ export interface Removal {
 
 /**
  * The WAL of a backup that goes without which others could not be taken as far as now: the nearest older one gets it, from which all
- * that are older still reach it, else the nearest newer one.
+ * that are older still reach it, else the nearest newer one. So with the histories of timelines, whose WAL may be still to come: a
+ * move may be of these alone.
  */
 export async function neededWal(
   from: Backup,
@@ -27,13 +28,16 @@ export async function neededWal(
   const pool = walPool(catalog)
   const gone = new Set(going.map(({ layout }) => layout.wal))
   const moved = new Set<string>()
+  const told = new Set<string>()
   const moves: WalMove[] = []
   for (const to of inOrderFrom(from, promised, going)) {
-    const { wal, segments } = await neededBy(to, from, gone, pool, options)
-    const further = segments.filter(({ name }) => !moved.has(name))
-    if (further.length === 0) continue
+    const needed = await neededBy(to, from, gone, pool, options)
+    const { wal } = needed
+    const further = needed.segments.filter(({ name }) => !moved.has(name))
+    const histories = needed.histories.filter((path) => further.length > 0 || !told.has(path))
+    if (further.length + histories.length === 0) continue
     for (const { name } of further) moved.add(name)
-    const histories = [...wal.histories.values()].filter((path) => path.startsWith(`${from.layout.wal}/`))
+    for (const path of histories) told.add(path)
     const { gapNote } = wal.runs.find(({ archive }) => archive.directory === from.layout.wal)?.archive ?? {}
     moves.push({
       from,
@@ -62,13 +66,16 @@ async function neededBy(
   gone: ReadonlySet<string>,
   pool: WalPool,
   options: Omit<JoiningOptions, 'timeline'>,
-): Promise<{ wal: ArchivedWal; segments: ArchivedSegment[] }> {
+): Promise<{ wal: ArchivedWal; segments: ArchivedSegment[]; histories: string[] }> {
   const wal = await joinedWal(to, pool, options)
-  if (!wal.runs.some(({ archive }) => archive.directory === layout.wal)) return { wal, segments: [] }
+  const histories = [...wal.histories].filter(([, path]) => path.startsWith(`${layout.wal}/`))
+  const leadsThere = wal.runs.some(({ archive }) => archive.directory === layout.wal)
+  if (!leadsThere && histories.length === 0) return { wal, segments: [], histories: [] }
   const without = await joinedWal(to, pool, { ...options, without: gone })
   const still = new Set(without.chain.map(({ name, form }) => `${name} ${form === 'partial'}`))
   const segments = wal.chain.filter(
     ({ directory, name, form }) => directory === layout.wal && !still.has(`${name} ${form === 'partial'}`),
   )
-  return { wal, segments }
+  const needed = segments.length > 0 ? histories : histories.filter(([one]) => !without.histories.has(one))
+  return { wal, segments, histories: needed.map(([, path]) => path) }
 }

@@ -59,3 +59,14 @@ it.each(Array.from({ length: rounds }, (_, round) => round))(
     }
   },
 )
+
+it('a timeline whose history only the newest backup has is still known when that goes before any of its WAL has come', async () => {
+  const history = new WalHistory()
+  history.create()
+  history.create()
+  history.promote()
+  await history.remove(0, undefined)
+  history.write(2)
+  expect([...known(history).values()]).toEqual([6])
+  expect(await found(history)).toEqual(known(history))
+})
