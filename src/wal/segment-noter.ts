@@ -95,9 +95,10 @@ function pairFrom(directory: string, name: string, segmentSize: number): Archive
   return walOfSegments(directory, chain, segmentSize)
 }
 
-/** Where the record ends that goes on in a segment, so that no more of that is read. */
+/** Where the record ends that goes on in a segment, so that no more of that is read; after a SWITCH none goes on. */
 function endOfRecord({ directory, file, segment }: ArchivedSegment, size: number): string {
   const header = 40
+  const start = segment * BigInt(size)
   const { remaining } = readWalPage(readPiece(join(directory, file), 0, header))
-  return formatLsn(recordEnd(segment * BigInt(size) + BigInt(header), remaining, size))
+  return formatLsn(remaining === 0 ? start : recordEnd(start + BigInt(header), remaining, size))
 }
