@@ -50,7 +50,7 @@ describe('three backups, each with the WAL up to the end of the next one', () =>
       for (const _ of [1, 2]) {
         await sleep(1100 - (Date.now() % 1000))
         made.push(await aBackupOf(server, { root }))
-        await write(ledger, 4)
+        await write(ledger, 8)
       }
     })
     backups = made as typeof backups
