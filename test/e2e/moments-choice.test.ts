@@ -1,4 +1,4 @@
-import { readdirSync, renameSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
@@ -103,22 +103,23 @@ describe('of three backups', () => {
     expect(await taken(args, last.n)).toBe(1)
   })
 
-  it('an older one is taken when the archive of the newest does not lead there', async () => {
+  it('the newest is taken when another archive has what its own lacks; a break in all of them is named', async () => {
     const last = rows.at(-1) as Entry
-    const wal = walOf(backups[2] as MadeBackup)
-    const whole = readdirSync(wal).filter((name) => /^[0-9A-F]{24}$/.test(name))
+    const archives = backups.map(walOf)
+    const whole = readdirSync(archives[2] ?? '').filter((name) => /^[0-9A-F]{24}$/.test(name))
     const missing = whole.sort().at(-1) ?? ''
-    renameSync(join(wal, missing), join(wal, 'away'))
+    const takeAway = (wal: string) => renameSync(join(wal, missing), join(wal, 'away'))
+    const putBack = (wal: string) =>
+      existsSync(join(wal, 'away')) && renameSync(join(wal, 'away'), join(wal, missing))
     try {
-      expect(await taken(['--to-time', last.time], last.n)).toBe(2)
-      const { message, hint } = await failureOf(ledger.root, [
-        backups[2]?.record.id ?? '',
-        '--to-time',
-        last.time,
-      ])
+      takeAway(archives[2] ?? '')
+      expect(await taken(['--to-time', last.time], last.n)).toBe(3)
+      for (const wal of archives.slice(0, 2)) takeAway(wal)
+      const args = [backups[2]?.record.id ?? '', '--to-time', last.time]
+      const { message, hint } = await failureOf(ledger.root, args)
       expect(`${message}\n${hint}`).toMatch(new RegExp(`the archive is broken at ${missing}`))
     } finally {
-      renameSync(join(wal, 'away'), join(wal, missing))
+      archives.forEach(putBack)
     }
   })
 
