@@ -35,7 +35,7 @@ needs('program zstd').describe.each(released)('a root that version 0.1.0 made, o
   it('is listed, shown and verified, and its proof and its hold count', async () => {
     const { backups } = await json('list')
     expect(backups).toMatchObject([{ state: 'whole', hold: {}, window: { ends_with: 'commit', gap: null } }])
-    expect(await json('show')).toMatchObject({ backup: { id: backups[0].id } })
+    expect(await json('show', 'latest')).toMatchObject({ backup: { id: backups[0].id } })
     expect(await json('verify')).toMatchObject({ checks: [{ ok: true, faults: [] }] })
     expect((await runPgbk(['status', '-C', root])).stdout).toContain('proven')
   })
