@@ -39,7 +39,7 @@ export async function checkDatabase(check: DatabaseCheck, context: Context): Pro
     await checkWith(clients as [SqlClient, ...SqlClient[]], check, context, findings)
   } catch (error) {
     context.signal.throwIfAborted()
-    findings.push(isLost(error) ? lost(check) : findingOf(error, subject))
+    findings.push(isLost(error) ? await lost(check) : findingOf(error, subject))
   } finally {
     await Promise.all(clients.map((client) => client.end()))
   }
@@ -61,9 +61,16 @@ const stepMs = 50
 const mostWaitMs = 20_000
 
 /** Why a session was cut off: its server has crashed, or was told to stop. */
-function lost({ target: { database }, log }: DatabaseCheck): Finding {
-  return findingOf(serverFailure('the server has ended the session', log), { database })
+async function lost({ target: { database }, log }: DatabaseCheck): Promise<Finding> {
+  for (let waited = 0; ; waited += stepMs) {
+    const failure = serverFailure('the server has ended the session', log)
+    // Its log says so a moment after the session is gone.
+    if (failure.cause !== undefined || waited >= mostSayingMs) return findingOf(failure, { database })
+    await sleep(stepMs)
+  }
 }
+
+const mostSayingMs = 2000
 
 async function checkWith(
   clients: [SqlClient, ...SqlClient[]],
