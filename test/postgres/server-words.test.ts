@@ -54,15 +54,15 @@ const conf = (line: string) => (data: string) =>
   writeFileSync(join(data, 'postgresql.conf'), `${line}\n`, { flag: 'a' })
 
 it.each([
-  ['XX001', 'invalid page in block 3 of relation base/5/16384'],
-  ['XX002', 'item order invariant violated for index "i"'],
-  ['58P01', 'could not open file "base/5/16384": No such file or directory'],
-  ['58030', 'could not read block 7 in file "base/5/16384": Input/output error'],
+  ['XX001', 'invalid page in block 3 of relation base/5/16384', undefined],
+  ['XX002', 'item order invariant violated for index "i"', undefined],
+  ['58P01', 'could not open file "base/5/16384": No such file or directory', undefined],
+  ['58030', 'could not read block 7 in file "base/5/16384": Input/output error', undefined],
   ['3D000', 'database "app" does not exist', 'The database subdirectory "base/16384" is missing.'],
   ['22023', '"base/5" is not a valid data directory', 'File "base/5/PG_VERSION" is missing.'],
-  ['XX000', 'cache lookup failed for relation 16384'],
-  ['XX000', 'xlog flush request 0/70000000 is not satisfied --- flushed only to 0/1600000'],
-])('damage is named by %s %s', (sqlstate, message, detail?: string) => {
+  ['XX000', 'cache lookup failed for relation 16384', undefined],
+  ['XX000', 'xlog flush request 0/70000000 is not satisfied --- flushed only to 0/1600000', undefined],
+])('damage is named by %s %s', (sqlstate, message, detail) => {
   expect(namesDamage({ sqlstate, message, detail })).toBe(true)
 })
 
