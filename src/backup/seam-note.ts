@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
-import { rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { v } from '../schema.js'
 import type { ArchivedSegment } from './archived-wal.js'
 import { readNote } from './read-note.js'
 import type { WalSeam } from './wal-seams.js'
+import { tryToWriteNote } from './write-note.js'
 
 const schema = v.object({ seam: v.string(), joins: v.boolean() })
 
@@ -18,15 +18,8 @@ export function readSeamNote(seam: WalSeam): boolean | undefined {
 }
 
 /** Only a help for the next time: where it cannot be written, it is not. */
-export async function writeSeamNote(seam: WalSeam, joins: boolean): Promise<void> {
-  const path = join(seam.before.directory, fileName)
-  const draft = `${path}.${process.pid}.tmp`
-  try {
-    await writeFile(draft, `${JSON.stringify({ seam: keyOf(seam), joins })}\n`, { mode: 0o600, flag: 'wx' })
-    await rename(draft, path)
-  } catch {
-    await rm(draft, { force: true }).catch(() => {})
-  }
+export function writeSeamNote(seam: WalSeam, joins: boolean): Promise<void> {
+  return tryToWriteNote(join(seam.before.directory, fileName), { seam: keyOf(seam), joins })
 }
 
 /** The files at a seam, as they are now. */

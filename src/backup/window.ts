@@ -1,5 +1,4 @@
 import { statSync } from 'node:fs'
-import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { v } from '../schema.js'
 import { type ArchivedSegment, type ArchivedWal, type ArchiveGap, countOf, lastOf } from './archived-wal.js'
@@ -10,6 +9,7 @@ import { lastSegmentBefore, segmentName } from './lsn.js'
 import { readNote } from './read-note.js'
 import { ownSegments } from './segment-range.js'
 import type { WalPool } from './wal-pool.js'
+import { tryToWriteNote } from './write-note.js'
 
 /** The times that a backup can be restored to, and the positions that go with them. */
 export interface BackupWindow {
@@ -126,12 +126,6 @@ export function readKnownEnd(directory: string): KnownEnd | undefined {
 }
 
 /** Only a help for the next time: where it cannot be written, it is not. */
-export async function writeKnownEnd(directory: string, known: KnownEnd): Promise<void> {
-  const draft = join(directory, `${fileName}.${process.pid}.tmp`)
-  try {
-    await writeFile(draft, `${JSON.stringify(known)}\n`, { mode: 0o600, flag: 'wx' })
-    await rename(draft, join(directory, fileName))
-  } catch {
-    await rm(draft, { force: true }).catch(() => {})
-  }
+export function writeKnownEnd(directory: string, known: KnownEnd): Promise<void> {
+  return tryToWriteNote(join(directory, fileName), known)
 }
