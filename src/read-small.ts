@@ -105,7 +105,6 @@ export function openRegular(path: string): number {
 
 /** The same, with the bytes that it has now. */
 function openLooked(path: string): { file: number; size: number } {
-  checkFile(path)
   let file: number
   try {
     file = openSync(path, flags)
@@ -175,11 +174,12 @@ function checkRegular(path: string | Buffer, found: Stats): void {
   if (!found.isFile()) throw notRegular(path, kindOf(found))
 }
 
-/** Changed since it was looked at: O_NOFOLLOW meets a link, O_NONBLOCK a socket or a device without a driver. */
+/** O_NOFOLLOW meets a link, O_NONBLOCK a socket or a device without a driver. */
 function explained(path: string | Buffer, error: unknown): unknown {
   const code = systemCode(error)
-  if (code === 'ELOOP') return notRegular(path, 'a symbolic link')
-  return code === 'ENXIO' ? notRegular(path, 'a socket or a device') : error
+  if (code !== 'ELOOP' && code !== 'ENXIO') return error
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found && !found.isFile() ? notRegular(path, kindOf(found)) : error
 }
 
 /** What something is that is no regular file. */

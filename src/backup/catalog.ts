@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
+import { accessSync, existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { type Hold, readHold } from './hold.js'
@@ -16,7 +16,7 @@ export interface Backup {
   state: BackupState
   summary: RecordSummary
   /** The record as it is on disk, with fields that this version may not know. */
-  raw: object
+  readonly raw: object
   /** The checked record. @throws {PgbkError} `damaged` when it has faults that its summary has not. */
   readonly record: BackupRecord
   readonly layout: BackupLayout
@@ -42,21 +42,23 @@ export function aBackup(
 class ReadBackup implements Backup {
   readonly id: string
   readonly summary: RecordSummary
-  readonly raw: object
   readonly hold: Hold | undefined
   readonly proof: Proof | 'unreadable' | undefined
 
   constructor(
     readonly directory: string,
-    { summary, raw }: ReadRecord,
+    private readonly read: ReadRecord,
     readonly state: BackupState,
     { hold, proof }: Partial<Additions>,
   ) {
-    this.id = summary.id
-    this.summary = summary
-    this.raw = raw
+    this.id = read.summary.id
+    this.summary = read.summary
     this.hold = hold
     this.proof = proof
+  }
+
+  get raw(): object {
+    return this.read.raw
   }
 
   get record(): BackupRecord {
@@ -195,5 +197,11 @@ function rejection(directory: string, cause: unknown): string {
 
 /** A server that starts in the snapshot renames backup_label first of all (src/backend/access/transam/xlog.c). */
 export function stateOf(directory: string): BackupState {
-  return statSync(`${directory}/snapshot/data/backup_label`, { throwIfNoEntry: false }) ? 'whole' : 'used'
+  try {
+    accessSync(`${directory}/snapshot/data/backup_label`)
+    return 'whole'
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return 'used'
+    throw error
+  }
 }

@@ -53,9 +53,8 @@ export function clusterOf(backup: Backup): string | undefined {
 }
 
 /** The same, by the record's own word: the rest of it is not checked for that, and it may be wrong. */
-export function claimedCluster({ raw }: Pick<Backup, 'raw'>): string | undefined {
-  const { server } = raw as { server?: { system_identifier?: unknown } }
-  return typeof server?.system_identifier === 'string' ? server.system_identifier : undefined
+export function claimedCluster({ summary }: Pick<Backup, 'summary'>): string | undefined {
+  return summary.server.system_identifier
 }
 
 /** Why a record that its summary lets into the catalogue cannot be used. Whoever chooses a backup by itself passes such a one over. */

@@ -7,7 +7,7 @@
 export function parseLsn(text: string): bigint {
   const parts = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i.exec(text)
   if (!parts) throw new RangeError(`not an LSN: ${text}`)
-  return (BigInt(`0x${parts[1]}`) << 32n) | BigInt(`0x${parts[2]}`)
+  return BigInt(hexNumber(parts[1])) * 0x1_0000_0000n + BigInt(hexNumber(parts[2]))
 }
 
 /** The number of the segment that holds the byte at this position. */
@@ -22,12 +22,17 @@ export function lastSegmentBefore(lsn: string, size: number): bigint {
 
 /** The 24 hexadecimal digits of a segment's file name (XLogFileName). */
 export function segmentName(timeline: number, segment: bigint, segmentSize: number): string {
-  const perId = 0x1_0000_0000n / BigInt(segmentSize)
-  return hex8(BigInt(timeline)) + hex8(segment / perId) + hex8(segment % perId)
+  const perId = 0x1_0000_0000 / segmentSize
+  const number = Number(segment)
+  return hex8(timeline) + hex8(Math.floor(number / perId)) + hex8(number % perId)
 }
 
-function hex8(value: bigint): string {
+function hex8(value: number): string {
   return value.toString(16).toUpperCase().padStart(8, '0')
+}
+
+function hexNumber(digits = ''): number {
+  return Number.parseInt(digits, 16)
 }
 
 /** An LSN as PostgreSQL 18 and older write it, without leading zeros: `16/B374D848`. */

@@ -1,6 +1,5 @@
 import { v } from '../schema.js'
 import { parseLsn } from './lsn.js'
-import { count, lsn, segmentSize } from './record-fields.js'
 import { mostSegments } from './segment-range.js'
 
 interface Positions {
@@ -11,14 +10,6 @@ interface Positions {
   size_bytes: number
 }
 
-const parts = v.object({
-  start_lsn: lsn,
-  stop_lsn: lsn,
-  checkpoint_lsn: v.optional(lsn),
-  wal_segment_size: segmentSize,
-  size_bytes: count,
-})
-
 /** More segments than the backup has bytes for: those that it begins and ends in, and what was rounded. */
 const spareSegments = 16n
 
@@ -27,14 +18,19 @@ const spareSegments = 16n
  * snapshot, and so is no larger than that.
  */
 export function ranges<T extends Positions>() {
-  return v.check<T, string>((record) => {
-    if (!v.safeParse(parts, record).success) return true // told already, for each of them
-    const [start, stop] = [parseLsn(record.start_lsn), parseLsn(record.stop_lsn)]
-    const checkpoint = parseLsn(record.checkpoint_lsn ?? record.start_lsn)
-    if (start < 1n || start >= stop || checkpoint < start || checkpoint >= stop) return false
-    const size = BigInt(record.wal_segment_size)
-    const most = BigInt(record.size_bytes) / size + spareSegments
-    const bounded = most < BigInt(mostSegments) ? most : BigInt(mostSegments) - spareSegments
-    return (stop - start) / size <= bounded
-  }, 'its start_lsn, checkpoint_lsn and stop_lsn can be those of no backup')
+  return v.rawCheck<T>(({ dataset, addIssue }) => {
+    // What is wrong with one of them has been told.
+    if (!dataset.typed || dataset.issues || isPossible(dataset.value)) return
+    addIssue({ message: 'its start_lsn, checkpoint_lsn and stop_lsn can be those of no backup' })
+  })
+}
+
+function isPossible(record: Positions): boolean {
+  const [start, stop] = [parseLsn(record.start_lsn), parseLsn(record.stop_lsn)]
+  const checkpoint = parseLsn(record.checkpoint_lsn ?? record.start_lsn)
+  if (start < 1n || start >= stop || checkpoint < start || checkpoint >= stop) return false
+  const size = BigInt(record.wal_segment_size)
+  const most = BigInt(record.size_bytes) / size + spareSegments
+  const bounded = most < BigInt(mostSegments) ? most : BigInt(mostSegments) - spareSegments
+  return (stop - start) / size <= bounded
 }

@@ -118,7 +118,8 @@ const summaryEntries = {
   start_lsn: lsn,
   stop_lsn: lsn,
   wal_segment_size: segmentSize,
-  server: v.object({ version: text }),
+  // Checked with the rest of the record: a fault in it must not keep the backup from the list.
+  server: v.object({ version: text, system_identifier: v.fallback(v.optional(text), undefined) }),
 }
 
 const summarySchema = v.pipe(v.object(summaryEntries), ranges())
@@ -130,8 +131,9 @@ export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'file_count' | 'own_
 
 /** A record as it was read: its summary is checked, the rest is not yet. */
 export interface ReadRecord {
-  summary: RecordSummary
-  raw: object
+  readonly summary: RecordSummary
+  /** Read anew each time. */
+  readonly raw: object
 }
 
 /**
@@ -150,7 +152,19 @@ export function summarize(json: string): ReadRecord {
   const missing = needed.filter((key) => !Object.hasOwn(raw, key))
   if (missing.length > 0)
     throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)
-  return { raw, summary: checkAgainst(summarySchema, raw) }
+  return new SummarizedRecord(checkAgainst(summarySchema, raw), json)
+}
+
+/** Thousands of parsed records would be kept for a list that shows their summaries; the text is a third of that. */
+class SummarizedRecord implements ReadRecord {
+  constructor(
+    readonly summary: RecordSummary,
+    private readonly json: string,
+  ) {}
+
+  get raw(): object {
+    return objectIn(this.json)
+  }
 }
 
 /** The whole record, without the fields that this version does not know. @throws {PgbkError} `damaged`. */

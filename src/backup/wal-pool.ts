@@ -7,7 +7,7 @@ import { agreedHistories, waysFrom } from './pool-histories.js'
 import { type ArchivePlace, archiveIn, type PoolListing, poolListing, unlessNone } from './pool-listing.js'
 import { followChain } from './wal-chain.js'
 
-export type PooledBackup = Pick<Backup, 'id' | 'directory' | 'summary' | 'raw'>
+export type PooledBackup = Pick<Backup, 'id' | 'directory' | 'summary'>
 
 export interface WayThroughPool {
   /** The timeline to go to, in place of the newest. */

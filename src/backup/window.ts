@@ -7,7 +7,7 @@ import { windowStart } from './data-time.js'
 import { gapNoteName } from './gap-note.js'
 import { lastSegmentBefore, segmentName } from './lsn.js'
 import { readNote } from './read-note.js'
-import { ownSegments } from './segment-range.js'
+import { ownSegments, type SegmentRange } from './segment-range.js'
 import type { WalPool } from './wal-pool.js'
 import { tryToWriteNote } from './write-note.js'
 
@@ -72,32 +72,35 @@ export function holdsSnapshotOnly({ summary }: Pick<Backup, 'summary'>, wal: Arc
 export function quickWindow(backup: Backup, pool: WalPool): BackupWindow | undefined {
   const { summary, directory } = backup
   if (summary.standby?.has_more_wal) return undefined
-  const wal = `${directory}/wal`
   const names = pool.namesOf(backup)
   if (!names) return undefined
   const { stop_lsn, timeline, wal_segment_size: size } = summary
   const own = ownSegments(summary)
-  const last = segmentName(timeline, lastSegmentBefore(stop_lsn, size), size)
-  if (names.includes(gapNoteName)) return undefined
-  if (names.some((name) => /^[0-9A-F]{24}(\.|$)/.test(name) && name.slice(8, 24) > last.slice(8)))
-    return undefined
+  const segment = lastSegmentBefore(stop_lsn, size)
+  const last = segmentName(timeline, segment, size)
   // Far fewer than a record may make up.
-  if (own.count > names.length) return undefined
-  const there = new Set(names)
-  const files = [...own.names()].map((name) =>
-    ['', '.gz', '.partial'].map((end) => name + end).find((file) => there.has(file)),
-  )
-  if (files.includes(undefined)) return undefined
+  if (own.count > names.length || names.includes(gapNoteName)) return undefined
+  if (names.some((name) => name.slice(8, 24) > last.slice(8) && /^[0-9A-F]{24}(\.|$)/.test(name)))
+    return undefined
+  const file = lastOfAll(own, names)
+  if (file === undefined) return undefined
   // A receiver may have renamed it since.
-  const written = statSync(`${wal}/${files.at(-1)}`, { throwIfNoEntry: false })
-  const isUntouched =
-    written && written.mtimeMs <= Date.parse(summary.finished_at) && written.size === summary.wal_segment_size
-  const end = {
-    timeline,
-    segment: lastSegmentBefore(stop_lsn, size),
-    isPartial: files.at(-1)?.endsWith('.partial') ?? false,
+  const written = statSync(`${directory}/wal/${file}`, { throwIfNoEntry: false })
+  if (!written || written.size !== size || written.mtimeMs > Date.parse(summary.finished_at)) return undefined
+  return pool.mayGoOn({ timeline, segment, isPartial: file.endsWith('.partial') }, size)
+    ? undefined
+    : snapshotWindow(backup, { segments: own.count })
+}
+
+/** The file of the last segment of a range, where all of them are there. */
+function lastOfAll(range: SegmentRange, names: string[]): string | undefined {
+  const there = new Set(names)
+  let file: string | undefined
+  for (const name of range.names()) {
+    file = [name, `${name}.gz`, `${name}.partial`].find((form) => there.has(form))
+    if (file === undefined) return undefined
   }
-  return isUntouched && !pool.mayGoOn(end, size) ? snapshotWindow(backup, { segments: own.count }) : undefined
+  return file
 }
 
 const place = v.object({ lsn: v.string(), time: v.string() })

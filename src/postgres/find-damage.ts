@@ -83,12 +83,12 @@ function suspectsOf(directory: string, segmentSize: number, notes: SegmentNotes)
 
 /** Reads a segment as whoever replays it does: from the one before, in which its first record may begin. */
 async function readAround(
-  { raw, summary }: Backup,
+  { summary }: Backup,
   wal: ArchivedWal,
   index: number,
   { notes, installations, context: { env, signal } }: DamageSearch,
 ): Promise<WalDamage | undefined> {
-  const systemIdentifier = claimedCluster({ raw })
+  const systemIdentifier = claimedCluster({ summary })
   const first = wal.chain[Math.max(0, index - 1)]
   if (systemIdentifier === undefined || !first) return undefined
   const { walkAhead } = await import('./walk-ahead.js')

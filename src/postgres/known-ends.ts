@@ -68,7 +68,7 @@ function elsewhere(last: ArchivedSegment): string {
 }
 
 async function readEnd(
-  { summary, raw }: Backup,
+  { summary }: Backup,
   wal: ArchivedWal,
   last: ArchivedSegment,
   options: Pick<ArchiveEndSearch, 'installations' | 'notes' | 'env' | 'signal'>,
@@ -81,7 +81,7 @@ async function readEnd(
   const from = isFurther ? BigInt(noted.segment) : undefined
   const through = keyOf(last)
   const search = { ...options, wal, major, from }
-  const { record, commit: found } = await judged(search, raw, () => findArchiveEnd(search))
+  const { record, commit: found } = await judged(search, summary, () => findArchiveEnd(search))
   const commit = found ?? (isFurther ? noted.commit : null)
   const end = { through, segment: String(last.segment), end_lsn: record.endLsn, commit }
   if (isOwn || commit) await writeKnownEnd(last.directory, end)
@@ -90,14 +90,18 @@ async function readEnd(
 }
 
 /** What is damaged among the last segments is told in the words of whoever reads all of them to replay them. */
-async function judged<T>(search: ArchiveEndSearch, raw: Backup['raw'], work: () => Promise<T>): Promise<T> {
+async function judged<T>(
+  search: ArchiveEndSearch,
+  summary: Backup['summary'],
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work()
   } catch (error) {
     const { chain } = search.wal
     const damage = error instanceof DamagedSegment ? damageIn(chain, error) : undefined
     if (!damage) throw error
-    const systemIdentifier = claimedCluster({ raw }) ?? ''
+    const systemIdentifier = claimedCluster({ summary }) ?? ''
     const wal = fromSegment(search.wal, chain[Math.max(0, damage.index - 1)]?.segment ?? 0n)
     // Bits may have flipped in a file that looks as it was noted.
     const ahead = await lookAhead({ ...search, wal, systemIdentifier, onNotes: () => {} })

@@ -50,9 +50,9 @@ export async function neededWal(
   return moves
 }
 
-function inOrderFrom({ id, raw }: Backup, promised: Backup[], going: Backup[]): Backup[] {
+function inOrderFrom({ id, summary }: Backup, promised: Backup[], going: Backup[]): Backup[] {
   const ids = new Set(going.map((one) => one.id))
-  const cluster = claimedCluster({ raw })
+  const cluster = claimedCluster({ summary })
   const staying = promised
     .filter((one) => !ids.has(one.id) && one.state === 'whole' && claimedCluster(one) === cluster)
     .sort((one, other) => (one.id < other.id ? 1 : -1))
