@@ -19,7 +19,12 @@ export default {
     '/node_modules/',
     ...filesToLeaveOut().map((file) => `^${file.replaceAll(/\W/g, '\\$&')}$`),
   ],
-  reporters: ['default', '<rootDir>/test/tools/left-out.js'],
+  // What failed is named once more at the end, but not told in full again.
+  reporters: [
+    ['default', { summaryThreshold: 10_000 }],
+    '<rootDir>/test/tools/left-out.js',
+    '<rootDir>/test/tools/failures.js',
+  ],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
