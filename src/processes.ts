@@ -51,16 +51,25 @@ function statusOf(pid: number, line: 'NSpid' | 'PPid'): number[] {
 }
 
 /** The pids of all processes, whosever, whose command line the test accepts; none where there is no /proc. */
-export function findProcesses(accepts: (command: string[]) => boolean): number[] {
+export function findProcesses(accepts: (command: string[], pid: number) => boolean): number[] {
   return namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => accepts((readProc(`/proc/${pid}/cmdline`) ?? '').split('\0')))
     .map(Number)
+    .filter((pid) => accepts((readProc(`/proc/${pid}/cmdline`) ?? '').split('\0'), pid))
 }
 
 /** Only our own: another user's may have any command line, and must not be waited for, or signalled. */
-export function findOwnProcesses(accepts: (command: string[]) => boolean): number[] {
+export function findOwnProcesses(accepts: (command: string[], pid: number) => boolean): number[] {
   return findProcesses(accepts).filter((pid) => userOf(pid) === process.geteuid?.())
+}
+
+/** Where a process works; undefined when it has ended, or is somebody else's. */
+export function directoryOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
+  } catch {
+    return undefined
+  }
 }
 
 /** Sends a signal; false when the process has ended, or is not ours. */

@@ -1,4 +1,4 @@
-import { accessSync, existsSync, lstatSync, readdirSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { type Hold, readHold } from './hold.js'
@@ -197,11 +197,5 @@ function rejection(directory: string, cause: unknown): string {
 
 /** A server that starts in the snapshot renames backup_label first of all (src/backend/access/transam/xlog.c). */
 export function stateOf(directory: string): BackupState {
-  try {
-    accessSync(`${directory}/snapshot/data/backup_label`)
-    return 'whole'
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return 'used'
-    throw error
-  }
+  return statSync(`${directory}/snapshot/data/backup_label`, { throwIfNoEntry: false }) ? 'whole' : 'used'
 }

@@ -29,7 +29,11 @@ export async function endProcesses(left: () => number[], { urgent }: Pick<Contex
     const due = stopSignals.findLast(([from]) => waited >= from)?.[1]
     const signal = urgent.aborted ? 'SIGKILL' : due
     if (signal !== undefined && (signal !== told || waited - toldAt >= repeatAfter)) {
-      for (const pid of pids) signalProcess(pid, signal)
+      for (const pid of pids) {
+        signalProcess(pid, signal)
+        // One that is stopped would hear of it only then.
+        signalProcess(pid, 'SIGCONT')
+      }
       told = signal
       toldAt = waited
     }

@@ -45,13 +45,17 @@ function targetOf(run: Answering, { signal }: Pick<Context, 'signal'>): SqlTarge
   return { ...runSocket(run), user: role, database, major, signal }
 }
 
+/** A server that is there, and says nothing, has not ended. */
+const longestAnswerMs = 5000
+
 /**
  * Whether the server has ended; one that takes no connection any more gets a moment, because its process goes last. When aborted,
  * nothing is waited for.
  */
 export async function hasGone(run: Answering, context: Pick<Context, 'signal'>): Promise<boolean> {
   const { server } = run
-  const client = await connectSql(targetOf(run, context)).catch(() => 'answers' as const)
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(longestAnswerMs)])
+  const client = await connectSql(targetOf(run, { signal })).catch(() => 'answers' as const)
   if (typeof client === 'object') await client.end()
   for (
     let waited = 0;

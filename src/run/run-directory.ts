@@ -16,7 +16,7 @@ import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode, systemFailure } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { makeSocketDirectory, removeSocketDirectory } from '../postgres/sockets.js'
-import { findOwnProcesses, lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
+import { directoryOf, findOwnProcesses, lifeOf, markOfThisProcess, type ProcessMark } from '../processes.js'
 import { mostBytes, readSmallText } from '../read-small.js'
 import { checkJson, v } from '../schema.js'
 
@@ -220,8 +220,13 @@ export function runArgument(directory: string): string {
   return `pgbk.run=${directory}`
 }
 
+/** Its server, or what is left of one that was killed: its children, with titles of their own, notice that a moment later. */
 export function processesOf({ layout }: RunDirectory): number[] {
-  return findOwnProcesses((command) => command.includes(runArgument(layout.directory)))
+  const servers = findOwnProcesses((command) => command.includes(runArgument(layout.directory)))
+  if (servers.length > 0) return servers
+  const isChild = (title: string, pid: number) =>
+    title.startsWith('postgres: ') && directoryOf(pid)?.startsWith(`${layout.directory}/`)
+  return findOwnProcesses(([title = ''], pid) => isChild(title, pid) === true)
 }
 
 /** Whether somebody still needs the run: the pgbk that made it, or, if it was detached, its server. */

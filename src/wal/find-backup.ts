@@ -22,6 +22,11 @@ export function newestBackup(root: RootLayout, accepts: Accepts): Backup | undef
   return firstOf(root, idsIn(root).reverse(), accepts)
 }
 
+/** The oldest one; only backups whose records have to be read for that are read. */
+export function oldestBackup(root: RootLayout, accepts: Accepts): Backup | undefined {
+  return firstOf(root, idsIn(root), accepts)
+}
+
 /** As much of the catalogue as it takes to know whose backups these are: all of it only where no whole one tells. */
 export function newestOnly(root: RootLayout): Catalog {
   const newest = newestBackup(root, (backup) => clusterOf(backup) !== undefined)

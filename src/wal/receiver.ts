@@ -5,7 +5,7 @@ import { parseLsn } from '../backup/lsn.js'
 import type { Context } from '../context.js'
 import { isDiskFull, messageOf, PgbkError, systemCode } from '../errors.js'
 import { connectionHint, isLasting } from '../postgres/connection-hint.js'
-import { backupAfter, backupAt, newestBackup } from './find-backup.js'
+import { backupAfter, backupAt, newestBackup, oldestBackup } from './find-backup.js'
 import { handOverTo } from './hand-over.js'
 import { openHeartbeat } from './heartbeat.js'
 import { openJournal } from './journal.js'
@@ -96,7 +96,7 @@ function lastTarget({ root, heartbeat }: Reception): Backup | undefined {
 
 /**
  * The backup that was received into before, or the next one, so that no archive is left with less than it can have; on a first
- * start the newest.
+ * start the oldest that the slot keeps all further WAL for, else the newest.
  */
 async function chooseTarget(
   reception: Reception,
@@ -107,7 +107,9 @@ async function chooseTarget(
   const before = lastTarget(reception)
   if (before?.state === 'whole' && isSame(before)) return before
   const next = heartbeat.backup === null ? undefined : backupAfter(root, heartbeat.backup, isSame)
-  const chosen = next ?? newestBackup(root, isSame)
+  const kept = facts.slot?.restart_lsn ?? null
+  const isKept = ({ summary }: Backup) => kept !== null && parseLsn(kept) <= parseLsn(summary.stop_lsn)
+  const chosen = next ?? oldestBackup(root, (one) => isSame(one) && isKept(one)) ?? newestBackup(root, isSame)
   if (chosen) return chosen
   journal.report(
     `there is no backup in ${root.root} yet: waiting for the first one, while the slot ${slot} keeps its WAL (${context.pgbk('create')})`,

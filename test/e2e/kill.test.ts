@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
-import { randomNumbers, seed } from '../helpers/chance.js'
+import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import {
   aServerOf,
   pressCtrlC,
@@ -20,10 +20,10 @@ import { backupProcessesIn, idsIn, noTraces, tracesOf, until } from '../helpers/
 import { asUser } from '../helpers/users.js'
 
 const ways: [string, number, (child: RunningPgbk) => void][] = [
-  ['SIGINT', 5, (child) => child.kill('SIGINT')],
-  ['SIGTERM', 5, (child) => child.kill('SIGTERM')],
-  ['Ctrl-C', 5, pressCtrlC],
-  ['SIGKILL', 12, (child) => child.kill('SIGKILL')],
+  ['SIGINT', roundsOf(3), (child) => child.kill('SIGINT')],
+  ['SIGTERM', roundsOf(2), (child) => child.kill('SIGTERM')],
+  ['Ctrl-C', roundsOf(3), pressCtrlC],
+  ['SIGKILL', roundsOf(6), (child) => child.kill('SIGKILL')],
 ]
 
 /** A signal that ends node itself may come when the backup has just been published. */
@@ -60,7 +60,7 @@ describe('creates that are ended at random moments', () => {
       await create(root, server)
       await opens(root, idsIn(root))
     },
-    600_000,
+    20_000 * Math.max(30, roundsOf(0)),
   )
 })
 

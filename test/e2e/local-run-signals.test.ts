@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
-import { randomNumbers } from '../helpers/chance.js'
+import { randomNumbers, roundsOf } from '../helpers/chance.js'
 import {
   aReadyRun,
   cache,
@@ -126,7 +126,7 @@ eachUser('a run that %s has started', (user) => {
 })
 
 describe('runs that are killed at random moments', () => {
-  const moments = randomNumbers(12, 1200, 'local-run')
+  const moments = randomNumbers(roundsOf(6), 1200, 'local-run')
 
   it.each(moments.map((ms, n): [number, boolean] => [ms, n % 2 === 1]))(
     'after %i ms, their supervisor with them: %s, leave nothing after the next run',

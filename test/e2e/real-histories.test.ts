@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from '@jest/globals'
-import { randomNumbers, seed } from '../helpers/chance.js'
+import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { answerAt, ledgerQuery } from '../helpers/ledger.js'
 import { localRun } from '../helpers/local-run.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
@@ -11,7 +11,7 @@ import { filesOf, reachOf, stopOf } from './reach-of.js'
 import { RealHistory } from './real-history.js'
 
 /** `npm run test:long` tries many more. */
-const rounds = Number(process.env.PGBK_TEST_ROUNDS ?? 2)
+const rounds = roundsOf(2)
 const steps = 9
 
 type Draw = (limit: number) => number

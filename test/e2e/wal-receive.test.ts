@@ -146,6 +146,24 @@ it('a server that was idle before a backup took over has no hole in its windows'
   expect(stderr).toContain(`Backup     ${first.record.id}`)
 })
 
+it('two backups made while the receiver was down both get what the slot has kept', async () => {
+  const server = await aServer({ major: anyMajor, initdb: ['--wal-segsize=1'] })
+  await makeLedger(server)
+  const root = await aRoot()
+  const waiting = startReceiver(root, { env: server.env })
+  await waiting.untilItSays(/waiting for the first one/)
+  await waiting.end('SIGKILL')
+  await aBackupOf(server, { root })
+  await server.sql('select pg_switch_wal(); insert into ledger values (1, clock_timestamp())')
+  await server.sql('select pg_switch_wal()')
+  const second = await aBackupOf(server, { root })
+  const receiver = startReceiver(root, { env: server.env })
+  await receiver.untilItSays(new RegExp(`backup ${second.record.id} takes over`))
+  await receiver.end()
+  const [older] = archivesOf(root)
+  expect(older && (await faultsOf(older, second.record.stop_lsn))).toEqual([])
+})
+
 describeMajors(otherMajors, 'wal receive from PostgreSQL %i', (major) => {
   it('hands over under load, and loses no row', async () => {
     const server = await aServer({ major, initdb: ['--wal-segsize=1'] })

@@ -1,6 +1,11 @@
 /** For tests that try random moments: PGBK_TEST_SEED repeats those of a run that failed. */
 export const seed = Number(process.env.PGBK_TEST_SEED ?? Math.floor(Math.random() * 1e9))
 
+/** How often such a test tries; `npm run test:long` says how often instead. */
+export function roundsOf(usual: number): number {
+  return Number(process.env.PGBK_TEST_ROUNDS ?? usual)
+}
+
 /** So many numbers from 0 up to the limit, the same ones for the same seed and name (mulberry32). */
 export function randomNumbers(count: number, limit: number, name: string): number[] {
   let state = seed + [...name].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) | 0, 7)

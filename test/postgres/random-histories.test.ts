@@ -3,11 +3,11 @@ import { lastOf } from '../../src/backup/archived-wal.js'
 import { type Backup, readCatalog } from '../../src/backup/catalog.js'
 import { walPool } from '../../src/backup/wal-pool.js'
 import { joinedWal } from '../../src/postgres/joined-wal.js'
-import { randomNumbers, seed } from '../helpers/chance.js'
+import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { joining, WalHistory } from './wal-histories.js'
 
 /** `npm run test:long` tries many more. */
-const rounds = Number(process.env.PGBK_TEST_ROUNDS ?? 12)
+const rounds = roundsOf(12)
 
 /** Draws numbers one after the other, the same ones for the same seed and round. */
 function dice(round: number): (limit: number) => number {
