@@ -19,8 +19,7 @@ const makeOrigins = (from: number, to: number) =>
     where pg_replication_origin_create('o' || n) > 0;`
 
 /** Of the settings that make room for locks, the one that recovery itself does not ask for. */
-const workersSetting = (major: number) =>
-  major >= 18 ? 'autovacuum_worker_slots' : 'autovacuum_max_workers'
+const workersSetting = (major: number) => (major >= 18 ? 'autovacuum_worker_slots' : 'autovacuum_max_workers')
 
 /** More locks than PostgreSQL's own settings have room for, which come back when the server starts. */
 const prepare = `begin isolation level serializable;
@@ -160,7 +159,9 @@ describe('a server that was started with more than its configuration files say',
     const { notes } = await restored(root, ['-D', data])
     expect(notes.join('\n')).toContain(`${name} = 30 stands in postgresql.auto.conf`)
     const auto = readFileSync(join(data, 'postgresql.auto.conf'), 'utf8')
-    expect(auto).toMatch(new RegExp(`^${name} = '30'\n${workers} = '40'\ntrack_commit_timestamp = 'on'$`, 'm'))
+    expect(auto).toMatch(
+      new RegExp(`^${name} = '30'\n${workers} = '40'\ntrack_commit_timestamp = 'on'$`, 'm'),
+    )
   })
 })
 
