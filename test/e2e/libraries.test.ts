@@ -16,6 +16,7 @@ const told = `the WAL needs resource manager ${manager} of a library that is not
 describe('a server whose libraries a copy does not load', () => {
   let backup: MadeBackup
   let later: MadeBackup
+  let lsn: string
   beforeAll(async () => {
     const server = await aServer({
       major: anyMajor,
@@ -23,7 +24,8 @@ describe('a server whose libraries a copy does not load', () => {
     })
     await server.sql('create extension pg_stat_statements')
     backup = await aBackupOf(server)
-    await server.sql(`create table later (n int); select pg_switch_wal()`)
+    await server.sql('create table later as select 42 as n; select pg_switch_wal()')
+    lsn = await server.sql('select pg_current_wal_insert_lsn()')
     await server.sql(`select pg_logical_emit_message(false, 'of a library', 'x'); select pg_switch_wal()`)
     await server.sql('create table last (n int); select pg_switch_wal()')
     await archiveWal(server, backup)
@@ -68,9 +70,11 @@ describe('a server whose libraries a copy does not load', () => {
         message: told,
         hint: expect.stringMatching(/-c shared_preload_libraries=NAME.*FATAL/s),
       })
-    // What comes before it is there.
-    const before = await localRun(backup.root, ['--', 'psql', '-XAtc', 'select 42'])
-    expect(before).toMatchObject({ status: 0, stdout: '42' })
+  })
+
+  it('can be had up to there, just before the first such record too', async () => {
+    const words = ['--to-lsn', lsn, '--exclusive', '--', 'psql', '-XAtc', 'select n from later']
+    expect(await localRun(backup.root, words)).toMatchObject({ status: 0, stdout: '42' })
   })
 
   it('is not proven, and not disproved, where a statement needs one of them', async () => {
