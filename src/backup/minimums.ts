@@ -1,7 +1,7 @@
 /**
  * Settings by which start-up refuses, or loses data, where they are lower than they were on the server: recovery needs them, replication
- * origins and prepared transactions must find room again (for whose locks the workers of autovacuum make some too), commit timestamps are removed where they are off. docs/snapshot-configuration.md
- * says for each what happens otherwise, with PostgreSQL's file and function.
+ * origins and prepared transactions must find room again (for whose locks the workers of autovacuum make some too), commit timestamps
+ * are removed where they are off. docs/snapshot-configuration.md says for each what happens otherwise, with PostgreSQL's file and line.
  */
 export const recoveryMinimums = [
   'max_connections',

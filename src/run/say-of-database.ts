@@ -9,7 +9,8 @@ import type { Run } from './start-run.js'
 
 /**
  * Says what whoever works in the database of a run should know, and only the running server can tell: triggers at login, which may
- * refuse a session, libraries that are not loaded, and collations of other versions. (What is different of the C library is said before the start.)
+ * refuse a session, libraries that are not loaded, and collations of other versions. (What is different of the C library is said before
+ * the start.)
  */
 export async function sayOfDatabase(run: Run, record: BackupRecord, context: Context): Promise<void> {
   const { database, major, role } = run
