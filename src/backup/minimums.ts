@@ -1,7 +1,7 @@
 /**
  * Settings by which start-up refuses, or loses data, where they are lower than they were on the server: recovery needs them, replication
- * origins and prepared transactions must find room again, commit timestamps are removed where they are off. docs/snapshot-configuration.md
- * says for each what happens otherwise, with PostgreSQL's file and function.
+ * origins and prepared transactions must find room again (for whose locks the workers of autovacuum make some too), commit timestamps
+ * are removed where they are off. docs/snapshot-configuration.md says for each what happens otherwise, with PostgreSQL's file and line.
  */
 export const recoveryMinimums = [
   'max_connections',
@@ -12,6 +12,8 @@ export const recoveryMinimums = [
   'max_pred_locks_per_transaction',
   'max_replication_slots',
   'max_active_replication_origins',
+  'autovacuum_max_workers',
+  'autovacuum_worker_slots',
   'track_commit_timestamp',
 ] as const
 
@@ -21,11 +23,16 @@ export const lastingMinimums: Readonly<Record<string, number>> = {
   max_pred_locks_per_transaction: 64,
   max_replication_slots: 10,
   max_active_replication_origins: 10,
+  autovacuum_max_workers: 3,
+  autovacuum_worker_slots: 16,
   track_commit_timestamp: 0,
 }
 
-/** Three are kept for superusers, and a server does not start where there are no others (PostmasterMain in postmaster.c). */
-const fewestConnections = 10
+/**
+ * Three connections are kept for superusers, and a server does not start where there are no others (PostmasterMain in postmaster.c);
+ * and it warns of fewer slots for autovacuum than it may have workers.
+ */
+const least: Readonly<Record<string, number>> = { max_connections: 10, autovacuum_worker_slots: 3 }
 
 /** A value of one of them as a number, which counts as more the higher it is: 0 and 1 for off and on. Undefined for what is no such value. */
 export function minimumOf(value: string): number | undefined {
@@ -51,12 +58,11 @@ export function minimumLines(minimums: Readonly<Record<string, number>>): string
   return recoveryMinimums.flatMap((name) => {
     const value = minimums[name]
     if (value === undefined) return []
-    const enough = name === 'max_connections' ? Math.max(value, fewestConnections) : value
-    return [`${name} = ${minimumText(name, enough)}`]
+    return [`${name} = ${minimumText(name, Math.max(value, least[name] ?? 0))}`]
   })
 }
 
-/** Those of them that settings, by name, give a value. */
+/** Those of them that settings, by name, give a value. From 18 on the slots for autovacuum count, and no longer the workers. */
 export function minimumsAmong(
   settings: Iterable<readonly [name: string, value: string]>,
 ): Record<string, number> {
@@ -65,5 +71,6 @@ export function minimumsAmong(
     const minimum = recoveryMinimums.some((one) => one === name) ? minimumOf(value) : undefined
     if (minimum !== undefined) found[name] = minimum
   }
+  if (found.autovacuum_worker_slots !== undefined) delete found.autovacuum_max_workers
   return found
 }

@@ -119,7 +119,7 @@ user who started the server gets in. Over TCP (localhost only) every role needs
 the password that it has on the server.`
 }
 
-function switchedOff({ preload_libraries }: RecordDraft): string {
+function switchedOff({ preload_libraries, server }: RecordDraft): string {
   const libraries = preload_libraries === null ? 'unknown' : preload_libraries.join(', ') || 'none'
   return `WHAT IS SWITCHED OFF, AND WHY
 
@@ -131,8 +131,19 @@ TLS, huge pages, the language of messages; shared_buffers is 128MB. The server's
 ALTER SYSTEM settings have no effect here; they are in
 conf/original/postgresql.auto.conf.
 
-Unlogged tables are empty: PostgreSQL never copies their contents.`
+Unlogged tables are empty: PostgreSQL never copies their contents.${
+    libraries !== 'none' && server.version_num >= 150_000 ? ownWal : ''
+  }`
 }
+
+/** See RmgrNotFound() in src/backend/access/transam/rmgr.c. */
+const ownWal = `
+
+If the start ends with "resource manager with ID ... not registered", one of those
+libraries writes WAL of its own, and is needed from the start on. Where it is
+installed:
+
+  postgres -D conf -c shared_preload_libraries=NAME`
 
 function needs(record: RecordDraft): string {
   const { extensions, databases, server } = record

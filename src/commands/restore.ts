@@ -17,6 +17,7 @@ import { type InstanceRequest, restoreInstance } from '../instances/restore-inst
 import { type StartedDirectory, startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
 import type { Reached } from '../postgres/await-recovery.js'
+import { namingLibrary } from '../postgres/library-needed.js'
 import { furtherBackups } from '../postgres/recovery-plan.js'
 import { openToRestore, planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
 import { readAgain } from './read-again.js'
@@ -104,7 +105,9 @@ export async function finishDirectory(
   const missing = [...stops, ...others]
   if (!plan.start) return { plan, dryRun: false, notes: [...notes, ...missing] }
   missing.forEach(context.progress.warn)
-  const started = await startDirectory(request, plan.programs.postgres, context)
+  const started = await startDirectory(request, plan.programs.postgres, context).catch((error) => {
+    throw namingLibrary(error, backup.record)
+  })
   return { plan, dryRun: false, notes, ...started }
 }
 
@@ -159,7 +162,7 @@ async function fillInstance(request: InstanceRequest, context: Context): Promise
 
 async function firstStart(
   instance: Instance,
-  { programs, recovery }: RestorePlan,
+  { backup, programs, recovery }: RestorePlan,
   context: Context,
 ): Promise<Reached | undefined> {
   const { name } = instance
@@ -170,6 +173,6 @@ async function firstStart(
     context.progress.say(
       `${name} is restored, and stays. Try again, or remove it:\n  ${context.pgbk(`instance start ${name}`)}\n  ${context.pgbk(`instance delete ${name}`)}`,
     )
-    throw error
+    throw namingLibrary(error, backup.record)
   }
 }

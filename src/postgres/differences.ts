@@ -47,6 +47,21 @@ export async function neededLibraries(
   return needed.filter((name) => existsSync(join(directories.libraries, `${name}.so`)))
 }
 
+/**
+ * The server's preload libraries that a copy does without, though queries may need them.
+ * @param loaded its own, as shared_preload_libraries has them.
+ */
+export function unloadedLibraries(
+  { preload_libraries, extensions }: Pick<BackupRecord, 'preload_libraries' | 'extensions'>,
+  loaded: string,
+): string[] {
+  const there = loaded.split(/[\s,"]+/)
+  const used = new Set(extensions.map(({ name }) => name))
+  // What only watches or refines, and is no extension of a database, nobody misses.
+  const isMissed = (name: string) => used.has(name) || !harmlessLibraries.has(name)
+  return (preload_libraries ?? []).filter((name) => !there.includes(name) && isMissed(name))
+}
+
 /** They only watch or refine what sessions do. pg_cron and the like would start jobs. */
 const preloadable = new Set([
   'pg_stat_statements',

@@ -58,6 +58,18 @@ export function namesDamage({ sqlstate, message, detail = '' }: ServerWords): bo
  */
 const withoutOwnCode = new Set(['XX000', '58P01', '58030', '58000', '3D000', '22023', '55000'])
 
+/**
+ * Whether a server's words say that this machine, or the run, lacks something: a library, or that it is preloaded (each library that
+ * needs it says so in words of its own), a locale, a time zone, memory or room.
+ */
+export function namesLack({ sqlstate = '', message, hint = '' }: ServerWords): boolean {
+  if (/^53/.test(sqlstate) || ofAnotherFile.test(message)) return true
+  return lacks.test(`${message}\n${hint}`)
+}
+
+const lacks =
+  /shared_preload_libraries|session_preload_libraries|must be preloaded|could not create locale|time zone ".*" not recognized/
+
 /** dfmgr.c, of libraries. */
 const ofAnotherFile = /^(?:could not access file|could not load library|incompatible library)/
 

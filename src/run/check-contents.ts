@@ -5,7 +5,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { namedDatabases } from '../postgres/database-names.js'
 import { otherCollations } from '../postgres/differences.js'
-import { wordsOf } from '../postgres/server-words.js'
+import { namesLack, wordsOf } from '../postgres/server-words.js'
 import { type Sql, sql } from '../postgres/sql.js'
 import {
   connectToAny,
@@ -114,7 +114,9 @@ async function checkStatement(
   } catch (error) {
     signal.throwIfAborted()
     const fault = `${failureText(error)} (${statement})`
-    const isItsOwn = client !== undefined || wordsOf(error)?.sqlstate === noSuchDatabase
+    const words = wordsOf(error)
+    const isLack = words !== undefined && namesLack(words)
+    const isItsOwn = (client !== undefined && !isLack) || words?.sqlstate === noSuchDatabase
     return [isItsOwn ? damage(subject, fault) : unproven(subject, fault)]
   } finally {
     await client?.end()

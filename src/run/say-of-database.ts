@@ -1,7 +1,7 @@
 import type { BackupRecord } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { otherCollationVersions } from '../postgres/collation-versions.js'
-import { otherCollations } from '../postgres/differences.js'
+import { otherCollations, unloadedLibraries } from '../postgres/differences.js'
 import { sql } from '../postgres/sql.js'
 import { connectSql, type SqlClient } from '../postgres/sql-client.js'
 import { runSocket } from './identity.js'
@@ -9,7 +9,8 @@ import type { Run } from './start-run.js'
 
 /**
  * Says what whoever works in the database of a run should know, and only the running server can tell: triggers at login, which may
- * refuse a session, and collations of other versions. (What is different of the C library is said before the start.)
+ * refuse a session, libraries that are not loaded, and collations of other versions. (What is different of the C library is said before
+ * the start.)
  */
 export async function sayOfDatabase(run: Run, record: BackupRecord, context: Context): Promise<void> {
   const { database, major, role } = run
@@ -22,6 +23,11 @@ export async function sayOfDatabase(run: Run, record: BackupRecord, context: Con
       progress.say(
         `database ${database} has triggers at login (${triggers.join(', ')}): where one refuses a session, set PGOPTIONS='-c event_triggers=off'`,
       )
+    const unloaded = unloadedLibraries(record, String((await client.run(preloaded))[0]?.names ?? ''))
+    if (unloaded.length > 0)
+      progress.say(
+        `the server preloads ${unloaded.join(', ')} (shared_preload_libraries), and this copy does not: what needs that fails; where it is installed, -c shared_preload_libraries=NAME loads it`,
+      )
     if ((await otherCollations(record, context)).length > 0) return
     for (const text of (await otherCollationVersions(client, major, undefined)).values())
       progress.say(`${text}: indexes that use it may be in a wrong order (REINDEX if it matters)`)
@@ -29,6 +35,8 @@ export async function sayOfDatabase(run: Run, record: BackupRecord, context: Con
     await client.end()
   }
 }
+
+const preloaded = sql`SELECT pg_catalog.current_setting('shared_preload_libraries') AS names`
 
 /** From 17 on there are any; those that are disabled, or for replicas, do not fire. */
 async function loginTriggers(client: SqlClient, major: number): Promise<string[]> {

@@ -4,6 +4,7 @@ import { canBeOpened, isSayable } from '../backup/recorded-database.js'
 import { checkThere } from '../backup/removed.js'
 import type { Context } from '../context.js'
 import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
+import { namingLibrary } from '../postgres/library-needed.js'
 import { choosePort, isFree } from '../postgres/port.js'
 import { checkReached } from '../postgres/recovery-end.js'
 import { watchForCrashes } from '../postgres/server-log.js'
@@ -82,7 +83,7 @@ async function startOn(port: number, request: RunRequest, context: Context): Pro
     await endRun(directory, context)
     // Why a server does not start with what is not all there.
     if (!context.signal.aborted) await request.complete
-    throw ended ?? error
+    throw ended ?? namingLibrary(error, request.backup.record)
   }
 }
 

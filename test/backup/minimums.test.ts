@@ -24,7 +24,8 @@ describe('what start-up needs at least', () => {
   })
 
   it('is written as a configuration that says the same again', () => {
-    const minimums = Object.fromEntries(recoveryMinimums.map((name, index) => [name, index + 20]))
+    const names = recoveryMinimums.filter((name) => name !== 'autovacuum_max_workers')
+    const minimums = Object.fromEntries(names.map((name, index) => [name, index + 20]))
     const values = { ...minimums, track_commit_timestamp: 1 }
     const confDirectory = aDirectory()
     writeFileSync(join(confDirectory, 'postgresql.conf'), minimumLines(values).join('\n'))
@@ -39,6 +40,14 @@ describe('what start-up needs at least', () => {
     const settings = { max_connections: '2' }
     const input = { id: 'x', major: 15, customSettings: {}, walSegmentSize: 1 << 24, minimums: {} }
     expect(snapshotConf({ ...input, settings, inPlaceTablespaces: false })).toMatch(/^max_connections = 10$/m)
+  })
+
+  it('counts the workers of autovacuum, or from 18 on the slots for them, no fewer than it may have', () => {
+    const workers = ['autovacuum_max_workers', '2'] as const
+    expect(minimumsAmong([workers])).toEqual({ autovacuum_max_workers: 2 })
+    const minimums = minimumsAmong([workers, ['autovacuum_worker_slots', '2']])
+    expect(minimums).toEqual({ autovacuum_worker_slots: 2 })
+    expect(minimumLines(minimums)).toEqual(['autovacuum_worker_slots = 3'])
   })
 
   it('is told to a recovery in words that PostgreSQL understands', () => {

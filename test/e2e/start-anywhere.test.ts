@@ -18,8 +18,12 @@ const makeOrigins = (from: number, to: number) =>
   `select pg_replication_origin_advance('o' || n, '0/1000') from generate_series(${from}, ${to}) n
     where pg_replication_origin_create('o' || n) > 0;`
 
+/** Of the settings that make room for locks, the one that recovery itself does not ask for. */
+const workersSetting = (major: number) => (major >= 18 ? 'autovacuum_worker_slots' : 'autovacuum_max_workers')
+
 /** More locks than PostgreSQL's own settings have room for, which come back when the server starts. */
 const prepare = `begin isolation level serializable;
+  select count(pg_advisory_xact_lock(n)) from generate_series(1, 20000) n;
   set local enable_seqscan = off; set local enable_bitmapscan = off;
   select count(pad) from many where id between 1 and 20000;
   prepare transaction 'left over';`
@@ -62,7 +66,8 @@ describe.each(oldestUsualNewest)('a server of PostgreSQL %i with more than the d
       [name]: '30',
       track_commit_timestamp: 'on',
       max_prepared_transactions: '3',
-      max_pred_locks_per_transaction: '2000',
+      max_pred_locks_per_transaction: '400',
+      [workersSetting(major)]: '200',
       max_pred_locks_per_page: '100000',
       max_pred_locks_per_relation: '100000',
       TimeZone: 'Asia/Kolkata',
@@ -92,7 +97,7 @@ describe.each(oldestUsualNewest)('a server of PostgreSQL %i with more than the d
     const names = `${name}|track_commit_timestamp|max_pred_locks_per_transaction|# TimeZone`
     const earlier = await changed(backup, {
       conf: (text) =>
-        `${text.replace(new RegExp(`^(${names}) = .*\n`, 'gm'), '')}max_pred_locks_per_transaction = 2000\nTimeZone = 'Nowhere/Land'\n`,
+        `${text.replace(new RegExp(`^(${names}) = .*\n`, 'gm'), '')}max_pred_locks_per_transaction = 400\nTimeZone = 'Nowhere/Land'\n`,
       record: { server: { ...backup.record.server, time_zone: undefined }, configuration: undefined },
     })
     const { stdout, stderr } = await inRun(earlier, state)
@@ -144,7 +149,8 @@ describe('a server that was started with more than its configuration files say',
     const name = originsSetting(anyMajor)
     const server = await aServer({ major: anyMajor })
     await server.stop()
-    const options = `-c ${name}=30 -c track_commit_timestamp=on`
+    const workers = workersSetting(anyMajor)
+    const options = `-c ${name}=30 -c ${workers}=40 -c track_commit_timestamp=on`
     const start = [`${server.bin}/pg_ctl`, '-D', server.data, '-l', server.log, '-w', '-o', options, 'start']
     await run(start, { stdout: 'ignore', stderr: 'ignore' })
     await server.sql(makeOrigins(1, 14))
@@ -153,7 +159,9 @@ describe('a server that was started with more than its configuration files say',
     const { notes } = await restored(root, ['-D', data])
     expect(notes.join('\n')).toContain(`${name} = 30 stands in postgresql.auto.conf`)
     const auto = readFileSync(join(data, 'postgresql.auto.conf'), 'utf8')
-    expect(auto).toMatch(new RegExp(`^${name} = '30'\ntrack_commit_timestamp = 'on'$`, 'm'))
+    expect(auto).toMatch(
+      new RegExp(`^${name} = '30'\n${workers} = '40'\ntrack_commit_timestamp = 'on'$`, 'm'),
+    )
   })
 })
 

@@ -2,7 +2,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { causeOfEnd, logEntries } from '../../src/postgres/log-entries.js'
-import { namesDamage, wordsText } from '../../src/postgres/server-words.js'
+import { namesDamage, namesLack, wordsText } from '../../src/postgres/server-words.js'
 import { newCluster } from '../helpers/new-cluster.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { attempt, binOf, oldestUsualNewest } from '../helpers/programs.js'
@@ -78,10 +78,32 @@ it.each([
   ['53000', 'could not open file "base/5/16384": Too many open files'],
   ['3D000', 'database "app" does not exist'],
   ['28000', 'role "focker" is not permitted to log in'],
+  ['XX000', 'resource manager with ID 128 not registered'],
+  ['55000', 'pg_stat_statements must be loaded via "shared_preload_libraries"'],
   // What code of the data raises.
   ['P0001', 'invalid page in block 3 of relation base/5/16384'],
 ])('no damage is named by %s %s', (sqlstate, message) => {
   expect(namesDamage({ sqlstate, message })).toBe(false)
+})
+
+it.each([
+  ['58P01', 'could not access file "$libdir/postgis-3": No such file or directory'],
+  ['55000', 'pg_stat_statements must be loaded via "shared_preload_libraries"'],
+  ['XX000', 'pg_cron can only be loaded via shared_preload_libraries'],
+  ['XX000', 'extension "timescaledb" must be preloaded'],
+  ['22023', 'could not create locale "xx_XX.UTF-8": No such file or directory'],
+  ['22023', 'time zone "Atlantis/Capital" not recognized'],
+  ['53200', 'out of memory'],
+])('something is lacking here by %s %s', (sqlstate, message) => {
+  expect(namesLack({ sqlstate, message })).toBe(true)
+})
+
+it.each([
+  ['42P01', 'relation "orders" does not exist'],
+  ['22012', 'division by zero'],
+  ['XX001', 'invalid page in block 3 of relation base/5/16384'],
+])('nothing is lacking by %s %s', (sqlstate, message) => {
+  expect(namesLack({ sqlstate, message })).toBe(false)
 })
 
 for (const major of oldestUsualNewest)
