@@ -7,7 +7,7 @@ import type { Backup, BackupState } from './catalog.js'
 import { missingDirectories } from './data-directories.js'
 import { hasAllFiles } from './has-all-files.js'
 import type { BackupLayout } from './layout.js'
-import { exemptFromManifest, type ManifestFile, readManifest } from './manifest.js'
+import { exemptFromManifest, type ManifestFile, visitManifest } from './manifest.js'
 
 const mostNamed = 5
 
@@ -33,7 +33,7 @@ async function faultsOf(layout: BackupLayout, state: BackupState, signal?: Abort
   const faults: string[] = []
   const parents = parentCheck(layout)
   const data = bytePath(layout.data)
-  await readManifest(join(layout.data, 'backup_manifest'), (file) => {
+  await visitManifest(join(layout.data, 'backup_manifest'), (file) => {
     signal?.throwIfAborted()
     if (faults.length === mostNamed || (state === 'used' && changesInUse(file.path))) return
     const fault = parents(file.path) ?? faultOf(data, file, state === 'whole')

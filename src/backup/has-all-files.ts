@@ -2,33 +2,42 @@ import { lstatSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BackupLayout } from './layout.js'
 import { listTree } from './list-tree.js'
-import { exemptFromManifest, type ManifestFile, readManifest } from './manifest.js'
-import { SeenNames } from './seen-names.js'
+import { exemptFromManifest, type ManifestFile, visitManifest } from './manifest.js'
+import { NameSum } from './name-sum.js'
 
 /**
- * Whether a snapshot has every file of its manifest, in the right size and behind no link but those of tablespaces.
+ * Whether a snapshot has every file of its manifest, in the right size, and neither other files nor any link but those of tablespaces.
  * @returns false where this is not known: each file has to be looked at then.
- * @throws as `readManifest`; the signal's reason when aborted.
+ * @throws as `visitManifest`; the signal's reason when aborted.
  */
 export async function hasAllFiles(layout: BackupLayout, signal?: AbortSignal): Promise<boolean> {
-  const items = new SeenNames()
+  const [wanted, found] = [new NameSum(), new NameSum()]
+  let hasOthers = false
   const placeOf = placesIn(layout)
-  let [wanted, met] = [0, 0]
-  // Each comes once from either side, in whatever order: what is there already has come from the other one.
-  const take = (item: string) => {
-    if (!items.add(item)) met++
-  }
   const [isListed] = await Promise.all([
-    listTree(layout.snapshot, take, signal),
-    readManifest(join(layout.data, 'backup_manifest'), (file) => {
+    listTree(
+      layout.snapshot,
+      ['!', '-type', 'd'],
+      (item) => {
+        if (isOfCluster.test(item)) found.add(item)
+        else hasOthers ||= !isKnown.test(item)
+      },
+      signal,
+    ),
+    visitManifest(join(layout.data, 'backup_manifest'), (file) => {
       signal?.throwIfAborted()
-      if (exemptFromManifest.has(file.path)) return
-      wanted++
-      take(`${file.size} ${placeOf(file)}`)
+      if (!exemptFromManifest.has(file.path)) wanted.add(`f${file.size} ${placeOf(file)}`)
     }),
   ])
-  return isListed && met === wanted
+  return isListed && !hasOthers && found.equals(wanted)
 }
+
+/** What a manifest tells of. */
+const isOfCluster =
+  /^f\d+ (?:data\/(?!pg_wal\/|(?:backup_manifest|postgresql\.auto\.conf|standby\.signal|recovery\.signal)$)|tablespaces\/)/
+
+/** What is there beside that. */
+const isKnown = /^(?:f|l\d+ data\/pg_tblspc\/\d+$)/
 
 /** Tells where below the snapshot a file really is: what is in a tablespace is named by way of its link. */
 function placesIn({ data }: BackupLayout): (file: ManifestFile) => string {

@@ -2,17 +2,19 @@ import type { Readable } from 'node:stream'
 import { streamProgram } from '../program/stream-program.js'
 
 /**
- * Hands every regular file of a tree to `visit`, as `SIZE PATH`: its path below the top, each byte as one character. No link is
- * followed. GNU find looks at a hundred thousand files in a quarter of the time that it takes from here, and beside this process.
- * @returns false where there is no such program, or it has failed: then not all files were handed over.
+ * Hands what passes `tests` (find(1)) in a tree to `visit`, as `KSIZE PATH`: `f` for a file, `d` for a directory or another letter for
+ * what is neither, and the path below the top, each byte as one character. No link is followed. GNU find looks at a hundred thousand
+ * files in a third of the time that it takes from here, and beside this process.
+ * @returns false where there is no such program, or it has failed: then not all was handed over.
  * @throws the signal's reason when aborted.
  */
 export async function listTree(
   top: string,
-  visit: (file: string) => void,
+  tests: readonly string[],
+  visit: (item: string) => void,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<boolean> {
-  const args = ['-P', top, '-mindepth', '1', '-type', 'f', '-printf', '%s %P\\0']
+  const args = ['-P', top, '-mindepth', '1', ...tests, '-printf', '%y%s %P\\0']
   const read = (output: Readable) => readItems(output, visit)
   try {
     const { status, outcome } = await streamProgram('find', args, { env: {}, signal }, read)
