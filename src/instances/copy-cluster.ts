@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../backup/catalog.js'
@@ -78,9 +78,9 @@ export async function copyCluster(
   }
   progress.step('copying')
   try {
-    const done = await copyDatabases(backup, places, signal)
+    const finished = await copyDatabases(backup, places, signal)
     const outside = places.tablespaces.map(({ oid }) => `pg_tblspc/${oid}`)
-    const others = new Set<string>([...leftOut, ...outside, ...done])
+    const others = new Set<string>([...leftOut, ...outside, ...finished])
     const leaveOut = (entry: TreeEntry) => others.has(entry.name) || options.leaveOut(entry)
     await copyTree(layout.data, places.data, { ...options, leaveOut })
     const links = join(places.data, 'pg_tblspc')
@@ -104,8 +104,10 @@ async function copyDatabases(
   { data, move }: ClusterPlaces,
   signal: AbortSignal,
 ): Promise<string[]> {
-  if (move || record.size_bytes > smallFiles * record.file_count) return []
-  return (await copyInBulk(join(layout.data, 'base'), join(data, 'base'), signal)) ? ['base'] : []
+  const [from, to] = [join(layout.data, 'base'), join(data, 'base')]
+  // A tablespace may have been given a place in it.
+  if (move || existsSync(to) || record.size_bytes > smallFiles * record.file_count) return []
+  return (await copyInBulk(from, to, signal)) ? ['base'] : []
 }
 
 /** The last file: from now on the cluster can be started. */
