@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { type BytePath, bytePath, joinBytes, shownPath, systemPath } from '../byte-path.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { kindOf } from '../read-small.js'
-import type { Backup } from './catalog.js'
+import type { Backup, BackupState } from './catalog.js'
 import { missingDirectories } from './data-directories.js'
+import { hasAllFiles } from './has-all-files.js'
 import type { BackupLayout } from './layout.js'
-import { exemptFromManifest, type ManifestFile, readManifest } from './manifest.js'
+import { exemptFromManifest, type ManifestFile, visitManifest } from './manifest.js'
 
 const mostNamed = 5
 
@@ -18,20 +19,27 @@ const mostNamed = 5
 export async function checkComplete({ id, layout, state }: Backup, signal?: AbortSignal): Promise<void> {
   const manifest = join(layout.data, 'backup_manifest')
   if (!lstatSync(manifest, { throwIfNoEntry: false })) throw damaged(id, ['data/backup_manifest is missing'])
-  const faults: string[] = []
-  const parents = parentCheck(layout)
-  const data = bytePath(layout.data)
-  await readManifest(manifest, (file) => {
-    signal?.throwIfAborted()
-    if (faults.length === mostNamed || (state === 'used' && changesInUse(file.path))) return
-    const fault = parents(file.path) ?? faultOf(data, file, state === 'whole')
-    if (fault !== undefined) faults.push(fault)
-  })
+  const isWhole = state === 'whole' && (await hasAllFiles(layout, signal))
+  const faults = isWhole ? [] : await faultsOf(layout, state, signal)
   for (const directory of missingDirectories(layout.data)) faults.push(`data/${directory} is missing`)
   for (const needed of ['conf/postgresql.conf', 'conf/pg_hba.conf']) {
     if (!existsSync(join(layout.snapshot, needed))) faults.push(`${needed} is missing`)
   }
   if (faults.length > 0) throw damaged(id, faults.slice(0, mostNamed))
+}
+
+/** Looks at each file by itself. */
+async function faultsOf(layout: BackupLayout, state: BackupState, signal?: AbortSignal): Promise<string[]> {
+  const faults: string[] = []
+  const parents = parentCheck(layout)
+  const data = bytePath(layout.data)
+  await visitManifest(join(layout.data, 'backup_manifest'), (file) => {
+    signal?.throwIfAborted()
+    if (faults.length === mostNamed || (state === 'used' && changesInUse(file.path))) return
+    const fault = parents(file.path) ?? faultOf(data, file, state === 'whole')
+    if (fault !== undefined) faults.push(fault)
+  })
+  return faults
 }
 
 function faultOf(data: BytePath, { path, size }: ManifestFile, exact: boolean): string | undefined {

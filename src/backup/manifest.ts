@@ -35,24 +35,28 @@ export async function* filesIn(
 }
 
 /**
- * Hands every file of a manifest to `visit`, in less time than `manifestFiles` takes.
- * @returns what it says behind them.
+ * Hands every file of a manifest to `visit`, in less time than `manifestFiles` takes; whether the manifest is as it was written is not
+ * looked at.
  * @throws as `manifestFiles`; what `visit` throws.
  */
-export async function readManifest(
-  manifest: string,
-  visit: (file: ManifestFile) => void = () => {},
-): Promise<ManifestEnd> {
-  const parser = new ManifestParser(manifest)
+export async function visitManifest(manifest: string, visit: (file: ManifestFile) => void): Promise<void> {
+  const parser = new ManifestParser(manifest, { mayBeChanged: true })
   for await (const piece of piecesOf(manifest, 0, pieceSize))
     for (const file of parser.take(piece)) visit(file)
+  parser.end()
+}
+
+/** What a manifest says behind its files. @throws as `manifestFiles`. */
+async function readManifestEnd(manifest: string, rules?: { mayBeChanged: boolean }): Promise<ManifestEnd> {
+  const parser = new ManifestParser(manifest, rules)
+  for await (const piece of piecesOf(manifest, 0, pieceSize)) parser.take(piece)
   return parser.end()
 }
 
 /** Whether a manifest is as it was written. @throws a system error when it cannot be read. */
 export async function isManifestWhole(manifest: string): Promise<boolean> {
   try {
-    return (await readManifest(manifest)).isWhole
+    return (await readManifestEnd(manifest)).isWhole
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'damaged') return false
     throw error
@@ -64,7 +68,7 @@ export async function isManifestWhole(manifest: string): Promise<boolean> {
  * @throws {PgbkError} `damaged` when the manifest is not as PostgreSQL writes it, or names more than one timeline.
  */
 export async function readWalRange(manifest: string): Promise<WalRange> {
-  const { ranges } = await readManifest(manifest)
+  const { ranges } = await readManifestEnd(manifest, { mayBeChanged: true })
   const [range] = ranges
   if (range && ranges.length === 1) return range
   throw new PgbkError('damaged', `${manifest} names ${ranges.length} WAL ranges instead of one`)

@@ -1,6 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { bytePath, systemPath } from '../byte-path.js'
+import { listTree } from './list-tree.js'
 import { walkTree } from './walk-tree.js'
 
 export interface Measure {
@@ -11,13 +12,20 @@ export interface Measure {
 /** Adds up the regular files below a directory; symbolic links are not followed. @param but a directory in it that does not count. */
 export async function measureTree(directory: string, but?: string): Promise<Measure> {
   const sum = { bytes: 0, files: 0 }
+  const add = (bytes: number) => {
+    sum.bytes += bytes
+    sum.files++
+  }
+  const isListed =
+    but === undefined &&
+    (await listTree(directory, ['-type', 'f'], (item) => add(Number.parseInt(item.slice(1), 10))))
+  if (isListed) return sum
+  Object.assign(sum, { bytes: 0, files: 0 })
   const left = but === undefined ? undefined : bytePath(but)
   await walkTree(
     bytePath(directory),
     ({ path, kind }) => {
-      if (!kind.isFile()) return
-      sum.bytes += lstatSync(systemPath(path)).size
-      sum.files++
+      if (kind.isFile()) add(lstatSync(systemPath(path)).size)
     },
     { enters: ({ path }) => path !== left },
   )

@@ -8,7 +8,7 @@ import { checkJson, v } from '../schema.js'
 import { syncPath, writeDurably } from './durable.js'
 import { isId, nextFreeId } from './id.js'
 import { type BackupLayout, backupLayout, type RootLayout } from './layout.js'
-import { removeContents } from './remove-tree.js'
+import { removeContents, removeInBulk } from './remove-tree.js'
 
 /**
  * Directories that are not, or no longer, a backup. Each carries a marker file; nothing without one is ever removed,
@@ -78,6 +78,7 @@ export async function publish(
  */
 export async function discard(layout: BackupLayout): Promise<void> {
   const marker = basename(layout.marker)
+  await removeInBulk(layout.snapshot)
   for (let round = 1; namesIn(layout.directory).some((name) => name !== marker); round++) {
     await removeContents(layout.directory, [marker]).catch((error) => {
       if (systemCode(error) !== 'ENOTEMPTY' || round === mostRounds) throw error

@@ -1,6 +1,7 @@
 import { lstatSync, readlinkSync } from 'node:fs'
-import { bytePath, shownPath, systemPath } from '../byte-path.js'
+import { type BytePath, bytePath, joinBytes, shownPath, systemPath } from '../byte-path.js'
 import { kindOf } from '../read-small.js'
+import { listTree } from './list-tree.js'
 import { type TreeEntry, walkTree } from './walk-tree.js'
 
 /** What does not belong below a directory of PostgreSQL's. */
@@ -32,6 +33,7 @@ const mostDepth = 32
  * @throws a system error; the signal's reason when aborted.
  */
 export async function strangeEntries(directory: string, rules: TreeRules): Promise<StrangeEntry[]> {
+  if (await isPlain(directory, rules)) return []
   const found: StrangeEntry[] = []
   const visit = (entry: TreeEntry) => {
     const strange = found.length < mostTold ? look(entry, rules) : undefined
@@ -40,6 +42,20 @@ export async function strangeEntries(directory: string, rules: TreeRules): Promi
   const enters = (entry: TreeEntry) => found.length < mostTold && !isTooDeep(entry)
   await walkTree(bytePath(directory), visit, { signal: rules.signal, enters })
   return found
+}
+
+/** Whether there is nothing strange: false where this is not known. Files, which are nearly all there is, are not even named. */
+async function isPlain(directory: string, { linkTarget, mayBeLinked, signal }: TreeRules): Promise<boolean> {
+  let isStrange = false
+  const visit = (item: string) => {
+    const name = item.slice(item.indexOf(' ') + 1) as BytePath
+    const path = joinBytes(bytePath(directory), name)
+    isStrange ||= item.startsWith('d')
+      ? name.split('/').length > mostDepth
+      : !item.startsWith('l') || readlinkSync(systemPath(path)) !== linkTarget(shownPath(name))
+  }
+  const usual = mayBeLinked ? ['-type', 'f'] : ['-type', 'f', '-links', '1']
+  return (await listTree(directory, ['!', '(', ...usual, ')'], visit, signal)) && !isStrange
 }
 
 function isTooDeep({ name }: TreeEntry): boolean {

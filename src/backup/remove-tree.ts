@@ -1,6 +1,7 @@
 import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
 import { type BytePath, bytePath, systemPath } from '../byte-path.js'
 import { systemCode } from '../errors.js'
+import { runProgram } from '../program/run-program.js'
 import { type TreeEntry, treeEntries, walkTree } from './walk-tree.js'
 
 /**
@@ -16,6 +17,14 @@ export async function removeTree(top: BytePath): Promise<void> {
   }
   await walkTree(top, visit, { mayGo: true })
   for (const directory of directories.reverse()) unlessGone(() => rmdirSync(systemPath(directory)))
+}
+
+/**
+ * Removes as much as can be removed of what is at a path, which begins with a slash; what is left, and why, is for `removeTree`. rm(1)
+ * takes half of the time for very many files.
+ */
+export async function removeInBulk(top: string): Promise<void> {
+  await runProgram('rm', ['-rf', top], { env: {} }).catch(() => {}) // there is no such program
 }
 
 /** Removes what is in a directory, but for some names. @throws as `removeTree`. */

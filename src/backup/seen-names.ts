@@ -1,15 +1,13 @@
-import type { BytePath } from '../byte-path.js'
-
 /**
- * A set of names that takes 8 bytes for each, however long they are: it keeps a hash of 64 bits. Two equal names are always found;
- * of a million different ones two are taken for equal once in 40 million sets.
+ * A set of names, whose characters are bytes, that takes 8 bytes for each, however long they are: it keeps a hash of 64 bits. Two
+ * equal names are always found; of a million different ones two are taken for equal once in 40 million sets.
  */
 export class SeenNames {
   #table = new Uint32Array(2 * 1024)
   #count = 0
 
   /** False when it is there already. */
-  add(name: BytePath): boolean {
+  add(name: string): boolean {
     if (4 * this.#count >= this.#table.length) this.#grow()
     const [high, low] = hashOf(name)
     const isNew = put(this.#table, high, low)
@@ -40,7 +38,7 @@ function put(table: Uint32Array, high: number, low: number): boolean {
 }
 
 /** Two hashes of 32 bits (FNV-1a, with the ending of MurmurHash3); the first is never 0, which marks a free place. */
-function hashOf(name: BytePath): [number, number] {
+export function hashOf(name: string): [number, number] {
   let [one, other] = [0x811c9dc5, 0x9747b28c]
   for (let at = 0; at < name.length; at++) {
     const byte = name.charCodeAt(at)

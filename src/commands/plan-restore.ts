@@ -58,15 +58,19 @@ export async function planRestore(
 ): Promise<RestorePlan> {
   // Before a backup is looked at, which may take long.
   const pgdata = options.pgdata && localPath(options.pgdata, context.cwd)
-  const { backup, recovery, programs } = await openToRestore(id, options, settings, context, false)
+  const { backup, recovery, programs, complete } = await openToRestore(id, options, settings, context, false)
   const target = await unlessRemoved(backup, context, () =>
     planTarget(backup, recovery, programs, { ...options, pgdata }, settings, context),
-  )
+  ).catch(async (error) => {
+    await complete // a file that is missing is told as that
+    throw error
+  })
   const room = options.isOfAnother ? [] : await roomNeeds(placesOf(backup, target))
+  await complete
   return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
 }
 
-/** @throws {PgbkError} as `openBackup`; `damaged` when a restore would lose commits unsaid. */
+/** Its files may still be compared. @throws {PgbkError} as `openBackup`; `damaged` when a restore would lose commits unsaid. */
 export async function openToRestore(
   id: string | undefined,
   options: RestoreOptions,
@@ -75,8 +79,9 @@ export async function openToRestore(
   readsAll: boolean,
 ): Promise<OpenedBackup> {
   const opened = await openBackup(id, options, { ...rules, readsAll }, settings, context)
-  if (opened.recovery.damage && !options.toLatest) throw wouldLose(opened.recovery.damage)
-  return opened
+  if (!opened.recovery.damage || options.toLatest) return opened
+  await opened.complete
+  throw wouldLose(opened.recovery.damage)
 }
 
 const rules: OpenRules = {
@@ -84,7 +89,7 @@ const rules: OpenRules = {
   zoneNeeded: true,
   mayBeUsed: false,
   mayMakeTablespaces: true,
-  comparesMeanwhile: false,
+  comparesMeanwhile: true,
 }
 
 /** Without a moment, restore loses nothing; to go up to the damage has to be said. */

@@ -50,16 +50,13 @@ export async function missingFiles(
     return { stops: [notUnderstood(ssl.fault.replaceAll(`${data}/`, ''))], others: [] }
   const ask = async (name: string) => (await settingOf(name, data, postgres, context)).value ?? ''
   const auth = await missingOfAuth(data, major)
-  return {
-    stops: [
-      ...(ssl.value === 'on' ? await missingOfSsl(directory, ask) : []),
-      ...(await missingLibraries(librariesIn(await ask('shared_preload_libraries')), bin, context)),
-      ...(await missingDirectories(directory, ask)),
-      ...missingAddresses(librariesIn(await ask('listen_addresses'))),
-      ...auth.stops,
-    ],
-    others: auth.others,
-  }
+  const stops = await Promise.all([
+    ssl.value === 'on' ? missingOfSsl(directory, ask) : [],
+    ask('shared_preload_libraries').then((value) => missingLibraries(librariesIn(value), bin, context)),
+    missingDirectories(directory, ask),
+    ask('listen_addresses').then((value) => missingAddresses(librariesIn(value))),
+  ])
+  return { stops: [...stops.flat(), ...auth.stops], others: auth.others }
 }
 
 /** Asks the server program for a setting of the directory. */

@@ -23,11 +23,14 @@ SELECT pg_catalog.encode(pg_catalog.decode(pg_catalog.replace(datname, pg_catalo
   CASE WHEN datconnlimit = -2 THEN 'it is invalid, what an interrupted DROP DATABASE has left behind'
     WHEN NOT datallowconn THEN 'it allows no connections' END AS closed
 FROM pg_catalog.pg_database
-ORDER BY datistemplate, datconnlimit = 0, CASE WHEN datconnlimit <> -2 THEN pg_catalog.pg_database_size(oid) END DESC NULLS LAST, datname`
+ORDER BY datistemplate, datconnlimit = 0, CASE WHEN $1::boolean AND datconnlimit <> -2 THEN pg_catalog.pg_database_size(oid) END DESC NULLS LAST, datname`
 
-/** All of them, those first that are most likely meant when none is named: open ones that are no templates, the largest before others. */
-export async function namedDatabases(client: SqlClient): Promise<NamedDatabase[]> {
-  const rows = await client.run(namesQuery)
+/**
+ * All of them, those first that are most likely meant when none is named: open ones that are no templates; `bySize`, the largest
+ * before others, for which the server looks at every file of theirs.
+ */
+export async function namedDatabases(client: SqlClient, { bySize = false } = {}): Promise<NamedDatabase[]> {
+  const rows = await client.run(namesQuery, [String(bySize)])
   return rows.map(({ name, encoding, closed }) => {
     const raw = textOf(Buffer.from(String(name), 'hex'))
     return {

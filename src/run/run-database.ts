@@ -1,7 +1,7 @@
 import type { BackupRecord } from '../backup/record.js'
 import { largestDatabase } from '../backup/recorded-database.js'
 import { PgbkError } from '../errors.js'
-import { namedDatabases } from '../postgres/database-names.js'
+import { type NamedDatabase, namedDatabases } from '../postgres/database-names.js'
 import type { SqlClient } from '../postgres/sql-client.js'
 import { isRaw } from '../raw-text.js'
 
@@ -16,11 +16,10 @@ export async function chooseDatabase(
   record: BackupRecord,
   wanted: string | undefined,
 ): Promise<string> {
-  const all = await namedDatabases(client)
-  const open = all.filter(({ closed }) => closed === undefined)
   const database = wanted ?? largestDatabase(record)
-  const named = all.find(({ raw }) => raw === database) ?? all.find(({ shown }) => shown === database)
+  const named = nameOf(database, await namedDatabases(client))
   if (named && named.closed === undefined) return named.raw
+  const open = (await namedDatabases(client, { bySize: true })).filter(({ closed }) => closed === undefined)
   const [largest] = open.filter(({ raw }) => !isRaw(raw))
   if (wanted === undefined && largest !== undefined) return largest.raw
   const message = named
@@ -29,4 +28,8 @@ export async function chooseDatabase(
   throw new PgbkError('failed', message, {
     hint: `There are:\n${open.map(({ shown }) => `  ${shown}`).join('\n')}`,
   })
+}
+
+function nameOf(database: string, all: NamedDatabase[]): NamedDatabase | undefined {
+  return all.find(({ raw }) => raw === database) ?? all.find(({ shown }) => shown === database)
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { neededDirectories } from '../backup/data-directories.js'
-import { exemptFromManifest, readManifest } from '../backup/manifest.js'
+import { exemptFromManifest, visitManifest } from '../backup/manifest.js'
 import { type BytePath, bytePath } from '../byte-path.js'
 import { PgbkError } from '../errors.js'
 import type { Listing } from './listing.js'
@@ -25,7 +25,7 @@ export async function checkListed(
     .map((name) => bytePath(`snapshot/data/${name}`))
     .filter((name) => !here.has(name))
   const sizes = new Map<BytePath, number>()
-  await readManifest(join(directory, manifestName), (file) => {
+  await visitManifest(join(directory, manifestName), (file) => {
     signal.throwIfAborted()
     const name = nameInBackup(file.path, linked)
     sizes.set(name, file.size)
