@@ -31,7 +31,7 @@ export async function serverCommand(
     },
     request.settings,
     { unix_socket_directories: sockets, unix_socket_permissions: '0700' },
-    recovery ? recoverySettings(recovery) : {},
+    recovery ? recoverySettings(recovery, { linked: true }) : {},
     runPlaces(layout),
   )
   const flags = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])
