@@ -32,7 +32,7 @@ export interface RecoveryInput {
 
 /**
  * The settings, by name, with which a server replays a WAL archive to a target; they count with a recovery.signal.
- * @param linked segments that it cannot change are not copied: for a server that needs its archives as long as it lives.
+ * @param linked links to segments are in its pg_wal: for a server that has its archives as long as it lives.
  */
 export function recoverySettings(
   input: RecoveryInput,
