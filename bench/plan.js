@@ -23,6 +23,7 @@ const options = readOptions({
   segments: '30,300',
   small: 1000,
   scale: 20,
+  fsync: 'off',
   runs: 3,
   major: newestMajor(),
 })
@@ -35,7 +36,7 @@ if (options.segments !== '')
     const answers = await pairs(
       Number(options.runs),
       () => byPgbk(root, moment, 'auto'),
-      () => byHand(bin, root, directory, moment),
+      () => byHand(bin, root, directory, moment, options.fsync),
     )
     const only = answers.map(({ a, b }) => ({ a: a.answer, b: b.answer }))
     printRatio(`command to answer through ${count} segments of 16 MB`, only, 1.15)

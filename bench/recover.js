@@ -49,15 +49,18 @@ export async function byPgbk(root, moment, copy) {
   return { answer, replay: replayIn(log) }
 }
 
-/** The same by PostgreSQL alone, with `cp` as restore_command, on a copy that is made before the clock starts. */
-export async function byHand(bin, root, directory, moment) {
+/**
+ * The same by PostgreSQL alone, with `cp` as restore_command, on a copy that is made before the clock starts. Who does it by hand has
+ * fsync on; off is how a run of pgbk has it.
+ */
+export async function byHand(bin, root, directory, moment, fsync = 'off') {
   const copy = join(directory, 'copy')
   check(asUser(['cp', '-r', join(backupIn(root), 'snapshot'), copy]))
   check(['sync'])
   check(asUser(['touch', join(copy, 'data/recovery.signal')]))
   const port = await freePort()
   const settings = {
-    fsync: 'off',
+    fsync,
     restore_command: `cp "${join(backupIn(root), 'wal')}/%f" "%p"`,
     recovery_target_time: moment,
     recovery_target_action: 'promote',

@@ -90,7 +90,7 @@ restore_command = '${restoreCommand('../../wal', { segmentSize: input.walSegment
  * A command that reads a directory of raw and gzip-compressed segments with stock tools. A receiver may be at work there: what it
  * finishes or compresses in between is looked for again in the order of its names.
  * @param directory the words of a shell for it; `%` is doubled already. Relative paths start at the data directory.
- * @param limits the bytes of a segment, of which no more are ever written; also `.partial`, the unfinished segment at the archive's end; no segment after `lastSegment`, the digits of its name
+ * @param limits the bytes of a segment, of which no more are ever written; whether some are linked in pg_wal already; also `.partial`, the unfinished segment at the archive's end; no segment after `lastSegment`, the digits of its name
  * behind the timeline: PostgreSQL reads ahead, and must not stumble over what it does not need; further directories, each for what
  * comes after a segment, whose words and digits are given likewise. Timeline histories may be in any of them.
  */
@@ -98,6 +98,7 @@ export function restoreCommand(
   directory: string,
   limits: {
     segmentSize: number
+    linked?: boolean
     partial?: boolean
     lastSegment?: string
     further?: { directory: string; after: string }[]
@@ -111,6 +112,7 @@ export function restoreCommand(
     ...(limits.lastSegment === undefined
       ? []
       : [`n="%f"; if [ "\${n#????????}" \\> ${limits.lastSegment} ]; then exit 1; fi;`]),
+    ...(limits.linked ? [leaveLinked] : []),
     `d=${directory};`,
     ...furtherSteps(limits.further ?? []),
     `for f in ${endings.map((ending) => `"$d/%f${ending}"`).join(' ')}; do`,
@@ -133,6 +135,14 @@ function furtherSteps(further: { directory: string; after: string }[]): string[]
     `case "$n" in *.history) for h in ${words}; do if [ ! -f "$d/$n" ]; then d=$h; fi; done;; esac;`,
   ]
 }
+
+/**
+ * What is linked in pg_wal is read where it is: what restore_command does not have, PostgreSQL looks for there (RestoreArchivedFile
+ * in xlogarchive.c), only reads it (XLogFileRead), and never makes a new segment of a link (RemoveXlogFile in xlog.c). What the
+ * server could write to is copied all the same, and so is what a receiver has compressed since.
+ */
+const leaveLinked =
+  'w="pg_wal/%f"; if [ -L "$w" ] && [ -f "$w" ] && [ -r "$w" ] && [ ! -w "$w" ]; then exit 1; fi;'
 
 /** The status of gzip is told beside the pipe, whose own is that of its last program; too much, or no room, is a failure too. */
 function unpackTo(most: number): string {

@@ -75,6 +75,8 @@ export function runLayout(directory: string) {
     data: join(snapshot, 'data'),
     /** The server's configuration, which pgbk has written for this run. */
     conf: join(directory, 'conf'),
+    /** Links to the segments that it replays. */
+    walLinks: join(directory, 'conf/wal'),
     /** The backup's snapshot, the lower layer of an overlay. */
     lower: join(directory, 'lower'),
     upper: join(directory, 'upper'),

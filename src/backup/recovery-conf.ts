@@ -30,8 +30,14 @@ export interface RecoveryInput {
   action: 'promote' | 'pause'
 }
 
-/** The settings, by name, with which a server replays a WAL archive to a target; they count with a recovery.signal. */
-export function recoverySettings(input: RecoveryInput): Readonly<Record<string, string>> {
+/**
+ * The settings, by name, with which a server replays a WAL archive to a target; they count with a recovery.signal.
+ * @param linked links to segments are in its pg_wal: for a server that has its archives as long as it lives.
+ */
+export function recoverySettings(
+  input: RecoveryInput,
+  { linked = false }: { linked?: boolean } = {},
+): Readonly<Record<string, string>> {
   const minimums = Object.entries(input.minimums).map(([name, value]) => [name, minimumText(name, value)])
   const digitsOf = (number: bigint) => segmentName(input.timeline, number, input.segmentSize).slice(8)
   const [own, ...further] = input.archives.map(({ directory, from }) => ({
@@ -41,6 +47,7 @@ export function recoverySettings(input: RecoveryInput): Readonly<Record<string, 
   return {
     restore_command: restoreCommand(own?.directory ?? '', {
       segmentSize: input.segmentSize,
+      linked,
       partial: true,
       lastSegment: digitsOf(input.lastSegment),
       further: further.map(({ directory, from }) => ({ directory, after: digitsOf(from - 1n) })),

@@ -21,11 +21,15 @@ export async function findDifferences(
   bin: string,
   context: Context,
 ): Promise<string[]> {
-  const directories = record.extensions.length > 0 ? await directoriesOf(bin, context) : undefined
+  const [directories, locales, collations] = await Promise.all([
+    record.extensions.length > 0 ? directoriesOf(bin, context) : undefined,
+    missingLocales(record, context),
+    otherCollations(record, context),
+  ])
   return [
     ...missingExtensions(record, directories),
-    ...(await missingLocales(record, context)),
-    ...(await otherCollations(record, context)),
+    ...locales,
+    ...collations,
     ...emptyTables(record),
     ...outwardExtensions(record),
   ]

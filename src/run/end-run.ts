@@ -17,14 +17,14 @@ export async function endRun(run: RunDirectory, context: Pick<Context, 'urgent'>
 /** Removes the directory of a run that has ended, the marker last; its supervisor may do the same at this moment. */
 async function removeRun({ layout, marker }: RunDirectory): Promise<void> {
   removeSocketDirectory(marker.socket_directory ?? '')
-  const inner = join(layout.work, 'work')
-  // An overlay's own has mode 000.
-  if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) openUp(inner)
+  for (const inner of ['work', 'work/incompat', 'work/incompat/volatile']) openUp(join(layout.work, inner))
   await removeContents(layout.directory, [basename(layout.marker)])
   await removeTree(bytePath(layout.directory))
 }
 
+/** An overlay's own directories have mode 000. */
 function openUp(directory: string): void {
+  if (!lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return
   try {
     chmodSync(directory, 0o700)
   } catch (error) {

@@ -16,21 +16,25 @@ readable() { bind "$1"; mount -o remount,bind,ro "sandbox$1" || fail "$1"; }
 PATH=$PATH:/usr/sbin:/sbin
 { echo 0 >/proc/sys/user/max_user_namespaces; } 2>/dev/null # no capabilities by a further one
 mount -t tmpfs -o mode=0755,size=64m tmpfs sandbox || fail 'no file system in memory'
+links=
 for path in /usr /bin /sbin /lib /lib32 /lib64 /libx32 /nix/store /gnu/store; do
-  if [ -L $path ]; then cp -P $path sandbox/ || fail $path
+  if [ -L $path ]; then links="$links $path"
   elif [ -d $path ]; then readable $path
   fi
 done
-mkdir -p sandbox/etc/ssl sandbox/dev sandbox/proc sandbox/tmp sandbox/var sandbox/run sandbox/before || fail directories
-for name in passwd group nsswitch.conf localtime timezone ld.so.cache ld.so.conf ld.so.conf.d alternatives ssl/openssl.cnf; do
-  [ ! -e /etc/$name ] || cp -RP /etc/$name sandbox/etc/$name || fail /etc/$name
+[ -z "$links" ] || cp -P $links sandbox/ || fail "$links"
+mkdir -p sandbox/etc/ssl sandbox/dev/shm sandbox/proc sandbox/tmp sandbox/var sandbox/run sandbox/before || fail directories
+known=
+for name in passwd group nsswitch.conf localtime timezone ld.so.cache ld.so.conf ld.so.conf.d alternatives; do
+  [ ! -e /etc/$name ] || known="$known /etc/$name"
 done
+[ -z "$known" ] || cp -RP $known sandbox/etc/ || fail /etc
+[ ! -e /etc/ssl/openssl.cnf ] || cp -RP /etc/ssl/openssl.cnf sandbox/etc/ssl/ || fail /etc/ssl/openssl.cnf
 : >sandbox/etc/fstab
 for name in null zero full random urandom; do
   : >sandbox/dev/$name && mount --bind /dev/$name sandbox/dev/$name || fail /dev/$name
 done
 ln -s /proc/self/fd sandbox/dev/fd && ln -s /tmp sandbox/var/tmp || fail links
-mkdir sandbox/dev/shm || fail /dev/shm
 for path in /tmp /dev/shm; do
   mount -t tmpfs -o mode=1777 tmpfs sandbox$path || fail $path
 done

@@ -4,6 +4,7 @@ import { neededLibraries } from '../postgres/differences.js'
 import { runDefaults, runPlaces, withoutOverrides, writeRunConf } from './run-conf.js'
 import { type OwnRunDirectory, runArgument } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
+import { linkWal, placeLinks } from './wal-links.js'
 
 /**
  * Writes the server's configuration. Its start-up would open every file for writing, to flush it, and so copy the whole cluster up:
@@ -31,14 +32,15 @@ export async function serverCommand(
     },
     request.settings,
     { unix_socket_directories: sockets, unix_socket_permissions: '0700' },
-    recovery ? recoverySettings(recovery) : {},
+    recovery ? recoverySettings(recovery, { linked: true }) : {},
     runPlaces(layout),
   )
   const flags = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  linkWal(request, directory)
   // Written where the server is started, into the working copy alone.
-  const signal = recovery ? ' && : >data/recovery.signal' : ''
+  const signal = recovery ? ` && : >data/recovery.signal && ${placeLinks}` : ''
   return [
-    ...['sh', '-c', `${withoutOverrides}${signal} && exec "$@"`, 'sh'],
+    ...['sh', '-c', `${withoutOverrides}${signal} && shift && exec "$@"`, 'sh', layout.walLinks],
     request.programs.postgres,
     '-D',
     layout.conf,

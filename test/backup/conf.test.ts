@@ -1,5 +1,5 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
 import {
@@ -156,6 +156,23 @@ describe('its restore_command', () => {
 
   it('copies a raw segment', async () => {
     expect(await restore((file) => writeFileSync(file, 'wal'))).toEqual({ status: 0, restored: 'wal' })
+  })
+
+  it.each([
+    ['is', 0o444, 1, ''],
+    ['that the server could write to is not', 0o666, 0, 'wal'],
+    ['that cannot be read is not', 0o000, 126, ''],
+  ])('of a run leaves to PostgreSQL what is linked in pg_wal; what %s', async (_, mode, status, restored) => {
+    const fillArchive = (file: string) => {
+      const place = join(dirname(file), '../snapshot/data/pg_wal')
+      writeFileSync(file, 'wal')
+      chmodSync(file, mode)
+      mkdirSync(place)
+      chmodSync(place, 0o755)
+      symlinkSync(file, join(place, segment))
+    }
+    const command = restoreCommand('../../wal', { segmentSize: 16 << 20, linked: true })
+    expect(await restore(fillArchive, { command })).toEqual({ status, restored })
   })
 
   it('unpacks a compressed one', async () => {

@@ -1,14 +1,16 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf } from '../helpers/backup.js'
 import { randomNumbers, seed } from '../helpers/chance.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery } from '../helpers/ledger.js'
 import { aReadyRun, localRun } from '../helpers/local-run.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { anyMajor, binOf, describeMajors, majors, oldestUsualNewest, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
+import { fingerprint } from '../helpers/tree.js'
 
 /** A moment as arguments, and the last row that a copy must have there. */
 interface Target {
@@ -85,6 +87,31 @@ describeMajors(
       const exact = await localRun(ledger.root, ['--to-time', last.time, ...ask(ledgerQuery)])
       expect(exact.stdout).toBe(answerAt(last.n))
     })
+
+    // Elsewhere nothing keeps its server from writing to the archive: there it is copied.
+    needs('user namespaces').it(
+      'reads finished segments where they are, and leaves them as they are',
+      async () => {
+        const { root, backup } = ledger
+        const before = fingerprint(backup.directory)
+        const script = `psql -XAtqc checkpoint -c "select pg_switch_wal() is null" -c checkpoint -c '${ledgerQuery}'
+        cat data/run/*/log`
+        const { stdout } = await localRun(
+          root,
+          ['--to-latest', '--dbname', 'app', '--', 'sh', '-c', script],
+          {
+            cwd: root,
+          },
+        )
+        expect(stdout.split('\n').slice(0, 2)).toEqual(['f', answerAt((ledger.entries.at(-1) as Entry).n)])
+        const copied = [...stdout.matchAll(/restored log file "(\w+)"/g)].map(([, name]) => name)
+        const raw = readdirSync(join(backup.directory, 'wal')).filter((name) => /^[0-9A-F]{24}$/.test(name))
+        const own = readdirSync(join(backup.snapshot, 'data/pg_wal'))
+        expect(raw.length).toBeGreaterThan(own.length + 5)
+        expect(copied.filter((name = '') => raw.includes(name) && !own.includes(name))).toEqual([])
+        expect(fingerprint(backup.directory)).toBe(before)
+      },
+    )
   },
 )
 

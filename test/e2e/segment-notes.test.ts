@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { readArchivedWal } from '../../src/backup/archived-wal.js'
 import { fileIdentity, type SegmentNote, SegmentNotes } from '../../src/backup/segment-notes.js'
@@ -133,38 +134,43 @@ describe('notes that are signed and wrong', () => {
   })
 })
 
-describe('a segment whose bits have flipped, and whose file looks as it was noted', () => {
-  async function aRottenTwin(): Promise<{ twin: MadeBackup; segment: string; damage: string }> {
-    const twin = await aNotedTwin()
-    const { chain } = archiveOf(twin)
-    const index = Math.floor(chain.length / 2)
-    const segment = chain[index]
-    const path = join(walOf(twin), segment?.file ?? '')
-    const bytes = readFileSync(path)
-    bytes.fill(0xa5, bytes.length >> 1, (bytes.length >> 1) + 3)
-    writeFileSync(path, bytes)
-    const file = join(walOf(twin), name)
-    const notes = readFileSync(file)
-    rmSync(file)
-    // As it is told where nothing is noted.
-    const plain = await failureOf(ledger.root, toLast(twin))
-    writeFileSync(file, notes)
-    asOf(twin)
-    return { twin, segment: segment?.name ?? '', damage: `${plain.code} ${plain.message} ${plain.hint}` }
-  }
+describe.each(['compressed', 'raw'])(
+  'a %s segment whose bits have flipped, and whose file looks as it was noted',
+  (form) => {
+    async function aRottenTwin(): Promise<{ twin: MadeBackup; segment: string; damage: string }> {
+      const twin = await aNotedTwin()
+      const { chain } = archiveOf(twin)
+      const index = Math.floor(chain.length / 2)
+      const segment = chain[index]
+      const gzip = join(walOf(twin), segment?.file ?? '')
+      const path = form === 'raw' ? join(walOf(twin), segment?.name ?? '') : gzip
+      const bytes = form === 'raw' ? gunzipSync(readFileSync(gzip)) : readFileSync(gzip)
+      rmSync(gzip)
+      bytes.fill(0xa5, bytes.length >> 1, (bytes.length >> 1) + 3)
+      writeFileSync(path, bytes)
+      const file = join(walOf(twin), name)
+      const notes = readFileSync(file)
+      rmSync(file)
+      // As it is told where nothing is noted.
+      const plain = await failureOf(ledger.root, toLast(twin))
+      writeFileSync(file, notes)
+      asOf(twin)
+      return { twin, segment: segment?.name ?? '', damage: `${plain.code} ${plain.message} ${plain.hint}` }
+    }
 
-  it('is told in the words of one that was read', async () => {
-    const { twin, segment, damage } = await aRottenTwin()
-    expect(damage).toContain(segment)
-    const { code, message, hint } = await failureOf(ledger.root, toLast(twin))
-    expect(`${code} ${message} ${hint}`).toBe(damage)
-    expect((await localRun(ledger.root, toTime(twin, entryAt(1)))).stdout).toBe(answerAt(entryAt(1).n))
-  })
+    it('is told in the words of one that was read', async () => {
+      const { twin, segment, damage } = await aRottenTwin()
+      expect(damage).toContain(segment)
+      const { code, message, hint } = await failureOf(ledger.root, toLast(twin))
+      expect(`${code} ${message} ${hint}`).toBe(damage)
+      expect((await localRun(ledger.root, toTime(twin, entryAt(1)))).stdout).toBe(answerAt(entryAt(1).n))
+    })
 
-  it('is where --to-latest ends, with the warning of one that was read', async () => {
-    const { twin, segment } = await aRottenTwin()
-    const { stdout, stderr } = await localRun(ledger.root, [twin.record.id, '--to-latest', ...ask])
-    expect(stderr).toMatch(new RegExp(`the WAL archive is broken: ${segment}`))
-    expect(Number(stdout.split(/\D/)[0])).toBeLessThan(entryAt(-1).n)
-  })
-})
+    it('is where --to-latest ends, with the warning of one that was read', async () => {
+      const { twin, segment } = await aRottenTwin()
+      const { stdout, stderr } = await localRun(ledger.root, [twin.record.id, '--to-latest', ...ask])
+      expect(stderr).toMatch(new RegExp(`the WAL archive is broken: ${segment}`))
+      expect(Number(stdout.split(/\D/)[0])).toBeLessThan(entryAt(-1).n)
+    })
+  },
+)

@@ -61,7 +61,7 @@ describe('the command line of a run’s server', () => {
     expect(last).toMatchObject({ ...allSwitchedOff(15), listen_addresses: '127.0.0.1', fsync: 'off' })
     expect(last.external_pid_file).toBe(join(run.conf, 'server.pid'))
     expect(words[2]).toBe(
-      'rm -f data/postgresql.auto.conf data/recovery.signal data/standby.signal && exec "$@"',
+      'rm -f data/postgresql.auto.conf data/recovery.signal data/standby.signal && shift && exec "$@"',
     )
     expect(readdirSync(run.conf).sort()).toEqual(['pg_hba.conf', 'pg_ident.conf', 'postgresql.conf'])
   })
@@ -85,6 +85,6 @@ describe('the command line of a run’s server', () => {
       archive_mode: 'off',
       recovery_target_action: 'promote',
     })
-    expect(words[2]).toContain(' && : >data/recovery.signal && exec "$@"')
+    expect(words[2]).toContain(' && : >data/recovery.signal && {')
   })
 })
