@@ -37,8 +37,9 @@ export function findEnds(
       const since = wal.runs[0]?.from.segment ?? 0n
       const key = `${last.directory}/${keyOf(last)}`
       const known = ends.get(key)
-      if (known instanceof PgbkError) throw known
-      if (known && (known.end.commit || known.since <= since)) return known.end
+      if (known instanceof PgbkError && isIn(known, wal)) throw known
+      if (known && !(known instanceof PgbkError) && (known.end.commit || known.since <= since))
+        return known.end
       try {
         const end =
           knownEnd(wal, last) ??
@@ -51,6 +52,11 @@ export function findEnds(
       }
     },
   }
+}
+
+/** Of a damaged copy, another chain that ends there may have a sound one. */
+function isIn(error: PgbkError, { chain }: ArchivedWal): boolean {
+  return !(error instanceof DamagedSegment) || damageIn(chain, error) !== undefined
 }
 
 /** What is noted in the archive at the end counts for all chains that lead there, but that there is no commit only for its own. */
