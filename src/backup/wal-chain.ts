@@ -65,8 +65,7 @@ export function followChain({ own, timelines, needs, further }: ChainSearch): Fo
     const gapFor = (reason: string) => gapAt({ number, names, reason }, runs, joined, timelines)
     const pick = pickAt(names, archive, mayGoOn(runs, names, own) ? further : () => [])
     if (!pick) return { runs, gap: number > most ? undefined : gapFor(faultOf(names, joined)) }
-    const { segment, insteadOf } = pick
-    const cameFrom = pick.archive === archive ? undefined : archive
+    const { segment, insteadOf, cameFrom } = pick
     if (cameFrom) joined.push(pick.archive)
     archive = pick.archive
     most = later(most, lastOf(archive, timelines))
@@ -130,6 +129,7 @@ interface Pick {
   archive: ArchiveIndex
   segment: ArchivedSegment
   insteadOf?: ArchivedSegment | undefined
+  cameFrom?: ArchiveIndex | undefined
 }
 
 /** A finished segment, of the archive at hand if it has it; else, of those that are not finished, the one with the most in it. */
@@ -139,10 +139,10 @@ function pickAt(names: string[], archive: ArchiveIndex, further: ChainSearch['fu
     if (here && here.segment.form !== 'partial') return here
     const others = further(name, archive).flatMap((other) => usableIn(other, name) ?? [])
     const finished = others.find(({ segment }) => segment.form !== 'partial')
-    const insteadOf = here?.segment ?? damagedCopyIn(archive, name)
-    if (finished) return { ...finished, insteadOf }
+    const way = { insteadOf: here?.segment ?? damagedCopyIn(archive, name), cameFrom: archive }
+    if (finished) return { ...finished, ...way }
     const partial = furthest(here ? [here, ...others] : others)
-    if (partial) return partial === here ? here : { ...partial, insteadOf }
+    if (partial) return partial === here ? here : { ...partial, ...way }
   }
   return undefined
 }

@@ -3,6 +3,7 @@ import type { Backup } from '../backup/catalog.js'
 import { type DamageNote, readDamageNotes, removeDamageNotes, stillFits } from '../backup/damage-notes.js'
 import { parseSegmentName } from '../backup/lsn.js'
 import type { SegmentNotes } from '../backup/segment-notes.js'
+import { changedAtEnd } from '../backup/window.js'
 import type { Context } from '../context.js'
 import type { Installation } from './find.js'
 import { readAround } from './read-around.js'
@@ -72,7 +73,7 @@ export function findDamages(search: DamageSearch): DamageFinder {
 /** In order. */
 function suspectsOf(directory: string, segmentSize: number, notes: SegmentNotes): Suspect[] {
   const damaged = new Map(readDamageNotes(directory, notes.backups).map((note) => [note.name, note]))
-  return [...new Set([...damaged.keys(), ...notes.changedIn(directory)])]
+  return [...new Set([...damaged.keys(), ...notes.changedIn(directory), ...changedAtEnd(directory)])]
     .map((name) => ({
       name,
       segment: parseSegmentName(name, segmentSize)?.segment,

@@ -1,11 +1,14 @@
+import { lstatSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { DamagedCopies } from '../backup/archive-index.js'
 import { type ArchivedSegment, type ArchivedWal, withRuns } from '../backup/archived-wal.js'
 import { claimedCluster } from '../backup/check-cluster.js'
+import { backupLayout } from '../backup/layout.js'
 import { parseLsn, segmentNumber } from '../backup/lsn.js'
 import { readSeamNote, writeSeamNote } from '../backup/seam-note.js'
 import { segmentsOf } from '../backup/wal-chain.js'
 import type { PooledBackup, WalPool } from '../backup/wal-pool.js'
-import { seamsOf, type WalSeam } from '../backup/wal-seams.js'
+import { type SeamOverlap, seamsOf, type WalSeam } from '../backup/wal-seams.js'
 import { writtenTo } from '../backup/written-to.js'
 import { PgbkError } from '../errors.js'
 import { waldumpOf } from './archive-end.js'
@@ -75,11 +78,21 @@ async function joinsAt(
   const { env, signal } = options
   const { segmentSize } = wal
   const search = { env, signal, segmentSize, program: () => waldumpFor(backup, options) }
-  for (const overlap of seam.overlaps()) {
+  for (const overlap of [...seam.overlaps(), ...inSnapshot(seam, wal)]) {
     const isSame = await isSameHistory(overlap, search)
     if (isSame !== undefined) return isSame
   }
   return unlessDamaged(() => readsOn(seam, wal, backup, options))
+}
+
+/** What came with the snapshot of the backup tells as much as its archive. */
+function inSnapshot({ before, after }: WalSeam, { directory, segmentSize }: ArchivedWal): SeamOverlap[] {
+  const wal = `${backupLayout(dirname(directory)).data}/pg_wal`
+  const found = lstatSync(`${wal}/${after.name}`, { throwIfNoEntry: false })
+  const isThere = found?.isFile() && found.size === segmentSize && after.form !== 'partial'
+  if (before.directory !== directory || !isThere) return []
+  const one = { ...after, form: 'raw' as const, directory: wal, file: after.name, bytes: segmentSize }
+  return [{ one, other: after, upTo: segmentSize, previous: [undefined, undefined] }]
 }
 
 async function waldumpFor({ summary }: PooledBackup, options: JoiningOptions): Promise<string> {

@@ -59,12 +59,14 @@ export async function neededWal(
 }
 
 function inOrderFrom({ id, raw }: Backup, promised: Backup[], going: Backup[]): Backup[] {
-  const ids = new Set(going.map((one) => one.id))
+  const gone = new Set(going.map(({ directory }) => directory))
   const cluster = claimedCluster({ raw })
   const staying = promised
-    .filter((one) => !ids.has(one.id) && one.state === 'whole' && claimedCluster(one) === cluster)
+    .filter((one) => !gone.has(one.directory) && one.state === 'whole' && claimedCluster(one) === cluster)
     .sort((one, other) => (one.id < other.id ? 1 : -1))
-  return [...staying.filter((one) => one.id < id), ...staying.filter((one) => one.id > id).reverse()]
+  // One that takes the place of it.
+  const same = staying.filter((one) => one.id === id)
+  return [...same, ...staying.filter((one) => one.id < id), ...staying.filter((one) => one.id > id).reverse()]
 }
 
 interface Needed {

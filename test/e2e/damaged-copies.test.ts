@@ -1,9 +1,17 @@
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { type Backup, readCatalog } from '../../src/backup/catalog.js'
 import { lastSegmentBefore, parseSegmentName } from '../../src/backup/lsn.js'
+import { walPool } from '../../src/backup/wal-pool.js'
+import { deleteBackups } from '../../src/commands/delete.js'
+import type { Settings } from '../../src/config/load.js'
+import { findInstallations } from '../../src/postgres/find.js'
+import { planRecovery } from '../../src/postgres/recovery-plan.js'
+import { findWindows } from '../../src/postgres/window.js'
+import { aContext } from '../backup/samples.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery, write } from '../helpers/ledger.js'
 import { localRun } from '../helpers/local-run.js'
@@ -84,47 +92,57 @@ describe('of two backups whose archives have the same segments', () => {
     const begin = lastSegmentBefore(backups[1].record.stop_lsn, mb) + after
     return readdirSync(walOf(backups[0])).find((name) => numberOf(name) === begin) ?? ''
   }
-  const ends = async () =>
-    JSON.parse((await runPgbk(['list', '--json', '-C', ledger.root])).stdout).backups.map(
-      ({ window }: { window: { to: string; gap: unknown } }) => [window.to, window.gap],
-    )
-  const whole = () => [
-    [last().time, null],
-    [last().time, null],
+  const context = aContext({ env: { PATH: process.env.PATH, TMPDIR: aDirectory() } })
+  /** How far each backup reaches, by its window and by the plan of a recovery, the newest first. */
+  const ends = async () => {
+    const catalog = readCatalog(ledger.root)
+    const windows = findWindows({ root: ledger.root }, catalog, context)
+    const installations = await findInstallations(undefined, context)
+    const reach = async (backup: Backup) => {
+      const window = await windows.windowOf(backup)
+      const planning = { installations, pool: walPool(catalog), caughtUp: () => undefined }
+      const { plan } = await planRecovery(backup, { moment: { kind: 'latest' } }, planning, context)
+      return [window?.to, window?.gap, plan?.asOf, plan?.damage]
+    }
+    return Promise.all(catalog.backups.map(reach))
+  }
+  const whole = (count: number) => Array(count).fill([last().time, undefined, last().time, undefined])
+  const places = [
+    { after: 0n, which: 0 },
+    { after: 0n, which: 1 },
+    { after: 1n, which: 0 },
+    { after: 3n, which: 1 },
+    { after: 3n, which: 0 },
   ]
-  const rowsAt = async (args: string[]) =>
-    (await localRun(ledger.root, [...args, '--dbname', 'app', '--', 'psql', '-XAtc', ledgerQuery])).stdout
 
   it.each(
-    Object.keys(harms).flatMap((harm) =>
-      [0n, 1n, 3n].flatMap((after) => [0, 1].map((which) => ({ harm, after, which }))),
+    Object.keys(harms).flatMap((harm, index) =>
+      places
+        .filter((_, at) => process.env.PGBK_TEST_ROUNDS !== undefined || (at + index) % places.length < 2)
+        .map((place) => ({ harm, ...place })),
     ),
-  )('both reach all that is in a sound copy: $harm, segment $after of archive $which', async (way) => {
-    const name = shared(way.after)
-    const path = join(walOf(backups[way.which] as MadeBackup), name)
-    harms[way.harm]?.(path)
-    await runPgbk(['verify', idOf(way.which), '-C', ledger.root])
-    expect(await ends()).toEqual(whole())
-    for (const id of [idOf(0), idOf(1)]) {
-      const plan = await runPgbk(['restore', id, '--dry-run', '--json', '-C', ledger.root])
-      expect(JSON.parse(plan.stdout)).toMatchObject({ plan: { as_of: last().time } })
-    }
-    await runPgbk(['delete', idOf(1 - way.which), '--yes', '-C', ledger.root])
-    expect(await ends()).toEqual(whole().slice(1))
-  }, 300_000)
+  )(
+    'both reach all that is in a sound copy: $harm, segment $after of archive $which',
+    async (way) => {
+      harms[way.harm]?.(join(walOf(backups[way.which] as MadeBackup), shared(way.after)))
+      expect(await ends()).toEqual(whole(2))
+      const settings = { root: ledger.root } as Settings
+      await deleteBackups([idOf(1 - way.which)], { yes: true }, settings, context)
+      expect(await ends()).toEqual(whole(1))
+    },
+    300_000,
+  )
 
   it('one is recovered through the sound copy, and says which one is damaged', async () => {
     const name = shared(1n)
     harms['bits flipped in its middle']?.(join(walOf(backups[0]), name))
-    const latest = await localRun(ledger.root, [
-      ...[idOf(0), '--to-latest', '--dbname', 'app', '--', 'psql', '-XAtc', ledgerQuery],
-    ])
+    const psql = ['--dbname', 'app', '--', 'psql', '-XAtc', ledgerQuery]
+    const latest = await localRun(ledger.root, [idOf(0), '--to-latest', ...psql])
     expect(latest.stdout).toBe(answerAt(last().n))
     expect(latest.stderr).toContain(`WAL segment ${name} in ${walOf(backups[0])} is damaged: `)
-    expect(await rowsAt([idOf(0), '--to-xid', last().xid])).toBe(answerAt(last().n))
     const checked = JSON.parse((await runPgbk(['verify', '--all', '--json', '-C', ledger.root])).stdout)
-    expect(checked.checks.map(({ faults }: { faults: { file: string }[] }) => faults.map((one) => one.file)))
-      .toEqual([[], [`wal/${name}`]])
-    expect(existsSync(join(walOf(backups[1]), name))).toBe(true)
+    expect(
+      checked.checks.map(({ faults }: { faults: { file: string }[] }) => faults.map((one) => one.file)),
+    ).toEqual([[], [`wal/${name}`]])
   }, 300_000)
 })
