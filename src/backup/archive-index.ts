@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { messageOf } from '../errors.js'
 import { mostBytes, readSmallText } from '../read-small.js'
 import { filesIn } from './archive-listing.js'
-import { type ArchivedSegment, type ArchiveFile, type Found, segmentsIn } from './archive-segments.js'
+import { type ArchivedSegment, type ArchiveFile, type Found, pathOf, segmentsIn } from './archive-segments.js'
 import { gapNoteName, readGapNote } from './gap-note.js'
 import { parseHistory, type TimelinePart, type TimelineSwitch } from './timeline-path.js'
 import { namesOf } from './timeline-segments.js'
@@ -54,7 +54,28 @@ export function indexOf(
   segmentSize: number,
   gapNote?: string,
 ): ArchiveIndex {
-  const found = segmentsIn(files, segmentSize)
+  return indexOfFound(directory, segmentsIn(files, segmentSize), segmentSize, gapNote)
+}
+
+/** Paths of segments that are damaged, and what is wrong with each. */
+export type DamagedCopies = ReadonlyMap<string, string>
+
+/** The same archive, in which damaged copies of segments are of no use. */
+export function withoutCopies(archive: Archive, damaged: DamagedCopies, segmentSize: number): Archive {
+  const found = new Map<string, Found>()
+  for (const [name, one] of archive.found) {
+    const fault = damaged.get(pathOf(one.segment))
+    found.set(name, fault === undefined ? one : { ...one, fault, isDamagedCopy: true })
+  }
+  return { ...archive, ...indexOfFound(archive.directory, found, segmentSize, archive.gapNote) }
+}
+
+function indexOfFound(
+  directory: string,
+  found: ReadonlyMap<string, Found>,
+  segmentSize: number,
+  gapNote: string | undefined,
+): ArchiveIndex {
   const paths = new Map<string, ArchivedSegment[]>()
   let runs: Map<string, ArchivedSegment> | undefined
   return {

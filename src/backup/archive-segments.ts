@@ -16,6 +16,11 @@ export interface ArchivedSegment {
   bytes: number
 }
 
+/** Its file. */
+export function pathOf({ directory, file }: Pick<ArchivedSegment, 'directory' | 'file'>): string {
+  return `${directory}/${file}`
+}
+
 /** A file of the archive, by name and size alone. */
 export interface ArchiveFile {
   /** The archive. */
@@ -28,6 +33,8 @@ export interface ArchiveFile {
 export interface Found {
   segment: ArchivedSegment
   fault?: string
+  /** It was found to be damaged where another archive has a sound copy: until then it is told by what is in it. */
+  isDamagedCopy?: true
 }
 
 /** Every segment in its best form: whole before partial, raw before compressed. */

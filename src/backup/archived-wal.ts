@@ -1,4 +1,4 @@
-import { type Archive, type Histories, indexOf, readArchive } from './archive-index.js'
+import { type Archive, type DamagedCopies, type Histories, indexOf, readArchive } from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
 import type { ArchivedSegment, ArchiveFile } from './archive-segments.js'
 import { parseLsn, parseSegmentName } from './lsn.js'
@@ -32,6 +32,8 @@ export interface ArchivedWal {
   histories: ReadonlyMap<number, string>
   /** History files that are not understood, with the reason. */
   faults: string[]
+  /** Damaged segments in whose place the chain has sound copies of other archives. */
+  replaced?: DamagedCopies | undefined
 }
 
 /** The last segment of the chain; it need not be written out for that. */
@@ -107,10 +109,10 @@ export function upToSegment(
   { segment }: Pick<ArchivedSegment, 'segment'>,
   { gap, isReadable = false }: { gap: ArchiveGap; isReadable?: boolean },
 ): ArchivedWal {
-  const { directory, segmentSize, timelines, faults, histories, runs } = wal
+  const { directory, segmentSize, timelines, faults, histories, replaced, runs } = wal
   const whole = runsBefore(segment, runs, segmentSize)
   const damaged = runs.find(({ from, to }) => from.segment <= segment && segment <= to.segment)
-  const rest = { directory, segmentSize, timelines, faults, histories, gap }
+  const rest = { directory, segmentSize, timelines, faults, histories, replaced, gap }
   if (!damaged || !isReadable) return withRuns(rest, whole)
   const last = { ...segmentAt(segment, damaged, segmentSize), form: 'partial' as const }
   return withRuns(rest, [...whole, { ...damaged, from: last, to: last }])
@@ -118,8 +120,8 @@ export function upToSegment(
 
 /** The WAL from a segment on. */
 export function fromSegment(wal: ArchivedWal, first: bigint): ArchivedWal {
-  const { directory, segmentSize, timelines, faults, histories, gap, runs } = wal
-  const rest = { directory, segmentSize, timelines, faults, histories, gap }
+  const { directory, segmentSize, timelines, faults, histories, replaced, gap, runs } = wal
+  const rest = { directory, segmentSize, timelines, faults, histories, replaced, gap }
   const kept = runs.filter(({ to }) => to.segment >= first)
   const cut = kept.map((run) =>
     run.from.segment >= first ? run : { ...run, from: segmentAt(first, run, segmentSize) },

@@ -1,4 +1,5 @@
-import { link, lstat, readdir, rename, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, lstat, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import type { ArchivedSegment, ArchivedWal } from './archived-wal.js'
@@ -28,9 +29,7 @@ export async function moveWal({ from, to, segments, histories, gapNote }: WalMov
   const archive = to.layout.wal
   try {
     for (const path of histories) await giveName(path, archive)
-    for (const segment of segments) await withSegmentFile(segment, (path) => giveName(path, archive))
-    await syncPath(archive)
-    for (const { name, form } of segments) if (form !== 'partial') await removeLesser(archive, name)
+    await giveSegments(segments, archive)
     if (gapNote !== undefined) await noteGap(archive, gapNote)
     if (segments.length > 0) await passOn(from.layout.wal, archive)
   } catch (cause) {
@@ -51,21 +50,35 @@ export async function bringTogether(
   const further = chain.filter(({ directory, segment }) => directory !== layout.wal && segment <= lastSegment)
   if (further.length === 0) return
   for (const path of histories.values()) await giveName(path, layout.wal)
-  for (const segment of further) await withSegmentFile(segment, (path) => giveName(path, layout.wal))
-  await syncPath(layout.wal)
+  await giveSegments(further, layout.wal)
 }
 
-/** In one step, in the place of whatever has that name: its own segment was no use. */
-async function giveName(path: string, archive: string): Promise<void> {
+/** On disk when this returns; only then goes what they are better than. */
+async function giveSegments(segments: ArchivedSegment[], archive: string): Promise<void> {
+  const given: string[] = []
+  for (const segment of segments)
+    given.push(await withSegmentFile(segment, (path) => giveName(path, archive)))
+  await syncPath(archive)
+  for (const file of given) if (!file.endsWith('.partial')) await removeLesser(archive, file)
+}
+
+/** In one step, in the place of whatever has that name: its own segment was no use. Returns the name. */
+async function giveName(path: string, archive: string): Promise<string> {
   const name = basename(path)
   const target = join(archive, name)
-  if (await isSameFile(path, target)) return
-  if (name.endsWith('.history') && (await lstat(target).catch(() => undefined))) return
+  if (await isSameFile(path, target)) return name
+  if (name.endsWith('.history') && (await lstat(target).catch(() => undefined))) return name
   await syncPath(path)
-  const draft = join(archive, `.pgbk-${name}.tmp`)
-  await rm(draft, { force: true })
+  // Another process may be giving it the same name.
+  const draft = join(archive, `.pgbk-${name}.${process.pid}-${randomUUID()}.tmp`)
   await link(path, draft)
-  await rename(draft, target)
+  try {
+    await rename(draft, target)
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw error
+  }
+  return name
 }
 
 /** To rename one name of a file to another does nothing. */
@@ -78,11 +91,11 @@ function unlessThere(error: unknown): undefined {
   if (systemCode(error) !== 'ENOENT') throw error
 }
 
-/** A finished segment takes the place of what had only begun. */
-async function removeLesser(archive: string, name: string): Promise<void> {
-  const names = await readdir(archive)
-  if (!names.includes(name) && !names.includes(`${name}.gz`)) return
-  await rm(join(archive, `${name}.partial`), { force: true })
+/** A finished segment takes the place of what had only begun, and of what is no use in another form. */
+async function removeLesser(archive: string, file: string): Promise<void> {
+  const name = file.slice(0, 24)
+  for (const other of [name, `${name}.gz`, `${name}.partial`])
+    if (other !== file) await rm(join(archive, other), { force: true })
 }
 
 /** Up to when everything had been received. */

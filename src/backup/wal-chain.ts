@@ -30,8 +30,10 @@ export interface ChainRun {
   archive: ArchiveIndex
   from: ArchivedSegment
   to: ArchivedSegment
-  /** What the archive before had of the first one, which was less. */
+  /** What the archive before had of the first one, which was less, or damaged. */
   insteadOf?: ArchivedSegment | undefined
+  /** The archive that the chain was in before, where that is another. */
+  cameFrom?: ArchiveIndex | undefined
 }
 
 export interface ChainSearch {
@@ -63,15 +65,15 @@ export function followChain({ own, timelines, needs, further }: ChainSearch): Fo
     const gapFor = (reason: string) => gapAt({ number, names, reason }, runs, joined, timelines)
     const pick = pickAt(names, archive, mayGoOn(runs, names, own) ? further : () => [])
     if (!pick) return { runs, gap: number > most ? undefined : gapFor(faultOf(names, joined)) }
-    const { segment, insteadOf } = pick
-    if (pick.archive !== archive) joined.push(pick.archive)
+    const { segment, insteadOf, cameFrom } = pick
+    if (cameFrom) joined.push(pick.archive)
     archive = pick.archive
     most = later(most, lastOf(archive, timelines))
     if (isEnd(segment, names)) {
       const gap = number < most ? gapFor(reasonToEnd(segment, names, joined)) : undefined
-      return { runs: [...runs, { archive, from: segment, to: segment, insteadOf }], gap }
+      return { runs: [...runs, { archive, from: segment, to: segment, insteadOf, cameFrom }], gap }
     }
-    const run = { archive, from: segment, to: archive.runFrom(segment), insteadOf }
+    const run = { archive, from: segment, to: archive.runFrom(segment), insteadOf, cameFrom }
     const cut = upTo(nextSwitchAfter(number, timelines, size), run, size)
     runs.push(cut)
     number = cut.to.segment + 1n
@@ -80,7 +82,8 @@ export function followChain({ own, timelines, needs, further }: ChainSearch): Fo
 
 /** Without anything of its own, nothing would show whether the other archive has the same. */
 function mayGoOn(runs: ChainRun[], names: string[], own: ArchiveIndex): boolean {
-  return runs.length > 0 || names.some((name) => usableIn(own, name) !== undefined)
+  const isThere = (name: string) => usableIn(own, name) ?? damagedCopyIn(own, name)
+  return runs.length > 0 || names.some((name) => isThere(name) !== undefined)
 }
 
 function later(one: bigint, other: bigint): bigint {
@@ -126,6 +129,7 @@ interface Pick {
   archive: ArchiveIndex
   segment: ArchivedSegment
   insteadOf?: ArchivedSegment | undefined
+  cameFrom?: ArchiveIndex | undefined
 }
 
 /** A finished segment, of the archive at hand if it has it; else, of those that are not finished, the one with the most in it. */
@@ -135,9 +139,10 @@ function pickAt(names: string[], archive: ArchiveIndex, further: ChainSearch['fu
     if (here && here.segment.form !== 'partial') return here
     const others = further(name, archive).flatMap((other) => usableIn(other, name) ?? [])
     const finished = others.find(({ segment }) => segment.form !== 'partial')
-    if (finished) return { ...finished, insteadOf: here?.segment }
+    const way = { insteadOf: here?.segment ?? damagedCopyIn(archive, name), cameFrom: archive }
+    if (finished) return { ...finished, ...way }
     const partial = furthest(here ? [here, ...others] : others)
-    if (partial) return partial === here ? here : { ...partial, insteadOf: here?.segment }
+    if (partial) return partial === here ? here : { ...partial, ...way }
   }
   return undefined
 }
@@ -145,6 +150,11 @@ function pickAt(names: string[], archive: ArchiveIndex, further: ChainSearch['fu
 function usableIn(archive: ArchiveIndex, name: string): Pick | undefined {
   const found = archive.found.get(name)
   return found && found.fault === undefined ? { archive, segment: found.segment } : undefined
+}
+
+function damagedCopyIn({ found }: ArchiveIndex, name: string): ArchivedSegment | undefined {
+  const one = found.get(name)
+  return one?.isDamagedCopy ? one.segment : undefined
 }
 
 function furthest(picks: Pick[]): Pick | undefined {

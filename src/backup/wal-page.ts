@@ -36,3 +36,22 @@ export function readWalPage(bytes: Buffer): WalPage {
       : undefined,
   }
 }
+
+const [shortHeader, longHeader] = [24, 40]
+/** The header of a record (XLogRecord in src/include/access/xlogrecord.h), without which there is none. */
+const leastRecord = 24
+
+/** Which bytes of a page belong to records: from the first to before the second. The rest is headers, and filling between records. */
+export function recordBytes(page: Buffer): [number, number][] {
+  const { remaining, long } = readWalPage(page)
+  const aligned = (at: number) => Math.ceil(at / 8) * 8
+  const header = long ? longHeader : shortHeader
+  const found: [number, number][] = remaining > 0 ? [[header, header + remaining]] : []
+  for (let at = aligned(header + remaining); at <= page.length - 8; ) {
+    const length = little ? page.readUInt32LE(at) : page.readUInt32BE(at)
+    if (length < leastRecord) break
+    found.push([at, at + length])
+    at = aligned(at + length)
+  }
+  return found.map(([from, to]) => [from, Math.min(to, page.length)])
+}

@@ -1,4 +1,7 @@
+import { dirname } from 'node:path'
+import { type Archive, type DamagedCopies, withoutCopies } from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
+import { type ArchivedSegment, pathOf } from './archive-segments.js'
 import { type ArchivedWal, walThrough } from './archived-wal.js'
 import type { Backup, Catalog } from './catalog.js'
 import { claimedCluster } from './check-cluster.js'
@@ -14,6 +17,8 @@ export interface WayThroughPool {
   timeline?: number | undefined
   /** Archives that do not go on from this backup's, whatever their names say. */
   without?: ReadonlySet<string>
+  /** Copies of segments in whose place others are taken. */
+  damaged?: DamagedCopies | undefined
 }
 
 /** The WAL archives of a root: a chain begins in that of one backup, and may go on in those of others. Each is listed once. */
@@ -28,8 +33,12 @@ export interface WalPool {
   namesOf(backup: Pick<Backup, 'directory'>): string[] | undefined
   /** Whether others may have what comes after a segment, or more of it: cheap, for thousands of backups. */
   mayGoOn(segment: { timeline: number; segment: bigint; isPartial: boolean }, segmentSize: number): boolean
+  /** The finished segments of a name in the archives of a backup's cluster, but those that are damaged. */
+  copiesOf(backup: PooledBackup, name: string, damaged: DamagedCopies): ArchivedSegment[]
   /** Whether archives join at their seams, as far as somebody has looked. */
   seams: Map<string, boolean>
+  /** Copies of segments that were found damaged where others are sound. */
+  damaged: Map<string, string>
 }
 
 export function walPool(catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>): WalPool {
@@ -37,6 +46,8 @@ export function walPool(catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>)
   const confirmed = new Set<string>()
   return {
     seams: new Map(),
+    damaged: new Map(),
+    copiesOf: (backup, name, damaged) => copiesIn(listing, backup, name, damaged),
     walOf: (backup, way = {}) => {
       const first = look(listing, backup, way)
       if (!first.gap || confirmed.has(JSON.stringify(first.gap))) return first
@@ -62,18 +73,19 @@ export function walPool(catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>)
 function look(
   listing: PoolListing,
   backup: PooledBackup,
-  { timeline, without }: WayThroughPool,
+  { timeline, without, damaged = new Map() }: WayThroughPool,
 ): ArchivedWal {
   const { summary: needs } = backup
   const size = needs.wal_segment_size
   const directory = archiveIn(backup.directory)
-  const own = listing.read(directory, size)
+  const readAt = readerWithout(damaged, listing, size)
+  const own = readAt(directory)
   const cluster = claimedCluster(backup)
   const isOther = (place: ArchivePlace) =>
     place.directory !== directory &&
     !without?.has(place.directory) &&
     [cluster, undefined].includes(place.cluster)
-  const read = (place: ArchivePlace) => unlessNone(() => listing.read(place.directory, size)) ?? []
+  const read = (place: ArchivePlace) => unlessNone(() => readAt(place.directory)) ?? []
   const { histories, contradicting } = agreedHistories(
     own,
     listing.places.filter((place) => isOther(place) && hasHistories(place, listing)).flatMap(read),
@@ -96,6 +108,41 @@ function look(
       return walThrough(own, { timelines, histories, ...followed }, size)
   }
   return walThrough(own, { timelines: [], histories, runs: [], gap: undefined }, size)
+}
+
+/** Each archive is the same object whenever it is asked for. */
+function readerWithout(
+  damaged: DamagedCopies,
+  listing: PoolListing,
+  segmentSize: number,
+): (directory: string) => Archive {
+  const isIn = new Set([...damaged.keys()].map((path) => dirname(path)))
+  const changed = new Map<string, Archive>()
+  return (directory) => {
+    const archive = listing.read(directory, segmentSize)
+    if (!isIn.has(directory)) return archive
+    const known = changed.get(directory) ?? withoutCopies(archive, damaged, segmentSize)
+    changed.set(directory, known)
+    return known
+  }
+}
+
+function copiesIn(
+  listing: PoolListing,
+  backup: PooledBackup,
+  name: string,
+  damaged: DamagedCopies,
+): ArchivedSegment[] {
+  const cluster = claimedCluster(backup)
+  const places = listing.holdersOf(name)?.places ?? []
+  return places
+    .filter((place) => [cluster, undefined].includes(place.cluster))
+    .flatMap(
+      ({ directory }) => unlessNone(() => listing.read(directory, backup.summary.wal_segment_size)) ?? [],
+    )
+    .flatMap(({ found }) => found.get(name) ?? [])
+    .filter(({ fault, segment }) => fault === undefined && segment.form !== 'partial')
+    .flatMap(({ segment }) => (damaged.has(pathOf(segment)) ? [] : [segment]))
 }
 
 function hasHistories({ directory }: ArchivePlace, listing: PoolListing): boolean {

@@ -1,12 +1,14 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { v } from '../schema.js'
+import { pathOf } from './archive-segments.js'
 import { type ArchivedSegment, type ArchivedWal, type ArchiveGap, countOf, lastOf } from './archived-wal.js'
 import type { Backup } from './catalog.js'
 import { windowStart } from './data-time.js'
 import { gapNoteName } from './gap-note.js'
 import { lastSegmentBefore, segmentName } from './lsn.js'
 import { readNote } from './read-note.js'
+import { fileIdentity } from './segment-notes.js'
 import { ownSegments, type SegmentRange } from './segment-range.js'
 import type { WalPool } from './wal-pool.js'
 import { tryToWriteNote } from './write-note.js'
@@ -105,8 +107,10 @@ function lastOfAll(range: SegmentRange, names: string[]): string | undefined {
 
 const place = v.object({ lsn: v.string(), time: v.string() })
 const schema = v.object({
-  /** The last segment that was read; with the time of its last change while it is unfinished. */
+  /** As `keyOf` tells it. */
   through: v.string(),
+  /** The last finished segments of this archive, as `fileIdentity` tells them. */
+  files: v.optional(v.record(v.string(), v.string())),
   segment: v.pipe(v.string(), v.regex(/^\d+$/)),
   end_lsn: v.string(),
   commit: v.nullable(place),
@@ -118,10 +122,43 @@ export type KnownEnd = v.InferOutput<typeof schema>
 /** In a backup's `wal/`; it may be removed at any time. */
 const fileName = '.pgbk-window.json'
 
-/** Tells whether the archive still ends as it did. */
-export function keyOf(last: ArchivedSegment): string {
-  if (last.form !== 'partial') return last.name
-  return `${last.file} ${statSync(join(last.directory, last.file), { throwIfNoEntry: false })?.mtimeMs}`
+/** Those at the end have no notes yet, which would tell that they were changed. */
+const mostAtEnd = 3
+
+/** Tells whether the archive still ends as it did, with the same files. */
+export function keyOf(wal: Pick<ArchivedWal, 'runs' | 'segmentSize'>): string {
+  return lastSegments(wal)
+    .map((one) => `${one.file} ${one.form} ${fileIdentity(pathOf(one))}`)
+    .join(', ')
+}
+
+/** The last finished segments of a chain, by name, as their files are. */
+export function filesAtEnd(wal: Pick<ArchivedWal, 'runs' | 'segmentSize'>): Record<string, string> {
+  const finished = lastSegments(wal).filter(({ form }) => form !== 'partial')
+  return Object.fromEntries(finished.map((one) => [one.name, fileIdentity(pathOf(one)) ?? '']))
+}
+
+function lastSegments({ runs, segmentSize }: Pick<ArchivedWal, 'runs' | 'segmentSize'>): ArchivedSegment[] {
+  const { archive, to } = runs.at(-1) ?? {}
+  if (!archive || !to) return []
+  const earlier = Array.from({ length: mostAtEnd - 1 }, (_, index) => {
+    const name = segmentName(to.timeline, to.segment - BigInt(index + 1), segmentSize)
+    return archive.found.get(name)?.segment
+  })
+  return [to, ...earlier.filter((one) => one !== undefined)]
+}
+
+/**
+ * The names of segments at an archive's end whose files are others than when that was noted; none where that is so of several and none
+ * is as it was: then the archive was copied.
+ */
+export function changedAtEnd(directory: string): string[] {
+  const noted = Object.entries(readKnownEnd(directory)?.files ?? {})
+  const changed = noted.filter(([name, identity]) => {
+    const now = [name, `${name}.gz`].map((file) => fileIdentity(join(directory, file)))
+    return now.some((one) => one !== undefined) && !now.includes(identity)
+  })
+  return changed.length > 1 && changed.length === noted.length ? [] : changed.map(([name]) => name)
 }
 
 export function readKnownEnd(directory: string): KnownEnd | undefined {

@@ -26,6 +26,8 @@ import type { Source } from '../source/source.js'
 import { sourceName } from '../source/source-name.js'
 import { verifyDownload } from '../source/verify-download.js'
 import { checkNotInUse } from './check-not-in-use.js'
+import { keepReplacedWal } from './keep-replaced-wal.js'
+import { joiningFor } from './remove-keeping-wal.js'
 
 export interface DownloadOptions {
   from?: string
@@ -137,7 +139,7 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 /** Where another download of the same backup was faster, that one stays. */
 async function publish(job: Job, context: Context): Promise<Backup> {
   const { root, backup, record, directory, options } = job
-  return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (_guarded, lock) => {
+  return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
     const here = await findHere(root, backup, options.replace ?? false)
     if (here) {
       await lock.check()
@@ -145,6 +147,8 @@ async function publish(job: Job, context: Context): Promise<Backup> {
       return here
     }
     checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
+    const downloaded = aBackup(directory.layout.directory, summarize(record.toString()), 'whole')
+    await keepReplacedWal(root, downloaded, joiningFor(job.settings, guarded), guarded)
     const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)
     return aBackup(place, summarize(record.toString()), 'whole')
   })

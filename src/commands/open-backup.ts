@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path'
 import type { ArchivedWal } from '../backup/archived-wal.js'
 import { type Backup, readCatalog } from '../backup/catalog.js'
 import { caughtUp } from '../backup/caught-up.js'
@@ -17,6 +18,7 @@ import { findDifferences } from '../postgres/differences.js'
 import { allInstallations, findServer, type ServerPrograms } from '../postgres/find-server.js'
 import { checkNewTablespaces } from '../postgres/new-tablespaces.js'
 import type { RecoveryPlan } from '../postgres/recovery-plan.js'
+import { damageText } from '../postgres/wal-damage.js'
 import { type MomentOptions, readWish } from './wish.js'
 
 export interface OpenOptions extends MomentOptions {
@@ -94,9 +96,11 @@ export async function openBackup(
 }
 
 /** What is strange about the archive, though the moment can be reached. */
-function doubts({ wish, gap, unfinished }: RecoveryPlan): string[] {
-  if (wish.moment.kind !== 'latest') return []
+function doubts(recovery: RecoveryPlan): string[] {
+  const { wish, gap, unfinished } = recovery
+  if (wish.moment.kind !== 'latest') return replacedCopies(recovery)
   return [
+    ...replacedCopies(recovery),
     ...(gap
       ? [`the WAL archive is broken: ${gap.missing}: ${gap.reason}; what comes after it is not replayed`]
       : []),
@@ -104,4 +108,14 @@ function doubts({ wish, gap, unfinished }: RecoveryPlan): string[] {
       ? [`the last segment of the WAL archive, ${unfinished}, is not finished: was it cut off?`]
       : []),
   ]
+}
+
+/** What is damaged in one archive, and replayed from another. */
+function replacedCopies({ archive, recovery }: RecoveryPlan): string[] {
+  return [...(archive?.replaced ?? [])].flatMap(([path, reason]) => {
+    const name = basename(path).slice(0, 24)
+    const taken = archive?.chain.find((one) => one.name === name)
+    if (!taken || !recovery || taken.segment > recovery.lastSegment) return []
+    return [`${damageText(name, dirname(path), reason)}; the copy in ${taken.directory} is taken`]
+  })
 }

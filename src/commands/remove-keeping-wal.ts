@@ -25,7 +25,8 @@ export async function plannedMoves(
   return moves.filter(hasSegments)
 }
 
-function joiningFor({ bin_dir }: Settings, context: Context): JoiningOptions {
+/** With what archives are looked into. */
+export function joiningFor({ bin_dir }: Settings, context: Context): JoiningOptions {
   const { env, signal } = context
   return { env: programEnvironment(env), signal, installations: () => findInstallations(bin_dir, context) }
 }
@@ -67,7 +68,8 @@ export function moveText({ from, to, segments }: Pick<WalMove, 'from' | 'to' | '
   return `the WAL of ${from.id} (${sizeText(segments)}) moves to ${to.id}, which still needs it`
 }
 
-function sizeText(segments: WalMove['segments']): string {
+/** `3 segments, 48 MB` */
+export function sizeText(segments: WalMove['segments']): string {
   const bytes = segments.reduce((sum, one) => sum + one.bytes, 0)
   return `${segments.length} ${segments.length === 1 ? 'segment' : 'segments'}, ${formatBytes(bytes)}`
 }

@@ -1,15 +1,20 @@
+import { lstatSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { DamagedCopies } from '../backup/archive-index.js'
 import { type ArchivedSegment, type ArchivedWal, withRuns } from '../backup/archived-wal.js'
 import { claimedCluster } from '../backup/check-cluster.js'
+import { backupLayout } from '../backup/layout.js'
 import { parseLsn, segmentNumber } from '../backup/lsn.js'
-import { sameContent } from '../backup/same-content.js'
 import { readSeamNote, writeSeamNote } from '../backup/seam-note.js'
 import { segmentsOf } from '../backup/wal-chain.js'
 import type { PooledBackup, WalPool } from '../backup/wal-pool.js'
-import { seamsOf, type WalSeam } from '../backup/wal-seams.js'
+import { type SeamOverlap, seamsOf, type WalSeam } from '../backup/wal-seams.js'
 import { writtenTo } from '../backup/written-to.js'
+import { PgbkError } from '../errors.js'
 import { waldumpOf } from './archive-end.js'
 import type { CheckOptions } from './check-backup.js'
 import type { Installation } from './find.js'
+import { isSameHistory } from './same-history.js'
 import { type SegmentDesk, withSegmentDesk } from './segment-desk.js'
 import { checkSegmentStarts } from './segment-starts.js'
 import { holdsNoRecord, runDump } from './wal-dump.js'
@@ -21,6 +26,8 @@ export interface JoiningOptions extends CheckOptions {
   timeline?: number | undefined
   /** Archives that do not count. */
   without?: ReadonlySet<string>
+  /** Copies of segments in whose place others are taken. */
+  damaged?: DamagedCopies | undefined
 }
 
 /**
@@ -36,7 +43,7 @@ export async function joinedWal(
 ): Promise<ArchivedWal> {
   const without = new Set(options.without)
   for (;;) {
-    const wal = pool.walOf(backup, { timeline: options.timeline, without })
+    const wal = pool.walOf(backup, { timeline: options.timeline, without, damaged: options.damaged })
     const wrong = await firstWrongSeam(wal, backup, pool, options)
     if (!wrong) return wal
     const { before, after } = wrong
@@ -61,19 +68,45 @@ async function firstWrongSeam(
   return undefined
 }
 
+/** What both have tells it, damaged or not; else it has to be read on from one into the other. */
 async function joinsAt(
   seam: WalSeam,
   wal: ArchivedWal,
   backup: PooledBackup,
   options: JoiningOptions,
 ): Promise<boolean> {
-  const { overlap } = seam
-  if (overlap) {
-    const { segmentSize } = wal
-    const content = await sameContent(overlap.one, overlap.other, { segmentSize, upTo: overlap.upTo })
-    if (content !== 'unreadable') return content === 'same'
+  const { env, signal } = options
+  const { segmentSize } = wal
+  const search = { env, signal, segmentSize, program: () => waldumpFor(backup, options) }
+  for (const overlap of [...seam.overlaps(), ...inSnapshot(seam, wal)]) {
+    const isSame = await isSameHistory(overlap, search)
+    if (isSame !== undefined) return isSame
   }
-  return readsOn(seam, wal, backup, options)
+  return unlessDamaged(() => readsOn(seam, wal, backup, options))
+}
+
+/** What came with the snapshot of the backup tells as much as its archive. */
+function inSnapshot({ before, after }: WalSeam, { directory, segmentSize }: ArchivedWal): SeamOverlap[] {
+  const wal = `${backupLayout(dirname(directory)).data}/pg_wal`
+  const found = lstatSync(`${wal}/${after.name}`, { throwIfNoEntry: false })
+  const isThere = found?.isFile() && found.size === segmentSize && after.form !== 'partial'
+  if (before.directory !== directory || !isThere) return []
+  const one = { ...after, form: 'raw' as const, directory: wal, file: after.name, bytes: segmentSize }
+  return [{ one, other: after, upTo: segmentSize, previous: [undefined, undefined] }]
+}
+
+async function waldumpFor({ summary }: PooledBackup, options: JoiningOptions): Promise<string> {
+  return waldumpOf(Number.parseInt(summary.server.version, 10), await options.installations())
+}
+
+/** Where a segment cannot even be unpacked, nothing is read on. */
+async function unlessDamaged(work: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return false
+    throw error
+  }
 }
 
 /** As many segments as a very long record may fill, on either side. */
@@ -87,8 +120,7 @@ async function readsOn(
   options: JoiningOptions,
 ): Promise<boolean> {
   if (after.form === 'partial' && writtenTo(after) === 0) return true
-  const major = Number.parseInt(backup.summary.server.version, 10)
-  const program = waldumpOf(major, await options.installations())
+  const program = await waldumpFor(backup, options)
   const near = nearSegments(wal, after)
   return withSegmentDesk(program, near, options, async (desk) => {
     const index = near.chain.indexOf(after)

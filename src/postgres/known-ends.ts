@@ -3,7 +3,7 @@ import { type ArchivedSegment, type ArchivedWal, fromSegment, lastOf } from '../
 import type { Backup } from '../backup/catalog.js'
 import { claimedCluster } from '../backup/check-cluster.js'
 import type { SegmentNotes } from '../backup/segment-notes.js'
-import { type KnownEnd, keyOf, readKnownEnd, writeKnownEnd } from '../backup/window.js'
+import { filesAtEnd, type KnownEnd, keyOf, readKnownEnd, writeKnownEnd } from '../backup/window.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { type ArchiveEndSearch, findArchiveEnd } from './archive-end.js'
@@ -35,9 +35,8 @@ export function findEnds(
       const last = lastOf(wal)
       if (!last) throw new PgbkError('damaged', `there is no WAL in ${wal.directory}`)
       const since = wal.runs[0]?.from.segment ?? 0n
-      const key = `${last.directory}/${keyOf(last)}`
-      const known = ends.get(key)
-      if (known instanceof PgbkError) throw known
+      const key = `${last.directory}/${keyOf(wal)}`
+      const known = rememberedOf(ends.get(key), wal)
       if (known && (known.end.commit || known.since <= since)) return known.end
       try {
         const end =
@@ -53,18 +52,28 @@ export function findEnds(
   }
 }
 
+/** @throws the error that was met; but of a damaged copy, another chain that ends there may have a sound one. */
+function rememberedOf(
+  known: Remembered | PgbkError | undefined,
+  { chain }: ArchivedWal,
+): Remembered | undefined {
+  if (!(known instanceof PgbkError)) return known
+  if (!(known instanceof DamagedSegment) || damageIn(chain, known)) throw known
+  return undefined
+}
+
 /** What is noted in the archive at the end counts for all chains that lead there, but that there is no commit only for its own. */
 function knownEnd(wal: ArchivedWal, last: ArchivedSegment): KnownEnd | undefined {
   const noted = readKnownEnd(last.directory)
-  if (noted?.through === keyOf(last) && (noted.commit || last.directory === wal.directory)) return noted
+  if (noted?.through === keyOf(wal) && (noted.commit || last.directory === wal.directory)) return noted
   if (last.directory === wal.directory) return undefined
   const own = readKnownEnd(wal.directory)
-  return own?.through === elsewhere(last) ? own : undefined
+  return own?.through === elsewhere(last, wal) ? own : undefined
 }
 
 /** The same for an end in another archive. */
-function elsewhere(last: ArchivedSegment): string {
-  return `${basename(dirname(last.directory))} ${keyOf(last)}`
+function elsewhere(last: ArchivedSegment, wal: ArchivedWal): string {
+  return `${basename(dirname(last.directory))} ${keyOf(wal)}`
 }
 
 async function readEnd(
@@ -79,13 +88,13 @@ async function readEnd(
     noted !== undefined && BigInt(noted.segment) <= last.segment && (isOwn || noted.commit !== null)
   const major = Number.parseInt(summary.server.version, 10)
   const from = isFurther ? BigInt(noted.segment) : undefined
-  const through = keyOf(last)
+  const through = keyOf(wal)
   const search = { ...options, wal, major, from }
   const { record, commit: found } = await judged(search, summary, () => findArchiveEnd(search))
   const commit = found ?? (isFurther ? noted.commit : null)
   const end = { through, segment: String(last.segment), end_lsn: record.endLsn, commit }
-  if (isOwn || commit) await writeKnownEnd(last.directory, end)
-  else await writeKnownEnd(wal.directory, { ...end, through: elsewhere(last) })
+  if (isOwn || commit) await writeKnownEnd(last.directory, { ...end, files: filesAtEnd(wal) })
+  else await writeKnownEnd(wal.directory, { ...end, through: elsewhere(last, wal) })
   return end
 }
 

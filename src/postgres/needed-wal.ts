@@ -1,9 +1,16 @@
+import { dirname } from 'node:path'
+import { readArchive } from '../backup/archive-index.js'
+import { pathOf } from '../backup/archive-segments.js'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import type { Backup, Catalog } from '../backup/catalog.js'
 import { claimedCluster } from '../backup/check-cluster.js'
 import type { WalMove } from '../backup/move-wal.js'
+import { SegmentNotes } from '../backup/segment-notes.js'
 import { type WalPool, walPool } from '../backup/wal-pool.js'
+import { damagedBeside, type NeedOptions } from './damaged-beside.js'
 import { type JoiningOptions, joinedWal } from './joined-wal.js'
+import { soundWal } from './sound-wal.js'
+import { damageIn, isOf } from './wal-damage.js'
 
 /** What is going on in a root when backups are removed. */
 export interface Removal {
@@ -23,8 +30,9 @@ export interface Removal {
 export async function neededWal(
   from: Backup,
   { catalog, going, promised }: Removal,
-  options: Omit<JoiningOptions, 'timeline'>,
+  joining: Omit<JoiningOptions, 'timeline'>,
 ): Promise<WalMove[]> {
+  const options = { ...joining, same: new Map(), notes: new SegmentNotes(dirname(from.layout.directory)) }
   const pool = walPool(catalog)
   const gone = new Set(going.map(({ layout }) => layout.wal))
   const moved = new Set<string>()
@@ -51,31 +59,59 @@ export async function neededWal(
 }
 
 function inOrderFrom({ id, summary }: Backup, promised: Backup[], going: Backup[]): Backup[] {
-  const ids = new Set(going.map((one) => one.id))
+  const gone = new Set(going.map(({ directory }) => directory))
   const cluster = claimedCluster({ summary })
   const staying = promised
-    .filter((one) => !ids.has(one.id) && one.state === 'whole' && claimedCluster(one) === cluster)
+    .filter((one) => !gone.has(one.directory) && one.state === 'whole' && claimedCluster(one) === cluster)
     .sort((one, other) => (one.id < other.id ? 1 : -1))
-  return [...staying.filter((one) => one.id < id), ...staying.filter((one) => one.id > id).reverse()]
+  // One that takes the place of it.
+  const same = staying.filter((one) => one.id === id)
+  return [...same, ...staying.filter((one) => one.id < id), ...staying.filter((one) => one.id > id).reverse()]
 }
 
-/** What lies in the archive that goes, and cannot be had from those that stay. */
+interface Needed {
+  wal: ArchivedWal
+  segments: ArchivedSegment[]
+  histories: string[]
+}
+
+/** What lies in the archive that goes, and cannot be had from those that stay, or only in copies that are damaged there. */
 async function neededBy(
   to: Backup,
-  { layout }: Backup,
+  from: Backup,
   gone: ReadonlySet<string>,
   pool: WalPool,
-  options: Omit<JoiningOptions, 'timeline'>,
-): Promise<{ wal: ArchivedWal; segments: ArchivedSegment[]; histories: string[] }> {
-  const wal = await joinedWal(to, pool, options)
-  const histories = [...wal.histories].filter(([, path]) => path.startsWith(`${layout.wal}/`))
-  const leadsThere = wal.runs.some(({ archive }) => archive.directory === layout.wal)
+  options: NeedOptions,
+): Promise<Needed> {
+  const going = from.layout.wal
+  const { wal } = await soundWal(to, pool, options, async (wal) => {
+    const [damage] = await damagedBeside(going, to, wal, options, 1)
+    return { wal, damage: damage && damageIn(wal.chain, damage.error) }
+  })
+  const histories = [...wal.histories].filter(([, path]) => path.startsWith(`${going}/`))
+  const leadsThere = wal.runs.some(({ archive }) => archive.directory === going)
   if (!leadsThere && histories.length === 0) return { wal, segments: [], histories: [] }
   const without = await joinedWal(to, pool, { ...options, without: gone })
-  const still = new Set(without.chain.map(({ name, form }) => `${name} ${form === 'partial'}`))
-  const segments = wal.chain.filter(
-    ({ directory, name, form }) => directory === layout.wal && !still.has(`${name} ${form === 'partial'}`),
-  )
+  const found = await damagedBeside(going, to, without, options)
+  const damaged = new Set([
+    ...(wal.replaced?.keys() ?? []),
+    ...without.chain.filter((one) => found.some(({ error }) => isOf(error, one))).map(pathOf),
+  ])
+  const sound = without.chain.filter((one) => !damaged.has(pathOf(one)))
+  const still = new Set([...sound, ...soundIn(to, damaged)].map(nameAndState))
+  const segments = wal.chain.filter((one) => one.directory === going && !still.has(nameAndState(one)))
   const needed = segments.length > 0 ? histories : histories.filter(([one]) => !without.histories.has(one))
   return { wal, segments, histories: needed.map(([, path]) => path) }
+}
+
+function nameAndState({ name, form }: ArchivedSegment): string {
+  return `${name} ${form === 'partial'}`
+}
+
+/** What a backup has in its own archive needs no other copy there. */
+function soundIn({ layout, summary }: Backup, damaged: ReadonlySet<string>): ArchivedSegment[] {
+  const { found } = readArchive(layout.wal, summary.wal_segment_size)
+  return [...found.values()].flatMap(({ segment, fault }) =>
+    fault === undefined && segment.form !== 'partial' && !damaged.has(pathOf(segment)) ? [segment] : [],
+  )
 }

@@ -16,10 +16,10 @@ import { type ArchiveEnd, type ArchiveEndSearch, findArchiveEnd, findReadableEnd
 import type { ReplayRange } from './await-recovery.js'
 import { programEnvironment } from './connection.js'
 import type { Installation } from './find.js'
-import { joinedWal } from './joined-wal.js'
 import { type LookAheadSearch, lookAhead, type NewTablespace, type WalAhead } from './look-ahead.js'
 import { type Aim, aimAt, type RecoveryStop } from './recovery-aim.js'
 import { isBefore, type WalSeek } from './seek-in-wal.js'
+import { soundWal } from './sound-wal.js'
 import { upTo, type WalDamage } from './wal-damage.js'
 
 /** How a copy of a backup gets to the moment that is wanted. */
@@ -96,40 +96,61 @@ export async function planRecovery(
   { installations, pool, notes, caughtUp }: PlanningOptions,
   { env, signal }: Context,
 ): Promise<Planned> {
+  if (wish.moment.kind === 'snapshot') return { plan: snapshotOnly(backup, wish) }
+  const { record } = backup
+  const programs = { env: programEnvironment(env), signal, notes }
+  const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
+  const { system_identifier: systemIdentifier } = record.server
+  const search = { ...programs, major: majorOf(record), installations, from, systemIdentifier }
+  const joining = { ...programs, installations: async () => installations, timeline: wish.timeline }
+  const { planned } = await soundWal(backup, pool, joining, (wal) =>
+    planThrough(backup, wish, { ...search, wal }, caughtUp),
+  )
+  return planned
+}
+
+/** A plan, and the damage that keeps it from what comes after. */
+interface Attempt {
+  planned: Planned
+  damage: WalDamage | undefined
+}
+
+/** The same through this WAL. */
+async function planThrough(
+  backup: Backup,
+  wish: RecoveryWish,
+  search: LookAheadSearch,
+  caughtUp: PlanningOptions['caughtUp'],
+): Promise<Attempt> {
   const { record } = backup
   const nothing = snapshotOnly(backup, wish)
   const start = windowStart(record)
-  if (wish.moment.kind === 'snapshot') return { plan: nothing }
-  const programs = { env: programEnvironment(env), signal, installations: async () => installations }
-  const archived = await joinedWal(backup, pool, { ...programs, timeline: wish.timeline })
+  const { wal: archived } = search
   // Without a look into it, for which programs are needed.
   if (wish.moment.kind === 'latest' && holdsSnapshotOnly(backup, archived))
-    return { plan: { ...nothing, gap: archived.gap } }
-  const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
+    return { planned: { plan: { ...nothing, gap: archived.gap } }, damage: undefined }
   if (wish.timeline !== undefined && archived.timelines.at(-1)?.timeline !== wish.timeline) {
     const reason = `its archive does not lead to timeline ${wish.timeline}`
-    return {
-      outOfReach: { id: backup.id, from: start, to: start, reason, mayGrow: false },
-    }
+    const outOfReach = { id: backup.id, from: start, to: start, reason, mayGrow: false }
+    return { planned: { outOfReach }, damage: undefined }
   }
-  const { system_identifier: systemIdentifier } = record.server
-  const search = { major: majorOf(record), installations, env: programEnvironment(env), signal, from, notes }
-  const { wal, end, damage, ahead } = await readableEnd({ ...search, wal: archived, systemIdentifier }, wish)
+  const { wal, end, damage, ahead } = await readableEnd(search, wish)
   const until = latest(snapshotEnd(record), end?.commit?.time, caughtUp(wal)?.at)
-  const known = { ...nothing, until, gap: wal.gap, damage, unfinished: end?.unfinished }
+  const known = { ...nothing, until, gap: wal.gap, damage: damage?.error, unfinished: end?.unfinished }
   const endLsn = end?.record.endLsn
   const look = async (seek?: WalSeek) =>
-    seek === undefined && ahead ? ahead : lookAhead({ ...search, wal, systemIdentifier, endLsn }, seek)
+    seek === undefined && ahead ? ahead : lookAhead({ ...search, wal, endLsn }, seek)
   const aim = await aimAt({ backup, wish, end, until, look })
   if ('reason' in aim) {
     const reachable = aim.damage ? (await endBefore(aim.damage, { ...search, wal }))?.commit?.time : until
     const to = latest(start, reachable)
     const reason = aim.reason + gapReason(wal.gap)
     const mayGrow = aim.isBehind === true && !aim.damage && !wal.gap
-    return { outOfReach: { id: backup.id, from: start, to, reason, mayGrow } }
+    const outOfReach = { id: backup.id, from: start, to, reason, mayGrow }
+    return { planned: { outOfReach }, damage: aim.damage ?? damage }
   }
-  if (!end || !aim.stop) return { plan: { ...known, asOf: aim.asOf } }
-  return { plan: { ...known, ...wayTo(aim, aim.stop, backup, wal, end, wish) } }
+  const way = end && aim.stop ? wayTo(aim, aim.stop, backup, wal, end, wish) : { asOf: aim.asOf }
+  return { planned: { plan: { ...known, ...way } }, damage }
 }
 
 type WayTo = Pick<
@@ -185,7 +206,7 @@ function wayTo(
 interface Readable {
   wal: ArchivedWal
   end: ArchiveEnd | undefined
-  damage?: PgbkError
+  damage?: WalDamage
   /** What is in all of it, where that had to be read. */
   ahead?: WalAhead
 }
@@ -201,7 +222,7 @@ async function readableEnd(search: LookAheadSearch, { moment }: RecoveryWish): P
   const ahead = await lookAhead({ ...search, endLsn: end?.record.endLsn })
   const { damage } = ahead
   if (!damage) return end ? { wal, end, ahead } : { wal, end: await findArchiveEnd(search) }
-  return { wal: upTo(wal, damage), end: await endBefore(damage, search), damage: damage.error }
+  return { wal: upTo(wal, damage), end: await endBefore(damage, search), damage }
 }
 
 async function endBefore(damage: WalDamage, search: ArchiveEndSearch): Promise<ArchiveEnd | undefined> {

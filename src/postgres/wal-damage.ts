@@ -16,14 +16,19 @@ export interface WalDamage {
 export class DamagedSegment extends PgbkError {
   constructor(
     readonly segment: string,
-    directory: string,
+    readonly directory: string,
     readonly reason: string,
     readonly isReadable: boolean,
   ) {
-    super('damaged', `WAL segment ${segment} in ${directory} ${reason.replace(/^it /, '')}`, {
+    super('damaged', damageText(segment, directory, reason), {
       hint: 'What comes after it cannot be replayed. A later backup, or another copy of the segment, can.',
     })
   }
+}
+
+/** `WAL segment NAME in DIRECTORY is damaged: ...` */
+export function damageText(segment: string, directory: string, reason: string): string {
+  return `WAL segment ${segment} in ${directory} ${reason.replace(/^it /, '')}`
 }
 
 export function damageOf(
@@ -35,10 +40,15 @@ export function damageOf(
   return { index, reason, isReadable, error: new DamagedSegment(name, directory, reason, isReadable) }
 }
 
-/** What an error says of a chain; undefined where that does not lead through the damaged segment. */
+/** What an error says of a chain; undefined where that does not lead through this copy of the segment. */
 export function damageIn(chain: ArchivedSegment[], error: DamagedSegment): WalDamage | undefined {
-  const index = chain.findIndex(({ name }) => name === error.segment)
+  const index = chain.findIndex((one) => isOf(error, one))
   return index === -1 ? undefined : { index, reason: error.reason, isReadable: error.isReadable, error }
+}
+
+/** Whether an error tells of this copy of a segment. */
+export function isOf(error: DamagedSegment, { name, directory }: ArchivedSegment): boolean {
+  return name === error.segment && directory === error.directory
 }
 
 /** The chain up to a damaged segment, of which what can be read counts. */

@@ -32,41 +32,31 @@ export interface WindowPlaces {
 
 /** @param catalog all backups of the root: a window goes on in the WAL of others. */
 export function findWindows(
-  { root, bin_dir }: WindowPlaces,
+  places: WindowPlaces,
   catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>,
   context: Context,
 ): WindowFinder {
   const pool = walPool(catalog)
-  const receiver = readReceiverState(rootLayout(root))
-  let found: Promise<Installation[]> | undefined
-  const installations = () => {
-    found ??= import('./find.js').then(({ findInstallations }) => findInstallations(bin_dir, context))
-    return found
+  const looks = looksInto(places, context)
+  const options = {
+    env: programEnvironment(context.env),
+    signal: context.signal,
+    installations: looks.installations,
   }
-  let ends: Promise<EndFinder> | undefined
-  let damages: Promise<DamageFinder> | undefined
-  const notes = new SegmentNotes(rootLayout(root).backups, 0)
-  const { signal } = context
-  const options = { env: programEnvironment(context.env), signal, installations }
   const find = async (backup: Backup) => {
     const quick = quickWindow(backup, pool)
     if (quick) return quick
     // Of thousands of backups, hardly any needs what is loaded here.
-    const { joinedWal } = await import('./joined-wal.js')
-    const joined = await unlessProgramsMissing(
-      () => joinedWal(backup, pool, options),
-      () => readArchivedWal(backup.layout.wal, backup.summary),
+    const { soundWal } = await import('./sound-wal.js')
+    const { wal } = await unlessProgramsMissing(
+      () =>
+        soundWal(backup, pool, options, async (wal) => ({
+          wal,
+          damage: await firstDamage(backup, wal, looks),
+        })),
+      () => ({ wal: readArchivedWal(backup.layout.wal, backup.summary) }),
     )
-    if (holdsSnapshotOnly(backup, joined)) return snapshotWindow(backup, joined)
-    damages ??= import('./find-damage.js').then(({ findDamages }) =>
-      findDamages({ notes, installations, context }),
-    )
-    const wal = await soundPart(backup, joined, await damages)
-    if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
-    const live = liveWindow(backup, wal, receiver, context.now())
-    if (live) return live
-    ends ??= import('./known-ends.js').then(({ findEnds }) => findEnds(installations, context, notes))
-    return archiveWindow(backup, wal, await ends)
+    return windowThrough(backup, wal, looks)
   }
   return {
     windowOf: async (backup) => {
@@ -83,6 +73,70 @@ export function findWindows(
   }
 }
 
+/** Ways to look into WAL; what one of them needs is loaded when it is asked first. */
+interface Looks {
+  installations(): Promise<Installation[]>
+  damages(): Promise<DamageFinder>
+  ends(): Promise<EndFinder>
+  /** The window of WAL that a receiver is writing to now. */
+  live(backup: Backup, wal: ArchivedWal): BackupWindow | undefined
+}
+
+function looksInto({ root, bin_dir }: WindowPlaces, context: Context): Looks {
+  const receiver = readReceiverState(rootLayout(root))
+  const notes = new SegmentNotes(rootLayout(root).backups, 0)
+  let found: Promise<Installation[]> | undefined
+  const installations = () => {
+    found ??= import('./find.js').then(({ findInstallations }) => findInstallations(bin_dir, context))
+    return found
+  }
+  let ends: Promise<EndFinder> | undefined
+  let damages: Promise<DamageFinder> | undefined
+  return {
+    installations,
+    damages: () => {
+      damages ??= import('./find-damage.js').then(({ findDamages }) =>
+        findDamages({ notes, installations, context }),
+      )
+      return damages
+    },
+    ends: () => {
+      ends ??= import('./known-ends.js').then(({ findEnds }) => findEnds(installations, context, notes))
+      return ends
+    },
+    live: (backup, wal) => liveWindow(backup, wal, receiver, context.now()),
+  }
+}
+
+async function windowThrough(backup: Backup, wal: ArchivedWal, looks: Looks): Promise<BackupWindow> {
+  if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
+  const damage = await knownDamage(backup, wal, looks)
+  const sound = damage ? beforeDamage(wal, damage) : wal
+  if (holdsSnapshotOnly(backup, sound)) return snapshotWindow(backup, sound)
+  return looks.live(backup, sound) ?? archiveWindow(backup, sound, await looks.ends())
+}
+
+/** The first damage that is known, or shows without all being read. */
+async function firstDamage(backup: Backup, wal: ArchivedWal, looks: Looks): Promise<WalDamage | undefined> {
+  if (holdsSnapshotOnly(backup, wal)) return undefined
+  const known = await knownDamage(backup, wal, looks)
+  if (known || !lastOf(wal) || looks.live(backup, wal)) return known
+  try {
+    await (await looks.ends()).endOf(backup, wal)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error
+    return error instanceof DamagedSegment ? damageIn(wal.chain, error) : undefined
+  }
+}
+
+function knownDamage(backup: Backup, wal: ArchivedWal, looks: Looks): Promise<WalDamage | undefined> {
+  return unlessProgramsMissing(
+    async () => (await looks.damages()).damageOf(backup, wal),
+    () => undefined,
+  )
+}
+
 async function unlessProgramsMissing<T>(work: () => Promise<T>, otherwise: () => T): Promise<T> {
   try {
     return await work()
@@ -90,15 +144,6 @@ async function unlessProgramsMissing<T>(work: () => Promise<T>, otherwise: () =>
     if (error instanceof PgbkError && error.code === 'programs-missing') return otherwise()
     throw error
   }
-}
-
-/** The WAL up to the first damage in it that is known, or shows without all being read. */
-async function soundPart(backup: Backup, wal: ArchivedWal, damages: DamageFinder): Promise<ArchivedWal> {
-  const damage = await unlessProgramsMissing(
-    () => damages.damageOf(backup, wal),
-    () => undefined,
-  )
-  return damage ? beforeDamage(wal, damage) : wal
 }
 
 /** Whether this one archive is not what it has to be, or is closed: that must not hide the windows of all the others. */

@@ -1,8 +1,9 @@
 import { expect, it } from '@jest/globals'
-import { lastOf } from '../../src/backup/archived-wal.js'
+import { type ArchivedWal, lastOf } from '../../src/backup/archived-wal.js'
 import { type Backup, readCatalog } from '../../src/backup/catalog.js'
 import { walPool } from '../../src/backup/wal-pool.js'
-import { joinedWal } from '../../src/postgres/joined-wal.js'
+import { lookAhead } from '../../src/postgres/look-ahead.js'
+import { soundWal } from '../../src/postgres/sound-wal.js'
 import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { joining, WalHistory } from './wal-histories.js'
 
@@ -15,12 +16,21 @@ function dice(round: number): (limit: number) => number {
   return (limit) => (numbers.pop() ?? 0) % limit
 }
 
+/** Reads all of it. */
+async function look(backup: Backup, wal: ArchivedWal) {
+  const search = { ...joining, wal, major: 15, installations: await joining.installations() }
+  const systemIdentifier = backup.record.server.system_identifier
+  const { damage } = await lookAhead({ ...search, systemIdentifier })
+  return { wal, damage }
+}
+
 /** How far each backup reaches by what pgbk finds, by its id. */
 async function found(history: WalHistory): Promise<Map<string, number | undefined>> {
   const catalog = readCatalog(history.root.root)
   const pool = walPool(catalog)
   const reach = async (backup: Backup) => {
-    const last = lastOf(await joinedWal(backup, pool, joining))
+    const { wal, damage } = await soundWal(backup, pool, joining, (wal) => look(backup, wal))
+    const last = damage ? wal.chain[damage.index - 1] : lastOf(wal)
     return last && Number(last.segment)
   }
   const all = catalog.backups.map(async (backup) => [backup.id, await reach(backup)] as const)
@@ -37,9 +47,13 @@ async function step(what: number, draw: (limit: number) => number, history: WalH
   else if (what === 7) history.promote()
   else if (what === 8) history.write(1 + draw(2), false)
   else if (what === 9) history.lose(draw(4), draw(20))
+  else if (what === 12) history.share(draw(4), draw(6))
+  else if (what === 13) history.harm(draw(4), draw(20))
   else if (history.backups().length > 1) {
     const before = known(history)
-    await history.remove(draw(history.backups().length), draw(2) === 0 ? draw(4) : undefined)
+    const index = draw(history.backups().length)
+    if (what === 14) await history.replace(index, draw(4))
+    else await history.remove(index, draw(2) === 0 ? draw(4) : undefined)
     return [...known(history)].filter(([id, reach]) => reach !== before.get(id))
   }
   return []
@@ -53,7 +67,7 @@ it.each(Array.from({ length: rounds }, (_, round) => round))(
     history.create()
     const told: number[] = []
     for (let count = 0; count < 25; count++) {
-      told.push(draw(12))
+      told.push(draw(15))
       const lost = await step(told.at(-1) ?? 0, draw, history)
       expect({ told, lost, found: await found(history) }).toEqual({ told, lost: [], found: known(history) })
     }

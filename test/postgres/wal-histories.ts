@@ -1,20 +1,44 @@
-import { copyFileSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { endianness } from 'node:os'
 import { join } from 'node:path'
-import { type Backup, readCatalog } from '../../src/backup/catalog.js'
+import { aBackup as aReadBackup, type Backup, readCatalog } from '../../src/backup/catalog.js'
 import type { RootLayout } from '../../src/backup/layout.js'
 import { formatLsn, segmentName } from '../../src/backup/lsn.js'
 import { moveWal } from '../../src/backup/move-wal.js'
 import { removeBackup } from '../../src/backup/remove.js'
+import { keepReplacedWal } from '../../src/commands/keep-replaced-wal.js'
 import { neededWal } from '../../src/postgres/needed-wal.js'
-import { aBackup, anEmptyRoot, aRecord } from '../backup/samples.js'
+import { aBackup, aContext, anEmptyRoot, aRecord } from '../backup/samples.js'
 import { aDirectory } from '../helpers/places.js'
 
 const mb = 1024 ** 2
 
-/** pg_waldump that can read all: what it is given are only the headers of segments. */
+/** pg_waldump that can read all but what is marked as damaged: what it is given are only the headers of segments. */
 const bin = aDirectory('pgbk-fake-bin-')
-writeFileSync(join(bin, 'pg_waldump'), '#!/bin/sh\nexit 0\n', { mode: 0o755 })
+writeFileSync(
+  join(bin, 'pg_waldump'),
+  `#!/bin/sh
+for one; do case $one in -*) ;; *) last=$one; first=\${first-$one} ;; esac; done
+for file in $(ls); do
+  if [ "$file" \\< "$first" ] || [ "$file" \\> "$last" ]; then continue; fi
+  if head -c 64 "$file" | grep -q harmed; then
+    echo "pg_waldump: fatal: damaged page in segment $file" >&2
+    exit 1
+  fi
+done
+`,
+  { mode: 0o755 },
+)
 export const joining = {
   env: { PATH: process.env.PATH, TMPDIR: aDirectory() },
   signal: new AbortController().signal,
@@ -113,6 +137,58 @@ export class WalHistory {
     if (one && name !== undefined) rmSync(join(one.layout.wal, name))
   }
 
+  /** Bits flip in one of several copies of a segment. */
+  harm(archive: number, file: number): void {
+    const backups = this.backups()
+    const one = backups[archive % backups.length]
+    const names = one ? segmentsIn(one.layout.wal) : []
+    const copies = (name: string) => backups.filter(({ layout }) => soundIn(layout.wal).includes(name)).length
+    // Of a first one nothing would tell whether others have the same: here is no snapshot.
+    const isFirst = (name: string) => backups.some((backup) => name === this.nameOf(this.firstOf(backup)))
+    const shared = names.filter((name) => copies(name) > 1 && !isFirst(name))
+    const name = shared[file % Math.max(1, shared.length)]
+    if (one && name !== undefined) harmFile(join(one.layout.wal, name))
+  }
+
+  /** Somebody copies segments of the newest archive into an older one. */
+  share(archive: number, count: number): void {
+    const [newest, ...older] = this.backups()
+    const to = older[archive % Math.max(1, older.length)]
+    if (!newest || !to) return
+    for (const name of soundIn(newest.layout.wal).slice(0, count)) {
+      const target = join(to.layout.wal, name)
+      if (!existsSync(target)) copyFileSync(join(newest.layout.wal, name), target)
+    }
+  }
+
+  /** A download takes the place of a backup, with the first of its segments. */
+  async replace(index: number, count: number): Promise<void> {
+    const one = this.backups()[index]
+    const [first, ...names] = one ? soundIn(one.layout.wal) : []
+    if (!one || first !== this.nameOf(this.firstOf(one))) return
+    const download = this.root.download(one.id)
+    const wal = join(download, 'wal')
+    mkdirSync(wal, { recursive: true })
+    copyFileSync(one.layout.record, join(download, 'backup.json'))
+    for (const name of [first, ...names.slice(0, count)])
+      copyFileSync(join(one.layout.wal, name), join(wal, name))
+    for (const name of readdirSync(one.layout.wal).filter((name) => name.endsWith('.history')))
+      copyFileSync(join(one.layout.wal, name), join(wal, name))
+    try {
+      await keepReplacedWal(this.root, aReadBackup(download, one, 'whole'), joining, aContext())
+      rmSync(one.layout.wal, { recursive: true })
+      renameSync(wal, one.layout.wal)
+    } catch (error) {
+      // Behind a gap, nothing tells whether it goes on there.
+      if (!/does not go on from what was downloaded/.test(String(error))) throw error
+    }
+    rmSync(download, { recursive: true })
+  }
+
+  private firstOf({ summary }: Backup): number {
+    return Number(BigInt(`0x${summary.start_lsn.split('/')[1]}`) / BigInt(mb))
+  }
+
   /** @param killedAfter so many of the segments have moved when the first attempt is killed. */
   async remove(index: number, killedAfter: number | undefined): Promise<void> {
     const backup = this.backups()[index]
@@ -132,11 +208,34 @@ export class WalHistory {
 
   /** The last segment that a backup reaches: its own first, and all after it, are there, wherever they lie. */
   reachOf({ summary, layout }: Backup): number | undefined {
-    const first = Number(BigInt(`0x${summary.start_lsn.split('/')[1]}`) / BigInt(mb))
-    const everywhere = new Set(this.backups().flatMap((one) => readdirSync(one.layout.wal)))
+    const first = this.firstOf({ summary } as Backup)
+    const everywhere = new Set(this.backups().flatMap((one) => soundIn(one.layout.wal)))
     if (!readdirSync(layout.wal).includes(this.nameOf(first))) return undefined
+    if (!everywhere.has(this.nameOf(first))) return undefined
     let last = first
     while (everywhere.has(this.nameOf(last + 1))) last++
     return last
   }
+}
+
+const harmed = 'harmed'
+
+function harmFile(path: string): void {
+  const bytes = readFileSync(path)
+  bytes.write(harmed, 56)
+  // Not through further names of the file.
+  rmSync(path)
+  writeFileSync(path, bytes)
+}
+
+function segmentsIn(archive: string): string[] {
+  return readdirSync(archive)
+    .filter((name) => name.length === 24)
+    .sort()
+}
+
+function soundIn(archive: string): string[] {
+  return segmentsIn(archive).filter(
+    (name) => !readFileSync(join(archive, name)).subarray(0, 64).includes(harmed),
+  )
 }

@@ -1,0 +1,63 @@
+import { readArchive } from '../backup/archive-index.js'
+import { pathOf } from '../backup/archive-segments.js'
+import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
+import { sameContent } from '../backup/same-content.js'
+import type { SegmentNotes } from '../backup/segment-notes.js'
+import type { PooledBackup } from '../backup/wal-pool.js'
+import type { JoiningOptions } from './joined-wal.js'
+import { readAround } from './read-around.js'
+import type { WalDamage } from './wal-damage.js'
+
+export interface NeedOptions extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {
+  notes: SegmentNotes
+  /** Which copies were found to be the same. */
+  same: Map<string, boolean>
+}
+
+/**
+ * The damage in segments of a chain of which an archive that is to go has other copies: before those are thrown away, it has to be known.
+ * All others are not read.
+ * @param most so many are enough.
+ */
+export async function damagedBeside(
+  going: string,
+  backup: PooledBackup,
+  wal: ArchivedWal,
+  options: NeedOptions,
+  most = Number.POSITIVE_INFINITY,
+): Promise<WalDamage[]> {
+  const copies = finishedIn(going, wal.segmentSize)
+  const found: WalDamage[] = []
+  for (const [index, one] of wal.chain.entries()) {
+    const copy = copies.get(one.name)
+    if (found.length >= most) return found
+    if (!copy || one.directory === going || one.form === 'partial') continue
+    if (await isSame(one, copy, wal.segmentSize, options)) continue
+    const damage = await readAround(backup, wal, index, options)
+    if (damage) found.push(damage)
+  }
+  return found
+}
+
+function finishedIn(archive: string, segmentSize: number): Map<string, ArchivedSegment> {
+  const usable = [...readArchive(archive, segmentSize).found.values()].filter(
+    ({ fault, segment }) => fault === undefined && segment.form !== 'partial',
+  )
+  return new Map(usable.map(({ segment }) => [segment.name, segment]))
+}
+
+async function isSame(
+  one: ArchivedSegment,
+  copy: ArchivedSegment,
+  segmentSize: number,
+  { notes, same }: NeedOptions,
+): Promise<boolean> {
+  const key = `${pathOf(one)} ${pathOf(copy)}`
+  const known = same.get(key)
+  if (known !== undefined) return known
+  const digests = notes.fitting(one).map(({ digest }) => digest)
+  const isNoted = notes.fitting(copy).some(({ digest }) => digests.includes(digest))
+  const found = isNoted || (await sameContent(one, copy, { segmentSize })) === 'same'
+  same.set(key, found)
+  return found
+}
