@@ -54,6 +54,8 @@ export class WalHistory {
   private timeline = 1
   private forks: [number, number][] = []
   private created = 0
+  /** Whether anything was ever damaged. */
+  isHarmed = false
   private target: string | undefined
 
   private wal(id: string): string {
@@ -147,7 +149,9 @@ export class WalHistory {
     const isFirst = (name: string) => backups.some((backup) => name === this.nameOf(this.firstOf(backup)))
     const shared = names.filter((name) => copies(name) > 1 && !isFirst(name))
     const name = shared[file % Math.max(1, shared.length)]
-    if (one && name !== undefined) harmFile(join(one.layout.wal, name))
+    if (!one || name === undefined) return
+    this.isHarmed = true
+    harmFile(join(one.layout.wal, name))
   }
 
   /** Somebody copies segments of the newest archive into an older one. */
