@@ -74,9 +74,9 @@ async function giveName(path: string, archive: string): Promise<string> {
   await link(path, draft)
   try {
     await rename(draft, target)
-  } catch (error) {
+  } finally {
+    // Where another has been faster, both are names of one file, and renaming does nothing.
     await rm(draft, { force: true })
-    throw error
   }
   return name
 }

@@ -63,7 +63,8 @@ export function followChain({ own, timelines, needs, further }: ChainSearch): Fo
   for (let number = segmentNumber(parseLsn(needs.start_lsn), size); ; ) {
     const names = namesOf(number, timelines, size)
     const gapFor = (reason: string) => gapAt({ number, names, reason }, runs, joined, timelines)
-    const pick = pickAt(names, archive, mayGoOn(runs, names, own) ? further : () => [])
+    const others = mayGoOn(runs, names, own) ? further : () => []
+    const pick = pickAt(names, archive, others, runs.length === 0)
     if (!pick) return { runs, gap: number > most ? undefined : gapFor(faultOf(names, joined)) }
     const { segment, insteadOf, cameFrom } = pick
     if (cameFrom) joined.push(pick.archive)
@@ -82,7 +83,7 @@ export function followChain({ own, timelines, needs, further }: ChainSearch): Fo
 
 /** Without anything of its own, nothing would show whether the other archive has the same. */
 function mayGoOn(runs: ChainRun[], names: string[], own: ArchiveIndex): boolean {
-  const isThere = (name: string) => usableIn(own, name) ?? damagedCopyIn(own, name)
+  const isThere = (name: string) => usableIn(own, name) ?? damagedCopyIn(own, name, true)
   return runs.length > 0 || names.some((name) => isThere(name) !== undefined)
 }
 
@@ -133,13 +134,18 @@ interface Pick {
 }
 
 /** A finished segment, of the archive at hand if it has it; else, of those that are not finished, the one with the most in it. */
-function pickAt(names: string[], archive: ArchiveIndex, further: ChainSearch['further']): Pick | undefined {
+function pickAt(
+  names: string[],
+  archive: ArchiveIndex,
+  further: ChainSearch['further'],
+  isFirst: boolean,
+): Pick | undefined {
   for (const name of names) {
     const here = usableIn(archive, name)
     if (here && here.segment.form !== 'partial') return here
     const others = further(name, archive).flatMap((other) => usableIn(other, name) ?? [])
     const finished = others.find(({ segment }) => segment.form !== 'partial')
-    const way = { insteadOf: here?.segment ?? damagedCopyIn(archive, name), cameFrom: archive }
+    const way = { insteadOf: here?.segment ?? damagedCopyIn(archive, name, isFirst), cameFrom: archive }
     if (finished) return { ...finished, ...way }
     const partial = furthest(here ? [here, ...others] : others)
     if (partial) return partial === here ? here : { ...partial, ...way }
@@ -152,9 +158,10 @@ function usableIn(archive: ArchiveIndex, name: string): Pick | undefined {
   return found && found.fault === undefined ? { archive, segment: found.segment } : undefined
 }
 
-function damagedCopyIn({ found }: ArchiveIndex, name: string): ArchivedSegment | undefined {
+function damagedCopyIn({ found }: ArchiveIndex, name: string, isFirst: boolean): ArchivedSegment | undefined {
   const one = found.get(name)
-  return one?.isDamagedCopy ? one.segment : undefined
+  // A wrong size shows at once; before the first one there is nothing else from which the chain could go on.
+  return one?.isDamagedCopy || isFirst ? one?.segment : undefined
 }
 
 function furthest(picks: Pick[]): Pick | undefined {

@@ -15,8 +15,8 @@ export interface NeedOptions extends Omit<JoiningOptions, 'timeline' | 'damaged'
 }
 
 /**
- * The damage in segments of a chain of which an archive that is to go has other copies: before those are thrown away, it has to be known.
- * All others are not read.
+ * The segments of a chain that are damaged and of which an archive that is to go has other copies: before those are thrown away, it has
+ * to be known. All others are not read.
  * @param most so many are enough.
  */
 export async function damagedBeside(
@@ -25,16 +25,16 @@ export async function damagedBeside(
   wal: ArchivedWal,
   options: NeedOptions,
   most = Number.POSITIVE_INFINITY,
-): Promise<WalDamage[]> {
+): Promise<{ segment: ArchivedSegment; damage: WalDamage }[]> {
   const copies = finishedIn(going, wal.segmentSize)
-  const found: WalDamage[] = []
+  const found: { segment: ArchivedSegment; damage: WalDamage }[] = []
   for (const [index, one] of wal.chain.entries()) {
     const copy = copies.get(one.name)
     if (found.length >= most) return found
     if (!copy || one.directory === going || one.form === 'partial') continue
     if (await isSame(one, copy, wal.segmentSize, options)) continue
     const damage = await readAround(backup, wal, index, options)
-    if (damage) found.push(damage)
+    if (damage) found.push({ segment: one, damage })
   }
   return found
 }

@@ -10,7 +10,7 @@ import { type WalPool, walPool } from '../backup/wal-pool.js'
 import { damagedBeside, type NeedOptions } from './damaged-beside.js'
 import { type JoiningOptions, joinedWal } from './joined-wal.js'
 import { soundWal } from './sound-wal.js'
-import { damageIn, isOf } from './wal-damage.js'
+import { damageIn } from './wal-damage.js'
 
 /** What is going on in a root when backups are removed. */
 export interface Removal {
@@ -85,18 +85,15 @@ async function neededBy(
 ): Promise<Needed> {
   const going = from.layout.wal
   const { wal } = await soundWal(to, pool, options, async (wal) => {
-    const [damage] = await damagedBeside(going, to, wal, options, 1)
-    return { wal, damage: damage && damageIn(wal.chain, damage.error) }
+    const [first] = await damagedBeside(going, to, wal, options, 1)
+    return { wal, damage: first && damageIn(wal.chain, first.damage.error) }
   })
   const histories = [...wal.histories].filter(([, path]) => path.startsWith(`${going}/`))
   const leadsThere = wal.runs.some(({ archive }) => archive.directory === going)
   if (!leadsThere && histories.length === 0) return { wal, segments: [], histories: [] }
   const without = await joinedWal(to, pool, { ...options, without: gone })
   const found = await damagedBeside(going, to, without, options)
-  const damaged = new Set([
-    ...(wal.replaced?.keys() ?? []),
-    ...without.chain.filter((one) => found.some(({ error }) => isOf(error, one))).map(pathOf),
-  ])
+  const damaged = new Set([...(wal.replaced?.keys() ?? []), ...found.map(({ segment }) => pathOf(segment))])
   const sound = without.chain.filter((one) => !damaged.has(pathOf(one)))
   const still = new Set([...sound, ...soundIn(to, damaged)].map(nameAndState))
   const segments = wal.chain.filter((one) => one.directory === going && !still.has(nameAndState(one)))

@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import type { DamagedCopies } from '../backup/archive-index.js'
 import { pathOf } from '../backup/archive-segments.js'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
+import { sameContent } from '../backup/same-content.js'
 import type { SegmentNotes } from '../backup/segment-notes.js'
 import type { PooledBackup, WalPool } from '../backup/wal-pool.js'
 import { type JoiningOptions, joinedWal } from './joined-wal.js'
@@ -94,9 +95,23 @@ async function without(
     const index = wal.chain.findIndex(({ segment }) => segment === at?.segment)
     const others = copies.flatMap(({ name }) => wal.chain.find((one) => one.name === name) ?? [])
     if (index === -1 || others.length < copies.length) return undefined
+    if (await haveSame(copies, others, wal.segmentSize)) return undefined
     const damage = await readAround(backup, wal, index, options)
     if (!damage) return found
     copies = others
     why = damage.reason
   }
+}
+
+/** Whether a copy is like the one in whose place it is. */
+async function haveSame(
+  copies: ArchivedSegment[],
+  others: ArchivedSegment[],
+  segmentSize: number,
+): Promise<boolean> {
+  for (const one of copies) {
+    const other = others.find(({ name }) => name === one.name)
+    if (other && (await sameContent(one, other, { segmentSize })) === 'same') return true
+  }
+  return false
 }

@@ -42,13 +42,10 @@ export function damageOf(
 
 /** What an error says of a chain; undefined where that does not lead through this copy of the segment. */
 export function damageIn(chain: ArchivedSegment[], error: DamagedSegment): WalDamage | undefined {
-  const index = chain.findIndex((one) => isOf(error, one))
+  const index = chain.findIndex(
+    ({ name, directory }) => name === error.segment && directory === error.directory,
+  )
   return index === -1 ? undefined : { index, reason: error.reason, isReadable: error.isReadable, error }
-}
-
-/** Whether an error tells of this copy of a segment. */
-export function isOf(error: DamagedSegment, { name, directory }: ArchivedSegment): boolean {
-  return name === error.segment && directory === error.directory
 }
 
 /** The chain up to a damaged segment, of which what can be read counts. */

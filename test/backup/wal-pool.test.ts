@@ -3,9 +3,12 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { lastOf } from '../../src/backup/archived-wal.js'
 import { readCatalog } from '../../src/backup/catalog.js'
+import type { BackupLayout } from '../../src/backup/layout.js'
+import { bringTogether } from '../../src/backup/move-wal.js'
+import { keyOf, readSeamNote, writeSeamNote } from '../../src/backup/seam-note.js'
 import { type PooledBackup, walPool } from '../../src/backup/wal-pool.js'
 import { seamsOf } from '../../src/backup/wal-seams.js'
-import { mb, twoArchives } from '../wal/archives.js'
+import { mb, segmentsIn, twoArchives } from '../wal/archives.js'
 
 type Archives = ReturnType<typeof twoArchives>
 
@@ -125,6 +128,27 @@ describe('the seam between two archives', () => {
     expect(overlap(['4', '5.partial'], ['5', '6'])).toEqual(['5.partial', '5', '5.partial', '5'])
     expect(overlap(['4'], ['5'])).toEqual(['4', '5', undefined, undefined])
   })
+})
+
+describe('what was found out about a seam', () => {
+  it('is remembered in its root; a note that was not signed there is none', async () => {
+    const [seam] = seamsOf(chainOf('older', ['4', '5'], ['5.gz', '6']).wal)
+    if (!seam) throw new Error('no seam')
+    await writeSeamNote(seam, false)
+    expect(readSeamNote(seam)).toBe(false)
+    const note = { seam: keyOf(seam), joins: true }
+    for (const forged of [note, { signed: `${'0'.repeat(64)} ${JSON.stringify(note)}` }]) {
+      writeFileSync(join(seam.before.directory, '.pgbk-seam.json'), JSON.stringify(forged))
+      expect(readSeamNote(seam)).toBe(undefined)
+    }
+  })
+})
+
+it('two processes give an archive the same segments at a time', async () => {
+  const { wal } = chainOf('older', ['4'], ['5', '6', '7', '8'])
+  const to = { layout: { wal: wal.directory } as BackupLayout }
+  await Promise.all([1, 2, 3, 4].map(() => bringTogether(to, wal, 100n)))
+  expect(segmentsIn(wal.directory)).toEqual(['4', '5', '6', '7', '8'])
 })
 
 describe('a timeline', () => {

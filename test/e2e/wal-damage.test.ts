@@ -103,4 +103,17 @@ describe.each([
     writeFileSync(join(wal, damaged.file), damaged.sound)
     expect(await listed()).toMatchObject({ to: last(), gap: null })
   }, 300_000)
+
+  it('is told of the last finished segment when that has changed since its window was noted', async () => {
+    forget()
+    expect(await listed()).toMatchObject({ to: last(), gap: null })
+    const { name, file } = chain().findLast(({ form }) => form !== 'partial') ?? { name: '', file: '' }
+    const sound = readFileSync(join(wal, file))
+    const bytes = Buffer.from(sound)
+    const middle = Math.floor(bytes.findLastIndex((byte) => byte !== 0) / 2)
+    writeFileSync(join(wal, file), bytes.fill(0xa5, middle, middle + 10))
+    for (const _ of [1, 2]) expect(end(await listed())).toMatchObject({ missing: name })
+    writeFileSync(join(wal, file), sound)
+    expect(await listed()).toMatchObject({ to: last(), gap: null })
+  }, 300_000)
 })

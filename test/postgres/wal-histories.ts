@@ -54,6 +54,8 @@ export class WalHistory {
   private timeline = 1
   private forks: [number, number][] = []
   private created = 0
+  /** Whether anything was ever damaged. */
+  isHarmed = false
   private target: string | undefined
 
   private wal(id: string): string {
@@ -147,7 +149,9 @@ export class WalHistory {
     const isFirst = (name: string) => backups.some((backup) => name === this.nameOf(this.firstOf(backup)))
     const shared = names.filter((name) => copies(name) > 1 && !isFirst(name))
     const name = shared[file % Math.max(1, shared.length)]
-    if (one && name !== undefined) harmFile(join(one.layout.wal, name))
+    if (!one || name === undefined) return
+    this.isHarmed = true
+    harmFile(join(one.layout.wal, name))
   }
 
   /** Somebody copies segments of the newest archive into an older one. */
@@ -161,28 +165,32 @@ export class WalHistory {
     }
   }
 
-  /** A download takes the place of a backup, with the first of its segments. */
-  async replace(index: number, count: number): Promise<void> {
-    const one = this.backups()[index]
-    const [first, ...names] = one ? soundIn(one.layout.wal) : []
-    if (!one || first !== this.nameOf(this.firstOf(one))) return
+  /** A download of a backup that is here, with the first of its segments. */
+  download(one: Backup, count: number): Backup {
     const download = this.root.download(one.id)
     const wal = join(download, 'wal')
     mkdirSync(wal, { recursive: true })
     copyFileSync(one.layout.record, join(download, 'backup.json'))
-    for (const name of [first, ...names.slice(0, count)])
+    const histories = readdirSync(one.layout.wal).filter((name) => name.endsWith('.history'))
+    for (const name of [...soundIn(one.layout.wal).slice(0, count), ...histories])
       copyFileSync(join(one.layout.wal, name), join(wal, name))
-    for (const name of readdirSync(one.layout.wal).filter((name) => name.endsWith('.history')))
-      copyFileSync(join(one.layout.wal, name), join(wal, name))
+    return aReadBackup(download, one, 'whole')
+  }
+
+  /** It takes the place of it, unless that is refused. */
+  async replace(index: number, count: number): Promise<void> {
+    const one = this.backups()[index]
+    if (!one || soundIn(one.layout.wal)[0] !== this.nameOf(this.firstOf(one))) return
+    const download = this.download(one, 1 + count)
     try {
-      await keepReplacedWal(this.root, aReadBackup(download, one, 'whole'), joining, aContext())
+      await keepReplacedWal(this.root, download, joining, aContext())
       rmSync(one.layout.wal, { recursive: true })
-      renameSync(wal, one.layout.wal)
+      renameSync(download.layout.wal, one.layout.wal)
     } catch (error) {
       // Behind a gap, nothing tells whether it goes on there.
       if (!/does not go on from what was downloaded/.test(String(error))) throw error
     }
-    rmSync(download, { recursive: true })
+    rmSync(download.directory, { recursive: true })
   }
 
   private firstOf({ summary }: Backup): number {
