@@ -6,6 +6,7 @@ import { aReadyRun, localRun, nothing, remainsOf, startLocalRun } from '../helpe
 import { needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
+import { serverRuns } from '../helpers/program-of-server.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
@@ -17,14 +18,15 @@ beforeAll(async () => {
   backup = await aBackupOf(await aServer({ major: anyMajor }))
 })
 
-const stopServer = "copy (select 1) to program 'kill -STOP $(head -1 postmaster.pid)'"
+const stopServer = serverRuns('kill -STOP $(head -1 postmaster.pid)')
 
 /** Whatever wakes it. */
-const stopServerAgainAndAgain = `copy (select 1) to program
-  'p=$(head -1 postmaster.pid); (while kill -STOP $p; do sleep 0.05; done) </dev/null >/dev/null 2>&1 &'`
+const stopServerAgainAndAgain = serverRuns(
+  'p=$(head -1 postmaster.pid); (while kill -STOP $p; do sleep 0.05; done) </dev/null >/dev/null 2>&1 &',
+)
 
 /** Its own session, so that no answer comes. */
-const stopSession = "copy (select 1) to program 'kill -STOP $PPID'"
+const stopSession = serverRuns('kill -STOP $PPID')
 
 /** Without SIGKILL after 5 s, which execa's own kill would send. */
 function signal(child: ReturnType<typeof startPgbk>, name: NodeJS.Signals): void {

@@ -7,6 +7,7 @@ import { asStranger } from '../helpers/inside.js'
 import { aReadyRun, localRun, nothing, remainsOf } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
+import { serverRuns } from '../helpers/program-of-server.js'
 import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
 import { ask, restore, restored } from '../helpers/restore.js'
 import { aServer } from '../helpers/server.js'
@@ -66,8 +67,8 @@ describe('a run', () => {
   })
 
   it('whose server has ended before COMMAND starts does not start it', async () => {
-    const kill =
-      "do $$ begin perform pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid(); end $$; copy (select 1) to program 'kill -9 $(head -1 postmaster.pid)'; select pg_sleep(9)"
+    const kill = `do $$ begin perform pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid(); end $$;
+      ${serverRuns('kill -9 $(head -1 postmaster.pid)')}; select pg_sleep(9)`
     const { status, stdout, stderr } = await localRun(backup.root, [
       '--sql',
       await aSqlFile(kill),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackup, aFile, type MadeBackup } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
+import { serverRuns } from '../helpers/program-of-server.js'
 import { anyMajor, eachMajorFrom, run } from '../helpers/programs.js'
 import { aServer, fill, type TestServer } from '../helpers/server.js'
 import { fingerprint } from '../helpers/tree.js'
@@ -91,7 +92,7 @@ describe('a proof', () => {
 
   it('is none when another process has ended its run: nothing is said of the backup', async () => {
     const backup = await aBackup({ env: server.env })
-    const stop = "COPY (SELECT 1) TO PROGRAM 'kill -INT $(head -1 postmaster.pid)'"
+    const stop = serverRuns('kill -INT $(head -1 postmaster.pid)')
     const config = await configIn(backup.root, [
       { statement: stop, expect: '' },
       { statement: 'SELECT pg_sleep(60)', expect: '' },
