@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, lchownSync, openSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { Environment, Preparation, SystemUser } from '../context.js'
-import { PgbkError } from '../errors.js'
+import { messageOf, PgbkError } from '../errors.js'
 import { searchPathFor } from '../program/search-path.js'
 
 /** Whom the process works as. */
@@ -103,10 +103,32 @@ function checkGivenUp(): void {
 type ProcessWithGroups = NodeJS.Process & { initgroups(user: string | number, group: number): void }
 
 /**
+ * Node changes no users where libuv may use io_uring (CVE-2024-22017); that of Debian 13 never does.
+ * @throws {PgbkError} `failed` when root could not become this user.
+ */
+function checkChangesUsers(user: string | number): void {
+  if (process.geteuid?.() !== 0) return
+  try {
+    process.seteuid?.(0)
+  } catch (cause) {
+    const name = typeof user === 'number' ? `"$(id -nu ${user})"` : user
+    throw new PgbkError(
+      'failed',
+      `this Node.js (${process.execPath}, ${process.version}) does not let root become user ${user}, whom pgbk would work as: ${messageOf(cause)}`,
+      {
+        cause,
+        hint: `Run pgbk as that user:  runuser -u ${name} -- pgbk ...\nOr install Node.js from nodejs.org; that of some distributions has this limit.`,
+      },
+    )
+  }
+}
+
+/**
  * The ids of a user. Node has no getpwnam: `userInfo` tells about the effective user, so root is that user for a moment.
- * @throws {PgbkError} `config` when there is none of this name.
+ * @throws {PgbkError} `config` when there is none of this name, `failed` when root could not become that user.
  */
 export function lookUp(user: string | number): SystemUser & { named: boolean } {
+  checkChangesUsers(user)
   try {
     process.seteuid?.(user)
     const { uid, gid, username, homedir } = userInfo()

@@ -20,6 +20,7 @@ export function checkUserOfPostgres(runAs: string, context: Context): void {
   try {
     context.idsOf(runAs)
   } catch (cause) {
-    throw noServerPrograms(cause)
+    if (cause instanceof PgbkError && cause.code === 'config') throw noServerPrograms(cause)
+    throw cause
   }
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # in-reach.sh COMMAND...: runs it in this directory. Started by root where no other user may read this directory or node (below
 # /root, say), it runs in a copy below /tmp, which goes afterwards: pgbk and PostgreSQL never work as root, and who they work
-# as must be able to read what they are.
+# as must be able to read what they are. Where node lets root become nobody (that of Debian 13: io_uring, CVE-2024-22017), all of it
+# runs as the user postgres.
 set -u
 
 # Whether others may read a file, and enter every directory above it.
@@ -15,7 +16,12 @@ readable() {
 }
 
 node=$(readlink -f "$(command -v node)")
-if [ "$(id -u)" != 0 ] || { readable "$PWD/package.json" && readable "$node"; }; then exec "$@"; fi
+if [ "$(id -u)" != 0 ]; then exec "$@"; fi
+if ! node -e 'process.seteuid(0)' 2>/dev/null && home=$(getent passwd postgres | cut -d: -f6) && [ -n "$home" ]; then
+  echo 'This Node.js does not let root become another user: this goes on as the user postgres' >&2
+  set -- setpriv --reuid=postgres --regid=postgres --init-groups env HOME="$home" USER=postgres LOGNAME=postgres "$@"
+fi
+if readable "$PWD/package.json" && readable "$node"; then exec "$@"; fi
 
 copy=$(mktemp -d /tmp/pgbk-XXXXXX)
 trap 'rm -rf "$copy"' EXIT
