@@ -20,6 +20,6 @@ ifRoot(
     expect(stderr).toMatch(
       /^pgbk: this Node\.js \(.*\) does not let root become user \w+, .*: seteuid\(\) disabled: io_uring/,
     )
-    expect(stderr).toMatch(/^ {2}Run pgbk as that user: {2}runuser -u \w+ -- pgbk/m)
+    expect(stderr).toMatch(/^Run pgbk as that user: {2}runuser -u "\$\(id -nu \d+\)" -- pgbk/m)
   },
 )
