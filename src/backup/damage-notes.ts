@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { mostBytes, readSmallText } from '../read-small.js'
 import { checkJson, v } from '../schema.js'
 import type { ArchivedSegment, ArchivedWal } from './archived-wal.js'
@@ -66,7 +67,9 @@ export function stillFits(
 
 /** Only a help for whoever does not read all: where it cannot be written, it is not. */
 export async function addDamageNote(directory: string, note: DamageNote, backups: string): Promise<void> {
-  const others = readDamageNotes(directory, backups).filter(({ name }) => name !== note.name)
+  const notes = readDamageNotes(directory, backups)
+  if (notes.some((one) => isDeepStrictEqual(one, note))) return
+  const others = notes.filter(({ name }) => name !== note.name)
   const key = await segmentKey(backups)
   if (key) await write(directory, [...others, note].slice(-mostNotes), key)
 }
