@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, entriesBelow, fileIn, type MadeBackup } from '../helpers/backup.js'
 import { byReadme } from '../helpers/by-readme.js'
 import { aDirectory } from '../helpers/places.js'
-import { anyMajor, binOf, itMajors, oldestUsualNewest, run } from '../helpers/programs.js'
+import { anyMajor, binOf, itMajors, oldestAndNewest, oldestUsualNewest, run } from '../helpers/programs.js'
 import {
   aRoot,
   aServer,
@@ -232,7 +232,7 @@ describe('a snapshot of an unusual cluster', () => {
     expect(await answerOf(backup, 'select count(*) from t; show wal_segment_size')).toBe(`50000\n${size}MB`)
   })
 
-  it.each(oldestUsualNewest)('without checksums verifies and opens (PostgreSQL %i)', async (major) => {
+  it.each(oldestAndNewest)('without checksums verifies and opens (PostgreSQL %i)', async (major) => {
     const server = await aServer({ major, checksums: false })
     const backup = await aBackupOf(server)
     expect(backup.record.data_checksums).toBe(false)
@@ -241,7 +241,7 @@ describe('a snapshot of an unusual cluster', () => {
     expect(await answerOf(backup, 'show data_checksums')).toBe('off')
   })
 
-  it.each(oldestUsualNewest)(
+  it.each(oldestAndNewest)(
     'with group access opens, readable by its owner alone (PostgreSQL %i)',
     async (major) => {
       const server = await aServer({ major, initdb: ['--allow-group-access'] })
@@ -258,7 +258,7 @@ describe('a snapshot of an unusual cluster', () => {
   )
 
   itMajors(
-    oldestUsualNewest.filter((major) => major >= 15),
+    oldestAndNewest.filter((major) => major >= 15),
     'with tablespaces in place verifies and opens (PostgreSQL %i)',
     async (major) => {
       const server = await aServer({ major })
@@ -275,7 +275,7 @@ describe('a snapshot of an unusual cluster', () => {
   )
 
   itMajors(
-    oldestUsualNewest.filter((major) => major >= 15),
+    oldestAndNewest.filter((major) => major >= 15),
     'with a database of an ICU locale opens and says which (PostgreSQL %i)',
     async (major) => {
       const server = await aServer({ major, initdb: ['--encoding=UTF8', '--locale=C'] })
@@ -292,7 +292,7 @@ describe('a snapshot of an unusual cluster', () => {
     },
   )
 
-  it.each(oldestUsualNewest)(
+  it.each(oldestAndNewest)(
     'with odd names of roles and databases opens by its README (PostgreSQL %i)',
     async (major) => {
       const superuser = `Groß "O'Neil" $HOME`
