@@ -9,8 +9,9 @@ import { aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery, write } from '../helpers/ledger.js'
 import { failureOf, localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { anyMajor } from '../helpers/programs.js'
+import { anyMajor, run } from '../helpers/programs.js'
 import { startReceiver } from '../helpers/receiver.js'
+import { aRoot } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 
 const name = '.pgbk-segments'
@@ -80,6 +81,17 @@ async function aNotedTwin(): Promise<MadeBackup> {
   return twin
 }
 
+/** The same in a root of its own, where no other archive has a sound copy; with the key that has signed its notes. */
+async function aloneIn(root: string, twin: MadeBackup): Promise<MadeBackup> {
+  const script = `mkdir -p "$2/data/backup" && chown -R --reference="$2" "$2/data" && mv "$1" "$2/data/backup/" &&
+    cp -a "$3/.segment-notes.key" "$2/data/backup/"`
+  await run(['sh', '-c', script, 'sh', twin.directory, root, backupsOf(twin)])
+  const directory = join(root, 'data/backup', twin.record.id)
+  const moved = { ...twin, root, directory, snapshot: join(directory, 'snapshot') }
+  asOf(moved)
+  return moved
+}
+
 const entryAt = (index: number) => ledger.entries.at(index) as Entry
 const toTime = (backup: MadeBackup, { time }: Entry) => [backup.record.id, '--to-time', time, ...ask]
 
@@ -138,7 +150,7 @@ describe.each(['compressed', 'raw'])(
   'a %s segment whose bits have flipped, and whose file looks as it was noted',
   (form) => {
     async function aRottenTwin(): Promise<{ twin: MadeBackup; segment: string; damage: string }> {
-      const twin = await aNotedTwin()
+      const twin = await aloneIn(await aRoot(), await aNotedTwin())
       const { chain } = archiveOf(twin)
       const index = Math.floor(chain.length / 2)
       const segment = chain[index]
@@ -152,7 +164,7 @@ describe.each(['compressed', 'raw'])(
       const notes = readFileSync(file)
       rmSync(file)
       // As it is told where nothing is noted.
-      const plain = await failureOf(ledger.root, toLast(twin))
+      const plain = await failureOf(twin.root, toLast(twin))
       writeFileSync(file, notes)
       asOf(twin)
       return { twin, segment: segment?.name ?? '', damage: `${plain.code} ${plain.message} ${plain.hint}` }
@@ -161,14 +173,14 @@ describe.each(['compressed', 'raw'])(
     it('is told in the words of one that was read', async () => {
       const { twin, segment, damage } = await aRottenTwin()
       expect(damage).toContain(segment)
-      const { code, message, hint } = await failureOf(ledger.root, toLast(twin))
+      const { code, message, hint } = await failureOf(twin.root, toLast(twin))
       expect(`${code} ${message} ${hint}`).toBe(damage)
-      expect((await localRun(ledger.root, toTime(twin, entryAt(1)))).stdout).toBe(answerAt(entryAt(1).n))
+      expect((await localRun(twin.root, toTime(twin, entryAt(1)))).stdout).toBe(answerAt(entryAt(1).n))
     })
 
     it('is where --to-latest ends, with the warning of one that was read', async () => {
       const { twin, segment } = await aRottenTwin()
-      const { stdout, stderr } = await localRun(ledger.root, [twin.record.id, '--to-latest', ...ask])
+      const { stdout, stderr } = await localRun(twin.root, [twin.record.id, '--to-latest', ...ask])
       expect(stderr).toMatch(new RegExp(`the WAL archive is broken: ${segment}`))
       expect(Number(stdout.split(/\D/)[0])).toBeLessThan(entryAt(-1).n)
     })
