@@ -23,7 +23,7 @@ SELECT pg_catalog.encode(pg_catalog.decode(pg_catalog.replace(datname, pg_catalo
   CASE WHEN datconnlimit = -2 THEN 'it is invalid, what an interrupted DROP DATABASE has left behind'
     WHEN NOT datallowconn THEN 'it allows no connections' END AS closed
 FROM pg_catalog.pg_database
-ORDER BY datistemplate, datconnlimit = 0, CASE WHEN $1::boolean AND datconnlimit <> -2 THEN pg_catalog.pg_database_size(oid) END DESC NULLS LAST, datname`
+ORDER BY datistemplate, datconnlimit = 0, CASE WHEN $1 = 'true' AND datconnlimit <> -2 THEN pg_catalog.pg_database_size(oid) END DESC NULLS LAST, datname`
 
 /**
  * All of them, those first that are most likely meant when none is named: open ones that are no templates; `bySize`, the largest
