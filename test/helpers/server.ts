@@ -55,6 +55,9 @@ export async function aServer(options: ServerOptions): Promise<TestServer> {
 export async function aStandbyOf(primary: TestServer): Promise<TestServer> {
   const directory = aDirectory('pgbk-standby-')
   const data = join(directory, 'data')
+  // One that falls behind finds all that it lacks.
+  await primary.sql("alter system set wal_keep_size = '256MB'")
+  await primary.sql('select pg_reload_conf()')
   const spaces = await primary.sql(
     "select oid || '=' || pg_tablespace_location(oid) from pg_tablespace where pg_tablespace_location(oid) like '/%'",
   )
