@@ -4,6 +4,7 @@ import { expect, it } from '@jest/globals'
 import { type Backup, readCatalog } from '../../src/backup/catalog.js'
 import { idOf } from '../../src/backup/id.js'
 import type { RootLayout } from '../../src/backup/layout.js'
+import { formatLsn } from '../../src/backup/lsn.js'
 import { resultOf, writeProof } from '../../src/backup/proof.js'
 import type { Candidate, RetentionPolicy } from '../../src/backup/retention.js'
 import { holdBackup, releaseBackup } from '../../src/commands/hold.js'
@@ -41,7 +42,12 @@ async function aDay(root: RootLayout, now: Date, draw: (limit: number) => number
   const context = aContext({ now: () => now })
   const make = (time: Date, kind: 'scheduled' | 'on-demand') => {
     const started_at = time.toISOString()
+    // A segment a minute.
+    const start = BigInt(Math.floor(time.getTime() / 60_000)) * 2n ** 24n
     aBackup(root, idOf(time), {
+      start_lsn: formatLsn(start + 0x28n),
+      checkpoint_lsn: formatLsn(start + 0x60n),
+      stop_lsn: formatLsn(start + 0x138n),
       kind,
       started_at,
       finished_at: new Date(time.getTime() + 900_000).toISOString(),
