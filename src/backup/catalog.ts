@@ -44,6 +44,7 @@ class ReadBackup implements Backup {
   readonly summary: RecordSummary
   readonly hold: Hold | undefined
   readonly proof: Proof | 'unreadable' | undefined
+  #record: BackupRecord | undefined
 
   constructor(
     readonly directory: string,
@@ -62,7 +63,8 @@ class ReadBackup implements Backup {
   }
 
   get record(): BackupRecord {
-    return checkRecord(this.raw)
+    this.#record ??= checkRecord(this.raw)
+    return this.#record
   }
 
   get layout(): BackupLayout {
