@@ -2,7 +2,6 @@ import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { backupLayout, type RootLayout, rootLayout } from '../../src/backup/layout.js'
-import { parseLsn, segmentName, segmentNumber } from '../../src/backup/lsn.js'
 import type { Proof } from '../../src/backup/proof.js'
 import type { BackupRecord, ReadRecord } from '../../src/backup/record.js'
 import type { Context } from '../../src/context.js'
@@ -95,8 +94,7 @@ export function aBackup(root: RootLayout, id: string, changes: Partial<BackupRec
   writeFileSync(join(layout.data, 'backup_label'), 'START WAL LOCATION: 0/3000028')
   const record = aRecord({ id, ...changes })
   writeFileSync(layout.record, JSON.stringify(record))
-  const { timeline, start_lsn, wal_segment_size: size } = record
-  const segment = join(layout.wal, segmentName(timeline, segmentNumber(parseLsn(start_lsn), size), size))
+  const segment = join(layout.wal, '000000010000000000000003')
   mkdirSync(layout.wal)
   writeFileSync(segment, '')
   truncateSync(segment, record.wal_segment_size)

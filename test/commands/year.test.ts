@@ -4,7 +4,7 @@ import { expect, it } from '@jest/globals'
 import { type Backup, readCatalog } from '../../src/backup/catalog.js'
 import { idOf } from '../../src/backup/id.js'
 import type { RootLayout } from '../../src/backup/layout.js'
-import { formatLsn } from '../../src/backup/lsn.js'
+import { formatLsn, segmentName } from '../../src/backup/lsn.js'
 import { resultOf, writeProof } from '../../src/backup/proof.js'
 import type { Candidate, RetentionPolicy } from '../../src/backup/retention.js'
 import { holdBackup, releaseBackup } from '../../src/commands/hold.js'
@@ -44,7 +44,7 @@ async function aDay(root: RootLayout, now: Date, draw: (limit: number) => number
     const started_at = time.toISOString()
     // A segment a minute.
     const start = BigInt(Math.floor(time.getTime() / 60_000)) * 2n ** 24n
-    aBackup(root, idOf(time), {
+    const { wal } = aBackup(root, idOf(time), {
       start_lsn: formatLsn(start + 0x28n),
       checkpoint_lsn: formatLsn(start + 0x60n),
       stop_lsn: formatLsn(start + 0x138n),
@@ -52,6 +52,7 @@ async function aDay(root: RootLayout, now: Date, draw: (limit: number) => number
       started_at,
       finished_at: new Date(time.getTime() + 900_000).toISOString(),
     })
+    renameSync(join(wal, segmentName(1, 3n, 2 ** 24)), join(wal, segmentName(1, start >> 24n, 2 ** 24)))
   }
   // One in six fails; for three weeks in summer all do.
   const month = now.getUTCMonth()
