@@ -131,9 +131,8 @@ export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'file_count' | 'own_
 
 /** A record as it was read: its summary is checked, the rest is not yet. */
 export interface ReadRecord {
-  readonly summary: RecordSummary
-  /** Read anew each time. */
-  readonly raw: object
+  summary: RecordSummary
+  raw: object
 }
 
 /**
@@ -152,19 +151,7 @@ export function summarize(json: string): ReadRecord {
   const missing = needed.filter((key) => !Object.hasOwn(raw, key))
   if (missing.length > 0)
     throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)
-  return new SummarizedRecord(checkAgainst(summarySchema, raw), json)
-}
-
-/** Thousands of parsed records would be kept for a list that shows their summaries; the text is a third of that. */
-class SummarizedRecord implements ReadRecord {
-  constructor(
-    readonly summary: RecordSummary,
-    private readonly json: string,
-  ) {}
-
-  get raw(): object {
-    return objectIn(this.json)
-  }
+  return { raw, summary: checkAgainst(summarySchema, raw) }
 }
 
 /** The whole record, without the fields that this version does not know. @throws {PgbkError} `damaged`. */
