@@ -30,6 +30,17 @@ export interface Archive extends ArchiveIndex {
   faults: string[]
 }
 
+/** An archive's segment of a name, where it is of use. */
+export function usableIn({ found }: Pick<ArchiveIndex, 'found'>, name: string): ArchivedSegment | undefined {
+  const one = found.get(name)
+  return one?.fault === undefined ? one?.segment : undefined
+}
+
+/** All of its segments that are of use. */
+export function usableSegments(archive: Pick<ArchiveIndex, 'found'>): ArchivedSegment[] {
+  return [...archive.found.keys()].flatMap((name) => usableIn(archive, name) ?? [])
+}
+
 /** Reads a directory; one that is not there is empty. @throws {PgbkError} `damaged` for one that is none. */
 export function readArchive(directory: string, segmentSize: number): Archive {
   const files = filesIn(directory)

@@ -16,7 +16,7 @@ export interface Backup {
   state: BackupState
   summary: RecordSummary
   /** The record as it is on disk, with fields that this version may not know. */
-  readonly raw: object
+  raw: object
   /** The checked record. @throws {PgbkError} `damaged` when it has faults that its summary has not. */
   readonly record: BackupRecord
   readonly layout: BackupLayout
@@ -42,24 +42,22 @@ export function aBackup(
 class ReadBackup implements Backup {
   readonly id: string
   readonly summary: RecordSummary
+  readonly raw: object
   readonly hold: Hold | undefined
   readonly proof: Proof | 'unreadable' | undefined
   #record: BackupRecord | undefined
 
   constructor(
     readonly directory: string,
-    private readonly read: ReadRecord,
+    { summary, raw }: ReadRecord,
     readonly state: BackupState,
     { hold, proof }: Partial<Additions>,
   ) {
-    this.id = read.summary.id
-    this.summary = read.summary
+    this.id = summary.id
+    this.summary = summary
+    this.raw = raw
     this.hold = hold
     this.proof = proof
-  }
-
-  get raw(): object {
-    return this.read.raw
   }
 
   get record(): BackupRecord {

@@ -1,3 +1,5 @@
+import { longHeader, shortHeader, walPageSize } from './wal-page.js'
+
 /**
  * Log sequence numbers (LSN, a byte position in the WAL, written `16/B374D848`) and the names of WAL segments.
  * The rules are those of PostgreSQL's src/include/access/xlog_internal.h.
@@ -55,9 +57,7 @@ export function parseSegmentName(name: string, segmentSize: number): SegmentPlac
   return low < perId ? { timeline, segment: BigInt(id) * BigInt(perId) + BigInt(low) } : undefined
 }
 
-/** Pages of WAL are nearly always this large (`--with-wal-blocksize`); each begins with a header. */
-const pageSize = 8192n
-const [shortHeader, longHeader] = [24n, 40n]
+const pageSize = BigInt(walPageSize)
 
 /** Where a record of this total length that begins here ends (XLogReadRecord): its pages' headers count, then 8 bytes' alignment. */
 export function recordEnd(start: bigint, length: number, segmentSize: number): bigint {
@@ -68,6 +68,6 @@ export function recordEnd(start: bigint, length: number, segmentSize: number): b
     if (left <= room) return (position + left + 7n) & ~7n
     position += room
     left -= room
-    position += position % BigInt(segmentSize) === 0n ? longHeader : shortHeader
+    position += position % BigInt(segmentSize) === 0n ? BigInt(longHeader) : BigInt(shortHeader)
   }
 }

@@ -1,4 +1,4 @@
-import type { ArchiveIndex } from './archive-index.js'
+import { type ArchiveIndex, usableIn } from './archive-index.js'
 import type { ArchivedSegment } from './archive-segments.js'
 import { lastSegmentBefore, parseLsn, segmentName, segmentNumber } from './lsn.js'
 import type { TimelinePart } from './timeline-path.js'
@@ -83,7 +83,7 @@ export function followChain({ own, timelines, needs, further }: ChainSearch): Fo
 
 /** Without anything of its own, nothing would show whether the other archive has the same. */
 function mayGoOn(runs: ChainRun[], names: string[], own: ArchiveIndex): boolean {
-  const isThere = (name: string) => usableIn(own, name) ?? damagedCopyIn(own, name, true)
+  const isThere = (name: string) => pickIn(own, name) ?? damagedCopyIn(own, name, true)
   return runs.length > 0 || names.some((name) => isThere(name) !== undefined)
 }
 
@@ -141,9 +141,9 @@ function pickAt(
   isFirst: boolean,
 ): Pick | undefined {
   for (const name of names) {
-    const here = usableIn(archive, name)
+    const here = pickIn(archive, name)
     if (here && here.segment.form !== 'partial') return here
-    const others = further(name, archive).flatMap((other) => usableIn(other, name) ?? [])
+    const others = further(name, archive).flatMap((other) => pickIn(other, name) ?? [])
     const finished = others.find(({ segment }) => segment.form !== 'partial')
     const way = { insteadOf: here?.segment ?? damagedCopyIn(archive, name, isFirst), cameFrom: archive }
     if (finished) return { ...finished, ...way }
@@ -153,9 +153,9 @@ function pickAt(
   return undefined
 }
 
-function usableIn(archive: ArchiveIndex, name: string): Pick | undefined {
-  const found = archive.found.get(name)
-  return found && found.fault === undefined ? { archive, segment: found.segment } : undefined
+function pickIn(archive: ArchiveIndex, name: string): Pick | undefined {
+  const segment = usableIn(archive, name)
+  return segment && { archive, segment }
 }
 
 function damagedCopyIn({ found }: ArchiveIndex, name: string, isFirst: boolean): ArchivedSegment | undefined {

@@ -16,7 +16,10 @@ export interface WalPage {
   long: { systemIdentifier: string; segmentSize: number; pageSize: number } | undefined
 }
 
+/** Pages of WAL are nearly always this large (`--with-wal-blocksize`); each begins with a header. */
 export const walPageSize = 8192
+/** The bytes of a page's header; the long one is that of a segment's first page. */
+export const [shortHeader, longHeader] = [24, 40]
 const [beginsInside, hasLongHeader] = [0x0001, 0x0002]
 const little = endianness() === 'LE'
 
@@ -37,7 +40,6 @@ export function readWalPage(bytes: Buffer): WalPage {
   }
 }
 
-const [shortHeader, longHeader] = [24, 40]
 /** The header of a record (XLogRecord in src/include/access/xlogrecord.h), without which there is none. */
 const leastRecord = 24
 

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { type Archive, type DamagedCopies, withoutCopies } from './archive-index.js'
+import { type Archive, type DamagedCopies, usableIn, withoutCopies } from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
 import { type ArchivedSegment, pathOf } from './archive-segments.js'
 import { type ArchivedWal, walThrough } from './archived-wal.js'
@@ -82,9 +82,7 @@ function look(
   const own = readAt(directory)
   const cluster = claimedCluster(backup)
   const isOther = (place: ArchivePlace) =>
-    place.directory !== directory &&
-    !without?.has(place.directory) &&
-    [cluster, undefined].includes(place.cluster)
+    place.directory !== directory && !without?.has(place.directory) && mayBeOf(cluster, place)
   const read = (place: ArchivePlace) => unlessNone(() => readAt(place.directory)) ?? []
   const { histories, contradicting } = agreedHistories(
     own,
@@ -127,6 +125,11 @@ function readerWithout(
   }
 }
 
+/** That of an unreadable record may be anybody's. */
+function mayBeOf(cluster: string | undefined, place: ArchivePlace): boolean {
+  return place.cluster === undefined || place.cluster === cluster
+}
+
 function copiesIn(
   listing: PoolListing,
   backup: PooledBackup,
@@ -136,13 +139,12 @@ function copiesIn(
   const cluster = claimedCluster(backup)
   const places = listing.holdersOf(name)?.places ?? []
   return places
-    .filter((place) => [cluster, undefined].includes(place.cluster))
+    .filter((place) => mayBeOf(cluster, place))
     .flatMap(
       ({ directory }) => unlessNone(() => listing.read(directory, backup.summary.wal_segment_size)) ?? [],
     )
-    .flatMap(({ found }) => found.get(name) ?? [])
-    .filter(({ fault, segment }) => fault === undefined && segment.form !== 'partial')
-    .flatMap(({ segment }) => (damaged.has(pathOf(segment)) ? [] : [segment]))
+    .flatMap((archive) => usableIn(archive, name) ?? [])
+    .filter((segment) => segment.form !== 'partial' && !damaged.has(pathOf(segment)))
 }
 
 function hasHistories({ directory }: ArchivePlace, listing: PoolListing): boolean {

@@ -1,4 +1,4 @@
-import type { ArchiveIndex } from './archive-index.js'
+import { type ArchiveIndex, usableIn } from './archive-index.js'
 import type { ArchivedSegment, ArchivedWal } from './archived-wal.js'
 import { segmentName, segmentNumber } from './lsn.js'
 import type { TimelinePart } from './timeline-path.js'
@@ -89,11 +89,6 @@ function tellingIn({ found }: ArchiveIndex, name: string): ArchivedSegment | und
   const one = found.get(name)
   const isUsable = one?.fault === undefined || one.isDamagedCopy
   return isUsable && one?.segment.form !== 'partial' ? one?.segment : undefined
-}
-
-function usableIn({ found }: ArchiveIndex, name: string): ArchivedSegment | undefined {
-  const one = found.get(name)
-  return one?.fault === undefined ? one?.segment : undefined
 }
 
 function switchIn(

@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs'
-import { readArchive } from '../backup/archive-index.js'
+import { readArchive, usableSegments } from '../backup/archive-index.js'
 import { type ArchivedSegment, lastOf, readArchivedWal } from '../backup/archived-wal.js'
 import { aBackup, type Backup, readCatalog } from '../backup/catalog.js'
 import type { RootLayout } from '../backup/layout.js'
@@ -50,8 +50,8 @@ function keptText({ from, to, segments }: WalMove): string {
 function checkNothingLost(old: Backup, download: Backup, others: Backup[]): void {
   const { summary, layout } = download
   const end = lastOf(readArchivedWal(layout.wal, summary))?.segment ?? -1n
-  const kept = new Set([download, ...others].flatMap(usableIn).map(({ name }) => name))
-  const lost = usableIn(old).filter(({ name, segment }) => segment > end && !kept.has(name))
+  const kept = new Set([download, ...others].flatMap(usableOf).map(({ name }) => name))
+  const lost = usableOf(old).filter(({ name, segment }) => segment > end && !kept.has(name))
   const names = lost.map(({ name }) => name).sort()
   if (names.length === 0) return
   throw new PgbkError(
@@ -63,9 +63,7 @@ function checkNothingLost(old: Backup, download: Backup, others: Backup[]): void
   )
 }
 
-function usableIn({ layout, summary }: Backup): ArchivedSegment[] {
+function usableOf({ layout, summary }: Backup): ArchivedSegment[] {
   const archive = unlessNone(() => readArchive(layout.wal, summary.wal_segment_size))
-  return [...(archive?.found.values() ?? [])].flatMap(({ segment, fault }) =>
-    fault === undefined ? [segment] : [],
-  )
+  return archive ? usableSegments(archive) : []
 }

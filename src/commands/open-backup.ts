@@ -97,10 +97,11 @@ export async function openBackup(
 
 /** What is strange about the archive, though the moment can be reached. */
 function doubts(recovery: RecoveryPlan): string[] {
-  const { wish, gap, unfinished } = recovery
-  if (wish.moment.kind !== 'latest') return replacedCopies(recovery)
+  return [...replacedCopies(recovery), ...(recovery.wish.moment.kind === 'latest' ? atTheEnd(recovery) : [])]
+}
+
+function atTheEnd({ gap, unfinished }: RecoveryPlan): string[] {
   return [
-    ...replacedCopies(recovery),
     ...(gap
       ? [`the WAL archive is broken: ${gap.missing}: ${gap.reason}; what comes after it is not replayed`]
       : []),

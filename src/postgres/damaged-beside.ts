@@ -1,4 +1,4 @@
-import { readArchive } from '../backup/archive-index.js'
+import { readArchive, usableSegments } from '../backup/archive-index.js'
 import { pathOf } from '../backup/archive-segments.js'
 import type { ArchivedSegment, ArchivedWal } from '../backup/archived-wal.js'
 import { sameContent } from '../backup/same-content.js'
@@ -40,10 +40,8 @@ export async function damagedBeside(
 }
 
 function finishedIn(archive: string, segmentSize: number): Map<string, ArchivedSegment> {
-  const usable = [...readArchive(archive, segmentSize).found.values()].filter(
-    ({ fault, segment }) => fault === undefined && segment.form !== 'partial',
-  )
-  return new Map(usable.map(({ segment }) => [segment.name, segment]))
+  const usable = usableSegments(readArchive(archive, segmentSize))
+  return new Map(usable.filter(({ form }) => form !== 'partial').map((one) => [one.name, one]))
 }
 
 async function isSame(

@@ -2,7 +2,7 @@ import { type ArchivedSegment, walOfSegments } from '../backup/archived-wal.js'
 import { parseLsn, recordEnd } from '../backup/lsn.js'
 import { sameContent } from '../backup/same-content.js'
 import { type ByteRange, haveSameRecords } from '../backup/same-records.js'
-import { readWalPage } from '../backup/wal-page.js'
+import { longHeader, readWalPage } from '../backup/wal-page.js'
 import type { SeamOverlap } from '../backup/wal-seams.js'
 import { PgbkError } from '../errors.js'
 import { readPiece } from '../read-small.js'
@@ -73,13 +73,10 @@ async function readableOn(desk: SegmentDesk): Promise<ByteRange | undefined> {
   return from < to ? { from, to } : undefined
 }
 
-/** The long header of a segment's first page. */
-const header = 40
-
 /** The offset of the first record that begins in the first segment. */
 function firstRecord(desk: SegmentDesk): Promise<number> {
   return withSegments(desk, { first: 0, last: 0 }, async ([name = '']) => {
-    const { remaining } = readWalPage(await readPiece(fileOnDesk(desk, name), 0, header))
-    return Number(recordEnd(BigInt(header), remaining, desk.segmentSize))
+    const { remaining } = readWalPage(await readPiece(fileOnDesk(desk, name), 0, longHeader))
+    return Number(recordEnd(BigInt(longHeader), remaining, desk.segmentSize))
   })
 }

@@ -94,10 +94,19 @@ function lastTarget({ root, heartbeat }: Reception): Backup | undefined {
   return last && clusterOf(last) !== undefined ? last : undefined
 }
 
-/**
- * The backup that was received into before, or the next one, so that no archive is left with less than it can have; on a first
- * start the oldest that the slot keeps all further WAL for, else the newest.
- */
+/** On a first start: the oldest that the slot keeps all further WAL for, else the newest. */
+function firstTarget(
+  root: RootLayout,
+  keptFrom: string | null,
+  isSame: (backup: Backup) => boolean,
+): Backup | undefined {
+  if (keptFrom === null) return newestBackup(root, isSame)
+  const from = parseLsn(keptFrom)
+  const oldest = oldestBackup(root, (one) => isSame(one) && from <= parseLsn(one.summary.stop_lsn))
+  return oldest ?? newestBackup(root, isSame)
+}
+
+/** The backup that was received into before, or the next one, so that no archive is left with less than it can have. */
 async function chooseTarget(
   reception: Reception,
   { facts, psql }: WatchedServer,
@@ -107,9 +116,7 @@ async function chooseTarget(
   const before = lastTarget(reception)
   if (before?.state === 'whole' && isSame(before)) return before
   const next = heartbeat.backup === null ? undefined : backupAfter(root, heartbeat.backup, isSame)
-  const kept = facts.slot?.restart_lsn ?? null
-  const isKept = ({ summary }: Backup) => kept !== null && parseLsn(kept) <= parseLsn(summary.stop_lsn)
-  const chosen = next ?? oldestBackup(root, (one) => isSame(one) && isKept(one)) ?? newestBackup(root, isSame)
+  const chosen = next ?? firstTarget(root, facts.slot?.restart_lsn ?? null, isSame)
   if (chosen) return chosen
   journal.report(
     `there is no backup in ${root.root} yet: waiting for the first one, while the slot ${slot} keeps its WAL (${context.pgbk('create')})`,
