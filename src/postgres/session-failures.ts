@@ -5,22 +5,30 @@ import { lockTimeoutMs } from './session-pins.js'
 /** Longer than a session takes to begin, and shorter than anybody waits. */
 export const mostWaitS = 60
 
+/** No server listens, or it has cut the session off without a word. */
+const hungUp = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'CONNECTION_CLOSED', 'CONNECTION_DESTROYED']
+
 /** The server takes no session yet; 57P03: cannot_connect_now, it is still starting. */
 export function isNotReady(error: unknown): boolean {
-  return [
-    'ENOENT',
-    'ECONNREFUSED',
-    'ECONNRESET',
-    'EPIPE',
-    '57P03',
-    'CONNECTION_CLOSED',
-    'CONNECTION_DESTROYED',
-  ].includes(systemCode(error) ?? '')
+  return [...hungUp, '57P03'].includes(systemCode(error) ?? '')
+}
+
+const cutOffMessage = "the working copy's server has cut the session off"
+
+/** The error for a session that its server has cut off. */
+export function cutOff(cause?: unknown): PgbkError {
+  return new PgbkError('failed', cutOffMessage, { cause })
+}
+
+/** Whether a session failed because its server cut it off: why is not in the error, but in the server's log. */
+export function wasCutOff(error: unknown): boolean {
+  return error instanceof PgbkError && error.message === cutOffMessage
 }
 
 /** The error for what went wrong in a session, or at its beginning. */
 export function failed(cause: unknown): PgbkError {
   if (systemCode(cause) === silence) return silent(cause)
+  if (hungUp.includes(systemCode(cause) ?? '')) return cutOff(cause)
   const said = messageOf(cause)
   const hint = /^role ".*" is not permitted to log in/.test(said) ? loginHint : wordsOf(cause)?.hint
   return new PgbkError('failed', `the working copy's server says: ${said}`, {

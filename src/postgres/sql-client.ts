@@ -4,7 +4,7 @@ import { PgbkError } from '../errors.js'
 import { preparedTransactions } from './prepared-transactions.js'
 import { needsRawStartup, rawSocket } from './raw-startup.js'
 import { lockNotAvailable, wordsOf } from './server-words.js'
-import { failed, isNotReady, isSilent, locked, mostWaitS } from './session-failures.js'
+import { cutOff, failed, isNotReady, isSilent, locked, mostWaitS } from './session-failures.js'
 import { copyOptions, usersOptions } from './session-pins.js'
 import { openSocket, type SocketPlace } from './sockets.js'
 import { type Sql, sql } from './sql.js'
@@ -93,6 +93,7 @@ async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<
   if (door === undefined) return undefined
   const { port, user, database } = target
   const raw = { path: `${door.host}/.s.PGSQL.${target.port}`, user: target.user, database: target.database }
+  let isClosed = false
   const session = connect({
     ...(needsRawStartup(raw) ? { socket: () => rawSocket(raw) } : {}),
     host: door.host,
@@ -105,18 +106,24 @@ async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<
     connect_timeout: mostWaitS,
     idle_timeout: 0,
     onnotice: () => {},
+    onclose: () => {
+      isClosed = true
+    },
     fetch_types: false,
     connection: { application_name: 'pgbk', options },
   })
-  const cutOff = () => void session.end({ timeout: 0 })
-  signal.addEventListener('abort', cutOff)
+  const abort = () => void session.end({ timeout: 0 })
+  signal.addEventListener('abort', abort)
   const end = (timeout: number) => {
-    signal.removeEventListener('abort', cutOff)
+    signal.removeEventListener('abort', abort)
     return session.end({ timeout })
   }
   try {
     await session.unsafe(sql`SELECT 1`.text)
-    return { answer: (ask) => answerOf(() => ask(session), signal), end: () => end(1) }
+    // The package would connect again by itself: without the checks of the socket, and perhaps to another server.
+    const askOnce: Session['answer'] = async (ask) =>
+      answerOf(() => (isClosed ? Promise.reject(cutOff()) : ask(session)), signal)
+    return { answer: askOnce, end: () => end(1) }
   } catch (error) {
     await end(0)
     signal.throwIfAborted()

@@ -25,7 +25,7 @@ import { chooseDatabase } from './run-database.js'
 import { type OwnRunDirectory, writeMarker } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
 import { sayGap } from './start-enclosed.js'
-import { type SupervisedServer, waitUntilReady } from './supervisor.js'
+import { type SupervisedServer, toldByLog, waitUntilReady } from './supervisor.js'
 import type { Enclosure } from './surroundings.js'
 import type { WorkingCopyKind } from './working-copy.js'
 
@@ -75,9 +75,12 @@ async function startOn(port: number, request: RunRequest, context: Context): Pro
   checkOwner(request.backup, context)
   const launched = await launch(request, port, context)
   const { directory, server } = launched
+  const hasCrashed = watchForCrashes(directory.layout.log)
+  const hasEnded = () => server.hasEnded() || hasCrashed()
   try {
-    return await makeReady(launched, port, request, context)
-  } catch (error) {
+    return await makeReady({ ...launched, hasEnded }, port, request, context)
+  } catch (failure) {
+    const error = await toldByLog(failure, hasEnded, directory.layout.log)
     const ended = context.signal.aborted ? undefined : endedByAnother(directory, error)
     await server.stop(context)
     await endRun(directory, context)
@@ -89,7 +92,7 @@ async function startOn(port: number, request: RunRequest, context: Context): Pro
 
 /** Waits until the server has replayed what it has to, and makes it one that a person, or COMMAND, can use. */
 async function makeReady(
-  { directory, server, kind, enclosure, gap }: Launched,
+  { directory, server, kind, enclosure, gap, hasEnded }: Launched & { hasEnded(): boolean },
   port: number,
   request: RunRequest,
   context: Context,
@@ -103,8 +106,6 @@ async function makeReady(
     .filter((database) => canBeOpened(database) && isSayable(database))
     .map(({ name }) => name)
   const target = { ...socket, databases: isSure ? databasesAtRest(names) : databasesToAsk(names) }
-  const hasCrashed = watchForCrashes(layout.log)
-  const hasEnded = () => server.hasEnded() || hasCrashed()
   const connected = async () => {
     const ask = () => connectToAny(target, target.databases)
     const client = await waitUntilReady(hasEnded, layout.log, context.signal, ask)

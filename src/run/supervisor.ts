@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context, Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { serverFailure } from '../postgres/server-log.js'
+import { wasCutOff } from '../postgres/session-failures.js'
 import { isAlive, pidHere, startTimeOf } from '../processes.js'
 import { type HeldProgram, holdProgram } from '../program/hold-program.js'
 import { endProcesses } from './end-processes.js'
@@ -169,4 +170,17 @@ export async function waitUntilReady<T>(
     if (hasEnded()) throw serverFailure('the server did not start', log)
     await sleep(10)
   }
+}
+
+/** How long a server that has cut a session off may take until it has ended, or says that it starts over. */
+const endsWithinMs = 5000
+
+/**
+ * What is to be told of an error: where a session was cut off because its server ends, or starts over, what the log says of it.
+ * @param hasEnded whether the server has ended, or has crashed and starts over.
+ */
+export async function toldByLog(error: unknown, hasEnded: () => boolean, log: string): Promise<unknown> {
+  if (!wasCutOff(error)) return error
+  for (let waited = 0; !hasEnded() && waited < endsWithinMs; waited += 20) await sleep(20)
+  return hasEnded() ? serverFailure(`the server ended before it was ready (log: ${log})`, log) : error
 }
