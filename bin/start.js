@@ -1,8 +1,4 @@
 // First of all: an argument may be a URI or a conninfo with a password, and `ps` shows it until here.
 if (process.argv.slice(2).some((word) => /password|secret|scram_|:\/\/.*:.*@|:\/\/.*%/i.test(word)))
   process.title = 'pgbk'
-Promise.all([import('../dist/cli.js'), import('../dist/process.js')]).then(
-  async ([{ main }, { processContext }]) => {
-    process.exitCode = await main(process.argv.slice(2), processContext())
-  },
-)
+import('../dist/pgbk.js').then(({ run }) => run())

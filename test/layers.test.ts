@@ -30,7 +30,7 @@ const layers: Record<string, number> = {
   backup: 2,
   bottom: 1,
 }
-const topFiles = ['cli.ts', 'process.ts']
+const topFiles = ['main.ts', 'cli.ts', 'process.ts']
 const bottomFiles =
   'byte-path context errors inside names-in printable processes progress proof-outcome raw-text read-small schema shell-word trusted-path units version'
     .split(' ')

@@ -13,8 +13,7 @@ async function shownAtStart(...args: string[]): Promise<string> {
   const look =
     "import { readFileSync } from 'node:fs'\nprocess.stdout.write(readFileSync('/proc/self/cmdline'))\n"
   writeFileSync(join(directory, 'dist/package.json'), '{"type": "module"}')
-  writeFileSync(join(directory, 'dist/cli.js'), `${look}export const main = () => 0\n`)
-  writeFileSync(join(directory, 'dist/process.js'), 'export const processContext = () => ({})\n')
+  writeFileSync(join(directory, 'dist/pgbk.js'), `${look}export const run = () => {}\n`)
   return (await execa(process.execPath, [join(directory, 'bin/pgbk.js'), ...args])).stdout
 }
 

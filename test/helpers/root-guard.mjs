@@ -3,6 +3,7 @@
 import childProcess from 'node:child_process'
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
+import { fileURLToPath } from 'node:url'
 
 // src/privileges/ looks and steps down; src/config/ and src/trusted-path.ts find out what can be
 // trusted, and read the configuration through one checked descriptor; version.ts pgbk itself.
@@ -10,10 +11,28 @@ const mayTouch = /\/dist\/(privileges\/|config\/|trusted-path\.js|version\.js)/
 /** The caller's own crontab, pgbk itself (a rehearsal, or as another user), and the shell in which cron would start it. */
 const mayStart = /^(crontab|node|sh)$/
 
+const bundle = fileURLToPath(new URL('../../dist/pgbk.js', import.meta.url))
+/** Which line of the bundle begins which module: esbuild writes its path above it. */
+const modules = fs
+  .readFileSync(bundle, 'utf8')
+  .split('\n')
+  .flatMap((line, index) => {
+    const [, path] = /^\/\/ ((?:dist|node_modules)\/\S+)$/.exec(line) ?? []
+    return path === undefined ? [] : [{ path, line: index + 1 }]
+  })
+if (!modules.some(({ path }) => path.startsWith('dist/privileges/')))
+  throw new Error(`${bundle} does not name its modules`)
+
+const unbundled = (stack) =>
+  stack.replaceAll(/\/dist\/pgbk\.js:(\d+)/g, (_, line) => {
+    const { path } = modules.findLast((module) => module.line <= Number(line)) ?? {}
+    return `/${path}, line ${line} of the bundle`
+  })
+
 function callerOf() {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 50
-  const { stack = '' } = new Error()
+  const stack = unbundled(new Error().stack ?? '')
   Error.stackTraceLimit = stackTraceLimit
   const frames = stack.split('\n').slice(3)
   const first = frames.findIndex((line) => /\/dist\/|node:internal\/modules/.test(line))
