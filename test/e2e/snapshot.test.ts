@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, entriesBelow, fileIn, type MadeBackup } from '../helpers/backup.js'
 import { byReadme } from '../helpers/by-readme.js'
 import { aDirectory } from '../helpers/places.js'
@@ -12,6 +12,7 @@ import {
   fill,
   filledAnswer,
   filledRows,
+  type OpenSnapshot,
   openSnapshot,
   type TestServer,
   verifies,
@@ -98,46 +99,84 @@ describe.each(oldestUsualNewest)('a snapshot of PostgreSQL %i', (major) => {
     await copy.stop()
   })
 
-  it("does not preload the server's libraries, and names them", async () => {
-    expect(await server.sql('show shared_preload_libraries')).toBe('only_there')
-    const backup = await aBackupOf(server)
-    expect(await answerOf(backup, 'show shared_preload_libraries')).toBe('')
-    expect(backup.record.preload_libraries).toEqual(['only_there'])
-    expect(fileIn(backup, 'README')).toContain('only_there')
-  })
+  describe('as it was made, and opened in place', () => {
+    let backup: MadeBackup
+    let copy: OpenSnapshot | undefined
+    beforeAll(async () => {
+      backup = await aBackupOf(server, { root: join(await aRoot(), 'a-place-to-be-found') })
+    })
+    afterAll(() => copy?.stop())
 
-  it('takes over what recovery needs', async () => {
-    const names = Object.keys(settings).slice(0, 5)
-    const backup = await aBackupOf(server)
-    expect(await answerOf(backup, names.map((name) => `show ${name};`).join(''))).toBe('250\n17\n13\n5\n99')
-  })
+    it('holds no path of its root, and only relative links', () => {
+      const entries = entriesBelow(backup.directory).map((entry) => ({
+        entry,
+        path: join(entry.parentPath, entry.name),
+      }))
+      const links = entries
+        .filter(({ entry }) => entry.isSymbolicLink())
+        .map(({ path }) => readlinkSync(path))
+      expect(links.sort()).toEqual([
+        expect.stringMatching(/^\.\.\/\.\.\/tablespaces\/\d+$/),
+        expect.stringMatching(/^\.\.\/\.\.\/tablespaces\/\d+$/),
+      ])
+      const files = entries.filter(({ entry }) => entry.isFile()).map(({ path }) => path)
+      expect(files.length).toBeGreaterThan(1000)
+      expect(files.filter((path) => readFileSync(path).includes('a-place-to-be-found'))).toEqual([])
+    })
 
-  it('takes over what queries depend on', async () => {
-    const names = ['DateStyle', 'default_text_search_config', 'search_path']
-    const questions = names.map((name) => `show ${name};`).join('')
-    const answer = await server.sql(questions)
-    expect(answer).toBe('SQL, DMY\npg_catalog.german\n"$user", "odd ""schema""", public')
-    const backup = await aBackupOf(server)
-    expect(await answerOf(backup, questions)).toBe(answer)
-    // A machine that does not know the zone would not start it.
-    expect(fileIn(backup, 'conf/postgresql.conf')).toMatch(/^# TimeZone = 'Asia\/Kolkata' /m)
-    expect(fileIn(backup, 'README')).toContain('\n  postgres -D conf -c TimeZone=Asia/Kolkata\n')
-  })
+    it('is readable by its owner alone', () => {
+      const { directory, root } = backup
+      const paths = [join(root, 'data'), directory]
+      for (const entry of entriesBelow(directory)) {
+        if (!entry.isSymbolicLink()) paths.push(join(entry.parentPath, entry.name))
+      }
+      expect(paths.filter((path) => (statSync(path).mode & 0o077) !== 0)).toEqual([])
+    })
 
-  it('takes over the settings of applications', async () => {
-    expect(await server.sql('show app.tenant')).toBe("it's \\ ours")
-    expect(await answerOf(await aBackupOf(server), 'show app.tenant')).toBe("it's \\ ours")
-  })
+    it("keeps the server's ALTER SYSTEM settings to read, and has none of them", async () => {
+      const kept = fileIn(backup, 'conf/original/postgresql.auto.conf')
+      expect(kept).toContain("primary_conninfo = 'host=production'")
+      expect(kept).toContain(`archive_command = 'echo touched >> ${archived}'`)
+      expect(fileIn(backup, 'data/postgresql.auto.conf')).toBe('')
+      copy = await openSnapshot(backup.snapshot, major)
+      const names = [
+        'archive_mode',
+        'archive_command',
+        'primary_conninfo',
+        'primary_slot_name',
+        'cluster_name',
+      ]
+      const answer = await copy?.sql(names.map((name) => `show ${name};`).join(''))
+      expect(answer).toBe(`off\n(disabled)\n\n\npgbk ${backup.record.id}`)
+    })
 
-  it("has none of the server's ALTER SYSTEM settings, but keeps them to read", async () => {
-    const backup = await aBackupOf(server)
-    const kept = fileIn(backup, 'conf/original/postgresql.auto.conf')
-    expect(kept).toContain("primary_conninfo = 'host=production'")
-    expect(kept).toContain(`archive_command = 'echo touched >> ${archived}'`)
-    expect(fileIn(backup, 'data/postgresql.auto.conf')).toBe('')
-    const names = ['archive_mode', 'archive_command', 'primary_conninfo', 'primary_slot_name', 'cluster_name']
-    const answer = await answerOf(backup, names.map((name) => `show ${name};`).join(''))
-    expect(answer).toBe(`off\n(disabled)\n\n\npgbk ${backup.record.id}`)
+    it("does not preload the server's libraries, and names them", async () => {
+      expect(await server.sql('show shared_preload_libraries')).toBe('only_there')
+      expect(await copy?.sql('show shared_preload_libraries')).toBe('')
+      expect(backup.record.preload_libraries).toEqual(['only_there'])
+      expect(fileIn(backup, 'README')).toContain('only_there')
+    })
+
+    it('takes over what recovery needs', async () => {
+      const names = Object.keys(settings).slice(0, 5)
+      expect(await copy?.sql(names.map((name) => `show ${name};`).join(''))).toBe('250\n17\n13\n5\n99')
+    })
+
+    it('takes over what queries depend on', async () => {
+      const names = ['DateStyle', 'default_text_search_config', 'search_path']
+      const questions = names.map((name) => `show ${name};`).join('')
+      const answer = await server.sql(questions)
+      expect(answer).toBe('SQL, DMY\npg_catalog.german\n"$user", "odd ""schema""", public')
+      expect(await copy?.sql(questions)).toBe(answer)
+      // A machine that does not know the zone would not start it.
+      expect(fileIn(backup, 'conf/postgresql.conf')).toMatch(/^# TimeZone = 'Asia\/Kolkata' /m)
+      expect(fileIn(backup, 'README')).toContain('\n  postgres -D conf -c TimeZone=Asia/Kolkata\n')
+    })
+
+    it('takes over the settings of applications', async () => {
+      expect(await server.sql('show app.tenant')).toBe("it's \\ ours")
+      expect(await copy?.sql('show app.tenant')).toBe("it's \\ ours")
+    })
   })
 
   it("does not run the server's archive_command", async () => {
@@ -183,32 +222,6 @@ describe.each(oldestUsualNewest)('a snapshot of PostgreSQL %i', (major) => {
     )
     expect(answer).toBe('t\n0\n0')
     expect(await isActive()).toBe('f')
-  })
-
-  it('holds no path of its root, and only relative links', async () => {
-    const root = join(await aRoot(), 'a-place-to-be-found')
-    const { directory } = await aBackupOf(server, { root })
-    const entries = entriesBelow(directory).map((entry) => ({
-      entry,
-      path: join(entry.parentPath, entry.name),
-    }))
-    const links = entries.filter(({ entry }) => entry.isSymbolicLink()).map(({ path }) => readlinkSync(path))
-    expect(links.sort()).toEqual([
-      expect.stringMatching(/^\.\.\/\.\.\/tablespaces\/\d+$/),
-      expect.stringMatching(/^\.\.\/\.\.\/tablespaces\/\d+$/),
-    ])
-    const files = entries.filter(({ entry }) => entry.isFile()).map(({ path }) => path)
-    expect(files.length).toBeGreaterThan(1000)
-    expect(files.filter((path) => readFileSync(path).includes('a-place-to-be-found'))).toEqual([])
-  })
-
-  it('is readable by its owner alone', async () => {
-    const { directory, root } = await aBackupOf(server)
-    const paths = [join(root, 'data'), directory]
-    for (const entry of entriesBelow(directory)) {
-      if (!entry.isSymbolicLink()) paths.push(join(entry.parentPath, entry.name))
-    }
-    expect(paths.filter((path) => (statSync(path).mode & 0o077) !== 0)).toEqual([])
   })
 
   it('opens by the commands of its README', async () => {
