@@ -19,7 +19,7 @@ import { lookAhead } from '../../src/postgres/look-ahead.js'
 import type { WalSeek } from '../../src/postgres/seek-in-wal.js'
 import { randomNumbers, seed } from '../helpers/chance.js'
 import { aDirectory } from '../helpers/places.js'
-import { binOf, oldestAndNewest } from '../helpers/programs.js'
+import { binOf, oldestAndNewest, run } from '../helpers/programs.js'
 import { type ReceivedWal, receivedWal } from '../helpers/received-wal.js'
 import type { TestServer } from '../helpers/server.js'
 
@@ -28,7 +28,7 @@ const mb = 1024 ** 2
 /** What planning asks for: parts of transactions, prepared ones, long records, a switch, and what is dangerous. */
 async function work(server: TestServer): Promise<void> {
   const space = join(server.directory, 'space')
-  execaSync('install', ['-d', '-o', 'postgres', space])
+  await run(['mkdir', space])
   const filler = "insert into ledger (filler) select repeat('x', 500) from generate_series(1, 900);"
   const parts =
     'begin; savepoint a; insert into ledger values (1); savepoint b; insert into ledger values (2); commit;'
