@@ -9,7 +9,7 @@ import { shellWord } from './shell-word.js'
 export interface Trust {
   /** Owners of files, directories and links. */
   uids: readonly number[]
-  /** Groups that may write to directories: nobody is in them who is not trusted anyway. */
+  /** Groups that may write: nobody is in them who is not trusted anyway. */
   gids: readonly number[]
 }
 
@@ -122,14 +122,13 @@ function faultAt(path: string, found: Stats | string | undefined, trust: Trust):
   if (typeof found === 'string') return { path, reason: found, remedy: undefined }
   if (!trust.uids.includes(found.uid))
     return { path, reason: `belongs to another user (uid ${found.uid})`, remedy: undefined }
-  if (found.isSymbolicLink() || (found.mode & forbiddenTo(found, trust)) === 0) return undefined
+  if (found.isSymbolicLink() || !isOpenToOthers(found, trust)) return undefined
   const reason = `can be written by others (mode ${(found.mode & 0o7777).toString(8)})`
   return { path, reason, remedy: `chmod go-w ${shellWord(path)}` }
 }
 
-/** The bits of the mode that nobody else may have. In a sticky directory others cannot touch what is not theirs. */
-function forbiddenTo(found: Stats, { gids }: Trust): number {
-  if (!found.isDirectory()) return 0o022
-  if ((found.mode & 0o1000) !== 0) return 0
-  return gids.includes(found.gid) ? 0o002 : 0o022
+/** Whether others can write there. In a sticky directory they cannot touch what is not theirs. */
+export function isOpenToOthers(found: Stats, { gids }: Trust): boolean {
+  if (found.isDirectory() && (found.mode & 0o1000) !== 0) return false
+  return (found.mode & (gids.includes(found.gid) ? 0o002 : 0o022)) !== 0
 }

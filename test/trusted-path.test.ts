@@ -51,12 +51,15 @@ describe('a path', () => {
     ])
   })
 
-  it('may lead through a directory that is open to a trusted group, and end at no such file', () => {
+  it('may lead through a directory, and end at a file, that are open to a trusted group', () => {
     const { file, middle } = aTree()
     chmodSync(middle, 0o775)
     const own = { ...trust, gids: [isRoot ? ordinaryUser.gid : (process.getgid?.() ?? -1)] }
     expect(firstUntrusted(file, own)).toBeUndefined()
     chmodSync(file, 0o664)
+    expect(firstUntrusted(file, own)).toBeUndefined()
+    expect(firstUntrusted(file, trust)).toMatchObject({ path: middle })
+    chmodSync(file, 0o666)
     expect(firstUntrusted(file, own)).toMatchObject({ path: file })
   })
 

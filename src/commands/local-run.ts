@@ -5,6 +5,7 @@ import { isPort } from '../config/schema.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { serverFailure } from '../postgres/server-log.js'
+import { wasCutOff } from '../postgres/session-failures.js'
 import { connectUsersSql } from '../postgres/sql-client.js'
 import { runAttached } from '../program/run-attached.js'
 import { commandEnvironment } from '../run/command-environment.js'
@@ -195,6 +196,7 @@ async function runSql(statements: string, file: string, run: Run, context: Conte
     await client?.run(statements)
   } catch (error) {
     signal.throwIfAborted()
+    if (wasCutOff(error) && (await hasGone(run, context))) throw endedEarly(run)
     throw new PgbkError('failed', `${file}: ${messageOf(error)}`, { cause: error })
   } finally {
     await client?.end()

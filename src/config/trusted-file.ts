@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { isShared, type Trust, type Untrusted, walkTrusted } from '../trusted-path.js'
+import { isOpenToOthers, isShared, type Trust, type Untrusted, walkTrusted } from '../trusted-path.js'
 
 const names = 'A configuration names programs to run'
 const mostBytes = 1024 * 1024
@@ -34,13 +34,13 @@ export function notTrusted(file: string, { path, reason, remedy }: Untrusted): P
 }
 
 /** The path was looked at before: what is opened must be just as good. */
-function checkOpened(file: string, real: string, descriptor: number, { uids }: Trust): void {
+function checkOpened(file: string, real: string, descriptor: number, trust: Trust): void {
   const found = fstatSync(descriptor)
   const hint = 'Name another with --config.'
   if (!found.isFile()) throw new PgbkError('config', `${file} is no file`, { hint })
   // In /tmp, anybody can give somebody else's file a further name.
   const isLinked = found.nlink > 1 && isShared(dirname(real))
-  if (!uids.includes(found.uid) || (found.mode & 0o022) !== 0 || isLinked)
+  if (!trust.uids.includes(found.uid) || isOpenToOthers(found, trust) || isLinked)
     throw notTrusted(file, { path: file, reason: "is not its owner's alone", remedy: undefined })
   if (found.size > mostBytes) throw tooLong(file)
 }

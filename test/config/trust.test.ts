@@ -1,8 +1,18 @@
-import { chmodSync, chownSync, existsSync, linkSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { execa, execaSync } from 'execa'
 import { loadConfig } from '../../src/config/load.js'
+import { readTrustedFile } from '../../src/config/trusted-file.js'
 import { silentProgress } from '../../src/progress.js'
 import { aContext, thrownBy } from '../backup/samples.js'
 import { runPgbk } from '../helpers/pgbk.js'
@@ -23,6 +33,17 @@ describe('a file that others could change', () => {
     const cwd = aDirectoryWith({ mine: 'root: .' })
     chmodSync(join(cwd, 'mine'), 0o666)
     expect(await thrownBy(() => loadIn(cwd, {}, { config: 'mine' }))).toMatchObject({ code: 'config' })
+  })
+
+  it('is read with mode 664 when nobody but its owner is in its group, as is usual on Debian', async () => {
+    const file = join(aDirectoryWith({ '.pgbkrc': 'root: .' }), '.pgbkrc')
+    chmodSync(file, 0o664)
+    const { uid, gid } = statSync(file)
+    const uids = [0, uid, ordinaryUser.uid]
+    expect(readTrustedFile(file, { uids, gids: [gid] })).toBe('root: .')
+    expect(await thrownBy(async () => readTrustedFile(file, { uids, gids: [] }))).toMatchObject({
+      code: 'config',
+    })
   })
 
   it('is refused when it belongs to another user', async () => {

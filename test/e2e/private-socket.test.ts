@@ -77,7 +77,7 @@ describe('a run', () => {
       'started',
     ])
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
-    expect(stderr).toMatch(/connection|ended|CONNECTION/)
+    expect(stderr).toMatch(/connection|ended|cut the session off/)
   })
 })
 

@@ -57,7 +57,11 @@ for (const major of oldestUsualNewest)
     let reasons: string[]
 
     beforeAll(async () => {
-      const server = await aServer({ major, settings: { max_prepared_transactions: '5' } })
+      const server = await aServer({
+        major,
+        initdb: ['--encoding=UTF8'],
+        settings: { max_prepared_transactions: '5' },
+      })
       for (const [name, contents] of Object.entries(databases)) {
         await server.sql(`create database ${name}`)
         await server.sql(contents, name)
