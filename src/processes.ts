@@ -58,9 +58,14 @@ export function findProcesses(accepts: (command: string[], pid: number) => boole
     .filter((pid) => accepts((readProc(`/proc/${pid}/cmdline`) ?? '').split('\0'), pid))
 }
 
+/** Whether this process works as that user. */
+export function isOwnUser(uid: number | undefined): boolean {
+  return uid === process.geteuid?.()
+}
+
 /** Only our own: another user's may have any command line, and must not be waited for, or signalled. */
 export function findOwnProcesses(accepts: (command: string[], pid: number) => boolean): number[] {
-  return findProcesses(accepts).filter((pid) => userOf(pid) === process.geteuid?.())
+  return findProcesses(accepts).filter((pid) => isOwnUser(userOf(pid)))
 }
 
 /** Where a process works; undefined when it has ended, or is somebody else's. */

@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { isOwnUser } from '../processes.js'
 import { type Hold, readHold } from './hold.js'
 import { isId } from './id.js'
 import { type BackupLayout, backupLayout, rootLayout } from './layout.js'
@@ -160,7 +161,7 @@ export function isClosed(error: unknown): boolean {
 /** What is closed in somebody's own backup is a fault of that backup, which must not hide the others. */
 export function isOwn(directory: string): boolean {
   try {
-    return lstatSync(directory).uid === process.geteuid?.()
+    return isOwnUser(lstatSync(directory).uid)
   } catch {
     return false
   }

@@ -1,3 +1,5 @@
+import { type Instant, shortInstant } from './instant.js'
+
 /** What a person can ask a copy's data to be as of. */
 export type Moment =
   | { kind: 'snapshot' }
@@ -18,16 +20,6 @@ export interface RecoveryWish {
   pause?: boolean
 }
 
-/** A time to the microsecond, in UTC: `2026-11-20T15:04:00.000000Z`. Texts of this form sort by time. */
-export type Instant = string
-
-/** @param time ISO 8601 in UTC, with any number of digits after the second. */
-export function instantOf(time: string): Instant {
-  const [, seconds = '', fraction = ''] = /^(.{19})(?:\.(\d+))?/.exec(new Date(time).toISOString()) ?? []
-  const own = /\.(\d+)/.exec(time)?.[1] ?? fraction
-  return `${seconds}.${own.slice(0, 6).padEnd(6, '0')}Z`
-}
-
 /** In plain words, as in `the data as of ...`. */
 export function describeMoment(moment: Moment): string {
   switch (moment.kind) {
@@ -44,9 +36,4 @@ export function describeMoment(moment: Moment): string {
     case 'name':
       return `the restore point ${JSON.stringify(moment.name)}`
   }
-}
-
-/** Without a fraction, or zeros at its end, that say nothing. */
-export function shortInstant(time: Instant): string {
-  return time.replace(/0+Z$/, 'Z').replace(/\.Z$/, 'Z')
 }

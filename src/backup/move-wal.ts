@@ -70,7 +70,7 @@ async function giveName(path: string, archive: string): Promise<string> {
   if (name.endsWith('.history') && (await lstat(target).catch(() => undefined))) return name
   await syncPath(path)
   // Another process may be giving it the same name.
-  const draft = join(archive, `.pgbk-${name}.${process.pid}-${randomUUID()}.tmp`)
+  const draft = join(archive, `.pgbk-${name}.${randomUUID()}.tmp`)
   await link(path, draft)
   try {
     await rename(draft, target)

@@ -1,5 +1,5 @@
 import { PgbkError } from '../errors.js'
-import { type Instant, instantOf } from './moment.js'
+import { type Instant, instantOf } from './instant.js'
 
 export interface ParsedTime {
   instant: Instant

@@ -1,5 +1,5 @@
 import { v } from '../schema.js'
-import type { Instant } from './moment.js'
+import type { Instant } from './instant.js'
 
 const lsn = v.pipe(v.string(), v.regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/))
 const time = v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/))

@@ -7,10 +7,10 @@ import { isReceiverAlive, readReceiverState } from '../backup/receiver-state.js'
 import { removeBackup } from '../backup/remove.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { programEnvironment } from '../postgres/connection.js'
 import { findInstallations } from '../postgres/find.js'
 import type { JoiningOptions } from '../postgres/joined-wal.js'
 import { neededWal, type Removal } from '../postgres/needed-wal.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { formatBytes } from '../units.js'
 
 /** What moves before backups are removed. Nothing is changed by this. */

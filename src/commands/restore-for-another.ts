@@ -12,8 +12,8 @@ import type { Listing } from '../source/listing.js'
 import { openSource } from '../source/open-source.js'
 import { archiveToOutput } from '../source/write-archive.js'
 import type { DirectoryOfAnother } from './enter-directory.js'
+import type { RestoreResult } from './finish-directory.js'
 import { planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
-import type { RestoreResult } from './restore.js'
 
 /** What the process of the other user has to know of the backup, before that itself comes: one line of JSON. */
 export interface Handover {

@@ -16,8 +16,8 @@ import { stepDownTo } from '../privileges/step-down.js'
 import { readFirstLine } from '../source/first-line.js'
 import { unpackArchive } from '../source/unpack-archive.js'
 import type { Errand } from './enter-directory.js'
+import { finishDirectory, type RestoreResult } from './finish-directory.js'
 import { planRestore, type RestoreOptions } from './plan-restore.js'
-import { finishDirectory, type RestoreResult } from './restore.js'
 import { type Handover, notSent } from './restore-for-another.js'
 
 /**

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { rootLayout } from '../backup/layout.js'
-import { majorOf } from '../backup/record.js'
 import { unlessRemoved } from '../backup/removed.js'
 import { noteRestore } from '../backup/restore-note.js'
 import type { Settings } from '../config/load.js'
@@ -10,32 +9,16 @@ import { checkRoom } from '../instances/check-room.js'
 import { findInstance, type Instance } from '../instances/instance.js'
 import { defaultName } from '../instances/instance-directory.js'
 import { sweepInstances } from '../instances/instance-remains.js'
-import { missingFiles } from '../instances/missing-files.js'
 import { type DirectoryRequest, topsOf } from '../instances/plan-directory.js'
 import { restoreDirectory } from '../instances/restore-directory.js'
 import { type InstanceRequest, restoreInstance } from '../instances/restore-instance.js'
-import { type StartedDirectory, startDirectory } from '../instances/start-directory.js'
 import { startInstance } from '../instances/start-instance.js'
 import type { Reached } from '../postgres/await-recovery.js'
 import { namingLibrary } from '../postgres/library-needed.js'
 import { furtherBackups } from '../postgres/recovery-plan.js'
+import { finishDirectory, type RestoreResult } from './finish-directory.js'
 import { openToRestore, planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
 import { readAgain } from './read-again.js'
-
-export interface RestoreResult {
-  plan: RestorePlan
-  dryRun: boolean
-  /** The instance that was made. */
-  instance?: Instance
-  /** Where a server answers, if one was started. */
-  port?: number
-  /** How to get into that server, where it has a configuration of its own. */
-  login?: StartedDirectory['login']
-  /** What its recovery has reached. */
-  reached?: Reached | undefined
-  /** What was changed in the configuration of a given directory, or is missing in it. */
-  notes: string[]
-}
 
 /**
  * Makes a lasting server of a backup: an instance, or a given data directory.
@@ -85,30 +68,6 @@ async function carryOut(
     port: instance.port,
     reached,
   }
-}
-
-/** Looks at what a filled directory lacks here, and starts its server where that is wanted. */
-export async function finishDirectory(
-  plan: RestorePlan,
-  request: DirectoryRequest,
-  notes: string[],
-  context: Context,
-): Promise<RestoreResult> {
-  const { data, backup } = request
-  const directory = {
-    data,
-    source: data,
-    major: majorOf(backup.record),
-    isOfAnother: false,
-  }
-  const { stops, others } = await missingFiles(directory, plan.programs, context)
-  const missing = [...stops, ...others]
-  if (!plan.start) return { plan, dryRun: false, notes: [...notes, ...missing] }
-  missing.forEach(context.progress.warn)
-  const started = await startDirectory(request, plan.programs.postgres, context).catch((error) => {
-    throw namingLibrary(error, backup.record)
-  })
-  return { plan, dryRun: false, notes, ...started }
 }
 
 /** Nobody may remove the backup until the directory has all that it needs of it, which may be only after its first start. */

@@ -1,5 +1,6 @@
+import { shortInstant } from '../backup/instant.js'
 import { parseLsn } from '../backup/lsn.js'
-import { type Moment, type RecoveryWish, shortInstant } from '../backup/moment.js'
+import type { Moment, RecoveryWish } from '../backup/moment.js'
 import { parseTime } from '../backup/parse-time.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'

@@ -5,9 +5,9 @@ import { segmentsOf } from '../backup/segment-range.js'
 import { seedWalArchive } from '../backup/wal-archive.js'
 import type { Context } from '../context.js'
 import { endsWithSwitch } from '../postgres/check-backup.js'
-import { programEnvironment } from '../postgres/connection.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { majorVersion } from '../postgres/server-facts.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { endStandbyWal, furtherSegments, type StandbyWal } from './archive-standby-wal.js'
 
 /** Copies the WAL of the backup, and all that a standby has sent beyond it, into its archive. What it tells of a standby is returned. */

@@ -5,11 +5,11 @@ import type { WalRange } from '../backup/manifest-parser.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { findTablespaceRecords } from '../postgres/check-backup.js'
-import { programEnvironment } from '../postgres/connection.js'
 import { linksHint } from '../postgres/left-out.js'
 import type { ReachedServer } from '../postgres/reach-server.js'
 import { majorVersion, type ServerFacts } from '../postgres/server-facts.js'
 import { areTheSame, orphanLinks, orphanLinkText } from '../postgres/tablespace-links.js'
+import { programEnvironment } from '../program/program-environment.js'
 
 /**
  * To be asked right before pg_basebackup begins, which writes to the server's own path whatever no mapping names.

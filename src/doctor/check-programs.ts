@@ -1,9 +1,9 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { findVerifier } from '../postgres/check-backup.js'
-import { programEnvironment } from '../postgres/connection.js'
 import { findInstallations, type Installation, newestPsql, programOf } from '../postgres/find.js'
 import { installHint } from '../postgres/install-hint.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { runProgram } from '../program/run-program.js'
 import { type Check, failed, ok, warning } from './check.js'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Instant } from '../backup/instant.js'
 import { parseLsn } from '../backup/lsn.js'
-import type { Instant } from '../backup/moment.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
 import type { Progress } from '../progress.js'

@@ -1,6 +1,6 @@
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { withSearchPath } from '../program/search-path.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { type ConnectionParameters, formatConninfo, isSecret, parseConnection } from './conninfo.js'
 
 /** libpq's own options as given on the command line. */
@@ -76,12 +76,6 @@ function clientEnvironment(env: Environment, password: string | undefined): Envi
   kept.PGCLIENTENCODING = 'SQL_ASCII'
   if (password !== undefined) kept.PGPASSWORD = password
   return kept
-}
-
-/** The caller's environment with messages in English, and with a PATH that means the same everywhere. */
-export function programEnvironment(env: Environment): Environment {
-  const { LANGUAGE: _language, ...kept } = withSearchPath(env)
-  return { ...kept, LC_ALL: 'C' }
 }
 
 function isConnectionString(text: string): boolean {

@@ -5,8 +5,8 @@ import { highestOf } from '../backup/minimums.js'
 import { majorOf } from '../backup/record.js'
 import { minimumsIn } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { controlSettings } from './check-backup.js'
-import { programEnvironment } from './connection.js'
 
 /**
  * Room for replication origins that come in the WAL after the snapshot, which tells nothing of the setting that they need: it costs

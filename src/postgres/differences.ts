@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { BackupRecord } from '../backup/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { runProgram } from '../program/run-program.js'
-import { programEnvironment } from './connection.js'
 
 /** Directories of one installation, as its own pg_config names them. */
 interface Directories {

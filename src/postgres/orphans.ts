@@ -3,8 +3,8 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../context.js'
 import { findOwnProcesses, hasProc, signalProcess } from '../processes.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { runProgram } from '../program/run-program.js'
-import { programEnvironment } from './connection.js'
 
 /**
  * Ends the pg_basebackup processes that a killed create has left behind: those whose command line names its data

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Instant } from '../backup/instant.js'
 import { parseLsn } from '../backup/lsn.js'
-import type { Instant } from '../backup/moment.js'
 import { PgbkError } from '../errors.js'
 import { namesIn } from '../names-in.js'
 import { mostBytes, readSmallText } from '../read-small.js'

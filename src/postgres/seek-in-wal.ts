@@ -1,5 +1,5 @@
+import type { Instant } from '../backup/instant.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../backup/lsn.js'
-import type { Instant } from '../backup/moment.js'
 import type { SegmentDesk, WalStep } from './segment-desk.js'
 import { type DumpFilter, dumpRecord, parseCommit, runDump } from './wal-dump.js'
 

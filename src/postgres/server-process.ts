@@ -1,6 +1,6 @@
 import type { Context } from '../context.js'
 import { hasProc } from '../processes.js'
-import { programEnvironment } from './connection.js'
+import { programEnvironment } from '../program/program-environment.js'
 
 /**
  * Words that start a program with no capability and no way to more rights, such as setuid programs.

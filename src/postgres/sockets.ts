@@ -7,11 +7,10 @@ import {
   openSync,
   realpathSync,
   rmSync,
-  type Stats,
 } from 'node:fs'
 import { join } from 'node:path'
 import { PgbkError, systemCode } from '../errors.js'
-import { hasProc } from '../processes.js'
+import { hasProc, isOwnUser } from '../processes.js'
 
 /** Where a server's socket is. */
 export interface SocketPlace {
@@ -38,7 +37,7 @@ export function makeSocketDirectory(): string {
 export function removeSocketDirectory(directory: string): void {
   if (!/^\/tmp\/pgbk-\w{6}$/.test(directory)) return
   const found = lstatSync(directory, { throwIfNoEntry: false })
-  if (found?.isDirectory() && isMine(found)) rmSync(directory, { recursive: true, force: true })
+  if (found?.isDirectory() && isOwnUser(found.uid)) rmSync(directory, { recursive: true, force: true })
 }
 
 /** Whether a client can name a socket in this directory (sun_path in sys/un.h; its last byte is a zero). */
@@ -61,13 +60,13 @@ export function openSocket({ host, port, isPrivate = false }: SocketPlace): Sock
   const close = () => closeSync(descriptor)
   try {
     const directory = fstatSync(descriptor)
-    if (isPrivate && !(isMine(directory) && (directory.mode & 0o077) === 0))
+    if (isPrivate && !(isOwnUser(directory.uid) && (directory.mode & 0o077) === 0))
       throw new PgbkError(
         'failed',
         `${host}, the directory of the server's socket, is not the caller's alone`,
       )
     const socket = lstatSync(`${door}/.s.PGSQL.${port}`, { throwIfNoEntry: false })
-    if (socket && !(socket.isSocket() && isMine(socket)))
+    if (socket && !(socket.isSocket() && isOwnUser(socket.uid)))
       throw new PgbkError('failed', `the socket of port ${port} in ${host} belongs to another user`)
     if (socket) return { host: door, close }
     close()
@@ -87,8 +86,4 @@ function openDirectory(path: string, isPrivate: boolean): number | undefined {
       cause: error,
     })
   }
-}
-
-function isMine({ uid }: Stats): boolean {
-  return uid === process.geteuid?.()
 }

@@ -1,6 +1,6 @@
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../postgres/connection.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { isRaw } from '../raw-text.js'
 import type { Run } from './start-run.js'
 

@@ -1,6 +1,6 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../postgres/connection.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { runProgram } from '../program/run-program.js'
 
 /**

@@ -3,8 +3,8 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../postgres/connection.js'
 import { startFilter } from '../program/filter-program.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { runProgram } from '../program/run-program.js'
 
 export const compressions = ['none', 'gzip', 'zstd'] as const

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../postgres/connection.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { type StreamEnd, streamProgram } from '../program/stream-program.js'
 import { shellWord } from '../shell-word.js'
 

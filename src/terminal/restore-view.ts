@@ -1,5 +1,5 @@
+import type { RestoreResult } from '../commands/finish-directory.js'
 import type { RestorePlan } from '../commands/plan-restore.js'
-import type { RestoreResult } from '../commands/restore.js'
 import type { DirectoryRequest } from '../instances/plan-directory.js'
 import { databaseWord, shellWord } from '../shell-word.js'
 import { formatBytes } from '../units.js'

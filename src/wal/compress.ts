@@ -5,7 +5,7 @@ import { syncPath } from '../backup/durable.js'
 import { parseSegmentName } from '../backup/lsn.js'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../postgres/connection.js'
+import { programEnvironment } from '../program/program-environment.js'
 import { runProgram } from '../program/run-program.js'
 import { draftOf } from './archive-files.js'
 

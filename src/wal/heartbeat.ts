@@ -4,7 +4,7 @@ import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import type { Psql } from '../postgres/psql.js'
 import { askWalServer, type WalServerFacts } from '../postgres/wal-server.js'
-import { pidSpace, startTimeOf } from '../processes.js'
+import { markOfThisProcess } from '../processes.js'
 import type { Answer, Heartbeat, ReceiveJob } from './reception.js'
 import { hasReceived } from './watched-server.js'
 
@@ -75,10 +75,11 @@ async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> 
 
 function initialState(before: ReceiverState | undefined, slot: string, { now }: Context): ReceiverState {
   const time = now().toISOString()
+  const { pgbk_pid, pgbk_start_time, pid_space } = markOfThisProcess()
   return {
-    pid: process.pid,
-    start_time: startTimeOf(process.pid) ?? null,
-    pid_space: pidSpace() ?? null,
+    pid: pgbk_pid,
+    start_time: pgbk_start_time,
+    pid_space,
     since: time,
     updated_at: time,
     status: 'waiting-for-server',

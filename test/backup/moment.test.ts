@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { describeMoment, instantOf, type Moment, shortInstant } from '../../src/backup/moment.js'
+import { instantOf, shortInstant } from '../../src/backup/instant.js'
+import { describeMoment, type Moment } from '../../src/backup/moment.js'
 
 describe('an instant', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { instantOf } from '../../src/backup/moment.js'
+import { instantOf } from '../../src/backup/instant.js'
 import { parseTime } from '../../src/backup/parse-time.js'
 import { thrownBy } from './samples.js'
 

@@ -1,10 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import {
-  type ConnectionFlags,
-  connectionArgs,
-  connectionFrom,
-  programEnvironment,
-} from '../../src/postgres/connection.js'
+import { type ConnectionFlags, connectionArgs, connectionFrom } from '../../src/postgres/connection.js'
+import { programEnvironment } from '../../src/program/program-environment.js'
 import { thrownBy } from '../backup/samples.js'
 
 const connect = (flags: ConnectionFlags = {}, configured?: string, env = {}) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { instanceLayout } from '../../src/backup/layout.js'
+import type { RestoreResult } from '../../src/commands/finish-directory.js'
 import type { RestorePlan } from '../../src/commands/plan-restore.js'
-import type { RestoreResult } from '../../src/commands/restore.js'
 import type { Instance } from '../../src/instances/instance.js'
 import { switchedOff } from '../../src/instances/production-conf.js'
 import { instanceJson, instancesText, startedText, stoppedText } from '../../src/terminal/instance-view.js'

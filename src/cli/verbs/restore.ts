@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import type { EnteredDirectory, Errand } from '../../commands/enter-directory.js'
+import type { RestoreResult } from '../../commands/finish-directory.js'
 import type { RestorePlan } from '../../commands/plan-restore.js'
-import type { RestoreResult } from '../../commands/restore.js'
 import { PgbkError } from '../../errors.js'
 import { parseJson } from '../../schema.js'
 import { addMomentOptions, collect, idMeaning, parsePort } from '../options.js'
