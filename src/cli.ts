@@ -1,6 +1,6 @@
-import { type AnswerForm, answerForm } from './cli/answer-form.js'
+import { type AnswerForm, answerForm } from './cli/call/answer-form.js'
+import type { Call, Invocation, Outcome } from './cli/call/verb.js'
 import { write } from './cli/output.js'
-import type { Call, Invocation, Outcome } from './cli/verb.js'
 import type { Settings } from './config/load.js'
 import type { Context, PrintedCommand } from './context.js'
 import { isUnexpected, PgbkError, pgbkErrorFrom } from './errors.js'
@@ -70,7 +70,7 @@ async function readCommandLine(argv: string[], world: ProcessContext): Promise<I
 async function carryOut(invocation: Invocation, world: ProcessContext, reporter: Reporter): Promise<number> {
   const { loadConfig } = await import('./config/load.js')
   const { notingWarnings, tellingHooks } = await import('./cli/hooks.js')
-  const { printedCommand } = await import('./cli/printed-command.js')
+  const { printedCommand } = await import('./cli/call/printed-command.js')
   const warnings: string[] = []
   const progress = notingWarnings(reporter.progress, warnings)
   const pgbk = printedCommand(invocation, world.cwd)
@@ -187,7 +187,7 @@ async function report(error: unknown, form: AnswerForm, world: ProcessContext): 
 
 /** A monitor takes other exit statuses for findings. */
 async function reportToMonitor({ message }: PgbkError, { stdout }: ProcessContext): Promise<number> {
-  const { nagiosUnknown } = await import('./terminal/nagios.js')
+  const { nagiosUnknown } = await import('./terminal/views/nagios.js')
   const { withoutPasswords } = await import('./terminal/print-error.js')
   const { text, exitStatus } = nagiosUnknown(withoutPasswords(message))
   await write(stdout, text)

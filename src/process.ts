@@ -1,6 +1,6 @@
 import type { Environment, Preparation, SystemUser } from './context.js'
 import { PgbkError } from './errors.js'
-import { becomeUser, currentUser, lookUp } from './privileges/become.js'
+import { becomeUser, currentUser, lookUp } from './system/process/become.js'
 
 /** What `main` gets from the process that it runs in. Tests hand in their own. */
 export interface ProcessContext {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from '@jest/globals'
 import { exitStatuses, isUnexpected, messageOf, PgbkError, pgbkErrorFrom, systemCode } from '../src/errors.js'
-import { thrownBy } from './backup/samples.js'
+import { thrownBy } from './catalog/samples.js'
 
 const codesWith = (status: number) =>
   Object.entries(exitStatuses)

@@ -44,7 +44,7 @@ const owners: Record<string, string | string[]> = {
   ora: 'terminal/',
   postgres: 'postgres/',
   'string-width': 'terminal/',
-  tar: ['source/', 'postgres/unpack-package.ts'],
+  tar: ['source/', 'postgres/programs/unpack-package.ts'],
   valibot: 'schema.ts',
 }
 

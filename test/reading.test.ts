@@ -23,26 +23,26 @@ const opening = [
 
 /** Who may do so beside read-small.ts, and why nothing of a root, a backup or a source is read that way. */
 const allowed: Record<string, string[]> = {
-  'backup/copy-file.ts': ['copyFile', 'copyFileSync', 'openSync'], // after it has looked that it is a file; makes empty ones, with O_NOFOLLOW
-  'backup/durable.ts': ['open', 'openSync'], // writes, with O_NOFOLLOW and O_NONBLOCK; opens to flush, and reads nothing
-  'backup/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
-  'backup/receiver-state.ts': ['open'], // writes, likewise
   'commands/local-run.ts': ['readFileSync'], // --sql: the caller's own file, or /dev/stdin
-  'create/trim-wal.ts': ['open'], // zeros a segment that was copied, and is a file, with O_NOFOLLOW and O_NONBLOCK
   'config/trusted-file.ts': ['openSync'], // the configuration, which has rules of its own
-  'postgres/desk-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
-  'postgres/fetch-postgres.ts': ['readFile'], // of a package that was checked
-  'postgres/find.ts': ['openSync'], // the programs of this machine
-  'postgres/install-hint.ts': ['readFileSync'], // /etc/os-release
-  'postgres/package-links.ts': ['readFileSync'], // of a package that was checked
-  'postgres/segment-desk.ts': ['open'], // makes a file in a directory of its own
-  'postgres/sockets.ts': ['openSync'], // a directory
-  'privileges/become.ts': ['openSync'], // this program itself
-  'processes.ts': ['readFileSync'], // /proc
-  'source/receiver.ts': ['openSync'], // writes, with O_NOFOLLOW
-  'source/write-archive.ts': ['open'], // makes the archive, with O_EXCL
-  'trusted-path.ts': ['readFileSync'], // /etc/group
+  'create/trim-wal.ts': ['open'], // zeros a segment that was copied, and is a file, with O_NOFOLLOW and O_NONBLOCK
+  'postgres/local/sockets.ts': ['openSync'], // a directory
+  'postgres/programs/fetch-postgres.ts': ['readFile'], // of a package that was checked
+  'postgres/programs/find.ts': ['openSync'], // the programs of this machine
+  'postgres/programs/install-hint.ts': ['readFileSync'], // /etc/os-release
+  'postgres/programs/package-links.ts': ['readFileSync'], // of a package that was checked
+  'source/contract/receiver.ts': ['openSync'], // writes, with O_NOFOLLOW
+  'source/tar-archive/write-archive.ts': ['open'], // makes the archive, with O_EXCL
+  'system/files/copy-file.ts': ['copyFile', 'copyFileSync', 'openSync'], // after it has looked that it is a file; makes empty ones, with O_NOFOLLOW
+  'system/files/durable.ts': ['open', 'openSync'], // writes, with O_NOFOLLOW and O_NONBLOCK; opens to flush, and reads nothing
+  'system/files/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
+  'system/paths/trusted-path.ts': ['readFileSync'], // /etc/group
+  'system/process/become.ts': ['openSync'], // this program itself
+  'system/process/processes.ts': ['readFileSync'], // /proc
   'version.ts': ['readFileSync'], // package.json
+  'wal-archive/receiver-state.ts': ['open'], // writes, with O_NOFOLLOW and O_NONBLOCK
+  'wal-reading/desk-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
+  'wal-reading/segment-desk.ts': ['open'], // makes a file in a directory of its own
 }
 
 type Sources = Record<string, string>
@@ -70,7 +70,7 @@ function importedBy(text: string): string[] {
 
 function readers(sources: Sources): string[] {
   return Object.entries(sources)
-    .filter(([file]) => file !== 'read-small.ts')
+    .filter(([file]) => file !== 'system/files/read-small.ts')
     .flatMap(([file, text]) =>
       importedBy(text)
         .filter((name) => name === 'everything' || opening.includes(name))
@@ -99,18 +99,18 @@ describe('the sources', () => {
   })
   it('read JSON of files in one place', () =>
     expect(parsers(sources)).toEqual([
-      'backup/lock.ts', // catches whatever goes wrong
-      'backup/manifest-file.ts', // one string, likewise
       'commands/demo.ts', // what pgbk itself has said
-      'commands/restore-received.ts', // likewise
       'doctor/check-safety.ts', // answers of the server
-      'postgres/database-facts.ts',
-      'postgres/package-links.ts', // of a package that was checked
-      'postgres/server-facts.ts',
-      'postgres/server-settings.ts',
-      'postgres/wal-server.ts',
+      'postgres/programs/package-links.ts', // of a package that was checked
+      'postgres/server/database-facts.ts',
+      'postgres/server/server-facts.ts',
+      'postgres/server/server-settings.ts',
+      'postgres/server/wal-server.ts',
+      'restore/restore-received.ts', // what pgbk itself has said
       'schedule/rehearse.ts', // what another pgbk has said
       'schema.ts',
+      'snapshot/manifest/manifest-file.ts', // one string; catches whatever goes wrong
+      'system/files/lock.ts', // catches whatever goes wrong
       'verify/verify-backup.ts', // what it has written itself
       'version.ts',
     ]))

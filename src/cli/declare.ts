@@ -1,10 +1,10 @@
 import { Command, CommanderError } from 'commander'
 import { PgbkError } from '../errors.js'
 import { version } from '../version.js'
-import { type AnswerForm, answerForm } from './answer-form.js'
+import { type AnswerForm, answerForm } from './call/answer-form.js'
+import { addGlobalOptions, type GlobalOptions } from './call/options.js'
+import type { Invocation, Verb } from './call/verb.js'
 import { mainHelp } from './main-help.js'
-import { addGlobalOptions, type GlobalOptions } from './options.js'
-import type { Invocation, Verb } from './verb.js'
 import { groups, verbs } from './verbs.js'
 
 /**

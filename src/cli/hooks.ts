@@ -4,7 +4,7 @@ import type { Context, Environment } from '../context.js'
 import { messageOf, type PgbkError, pgbkErrorFrom } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { printableLines } from '../terminal/screen.js'
-import type { Outcome } from './verb.js'
+import type { Outcome } from './call/verb.js'
 
 /** What happened, as the hooks are told. */
 interface HookEvent {
@@ -77,7 +77,7 @@ async function tell(event: HookEvent, options: HookOptions): Promise<void> {
   const key = `on_${event.event}` as const
   const hook = settings.hooks[key]
   if (hook === undefined) return
-  const { runLimited } = await import('../program/run-limited.js')
+  const { runLimited } = await import('../system/program/run-limited.js')
   const { stepDown } = await import('../privileges/step-down.js')
   context.progress.detail(`hooks.${key}: ${hook}`)
   try {

@@ -1,4 +1,4 @@
-import type { Verb } from './verb.js'
+import type { Verb } from './call/verb.js'
 import { completion } from './verbs/completion.js'
 import { create } from './verbs/create.js'
 import { remove } from './verbs/delete.js'

@@ -2,16 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
-import { readInstances } from '../instances/instance.js'
-import { stopServer } from '../instances/instance-server.js'
-import { connectionFrom } from '../postgres/connection.js'
-import { choosePort } from '../postgres/port.js'
-import { query } from '../postgres/psql.js'
-import { sql } from '../postgres/sql.js'
-import { programEnvironment } from '../program/program-environment.js'
-import { runProgram } from '../program/run-program.js'
-import { type DemoServer, demoRole, startDemoServer, startPlainServer } from '../run/demo-server.js'
+import { type DemoServer, demoRole, startDemoServer, startPlainServer } from '../demo/demo-server.js'
 import {
   headline,
   outputOf,
@@ -21,7 +12,16 @@ import {
   type Tour,
   untilArchived,
   whileReceiving,
-} from './demo-tour.js'
+} from '../demo/demo-tour.js'
+import { PgbkError } from '../errors.js'
+import { connectionFrom } from '../postgres/connection/connection.js'
+import { query } from '../postgres/connection/psql.js'
+import { stopServer } from '../postgres/local/instance-server.js'
+import { choosePort } from '../postgres/local/port.js'
+import { sql } from '../postgres/sql/sql.js'
+import { readInstances } from '../restore/instance/instance.js'
+import { programEnvironment } from '../system/program/program-environment.js'
+import { runProgram } from '../system/program/run-program.js'
 
 export interface DemoResult {
   duration_ms: number

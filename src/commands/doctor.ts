@@ -11,8 +11,8 @@ import { checkSecrets } from '../doctor/check-secrets.js'
 import { checkConnection } from '../doctor/check-server.js'
 import { checkWorkingCopy } from '../doctor/check-working-copy.js'
 import type { PgbkError } from '../errors.js'
-import type { ConnectionFlags } from '../postgres/connection.js'
-import type { ReachedServer } from '../postgres/reach-server.js'
+import type { ConnectionFlags } from '../postgres/connection/connection.js'
+import type { ReachedServer } from '../postgres/server/reach-server.js'
 
 /** The server that was reached, in a few words. */
 export interface DoctorServer {

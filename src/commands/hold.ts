@@ -1,12 +1,12 @@
-import type { Backup } from '../backup/catalog.js'
-import { readCatalog } from '../backup/catalog.js'
-import { removeHold, writeHold } from '../backup/hold.js'
-import { withLock } from '../backup/lock.js'
-import { checkPlainLine } from '../backup/plain-line.js'
-import { enterRoot } from '../backup/prepare-root.js'
-import { selectBackup } from '../backup/select.js'
+import type { Backup } from '../catalog/catalog.js'
+import { readCatalog } from '../catalog/catalog.js'
+import { removeHold, writeHold } from '../catalog/hold.js'
+import { enterRoot } from '../catalog/prepare-root.js'
+import { selectBackup } from '../catalog/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { withLock } from '../system/files/lock.js'
+import { checkPlainLine } from '../text/plain-line.js'
 
 export interface HoldOptions {
   reason?: string

@@ -1,15 +1,20 @@
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { findInstance, type Instance, type NotAnInstance, readInstances } from '../instances/instance.js'
-import { changePort } from '../instances/instance-conf.js'
-import { removeInstance, sweepInstances } from '../instances/instance-remains.js'
-import { stopServer } from '../instances/instance-server.js'
-import { startInstance as startServerOf } from '../instances/start-instance.js'
-import { allInstallations, findServer } from '../postgres/find-server.js'
-import { isFree } from '../postgres/port.js'
-import { endRun } from '../run/end-run.js'
-import { findRuns, isRunning, type RunDirectory } from '../run/run-directory.js'
+import { stopServer } from '../postgres/local/instance-server.js'
+import { isFree } from '../postgres/local/port.js'
+import { allInstallations, findServer } from '../postgres/programs/find-server.js'
+import {
+  findInstance,
+  type Instance,
+  type NotAnInstance,
+  readInstances,
+} from '../restore/instance/instance.js'
+import { changePort } from '../restore/instance/instance-conf.js'
+import { removeInstance, sweepInstances } from '../restore/instance/instance-remains.js'
+import { startInstance as startServerOf } from '../restore/instance/start-instance.js'
+import { endRun } from '../run/directory/end-run.js'
+import { findRuns, isRunning, type RunDirectory } from '../run/directory/run-directory.js'
 
 export interface InstanceList {
   root: string

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
-import { freeBytes } from '../backup/measure.js'
-import type { BackupWindow } from '../backup/window.js'
+import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { findWindows } from '../postgres/window.js'
+import { freeBytes } from '../system/files/measure.js'
+import { findWindows } from '../wal-coverage/find-window.js'
+import type { BackupWindow } from '../wal-coverage/window.js'
 
 export interface ListResult extends Catalog {
   /** Bytes that are free where the backups are; undefined when there is no such directory yet, or it is another root's. */
@@ -25,7 +25,7 @@ export async function list(options: ListOptions, settings: Settings, context: Co
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
     const { openSource } = await import('../source/open-source.js')
-    const { sourceName } = await import('../source/source-name.js')
+    const { sourceName } = await import('../source/contract/source-name.js')
     const name = sourceName(options.from, settings)
     const source = await openSource(name, context)
     return { ...(await source.catalog()), windows, free: undefined, source: source.name }

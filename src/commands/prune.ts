@@ -1,14 +1,18 @@
 import { join } from 'node:path'
-import { type Backup, type Catalog, readCatalog } from '../backup/catalog.js'
-import { clusterOf } from '../backup/check-cluster.js'
-import { windowStart } from '../backup/data-time.js'
-import { type RootLayout, rootLayout } from '../backup/layout.js'
-import { withLock } from '../backup/lock.js'
-import type { WalMove } from '../backup/move-wal.js'
-import { enterRoot } from '../backup/prepare-root.js'
-import { promisedBy } from '../backup/promised-wal.js'
-import { resultOf } from '../backup/proof.js'
-import { isReceiverAlive, type ReceiverState, readReceiverState } from '../backup/receiver-state.js'
+import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import { clusterOf } from '../catalog/check-cluster.js'
+import { windowStart } from '../catalog/data-time.js'
+import { type RootLayout, rootLayout } from '../catalog/layout.js'
+import { enterRoot } from '../catalog/prepare-root.js'
+import { resultOf } from '../catalog/proof.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import type { Removal } from '../removal/needed-wal.js'
+import { removalQuestion } from '../removal/removal-question.js'
+import { plannedMoves, removeKeepingWal } from '../removal/remove-keeping-wal.js'
+import { findUses, type Use } from '../removal/uses.js'
+import { promisedBy } from '../retention/promised-wal.js'
 import {
   type Candidate,
   judge,
@@ -16,16 +20,12 @@ import {
   type RetentionPolicy,
   removesAnything,
   scheduledPolicy,
-} from '../backup/retention.js'
-import { type WalPool, walPool } from '../backup/wal-pool.js'
-import { quickWindow } from '../backup/window.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
-import type { Removal } from '../postgres/needed-wal.js'
-import { removalQuestion } from './removal-question.js'
-import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
-import { findUses, type Use } from './uses.js'
+} from '../retention/retention.js'
+import { withLock } from '../system/files/lock.js'
+import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
+import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
+import type { WalMove } from '../wal-coverage/move-wal.js'
+import { quickWindow } from '../wal-coverage/window.js'
 
 export interface PruneOptions {
   /** Change nothing. */

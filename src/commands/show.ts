@@ -1,13 +1,13 @@
-import { type Backup, readCatalog } from '../backup/catalog.js'
-import { checkThere } from '../backup/removed.js'
-import { selectBackup } from '../backup/select.js'
-import { resolveSource } from '../backup/source-place.js'
-import type { BackupWindow } from '../backup/window.js'
+import { type Backup, readCatalog } from '../catalog/catalog.js'
+import { checkThere } from '../catalog/removed.js'
+import { selectBackup } from '../catalog/select.js'
+import { resolveSource } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { findWindows } from '../postgres/window.js'
+import { sourceName } from '../source/contract/source-name.js'
 import { openSource } from '../source/open-source.js'
-import { sourceName } from '../source/source-name.js'
+import { findWindows } from '../wal-coverage/find-window.js'
+import type { BackupWindow } from '../wal-coverage/window.js'
 
 export interface ShowOptions {
   /** Another root; `true` means the one of the configuration. */

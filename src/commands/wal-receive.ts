@@ -1,12 +1,12 @@
-import type { RootLayout } from '../backup/layout.js'
-import { withLock } from '../backup/lock.js'
-import { claimRoot, makeRoot } from '../backup/prepare-root.js'
+import type { RootLayout } from '../catalog/layout.js'
+import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import type { ConnectionFlags } from '../postgres/connection.js'
-import { findClient } from '../postgres/reach-server.js'
-import { gzipLevel } from '../wal/compress.js'
-import { receiveWal } from '../wal/receiver.js'
+import type { ConnectionFlags } from '../postgres/connection/connection.js'
+import { findClient } from '../postgres/server/reach-server.js'
+import { withLock } from '../system/files/lock.js'
+import { gzipLevel } from '../wal-receiver/compress.js'
+import { receiveWal } from '../wal-receiver/receiver.js'
 
 /** Keeps the WAL archive growing until it is told to end. One receiver a root. */
 export async function walReceive(

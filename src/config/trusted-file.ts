@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { isShared, type Trust, type Untrusted, walkTrusted } from '../trusted-path.js'
+import { isShared, type Trust, type Untrusted, walkTrusted } from '../system/paths/trusted-path.js'
 
 const names = 'A configuration names programs to run'
 const mostBytes = 1024 * 1024

@@ -1,12 +1,12 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { RootLayout } from '../backup/layout.js'
-import { freeBytes } from '../backup/measure.js'
+import type { RootLayout } from '../catalog/layout.js'
 import { PgbkError } from '../errors.js'
-import { relativeInside } from '../inside.js'
-import type { ServerFacts } from '../postgres/server-facts.js'
+import type { ServerFacts } from '../postgres/server/server-facts.js'
 import type { Progress } from '../progress.js'
-import { formatBytes } from '../units.js'
+import { freeBytes } from '../system/files/measure.js'
+import { relativeInside } from '../system/paths/inside.js'
+import { formatBytes } from '../text/units.js'
 
 /** Bytes of the databases, as far as the role may know them. */
 export function knownSize({ databases }: ServerFacts): number {

@@ -1,12 +1,17 @@
 import { join } from 'node:path'
-import type { BackupLayout } from '../backup/layout.js'
-import { measureTree } from '../backup/measure.js'
-import { type BackupRecord, type RecordDraft, recordFormat } from '../backup/record.js'
-import type { DatabaseAccess } from '../backup/recorded-database.js'
-import type { InsideDatabases } from '../postgres/database-facts.js'
-import { type DatabaseFacts, isInvalid, isOutside, type ServerFacts } from '../postgres/server-facts.js'
-import { bytesOf, isRaw } from '../raw-text.js'
-import type { CopiedData } from './copy-server.js'
+import type { BackupLayout } from '../catalog/layout.js'
+import { type BackupRecord, type RecordDraft, recordFormat } from '../catalog/record.js'
+import type { DatabaseAccess } from '../catalog/recorded-database.js'
+import type { InsideDatabases } from '../postgres/server/database-facts.js'
+import {
+  type DatabaseFacts,
+  isInvalid,
+  isOutside,
+  type ServerFacts,
+} from '../postgres/server/server-facts.js'
+import { measureTree } from '../system/files/measure.js'
+import { bytesOf, isRaw } from '../text/raw-text.js'
+import type { CopiedData } from './copy/copy-server.js'
 
 export interface Description {
   id: string

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import type { Backup } from '../backup/catalog.js'
-import { type LastCreate, writeLastCreate } from '../backup/last-create.js'
-import type { RootLayout } from '../backup/layout.js'
+import type { Backup } from '../catalog/catalog.js'
+import { type LastCreate, writeLastCreate } from '../catalog/last-create.js'
+import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 

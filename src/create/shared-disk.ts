@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs'
-import { replaceDurably } from '../backup/durable.js'
-import type { RootLayout } from '../backup/layout.js'
-import { readNote } from '../backup/read-note.js'
+import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import { v } from '../schema.js'
+import { replaceDurably } from '../system/files/durable.js'
+import { readNote } from '../system/files/read-note.js'
 
 /** .same-disk.json: of which directories of the server a create has said that they share the root's disk. */
 const schema = v.object({ root: v.string(), directories: v.array(v.string()) })

@@ -1,5 +1,5 @@
-import type { RecordDraft } from '../backup/record.js'
-import type { StandbyState } from '../postgres/standby-state.js'
+import type { RecordDraft } from '../catalog/record.js'
+import type { StandbyState } from '../postgres/server/standby-state.js'
 import type { StandbyWal } from './archive-standby-wal.js'
 
 /** A standby before it was copied, and right afterwards; undefined when it has become a primary meanwhile. */

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
-import type { RootLayout } from '../backup/layout.js'
-import { type HeldLock, withLock } from '../backup/lock.js'
-import { discard, findLeftOvers, type LeftOver, type PartialMarker } from '../backup/partial.js'
+import type { RootLayout } from '../catalog/layout.js'
+import { discard, findLeftOvers, type LeftOver, type PartialMarker } from '../catalog/partial.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import { endOrphans } from '../postgres/orphans.js'
-import type { Psql } from '../postgres/psql.js'
-import { endWalSenders } from '../postgres/wal-senders.js'
+import type { Psql } from '../postgres/connection/psql.js'
+import { endOrphans } from '../postgres/programs/orphans.js'
+import { endWalSenders } from '../postgres/server/wal-senders.js'
+import { type HeldLock, withLock } from '../system/files/lock.js'
 
 /**
  * Clears away what killed creates and deletes have left: their pg_basebackup, their WAL senders on the server, their

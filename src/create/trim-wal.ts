@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseLsn, segmentName, segmentNumber } from '../backup/lsn.js'
-import type { WalRange } from '../backup/manifest-parser.js'
+import type { WalRange } from '../snapshot/manifest/manifest-parser.js'
+import { parseLsn, segmentName, segmentNumber } from '../wal-segments/lsn.js'
 
 /** Bytes at a time. */
 const step = 1 << 16

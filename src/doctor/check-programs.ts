@@ -1,10 +1,10 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { findVerifier } from '../postgres/check-backup.js'
-import { findInstallations, type Installation, newestPsql, programOf } from '../postgres/find.js'
-import { installHint } from '../postgres/install-hint.js'
-import { programEnvironment } from '../program/program-environment.js'
-import { runProgram } from '../program/run-program.js'
+import { findVerifier } from '../postgres/programs/check-backup.js'
+import { findInstallations, type Installation, newestPsql, programOf } from '../postgres/programs/find.js'
+import { installHint } from '../postgres/programs/install-hint.js'
+import { programEnvironment } from '../system/program/program-environment.js'
+import { runProgram } from '../system/program/run-program.js'
 import { type Check, failed, ok, warning } from './check.js'
 
 /** Whether there are PostgreSQL's client programs, and one that locks files. */

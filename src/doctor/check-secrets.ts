@@ -1,4 +1,4 @@
-import { withoutSecrets } from '../postgres/conninfo.js'
+import { withoutSecrets } from '../postgres/connection/conninfo.js'
 import { type Check, warning } from './check.js'
 
 /** A password in a URI or conninfo of the command line. Nothing is said where there is none. */

@@ -1,4 +1,4 @@
-import type { Catalog } from '../backup/catalog.js'
+import type { Catalog } from '../catalog/catalog.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { type ProbedWorkingCopy, probeWorkingCopy } from '../run/probe-working-copy.js'

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { backupLayout, instanceLayout, rootLayout } from '../backup/layout.js'
+import { backupLayout, instanceLayout, rootLayout } from '../catalog/layout.js'
 import { PgbkError, systemCode } from '../errors.js'
-import { realPath } from './real-path.js'
+import { realPath } from '../system/paths/real-path.js'
 import { type Step, stepAt } from './step-at.js'
 import { checkItself } from './trust.js'
 

@@ -1,6 +1,6 @@
 import type { SystemUser } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { firstUntrusted, trustOf, type Untrusted, untrustedItself } from '../trusted-path.js'
+import { firstUntrusted, trustOf, type Untrusted, untrustedItself } from '../system/paths/trusted-path.js'
 import { stepAt } from './step-at.js'
 
 export type Trusted = Pick<SystemUser, 'uid' | 'gid' | 'name'>

@@ -1,7 +1,7 @@
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../program/program-environment.js'
-import { isRaw } from '../raw-text.js'
+import { programEnvironment } from '../system/program/program-environment.js'
+import { isRaw } from '../text/raw-text.js'
 import type { Run } from './start-run.js'
 
 /**

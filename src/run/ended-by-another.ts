@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { PgbkError } from '../errors.js'
-import { beginningOfLog, endOfLog, lastLines } from '../postgres/server-log.js'
-import type { RunDirectory } from './run-directory.js'
+import { beginningOfLog, endOfLog, lastLines } from '../postgres/local/server-log.js'
+import type { RunDirectory } from './directory/run-directory.js'
 
 /**
  * A line of a run's log (log_line_prefix `%m [%p] %e `, or PostgreSQL's own, which has no `%e`), by the process that wrote it: what

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { serverFailure } from '../postgres/server-log.js'
-import type { SocketPlace } from '../postgres/sockets.js'
-import { sql } from '../postgres/sql.js'
-import { connectSql, type SqlClient, type SqlTarget } from '../postgres/sql-client.js'
-import type { OwnRunDirectory } from './run-directory.js'
-import type { SupervisedServer } from './supervisor.js'
+import { serverFailure } from '../postgres/local/server-log.js'
+import type { SocketPlace } from '../postgres/local/sockets.js'
+import { connectSql, type SqlClient, type SqlTarget } from '../postgres/local/sql-client.js'
+import { sql } from '../postgres/sql/sql.js'
+import type { OwnRunDirectory } from './directory/run-directory.js'
+import type { SupervisedServer } from './enclosure/supervisor.js'
 
 /** What is needed to talk to the server of a run. */
 export interface Answering {

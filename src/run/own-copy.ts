@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
-import { lockNotAvailable, wordsOf } from '../postgres/server-words.js'
-import { Sql, sql } from '../postgres/sql.js'
-import type { SqlClient } from '../postgres/sql-client.js'
+import type { SqlClient } from '../postgres/local/sql-client.js'
+import { lockNotAvailable, wordsOf } from '../postgres/sql/server-words.js'
+import { Sql, sql } from '../postgres/sql/sql.js'
 
 /**
  * @returns the new password of the superuser; undefined where a prepared transaction keeps it from being changed: the run is reached

@@ -1,14 +1,14 @@
-import type { Backup } from '../backup/catalog.js'
-import { checkOwner } from '../backup/check-owner.js'
+import type { Backup } from '../catalog/catalog.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { choosePort } from '../postgres/port.js'
-import { endRun } from './end-run.js'
-import { makeRunDirectory, type OwnRunDirectory } from './run-directory.js'
-import { startEnclosed } from './start-enclosed.js'
-import type { Enclosure } from './surroundings.js'
-import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy.js'
-import { workingCopyMethods } from './working-copy-methods.js'
+import { choosePort } from '../postgres/local/port.js'
+import { checkOwner } from '../start-up/check-owner.js'
+import { endRun } from './directory/end-run.js'
+import { makeRunDirectory, type OwnRunDirectory } from './directory/run-directory.js'
+import { startEnclosed } from './enclosure/start-enclosed.js'
+import type { Enclosure } from './enclosure/surroundings.js'
+import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
+import { workingCopyMethods } from './working-copy/working-copy-methods.js'
 
 export interface ProbedWorkingCopy {
   /** The best way that works here. */

@@ -1,9 +1,9 @@
-import type { BackupRecord } from '../backup/record.js'
-import { largestDatabase } from '../backup/recorded-database.js'
+import type { BackupRecord } from '../catalog/record.js'
+import { largestDatabase } from '../catalog/recorded-database.js'
 import { PgbkError } from '../errors.js'
-import { type NamedDatabase, namedDatabases } from '../postgres/database-names.js'
-import type { SqlClient } from '../postgres/sql-client.js'
-import { isRaw } from '../raw-text.js'
+import { type NamedDatabase, namedDatabases } from '../postgres/local/database-names.js'
+import type { SqlClient } from '../postgres/local/sql-client.js'
+import { isRaw } from '../text/raw-text.js'
 
 /**
  * The database that a run is for. Replay may have made some, and dropped others.

@@ -1,9 +1,9 @@
-import type { Backup } from '../backup/catalog.js'
+import type { Backup } from '../catalog/catalog.js'
 import type { Config } from '../config/schema.js'
-import type { ServerPrograms } from '../postgres/find-server.js'
-import type { RecoveryPlan } from '../postgres/recovery-plan.js'
-import type { SandboxWish } from './start-enclosed.js'
-import type { WorkingCopyKind } from './working-copy.js'
+import type { ServerPrograms } from '../postgres/programs/find-server.js'
+import type { RecoveryPlan } from '../recovery/recovery-plan.js'
+import type { SandboxWish } from './enclosure/start-enclosed.js'
+import type { WorkingCopyKind } from './working-copy/working-copy.js'
 
 /** What is wanted of a run. */
 export interface RunRequest {

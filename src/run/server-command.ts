@@ -1,8 +1,8 @@
-import { recoverySettings } from '../backup/recovery-conf.js'
 import type { Context } from '../context.js'
-import { neededLibraries } from '../postgres/differences.js'
+import { neededLibraries } from '../postgres/local/differences.js'
+import { recoverySettings } from '../recovery/recovery-conf.js'
+import { type OwnRunDirectory, runArgument } from './directory/run-directory.js'
 import { runDefaults, runPlaces, withoutOverrides, writeRunConf } from './run-conf.js'
-import { type OwnRunDirectory, runArgument } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
 import { linkWal, placeLinks } from './wal-links.js'
 

@@ -1,33 +1,33 @@
-import { checkOwner } from '../backup/check-owner.js'
-import { majorOf } from '../backup/record.js'
-import { canBeOpened, isSayable } from '../backup/recorded-database.js'
-import { checkThere } from '../backup/removed.js'
+import { majorOf } from '../catalog/record.js'
+import { canBeOpened, isSayable } from '../catalog/recorded-database.js'
+import { checkThere } from '../catalog/removed.js'
 import type { Context } from '../context.js'
-import { awaitRecovery, type Reached, type RecoveringServer } from '../postgres/await-recovery.js'
-import { namingLibrary } from '../postgres/library-needed.js'
-import { choosePort, isFree } from '../postgres/port.js'
-import { checkReached } from '../postgres/recovery-end.js'
-import { watchForCrashes } from '../postgres/server-log.js'
+import { choosePort, isFree } from '../postgres/local/port.js'
+import { watchForCrashes } from '../postgres/local/server-log.js'
 import {
   connectSql,
   connectToAny,
   databasesAtRest,
   databasesToAsk,
   type SqlClient,
-} from '../postgres/sql-client.js'
-import { percentEncoded } from '../raw-text.js'
-import { endRun } from './end-run.js'
+} from '../postgres/local/sql-client.js'
+import { awaitRecovery, type Reached, type RecoveringServer } from '../recovery/await-recovery.js'
+import { checkReached } from '../recovery/recovery-end.js'
+import { checkOwner } from '../start-up/check-owner.js'
+import { namingLibrary } from '../start-up/library-needed.js'
+import { percentEncoded } from '../text/raw-text.js'
+import { endRun } from './directory/end-run.js'
+import { type OwnRunDirectory, writeMarker } from './directory/run-directory.js'
+import { sayGap } from './enclosure/start-enclosed.js'
+import { type SupervisedServer, toldByLog, waitUntilReady } from './enclosure/supervisor.js'
+import type { Enclosure } from './enclosure/surroundings.js'
 import { endedByAnother } from './ended-by-another.js'
 import { checkIsRun, runSocket } from './identity.js'
 import { type Launched, launch } from './launch.js'
 import { cutOff, givePassword, makeReadOnly } from './own-copy.js'
 import { chooseDatabase } from './run-database.js'
-import { type OwnRunDirectory, writeMarker } from './run-directory.js'
 import type { RunRequest } from './run-request.js'
-import { sayGap } from './start-enclosed.js'
-import { type SupervisedServer, toldByLog, waitUntilReady } from './supervisor.js'
-import type { Enclosure } from './surroundings.js'
-import type { WorkingCopyKind } from './working-copy.js'
+import type { WorkingCopyKind } from './working-copy/working-copy.js'
 
 /** A throw-away server that answers. */
 export interface Run {

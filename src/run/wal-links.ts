@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemFailure } from '../errors.js'
-import type { OwnRunDirectory } from './run-directory.js'
+import type { OwnRunDirectory } from './directory/run-directory.js'
 import type { RunRequest } from './run-request.js'
 
 /**

@@ -1,6 +1,6 @@
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { shellWord } from '../shell-word.js'
+import { shellWord } from '../text/shell-word.js'
 
 /** What a command line of pgbk needs to mean the same without its caller's directory and environment. */
 export interface Surroundings {

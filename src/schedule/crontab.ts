@@ -1,7 +1,7 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../program/program-environment.js'
-import { runProgram } from '../program/run-program.js'
+import { programEnvironment } from '../system/program/program-environment.js'
+import { runProgram } from '../system/program/run-program.js'
 
 /**
  * The caller's crontab, every byte one character, so that it can be written back as it was; empty where there is none.

@@ -1,5 +1,5 @@
-import { spanMs } from '../backup/calendar.js'
-import { type RetentionPolicy, removesAnything } from '../backup/retention.js'
+import { spanMs } from '../retention/calendar.js'
+import { type RetentionPolicy, removesAnything } from '../retention/retention.js'
 import { daysBetween, type Times } from './times.js'
 
 /** How much room the backups of a schedule will take. */

@@ -1,7 +1,7 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { type ProgramOptions, runProgram } from '../program/run-program.js'
 import { check, v } from '../schema.js'
+import { type ProgramOptions, runProgram } from '../system/program/run-program.js'
 import { callWords, type Surroundings, shellCommand } from './command.js'
 
 const checkSchema = v.object({

@@ -1,6 +1,6 @@
-import { parseSource } from '../backup/source-place.js'
+import { parseSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
-import type { Source } from './source.js'
+import type { Source } from './contract/source.js'
 
 /**
  * What a source needs is loaded when there is one: most lists are of the root itself.
@@ -9,7 +9,7 @@ import type { Source } from './source.js'
 export async function openSource(text: string, context: Context): Promise<Source> {
   const place = parseSource(text, context.cwd)
   if (place.kind === 'ssh') {
-    const { sshSource } = await import('./ssh-source.js')
+    const { sshSource } = await import('./ssh/ssh-source.js')
     return sshSource(text, place.host, place.directory, context)
   }
   const { directorySource } = await import('./directory-source.js')

@@ -1,5 +1,5 @@
 import type { PrintedCommand } from '../context.js'
-import { printable } from '../printable.js'
+import { printable } from '../text/printable.js'
 import type { Style } from './style.js'
 
 /** What a view has to fit its text to. */

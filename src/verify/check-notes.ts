@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ArchivedWal } from '../backup/archived-wal.js'
-import { byDirectory, type IndexedNote, type SegmentNotes } from '../backup/segment-notes.js'
-import type { WalDamage } from '../postgres/wal-damage.js'
+import type { ArchivedWal } from '../wal-archive/archived-wal.js'
+import { byDirectory, type IndexedNote, type SegmentNotes } from '../wal-archive/notes/segment-notes.js'
+import type { WalDamage } from '../wal-reading/wal-damage.js'
 
 /**
  * Compares the notes about the segments of a chain with what was read of all those that have one. Where one is wrong, those of its

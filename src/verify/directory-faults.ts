@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
-import { missingDirectories } from '../backup/data-directories.js'
-import type { BackupLayout } from '../backup/layout.js'
+import type { BackupLayout } from '../catalog/layout.js'
+import { missingDirectories } from '../snapshot/data-directories.js'
 import type { Fault } from './fault.js'
 
 /** What keeps a server from starting in a data directory, though all its files are there. */

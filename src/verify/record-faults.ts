@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import { readBackupLabel } from '../backup/backup-label.js'
-import type { BackupLayout } from '../backup/layout.js'
-import { readWalRange } from '../backup/manifest.js'
-import { type BackupRecord, majorOf } from '../backup/record.js'
+import type { BackupLayout } from '../catalog/layout.js'
+import { type BackupRecord, majorOf } from '../catalog/record.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { readSystemIdentifiers } from '../postgres/control-file.js'
-import { mostBytes, readSmallText } from '../read-small.js'
+import { readSystemIdentifiers } from '../postgres/local/control-file.js'
+import { readBackupLabel } from '../snapshot/backup-label.js'
+import { readWalRange } from '../snapshot/manifest/manifest.js'
+import { mostBytes, readSmallText } from '../system/files/read-small.js'
 import type { Fault } from './fault.js'
 
 /** Where the record and the files of the snapshot contradict each other. */

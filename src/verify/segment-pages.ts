@@ -1,5 +1,5 @@
-import { formatLsn } from '../backup/lsn.js'
-import { readWalPage, type WalPage, walPageSize } from '../backup/wal-page.js'
+import { formatLsn } from '../wal-segments/lsn.js'
+import { readWalPage, type WalPage, walPageSize } from '../wal-segments/wal-page.js'
 
 /** What a segment's pages must say about themselves. */
 export interface ExpectedSegment {

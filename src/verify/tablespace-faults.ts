@@ -1,10 +1,10 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BackupLayout } from '../backup/layout.js'
-import { strangeEntries } from '../backup/plain-tree.js'
-import type { BackupRecord } from '../backup/record.js'
+import type { BackupLayout } from '../catalog/layout.js'
+import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
-import { isOutside } from '../postgres/server-facts.js'
+import { isOutside } from '../postgres/server/server-facts.js'
+import { strangeEntries } from '../snapshot/plain-tree.js'
 import type { Fault } from './fault.js'
 
 export interface TablespaceFault extends Fault {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
-import { aBackup, anEmptyRoot } from '../backup/samples.js'
+import { aBackup, anEmptyRoot } from '../catalog/samples.js'
 import { pgbk } from './world.js'
 
 const paint = '\u001b['

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { parseCommandLine } from '../../src/cli/declare.js'
-import { thrownBy } from '../backup/samples.js'
+import { thrownBy } from '../catalog/samples.js'
 
 /** What a command line asks for, and what it prints. */
 function parse(...argv: string[]) {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
-import type { RootLayout } from '../../src/backup/layout.js'
-import { aBackup, anEmptyRoot, aRecord } from '../backup/samples.js'
+import type { RootLayout } from '../../src/catalog/layout.js'
+import { aBackup, anEmptyRoot, aRecord } from '../catalog/samples.js'
 import { asFound } from '../terminal/screens.js'
 import { pgbk } from './world.js'
 

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { expect, it } from '@jest/globals'
-import { aBackup, anEmptyRoot } from '../backup/samples.js'
+import { aBackup, anEmptyRoot } from '../catalog/samples.js'
 import { pgbk } from './world.js'
 
 it('prune --default-policy keeps daily 7, on_demand 3 where the configuration says nothing', async () => {

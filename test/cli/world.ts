@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from 'node:stream'
 import { main } from '../../src/cli.js'
 import type { ProcessContext } from '../../src/process.js'
-import { aContext } from '../backup/samples.js'
+import { aContext } from '../catalog/samples.js'
 
 export interface WorldOptions {
   cwd?: string

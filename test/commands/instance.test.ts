@@ -5,9 +5,9 @@ import type { Settings } from '../../src/config/load.js'
 import { parseConfig } from '../../src/config/schema.js'
 import type { Context } from '../../src/context.js'
 import { silentProgress } from '../../src/progress.js'
-import { aContext, anEmptyRoot, thrownBy } from '../backup/samples.js'
+import { aContext, anEmptyRoot, thrownBy } from '../catalog/samples.js'
 import { aFreePort } from '../helpers/places.js'
-import { anInstance, aServerProcess } from '../instances/samples.js'
+import { anInstance, aServerProcess } from '../restore/instance/samples.js'
 
 const settingsFor = (root: string) => ({ ...parseConfig({}).value, root }) as Settings
 const me = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, name: 'me', home: '/' }

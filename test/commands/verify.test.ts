@@ -1,10 +1,10 @@
 import { renameSync, rmSync } from 'node:fs'
 import { beforeEach, expect, it } from '@jest/globals'
-import { backupLayout, type RootLayout } from '../../src/backup/layout.js'
+import { backupLayout, type RootLayout } from '../../src/catalog/layout.js'
 import { verify } from '../../src/commands/verify.js'
 import type { Settings } from '../../src/config/load.js'
 import { silentProgress } from '../../src/progress.js'
-import { aBackup, aContext, anEmptyRoot, thrownBy } from '../backup/samples.js'
+import { aBackup, aContext, anEmptyRoot, thrownBy } from '../catalog/samples.js'
 import { needs } from '../helpers/needs.js'
 
 const [first, second] = ['20261120T030000Z', '20261121T030000Z']

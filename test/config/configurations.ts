@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type ConfigFlags, loadConfig } from '../../src/config/load.js'
 import type { Environment } from '../../src/context.js'
-import { aContext } from '../backup/samples.js'
+import { aContext } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 
 /** Writes a file that others cannot write, and the directories on the way to it. */

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { thrownBy } from '../backup/samples.js'
+import { thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { aDirectoryWith, aFileIn, loadIn } from './configurations.js'
 

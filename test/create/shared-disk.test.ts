@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { expect, it } from '@jest/globals'
-import type { RootLayout } from '../../src/backup/layout.js'
+import type { RootLayout } from '../../src/catalog/layout.js'
 import { warnOfSharedDisk } from '../../src/create/shared-disk.js'
 import { silentProgress } from '../../src/progress.js'
-import { anEmptyRoot } from '../backup/samples.js'
+import { anEmptyRoot } from '../catalog/samples.js'
 
 async function warnings(root: RootLayout, directories: string[]): Promise<number> {
   let count = 0

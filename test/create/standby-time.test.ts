@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { describeStandby } from '../../src/create/standby-time.js'
-import type { StandbyState } from '../../src/postgres/standby-state.js'
+import type { StandbyState } from '../../src/postgres/server/standby-state.js'
 
 const old = '2026-11-17T03:00:00.123456Z'
 const newer = '2026-11-20T02:59:58.000001Z'

@@ -1,8 +1,8 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { expect, it } from '@jest/globals'
-import { readCatalog } from '../../src/backup/catalog.js'
+import { readCatalog } from '../../src/catalog/catalog.js'
 import { checkLock } from '../../src/doctor/check-root.js'
-import { aBackup, aContext, anEmptyRoot } from '../backup/samples.js'
+import { aBackup, aContext, anEmptyRoot } from '../catalog/samples.js'
 
 const id = '20261120T030000Z'
 

@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals'
-import { readCatalog } from '../../src/backup/catalog.js'
+import { readCatalog } from '../../src/catalog/catalog.js'
 import { checkSchedule } from '../../src/doctor/check-schedule.js'
 import { crontabLine, entriesIn } from '../../src/schedule/entry.js'
-import { aBackup, aContext, anEmptyRoot } from '../backup/samples.js'
+import { aBackup, aContext, anEmptyRoot } from '../catalog/samples.js'
 
 /** What doctor says of a line that has made its last backup on 14 November at 03:00 UTC. */
 function scheduleOf(when: string, today: string, program = process.execPath) {

@@ -42,7 +42,7 @@ const odd = [
   ['bytes of nothing', 'head -c 5000 /dev/urandom > "$1"'],
 ] as const
 
-/** Each takes a while; of the others the same code is asked by test/read-small.test.ts. */
+/** Each takes a while; of the others the same code is asked by test/system/files/read-small.test.ts. */
 const some = odd.filter(([kind]) => /^a pipe|device|directory|bytes/.test(kind))
 
 describe.each(some)('%s in the place of files of a root', (_, plant) => {

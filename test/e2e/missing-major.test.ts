@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
-import { namesIn } from '../../src/names-in.js'
+import { namesIn } from '../../src/system/paths/names-in.js'
 import { aBackup, aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { failureOf, localRun, nothing, remainsOf } from '../helpers/local-run.js'
 import { aFetchedServer, npmCache, npmNetwork } from '../helpers/npm-postgres.js'

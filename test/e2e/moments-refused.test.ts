@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it } from '@jest/globals'
-import { formatLsn, parseLsn } from '../../src/backup/lsn.js'
+import { formatLsn, parseLsn } from '../../src/wal-segments/lsn.js'
 import { aTwinOf } from '../helpers/backup.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery } from '../helpers/ledger.js'
 import { failureOf, localRun } from '../helpers/local-run.js'

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { lastSegmentBefore, parseLsn, segmentName } from '../../src/backup/lsn.js'
+import { lastSegmentBefore, parseLsn, segmentName } from '../../src/wal-segments/lsn.js'
 import type { MadeBackup } from '../helpers/backup.js'
 import { mb, type RealHistory, type Row } from './real-history.js'
 

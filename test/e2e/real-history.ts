@@ -2,7 +2,7 @@ import { chownSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { lastSegmentBefore, parseLsn, parseSegmentName } from '../../src/backup/lsn.js'
+import { lastSegmentBefore, parseLsn, parseSegmentName } from '../../src/wal-segments/lsn.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { aLedgerServer } from '../helpers/ledger.js'
 import { aDirectory } from '../helpers/places.js'

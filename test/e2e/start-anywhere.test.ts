@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
-import type { BackupRecord } from '../../src/backup/record.js'
+import type { BackupRecord } from '../../src/catalog/record.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'

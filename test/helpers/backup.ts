@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs'
 import { chmod, chown, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { BackupRecord } from '../../src/backup/record.js'
+import type { BackupRecord } from '../../src/catalog/record.js'
 import { type PgbkOptions, runPgbk } from './pgbk.js'
 import { run } from './programs.js'
 import { aRoot, type TestServer } from './server.js'

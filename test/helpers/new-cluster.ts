@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { crc32cStart, updateCrc32c } from '../../src/backup/crc32c.js'
+import { crc32cStart, updateCrc32c } from '../../src/snapshot/manifest/crc32c.js'
 import { binOf, run } from './programs.js'
 
 /**

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { crc32cHex, crc32cStart, updateCrc32c } from '../../src/backup/crc32c.js'
+import { crc32cHex, crc32cStart, updateCrc32c } from '../../src/snapshot/manifest/crc32c.js'
 
 /** XLogRecord in src/include/access/xlogrecord.h: the checksum is over what follows it, and then what comes before it. */
 const [header, managerAt, crcAt] = [24, 17, 20]

@@ -5,9 +5,10 @@ import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
-// src/privileges/ looks and steps down; src/config/ and src/trusted-path.ts find out what can be
+// src/privileges/ and system/process/become.ts look and step down; src/config/ and trusted-path.ts find out what can be
 // trusted, and read the configuration through one checked descriptor; version.ts pgbk itself.
-const mayTouch = /\/dist\/(privileges\/|config\/|trusted-path\.js|version\.js)/
+const mayTouch =
+  /\/dist\/(privileges\/|config\/|system\/process\/become\.js|system\/paths\/(trusted-path|real-path)\.js|version\.js)/
 /** The caller's own crontab, pgbk itself (a rehearsal, or as another user), and the shell in which cron would start it. */
 const mayStart = /^(crontab|node|sh)$/
 

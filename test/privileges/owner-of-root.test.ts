@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { ownerOfRoot, refuseLinks } from '../../src/privileges/owner-of-root.js'
-import { thrownBy } from '../backup/samples.js'
+import { thrownBy } from '../catalog/samples.js'
 import { needs } from '../helpers/needs.js'
 import { atEnd } from '../helpers/places.js'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { checkItself, checkWay } from '../../src/privileges/trust.js'
-import { thrownBy } from '../backup/samples.js'
+import { thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { ordinaryUser } from '../helpers/users.js'
 

@@ -1,11 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, expect, it } from '@jest/globals'
-import { type Backup, readCatalog } from '../../src/backup/catalog.js'
+import { type Backup, readCatalog } from '../../src/catalog/catalog.js'
 import { PgbkError } from '../../src/errors.js'
-import { removeSocketDirectory } from '../../src/postgres/sockets.js'
+import { removeSocketDirectory } from '../../src/postgres/local/sockets.js'
+import { makeRunDirectory, type RunDirectory } from '../../src/run/directory/run-directory.js'
 import { endedByAnother, tellsOfAnother } from '../../src/run/ended-by-another.js'
-import { makeRunDirectory, type RunDirectory } from '../../src/run/run-directory.js'
-import { aBackup, aContext, anEmptyRoot } from '../backup/samples.js'
+import { aBackup, aContext, anEmptyRoot } from '../catalog/samples.js'
 import { atEnd } from '../helpers/places.js'
 
 let run: RunDirectory

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
-import { makeSocketDirectory, removeSocketDirectory } from '../../src/postgres/sockets.js'
-import type { Sql } from '../../src/postgres/sql.js'
-import type { SqlClient } from '../../src/postgres/sql-client.js'
+import { makeSocketDirectory, removeSocketDirectory } from '../../src/postgres/local/sockets.js'
+import type { SqlClient } from '../../src/postgres/local/sql-client.js'
+import type { Sql } from '../../src/postgres/sql/sql.js'
+import type { OwnRunDirectory } from '../../src/run/directory/run-directory.js'
 import { type Answering, checkIsRun, checkStillRuns } from '../../src/run/identity.js'
 import { identityLine } from '../../src/run/identity-line.js'
-import type { OwnRunDirectory } from '../../src/run/run-directory.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
 
 /** A server that says of itself what it is told to say. */

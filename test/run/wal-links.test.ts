@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
-import { backupLayout, runLayout } from '../../src/backup/layout.js'
+import { backupLayout, runLayout } from '../../src/catalog/layout.js'
 import { linkWal } from '../../src/run/wal-links.js'
 import { aDirectory } from '../helpers/places.js'
 

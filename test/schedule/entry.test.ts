@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { programsIn, shellCommand, variablesFrom } from '../../src/schedule/command.js'
 import { crontabLine, entriesIn, withEntry, withoutEntry } from '../../src/schedule/entry.js'
-import { thrownBy } from '../backup/samples.js'
+import { thrownBy } from '../catalog/samples.js'
 
 const line = crontabLine('0 3 * * *', 'pgbk create', '/srv/a')
 /** What others may have: comments, variables, a % of their own, bytes that are no UTF-8, blanks. */

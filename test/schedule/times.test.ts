@@ -3,7 +3,7 @@ import { execaSync } from 'execa'
 import { cronEnvironment } from '../../src/schedule/cron-environment.js'
 import { keptBy } from '../../src/schedule/forecast.js'
 import { calendarEvent, crontabFields, parseTimes } from '../../src/schedule/times.js'
-import { thrownBy } from '../backup/samples.js'
+import { thrownBy } from '../catalog/samples.js'
 import { needs } from '../helpers/needs.js'
 
 describe('the times of a schedule', () => {

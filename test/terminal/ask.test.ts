@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { describe, expect, it } from '@jest/globals'
 import { PgbkError } from '../../src/errors.js'
 import { askYesOrNo } from '../../src/terminal/ask.js'
-import { thrownBy } from '../backup/samples.js'
+import { thrownBy } from '../catalog/samples.js'
 import { commandsOfTerminals, hasCommands } from './screens.js'
 
 /** Asks somebody who types this; null is the end of the input. */

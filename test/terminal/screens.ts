@@ -1,10 +1,10 @@
-import { type Additions, aBackup, type Backup, type BackupState } from '../../src/backup/catalog.js'
-import type { BackupRecord } from '../../src/backup/record.js'
-import { type BackupWindow, snapshotWindow } from '../../src/backup/window.js'
+import { type Additions, aBackup, type Backup, type BackupState } from '../../src/catalog/catalog.js'
+import type { BackupRecord } from '../../src/catalog/record.js'
 import type { ListResult } from '../../src/commands/list.js'
 import type { Screen } from '../../src/terminal/screen.js'
 import { createStyle } from '../../src/terminal/style.js'
-import { aRecord, readFrom } from '../backup/samples.js'
+import { type BackupWindow, snapshotWindow } from '../../src/wal-coverage/window.js'
+import { aRecord, readFrom } from '../catalog/samples.js'
 
 /** A screen of a root that was named, a quarter of an hour after the sample backup. */
 export function aScreen(changes: Partial<Screen> = {}): Screen {

@@ -1,4 +1,4 @@
-import type { Call, Outcome, Verb } from '../verb.js'
+import type { Call, Outcome, Verb } from '../call/verb.js'
 
 const shells = ['bash', 'zsh', 'fish']
 /** What the scripts themselves ask for. */
@@ -19,7 +19,7 @@ export const completion: Verb = {
   async run(call) {
     const { ids, settings } = call
     if (!lists.includes(ids[0] ?? '')) return script(call)
-    const { completionNames } = await import('../../commands/completion-names.js')
+    const { completionNames } = await import('../completion/completion-names.js')
     const names = completionNames(ids[0] === 'ids' ? 'ids' : 'names', settings.root)
     return printed(names.map((name) => `${name}\n`).join(''))
   },

@@ -1,8 +1,8 @@
-import type { Backup } from '../../backup/catalog.js'
-import { resultOf } from '../../backup/proof.js'
+import type { Backup } from '../../catalog/catalog.js'
+import { resultOf } from '../../catalog/proof.js'
 import { PgbkError } from '../../errors.js'
-import { addConnectionOptions, checkpointOption, sandboxOption } from '../options.js'
-import type { Outcome, Verb } from '../verb.js'
+import { addConnectionOptions, checkpointOption, sandboxOption } from '../call/options.js'
+import type { Outcome, Verb } from '../call/verb.js'
 
 export const create: Verb = {
   name: 'create',
@@ -27,7 +27,7 @@ export const create: Verb = {
     // commander's default for --no-verify is true, and would beat the configuration.
     const verify = options.verify === false ? false : undefined
     const backup = await create({ ...options, verify }, settings, context)
-    const { createJson, createText } = await import('../../terminal/create-view.js')
+    const { createJson, createText } = await import('../../terminal/views/create-view.js')
     return {
       ...failureOf(backup),
       id: backup.id,

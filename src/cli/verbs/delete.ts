@@ -1,4 +1,4 @@
-import type { Verb } from '../verb.js'
+import type { Verb } from '../call/verb.js'
 
 export const remove: Verb = {
   name: 'delete',
@@ -12,7 +12,7 @@ export const remove: Verb = {
   async run({ ids, options, settings, context }) {
     const { deleteBackups } = await import('../../commands/delete.js')
     const result = await deleteBackups(ids, options, settings, context)
-    const { deleteJson, deleteText } = await import('../../terminal/delete-view.js')
+    const { deleteJson, deleteText } = await import('../../terminal/views/delete-view.js')
     return { json: () => deleteJson(result), text: (screen) => deleteText(result, screen) }
   },
   help: `

@@ -1,5 +1,5 @@
-import { checkUserOfPostgres } from '../../run/demo-needs.js'
-import type { Verb } from '../verb.js'
+import { checkUserOfPostgres } from '../../demo/demo-needs.js'
+import type { Verb } from '../call/verb.js'
 
 export const demo: Verb = {
   name: 'demo',
@@ -11,7 +11,7 @@ export const demo: Verb = {
   async run({ settings, context }) {
     const { demo } = await import('../../commands/demo.js')
     const result = await demo(settings, context)
-    const { demoJson, demoText } = await import('../../terminal/demo-view.js')
+    const { demoJson, demoText } = await import('../../terminal/views/demo-view.js')
     return { json: () => demoJson(result), text: () => demoText(result) }
   },
   help: `

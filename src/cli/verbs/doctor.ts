@@ -1,7 +1,7 @@
 import type { DoctorResult } from '../../commands/doctor.js'
 import { PgbkError } from '../../errors.js'
-import { addConnectionOptions } from '../options.js'
-import type { Outcome, Verb } from '../verb.js'
+import { addConnectionOptions } from '../call/options.js'
+import type { Outcome, Verb } from '../call/verb.js'
 
 export const doctor: Verb = {
   name: 'doctor',
@@ -41,7 +41,7 @@ Examples:
 }
 
 async function outcomeOf(result: DoctorResult): Promise<Outcome> {
-  const { doctorJson, doctorText } = await import('../../terminal/doctor-view.js')
+  const { doctorJson, doctorText } = await import('../../terminal/views/doctor-view.js')
   const faults = result.checks.filter(({ status }) => status === 'failed')
   const failure = new PgbkError('check-failed', faults.map(({ name, text }) => `${name}: ${text}`).join('; '))
   return {

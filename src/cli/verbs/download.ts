@@ -3,9 +3,9 @@ import { Option } from 'commander'
 import type { ArchiveOptions } from '../../commands/download-archive.js'
 import type { Settings } from '../../config/load.js'
 import type { Context } from '../../context.js'
-import { idMeaning } from '../options.js'
-import { standInFor } from '../stand-in.js'
-import type { Outcome, Verb } from '../verb.js'
+import { idMeaning } from '../call/options.js'
+import { standInFor } from '../call/stand-in.js'
+import type { Outcome, Verb } from '../call/verb.js'
 
 async function archive(
   id: string,
@@ -15,7 +15,7 @@ async function archive(
 ): Promise<Outcome> {
   const { downloadArchive } = await import('../../commands/download-archive.js')
   const result = await downloadArchive(id, options, settings, context)
-  const { archiveJson, archiveText } = await import('../../terminal/archive-view.js')
+  const { archiveJson, archiveText } = await import('../../terminal/views/archive-view.js')
   return { json: () => archiveJson(result), text: (screen) => archiveText(result, screen) }
 }
 
@@ -51,7 +51,7 @@ export const download: Verb = {
     if (options.archive !== undefined) return archive(id, options, settings, context)
     const { download } = await import('../../commands/download.js')
     const result = await download(id, options, settings, context)
-    const { downloadJson, downloadText } = await import('../../terminal/download-view.js')
+    const { downloadJson, downloadText } = await import('../../terminal/views/download-view.js')
     return { json: () => downloadJson(result), text: (screen) => downloadText(result, screen) }
   },
   help: `

@@ -1,5 +1,5 @@
-import { idMeaning } from '../options.js'
-import type { Verb } from '../verb.js'
+import { idMeaning } from '../call/options.js'
+import type { Verb } from '../call/verb.js'
 
 export const hold: Verb = {
   name: 'hold',
@@ -8,7 +8,7 @@ export const hold: Verb = {
   async run({ ids: [id = ''], options, settings, context }) {
     const { holdBackup } = await import('../../commands/hold.js')
     const backup = await holdBackup(id, options, settings, context)
-    const { heldJson, heldText } = await import('../../terminal/hold-view.js')
+    const { heldJson, heldText } = await import('../../terminal/views/hold-view.js')
     return { json: () => heldJson(backup), text: (screen) => heldText(backup, screen) }
   },
   help: `
@@ -28,7 +28,7 @@ export const release: Verb = {
   async run({ ids: [id = ''], settings, context }) {
     const { releaseBackup } = await import('../../commands/hold.js')
     const backup = await releaseBackup(id, settings, context)
-    const { heldJson, releasedText } = await import('../../terminal/hold-view.js')
+    const { heldJson, releasedText } = await import('../../terminal/views/hold-view.js')
     return { json: () => heldJson(backup), text: (screen) => releasedText(backup, screen) }
   },
   help: `

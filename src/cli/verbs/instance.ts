@@ -1,5 +1,5 @@
-import { parsePort } from '../options.js'
-import type { Verb } from '../verb.js'
+import { parsePort } from '../call/options.js'
+import type { Verb } from '../call/verb.js'
 
 export const instanceHelp = `
 An instance is a lasting server that pgbk restore has made; a run is the
@@ -24,7 +24,9 @@ export const instanceList: Verb = {
   async run({ settings, context }) {
     const { listInstances } = await import('../../commands/instance.js')
     const result = await listInstances(settings, context)
-    const { instancesJson, instancesText, sayNoInstances } = await import('../../terminal/instance-view.js')
+    const { instancesJson, instancesText, sayNoInstances } = await import(
+      '../../terminal/views/instance-view.js'
+    )
     sayNoInstances(result, context.progress)
     return { json: () => instancesJson(result), text: (screen) => instancesText(result, screen) }
   },
@@ -41,7 +43,7 @@ export const instanceStart: Verb = {
   async run({ ids: [name = ''], options, settings, context }) {
     const { startInstance } = await import('../../commands/instance.js')
     const instance = await startInstance(name, options, settings, context)
-    const { instanceJson, startedText } = await import('../../terminal/instance-view.js')
+    const { instanceJson, startedText } = await import('../../terminal/views/instance-view.js')
     return {
       json: () => ({ instance: instanceJson(instance) }),
       text: (screen) => startedText(instance, screen),
@@ -57,7 +59,7 @@ export const instanceStop: Verb = {
   async run({ ids: [name = ''], settings, context }) {
     const { stopInstance } = await import('../../commands/instance.js')
     const stopped = await stopInstance(name, settings, context)
-    const { stoppedJson, stoppedText } = await import('../../terminal/instance-view.js')
+    const { stoppedJson, stoppedText } = await import('../../terminal/views/instance-view.js')
     return { json: () => stoppedJson(stopped), text: (screen) => stoppedText(stopped, screen) }
   },
 }
@@ -70,7 +72,7 @@ export const instanceDelete: Verb = {
   async run({ ids: [name = ''], options, settings, context }) {
     const { deleteInstance } = await import('../../commands/instance.js')
     const instance = await deleteInstance(name, options, settings, context)
-    const { deletedText, instanceJson } = await import('../../terminal/instance-view.js')
+    const { deletedText, instanceJson } = await import('../../terminal/views/instance-view.js')
     return {
       json: () => ({ deleted: instanceJson(instance) }),
       text: (screen) => deletedText(instance, screen),

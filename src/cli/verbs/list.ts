@@ -1,6 +1,6 @@
-import { listFromOption } from '../options.js'
-import { standInFor } from '../stand-in.js'
-import type { Verb } from '../verb.js'
+import { listFromOption } from '../call/options.js'
+import { standInFor } from '../call/stand-in.js'
+import type { Verb } from '../call/verb.js'
 
 export const list: Verb = {
   name: 'list',
@@ -11,7 +11,7 @@ export const list: Verb = {
   async run({ options, settings, context }) {
     const { list } = await import('../../commands/list.js')
     const result = await list(options, settings, context)
-    const { listJson, listText, sayRejected } = await import('../../terminal/list-view.js')
+    const { listJson, listText, sayRejected } = await import('../../terminal/views/list-view.js')
     sayRejected(result, context.progress)
     return { json: () => listJson(result), text: (screen) => listText(result, screen) }
   },

@@ -5,8 +5,8 @@ import {
   parsePort,
   sandboxOption,
   workingCopyOption,
-} from '../options.js'
-import type { Verb } from '../verb.js'
+} from '../call/options.js'
+import type { Verb } from '../call/verb.js'
 
 export const localRun: Verb = {
   name: 'local-run',
@@ -40,7 +40,7 @@ export const localRun: Verb = {
   /** A run's result is there when it is ready, long before it ends. */
   async run({ ids: [id], words, options, settings, context, print }) {
     const { localRun } = await import('../../commands/local-run.js')
-    const view = await import('../../terminal/local-run-view.js')
+    const view = await import('../../terminal/views/local-run-view.js')
     return localRun(id, words, options, settings, context, {
       planned: async (plan) => {
         const text = () => view.runPlanText(plan, context.now())

@@ -1,4 +1,4 @@
-import type { Verb } from '../verb.js'
+import type { Verb } from '../call/verb.js'
 
 export const prune: Verb = {
   name: 'prune',
@@ -13,7 +13,7 @@ export const prune: Verb = {
   async run({ options, settings, context }) {
     const { prune } = await import('../../commands/prune.js')
     const result = await prune(options, settings, context)
-    const { pruneJson, pruneText } = await import('../../terminal/prune-view.js')
+    const { pruneJson, pruneText } = await import('../../terminal/views/prune-view.js')
     return { json: () => pruneJson(result), text: (screen) => pruneText(result, screen) }
   },
   help: `

@@ -1,11 +1,11 @@
 import { Option } from 'commander'
-import type { EnteredDirectory, Errand } from '../../commands/enter-directory.js'
-import type { RestoreResult } from '../../commands/finish-directory.js'
-import type { RestorePlan } from '../../commands/plan-restore.js'
 import { PgbkError } from '../../errors.js'
+import type { EnteredDirectory, Errand } from '../../restore/enter-directory.js'
+import type { RestoreResult } from '../../restore/finish-directory.js'
+import type { RestorePlan } from '../../restore/plan-restore.js'
 import { parseJson } from '../../schema.js'
-import { addMomentOptions, collect, idMeaning, parsePort } from '../options.js'
-import type { Call, Invocation, Verb } from '../verb.js'
+import { addMomentOptions, collect, idMeaning, parsePort } from '../call/options.js'
+import type { Call, Invocation, Verb } from '../call/verb.js'
 
 export const restore: Verb = {
   name: 'restore',
@@ -25,7 +25,7 @@ export const restore: Verb = {
       .option('--tablespace-mapping <old=new>', 'where a tablespace goes; may be repeated', collect)
       .option('--start', 'start the server')
       .option('--as-production', 'switch nothing off: this server takes over from the old one')
-      // How root's pgbk calls the one of the directory's user: commands/restore-received.ts.
+      // How root's pgbk calls the one of the directory's user: restore/restore-received.ts.
       .addOption(new Option('--received <errand>').hideHelp())
       // commander takes --no-start for a --start that is on by default.
       .setOptionValue('start', undefined),
@@ -35,7 +35,7 @@ export const restore: Verb = {
       : undefined,
   faultOf,
   async run(call) {
-    const { restoreJson, restoreText } = await import('../../terminal/restore-view.js')
+    const { restoreJson, restoreText } = await import('../../terminal/views/restore-view.js')
     const result = await carryOut(call)
     if (typeof result === 'number') return result
     return { json: () => restoreJson(result), text: (screen) => restoreText(result, screen) }
@@ -67,14 +67,14 @@ Examples:
 async function carryOut(call: Call): Promise<RestoreResult | number> {
   const { ids, settings, context } = call
   if (call.options.received !== undefined) {
-    const { restoreReceived } = await import('../../commands/restore-received.js')
+    const { restoreReceived } = await import('../../restore/restore-received.js')
     return restoreReceived(errandIn(call.options.received), settings, context)
   }
-  const { planText } = await import('../../terminal/restore-view.js')
+  const { planText } = await import('../../terminal/views/restore-view.js')
   const announce = (plan: RestorePlan) => context.progress.say(`Restoring:\n${planText(plan, context.now())}`)
   const { other, options } = await enter(call)
   if (other) {
-    const { restoreForAnother } = await import('../../commands/restore-for-another.js')
+    const { restoreForAnother } = await import('../../restore/restore-for-another.js')
     return restoreForAnother(other, ids[0], options, settings, context, announce)
   }
   const { restore } = await import('../../commands/restore.js')
@@ -90,7 +90,7 @@ function errandIn(text: string): Errand {
 
 async function enter({ options, globals, settings, context }: Call): Promise<EnteredDirectory> {
   if (options.pgdata === undefined || context.user().uid !== 0) return { options }
-  const { enterDirectory } = await import('../../commands/enter-directory.js')
+  const { enterDirectory } = await import('../../restore/enter-directory.js')
   const { json, quiet, verbose, color } = globals
   const flags = { '--json': json, '--quiet': quiet, '--verbose': verbose, '--no-color': color === false }
   const words = Object.entries(flags).flatMap(([flag, isSet]) => (isSet ? [flag] : []))

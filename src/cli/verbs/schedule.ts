@@ -1,5 +1,5 @@
-import { addConnectionOptions } from '../options.js'
-import type { Call, Invocation, Outcome, Verb } from '../verb.js'
+import { addConnectionOptions } from '../call/options.js'
+import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
 export const schedule: Verb = {
   name: 'schedule',
@@ -23,7 +23,7 @@ export const schedule: Verb = {
   async run(call) {
     const { options, settings, context } = call
     const commands = await import('../../commands/schedule.js')
-    const view = await import('../../terminal/schedule-view.js')
+    const view = await import('../../terminal/views/schedule-view.js')
     if (options.list) {
       const entries = await commands.listSchedules(context)
       return { json: () => view.entriesJson(entries), text: (screen) => view.entriesText(entries, screen) }
@@ -77,7 +77,7 @@ function faultOf({ options, words }: Invocation): string | undefined {
 
 async function printed({ options, settings, context }: Call): Promise<Outcome> {
   const { planSchedule, planUnits } = await import('../../commands/schedule.js')
-  const view = await import('../../terminal/schedule-view.js')
+  const view = await import('../../terminal/views/schedule-view.js')
   if (options.systemd) {
     const units = planUnits(options, settings, context)
     return { json: () => view.unitsJson(units), text: () => view.unitsText(units) }

@@ -1,6 +1,6 @@
-import { idMeaning, listFromOption } from '../options.js'
-import { standInFor } from '../stand-in.js'
-import type { Verb } from '../verb.js'
+import { idMeaning, listFromOption } from '../call/options.js'
+import { standInFor } from '../call/stand-in.js'
+import type { Verb } from '../call/verb.js'
 
 export const show: Verb = {
   name: 'show',
@@ -11,7 +11,7 @@ export const show: Verb = {
   async run({ ids: [id = ''], options, settings, context }) {
     const { show } = await import('../../commands/show.js')
     const result = await show(id, options, settings, context)
-    const { showJson, showText } = await import('../../terminal/show-view.js')
+    const { showJson, showText } = await import('../../terminal/views/show-view.js')
     return { json: () => showJson(result), text: (screen) => showText(result, screen) }
   },
   help: `

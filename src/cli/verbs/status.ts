@@ -1,6 +1,6 @@
 import { messageOf, PgbkError } from '../../errors.js'
-import { addConnectionOptions, parseSpan } from '../options.js'
-import type { Call, Invocation, Outcome, Verb } from '../verb.js'
+import { addConnectionOptions, parseSpan } from '../call/options.js'
+import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
 export const status: Verb = {
   name: 'status',
@@ -21,10 +21,10 @@ export const status: Verb = {
     const { status } = await import('../../commands/status.js')
     const result = await status(call.options, call.settings, call.context)
     if (call.options.prometheus) {
-      const { metricsText } = await import('../../terminal/prometheus.js')
+      const { metricsText } = await import('../../terminal/views/prometheus.js')
       return metricsOutcome(metricsText(result), call)
     }
-    const { isCritical, statusJson, statusText } = await import('../../terminal/status-view.js')
+    const { isCritical, statusJson, statusText } = await import('../../terminal/views/status-view.js')
     const outcome = {
       json: () => statusJson(result),
       text: (screen) => statusText(result, screen),
@@ -63,7 +63,7 @@ function faultOf({ options, globals, words }: Invocation): string | undefined {
 
 /** A monitor wants a line on standard output also where nothing can be told. */
 async function asPlugin({ options, settings, context, print }: Call): Promise<number> {
-  const { nagiosOutput, nagiosUnknown } = await import('../../terminal/nagios.js')
+  const { nagiosOutput, nagiosUnknown } = await import('../../terminal/views/nagios.js')
   const { status } = await import('../../commands/status.js')
   const answer = await status(options, settings, context)
     .then(nagiosOutput)
@@ -74,7 +74,7 @@ async function asPlugin({ options, settings, context, print }: Call): Promise<nu
 
 async function metricsOutcome(text: string, { options, context }: Call): Promise<Outcome> {
   if (options.output === undefined) return { json: () => ({}), text: () => text }
-  const { writeMetrics } = await import('../../commands/write-metrics.js')
+  const { writeMetrics } = await import('../../monitoring/write-metrics.js')
   await writeMetrics(options.output, text, context)
   return { json: () => ({}), text: () => '' }
 }

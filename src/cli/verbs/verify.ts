@@ -1,8 +1,8 @@
+import { unprovenReasons } from '../../catalog/proof-outcome.js'
 import type { Verified } from '../../commands/verify.js'
 import { PgbkError } from '../../errors.js'
-import { unprovenReasons } from '../../proof-outcome.js'
-import { idMeaning, sandboxOption } from '../options.js'
-import type { Outcome, Verb } from '../verb.js'
+import { idMeaning, sandboxOption } from '../call/options.js'
+import type { Outcome, Verb } from '../call/verb.js'
 
 export const verify: Verb = {
   name: 'verify',
@@ -23,7 +23,7 @@ export const verify: Verb = {
   async run({ ids: [id], options, settings, context }) {
     const { verify } = await import('../../commands/verify.js')
     const result = await verify(id, options, settings, context)
-    const { verifyJson, verifyText } = await import('../../terminal/verify-view.js')
+    const { verifyJson, verifyText } = await import('../../terminal/views/verify-view.js')
     return {
       ...(result.checks.length === 1 ? { id: result.checks[0]?.id } : {}),
       ...failureOf(result.checks),

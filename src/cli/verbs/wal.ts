@@ -1,5 +1,5 @@
-import { addConnectionOptions } from '../options.js'
-import type { Verb } from '../verb.js'
+import { addConnectionOptions } from '../call/options.js'
+import type { Verb } from '../call/verb.js'
 
 export const walHelp = `
 A backup's wal/ begins with the segments that its snapshot needs. The receiver
@@ -52,7 +52,7 @@ export const walStatus: Verb = {
   async run({ options, settings, context }) {
     const { walStatus } = await import('../../commands/wal-status.js')
     const result = await walStatus(options, settings, context)
-    const { sayWarnings, walStatusJson, walStatusText } = await import('../../terminal/wal-view.js')
+    const { sayWarnings, walStatusJson, walStatusText } = await import('../../terminal/views/wal-view.js')
     sayWarnings(result, context.progress)
     return { json: () => walStatusJson(result), text: (screen) => walStatusText(result, screen) }
   },
@@ -75,7 +75,7 @@ export const walDropSlot: Verb = {
   async run({ options, settings, context }) {
     const { walDropSlot } = await import('../../commands/wal-drop-slot.js')
     const result = await walDropSlot(options, settings, context)
-    const { dropSlotJson, dropSlotText } = await import('../../terminal/wal-view.js')
+    const { dropSlotJson, dropSlotText } = await import('../../terminal/views/wal-view.js')
     return { json: () => dropSlotJson(result), text: (screen) => dropSlotText(result, screen) }
   },
   help: `

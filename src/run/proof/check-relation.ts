@@ -1,5 +1,5 @@
-import { Sql, sql } from '../../postgres/sql.js'
-import type { SqlClient } from '../../postgres/sql-client.js'
+import type { SqlClient } from '../../postgres/local/sql-client.js'
+import { Sql, sql } from '../../postgres/sql/sql.js'
 import type { Relation } from './relations.js'
 
 /** What there is to check with. */

@@ -1,5 +1,5 @@
 import { messageOf, systemCode } from '../../errors.js'
-import { lockNotAvailable, namesDamage, wordsOf, wordsText } from '../../postgres/server-words.js'
+import { lockNotAvailable, namesDamage, wordsOf, wordsText } from '../../postgres/sql/server-words.js'
 
 /**
  * What a proof has found: damage of the backup, or that something could not be proven, and why. A failure is damage only where it

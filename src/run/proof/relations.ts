@@ -1,5 +1,5 @@
-import { sql } from '../../postgres/sql.js'
-import type { SqlClient } from '../../postgres/sql-client.js'
+import type { SqlClient } from '../../postgres/local/sql-client.js'
+import { sql } from '../../postgres/sql/sql.js'
 
 /** A table, materialized view or TOAST table of the method `heap`, or a btree index that is in use. */
 export interface Relation {

@@ -1,0 +1,202 @@
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { isOwnUser } from '../system/process/processes.js'
+import { type Hold, readHold } from './hold.js'
+import { isId } from './id.js'
+import { type BackupLayout, backupLayout, rootLayout } from './layout.js'
+import { type Proof, readProof } from './proof.js'
+import { type BackupRecord, checkRecord, type ReadRecord, type RecordSummary, readRecord } from './record.js'
+
+/** `used`: a server was started inside the snapshot, so that its data is no longer what was backed up. */
+export type BackupState = 'whole' | 'used'
+
+export interface Backup {
+  id: string
+  directory: string
+  state: BackupState
+  summary: RecordSummary
+  /** The record as it is on disk, with fields that this version may not know. */
+  raw: object
+  /** The checked record. @throws {PgbkError} `damaged` when it has faults that its summary has not. */
+  readonly record: BackupRecord
+  readonly layout: BackupLayout
+  /** Why it must not be removed, if somebody said so. */
+  hold: Hold | undefined
+  /** What its newest check found, if one was made. */
+  proof: Proof | 'unreadable' | undefined
+}
+
+/** What was put beside a finished backup later. */
+export type Additions = Pick<Backup, 'hold' | 'proof'>
+
+export function aBackup(
+  directory: string,
+  record: ReadRecord,
+  state: BackupState,
+  additions: Partial<Additions> = {},
+): Backup {
+  return new ReadBackup(directory, record, state, additions)
+}
+
+/** In a list of thousands of backups nobody asks for the whole record, or for the paths inside. */
+class ReadBackup implements Backup {
+  readonly id: string
+  readonly summary: RecordSummary
+  readonly raw: object
+  readonly hold: Hold | undefined
+  readonly proof: Proof | 'unreadable' | undefined
+  #record: BackupRecord | undefined
+
+  constructor(
+    readonly directory: string,
+    { summary, raw }: ReadRecord,
+    readonly state: BackupState,
+    { hold, proof }: Partial<Additions>,
+  ) {
+    this.id = summary.id
+    this.summary = summary
+    this.raw = raw
+    this.hold = hold
+    this.proof = proof
+  }
+
+  get record(): BackupRecord {
+    this.#record ??= checkRecord(this.raw)
+    return this.#record
+  }
+
+  get layout(): BackupLayout {
+    return backupLayout(this.directory)
+  }
+}
+
+/** A directory where a backup was expected, and why it is none. */
+export interface NotABackup {
+  name: string
+  reason: string
+  /** Set for one that is closed to its own owner: its record, if at least that could be read, still says whose cluster this is. */
+  closed?: { record: ReadRecord | undefined }
+}
+
+export interface Catalog {
+  root: string
+  /** Newest first. */
+  backups: Backup[]
+  rejected: NotABackup[]
+}
+
+/**
+ * All backups of a root. A root without `data/backup` has none.
+ * @throws {PgbkError} `failed` when the directory, or a backup in it that is another user's, may not be read.
+ */
+export function readCatalog(root: string): Catalog {
+  const { backups: directory } = rootLayout(root)
+  const catalog: Catalog = { root, backups: [], rejected: [] }
+  for (const name of entriesOf(directory)) {
+    if (isId(name)) addBackup(catalog, join(directory, name), name)
+    else rejectByName(catalog, name)
+  }
+  const hidden = catalog.rejected.find(({ closed }) => closed !== undefined && closed.record === undefined)
+  if (hidden && catalog.backups.length === 0) throw closedTo(join(directory, hidden.name))
+  return newestFirst(catalog)
+}
+
+/** What is there beside the directories whose names are ids. Hidden files are nobody's business, except partials. */
+export function rejectByName({ rejected }: Catalog, name: string): void {
+  if (/^\..*\.partial$/.test(name))
+    rejected.push({ name, reason: 'a create that is running or was interrupted' })
+  else if (!name.startsWith('.')) rejected.push({ name, reason: 'its name is not a datestamp' })
+}
+
+export function newestFirst(catalog: Catalog): Catalog {
+  catalog.backups.sort((a, b) => (a.id < b.id ? 1 : -1))
+  return catalog
+}
+
+function entriesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort()
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return []
+    throw new PgbkError('failed', `cannot read ${directory}: ${systemCode(cause) ?? messageOf(cause)}`, {
+      cause,
+      hint: 'Run pgbk as the user whom the backups belong to, or as root.',
+    })
+  }
+}
+
+function addBackup(catalog: Catalog, directory: string, id: string): void {
+  let record: ReadRecord | undefined
+  try {
+    record = readRecord(`${directory}/backup.json`)
+    addRecord(catalog, directory, id, record, () => ({
+      state: stateOf(directory),
+      hold: readHold(`${directory}/hold.json`),
+      proof: readProof(`${directory}/proof.json`, id),
+    }))
+  } catch (cause) {
+    const closed = isClosed(cause)
+    if (closed && !isOwn(directory)) {
+      throw closedTo(directory, cause)
+    }
+    const reason = rejection(directory, cause)
+    catalog.rejected.push({ name: id, reason, ...(closed && { closed: { record } }) })
+  }
+}
+
+/** Where nothing can be told, an empty list would be a lie. */
+function closedTo(directory: string, cause?: unknown): PgbkError {
+  return new PgbkError('failed', `cannot read ${directory}: permission denied`, {
+    cause,
+    hint: 'Run pgbk as the user whom the backups belong to, or as root.',
+  })
+}
+
+/** Whether somebody may not look there. */
+export function isClosed(error: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes(systemCode(error) ?? '')
+}
+
+/** What is closed in somebody's own backup is a fault of that backup, which must not hide the others. */
+export function isOwn(directory: string): boolean {
+  try {
+    return isOwnUser(lstatSync(directory).uid)
+  } catch {
+    return false
+  }
+}
+
+/** Adds a backup whose record was read, unless it is another one's. */
+export function addRecord(
+  { backups, rejected }: Catalog,
+  directory: string,
+  id: string,
+  record: ReadRecord,
+  look: () => { state: BackupState } & Partial<Additions>,
+): void {
+  if (record.summary.id === id) {
+    const { state, ...additions } = look()
+    backups.push(aBackup(directory, record, state, additions))
+  } else rejected.push({ name: id, reason: `its record is that of ${record.summary.id}` })
+}
+
+/** Why a directory without a readable record is no backup. */
+export const rejections = {
+  noDirectory: 'not a directory',
+  marked: 'a delete that is running or was interrupted',
+  noRecord: 'it has no record (backup.json)',
+}
+
+function rejection(directory: string, cause: unknown): string {
+  if (isClosed(cause)) return `it cannot be read: ${messageOf(cause)}`
+  if (systemCode(cause) === 'ENOTDIR') return rejections.noDirectory
+  if (systemCode(cause) !== 'ENOENT') return messageOf(cause)
+  const { marker } = backupLayout(directory)
+  return existsSync(marker) ? rejections.marked : rejections.noRecord
+}
+
+/** A server that starts in the snapshot renames backup_label first of all (src/backend/access/transam/xlog.c). */
+export function stateOf(directory: string): BackupState {
+  return statSync(`${directory}/snapshot/data/backup_label`, { throwIfNoEntry: false }) ? 'whole' : 'used'
+}

@@ -1,0 +1,34 @@
+import { rm } from 'node:fs/promises'
+import { checkJson, v } from '../schema.js'
+import { replaceDurably, syncPath } from '../system/files/durable.js'
+import { readIfThere } from '../system/files/read-if-there.js'
+import type { BackupLayout } from './layout.js'
+
+const schema = v.object({ format: v.literal(1), since: v.string(), reason: v.nullable(v.string()) })
+
+/** hold.json: the backup stays until somebody releases it. */
+export type Hold = v.InferOutput<typeof schema>
+
+/** One that cannot be understood still holds: somebody wanted this backup to stay. */
+export function readHold(path: string): Hold | undefined {
+  const found = readIfThere(path)
+  if (found === undefined) return undefined
+  const hold = found === 'unreadable' ? undefined : checkJson(schema, found.text).value
+  return hold ?? { format: 1, since: 'unknown', reason: 'hold.json is unreadable' }
+}
+
+/** Holds a backup, or changes the reason. Only under the catalog lock. */
+export async function writeHold({ hold }: BackupLayout, content: Hold): Promise<void> {
+  await replaceDurably(hold, `${JSON.stringify(content, undefined, 2)}\n`)
+}
+
+/** Only under the catalog lock. */
+export async function removeHold({ hold, directory }: BackupLayout): Promise<void> {
+  await rm(hold)
+  await syncPath(directory)
+}
+
+/** `it is held: before the upgrade` */
+export function describeHold({ reason }: Hold): string {
+  return reason === null ? 'held' : `held: ${reason}`
+}

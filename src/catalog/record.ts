@@ -1,0 +1,193 @@
+import { PgbkError } from '../errors.js'
+import { check, parseJson, v } from '../schema.js'
+import { mostBytes, readSmallText } from '../system/files/read-small.js'
+import { standbyEntry } from './data-time.js'
+import {
+  arrayOf,
+  count,
+  hex,
+  isoTime,
+  lsn,
+  oid,
+  optionalText,
+  plainName,
+  segmentSize,
+  text,
+  timeline,
+} from './record-fields.js'
+import { ranges } from './record-ranges.js'
+
+/** The format of backup.json that this pgbk writes, and the highest that it reads. */
+export const recordFormat = 1
+
+const entries = {
+  format: v.literal(recordFormat),
+  id: text,
+  kind: v.picklist(['scheduled', 'on-demand']),
+  label: optionalText,
+  started_at: isoTime,
+  finished_at: isoTime,
+  copied_at: v.optional(isoTime),
+  standby: standbyEntry,
+  server: v.object({
+    version: text,
+    version_num: count,
+    version_string: text,
+    libc_version: optionalText,
+    icu_version: optionalText,
+    system_identifier: text,
+    cluster_name: text,
+    time_zone: v.optional(text),
+    host: text,
+    port: count,
+    in_recovery: v.boolean(),
+  }),
+  superuser: text,
+  timeline,
+  start_lsn: lsn,
+  stop_lsn: lsn,
+  checkpoint_lsn: lsn,
+  wal_segment_size: segmentSize,
+  data_checksums: v.boolean(),
+  size_bytes: count,
+  file_count: count,
+  tablespaces: arrayOf(
+    v.object({ oid, name: text, location: text, location_bytes: v.optional(hex), size_bytes: count }),
+  ),
+  databases: arrayOf(
+    v.object({
+      name: text,
+      name_bytes: v.optional(hex),
+      size_bytes: v.nullable(count),
+      encoding: text,
+      locale_provider: text,
+      locale: text,
+      ctype: text,
+      access: v.optional(v.picklist(['open', 'superusers', 'nobody', 'invalid'])),
+      collation_version: optionalText,
+      unlogged_tables: v.nullable(count),
+    }),
+  ),
+  extensions: arrayOf(v.object({ name: text, version: text, database: text })),
+  preload_libraries: v.nullable(arrayOf(text)),
+  config_files: arrayOf(v.object({ path: text, copy: plainName })),
+  skipped: v.optional(arrayOf(text)),
+  configuration: v.optional(
+    v.object({
+      main: text,
+      hba: optionalText,
+      ident: optionalText,
+      auto_conf: optionalText,
+      missing: arrayOf(v.object({ path: text, reason: text })),
+    }),
+  ),
+  own_files: v.optional(v.record(plainName, text)),
+  verified: v.boolean(),
+  tools: v.object({ pgbk: text, pg_basebackup: text, pg_verifybackup: optionalText }),
+  duration_ms: count,
+}
+
+const schema = v.pipe(v.object(entries), ranges())
+
+/** backup.json: all that is known about one backup. docs/format.md explains every field. */
+export type BackupRecord = v.InferOutput<typeof schema>
+
+/**
+ * What the snapshot's data is as of: it has what was committed before, and not all that was until `finished_at`. Older records know
+ * only that one.
+ */
+export function snapshotEnd({
+  copied_at,
+  finished_at,
+}: Pick<BackupRecord, 'copied_at' | 'finished_at'>): string {
+  return copied_at ?? finished_at
+}
+
+/** What a list shows of a backup: checking all the rest of thousands of records would take most of its time. */
+const summaryEntries = {
+  format: entries.format,
+  id: text,
+  kind: entries.kind,
+  label: optionalText,
+  started_at: isoTime,
+  finished_at: isoTime,
+  copied_at: entries.copied_at,
+  standby: entries.standby,
+  size_bytes: count,
+  timeline,
+  start_lsn: lsn,
+  stop_lsn: lsn,
+  wal_segment_size: segmentSize,
+  // Checked with the rest of the record: a fault in it must not keep the backup from the list.
+  server: v.object({ version: text, system_identifier: v.fallback(v.optional(text), undefined) }),
+}
+
+const summarySchema = v.pipe(v.object(summaryEntries), ranges())
+
+export type RecordSummary = v.InferOutput<typeof summarySchema>
+
+/** A record before the finished backup is measured. */
+export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'file_count' | 'own_files'>
+
+/** A record as it was read: its summary is checked, the rest is not yet. */
+export interface ReadRecord {
+  summary: RecordSummary
+  raw: object
+}
+
+/**
+ * @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format, no regular file, or one without end; a system
+ * error when it cannot be read.
+ */
+export function readRecord(path: string): ReadRecord {
+  return summarize(readSmallText(path, mostBytes.record))
+}
+
+const needed = Object.entries(entries).flatMap(([key, { type }]) => (type === 'optional' ? [] : [key]))
+
+/** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format. */
+export function summarize(json: string): ReadRecord {
+  const raw = objectIn(json)
+  const missing = needed.filter((key) => !Object.hasOwn(raw, key))
+  if (missing.length > 0)
+    throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)
+  return { raw, summary: checkAgainst(summarySchema, raw) }
+}
+
+/** The whole record, without the fields that this version does not know. @throws {PgbkError} `damaged`. */
+export function checkRecord(raw: object): BackupRecord {
+  return checkAgainst(schema, raw)
+}
+
+/** @throws {PgbkError} `damaged`. */
+export function parseRecord(json: string): BackupRecord {
+  return checkRecord(objectIn(json))
+}
+
+function objectIn(json: string): object {
+  const parsed = parseJson(json)
+  if (typeof parsed === 'string') throw new PgbkError('damaged', `the record is unreadable: ${parsed}`)
+  const input = parsed.json
+  const format = formatOf(input)
+  if (typeof format === 'number' && format > recordFormat) {
+    throw new PgbkError('damaged', `the record has format ${format}, this pgbk reads up to ${recordFormat}`, {
+      hint: 'Update pgbk to work with this backup.',
+    })
+  }
+  return typeof input === 'object' && input !== null ? input : {}
+}
+
+function checkAgainst<T>(wanted: v.GenericSchema<unknown, T>, raw: object): T {
+  const { value, faults } = check(wanted, raw)
+  if (faults) throw new PgbkError('damaged', `the record is unreadable: ${faults.slice(0, 3).join('; ')}`)
+  return value
+}
+
+function formatOf(input: unknown): unknown {
+  return typeof input === 'object' && input !== null && 'format' in input ? input.format : undefined
+}
+
+/** The major version of the server that was backed up: 15 for 150018. */
+export function majorOf({ server }: Pick<BackupRecord, 'server'>): number {
+  return Math.floor(server.version_num / 10_000)
+}

@@ -1,0 +1,110 @@
+import { randomInt } from 'node:crypto'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PgbkError, systemCode } from '../errors.js'
+import { v } from '../schema.js'
+import { readNote } from '../system/files/read-note.js'
+import { mostBytes, readSmallText } from '../system/files/read-small.js'
+import { namesIn } from '../system/paths/names-in.js'
+import { lifeOf, markOfThisProcess } from '../system/process/processes.js'
+import type { RootLayout } from './layout.js'
+
+const schema = v.object({
+  pgbk_pid: v.number(),
+  pgbk_start_time: v.nullable(v.string()),
+  pid_space: v.nullable(v.string()),
+  backup: v.string(),
+  data: v.string(),
+  /** Other backups in whose archives its WAL lies. */
+  archives: v.optional(v.array(v.string()), []),
+})
+
+type Note = v.InferOutput<typeof schema>
+
+/** A data directory that cannot do without a backup: it is being filled, or has still to replay the backup's WAL. */
+export interface Need {
+  backup: string
+  /** Others in whose archives its WAL lies. */
+  archives: string[]
+  data: string
+  /** `perhaps being filled`: by a process of another container, or of a machine that may have been started anew since. */
+  state: 'being filled' | 'perhaps being filled' | 'not recovered'
+  /** The file that says so. */
+  note: string
+}
+
+/**
+ * Notes in `data/restores/` that a data directory needs a backup from now on.
+ * @returns what takes the note back. Who may not write there notes nothing.
+ */
+export function noteRestore(
+  root: RootLayout,
+  backup: string,
+  data: string,
+  archives: string[] = [],
+): () => void {
+  // No pid: in another container another process may have the same.
+  const name = `${backup}-${randomInt(1e9, 1e10)}.json`
+  const path = join(root.restores, name)
+  const draft = join(root.restores, `.${name}`)
+  const note: Note = { ...markOfThisProcess(), backup, data, archives }
+  ifAllowed(() => {
+    mkdirSync(root.restores, { recursive: true })
+    for (const old of notesIn(root)) {
+      if (needIn(old) === undefined) rmSync(old, { force: true })
+    }
+    // In one step: another restore that read half of it would sweep it.
+    writeFileSync(draft, `${JSON.stringify(note)}\n`, { flag: 'wx', flush: true })
+    renameSync(draft, path)
+  })
+  return () => ifAllowed(() => rmSync(path, { force: true }))
+}
+
+/** What is needed now. To whom the notes are closed they are of no use: only their owner removes backups. */
+export function needsIn(root: RootLayout): Need[] {
+  return notesIn(root).flatMap((note) => needIn(note) ?? [])
+}
+
+/** Without those that are being written. */
+function notesIn({ restores }: RootLayout): string[] {
+  const names = namesIn(restores, 'EACCES').filter((name) => !name.startsWith('.'))
+  return names.map((name) => join(restores, name))
+}
+
+function needIn(path: string): Need | undefined {
+  const note = readNote(schema, path)
+  const state = note && stateOf(note)
+  return state && { backup: note.backup, archives: note.archives, data: note.data, state, note: path }
+}
+
+function stateOf(note: Note): Need['state'] | undefined {
+  const life = lifeOf(note)
+  if (life === 'alive') return 'being filled'
+  if (life === 'elsewhere' && !isFilled(note)) return 'perhaps being filled'
+  return hasToRecover(note) ? 'not recovered' : undefined
+}
+
+/** pg_control is the last file that a restore copies. */
+function isFilled({ data }: Note): boolean {
+  return existsSync(join(data, 'global', 'pg_control'))
+}
+
+/** PostgreSQL removes recovery.signal when recovery is over. A directory that is closed to the caller may still need the backup. */
+function hasToRecover({ backup, data }: Note): boolean {
+  try {
+    statSync(join(data, 'recovery.signal'))
+    return readSmallText(join(data, 'postgresql.auto.conf'), mostBytes.conf).includes(backup)
+  } catch (error) {
+    if (systemCode(error) === 'EACCES' || error instanceof PgbkError) return true
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false
+    throw error
+  }
+}
+
+function ifAllowed(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOENT'].includes(systemCode(error) ?? '')) throw error
+  }
+}

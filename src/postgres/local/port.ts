@@ -1,0 +1,39 @@
+import { createServer } from 'node:net'
+import { PgbkError, systemCode } from '../../errors.js'
+
+/** The wanted port, or a free one. @throws {PgbkError} `failed` when the wanted one is taken. */
+export async function choosePort(wanted?: number): Promise<number> {
+  if (wanted !== undefined) {
+    const found = await tryPort(wanted)
+    if (typeof found === 'number') return wanted
+    if (found === 'EACCES')
+      throw new PgbkError('failed', `port ${wanted} is only for root`, {
+        hint: 'Choose one from 1024 on, or leave --port out: pgbk then takes a free one.',
+      })
+    throw new PgbkError('failed', `port ${wanted} is in use`, {
+      hint: 'Choose another one, or leave --port out: pgbk then takes a free one.',
+    })
+  }
+  for (let attempts = 0; attempts < 100; attempts++) {
+    const port = await tryPort(0)
+    if (typeof port === 'number') return port
+  }
+  throw new PgbkError('failed', 'the system gives no free port')
+}
+
+/** Whether a server could listen on it. */
+export async function isFree(port: number): Promise<boolean> {
+  return typeof (await tryPort(port)) === 'number'
+}
+
+/** The port, a free one for 0; else why it cannot be had. */
+function tryPort(port: number): Promise<number | string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', (error) => resolve(systemCode(error)))
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined))
+    })
+  })
+}

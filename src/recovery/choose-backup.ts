@@ -1,0 +1,131 @@
+import type { Backup, Catalog } from '../catalog/catalog.js'
+import { recordFault } from '../catalog/check-cluster.js'
+import { windowStart } from '../catalog/data-time.js'
+import { checkThere, unlessRemoved } from '../catalog/removed.js'
+import { selectBackup } from '../catalog/select.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import type { Installation } from '../postgres/programs/find.js'
+import { instantOf } from '../text/instant.js'
+import { formatTime, formatTimes } from '../text/units.js'
+import type { ArchivedWal } from '../wal-archive/archived-wal.js'
+import type { CaughtUp } from '../wal-archive/caught-up.js'
+import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
+import type { WalPool } from '../wal-archive/wal-pool.js'
+import { isBefore } from '../wal-reading/seek-in-wal.js'
+import { describeMoment, type Moment, type RecoveryWish } from './moment.js'
+import { type OutOfReach, planRecovery, type RecoveryPlan } from './recovery-plan.js'
+
+export interface ChosenBackup {
+  backup: Backup
+  plan: RecoveryPlan
+}
+
+export interface Choice {
+  catalog: Catalog
+  /** As the user wrote it; undefined when none was named. */
+  id: string | undefined
+  wish: RecoveryWish
+  installations: Installation[]
+  /** Whether a backup will do in whose snapshot a server was started. */
+  mayBeUsed: boolean
+  pool: WalPool
+  /** What is known of WAL segments, so that they need not be read. */
+  notes?: SegmentNotes | undefined
+  /** Until when everything is in this WAL, though nothing was committed. */
+  caughtUp(wal: ArchivedWal): CaughtUp | undefined
+}
+
+/**
+ * The backup that leads to a moment, with the way there: the named one, else the newest whose snapshot ends before it.
+ * @throws {PgbkError} `not-found` when there is no such backup, `usage` when none leads to the moment, saying which times can be
+ * reached; as `planRecovery` otherwise.
+ */
+export async function chooseBackup(choice: Choice, context: Context): Promise<ChosenBackup> {
+  const { id, wish } = choice
+  const { moment } = wish
+  const tried: OutOfReach[] = []
+  for (const backup of candidatesFor(choice, context)) {
+    const unusable = id === undefined ? recordFault(backup) : undefined
+    if (unusable !== undefined) {
+      context.progress.warn(`passing over ${backup.id}: ${unusable}`)
+      continue
+    }
+    if (!choice.mayBeUsed) checkUnused(backup, context)
+    const planned = await plan(backup, choice, context)
+    if (planned.plan) return { backup, plan: planned.plan }
+    tried.push(planned.outOfReach)
+  }
+  const reasons = [...tried, ...(await laterOne(choice, context))]
+  if (isToCome(moment, context))
+    throw outOfReach(`${formatTimes(moment.time)} has not come yet`, reasons, choice)
+  const named = id === undefined ? 'no backup leads' : `backup ${reasons[0]?.id ?? id} does not lead`
+  throw outOfReach(`${named} to ${describeMoment(moment)}`, reasons, choice)
+}
+
+function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Context): Backup[] {
+  const { length: count } = catalog.backups
+  if (id !== undefined || count === 0 || moment.kind === 'snapshot' || moment.kind === 'latest')
+    return [selectBackup(catalog, id ?? 'latest', context)]
+  const found = catalog.backups.filter((backup) => backup.state === 'whole' && mayLeadTo(backup, moment))
+  // What has not come yet is in none of the older ones either.
+  if (!isToCome(moment, context)) return found
+  const newest = found.find((backup) => recordFault(backup) === undefined)
+  return newest ? [newest] : []
+}
+
+function isToCome(moment: Moment, { now }: Context): moment is Extract<Moment, { kind: 'time' }> {
+  return moment.kind === 'time' && moment.time > now().toISOString()
+}
+
+async function plan(backup: Backup, { wish, ...known }: Choice, context: Context) {
+  const planned = await unlessRemoved(backup, context, () => planRecovery(backup, wish, known, context))
+  checkThere(backup) // or what is gone of its archive would count as never received
+  return planned
+}
+
+/** Whether the snapshot ends before the moment, as far as its summary tells. */
+function mayLeadTo({ summary }: Backup, moment: Moment): boolean {
+  if (moment.kind === 'time') return instantOf(windowStart(summary)) <= moment.time
+  return moment.kind !== 'lsn' || !isBefore(moment.lsn, summary.stop_lsn)
+}
+
+/** @throws {PgbkError} `failed`. */
+function checkUnused({ id, state }: Backup, { pgbk }: Context): void {
+  if (state !== 'used') return
+  throw new PgbkError('failed', `backup ${id} is used: a server was started inside its snapshot`, {
+    hint: `The WAL archive does not fit its data any more: it cannot be taken to a moment, nor restored. Choose another backup, or open it as it is:\n  ${pgbk('list')}\n  ${pgbk(`local-run ${id}`)}`,
+  })
+}
+
+/** The first backup after the moment shows from when on moments can be reached again. */
+async function laterOne(choice: Choice, context: Context): Promise<OutOfReach[]> {
+  const { catalog, id, wish } = choice
+  if (id !== undefined) return []
+  const later = catalog.backups.findLast(
+    (backup) =>
+      backup.state === 'whole' && !mayLeadTo(backup, wish.moment) && recordFault(backup) === undefined,
+  )
+  const { outOfReach } = later ? await plan(later, choice, context) : {}
+  return outOfReach ? [outOfReach] : []
+}
+
+function outOfReach(message: string, tried: OutOfReach[], { catalog, id }: Choice): PgbkError {
+  const windows = tried
+    .slice(0, 5)
+    .map(({ id, from, to, reason }) => `  ${id}: ${formatTime(from)} to ${formatTime(to)}; ${reason}`)
+  const used = catalog.backups.filter(({ state }) => id === undefined && state === 'used').length
+  const hint = [
+    'Nothing was written. What can be reached:',
+    ...(windows.length > 0 ? windows : ['  nothing']),
+  ]
+  if (used > 0)
+    hint.push(
+      `${used} used ${used === 1 ? 'backup is' : 'backups are'} left out: a server was started inside the snapshot.`,
+    )
+  if (tried.some((one) => one.mayGrow && one.id === catalog.backups[0]?.id))
+    hint.push('The archive of the newest backup grows while pgbk wal receive runs.')
+  if (id !== undefined && catalog.backups.length > 1)
+    hint.push('Without an id, the backup that leads there is chosen, if there is one.')
+  return new PgbkError('usage', message, { hint: hint.join('\n') })
+}

@@ -1,0 +1,122 @@
+import { basename, dirname } from 'node:path'
+import { type Backup, readCatalog } from '../catalog/catalog.js'
+import { rootLayout } from '../catalog/layout.js'
+import { majorOf } from '../catalog/record.js'
+import { unlessRemoved } from '../catalog/removed.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { findDifferences } from '../postgres/local/differences.js'
+import { allInstallations, findServer, type ServerPrograms } from '../postgres/programs/find-server.js'
+import { checkComplete } from '../snapshot/completeness.js'
+import { checkConf } from '../snapshot/conf/check-conf.js'
+import type { ArchivedWal } from '../wal-archive/archived-wal.js'
+import { caughtUp } from '../wal-archive/caught-up.js'
+import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
+import { readReceiverState } from '../wal-archive/receiver-state.js'
+import { walPool } from '../wal-archive/wal-pool.js'
+import { damageText } from '../wal-reading/wal-damage.js'
+import { chooseBackup } from './choose-backup.js'
+import type { Moment } from './moment.js'
+import { checkNewTablespaces } from './new-tablespaces.js'
+import type { RecoveryPlan } from './recovery-plan.js'
+import { type MomentOptions, readWish } from './wish.js'
+
+export interface OpenOptions extends MomentOptions {
+  fetchPostgres?: boolean
+}
+
+/** How a command differs from others that open a backup. */
+export interface OpenRules {
+  /** Which moment is meant when none is named. */
+  fallback: Moment
+  /** Whether a time without a zone is refused where nobody can look at what was made of it. */
+  zoneNeeded: boolean
+  /** Whether a snapshot in which a server was started will do, as long as no WAL is to be replayed. */
+  mayBeUsed: boolean
+  /** Whether replay may make tablespaces at the paths which they had on the server. */
+  mayMakeTablespaces: boolean
+  /** Whether the caller goes on while the files are still compared with the manifest, and waits for `complete` by itself. */
+  comparesMeanwhile: boolean
+  /** Whether all WAL on the way is read, whatever is noted of it. */
+  readsAll?: boolean
+}
+
+/** A backup, the way to the wanted moment, and the programs for it. */
+export interface OpenedBackup {
+  /** Settled when all its files are known to be there. @throws {PgbkError} `damaged` when they are not; `not-found`. */
+  complete: Promise<void>
+  backup: Backup
+  recovery: RecoveryPlan
+  programs: ServerPrograms
+}
+
+/**
+ * Finds the backup that leads to a moment, and checks all that can be checked before anything is written; says what will be
+ * different here.
+ * @param id as the user wrote it; undefined when none was named.
+ * @throws {PgbkError} `usage`, `not-found`, `programs-missing` or `damaged`.
+ */
+export async function openBackup(
+  id: string | undefined,
+  options: OpenOptions,
+  rules: OpenRules,
+  settings: Settings,
+  context: Context,
+): Promise<OpenedBackup> {
+  const { progress } = context
+  const wish = readWish(options, rules.fallback, settings, context, rules)
+  const installations = await allInstallations(settings.bin_dir, context)
+  const mayBeUsed = rules.mayBeUsed && wish.moment.kind === 'snapshot'
+  const catalog = readCatalog(settings.root)
+  const layout = rootLayout(settings.root)
+  const receiver = readReceiverState(layout)
+  const choice = {
+    ...{ catalog, id, wish, installations, mayBeUsed },
+    pool: walPool(catalog),
+    notes: rules.readsAll ? undefined : new SegmentNotes(layout.backups),
+    caughtUp: (wal: ArchivedWal) => caughtUp(wal, receiver, context.now()),
+  }
+  if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
+  const { backup, plan: recovery } = await chooseBackup(choice, context)
+  checkNewTablespaces(recovery.newTablespaces, { mayWrite: rules.mayMakeTablespaces })
+  const mayFetch = options.fetchPostgres ?? false
+  const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
+  const complete = unlessRemoved(backup, context, () => checkComplete(backup, context.signal))
+  complete.catch(() => {}) // whoever waits for it is told
+  const [differences] = await Promise.all([
+    findDifferences(backup.record, programs.bin, context),
+    rules.comparesMeanwhile ? undefined : complete,
+  ])
+  await unlessRemoved(backup, context, async () => checkConf(backup)).catch(async (error) => {
+    await complete // a file that is missing is told as that
+    throw error
+  })
+  for (const difference of [...differences, ...doubts(recovery)]) progress.warn(difference)
+  return { backup, recovery, programs, complete }
+}
+
+/** What is strange about the archive, though the moment can be reached. */
+function doubts(recovery: RecoveryPlan): string[] {
+  return [...replacedCopies(recovery), ...(recovery.wish.moment.kind === 'latest' ? atTheEnd(recovery) : [])]
+}
+
+function atTheEnd({ gap, unfinished }: RecoveryPlan): string[] {
+  return [
+    ...(gap
+      ? [`the WAL archive is broken: ${gap.missing}: ${gap.reason}; what comes after it is not replayed`]
+      : []),
+    ...(unfinished
+      ? [`the last segment of the WAL archive, ${unfinished}, is not finished: was it cut off?`]
+      : []),
+  ]
+}
+
+/** What is damaged in one archive, and replayed from another. */
+function replacedCopies({ archive, recovery }: RecoveryPlan): string[] {
+  return [...(archive?.replaced ?? [])].flatMap(([path, reason]) => {
+    const name = basename(path).slice(0, 24)
+    const taken = archive?.chain.find((one) => one.name === name)
+    if (!taken || !recovery || taken.segment > recovery.lastSegment) return []
+    return [`${damageText(name, dirname(path), reason)}; the copy in ${taken.directory} is taken`]
+  })
+}

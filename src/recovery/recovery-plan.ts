@@ -1,0 +1,287 @@
+import { basename, dirname } from 'node:path'
+import type { Backup } from '../catalog/catalog.js'
+import { windowStart } from '../catalog/data-time.js'
+import { majorOf, snapshotEnd } from '../catalog/record.js'
+import type { Context } from '../context.js'
+import type { PgbkError } from '../errors.js'
+import type { Installation } from '../postgres/programs/find.js'
+import { programEnvironment } from '../system/program/program-environment.js'
+import { type Instant, instantOf } from '../text/instant.js'
+import type { ArchivedWal, ArchiveGap } from '../wal-archive/archived-wal.js'
+import type { CaughtUp } from '../wal-archive/caught-up.js'
+import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
+import type { WalPool } from '../wal-archive/wal-pool.js'
+import { soundWal } from '../wal-coverage/sound-wal.js'
+import { holdsSnapshotOnly } from '../wal-coverage/window.js'
+import {
+  type ArchiveEnd,
+  type ArchiveEndSearch,
+  findArchiveEnd,
+  findReadableEnd,
+} from '../wal-reading/archive-end.js'
+import {
+  type LookAheadSearch,
+  lookAhead,
+  type NewTablespace,
+  type WalAhead,
+} from '../wal-reading/look-ahead.js'
+import { isBefore, type WalSeek } from '../wal-reading/seek-in-wal.js'
+import { upTo, type WalDamage } from '../wal-reading/wal-damage.js'
+import { formatLsn, lastSegmentBefore, parseLsn, segmentNumber } from '../wal-segments/lsn.js'
+import type { ReplayRange } from './await-recovery.js'
+import { describeMoment, type RecoveryWish } from './moment.js'
+import { type Aim, aimAt, type RecoveryStop } from './recovery-aim.js'
+import { archiveParts, minimumsIn, type RecoveryInput } from './recovery-conf.js'
+
+/** How a copy of a backup gets to the moment that is wanted. */
+export interface RecoveryPlan {
+  wish: RecoveryWish
+  /** The WAL after the snapshot that may be replayed. */
+  wal: { segments: number; bytes: number }
+  /** Where that lies; undefined when the snapshot's own WAL is all there is to replay. */
+  archive: ArchivedWal | undefined
+  range: ReplayRange
+  /** Where the history that is replayed changes to another timeline: after a promotion, or a restore of the server. */
+  switches: { timeline: number; lsn: string }[]
+  /** What PostgreSQL is told, with a recovery.signal; undefined when the snapshot's own WAL is all there is to replay. */
+  recovery: RecoveryInput | undefined
+  /** The LSN that must have been replayed at the end. */
+  reachLsn: string | undefined
+  /** No commit may be newer. */
+  notAfter: Instant | undefined
+  /** The moment in plain words. */
+  goal: string
+  /** What the data will be as of, ISO 8601; undefined where that shows only when it is there. */
+  asOf: string | undefined
+  /** Until when the archive reaches. */
+  until: string
+  /** Where the archive is broken; nothing after it can be replayed. */
+  gap: ArchiveGap | undefined
+  /** The gap is a segment that is there and cannot be read. */
+  damage: PgbkError | undefined
+  /** Tablespaces that replay makes at the paths which they had on the server. */
+  newTablespaces: NewTablespace[]
+  /** The last segment is not finished, and not named so: the WAL may have been cut off there. */
+  unfinished: string | undefined
+  /** The archives of which notes were believed: not all WAL on the way was read. */
+  noted: string[]
+}
+
+/** The other backups in whose archives a recovery finds its WAL. */
+export function furtherBackups({ recovery }: Pick<RecoveryPlan, 'recovery'>): string[] {
+  return (recovery?.archives ?? []).slice(1).map(({ directory }) => basename(dirname(directory)))
+}
+
+/** Why a backup does not lead to a moment. */
+export interface OutOfReach {
+  id: string
+  /** The times that it does lead to, ISO 8601. */
+  from: string
+  to: string
+  reason: string
+  /** It may be in WAL that is still to come. */
+  mayGrow: boolean
+}
+
+export type Planned = { plan: RecoveryPlan; outOfReach?: never } | { outOfReach: OutOfReach; plan?: never }
+
+export interface PlanningOptions {
+  installations: Installation[]
+  /** Of the root: the WAL of later backups goes on where this one's archive ends. */
+  pool: WalPool
+  /** What is known of segments, so that they need not be read. */
+  notes?: SegmentNotes | undefined
+  /** Until when everything is in this WAL, though nothing was committed. */
+  caughtUp(wal: ArchivedWal): CaughtUp | undefined
+}
+
+/**
+ * Plans the recovery of a copy from what is in the backup's WAL archive; writes nothing but notes for the next time. PostgreSQL takes some moments that it
+ * cannot reach for others without an error, so each is compared with what the archive holds.
+ * @throws {PgbkError} `programs-missing` without pg_waldump of the backup's major where there is WAL to look at, `damaged` when
+ * that cannot be read.
+ */
+export async function planRecovery(
+  backup: Backup,
+  wish: RecoveryWish,
+  { installations, pool, notes, caughtUp }: PlanningOptions,
+  { env, signal }: Context,
+): Promise<Planned> {
+  if (wish.moment.kind === 'snapshot') return { plan: snapshotOnly(backup, wish) }
+  const { record } = backup
+  const programs = { env: programEnvironment(env), signal, notes }
+  const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
+  const { system_identifier: systemIdentifier } = record.server
+  const search = { ...programs, major: majorOf(record), installations, from, systemIdentifier }
+  const joining = { ...programs, installations: async () => installations, timeline: wish.timeline }
+  const { planned } = await soundWal(backup, pool, joining, (wal) =>
+    planThrough(backup, wish, { ...search, wal }, caughtUp),
+  )
+  return planned
+}
+
+/** A plan, and the damage that keeps it from what comes after. */
+interface Attempt {
+  planned: Planned
+  damage: WalDamage | undefined
+}
+
+/** The same through this WAL. */
+async function planThrough(
+  backup: Backup,
+  wish: RecoveryWish,
+  search: LookAheadSearch,
+  caughtUp: PlanningOptions['caughtUp'],
+): Promise<Attempt> {
+  const { record } = backup
+  const nothing = snapshotOnly(backup, wish)
+  const start = windowStart(record)
+  const { wal: archived } = search
+  // Without a look into it, for which programs are needed.
+  if (wish.moment.kind === 'latest' && holdsSnapshotOnly(backup, archived))
+    return { planned: { plan: { ...nothing, gap: archived.gap } }, damage: undefined }
+  if (wish.timeline !== undefined && archived.timelines.at(-1)?.timeline !== wish.timeline) {
+    const reason = `its archive does not lead to timeline ${wish.timeline}`
+    const outOfReach = { id: backup.id, from: start, to: start, reason, mayGrow: false }
+    return { planned: { outOfReach }, damage: undefined }
+  }
+  const { wal, end, damage, ahead } = await readableEnd(search, wish)
+  const until = latest(snapshotEnd(record), end?.commit?.time, caughtUp(wal)?.at)
+  const known = { ...nothing, until, gap: wal.gap, damage: damage?.error, unfinished: end?.unfinished }
+  const endLsn = end?.record.endLsn
+  const look = async (seek?: WalSeek) =>
+    seek === undefined && ahead ? ahead : lookAhead({ ...search, wal, endLsn }, seek)
+  const aim = await aimAt({ backup, wish, end, until, look })
+  if ('reason' in aim) {
+    const reachable = aim.damage ? (await endBefore(aim.damage, { ...search, wal }))?.commit?.time : until
+    const to = latest(start, reachable)
+    const reason = aim.reason + gapReason(wal.gap)
+    const mayGrow = aim.isBehind === true && !aim.damage && !wal.gap
+    const outOfReach = { id: backup.id, from: start, to, reason, mayGrow }
+    return { planned: { outOfReach }, damage: aim.damage ?? damage }
+  }
+  const way = end && aim.stop ? wayTo(aim, aim.stop, backup, wal, end, wish) : { asOf: aim.asOf }
+  return { planned: { plan: { ...known, ...way } }, damage }
+}
+
+type WayTo = Pick<
+  RecoveryPlan,
+  | 'wal'
+  | 'archive'
+  | 'range'
+  | 'switches'
+  | 'recovery'
+  | 'reachLsn'
+  | 'notAfter'
+  | 'asOf'
+  | 'newTablespaces'
+  | 'noted'
+>
+
+function wayTo(
+  { ahead, reachLsn, notAfter, asOf, lastCommit }: Aim,
+  stop: RecoveryStop,
+  { record, layout }: Backup,
+  wal: ArchivedWal,
+  end: ArchiveEnd,
+  wish: RecoveryWish,
+): WayTo {
+  const lastSegment = lastSegmentBefore(stop.endLsn, record.wal_segment_size)
+  // Not the newest: of one that begins after the stop the copy would have a history that is out of order.
+  const timeline = wal.chain.find(({ segment }) => segment === lastSegment)?.timeline ?? end.record.timeline
+  return {
+    archive: wal,
+    wal: measureBetween(wal, parseLsn(record.stop_lsn), parseLsn(stop.endLsn) - 1n),
+    range: { startLsn: record.start_lsn, endLsn: stop.lsn, lastCommit },
+    switches: wal.timelines
+      .slice(1)
+      .filter(({ fromLsn }) => fromLsn < parseLsn(stop.endLsn))
+      .map(({ timeline, fromLsn }) => ({ timeline, lsn: formatLsn(fromLsn) })),
+    recovery: {
+      archives: archiveParts(wal, lastSegment),
+      timeline,
+      stop,
+      lastSegment,
+      segmentSize: record.wal_segment_size,
+      minimums: higherThanIn(layout.conf, ahead?.minimums ?? {}),
+      action: wish.pause ? 'pause' : 'promote',
+    },
+    reachLsn,
+    notAfter,
+    asOf,
+    noted: ahead?.noted ?? [],
+    newTablespaces: (ahead?.tablespaces ?? []).filter(({ lsn }) => !isBefore(lsn, record.stop_lsn)),
+  }
+}
+
+interface Readable {
+  wal: ArchivedWal
+  end: ArchiveEnd | undefined
+  damage?: WalDamage
+  /** What is in all of it, where that had to be read. */
+  ahead?: WalAhead
+}
+
+/**
+ * The archive as far as it can be read, and its end. Its last segments are read in any case; to go to its very end, all must be.
+ */
+async function readableEnd(search: LookAheadSearch, { moment }: RecoveryWish): Promise<Readable> {
+  const { wal } = search
+  if (wal.chain.length === 0) return { wal, end: undefined }
+  const end = await findReadableEnd(search)
+  if (end && moment.kind !== 'latest') return { wal, end }
+  const ahead = await lookAhead({ ...search, endLsn: end?.record.endLsn })
+  const { damage } = ahead
+  if (!damage) return end ? { wal, end, ahead } : { wal, end: await findArchiveEnd(search) }
+  return { wal: upTo(wal, damage), end: await endBefore(damage, search), damage }
+}
+
+async function endBefore(damage: WalDamage, search: ArchiveEndSearch): Promise<ArchiveEnd | undefined> {
+  const wal = upTo(search.wal, damage)
+  return wal.chain.length > 0 ? findArchiveEnd({ ...search, wal }) : undefined
+}
+
+function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {
+  return {
+    wish,
+    wal: { segments: 0, bytes: 0 },
+    archive: undefined,
+    range: { startLsn: record.start_lsn, endLsn: record.stop_lsn },
+    switches: [],
+    recovery: undefined,
+    reachLsn: undefined,
+    notAfter: undefined,
+    goal: `${wish.exclusive ? 'just before ' : ''}${describeMoment(wish.moment)}`,
+    asOf: snapshotEnd(record),
+    until: snapshotEnd(record),
+    gap: undefined,
+    damage: undefined,
+    newTablespaces: [],
+    unfinished: undefined,
+    noted: [],
+  }
+}
+
+function latest(first: string, ...others: (string | undefined)[]): string {
+  return others.reduce<string>(
+    (newest, one) => (one !== undefined && instantOf(one) > instantOf(newest) ? one : newest),
+    first,
+  )
+}
+
+function gapReason(gap: ArchiveGap | undefined): string {
+  return gap ? `; the archive is broken at ${gap.missing}: ${gap.reason}` : ''
+}
+
+/** The segments that hold WAL between two positions. */
+function measureBetween({ chain, segmentSize }: ArchivedWal, from: bigint, to: bigint): RecoveryPlan['wal'] {
+  const size = BigInt(segmentSize)
+  const between = chain.filter(({ segment }) => (segment + 1n) * size > from && segment * size <= to)
+  return { segments: between.length, bytes: between.reduce((sum, { bytes }) => sum + bytes, 0) }
+}
+
+/** What the server's settings were raised to, above those of the snapshot's configuration. */
+function higherThanIn(conf: string, minimums: Record<string, number>): Record<string, number> {
+  const own = minimumsIn(conf)
+  return Object.fromEntries(Object.entries(minimums).filter(([name, value]) => value > (own[name] ?? 0)))
+}

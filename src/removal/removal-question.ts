@@ -1,0 +1,11 @@
+import type { Backup } from '../catalog/catalog.js'
+import { formatBytes } from '../text/units.js'
+
+/** Names all that would go, and asks. */
+export function removalQuestion(chosen: Backup[]): string {
+  const size = formatBytes(chosen.reduce((sum, { summary }) => sum + summary.size_bytes, 0))
+  const names = chosen
+    .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
+    .join('\n')
+  return `${names}\nDelete ${chosen.length === 1 ? 'this backup' : `these ${chosen.length} backups`} (${size}) for good?`
+}

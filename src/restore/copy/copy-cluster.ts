@@ -1,0 +1,131 @@
+import { constants, existsSync } from 'node:fs'
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Backup } from '../../catalog/catalog.js'
+import type { Context } from '../../context.js'
+import { type PgbkError, systemCode, systemFailure } from '../../errors.js'
+import { copyOneFile } from '../../system/files/copy-file.js'
+import { copyInBulk } from '../../system/files/copy-in-bulk.js'
+import { copyTree } from '../../system/files/copy-tree.js'
+import { syncPath } from '../../system/files/durable.js'
+import type { TreeEntry } from '../../system/files/walk-tree.js'
+
+/** Where the parts of a restored cluster go: directories that are there and empty. */
+export interface ClusterPlaces {
+  data: string
+  /** Those outside of the data directory. */
+  tablespaces: readonly TablespacePlace[]
+  /** The backup's files are moved there: nobody needs it afterwards. */
+  move?: boolean
+}
+
+export interface TablespacePlace {
+  oid: number
+  directory: string
+  /** What the link in pg_tblspc says, an absolute path: another one when the whole is renamed at the end. */
+  target: string
+}
+
+/** How files get there: as reflinks, which take no room and no time, or copied. */
+export type CopyMethod = 'reflink' | 'copy'
+
+/** Whether the file systems of backup and destination can share blocks. Writes one small file, and removes it. */
+export async function copyMethodFor({ layout }: Backup, destination: string): Promise<CopyMethod> {
+  const probe = await mkdtemp(join(destination, '.pgbk-probe-'))
+  try {
+    const mode = constants.COPYFILE_FICLONE_FORCE
+    await copyOneFile(join(layout.data, 'PG_VERSION'), join(probe, 'file'), mode)
+    return 'reflink'
+  } catch (error) {
+    if (noReflink.has(systemCode(error) ?? '')) return 'copy'
+    throw error
+  } finally {
+    await rm(probe, { recursive: true })
+  }
+}
+
+const noReflink = new Set(['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ENOTTY'])
+
+/** What a server reads or looks for in its data directory, beside its configuration; no manifest lists them, and every restore has its own. */
+const overrides = ['postgresql.auto.conf', 'recovery.signal', 'standby.signal']
+
+const leftOut: ReadonlySet<string> = new Set(['global/pg_control', ...overrides])
+
+/**
+ * Copies a backup's cluster, flushed to disk, without pg_control: what is there after it cannot be started. Tablespace links
+ * are absolute here, because a server with relative ones cannot be backed up. The topmost directories stay whose they are.
+ * @throws {PgbkError} `disk-full`, or `failed` with the system's reason; the signal's reason when aborted.
+ */
+export async function copyCluster(
+  backup: Backup,
+  places: ClusterPlaces,
+  { signal, progress }: Context,
+): Promise<void> {
+  const { layout, record } = backup
+  let done = 0
+  const options = {
+    mode: constants.COPYFILE_FICLONE,
+    move: places.move ?? false,
+    signal,
+    keepTop: true,
+    durable: true,
+    // pg_basebackup makes no links but those of tablespaces; through others something else could be written to later.
+    leaveOut: ({ kind }: TreeEntry) => kind.isSymbolicLink(),
+    onFile: (bytes: number) => {
+      done += bytes
+      progress.bytes(done, record.size_bytes)
+    },
+  }
+  progress.step('copying')
+  try {
+    const finished = await copyDatabases(backup, places, signal)
+    const outside = places.tablespaces.map(({ oid }) => `pg_tblspc/${oid}`)
+    const others = new Set<string>([...leftOut, ...outside, ...finished])
+    const leaveOut = (entry: TreeEntry) => others.has(entry.name) || options.leaveOut(entry)
+    await copyTree(layout.data, places.data, { ...options, leaveOut })
+    const links = join(places.data, 'pg_tblspc')
+    for (const { oid, directory, target } of places.tablespaces) {
+      await copyTree(join(layout.tablespaces, String(oid)), directory, options)
+      await symlink(target, join(links, String(oid)))
+    }
+    await syncPath(links)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw copyFailed(cause)
+  }
+}
+
+/** Files of more bytes, on average, are copied several at a time, and with progress. */
+const smallFiles = 128 << 10
+
+/** Copies what has nearly all files of a cluster, where these are small. @returns the directories that are done. */
+async function copyDatabases(
+  { layout, record }: Backup,
+  { data, move }: ClusterPlaces,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const [from, to] = [join(layout.data, 'base'), join(data, 'base')]
+  // A tablespace may have been given a place in it.
+  if (move || existsSync(to) || record.size_bytes > smallFiles * record.file_count) return []
+  return (await copyInBulk(from, to, signal)) ? ['base'] : []
+}
+
+/** The last file: from now on the cluster can be started. */
+export async function copyControlFile({ layout }: Backup, data: string): Promise<void> {
+  const target = controlFile(data)
+  try {
+    await copyOneFile(controlFile(layout.data), target, 0)
+    await syncPath(target)
+    await syncPath(dirname(target))
+  } catch (cause) {
+    throw copyFailed(cause)
+  }
+}
+
+export function copyFailed(cause: unknown): PgbkError {
+  return systemFailure('cannot restore', cause)
+}
+
+function controlFile(data: string): string {
+  return join(data, 'global', 'pg_control')
+}

@@ -1,0 +1,86 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { checkThere } from '../../catalog/removed.js'
+import type { Context } from '../../context.js'
+import { messageOf } from '../../errors.js'
+import { recoverySettings } from '../../recovery/recovery-conf.js'
+import { highestOf } from '../../snapshot/conf/minimums.js'
+import { hasOrigins, withRoomForOrigins } from '../../start-up/copy-minimums.js'
+import { copyArchive } from '../copy/copy-archive.js'
+import { copyCluster, copyControlFile } from '../copy/copy-cluster.js'
+import { claim, giveUp, handOver } from './claimed-directory.js'
+import { type DirectoryRequest, inside } from './plan-directory.js'
+import { type ProductionConf, writeProductionConf } from './production-directory.js'
+
+/**
+ * Fills the directories. Whatever goes wrong, the server in them cannot be started, and they are empty again in the end.
+ * @param tops as `topsOf`.
+ * @param prepare tells what they are filled with; called when they have been claimed.
+ * @returns that, and what was changed in the configuration or is missing, in plain words.
+ */
+export async function restoreDirectory<T extends DirectoryRequest>(
+  tops: string[],
+  prepare: () => Promise<T>,
+  context: Context,
+): Promise<{ request: T; notes: string[] }> {
+  const claimed: string[] = []
+  try {
+    for (const directory of tops) {
+      await claim(directory, context)
+      claimed.unshift(directory)
+    }
+    const request = await prepare()
+    const notes = await fill(request, context)
+    context.signal.throwIfAborted()
+    checkThere(request.backup)
+    if (request.staging !== undefined) await rm(request.staging, { recursive: true })
+    // The data directory last: its marker tells that nothing is finished yet.
+    for (const directory of claimed) await handOver(directory)
+    return { request, notes }
+  } catch (error) {
+    context.progress.step('cleaning up')
+    for (const directory of claimed) await tryToGiveUp(directory, context)
+    throw error
+  }
+}
+
+async function fill(request: DirectoryRequest, context: Context): Promise<string[]> {
+  const { backup, data, tablespaces } = request
+  for (const { directory } of tablespaces.filter(({ target }) => inside(target, data)))
+    await mkdir(directory, { recursive: true })
+  const move = request.staging !== undefined
+  await copyCluster(backup, { data, tablespaces, move }, context)
+  const notes = await writeConf(request, context)
+  await copyControlFile(backup, data)
+  return notes
+}
+
+async function writeConf(request: DirectoryRequest, { signal }: Context): Promise<string[]> {
+  const { archive, recovery: plan } = request
+  const notes = await writeProductionConf(productionConf(request))
+  if (!plan.recovery || !plan.archive || archive === undefined) return notes
+  await copyArchive(plan.archive, archive, { ...plan.recovery, signal })
+  return [...notes, `${archive} holds the WAL for the first start; remove it when that is done`]
+}
+
+/** What the configuration of a directory that is filled is made of; the data is there already. */
+export function productionConf(request: DirectoryRequest): ProductionConf {
+  const { backup, archive, minimums, recovery: plan } = request
+  // Its configuration files, which are used here, may have less than it was started with, and the WAL may bring more.
+  const most = highestOf(minimums, plan.recovery?.minimums ?? {})
+  const withRoom = withRoomForOrigins(most, backup.record)
+  const copied = archive === undefined ? {} : { archives: [{ directory: archive, from: 0n }] }
+  const recovery = plan.recovery && recoverySettings({ ...plan.recovery, ...copied, minimums: withRoom })
+  const brings = recovery !== undefined && [request.data, backup.layout.data].some(hasOrigins)
+  return { ...request, source: request.data, minimums: brings ? withRoom : most, recovery }
+}
+
+/** Its own failures must not hide why it came to this; the next restore into this directory takes it up again. */
+async function tryToGiveUp(directory: string, { progress }: Context): Promise<void> {
+  try {
+    await giveUp(directory)
+  } catch (error) {
+    progress.warn(
+      `${directory} could not be emptied, the next restore into it will try again: ${messageOf(error)}`,
+    )
+  }
+}

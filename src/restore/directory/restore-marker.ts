@@ -1,0 +1,91 @@
+import { randomInt } from 'node:crypto'
+import { lstatSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf, PgbkError, systemCode } from '../../errors.js'
+import { checkJson, v } from '../../schema.js'
+import { mostBytes, readSmallText } from '../../system/files/read-small.js'
+import { lifeOf, markOfThisProcess, type ProcessMark } from '../../system/process/processes.js'
+import { shellWord } from '../../text/shell-word.js'
+
+/** What a restore leaves in a given directory for as long as it works there. */
+export type Marker = ProcessMark
+
+export function markerIn(directory: string): string {
+  return join(directory, '.pgbk-restore.json')
+}
+
+/** A marker counts that is the caller's own: another's could have been made to have something removed. */
+export function readMarker(directory: string, caller: number): Marker | undefined {
+  const path = markerIn(directory)
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found?.isFile() || found.uid !== caller) return undefined
+  try {
+    return parseMarker(path)
+  } catch (cause) {
+    throw new PgbkError('failed', `cannot read ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: `It was written by a restore that did not end. Empty the directory:  ${emptying(directory)}`,
+    })
+  }
+}
+
+const schema = v.object({
+  pgbk_pid: v.number(),
+  pgbk_start_time: v.nullable(v.string()),
+  pid_space: v.nullable(v.string()),
+})
+
+/** @throws {PgbkError} `damaged`. */
+function parseMarker(path: string): Marker {
+  const { value, faults } = checkJson(schema, readSmallText(path, mostBytes.note))
+  if (faults) throw new PgbkError('damaged', `${path} is unreadable: ${faults.join('; ')}`)
+  return value
+}
+
+/** Takes the marker of a restore that is gone away; of several processes only one succeeds. @throws {PgbkError} `locked`. */
+export function setAside(directory: string): void {
+  const path = markerIn(directory)
+  const aside = `${path}.${randomInt(1e9, 1e10)}`
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    throw systemCode(error) === 'ENOENT' ? locked(directory) : error
+  }
+  try {
+    checkGone(directory, parseMarker(aside))
+  } catch (error) {
+    renameSync(aside, path)
+    throw error
+  }
+}
+
+/** Marks a directory as this process's. Of several processes only one succeeds. @throws {PgbkError} `locked`. */
+export function mark(directory: string): void {
+  const marker: Marker = markOfThisProcess()
+  try {
+    writeFileSync(markerIn(directory), `${JSON.stringify(marker)}\n`, { flag: 'wx', flush: true })
+  } catch (error) {
+    throw systemCode(error) === 'EEXIST' ? locked(directory) : error
+  }
+}
+
+/** @throws {PgbkError} `locked` unless the restore that has marked a directory is known to have ended. */
+export function checkGone(directory: string, marker: Marker): void {
+  const life = lifeOf(marker)
+  if (life === 'alive') throw locked(directory, ` (process ${marker.pgbk_pid})`)
+  if (life === 'gone') return
+  throw new PgbkError('locked', `another pgbk may be restoring into ${directory}`, {
+    hint: `It was begun in another container, on another machine, or before this one was started anew. If none goes on:  ${emptying(directory)}`,
+  })
+}
+
+function locked(directory: string, who = ''): PgbkError {
+  return new PgbkError('locked', `another pgbk is restoring into ${directory}${who}`, {
+    hint: 'Wait for it to end, or choose another directory.',
+  })
+}
+
+/** The command that does it. */
+export function emptying(directory: string): string {
+  return `find ${shellWord(directory)} -mindepth 1 -delete`
+}

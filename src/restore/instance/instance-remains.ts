@@ -1,0 +1,117 @@
+import { randomInt } from 'node:crypto'
+import { existsSync, renameSync, type Stats, statSync, writeFileSync } from 'node:fs'
+import { rm, rmdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
+import type { Context } from '../../context.js'
+import { isDiskFull, systemCode } from '../../errors.js'
+import { checkJson, v } from '../../schema.js'
+import { syncPath } from '../../system/files/durable.js'
+import { readIfThere } from '../../system/files/read-if-there.js'
+import { removeContents } from '../../system/files/remove-tree.js'
+import { namesIn } from '../../system/paths/names-in.js'
+import { lifeOf, markOfThisProcess, type ProcessMark } from '../../system/process/processes.js'
+import { shellWord } from '../../text/shell-word.js'
+
+/**
+ * Removes an instance, or what is left of one. Its record becomes the marker first: from then on it is none. Of several that remove
+ * it, the one goes on that moves it to a name which nobody has had.
+ * @returns whether this one did it; if not, another does.
+ */
+export async function removeInstance(layout: InstanceLayout): Promise<boolean> {
+  const instances = dirname(layout.directory)
+  const name = basename(layout.directory).replace(/^\.|(\.\d{10})?\.partial$/g, '')
+  const doomed = instanceLayout(join(instances, `.${name}.${randomInt(1e9, 1e10)}.partial`))
+  try {
+    if (existsSync(layout.record)) renameSync(layout.record, layout.marker)
+    renameSync(layout.directory, doomed.directory)
+    markAsOurs(doomed)
+    for (const directory of [doomed.directory, instances]) await syncPath(directory)
+    await removeContents(doomed.directory, [basename(doomed.marker)])
+    await rm(doomed.marker, { force: true })
+    await rmdir(doomed.directory)
+    await syncPath(instances)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** What tells who works in a directory that is nobody's instance. */
+interface Marker extends ProcessMark {
+  /** Anybody may go on with it. */
+  made_by?: 'delete'
+}
+
+/** Others leave it alone then, for as long as this process goes on. */
+function markAsOurs({ marker }: InstanceLayout): void {
+  const mark: Marker = { made_by: 'delete', ...markOfThisProcess() }
+  const next = `${marker}.new`
+  try {
+    writeFileSync(next, `${JSON.stringify(mark)}\n`)
+    renameSync(next, marker)
+  } catch (error) {
+    if (!isDiskFull(error)) throw error // to make room is what it is removed for
+  }
+}
+
+/**
+ * Removes what restores and deletes have left that did not end by themselves; nothing without a marker is touched. What may go on
+ * on another machine, or was left before this one was started anew, is named.
+ */
+export async function sweepInstances(root: string, context: Context): Promise<void> {
+  const { progress, now } = context
+  const { instances } = rootLayout(root)
+  for (const name of namesIn(instances)) {
+    const layout = instanceLayout(join(instances, name))
+    const left = leftOver(layout, name, now())
+    if (left === 'removable') {
+      if (await removeInstance(layout))
+        progress.say(`removed ${layout.directory}, the remains of a restore or delete that did not end`)
+    } else if (left === 'elsewhere')
+      progress.warn(
+        `${layout.directory} was left by a restore on another machine, or before this one was started anew; if none goes on:  rm -r ${shellWord(layout.directory)}`,
+      )
+  }
+}
+
+/** What a name in `data/instances/` is, if it is to go; undefined also when it has just gone. */
+export function leftOver(
+  layout: InstanceLayout,
+  name: string,
+  now: Date,
+): 'removable' | 'elsewhere' | undefined {
+  if (!statSync(layout.directory, { throwIfNoEntry: false })?.isDirectory()) return undefined
+  if (existsSync(layout.record) && !name.startsWith('.')) return undefined
+  const marker = statSync(layout.marker, { throwIfNoEntry: false })
+  // Looked at after the marker: one that has been published since is new, or not there.
+  if (!marker) return isForgotten(layout, now) ? 'removable' : undefined
+  const found = readIfThere(layout.marker)
+  if (found === undefined || found === 'unreadable') return undefined // the latter is none of pgbk's
+  const mark = checkJson(markSchema, found.text).value
+  // A restore that has just begun has written no text yet.
+  if (mark === undefined) return isOld(marker, now) ? 'removable' : undefined
+  const life = lifeOf(mark)
+  if (life === 'alive') return undefined
+  return life === 'elsewhere' && mark.made_by !== 'delete' ? 'elsewhere' : 'removable'
+}
+
+/** Killed before the marker was written, or after it had gone. */
+function isForgotten(layout: InstanceLayout, now: Date): boolean {
+  const directory = statSync(layout.directory, { throwIfNoEntry: false })
+  const isOurs = existsSync(layout.record) || namesIn(layout.directory).length === 0
+  return directory !== undefined && isOld(directory, now) && isOurs
+}
+
+function isOld({ mtimeMs }: Stats, now: Date): boolean {
+  return now.getTime() - mtimeMs > 60_000
+}
+
+/** Of a delete that has just begun, the marker is the record that was. */
+const markSchema = v.object({
+  made_by: v.optional(v.literal('delete')),
+  pgbk_pid: v.optional(v.number(), 0),
+  pgbk_start_time: v.optional(v.nullable(v.string()), null),
+  pid_space: v.optional(v.nullable(v.string()), null),
+})

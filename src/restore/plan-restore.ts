@@ -1,0 +1,144 @@
+import { join } from 'node:path'
+import type { Backup } from '../catalog/catalog.js'
+import { rootLayout } from '../catalog/layout.js'
+import { largestDatabase } from '../catalog/recorded-database.js'
+import { unlessRemoved } from '../catalog/removed.js'
+import { localPath } from '../catalog/source-place.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { choosePort } from '../postgres/local/port.js'
+import type { ServerPrograms } from '../postgres/programs/find-server.js'
+import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from '../recovery/open-backup.js'
+import type { RecoveryPlan } from '../recovery/recovery-plan.js'
+import { checkOwner } from '../start-up/check-owner.js'
+import { minimumsOfServer } from '../start-up/copy-minimums.js'
+import { type RoomNeed, roomNeeds } from './copy/check-room.js'
+import { type DirectoryRequest, directoryPlaces, planDirectory } from './directory/plan-directory.js'
+import { rehearseConf } from './directory/rehearse-conf.js'
+import { checkName, defaultName } from './instance/instance-directory.js'
+import type { InstanceRequest } from './instance/restore-instance.js'
+
+export interface RestoreOptions extends OpenOptions {
+  name?: string
+  port?: number
+  /** Default: an instance is started, a given directory is not. */
+  start?: boolean
+  dryRun?: boolean
+  pgdata?: string | undefined
+  tablespaceMapping?: string[]
+  asProduction?: boolean
+  /** The given directory belongs to another user, and is looked at by that one. */
+  isOfAnother?: boolean
+  /** Directories that are root's now, and empty, and will be the caller's. */
+  willBeGiven?: string[]
+}
+
+/** What will be done, before anything is written. */
+export interface RestorePlan extends Omit<OpenedBackup, 'complete'> {
+  start: boolean
+  /** What a full copy needs. */
+  room: RoomNeed[]
+  target:
+    | { kind: 'instance'; request: InstanceRequest }
+    | {
+        kind: 'directory'
+        request: DirectoryRequest
+        /** What keeps its server from starting on this machine, or is missed later, in plain words. */
+        missing: string[]
+      }
+}
+
+/** Everything is checked, and nothing written. @throws {PgbkError} as the checks say; `damaged` when that would lose commits unsaid. */
+export async function planRestore(
+  id: string | undefined,
+  options: RestoreOptions,
+  settings: Settings,
+  context: Context,
+): Promise<RestorePlan> {
+  // Before a backup is looked at, which may take long.
+  const pgdata = options.pgdata && localPath(options.pgdata, context.cwd)
+  const { backup, recovery, programs, complete } = await openToRestore(id, options, settings, context, false)
+  const target = await unlessRemoved(backup, context, () =>
+    planTarget(backup, recovery, programs, { ...options, pgdata }, settings, context),
+  ).catch(async (error) => {
+    await complete // a file that is missing is told as that
+    throw error
+  })
+  const room = options.isOfAnother ? [] : await roomNeeds(placesOf(backup, target))
+  await complete
+  return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
+}
+
+/** Its files may still be compared. @throws {PgbkError} as `openBackup`; `damaged` when a restore would lose commits unsaid. */
+export async function openToRestore(
+  id: string | undefined,
+  options: RestoreOptions,
+  settings: Settings,
+  context: Context,
+  readsAll: boolean,
+): Promise<OpenedBackup> {
+  const opened = await openBackup(id, options, { ...rules, readsAll }, settings, context)
+  if (!opened.recovery.damage || options.toLatest) return opened
+  await opened.complete
+  throw wouldLose(opened.recovery.damage)
+}
+
+const rules: OpenRules = {
+  fallback: { kind: 'latest' },
+  zoneNeeded: true,
+  mayBeUsed: false,
+  mayMakeTablespaces: true,
+  comparesMeanwhile: true,
+}
+
+/** Without a moment, restore loses nothing; to go up to the damage has to be said. */
+function wouldLose({ message, cause }: PgbkError): PgbkError {
+  return new PgbkError('damaged', message, {
+    cause,
+    hint: 'Nothing was written. What was committed before it can be restored: with --to-latest up to there, or to a moment before.',
+  })
+}
+
+function wouldNotStart(missing: string[]): PgbkError {
+  return new PgbkError('failed', `the server would not start on this machine: ${missing.join('; ')}`, {
+    hint: 'Nothing was written. Mend it, or restore without --start, and mend the configuration in the directory.',
+  })
+}
+
+async function planTarget(
+  backup: Backup,
+  recovery: RecoveryPlan,
+  programs: ServerPrograms,
+  options: RestoreOptions,
+  settings: Settings,
+  context: Context,
+): Promise<RestorePlan['target']> {
+  const { root } = settings
+  const { pgdata, tablespaceMapping: mappings = [], asProduction = false, isOfAnother = false } = options
+  const willBeGiven = options.dryRun ? (options.willBeGiven ?? []) : []
+  if (pgdata !== undefined) {
+    const port = options.port === undefined ? undefined : await choosePort(options.port)
+    const minimums = await minimumsOfServer(backup, programs.bin, context)
+    const wanted = { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, minimums, port }
+    const request = planDirectory(backup, recovery, wanted, context)
+    const missing = await rehearseConf(request, programs, context)
+    if (missing.stops.length > 0 && options.start && !options.dryRun) throw wouldNotStart(missing.stops)
+    return { kind: 'directory', request, missing: [...missing.stops, ...missing.others] }
+  }
+  const name = options.name ?? defaultName(root, context.now())
+  checkName(root, name, context)
+  checkOwner(backup, context)
+  const port = await choosePort(options.port)
+  const database = largestDatabase(backup.record)
+  return { kind: 'instance', request: { backup, root, name, port, database, programs, recovery } }
+}
+
+/** The directories that will be filled, with their bytes. */
+function placesOf({ record }: Backup, target: RestorePlan['target']): Map<string, number> {
+  if (target.kind === 'instance')
+    return new Map([
+      [join(rootLayout(target.request.root).instances, target.request.name), record.size_bytes],
+    ])
+  return directoryPlaces(record, target.request)
+}

@@ -1,0 +1,103 @@
+import { existsSync, mkdirSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { aBackup, type Backup } from '../catalog/catalog.js'
+import { isId } from '../catalog/id.js'
+import { backupLayout, rootLayout } from '../catalog/layout.js'
+import { summarize } from '../catalog/record.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { stepDownTo } from '../privileges/step-down.js'
+import { readFirstLine } from '../source/tar-archive/first-line.js'
+import { unpackArchive } from '../source/tar-archive/unpack-archive.js'
+import { checkSpace, roomNeeds } from './copy/check-room.js'
+import { checkClaimable } from './directory/claimed-directory.js'
+import type { DirectoryRequest } from './directory/plan-directory.js'
+import { directoryPlaces, tablespacePlaces, topsOf } from './directory/plan-directory.js'
+import { restoreDirectory } from './directory/restore-directory.js'
+import type { Errand } from './enter-directory.js'
+import { finishDirectory, type RestoreResult } from './finish-directory.js'
+import { planRestore, type RestoreOptions } from './plan-restore.js'
+import { type Handover, notSent } from './restore-for-another.js'
+
+/**
+ * The part of `restoreForAnother` that the directory's own user does: what comes on standard input is unpacked in the directory, and
+ * its files moved to where they belong.
+ * @returns the result; or the exit status where there is none, because the plan was all that was wanted, or the backup did not come.
+ */
+export async function restoreReceived(
+  { uid, options }: Errand,
+  settings: Settings,
+  context: Context,
+): Promise<RestoreResult | number> {
+  stepDownTo(uid, context)
+  try {
+    return await receiveAndRestore(options, settings, context)
+  } finally {
+    // The sender would wait for the end of a process that waits for the end of its input.
+    context.stdin.destroy()
+  }
+}
+
+async function receiveAndRestore(
+  wanted: RestoreOptions,
+  settings: Settings,
+  context: Context,
+): Promise<RestoreResult | number> {
+  const line = await readFirstLine(context.stdin, context.signal)
+  if (line === undefined) return notSent
+  const { id, record, ...moment } = JSON.parse(line) as Handover
+  if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is no id of a backup`)
+  const options = { ...wanted, ...moment }
+  const { pgdata: data = '', tablespaceMapping = [] } = options
+  const staging = join(data, '.pgbk-received')
+  const place = rootLayout(staging).backup(id)
+  const backup = aBackup(place, summarize(record), 'whole')
+  const tablespaces = tablespacePlaces(backup, data, tablespaceMapping)
+  const tops = topsOf(data, tablespaces)
+  const given = options.dryRun ? (options.willBeGiven ?? []) : []
+  for (const directory of tops.filter((one) => !given.includes(one))) checkClaimable(directory, context)
+  checkSpace(await roomNeeds(directoryPlaces(backup.record, { data, tablespaces })))
+  writeSync(readyDescriptor, 'ready\n')
+  if (options.dryRun) return 0
+  const prepare = async () => {
+    await receive(backup, staging, context)
+    const plan = await planRestore(
+      id,
+      { ...options, isOfAnother: true },
+      { ...settings, root: staging },
+      withoutWarnings(context),
+    )
+    return { ...(plan.target.request as DirectoryRequest), staging, plan }
+  }
+  try {
+    const { request, notes } = await restoreDirectory(tops, prepare, context)
+    return await finishDirectory(request.plan, request, notes, context)
+  } catch (error) {
+    if (error instanceof NotSent) return notSent
+    throw error
+  }
+}
+
+/** The sender waits for a line there. */
+const readyDescriptor = 3
+
+class NotSent extends PgbkError {
+  constructor(cause?: unknown) {
+    super('failed', 'the backup did not come whole', { cause })
+  }
+}
+
+/** The record comes last. */
+async function receive({ directory }: Backup, staging: string, context: Context): Promise<void> {
+  context.progress.step('taking the backup over')
+  mkdirSync(staging)
+  const cutOff = await unpackArchive(context.stdin, staging, context.signal)
+  if (!existsSync(backupLayout(directory).record)) throw new NotSent(cutOff)
+}
+
+/** They were told with the plan. */
+function withoutWarnings(context: Context): Context {
+  const silent = () => {}
+  return { ...context, progress: { ...context.progress, warn: silent, say: silent } }
+}

@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Backup } from '../../catalog/catalog.js'
+import { rootLayout } from '../../catalog/layout.js'
+import type { Context } from '../../context.js'
+import { PgbkError } from '../../errors.js'
+import { serverEnvironment, withoutRights } from '../../postgres/local/server-process.js'
+import { hasProc } from '../../system/process/processes.js'
+import { removeWhenOver } from '../directory/clean-up.js'
+import { type OwnRunDirectory, runArgument } from '../directory/run-directory.js'
+import type { Launch } from '../working-copy/working-copy.js'
+import { holdPort } from './held-port.js'
+import { type Companion, type SupervisedServer, supervise } from './supervisor.js'
+import { type Enclosure, homesToHide, installationOf, surroundingsOf, type View } from './surroundings.js'
+
+/** Whether a run is to be shut off from this machine: where that can be had, or not at all. */
+export type SandboxWish = 'auto' | 'off'
+
+export interface EnclosedRequest {
+  backup: Backup
+  root: string
+  run: OwnRunDirectory
+  launch: Launch
+  wish: SandboxWish
+  command: string[]
+  /** The path of the server program, whose installation it needs. */
+  postgres: string | undefined
+  /** Directories of WAL archives that it reads. */
+  archives: string[]
+  /** Of its socket; undefined when no server is to be started. */
+  port: number | undefined
+  /** The port at which programs outside reach it; undefined when none has to. */
+  outerPort: number | undefined
+  /** See `RunRequest`. */
+  complete?: Promise<void> | undefined
+}
+
+export interface Enclosed {
+  server: SupervisedServer
+  enclosure: Enclosure
+  /** Why it is not closed although that was wished for, in plain words. */
+  gap: string | undefined
+}
+
+/**
+ * Starts a server on a working copy, in a sandbox where that is wished for and can be had.
+ * @throws {PgbkError} `failed` when it could not even be called, with what its set-up said.
+ */
+export async function startEnclosed(request: EnclosedRequest, context: Context): Promise<Enclosed> {
+  if (request.wish === 'off') return { ...(await start('open', request, context)), gap: undefined }
+  if (!hasProc()) return { ...(await start('open', request, context)), gap: 'this system has none' }
+  let gap: string | undefined
+  for (const enclosure of ['closed', 'networked'] as const) {
+    try {
+      return { ...(await start(enclosure, request, context)), gap }
+    } catch (error) {
+      context.signal.throwIfAborted()
+      const why = error instanceof PgbkError ? sandboxFailure(error.message) : undefined
+      if (why === undefined) throw error
+      gap ??= why
+    }
+  }
+  return { ...(await start('open', request, context)), gap }
+}
+
+/** Why the sandbox could not be built; undefined when something else has failed. */
+function sandboxFailure(said: string): string | undefined {
+  if (!/^(?:sandbox|unshare): |unshare: (?:command )?not found/m.test(said)) return undefined
+  return said.replaceAll(/^sandbox: /gm, '').replaceAll('\n', '; ')
+}
+
+async function start(
+  enclosure: Enclosure,
+  request: EnclosedRequest,
+  context: Context,
+): Promise<Omit<Enclosed, 'gap'>> {
+  const { run, launch, command, outerPort } = request
+  // A link among the data leads nowhere in a sandbox.
+  if (enclosure !== 'closed') await request.complete
+  const held = enclosure === 'closed' && outerPort !== undefined ? await holdPort(outerPort) : undefined
+  try {
+    const surroundings = surroundingsOf(enclosure, launch, viewOf(request, context))
+    const server = await supervise({
+      surroundings,
+      companion:
+        held && outerPort !== undefined ? relayTo(outerPort, held.descriptor, run, context) : undefined,
+      cleanUp: removeWhenOver,
+      sockets: run.sockets,
+      dropping: withoutRights(surroundings.outer.includes('--user')),
+      command,
+      cwd: run.layout.directory,
+      log: run.layout.log,
+      env: serverEnvironment(context),
+      signal: context.signal,
+    })
+    return { server, enclosure }
+  } finally {
+    held?.release()
+  }
+}
+
+function relayTo(port: number, descriptor: number, { layout }: OwnRunDirectory, context: Context): Companion {
+  const [node = ''] = context.self
+  const relay = fileURLToPath(new URL('./relay.js', import.meta.url))
+  return { command: [node, relay, String(port), runArgument(layout.directory)], descriptor }
+}
+
+function viewOf(
+  { backup, root, run, postgres, port, archives }: EnclosedRequest,
+  { env, user }: Context,
+): View {
+  const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
+  const further = [
+    ...libraries,
+    ...archives.filter((path) => !path.startsWith(`${backup.layout.directory}/`)),
+  ]
+  const homes = homesToHide([env.HOME ?? '', user().home])
+  const programs = postgres === undefined ? [] : installationOf(postgres, homes)
+  return {
+    sockets: run.sockets,
+    postgres,
+    port,
+    backups: rootLayout(root).backups,
+    readable: [...programs, backup.layout.directory, ...new Set(further.filter((path) => existsSync(path)))],
+    hidden: [...new Set([...homes, root])],
+  }
+}
+
+/** Says what a server that was to be shut off can reach all the same. */
+export function sayGap({ enclosure, gap }: Pick<Enclosed, 'enclosure' | 'gap'>, { progress }: Context): void {
+  if (gap === undefined) return
+  const extent = enclosure === 'open' ? 'all that you can reach' : 'the network of this machine'
+  progress.say(`The server's sandbox is not to be had (${gap}): what is in the data can reach ${extent}.`)
+}

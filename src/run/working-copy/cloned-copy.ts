@@ -1,0 +1,58 @@
+import { constants } from 'node:fs'
+import { systemCode, systemFailure } from '../../errors.js'
+import { copyTree } from '../../system/files/copy-tree.js'
+import { freeBytes, measureTree } from '../../system/files/measure.js'
+import { formatBytes } from '../../text/units.js'
+import type { WorkingCopyMethod } from './working-copy.js'
+
+const launch: WorkingCopyMethod['launch'] = { mounts: false, setUp: '' }
+
+/** Every file shares its blocks with the backup's until one of them is written (XFS, Btrfs, APFS). */
+export const reflink: WorkingCopyMethod = {
+  kind: 'reflink',
+  async prepare({ backup, run }, { signal }) {
+    try {
+      const options = { mode: constants.COPYFILE_FICLONE_FORCE, signal }
+      await copyTree(backup.layout.snapshot, run.layout.snapshot, options)
+      return undefined
+    } catch (error) {
+      signal.throwIfAborted()
+      if (systemCode(error) === 'EXDEV')
+        return 'the working directory is on another file system than the backup'
+      if (['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ENOTTY'].includes(systemCode(error) ?? ''))
+        return 'the file system has no reflinks'
+      throw error
+    }
+  },
+  launch,
+  explain: (failure) => failure,
+}
+
+/** A full copy: always possible, if there is room. */
+export const copy: WorkingCopyMethod = {
+  kind: 'copy',
+  async prepare({ backup, run }, { signal, progress }) {
+    const { bytes } = await measureTree(backup.layout.snapshot)
+    const free = await freeBytes(run.layout.directory)
+    if (free < bytes)
+      return `a copy needs ${formatBytes(bytes)}, and ${formatBytes(free)} are free in ${run.layout.directory}`
+    progress.step('copying the snapshot')
+    let done = 0
+    try {
+      await copyTree(backup.layout.snapshot, run.layout.snapshot, {
+        mode: constants.COPYFILE_FICLONE,
+        signal,
+        onFile: (size) => {
+          done += size
+          progress.bytes(done, bytes)
+        },
+      })
+    } catch (cause) {
+      signal.throwIfAborted()
+      throw systemFailure('cannot copy the snapshot', cause)
+    }
+    return undefined
+  },
+  launch,
+  explain: (failure) => failure,
+}

@@ -1,0 +1,31 @@
+import type { Backup } from '../../catalog/catalog.js'
+import type { Context } from '../../context.js'
+import type { RunDirectory } from '../directory/run-directory.js'
+
+export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy'
+
+export interface WorkingCopyRequest {
+  backup: Backup
+  run: RunDirectory
+}
+
+/** How a server's own shell, in the run's directory, gets at a working copy; see `Surroundings`. */
+export interface Launch {
+  /** Whether it has to mount something, which needs name spaces. */
+  mounts: boolean
+  setUp: string
+}
+
+/**
+ * A way to let a server write without changing the snapshot that it starts from. Once its launch has begun, `snapshot/` in
+ * the run's directory is the server's working directory, looks like that of the backup, belongs to the caller and can be
+ * written; the backup keeps every byte, mode, owner and time.
+ */
+export interface WorkingCopyMethod {
+  kind: WorkingCopyKind
+  /** Does what has to be done before the launch; returns why this way cannot be gone here, or undefined when it can. */
+  prepare(request: WorkingCopyRequest, context: Context): Promise<string | undefined>
+  launch: Launch
+  /** Says in plain words what a launch that failed has said. */
+  explain(failure: string): string
+}

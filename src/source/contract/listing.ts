@@ -1,0 +1,75 @@
+import { PgbkError } from '../../errors.js'
+import { type BytePath, bytePath, joinBytes, shownPath } from '../../system/paths/byte-path.js'
+import { isPlainName } from '../../system/paths/inside.js'
+import { isLeftOut, tablespaceOf } from './names.js'
+
+/** What a backup's directory has, by names relative to it. Locks, markers and the record are left out. */
+export interface Listing {
+  directories: BytePath[]
+  files: BytePath[]
+  links: BytePath[]
+}
+
+/** What a source said is there, before it is trusted. */
+export type RawListing = Listing
+
+/** Files and directories of one backup. */
+export const mostListed = 5_000_000
+
+/** What is a directory in every backup. */
+const ownDirectories = new Set(['wal', 'snapshot', 'snapshot/data', 'snapshot/conf', 'snapshot/tablespaces'])
+
+/**
+ * Checks names that a source gave.
+ * @throws {PgbkError} `damaged` for one that leads out of the backup, for a file in place of a directory, and for any link
+ * but those of tablespaces that are there.
+ */
+export function checkListing(raw: RawListing, source: string): Listing {
+  if (raw.directories.length + raw.files.length + raw.links.length > mostListed)
+    throw new PgbkError('damaged', `${source} lists more than ${mostListed} files of one backup`)
+  const names = (list: BytePath[]) => {
+    for (const name of list) checkName(name, source)
+    return list.filter((name) => !isLeftOut(name))
+  }
+  const listing = {
+    directories: names(raw.directories),
+    files: names(raw.files),
+    links: names(raw.links),
+  }
+  const noDirectory = listing.files.find((name) => ownDirectories.has(name))
+  if (noDirectory !== undefined)
+    throw new PgbkError('damaged', `in the backup in ${source}, ${shownPath(noDirectory)} is not a directory`)
+  const directories = new Set<string>(listing.directories)
+  const unknown = listing.links.find(
+    (link) => !directories.has(`snapshot/tablespaces/${tablespaceOf(link) ?? '-'}`),
+  )
+  if (unknown !== undefined) {
+    throw new PgbkError(
+      'damaged',
+      `the backup in ${source} has a link that pgbk did not make: ${shownPath(unknown)}`,
+      {
+        hint: 'Only the links of tablespaces belong into a backup. Replace it by what it leads to.',
+      },
+    )
+  }
+  return listing
+}
+
+function checkName(name: BytePath, source: string): void {
+  if (isPlainName(name)) return
+  const shown = JSON.stringify(shownPath(name))
+  throw new PgbkError('damaged', `${source} names a file ${shown}, outside of the backup`)
+}
+
+/** The entries of an archive: parents before what is in them, WAL early, because it changes, and the record last. */
+export function archiveNames(id: string, { directories, files, links }: Listing): BytePath[] {
+  const top = bytePath(`data/backup/${id}`)
+  const isWal = (name: BytePath) => name.startsWith('wal/')
+  const ordered = [
+    ...files.filter(isWal),
+    ...files.filter((name) => !isWal(name)),
+    ...links,
+    bytePath('backup.json'),
+  ]
+  return [top, ...[...directories, ...ordered].map((name) => joinBytes(top, name))]
+}

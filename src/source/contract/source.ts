@@ -1,0 +1,35 @@
+import type { Backup, Catalog } from '../../catalog/catalog.js'
+import type { BytePath } from '../../system/paths/byte-path.js'
+import type { Listing } from './listing.js'
+import type { Receiver } from './receiver.js'
+
+/** Another root, to read from. What it says and sends is not trusted. */
+export interface Source {
+  /** As the user gave it. */
+  readonly name: string
+  /** The directory with all links resolved, where it is on this machine. */
+  readonly realDirectory: string | undefined
+  /**
+   * All its backups, as `readCatalog` has them.
+   * @throws {PgbkError} `unreachable`; `not-found` when it is no root; `failed` when it may not be read.
+   */
+  catalog(): Promise<Catalog>
+  /** The record's bytes, as they were when the catalogue was read. */
+  recordOf(backup: Backup): Buffer
+  /** All that is in a backup now. @throws {PgbkError} as `checkListing`; `not-found` when it is being removed, or gone. */
+  listing(backup: Backup): Promise<Listing>
+  /**
+   * Sends these files to the receiver, as far as they are still there.
+   * @returns what the programs there complained of.
+   */
+  transfer(backup: Backup, names: BytePath[], receiver: Receiver): Promise<string>
+  /**
+   * Makes one tar of the backup, `data/backup/<id>/...`, with what is listed.
+   * @returns what the programs there complained of.
+   */
+  archive(
+    backup: Backup,
+    listing: Listing,
+    read: (tar: AsyncIterable<Buffer>) => Promise<void>,
+  ): Promise<string>
+}

@@ -1,0 +1,106 @@
+import type { Readable } from 'node:stream'
+import { Parser, type ReadEntry } from 'tar'
+import { PgbkError } from '../../errors.js'
+import type { BytePath } from '../../system/paths/byte-path.js'
+import type { Incoming, Receiver } from '../contract/receiver.js'
+import { AskedNames } from './asked-names.js'
+
+/**
+ * Hands the files of a tar to a receiver. Only what was asked for is taken, and only regular files: no name that a hostile
+ * source makes up, and no link, ever reaches the disk. What comes as a hard link is left out; asked for alone it will be a file.
+ * @throws {PgbkError} `damaged` for what is no tar, is cut off, or was not asked for; a system error when writing fails.
+ */
+export async function receiveTar(
+  tar: Readable,
+  wanted: readonly BytePath[],
+  receiver: Receiver,
+  source: string,
+): Promise<void> {
+  const asked = new AskedNames(wanted)
+  let fault: unknown
+  let isEmpty = true
+  let current: Incoming | undefined
+  /** What goes wrong inside the parser's events is thrown outside of them. */
+  const guarded = (work: () => void) => {
+    if (fault !== undefined) return
+    try {
+      work()
+    } catch (error) {
+      fault = error
+    }
+  }
+  const parser = new Parser({
+    onReadEntry: (entry) => {
+      guarded(() => take(entry))
+      entry.resume()
+    },
+    onwarn: (_code, message) => {
+      if (isEmpty) return // a tar of nothing, when none of the files could be read: that is told by what has not come
+      fault ??= new PgbkError('damaged', `${source} sent a broken tar: ${message}`)
+    },
+  })
+  function take(entry: ReadEntry): void {
+    const name = asked.take(entry.path.replace(/^\.\//, ''))
+    if (name === undefined) throw notWanted(source, entry.path)
+    if (entry.type === 'Link') return
+    if (!isFile(entry)) throw notWanted(source, `${entry.path} as a ${entry.type}`)
+    const incoming = receiver.begin(name, changedAt(entry))
+    current = incoming
+    let missing = entry.size
+    entry.on('data', (bytes) =>
+      guarded(() => {
+        incoming.write(bytes)
+        missing -= bytes.length
+      }),
+    )
+    entry.on('end', () =>
+      guarded(() => {
+        if (missing !== 0) return // the tar is cut off
+        current = undefined
+        incoming.finish()
+      }),
+    )
+  }
+  try {
+    await readChunks(tar, (chunk) => {
+      isEmpty &&= chunk.every((byte) => byte === 0)
+      parser.write(chunk)
+      if (fault !== undefined) throw fault
+    })
+    parser.end()
+    if (fault !== undefined) throw fault
+  } finally {
+    current?.abandon()
+  }
+}
+
+/** ssh brings small pieces: a loop with `for await` would take as long as all the rest. */
+function readChunks(stream: Readable, take: (chunk: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.on('error', reject).on('close', resolve).on('end', resolve)
+    stream.on('data', (chunk) => {
+      try {
+        take(chunk)
+      } catch (error) {
+        stream.destroy()
+        reject(error)
+      }
+    })
+    stream.resume()
+  })
+}
+
+/** A tar has no parts of a second. */
+function changedAt({ mtime }: ReadEntry): Date {
+  return mtime ? new Date(mtime.getTime() + 999) : new Date()
+}
+
+function isFile({ type }: ReadEntry): boolean {
+  return type === 'File' || type === 'OldFile' || type === 'ContiguousFile'
+}
+
+function notWanted(source: string, what: string): PgbkError {
+  return new PgbkError('damaged', `${source} sent ${JSON.stringify(what)}, which was not asked for`, {
+    hint: 'Nothing of it was written. Do you trust that host?',
+  })
+}

@@ -1,0 +1,76 @@
+import { join } from 'node:path'
+import { addRecord, type Catalog, newestFirst, rejectByName, rejections } from '../../catalog/catalog.js'
+import { isId } from '../../catalog/id.js'
+import { summarize } from '../../catalog/record.js'
+import { messageOf, PgbkError } from '../../errors.js'
+import { mostBytes } from '../../system/files/read-small.js'
+
+/** A catalogue as it came over the wire, with the records' own bytes by id. */
+export interface RemoteCatalog {
+  catalog: Catalog
+  records: Map<string, Buffer>
+}
+
+/**
+ * Reads what the catalogue script printed.
+ * @throws {PgbkError} `failed` when the end is missing, or a backup may not be read.
+ */
+export function parseRemoteCatalog(output: Buffer, token: string, name: string, root: string): RemoteCatalog {
+  const catalog: Catalog = { root: name, backups: [], rejected: [] }
+  const records = new Map<string, Buffer>()
+  const frames = framesOf(output, `\n${token} `)
+  if (frames.pop()?.toString() !== 'end\n') {
+    throw new PgbkError('failed', `the list of the backups of ${name} did not come to its end`)
+  }
+  for (const frame of frames) {
+    const lineEnd = frame.indexOf('\n')
+    const hasRecord = /^(whole|used) /.test(frame.toString('latin1', 0, 6))
+    const line = frame.toString('utf8', 0, hasRecord ? lineEnd : frame.length - 1)
+    const [, state = '', entry = ''] = /^(\w+) (.*)$/s.exec(line) ?? []
+    if (!isId(entry)) rejectByName(catalog, entry)
+    else if (state === 'whole' || state === 'used') {
+      const record = frame.subarray(lineEnd + 1)
+      records.set(entry, record)
+      addRemote(catalog, join(root, 'data/backup', entry), entry, record, state)
+    } else catalog.rejected.push({ name: entry, reason: reasonFor(state, entry, name) })
+  }
+  return { catalog: newestFirst(catalog), records }
+}
+
+function addRemote(
+  catalog: Catalog,
+  directory: string,
+  id: string,
+  record: Buffer,
+  state: 'whole' | 'used',
+): void {
+  try {
+    if (record.length > mostBytes.record) throw new PgbkError('damaged', oddRecord)
+    addRecord(catalog, directory, id, summarize(record.toString()), () => ({ state }))
+  } catch (error) {
+    catalog.rejected.push({ name: id, reason: messageOf(error) })
+  }
+}
+
+const oddRecord = 'its record (backup.json) is no file, or larger than any record'
+
+/** The parts between the separators; what comes before the first one is nobody's. */
+function framesOf(output: Buffer, separator: string): Buffer[] {
+  const frames: Buffer[] = []
+  for (let at = output.indexOf(separator); at !== -1; ) {
+    const next = output.indexOf(separator, at + separator.length)
+    frames.push(output.subarray(at + separator.length, next === -1 ? undefined : next))
+    at = next
+  }
+  return frames
+}
+
+function reasonFor(state: string, id: string, source: string): string {
+  if (state === 'file') return rejections.noDirectory
+  if (state === 'marked') return rejections.marked
+  if (state === 'odd') return oddRecord
+  if (state === 'bare') return rejections.noRecord
+  throw new PgbkError('failed', `cannot read backup ${id} of ${source}: permission denied`, {
+    hint: 'Log in as the user whom the backups belong to: USER@HOST:DIR.',
+  })
+}

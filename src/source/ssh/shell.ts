@@ -1,0 +1,108 @@
+import type { Readable } from 'node:stream'
+import type { Context } from '../../context.js'
+import { PgbkError } from '../../errors.js'
+import { programEnvironment } from '../../system/program/program-environment.js'
+import { type StreamEnd, streamProgram } from '../../system/program/stream-program.js'
+import { shellWord } from '../../text/shell-word.js'
+
+/** A shell where a source is: sh here, or sh on another host. */
+export interface Shell {
+  /** What its commands are run on, for messages: `db1`, or nothing for this machine. */
+  readonly host: string | undefined
+  /**
+   * Runs a script of sh, and reads its output while it comes.
+   * @throws {PgbkError} `unreachable` when the host cannot be reached, or is lost.
+   */
+  run<T>(
+    script: string,
+    input: Uint8Array | undefined,
+    read: (output: Readable) => Promise<T>,
+  ): Promise<StreamEnd<T>>
+}
+
+/** Scripts are one line, without `!` and without a backslash before a quote: a login shell of any kind may have to pass them on. */
+export function localShell({ env, signal }: Context): Shell {
+  return {
+    host: undefined,
+    run: (script, input, read) =>
+      streamProgram(
+        'sh',
+        ['-c', script],
+        { env: programEnvironment(env), signal, ...(input && { input }) },
+        read,
+      ),
+  }
+}
+
+const ready = 'pgbk-is-ready'
+
+/** By the user's own ssh, with the user's own configuration; it may ask for a host key or a passphrase at the terminal. */
+export function sshShell(host: string, context: Context): Shell {
+  const { signal, env, progress } = context
+  let isKnown = false
+  return {
+    host,
+    run: async (script, input, read) => {
+      if (!isKnown) progress.step(`connecting to ${host}`)
+      isKnown = true
+      // The terminal is ssh's until it is connected.
+      progress.end()
+      const command = `exec sh -c ${shellWord(`echo ${ready}; ${script}`)}`
+      const options = { env, signal, ...(input && { input }) }
+      let isConnected = false
+      const end = await streamProgram('ssh', ['-T', '--', host, command], options, async (output) => {
+        isConnected = await skipGreeting(output)
+        return isConnected ? read(output) : undefined
+      })
+      const { status, outcome } = end
+      if (status === 255 || (!isConnected && outcome.status === 'fulfilled')) {
+        throw connectionLost(host, end, isConnected, context)
+      }
+      // biome-ignore lint/suspicious/noExplicitAny: undefined only where the connection failed
+      return end as any
+    },
+  }
+}
+
+const longestGreeting = 1 << 20
+
+/** What the other side's start-up files print comes first, and is nobody's output. False when the script never began. */
+function skipGreeting(output: Readable): Promise<boolean> {
+  let before: Buffer = Buffer.alloc(0)
+  return new Promise((resolve, reject) => {
+    const settle = (isReady: boolean) => {
+      output.pause().off('data', onData).off('close', onEnd).off('error', reject)
+      resolve(isReady)
+    }
+    const onEnd = () => settle(false)
+    const onData = (chunk: Buffer) => {
+      before = Buffer.concat([before, chunk])
+      const at = before.indexOf(`${ready}\n`)
+      if (at === -1) return before.length > longestGreeting ? onEnd() : undefined
+      settle(true)
+      output.unshift(before.subarray(at + ready.length + 1))
+    }
+    output.on('data', onData).on('close', onEnd).on('error', reject)
+  })
+}
+
+function connectionLost(
+  host: string,
+  { stderr, status, endedBy }: StreamEnd<unknown>,
+  wasConnected: boolean,
+  context: Context,
+): PgbkError {
+  const words = stderr.trim().split(/\r?\n/).filter(Boolean).slice(-3).join('; ')
+  const reason = words || (endedBy ? `ssh was ended by ${endedBy}` : `ssh ended with status ${status}`)
+  if (wasConnected)
+    return new PgbkError('unreachable', `the connection to ${host} was lost: ${reason}`, {
+      hint: 'Try again: what is here already will not travel a second time.',
+    })
+  const unknownHost = /host key verification failed/i.test(stderr)
+  const byHand = `ssh ${shellWord(host)} true`
+  return new PgbkError('unreachable', `cannot reach ${host} by ssh: ${reason}`, {
+    hint: unknownHost
+      ? `Compare the host's key once, by hand, as user ${context.user().name}:  ${byHand}`
+      : `This must work first, as user ${context.user().name}:  ${byHand}`,
+  })
+}

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import type { Context } from '../../context.js'
+import { PgbkError } from '../../errors.js'
+import { type BytePath, bytePath, joinBytes } from '../../system/paths/byte-path.js'
+import { archiveNames, checkListing, type RawListing } from '../contract/listing.js'
+import type { Source } from '../contract/source.js'
+import { receiveTar } from './receive-tar.js'
+import { parseRemoteCatalog, type RemoteCatalog } from './remote-catalog.js'
+import { archiveScript, catalogScript, listingScript, transferScript } from './remote-scripts.js'
+import { answerOf, complaintsOf } from './scripted.js'
+import { type Shell, sshShell } from './shell.js'
+import { nameList } from './tar-list.js'
+
+/** A root on a host that ssh reaches. It needs sh, cat, find and tar there, and nothing else. */
+export function sshSource(name: string, host: string, directory: string, context: Context): Source {
+  const shell = sshShell(host, context)
+  const place = { host, directory }
+  const { progress } = context
+  let known: RemoteCatalog | undefined
+  return {
+    name,
+    realDirectory: undefined,
+    async catalog() {
+      const token = newToken()
+      const output = await ask(shell, catalogScript(directory, token))
+      known = parseRemoteCatalog(answerOf(output, place), token, name, `${host}:${directory || '.'}`)
+      return known.catalog
+    },
+    recordOf({ id }) {
+      const record = known?.records.get(id)
+      if (record) return record
+      throw new PgbkError('failed', `the record of ${id} was not read`)
+    },
+    async listing({ id }) {
+      const token = newToken()
+      const output = await ask(shell, listingScript(directory, id, token))
+      return checkListing(parseListing(answerOf(output, place), token, name), name)
+    },
+    async transfer({ id }, names, receiver) {
+      const list = nameList(names.map((one) => joinBytes(here, one)))
+      const end = await shell.run(transferScript(directory, id), list, (output) => {
+        progress.step('copying')
+        return receiveTar(output, names, receiver, name)
+      })
+      return complaintsOf(end, place)
+    },
+    async archive({ id }, listing, read) {
+      const end = await shell.run(archiveScript(directory), nameList(archiveNames(id, listing)), (output) => {
+        progress.step('archiving')
+        return read(output)
+      })
+      return complaintsOf(end, place)
+    },
+  }
+}
+
+/** Nobody can know it before, so nothing in a record or a name is taken for it. */
+function newToken(): string {
+  return randomBytes(16).toString('hex')
+}
+
+function ask(shell: Shell, script: string) {
+  return shell.run(script, undefined, readAll)
+}
+
+const here = bytePath('.')
+
+const mostOfAnAnswer = 512 << 20
+
+async function readAll(output: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of output) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > mostOfAnAnswer) throw new PgbkError('damaged', 'the answer of the source has no end')
+  }
+  return Buffer.concat(chunks)
+}
+
+/** @throws {PgbkError} `failed` when the end is missing. */
+function parseListing(output: Buffer, token: string, source: string): RawListing {
+  const separator = `${token}\n`
+  const parts: BytePath[][] = []
+  let at = output.indexOf(separator)
+  for (let next = at; at !== -1; at = next) {
+    const from = at + separator.length
+    next = output.indexOf(separator, from)
+    parts.push(next === -1 ? [] : namesIn(output.subarray(from, next)))
+  }
+  const [directories, files, links] = parts
+  if (parts.length === 4 && directories && files && links) return { directories, files, links }
+  throw new PgbkError('failed', `the list of the files in ${source} did not come to its end`)
+}
+
+/** Each is ended by a zero byte and begins with `./`; the directory itself is left out. */
+function namesIn(bytes: Buffer): BytePath[] {
+  const names: BytePath[] = []
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(0, from)
+    const name = bytePath(bytes.subarray(from, end === -1 ? undefined : end))
+    if (name !== '.') names.push((name.startsWith('./') ? name.slice(2) : name) as BytePath)
+    from = end === -1 ? bytes.length : end + 1
+  }
+  return names
+}

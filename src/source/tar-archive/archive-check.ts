@@ -1,0 +1,77 @@
+import type { Backup } from '../../catalog/catalog.js'
+import { PgbkError } from '../../errors.js'
+import { exemptFromManifest, type ManifestFile } from '../../snapshot/manifest/manifest.js'
+import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path.js'
+import { ownSegments } from '../../wal-segments/segment-range.js'
+import type { Listing } from '../contract/listing.js'
+import { linkedTablespacesIn, nameInBackup, segmentOf } from '../contract/names.js'
+
+/** What an archive has, as seen while it was made. */
+export interface ArchiveContent {
+  /** The bytes of each entry by its name in the backup. */
+  sizes: ReadonlyMap<BytePath, number>
+  manifest: AsyncIterable<ManifestFile> | Iterable<ManifestFile>
+  /** What tar complained of, in lines. */
+  complaints: string
+}
+
+/**
+ * Compares names and sizes with the list and the manifest; what is in the files is not looked at.
+ * @throws {PgbkError} `damaged` when something is missing or has another size; `failed` when what is there has changed meanwhile.
+ */
+export async function checkArchive(
+  backup: Backup,
+  listing: Listing,
+  { sizes, manifest, complaints }: ArchiveContent,
+): Promise<void> {
+  const said = unexpected(complaints, backup.id)
+  const faults = missingNames(backup, listing, sizes)
+  const linked = linkedTablespacesIn(listing)
+  for await (const file of manifest) {
+    const fault = exemptFromManifest.has(file.path) ? undefined : difference(file, linked, sizes)
+    if (fault !== undefined) faults.push(fault)
+  }
+  if (faults.length > 0) throw incomplete(backup.id, faults, said)
+  if (said !== undefined) throw new PgbkError('failed', `the backup cannot be read: ${said}`)
+}
+
+/** What tar says of files that must stay as they are; those of the WAL archive come and change while it is read. */
+function unexpected(complaints: string, id: string): string | undefined {
+  const lines = complaints.split('\n').filter(Boolean)
+  return lines.find(
+    (line) =>
+      !line.includes(`data/backup/${id}/wal/`) &&
+      !/tar: (Exiting with|Error exit|Removing leading)/.test(line),
+  )
+}
+
+function missingNames({ record }: Backup, listing: Listing, here: ReadonlyMap<BytePath, number>): string[] {
+  const needed = ownSegments(record)
+  const finished = listing.files.filter((name) => {
+    const segment = name.startsWith('wal/') ? segmentOf(name.slice(4)) : undefined
+    // One that is still being received gets another name at any moment.
+    return segment === undefined || needed.has(segment) || !name.endsWith('.partial')
+  })
+  const all = [bytePath('backup.json'), ...listing.directories, ...listing.links, ...finished]
+  return all.filter((name) => !here.has(name)).map((name) => `${shownPath(name)} is missing`)
+}
+
+function difference(
+  file: ManifestFile,
+  linked: ReadonlySet<string>,
+  sizes: ReadonlyMap<BytePath, number>,
+): string | undefined {
+  const name = nameInBackup(file.path, linked)
+  const size = sizes.get(name)
+  if (size === undefined) return `${shownPath(name)} is missing`
+  return size === file.size ? undefined : `${shownPath(name)} has ${size} bytes instead of ${file.size}`
+}
+
+function incomplete(id: string, faults: string[], said: string | undefined): PgbkError {
+  const distinct = [...new Set(faults)]
+  const more = distinct.length > 5 ? `; and ${distinct.length - 5} more` : ''
+  const named = `${distinct.slice(0, 5).join('; ')}${more}${said === undefined ? '' : ` (${said})`}`
+  return new PgbkError('damaged', `backup ${id} is not all there: ${named}`, {
+    hint: 'Choose another backup. If only files of wal/ are missing, it changed while it was read: try again.',
+  })
+}

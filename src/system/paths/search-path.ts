@@ -1,0 +1,27 @@
+import type { Environment, SystemUser } from '../../context.js'
+import { firstUntrusted, trustOf } from './trusted-path.js'
+
+/** Where programs are when nothing says where: cron and containers may give no PATH. */
+const usual = '/usr/local/bin:/usr/bin:/bin'
+
+/**
+ * The environment of a program that pgbk starts for itself: an empty or relative entry of PATH would mean another program in every
+ * directory, put there by whoever can write it.
+ */
+export function withSearchPath(env: Environment): Environment {
+  return { ...env, PATH: searchPath(env.PATH).join(':') }
+}
+
+/** The directories of PATH that mean the same everywhere. */
+export function searchPath(path: string | undefined): string[] {
+  const places = (path ?? '').split(':').filter((place) => place.startsWith('/'))
+  return places.length > 0 ? places : usual.split(':')
+}
+
+/** PATH for somebody whom root becomes: without directories in which others than the two could put programs. */
+export function searchPathFor(user: SystemUser, path: string | undefined): string {
+  const trust = trustOf(user)
+  return searchPath(path)
+    .filter((place) => !firstUntrusted(place, trust))
+    .join(':')
+}

@@ -1,0 +1,101 @@
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
+import type { Environment } from '../../context.js'
+import { withSearchPath } from '../paths/search-path.js'
+import { byteCommand } from './byte-arguments.js'
+import { cannotStart } from './cannot-start.js'
+import { groupIsGone, signalGroup } from './process-group.js'
+
+export interface ProgramOptions {
+  env: Environment
+  /** A directory that the user of the process can enter. Default `/`. */
+  cwd?: string
+  /** For its standard input, which is empty otherwise. */
+  input?: string | Uint8Array
+  /** Its output is no UTF-8, or must keep every byte: each then is one character. */
+  bytewise?: boolean
+  signal?: AbortSignal
+  /** Gets every line of standard error as it comes; those lines are then not collected. */
+  onErrorLine?(line: string): void
+  /** The same for standard output, which may be of any length. */
+  onLine?(line: string): void
+  /** After so many ms the program is ended and counts as failed: `timedOut`. */
+  timeoutMs?: number
+}
+
+export interface ProgramResult {
+  /** Exit status, or undefined when a signal ended the program. */
+  status: number | undefined
+  /** The signal that ended the program, if one did. */
+  endedBy: string | undefined
+  /** Whether it was ended because its time was over. */
+  timedOut: boolean
+  stdout: string
+  stderr: string
+}
+
+/**
+ * Runs a program to its end, with exactly the given environment, and arguments that may be raw (raw-text.ts); a non-zero exit status is a result, not an error. It leads a
+ * process group of its own: a Ctrl-C at the terminal is for pgbk, which may need the program to clean up. When the signal is
+ * aborted, the whole group is ended before the call throws.
+ * @throws {PgbkError} when it cannot be started (`programs-missing` if it is not there); the signal's reason when aborted.
+ */
+export async function runProgram(
+  file: string,
+  args: string[],
+  options: ProgramOptions,
+): Promise<ProgramResult> {
+  const { signal, onErrorLine, onLine } = options
+  const { execa } = await import('execa')
+  signal?.throwIfAborted()
+  const [command, words] = byteCommand(file, args)
+  const child = execa(command, words, {
+    cwd: options.cwd ?? '/',
+    env: withSearchPath(options.env),
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    encoding: options.bytewise ? 'latin1' : 'utf8',
+    detached: true,
+    cleanup: false,
+    buffer: { stdout: onLine === undefined, stderr: onErrorLine === undefined },
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+  })
+  if (options.bytewise) child.stderr?.setEncoding('latin1')
+  if (onErrorLine && child.stderr) createInterface({ input: child.stderr }).on('line', onErrorLine)
+  const told = onLine && child.stdout && linesOf(child.stdout, onLine)
+  const endGroup = () => signalGroup(child.pid, 'SIGTERM')
+  signal?.addEventListener('abort', endGroup)
+  const result = await child
+  signal?.removeEventListener('abort', endGroup)
+  if (child.pid !== undefined) await told
+  await groupIsGone(child.pid)
+  signal?.throwIfAborted()
+  if (child.pid === undefined) throw cannotStart(file, result)
+  return {
+    status: result.exitCode,
+    endedBy: result.signal,
+    timedOut: result.timedOut,
+    stdout: result.stdout ?? '',
+    stderr: result.stderr ?? '',
+  }
+}
+
+/** Lines end with a newline, and nothing else does: what is in them may be of anybody's choice. Done when the stream is. */
+function linesOf(stream: Readable, take: (line: string) => void): Promise<void> {
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  stream.on('data', (bytes: Buffer) => {
+    const lines = (rest + decoder.write(bytes)).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) take(line)
+  })
+  return new Promise((done) => {
+    stream.on('close', () => {
+      if (rest !== '') take(rest)
+      done()
+    })
+  })
+}

@@ -1,0 +1,77 @@
+import type { Readable } from 'node:stream'
+import type { Environment } from '../../context.js'
+import { withSearchPath } from '../paths/search-path.js'
+import { cannotStart } from './cannot-start.js'
+
+export interface StreamOptions {
+  env: Environment
+  /** For its standard input, which is empty otherwise. */
+  input?: Uint8Array
+  /** Ends the program when it is aborted. */
+  signal: AbortSignal
+}
+
+export interface StreamEnd<T> {
+  /** Exit status, or undefined when a signal ended the program. */
+  status: number | undefined
+  /** The signal that ended the program, if one did. */
+  endedBy: string | undefined
+  /** The last of what it wrote to standard error. */
+  stderr: string
+  /** What `read` returned, or how it failed. */
+  outcome: PromiseSettledResult<T>
+}
+
+const keptOfStderr = 64 * 1024
+
+/** For the last words on standard error, after the end of the program. */
+const graceMs = 1000
+
+/**
+ * Runs a program whose output is read while it comes. It stays in the process group of this process, so that it may ask
+ * questions at the terminal. When `read` fails before the output is at its end, the program is ended.
+ * @throws {PgbkError} when it cannot be started; the signal's reason when aborted; what `read` threw when it gave up early.
+ */
+export async function streamProgram<T>(
+  file: string,
+  args: string[],
+  options: StreamOptions,
+  read: (output: Readable) => Promise<T>,
+): Promise<StreamEnd<T>> {
+  const { execa } = await import('execa')
+  const { env, input, signal } = options
+  signal.throwIfAborted()
+  const child = execa(file, args, {
+    cwd: '/',
+    env: withSearchPath(env),
+    extendEnv: false,
+    reject: false,
+    buffer: false,
+    stdout: 'pipe',
+    stderr: 'pipe',
+    cancelSignal: signal,
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+  })
+  let stderr = ''
+  child.stderr.on('data', (chunk) => {
+    stderr = (stderr + chunk).slice(-keptOfStderr)
+  })
+  let gaveUp = false
+  const reading = read(child.stdout).catch((error) => {
+    gaveUp = !child.stdout.readableEnded
+    if (gaveUp) child.kill('SIGTERM')
+    throw error
+  })
+  // Children of the program may hold its output open for longer than it lives: ssh's shared connections do.
+  const letGo = () => void child.stdout.destroy()
+  signal.addEventListener('abort', letGo)
+  child.once('exit', () => setTimeout(() => child.stderr.destroy(), graceMs).unref())
+  const [outcome] = await Promise.allSettled([reading])
+  child.stdout.destroy()
+  const result = await child
+  signal.removeEventListener('abort', letGo)
+  signal.throwIfAborted()
+  if (child.pid === undefined) throw cannotStart(file, result)
+  if (gaveUp && outcome.status === 'rejected') throw outcome.reason
+  return { status: result.exitCode, endedBy: result.signal, stderr, outcome }
+}

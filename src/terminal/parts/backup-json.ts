@@ -1,0 +1,12 @@
+import type { Backup } from '../../catalog/catalog.js'
+
+/** A backup as programs get it: its record, its state now, where it is, and what was put beside it since. */
+export function backupJson({ raw, state, directory, hold, proof }: Backup): object {
+  return {
+    ...raw,
+    state,
+    directory,
+    hold: hold === undefined ? null : { since: hold.since, reason: hold.reason },
+    proof: proof === undefined || proof === 'unreadable' ? null : proof,
+  }
+}

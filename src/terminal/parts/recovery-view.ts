@@ -1,0 +1,62 @@
+import type { Backup } from '../../catalog/catalog.js'
+import type { Reached } from '../../recovery/await-recovery.js'
+import type { RecoveryPlan } from '../../recovery/recovery-plan.js'
+import { formatAgo, formatBytes, formatTimes } from '../../text/units.js'
+import { printable } from '../screen.js'
+import type { Style } from '../style.js'
+
+/** A name and what stands behind it. */
+export type Row = [name: string, value: string]
+
+export function rowsText(rows: Row[], style?: Style): string {
+  const paint = (name: string) => (style ? style.faint(name) : name)
+  return rows.map(([name, value]) => `${paint(name.padEnd(11))}${value}`).join('\n')
+}
+
+/** Which backup is taken to which moment, and how. */
+export function planRows({ id, record }: Backup, plan: RecoveryPlan, now: Date): Row[] {
+  const { server } = record
+  return [
+    ['Backup', printable(`${id}, PostgreSQL ${server.version}, from ${server.host}:${server.port}`)],
+    [
+      'Data as of',
+      plan.asOf === undefined
+        ? plan.goal
+        : `${formatTimes(plan.asOf)} (${ago(plan.asOf, now)}), ${plan.goal}`,
+    ],
+    ['Archive', `reaches to ${formatTimes(plan.until)}${gapText(plan)}`],
+    ['WAL', walText(plan)],
+  ]
+}
+
+function gapText({ gap }: RecoveryPlan): string {
+  return gap ? `; nothing after it: ${gap.missing}: ${gap.reason}` : ''
+}
+
+function walText({ wal, recovery, switches }: RecoveryPlan): string {
+  if (!recovery) return 'only that of the snapshot'
+  const over = switches.map(({ timeline, lsn }) => `, over a switch to timeline ${timeline} at ${lsn}`)
+  return `${wal.segments} segment${wal.segments === 1 ? '' : 's'} to replay, ${formatBytes(wal.bytes)}${over.join('')}`
+}
+
+export function ago(time: string, now: Date): string {
+  return formatAgo(now.getTime() - Date.parse(time))
+}
+
+/** What was reached, once it is known. */
+export function reachedText({ goal, asOf }: RecoveryPlan, reached: Reached | undefined): string {
+  const time = reached?.commitTime
+  if (time !== undefined) return `${goal}; the last commit was at ${formatTimes(time)}`
+  return asOf === undefined ? goal : formatTimes(asOf)
+}
+
+export function recoveryJson(plan: RecoveryPlan, reached?: Reached): object {
+  return {
+    goal: plan.goal,
+    as_of: plan.asOf ?? null,
+    archive_until: plan.until,
+    wal: plan.wal,
+    reached_lsn: reached?.lsn ?? null,
+    last_commit_at: reached?.commitTime ?? null,
+  }
+}

@@ -1,0 +1,14 @@
+import type { DeleteResult } from '../../commands/delete.js'
+import { formatBytes } from '../../text/units.js'
+import { backupJson } from '../parts/backup-json.js'
+import { moveJson } from '../parts/move-view.js'
+import type { Screen } from '../screen.js'
+
+export function deleteJson({ deleted, moved }: DeleteResult): object {
+  return { deleted: deleted.map(backupJson), moved_wal: moved.map(moveJson) }
+}
+
+export function deleteText({ deleted }: DeleteResult, { quiet }: Screen): string {
+  if (quiet) return ''
+  return deleted.map(({ id, summary }) => `Deleted ${id} (${formatBytes(summary.size_bytes)})\n`).join('')
+}

@@ -1,0 +1,15 @@
+import type { DemoResult } from '../../commands/demo.js'
+import { formatDuration } from '../../text/units.js'
+
+export function demoJson({ duration_ms, unharmed }: DemoResult): object {
+  return { demo: { duration_ms, unharmed } }
+}
+
+export function demoText({ duration_ms }: DemoResult): string {
+  return `
+That was all, in ${formatDuration(duration_ms)}; the server and its directory are gone.
+With a server of your own:
+
+  pgbk create -h HOST -U ROLE -C DIRECTORY
+`
+}

@@ -1,0 +1,68 @@
+import type { DoctorResult } from '../../commands/doctor.js'
+import type { Check, CheckStatus } from '../../doctor/check.js'
+import { printable, printableLines, type Screen } from '../screen.js'
+import type { Style } from '../style.js'
+import { wrap } from '../wrap.js'
+
+export function doctorJson({
+  root,
+  configFile,
+  server,
+  neededBytes,
+  roomBytes,
+  checks,
+}: DoctorResult): object {
+  return {
+    checks,
+    root: root ?? null,
+    config_file: configFile ?? null,
+    server: server ?? null,
+    needed_bytes: neededBytes ?? null,
+    room_bytes: roomBytes ?? null,
+  }
+}
+
+const signs: Record<CheckStatus, { sign: string; word: string }> = {
+  ok: { sign: '✓', word: 'ok' },
+  warning: { sign: '!', word: 'warning' },
+  failed: { sign: '✗', word: 'failed' },
+  skipped: { sign: '-', word: 'skipped' },
+}
+const wordWidth = 7
+
+/** A line for every check, and below it what mends it; quiet, only what is not well. */
+export function doctorText({ checks }: DoctorResult, screen: Screen): string {
+  const shown = screen.quiet
+    ? checks.filter(({ status }) => status === 'failed' || status === 'warning')
+    : checks
+  const width = Math.max(0, ...shown.map(({ name }) => name.length))
+  const lines = shown.flatMap((check) => [
+    checkLine(check, width, screen.style),
+    ...remedyLines(check, screen),
+  ])
+  const end = screen.quiet ? [] : ['', summary(checks, screen.style)]
+  return [...lines, ...end].map((line) => `${line}\n`).join('')
+}
+
+function checkLine({ name, status, text }: Check, width: number, style: Style): string {
+  const { sign, word } = signs[status]
+  const paint = { ok: style.good, warning: style.warning, failed: style.bad, skipped: style.faint }[status]
+  return `${paint(`${sign} ${word.padEnd(wordWidth)}`)}  ${name.padEnd(width)}  ${printable(text.replace(/\s+/g, ' '))}`
+}
+
+/** What is to be copied stays whole. */
+function remedyLines({ remedy }: Check, { width }: Screen): string[] {
+  if (remedy === null) return []
+  const indent = '      '
+  return wrap(printableLines(remedy), width === undefined ? undefined : width - indent.length)
+    .split('\n')
+    .map((line) => `${indent}${line}`)
+}
+
+function summary(checks: Check[], style: Style): string {
+  const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length
+  const [faults, warnings] = [count('failed'), count('warning')]
+  const looks = warnings === 0 ? '' : `; ${warnings} ${warnings === 1 ? 'thing' : 'things'} to look at`
+  if (faults > 0) return `${style.bad(`pgbk create would not work: ${faults} failed`)}${looks}`
+  return `${style.good('pgbk create would work')}${looks}`
+}

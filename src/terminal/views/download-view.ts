@@ -1,0 +1,40 @@
+import type { DownloadResult } from '../../commands/download.js'
+import { formatBytes, formatDuration } from '../../text/units.js'
+import { backupJson } from '../parts/backup-json.js'
+import type { Screen } from '../screen.js'
+
+export function downloadJson({ backup, source, transfer }: DownloadResult): object {
+  return {
+    backup: backupJson(backup),
+    source,
+    already_here: transfer === undefined,
+    received_bytes: transfer?.bytes ?? 0,
+    duration_ms: transfer?.durationMs ?? 0,
+    verified_by: transfer?.verifiedBy ?? null,
+  }
+}
+
+export function downloadText(
+  { backup, transfer, to }: DownloadResult,
+  { style, quiet, pgbk }: Screen,
+): string {
+  if (quiet) return ''
+  const { id, directory } = backup
+  const what = transfer
+    ? `${amount(transfer)}, verified by ${transfer.verifiedBy}`
+    : 'is here already, and whole'
+  return `${style.good('Backup')} ${style.strong(id)}${transfer ? ':' : ''} ${what}
+  ${directory}
+
+Run it:
+  ${pgbk(`local-run ${id}`, { root: to })}
+`
+}
+
+/** The rate is left out where it says nothing. */
+function amount({ bytes, durationMs }: NonNullable<DownloadResult['transfer']>): string {
+  const time = formatDuration(durationMs)
+  return durationMs < 200
+    ? `${formatBytes(bytes)} in ${time}`
+    : `${formatBytes(bytes)} in ${time}, ${formatBytes((bytes * 1000) / durationMs)}/s`
+}

@@ -1,0 +1,91 @@
+import type { Backup } from '../../catalog/catalog.js'
+import type { ListResult } from '../../commands/list.js'
+import type { Progress } from '../../progress.js'
+import { formatAge, formatBytes } from '../../text/units.js'
+import { backupJson } from '../parts/backup-json.js'
+import { hasFailed, proofText } from '../parts/proof-text.js'
+import { windowColumn, windowJson } from '../parts/window-text.js'
+import type { Screen } from '../screen.js'
+import type { Style } from '../style.js'
+import { type Column, tableLines } from '../table.js'
+
+export function listJson({ root, backups, windows, rejected, free, source }: ListResult): object {
+  const place = source === undefined ? { root } : { source }
+  const withWindow = (backup: Backup) => {
+    const window = windows.get(backup.id)
+    return { ...backupJson(backup), window: window ? windowJson(window) : null }
+  }
+  const others = rejected.map(({ name, reason }) => ({ name, reason }))
+  return { backups: backups.map(withWindow), rejected: others, ...place, free_bytes: free ?? null }
+}
+
+export function listText(result: ListResult, screen: Screen): string {
+  if (result.backups.length === 0) return emptyText(result, screen)
+  const lines = tableLines(columnsFor(result, screen), result.backups, screen.width)
+  const [header = '', ...rows] = lines
+  const broken = gapLines(result).map(screen.style.warning)
+  return `${[screen.style.strong(header), ...rows, '', ...broken, screen.style.faint(totals(result))].join('\n')}\n`
+}
+
+const mostGaps = 5
+
+function gapLines({ backups, windows }: ListResult): string[] {
+  const lines = backups.flatMap(({ id }) => {
+    const gap = windows.get(id)?.gap
+    return gap ? [`WAL archive of ${id}: broken at ${gap.missing}: ${gap.reason}`] : []
+  })
+  const more = lines.length > mostGaps ? [`and ${lines.length - mostGaps} more broken archives`] : []
+  return [...lines.slice(0, mostGaps), ...more]
+}
+
+/** What was found beside the backups goes to stderr. */
+export function sayRejected({ rejected }: ListResult, progress: Progress): void {
+  for (const { name, reason } of rejected) progress.warn(`${name} is not a whole backup: ${reason}`)
+}
+
+function emptyText({ root, source }: ListResult, { pgbk }: Screen): string {
+  if (source !== undefined) return `No backups in ${source}.\n`
+  return `No backups in ${root}.\nMake the first one, or name another root with -C DIR:\n  ${pgbk('create')}\n`
+}
+
+function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<Backup>[] {
+  const windowOf = ({ id, summary }: Backup) => {
+    const window = windows.get(id)
+    return window ? windowColumn(window, now, summary.started_at) : ''
+  }
+  const hasWindows = backups.some((backup) => windowOf(backup) !== '')
+  return [
+    { title: 'ID', value: ({ id }) => id },
+    {
+      title: 'AGE',
+      value: ({ summary }) => formatAge(now.getTime() - Date.parse(summary.started_at)),
+      align: 'right',
+    },
+    { title: 'KIND', value: ({ summary }) => summary.kind, expendable: 2 },
+    { title: 'VERSION', value: ({ summary }) => summary.server.version, align: 'right', expendable: 1 },
+    { title: 'SIZE', value: ({ summary }) => formatBytes(summary.size_bytes), align: 'right' },
+    {
+      title: 'STATE',
+      value: ({ state, hold }) => (hold ? `${state}, held` : state),
+      paint: (text, { state }) => (state === 'whole' ? style.good(text) : style.warning(text)),
+    },
+    ...(hasWindows ? [{ title: 'WINDOW', value: windowOf, expendable: 2 }] : []),
+    ...(backups.some(({ proof }) => proof !== undefined) ? [proofColumn(now, style)] : []),
+    { title: 'LABEL', value: ({ summary }) => summary.label ?? '', expendable: 3 },
+  ]
+}
+
+function proofColumn(now: Date, style: Style): Column<Backup> {
+  return {
+    title: 'PROOF',
+    value: ({ proof }) => proofText(proof, now),
+    expendable: 4,
+    paint: (text, { proof }) => (hasFailed(proof) ? style.bad(text) : text),
+  }
+}
+
+function totals({ root, backups, free }: ListResult): string {
+  const sum = backups.reduce((total, { summary }) => total + summary.size_bytes, 0)
+  const count = `${backups.length} ${backups.length === 1 ? 'backup' : 'backups'}`
+  return `${count}, ${formatBytes(sum)}${free === undefined ? '' : `, ${formatBytes(free)} free`}, in ${root}`
+}

@@ -1,0 +1,56 @@
+import type { LocalRunResult, RunPlan } from '../../commands/local-run.js'
+import { databaseWord, shellWord } from '../../text/shell-word.js'
+import { formatTimes } from '../../text/units.js'
+import { ago, planRows, type Row, reachedText, recoveryJson, rowsText } from '../parts/recovery-view.js'
+import type { Screen } from '../screen.js'
+import { runJson } from './instance-view.js'
+
+export function localRunJson({ run, recovery }: LocalRunResult): object {
+  return { run: { ...runJson(run.directory), log: run.log, ...recoveryJson(recovery, run.reached) } }
+}
+
+/** What will be done; for the time before it is done, and for a dry run. */
+export function runPlanText({ backup, recovery }: RunPlan, now: Date): string {
+  return rowsText(planRows(backup, recovery, now))
+}
+
+export function runPlanJson({ backup, recovery }: RunPlan): object {
+  return { plan: { backup: backup.id, ...recoveryJson(recovery) } }
+}
+
+/** What a person wants to see when the server is ready. */
+export function localRunText(
+  { backup, recovery, run, detached }: LocalRunResult,
+  { style, now, quiet, pgbk }: Screen,
+): string {
+  if (quiet) return ''
+  const asOf =
+    run.reached || recovery.asOf === undefined
+      ? reachedText(recovery, run.reached)
+      : `${formatTimes(recovery.asOf)} (${ago(recovery.asOf, now)})`
+  const rows: Row[] = [
+    ['Backup', backup.id],
+    ['Data as of', asOf],
+    ...(run.reached?.paused ? pausedRows : []),
+    [
+      'psql',
+      style.strong(
+        `psql -h ${shellWord(run.directory.sockets)} -p ${run.port} -U ${shellWord(run.role)} ${databaseWord(run.database)}`,
+      ),
+    ],
+    ['URL', run.url],
+    ['Log', run.log],
+    [
+      'Copy',
+      run.kind === 'overlay'
+        ? 'overlay: files are copied when first opened, the backup stays as it is'
+        : `${run.kind}: the backup stays as it is`,
+    ],
+    ['Stop', detached ? pgbk(`instance stop ${run.name}`) : 'Ctrl-C; all changes are thrown away'],
+  ]
+  return `${rowsText(rows, style)}\n`
+}
+
+const pausedRows: Row[] = [
+  ['Paused', 'read-only; SELECT pg_wal_replay_resume() makes it a server that can be written'],
+]

@@ -1,0 +1,100 @@
+import type { Judged, PruneResult } from '../../commands/prune.js'
+import { formatAge, formatBytes } from '../../text/units.js'
+import { backupJson } from '../parts/backup-json.js'
+import { bytesOf, moveJson } from '../parts/move-view.js'
+import type { Screen } from '../screen.js'
+import { tableLines } from '../table.js'
+
+export function pruneJson({ dryRun, kept, pruned, moved }: PruneResult): object {
+  return {
+    kept: kept.map(judgedJson),
+    pruned: pruned.map(judgedJson),
+    moved_wal: moved.map(moveJson),
+    dry_run: dryRun,
+  }
+}
+
+/** Every backup with what becomes of it and why; quiet, only a dry run has something to say. */
+export function pruneText(result: PruneResult, screen: Screen): string {
+  if (screen.quiet && !result.dryRun) return ''
+  if (result.withoutPolicy !== undefined)
+    return `Nothing is removed: no retention policy says what may go.\n${howToWriteOne(result.withoutPolicy, screen)}`
+  const { kept, pruned, root } = result
+  if (kept.length + pruned.length === 0) return `No backups in ${root}.\n`
+  return `${[...table(result, screen), '', screen.style.faint(summary(result))].join('\n')}\n`
+}
+
+function judgedJson({ backup, reasons }: Judged): object {
+  return {
+    ...backupJson(backup),
+    reasons: reasons.map(({ rule, detail = null }) => ({ rule, detail })),
+  }
+}
+
+function table({ kept, pruned, dryRun }: PruneResult, { now, style, width }: Screen): string[] {
+  const rows = [...kept, ...pruned].sort((a, b) => (a.backup.id < b.backup.id ? 1 : -1))
+  const [header = '', ...lines] = tableLines<Judged>(
+    [
+      { title: 'ID', value: ({ backup }) => backup.id },
+      {
+        title: 'AGE',
+        value: ({ backup }) => formatAge(now.getTime() - Date.parse(backup.summary.started_at)),
+        align: 'right',
+      },
+      { title: 'KIND', value: ({ backup }) => backup.summary.kind, expendable: 2 },
+      {
+        title: 'SIZE',
+        value: ({ backup }) => formatBytes(backup.summary.size_bytes),
+        align: 'right',
+        expendable: 1,
+      },
+      {
+        title: 'WHAT',
+        value: ({ reasons }) => (reasons.length > 0 ? 'stays' : dryRun ? 'goes' : 'removed'),
+        paint: (text, { reasons }) => (reasons.length > 0 ? style.good(text) : style.warning(text)),
+      },
+      { title: 'WHY', value: why },
+    ],
+    rows,
+    width,
+  )
+  return [style.strong(header), ...lines]
+}
+
+function why({ reasons }: Judged): string {
+  if (reasons.length === 0) return 'no rule keeps it'
+  return reasons.map(({ rule, detail }) => (detail === undefined ? rule : `${rule} (${detail})`)).join(', ')
+}
+
+function summary({ kept, pruned, dryRun, root, moved }: PruneResult): string {
+  const size = formatBytes(pruned.reduce((sum, { backup }) => sum + backup.summary.size_bytes, 0))
+  const count = kept.length + pruned.length
+  const total = `${count} ${count === 1 ? 'backup' : 'backups'} in ${root}`
+  if (pruned.length === 0) return `nothing to remove of ${total}`
+  const needed =
+    moved.length === 0 ? '' : `; ${formatBytes(bytesOf(moved))} of their WAL stay: ${receivers(moved)}`
+  return `${dryRun ? 'would remove' : 'removed'} ${pruned.length} of ${total}, ${size}${needed}`
+}
+
+function receivers(moved: PruneResult['moved']): string {
+  const ids = [...new Set(moved.map(({ to }) => to.id))]
+  return `${ids.join(', ')} ${ids.length === 1 ? 'needs' : 'need'} it`
+}
+
+function howToWriteOne(file: string, { pgbk }: Screen): string {
+  return `
+A policy is written into the configuration, which this command, called here,
+reads from this file, unless --config names another:
+  ${file}
+
+  retention:
+    daily: 7            # the newest backup of each of 7 days
+    weekly: 4           # and of each of 4 weeks
+    on_demand: 3        # and the 3 newest that were made by hand
+    window: 14 days     # and all that restoring to any moment of 14 days needs
+    min: 2              # and never fewer than 2
+
+This shows what would go then, and why the others stay:
+  ${pgbk('prune --dry-run', { config: file })}
+`
+}

@@ -1,0 +1,141 @@
+import { join } from 'node:path'
+import { messageOf } from '../errors.js'
+import { mostBytes, readSmallText } from '../system/files/read-small.js'
+import {
+  type ArchivedSegment,
+  type ArchiveFile,
+  type Found,
+  pathOf,
+  segmentsIn,
+} from '../wal-segments/archive-segments.js'
+import { parseHistory, type TimelinePart, type TimelineSwitch } from '../wal-segments/timeline-path.js'
+import { namesOf } from '../wal-segments/timeline-segments.js'
+import { filesIn } from './archive-listing.js'
+import { gapNoteName, readGapNote } from './gap-note.js'
+
+/** What is in one WAL archive, by name and size, found fast: chains of many backups lead through it. */
+export interface ArchiveIndex {
+  directory: string
+  /** Every segment in its best form, by its 24 digits. */
+  found: ReadonlyMap<string, Found>
+  /** The last of the finished segments that follow one after the other, on one timeline, from this one on. */
+  runFrom(segment: ArchivedSegment): ArchivedSegment
+  /** Those that a way through the timelines can lead to, usable or not, in order. */
+  onPath(timelines: TimelinePart[]): ArchivedSegment[]
+  /** The segment that the server no longer had, where that was noted. */
+  gapNote: string | undefined
+}
+
+/** The timeline histories of an archive that are understood. */
+export type Histories = ReadonlyMap<number, { path: string; ancestors: TimelineSwitch[] }>
+
+/** All that an archive's directory shows. */
+export interface Archive extends ArchiveIndex {
+  histories: Histories
+  /** History files that are not understood, with the reason. */
+  faults: string[]
+}
+
+/** An archive's segment of a name, where it is of use. */
+export function usableIn({ found }: Pick<ArchiveIndex, 'found'>, name: string): ArchivedSegment | undefined {
+  const one = found.get(name)
+  return one?.fault === undefined ? one?.segment : undefined
+}
+
+/** All of its segments that are of use. */
+export function usableSegments(archive: Pick<ArchiveIndex, 'found'>): ArchivedSegment[] {
+  return [...archive.found.keys()].flatMap((name) => usableIn(archive, name) ?? [])
+}
+
+/** Reads a directory; one that is not there is empty. @throws {PgbkError} `damaged` for one that is none. */
+export function readArchive(directory: string, segmentSize: number): Archive {
+  const files = filesIn(directory)
+  const histories = new Map<number, { path: string; ancestors: TimelineSwitch[] }>()
+  const faults: string[] = []
+  for (const { name } of files.filter((file) => /^[0-9A-F]{8}\.history$/.test(file.name))) {
+    const path = join(directory, name)
+    try {
+      const ancestors = parseHistory(readSmallText(path, mostBytes.note), name)
+      histories.set(Number.parseInt(name, 16), { path, ancestors })
+    } catch (error) {
+      faults.push(messageOf(error))
+    }
+  }
+  const gapNote = files.some(({ name }) => name === gapNoteName) ? readGapNote(directory) : undefined
+  return { ...indexOf(directory, files, segmentSize, gapNote), histories, faults }
+}
+
+export function indexOf(
+  directory: string,
+  files: ArchiveFile[],
+  segmentSize: number,
+  gapNote?: string,
+): ArchiveIndex {
+  return indexOfFound(directory, segmentsIn(files, segmentSize), segmentSize, gapNote)
+}
+
+/** Paths of segments that are damaged, and what is wrong with each. */
+export type DamagedCopies = ReadonlyMap<string, string>
+
+/** The same archive, in which damaged copies of segments are of no use. */
+export function withoutCopies(archive: Archive, damaged: DamagedCopies, segmentSize: number): Archive {
+  const found = new Map<string, Found>()
+  for (const [name, one] of archive.found) {
+    const fault = damaged.get(pathOf(one.segment))
+    found.set(name, fault === undefined ? one : { ...one, fault, isDamagedCopy: true })
+  }
+  return { ...archive, ...indexOfFound(archive.directory, found, segmentSize, archive.gapNote) }
+}
+
+function indexOfFound(
+  directory: string,
+  found: ReadonlyMap<string, Found>,
+  segmentSize: number,
+  gapNote: string | undefined,
+): ArchiveIndex {
+  const paths = new Map<string, ArchivedSegment[]>()
+  let runs: Map<string, ArchivedSegment> | undefined
+  return {
+    directory,
+    found,
+    gapNote,
+    runFrom(segment) {
+      runs ??= runsIn(found)
+      return runs.get(segment.name) ?? segment
+    },
+    onPath(timelines) {
+      const key = timelines.map(({ timeline, fromLsn }) => `${timeline}:${fromLsn}`).join()
+      const known = paths.get(key) ?? segmentsOnPath(found, timelines, segmentSize)
+      paths.set(key, known)
+      return known
+    },
+  }
+}
+
+function segmentsOnPath(
+  found: ReadonlyMap<string, Found>,
+  timelines: TimelinePart[],
+  segmentSize: number,
+): ArchivedSegment[] {
+  return inOrder(found).filter(({ name, segment }) => namesOf(segment, timelines, segmentSize).includes(name))
+}
+
+function inOrder(found: ReadonlyMap<string, Found>): ArchivedSegment[] {
+  const byNumber = (one: ArchivedSegment, other: ArchivedSegment) =>
+    one.segment === other.segment ? one.timeline - other.timeline : one.segment < other.segment ? -1 : 1
+  return [...found.values()].map(({ segment }) => segment).sort(byNumber)
+}
+
+/** The end of the run that each segment is in. */
+function runsIn(found: ReadonlyMap<string, Found>): Map<string, ArchivedSegment> {
+  const ends = new Map<string, ArchivedSegment>()
+  const next = new Map<number, ArchivedSegment>()
+  for (const segment of inOrder(found).reverse()) {
+    if (segment.form === 'partial' || found.get(segment.name)?.fault !== undefined) continue
+    const after = next.get(segment.timeline)
+    const isFollowed = after?.segment === segment.segment + 1n
+    ends.set(segment.name, (isFollowed && ends.get(after.name)) || segment)
+    next.set(segment.timeline, segment)
+  }
+  return ends
+}

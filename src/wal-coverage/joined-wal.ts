@@ -1,0 +1,153 @@
+import { lstatSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { claimedCluster } from '../catalog/check-cluster.js'
+import { backupLayout } from '../catalog/layout.js'
+import { PgbkError } from '../errors.js'
+import type { CheckOptions } from '../postgres/programs/check-backup.js'
+import type { Installation } from '../postgres/programs/find.js'
+import type { DamagedCopies } from '../wal-archive/archive-index.js'
+import { type ArchivedSegment, type ArchivedWal, withRuns } from '../wal-archive/archived-wal.js'
+import { readSeamNote, writeSeamNote } from '../wal-archive/notes/seam-note.js'
+import { segmentsOf } from '../wal-archive/wal-chain.js'
+import type { PooledBackup, WalPool } from '../wal-archive/wal-pool.js'
+import { type SeamOverlap, seamsOf, type WalSeam } from '../wal-archive/wal-seams.js'
+import { waldumpOf } from '../wal-reading/archive-end.js'
+import { isSameHistory } from '../wal-reading/same-history.js'
+import { type SegmentDesk, withSegmentDesk } from '../wal-reading/segment-desk.js'
+import { checkSegmentStarts } from '../wal-reading/segment-starts.js'
+import { holdsNoRecord, runDump } from '../wal-reading/wal-dump.js'
+import { parseLsn, segmentNumber } from '../wal-segments/lsn.js'
+import { writtenTo } from '../wal-segments/written-to.js'
+
+export interface JoiningOptions extends CheckOptions {
+  /** Asked for where no segment is in both of two archives, so that they have to be read. */
+  installations(): Promise<Installation[]>
+  /** The one to go to, in place of the newest. */
+  timeline?: number | undefined
+  /** Archives that do not count. */
+  without?: ReadonlySet<string>
+  /** Copies of segments in whose place others are taken. */
+  damaged?: DamagedCopies | undefined
+}
+
+/**
+ * The WAL that a backup can replay, through its own archive and those of other backups of the root, each of which goes on with the very
+ * history that the one before has: what both have is the same, or else the records can be read on from one into the other. One that
+ * does not is left out.
+ * @throws {PgbkError} `programs-missing` when that takes a pg_waldump that is not there; as `walOf` of the pool.
+ */
+export async function joinedWal(
+  backup: PooledBackup,
+  pool: WalPool,
+  options: JoiningOptions,
+): Promise<ArchivedWal> {
+  const without = new Set(options.without)
+  for (;;) {
+    const wal = pool.walOf(backup, { timeline: options.timeline, without, damaged: options.damaged })
+    const wrong = await firstWrongSeam(wal, backup, pool, options)
+    if (!wrong) return wal
+    const { before, after } = wrong
+    without.add(after.directory === wal.directory ? before.directory : after.directory)
+  }
+}
+
+async function firstWrongSeam(
+  wal: ArchivedWal,
+  backup: PooledBackup,
+  pool: WalPool,
+  options: JoiningOptions,
+): Promise<WalSeam | undefined> {
+  for (const seam of seamsOf(wal)) {
+    const key = [seam.before, seam.after].map(({ directory, file }) => `${directory}/${file}`).join()
+    const known = pool.seams.get(key) ?? readSeamNote(seam)
+    const joins = known ?? (await joinsAt(seam, wal, backup, options))
+    if (known === undefined) await writeSeamNote(seam, joins)
+    pool.seams.set(key, joins)
+    if (!joins) return seam
+  }
+  return undefined
+}
+
+/** What both have tells it, damaged or not; else it has to be read on from one into the other. */
+async function joinsAt(
+  seam: WalSeam,
+  wal: ArchivedWal,
+  backup: PooledBackup,
+  options: JoiningOptions,
+): Promise<boolean> {
+  const { env, signal } = options
+  const { segmentSize } = wal
+  const search = { env, signal, segmentSize, program: () => waldumpFor(backup, options) }
+  for (const overlap of [...seam.overlaps(), ...inSnapshot(seam, wal)]) {
+    const isSame = await isSameHistory(overlap, search)
+    if (isSame !== undefined) return isSame
+  }
+  return unlessDamaged(() => readsOn(seam, wal, backup, options))
+}
+
+/** What came with the snapshot of the backup tells as much as its archive. */
+function inSnapshot({ before, after }: WalSeam, { directory, segmentSize }: ArchivedWal): SeamOverlap[] {
+  const wal = `${backupLayout(dirname(directory)).data}/pg_wal`
+  const found = lstatSync(`${wal}/${after.name}`, { throwIfNoEntry: false })
+  const isThere = found?.isFile() && found.size === segmentSize && after.form !== 'partial'
+  if (before.directory !== directory || !isThere) return []
+  const one = { ...after, form: 'raw' as const, directory: wal, file: after.name, bytes: segmentSize }
+  return [{ one, other: after, upTo: segmentSize, previous: [undefined, undefined] }]
+}
+
+async function waldumpFor({ summary }: PooledBackup, options: JoiningOptions): Promise<string> {
+  return waldumpOf(Number.parseInt(summary.server.version, 10), await options.installations())
+}
+
+/** Where a segment cannot even be unpacked, nothing is read on. */
+async function unlessDamaged(work: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'damaged') return false
+    throw error
+  }
+}
+
+/** As many segments as a very long record may fill, on either side. */
+const reach = 4n
+
+/** Whether pg_waldump reads on from the last segment of one archive into the first of the next, which is of the same cluster. */
+async function readsOn(
+  { after }: WalSeam,
+  wal: ArchivedWal,
+  backup: PooledBackup,
+  options: JoiningOptions,
+): Promise<boolean> {
+  if (after.form === 'partial' && writtenTo(after) === 0) return true
+  const program = await waldumpFor(backup, options)
+  const near = nearSegments(wal, after)
+  return withSegmentDesk(program, near, options, async (desk) => {
+    const index = near.chain.indexOf(after)
+    const step = { first: index, last: index }
+    if (await checkSegmentStarts(desk, step, claimedCluster(backup) ?? '')) return false
+    for (let first = index - 1; first >= 0; first--) {
+      const { failure } = await runDump(desk, first, near.chain.length - 1, nothing)
+      if (failure === '') return true
+      if (!holdsNoRecord(failure)) return isReadBehind(failure, after, desk)
+    }
+    return false
+  })
+}
+
+const nothing = { args: ['--rmgr=Transaction'], pattern: '^$', lastOnly: true }
+
+function nearSegments(wal: ArchivedWal, { segment }: ArchivedSegment): ArchivedWal {
+  const { runs, directory, segmentSize, timelines, faults, histories } = wal
+  const near = runs.flatMap((run) =>
+    segmentsOf([run], segmentSize)
+      .filter((one) => one.segment >= segment - reach && one.segment <= segment + reach)
+      .map((one) => ({ ...run, from: one, to: one })),
+  )
+  return withRuns({ directory, segmentSize, timelines, faults, histories, gap: undefined }, near)
+}
+
+function isReadBehind(failure: string, { segment }: ArchivedSegment, { segmentSize }: SegmentDesk): boolean {
+  const lastRecord = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(failure)?.[1]
+  return lastRecord !== undefined && segmentNumber(parseLsn(lastRecord), segmentSize) >= segment
+}

@@ -1,0 +1,89 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { v } from '../schema.js'
+import { readNote } from '../system/files/read-note.js'
+import { namesIn } from '../system/paths/names-in.js'
+import { lifeOf, markOfThisProcess } from '../system/process/processes.js'
+
+const markerName = '.pgbk-desk.json'
+
+const schema = v.object({
+  pgbk_pid: v.number(),
+  pgbk_start_time: v.nullable(v.string()),
+  pid_space: v.nullable(v.string()),
+})
+
+/**
+ * Makes a directory for WAL that is looked at, marked with this process, and removes those that killed processes of the same user
+ * have left beside it.
+ * @throws {PgbkError} `failed` when the place cannot be written to; nothing is left then.
+ */
+export async function makeDesk(place: string): Promise<string> {
+  let directory: string | undefined
+  try {
+    directory = await mkdtemp(join(place, 'pgbk-wal-'))
+    await writeFile(join(directory, markerName), `${JSON.stringify(markOfThisProcess())}\n`)
+  } catch (cause) {
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true })
+    throw new PgbkError('failed', `cannot write to ${place}: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Name another directory for temporary files in the environment:  TMPDIR=DIR',
+    })
+  }
+  sweepDesks(place, lstatSync(directory).uid)
+  return directory
+}
+
+/** The marker goes last: what is left after a kill can still be swept. */
+export async function removeDesk(directory: string): Promise<void> {
+  const names = namesIn(directory).filter((name) => name !== markerName)
+  for (const name of names) await rm(join(directory, name), { recursive: true, force: true })
+  await rm(directory, { recursive: true, force: true })
+}
+
+function sweepDesks(place: string, uid: number): void {
+  for (const name of namesIn(place, 'EACCES')) {
+    if (!/^pgbk-wal-[A-Za-z0-9]{6}$/.test(name)) continue
+    try {
+      removeLeft(join(place, name), uid)
+    } catch (error) {
+      // Another's, no desk, or gone meanwhile.
+      if (systemCode(error) === undefined) throw error
+    }
+  }
+}
+
+/**
+ * In a place that everybody may write to, a path may lead elsewhere a moment later: all is looked at and removed through the open
+ * directory, which stays the same. Where there is no /proc, nothing is removed.
+ */
+function removeLeft(path: string, uid: number): void {
+  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    const found = fstatSync(directory)
+    const inside = `/proc/self/fd/${directory}`
+    if (found.uid !== uid || (found.mode & 0o077) !== 0 || !isLeft(join(inside, markerName))) return
+    for (const name of readdirSync(inside)) if (name !== markerName) unlinkSync(join(inside, name))
+    unlinkSync(join(inside, markerName))
+  } finally {
+    closeSync(directory)
+  }
+  rmdirSync(path)
+}
+
+/** Only where it is certain that the process which made the marker is gone. */
+function isLeft(marker: string): boolean {
+  const value = readNote(schema, marker)
+  return value !== undefined && value.pid_space !== null && lifeOf(value) === 'gone'
+}

@@ -1,0 +1,110 @@
+import type { Instant } from '../text/instant.js'
+import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../wal-segments/lsn.js'
+import type { SegmentDesk, WalStep } from './segment-desk.js'
+import { type DumpFilter, dumpRecord, parseCommit, runDump } from './wal-dump.js'
+
+/** A record at which a recovery can stop. */
+export interface WalPlace {
+  /** Where it begins. */
+  lsn: string
+  /** Where it ends. */
+  end: string
+  /** Where the record before it begins. */
+  previous: string
+  /** UTC, ISO 8601; undefined for a record that has none. */
+  time: string | undefined
+}
+
+/** What is looked for: the first record of its kind counts. */
+export type WalSeek =
+  /** The end of a transaction after a time, or, with `orAt`, not before it. */
+  | { kind: 'commit'; after: Instant; orAt: boolean }
+  /** The end of the transaction that this one is, or is a part of. */
+  | { kind: 'xid'; xid: string }
+  /** A restore point (pg_create_restore_point), not before an LSN. */
+  | { kind: 'name'; name: string; from: string }
+  /** A record that begins at a position or behind it. */
+  | { kind: 'lsn'; lsn: string }
+
+/**
+ * Looks for a record in some segments of a chain.
+ * @param limit arguments that tell pg_waldump where the WAL ends.
+ */
+export async function seekIn(
+  desk: SegmentDesk,
+  step: WalStep,
+  seek: WalSeek,
+  limit: string[],
+): Promise<WalPlace | undefined> {
+  if (seek.kind === 'lsn') return recordFrom(desk, step, seek.lsn, limit)
+  const { args, accepts = () => true, ...filter } = filterFor(seek)
+  const { stdout } = await runDump(desk, step.first, step.last, { ...filter, args: [...limit, ...args] })
+  const places = placesIn(stdout.split('\n').filter(accepts), desk)
+  return seek.kind === 'name' ? places.find(({ lsn }) => parseLsn(lsn) >= parseLsn(seek.from)) : places[0]
+}
+
+interface SeekFilter extends DumpFilter {
+  accepts?(line: string): boolean
+}
+
+function filterFor(seek: Exclude<WalSeek, { kind: 'lsn' }>): SeekFilter {
+  switch (seek.kind) {
+    case 'commit':
+      return {
+        args: ['--rmgr=Transaction'],
+        pattern: 'desc: \\(COMMIT\\|ABORT\\)',
+        lastOnly: false,
+        firstFrom: { time: seek.after.replace('T', ' ').replace('Z', ''), orAt: seek.orAt },
+      }
+    case 'xid': {
+      // A transaction that was prepared is ended by another one; savepoints have ids of their own.
+      const own = `, tx: *${seek.xid}, .* desc: \\(COMMIT\\|ABORT\\) `
+      const prepared = `desc: \\(COMMIT\\|ABORT\\)_PREPARED ${seek.xid}: `
+      const part = `desc: \\(COMMIT\\|ABORT\\).*; subxacts:[ 0-9]* ${seek.xid}\\($\\|[ ;]\\)`
+      return {
+        args: ['--rmgr=Transaction'],
+        pattern: `${own}\\|${prepared}\\|${part}`,
+        lastOnly: false,
+      }
+    }
+    case 'name':
+      return {
+        args: ['--rmgr=XLOG'],
+        pattern: 'desc: RESTORE_POINT ',
+        lastOnly: false,
+        accepts: (line) => /, desc: RESTORE_POINT (.*)$/.exec(line)?.[1] === seek.name,
+      }
+  }
+}
+
+function placesIn(lines: string[], { segmentSize }: SegmentDesk): WalPlace[] {
+  return lines.flatMap((line) => {
+    const [, length, lsn, previous] =
+      / len \(rec\/tot\): +\d+\/ *(\d+), .*?, lsn: (\S+), prev (\S+), desc: /.exec(line) ?? []
+    if (lsn === undefined || previous === undefined) return []
+    const end = formatLsn(recordEnd(parseLsn(lsn), Number(length), segmentSize))
+    return [{ lsn: short(lsn), end, previous: short(previous), time: parseCommit(line)?.time }]
+  })
+}
+
+function short(lsn: string): string {
+  return lsn.replace(/\/0+(?=.)/, '/')
+}
+
+async function recordFrom(
+  desk: SegmentDesk,
+  { first, last }: WalStep,
+  lsn: string,
+  limit: string[],
+): Promise<WalPlace | undefined> {
+  const number = segmentNumber(parseLsn(lsn), desk.segmentSize)
+  const index = desk.wal.chain.findIndex(({ segment }) => segment === number)
+  if (index < first || index > last) return undefined
+  const { line } = await dumpRecord(desk, { first: index, last }, lsn, limit)
+  return line === undefined ? undefined : placesIn([line], desk)[0]
+}
+
+/** Whether a position lies before another. */
+export function isBefore(lsn: string, other: string): boolean {
+  return parseLsn(lsn) < parseLsn(other)
+}

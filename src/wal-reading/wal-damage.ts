@@ -1,0 +1,58 @@
+import { PgbkError } from '../errors.js'
+import { type ArchivedSegment, type ArchivedWal, upToSegment } from '../wal-archive/archived-wal.js'
+
+/** Where the WAL of a chain cannot be read on. */
+export interface WalDamage {
+  /** The index of the segment in the chain. */
+  index: number
+  /** What is wrong with it, without its name. */
+  reason: string
+  /** Whether what comes before the damage in this segment can be used. */
+  isReadable: boolean
+  error: DamagedSegment
+}
+
+/** The same as an error, which names the segment: chains that begin elsewhere may lead there too. */
+export class DamagedSegment extends PgbkError {
+  constructor(
+    readonly segment: string,
+    readonly directory: string,
+    readonly reason: string,
+    readonly isReadable: boolean,
+  ) {
+    super('damaged', damageText(segment, directory, reason), {
+      hint: 'What comes after it cannot be replayed. A later backup, or another copy of the segment, can.',
+    })
+  }
+}
+
+/** `WAL segment NAME in DIRECTORY is damaged: ...` */
+export function damageText(segment: string, directory: string, reason: string): string {
+  return `WAL segment ${segment} in ${directory} ${reason.replace(/^it /, '')}`
+}
+
+export function damageOf(
+  chain: ArchivedSegment[],
+  index: number,
+  { reason, isReadable }: Pick<WalDamage, 'reason' | 'isReadable'>,
+): WalDamage {
+  const { name = '', directory = '' } = chain[index] ?? {}
+  return { index, reason, isReadable, error: new DamagedSegment(name, directory, reason, isReadable) }
+}
+
+/** What an error says of a chain; undefined where that does not lead through this copy of the segment. */
+export function damageIn(chain: ArchivedSegment[], error: DamagedSegment): WalDamage | undefined {
+  const index = chain.findIndex(
+    ({ name, directory }) => name === error.segment && directory === error.directory,
+  )
+  return index === -1 ? undefined : { index, reason: error.reason, isReadable: error.isReadable, error }
+}
+
+/** The chain up to a damaged segment, of which what can be read counts. */
+export function upTo(wal: ArchivedWal, { index, reason, isReadable }: WalDamage): ArchivedWal {
+  const { chain } = wal
+  const damaged = chain[index]
+  if (!damaged) return wal
+  const [after, next] = [chain[index - 1]?.name, chain[index + 1]?.name]
+  return upToSegment(wal, damaged, { gap: { after, missing: damaged.name, next, reason }, isReadable })
+}

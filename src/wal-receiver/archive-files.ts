@@ -1,0 +1,36 @@
+import { constants } from 'node:fs'
+import { lstat, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { copyOneFile } from '../system/files/copy-file.js'
+import { syncPath } from '../system/files/durable.js'
+
+/** What is still being written in an archive has a name that neither PostgreSQL nor pg_receivewal takes for a segment. */
+const draftStart = '.pgbk-'
+
+export function draftOf(name: string): string {
+  return `${draftStart}${name}.tmp`
+}
+
+/**
+ * Clears away what a killed receiver has left in an archive: drafts, and `.partial` segments of a wrong size, which
+ * pg_receivewal was still filling with zeros, and with which it would not start again. Only while nobody receives there.
+ */
+export async function sweepArchive(archive: string, segmentSize: number): Promise<void> {
+  for (const name of await readdir(archive)) {
+    const path = join(archive, name)
+    // The draft of a list at work may go by itself.
+    if (name.startsWith(draftStart) && name.endsWith('.tmp')) await rm(path, { force: true })
+    if (!/^[0-9A-F]{24}\.partial$/.test(name)) continue
+    const { size } = await lstat(path)
+    if (size !== 0 && size !== segmentSize) await unlink(path)
+  }
+}
+
+/** Copies a file into an archive under its name in one step; it is on disk when this returns. */
+export async function copyInto(source: string, archive: string, name: string): Promise<void> {
+  const draft = join(archive, draftOf(name))
+  await copyOneFile(source, draft, constants.COPYFILE_FICLONE)
+  await syncPath(draft)
+  await rename(draft, join(archive, name))
+  await syncPath(archive)
+}

@@ -1,0 +1,77 @@
+import {
+  aBackup,
+  type Backup,
+  type Catalog,
+  isClosed,
+  isOwn,
+  readCatalog,
+  stateOf,
+} from '../catalog/catalog.js'
+import { clusterOf } from '../catalog/check-cluster.js'
+import { isId } from '../catalog/id.js'
+import type { RootLayout } from '../catalog/layout.js'
+import { readRecord } from '../catalog/record.js'
+import { PgbkError, systemCode } from '../errors.js'
+import { namesIn } from '../system/paths/names-in.js'
+
+/** Backups of other clusters, for example, are passed over. */
+type Accepts = (backup: Backup) => boolean
+
+/** The newest whole backup, without reading the records of all the others. */
+export function newestBackup(root: RootLayout, accepts: Accepts): Backup | undefined {
+  return firstOf(root, idsIn(root).reverse(), accepts)
+}
+
+/** The oldest one; only backups whose records have to be read for that are read. */
+export function oldestBackup(root: RootLayout, accepts: Accepts): Backup | undefined {
+  return firstOf(root, idsIn(root), accepts)
+}
+
+/** As much of the catalogue as it takes to know whose backups these are: all of it only where no whole one tells. */
+export function newestOnly(root: RootLayout): Catalog {
+  const newest = newestBackup(root, (backup) => clusterOf(backup) !== undefined)
+  return newest ? { root: root.root, backups: [newest], rejected: [] } : readCatalog(root.root)
+}
+
+/** The next whole backup after this one: a receiver asks every second. */
+export function backupAfter(root: RootLayout, id: string, accepts: Accepts): Backup | undefined {
+  const later = idsIn(root).filter((one) => one > id)
+  return firstOf(root, later, accepts)
+}
+
+/** The whole backup before this one. */
+export function backupBefore(root: RootLayout, id: string, accepts: Accepts): Backup | undefined {
+  const earlier = idsIn(root).filter((one) => one < id)
+  return firstOf(root, earlier.reverse(), accepts)
+}
+
+function firstOf(root: RootLayout, ids: string[], accepts: Accepts): Backup | undefined {
+  for (const id of ids) {
+    const backup = backupAt(root, id)
+    if (backup?.state === 'whole' && accepts(backup)) return backup
+  }
+  return undefined
+}
+
+function idsIn({ backups }: RootLayout): string[] {
+  return namesIn(backups).filter(isId).sort()
+}
+
+/** A backup by its id; undefined when there is none, or it is being deleted or cannot be read. */
+export function backupAt(root: RootLayout, id: string): Backup | undefined {
+  const directory = root.backup(id)
+  try {
+    return aBackup(directory, readRecord(`${directory}/backup.json`), stateOf(directory))
+  } catch (error) {
+    if (error instanceof PgbkError || ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? ''))
+      return undefined
+    if (isClosed(error) && isOwn(directory)) return undefined
+    throw error
+  }
+}
+
+/** The directory of the backup before this one, whose last raw segments may still have to be compressed. */
+export function previousArchives(root: RootLayout, { id }: Backup): string[] {
+  const last = idsIn(root).findLast((one) => one < id)
+  return last === undefined ? [] : [root.backup(last)]
+}

@@ -1,0 +1,71 @@
+import { accessSync, constants, lstatSync } from 'node:fs'
+import type { Backup } from '../catalog/catalog.js'
+import { clusterOf } from '../catalog/check-cluster.js'
+import type { RootLayout } from '../catalog/layout.js'
+import type { Context } from '../context.js'
+import type { Psql } from '../postgres/connection/psql.js'
+import type { Client } from '../postgres/server/reach-server.js'
+import type { WalServerFacts } from '../postgres/server/wal-server.js'
+import type { ReceiverState } from '../wal-archive/receiver-state.js'
+import type { Journal } from './journal.js'
+
+export interface ReceiveJob {
+  root: RootLayout
+  client: Client
+  slot: string
+  /** gzip's level, or undefined for none. */
+  level: number | undefined
+}
+
+/** All that the parts of a receiver share. */
+export interface Reception extends ReceiveJob {
+  context: Context
+  journal: Journal
+  heartbeat: Heartbeat
+  /** Backups of whose broken archives it has told already. */
+  warned: Set<string>
+  /** Whether WAL has come since it was started. */
+  hasReceived: boolean
+}
+
+type Status = ReceiverState['status']
+
+/** What the server says, or why it says nothing. */
+export type Answer = { facts: WalServerFacts; silence: null } | { facts: undefined; silence: string }
+
+/** What the receiver tells others about itself, in a file. */
+export interface Heartbeat {
+  /** The backup into whose archive this or an earlier receiver wrote last. */
+  readonly backup: string | null
+  /** Whether the server has ever answered. */
+  readonly hasMet: boolean
+  met(facts: WalServerFacts): void
+  /** From now on it receives into this backup's archive. On disk when this returns. */
+  target(backup: Backup): Promise<void>
+  beat(status: Status, problem: string | null): Promise<void>
+  /** Tells that one archive gets what another has, for as long as the work lasts. Returns what the work does. */
+  handOver<T>(to: Backup, work: () => Promise<T>): Promise<T>
+  /**
+   * Asks the server how far it is, and beats; why it does not answer is then the problem.
+   * @param isHere whether the archive reaches to a position.
+   */
+  poll(psql: Psql, status: Status, isHere: (lsn: string) => boolean): Promise<Answer>
+  end(): Promise<void>
+}
+
+/** Backups of a cluster that can be received for: one whose record has faults is of no cluster. */
+export function isOf(system_identifier: string): (backup: Backup) => boolean {
+  return (backup) => clusterOf(backup) === system_identifier && hasArchive(backup)
+}
+
+/** Whether the archive, if it is there, is a directory that can be received into. */
+function hasArchive({ layout: { wal } }: Backup): boolean {
+  const found = lstatSync(wal, { throwIfNoEntry: false })
+  if (!found) return true
+  try {
+    accessSync(wal, constants.R_OK | constants.W_OK | constants.X_OK)
+    return found.isDirectory()
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,40 @@
+import { mkdir, readdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Backup } from '../catalog/catalog.js'
+import { syncPath } from '../system/files/durable.js'
+import { lastSegmentBefore, parseLsn, parseSegmentName, segmentNumber } from '../wal-segments/lsn.js'
+import type { Reception } from './reception.js'
+
+/**
+ * After a failover to a standby that had received less than this archive has: its history leaves ours at a position before our
+ * end. What comes after it is on no server any more; it is kept beside the archive, in `diverged/`, and receiving goes on from
+ * the segment where the histories part.
+ */
+export async function setAside(
+  { journal }: Reception,
+  { id, layout, record }: Backup,
+  forkLsn: string,
+): Promise<void> {
+  const fork = segmentNumber(parseLsn(forkLsn), record.wal_segment_size)
+  const own = lastSegmentBefore(record.stop_lsn, record.wal_segment_size)
+  const place = join(layout.wal, 'diverged')
+  await mkdir(place, { recursive: true })
+  const files = await readdir(layout.wal)
+  const placeOf = (name: string) => parseSegmentName(name.slice(0, 24), record.wal_segment_size)
+  const newest = files
+    .map(placeOf)
+    .reduce((most, one) => (one && one.segment > (most?.segment ?? -1n) ? one : most))
+  for (const name of files) {
+    const found = placeOf(name)
+    if (found?.timeline !== newest?.timeline || found === undefined || found.segment < fork) continue
+    // The snapshot needs what comes before the position in its last segment; the new history's own file replaces it.
+    const stays = found.segment === own && !name.endsWith('.gz')
+    if (!stays) await rename(join(layout.wal, name), join(place, name))
+    else if (name.length === 24) await rename(join(layout.wal, name), join(layout.wal, `${name}.partial`))
+  }
+  await syncPath(place)
+  await syncPath(layout.wal)
+  journal.trouble(
+    `the server has another history from ${forkLsn} on: it was promoted before it had all WAL that is archived here. What backup ${id} has beyond that is kept in ${place}`,
+  )
+}

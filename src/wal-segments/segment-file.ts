@@ -1,0 +1,78 @@
+import { createWriteStream } from 'node:fs'
+import { basename, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { piecesOf } from '../system/files/read-small.js'
+import type { ArchivedSegment } from './archive-segments.js'
+
+/**
+ * What a segment's file has, unpacked where its name ends in `.gz`. It ends at most one byte behind a segment's size: a few bytes of
+ * gzip may stand for any number.
+ * @throws a system error; one with a code `Z_...` when it cannot be unpacked; {PgbkError} `damaged` when it is no file.
+ */
+export async function* segmentPieces(path: string, segmentSize: number): AsyncGenerator<Buffer> {
+  const pieces: AsyncIterable<Buffer> = path.endsWith('.gz') ? unpacked(path) : piecesOf(path)
+  let left = segmentSize + 1
+  for await (const piece of pieces) {
+    yield piece.subarray(0, left)
+    left -= piece.length
+    if (left <= 0) return
+  }
+}
+
+async function* unpacked(path: string): AsyncGenerator<Buffer> {
+  const source = Readable.from(piecesOf(path), { objectMode: false })
+  const gunzip = createGunzip({ chunkSize: 256 << 10 })
+  source.on('error', (error) => void gunzip.destroy(error))
+  try {
+    yield* source.pipe(gunzip)
+  } finally {
+    source.destroy()
+    gunzip.destroy()
+  }
+}
+
+/** Unpacks a compressed segment. @throws {PgbkError} `damaged` when it is no whole gzip file of one segment. */
+export async function unpackSegment(source: string, target: string, segmentSize: number): Promise<void> {
+  let size = 0
+  async function* counted(): AsyncGenerator<Buffer> {
+    for await (const piece of segmentPieces(source, segmentSize)) {
+      size += piece.length
+      yield piece
+    }
+  }
+  try {
+    await pipeline(counted(), createWriteStream(target, { mode: 0o600 }))
+  } catch (cause) {
+    if (!/^Z_/.test(systemCode(cause) ?? '')) throw cause
+    throw new PgbkError('damaged', `WAL segment ${source} is damaged: ${messageOf(cause)}`, { cause })
+  }
+  if (size === segmentSize) return
+  const found = size > segmentSize ? `more than ${segmentSize}` : size
+  throw new PgbkError(
+    'damaged',
+    `WAL segment ${basename(source)} has ${found} bytes unpacked instead of ${segmentSize}`,
+  )
+}
+
+/**
+ * Does work with a segment's file. A receiver that is at work finishes and compresses segments: one that has gone is looked for under
+ * the names that it can have by then.
+ * @param work gets the file's path; throws ENOENT when there is none.
+ * @throws {PgbkError} `damaged` when the segment is there in no form.
+ */
+export async function withSegmentFile<T>(
+  { directory, name, file }: Pick<ArchivedSegment, 'directory' | 'name' | 'file'>,
+  work: (path: string) => Promise<T>,
+): Promise<T> {
+  for (const candidate of new Set([file, name, `${name}.gz`])) {
+    try {
+      return await work(join(directory, candidate))
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+    }
+  }
+  throw new PgbkError('damaged', `WAL segment ${name} has gone from ${directory}`)
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from '@jest/globals'
+import type { Settings } from '../../src/config/load.js'
+import type { Context } from '../../src/context.js'
+import { silentProgress } from '../../src/progress.js'
+import { type MomentOptions, readWish } from '../../src/recovery/wish.js'
+import { thrownBy } from '../catalog/samples.js'
+
+const said: string[] = []
+const context = {
+  now: () => new Date('2026-11-20T16:00:00Z'),
+  progress: { ...silentProgress, say: (text: string) => said.push(text) },
+  ask: undefined,
+} as unknown as Context
+
+function wish(options: MomentOptions, { zoneNeeded = false, zone = 'Europe/Berlin' } = {}) {
+  const settings = { time_zone: zone } as Settings
+  return readWish(options, { kind: 'latest' }, settings, context, { zoneNeeded })
+}
+
+describe('a wish', () => {
+  it.each([
+    [{}, { kind: 'latest' }],
+    [{ toSnapshot: true }, { kind: 'snapshot' }],
+    [{ toTime: '10 minutes ago' }, { kind: 'time', time: '2026-11-20T15:50:00.000000Z' }],
+    [{ toTime: '2026-11-20 16:00:00+01' }, { kind: 'time', time: '2026-11-20T15:00:00.000000Z' }],
+    [{ toLsn: '16/b374d848' }, { kind: 'lsn', lsn: '16/B374D848' }],
+    [{ toXid: '00731' }, { kind: 'xid', xid: '731' }],
+    [{ toXid: '4294968027' }, { kind: 'xid', xid: '731' }],
+    [{ toName: "it's a name " }, { kind: 'name', name: "it's a name " }],
+  ] as [MomentOptions, object][])('of %j is the moment %j', (options, moment) => {
+    expect(wish(options).moment).toEqual(moment)
+  })
+
+  it('keeps what else was said', () => {
+    expect(wish({ toXid: '5', exclusive: true, pause: true, timeline: 3 })).toEqual({
+      moment: { kind: 'xid', xid: '5' },
+      exclusive: true,
+      pause: true,
+      timeline: 3,
+    })
+  })
+
+  it('reads a time without a zone by the configured one, and says so; but not where it is needed', async () => {
+    said.length = 0
+    expect(wish({ toTime: '2026-11-20 12:00' }).moment).toEqual({
+      kind: 'time',
+      time: '2026-11-20T11:00:00.000000Z',
+    })
+    expect(said.join()).toMatch(/2026-11-20 12:00 is read by the clocks of Europe\/Berlin/)
+    const error = await thrownBy(() => wish({ toTime: '2026-11-20 12:00' }, { zoneNeeded: true }))
+    expect(error).toMatchObject({ code: 'usage', hint: expect.stringContaining('2026-11-20T11:00:00Z') })
+  })
+
+  it.each([
+    [{ toTime: '2026-01-01T00:00Z', toLatest: true }, /more than one moment/],
+    [{ toLatest: true, exclusive: true }, /--exclusive needs/],
+    [{ toSnapshot: true, pause: true }, /--pause needs a moment/],
+    [{ toLsn: '0/XYZ' }, /"0\/XYZ" is no LSN/],
+    [{ toXid: '-1' }, /"-1" is no transaction id/],
+    [{ toTime: 'noonish' }, /is no time/],
+    [{ toTime: '2026-02-30T00:00Z' }, /is no time/],
+  ] as [MomentOptions, RegExp][])('of %j is refused', async (options, reason) => {
+    expect(await thrownBy(() => wish(options))).toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(reason),
+    })
+  })
+})

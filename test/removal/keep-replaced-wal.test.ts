@@ -1,0 +1,34 @@
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from '@jest/globals'
+import type { Backup } from '../../src/catalog/catalog.js'
+import { keepReplacedWal } from '../../src/removal/keep-replaced-wal.js'
+import { aContext } from '../catalog/samples.js'
+import { joining, WalHistory } from './wal-histories.js'
+
+/** A backup with five segments, and a download of it with the first of them. */
+function aDownload(segments: number) {
+  const history = new WalHistory()
+  history.create()
+  history.write(4)
+  const [old] = history.backups() as [Backup]
+  const names = readdirSync(old.layout.wal).sort()
+  return { history, old, names, download: history.download(old, segments) }
+}
+
+describe('before a download takes the place of a backup', () => {
+  it('it gets the WAL that only that one has', async () => {
+    const { history, names, download } = aDownload(2)
+    await keepReplacedWal(history.root, download, joining, aContext())
+    expect(readdirSync(download.layout.wal).filter((name) => !name.startsWith('.'))).toEqual(names)
+  })
+
+  it('WAL behind a gap, which nothing else has, is not thrown away', async () => {
+    const { history, old, names, download } = aDownload(2)
+    rmSync(join(old.layout.wal, names[2] ?? ''))
+    await expect(keepReplacedWal(history.root, download, joining, aContext())).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringContaining(`${names[3]} to ${names[4]}`),
+    })
+  })
+})

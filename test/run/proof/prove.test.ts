@@ -1,0 +1,17 @@
+import { existsSync, renameSync } from 'node:fs'
+import { expect, it } from '@jest/globals'
+import { type Backup, readCatalog } from '../../../src/catalog/catalog.js'
+import type { Settings } from '../../../src/config/load.js'
+import { prove } from '../../../src/run/proof/prove.js'
+import { aBackup, aContext, anEmptyRoot, thrownBy } from '../../catalog/samples.js'
+
+it('writes no proof into a backup that is being removed', async () => {
+  const root = anEmptyRoot()
+  const { record, marker, proof } = aBackup(root, '20261120T030000Z')
+  const catalog = readCatalog(root.root)
+  const [backup] = catalog.backups as [Backup]
+  renameSync(record, marker)
+  const work = () => prove(catalog, backup, ['data/x: it is missing'], {} as Settings, aContext())
+  expect(await thrownBy(work)).toMatchObject({ code: 'not-found' })
+  expect(existsSync(proof)).toBe(false)
+})

@@ -1,0 +1,107 @@
+import { readdirSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import type { WorkingCopyKind } from '../../../src/run/working-copy/working-copy.js'
+import { aBackupOf, type MadeBackup } from '../../helpers/backup.js'
+import { aReadyRun, localRun, nothing, remainsOf } from '../../helpers/local-run.js'
+import { eachUser, needs } from '../../helpers/needs.js'
+import { anyMajor } from '../../helpers/programs.js'
+import {
+  aRoot,
+  aServer,
+  fill,
+  filledAnswer,
+  filledRows,
+  type TestServer,
+  verifies,
+} from '../../helpers/server.js'
+import { fingerprint } from '../../helpers/tree.js'
+import { ordinaryUser } from '../../helpers/users.js'
+import { aDiskWithReflinks } from '../../helpers/xfs.js'
+
+let server: TestServer
+beforeAll(async () => {
+  server = await aServer({ major: anyMajor })
+  await fill(server)
+})
+
+needs('user namespaces').describe('an overlay', () => keepsTheContract('overlay', aRoot))
+needs('root', 'mounts', 'loop devices', 'program mkfs.xfs').describe('a reflink clone', () =>
+  keepsTheContract('reflink', aDiskWithReflinks),
+)
+describe('a copy', () => keepsTheContract('copy', aRoot))
+
+/** Changes to every kind of file that a snapshot has: tables in all tablespaces, WAL, settings, databases. */
+const changes = [
+  'update ledger set at = null',
+  'delete from elsewhere',
+  'truncate parts',
+  'vacuum full ledger',
+  'create table more tablespace two as select generate_series(1, 1000) as n',
+  'drop database "strange name"',
+  'create database another',
+  "alter system set work_mem = '9MB'",
+  'select pg_switch_wal()',
+  'checkpoint',
+]
+
+/** What every kind of working copy has to do, whoever uses it. */
+function keepsTheContract(kind: WorkingCopyKind, aPlace: () => string | Promise<string>): void {
+  let backup: MadeBackup
+  let before: string
+  beforeAll(async () => {
+    backup = await aBackupOf(server, { root: await aPlace() })
+    before = fingerprint(backup.directory)
+  })
+
+  eachUser('used by %s', (user) => {
+    const options = { asRoot: user === 'root' }
+    const args = ['--working-copy', kind, '--dbname', 'app']
+    const psql = (...statements: string[]) =>
+      localRun(
+        backup.root,
+        [...args, '--', 'psql', '-XAtq', ...statements.flatMap((one) => ['-c', one])],
+        options,
+      )
+
+    it('shows all data, that of the tablespaces too', async () => {
+      expect(await psql(filledRows)).toMatchObject({ status: 0, stdout: filledAnswer })
+    })
+
+    it('takes every kind of write, and lets the backup keep every byte, mode, owner and time', async () => {
+      const { status, stderr } = await psql(...changes)
+      expect({ status, error: /ERROR.*/.exec(stderr)?.[0] }).toEqual({ status: 0, error: undefined })
+      expect(fingerprint(backup.directory)).toBe(before)
+      expect(await verifies(backup.snapshot, anyMajor)).toBe(true)
+    })
+
+    it('forgets what was written', async () => {
+      await psql('drop table ledger', 'checkpoint')
+      expect((await psql(filledRows)).stdout).toBe(filledAnswer)
+    })
+
+    it('belongs, and its server too, to the owner of the backup', async () => {
+      const ask = "create temp table ids (id int); copy ids from program 'id -u; stat -c %u .'"
+      const { stdout } = await psql(ask, 'select distinct id from ids')
+      expect(stdout).toBe(String(ordinaryUser.uid))
+    })
+
+    it('is one of several at once, each with its own writes', async () => {
+      const runs = await Promise.all([1, 2, 3].map(() => aReadyRun(backup.root, args, options)))
+      expect(runs.map(({ copy }) => copy)).toEqual([kind, kind, kind])
+      await Promise.all(runs.map((one, n) => one.sql(`delete from elsewhere where n <= ${n + 1}`)))
+      const counts = await Promise.all(runs.map((one) => one.sql('select count(*) from elsewhere')))
+      expect(counts).toEqual(['99', '98', '97'])
+      expect(await Promise.all(runs.map((one) => one.stop()))).toEqual([0, 0, 0])
+      expect(fingerprint(backup.directory)).toBe(before)
+    })
+
+    it('leaves nothing behind, also when its server does not start', async () => {
+      await psql('select 1')
+      expect(remainsOf(backup.root)).toEqual(nothing)
+      const failed = await localRun(backup.root, [...args, '-c', 'no_such_setting=1', '--', 'true'], options)
+      expect(failed.status).toBe(1)
+      expect(remainsOf(backup.root)).toEqual(nothing)
+      expect(readdirSync(backup.root)).toEqual(['data'])
+    })
+  })
+}

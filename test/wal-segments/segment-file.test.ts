@@ -1,0 +1,48 @@
+import { statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from '@jest/globals'
+import { segmentPieces, unpackSegment } from '../../src/wal-segments/segment-file.js'
+import { thrownBy } from '../catalog/samples.js'
+import { aDirectory } from '../helpers/places.js'
+
+const size = 1 << 20
+const aFile = (name: string, bytes: Uint8Array) => {
+  const file = join(aDirectory(), name)
+  writeFileSync(file, bytes)
+  return file
+}
+const segment = '000000010000000000000003'
+
+describe('a compressed segment', () => {
+  it('is unpacked when it is one', async () => {
+    const target = join(aDirectory(), 'x')
+    await unpackSegment(aFile(`${segment}.gz`, gzipSync(Buffer.alloc(size, 1))), target, size)
+    expect(statSync(target).size).toBe(size)
+  })
+
+  it.each([
+    [
+      'that holds a hundred times as much',
+      gzipSync(Buffer.alloc(100 * size)),
+      'more than 1048576 bytes unpacked',
+    ],
+    ['that holds one byte more', gzipSync(Buffer.alloc(size + 1)), 'more than 1048576 bytes unpacked'],
+    ['that holds less', gzipSync(Buffer.alloc(5)), '5 bytes unpacked'],
+    ['that is cut off', gzipSync(Buffer.alloc(size, 1)).subarray(0, -9), 'is damaged'],
+    ['that is no gzip', Buffer.from('no gzip'), 'is damaged'],
+  ])('%s is damaged, and no more than a byte too much is written', async (_, bytes, said) => {
+    const target = join(aDirectory(), 'x')
+    const error = await thrownBy(() => unpackSegment(aFile(`${segment}.gz`, bytes), target, size))
+    expect(error).toMatchObject({ code: 'damaged', message: expect.stringContaining(said) })
+    expect(statSync(target).size).toBeLessThanOrEqual(size + 1)
+  })
+
+  it('as a raw file without end is read to a byte beyond a segment', async () => {
+    const file = aFile(segment, Buffer.alloc(0))
+    truncateSync(file, 2 ** 40)
+    let bytes = 0
+    for await (const piece of segmentPieces(file, size)) bytes += piece.length
+    expect(bytes).toBe(size + 1)
+  })
+})
