@@ -32,7 +32,7 @@ interface Named {
  */
 export type PrintedCommand = (command: string, other?: Partial<Named>) => string
 
-/** All that a command may know of the world around it; nothing below `cli.ts` reads the process itself. */
+/** All that a command may know of the world around it; only `process.ts`, cli/ and system/ ask the process itself. */
 export interface Context {
   readonly cwd: string
   readonly env: Environment

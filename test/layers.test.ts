@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from '@jest/globals'
@@ -12,47 +12,45 @@ interface Edge {
   typeOnly: boolean
 }
 
-/** From the top down; imports go downward, or stay in their own folder. */
-const layers: Record<string, number> = {
-  top: 7,
-  commands: 6,
-  doctor: 5,
-  create: 4,
-  schedule: 4,
-  run: 4,
-  instances: 4,
-  source: 4,
-  wal: 4,
-  verify: 4,
-  postgres: 3,
-  privileges: 3,
-  config: 3,
-  backup: 2,
-  bottom: 1,
+/** Rooms by name (folders of src/, and the files at its top), each with its line in the picture, counted from the top. */
+type Picture = ReadonlyMap<string, number>
+
+const page = readFileSync(new URL('../docs/architecture.md', import.meta.url), 'utf8')
+
+/** What stands in one line of the picture is on one level; lines that begin with # are titles. */
+function pictureOf(text: string): Picture {
+  const [, drawn = ''] = /^## The picture\n.*?^```text\n(.*?)^```/ms.exec(text) ?? []
+  const levels = drawn.split('\n').filter((line) => /^[^#]/.test(line))
+  return new Map(
+    levels.flatMap((line, level) =>
+      line
+        .trim()
+        .split(/\s+/)
+        .map((room) => [room, level] as const),
+    ),
+  )
 }
-const topFiles = ['main.ts', 'cli.ts', 'process.ts']
-const bottomFiles =
-  'byte-path context errors inside names-in printable processes progress proof-outcome raw-text read-small schema shell-word trusted-path units version'
-    .split(' ')
-    .map((name) => `${name}.ts`)
+
+const picture = pictureOf(page)
+
+/** What the terminal may call: how things are said is one for all. */
+const sayings = /^(text\/|catalog\/proof-outcome\.ts$|[\w-]+\.ts$)/
 
 const owners: Record<string, string | string[]> = {
   chalk: 'terminal/',
   commander: 'cli/',
   cosmiconfig: 'config/',
-  execa: 'program/',
+  execa: 'system/program/',
   ora: 'terminal/',
-  postgres: 'postgres/',
+  postgres: 'postgres/local/',
   'string-width': 'terminal/',
   tar: ['source/', 'postgres/programs/unpack-package.ts'],
   valibot: 'schema.ts',
 }
 
-function partOf(file: string): string | undefined {
-  if (topFiles.includes(file) || file.startsWith('cli/')) return 'top'
-  if (bottomFiles.includes(file) || file.startsWith('program/')) return 'bottom'
-  const [folder = ''] = file.split('/')
-  return file.includes('/') && (folder === 'terminal' || folder in layers) ? folder : undefined
+/** A file at the top of src/ is a room of its own. */
+function roomOf(file: string): string {
+  return file.includes('/') ? posix.dirname(file) : file
 }
 
 function importsOf(from: string, text: string): Edge[] {
@@ -72,16 +70,14 @@ function insideEdges(sources: Sources): Edge[] {
 }
 
 function faultOf({ from, to, typeOnly }: Edge): string | undefined {
-  const [upper, lower] = [partOf(from), partOf(to)]
-  if (!upper || !lower) return `${upper ? to : from} belongs to no layer`
+  const [upper, lower] = [roomOf(from), roomOf(to)]
+  const [high, low] = [picture.get(upper), picture.get(lower)]
+  if (high === undefined || low === undefined)
+    return `${high === undefined ? upper : lower} is not in the picture`
   if (upper === lower) return undefined
-  if (lower === 'terminal') return upper === 'top' ? undefined : 'only cli may use terminal/'
-  if (upper !== 'terminal') return isAbove(upper, lower) ? undefined : `${upper} is not above ${lower}`
-  return lower === 'bottom' || (typeOnly && lower !== 'top') ? undefined : 'terminal/ may take types only'
-}
-
-function isAbove(upper: string, lower: string): boolean {
-  return (layers[upper] ?? 0) > (layers[lower] ?? 0)
+  if (high >= low) return `${upper} is not above ${lower}`
+  const isDrawn = upper.split('/')[0] === 'terminal' && lower.split('/')[0] !== 'terminal'
+  return isDrawn && !typeOnly && !sayings.test(to) ? 'terminal may take types only' : undefined
 }
 
 function forbiddenEdges(sources: Sources): string[] {
@@ -115,12 +111,20 @@ function strayPackages(sources: Sources): string[] {
   })
 }
 
+/** Who asks the process that it runs in; the relay is a program of its own. */
+const ofTheProcess = /^(system\/|cli\/|main\.ts$|process\.ts$|run\/enclosure\/relay\.ts$)/
+
 function forbiddenWords(sources: Sources): string[] {
-  const always = /\bprocess\.exit\b|\bconsole\.|\bnew Error\(/g
-  const outside = /\bprocess\.(?:env|cwd)\b/g
+  const always = /\bprocess\.exit\b|\bconsole\.|\bnew Error\(|\bnode:process\b|\bglobalThis\b/g
+  const world = /\bprocess\.(?:env|cwd)\b/g
+  const own = /(?<![\w.'"`/-])process(?:\??\.\w+|\[)|[=(]\s*process\s*(?:[,;)\n]| as )/g
   return Object.entries(sources).flatMap(([file, text]) => {
-    const words = [...text.matchAll(always), ...(file === 'process.ts' ? [] : text.matchAll(outside))]
-    return words.map(([word]) => `${file}: ${word}`)
+    const words = [
+      ...text.matchAll(always),
+      ...(file === 'process.ts' ? [] : text.matchAll(world)),
+      ...(ofTheProcess.test(file) ? [] : text.matchAll(own)),
+    ].map(([word]) => `${file}: ${word}`)
+    return [...new Set(words)]
   })
 }
 
@@ -135,21 +139,65 @@ describe('the sources', () => {
   it('import downward only', () => expect(forbiddenEdges(sources)).toEqual([]))
   it('have no cycle', () => expect(cycles(sources)).toEqual([]))
   it('import each package in one place only', () => expect(strayPackages(sources)).toEqual([]))
-  it('neither read the process nor throw plain errors', () => expect(forbiddenWords(sources)).toEqual([]))
-  it('are all read', () => expect(insideEdges(sources).length).toBeGreaterThan(100))
+  it('neither ask the process nor throw plain errors', () => expect(forbiddenWords(sources)).toEqual([]))
+  it('are all read', () => expect(insideEdges(sources).length).toBeGreaterThan(1000))
+
+  it('stand in rooms of hardly more than twenty', () => {
+    const rooms = Object.keys(sources).map(roomOf)
+    const full = [...picture.keys()].filter((room) => rooms.filter((one) => one === room).length > 21)
+    expect(full).toEqual([])
+  })
+})
+
+describe('docs/architecture.md', () => {
+  const rooms = [...new Set(Object.keys(sourcesOfPgbk()).map(roomOf))].sort()
+
+  it('draws every room, and no other', () => expect([...picture.keys()].sort()).toEqual(rooms))
+
+  it('says of every room once what is in it', () => {
+    const told = [...page.matchAll(/^\| `([^`]+)` \| ./gm)].map(([, room]) => room)
+    expect(told.sort()).toEqual(rooms)
+  })
+
+  it('names only files and folders that there are', () => {
+    const named = [...page.matchAll(/`((?:[a-z-]+\/)+(?:[a-z-]+(?:\.test)?\.ts)?)`/g)].map(
+      ([, path = '']) => path,
+    )
+    const isThere = (path: string) =>
+      existsSync(new URL(`../${path.startsWith('test/') ? '' : 'src/'}${path}`, import.meta.url))
+    expect(named.length).toBeGreaterThan(50)
+    expect(named.filter((path) => !isThere(path))).toEqual([])
+  })
+})
+
+it('test/ has a folder for a room, or for what is no unit', () => {
+  const folders = readdirSync(fileURLToPath(new URL('.', import.meta.url)), {
+    recursive: true,
+    encoding: 'utf8',
+  })
+    .filter((name) => name.endsWith('.test.ts') && name.includes('/'))
+    .map((name) => posix.dirname(name))
+  expect([...new Set(folders)].filter((name) => !picture.has(name)).sort()).toEqual(['e2e', 'tools'])
 })
 
 describe('the check of a made-up graph', () => {
   it.each([
-    ['backup/a.ts', "import { x } from '../postgres/b.js'", 'backup is not above postgres'],
-    ['config/a.ts', "import type { X } from '../postgres/b.js'", 'config is not above postgres'],
-    ['postgres/a.ts', "import { x } from '../config/b.js'", 'postgres is not above config'],
+    ['catalog/a.ts', "import { x } from '../create/b.js'", 'catalog is not above create'],
+    ['config/a.ts', "import type { X } from '../postgres/local/b.js'", 'config is not above postgres/local'],
+    [
+      'postgres/local/a.ts',
+      "import { x } from '../connection/b.js'",
+      'postgres/local is not above postgres/connection',
+    ],
+    ['wal-archive/a.ts', "import { x } from './notes/b.js'", 'wal-archive is not above wal-archive/notes'],
     ['create/a.ts', "import { x } from '../run/b.js'", 'create is not above run'],
-    ['errors.ts', "export { x } from './backup/b.js'", 'bottom is not above backup'],
-    ['commands/a.ts', "const x = await import('../terminal/b.js')", 'only cli may use terminal/'],
-    ['terminal/a.ts', "import {\n  type X,\n  y,\n} from '../backup/b.js'", 'terminal/ may take types only'],
-    ['terminal/a.ts', "import type { X } from '../cli/b.js'", 'terminal/ may take types only'],
-    ['backup/a.ts', "import { x } from '../other.js'", 'other.ts belongs to no layer'],
+    ['errors.ts', "export { x } from './catalog/b.js'", 'errors.ts is not above catalog'],
+    ['commands/a.ts', "const x = await import('../terminal/b.js')", 'commands is not above terminal'],
+    ['terminal/a.ts', "import {\n  type X,\n  y,\n} from '../catalog/b.js'", 'terminal may take types only'],
+    ['terminal/views/a.ts', "import { x } from '../../commands/b.js'", 'terminal may take types only'],
+    ['terminal/views/a.ts', "import type { X } from '../../cli/b.js'", 'terminal/views is not above cli'],
+    ['catalog/a.ts', "import { x } from '../other.js'", 'other.ts is not in the picture'],
+    ['catalog/sub/a.ts', "import { x } from '../b.js'", 'catalog/sub is not in the picture'],
   ])('finds in %s the edge of %j', (file, text, fault) => {
     const found = forbiddenEdges({ [file]: text })
     expect(found).toHaveLength(1)
@@ -160,27 +208,49 @@ describe('the check of a made-up graph', () => {
   it('allows what goes downward, and types for the terminal', () => {
     const good = {
       'cli/a.ts': "import { x } from '../terminal/b.js'\nimport { y } from '../commands/c.js'",
-      'terminal/b.ts': "import type { X } from '../backup/d.js'\nimport { y } from '../units.js'",
-      'create/e.ts': "import { x } from '../backup/d.js'\nimport { y } from './f.js'",
+      'terminal/b.ts': "import type { X } from '../catalog/d.js'\nimport { y } from '../text/units.js'",
+      'create/e.ts': "import { x } from '../catalog/d.js'\nimport { y } from './f.js'",
     }
     expect(forbiddenEdges(good)).toEqual([])
   })
 
   it('finds a cycle, and names its files', () => {
-    const ring = { 'backup/a.ts': "import './b.js'", 'backup/b.ts': "import { type X } from './a.js'" }
-    expect(cycles(ring)).toEqual(['backup/a.ts -> backup/b.ts -> backup/a.ts'])
+    const ring = { 'catalog/a.ts': "import './b.js'", 'catalog/b.ts': "import { type X } from './a.js'" }
+    expect(cycles(ring)).toEqual(['catalog/a.ts -> catalog/b.ts -> catalog/a.ts'])
   })
 
   it('finds packages in the wrong place, and unknown ones', () => {
-    const found = strayPackages({ 'backup/a.ts': "import { execa } from 'execa'\nimport fs from 'fs'" })
+    const found = strayPackages({ 'catalog/a.ts': "import { execa } from 'execa'\nimport fs from 'fs'" })
     expect(found).toEqual([
-      'backup/a.ts -> execa: only program/ may import it',
-      'backup/a.ts -> fs: no owner is named for this package',
+      'catalog/a.ts -> execa: only system/program/ may import it',
+      'catalog/a.ts -> fs: no owner is named for this package',
     ])
   })
 
-  it.each(['process.exit(1)', 'process.env.HOME', 'process.cwd()', 'console.log(1)', 'throw new Error(x)'])(
-    'finds %s',
-    (text) => expect(forbiddenWords({ 'backup/a.ts': text })).toHaveLength(1),
-  )
+  it.each([
+    'process.exit(1)',
+    'process.env.HOME',
+    'process.cwd()',
+    'process.geteuid?.()',
+    'process?.pid',
+    'const { argv } = process\n',
+    "import { pid } from 'node:process'",
+    'globalThis.process',
+    'console.log(1)',
+    'throw new Error(x)',
+  ])('finds %s', (text) => expect(forbiddenWords({ 'catalog/a.ts': text })).toHaveLength(1))
+
+  it.each([
+    "import { x } from '../process.js'",
+    "import './server-process.js'",
+    'await server.process.stop()',
+    '// of this process.',
+  ])('takes %s for what it is', (text) => expect(forbiddenWords({ 'catalog/a.ts': text })).toEqual([]))
+
+  it('lets the system, and only process.ts, look at the world', () => {
+    expect(forbiddenWords({ 'system/process/a.ts': 'process.kill(1)', 'cli/a.ts': 'process.argv' })).toEqual(
+      [],
+    )
+    expect(forbiddenWords({ 'system/process/a.ts': 'process.env' })).toHaveLength(1)
+  })
 })
