@@ -33,7 +33,7 @@ export async function removeBackup(
       cause,
       hint: existsSync(layout.record)
         ? 'Nothing of it was removed.'
-        : 'What is left of it is no backup any more; the next create takes it away.',
+        : 'What is left is no longer a backup; the next create removes it.',
     })
   }
 }

@@ -207,11 +207,11 @@ function parseSettings(settings: string[]): Record<string, string> {
     settings.map((setting) => {
       const [, name = '', value = ''] = /^([A-Za-z_][\w.]*)=(.*)$/s.exec(setting) ?? []
       if (name === '')
-        throw new PgbkError('usage', `${JSON.stringify(setting)} is no setting`, {
+        throw new PgbkError('usage', `${JSON.stringify(setting)} is not a setting`, {
           hint: 'Write it as -c name=value.',
         })
       if (isPort(name))
-        throw new PgbkError('usage', 'the port is no setting of a run', { hint: 'Give it as --port PORT.' })
+        throw new PgbkError('usage', 'the port is not a setting of a run', { hint: 'Use --port PORT.' })
       return [name, value]
     }),
   )

@@ -78,7 +78,7 @@ function readLsn(text: string): string {
     parseLsn(text)
     return text.toUpperCase()
   } catch (cause) {
-    throw new PgbkError('usage', `${JSON.stringify(text)} is no LSN`, {
+    throw new PgbkError('usage', `${JSON.stringify(text)} is not an LSN`, {
       cause,
       hint: 'An LSN looks like 16/B374D848.',
     })
@@ -88,7 +88,7 @@ function readLsn(text: string): string {
 function readXid(text: string): string {
   // pg_current_xact_id() counts on where the WAL, and recovery, begin again after 32 bits.
   if (/^\d{1,20}$/.test(text)) return String(BigInt(text) % 2n ** 32n)
-  throw new PgbkError('usage', `${JSON.stringify(text)} is no transaction id`, {
+  throw new PgbkError('usage', `${JSON.stringify(text)} is not a transaction id`, {
     hint: 'It is a number, as pg_current_xact_id() gives it.',
   })
 }

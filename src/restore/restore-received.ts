@@ -47,7 +47,7 @@ async function receiveAndRestore(
   const line = await readFirstLine(context.stdin, context.signal)
   if (line === undefined) return notSent
   const { id, record, ...moment } = JSON.parse(line) as Handover
-  if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is no id of a backup`)
+  if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is not the id of a backup`)
   const options = { ...wanted, ...moment }
   const { pgdata: data = '', tablespaceMapping = [] } = options
   const staging = join(data, '.pgbk-received')

@@ -62,12 +62,12 @@ describe('a source over ssh', () => {
 
   it('with no such directory, or one that is no root, says which', async () => {
     const missing = await listOf('test:/no/such place')
-    expect(missing).toMatchObject({ status: 3, error: { message: '/no/such place on test is not there' } })
+    expect(missing).toMatchObject({ status: 3, error: { message: '/no/such place on test does not exist' } })
     const file = await listOf('test:/etc/passwd')
-    expect(file).toMatchObject({ status: 3, error: { message: '/etc/passwd on test is no directory' } })
+    expect(file).toMatchObject({ status: 3, error: { message: '/etc/passwd on test is not a directory' } })
     const other = await listOf(`test:${aDirectory()}`)
     expect(other.status).toBe(3)
-    expect(other.error.message).toMatch(/ on test is no root: it has no data\/backup$/)
+    expect(other.error.message).toMatch(/ on test is not a root: it has no data\/backup$/)
   })
 
   it('that may not be read says so, and where', async () => {

@@ -278,7 +278,7 @@ describe('a fault of a tablespace is found', () => {
     ],
     ['an absolute link', () => `ln -sfn "$(realpath ${link()})" ${link()}`, 'it leads to /'],
     ['no link', () => `rm ${link()}`, 'it is missing'],
-    ['a directory', () => `rm ${link()} && mkdir ${link()}`, 'it is no symbolic link'],
+    ['a directory', () => `rm ${link()} && mkdir ${link()}`, 'it is not a symbolic link'],
   ])('%s', async (_what, damage, problem) => {
     await shell(damage())
     const { status, faults } = await check()

@@ -55,10 +55,10 @@ describe('a wish', () => {
     [{ toTime: '2026-01-01T00:00Z', toLatest: true }, /more than one moment/],
     [{ toLatest: true, exclusive: true }, /--exclusive needs/],
     [{ toSnapshot: true, pause: true }, /--pause needs a moment/],
-    [{ toLsn: '0/XYZ' }, /"0\/XYZ" is no LSN/],
-    [{ toXid: '-1' }, /"-1" is no transaction id/],
-    [{ toTime: 'noonish' }, /is no time/],
-    [{ toTime: '2026-02-30T00:00Z' }, /is no time/],
+    [{ toLsn: '0/XYZ' }, /"0\/XYZ" is not an LSN/],
+    [{ toXid: '-1' }, /"-1" is not a transaction id/],
+    [{ toTime: 'noonish' }, /is not a time/],
+    [{ toTime: '2026-02-30T00:00Z' }, /is not a time/],
   ] as [MomentOptions, RegExp][])('of %j is refused', async (options, reason) => {
     expect(await thrownBy(() => wish(options))).toMatchObject({
       code: 'usage',

@@ -11,7 +11,7 @@ export const completion: Verb = {
   faultOf: ({ ids: [wanted = ''], globals, words }) => {
     if (words) return 'completion takes no COMMAND after --'
     if (![...shells, ...lists].includes(wanted))
-      return `${JSON.stringify(wanted)} is no shell that pgbk knows`
+      return `${JSON.stringify(wanted)} is not a shell that pgbk knows`
     return globals.json ? 'completion prints a script: --json cannot be had' : undefined
   },
   standIn: ({ ids: [wanted = ''], settings: { root } }) =>

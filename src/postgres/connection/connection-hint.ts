@@ -56,7 +56,7 @@ const faults: ConnectionFault[] = [
   },
   {
     says: /received invalid response to|expected authentication request from server/,
-    hint: () => `What listens there is no PostgreSQL server. ${elsewhere}`,
+    hint: () => `What listens there is not a PostgreSQL server. ${elsewhere}`,
   },
   {
     says: /could not translate host name/,

@@ -59,7 +59,7 @@ export function isSilent(error: unknown): boolean {
 export function locked(holders: string[], cause: unknown): PgbkError {
   const who = holders.length === 0 ? 'somebody' : holders.join(', or ')
   const waited = `${lockTimeoutMs / 1000} s`
-  return new PgbkError('failed', `${who} holds a lock that was waited for in vain (${waited})`, {
+  return new PgbkError('failed', `${who} holds a lock that pgbk did not get within ${waited}`, {
     cause,
     ...(holders.length === 0 ? {} : { hint: preparedHint }),
   })

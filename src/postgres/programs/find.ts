@@ -56,7 +56,7 @@ export async function findInstallations(
 function checkBinDir(binDir: string, trust: Trust): void {
   const hint =
     'Correct bin_dir in the configuration (or PGBK_BIN_DIR), or take it out: then PATH and the usual places are looked through.'
-  if (!isAbsolute(binDir)) throw new PgbkError('config', `bin_dir ${binDir} is no absolute path`, { hint })
+  if (!isAbsolute(binDir)) throw new PgbkError('config', `bin_dir ${binDir} is not an absolute path`, { hint })
   if (markIn(binDir) === undefined)
     throw new PgbkError('config', `bin_dir ${binDir} has neither pg_basebackup nor postgres`, { hint })
   const fault = untrustedPrograms(binDir, trust)

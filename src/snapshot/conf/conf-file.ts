@@ -38,7 +38,7 @@ function checkWay(directory: string, inside: string): void {
   const way = relative(inside, directory)
   if (way.split('/')[0] === '..') throw notOfTheBackup(directory, 'it lies elsewhere')
   for (let at = inside, rest = way.split('/').filter(Boolean); ; at = join(at, rest.shift() ?? '')) {
-    if (!lstatSync(at).isDirectory()) throw notOfTheBackup(at, 'it is no directory')
+    if (!lstatSync(at).isDirectory()) throw notOfTheBackup(at, 'it is not a directory')
     if (rest.length === 0) return
   }
 }

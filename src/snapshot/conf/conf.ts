@@ -186,7 +186,7 @@ export function isSettingName(name: string): boolean {
 /** A setting as a line of a configuration file, without its end. @throws {PgbkError} `failed` for what is no name, or no value. */
 export function confLine(name: string, value: string): string {
   if (isSettingName(name)) return `${name} = ${confLiteral(value)}`
-  throw new PgbkError('failed', `${JSON.stringify(name)} is no name of a setting`)
+  throw new PgbkError('failed', `${JSON.stringify(name)} is not the name of a setting`)
 }
 
 /**

@@ -52,7 +52,7 @@ function addRemote(
   }
 }
 
-const oddRecord = 'its record (backup.json) is no file, or larger than any record'
+const oddRecord = 'its record (backup.json) is not a regular file, or is larger than any record'
 
 /** The parts between the separators; what comes before the first one is nobody's. */
 function framesOf(output: Buffer, separator: string): Buffer[] {

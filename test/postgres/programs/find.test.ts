@@ -81,7 +81,7 @@ describe('findInstallations', () => {
       message: `bin_dir ${bin} cannot be trusted: ${dirname(bin)} belongs to another user (uid ${ordinaryUser.uid})`,
     })
     expect(await thrownBy(() => findInstallations('bin', aContext({ env: withPath() })))).toMatchObject({
-      message: 'bin_dir bin is no absolute path',
+      message: 'bin_dir bin is not an absolute path',
     })
   })
 
