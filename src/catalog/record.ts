@@ -170,9 +170,13 @@ function objectIn(json: string): object {
   const input = parsed.json
   const format = formatOf(input)
   if (typeof format === 'number' && format > recordFormat) {
-    throw new PgbkError('damaged', `the record has format ${format}, this pgbk reads up to ${recordFormat}`, {
-      hint: 'Update pgbk to work with this backup.',
-    })
+    throw new PgbkError(
+      'damaged',
+      `the record has format ${format}, but this pgbk reads formats up to ${recordFormat}`,
+      {
+        hint: 'Update pgbk to work with this backup.',
+      },
+    )
   }
   return typeof input === 'object' && input !== null ? input : {}
 }

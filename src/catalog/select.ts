@@ -25,7 +25,7 @@ export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, s
   }
   const matches = catalog.backups.filter((backup) => backup.id.startsWith(wanted))
   if (matches.length > 1) {
-    throw new PgbkError('not-found', `${wanted} means more than one backup`, {
+    throw new PgbkError('not-found', `${wanted} matches more than one backup`, {
       hint: `Choose one of:\n${matches.map((backup) => `  ${backup.id}`).join('\n')}`,
     })
   }
@@ -83,7 +83,7 @@ function noSuchBackup(catalog: Catalog, wanted: string, ways: WaysOn): never {
   const rejected = catalog.rejected.find(({ name }) => name === wanted)
   if (rejected) {
     throw new PgbkError('not-found', `${wanted} is not a whole backup: ${rejected.reason}`, {
-      hint: `See those that are:\n  ${ways.list}`,
+      hint: `See which ones are:\n  ${ways.list}`,
     })
   }
   throw new PgbkError('not-found', `there is no backup ${wanted} in ${catalog.root}`, {

@@ -158,7 +158,7 @@ function enterable({ cwd, user, progress }: Context): string {
     accessSync(cwd, constants.X_OK)
     return cwd
   } catch {
-    progress.say(`${cwd} is closed to ${user().name}, as whom COMMAND runs: it starts in /`)
+    progress.say(`user ${user().name}, as whom COMMAND runs, cannot enter ${cwd}: it starts in /`)
     return '/'
   }
 }

@@ -84,13 +84,13 @@ const readyDescriptor = 3
 
 class NotSent extends PgbkError {
   constructor(cause?: unknown) {
-    super('failed', 'the backup did not come whole', { cause })
+    super('failed', 'the backup did not arrive completely', { cause })
   }
 }
 
 /** The record comes last. */
 async function receive({ directory }: Backup, staging: string, context: Context): Promise<void> {
-  context.progress.step('taking the backup over')
+  context.progress.step('receiving the backup')
   mkdirSync(staging)
   const cutOff = await unpackArchive(context.stdin, staging, context.signal)
   if (!existsSync(backupLayout(directory).record)) throw new NotSent(cutOff)

@@ -143,7 +143,7 @@ describe('an archive is refused', () => {
       stdin: 'ignore',
     })
     expect(exitCode).toBe(2)
-    expect(stdout).toContain('an archive is nothing for a terminal')
+    expect(stdout).toContain('an archive cannot be written to a terminal')
   })
 
   it('in a directory that is not there', async () => {

@@ -264,7 +264,7 @@ describe('what the manifest does not know is found', () => {
     await shell('rmdir snapshot/data/pg_commit_ts')
     const { status, stderr } = await runPgbk(['local-run', '-C', backup.root, '--', 'true'])
     expect(status).toBe(1)
-    expect(stderr).toContain('is not all there: data/pg_commit_ts is missing')
+    expect(stderr).toContain('is incomplete: data/pg_commit_ts is missing')
   })
 })
 

@@ -42,11 +42,11 @@ export const checkpointOption = () =>
 export const workingCopyOption = () =>
   new Option(
     '--working-copy <way>',
-    'how the backup is kept as it is (default: the first that works)',
+    'how the working copy is made (default: the first way that works)',
   ).choices(['auto', 'overlay', 'reflink', 'copy'])
 
 export const sandboxOption = () =>
-  new Option('--sandbox <wish>', 'shut the server off from this machine: auto (default), or off').choices([
+  new Option('--sandbox <wish>', 'isolate the server from this machine: auto (default), or off').choices([
     'auto',
     'off',
   ])
@@ -79,7 +79,7 @@ export const idMeaning = 'id, a prefix of it, latest or oldest'
 /** Which moment a copy is taken to. */
 export function addMomentOptions(command: Command): Command {
   return command
-    .optionsGroup('The moment that the data is to be as of:')
+    .optionsGroup('Recovery target:')
     .option('--to-time <time>', 'ISO 8601, or relative: "10 minutes ago"')
     .option('--to-lsn <lsn>', 'a position in the WAL: 16/B374D848')
     .option('--to-xid <xid>', 'the end of a transaction')

@@ -12,7 +12,7 @@ export const completion: Verb = {
     if (words) return 'completion takes no COMMAND after --'
     if (![...shells, ...lists].includes(wanted))
       return `${JSON.stringify(wanted)} is not a shell that pgbk knows`
-    return globals.json ? 'completion prints a script: --json cannot be had' : undefined
+    return globals.json ? 'completion prints a script: --json cannot be used' : undefined
   },
   standIn: ({ ids: [wanted = ''], settings: { root } }) =>
     lists.includes(wanted) ? { as: 'owner', root } : undefined,

@@ -16,7 +16,7 @@ const faults: ConnectionFault[] = [
   {
     says: /peer authentication failed|ident authentication failed/i,
     hint: () =>
-      'Over the socket this role is for the operating-system user of its own name: run pgbk as that user, choose another role with -U, or connect with -h localhost.',
+      'Over the socket, this role is only for the operating-system user of the same name: run pgbk as that user, choose another role with -U, or connect with -h localhost.',
   },
   {
     says: /role "([^"]*)" does not exist/,
@@ -79,7 +79,7 @@ const faults: ConnectionFault[] = [
 
 /** For what lets no replication connection through. */
 export const poolersHint =
-  'A pooler such as PgBouncer passes no such connections: connect to the server itself.'
+  'A pooler such as PgBouncer does not pass such connections on: connect to the server itself.'
 
 const elsewhere = 'Name it with -h HOST -p PORT -U ROLE, with -d URI, or with PGHOST, PGPORT and PGUSER.'
 

@@ -44,7 +44,7 @@ const silence = 'CONNECT_TIMEOUT'
 
 /** A session that begins reads pg_database and pg_authid before any of its settings counts. */
 function silent(cause: unknown): PgbkError {
-  return new PgbkError('failed', `the working copy's server begins no session within ${mostWaitS} s`, {
+  return new PgbkError('failed', `the working copy's server did not begin a session within ${mostWaitS} s`, {
     cause,
     hint: 'Does a prepared transaction hold a lock on pg_database, pg_authid or another system catalog? On the server, look at pg_prepared_xacts and pg_locks.',
   })

@@ -69,6 +69,6 @@ export function orphanLinkText(
   const link = `${dataDirectory ?? "the server's data directory"}/pg_tblspc/${oid}`
   return {
     message: `pg_tblspc/${oid} of the server is a link to ${target}, and no tablespace has that oid`,
-    hint: `A base backup would bring what is there, to that very path. If no CREATE or DROP TABLESPACE is going on, it is what one has left behind. Look at it, then remove the link on the server's machine:\n  rm ${link}`,
+    hint: `A base backup would copy what is there, to that very path. If no CREATE or DROP TABLESPACE is running, one has left the link behind. Look at it, then remove the link on the server's machine:\n  rm ${link}`,
   }
 }

@@ -55,7 +55,7 @@ async function databasesOf({ record, run }: CheckRequest, { signal }: Context): 
   const major = majorOf(record)
   const target = { ...runSocket(run), user: run.role, major, signal }
   const client = await connectToAny(target, databasesAtRest([run.database]))
-  if (!client) throw new PgbkError('failed', 'the server of the working copy takes no connection')
+  if (!client) throw new PgbkError('failed', 'the server of the working copy accepts no connection')
   try {
     const databases = await namedDatabases(client)
     const open = databases.filter(({ closed }) => closed === undefined)
@@ -103,7 +103,7 @@ async function checkStatement(
   let client: UsersSqlClient | undefined
   try {
     client = await connectUsersSql({ ...runSocket(run), user: run.role, database, signal })
-    if (!client) return [unproven(subject, `the server takes no connection (${statement})`)]
+    if (!client) return [unproven(subject, `the server accepts no connection (${statement})`)]
     const [row = {}] = await client.run(statement)
     const answer = Object.values(row)[0]
     const isExpected =

@@ -45,6 +45,6 @@ function checkWay(directory: string, inside: string): void {
 
 function notOfTheBackup(path: string, problem: string): PgbkError {
   return new PgbkError('damaged', `${path} is not read: ${problem}`, {
-    hint: 'A backup has ordinary files there. Who has put something else in their place?',
+    hint: 'A backup has regular files there; something else has been put in their place.',
   })
 }

@@ -20,7 +20,7 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string, 
   const records = new Map<string, Buffer>()
   const frames = framesOf(output, `\n${token} `)
   if (frames.pop()?.toString() !== 'end\n') {
-    throw new PgbkError('failed', `the list of the backups of ${name} did not come to its end`)
+    throw new PgbkError('failed', `the list of the backups of ${name} ended early`)
   }
   for (const frame of frames) {
     const lineEnd = frame.indexOf('\n')

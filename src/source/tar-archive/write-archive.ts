@@ -112,7 +112,9 @@ const closedHint =
 
 function checkStillFree(file: string, replace: boolean): void {
   if (!replace && existsSync(file))
-    throw new PgbkError('failed', `${file} came there meanwhile`, { hint: 'Choose another name.' })
+    throw new PgbkError('failed', `${file} was created by somebody else meanwhile`, {
+      hint: 'Choose another name.',
+    })
 }
 
 /** Writes an archive to standard output. @returns its bytes. */

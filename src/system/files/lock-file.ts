@@ -81,6 +81,6 @@ function statAt(file: string) {
 
 function inTheWay(file: string): PgbkError {
   return new PgbkError('failed', `cannot lock ${file}: it is a link, or no regular file`, {
-    hint: 'Look what it is, and move it away; pgbk makes one of its own.',
+    hint: 'Find out what it is, and move it away; pgbk makes one of its own.',
   })
 }
