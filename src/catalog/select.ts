@@ -12,7 +12,7 @@ type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
  * The backup that a person means: an id, a unique prefix of at least 8 digits, `latest` or `oldest`.
  * `latest` is the newest whole one with a record that can be used, which no check has failed; which newer ones it skips is said.
  * @param source the other root that the catalogue is of, as the user named it.
- * @throws {PgbkError} `usage` for a text that can be no id, `not-found` when there is no such backup or more than one.
+ * @throws {PgbkError} `usage` for a text that cannot be an id, `not-found` when there is no such backup or more than one.
  */
 export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, source?: string): Backup {
   const ways = waysOn(teller, source)

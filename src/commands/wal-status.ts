@@ -55,7 +55,7 @@ export async function walStatus(
   return { ...status, warnings: [...(failure ? [failure] : []), ...warningsOf(status, context)] }
 }
 
-/** What is no archive has no segments; its window says why. */
+/** What is not an archive has no segments; its window says why. */
 function archiveOf({ layout, summary }: Backup): ArchivedWal {
   try {
     return readArchivedWal(layout.wal, summary)

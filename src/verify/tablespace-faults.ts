@@ -23,7 +23,7 @@ export function tablespaceFaults({ tablespaces }: BackupRecord, layout: BackupLa
   ]
 }
 
-/** What is no file and no directory among the data, and links but those of tablespaces, of which `tablespaceFaults` tells. */
+/** What is neither a file nor a directory among the data, and links but those of tablespaces, of which `tablespaceFaults` tells. */
 export async function strangeFaults(
   { tablespaces }: BackupRecord,
   { snapshot, data }: BackupLayout,

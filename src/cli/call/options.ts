@@ -54,7 +54,7 @@ export const sandboxOption = () =>
 export const listFromOption = () =>
   new Option('--from [source]', 'another root: DIR or [USER@]HOST:DIR (default: source of the configuration)')
 
-/** @throws commander's error for what is no port. */
+/** @throws commander's error for what is not a port. */
 export function parsePort(text: string): number {
   const port = Number(text)
   if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port
@@ -63,7 +63,7 @@ export function parsePort(text: string): number {
 
 const spanUnits: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 7 * 86_400 }
 
-/** Milliseconds of `90m`, `36h`, `2d`. @throws commander's error for what is no span. */
+/** Milliseconds of `90m`, `36h`, `2d`. @throws commander's error for what is not a span. */
 export function parseSpan(text: string): number {
   const [, count, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
   if (Number(count) > 0) return Number(count) * (spanUnits[unit] ?? 0) * 1000

@@ -12,7 +12,7 @@ import {
 } from '../../postgres/server/server-facts.js'
 import { sql } from '../../postgres/sql/sql.js'
 
-/** Of each database that is no remains of a DROP DATABASE: in which tablespace it is. */
+/** Of each database that is not the remains of a DROP DATABASE: in which tablespace it is. */
 const placesQuery = sql`SELECT pg_catalog.concat(oid, ' ', dattablespace) FROM pg_catalog.pg_database WHERE datconnlimit <> -2;`
 
 /**

@@ -5,7 +5,7 @@ import { type Attempt, type ConnectionFault, userOf } from './connection-fault.j
 import { hbaHint, hbaLine, hbaName } from './hba-line.js'
 import { stateFaults } from './server-state-hint.js'
 
-/** What libpq and the server say (src/interfaces/libpq/fe-connect.c, src/backend/libpq/auth.c), and what mends it. */
+/** What libpq and the server say (src/interfaces/libpq/fe-connect.c, src/backend/libpq/auth.c), and what fixes it. */
 const faults: ConnectionFault[] = [
   {
     says: /password file "([^"]*)" has group or world access/,

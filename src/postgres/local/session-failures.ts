@@ -50,7 +50,7 @@ function silent(cause: unknown): PgbkError {
   })
 }
 
-/** Whether it was waited for in vain: it would be so in every database. */
+/** Whether the wait for a session ended without one; it would do so in every database. */
 export function isSilent(error: unknown): boolean {
   return error instanceof PgbkError && systemCode(error.cause) === silence
 }

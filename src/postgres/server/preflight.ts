@@ -44,7 +44,7 @@ export function checkHost(host: string | undefined): void {
 
 /**
  * Everything that the server must have for a base backup, all obstacles in one error.
- * @throws {PgbkError} `refused`, with the statement, line or command that mends each.
+ * @throws {PgbkError} `refused`, with the statement, line or command that fixes each.
  */
 export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void> {
   const obstacles = await findObstacles(psql, facts)

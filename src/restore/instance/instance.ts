@@ -63,7 +63,7 @@ export function readInstances(root: string): InstanceCatalog {
   return catalog
 }
 
-/** @throws {PgbkError} `damaged`, or a system error, when it is no instance. */
+/** @throws {PgbkError} `damaged`, or a system error, when it is not an instance. */
 export function readInstance(directory: string, name: string): Instance {
   const layout = instanceLayout(directory)
   if (existsSync(layout.marker))

@@ -92,7 +92,7 @@ const open = sql`UPDATE pg_catalog.pg_database SET datallowconn = true
 WHERE NOT datallowconn AND datname <> 'template0' AND datconnlimit <> -2 RETURNING datname`
 const close = sql`UPDATE pg_catalog.pg_database SET datallowconn = false WHERE datname = $1`
 
-/** That a session for it cannot be had is no answer of the statement's. */
+/** That no session can be had for a statement says nothing about its answer. */
 async function checkStatement(
   run: Run,
   wanted: CheckRequest['sql'][number],

@@ -109,7 +109,7 @@ async function checkWith(
     await checkMaps(clients, open, context, { database, findings, mostMs: Math.max(took, leastMs) })
 }
 
-/** Whether an extension that checks is there now; that it cannot be installed is no fault, and tables are read without. */
+/** Whether an extension that checks is there now; that it cannot be installed is not a fault, and tables are read without. */
 async function have(
   client: SqlClient,
   name: 'amcheck' | 'pg_visibility',

@@ -80,7 +80,7 @@ function stringOf(json: string): string | undefined {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Undefined for what is no UTF-8. Nearly all is ASCII, which needs no look at each byte. */
+/** Undefined for what is not UTF-8. Nearly all is ASCII, which needs no look at each byte. */
 function textOf(line: Buffer): string | undefined {
   const text = line.toString('latin1')
   if (isAscii(line)) return text

@@ -23,7 +23,7 @@ export interface LockFile {
 
 /**
  * Opens the file of a lock, or makes it.
- * @throws {PgbkError} `failed` for what is no regular file; a link is not followed, and a pipe does not hold anybody up.
+ * @throws {PgbkError} `failed` for what is not a regular file; a link is not followed, and a pipe does not hold anybody up.
  */
 export function openLockFile(file: string): LockFile {
   const descriptor = open(file, O_RDONLY | O_CREAT)
