@@ -51,7 +51,7 @@ describe('a socket', () => {
   it('is not used in a private directory that a link leads to', async () => {
     const link = join(aDirectory(), 'link')
     symlinkSync(await aSocket(), link)
-    expect(() => open(link)).toThrow(/no directory for a socket/)
+    expect(() => open(link)).toThrow(/not a directory for a socket/)
     expect(open(link, false)).toBe(true)
   })
 
