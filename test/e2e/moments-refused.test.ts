@@ -71,7 +71,7 @@ describe('refused, with the reason and what can be reached instead, is', () => {
     [
       'a time that the named backup does not lead to',
       () => [ledger.backup.record.id, '--to-time', '2020-01-01T00:00:00Z'],
-      /backup \d{8}T\d{6}Z does not lead to/,
+      /backup \d{8}T\d{6}Z cannot be taken to/,
     ],
     ['an LSN before the snapshot', () => ['--to-lsn', '0/1000'], /before the end of its snapshot, 0\//],
     [

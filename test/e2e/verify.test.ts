@@ -226,7 +226,12 @@ describe('what the manifest does not know is found', () => {
       'was changed',
     ],
     ['an open door', 'echo host all all all trust >> $S/conf/pg_hba.conf', 'conf/pg_hba.conf', 'was changed'],
-    ['a file too many in conf/', 'touch $S/conf/more.conf', 'conf/more.conf', 'is not of the backup'],
+    [
+      'a file too many in conf/',
+      'touch $S/conf/more.conf',
+      'conf/more.conf',
+      'does not belong to the backup',
+    ],
     ['another README', 'echo >> $S/README', 'README', 'was changed since it was made'],
     ['an empty directory lost', 'rmdir $S/data/pg_notify', 'data/pg_notify', 'no server starts without it'],
     ['one further down', 'rmdir $S/data/pg_logical/mappings', 'data/pg_logical/mappings', 'is missing'],

@@ -87,7 +87,9 @@ function changedFaults(recorded: Record<string, string>, layout: BackupLayout): 
     return [
       fault(
         file,
-        recorded[file] === undefined ? 'it is not of the backup' : 'it was changed since it was made',
+        recorded[file] === undefined
+          ? 'it does not belong to the backup'
+          : 'it was changed since it was made',
       ),
     ]
   })

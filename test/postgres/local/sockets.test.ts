@@ -62,7 +62,8 @@ describe('a socket', () => {
     expect(() => open(directory)).toThrow(/belongs to another user/)
   })
 
-  it('is not asked for at a host', () => expect(() => open('localhost')).toThrow(/not the directory of a socket/))
+  it('is not asked for at a host', () =>
+    expect(() => open('localhost')).toThrow(/not the directory of a socket/))
 
   ifRoot('of another user is not used, wherever it is', async () => {
     const directory = await aSocket()
