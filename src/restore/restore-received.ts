@@ -47,7 +47,7 @@ async function receiveAndRestore(
   const line = await readFirstLine(context.stdin, context.signal)
   if (line === undefined) return notSent
   const { id, record, ...moment } = JSON.parse(line) as Handover
-  if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is not the id of a backup`)
+  if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is no id of a backup`)
   const options = { ...wanted, ...moment }
   const { pgdata: data = '', tablespaceMapping = [] } = options
   const staging = join(data, '.pgbk-received')
@@ -84,13 +84,13 @@ const readyDescriptor = 3
 
 class NotSent extends PgbkError {
   constructor(cause?: unknown) {
-    super('failed', 'the backup did not arrive completely', { cause })
+    super('failed', 'the backup did not come whole', { cause })
   }
 }
 
 /** The record comes last. */
 async function receive({ directory }: Backup, staging: string, context: Context): Promise<void> {
-  context.progress.step('receiving the backup')
+  context.progress.step('taking the backup over')
   mkdirSync(staging)
   const cutOff = await unpackArchive(context.stdin, staging, context.signal)
   if (!existsSync(backupLayout(directory).record)) throw new NotSent(cutOff)

@@ -87,7 +87,7 @@ async function tryMethod(
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError)) throw error
-    await request.complete // what a backup lacks is not an obstacle to this way
+    await request.complete // what a backup lacks is no obstacle of this way
     return method.explain(error.message)
   }
 }

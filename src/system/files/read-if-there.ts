@@ -2,7 +2,7 @@ import { PgbkError, systemCode } from '../../errors.js'
 import { mostBytes, readSmallIfThere } from './read-small.js'
 
 /**
- * The text of a note that most backups do not have; undefined where it is not there, `unreadable` for what cannot be a note, or is closed. Cheap for
+ * The text of a note that most backups do not have; undefined where it is not there, `unreadable` for what can be no note, or is closed. Cheap for
  * thousands of them.
  */
 export function readIfThere(path: string): { text: string } | 'unreadable' | undefined {
