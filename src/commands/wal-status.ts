@@ -55,7 +55,7 @@ export async function walStatus(
   return { ...status, warnings: [...(failure ? [failure] : []), ...warningsOf(status, context)] }
 }
 
-/** What is not an archive has no segments; its window says why. */
+/** What is no archive has no segments; its window says why. */
 function archiveOf({ layout, summary }: Backup): ArchivedWal {
   try {
     return readArchivedWal(layout.wal, summary)
@@ -109,20 +109,18 @@ function slotWarnings(found: Findings, pgbk: PrintedCommand): string[] {
     ]
   if (!slot)
     return receiver
-      ? [
-          `the server has no replication slot ${slotName}: WAL that has not been received may be removed at any time`,
-        ]
+      ? [`the server has no replication slot ${slotName}: WAL that nobody has received may go at any moment`]
       : []
   const kept = `the server keeps ${formatBytes(slot.retained_bytes ?? 0)} of WAL for it`
   const warnings: string[] = []
   if (slot.wal_status === 'lost')
-    warnings.push(`the slot ${slotName} is lost: the server has removed WAL that the slot should have kept`)
+    warnings.push(`the slot ${slotName} is lost: the server has removed WAL that it was to keep`)
   else if (slot.wal_status === 'unreserved')
     warnings.push(`the slot ${slotName} is about to be lost: it holds more than max_slot_wal_keep_size`)
   else if (!slot.active) warnings.push(...unusedWarnings(found, kept, pgbk))
   if (limit === -1)
     warnings.push(
-      'max_slot_wal_keep_size is -1 on the server: while no WAL is received, it fills the disk there without limit',
+      'max_slot_wal_keep_size is -1 on the server: while nobody receives, WAL fills its disk without limit',
     )
   return warnings
 }
@@ -135,7 +133,7 @@ function unusedWarnings(
 ): string[] {
   const unused = `the slot ${slotName} is not in use, and ${kept}`
   if (!receiverIsAlive)
-    return [`${unused}; if no WAL is to be received any longer, remove it with ${pgbk('wal drop-slot')}`]
+    return [`${unused}; if nobody is to receive any more, remove it with ${pgbk('wal drop-slot')}`]
   return receiver?.status === 'handing-over' ? [] : [`${unused} until the receiver uses it again`]
 }
 

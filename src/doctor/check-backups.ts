@@ -41,7 +41,7 @@ function checkProof(newest: Backup | undefined, backups: Backup[], { now, pgbk }
     return warning(
       'proof',
       `${newest.id} could not be proven: ${unprovenReasons(newest.proof).join('; ')}`,
-      `When that is fixed, prove it again:\n  ${pgbk(`verify --prove ${newest.id}`)}`,
+      `When that is mended, prove it again:\n  ${pgbk(`verify --prove ${newest.id}`)}`,
     )
   const proven = backups.find(({ proof }) => resultOf(proof) === 'proven')
   if (!proven || proven.proof === undefined || proven.proof === 'unreadable')
@@ -68,7 +68,7 @@ export async function checkReceiver(
   const state = readReceiverState(layout)
   const slot = server && (await askWalServer(server.psql, state?.slot ?? slotName))
   if (!state && !slot?.slot)
-    return [ok('WAL receiver', 'none is used: each backup can be restored only to the end of its snapshot')]
+    return [ok('WAL receiver', 'none is used: backups go to the end of their own snapshots')]
   const isAlive = state !== undefined && isReceiverAlive(state, now())
   const receiver = isAlive
     ? state.problem === null
@@ -77,7 +77,7 @@ export async function checkReceiver(
     : warning(
         'WAL receiver',
         `not running${state ? ` since ${formatTime(state.updated_at)}` : ''}${slot?.slot ? `; the server keeps ${formatBytes(slot.slot.retained_bytes ?? 0)} of WAL for it` : ''}`,
-        `Start it:\n  ${pgbk('wal receive')}\nOr, if no WAL is to be received any longer:\n  ${pgbk('wal drop-slot --yes')}`,
+        `Start it:\n  ${pgbk('wal receive')}\nOr, if nobody is to receive any more:\n  ${pgbk('wal drop-slot --yes')}`,
       )
   return slot?.slot ? [receiver, checkSlotLimit(slot.max_slot_wal_keep_size)] : [receiver]
 }
@@ -90,7 +90,7 @@ function checkSlotLimit(limit: number): Check {
   if (limit !== -1) return ok('slot limit', `max_slot_wal_keep_size is ${limit} MB`)
   return warning(
     'slot limit',
-    'max_slot_wal_keep_size is -1 on the server: while no WAL is received, it fills the disk there without limit',
+    'max_slot_wal_keep_size is -1 on the server: while nobody receives, WAL fills its disk without limit',
     "As a superuser:\n  ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';\n  SELECT pg_reload_conf();",
   )
 }

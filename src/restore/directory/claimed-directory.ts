@@ -123,7 +123,7 @@ async function empty(directory: string): Promise<void> {
   await removeContents(directory, [basename(markerIn(directory))])
 }
 
-/** A finished directory no longer belongs to a restore. */
+/** A finished directory is no restore's any more. */
 export async function handOver(directory: string): Promise<void> {
   await rm(markerIn(directory), { force: true })
   await syncPath(directory)
