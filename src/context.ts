@@ -41,7 +41,7 @@ export interface Context {
   readonly progress: Progress
   readonly pgbk: PrintedCommand
   readonly stdin: Readable
-  /** For what is no text, such as an archive. */
+  /** For what is not text, such as an archive. */
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean }
   /** The caller's umask, for programs of the caller's own; what pgbk itself writes is its owner's alone. */
   readonly umask: number

@@ -27,7 +27,7 @@ export function processContext(): ProcessContext {
   // Node would open its debugger to whoever may send this signal: the user whom root becomes, in a session that is still root's.
   process.on('SIGUSR1', () => {})
   const env = { ...process.env }
-  // The package `postgres` reads it by itself; it is meant for another server, and a run that recovers is no primary.
+  // The package `postgres` reads it by itself; it is meant for another server, and a run that recovers is not a primary.
   delete process.env.PGTARGETSESSIONATTRS
   return {
     cwd: currentDirectory(),

@@ -4,7 +4,7 @@ export interface Progress {
   step(text: string): void
   /** How far the present phase is, in bytes. The total may be unknown and may grow; the note stands behind the figures. */
   bytes(done: number, total?: number, note?: string): void
-  /** No phase is going on any more: the screen is somebody else's. */
+  /** No phase is in progress: the screen belongs to somebody else. */
   end(): void
   /** A message that stays on the screen. */
   say(text: string): void

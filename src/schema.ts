@@ -26,7 +26,7 @@ export function parseJson(text: string): { json: unknown } | string {
   try {
     json = JSON.parse(text)
   } catch {
-    return 'it is no JSON'
+    return 'it is not JSON'
   }
   return isDeeper(json, mostDepth) ? `it is nested more than ${mostDepth} times` : { json }
 }

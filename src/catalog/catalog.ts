@@ -181,7 +181,7 @@ export function addRecord(
   } else rejected.push({ name: id, reason: `its record is that of ${record.summary.id}` })
 }
 
-/** Why a directory without a readable record is no backup. */
+/** Why a directory without a readable record is not a backup. */
 export const rejections = {
   noDirectory: 'not a directory',
   marked: 'a delete that is running or was interrupted',

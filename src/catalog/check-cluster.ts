@@ -34,7 +34,7 @@ export function checkCluster(
   if (unknown)
     throw new PgbkError(
       'failed',
-      `whose backups ${root} has is not known: ${unknown.name}: ${unknown.reason}`,
+      `which cluster the backups in ${root} belong to is not known: ${unknown.name}: ${unknown.reason}`,
     )
   if (!newest || newest.record.server.system_identifier === facts.system_identifier) return
   const { server } = newest.record

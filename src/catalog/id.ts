@@ -5,7 +5,7 @@ export function idOf(time: Date): string {
   return `${time.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
 }
 
-/** The start time that an id stands for, or undefined if the text is no id. */
+/** The start time that an id stands for, or undefined if the text is not an id. */
 export function timeOfId(text: string): Date | undefined {
   const parts = pattern.exec(text)
   if (!parts) return undefined

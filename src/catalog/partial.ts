@@ -54,7 +54,7 @@ async function writeMarker(layout: BackupLayout, marker: PartialMarker): Promise
 
 /**
  * Turns a finished partial, whose files are on disk already, into a listed backup: record, then one rename.
- * @param check throws when that must not happen any more.
+ * @param check throws when that must no longer happen.
  */
 export async function publish(
   root: RootLayout,

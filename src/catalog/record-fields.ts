@@ -8,7 +8,7 @@ export const text = v.pipe(v.string(), v.maxLength(10_000, 'is too long'))
 export const optionalText = v.nullable(text)
 
 /** Bytes, each as two digits. */
-export const hex = v.pipe(text, v.regex(/^([0-9a-f]{2})+$/, 'is no list of bytes'))
+export const hex = v.pipe(text, v.regex(/^([0-9a-f]{2})+$/, 'is not a list of bytes'))
 
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
@@ -21,7 +21,7 @@ export const arrayOf = <T extends v.GenericSchema>(item: T) =>
 export const isoTime = v.pipe(
   text,
   v.isoTimestamp(),
-  v.check((value) => isRealTime(value), 'is no time between the years 2000 and 9999'),
+  v.check((value) => isRealTime(value), 'is not a time between the years 2000 and 9999'),
 )
 
 /** Nearly all: no month is shorter. */
@@ -51,9 +51,9 @@ export const segmentSize = v.pipe(
   count,
   v.check(
     (value) => value >= 1 << 20 && value <= 1 << 30 && (value & (value - 1)) === 0,
-    'is no size of WAL segments',
+    'is not a size of WAL segments',
   ),
 )
 
 /** The name of a file below a directory, which leads nowhere else. */
-export const plainName = v.pipe(text, v.check(isPlainName, 'is no name of a file inside of the backup'))
+export const plainName = v.pipe(text, v.check(isPlainName, 'is not the name of a file inside the backup'))

@@ -21,7 +21,7 @@ export function ranges<T extends Positions>() {
   return v.rawCheck<T>(({ dataset, addIssue }) => {
     // What is wrong with one of them has been told.
     if (!dataset.typed || dataset.issues || isPossible(dataset.value)) return
-    addIssue({ message: 'its start_lsn, checkpoint_lsn and stop_lsn can be those of no backup' })
+    addIssue({ message: 'its start_lsn, checkpoint_lsn and stop_lsn cannot be those of a backup' })
   })
 }
 

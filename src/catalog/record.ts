@@ -136,7 +136,7 @@ export interface ReadRecord {
 }
 
 /**
- * @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format, no regular file, or one without end; a system
+ * @throws {PgbkError} `damaged`, saying why, when it is not a record, is one of a newer format, is not a regular file, or has no end; a system
  * error when it cannot be read.
  */
 export function readRecord(path: string): ReadRecord {
@@ -145,7 +145,7 @@ export function readRecord(path: string): ReadRecord {
 
 const needed = Object.entries(entries).flatMap(([key, { type }]) => (type === 'optional' ? [] : [key]))
 
-/** @throws {PgbkError} `damaged`, saying why, when it is no record or one of a newer format. */
+/** @throws {PgbkError} `damaged`, saying why, when it is not a record, or is one of a newer format. */
 export function summarize(json: string): ReadRecord {
   const raw = objectIn(json)
   const missing = needed.filter((key) => !Object.hasOwn(raw, key))
@@ -170,9 +170,13 @@ function objectIn(json: string): object {
   const input = parsed.json
   const format = formatOf(input)
   if (typeof format === 'number' && format > recordFormat) {
-    throw new PgbkError('damaged', `the record has format ${format}, this pgbk reads up to ${recordFormat}`, {
-      hint: 'Update pgbk to work with this backup.',
-    })
+    throw new PgbkError(
+      'damaged',
+      `the record has format ${format}, but this pgbk reads formats up to ${recordFormat}`,
+      {
+        hint: 'Update pgbk to work with this backup.',
+      },
+    )
   }
   return typeof input === 'object' && input !== null ? input : {}
 }

@@ -10,13 +10,13 @@ export function canBeOpened({ access }: Pick<RecordedDatabase, 'access'>): boole
   return access !== 'nobody' && access !== 'invalid'
 }
 
-/** Whether every program can be given its name: that of the others is no UTF-8. */
+/** Whether every program can be given its name: that of the others is not UTF-8. */
 export function isSayable({ name_bytes }: Pick<RecordedDatabase, 'name_bytes'>): boolean {
   return name_bytes === undefined
 }
 
 /**
- * The name of the database that is most likely meant when none is named: the largest that is no template, of those that are open to
+ * The name of the database that is most likely meant when none is named: the largest that is not a template, of those that are open to
  * more than superusers if there are any.
  */
 export function largestDatabase({ databases }: Pick<BackupRecord, 'databases'>): string {

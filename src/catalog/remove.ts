@@ -9,7 +9,7 @@ import { discard } from './partial.js'
 /**
  * Removes a backup. First its record becomes the marker: one step, that needs no space on a full disk, and from then on it is
  * no backup but something to throw away. Only under the catalog lock.
- * @param last what has to be done once it is no backup any more, before its files go.
+ * @param last what has to be done once it is no longer a backup, before its files are removed.
  * @throws {PgbkError} `failed`.
  */
 export async function removeBackup(
@@ -33,7 +33,7 @@ export async function removeBackup(
       cause,
       hint: existsSync(layout.record)
         ? 'Nothing of it was removed.'
-        : 'What is left of it is no backup any more; the next create takes it away.',
+        : 'What is left is no longer a backup; the next create removes it.',
     })
   }
 }

@@ -12,7 +12,7 @@ type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
  * The backup that a person means: an id, a unique prefix of at least 8 digits, `latest` or `oldest`.
  * `latest` is the newest whole one with a record that can be used, which no check has failed; which newer ones it skips is said.
  * @param source the other root that the catalogue is of, as the user named it.
- * @throws {PgbkError} `usage` for a text that can be no id, `not-found` when there is no such backup or more than one.
+ * @throws {PgbkError} `usage` for a text that cannot be an id, `not-found` when there is no such backup or more than one.
  */
 export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, source?: string): Backup {
   const ways = waysOn(teller, source)
@@ -25,7 +25,7 @@ export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, s
   }
   const matches = catalog.backups.filter((backup) => backup.id.startsWith(wanted))
   if (matches.length > 1) {
-    throw new PgbkError('not-found', `${wanted} means more than one backup`, {
+    throw new PgbkError('not-found', `${wanted} matches more than one backup`, {
       hint: `Choose one of:\n${matches.map((backup) => `  ${backup.id}`).join('\n')}`,
     })
   }
@@ -83,7 +83,7 @@ function noSuchBackup(catalog: Catalog, wanted: string, ways: WaysOn): never {
   const rejected = catalog.rejected.find(({ name }) => name === wanted)
   if (rejected) {
     throw new PgbkError('not-found', `${wanted} is not a whole backup: ${rejected.reason}`, {
-      hint: `See those that are:\n  ${ways.list}`,
+      hint: `See which ones are:\n  ${ways.list}`,
     })
   }
   throw new PgbkError('not-found', `there is no backup ${wanted} in ${catalog.root}`, {

@@ -49,7 +49,7 @@ export function resolveSource(text: string, base: string): string {
 }
 
 function noSource(text: string): PgbkError {
-  return new PgbkError('usage', `${JSON.stringify(text)} is no source`, {
+  return new PgbkError('usage', `${JSON.stringify(text)} is not a source`, {
     hint: 'A source is a directory that holds data/, or [USER@]HOST:DIR, as in scp. Write ./a:b for a directory with a colon.',
   })
 }

@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 
 /**
- * Writes to a stream and waits until it is taken. A reader that has closed its end (`pgbk list | head -1`) is no error.
+ * Writes to a stream and waits until it is taken. A reader that has closed its end (`pgbk list | head -1`) is not an error.
  * @throws {PgbkError} `failed` for any other fault, such as a full disk.
  */
 export async function write(stream: Writable, text: string): Promise<void> {

@@ -46,6 +46,6 @@ export const verbs: readonly Verb[] = [
 
 /** Words that stand before other commands: `instance list`. */
 export const groups: Record<string, { description: string; help: string }> = {
-  instance: { description: 'restored servers, and runs that go on', help: instanceHelp },
+  instance: { description: 'restored servers, and runs in progress', help: instanceHelp },
   wal: { description: 'the WAL archive and its receiver', help: walHelp },
 }

@@ -56,8 +56,8 @@ export async function deleteBackups(
 function requireWholeIds(ids: string[]): void {
   const unclear = ids.find((id) => !isId(id))
   if (unclear === undefined) return
-  throw new PgbkError('usage', `${JSON.stringify(unclear)} is not a whole backup id`, {
-    hint: 'Without a terminal, delete takes only whole ids like 20261120T030000Z.',
+  throw new PgbkError('usage', `${JSON.stringify(unclear)} is not a complete backup id`, {
+    hint: 'Without a terminal, delete accepts only complete ids like 20261120T030000Z.',
   })
 }
 
@@ -66,7 +66,7 @@ function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context
   const staysWhole = catalog.backups.some((backup) => backup.state === 'whole' && !chosen.includes(backup))
   if (!staysWhole && !options.last && chosen.some(({ state }) => state === 'whole')) {
     throw new PgbkError('usage', 'no whole backup would be left', {
-      hint: 'If that is meant, say so with --last.',
+      hint: 'If that is intended, use --last.',
     })
   }
   for (const { id, hold } of chosen) {

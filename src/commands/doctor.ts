@@ -105,7 +105,7 @@ async function checkHere(
   context: Context,
 ): Promise<Check[]> {
   const { layout, catalog } = root
-  if (!catalog) return [skipped('backups', 'not looked at before the root is mended')]
+  if (!catalog) return [skipped('backups', 'not checked until the root is fixed')]
   context.progress.step('looking at the backups')
   return [
     ...(await checkLock(layout, catalog, context)),

@@ -65,7 +65,7 @@ export async function downloadArchive(
 function checkTarget(file: string | undefined, replace: boolean, { stdout, pgbk }: Context): void {
   if (file === undefined) {
     if (!stdout.isTTY) return
-    throw new PgbkError('usage', 'an archive is nothing for a terminal', {
+    throw new PgbkError('usage', 'an archive cannot be written to a terminal', {
       hint: `Send it on:\n  ${pgbk('download ID --archive -')} | ssh HOST tar -xf - -C DIR`,
     })
   }

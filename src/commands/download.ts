@@ -132,7 +132,7 @@ async function verify(
 async function leave({ backup, directory: { layout } }: Job, { progress }: Context): Promise<void> {
   if ((await lookAtOld(layout.directory)).files.size === 0) return removeDownload(layout)
   progress.say(
-    `what has come of ${backup.id} is kept in ${layout.directory}; the next download of it goes on from there`,
+    `what has arrived of ${backup.id} is kept in ${layout.directory}; the next download of it continues there`,
   )
 }
 

@@ -128,7 +128,7 @@ async function findStopped(name: string, settings: Settings, context: Context): 
   const { instances, runs, root } = await listInstances(settings, context)
   if (runs.some((run) => run.name === name)) {
     throw new PgbkError('usage', `${name} is a run`, {
-      hint: `It goes when it ends:\n  ${context.pgbk(`instance stop ${name}`)}`,
+      hint: `It is removed when it ends:\n  ${context.pgbk(`instance stop ${name}`)}`,
     })
   }
   const instance = instances.find((one) => one.name === name)

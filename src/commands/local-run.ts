@@ -159,7 +159,7 @@ function enterable({ cwd, user, progress }: Context): string {
     accessSync(cwd, constants.X_OK)
     return cwd
   } catch {
-    progress.say(`${cwd} is closed to ${user().name}, as whom COMMAND runs: it starts in /`)
+    progress.say(`user ${user().name}, as whom COMMAND runs, cannot enter ${cwd}: it starts in /`)
     return '/'
   }
 }
@@ -209,11 +209,11 @@ function parseSettings(settings: string[]): Record<string, string> {
     settings.map((setting) => {
       const [, name = '', value = ''] = /^([A-Za-z_][\w.]*)=(.*)$/s.exec(setting) ?? []
       if (name === '')
-        throw new PgbkError('usage', `${JSON.stringify(setting)} is no setting`, {
+        throw new PgbkError('usage', `${JSON.stringify(setting)} is not a setting`, {
           hint: 'Write it as -c name=value.',
         })
       if (isPort(name))
-        throw new PgbkError('usage', 'the port is no setting of a run', { hint: 'Give it as --port PORT.' })
+        throw new PgbkError('usage', 'the port is not a setting of a run', { hint: 'Use --port PORT.' })
       return [name, value]
     }),
   )

@@ -161,8 +161,8 @@ function warnOfOnDemand(going: Judged[], { on_demand }: RetentionPolicy, { progr
 
 async function ask(going: Judged[], context: Context): Promise<void> {
   if (!context.ask) {
-    throw new PgbkError('usage', 'prune removes nothing without being told so', {
-      hint: 'Without a terminal, say --yes; --dry-run shows what would go.',
+    throw new PgbkError('usage', 'prune removes nothing without a confirmation', {
+      hint: 'Without a terminal, use --yes; --dry-run shows what would be removed.',
     })
   }
   if (await context.ask(removalQuestion(going.map(({ backup }) => backup)))) return

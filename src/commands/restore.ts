@@ -130,7 +130,7 @@ async function firstStart(
     return await startInstance(instance, programs.postgres, recovery, context)
   } catch (error) {
     context.progress.say(
-      `${name} is restored, and stays. Try again, or remove it:\n  ${context.pgbk(`instance start ${name}`)}\n  ${context.pgbk(`instance delete ${name}`)}`,
+      `${name} is restored, and is kept. Try again, or remove it:\n  ${context.pgbk(`instance start ${name}`)}\n  ${context.pgbk(`instance delete ${name}`)}`,
     )
     throw namingLibrary(error, backup.record)
   }

@@ -22,7 +22,7 @@ export interface ShowResult {
   source: string | undefined
 }
 
-/** @throws {PgbkError} `not-found`, or `usage` for a text that is no id. */
+/** @throws {PgbkError} `not-found`, or `usage` for a text that is not an id. */
 export async function show(
   id: string,
   options: ShowOptions,

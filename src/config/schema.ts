@@ -10,7 +10,7 @@ const scalar = v.union([v.string(), v.number(), v.boolean()])
 
 const settingName = v.pipe(
   v.string(),
-  v.check((name) => !isPort(name), 'is no setting of a run: give it as --port PORT'),
+  v.check((name) => !isPort(name), 'is not a setting of a run: use --port PORT'),
 )
 
 /** Every key that a configuration may have; docs/configuration.md explains them. */
@@ -20,7 +20,7 @@ const schema = v.strictObject({
   source: v.optional(text),
   bin_dir: v.optional(text),
   run_as: v.optional(text, 'postgres'),
-  time_zone: v.optional(v.pipe(text, v.check(isTimeZone, 'is no time zone that this system knows'))),
+  time_zone: v.optional(v.pipe(text, v.check(isTimeZone, 'is not a time zone that this system knows'))),
   create: v.optional(
     v.strictObject({
       checkpoint: v.optional(v.picklist(['fast', 'spread']), 'fast'),

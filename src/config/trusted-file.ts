@@ -43,7 +43,7 @@ export function notTrusted(file: string, { path, reason, remedy }: Untrusted): P
 function checkOpened(file: string, real: string, descriptor: number, trust: Trust): void {
   const found = fstatSync(descriptor)
   const hint = 'Name another with --config.'
-  if (!found.isFile()) throw new PgbkError('config', `${file} is no file`, { hint })
+  if (!found.isFile()) throw new PgbkError('config', `${file} is not a regular file`, { hint })
   // In /tmp, anybody can give somebody else's file a further name.
   const isLinked = found.nlink > 1 && isShared(dirname(real))
   if (!trust.uids.includes(found.uid) || isOpenToOthers(found, trust) || isLinked)
@@ -62,7 +62,7 @@ function readAll(file: string, descriptor: number): string {
 }
 
 function tooLong(file: string): PgbkError {
-  return new PgbkError('config', `${file} is longer than 1 MB: it is no configuration`)
+  return new PgbkError('config', `${file} is larger than 1 MB, and cannot be a configuration file`)
 }
 
 function attempt<T>(file: string, work: () => T): T {

@@ -108,7 +108,7 @@ async function fill(
   const [verifiedBy, standbyWal, snapshot] = await allOf([
     job.verify ? verify(server, layout, context) : undefined,
     archiveWal(server, layout, copied.range, context),
-    // Nothing is written there any more but a README.
+    // Only a README is still written there.
     measureTree(layout.snapshot),
   ])
 

@@ -20,7 +20,7 @@ const most = 10
  */
 export async function checkDataDirectory(facts: ServerFacts, { signal }: Context): Promise<Check> {
   if (!(await isHere(facts)))
-    return skipped(name, 'not to be seen from here: create finds links in it, and refuses')
+    return skipped(name, 'cannot be seen from here: create finds links in it, and refuses them')
   const others: string[] = []
   for await (const path of leftOut(facts, signal)) {
     const refusal = refusalOf(path, facts)

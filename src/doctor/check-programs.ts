@@ -54,7 +54,7 @@ export function checkServerPrograms(major: number, installations: Installation[]
     return ok('server programs', `of PostgreSQL ${major}: verify, local-run and restore work`)
   return warning(
     'server programs',
-    `${missing.join(' and ')} of PostgreSQL ${major} are not installed here: backups are not verified in full, and do not open on this machine`,
+    `${missing.join(' and ')} of PostgreSQL ${major} are not installed here: backups are not verified in full, and cannot be opened on this machine`,
     installHint(major, 'server'),
   )
 }

@@ -117,7 +117,7 @@ async function roomCheck(
   const place = [backups, root].find((directory) => existsSync(directory))
   if (place === undefined) return skipped('disk', `needs about ${formatBytes(needed)}`)
   const free = await freeBytes(place)
-  const text = `${formatBytes(free)} are free, the next backup takes about ${formatBytes(needed)}`
+  const text = `${formatBytes(free)} are free, and the next backup takes about ${formatBytes(needed)}`
   const days = removesAnything(retention) ? undefined : daysUntilFull(made, free, now)
   if (days === undefined) return ok('disk', text)
   const growth = `${text}; at the present rate the disk is full in ${days} days unless some are pruned`

@@ -29,7 +29,7 @@ export async function checkSafety(server: ReachedServer, { now }: Context): Prom
   const facts = JSON.parse(await query(server.psql, safetyQuery)) as SafetyFacts
   const after = now().getTime()
   return [
-    checkSetting('full_page_writes', facts.full_page_writes, 'a crash can tear pages apart'),
+    checkSetting('full_page_writes', facts.full_page_writes, 'a crash can leave torn pages'),
     checkSetting('fsync', facts.fsync, 'a crash of the machine can lose the cluster'),
     checkSums(server),
     checkClock(facts.now, before, after),
@@ -51,7 +51,7 @@ function checkSums({ facts, installations }: ReachedServer): Check {
   const directory = facts.data_directory ?? 'DATA-DIRECTORY'
   return warning(
     'checksums',
-    'off: damaged pages are copied without a word',
+    'off: damaged pages are copied unnoticed',
     `While the server is stopped, as its user:\n  ${shellWord(join(program))} --enable --pgdata=${shellWord(directory)}`,
   )
 }

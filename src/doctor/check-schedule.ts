@@ -44,7 +44,7 @@ export function checkSchedule(
   const isRecent = scheduled && now().getTime() - Date.parse(scheduled.summary.started_at) < 8 * day
   if (isRecent) return [ok('schedule', `none in this crontab, but ${scheduled.id} was made by one`)]
   const remedy = `Write one:\n  ${pgbk('schedule --daily 03:00')}`
-  const why = problem === undefined ? 'no backups are made by themselves' : `none is known: ${problem}`
+  const why = problem === undefined ? 'no backups are made automatically' : `none is known: ${problem}`
   return [warning('schedule', why, remedy)]
 }
 
@@ -95,7 +95,7 @@ const daemons = ['cron', 'crond', 'fcron', 'dcron', 'busybox']
 /** Not to be seen in every container; where there is no /proc nothing is said. */
 export function cronDaemonProblem(): string | undefined {
   const isThere = findProcesses(([program = '']) => daemons.includes(basename(program))).length > 0
-  return isThere || !hasProc() ? undefined : 'no cron daemon is running here: nothing will call the line'
+  return isThere || !hasProc() ? undefined : 'no cron daemon is running here: nothing will run the line'
 }
 
 function checkDaemon(): Check[] {

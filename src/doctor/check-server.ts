@@ -85,7 +85,7 @@ function topicChecks(facts: ServerFacts, obstacles: Obstacle[]): Check[] {
   return fine.map(([topic, text]) => {
     const obstacle = obstacles.find((one) => one.topic === topic)
     if (obstacle) return refused(obstacle)
-    return text === '' ? skipped(topic, 'not tried before the rest is mended') : ok(topic, text)
+    return text === '' ? skipped(topic, 'not tried until the rest is fixed') : ok(topic, text)
   })
 }
 

@@ -7,7 +7,7 @@ import { type Check, ok, skipped, warning } from './check.js'
 /** How a run would keep the newest backup as it is, how far it would be shut off, and why not in a better way. */
 export async function checkWorkingCopy({ root, backups }: Catalog, context: Context): Promise<Check[]> {
   const newest = backups.find(({ state }) => state === 'whole')
-  if (!newest) return [skipped('working copy', 'can be tried when there is a backup')]
+  if (!newest) return [skipped('working copy', 'can be checked once there is a backup')]
   try {
     const probed = await probeWorkingCopy(newest, root, context)
     return [workingCopyOf(probed), sandboxOf(probed)]
@@ -41,7 +41,7 @@ function sandboxOf({ enclosure, gap = '' }: ProbedWorkingCopy): Check {
 function remedyFor(obstacles: string): string | null {
   if (!/user namespaces are forbidden|^unshare: /m.test(obstacles)) return null
   return [
-    'Allow user namespaces, as root, with the one that this system has:',
+    'Allow user namespaces, as root, with the setting that this system has:',
     '  sysctl -w kernel.apparmor_restrict_unprivileged_userns=0    # Ubuntu',
     '  sysctl -w kernel.unprivileged_userns_clone=1                # Debian',
     '  sysctl -w user.max_user_namespaces=10000                    # RHEL',

@@ -7,7 +7,7 @@ export interface Check {
   name: string
   status: CheckStatus
   text: string
-  /** What mends it, as a person can paste it. */
+  /** What fixes it, as a person can paste it. */
   remedy: string | null
 }
 
@@ -23,7 +23,7 @@ export function skipped(name: string, text: string): Check {
   return { name, status: 'skipped', text, remedy: null }
 }
 
-/** What create itself would end with. @throws all that is no PgbkError. */
+/** What create itself would end with. @throws anything that is not a PgbkError. */
 export function failed(name: string, error: unknown): Check {
   if (!(error instanceof PgbkError)) throw error
   return { name, status: 'failed', text: error.message, remedy: error.hint ?? null }

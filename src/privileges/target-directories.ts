@@ -42,7 +42,7 @@ function checkGivable(directory: string): void {
   if (isRootsAlone(directory) && readdirSync(directory).length === 0) return
   const problem = isRootsAlone(directory)
     ? 'is not empty'
-    : 'belongs to root, and is no directory that root alone could put in its place'
+    : 'belongs to root, but others could put another directory in its place'
   throw new PgbkError('usage', `${directory} ${problem}`, {
     hint: 'Nothing was changed. Restore into another directory, or give that one to the user whom it is to belong to.',
   })

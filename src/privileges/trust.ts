@@ -32,6 +32,6 @@ function refuse(fault: Untrusted | undefined, what: string, user: Trusted): void
   const who = user.uid === 0 ? 'root' : `root or to ${user.name}, as whom it would work`
   const place = fault.path === what ? what : `${fault.path}, on the way to ${what},`
   throw new PgbkError('config', `${place} ${fault.reason}`, {
-    hint: `Started by root, pgbk uses nothing that somebody else could swap: every directory on the way must belong to ${who}, and be closed to the writing of others. Run pgbk as the user whom it belongs to, or use another directory.`,
+    hint: `Started by root, pgbk uses nothing that somebody else could swap: every directory on the way must belong to ${who}, and must not be writable by others. Run pgbk as the user whom it belongs to, or use another directory.`,
   })
 }

@@ -59,7 +59,7 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
   const reasons = [...tried, ...(await laterOne(choice, context))]
   if (isToCome(moment, context))
     throw outOfReach(`${formatTimes(moment.time)} has not come yet`, reasons, choice)
-  const named = id === undefined ? 'no backup leads' : `backup ${reasons[0]?.id ?? id} does not lead`
+  const named = id === undefined ? 'no backup can be taken' : `backup ${reasons[0]?.id ?? id} cannot be taken`
   throw outOfReach(`${named} to ${describeMoment(moment)}`, reasons, choice)
 }
 
@@ -94,7 +94,7 @@ function mayLeadTo({ summary }: Backup, moment: Moment): boolean {
 function checkUnused({ id, state }: Backup, { pgbk }: Context): void {
   if (state !== 'used') return
   throw new PgbkError('failed', `backup ${id} is used: a server was started inside its snapshot`, {
-    hint: `The WAL archive does not fit its data any more: it cannot be taken to a moment, nor restored. Choose another backup, or open it as it is:\n  ${pgbk('list')}\n  ${pgbk(`local-run ${id}`)}`,
+    hint: `The WAL archive no longer fits its data: it can neither be taken to a moment nor restored. Choose another backup, or open it as it is:\n  ${pgbk('list')}\n  ${pgbk(`local-run ${id}`)}`,
   })
 }
 
@@ -126,6 +126,6 @@ function outOfReach(message: string, tried: OutOfReach[], { catalog, id }: Choic
   if (tried.some((one) => one.mayGrow && one.id === catalog.backups[0]?.id))
     hint.push('The archive of the newest backup grows while pgbk wal receive runs.')
   if (id !== undefined && catalog.backups.length > 1)
-    hint.push('Without an id, the backup that leads there is chosen, if there is one.')
+    hint.push('Without an id, pgbk chooses a backup that can be taken there, if there is one.')
   return new PgbkError('usage', message, { hint: hint.join('\n') })
 }

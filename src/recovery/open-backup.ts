@@ -117,6 +117,6 @@ function replacedCopies({ archive, recovery }: RecoveryPlan): string[] {
     const name = basename(path).slice(0, 24)
     const taken = archive?.chain.find((one) => one.name === name)
     if (!taken || !recovery || taken.segment > recovery.lastSegment) return []
-    return [`${damageText(name, dirname(path), reason)}; the copy in ${taken.directory} is taken`]
+    return [`${damageText(name, dirname(path), reason)}; the copy in ${taken.directory} is used`]
   })
 }

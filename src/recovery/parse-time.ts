@@ -108,7 +108,7 @@ function ambiguous(text: string, zone: string, instants: Date[]): PgbkError {
 }
 
 function notUnderstood(text: string): PgbkError {
-  return new PgbkError('usage', `${JSON.stringify(text)} is no time`, {
+  return new PgbkError('usage', `${JSON.stringify(text)} is not a time`, {
     hint: 'Write it as 2026-11-20T15:04:00Z, "2026-11-20 15:04:00+01", "2026-11-20 15:04 Europe/Berlin", or "10 minutes ago".',
   })
 }

@@ -50,7 +50,7 @@ export function checkReached(
     })
   }
   if (notAfter !== undefined && commitTime !== undefined && commitTime > notAfter) {
-    throw new PgbkError('damaged', `recovery went on to ${commitTime}, past ${notAfter}`, {
+    throw new PgbkError('damaged', `recovery continued to ${commitTime}, past ${notAfter}`, {
       hint: 'The end of the snapshot lies after that time by the clock of the server. Choose an earlier backup.',
     })
   }

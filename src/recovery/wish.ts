@@ -37,7 +37,7 @@ export function readWish(
   if (exclusive && ['snapshot', 'latest'].includes(moment.kind))
     throw new PgbkError('usage', '--exclusive needs --to-time, --to-lsn, --to-xid or --to-name')
   if (pause && moment.kind === 'snapshot')
-    throw new PgbkError('usage', '--pause needs a moment to pause at', {
+    throw new PgbkError('usage', '--pause needs a recovery target to pause at', {
       hint: 'Name one with --to-time, --to-latest ...',
     })
   return { moment, exclusive, pause, timeline }
@@ -52,7 +52,9 @@ function readMoment(
   const { toTime, toLsn, toXid, toName, toLatest, toSnapshot } = options
   const named = [toTime, toLsn, toXid, toName, toLatest, toSnapshot].filter((one) => one !== undefined)
   if (named.length > 1)
-    throw new PgbkError('usage', 'more than one moment is named', { hint: 'Name one --to-... only.' })
+    throw new PgbkError('usage', 'more than one recovery target is given', {
+      hint: 'Use only one of the --to-... options.',
+    })
   if (toTime !== undefined) return { kind: 'time', time: readTime(toTime, settings, context, zoneNeeded) }
   if (toLsn !== undefined) return { kind: 'lsn', lsn: readLsn(toLsn) }
   if (toXid !== undefined) return { kind: 'xid', xid: readXid(toXid) }
@@ -66,10 +68,10 @@ function readTime(text: string, { time_zone }: Settings, context: Context, zoneN
   const { instant, assumedZone } = parseTime(text, context.now(), zone)
   if (assumedZone === undefined) return instant
   if (zoneNeeded && !context.ask)
-    throw new PgbkError('usage', `${JSON.stringify(text)} names no time zone`, {
-      hint: `Without a terminal, restore needs one. By the clocks of ${assumedZone} it is ${shortInstant(instant)}.`,
+    throw new PgbkError('usage', `${JSON.stringify(text)} has no time zone`, {
+      hint: `Without a terminal, restore needs one. In ${assumedZone} it is ${shortInstant(instant)}.`,
     })
-  context.progress.say(`${text} is read by the clocks of ${assumedZone}: ${formatTimes(instant)}`)
+  context.progress.say(`${text} is taken as local time in ${assumedZone}: ${formatTimes(instant)}`)
   return instant
 }
 
@@ -78,7 +80,7 @@ function readLsn(text: string): string {
     parseLsn(text)
     return text.toUpperCase()
   } catch (cause) {
-    throw new PgbkError('usage', `${JSON.stringify(text)} is no LSN`, {
+    throw new PgbkError('usage', `${JSON.stringify(text)} is not an LSN`, {
       cause,
       hint: 'An LSN looks like 16/B374D848.',
     })
@@ -88,7 +90,7 @@ function readLsn(text: string): string {
 function readXid(text: string): string {
   // pg_current_xact_id() counts on where the WAL, and recovery, begin again after 32 bits.
   if (/^\d{1,20}$/.test(text)) return String(BigInt(text) % 2n ** 32n)
-  throw new PgbkError('usage', `${JSON.stringify(text)} is no transaction id`, {
+  throw new PgbkError('usage', `${JSON.stringify(text)} is not a transaction id`, {
     hint: 'It is a number, as pg_current_xact_id() gives it.',
   })
 }

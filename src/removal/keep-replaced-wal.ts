@@ -56,9 +56,9 @@ function checkNothingLost(old: Backup, download: Backup, others: Backup[]): void
   if (names.length === 0) return
   throw new PgbkError(
     'failed',
-    `${old.layout.wal} has WAL that nothing else has, and that does not go on from what was downloaded: ${names[0]} to ${names.at(-1)}`,
+    `${old.layout.wal} has WAL that exists nowhere else, and that does not continue what was downloaded: ${names[0]} to ${names.at(-1)}`,
     {
-      hint: 'Move it to another place if it may go, and try again; or download into another directory with --to.',
+      hint: 'Move it elsewhere if it is not needed here, and try again; or download into another directory with --to.',
     },
   )
 }

@@ -75,7 +75,7 @@ interface Needed {
   histories: string[]
 }
 
-/** What lies in the archive that goes, and cannot be had from those that stay, or only in copies that are damaged there. */
+/** What lies in the archive that goes, and is not available from those that stay, or only in copies that are damaged there. */
 async function neededBy(
   to: Backup,
   from: Backup,

@@ -41,7 +41,7 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
     ...waiting
       .filter(({ record, layout: instance }) => record.backup === id || replaysFrom(instance, layout.wal))
       .map(({ name }) => ({
-        by: `the instance ${name}, which has still to replay its WAL`,
+        by: `the instance ${name}, which has not replayed its WAL yet`,
         hint: `Let it do so:\n  ${context.pgbk(`instance start ${name}`)}`,
       })),
   ]
@@ -75,12 +75,12 @@ function useByRestore({ data, state, note }: Need): Use {
   if (state === 'being filled') return { by: `a restore into ${data}`, hint: 'Let it end.' }
   if (state === 'perhaps being filled')
     return {
-      by: `a restore into ${data}, which may go on in another container or on another machine`,
-      hint: `Let it end; or, if none goes on (was this machine started anew since?):  rm ${shellWord(note)}`,
+      by: `a restore into ${data}, which may be running in another container or on another machine`,
+      hint: `Let it end; or, if none is running (has this machine been restarted since?):  rm ${shellWord(note)}`,
     }
   return {
-    by: `the restored data directory ${data}, which has still to replay its WAL`,
-    hint: `Start its server once; or, if that directory is not wanted any more:  rm ${shellWord(note)}`,
+    by: `the restored data directory ${data}, which has not replayed its WAL yet`,
+    hint: `Start its server once; or, if that directory is no longer wanted:  rm ${shellWord(note)}`,
   }
 }
 

@@ -102,7 +102,7 @@ function wouldLose({ message, cause }: PgbkError): PgbkError {
 
 function wouldNotStart(missing: string[]): PgbkError {
   return new PgbkError('failed', `the server would not start on this machine: ${missing.join('; ')}`, {
-    hint: 'Nothing was written. Mend it, or restore without --start, and mend the configuration in the directory.',
+    hint: 'Nothing was written. Fix that, or restore without --start and fix the configuration in the directory.',
   })
 }
 

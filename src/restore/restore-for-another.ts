@@ -135,7 +135,7 @@ function checkTexts({ directories, files }: Listing): void {
   if (odd === undefined) return
   throw new PgbkError(
     'failed',
-    `a file of the backup has a name that is no UTF-8: ${JSON.stringify(shownPath(odd))}`,
+    `the name of a file of the backup is not UTF-8: ${JSON.stringify(shownPath(odd))}`,
     { hint: 'Restore it as the user whom the backups belong to, and chown the directory.' },
   )
 }

@@ -12,9 +12,13 @@ import type { Run } from './start-run.js'
  */
 export function commandEnvironment(run: Run, bin: string, env: Environment): Environment {
   if (isRaw(run.database))
-    throw new PgbkError('failed', 'no COMMAND can be told the name of that database: it is no UTF-8', {
-      hint: 'Leave the COMMAND out and connect by the URL that is shown then, or choose another one with --database.',
-    })
+    throw new PgbkError(
+      'failed',
+      'the name of that database cannot be passed to a COMMAND: it is not UTF-8',
+      {
+        hint: 'Leave the COMMAND out and connect by the URL that is shown then, or choose another one with --database.',
+      },
+    )
   const kept = Object.fromEntries(
     Object.entries(env).filter(([name]) => !name.startsWith('PG') || name.startsWith('PGBK_')),
   )

@@ -53,7 +53,7 @@ export async function launch(request: RunRequest, port: number, context: Context
     hint:
       request.workingCopy === 'auto'
         ? roomHint
-        : `Without --working-copy ${request.workingCopy} pgbk takes the first way that works.`,
+        : `Without --working-copy ${request.workingCopy} pgbk uses the first way that works.`,
   })
 }
 
@@ -98,7 +98,7 @@ async function agreeToCopy({ record }: Backup, obstacles: string[], context: Con
   if (record.size_bytes <= askAbove) return
   if (!context.ask) {
     throw new PgbkError('usage', `a full copy of ${size} would be needed: ${obstacles.join('; ')}`, {
-      hint: 'If that is meant, say so with --working-copy copy.',
+      hint: 'If that is intended, use --working-copy copy.',
     })
   }
   if (!(await context.ask(`Copy ${size}?`))) throw new PgbkError('failed', 'nothing was started')

@@ -13,7 +13,7 @@ import type { RunRequest } from './run-request.js'
 
 /**
  * Writes the configuration of a run beside its working copy, where nothing of the backup is.
- * @throws {PgbkError} `damaged` when the backup's is no file, or as the system says.
+ * @throws {PgbkError} `damaged` when the backup's is not a file, or as the system says.
  */
 export async function writeRunConf(
   request: RunRequest,

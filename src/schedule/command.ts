@@ -26,7 +26,7 @@ const useless = [
 
 /**
  * The variables that a command without an environment has to be given.
- * @throws {PgbkError} `usage` for a password: a crontab is no place for it.
+ * @throws {PgbkError} `usage` for a password: a crontab is not a place for it.
  */
 export function variablesFrom(env: Environment): Record<string, string> {
   const secret = secrets.find((name) => env[name])

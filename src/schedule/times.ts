@@ -18,7 +18,7 @@ export function parseTimes(text: string, every: 'day' | 'week'): Times {
   const isTime = hour !== undefined && Number(hour) < 24 && Number(minute) < 60
   if (isTime && (every === 'day' ? day === undefined : weekday !== undefined))
     return { hour: Number(hour), minute: Number(minute), weekday }
-  throw new PgbkError('usage', `${JSON.stringify(text)} is no time of a ${every}`, {
+  throw new PgbkError('usage', `${JSON.stringify(text)} is not a time of a ${every}`, {
     hint:
       every === 'day'
         ? 'Write it as in --daily 03:00.'

@@ -6,7 +6,7 @@ import { type BytePath, bytePath, joinBytes, shownPath, systemPath } from '../sy
 
 /** What does not belong below a directory of PostgreSQL's. */
 export interface StrangeEntry {
-  /** Below the directory; bytes that are no UTF-8 are replaced. */
+  /** Below the directory; bytes that are not UTF-8 are replaced. */
   name: string
   /** `a symbolic link to /etc`, `a pipe` ... */
   kind: string
@@ -14,7 +14,7 @@ export interface StrangeEntry {
 }
 
 export interface TreeRules {
-  /** Where a link may lead, by its name below the directory; undefined for a name that can be no link. */
+  /** Where a link may lead, by its name below the directory; undefined for a name that cannot be a link. */
   linkTarget(name: string): string | undefined
   /** Whether files may have further names (hard links). */
   mayBeLinked?: boolean

@@ -67,11 +67,11 @@ function checkRoot(directory: string): void {
   try {
     if (statSync(backups, { throwIfNoEntry: false })) return
     if (statSync(directory).isDirectory()) throw noRoot(directory)
-    throw new PgbkError('not-found', `${directory} is no directory`)
+    throw new PgbkError('not-found', `${directory} is not a directory`)
   } catch (cause) {
     if (cause instanceof PgbkError) throw cause
     if (systemCode(cause) === 'EACCES') throw closedSource(directory, '')
-    throw new PgbkError('not-found', `${directory} is not there`, {
+    throw new PgbkError('not-found', `${directory} does not exist`, {
       cause,
       hint: 'SOURCE is the directory that holds data/, or [USER@]HOST:DIR.',
     })

@@ -4,7 +4,7 @@ import type { Source } from './contract/source.js'
 
 /**
  * What a source needs is loaded when there is one: most lists are of the root itself.
- * @throws {PgbkError} `usage` for a text that is no SOURCE, and as `directorySource`.
+ * @throws {PgbkError} `usage` for a text that is not a SOURCE, and as `directorySource`.
  */
 export async function openSource(text: string, context: Context): Promise<Source> {
   const place = parseSource(text, context.cwd)

@@ -17,7 +17,7 @@ import { knowsTimeZone, timeZoneHint } from './known-time-zone.js'
  * one that are numbers, known words, or the applications' own. Nothing of the backup's text comes into it. Bytes, because values are
  * in the encoding of their server.
  * @param bin the directory of its programs.
- * @throws {PgbkError} `damaged` when the backup's is no file; a system error.
+ * @throws {PgbkError} `damaged` when the backup's is not a file; a system error.
  */
 export async function copyConf(backup: Backup, bin: string, context: Context): Promise<Buffer> {
   const { layout, record, id } = backup

@@ -21,7 +21,7 @@ const mostOrigins = 65_535
  * The `recoveryMinimums` of the server that a backup is of: as the snapshot's configuration has them, and where an earlier pgbk did not
  * know of one, as the data tells.
  * @param bin the directory of PostgreSQL's programs.
- * @throws {PgbkError} `damaged` when pg_control cannot be read, or the configuration is no file.
+ * @throws {PgbkError} `damaged` when pg_control cannot be read, or the configuration is not a file.
  */
 export async function minimumsOfServer(
   { layout, record }: Pick<Backup, 'layout' | 'record'>,

@@ -4,7 +4,7 @@ import { wordsOf } from '../postgres/sql/server-words.js'
 
 /**
  * Why a server has not come up, told as what it is where its replay has met WAL of a library that is not loaded: records of a resource
- * manager of its own (RmgrNotFound() in src/backend/access/transam/rmgr.c, from 15 on). That is no damage. Any other failure is
+ * manager of its own (RmgrNotFound() in src/backend/access/transam/rmgr.c, from 15 on). That is not damage. Any other failure is
  * returned as it is.
  */
 export function namingLibrary(

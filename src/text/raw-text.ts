@@ -35,7 +35,7 @@ export function bytesOf(text: string): Buffer {
   return Buffer.concat(parts)
 }
 
-/** Whether it has bytes that are no UTF-8. */
+/** Whether it has bytes that are not UTF-8. */
 export function isRaw(text: string): boolean {
   return lone.test(text)
 }

@@ -5,7 +5,7 @@ import type { WalDamage } from '../wal-reading/wal-damage.js'
 
 /**
  * Compares the notes about the segments of a chain with what was read of all those that have one. Where one is wrong, those of its
- * archive are replaced by what was read: they are no part of the backup, and wrong ones no fault of it.
+ * archive are replaced by what was read: they are not part of the backup, and wrong ones are not a fault of it.
  * @returns how many were wrong.
  */
 export async function checkNotes(

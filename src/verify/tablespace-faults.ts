@@ -23,7 +23,7 @@ export function tablespaceFaults({ tablespaces }: BackupRecord, layout: BackupLa
   ]
 }
 
-/** What is no file and no directory among the data, and links but those of tablespaces, of which `tablespaceFaults` tells. */
+/** What is neither a file nor a directory among the data, and links but those of tablespaces, of which `tablespaceFaults` tells. */
 export async function strangeFaults(
   { tablespaces }: BackupRecord,
   { snapshot, data }: BackupLayout,
@@ -32,7 +32,7 @@ export async function strangeFaults(
   const known = new Set(tablespaces.map(({ oid }) => `data/pg_tblspc/${oid}`))
   const linkTarget = (name: string) => (known.has(name) ? `../../tablespaces/${name.slice(15)}` : undefined)
   if (!lstatSync(data).isDirectory())
-    return [{ file: 'snapshot/data', problem: 'it is no directory', leadsOut: true }]
+    return [{ file: 'snapshot/data', problem: 'it is not a directory', leadsOut: true }]
   const found = await strangeEntries(snapshot, { linkTarget, mayBeLinked: true, signal })
   return found
     .filter(({ name }) => !/^data\/pg_tblspc\/[^/]+$/.test(name))
@@ -49,7 +49,7 @@ function linkFaults(oid: string, { tablespaceLinks, tablespaces }: BackupLayout)
   const link = lstatSync(join(tablespaceLinks, oid), { throwIfNoEntry: false })
   const wanted = `../../tablespaces/${oid}`
   if (!link) faults.push({ file, problem: 'it is missing' })
-  else if (!link.isSymbolicLink()) faults.push({ file, problem: 'it is no symbolic link' })
+  else if (!link.isSymbolicLink()) faults.push({ file, problem: 'it is not a symbolic link' })
   else {
     const target = readlinkSync(join(tablespaceLinks, oid))
     if (target !== wanted)

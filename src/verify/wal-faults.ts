@@ -49,7 +49,7 @@ export async function checkWal(
 
 const mostLooks = 5
 
-/** A receiver may be writing: what it has not yet written when it is read is no fault, but is somewhere else at the next look. */
+/** A receiver may be writing: what it has not yet written when it is read is not a fault, but is somewhere else at the next look. */
 async function lasting(look: () => Promise<string | undefined>): Promise<string | undefined> {
   let before = await look()
   for (let looks = 1; before !== undefined && looks < mostLooks; looks++) {
@@ -69,7 +69,7 @@ interface SegmentFile {
 }
 
 /**
- * In order; what has another name is no segment. Nor is an unfinished one of a wrong size, but for the snapshot's own: a receiver that
+ * In order; what has another name is not a segment. Nor is an unfinished one of a wrong size, but for the snapshot's own: a receiver that
  * was killed had only begun to fill it with zeros.
  */
 function segmentFiles(directory: string, record: BackupRecord): SegmentFile[] {

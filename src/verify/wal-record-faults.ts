@@ -42,7 +42,7 @@ export async function walRecordFaults(
   const wrong = await checkNotes(notes, wal, read, damage)
   if (wrong > 0 && !damage)
     progress.warn(
-      `${wrong} of the notes about WAL segments of ${record.id} were wrong, and are made anew: they are for the planning of a recovery, and no part of the backup`,
+      `${wrong} of the notes about WAL segments of ${record.id} were wrong, and have been replaced: they only serve to plan a recovery, and are not part of the backup`,
     )
   if (!damage) {
     const sound = wal.chain.map(({ name }) => name)

@@ -8,7 +8,7 @@ import type { ArchiveFile } from '../wal-segments/archive-segments.js'
 /** More than the segments of 16 MB of a year at half a megabyte a second. */
 const mostNames = 1 << 20
 
-/** @throws {PgbkError} `damaged` for what is no directory, or has more names than any archive; a system error. */
+/** @throws {PgbkError} `damaged` for what is not a directory, or has more names than any archive; a system error. */
 function archiveNames(path: string): string[] {
   const found = lstatSync(path)
   if (!found.isDirectory())
@@ -29,10 +29,10 @@ function archiveNames(path: string): string[] {
   }
 }
 
-/** What looking again does not mend, and is so for this archive alone. */
+/** What looking again does not correct, and is so for this archive alone. */
 const unreadable = new Set(['ENOTDIR', 'ELOOP', 'EACCES', 'EPERM'])
 
-/** A receiver that renames a file at every look is none of ours. */
+/** A receiver that renames a file at every look is not one of ours. */
 const mostLooks = 5
 
 /**

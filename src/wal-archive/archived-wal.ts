@@ -47,7 +47,7 @@ export function countOf({ runs }: Pick<ArchivedWal, 'runs'>): number {
 }
 
 /**
- * Reads a WAL archive's names, sizes and timeline histories. What is no segment, no history file or of another segment size does
+ * Reads a WAL archive's names, sizes and timeline histories. What is neither a segment of this size nor a history file does
  * not count. A directory that is not there is an empty archive. A receiver may be at work: what it is renaming is there.
  * @param timeline the one to go to, in place of the newest.
  */

@@ -19,7 +19,7 @@ export interface ArchivePlace {
 export interface PoolListing {
   /** Newest first. */
   places: ArchivePlace[]
-  /** Undefined where it is no directory, or is closed. */
+  /** Undefined where it is not a directory, or is closed. */
   namesIn(archive: string): string[] | undefined
   /** @throws as `readArchive`. */
   read(archive: string, segmentSize: number): Archive
@@ -116,7 +116,7 @@ function remembered<T>(known: Map<string, T>, key: string, find: () => T): T {
   return found
 }
 
-/** Nothing where it is no archive: nobody has asked for that one. */
+/** Nothing where it is not an archive: nobody has asked for that one. */
 export function unlessNone<T>(read: () => T): T | undefined {
   try {
     return read()

@@ -29,7 +29,7 @@ export interface WalPool {
    * @throws {PgbkError} `damaged` when the backup's own archive is none, or cannot be read.
    */
   walOf(backup: PooledBackup, way?: WayThroughPool): ArchivedWal
-  /** The names in a backup's archive; undefined where that is no directory. */
+  /** The names in a backup's archive; undefined where that is not a directory. */
   namesOf(backup: Pick<Backup, 'directory'>): string[] | undefined
   /** Whether others may have what comes after a segment, or more of it: cheap, for thousands of backups. */
   mayGoOn(segment: { timeline: number; segment: bigint; isPartial: boolean }, segmentSize: number): boolean

@@ -68,7 +68,7 @@ export function fileOnDesk({ directory }: Pick<SegmentDesk, 'directory'>, name: 
 /**
  * Does work with segments of a chain, which gets their names on the desk. Where a receiver has renamed one, so that its link leads
  * nowhere, work that failed is done again with what has become of it: once finished and once compressed, each segment stays.
- * @param isDone whether what the work gives is no failure. Work that throws has failed.
+ * @param isDone whether what the work gives is not a failure. Work that throws has failed.
  */
 export async function withSegments<T>(
   desk: SegmentDesk,

@@ -22,7 +22,7 @@ export async function openHeartbeat(
     Object.assign(state, changes, { updated_at: context.now().toISOString() })
     await writeReceiverState(root, state, { durably })
   }
-  /** A heartbeat that cannot be written, on a full disk, is no reason to stop. */
+  /** A heartbeat that cannot be written, on a full disk, is not a reason to stop. */
   const beat = async (changes: Partial<ReceiverState>) => {
     try {
       await write(changes, false)

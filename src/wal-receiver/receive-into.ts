@@ -13,7 +13,7 @@ import { isOf, type Reception } from './reception.js'
 import { segmentNoter } from './segment-noter.js'
 import { hasReceived, type WatchedServer } from './watched-server.js'
 
-/** Why nothing is received into a backup's archive any more. */
+/** Why nothing more is received into a backup's archive. */
 export type Ended = { hasReceived: boolean } & (
   | ReceiverEnd
   | { kind: 'newer-backup'; newer: Backup }

@@ -17,7 +17,7 @@ import { type WatchedServer, watchServer } from './watched-server.js'
 
 /**
  * Keeps the WAL archive of the newest whole backup growing, until it is told to end. Servers that restart, networks and disks
- * that fail are waited for; only what no waiting mends ends it.
+ * that fail are waited for; only what waiting cannot correct ends it.
  * @throws {PgbkError} the signal's reason when aborted; `wrong-cluster`; `programs-missing`; what the very first connection fails
  * with when that is no matter of time (`refused`, a wrong password ...).
  */
@@ -81,7 +81,7 @@ async function attend(
   }
 }
 
-/** Whether waiting may mend it. Before the first contact, what looks like a mistake of the caller's is told at once. */
+/** Whether waiting may correct it. Before the first contact, what looks like a mistake of the caller's is told at once. */
 function isPassing(error: unknown, hasMet: boolean): boolean {
   if (!(error instanceof PgbkError) || !['unreachable', 'refused', 'failed'].includes(error.code))
     return false

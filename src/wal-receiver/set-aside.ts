@@ -7,7 +7,7 @@ import type { Reception } from './reception.js'
 
 /**
  * After a failover to a standby that had received less than this archive has: its history leaves ours at a position before our
- * end. What comes after it is on no server any more; it is kept beside the archive, in `diverged/`, and receiving goes on from
+ * end. What comes after it is no longer on any server; it is kept beside the archive, in `diverged/`, and receiving goes on from
  * the segment where the histories part.
  */
 export async function setAside(

@@ -71,7 +71,7 @@ export async function waitForRoom(
 ): Promise<void> {
   const needed = 4 * target.record.wal_segment_size
   journal.trouble(
-    `the disk under ${root.backups} is full: receiving rests until ${formatBytes(needed)} are free, and the server keeps the WAL`,
+    `the disk under ${root.backups} is full: receiving is paused until ${formatBytes(needed)} are free, and the server keeps the WAL`,
   )
   while ((await freeBytes(root.backups)) < needed) {
     await heartbeat.beat('disk-full', journal.problem)

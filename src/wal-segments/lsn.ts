@@ -5,7 +5,7 @@ import { longHeader, shortHeader, walPageSize } from './wal-page.js'
  * The rules are those of PostgreSQL's src/include/access/xlog_internal.h.
  */
 
-/** @throws {RangeError} when the text is no LSN. */
+/** @throws {RangeError} when the text is not an LSN. */
 export function parseLsn(text: string): bigint {
   const parts = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i.exec(text)
   if (!parts) throw new RangeError(`not an LSN: ${text}`)
@@ -48,7 +48,7 @@ export interface SegmentPlace {
   segment: bigint
 }
 
-/** What the 24 digits of a segment's name say; undefined when they can be no segment of this size (IsXLogFileName). */
+/** What the 24 digits of a segment's name say; undefined when they cannot be a segment of this size (IsXLogFileName). */
 export function parseSegmentName(name: string, segmentSize: number): SegmentPlace | undefined {
   const parts = /^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})$/.exec(name)
   if (!parts) return undefined

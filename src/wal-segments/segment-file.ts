@@ -10,7 +10,7 @@ import type { ArchivedSegment } from './archive-segments.js'
 /**
  * What a segment's file has, unpacked where its name ends in `.gz`. It ends at most one byte behind a segment's size: a few bytes of
  * gzip may stand for any number.
- * @throws a system error; one with a code `Z_...` when it cannot be unpacked; {PgbkError} `damaged` when it is no file.
+ * @throws a system error; one with a code `Z_...` when it cannot be unpacked; {PgbkError} `damaged` when it is not a file.
  */
 export async function* segmentPieces(path: string, segmentSize: number): AsyncGenerator<Buffer> {
   const pieces: AsyncIterable<Buffer> = path.endsWith('.gz') ? unpacked(path) : piecesOf(path)
@@ -34,7 +34,7 @@ async function* unpacked(path: string): AsyncGenerator<Buffer> {
   }
 }
 
-/** Unpacks a compressed segment. @throws {PgbkError} `damaged` when it is no whole gzip file of one segment. */
+/** Unpacks a compressed segment. @throws {PgbkError} `damaged` when it is not a whole gzip file of one segment. */
 export async function unpackSegment(source: string, target: string, segmentSize: number): Promise<void> {
   let size = 0
   async function* counted(): AsyncGenerator<Buffer> {

@@ -11,7 +11,7 @@ export interface SegmentRange {
   names(): Generator<string>
 }
 
-/** A backup that takes a million segments of WAL to make is none of a server of this world. */
+/** No real server writes a million segments of WAL while a backup is made. */
 export const mostSegments = 1 << 20
 
 /**

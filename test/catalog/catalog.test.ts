@@ -64,7 +64,7 @@ describe('what is no whole backup', () => {
     [
       'a newer record',
       (file: string) => writeFileSync(file, '{"format": 2}'),
-      'the record has format 2, this pgbk reads up to 1',
+      'the record has format 2, but this pgbk reads formats up to 1',
     ],
     [
       'half a record',

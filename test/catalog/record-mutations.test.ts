@@ -114,7 +114,7 @@ describe('a record', () => {
     const nested = JSON.stringify(aRecord()).replace('"on-demand"', `"on-demand","extra":${deep}`)
     expect((await thrownBy(() => summarize(nested))).message).toMatch(/nested/)
     const error = await thrownBy(() => summarize('root:$6$secret:19000:0:99999:7:::'))
-    expect(error.message).toBe('the record is unreadable: it is no JSON')
+    expect(error.message).toBe('the record is unreadable: it is not JSON')
   })
 })
 

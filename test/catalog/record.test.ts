@@ -36,7 +36,7 @@ describe('a damaged record', () => {
   it('is refused by the number of its format when that is higher', async () => {
     expect(await parsing({ format: 7, all: 'different' })).toMatchObject({
       code: 'damaged',
-      message: 'the record has format 7, this pgbk reads up to 1',
+      message: 'the record has format 7, but this pgbk reads formats up to 1',
       hint: expect.stringContaining('Update pgbk'),
     })
   })

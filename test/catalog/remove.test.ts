@@ -32,7 +32,7 @@ describe('removeBackup', () => {
     expect(await thrownBy(() => asOrdinaryUser(() => removeFirst(root)))).toMatchObject({
       code: 'failed',
       message: expect.stringMatching(`^cannot remove ${id}: `),
-      hint: expect.stringContaining('the next create takes it away'),
+      hint: expect.stringContaining('the next create removes it'),
     })
     const reason = 'a delete that is running or was interrupted'
     expect(readCatalog(root.root)).toMatchObject({ backups: [], rejected: [{ name: id, reason }] })

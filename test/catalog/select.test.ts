@@ -32,7 +32,7 @@ describe('selectBackup', () => {
 
   it('refuses a prefix that means more than one, and names them', async () => {
     const error = await thrownBy(() => selecting(three, '20261120'))
-    expect(error).toMatchObject({ code: 'not-found', message: '20261120 means more than one backup' })
+    expect(error).toMatchObject({ code: 'not-found', message: '20261120 matches more than one backup' })
     expect(error.hint.split('\n').slice(1)).toEqual(['  20261120T150000Z', '  20261120T030000Z'])
   })
 
@@ -58,7 +58,7 @@ describe('selectBackup', () => {
     const list = "pgbk list --from '/home/me/my backups'"
     expect(await hintOf(three, '20270101T000000Z')).toBe(`See those that are there:\n  ${list}`)
     const rejected = aCatalog([], [{ name: '20270101T000000Z', reason: 'it has no record' }])
-    expect(await hintOf(rejected, '20270101T000000Z')).toBe(`See those that are:\n  ${list}`)
+    expect(await hintOf(rejected, '20270101T000000Z')).toBe(`See which ones are:\n  ${list}`)
     expect(await hintOf(aCatalog([]), 'latest')).toBe('Name the right root with --from.')
   })
 

@@ -167,7 +167,7 @@ describe('what is no file', () => {
     execaSync('mkfifo', ['-m', '600', pipe])
     for (const config of [pipe, directory])
       expect(await thrownBy(() => loadIn('/', {}, { config }))).toMatchObject({
-        message: `${config} is no file`,
+        message: `${config} is not a regular file`,
       })
     const long = join(directory, 'long')
     writeFileSync(long, '')
@@ -175,7 +175,7 @@ describe('what is no file', () => {
     const error = await thrownBy(() => loadIn('/', {}, { config: long }))
     expect(error).toMatchObject({
       code: 'config',
-      message: `${long} is longer than 1 MB: it is no configuration`,
+      message: `${long} is larger than 1 MB, and cannot be a configuration file`,
     })
     expect(await thrownBy(() => loadIn('/', {}, { config: '/dev/zero' }))).toMatchObject({ code: 'config' })
   })

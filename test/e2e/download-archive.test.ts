@@ -115,7 +115,7 @@ describe('an archive is refused', () => {
     ['b.zip', [], /kind of archive/],
     ['b.tar', ['--compress', 'gzip'], /--compress is for --archive -/],
     ['b.tar', ['--to', '/tmp'], /cannot be combined with --to/],
-    ['-', [], /--json cannot be had/],
+    ['-', [], /--json cannot be used/],
   ])('as %s with %j', async (name, args, message) => {
     const place = await aRoot()
     const { status, error } = await archive(name === '-' ? name : join(place, name), args)
@@ -143,7 +143,7 @@ describe('an archive is refused', () => {
       stdin: 'ignore',
     })
     expect(exitCode).toBe(2)
-    expect(stdout).toContain('an archive is nothing for a terminal')
+    expect(stdout).toContain('an archive cannot be written to a terminal')
   })
 
   it('in a directory that is not there', async () => {

@@ -53,7 +53,7 @@ describe('a download that was ended in the middle', () => {
     expect(exitCode).toBe(status)
     if (status !== undefined) {
       expect(JSON.parse(String(stdout)).error.code).toBe(signal === 'SIGINT' ? 'interrupted' : 'terminated')
-      expect(stderr).toContain(`what has come of ${backup.record.id} is kept in ${downloadOf(backup, to)}`)
+      expect(stderr).toContain(`what has arrived of ${backup.record.id} is kept in ${downloadOf(backup, to)}`)
     }
     expect(JSON.parse((await runPgbk(['list', '-C', to, '--json'])).stdout)).toMatchObject({
       backups: [],

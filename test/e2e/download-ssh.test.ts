@@ -62,12 +62,12 @@ describe('a source over ssh', () => {
 
   it('with no such directory, or one that is no root, says which', async () => {
     const missing = await listOf('test:/no/such place')
-    expect(missing).toMatchObject({ status: 3, error: { message: '/no/such place on test is not there' } })
+    expect(missing).toMatchObject({ status: 3, error: { message: '/no/such place on test does not exist' } })
     const file = await listOf('test:/etc/passwd')
-    expect(file).toMatchObject({ status: 3, error: { message: '/etc/passwd on test is no directory' } })
+    expect(file).toMatchObject({ status: 3, error: { message: '/etc/passwd on test is not a directory' } })
     const other = await listOf(`test:${aDirectory()}`)
     expect(other.status).toBe(3)
-    expect(other.error.message).toMatch(/ on test is no root: it has no data\/backup$/)
+    expect(other.error.message).toMatch(/ on test is not a root: it has no data\/backup$/)
   })
 
   it('that may not be read says so, and where', async () => {
@@ -94,7 +94,7 @@ describe('a source over ssh', () => {
     const to = await aRoot()
     const afar = await download(`test:${root}`, to, [], { env: ssh.env })
     expect({ status: afar.status, code: afar.error.code }).toEqual({ status: 1, code: 'damaged' })
-    expect(afar.error.message).toContain('not all there: it lacks snapshot/data/global/pg_control')
+    expect(afar.error.message).toContain('is incomplete: it lacks snapshot/data/global/pg_control')
     const came = entriesOf(to).filter((name) => /snapshot\/data\/base\/.*\d$/.test(String(name)))
     expect(came.length).toBeLessThan(20)
     await run(['cp', '-a', join(backup.snapshot, 'data/global/pg_control'), file])
@@ -105,7 +105,7 @@ describe('a source over ssh', () => {
     const here = await aRoot()
     const near = await download(root, here)
     expect({ status: near.status, code: near.error.code }).toEqual({ status: 1, code: 'damaged' })
-    expect(near.error.message).toContain('not all there: data/global/pg_control is missing')
+    expect(near.error.message).toContain('is incomplete: data/global/pg_control is missing')
     expect(entriesOf(here)).toEqual([])
   })
 

@@ -258,7 +258,7 @@ describe('a backup with a link in it', () => {
       ['restore', '--dry-run'],
     ]) {
       const { status, stderr } = await runPgbk([...args.slice(0, 1), '-C', copy.root, ...args.slice(1)])
-      expect([status, stderr]).toEqual([1, expect.stringMatching(/is not all there/)])
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/is incomplete/)])
     }
   })
 })

@@ -203,7 +203,7 @@ describe('an instance', () => {
     renameSync(join(made.directory, 'instance.json'), join(made.directory, '.pgbk-restore.json'))
     const { stdout, stderr } = await pgbkIn(backup.root, ['instance', 'list'])
     expect(stdout).not.toMatch(/^half /m)
-    expect(stderr).toContain('half is no instance: its deletion has begun')
+    expect(stderr).toContain('half is not an instance: its deletion has begun')
     expect((await restored(backup.root, ['--name', 'half', '--no-start'])).state).toBe('not recovered')
     await pgbkIn(backup.root, ['instance', 'delete', 'half', '--yes'])
   })

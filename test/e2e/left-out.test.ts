@@ -87,7 +87,7 @@ describe.each(oldestAndNewest)('data of PostgreSQL %i that a base backup leaves 
     try {
       const [asOwner, asPlain] = [await failedCreate(server), await failedCreate(server, { PGUSER: 'plain' })]
       expect(asOwner.message).toBe('the directory of database big is gone or empty on the server')
-      expect(asPlain.message).toMatch(/the directory of database big \(base\/\d+ .*\) did not come/)
+      expect(asPlain.message).toMatch(/the directory of database big \(base\/\d+ .*\) was not sent/)
       await run(['rmdir', directory])
       expect((await failedCreate(server)).message).toBe(asOwner.message)
     } finally {

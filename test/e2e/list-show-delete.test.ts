@@ -182,7 +182,7 @@ describe('show', () => {
     await aTwinOf(newest, '20250101T040000Z')
     const { status, stderr } = await pgbk('show', '20250101')
     expect(status).toBe(3)
-    expect(stderr).toContain('means more than one backup')
+    expect(stderr).toContain('matches more than one backup')
     for (const id of [oldest, '20250101T040000Z']) expect(stderr).toContain(id)
   })
 

@@ -35,14 +35,14 @@ describe('local-run refuses, and starts nothing,', () => {
 
   it.each(['work_mem', '=1', 'work mem=1'])('the setting %j, which is none', async (setting) => {
     const { status, message } = await failureOf(backup.root, ['-c', setting])
-    expect({ status, message }).toEqual({ status: 2, message: `"${setting}" is no setting` })
+    expect({ status, message }).toEqual({ status: 2, message: `"${setting}" is not a setting` })
   })
 
   it.each(['port=5433', 'PORT=5433'])(
     '%s as a setting: pgbk would wait at another socket',
     async (setting) => {
       const { status, message, hint } = await failureOf(backup.root, ['-c', setting])
-      expect({ status, message }).toEqual({ status: 2, message: 'the port is no setting of a run' })
+      expect({ status, message }).toEqual({ status: 2, message: 'the port is not a setting of a run' })
       expect(hint).toContain('--port PORT')
       expect(remainsOf(backup.root)).toEqual(nothing)
     },

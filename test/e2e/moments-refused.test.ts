@@ -71,7 +71,7 @@ describe('refused, with the reason and what can be reached instead, is', () => {
     [
       'a time that the named backup does not lead to',
       () => [ledger.backup.record.id, '--to-time', '2020-01-01T00:00:00Z'],
-      /backup \d{8}T\d{6}Z does not lead to/,
+      /backup \d{8}T\d{6}Z cannot be taken to/,
     ],
     ['an LSN before the snapshot', () => ['--to-lsn', '0/1000'], /before the end of its snapshot, 0\//],
     [
@@ -124,7 +124,7 @@ describe('a time without a zone', () => {
     const there = new Date(Date.parse(time) - 3 * 3_600_000).toISOString().slice(0, 23)
     const args = ['--to-time', there + time.slice(23, 26), '--dry-run', '--json']
     const inTz = await localRun(ledger.root, args, { env: { TZ: 'America/Sao_Paulo' } })
-    expect(inTz.stderr).toMatch(/is read by the clocks of America\/Sao_Paulo/)
+    expect(inTz.stderr).toMatch(/is taken as local time in America\/Sao_Paulo/)
     const config = join(aDirectory(), 'pgbk.yaml')
     writeFileSync(config, 'time_zone: America/Sao_Paulo\n', { mode: 0o644 })
     const inZone = await localRun(ledger.root, [...args, '--config', config], { env: { TZ: 'Asia/Tokyo' } })
@@ -137,7 +137,7 @@ describe('a time without a zone', () => {
     const { status, stderr } = await runPgbk(args, { env: { TZ: 'Europe/Berlin' } })
     expect({ status, stderr }).toEqual({
       status: 2,
-      stderr: expect.stringMatching(/names no time zone[\s\S]*2026-01-01T11:00:00Z/),
+      stderr: expect.stringMatching(/has no time zone[\s\S]*2026-01-01T11:00:00Z/),
     })
     expect(fingerprint(ledger.root)).toBe(before)
   })

@@ -37,7 +37,7 @@ describe.each(callers)('a backup from which a directory was restored by %s', (_w
   it('stays until its WAL is replayed', async () => {
     const { status, message, hint } = await refusal(remove())
     expect(status).toBe(1)
-    expect(message).toContain(`the restored data directory ${data}, which has still to replay its WAL`)
+    expect(message).toContain(`the restored data directory ${data}, which has not replayed its WAL yet`)
     expect(hint).toContain(join(backup.root, 'data/restores/'))
     const policy = ['prune', '--default-policy', '--dry-run', '--json', '-C', backup.root]
     const { kept } = JSON.parse((await runPgbk(policy)).stdout)

@@ -115,6 +115,6 @@ describe('names that are no UTF-8', () => {
   it('are not chosen by themselves: no COMMAND could be told', async () => {
     expect(await localRun(backup.root, current)).toMatchObject({ status: 0, stdout: 'postgres' })
     const { status, stderr } = await localRun(backup.root, ['--dbname', 'café', ...current])
-    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('it is no UTF-8') })
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('it is not UTF-8') })
   })
 })

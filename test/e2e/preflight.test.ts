@@ -143,7 +143,7 @@ describe('create refuses, and writes nothing, when the server', () => {
     const refusal = await refusalOf([], env)
     expect(refusal).toMatchObject({ status: 1, error: { code: 'programs-missing' } })
     expect(refusal.error.message).toMatch(
-      /the server is PostgreSQL 99, the newest client programs here are \d+/,
+      /the server is PostgreSQL 99, but the newest client programs here are those of \d+/,
     )
     expect(refusal.error.hint).toContain('postgresql-client-99')
   })

@@ -155,7 +155,7 @@ describe('restore', () => {
   it.each(['with space', '../up', '', '.hidden', 'x'.repeat(64)])('refuses the name %j', async (name) => {
     const error = await refusal(restore(backup.root, ['--json', '--name', name]))
     expect(error).toMatchObject({ status: 2, code: 'usage' })
-    expect(error.message).toContain('is no name for an instance')
+    expect(error.message).toContain('is not a valid name for an instance')
   })
 
   it('refuses a name that is taken, before anything is copied', async () => {

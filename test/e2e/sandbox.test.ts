@@ -242,7 +242,7 @@ describe('a sandbox', () => {
       sqlOf('ls /home; ls /proc/net'),
     ])
     expect(stderr).toMatch(
-      /sandbox is not to be had \(unshare: .*\): what is in the data can reach the network/,
+      /runs without its sandbox \(unshare: .*\): what is in the data can reach the network/,
     )
     expect(stdout).toContain("cannot access '/home'")
   })
@@ -250,7 +250,7 @@ describe('a sandbox', () => {
   it('is not there where no name spaces can be made, which is said, and the run goes on', async () => {
     const { stderr, stdout } = await runPgbkWithout('--pid', ['--', 'psql', '-XAtqc', 'select 42'])
     expect(stderr).toMatch(
-      /sandbox is not to be had \(unshare: .*\): what is in the data can reach all that you can/,
+      /runs without its sandbox \(unshare: .*\): what is in the data can reach all that you can/,
     )
     expect(stdout).toBe('42')
   })
@@ -263,7 +263,7 @@ describe('a sandbox', () => {
     writeFileSync(join(bin, 'postgres'), `#!/bin/sh\nexec ${home}/real "$@"\n`, { mode: 0o755 })
     const env = { HOME: home, PGBK_BIN_DIR: bin }
     const { stdout, stderr } = await localRun(backup.root, ['--', 'psql', '-XAtqc', 'select 42'], { env })
-    expect(stderr).toMatch(/sandbox is not to be had \(.*programs do not start in it.*\)/)
+    expect(stderr).toMatch(/runs without its sandbox \(.*programs do not start in it.*\)/)
     expect(stdout).toBe('42')
   })
 

@@ -226,7 +226,12 @@ describe('what the manifest does not know is found', () => {
       'was changed',
     ],
     ['an open door', 'echo host all all all trust >> $S/conf/pg_hba.conf', 'conf/pg_hba.conf', 'was changed'],
-    ['a file too many in conf/', 'touch $S/conf/more.conf', 'conf/more.conf', 'is not of the backup'],
+    [
+      'a file too many in conf/',
+      'touch $S/conf/more.conf',
+      'conf/more.conf',
+      'does not belong to the backup',
+    ],
     ['another README', 'echo >> $S/README', 'README', 'was changed since it was made'],
     ['an empty directory lost', 'rmdir $S/data/pg_notify', 'data/pg_notify', 'no server starts without it'],
     ['one further down', 'rmdir $S/data/pg_logical/mappings', 'data/pg_logical/mappings', 'is missing'],
@@ -264,7 +269,7 @@ describe('what the manifest does not know is found', () => {
     await shell('rmdir snapshot/data/pg_commit_ts')
     const { status, stderr } = await runPgbk(['local-run', '-C', backup.root, '--', 'true'])
     expect(status).toBe(1)
-    expect(stderr).toContain('is not all there: data/pg_commit_ts is missing')
+    expect(stderr).toContain('is incomplete: data/pg_commit_ts is missing')
   })
 })
 
@@ -278,7 +283,7 @@ describe('a fault of a tablespace is found', () => {
     ],
     ['an absolute link', () => `ln -sfn "$(realpath ${link()})" ${link()}`, 'it leads to /'],
     ['no link', () => `rm ${link()}`, 'it is missing'],
-    ['a directory', () => `rm ${link()} && mkdir ${link()}`, 'it is no symbolic link'],
+    ['a directory', () => `rm ${link()} && mkdir ${link()}`, 'it is not a symbolic link'],
   ])('%s', async (_what, damage, problem) => {
     await shell(damage())
     const { status, faults } = await check()

@@ -31,7 +31,7 @@ ifMounts(
       await server.sql(
         "insert into ledger select (select coalesce(max(n), 0) from ledger) + g, clock_timestamp(), repeat('x', 300) from generate_series(1, 3000) g; checkpoint",
       )
-    await receiver.untilItSays(/the disk under .* is full: receiving rests until 4.0 MB are free/)
+    await receiver.untilItSays(/the disk under .* is full: receiving is paused until 4.0 MB are free/)
     const { bavail, bsize } = statfsSync(root)
     expect(bavail * bsize).toBeLessThan(4 * 2 ** 20)
     await execa('dd', ['if=/dev/zero', `of=${root}/last`, 'bs=4k'], { reject: false })

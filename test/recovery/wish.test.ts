@@ -46,19 +46,19 @@ describe('a wish', () => {
       kind: 'time',
       time: '2026-11-20T11:00:00.000000Z',
     })
-    expect(said.join()).toMatch(/2026-11-20 12:00 is read by the clocks of Europe\/Berlin/)
+    expect(said.join()).toMatch(/2026-11-20 12:00 is taken as local time in Europe\/Berlin/)
     const error = await thrownBy(() => wish({ toTime: '2026-11-20 12:00' }, { zoneNeeded: true }))
     expect(error).toMatchObject({ code: 'usage', hint: expect.stringContaining('2026-11-20T11:00:00Z') })
   })
 
   it.each([
-    [{ toTime: '2026-01-01T00:00Z', toLatest: true }, /more than one moment/],
+    [{ toTime: '2026-01-01T00:00Z', toLatest: true }, /more than one recovery target/],
     [{ toLatest: true, exclusive: true }, /--exclusive needs/],
-    [{ toSnapshot: true, pause: true }, /--pause needs a moment/],
-    [{ toLsn: '0/XYZ' }, /"0\/XYZ" is no LSN/],
-    [{ toXid: '-1' }, /"-1" is no transaction id/],
-    [{ toTime: 'noonish' }, /is no time/],
-    [{ toTime: '2026-02-30T00:00Z' }, /is no time/],
+    [{ toSnapshot: true, pause: true }, /--pause needs a recovery target/],
+    [{ toLsn: '0/XYZ' }, /"0\/XYZ" is not an LSN/],
+    [{ toXid: '-1' }, /"-1" is not a transaction id/],
+    [{ toTime: 'noonish' }, /is not a time/],
+    [{ toTime: '2026-02-30T00:00Z' }, /is not a time/],
   ] as [MomentOptions, RegExp][])('of %j is refused', async (options, reason) => {
     expect(await thrownBy(() => wish(options))).toMatchObject({
       code: 'usage',

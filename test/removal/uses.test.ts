@@ -23,7 +23,7 @@ describe('a backup is in use', () => {
     writeFileSync(join(data, 'recovery.signal'), '')
     aServerProcess(data, 'stopping')
     expect(readInstances(root.root).instances).toMatchObject([{ state: 'stopping' }])
-    expect(usesIn(root)).toEqual(['the instance staging, which has still to replay its WAL'])
+    expect(usesIn(root)).toEqual(['the instance staging, which has not replayed its WAL yet'])
   })
 
   it('by an instance that is published, and its note taken back, while the notes are read', async () => {
@@ -44,7 +44,7 @@ describe('a backup is in use', () => {
         expect(usesIn(root)).not.toEqual([])
         await setImmediate()
       }
-      expect(usesIn(root)).toEqual(['the instance staging, which has still to replay its WAL'])
+      expect(usesIn(root)).toEqual(['the instance staging, which has not replayed its WAL yet'])
     }
   })
 
@@ -72,7 +72,7 @@ describe('a backup is in use', () => {
     const note = join(root.restores, `${id}-1.json`)
     writeFileSync(note, JSON.stringify({ ...elsewhere, backup: id, data: '/srv/main' }))
     const error = await thrownBy(() => checkNotInUse([{ id, layout }], root.root, aContext()))
-    expect(error.message).toContain('a restore into /srv/main, which may go on in another container')
+    expect(error.message).toContain('a restore into /srv/main, which may be running in another container')
     expect(error.hint).toContain(`rm ${note}`)
   })
 })

@@ -188,7 +188,7 @@ export class WalHistory {
       renameSync(download.layout.wal, one.layout.wal)
     } catch (error) {
       // Behind a gap, nothing tells whether it goes on there.
-      if (!/does not go on from what was downloaded/.test(String(error))) throw error
+      if (!/does not continue what was downloaded/.test(String(error))) throw error
     }
     rmSync(download.directory, { recursive: true })
   }

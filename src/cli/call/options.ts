@@ -42,11 +42,11 @@ export const checkpointOption = () =>
 export const workingCopyOption = () =>
   new Option(
     '--working-copy <way>',
-    'how the backup is kept as it is (default: the first that works)',
+    'how the working copy is made (default: the first way that works)',
   ).choices(['auto', 'overlay', 'reflink', 'copy'])
 
 export const sandboxOption = () =>
-  new Option('--sandbox <wish>', 'shut the server off from this machine: auto (default), or off').choices([
+  new Option('--sandbox <wish>', 'isolate the server from this machine: auto (default), or off').choices([
     'auto',
     'off',
   ])
@@ -54,7 +54,7 @@ export const sandboxOption = () =>
 export const listFromOption = () =>
   new Option('--from [source]', 'another root: DIR or [USER@]HOST:DIR (default: source of the configuration)')
 
-/** @throws commander's error for what is no port. */
+/** @throws commander's error for what is not a port. */
 export function parsePort(text: string): number {
   const port = Number(text)
   if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port
@@ -63,7 +63,7 @@ export function parsePort(text: string): number {
 
 const spanUnits: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 7 * 86_400 }
 
-/** Milliseconds of `90m`, `36h`, `2d`. @throws commander's error for what is no span. */
+/** Milliseconds of `90m`, `36h`, `2d`. @throws commander's error for what is not a span. */
 export function parseSpan(text: string): number {
   const [, count, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
   if (Number(count) > 0) return Number(count) * (spanUnits[unit] ?? 0) * 1000
@@ -79,7 +79,7 @@ export const idMeaning = 'id, a prefix of it, latest or oldest'
 /** Which moment a copy is taken to. */
 export function addMomentOptions(command: Command): Command {
   return command
-    .optionsGroup('The moment that the data is to be as of:')
+    .optionsGroup('Recovery target:')
     .option('--to-time <time>', 'ISO 8601, or relative: "10 minutes ago"')
     .option('--to-lsn <lsn>', 'a position in the WAL: 16/B374D848')
     .option('--to-xid <xid>', 'the end of a transaction')

@@ -11,8 +11,8 @@ export const completion: Verb = {
   faultOf: ({ ids: [wanted = ''], globals, words }) => {
     if (words) return 'completion takes no COMMAND after --'
     if (![...shells, ...lists].includes(wanted))
-      return `${JSON.stringify(wanted)} is no shell that pgbk knows`
-    return globals.json ? 'completion prints a script: --json cannot be had' : undefined
+      return `${JSON.stringify(wanted)} is not a shell that pgbk knows`
+    return globals.json ? 'completion prints a script: --json cannot be used' : undefined
   },
   standIn: ({ ids: [wanted = ''], settings: { root } }) =>
     lists.includes(wanted) ? { as: 'owner', root } : undefined,

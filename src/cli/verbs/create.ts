@@ -6,7 +6,7 @@ import type { Outcome, Verb } from '../call/verb.js'
 
 export const create: Verb = {
   name: 'create',
-  description: 'back the server up',
+  description: 'back up the server',
   takesTime: true,
   tellsHooks: () => true,
   declare: (command) =>
@@ -43,11 +43,11 @@ listed only when it is whole; one that fails or is interrupted leaves nothing.
 The role needs LOGIN and REPLICATION and a "replication" line in pg_hba.conf,
 the server two free WAL senders. With more rights (a superuser, or pg_monitor
 and pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
-configuration files come too. Passwords come from ~/.pgpass, PGPASSWORD, a
+configuration files are copied too. Passwords come from ~/.pgpass, PGPASSWORD, a
 service file, or the connection string.
 
-With --prove, a proof that fails ends it with 6. Where this machine cannot prove
-the backup (see pgbk verify --help) that is a warning: the backup is made.
+With --prove, a failed proof ends the command with status 6. If this machine
+cannot prove the backup (see pgbk verify --help), that is only a warning.
 
 Started by root, pgbk works as the user run_as (default: postgres).
 

@@ -5,7 +5,7 @@ import type { Outcome, Verb } from '../call/verb.js'
 
 export const doctor: Verb = {
   name: 'doctor',
-  description: 'check everything that a backup needs, and say what mends it',
+  description: 'check everything that a backup needs, and say how to fix what is wrong',
   takesTime: true,
   declare: addConnectionOptions,
   // Root's own crontab is looked at first.
@@ -20,14 +20,14 @@ export const doctor: Verb = {
   },
   help: `
 Looks at this machine, the root, the connection, the server, the schedule and
-the backups that there are, as the user whom create works as, with the same
+the existing backups, as the user that create works as, with the same
 connection options. Every line is a check:
   ok        all is well
   warning   create would work, but somebody should look
   failed    create would not work
-  skipped   could not be looked at
-Below what is not well stands the statement, line or command that mends it.
-Nothing is changed: it prints, and you decide.
+  skipped   could not be checked
+Below each problem is the statement, line or command that fixes it. Nothing is
+changed: doctor prints, and you decide.
 
 It works before anything is configured, and leads to the first backup. The exit
 status is 0 when create would work, and 6 when a check failed.
@@ -35,7 +35,7 @@ status is 0 when create would work, and 6 when a check failed.
 Examples:
   pgbk doctor
   pgbk doctor -h db1 -U backup -C /srv/backups
-  pgbk doctor --quiet                  only what is not well
+  pgbk doctor --quiet                  only the problems
   pgbk doctor --json | jq '.checks[] | select(.status != "ok")'
 `,
 }

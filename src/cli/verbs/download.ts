@@ -21,19 +21,19 @@ async function archive(
 
 export const download: Verb = {
   name: 'download',
-  description: 'bring a backup of another root here',
+  description: 'copy a backup from another root to this one',
   takesTime: true,
   declare: (command) =>
     command
       .argument('<id>', `${idMeaning}, of the source`)
       .option('--from <source>', 'where from: DIR or [USER@]HOST:DIR (default: source of the configuration)')
-      .option('--to <dir>', 'the root to bring it to (default: as --root)')
+      .option('--to <dir>', 'the root to copy it to (default: as --root)')
       .option('--archive <file>', 'write one tar instead: .tar, .tar.gz, .tar.zst, or - for standard output')
       .addOption(
         new Option('--compress <way>', 'for --archive - (default: none)').choices(['none', 'gzip', 'zstd']),
       )
       .option('--no-wal', 'of the WAL archive only what the snapshot itself needs')
-      .option('--replace', 'replace the one here that is used, or half there')
+      .option('--replace', 'replace a backup here that is used or incomplete')
       .option('--new-cluster', 'the root belongs to another cluster from now on'),
   faultOf({ words, options: { archive, compress, to, newCluster }, globals }) {
     if (words !== undefined) return 'download takes no COMMAND after --'
@@ -41,7 +41,9 @@ export const download: Verb = {
     if (to !== undefined || newCluster) return '--archive cannot be combined with --to or --new-cluster'
     if (archive !== '-')
       return compress ? '--compress is for --archive -; a file says it by its name' : undefined
-    return globals.json ? 'with --archive -, standard output is the archive: --json cannot be had' : undefined
+    return globals.json
+      ? 'with --archive -, standard output is the archive: --json cannot be used'
+      : undefined
   },
   standIn: ({ options: { archive, from, to }, settings, context }) =>
     archive === undefined
@@ -56,8 +58,8 @@ export const download: Verb = {
   },
   help: `
 Copies a backup into data/backup/<id>/ of this root: a writable one of your own.
-It is checked against its manifest, and listed only when it is whole. What has
-come of one that was interrupted is kept, and the next download goes on there.
+It is checked against its manifest, and listed only when it is complete. What an
+interrupted download has copied is kept, and the next one continues there.
 
 A SOURCE is a directory that holds data/, or [USER@]HOST:DIR as in scp: your own
 ssh with your own configuration, and on the other side no more than sh, cat,
@@ -69,7 +71,7 @@ user may not write the file, let the shell do it: --archive - >FILE.
 
 With --archive the result is one tar with data/backup/<id>/ in it, from this root
 or from a source; it is unpacked in a root, by any tar. Names and sizes of all
-files are checked on the way, what is in them by pgbk verify where it is unpacked.
+files are checked on the way; pgbk verify checks their contents after unpacking.
 
 Examples:
   pgbk download latest --from postgres@db1:/var/backups/pg && pgbk local-run

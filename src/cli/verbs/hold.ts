@@ -3,7 +3,7 @@ import type { Verb } from '../call/verb.js'
 
 export const hold: Verb = {
   name: 'hold',
-  description: 'keep a backup from being removed',
+  description: 'protect a backup from being removed',
   declare: (command) => command.argument('<id>', idMeaning).option('--reason <text>', 'a line that says why'),
   async run({ ids: [id = ''], options, settings, context }) {
     const { holdBackup } = await import('../../commands/hold.js')
@@ -23,7 +23,7 @@ Examples:
 
 export const release: Verb = {
   name: 'release',
-  description: 'let a held backup go again',
+  description: 'lift the hold on a backup',
   declare: (command) => command.argument('<id>', idMeaning),
   async run({ ids: [id = ''], settings, context }) {
     const { releaseBackup } = await import('../../commands/hold.js')

@@ -20,7 +20,7 @@ const nameMeaning = 'its name, see pgbk instance list'
 
 export const instanceList: Verb = {
   name: 'instance list',
-  description: 'list all instances, and the runs that go on',
+  description: 'list all instances, and the runs in progress',
   async run({ settings, context }) {
     const { listInstances } = await import('../../commands/instance.js')
     const result = await listInstances(settings, context)
@@ -37,9 +37,7 @@ export const instanceStart: Verb = {
   description: 'start an instance',
   takesTime: true,
   declare: (command) =>
-    command
-      .argument('<name>', nameMeaning)
-      .option('--port <port>', 'another port than before, from now on', parsePort),
+    command.argument('<name>', nameMeaning).option('--port <port>', 'a new port, from now on', parsePort),
   async run({ ids: [name = ''], options, settings, context }) {
     const { startInstance } = await import('../../commands/instance.js')
     const instance = await startInstance(name, options, settings, context)

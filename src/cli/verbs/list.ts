@@ -18,7 +18,7 @@ export const list: Verb = {
   help: `
 Newest first. State is "whole", or "used" when a server was started inside the
 snapshot. The window is how far the backup can be taken with its WAL archive
-(see pgbk wal --help). Directories that are no whole backups are named on
+(see pgbk wal --help). Directories that are not whole backups are named on
 standard error.
 
 Examples:

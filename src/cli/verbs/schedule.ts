@@ -3,7 +3,7 @@ import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
 export const schedule: Verb = {
   name: 'schedule',
-  description: 'make backups by themselves: the crontab entry, or systemd units',
+  description: 'make backups automatically: a crontab entry, or systemd units',
   takesTime: true,
   declare: (command) =>
     addConnectionOptions(
@@ -15,7 +15,7 @@ export const schedule: Verb = {
         .option('--print', 'only print the line; write nothing')
         .option('--systemd', 'with --print: units for systemd in its place')
         .option('--list', 'show what is in the crontab')
-        .option('--remove', "take the root's line out of it"),
+        .option('--remove', "remove the root's line from it"),
     ),
   faultOf,
   // The crontab is the caller's own, and of the root directory nothing is read here.
@@ -46,9 +46,9 @@ makes a backup and then prunes, by the retention policy of the configuration,
 or, where that has none, by daily 7, on_demand 3, min 2. All other lines stay as
 they are; a root has one line, and a new one takes its place.
 
-Before anything is written pgbk doctor looks at everything under the environment
-that cron gives, and what would not work there is told. A password is not taken:
-put it into ~/.pgpass.
+Before anything is written, pgbk doctor checks everything in the environment that
+cron provides, and what would not work there is reported. Passwords are refused:
+put them into ~/.pgpass.
 
 What the line prints, cron sends by mail: nothing when all went well, and one
 message when something failed.

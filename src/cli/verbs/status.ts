@@ -36,14 +36,14 @@ export const status: Verb = {
   help: `
 The age is counted from the end of the newest whole backup. Spans are written
 90m, 36h, 2d. The exit status is 0 when all is well, 6 when there is no whole
-backup, when the newest one has failed its check, or when a limit is passed. A
-create that failed, a broken WAL archive and a receiver that has gone are told
-as warnings as long as the limits hold. The server is asked only for the WAL
+backup, when the newest one has failed its check, or when a limit is exceeded. A
+failed create, a broken WAL archive and a receiver that is not running are only
+warnings as long as no limit is exceeded. The server is asked only for the WAL
 that it keeps for the receiver, where one has run.
 
-With --nagios the exit status is 0 (ok), 1 (warning), 2 (critical) or 3 (cannot
-be told), and performance data follow. With --prometheus it is 0 when the
-metrics could be had; docs/operations.md has alerts for them.
+With --nagios the exit status is 0 (ok), 1 (warning), 2 (critical) or 3
+(unknown), and performance data follow. With --prometheus it is 0 when the
+metrics could be collected; docs/operations.md has alerts for them.
 
 Examples:
   pgbk status

@@ -42,13 +42,13 @@ archive replayed, every database opened, its tables and indexes read by the
 extensions amcheck and pg_visibility (where they are installed), and the
 statements of verify.sql run, with the search_path of their databases. The
 result is kept in proof.json, and pgbk list shows it. "latest" skips a backup
-whose last proof has failed. Its server is in a sandbox, as that of pgbk
+whose last proof has failed. The server runs in a sandbox, like that of pgbk
 local-run.
 
 A proof fails for damage that it names, and for verify.sql. What this machine
-lacks (a library, a locale, another version of a collation, memory, room), and
-locks of prepared transactions, are told as "not proven": such a backup counts
-like one that was never proven.
+lacks (a library, a locale, a version of a collation, memory, disk space), and
+locks of prepared transactions, are reported as "not proven": such a backup
+counts like one that was never proven.
 
 The exit status is 6 when a backup has faults, and 7 when none has, but one could
 not be proven. One in which a server was started ("used") has faults: it is no

@@ -3,7 +3,7 @@ import type { Verb } from '../call/verb.js'
 
 export const walHelp = `
 A backup's wal/ begins with the segments that its snapshot needs. The receiver
-keeps it growing, so that the backup can be taken to any later moment.
+keeps it growing, so that the backup can be restored to any later moment.
 
 Examples:
   pgbk wal receive -h db1 -U backup -C /srv/backups/db1
@@ -17,7 +17,7 @@ export const walReceive: Verb = {
   faultOf({ globals, words }) {
     if (words !== undefined) return 'wal receive takes no COMMAND after --'
     return globals.json
-      ? 'wal receive goes on until it is ended, and has no result: --json cannot be had'
+      ? 'wal receive runs until it is ended, and has no result: --json cannot be used'
       : undefined
   },
   standIn: ({ settings: { root } }) => ({ as: 'owner', root, makes: 'backups' }),
@@ -26,18 +26,18 @@ export const walReceive: Verb = {
     return walReceive(options, settings, context)
   },
   help: `
-Runs pg_receivewal until it is told to end (Ctrl-C, SIGTERM), and makes the
+Runs pg_receivewal until it is ended (Ctrl-C, SIGTERM), and creates the
 replication slot that it needs: the server keeps all WAL until it has been
-received, also while the receiver is not running. It needs no change of the
+received, even while the receiver is not running. It needs no change of the
 server's configuration; the role needs LOGIN and REPLICATION.
 
 Start it before the first backup, or at any time. It writes into the wal/ of the
-newest whole backup, and goes on in the next one's as soon as that is there.
-Finished segments are compressed (wal.compress). Servers that restart, networks
-and disks that fail are waited for. Only one receiver runs in a root.
+newest whole backup, and continues in that of the next one as soon as there is
+one. Finished segments are compressed (wal.compress). It waits for servers that
+restart, and for networks and disks that fail. Only one receiver runs in a root.
 
-As long as nobody receives, the slot keeps WAL on the server: if you stop
-receiving for good, remove it with pgbk wal drop-slot.
+While no WAL is received, the slot keeps it on the server: if you stop receiving
+for good, remove the slot with pgbk wal drop-slot.
 
 Examples:
   pgbk wal receive
@@ -79,8 +79,8 @@ export const walDropSlot: Verb = {
     return { json: () => dropSlotJson(result), text: (screen) => dropSlotText(result, screen) }
   },
   help: `
-The server keeps WAL for the slot as long as it is there. Remove it when nobody
-is to receive any more; on a terminal pgbk asks first.
+The server keeps WAL for the slot as long as it exists. Remove it when no WAL is
+to be received any longer; on a terminal pgbk asks first.
 
 Examples:
   pgbk wal drop-slot

@@ -107,7 +107,7 @@ const causes: [RegExp, ErrorCode, string][] = [
   [
     /ERROR: {2}could not (open|stat|read) .*: Permission denied/,
     'refused',
-    "The server itself may not read that, so no backup can have it: give it to the server's user (chown), or move it out of the data directory if it is none of PostgreSQL's.",
+    "The server itself may not read that, so no backup can have it: give it to the server's user (chown), or move it out of the data directory if it does not belong to PostgreSQL.",
   ],
   [
     /directory "\/.*" exists but is not empty|could not create (directory|file) "\/.*": (Read-only file system|Permission denied)/,
@@ -140,7 +140,8 @@ function failure(said: string[], endedBy: string | undefined, connection: Connec
   const lines = (errors.length > 0 ? errors : said).map((line) =>
     line.replace(/^pg_basebackup: (error: )?/, ''),
   )
-  const text = [...new Set(lines)].slice(-3).join('; ') || `ended by ${endedBy ?? 'itself without a word'}`
+  const text =
+    [...new Set(lines)].slice(-3).join('; ') || `ended by ${endedBy ?? 'itself, without a message'}`
   const [first = ''] = lines
   if (isWrongParameter(first))
     return new PgbkError('usage', `pg_basebackup failed: ${text}`, { hint: olderHint })

@@ -30,7 +30,7 @@ export async function checkCopied(
     {
       hint:
         spaceHint(strange) ??
-        `A base backup has files, directories and the links of tablespaces alone; it is not used. Is this link in the server's data directory of its own making? What pg_basebackup may have written through it, outside of ${data}, pgbk cannot see.`,
+        `A base backup has only files, directories and the links of tablespaces; this one is discarded. Has somebody put that link into the server's data directory? pgbk cannot see what pg_basebackup may have written through it, outside ${data}.`,
     },
   )
 }

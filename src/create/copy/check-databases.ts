@@ -12,7 +12,7 @@ import {
 } from '../../postgres/server/server-facts.js'
 import { sql } from '../../postgres/sql/sql.js'
 
-/** Of each database that is no remains of a DROP DATABASE: in which tablespace it is. */
+/** Of each database that is not the remains of a DROP DATABASE: in which tablespace it is. */
 const placesQuery = sql`SELECT pg_catalog.concat(oid, ' ', dattablespace) FROM pg_catalog.pg_database WHERE datconnlimit <> -2;`
 
 /**
@@ -34,7 +34,7 @@ export async function checkDatabases(
   const lacking = without.filter(({ oid, tablespace }) => now.has(`${oid} ${tablespace}`))
   if (lacking.length === 0) return
   const named = lacking.map(({ name, oid }) => `${name} (base/${oid} or its like in its tablespace)`)
-  throw new PgbkError('refused', `the directory of database ${named.join(', ')} did not come`, {
+  throw new PgbkError('refused', `the directory of database ${named.join(', ')} was not sent`, {
     hint: "Look at it in the server's data directory. A symbolic link there has to become a directory again, or a tablespace. Where it is gone, or empty, its data is lost on the server itself: DROP DATABASE, then restore it from an older backup.",
   })
 }

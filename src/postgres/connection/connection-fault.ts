@@ -5,7 +5,7 @@ export interface Attempt extends Connection {
   systemUser?: string | undefined
 }
 
-/** Why a connection fails, and what mends it. */
+/** Why a connection fails, and what fixes it. */
 export interface ConnectionFault {
   says: RegExp
   /** The line, statement or command. */

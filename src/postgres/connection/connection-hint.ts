@@ -5,7 +5,7 @@ import { type Attempt, type ConnectionFault, userOf } from './connection-fault.j
 import { hbaHint, hbaLine, hbaName } from './hba-line.js'
 import { stateFaults } from './server-state-hint.js'
 
-/** What libpq and the server say (src/interfaces/libpq/fe-connect.c, src/backend/libpq/auth.c), and what mends it. */
+/** What libpq and the server say (src/interfaces/libpq/fe-connect.c, src/backend/libpq/auth.c), and what fixes it. */
 const faults: ConnectionFault[] = [
   {
     says: /password file "([^"]*)" has group or world access/,
@@ -16,7 +16,7 @@ const faults: ConnectionFault[] = [
   {
     says: /peer authentication failed|ident authentication failed/i,
     hint: () =>
-      'Over the socket this role is for the operating-system user of its own name: run pgbk as that user, choose another role with -U, or connect with -h localhost.',
+      'Over the socket, this role is only for the operating-system user of the same name: run pgbk as that user, choose another role with -U, or connect with -h localhost.',
   },
   {
     says: /role "([^"]*)" does not exist/,
@@ -56,7 +56,7 @@ const faults: ConnectionFault[] = [
   },
   {
     says: /received invalid response to|expected authentication request from server/,
-    hint: () => `What listens there is no PostgreSQL server. ${elsewhere}`,
+    hint: () => `What listens there is not a PostgreSQL server. ${elsewhere}`,
   },
   {
     says: /could not translate host name/,
@@ -79,7 +79,7 @@ const faults: ConnectionFault[] = [
 
 /** For what lets no replication connection through. */
 export const poolersHint =
-  'A pooler such as PgBouncer passes no such connections: connect to the server itself.'
+  'A pooler such as PgBouncer does not pass such connections on: connect to the server itself.'
 
 const elsewhere = 'Name it with -h HOST -p PORT -U ROLE, with -d URI, or with PGHOST, PGPORT and PGUSER.'
 

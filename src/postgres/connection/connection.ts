@@ -37,8 +37,8 @@ export function connectionFrom(
     })
   }
   if (flags.host?.includes('://')) {
-    throw new PgbkError('usage', 'the host of a connection is no URI', {
-      hint: 'Give the URI to -d, as to psql.',
+    throw new PgbkError('usage', 'the host of a connection cannot be a URI', {
+      hint: 'Use -d for a URI, as with psql.',
     })
   }
   if (flags.dbname !== undefined && base !== flags.dbname) parameters.dbname = flags.dbname

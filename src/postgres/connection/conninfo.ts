@@ -48,7 +48,7 @@ function parseConninfo(text: string): ConnectionParameters {
   pair.lastIndex = 0
   while (pair.lastIndex < text.trimEnd().length) {
     const match = pair.exec(text)
-    if (!match?.[1]) throw invalid('it is no list of keyword=value pairs')
+    if (!match?.[1]) throw invalid('it is not a list of keyword=value pairs')
     parameters[match[1]] = (match[2] ?? match[3] ?? '').replace(/\\([\s\S])/g, '$1')
   }
   return parameters
@@ -58,7 +58,7 @@ const uri = /^postgres(?:ql)?:\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?([^/?]*)(?:\/([
 
 function parseUri(text: string): ConnectionParameters {
   const match = uri.exec(text)
-  if (!match) throw invalid('it is no postgresql:// URI')
+  if (!match) throw invalid('it is not a postgresql:// URI')
   const [, user, password, hosts = '', dbname, query] = match
   // libpq would take what is before the slash for a host, and the rest for a name that is shown.
   if (password === undefined && (dbname?.includes('@') || query?.includes('@')))

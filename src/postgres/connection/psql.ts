@@ -35,7 +35,7 @@ export interface QueryOptions {
 
 /**
  * Runs a psql script and returns what it printed, unaligned and without headers. Names resolve in pg_catalog alone, so that
- * nothing which a database's owner has created there can be called by accident. Nothing is converted on the way: what is no UTF-8 on
+ * nothing which a database's owner has created there can be called by accident. Nothing is converted on the way: what is not UTF-8 on
  * the server is raw here (raw-text.ts), and may be in `values` and `database`.
  * @throws {PgbkError} `unreachable` when there is no connection, or no answer in time; `refused` when a statement fails, `failed`
  * for a value with a zero byte.

@@ -23,13 +23,13 @@ export const stateFaults: ConnectionFault[] = [
   },
   {
     says: /too many clients already|no more connections allowed/,
-    hint: () => `The server runs, and all its connections are taken: ${others}`,
+    hint: () => `The server is running, but all its connections are taken: ${others}`,
     passes: true,
   },
   {
     says: /too many connections for role "([^"]*)"/,
     hint: ([, role = '']) =>
-      `It has as many as it may. End some, or, as a superuser:  ALTER ROLE ${identifier(role)} CONNECTION LIMIT -1;`,
+      `It has as many connections as it may have. End some, or, as a superuser:  ALTER ROLE ${identifier(role)} CONNECTION LIMIT -1;`,
     passes: true,
   },
   {
@@ -47,12 +47,12 @@ export const stateFaults: ConnectionFault[] = [
   {
     says: /Hot standby mode is disabled/,
     hint: () =>
-      'It is a standby that answers nobody. Set hot_standby = on in its postgresql.conf and restart it, or back up its primary.',
+      'It is a standby that accepts no connections. Set hot_standby = on in its postgresql.conf and restart it, or back up its primary.',
   },
   {
     says: /database system is starting up|not yet accepting connections|Consistent recovery state has not been yet reached/,
     hint: () =>
-      'The server runs, and is not ready yet: wait for it; its log tells how far it is. If it is a standby and this lasts, hot_standby may be off there, or it waits for WAL.',
+      'The server is running, but not ready yet: wait for it; its log tells how far it is. If it is a standby and this lasts, hot_standby may be off there, or it waits for WAL.',
     passes: true,
   },
   {
@@ -68,12 +68,12 @@ export const stateFaults: ConnectionFault[] = [
   },
   {
     says: /database "([^"]*)" is not currently accepting connections|cannot connect to invalid database "([^"]*)"/,
-    hint: () => 'The server runs, and lets nobody into that database. Choose another with -d.',
+    hint: () => 'The server is running, but lets nobody into that database. Choose another with -d.',
   },
   {
     says: /session is (?:not )?read-only|server is (?:not )?in hot standby mode|could not make a writable connection/,
     hint: () =>
-      'The server runs, and is not what target_session_attrs asks for. Name a host that is, or change target_session_attrs.',
+      'The server is running, but is not what target_session_attrs asks for. Name a host that is, or change target_session_attrs.',
     passes: true,
   },
 ]

@@ -26,7 +26,7 @@ FROM pg_catalog.pg_database
 ORDER BY datistemplate, datconnlimit = 0, CASE WHEN $1 = 'true' AND datconnlimit <> -2 THEN pg_catalog.pg_database_size(oid) END DESC NULLS LAST, datname`
 
 /**
- * All of them, those first that are most likely meant when none is named: open ones that are no templates; `bySize`, the largest
+ * All of them, those first that are most likely meant when none is named: open ones that are not templates; `bySize`, the largest
  * before others, for which the server looks at every file of theirs.
  */
 export async function namedDatabases(client: SqlClient, { bySize = false } = {}): Promise<NamedDatabase[]> {

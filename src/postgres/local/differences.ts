@@ -61,7 +61,7 @@ export function unloadedLibraries(
 ): string[] {
   const there = loaded.split(/[\s,"]+/)
   const used = new Set(extensions.map(({ name }) => name))
-  // What only watches or refines, and is no extension of a database, nobody misses.
+  // What only watches or refines, and is not an extension of a database, is not missed.
   const isMissed = (name: string) => used.has(name) || !harmlessLibraries.has(name)
   return (preload_libraries ?? []).filter((name) => !there.includes(name) && isMissed(name))
 }

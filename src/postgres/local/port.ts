@@ -26,7 +26,7 @@ export async function isFree(port: number): Promise<boolean> {
   return typeof (await tryPort(port)) === 'number'
 }
 
-/** The port, a free one for 0; else why it cannot be had. */
+/** The port, a free one for 0; else why it is not available. */
 function tryPort(port: number): Promise<number | string | undefined> {
   return new Promise((resolve) => {
     const server = createServer()

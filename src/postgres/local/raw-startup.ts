@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { bytesOf, isRaw } from '../../text/raw-text.js'
 
-/** Where a session begins that has to say names which are no UTF-8. */
+/** Where a session begins that has to say names which are not UTF-8. */
 export interface RawStartup {
   /** The path of the socket. */
   path: string

@@ -44,13 +44,13 @@ const silence = 'CONNECT_TIMEOUT'
 
 /** A session that begins reads pg_database and pg_authid before any of its settings counts. */
 function silent(cause: unknown): PgbkError {
-  return new PgbkError('failed', `the working copy's server begins no session within ${mostWaitS} s`, {
+  return new PgbkError('failed', `the working copy's server did not begin a session within ${mostWaitS} s`, {
     cause,
     hint: 'Does a prepared transaction hold a lock on pg_database, pg_authid or another system catalog? On the server, look at pg_prepared_xacts and pg_locks.',
   })
 }
 
-/** Whether it was waited for in vain: it would be so in every database. */
+/** Whether the wait for a session ended without one; it would do so in every database. */
 export function isSilent(error: unknown): boolean {
   return error instanceof PgbkError && systemCode(error.cause) === silence
 }
@@ -59,7 +59,7 @@ export function isSilent(error: unknown): boolean {
 export function locked(holders: string[], cause: unknown): PgbkError {
   const who = holders.length === 0 ? 'somebody' : holders.join(', or ')
   const waited = `${lockTimeoutMs / 1000} s`
-  return new PgbkError('failed', `${who} holds a lock that was waited for in vain (${waited})`, {
+  return new PgbkError('failed', `${who} holds a lock that pgbk did not get within ${waited}`, {
     cause,
     ...(holders.length === 0 ? {} : { hint: preparedHint }),
   })

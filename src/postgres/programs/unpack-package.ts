@@ -47,7 +47,7 @@ export async function unpackPackage(tarball: Buffer, directory: string): Promise
 function unpack(entry: ReadEntry, directory: string): Promise<void> {
   const parts = entry.path.replace(/\/$/, '').split('/')
   if (parts[0] !== 'package' || parts.some((part) => part === '' || part === '.' || part === '..'))
-    throw damaged(`${JSON.stringify(entry.path)} is no name in a package`)
+    throw damaged(`${JSON.stringify(entry.path)} is not a valid name in a package`)
   const path = join(directory, ...parts.slice(1))
   if (entry.type === 'Directory') {
     mkdirSync(path, { recursive: true })

@@ -25,7 +25,7 @@ export async function dataObstacles(psql: Psql, facts: ServerFacts): Promise<Dat
     topic: 'databases' as const,
     code,
     message: `the directory of database ${name} is gone or empty on the server`,
-    hint: `Nobody can connect to it any more. Drop it, then restore it from an older backup:\n  DROP DATABASE ${identifier(name)};`,
+    hint: `Nobody can connect to it. Drop it, then restore it from an older backup:\n  DROP DATABASE ${identifier(name)};`,
   }))
   return [...links, ...databases]
 }

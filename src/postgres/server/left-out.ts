@@ -55,5 +55,5 @@ export function dataLeftOut(path: string, whose: string | undefined): PgbkError 
 }
 
 /** What to do about a link in the data directory that stands for data. */
-export const linksHint = `The backup would lack data, so there is none. In the data directory PostgreSQL knows links in pg_tblspc only, and pg_wal as one.
+export const linksHint = `The backup would lack data, so it was not made. In a data directory, PostgreSQL supports links only in pg_tblspc, and pg_wal as one.
 Stop the server and move what the link leads to back in its place. To have it on another disk all the same, as a superuser then:  CREATE TABLESPACE name LOCATION '/other/disk/directory'; ALTER DATABASE name SET TABLESPACE name;`

@@ -44,7 +44,7 @@ export function checkHost(host: string | undefined): void {
 
 /**
  * Everything that the server must have for a base backup, all obstacles in one error.
- * @throws {PgbkError} `refused`, with the statement, line or command that mends each.
+ * @throws {PgbkError} `refused`, with the statement, line or command that fixes each.
  */
 export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void> {
   const obstacles = await findObstacles(psql, facts)
@@ -81,7 +81,7 @@ export function obstaclesIn(facts: ServerFacts): Obstacle[] {
     majorVersion(facts) < oldestMajor && {
       topic: 'version',
       code: 'refused',
-      message: `the server is PostgreSQL ${facts.version}, and pgbk works with ${oldestMajor} and newer`,
+      message: `the server is PostgreSQL ${facts.version}, but pgbk works with ${oldestMajor} and newer`,
       hint: 'Upgrade the server; until then use pg_basebackup by hand.',
     },
     !facts.role_can_replicate && {
@@ -118,7 +118,7 @@ function tooFewSenders({ max_wal_senders: most, wal_senders: used }: ServerFacts
   return {
     topic: 'WAL senders',
     code: 'refused',
-    message: `a backup needs two free WAL senders, the server has ${Math.max(0, most - used)} (max_wal_senders = ${most}, ${used} in use)`,
+    message: `a backup needs two free WAL senders, but the server has ${Math.max(0, most - used)} (max_wal_senders = ${most}, ${used} in use)`,
     hint: `As a superuser, then restart the server:\n  ALTER SYSTEM SET max_wal_senders = ${used + 5};`,
   }
 }

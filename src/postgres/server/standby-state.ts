@@ -25,7 +25,7 @@ const schema = v.object({
 /** How far a standby is, and whether more comes. Times are ISO 8601 in UTC, to the microsecond. */
 export type StandbyState = v.InferOutput<typeof schema>
 
-/** Undefined for a server that is no standby, any more. @throws {PgbkError} `unreachable` or `refused`. */
+/** Undefined for a server that is not, or no longer, a standby. @throws {PgbkError} `unreachable` or `refused`. */
 export async function readStandbyState(psql: Psql): Promise<StandbyState | undefined> {
   const answer = (await query(psql, stateQuery)).trim()
   if (answer === '') return undefined

@@ -12,7 +12,7 @@ export interface OrphanLink {
 
 const mayList = sql`SELECT pg_catalog.has_function_privilege('pg_catalog.pg_ls_dir(text)', 'EXECUTE');`
 
-/** Names that are no oids are left out: the server follows no such link (do_pg_backup_start in xlog.c). */
+/** Names that are not oids are left out: the server follows no such link (do_pg_backup_start in xlog.c). */
 const listQuery = sql`
 SELECT name FROM pg_catalog.pg_ls_dir('pg_tblspc') AS name
 WHERE pg_catalog.translate(name, '0123456789', '') = '' AND pg_catalog.length(name) BETWEEN 1 AND 10
@@ -37,7 +37,7 @@ export async function orphanLinks(psql: Psql): Promise<OrphanLink[] | undefined>
   return links
 }
 
-/** Undefined where it is no link, or has gone. */
+/** Undefined where it is not a link, or has gone. */
 async function targetOf(psql: Psql, oid: string): Promise<string | undefined> {
   try {
     return (await query(psql, targetQuery, { values: { oid } })).replace(/\n$/, '')
@@ -69,6 +69,6 @@ export function orphanLinkText(
   const link = `${dataDirectory ?? "the server's data directory"}/pg_tblspc/${oid}`
   return {
     message: `pg_tblspc/${oid} of the server is a link to ${target}, and no tablespace has that oid`,
-    hint: `A base backup would bring what is there, to that very path. If no CREATE or DROP TABLESPACE is going on, it is what one has left behind. Look at it, then remove the link on the server's machine:\n  rm ${link}`,
+    hint: `A base backup would copy what is there, to that very path. If no CREATE or DROP TABLESPACE is running, one has left the link behind. Look at it, then remove the link on the server's machine:\n  rm ${link}`,
   }
 }

@@ -106,7 +106,7 @@ export async function ensureSlot(
   if (slot && slot.slot_type !== 'physical') {
     throw new PgbkError(
       'refused',
-      `the replication slot ${name} is a ${slot.slot_type} one, and not for a receiver of WAL`,
+      `the replication slot ${name} is a ${slot.slot_type} one, which cannot be used to receive WAL`,
       {
         hint: 'Choose another name with wal.slot (PGBK_WAL_SLOT).',
       },

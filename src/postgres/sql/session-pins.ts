@@ -74,7 +74,7 @@ export function copyOptions(major: number): string {
 export const usersOptions = optionsText({ role: 'none', default_transaction_read_only: 'off' })
 
 /**
- * Those of a session with a server of somebody else's, whose role may be no superuser.
+ * Those of a session with a server of somebody else's, whose role need not be a superuser.
  * @param own what the connection says by itself, which may choose a role; settings that ours and that name are ours.
  */
 export function serverOptions(own = ''): string {

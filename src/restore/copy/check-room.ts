@@ -27,7 +27,7 @@ export async function roomNeeds(places: ReadonlyMap<string, number>): Promise<Ro
   return [...needs.values()]
 }
 
-/** @throws {PgbkError} `disk-full` when a copy has no room, and reflinks are not to be had. */
+/** @throws {PgbkError} `disk-full` when a copy has no room, and reflinks are not available. */
 export async function checkRoom(backup: Backup, needs: RoomNeed[]): Promise<void> {
   const tight = tightest(needs)
   if (tight && (await copyMethodFor(backup, tight.place)) !== 'reflink') checkSpace(needs)

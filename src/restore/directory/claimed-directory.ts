@@ -41,7 +41,7 @@ export function checkClaimable(directory: string, context: Context): void {
 function checkParent(directory: string): void {
   const parent = dirname(directory)
   if (existsSync(parent)) return
-  throw new PgbkError('usage', `${parent} is not there`, {
+  throw new PgbkError('usage', `${parent} does not exist`, {
     hint: `Is a disk not mounted, or the path mistyped? If it is right:  mkdir -p ${shellWord(parent)}`,
   })
 }

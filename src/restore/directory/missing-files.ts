@@ -128,7 +128,7 @@ function missingAddresses(addresses: string[]): string[] {
     /^[\d.]+$|:/.test(address) && !/^(0\.0\.0\.0|127\.[\d.]+|::1?)$/.test(address) && !own.includes(address)
   if (addresses.length === 0 || !addresses.every(isElsewhere)) return []
   return [
-    `listen_addresses = ${addresses.join(', ')} is no address of this machine: the server does not start without one`,
+    `listen_addresses = ${addresses.join(', ')} is not an address of this machine: the server does not start without one`,
   ]
 }
 

@@ -154,7 +154,7 @@ export function parseMapping(mapping: string): [from: string, to: string] {
   const [, old = '', target = ''] = /^((?:[^\\=]|\\.)*)=((?:[^\\=]|\\.)*)$/s.exec(mapping) ?? []
   const [from, to] = [old, target].map((path) => path.replaceAll('\\=', '=')) as [string, string]
   if (!isAbsolute(from) || !isAbsolute(to)) {
-    throw new PgbkError('usage', `${JSON.stringify(mapping)} is no tablespace mapping`, {
+    throw new PgbkError('usage', `${JSON.stringify(mapping)} is not a tablespace mapping`, {
       hint: 'Write it as OLD=NEW with two absolute paths; a = inside of a path is written \\=.',
     })
   }

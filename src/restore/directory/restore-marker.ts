@@ -75,7 +75,7 @@ export function checkGone(directory: string, marker: Marker): void {
   if (life === 'alive') throw locked(directory, ` (process ${marker.pgbk_pid})`)
   if (life === 'gone') return
   throw new PgbkError('locked', `another pgbk may be restoring into ${directory}`, {
-    hint: `It was begun in another container, on another machine, or before this one was started anew. If none goes on:  ${emptying(directory)}`,
+    hint: `It was begun in another container, on another machine, or before this one was restarted. If none is running:  ${emptying(directory)}`,
   })
 }
 

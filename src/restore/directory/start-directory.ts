@@ -68,7 +68,7 @@ export async function startDirectory(
     context.progress.step('stopping the server')
     await stopServer(data, context.urgent)
     context.progress.say(
-      `${data} is restored, and stays. When what its log tells of is mended, start it:\n  ${shellWord(postgres)} -D ${shellWord(data)}`,
+      `${data} is restored, and is kept. When the problem that its log names is fixed, start it:\n  ${shellWord(postgres)} -D ${shellWord(data)}`,
     )
     throw error
   }

@@ -21,7 +21,7 @@ export function defaultName(root: string, now: Date): string {
 /** @throws {PgbkError} `usage` for a name that can be none, or is taken. */
 export function checkName(root: string, name: string, { now, pgbk }: Context): void {
   if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) {
-    throw new PgbkError('usage', `${JSON.stringify(name)} is no name for an instance`, {
+    throw new PgbkError('usage', `${JSON.stringify(name)} is not a valid name for an instance`, {
       hint: 'It has letters, digits, dots, hyphens and underscores, begins with a letter or digit, and has 63 characters at most.',
     })
   }

@@ -33,8 +33,8 @@ export function instanceReadme({ record, backup, root, directory, port, postgres
 ${'='.repeat(title.length)}
 
 A server of its own, restored by pgbk from the backup ${backup.id}
-on ${formatTime(record.created_at)}. It needs neither pgbk nor the backup any more, once
-its recovery is over (then data/recovery.signal is gone).
+on ${formatTime(record.created_at)}. Once its recovery is over (then data/recovery.signal
+is gone), it needs neither pgbk nor the backup.
 
 HOW TO START, REACH AND STOP IT
 

@@ -71,7 +71,7 @@ export async function sweepInstances(root: string, context: Context): Promise<vo
         progress.say(`removed ${layout.directory}, the remains of a restore or delete that did not end`)
     } else if (left === 'elsewhere')
       progress.warn(
-        `${layout.directory} was left by a restore on another machine, or before this one was started anew; if none goes on:  rm -r ${shellWord(layout.directory)}`,
+        `${layout.directory} was left by a restore on another machine, or before this one was restarted; if none is running:  rm -r ${shellWord(layout.directory)}`,
       )
   }
 }

@@ -63,7 +63,7 @@ export function readInstances(root: string): InstanceCatalog {
   return catalog
 }
 
-/** @throws {PgbkError} `damaged`, or a system error, when it is no instance. */
+/** @throws {PgbkError} `damaged`, or a system error, when it is not an instance. */
 export function readInstance(directory: string, name: string): Instance {
   const layout = instanceLayout(directory)
   if (existsSync(layout.marker))
@@ -103,7 +103,7 @@ export function findInstance(root: string, name: string): Instance {
   const instance = instances.find((one) => one.name === name)
   if (instance) return instance
   const none = rejected.find((one) => one.name === name)
-  if (none) throw new PgbkError('not-found', `${name} is no instance: ${none.reason}`)
+  if (none) throw new PgbkError('not-found', `${name} is not an instance: ${none.reason}`)
   const names = instances.map((one) => `  ${one.name}`).join('\n')
   throw new PgbkError('not-found', `there is no instance ${JSON.stringify(name)} in ${root}`, {
     hint: names ? `There are:\n${names}` : 'There is none yet; pgbk restore makes one.',

@@ -176,7 +176,7 @@ function choosePlace(places: string[]): string {
   })
 }
 
-/** All runs of a root, those of a read-only one among them. What has no marker is no run. */
+/** All runs of a root, those of a read-only one among them. What has no marker is not a run. */
 export function findRuns(root: string, context: Context): RunDirectory[] {
   const { backups } = rootLayout(root)
   return runPlaces(root, context).flatMap((place) =>

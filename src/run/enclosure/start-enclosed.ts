@@ -130,5 +130,5 @@ function viewOf(
 export function sayGap({ enclosure, gap }: Pick<Enclosed, 'enclosure' | 'gap'>, { progress }: Context): void {
   if (gap === undefined) return
   const extent = enclosure === 'open' ? 'all that you can reach' : 'the network of this machine'
-  progress.say(`The server's sandbox is not to be had (${gap}): what is in the data can reach ${extent}.`)
+  progress.say(`The server runs without its sandbox (${gap}): what is in the data can reach ${extent}.`)
 }

@@ -14,7 +14,7 @@ export interface SupervisedServer {
   hasEnded(): boolean
   /**
    * Waits until nothing in its surroundings can change the directory of its socket any more, or it has ended.
-   * @throws {PgbkError} `failed`, with the reason, when that cannot be had; the signal's reason when aborted.
+   * @throws {PgbkError} `failed`, with the reason, when that is not available; the signal's reason when aborted.
    */
   sealed(): Promise<void>
   /** Stops it, the harder the longer it takes, at once when `urgent`; waits for its end and for the clean-up. */

@@ -55,7 +55,7 @@ async function databasesOf({ record, run }: CheckRequest, { signal }: Context): 
   const major = majorOf(record)
   const target = { ...runSocket(run), user: run.role, major, signal }
   const client = await connectToAny(target, databasesAtRest([run.database]))
-  if (!client) throw new PgbkError('failed', 'the server of the working copy takes no connection')
+  if (!client) throw new PgbkError('failed', 'the server of the working copy accepts no connection')
   try {
     const databases = await namedDatabases(client)
     const open = databases.filter(({ closed }) => closed === undefined)
@@ -92,7 +92,7 @@ const open = sql`UPDATE pg_catalog.pg_database SET datallowconn = true
 WHERE NOT datallowconn AND datname <> 'template0' AND datconnlimit <> -2 RETURNING datname`
 const close = sql`UPDATE pg_catalog.pg_database SET datallowconn = false WHERE datname = $1`
 
-/** That a session for it cannot be had is no answer of the statement's. */
+/** That no session can be had for a statement says nothing about its answer. */
 async function checkStatement(
   run: Run,
   wanted: CheckRequest['sql'][number],
@@ -103,7 +103,7 @@ async function checkStatement(
   let client: UsersSqlClient | undefined
   try {
     client = await connectUsersSql({ ...runSocket(run), user: run.role, database, signal })
-    if (!client) return [unproven(subject, `the server takes no connection (${statement})`)]
+    if (!client) return [unproven(subject, `the server accepts no connection (${statement})`)]
     const [row = {}] = await client.run(statement)
     const answer = Object.values(row)[0]
     const isExpected =

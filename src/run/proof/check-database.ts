@@ -33,7 +33,7 @@ export async function checkDatabase(check: DatabaseCheck, context: Context): Pro
   try {
     for (let session = 0; session < sessions; session++) {
       const client = await openSession(check)
-      if (!client) return [unproven(subject, 'the server takes no connection')]
+      if (!client) return [unproven(subject, 'the server accepts no connection')]
       clients.push(client)
     }
     await checkWith(clients as [SqlClient, ...SqlClient[]], check, context, findings)
@@ -109,7 +109,7 @@ async function checkWith(
     await checkMaps(clients, open, context, { database, findings, mostMs: Math.max(took, leastMs) })
 }
 
-/** Whether an extension that checks is there now; that it cannot be installed is no fault, and tables are read without. */
+/** Whether an extension that checks is there now; that it cannot be installed is not a fault, and tables are read without. */
 async function have(
   client: SqlClient,
   name: 'amcheck' | 'pg_visibility',
@@ -137,7 +137,7 @@ function otherOrder(
 ): Finding | undefined {
   const other = collations.map((oid) => others.get(oid)).find((text) => text !== undefined)
   if (other === undefined || wordsOf(error)?.sqlstate !== indexCorrupted) return undefined
-  return unproven(subject, `${other}: whether it is in order cannot be told here`)
+  return unproven(subject, `${other}: whether it is sound cannot be determined here`)
 }
 
 /** The visibility map is looked at for as long as the tables took, and at least so long: with very many rows, that is enough. */

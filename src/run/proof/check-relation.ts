@@ -49,8 +49,8 @@ export async function checkVisibility(client: SqlClient, { oid }: Relation): Pro
   const [invisible] = await client.run(notVisible, [oid])
   const [unfrozen] = await client.run(notFrozen, [oid])
   return [
-    ...(invisible ? [`row ${invisible.row} is not visible to all, as the visibility map says`] : []),
-    ...(unfrozen ? [`row ${unfrozen.row} is not frozen, as the visibility map says`] : []),
+    ...(invisible ? [`row ${invisible.row} is not visible to all, although the visibility map says so`] : []),
+    ...(unfrozen ? [`row ${unfrozen.row} is not frozen, although the visibility map says so`] : []),
   ]
 }
 

@@ -85,7 +85,7 @@ async function startAndLook(
     wish,
     installations,
     mayBeUsed: false,
-    // What later backups have is no part of this one.
+    // What later backups have is not part of this one.
     pool: walPool({ root, backups: [backup], rejected: [] }),
     caughtUp: () => undefined,
   }

@@ -13,7 +13,7 @@ interface Word {
   text: string
   start: number
   end: number
-  /** A word that begins with a quote is no keyword and no `@file`. */
+  /** A word that begins with a quote is neither a keyword nor an `@file`. */
   isQuoted: boolean
   /** Words of one field stand behind commas. */
   field: number

@@ -8,8 +8,8 @@ const mostNamed = 5
 export function checkConf(backup: Pick<Backup, 'id' | 'layout' | 'state'>): void {
   const faults = startFaults(backup)
   if (faults.length === 0) return
-  throw new PgbkError('damaged', `backup ${backup.id} is not started as it is: ${toldFaults(faults)}`, {
-    hint: `Who has changed ${backup.layout.snapshot}? What is in these files and directories is what pgbk has written. Take out what is named, put a missing line back, or copy or download the backup again; a run gets other settings with -c name=value.`,
+  throw new PgbkError('damaged', `backup ${backup.id} cannot be started as it is: ${toldFaults(faults)}`, {
+    hint: `These files and directories of ${backup.layout.snapshot} may only have what pgbk has written. Remove what is named, put missing lines back, or copy or download the backup again; -c name=value gives a run other settings.`,
   })
 }
 

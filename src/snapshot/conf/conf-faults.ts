@@ -56,7 +56,7 @@ export const notCompared =
 function directoryFaults({ snapshot }: BackupLayout): ConfFault[] {
   return ['.', 'conf', 'data'].flatMap((name) => {
     const found = lstatSync(join(snapshot, name), { throwIfNoEntry: false })
-    return !found || found.isDirectory() ? [] : [fault(name, 'it is no directory')]
+    return !found || found.isDirectory() ? [] : [fault(name, 'it is not a directory')]
   })
 }
 
@@ -87,7 +87,9 @@ function changedFaults(recorded: Record<string, string>, layout: BackupLayout): 
     return [
       fault(
         file,
-        recorded[file] === undefined ? 'it is not of the backup' : 'it was changed since it was made',
+        recorded[file] === undefined
+          ? 'it does not belong to the backup'
+          : 'it was changed since it was made',
       ),
     ]
   })
@@ -119,7 +121,7 @@ function settingFaults(file: string, text: string): ConfFault[] {
     const { name, value, number, isFaulty } = line
     const at = `line ${number}: `
     if (isInclude(line)) return [fault(file, `${at}it includes another file`)]
-    if (isFaulty) return [fault(file, `${at}it is no setting`)]
+    if (isFaulty) return [fault(file, `${at}it is not a setting`)]
     const problem = name === undefined ? undefined : settingProblem(name, value)
     return problem === undefined ? [] : [fault(file, `${at}${printable(name)} ${problem}`)]
   })

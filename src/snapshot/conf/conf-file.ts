@@ -4,10 +4,10 @@ import { PgbkError, systemCode } from '../../errors.js'
 import { mostBytes, readSmall } from '../../system/files/read-small.js'
 
 /**
- * The bytes of a configuration file of a backup. What is no ordinary file is not even opened to the end: links lead to what is not the
+ * The bytes of a configuration file of a backup. What is not an ordinary file is not even opened to the end: links lead to what is not the
  * backup's, and pipes never end.
  * @param inside the directory that it has to be in: no directory on the way down may be a link.
- * @throws {PgbkError} `damaged` for what is no file of the backup; a system error when it is missing or cannot be read.
+ * @throws {PgbkError} `damaged` for what is not a file of the backup; a system error when it is missing or cannot be read.
  */
 export function readConfFile(path: string, inside: string): Buffer {
   checkWay(dirname(path), inside)
@@ -38,13 +38,13 @@ function checkWay(directory: string, inside: string): void {
   const way = relative(inside, directory)
   if (way.split('/')[0] === '..') throw notOfTheBackup(directory, 'it lies elsewhere')
   for (let at = inside, rest = way.split('/').filter(Boolean); ; at = join(at, rest.shift() ?? '')) {
-    if (!lstatSync(at).isDirectory()) throw notOfTheBackup(at, 'it is no directory')
+    if (!lstatSync(at).isDirectory()) throw notOfTheBackup(at, 'it is not a directory')
     if (rest.length === 0) return
   }
 }
 
 function notOfTheBackup(path: string, problem: string): PgbkError {
   return new PgbkError('damaged', `${path} is not read: ${problem}`, {
-    hint: 'A backup has ordinary files there. Who has put something else in their place?',
+    hint: 'A backup has regular files there; something else has been put in their place.',
   })
 }

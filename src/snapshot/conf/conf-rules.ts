@@ -83,7 +83,7 @@ export const neededNames = [...Object.keys(fixed), 'restore_command']
  * @returns a few words behind the name; undefined when nothing is.
  */
 export function settingProblem(name: string, value: string): string | undefined {
-  if (name.includes('.')) return isOrdinaryCustomName(name) ? undefined : 'is no name of a setting'
+  if (name.includes('.')) return isOrdinaryCustomName(name) ? undefined : 'is not the name of a setting'
   const wanted = fixed[name]
   if (wanted !== undefined) return value === wanted ? undefined : `is not ${wanted === '' ? 'empty' : wanted}`
   if (name === 'restore_command')

@@ -35,9 +35,9 @@ const fileLine =
 export function manifestFile(line: Buffer): ManifestFile | string {
   const text = textOf(line)
   const [, kind, name = '', digits, algorithm, checksum] = (text !== undefined && fileLine.exec(text)) || []
-  if (kind === undefined) return 'is no file as PostgreSQL writes it'
+  if (kind === undefined) return 'is not written as PostgreSQL writes a file'
   const plain = stringOf(name)
-  if (plain === undefined) return 'has a path that is no JSON'
+  if (plain === undefined) return 'has a path that is not JSON'
   if (kind === 'Encoded-Path' && !/^(?:[0-9a-f]{2})+$/.test(plain))
     return 'has a path that is not hexadecimal'
   return checked(bytePath(Buffer.from(plain, kind === 'Path' ? 'utf8' : 'hex')), digits, algorithm, checksum)
@@ -80,7 +80,7 @@ function stringOf(json: string): string | undefined {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Undefined for what is no UTF-8. Nearly all is ASCII, which needs no look at each byte. */
+/** Undefined for what is not UTF-8. Nearly all is ASCII, which needs no look at each byte. */
 function textOf(line: Buffer): string | undefined {
   const text = line.toString('latin1')
   if (isAscii(line)) return text

@@ -48,7 +48,7 @@ export function checkListing(raw: RawListing, source: string): Listing {
       'damaged',
       `the backup in ${source} has a link that pgbk did not make: ${shownPath(unknown)}`,
       {
-        hint: 'Only the links of tablespaces belong into a backup. Replace it by what it leads to.',
+        hint: 'The only links in a backup are those of tablespaces. Replace it with what it points to.',
       },
     )
   }

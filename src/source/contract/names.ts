@@ -6,7 +6,7 @@ import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path
 const kept = new Set(['backup.json', 'hold.json', 'proof.json'])
 
 /**
- * What is no part of a backup: its locks and markers, that it is held there, and that it was proven there, which says nothing of here;
+ * What is not part of a backup: its locks and markers, that it is held there, and that it was proven there, which says nothing of here;
  * and the record, which goes its own way.
  */
 export function isLeftOut(name: string): boolean {

@@ -11,7 +11,7 @@ export interface Source {
   readonly realDirectory: string | undefined
   /**
    * All its backups, as `readCatalog` has them.
-   * @throws {PgbkError} `unreachable`; `not-found` when it is no root; `failed` when it may not be read.
+   * @throws {PgbkError} `unreachable`; `not-found` when it is not a root; `failed` when it may not be read.
    */
   catalog(): Promise<Catalog>
   /** The record's bytes, as they were when the catalogue was read. */

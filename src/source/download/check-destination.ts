@@ -77,7 +77,7 @@ export async function findHere(
   if (fault === undefined) return here
   if (replace) return undefined
   throw new PgbkError('failed', `backup ${wanted.id} is here already, but ${fault}`, {
-    hint: `Replace ${directory} with --replace: it goes when the new one is complete.`,
+    hint: `Replace ${directory} with --replace: it is removed when the new one is complete.`,
   })
 }
 

@@ -32,7 +32,7 @@ export async function checkListed(
     if (!here.has(name) && !exemptFromManifest.has(file.path)) missing.push(name)
   })
   if (missing.length === 0) return sizes
-  throw new PgbkError('damaged', `the backup in ${source} is not all there: it lacks ${someOf(missing)}`, {
+  throw new PgbkError('damaged', `the backup in ${source} is incomplete: it lacks ${someOf(missing)}`, {
     hint: 'Was it copied there by a program that was interrupted? Choose another backup (pgbk list --from).',
   })
 }

@@ -88,7 +88,7 @@ async function takeOver(
   if (before && isSameBackup(backup, before.backup)) return true
   const kept = [basename(layout.downloadLock), basename(layout.downloadMarker)]
   if (before) {
-    progress.say(`what an earlier download of another backup ${backup.id} has left is removed`)
+    progress.say(`removing what an earlier download of another backup ${backup.id} has left`)
     await removeContents(layout.directory, kept)
   }
   const marker: DownloadMarker = { made_by: 'download', source, backup }
@@ -105,7 +105,7 @@ async function readMarker(layout: BackupLayout): Promise<DownloadMarker | undefi
   const own = [basename(layout.downloadLock), basename(layout.downloadMarker)]
   if ((await readdir(layout.directory)).every((name) => own.includes(name))) return undefined
   throw new PgbkError('failed', `${layout.directory} is in the way: nothing in it shows that pgbk made it`, {
-    hint: 'Look what it is, and move it away.',
+    hint: 'Find out what it is, and move it away.',
   })
 }
 

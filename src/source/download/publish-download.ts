@@ -37,7 +37,7 @@ export async function publishDownload(
   return published
 }
 
-/** From its first step on the old one is no backup but something to throw away, whatever happens. */
+/** From its first step on the old one is not a backup but something to throw away, whatever happens. */
 async function setAside(root: RootLayout, id: string, old: BackupLayout): Promise<BackupLayout> {
   const aside = backupLayout(join(root.backups, `.${id}.replaced.partial`))
   if (existsSync(aside.directory)) await discard(aside)

@@ -72,7 +72,7 @@ async function faultsOfFiles(
       faults.push({ name, what: 'has another size or checksum than its manifest says' })
     } catch (error) {
       if (error instanceof PgbkError && error.code === 'damaged')
-        return void faults.push({ name, what: 'is no file' })
+        return void faults.push({ name, what: 'is not a regular file' })
       if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error
       faults.push({ name, what: 'is missing' })
     }

@@ -1,12 +1,12 @@
 import { type BytePath, bytePath, isText, shownPath } from '../../system/paths/byte-path.js'
 
 /**
- * Finds the names that were asked for in a tar, whose reader replaces what is no UTF-8. Of several that look alike then, tar sends
+ * Finds the names that were asked for in a tar, whose reader replaces what is not UTF-8. Of several that look alike then, tar sends
  * first what was asked for first.
  */
 export class AskedNames {
   readonly #names: ReadonlySet<string>
-  /** Those that are no UTF-8, by what they look like. */
+  /** Those that are not UTF-8, by what they look like. */
   readonly #odd = new Map<string, BytePath[]>()
 
   constructor(names: readonly BytePath[]) {

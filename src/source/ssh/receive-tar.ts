@@ -8,7 +8,7 @@ import { AskedNames } from './asked-names.js'
 /**
  * Hands the files of a tar to a receiver. Only what was asked for is taken, and only regular files: no name that a hostile
  * source makes up, and no link, ever reaches the disk. What comes as a hard link is left out; asked for alone it will be a file.
- * @throws {PgbkError} `damaged` for what is no tar, is cut off, or was not asked for; a system error when writing fails.
+ * @throws {PgbkError} `damaged` for what is not a tar, is cut off, or was not asked for; a system error when writing fails.
  */
 export async function receiveTar(
   tar: Readable,

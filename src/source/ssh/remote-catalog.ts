@@ -20,7 +20,7 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string, 
   const records = new Map<string, Buffer>()
   const frames = framesOf(output, `\n${token} `)
   if (frames.pop()?.toString() !== 'end\n') {
-    throw new PgbkError('failed', `the list of the backups of ${name} did not come to its end`)
+    throw new PgbkError('failed', `the list of the backups of ${name} ended early`)
   }
   for (const frame of frames) {
     const lineEnd = frame.indexOf('\n')
@@ -52,7 +52,7 @@ function addRemote(
   }
 }
 
-const oddRecord = 'its record (backup.json) is no file, or larger than any record'
+const oddRecord = 'its record (backup.json) is not a regular file, or is larger than any record'
 
 /** The parts between the separators; what comes before the first one is nobody's. */
 function framesOf(output: Buffer, separator: string): Buffer[] {

@@ -48,7 +48,7 @@ function scriptFault(status: number, stderr: string, { host, directory }: Script
   const path = status === scriptStatus.noRoot ? `${shown}/data/backup` : shown
   if (/permission denied/i.test(stderr)) return closedSource(path, where, host)
   if (status === scriptStatus.noRoot) return noRoot(`${shown}${where}`)
-  const reason = /not a directory/i.test(stderr) ? 'is no directory' : 'is not there'
+  const reason = /not a directory/i.test(stderr) ? 'is not a directory' : 'does not exist'
   return new PgbkError('not-found', `${shown}${where} ${reason}`, {
     hint: 'SOURCE is the directory that holds data/, as in scp: relative to the home there, or absolute.',
   })
@@ -56,7 +56,7 @@ function scriptFault(status: number, stderr: string, { host, directory }: Script
 
 /** A directory without data/backup in it. */
 export function noRoot(place: string): PgbkError {
-  return new PgbkError('not-found', `${place} is no root: it has no data/backup`, {
+  return new PgbkError('not-found', `${place} is not a root: it has no data/backup`, {
     hint: 'SOURCE is the directory that holds data/, not the backup itself.',
   })
 }

@@ -96,7 +96,7 @@ function connectionLost(
   const reason = words || (endedBy ? `ssh was ended by ${endedBy}` : `ssh ended with status ${status}`)
   if (wasConnected)
     return new PgbkError('unreachable', `the connection to ${host} was lost: ${reason}`, {
-      hint: 'Try again: what is here already will not travel a second time.',
+      hint: 'Try again: what has arrived is not transferred a second time.',
     })
   const unknownHost = /host key verification failed/i.test(stderr)
   const byHand = `ssh ${shellWord(host)} true`

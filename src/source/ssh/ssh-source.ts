@@ -73,7 +73,7 @@ async function readAll(output: AsyncIterable<Buffer>): Promise<Buffer> {
   for await (const chunk of output) {
     chunks.push(chunk)
     size += chunk.length
-    if (size > mostOfAnAnswer) throw new PgbkError('damaged', 'the answer of the source has no end')
+    if (size > mostOfAnAnswer) throw new PgbkError('damaged', 'the answer of the source ended early')
   }
   return Buffer.concat(chunks)
 }
@@ -90,7 +90,7 @@ function parseListing(output: Buffer, token: string, source: string): RawListing
   }
   const [directories, files, links] = parts
   if (parts.length === 4 && directories && files && links) return { directories, files, links }
-  throw new PgbkError('failed', `the list of the files in ${source} did not come to its end`)
+  throw new PgbkError('failed', `the list of the files in ${source} ended early`)
 }
 
 /** Each is ended by a zero byte and begins with `./`; the directory itself is left out. */

@@ -71,7 +71,7 @@ function incomplete(id: string, faults: string[], said: string | undefined): Pgb
   const distinct = [...new Set(faults)]
   const more = distinct.length > 5 ? `; and ${distinct.length - 5} more` : ''
   const named = `${distinct.slice(0, 5).join('; ')}${more}${said === undefined ? '' : ` (${said})`}`
-  return new PgbkError('damaged', `backup ${id} is not all there: ${named}`, {
+  return new PgbkError('damaged', `backup ${id} is incomplete: ${named}`, {
     hint: 'Choose another backup. If only files of wal/ are missing, it changed while it was read: try again.',
   })
 }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-/** More is no line of ours. */
+/** A longer line is not one of ours. */
 const longest = 32 << 20
 
 /**

@@ -28,7 +28,7 @@ const tarEnding = 32 << 10
 
 /**
  * Passes the tar through this process, which sees what is in it. Its end, with the record, is held back until all else is known to
- * be in it: what is unpacked from an archive that is not complete is no backup.
+ * be in it: what is unpacked from an archive that is not complete is not a backup.
  */
 async function writeTar(
   job: ArchiveJob,
@@ -112,7 +112,9 @@ const closedHint =
 
 function checkStillFree(file: string, replace: boolean): void {
   if (!replace && existsSync(file))
-    throw new PgbkError('failed', `${file} came there meanwhile`, { hint: 'Choose another name.' })
+    throw new PgbkError('failed', `${file} was created by somebody else meanwhile`, {
+      hint: 'Choose another name.',
+    })
 }
 
 /** Writes an archive to standard output. @returns its bytes. */

@@ -13,7 +13,7 @@ import { setImmediate } from 'node:timers/promises'
 import { systemCode } from '../../errors.js'
 import { checkFile } from './read-small.js'
 
-/** Bytes where a name is no UTF-8. */
+/** Bytes where a name is not UTF-8. */
 type SystemPath = string | Buffer
 
 const small = 1 << 20
@@ -22,7 +22,7 @@ const small = 1 << 20
  * Copies one file.
  * @param mode as for `fs.copyFile`.
  * @returns its bytes.
- * @throws {PgbkError} `damaged` for what is no regular file: a pipe would never end.
+ * @throws {PgbkError} `damaged` for what is not a regular file: a pipe would never end.
  */
 export async function copyOneFile(source: SystemPath, target: SystemPath, mode: number): Promise<number> {
   return copySmallFile(source, target, mode) ?? (await copyLargeFile(source, target, mode))

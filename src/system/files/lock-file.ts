@@ -23,7 +23,7 @@ export interface LockFile {
 
 /**
  * Opens the file of a lock, or makes it.
- * @throws {PgbkError} `failed` for what is no regular file; a link is not followed, and a pipe does not hold anybody up.
+ * @throws {PgbkError} `failed` for what is not a regular file; a link is not followed, and a pipe does not hold anybody up.
  */
 export function openLockFile(file: string): LockFile {
   const descriptor = open(file, O_RDONLY | O_CREAT)
@@ -81,6 +81,6 @@ function statAt(file: string) {
 
 function inTheWay(file: string): PgbkError {
   return new PgbkError('failed', `cannot lock ${file}: it is a link, or no regular file`, {
-    hint: 'Look what it is, and move it away; pgbk makes one of its own.',
+    hint: 'Find out what it is, and move it away; pgbk makes one of its own.',
   })
 }

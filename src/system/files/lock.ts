@@ -16,7 +16,7 @@ export interface LockOptions {
 export interface HeldLock {
   /**
    * For the moment before a step that must not be done by two: publishing, removing.
-   * @throws {PgbkError} `lock-lost` when the lock is not held any more; the signal's reason when aborted.
+   * @throws {PgbkError} `lock-lost` when the lock is no longer held; the signal's reason when aborted.
    */
   check(): Promise<void>
 }

@@ -26,7 +26,7 @@ export const mostBytes = {
 
 /**
  * All of a small file.
- * @throws {PgbkError} `damaged` when it is no regular file, or larger than `most` bytes; a system error when it cannot be read.
+ * @throws {PgbkError} `damaged` when it is not a regular file, or larger than `most` bytes; a system error when it cannot be read.
  */
 export function readSmall(path: string, most: number): Buffer {
   const { file, size } = openLooked(path)
@@ -182,7 +182,7 @@ function explained(path: string | Buffer, error: unknown): unknown {
   return found && !found.isFile() ? notRegular(path, kindOf(found)) : error
 }
 
-/** What something is that is no regular file. */
+/** What something is that is not a regular file. */
 export function kindOf(found: Pick<Stats, 'isSymbolicLink' | 'isDirectory' | 'isFIFO' | 'isSocket'>): string {
   if (found.isSymbolicLink()) return 'a symbolic link'
   if (found.isDirectory()) return 'a directory'

@@ -5,7 +5,7 @@ import { runProgram } from '../program/run-program.js'
 import { type TreeEntry, treeEntries, walkTree } from './walk-tree.js'
 
 /**
- * Removes whatever is at a path, with everything in it, as `rm -rf` does: no link is followed, and what goes meanwhile is no fault.
+ * Removes whatever is at a path, with everything in it, as `rm -rf` does: no link is followed, and what goes meanwhile is not a fault.
  * @throws a system error; `ENOTEMPTY` when others still write there.
  */
 export async function removeTree(top: BytePath): Promise<void> {

@@ -1,7 +1,7 @@
 declare const bytes: unique symbol
 
 /**
- * A path, or a part of one, as the file system has it: bytes, which need be no UTF-8. Each stands as one character (latin1), so that
+ * A path, or a part of one, as the file system has it: bytes, which need not be UTF-8. Each stands as one character (latin1), so that
  * it takes little room, is compared and joined like any string, and never loses a byte. Not for people (`shownPath`), nor for calls of
  * the system (`systemPath`).
  */
@@ -22,7 +22,7 @@ export function bytesOf(path: BytePath): Buffer {
   return Buffer.from(path, 'latin1')
 }
 
-/** For messages: bytes that are no UTF-8 are replaced. */
+/** For messages: bytes that are not UTF-8 are replaced. */
 export function shownPath(path: BytePath): string {
   return isAscii(path) ? path : bytesOf(path).toString()
 }

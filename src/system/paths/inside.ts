@@ -34,7 +34,7 @@ export function bytesInside(directory: string, name: BytePath): string | Buffer 
 function noName(directory: string, name: string): PgbkError {
   return new PgbkError(
     'damaged',
-    `${JSON.stringify(name.slice(0, 200))} is no name of a file inside of ${directory}`,
+    `${JSON.stringify(name.slice(0, 200))} is not the name of a file inside ${directory}`,
   )
 }
 

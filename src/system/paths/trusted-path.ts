@@ -18,7 +18,7 @@ export interface Untrusted {
   path: string
   /** Goes on after its name: `belongs to another user (uid 1000)`. */
   reason: string
-  /** A command that mends it, where there is one that is safe to give. */
+  /** A command that fixes it, where there is one that is safe to give. */
   remedy: string | undefined
 }
 

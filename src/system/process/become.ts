@@ -96,7 +96,7 @@ function checkGivenUp(): void {
   } catch {
     return
   }
-  throw new PgbkError('failed', 'root could not be given up')
+  throw new PgbkError('failed', 'could not give up the rights of root')
 }
 
 /** Node has it; its type declarations do not. */

@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { systemCode } from '../../errors.js'
 import { namesIn } from '../paths/names-in.js'
 
-/** What tells a process from a later one with the same pid. Undefined when it has ended, or /proc is not to be had. */
+/** What tells a process from a later one with the same pid. Undefined when it has ended, or /proc is not available. */
 export function startTimeOf(pid: number): string | undefined {
   const fields = readProc(`/proc/${pid}/stat`)
   // The second field, the name in parentheses, may hold anything; the start time is field 22, the state field 3.

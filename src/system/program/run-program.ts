@@ -13,7 +13,7 @@ export interface ProgramOptions {
   cwd?: string
   /** For its standard input, which is empty otherwise. */
   input?: string | Uint8Array
-  /** Its output is no UTF-8, or must keep every byte: each then is one character. */
+  /** Its output is not UTF-8, or must keep every byte: each then is one character. */
   bytewise?: boolean
   signal?: AbortSignal
   /** Gets every line of standard error as it comes; those lines are then not collected. */

@@ -30,7 +30,7 @@ const signs: Record<CheckStatus, { sign: string; word: string }> = {
 }
 const wordWidth = 7
 
-/** A line for every check, and below it what mends it; quiet, only what is not well. */
+/** A line for every check, and below it what fixes it; quiet, only what is not well. */
 export function doctorText({ checks }: DoctorResult, screen: Screen): string {
   const shown = screen.quiet
     ? checks.filter(({ status }) => status === 'failed' || status === 'warning')

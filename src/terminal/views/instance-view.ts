@@ -37,7 +37,7 @@ export function instancesJson({ instances, runs }: InstanceList): object {
 
 /** What was found where instances are kept, and is none. */
 export function sayNoInstances({ rejected }: InstanceList, { warn }: Progress): void {
-  for (const { name, reason } of rejected) warn(`${name} is no instance: ${reason}`)
+  for (const { name, reason } of rejected) warn(`${name} is not an instance: ${reason}`)
 }
 
 interface Row {
@@ -50,7 +50,7 @@ interface Row {
 
 export function instancesText(list: InstanceList, { width, now, style }: Screen): string {
   const rows = [...list.instances.map(rowOfInstance), ...list.runs.map(rowOfRun)]
-  if (rows.length === 0) return `There is no instance in ${list.root}, and no run goes on.\n`
+  if (rows.length === 0) return `There is no instance in ${list.root}, and no run.\n`
   const [header = '', ...lines] = tableLines<Row>(
     [
       { title: 'NAME', value: ({ name }) => name },

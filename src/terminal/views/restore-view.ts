@@ -117,7 +117,7 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
   const recovers =
     port === undefined && plan.recovery.recovery
       ? [
-          `Its first start replays WAL from ${request.archive}, which must stay until then. When recovery.signal is gone, take the settings for that out:`,
+          `Its first start replays WAL from ${request.archive}, which must stay until then. When recovery.signal is gone, remove the settings for that:`,
           `  sed -i '/^# pgbk recovery: begin/,/^# pgbk recovery: end/d' ${shellWord(`${data}/postgresql.auto.conf`)}`,
         ]
       : []

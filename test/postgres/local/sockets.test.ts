@@ -51,7 +51,7 @@ describe('a socket', () => {
   it('is not used in a private directory that a link leads to', async () => {
     const link = join(aDirectory(), 'link')
     symlinkSync(await aSocket(), link)
-    expect(() => open(link)).toThrow(/no directory for a socket/)
+    expect(() => open(link)).toThrow(/not a directory for a socket/)
     expect(open(link, false)).toBe(true)
   })
 
@@ -62,7 +62,8 @@ describe('a socket', () => {
     expect(() => open(directory)).toThrow(/belongs to another user/)
   })
 
-  it('is not asked for at a host', () => expect(() => open('localhost')).toThrow(/no directory of a socket/))
+  it('is not asked for at a host', () =>
+    expect(() => open('localhost')).toThrow(/not the directory of a socket/))
 
   ifRoot('of another user is not used, wherever it is', async () => {
     const directory = await aSocket()

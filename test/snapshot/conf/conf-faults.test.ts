@@ -98,7 +98,7 @@ describe('what a snapshot is started with', () => {
     ["include '/tmp/x.conf'", 'it includes another file'],
     ['include_if_exists x.conf', 'it includes another file'],
     ["include_dir = 'x.d", 'it includes another file'],
-    ['max_connections = 10; x', 'it is no setting'],
+    ['max_connections = 10; x', 'it is not a setting'],
     ["max_connections = '-1'", 'max_connections has a value that no server gives it'],
     ["client_encoding = 'x y'", 'client_encoding has a value that no server gives it'],
     ['jit_provider = x', 'jit_provider does not belong there'],
@@ -185,7 +185,7 @@ describe('what a snapshot is started with', () => {
         rmSync(layout.conf, { recursive: true })
         symlinkSync('/etc', layout.conf)
       },
-      'conf: it is no directory',
+      'conf: it is not a directory',
     ],
     [
       'data that is a link',
@@ -193,7 +193,7 @@ describe('what a snapshot is started with', () => {
         rmSync(layout.data, { recursive: true })
         symlinkSync('/tmp', layout.data)
       },
-      'data: it is no directory',
+      'data: it is not a directory',
     ],
   ]
   it.each(strange)('is not %s', async (_what, spoil, fault) => {

@@ -80,7 +80,7 @@ export function dataDirectoryOf({ record }: Pick<Backup, 'record'>, data: string
   return files[0] !== undefined && hasConf ? dirname(files[0].path) : undefined
 }
 
-/** One of the server's own files. @throws {PgbkError} `damaged` when it lies elsewhere, or is no ordinary file. */
+/** One of the server's own files. @throws {PgbkError} `damaged` when it lies elsewhere, or is not an ordinary file. */
 export function originalOf({ layout }: Pick<Backup, 'layout'>, copy: string): Buffer | undefined {
   return confFileIfThere(inside(layout.originalConf, copy), layout.snapshot)
 }
