@@ -147,7 +147,7 @@ function noReplicationConnection(
   cause: PgbkError,
   systemUser: string | undefined,
 ): Obstacle {
-  const rule = { databases: 'replication', role: facts.role, systemUser }
+  const rule = { databases: 'replication', role: facts.role, systemUser, major: majorVersion(facts) }
   const local = hbaLine({ ...rule, address: undefined })
   const host = hbaLine({ ...rule, address: facts.client_address ?? '127.0.0.1' })
   const message = cause.message.replace(
