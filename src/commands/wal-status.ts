@@ -67,7 +67,7 @@ function archiveOf({ layout, summary }: Backup): ArchivedWal {
       gap: undefined,
       timelines: [],
       histories: new Map(),
-      faults: [error.message],
+      faults: [],
     }
     return { directory: layout.wal, segmentSize: summary.wal_segment_size, ...empty }
   }

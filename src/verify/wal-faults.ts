@@ -92,12 +92,8 @@ function chainFaults({ gap }: ArchivedWal): Fault[] {
   return [{ file: `wal/${gap.missing}`, problem: `${gap.reason}${after}` }]
 }
 
-/** The message names the file. */
 function historyFaults({ faults }: ArchivedWal): Fault[] {
-  return faults.map((problem) => {
-    const [name] = /[0-9A-F]{8}\.history/.exec(problem) ?? []
-    return { file: name === undefined ? 'wal' : `wal/${name}`, problem }
-  })
+  return faults.map(({ file, problem }) => ({ file: `wal/${file}`, problem }))
 }
 
 /** The last segment that the snapshot itself needs. */

@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs'
-import { type Catalog, rejections } from '../catalog/catalog.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
 import { isId } from '../catalog/id.js'
 import { rootLayout } from '../catalog/layout.js'
@@ -61,9 +61,8 @@ function placesOf({
   rejected,
 }: Pick<Catalog, 'root' | 'backups' | 'rejected'>): ArchivePlace[] {
   const layout = rootLayout(root)
-  const noBackups = Object.values(rejections)
   const unreadable = rejected
-    .filter(({ name, reason, closed }) => isId(name) && !closed && !noBackups.includes(reason))
+    .filter(({ name, closed, hasNoRecord }) => isId(name) && !closed && !hasNoRecord)
     .map(({ name }) => ({ id: name, directory: archiveIn(layout.backup(name)), cluster: undefined }))
   const known = backups.map((backup) => ({
     id: backup.id,

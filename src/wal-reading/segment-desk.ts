@@ -107,8 +107,7 @@ async function provide(desk: SegmentDesk, index: number): Promise<string> {
     await put(desk, segment, path)
   } catch (error) {
     if (!(error instanceof PgbkError && error.code === 'damaged')) throw error
-    const said = error.message.replace(/^WAL segment \S+ (is damaged: )?/, '')
-    const reason = said.startsWith('has ') ? `it ${said}` : `it is damaged: ${said}`
+    const reason = error.facts.reason ?? error.message
     throw damageOf(desk.wal.chain, index, { reason, isReadable: false }).error
   }
   return name

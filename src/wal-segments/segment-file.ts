@@ -47,13 +47,20 @@ export async function unpackSegment(source: string, target: string, segmentSize:
     await pipeline(counted(), createWriteStream(target, { mode: 0o600 }))
   } catch (cause) {
     if (!/^Z_/.test(systemCode(cause) ?? '')) throw cause
-    throw new PgbkError('damaged', `WAL segment ${source} is damaged: ${messageOf(cause)}`, { cause })
+    throw new PgbkError('damaged', `WAL segment ${source} is damaged: ${messageOf(cause)}`, {
+      cause,
+      facts: { path: source, reason: `it is damaged: ${messageOf(cause)}` },
+    })
   }
   if (size === segmentSize) return
-  const found = size > segmentSize ? `more than ${segmentSize}` : size
+  const isMore = size > segmentSize
+  const found = isMore ? `more than ${segmentSize}` : size
+  // The reason is that of a raw segment of this size.
+  const reason = `it has ${found} bytes${isMore ? '' : ` instead of ${segmentSize}`}`
   throw new PgbkError(
     'damaged',
     `WAL segment ${basename(source)} has ${found} bytes unpacked instead of ${segmentSize}`,
+    { facts: { path: source, reason } },
   )
 }
 
@@ -74,5 +81,7 @@ export async function withSegmentFile<T>(
       if (systemCode(error) !== 'ENOENT') throw error
     }
   }
-  throw new PgbkError('damaged', `WAL segment ${name} has gone from ${directory}`)
+  throw new PgbkError('damaged', `WAL segment ${name} has gone from ${directory}`, {
+    facts: { segment: name, path: directory, reason: 'it has gone' },
+  })
 }
