@@ -20,7 +20,7 @@ import {
   type WalNeeds,
 } from './wal-chain.js'
 
-export type { ArchivedSegment, ArchiveFile, SegmentForm } from '../wal-segments/archive-segments.js'
+export type { ArchivedSegment, ArchiveFile } from '../wal-segments/archive-segments.js'
 export type { ArchiveGap, WalNeeds } from './wal-chain.js'
 
 /** The WAL that a backup can replay: that of its own archive, or of all archives that its chain leads through. */

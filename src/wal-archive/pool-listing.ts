@@ -5,6 +5,7 @@ import { isId } from '../catalog/id.js'
 import { rootLayout } from '../catalog/layout.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { namesIn } from '../system/paths/names-in.js'
+import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { type Archive, readArchive } from './archive-index.js'
 
 /** One archive of a root, and whose it is. */
@@ -94,8 +95,7 @@ function holdersIn(
 ): Map<string, Holders> {
   const holders = new Map<string, Holders>()
   for (const place of places)
-    for (const name of namesAt(place.directory) ?? [])
-      if (/^[0-9A-F]{24}(\.gz|\.partial)?$/.test(name)) note(holders, place, name)
+    for (const name of namesAt(place.directory) ?? []) if (segmentFileOf(name)) note(holders, place, name)
   return holders
 }
 

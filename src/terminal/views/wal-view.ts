@@ -3,6 +3,7 @@ import type { ArchiveStatus, WalStatus } from '../../commands/wal-status.js'
 import type { Progress } from '../../progress.js'
 import { formatBytes, formatTime } from '../../text/units.js'
 import type { ReceiverState } from '../../wal-archive/receiver-state.js'
+import type { SegmentForm } from '../../wal-segments/segment-forms.js'
 import { ago } from '../parts/recovery-view.js'
 import { gapText, windowColumn, windowJson } from '../parts/window-text.js'
 import { printable, type Screen } from '../screen.js'
@@ -42,7 +43,7 @@ function archiveJson({ backup, wal, window }: ArchiveStatus): object {
 }
 
 function measured({ chain }: ArchiveStatus['wal']) {
-  const count = (form: string) => chain.filter((segment) => segment.form === form).length
+  const count = (form: SegmentForm) => chain.filter((segment) => segment.form === form).length
   return {
     first_segment: chain[0]?.name ?? null,
     last_segment: chain.at(-1)?.name ?? null,
