@@ -14,14 +14,14 @@ export function walStatusJson({
   slotName,
   archives,
   receiver,
-  receiverIsAlive,
+  receiverHealth,
   server,
   warnings,
 }: WalStatus): object {
   return {
     root,
     archives: archives.map(archiveJson),
-    receiver: receiver ? { ...receiver, alive: receiverIsAlive } : null,
+    receiver: receiver ? { ...receiver, alive: receiverHealth === 'alive' } : null,
     slot: server?.slot ?? null,
     slot_name: slotName,
     server: server
@@ -73,10 +73,10 @@ function doingText({ status, host, port, backup, handing_over_to }: ReceiverStat
   return status.replaceAll('-', ' ')
 }
 
-function receiverRows({ receiver, receiverIsAlive }: WalStatus, { now }: Screen): [string, string][] {
+function receiverRows({ receiver, receiverHealth }: WalStatus, { now }: Screen): [string, string][] {
   if (!receiver) return [['Receiver', 'none']]
   const { pid, caught_up_at, updated_at, received_lsn } = receiver
-  if (!receiverIsAlive) return [['Receiver', `not running, last heard of ${ago(updated_at, now)}`]]
+  if (receiverHealth !== 'alive') return [['Receiver', `not running, last heard of ${ago(updated_at, now)}`]]
   return [
     ['Receiver', `${doingText(receiver)} (process ${pid})`],
     [
