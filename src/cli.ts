@@ -35,6 +35,8 @@ async function run(argv: string[], world: ProcessContext): Promise<number> {
   try {
     invocation = await readCommandLine(argv, world)
     if (!invocation) return 0
+    const { checkInvocation } = await import('./cli/declare.js')
+    checkInvocation(invocation)
     const { openReporter } = await import('./terminal/reporter.js')
     reporter = await openReporter(world.stderr, {
       quiet: invocation.globals.quiet ?? false,

@@ -1,4 +1,4 @@
-import { types } from 'node:util'
+import { getSystemErrorMap, types } from 'node:util'
 
 /** Every way in which a command can end badly, with the exit status that it has. The list is closed. */
 export const exitStatuses = {
@@ -30,6 +30,26 @@ export interface ErrorDetails {
   /** Sentences that tell the reader what to do next; may have several lines. */
   hint?: string
   cause?: unknown
+  facts?: ErrorFacts
+}
+
+/** What an error is about, for callers: a message is for people, and no code looks into it. */
+export interface ErrorFacts {
+  /** What has happened, where that must be told from all else that has the same code. */
+  kind?: 'session-cut-off' | 'run-ended-by-another'
+  /** The file or directory. */
+  path?: string
+  /** The 24 digits of a WAL segment. */
+  segment?: string
+  /** A position in the WAL, as PostgreSQL writes it. */
+  lsn?: string
+  port?: number
+  /** What is wrong with it, without its name: `it has only 7 bytes`. */
+  reason?: string
+  /** Of a damaged segment: whether what comes before the damage can be used. */
+  isReadable?: boolean
+  /** What a server or a program has said, in its own words. */
+  said?: string
 }
 
 /**
@@ -39,6 +59,7 @@ export interface ErrorDetails {
 export class PgbkError extends Error {
   override readonly name = 'PgbkError'
   readonly hint: string | undefined
+  readonly facts: ErrorFacts
 
   constructor(
     readonly code: ErrorCode,
@@ -47,6 +68,7 @@ export class PgbkError extends Error {
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.hint = details.hint
+    this.facts = details.facts ?? {}
   }
 
   get exitStatus(): number {
@@ -59,6 +81,18 @@ export function systemCode(error: unknown): string | undefined {
   return types.isNativeError(error) && 'code' in error && typeof error.code === 'string'
     ? error.code
     : undefined
+}
+
+/** What the system calls an error, without the call and its path: `permission denied`. */
+export function systemReason(error: unknown): string {
+  const { errno } = (error ?? {}) as { errno?: unknown }
+  const [, reason] = (typeof errno === 'number' && getSystemErrorMap().get(errno)) || []
+  return reason ?? messageOf(error)
+}
+
+/** The facts of a thrown value; none for what is not an error of ours. */
+export function factsOf(error: unknown): ErrorFacts {
+  return error instanceof PgbkError ? error.facts : {}
 }
 
 /** What a thrown value says about itself, in one line. */

@@ -75,6 +75,8 @@ class ReadBackup implements Backup {
 export interface NotABackup {
   name: string
   reason: string
+  /** It has no record: what is in it is nobody's, or goes with a delete. */
+  hasNoRecord?: true
   /** Set for one that is closed to its own owner: its record, if at least that could be read, still says whose cluster this is. */
   closed?: { record: ReadRecord | undefined }
 }
@@ -140,8 +142,8 @@ function addBackup(catalog: Catalog, directory: string, id: string): void {
     if (closed && !isOwn(directory)) {
       throw closedTo(directory, cause)
     }
-    const reason = rejection(directory, cause)
-    catalog.rejected.push({ name: id, reason, ...(closed && { closed: { record } }) })
+    const rejected = rejection(directory, cause)
+    catalog.rejected.push({ name: id, ...rejected, ...(closed && { closed: { record } }) })
   }
 }
 
@@ -183,15 +185,15 @@ export function addRecord(
 
 /** Why a directory without a readable record is not a backup. */
 export const rejections = {
-  noDirectory: 'not a directory',
-  marked: 'a delete that is running or was interrupted',
-  noRecord: 'it has no record (backup.json)',
-}
+  noDirectory: { reason: 'not a directory', hasNoRecord: true },
+  marked: { reason: 'a delete that is running or was interrupted', hasNoRecord: true },
+  noRecord: { reason: 'it has no record (backup.json)', hasNoRecord: true },
+} as const
 
-function rejection(directory: string, cause: unknown): string {
-  if (isClosed(cause)) return `it cannot be read: ${messageOf(cause)}`
+function rejection(directory: string, cause: unknown): Pick<NotABackup, 'reason' | 'hasNoRecord'> {
+  if (isClosed(cause)) return { reason: `it cannot be read: ${messageOf(cause)}` }
   if (systemCode(cause) === 'ENOTDIR') return rejections.noDirectory
-  if (systemCode(cause) !== 'ENOENT') return messageOf(cause)
+  if (systemCode(cause) !== 'ENOENT') return { reason: messageOf(cause) }
   const { marker } = backupLayout(directory)
   return existsSync(marker) ? rejections.marked : rejections.noRecord
 }

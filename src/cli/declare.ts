@@ -34,12 +34,11 @@ export function parseCommandLine(
     if (error.exitCode !== 0)
       throw error.code === 'commander.help' ? noCommand(args, program) : usageError(error, program)
   }
-  if (invocation) check(invocation)
   return invocation
 }
 
 /**
- * How a call that cannot be understood wants to be told so, as far as it can: commander reads it once more, and forgives whatever is
+ * How a call that commander cannot understand wants to be told so, as far as it can: commander reads it once more, and forgives whatever is
  * unknown, wrong or too much. So an option's value is never taken for an option.
  */
 export function answerFormOf(argv: string[]): AnswerForm {
@@ -75,7 +74,8 @@ function splitCommand(argv: string[]): { args: string[]; words: string[] | undef
   }
 }
 
-function check(invocation: Invocation): void {
+/** @throws {PgbkError} `usage` for options, or a COMMAND, that the command cannot take together. */
+export function checkInvocation(invocation: Invocation): void {
   const { verb, words } = invocation
   const fault = verb.faultOf ? verb.faultOf(invocation) : words && `${verb.name} takes no COMMAND after --`
   if (fault !== undefined) throw new PgbkError('usage', fault, { hint: `See pgbk ${verb.name} --help.` })
@@ -113,7 +113,7 @@ function declareVerb(verb: Verb, program: Command, found: (invocation: Found) =>
     found({
       verb,
       ids,
-      options: command.opts(),
+      options: command.opts<object>(),
       globals: mergeGlobals(program.opts(), command.opts()),
       program,
     })

@@ -1,18 +1,26 @@
 import { existsSync } from 'node:fs'
 import { type Backup, readCatalog } from '../catalog/catalog.js'
-import { windowStart } from '../catalog/data-time.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { type Proof, resultOf } from '../catalog/proof.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import { type HealthFigures, type HealthLimits, judgeHealth, type Problem } from '../monitoring/health.js'
+import {
+  ageMsOf,
+  breakOf,
+  type HealthFigures,
+  type HealthLimits,
+  judgeHealth,
+  mostAgeMs,
+  type Problem,
+} from '../monitoring/health.js'
+import { receiverHealth, slotHealth } from '../monitoring/receiver-health.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { findClient } from '../postgres/server/reach-server.js'
 import { askWalServer, type SlotFacts } from '../postgres/server/wal-server.js'
 import { freeBytes } from '../system/files/measure.js'
-import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
+import { readReceiverState } from '../wal-archive/receiver-state.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
 
@@ -43,15 +51,6 @@ export interface StatusResult extends HealthFigures {
   problems: Problem[]
 }
 
-/** A daily backup may take two hours longer today than yesterday. */
-const defaultMaxAgeMs = 26 * 3_600_000
-
-/** A gap, or that the archive as a whole is of no use. */
-function breakOf({ gap, fault, segments }: BackupWindow): string | undefined {
-  if (gap) return `${gap.missing}: ${gap.reason}`
-  return segments === 0 ? fault : undefined
-}
-
 /** Is the newest backup fresh, whole and proven? The server is asked only where a receiver has run, and for seconds only. */
 export async function status(
   options: StatusOptions,
@@ -71,17 +70,17 @@ export async function status(
   const since = (time: string | undefined) =>
     time === undefined ? undefined : at.getTime() - Date.parse(time)
   const figures: HealthFigures = {
-    ageMs: since(newest && windowStart(newest.summary)),
+    ageMs: newest && ageMsOf(newest, at),
     check: resultOf(newest?.proof),
     proofAgeMs: since(proof?.finished_at),
     lagMs: since(window?.to),
     gap: window && breakOf(window),
     createFailure: failureAfter(newest, lastCreate),
     receiver: receiverHealth(receiver, at),
-    isSlotLost: slot?.wal_status === 'lost',
+    slot: slotHealth(slot),
   }
   const limits = {
-    maxAgeMs: options.maxAge ?? defaultMaxAgeMs,
+    maxAgeMs: options.maxAge ?? mostAgeMs.daily,
     maxProofAgeMs: options.maxProofAge,
     maxLagMs: options.maxLag,
   }
@@ -110,12 +109,6 @@ function failureAfter(newest: Backup | undefined, last: LastCreate | undefined):
 function newestProof(whole: Backup[]): Proof | undefined {
   const proofs = whole.flatMap(({ proof }) => (proof && proof !== 'unreadable' && proof.ok ? [proof] : []))
   return proofs.sort((a, b) => Date.parse(b.finished_at) - Date.parse(a.finished_at))[0]
-}
-
-function receiverHealth(state: ReceiverState | undefined, now: Date): HealthFigures['receiver'] {
-  if (!state) return 'none'
-  if (state.status === 'ended') return 'ended'
-  return isReceiverAlive(state, now) ? 'alive' : 'lost'
 }
 
 async function freeIn({ backups, root }: RootLayout): Promise<number | undefined> {

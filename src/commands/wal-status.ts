@@ -4,12 +4,19 @@ import { rootLayout } from '../catalog/layout.js'
 import type { Settings } from '../config/load.js'
 import type { Context, PrintedCommand } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import {
+  keptForSlot,
+  type ReceiverHealth,
+  receiverHealth,
+  slotHealth,
+  slotLimitProblem,
+  slotProblem,
+} from '../monitoring/receiver-health.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { findClient } from '../postgres/server/reach-server.js'
-import { askWalServer, type WalServerFacts } from '../postgres/server/wal-server.js'
-import { formatBytes } from '../text/units.js'
+import { askWalServer, type SlotFacts, type WalServerFacts } from '../postgres/server/wal-server.js'
 import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
-import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
+import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
 
@@ -24,7 +31,7 @@ export interface WalStatus {
   slotName: string
   archives: ArchiveStatus[]
   receiver: ReceiverState | undefined
-  receiverIsAlive: boolean
+  receiverHealth: ReceiverHealth
   /** Undefined when it does not answer. */
   server: WalServerFacts | undefined
   /** What somebody should look at. */
@@ -48,10 +55,10 @@ export async function walStatus(
     if (window) archives.push({ backup, wal, window })
   }
   const receiver = readReceiverState(rootLayout(settings.root))
-  const receiverIsAlive = receiver !== undefined && isReceiverAlive(receiver, context.now())
   const slotName = receiver?.slot ?? settings.wal.slot
   const { server, failure } = await ask(flags, settings, slotName, context)
-  const status = { root: settings.root, slotName, archives, receiver, receiverIsAlive, server }
+  const health = receiverHealth(receiver, context.now())
+  const status = { root: settings.root, slotName, archives, receiver, receiverHealth: health, server }
   return { ...status, warnings: [...(failure ? [failure] : []), ...warningsOf(status, context)] }
 }
 
@@ -67,7 +74,7 @@ function archiveOf({ layout, summary }: Backup): ArchivedWal {
       gap: undefined,
       timelines: [],
       histories: new Map(),
-      faults: [error.message],
+      faults: [],
     }
     return { directory: layout.wal, segmentSize: summary.wal_segment_size, ...empty }
   }
@@ -92,9 +99,10 @@ function warningsOf(status: Findings, { pgbk }: Context): string[] {
   return [...receiverWarnings(status, pgbk), ...slotWarnings(status, pgbk), ...archiveWarnings(status, pgbk)]
 }
 
-function receiverWarnings({ receiver, receiverIsAlive }: Findings, pgbk: PrintedCommand): string[] {
+function receiverWarnings({ receiver, receiverHealth }: Findings, pgbk: PrintedCommand): string[] {
   if (!receiver) return [`no receiver has run here yet (${pgbk('wal receive')})`]
-  if (!receiverIsAlive) return [`the receiver is not running; it was last heard of at ${receiver.updated_at}`]
+  if (receiverHealth !== 'alive')
+    return [`the receiver is not running; it was last heard of at ${receiver.updated_at}`]
   return receiver.problem === null ? [] : [`the receiver says: ${receiver.problem}`]
 }
 
@@ -111,30 +119,21 @@ function slotWarnings(found: Findings, pgbk: PrintedCommand): string[] {
     return receiver
       ? [`the server has no replication slot ${slotName}: WAL that nobody has received may go at any moment`]
       : []
-  const kept = `the server keeps ${formatBytes(slot.retained_bytes ?? 0)} of WAL for it`
-  const warnings: string[] = []
-  if (slot.wal_status === 'lost')
-    warnings.push(`the slot ${slotName} is lost: the server has removed WAL that it was to keep`)
-  else if (slot.wal_status === 'unreserved')
-    warnings.push(`the slot ${slotName} is about to be lost: it holds more than max_slot_wal_keep_size`)
-  else if (!slot.active) warnings.push(...unusedWarnings(found, kept, pgbk))
-  if (limit === -1)
-    warnings.push(
-      'max_slot_wal_keep_size is -1 on the server: while nobody receives, WAL fills its disk without limit',
-    )
-  return warnings
+  const unused = slotHealth(slot) === 'unused' ? unusedWarning(found, slot, pgbk) : undefined
+  const warnings = [slotProblem(slotName, slot), unused, slotLimitProblem(limit)]
+  return warnings.filter((one) => one !== undefined)
 }
 
 /** A receiver that is there will use it again. While it hands over, nothing is wrong. */
-function unusedWarnings(
-  { slotName, receiver, receiverIsAlive }: Findings,
-  kept: string,
+function unusedWarning(
+  { slotName, receiver, receiverHealth }: Findings,
+  slot: SlotFacts,
   pgbk: PrintedCommand,
-): string[] {
-  const unused = `the slot ${slotName} is not in use, and ${kept}`
-  if (!receiverIsAlive)
-    return [`${unused}; if nobody is to receive any more, remove it with ${pgbk('wal drop-slot')}`]
-  return receiver?.status === 'handing-over' ? [] : [`${unused} until the receiver uses it again`]
+): string | undefined {
+  const unused = `the slot ${slotName} is not in use, and ${keptForSlot(slot)}`
+  if (receiverHealth !== 'alive')
+    return `${unused}; if nobody is to receive any more, remove it with ${pgbk('wal drop-slot')}`
+  return receiver?.status === 'handing-over' ? undefined : `${unused} until the receiver uses it again`
 }
 
 /** Of the newest backup: what is broken in older ones is shown with them. */

@@ -1,17 +1,16 @@
 import type { Backup } from '../catalog/catalog.js'
-import { windowStart } from '../catalog/data-time.js'
 import { readLastCreate } from '../catalog/last-create.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { resultOf } from '../catalog/proof.js'
 import { unprovenReasons } from '../catalog/proof-outcome.js'
-import type { Context } from '../context.js'
+import type { Context, PrintedCommand } from '../context.js'
+import { ageMsOf, mostAgeMs } from '../monitoring/health.js'
+import { keptForSlot, receiverHealth, slotLimitProblem, slotProblem } from '../monitoring/receiver-health.js'
 import type { ReachedServer } from '../postgres/server/reach-server.js'
-import { askWalServer } from '../postgres/server/wal-server.js'
-import { formatAge, formatAgo, formatBytes, formatTime } from '../text/units.js'
-import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
+import { askWalServer, type SlotFacts } from '../postgres/server/wal-server.js'
+import { formatAge, formatAgo, formatTime } from '../text/units.js'
+import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { type Check, ok, skipped, warning } from './check.js'
-
-const day = 86_400_000
 
 /** Age and proof of what there is, and how the last create ended. */
 export function checkBackups(layout: RootLayout, backups: Backup[], context: Context): Check[] {
@@ -22,9 +21,9 @@ export function checkBackups(layout: RootLayout, backups: Backup[], context: Con
 function checkAge(newest: Backup | undefined, { now, pgbk }: Context): Check {
   if (!newest)
     return warning('newest backup', 'there is none yet', `Make the first one:\n  ${pgbk('create')}`)
-  const ms = now().getTime() - Date.parse(windowStart(newest.summary))
+  const ms = ageMsOf(newest, now())
   const text = `${newest.id}, ${formatAge(ms)} old`
-  return ms > 8 * day
+  return ms > mostAgeMs.weekly
     ? warning('newest backup', text, `Make a new one:\n  ${pgbk('create')}`)
     : ok('newest backup', text)
 }
@@ -69,17 +68,33 @@ export async function checkReceiver(
   const slot = server && (await askWalServer(server.psql, state?.slot ?? slotName))
   if (!state && !slot?.slot)
     return [ok('WAL receiver', 'none is used: backups go to the end of their own snapshots')]
-  const isAlive = state !== undefined && isReceiverAlive(state, now())
-  const receiver = isAlive
-    ? state.problem === null
-      ? ok('WAL receiver', `running since ${formatTime(state.since)}${handOverText(state)}`)
-      : warning('WAL receiver', state.problem)
-    : warning(
-        'WAL receiver',
-        `not running${state ? ` since ${formatTime(state.updated_at)}` : ''}${slot?.slot ? `; the server keeps ${formatBytes(slot.slot.retained_bytes ?? 0)} of WAL for it` : ''}`,
-        `Start it:\n  ${pgbk('wal receive')}\nOr, if nobody is to receive any more:\n  ${pgbk('wal drop-slot --yes')}`,
-      )
+  const receiver =
+    state && receiverHealth(state, now()) === 'alive'
+      ? checkRunning(state, slot?.slot ?? undefined, pgbk)
+      : checkStopped(state, slot?.slot ?? undefined, pgbk)
   return slot?.slot ? [receiver, checkSlotLimit(slot.max_slot_wal_keep_size)] : [receiver]
+}
+
+function checkRunning(state: ReceiverState, slot: SlotFacts | undefined, pgbk: PrintedCommand): Check {
+  if (state.problem !== null) return warning('WAL receiver', state.problem)
+  const problem = slot && slotProblem(slot.name, slot)
+  if (problem !== undefined)
+    return warning('WAL receiver', problem, `Make a backup that needs none of it:\n  ${pgbk('create')}`)
+  return ok('WAL receiver', `running since ${formatTime(state.since)}${handOverText(state)}`)
+}
+
+function checkStopped(
+  state: ReceiverState | undefined,
+  slot: SlotFacts | undefined,
+  pgbk: PrintedCommand,
+): Check {
+  const since = state ? ` since ${formatTime(state.updated_at)}` : ''
+  const ofSlot = slot ? `; ${slotProblem(slot.name, slot) ?? keptForSlot(slot)}` : ''
+  return warning(
+    'WAL receiver',
+    `not running${since}${ofSlot}`,
+    `Start it:\n  ${pgbk('wal receive')}\nOr, if nobody is to receive any more:\n  ${pgbk('wal drop-slot --yes')}`,
+  )
 }
 
 function handOverText({ handing_over_to: next }: ReceiverState): string {
@@ -87,10 +102,11 @@ function handOverText({ handing_over_to: next }: ReceiverState): string {
 }
 
 function checkSlotLimit(limit: number): Check {
-  if (limit !== -1) return ok('slot limit', `max_slot_wal_keep_size is ${limit} MB`)
+  const problem = slotLimitProblem(limit)
+  if (problem === undefined) return ok('slot limit', `max_slot_wal_keep_size is ${limit} MB`)
   return warning(
     'slot limit',
-    'max_slot_wal_keep_size is -1 on the server: while nobody receives, WAL fills its disk without limit',
+    problem,
     "As a superuser:\n  ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';\n  SELECT pg_reload_conf();",
   )
 }

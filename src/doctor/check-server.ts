@@ -104,12 +104,10 @@ function refused({ topic, code, message, hint }: Obstacle): Check {
 
 /** Without them a backup has the settings that pg_settings shows, and none of pg_hba.conf where that lies elsewhere. */
 async function checkConfigFiles({ psql, facts }: ReachedServer): Promise<Check> {
-  const { configuration } = await readConfigFiles(psql, facts, undefined)
+  const { configuration, closed } = await readConfigFiles(psql, facts, undefined)
   // What lies in the data directory comes with it, and what is not there can be read by nobody.
-  const isClosed = ({ path, reason }: { path: string; reason: string }) =>
-    relativeInside(facts.data_directory ?? '', path) === undefined &&
-    !/No such file or directory/.test(reason)
-  if (configuration && !configuration.missing.some(isClosed))
+  const isElsewhere = (path: string) => relativeInside(facts.data_directory ?? '', path) === undefined
+  if (configuration && !closed.some(isElsewhere))
     return ok('configuration files', `${facts.role} can read those of the server`)
   const role = identifier(facts.role)
   const database = psql.connection.parameters.dbname ?? psql.connection.env.PGDATABASE ?? 'postgres'

@@ -1,6 +1,10 @@
+import type { Backup } from '../catalog/catalog.js'
+import { windowStart } from '../catalog/data-time.js'
 import type { CheckResult } from '../catalog/proof.js'
 import type { PrintedCommand } from '../context.js'
 import { formatDuration } from '../text/units.js'
+import type { BackupWindow } from '../wal-coverage/window.js'
+import type { ReceiverHealth, SlotHealth } from './receiver-health.js'
 
 /** What tells how well a root is looked after. Spans are milliseconds. */
 export interface HealthFigures {
@@ -17,17 +21,29 @@ export interface HealthFigures {
   /** Why the last create failed, if it did. */
   createFailure: string | undefined
   receiver: ReceiverHealth
-  /** The server has given up WAL that its slot was to keep. */
-  isSlotLost?: boolean
+  slot?: SlotHealth
 }
-
-/** `ended`: somebody told it to end. `lost`: it is gone, and nobody did. */
-export type ReceiverHealth = 'none' | 'alive' | 'ended' | 'lost'
 
 export interface HealthLimits {
   maxAgeMs: number
   maxProofAgeMs?: number | undefined
   maxLagMs?: number | undefined
+}
+
+const hour = 3_600_000
+
+/** How old the newest backup may be: of daily ones two hours more than a day, of weekly ones a day more than a week. */
+export const mostAgeMs = { daily: 26 * hour, weekly: 8 * 24 * hour }
+
+/** How old the data of a backup are: since its end, or since how far a standby was. */
+export function ageMsOf({ summary }: Pick<Backup, 'summary'>, now: Date): number {
+  return now.getTime() - Date.parse(windowStart(summary))
+}
+
+/** What breaks a WAL archive: a gap, or that the archive as a whole is of no use. */
+export function breakOf({ gap, fault, segments }: BackupWindow): string | undefined {
+  if (gap) return `${gap.missing}: ${gap.reason}`
+  return segments === 0 ? fault : undefined
 }
 
 export interface Problem {
@@ -44,7 +60,8 @@ export function judgeHealth(figures: HealthFigures, limits: HealthLimits, pgbk: 
     figures.check === 'unproven' && 'the newest backup could not be proven',
     figures.gap && `the WAL archive of the newest backup is broken: ${figures.gap}`,
     figures.receiver === 'lost' && 'the WAL receiver is not running',
-    figures.isSlotLost && `the server has given up WAL that the receiver still needs: run ${pgbk('create')}`,
+    figures.slot === 'lost' &&
+      `the server has given up WAL that the receiver still needs: run ${pgbk('create')}`,
   ]
   return [...problems('critical', critical), ...problems('warning', warnings)]
 }

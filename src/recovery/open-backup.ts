@@ -15,6 +15,7 @@ import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { readReceiverState } from '../wal-archive/receiver-state.js'
 import { walPool } from '../wal-archive/wal-pool.js'
 import { damageText } from '../wal-reading/wal-damage.js'
+import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { chooseBackup } from './choose-backup.js'
 import type { Moment } from './moment.js'
 import { checkNewTablespaces } from './new-tablespaces.js'
@@ -114,7 +115,7 @@ function atTheEnd({ gap, unfinished }: RecoveryPlan): string[] {
 /** What is damaged in one archive, and replayed from another. */
 function replacedCopies({ archive, recovery }: RecoveryPlan): string[] {
   return [...(archive?.replaced ?? [])].flatMap(([path, reason]) => {
-    const name = basename(path).slice(0, 24)
+    const name = segmentFileOf(basename(path))?.name ?? ''
     const taken = archive?.chain.find((one) => one.name === name)
     if (!taken || !recovery || taken.segment > recovery.lastSegment) return []
     return [`${damageText(name, dirname(path), reason)}; the copy in ${taken.directory} is used`]

@@ -46,6 +46,7 @@ export function checkReached(
   const { reachLsn, notAfter } = plan
   if (reachLsn !== undefined && parseLsn(lsn) < parseLsn(reachLsn)) {
     throw new PgbkError('damaged', `recovery ended at ${lsn}, before ${reachLsn}`, {
+      facts: { lsn },
       hint: 'The WAL archive is damaged after that point; what was committed later is not in this server.',
     })
   }

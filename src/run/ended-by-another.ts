@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { PgbkError } from '../errors.js'
+import { factsOf, PgbkError } from '../errors.js'
 import { beginningOfLog, endOfLog, lastLines } from '../postgres/local/server-log.js'
 import type { RunDirectory } from './directory/run-directory.js'
 
@@ -19,33 +19,28 @@ function wasToldToStop(log: string, end: string): boolean {
   return pid !== undefined && toldToStop(pid).test(end)
 }
 
-const told = new WeakSet<object>()
-
-/** Whether an error is one that `endedByAnother` has made: its text could be somebody else's. */
-export function tellsOfAnother(error: object): boolean {
-  return told.has(error)
+/** Whether an error is one that `endedByAnother` has made. */
+export function tellsOfAnother(error: unknown): boolean {
+  return factsOf(error).kind === 'run-ended-by-another'
 }
 
 /**
  * Whether somebody else has ended a run, which is then why something in it has failed. To be asked before this process stops the
  * server itself.
  */
-export function endedByAnother(run: RunDirectory, cause?: unknown): PgbkError | undefined {
-  const ended = ending(run, cause)
-  if (ended) told.add(ended)
-  return ended
-}
-
-function ending({ name, layout }: RunDirectory, cause: unknown): PgbkError | undefined {
+export function endedByAnother({ name, layout }: RunDirectory, cause?: unknown): PgbkError | undefined {
+  const facts = { kind: 'run-ended-by-another' } as const
   const log = endOfLog(layout.log)
   if (log === undefined || !existsSync(layout.marker))
     return new PgbkError('failed', `the run ${name} was ended by another pgbk`, {
       cause,
+      facts,
       hint: 'Its directory is gone. Try again.',
     })
   if (!wasToldToStop(layout.log, log)) return undefined
   return new PgbkError('failed', `the server of the run ${name} was told to stop`, {
     cause,
+    facts,
     hint: lastLines(layout.log),
   })
 }

@@ -88,7 +88,7 @@ async function tryMethod(
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError)) throw error
     await request.complete // what a backup lacks is no obstacle of this way
-    return method.explain(error.message)
+    return method.explain(error.facts.said || error.message)
   }
 }
 

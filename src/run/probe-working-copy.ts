@@ -69,6 +69,6 @@ async function tryMethod(
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError)) throw error
-    return method.explain(error.message)
+    return method.explain(error.facts.said || error.message)
   }
 }

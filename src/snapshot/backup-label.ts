@@ -1,5 +1,4 @@
-import { PgbkError } from '../errors.js'
-import { mostBytes, readSmallText } from '../system/files/read-small.js'
+import { mostBytes, oddFile, readSmallText } from '../system/files/read-small.js'
 
 /** What backup_label says about the start of a backup. */
 export interface BackupLabel {
@@ -14,7 +13,7 @@ export async function readBackupLabel(path: string): Promise<BackupLabel> {
   const text = readSmallText(path, mostBytes.note)
   const field = (pattern: RegExp) => {
     const value = pattern.exec(text)?.[1]
-    if (value === undefined) throw new PgbkError('damaged', `${path} is not understood: no ${pattern.source}`)
+    if (value === undefined) throw oddFile(path, `is not understood: no ${pattern.source}`)
     return value
   }
   return {

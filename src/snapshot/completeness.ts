@@ -92,7 +92,9 @@ function changesInUse(path: string): boolean {
 }
 
 function damaged(id: string, faults: string[]): PgbkError {
-  return new PgbkError('damaged', `backup ${id} is incomplete: ${faults.join('; ')}`, {
+  const reason = `incomplete: ${faults.join('; ')}`
+  return new PgbkError('damaged', `backup ${id} is ${reason}`, {
+    facts: { reason },
     hint: 'Was it copied by a program that was interrupted? Copy or download it again, or use another backup (pgbk list).',
   })
 }

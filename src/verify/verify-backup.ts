@@ -5,13 +5,13 @@ import type { BackupLayout } from '../catalog/layout.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
 import { checkThere, unlessRemoved } from '../catalog/removed.js'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { PgbkError, systemCode, systemReason } from '../errors.js'
 import { findVerifier, snapshotFaults, type Verifier } from '../postgres/programs/check-backup.js'
 import type { Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
 import { confFaults, notCompared as confNotCompared } from '../snapshot/conf/conf-faults.js'
+import { relativeInside } from '../system/paths/inside.js'
 import { programEnvironment } from '../system/program/program-environment.js'
-
 import { directoryFaults } from './directory-faults.js'
 import type { Fault } from './fault.js'
 import { recordFaults } from './record-faults.js'
@@ -109,17 +109,13 @@ async function orUnreadable(
     if (systemCode(error) === undefined || typeof path !== 'string') throw error
     const file = relative(directory, path)
     if (file.startsWith('..')) throw error
-    const [, reason = ''] = /^\w+: (.*), \w+ '/.exec(messageOf(error)) ?? []
-    return [{ file, problem: `it cannot be read: ${reason}` }]
+    return [{ file, problem: `it cannot be read: ${systemReason(error)}` }]
   }
 }
 
-/** The message begins with the path. */
-function faultOf(directory: string, { message }: PgbkError): Fault {
-  const [, file = '.', problem = message] = message.startsWith(`${directory}/`)
-    ? (/^(\S+) (.*)$/s.exec(message.slice(directory.length + 1)) ?? [])
-    : []
-  return { file, problem: problem.replace(/^(?=is |has |cannot )/, 'it ') }
+function faultOf(directory: string, { message, facts: { path = '', reason = message } }: PgbkError): Fault {
+  const file = relativeInside(directory, path)
+  return file === undefined ? { file: '.', problem: message } : { file, problem: reason }
 }
 
 function distinct(faults: Fault[]): Fault[] {

@@ -8,6 +8,7 @@ import { filesIn } from '../wal-archive/archive-listing.js'
 import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { segmentPieces } from '../wal-segments/segment-file.js'
+import { isFinished, type SegmentForm, segmentFileOf } from '../wal-segments/segment-forms.js'
 import type { Fault } from './fault.js'
 import { type ExpectedSegment, readSegment } from './segment-pages.js'
 
@@ -38,7 +39,7 @@ export async function checkWal(
       magic ??= reader.magic()
       return problem ?? reader.fault()
     }
-    const fault = file.ending === '.partial' ? await lasting(look) : await look()
+    const fault = !isFinished(file) ? await lasting(look) : await look()
     if (fault !== undefined && isStillThere(file, layout.wal))
       faults.push({ file: `wal/${file.name}`, problem: fault })
     done += file.bytes
@@ -62,7 +63,7 @@ async function lasting(look: () => Promise<string | undefined>): Promise<string 
 
 interface SegmentFile {
   name: string
-  ending: string
+  form: SegmentForm
   timeline: number
   segment: bigint
   bytes: number
@@ -77,11 +78,11 @@ function segmentFiles(directory: string, record: BackupRecord): SegmentFile[] {
   return filesIn(directory)
     .sort((one, other) => (one.name < other.name ? -1 : 1))
     .flatMap(({ name, bytes }) => {
-      const ending = name.slice(24)
-      const place = parseSegmentName(name.slice(0, 24), segmentSize)
-      if (!place || !['', '.gz', '.partial'].includes(ending)) return []
-      if (ending === '.partial' && place.segment > lastOwn(record) && bytes !== segmentSize) return []
-      return [{ name, ending, ...place, bytes }]
+      const file = segmentFileOf(name)
+      const place = file && parseSegmentName(file.name, segmentSize)
+      if (!place) return []
+      if (!isFinished(file) && place.segment > lastOwn(record) && bytes !== segmentSize) return []
+      return [{ name, form: file.form, ...place, bytes }]
     })
 }
 
@@ -92,12 +93,8 @@ function chainFaults({ gap }: ArchivedWal): Fault[] {
   return [{ file: `wal/${gap.missing}`, problem: `${gap.reason}${after}` }]
 }
 
-/** The message names the file. */
 function historyFaults({ faults }: ArchivedWal): Fault[] {
-  return faults.map((problem) => {
-    const [name] = /[0-9A-F]{8}\.history/.exec(problem) ?? []
-    return { file: name === undefined ? 'wal' : `wal/${name}`, problem }
-  })
+  return faults.map(({ file, problem }) => ({ file: `wal/${file}`, problem }))
 }
 
 /** The last segment that the snapshot itself needs. */
@@ -106,7 +103,7 @@ function lastOwn({ stop_lsn, wal_segment_size }: BackupRecord): bigint {
 }
 
 function expectedOf(
-  { ending, timeline, segment }: SegmentFile,
+  { form, timeline, segment }: SegmentFile,
   { timelines }: ArchivedWal,
   record: BackupRecord,
 ): ExpectedSegment {
@@ -120,7 +117,7 @@ function expectedOf(
     systemIdentifier: record.server.system_identifier,
     timeline,
     mayBeOlder: part === undefined || isFirst || part.fromLsn > start,
-    mayBeEmpty: ending === '.partial' && segment > lastOwn(record),
+    mayBeEmpty: !isFinished({ form }) && segment > lastOwn(record),
     magic: undefined,
   }
 }

@@ -33,7 +33,13 @@ export type Histories = ReadonlyMap<number, { path: string; ancestors: TimelineS
 export interface Archive extends ArchiveIndex {
   histories: Histories
   /** History files that are not understood, with the reason. */
-  faults: string[]
+  faults: HistoryFault[]
+}
+
+export interface HistoryFault {
+  /** Its name in the archive. */
+  file: string
+  problem: string
 }
 
 /** An archive's segment of a name, where it is of use. */
@@ -51,14 +57,14 @@ export function usableSegments(archive: Pick<ArchiveIndex, 'found'>): ArchivedSe
 export function readArchive(directory: string, segmentSize: number): Archive {
   const files = filesIn(directory)
   const histories = new Map<number, { path: string; ancestors: TimelineSwitch[] }>()
-  const faults: string[] = []
+  const faults: HistoryFault[] = []
   for (const { name } of files.filter((file) => /^[0-9A-F]{8}\.history$/.test(file.name))) {
     const path = join(directory, name)
     try {
       const ancestors = parseHistory(readSmallText(path, mostBytes.note), name)
       histories.set(Number.parseInt(name, 16), { path, ancestors })
     } catch (error) {
-      faults.push(messageOf(error))
+      faults.push({ file: name, problem: messageOf(error) })
     }
   }
   const gapNote = files.some(({ name }) => name === gapNoteName) ? readGapNote(directory) : undefined

@@ -2,7 +2,7 @@ import { lstatSync, opendirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { kindOf } from '../system/files/read-small.js'
+import { kindOf, oddFile } from '../system/files/read-small.js'
 import type { ArchiveFile } from '../wal-segments/archive-segments.js'
 
 /** More than the segments of 16 MB of a year at half a megabyte a second. */
@@ -12,16 +12,13 @@ const mostNames = 1 << 20
 function archiveNames(path: string): string[] {
   const found = lstatSync(path)
   if (!found.isDirectory())
-    throw new PgbkError(
-      'damaged',
-      `${path} is ${found.isFile() ? 'a file' : kindOf(found)}, where a directory was expected`,
-    )
+    throw oddFile(path, `is ${found.isFile() ? 'a file' : kindOf(found)}, where a directory was expected`)
   const directory = opendirSync(path)
   const names: string[] = []
   try {
     for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
       names.push(entry.name)
-      if (names.length > mostNames) throw new PgbkError('damaged', `${path} has more than ${mostNames} files`)
+      if (names.length > mostNames) throw oddFile(path, `has more than ${mostNames} files`)
     }
     return names
   } finally {
@@ -58,7 +55,10 @@ export function filesIn(
       const code = systemCode(error)
       if (code === 'ENOENT') return []
       if (code !== undefined && unreadable.has(code))
-        throw new PgbkError('damaged', `${directory} cannot be read: ${messageOf(error)}`, { cause: error })
+        throw new PgbkError('damaged', `${directory} cannot be read: ${messageOf(error)}`, {
+          cause: error,
+          facts: { path: directory, reason: `it cannot be read: ${messageOf(error)}` },
+        })
       throw error
     }
   }

@@ -1,7 +1,14 @@
 import type { ArchivedSegment, ArchiveFile } from '../wal-segments/archive-segments.js'
 import { parseLsn, parseSegmentName } from '../wal-segments/lsn.js'
 import { type TimelinePart, type TimelineSwitch, timelinePath } from '../wal-segments/timeline-path.js'
-import { type Archive, type DamagedCopies, type Histories, indexOf, readArchive } from './archive-index.js'
+import {
+  type Archive,
+  type DamagedCopies,
+  type Histories,
+  type HistoryFault,
+  indexOf,
+  readArchive,
+} from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
 import {
   type ArchiveGap,
@@ -13,7 +20,7 @@ import {
   type WalNeeds,
 } from './wal-chain.js'
 
-export type { ArchivedSegment, ArchiveFile, SegmentForm } from '../wal-segments/archive-segments.js'
+export type { ArchivedSegment, ArchiveFile } from '../wal-segments/archive-segments.js'
 export type { ArchiveGap, WalNeeds } from './wal-chain.js'
 
 /** The WAL that a backup can replay: that of its own archive, or of all archives that its chain leads through. */
@@ -31,7 +38,7 @@ export interface ArchivedWal {
   /** The paths of the history files that are understood, by timeline. */
   histories: ReadonlyMap<number, string>
   /** History files that are not understood, with the reason. */
-  faults: string[]
+  faults: HistoryFault[]
   /** Damaged segments in whose place the chain has sound copies of other archives. */
   replaced?: DamagedCopies | undefined
 }

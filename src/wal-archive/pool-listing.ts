@@ -1,10 +1,11 @@
 import { lstatSync } from 'node:fs'
-import { type Catalog, rejections } from '../catalog/catalog.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
 import { isId } from '../catalog/id.js'
 import { rootLayout } from '../catalog/layout.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { namesIn } from '../system/paths/names-in.js'
+import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { type Archive, readArchive } from './archive-index.js'
 
 /** One archive of a root, and whose it is. */
@@ -61,9 +62,8 @@ function placesOf({
   rejected,
 }: Pick<Catalog, 'root' | 'backups' | 'rejected'>): ArchivePlace[] {
   const layout = rootLayout(root)
-  const noBackups = Object.values(rejections)
   const unreadable = rejected
-    .filter(({ name, reason, closed }) => isId(name) && !closed && !noBackups.includes(reason))
+    .filter(({ name, closed, hasNoRecord }) => isId(name) && !closed && !hasNoRecord)
     .map(({ name }) => ({ id: name, directory: archiveIn(layout.backup(name)), cluster: undefined }))
   const known = backups.map((backup) => ({
     id: backup.id,
@@ -95,8 +95,7 @@ function holdersIn(
 ): Map<string, Holders> {
   const holders = new Map<string, Holders>()
   for (const place of places)
-    for (const name of namesAt(place.directory) ?? [])
-      if (/^[0-9A-F]{24}(\.gz|\.partial)?$/.test(name)) note(holders, place, name)
+    for (const name of namesAt(place.directory) ?? []) if (segmentFileOf(name)) note(holders, place, name)
   return holders
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
 import { copyOneFile } from '../system/files/copy-file.js'
 import { syncTree } from '../system/files/durable.js'
+import { fileOf } from '../wal-segments/segment-forms.js'
 
 export interface SeedOptions {
   pgWal: string
@@ -27,7 +28,11 @@ export async function seedWalArchive(options: SeedOptions): Promise<void> {
     const source = join(pgWal, name)
     await checkSegment(source, segmentSize)
     const isPartial = name === segments.at(-1) && !lastIsComplete
-    await copyOneFile(source, join(archive, isPartial ? `${name}.partial` : name), constants.COPYFILE_FICLONE)
+    await copyOneFile(
+      source,
+      join(archive, fileOf(name, isPartial ? 'partial' : 'raw')),
+      constants.COPYFILE_FICLONE,
+    )
   }
   for (const name of await readdir(pgWal)) {
     if (name.endsWith('.history'))

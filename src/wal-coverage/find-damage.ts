@@ -54,7 +54,8 @@ export function findDamages(search: DamageSearch): DamageFinder {
     const key = `${directory}/${name}`
     if (!known.has(key)) known.set(key, (await readAround(backup, wal, index, reading))?.error)
     const error = known.get(key)
-    if (noted && error?.segment !== name) await removeDamageNotes(directory, [name], search.notes.backups)
+    if (noted && error?.facts.segment !== name)
+      await removeDamageNotes(directory, [name], search.notes.backups)
     return error && damageIn(wal.chain, error)
   }
   return {

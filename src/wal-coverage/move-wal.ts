@@ -8,6 +8,7 @@ import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.j
 import { noteCaughtUp, readCaughtUp } from '../wal-archive/caught-up.js'
 import { noteGap } from '../wal-archive/gap-note.js'
 import { withSegmentFile } from '../wal-segments/segment-file.js'
+import { filesOf, isFinished, segmentFileOf } from '../wal-segments/segment-forms.js'
 
 /** WAL in the archive of a backup that is to be removed, without which another cannot be taken as far as it can be now. */
 export interface WalMove {
@@ -59,7 +60,7 @@ async function giveSegments(segments: ArchivedSegment[], archive: string): Promi
   for (const segment of segments)
     given.push(await withSegmentFile(segment, (path) => giveName(path, archive)))
   await syncPath(archive)
-  for (const file of given) if (!file.endsWith('.partial')) await removeLesser(archive, file)
+  for (const file of given) await removeLesser(archive, file)
 }
 
 /** In one step, in the place of whatever has that name: its own segment was no use. Returns the name. */
@@ -93,9 +94,9 @@ function unlessThere(error: unknown): undefined {
 
 /** A finished segment takes the place of what had only begun, and of what is no use in another form. */
 async function removeLesser(archive: string, file: string): Promise<void> {
-  const name = file.slice(0, 24)
-  for (const other of [name, `${name}.gz`, `${name}.partial`])
-    if (other !== file) await rm(join(archive, other), { force: true })
+  const given = segmentFileOf(file)
+  if (!given || !isFinished(given)) return
+  for (const other of filesOf(given.name)) if (other !== file) await rm(join(archive, other), { force: true })
 }
 
 /** Up to when everything had been received. */

@@ -7,6 +7,7 @@ import { readAround } from '../wal-reading/read-around.js'
 import type { WalDamage } from '../wal-reading/wal-damage.js'
 import { pathOf } from '../wal-segments/archive-segments.js'
 import { sameContent } from '../wal-segments/same-content.js'
+import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { type JoiningOptions, joinedWal } from './joined-wal.js'
 
 export interface SoundOptions extends Omit<JoiningOptions, 'damaged'> {
@@ -46,7 +47,7 @@ function endsAtOneOf(damaged: DamagedCopies, { gap }: ArchivedWal): boolean {
 }
 
 function nameIn(path: string): string {
-  return basename(path).slice(0, 24)
+  return segmentFileOf(basename(path))?.name ?? ''
 }
 
 function replacedIn({ runs }: ArchivedWal, damaged: DamagedCopies): DamagedCopies {

@@ -17,6 +17,7 @@ import { fileIdentity } from '../wal-archive/notes/segment-notes.js'
 import type { WalPool } from '../wal-archive/wal-pool.js'
 import { pathOf } from '../wal-segments/archive-segments.js'
 import { lastSegmentBefore, segmentName } from '../wal-segments/lsn.js'
+import { filesOf, finishedForms, segmentFileOf } from '../wal-segments/segment-forms.js'
 import { ownSegments, type SegmentRange } from '../wal-segments/segment-range.js'
 
 /** The times that a backup can be restored to, and the positions that go with them. */
@@ -88,14 +89,13 @@ export function quickWindow(backup: Backup, pool: WalPool): BackupWindow | undef
   const last = segmentName(timeline, segment, size)
   // Far fewer than a record may make up.
   if (own.count > names.length || names.includes(gapNoteName)) return undefined
-  if (names.some((name) => name.slice(8, 24) > last.slice(8) && /^[0-9A-F]{24}(\.|$)/.test(name)))
-    return undefined
+  if (names.some((name) => name.slice(8, 24) > last.slice(8) && segmentFileOf(name))) return undefined
   const file = lastOfAll(own, names)
   if (file === undefined) return undefined
   // A receiver may have renamed it since.
   const written = statSync(`${directory}/wal/${file}`, { throwIfNoEntry: false })
   if (!written || written.size !== size || written.mtimeMs > Date.parse(summary.finished_at)) return undefined
-  return pool.mayGoOn({ timeline, segment, isPartial: file.endsWith('.partial') }, size)
+  return pool.mayGoOn({ timeline, segment, isPartial: segmentFileOf(file)?.form === 'partial' }, size)
     ? undefined
     : snapshotWindow(backup, { segments: own.count })
 }
@@ -105,7 +105,7 @@ function lastOfAll(range: SegmentRange, names: string[]): string | undefined {
   const there = new Set(names)
   let file: string | undefined
   for (const name of range.names()) {
-    file = [name, `${name}.gz`, `${name}.partial`].find((form) => there.has(form))
+    file = filesOf(name).find((one) => there.has(one))
     if (file === undefined) return undefined
   }
   return file
@@ -161,7 +161,7 @@ function lastSegments({ runs, segmentSize }: Pick<ArchivedWal, 'runs' | 'segment
 export function changedAtEnd(directory: string): string[] {
   const noted = Object.entries(readKnownEnd(directory)?.files ?? {})
   const changed = noted.filter(([name, identity]) => {
-    const now = [name, `${name}.gz`].map((file) => fileIdentity(join(directory, file)))
+    const now = filesOf(name, finishedForms).map((file) => fileIdentity(join(directory, file)))
     return now.some((one) => one !== undefined) && !now.includes(identity)
   })
   return changed.length > 1 && changed.length === noted.length ? [] : changed.map(([name]) => name)

@@ -6,7 +6,7 @@ import type { CheckOptions } from '../postgres/programs/check-backup.js'
 import { programEnvironment } from '../system/program/program-environment.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import { segmentName } from '../wal-segments/lsn.js'
-import { unpackSegment, withSegmentFile } from '../wal-segments/segment-file.js'
+import { packingAt, unpackSegment, withSegmentFile } from '../wal-segments/segment-file.js'
 import { makeDesk, removeDesk } from './desk-directory.js'
 import { damageOf } from './wal-damage.js'
 
@@ -107,8 +107,7 @@ async function provide(desk: SegmentDesk, index: number): Promise<string> {
     await put(desk, segment, path)
   } catch (error) {
     if (!(error instanceof PgbkError && error.code === 'damaged')) throw error
-    const said = error.message.replace(/^WAL segment \S+ (is damaged: )?/, '')
-    const reason = said.startsWith('has ') ? `it ${said}` : `it is damaged: ${said}`
+    const reason = error.facts.reason ?? error.message
     throw damageOf(desk.wal.chain, index, { reason, isReadable: false }).error
   }
   return name
@@ -116,7 +115,7 @@ async function provide(desk: SegmentDesk, index: number): Promise<string> {
 
 function put({ segmentSize }: SegmentDesk, segment: ArchivedSegment, path: string): Promise<void> {
   return withSegmentFile(segment, async (source) => {
-    if (source.endsWith('.gz')) return unpackSegment(source, path, segmentSize)
+    if (packingAt(source)) return unpackSegment(source, path, segmentSize)
     await access(source)
     await symlink(source, path)
   })

@@ -2,7 +2,7 @@ import { PgbkError } from '../errors.js'
 import { readPiece } from '../system/files/read-small.js'
 import { readWalPage } from '../wal-segments/wal-page.js'
 import { fileOnDesk, type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
-import { DamagedSegment, damageOf, type WalDamage } from './wal-damage.js'
+import { damageOf, type WalDamage } from './wal-damage.js'
 
 /**
  * Looks whether segments are of the right server and place, which pg_waldump does not, and whether compressed ones can be
@@ -28,8 +28,7 @@ async function faultAt(
   try {
     return await faultOfStart(desk, index, systemIdentifier)
   } catch (error) {
-    if (error instanceof DamagedSegment) return error.reason
-    if (error instanceof PgbkError && error.code === 'damaged') return error.message
+    if (error instanceof PgbkError && error.code === 'damaged') return error.facts.reason ?? error.message
     throw error
   }
 }

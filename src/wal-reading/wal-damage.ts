@@ -1,4 +1,4 @@
-import { PgbkError } from '../errors.js'
+import { type ErrorFacts, PgbkError } from '../errors.js'
 import { type ArchivedSegment, type ArchivedWal, upToSegment } from '../wal-archive/archived-wal.js'
 
 /** Where the WAL of a chain cannot be read on. */
@@ -12,15 +12,16 @@ export interface WalDamage {
   error: DamagedSegment
 }
 
+/** `path` is the archive. */
+export type DamageFacts = Required<Pick<ErrorFacts, 'segment' | 'path' | 'reason' | 'isReadable'>>
+
 /** The same as an error, which names the segment: chains that begin elsewhere may lead there too. */
 export class DamagedSegment extends PgbkError {
-  constructor(
-    readonly segment: string,
-    readonly directory: string,
-    readonly reason: string,
-    readonly isReadable: boolean,
-  ) {
-    super('damaged', damageText(segment, directory, reason), {
+  declare readonly facts: DamageFacts
+
+  constructor(facts: DamageFacts) {
+    super('damaged', damageText(facts.segment, facts.path, facts.reason), {
+      facts,
       hint: 'What comes after it cannot be replayed. A later backup, or another copy of the segment, can.',
     })
   }
@@ -36,16 +37,15 @@ export function damageOf(
   index: number,
   { reason, isReadable }: Pick<WalDamage, 'reason' | 'isReadable'>,
 ): WalDamage {
-  const { name = '', directory = '' } = chain[index] ?? {}
-  return { index, reason, isReadable, error: new DamagedSegment(name, directory, reason, isReadable) }
+  const { name: segment = '', directory: path = '' } = chain[index] ?? {}
+  return { index, reason, isReadable, error: new DamagedSegment({ segment, path, reason, isReadable }) }
 }
 
 /** What an error says of a chain; undefined where that does not lead through this copy of the segment. */
 export function damageIn(chain: ArchivedSegment[], error: DamagedSegment): WalDamage | undefined {
-  const index = chain.findIndex(
-    ({ name, directory }) => name === error.segment && directory === error.directory,
-  )
-  return index === -1 ? undefined : { index, reason: error.reason, isReadable: error.isReadable, error }
+  const { segment, path, reason, isReadable } = error.facts
+  const index = chain.findIndex(({ name, directory }) => name === segment && directory === path)
+  return index === -1 ? undefined : { index, reason, isReadable, error }
 }
 
 /** The chain up to a damaged segment, of which what can be read counts. */

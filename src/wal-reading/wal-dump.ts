@@ -134,6 +134,8 @@ export async function lengthOfRecord(
   const { line = '', failure } = await dumpRecord(desk, step, lsn)
   const length = / len \(rec\/tot\): +\d+\/ *(\d+),/.exec(line)?.[1]
   if (length === undefined)
-    throw new PgbkError('damaged', `the WAL record at ${lsn} cannot be read: ${failure}`)
+    throw new PgbkError('damaged', `the WAL record at ${lsn} cannot be read: ${failure}`, {
+      facts: { lsn, said: failure },
+    })
   return { length: Number(length), isSwitch: /desc: SWITCH/.test(line) }
 }

@@ -3,6 +3,7 @@ import { lstat, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { copyOneFile } from '../system/files/copy-file.js'
 import { syncPath } from '../system/files/durable.js'
+import { segmentFileOf } from '../wal-segments/segment-forms.js'
 
 /** What is still being written in an archive has a name that neither PostgreSQL nor pg_receivewal takes for a segment. */
 const draftStart = '.pgbk-'
@@ -20,7 +21,7 @@ export async function sweepArchive(archive: string, segmentSize: number): Promis
     const path = join(archive, name)
     // The draft of a list at work may go by itself.
     if (name.startsWith(draftStart) && name.endsWith('.tmp')) await rm(path, { force: true })
-    if (!/^[0-9A-F]{24}\.partial$/.test(name)) continue
+    if (segmentFileOf(name)?.form !== 'partial') continue
     const { size } = await lstat(path)
     if (size !== 0 && size !== segmentSize) await unlink(path)
   }

@@ -7,6 +7,7 @@ import { syncPath } from '../system/files/durable.js'
 import { programEnvironment } from '../system/program/program-environment.js'
 import { runProgram } from '../system/program/run-program.js'
 import { parseSegmentName } from '../wal-segments/lsn.js'
+import { fileOf } from '../wal-segments/segment-forms.js'
 import { draftOf } from './archive-files.js'
 
 /** `wal.compress`: gzip's level, or undefined for none. WAL is much and compresses well at any level, so the fastest is the default. */
@@ -55,7 +56,7 @@ export async function compressSegment(
   options: CompressOptions,
 ): Promise<void> {
   const raw = join(archive, name)
-  const draft = join(archive, draftOf(`${name}.gz`))
+  const draft = join(archive, draftOf(fileOf(name, 'gzip')))
   const { env, signal, level } = options
   try {
     const { status, stderr } = await runProgram('sh', ['-c', script, 'sh', raw, draft, String(level)], {
@@ -68,7 +69,7 @@ export async function compressSegment(
         `cannot compress ${name}: ${stderr.trim().split('\n').at(-1) || 'the result is not the same'}`,
       )
     await syncPath(draft)
-    await rename(draft, `${raw}.gz`)
+    await rename(draft, join(archive, fileOf(name, 'gzip')))
     await syncPath(archive)
     await unlink(raw)
   } finally {

@@ -1,5 +1,6 @@
 import type { Environment } from '../context.js'
 import { messageOf, systemCode } from '../errors.js'
+import { fileOf } from '../wal-segments/segment-forms.js'
 import { compressible, compressSegment, inOrder } from './compress.js'
 import type { SegmentNoter } from './segment-noter.js'
 
@@ -49,7 +50,7 @@ export function startCompressor(options: CompressorOptions): Compressor {
     if (level === undefined && noter?.isNoted(archive, name)) return
     const note = await noter?.read(archive, name)
     if (level !== undefined) await compressSegment(archive, name, { level, env, signal })
-    await noter?.keep(archive, level === undefined ? name : `${name}.gz`, note)
+    await noter?.keep(archive, fileOf(name, level === undefined ? 'raw' : 'gzip'), note)
   }
   const finishAll = async () => {
     try {

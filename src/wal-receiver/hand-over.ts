@@ -6,6 +6,7 @@ import { type ArchivedSegment, type ArchivedWal, readArchivedWal } from '../wal-
 import { noteCaughtUp, receivedFor } from '../wal-archive/caught-up.js'
 import { readReceiverState } from '../wal-archive/receiver-state.js'
 import { formatLsn, lastSegmentBefore } from '../wal-segments/lsn.js'
+import { fileOf } from '../wal-segments/segment-forms.js'
 import { copyInto, sweepArchive } from './archive-files.js'
 import type { Reception } from './reception.js'
 
@@ -24,7 +25,7 @@ export async function handOver(from: Backup, to: Backup): Promise<ArchivedWal> {
   const next = (chain.findLast(({ form }) => form !== 'partial')?.segment ?? -1n) + 1n || chain[0]?.segment
   for (const { directory, name, file, form } of next === undefined ? [] : segmentsFrom(next, from, to)) {
     await copyInto(join(directory, file), to.layout.wal, file)
-    if (form !== 'partial') await removeStale(to.layout.wal, `${name}.partial`)
+    if (form !== 'partial') await removeStale(to.layout.wal, fileOf(name, 'partial'))
   }
   return readArchivedWal(to.layout.wal, to.record)
 }

@@ -5,6 +5,7 @@ import type { Backup } from '../catalog/catalog.js'
 import { endOrphanedReceivers } from '../postgres/programs/orphans.js'
 import { readArchivedWal } from '../wal-archive/archived-wal.js'
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
+import { isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import { sweepArchive } from './archive-files.js'
 import { type Compressor, startCompressor } from './compressor.js'
 import { backupAfter, previousArchives } from './find-backup.js'
@@ -139,7 +140,7 @@ function reaches({ layout, record }: Backup, lsn: string, { finished } = { finis
   const size = record.wal_segment_size
   const wanted = lastSegmentBefore(lsn, size)
   return readdirSync(layout.wal).some((name) => {
-    const segment = parseSegmentName(name.slice(0, 24), size)?.segment ?? -1n
-    return segment > wanted || (segment === wanted && !(finished && name.endsWith('.partial')))
+    const segment = parseSegmentName(segmentIn(name) ?? '', size)?.segment ?? -1n
+    return segment > wanted || (segment === wanted && !(finished && isUnfinishedFile(name)))
   })
 }

@@ -86,7 +86,7 @@ function isPassing(error: unknown, hasMet: boolean): boolean {
   if (!(error instanceof PgbkError) || !['unreachable', 'refused', 'failed'].includes(error.code))
     return false
   if (hasMet) return true
-  return error.code === 'unreachable' && !isLasting(error.message)
+  return error.code === 'unreachable' && !isLasting(error.facts.said ?? '')
 }
 
 function lastTarget({ root, heartbeat }: Reception): Backup | undefined {

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { Backup } from '../catalog/catalog.js'
 import { syncPath } from '../system/files/durable.js'
 import { lastSegmentBefore, parseLsn, parseSegmentName, segmentNumber } from '../wal-segments/lsn.js'
+import { packingAt } from '../wal-segments/segment-file.js'
+import { fileOf, segmentFileOf, segmentIn } from '../wal-segments/segment-forms.js'
 import type { Reception } from './reception.js'
 
 /**
@@ -20,7 +22,7 @@ export async function setAside(
   const place = join(layout.wal, 'diverged')
   await mkdir(place, { recursive: true })
   const files = await readdir(layout.wal)
-  const placeOf = (name: string) => parseSegmentName(name.slice(0, 24), record.wal_segment_size)
+  const placeOf = (file: string) => parseSegmentName(segmentIn(file) ?? '', record.wal_segment_size)
   const newest = files
     .map(placeOf)
     .reduce((most, one) => (one && one.segment > (most?.segment ?? -1n) ? one : most))
@@ -28,9 +30,10 @@ export async function setAside(
     const found = placeOf(name)
     if (found?.timeline !== newest?.timeline || found === undefined || found.segment < fork) continue
     // The snapshot needs what comes before the position in its last segment; the new history's own file replaces it.
-    const stays = found.segment === own && !name.endsWith('.gz')
+    const stays = found.segment === own && !packingAt(name)
     if (!stays) await rename(join(layout.wal, name), join(place, name))
-    else if (name.length === 24) await rename(join(layout.wal, name), join(layout.wal, `${name}.partial`))
+    else if (segmentFileOf(name)?.form === 'raw')
+      await rename(join(layout.wal, name), join(layout.wal, fileOf(name, 'partial')))
   }
   await syncPath(place)
   await syncPath(layout.wal)

@@ -1,6 +1,5 @@
 import { parseSegmentName } from './lsn.js'
-
-export type SegmentForm = 'raw' | 'gzip' | 'partial'
+import { isFinished, packingOf, type SegmentForm, segmentFileOf, segmentForms } from './segment-forms.js'
 
 export interface ArchivedSegment {
   /** Its 24 digits. */
@@ -41,7 +40,7 @@ export interface Found {
 export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<string, Found> {
   const best = new Map<string, Found>()
   const worth = ({ segment, fault }: Found) =>
-    (fault === undefined ? 10 : 0) + { raw: 3, gzip: 2, partial: 1 }[segment.form]
+    (fault === undefined ? segmentForms.length : 0) - segmentForms.indexOf(segment.form)
   for (const file of files) {
     const one = segmentOf(file, segmentSize)
     if (!one) continue
@@ -51,17 +50,14 @@ export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<strin
   return best
 }
 
-const forms: Record<string, SegmentForm> = { '': 'raw', '.gz': 'gzip', '.partial': 'partial' }
-
 function segmentOf({ directory, name: file, bytes }: ArchiveFile, segmentSize: number): Found | undefined {
-  const [name, ending] = [file.slice(0, 24), file.slice(24)]
-  const form = forms[ending]
-  const place = parseSegmentName(name, segmentSize)
-  if (!form || !place) return undefined
-  const segment = { name, ...place, form, directory, file, bytes }
-  if (form === 'gzip') return bytes > 0 ? { segment } : { segment, fault: 'its file is empty' }
+  const found = segmentFileOf(file)
+  const place = found && parseSegmentName(found.name, segmentSize)
+  if (!place) return undefined
+  const segment = { ...found, ...place, directory, file, bytes }
+  if (packingOf(segment.form)) return bytes > 0 ? { segment } : { segment, fault: 'its file is empty' }
   if (bytes === segmentSize) return { segment }
   // pg_receivewal fills a new one with zeros before it writes to it: until then there is nothing in it.
-  if (form === 'partial') return undefined
+  if (!isFinished(segment)) return undefined
   return { segment, fault: `it has ${bytes} bytes instead of ${segmentSize}` }
 }

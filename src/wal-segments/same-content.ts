@@ -3,6 +3,7 @@ import { systemCode } from '../errors.js'
 import { piecesOf } from '../system/files/read-small.js'
 import type { ArchivedSegment } from './archive-segments.js'
 import { segmentPieces, withSegmentFile } from './segment-file.js'
+import { isFinished, packingOf } from './segment-forms.js'
 import { writtenTo } from './written-to.js'
 
 /**
@@ -14,13 +15,13 @@ export async function sameContent(
   other: ArchivedSegment,
   { segmentSize, upTo = segmentSize }: { segmentSize: number; upTo?: number },
 ): Promise<'same' | 'different' | 'unreadable'> {
-  const begun = [one, other].filter(({ form }) => form === 'partial')
+  const begun = [one, other].filter((segment) => !isFinished(segment))
   const most = Math.min(upTo, ...begun.map(writtenTo))
   try {
     return await withSegmentFile(one, (path) =>
       withSegmentFile(other, async (otherPath) => {
         if (isSameFile(path, otherPath)) return 'same'
-        if (one.form === 'gzip' && other.form === 'gzip' && one.bytes === other.bytes) {
+        if (packingOf(one.form) && one.form === other.form && one.bytes === other.bytes) {
           const pieces = [piecesOf(path), piecesOf(otherPath)] as const
           if (await areEqual(...pieces, one.bytes)) return 'same'
         }

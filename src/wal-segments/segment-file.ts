@@ -1,19 +1,21 @@
 import { createWriteStream } from 'node:fs'
 import { basename, join } from 'node:path'
-import { Readable } from 'node:stream'
+import { Readable, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { piecesOf } from '../system/files/read-small.js'
 import type { ArchivedSegment } from './archive-segments.js'
+import { filesOf, finishedForms, type Packing, packingOf, segmentFileOf } from './segment-forms.js'
 
 /**
- * What a segment's file has, unpacked where its name ends in `.gz`. It ends at most one byte behind a segment's size: a few bytes of
+ * What a segment's file has, unpacked where its form is a packed one. It ends at most one byte behind a segment's size: a few bytes of
  * gzip may stand for any number.
  * @throws a system error; one with a code `Z_...` when it cannot be unpacked; {PgbkError} `damaged` when it is not a file.
  */
 export async function* segmentPieces(path: string, segmentSize: number): AsyncGenerator<Buffer> {
-  const pieces: AsyncIterable<Buffer> = path.endsWith('.gz') ? unpacked(path) : piecesOf(path)
+  const packing = packingAt(path)
+  const pieces: AsyncIterable<Buffer> = packing ? unpacked(path, packing) : piecesOf(path)
   let left = segmentSize + 1
   for await (const piece of pieces) {
     yield piece.subarray(0, left)
@@ -22,15 +24,25 @@ export async function* segmentPieces(path: string, segmentSize: number): AsyncGe
   }
 }
 
-async function* unpacked(path: string): AsyncGenerator<Buffer> {
+/** How the bytes of a segment's file have been packed; undefined where they are as they are. */
+export function packingAt(path: string): Packing | undefined {
+  const file = segmentFileOf(basename(path))
+  return file && packingOf(file.form)
+}
+
+const unpackers: Record<Packing, () => Transform> = {
+  gzip: () => createGunzip({ chunkSize: 256 << 10 }),
+}
+
+async function* unpacked(path: string, packing: Packing): AsyncGenerator<Buffer> {
   const source = Readable.from(piecesOf(path), { objectMode: false })
-  const gunzip = createGunzip({ chunkSize: 256 << 10 })
-  source.on('error', (error) => void gunzip.destroy(error))
+  const unpacker = unpackers[packing]()
+  source.on('error', (error) => void unpacker.destroy(error))
   try {
-    yield* source.pipe(gunzip)
+    yield* source.pipe(unpacker)
   } finally {
     source.destroy()
-    gunzip.destroy()
+    unpacker.destroy()
   }
 }
 
@@ -47,13 +59,20 @@ export async function unpackSegment(source: string, target: string, segmentSize:
     await pipeline(counted(), createWriteStream(target, { mode: 0o600 }))
   } catch (cause) {
     if (!/^Z_/.test(systemCode(cause) ?? '')) throw cause
-    throw new PgbkError('damaged', `WAL segment ${source} is damaged: ${messageOf(cause)}`, { cause })
+    throw new PgbkError('damaged', `WAL segment ${source} is damaged: ${messageOf(cause)}`, {
+      cause,
+      facts: { path: source, reason: `it is damaged: ${messageOf(cause)}` },
+    })
   }
   if (size === segmentSize) return
-  const found = size > segmentSize ? `more than ${segmentSize}` : size
+  const isMore = size > segmentSize
+  const found = isMore ? `more than ${segmentSize}` : size
+  // The reason is that of a raw segment of this size.
+  const reason = `it has ${found} bytes${isMore ? '' : ` instead of ${segmentSize}`}`
   throw new PgbkError(
     'damaged',
     `WAL segment ${basename(source)} has ${found} bytes unpacked instead of ${segmentSize}`,
+    { facts: { path: source, reason } },
   )
 }
 
@@ -67,12 +86,14 @@ export async function withSegmentFile<T>(
   { directory, name, file }: Pick<ArchivedSegment, 'directory' | 'name' | 'file'>,
   work: (path: string) => Promise<T>,
 ): Promise<T> {
-  for (const candidate of new Set([file, name, `${name}.gz`])) {
+  for (const candidate of new Set([file, ...filesOf(name, finishedForms)])) {
     try {
       return await work(join(directory, candidate))
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error
     }
   }
-  throw new PgbkError('damaged', `WAL segment ${name} has gone from ${directory}`)
+  throw new PgbkError('damaged', `WAL segment ${name} has gone from ${directory}`, {
+    facts: { segment: name, path: directory, reason: 'it has gone' },
+  })
 }

@@ -43,7 +43,8 @@ describe('the catalog', () => {
 describe('what is no whole backup', () => {
   const rejectedIn = (root: string) => {
     const { backups, rejected } = readCatalog(root)
-    return backups.length === 0 ? rejected : 'a backup is listed'
+    if (backups.length > 0) return 'a backup is listed'
+    return rejected.map(({ name, reason }) => ({ name, reason }))
   }
 
   it('is a partial', () => {

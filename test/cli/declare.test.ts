@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { parseCommandLine } from '../../src/cli/declare.js'
+import { checkInvocation, parseCommandLine } from '../../src/cli/declare.js'
 import { thrownBy } from '../catalog/samples.js'
 
 /** What a command line asks for, and what it prints. */
@@ -12,6 +12,7 @@ function parse(...argv: string[]) {
     },
     80,
   )
+  if (invocation) checkInvocation(invocation)
   return { invocation, printed }
 }
 const globalsOf = (...argv: string[]) => parse(...argv).invocation?.globals

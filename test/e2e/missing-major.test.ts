@@ -24,7 +24,8 @@ describe(`a backup of PostgreSQL ${missing}, which is not installed`, () => {
   it('is refused, naming all ways to get that major, in order', async () => {
     const { status, code, message, hint } = await failureOf(backup.root, [])
     expect({ status, code }).toEqual({ status: 1, code: 'programs-missing' })
-    expect(message).toBe(`PostgreSQL ${missing} is needed, but only ${majors.join(', ')} are installed here`)
+    const are = majors.length === 1 ? 'is' : 'are'
+    expect(message).toBe(`PostgreSQL ${missing} is needed, but only ${majors.join(', ')} ${are} installed here`)
     const ways = [
       `apt-get install postgresql-${missing}`,
       'www.postgresql.org/download',

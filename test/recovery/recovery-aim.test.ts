@@ -37,7 +37,12 @@ const damage = {
   index: 2,
   reason: 'it is damaged',
   isReadable: true,
-  error: new DamagedSegment('000000010000000000000004', '/wal', 'it is damaged', true),
+  error: new DamagedSegment({
+    segment: '000000010000000000000004',
+    path: '/wal',
+    reason: 'it is damaged',
+    isReadable: true,
+  }),
 }
 
 interface World {

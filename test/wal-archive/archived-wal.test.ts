@@ -217,7 +217,8 @@ describe('readArchivedWal', () => {
     const found = readArchivedWal(directory, small)
     expect(shortChain(found)).toBe('1:3 raw, 2:4 gzip')
     expect(found.gap).toBeUndefined()
-    expect(found.faults).toEqual(['the timeline history 00000003.history is not understood: nonsense'])
+    const problem = 'the timeline history 00000003.history is not understood: nonsense'
+    expect(found.faults).toEqual([{ file: '00000003.history', problem }])
   })
 
   it('takes a missing directory for an empty archive', () => {

@@ -35,6 +35,7 @@ describe('a compressed segment', () => {
     const target = join(aDirectory(), 'x')
     const error = await thrownBy(() => unpackSegment(aFile(`${segment}.gz`, bytes), target, size))
     expect(error).toMatchObject({ code: 'damaged', message: expect.stringContaining(said) })
+    expect(error).toMatchObject({ facts: { reason: expect.stringMatching(/^it (has|is damaged)/) } })
     expect(statSync(target).size).toBeLessThanOrEqual(size + 1)
   })
 

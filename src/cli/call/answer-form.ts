@@ -12,7 +12,7 @@ export interface AnswerForm {
 export function answerForm({ options, globals }: Pick<Invocation, 'options' | 'globals'>): AnswerForm {
   return {
     json: globals.json === true,
-    nagios: options.nagios === true,
+    nagios: 'nagios' in options && options.nagios === true,
     verbose: globals.verbose === true,
     color: globals.color !== false,
   }

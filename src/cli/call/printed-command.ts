@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { PrintedCommand } from '../../context.js'
+import type { ConnectionFlags } from '../../postgres/connection/connection.js'
 import { withoutSecrets } from '../../postgres/connection/conninfo.js'
 import { shellWord } from '../../text/shell-word.js'
 import type { Invocation } from './verb.js'
@@ -32,7 +33,9 @@ function takesConnection(command: string, program: Command): boolean {
   return named.options.some(({ long }) => long === '--host')
 }
 
-function connectionWords({ dbname, host, port, username }: Record<string, string | undefined>): string[] {
+/** @param options those of a command that takes a connection. */
+function connectionWords(options: ConnectionFlags): string[] {
+  const { dbname, host, port, username } = options
   const named = dbname === undefined ? undefined : withoutSecrets(dbname)
   return wordsOf({ '-d': named, '-h': host, '-p': port, '-U': username })
 }

@@ -17,21 +17,21 @@ export interface Outcome {
 }
 
 /** What the command line asks for. */
-export interface Invocation {
+export interface Invocation<Options extends object = object> {
   verb: Verb
   /** Ids of backups, or names. */
   ids: string[]
   /** COMMAND: all that stood after the first `--`. */
   words: string[] | undefined
-  // biome-ignore lint/suspicious/noExplicitAny: each command's own options, as its verb declares them
-  options: any
+  /** The command's own, as its verb declares them. */
+  options: Options
   globals: GlobalOptions
   /** All commands as they are declared. */
   program: Command
 }
 
 /** All that carrying a command out needs. */
-export interface Call extends Invocation {
+export interface Call<Options extends object = object> extends Invocation<Options> {
   settings: Settings
   context: Context
   print(outcome: Outcome): Promise<void>
@@ -39,8 +39,9 @@ export interface Call extends Invocation {
 
 /**
  * One command as the command line knows it. Its own module, and what that needs, is loaded only when it is called.
+ * `Options` has what `declare` adds: `--max-rate` is `maxRate`.
  */
-export interface Verb {
+export interface Verb<Options extends object = object> {
   /** `create`, or `instance stop`. */
   name: string
   description: string
@@ -49,18 +50,18 @@ export interface Verb {
   /** Whether people watch it work: with a spinner on a terminal. */
   takesTime?: boolean
   /** Whether the configuration's hooks are told how this call ends. */
-  tellsHooks?(invocation: Invocation): boolean
+  tellsHooks?(invocation: Invocation<Options>): boolean
   /** Adds arguments and options. */
   declare?(command: Command): Command
   /** What is wrong with this combination of options and COMMAND, if anything is. */
-  faultOf?(invocation: Invocation): string | undefined
+  faultOf?(invocation: Invocation<Options>): string | undefined
   /**
    * Whom it works as when root has called it (default: the owner of the root directory). Undefined where it does nothing with files,
    * or gives up root itself.
    */
-  standIn?(call: Call): StandIn | undefined
+  standIn?(call: Call<Options>): StandIn | undefined
   /** Takes the place of `run` where the configuration has faults; other commands end with them. */
-  runWithout?(fault: PgbkError, call: Omit<Call, 'settings'>): Promise<Outcome | number>
+  runWithout?(fault: PgbkError, call: Omit<Call<Options>, 'settings'>): Promise<Outcome | number>
   /** Returns what to print, or, where it has printed that itself, the exit status. */
-  run(call: Call): Promise<Outcome | number>
+  run(call: Call<Options>): Promise<Outcome | number>
 }

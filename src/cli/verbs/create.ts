@@ -1,10 +1,11 @@
 import type { Backup } from '../../catalog/catalog.js'
 import { resultOf } from '../../catalog/proof.js'
+import type { CreateOptions } from '../../commands/create.js'
 import { PgbkError } from '../../errors.js'
 import { addConnectionOptions, checkpointOption, sandboxOption } from '../call/options.js'
 import type { Outcome, Verb } from '../call/verb.js'
 
-export const create: Verb = {
+export const create: Verb<CreateOptions> = {
   name: 'create',
   description: 'back up the server',
   takesTime: true,
@@ -25,8 +26,8 @@ export const create: Verb = {
   async run({ options, settings, context }) {
     const { create } = await import('../../commands/create.js')
     // commander's default for --no-verify is true, and would beat the configuration.
-    const verify = options.verify === false ? false : undefined
-    const backup = await create({ ...options, verify }, settings, context)
+    const { verify, ...given } = options
+    const backup = await create(verify === false ? { ...given, verify } : given, settings, context)
     const { createJson, createText } = await import('../../terminal/views/create-view.js')
     return {
       ...failureOf(backup),

@@ -1,6 +1,7 @@
+import type { DeleteOptions } from '../../commands/delete.js'
 import type { Verb } from '../call/verb.js'
 
-export const remove: Verb = {
+export const remove: Verb<DeleteOptions> = {
   name: 'delete',
   description: 'remove backups, after asking',
   takesTime: true,

@@ -1,9 +1,10 @@
 import type { DoctorResult } from '../../commands/doctor.js'
 import { PgbkError } from '../../errors.js'
+import type { ConnectionFlags } from '../../postgres/connection/connection.js'
 import { addConnectionOptions } from '../call/options.js'
 import type { Outcome, Verb } from '../call/verb.js'
 
-export const doctor: Verb = {
+export const doctor: Verb<ConnectionFlags> = {
   name: 'doctor',
   description: 'check everything that a backup needs, and say how to fix what is wrong',
   takesTime: true,

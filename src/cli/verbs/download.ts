@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { Option } from 'commander'
+import type { DownloadOptions } from '../../commands/download.js'
 import type { ArchiveOptions } from '../../commands/download-archive.js'
 import type { Settings } from '../../config/load.js'
 import type { Context } from '../../context.js'
@@ -19,7 +20,9 @@ async function archive(
   return { json: () => archiveJson(result), text: (screen) => archiveText(result, screen) }
 }
 
-export const download: Verb = {
+interface Options extends DownloadOptions, Partial<ArchiveOptions> {}
+
+export const download: Verb<Options> = {
   name: 'download',
   description: 'copy a backup from another root to this one',
   takesTime: true,
@@ -50,7 +53,8 @@ export const download: Verb = {
       ? { as: 'run_as', root: to === undefined ? settings.root : resolve(context.cwd, to), makes: 'backups' }
       : standInFor(from, settings, context, settings.root),
   async run({ ids: [id = ''], options, settings, context }) {
-    if (options.archive !== undefined) return archive(id, options, settings, context)
+    const { archive: file } = options
+    if (file !== undefined) return archive(id, { ...options, archive: file }, settings, context)
     const { download } = await import('../../commands/download.js')
     const result = await download(id, options, settings, context)
     const { downloadJson, downloadText } = await import('../../terminal/views/download-view.js')

@@ -1,7 +1,8 @@
+import type { HoldOptions } from '../../commands/hold.js'
 import { idMeaning } from '../call/options.js'
 import type { Verb } from '../call/verb.js'
 
-export const hold: Verb = {
+export const hold: Verb<HoldOptions> = {
   name: 'hold',
   description: 'protect a backup from being removed',
   declare: (command) => command.argument('<id>', idMeaning).option('--reason <text>', 'a line that says why'),

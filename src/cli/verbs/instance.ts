@@ -1,3 +1,4 @@
+import type { DeleteInstanceOptions, StartOptions } from '../../commands/instance.js'
 import { parsePort } from '../call/options.js'
 import type { Verb } from '../call/verb.js'
 
@@ -32,7 +33,7 @@ export const instanceList: Verb = {
   },
 }
 
-export const instanceStart: Verb = {
+export const instanceStart: Verb<StartOptions> = {
   name: 'instance start',
   description: 'start an instance',
   takesTime: true,
@@ -62,7 +63,7 @@ export const instanceStop: Verb = {
   },
 }
 
-export const instanceDelete: Verb = {
+export const instanceDelete: Verb<DeleteInstanceOptions> = {
   name: 'instance delete',
   description: 'remove an instance with all its data, after asking',
   takesTime: true,

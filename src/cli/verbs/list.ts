@@ -1,8 +1,9 @@
+import type { ListOptions } from '../../commands/list.js'
 import { listFromOption } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
 import type { Verb } from '../call/verb.js'
 
-export const list: Verb = {
+export const list: Verb<ListOptions> = {
   name: 'list',
   description: 'list all backups, newest first',
   declare: (command) => command.alias('ls').addOption(listFromOption()),

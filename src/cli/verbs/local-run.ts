@@ -1,3 +1,4 @@
+import type { LocalRunOptions } from '../../commands/local-run.js'
 import {
   addMomentOptions,
   collect,
@@ -8,7 +9,7 @@ import {
 } from '../call/options.js'
 import type { Verb } from '../call/verb.js'
 
-export const localRun: Verb = {
+export const localRun: Verb<LocalRunOptions> = {
   name: 'local-run',
   description: 'a throw-away server on a backup, which stays as it is',
   takesTime: true,

@@ -1,6 +1,7 @@
+import type { PruneOptions } from '../../commands/prune.js'
 import type { Verb } from '../call/verb.js'
 
-export const prune: Verb = {
+export const prune: Verb<PruneOptions> = {
   name: 'prune',
   description: 'remove the backups that the retention policy does not keep',
   takesTime: true,

@@ -2,12 +2,16 @@ import { Option } from 'commander'
 import { PgbkError } from '../../errors.js'
 import type { EnteredDirectory, Errand } from '../../restore/enter-directory.js'
 import type { RestoreResult } from '../../restore/finish-directory.js'
-import type { RestorePlan } from '../../restore/plan-restore.js'
+import type { RestoreOptions, RestorePlan } from '../../restore/plan-restore.js'
 import { parseJson } from '../../schema.js'
 import { addMomentOptions, collect, idMeaning, parsePort } from '../call/options.js'
 import type { Call, Invocation, Verb } from '../call/verb.js'
 
-export const restore: Verb = {
+interface Options extends RestoreOptions {
+  received?: string
+}
+
+export const restore: Verb<Options> = {
   name: 'restore',
   description: 'a lasting server from a backup: a new instance, or a given data directory',
   takesTime: true,
@@ -64,7 +68,7 @@ Examples:
 `,
 }
 
-async function carryOut(call: Call): Promise<RestoreResult | number> {
+async function carryOut(call: Call<Options>): Promise<RestoreResult | number> {
   const { ids, settings, context } = call
   if (call.options.received !== undefined) {
     const { restoreReceived } = await import('../../restore/restore-received.js')
@@ -88,7 +92,7 @@ function errandIn(text: string): Errand {
   return parsed.json as Errand
 }
 
-async function enter({ options, globals, settings, context }: Call): Promise<EnteredDirectory> {
+async function enter({ options, globals, settings, context }: Call<Options>): Promise<EnteredDirectory> {
   if (options.pgdata === undefined || context.user().uid !== 0) return { options }
   const { enterDirectory } = await import('../../restore/enter-directory.js')
   const { json, quiet, verbose, color } = globals
@@ -97,7 +101,7 @@ async function enter({ options, globals, settings, context }: Call): Promise<Ent
   return enterDirectory(options, words, settings, context)
 }
 
-function faultOf({ words, options }: Invocation): string | undefined {
+function faultOf({ words, options }: Invocation<Options>): string | undefined {
   if (words) return 'restore takes no COMMAND after --'
   const forDirectory = options.tablespaceMapping !== undefined || options.asProduction
   if (options.pgdata !== undefined && options.name !== undefined)

@@ -1,7 +1,15 @@
+import type { ScheduleOptions } from '../../commands/schedule.js'
 import { addConnectionOptions } from '../call/options.js'
 import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
-export const schedule: Verb = {
+interface Options extends ScheduleOptions {
+  list?: boolean
+  remove?: boolean
+  print?: boolean
+  systemd?: boolean
+}
+
+export const schedule: Verb<Options> = {
   name: 'schedule',
   description: 'make backups automatically: a crontab entry, or systemd units',
   takesTime: true,
@@ -62,20 +70,20 @@ Examples:
 `,
 }
 
-const ways = ['daily', 'weekly', 'list', 'remove']
+const ways = ['daily', 'weekly', 'list', 'remove'] as const
 
-function faultOf({ options, words }: Invocation): string | undefined {
+function faultOf({ options, words }: Invocation<Options>): string | undefined {
   if (words) return 'schedule takes no COMMAND after --'
   const chosen = ways.filter((way) => options[way] !== undefined)
   if (chosen.length === 0) return 'say when: --daily HH:MM or --weekly DAY HH:MM; or --list, or --remove'
   if (chosen.length > 1) return `--${chosen.join(' and --')} cannot be combined`
   const writes = options.daily !== undefined || options.weekly !== undefined
-  const other = ['prove', 'print', 'systemd'].find((name) => options[name])
+  const other = (['prove', 'print', 'systemd'] as const).find((name) => options[name])
   if (!writes && other !== undefined) return `--${other} needs --daily or --weekly`
   return options.systemd && !options.print ? '--systemd only prints: add --print' : undefined
 }
 
-async function printed({ options, settings, context }: Call): Promise<Outcome> {
+async function printed({ options, settings, context }: Call<Options>): Promise<Outcome> {
   const { planSchedule, planUnits } = await import('../../commands/schedule.js')
   const view = await import('../../terminal/views/schedule-view.js')
   if (options.systemd) {

@@ -1,8 +1,9 @@
+import type { ShowOptions } from '../../commands/show.js'
 import { idMeaning, listFromOption } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
 import type { Verb } from '../call/verb.js'
 
-export const show: Verb = {
+export const show: Verb<ShowOptions> = {
   name: 'show',
   description: 'show everything about one backup',
   declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption()),

@@ -1,8 +1,15 @@
+import type { StatusOptions } from '../../commands/status.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { addConnectionOptions, parseSpan } from '../call/options.js'
 import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
-export const status: Verb = {
+interface Options extends StatusOptions {
+  nagios?: boolean
+  prometheus?: boolean
+  output?: string
+}
+
+export const status: Verb<Options> = {
   name: 'status',
   description: 'whether the newest backup is fresh and proven, in one line',
   declare: (command) =>
@@ -25,10 +32,10 @@ export const status: Verb = {
       return metricsOutcome(metricsText(result), call)
     }
     const { isCritical, statusJson, statusText } = await import('../../terminal/views/status-view.js')
-    const outcome = {
+    const outcome: Outcome = {
       json: () => statusJson(result),
       text: (screen) => statusText(result, screen),
-    } as Outcome
+    }
     if (!isCritical(result)) return outcome
     const why = result.problems.map(({ text }) => text).join('; ')
     return { ...outcome, failure: new PgbkError('check-failed', why) }
@@ -53,7 +60,7 @@ Examples:
 `,
 }
 
-function faultOf({ options, globals, words }: Invocation): string | undefined {
+function faultOf({ options, globals, words }: Invocation<Options>): string | undefined {
   if (words) return 'status takes no COMMAND after --'
   const ways = [options.nagios && '--nagios', options.prometheus && '--prometheus', globals.json && '--json']
   const chosen = ways.filter(Boolean)
@@ -62,7 +69,7 @@ function faultOf({ options, globals, words }: Invocation): string | undefined {
 }
 
 /** A monitor wants a line on standard output also where nothing can be told. */
-async function asPlugin({ options, settings, context, print }: Call): Promise<number> {
+async function asPlugin({ options, settings, context, print }: Call<Options>): Promise<number> {
   const { nagiosOutput, nagiosUnknown } = await import('../../terminal/views/nagios.js')
   const { status } = await import('../../commands/status.js')
   const answer = await status(options, settings, context)
@@ -72,7 +79,7 @@ async function asPlugin({ options, settings, context, print }: Call): Promise<nu
   return answer.exitStatus
 }
 
-async function metricsOutcome(text: string, { options, context }: Call): Promise<Outcome> {
+async function metricsOutcome(text: string, { options, context }: Call<Options>): Promise<Outcome> {
   if (options.output === undefined) return { json: () => ({}), text: () => text }
   const { writeMetrics } = await import('../../monitoring/write-metrics.js')
   await writeMetrics(options.output, text, context)

@@ -1,10 +1,10 @@
 import { unprovenReasons } from '../../catalog/proof-outcome.js'
-import type { Verified } from '../../commands/verify.js'
+import type { Verified, VerifyOptions } from '../../commands/verify.js'
 import { PgbkError } from '../../errors.js'
 import { idMeaning, sandboxOption } from '../call/options.js'
 import type { Outcome, Verb } from '../call/verb.js'
 
-export const verify: Verb = {
+export const verify: Verb<VerifyOptions> = {
   name: 'verify',
   description: 'check that a backup is as it was made',
   takesTime: true,

@@ -1,3 +1,5 @@
+import type { DropSlotOptions } from '../../commands/wal-drop-slot.js'
+import type { ConnectionFlags } from '../../postgres/connection/connection.js'
 import { addConnectionOptions } from '../call/options.js'
 import type { Verb } from '../call/verb.js'
 
@@ -10,7 +12,7 @@ Examples:
   pgbk wal status
 `
 
-export const walReceive: Verb = {
+export const walReceive: Verb<ConnectionFlags> = {
   name: 'wal receive',
   description: 'keep the WAL archive of the newest backup growing',
   declare: addConnectionOptions,
@@ -45,7 +47,7 @@ Examples:
 `,
 }
 
-export const walStatus: Verb = {
+export const walStatus: Verb<ConnectionFlags> = {
   name: 'wal status',
   description: 'what the WAL archives cover, and how the receiver is',
   declare: addConnectionOptions,
@@ -68,7 +70,7 @@ Examples:
 `,
 }
 
-export const walDropSlot: Verb = {
+export const walDropSlot: Verb<DropSlotOptions> = {
   name: 'wal drop-slot',
   description: "remove the receiver's replication slot from the server",
   declare: (command) => addConnectionOptions(command.option('-y, --yes', 'do not ask')),

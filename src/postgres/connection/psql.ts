@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { PgbkError } from '../../errors.js'
+import { factsOf, PgbkError } from '../../errors.js'
 import type { querySettings } from '../../snapshot/conf/conf.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { textOf } from '../../text/raw-text.js'
@@ -95,7 +95,7 @@ async function ask(
 
 /** Poolers may take no options at all, or none that they do not know; the prelude says the most important ones again. */
 function isPoolersRefusal(error: unknown): boolean {
-  return error instanceof PgbkError && /startup parameter|command-line options/i.test(error.message)
+  return /startup parameter|command-line options/i.test(factsOf(error).said ?? '')
 }
 
 /** Timeouts that only some majors have are set where they are there; the statement prints nothing. */
@@ -145,22 +145,23 @@ async function run(psql: Psql, args: string[], input?: string): Promise<string> 
         hint: silenceHint,
       },
     )
-  const message = fromLatin1(result.stderr)
+  const said = fromLatin1(result.stderr)
     .replace(/^psql:(<stdin>:\d+:)? (error: )?/gm, '')
     .trim()
   // psql's manual page, "Exit Status": 2 if the connection to the server went bad.
-  if (result.status === 2 && isWrongParameter(message))
-    throw new PgbkError('usage', `the connection's parameters are wrong: ${message}`, {
+  if (result.status === 2 && isWrongParameter(said))
+    throw new PgbkError('usage', `the connection's parameters are wrong: ${said}`, {
+      facts: { said },
       hint: 'They come from -h, -p, -U and -d, from the configuration, a service file, or PGHOST, PGPORT ... in the environment.',
     })
   if (result.status === 2)
-    throw new PgbkError('unreachable', `cannot connect to the server: ${message}`, {
-      hint: connectionHint(message, { ...psql.connection, systemUser: psql.systemUser }),
+    throw new PgbkError('unreachable', `cannot connect to the server: ${said}`, {
+      facts: { said },
+      hint: connectionHint(said, { ...psql.connection, systemUser: psql.systemUser }),
     })
-  throw new PgbkError(
-    'refused',
-    `the server refused a query: ${message || `psql ended by ${result.endedBy}`}`,
-  )
+  throw new PgbkError('refused', `the server refused a query: ${said || `psql ended by ${result.endedBy}`}`, {
+    facts: { said },
+  })
 }
 
 function fromLatin1(bytes: string): string {

@@ -8,9 +8,11 @@ export async function choosePort(wanted?: number): Promise<number> {
     if (typeof found === 'number') return wanted
     if (found === 'EACCES')
       throw new PgbkError('failed', `port ${wanted} is only for root`, {
+        facts: { port: wanted },
         hint: 'Choose one from 1024 on, or leave --port out: pgbk then takes a free one.',
       })
     throw new PgbkError('failed', `port ${wanted} is in use`, {
+      facts: { port: wanted },
       hint: 'Choose another one, or leave --port out: pgbk then takes a free one.',
     })
   }

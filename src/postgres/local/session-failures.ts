@@ -1,4 +1,4 @@
-import { messageOf, PgbkError, systemCode } from '../../errors.js'
+import { factsOf, messageOf, PgbkError, systemCode } from '../../errors.js'
 import { wordsOf } from '../sql/server-words.js'
 import { lockTimeoutMs } from '../sql/session-pins.js'
 
@@ -13,16 +13,17 @@ export function isNotReady(error: unknown): boolean {
   return [...hungUp, '57P03'].includes(systemCode(error) ?? '')
 }
 
-const cutOffMessage = "the working copy's server has cut the session off"
-
 /** The error for a session that its server has cut off. */
 export function cutOff(cause?: unknown): PgbkError {
-  return new PgbkError('failed', cutOffMessage, { cause })
+  return new PgbkError('failed', "the working copy's server has cut the session off", {
+    cause,
+    facts: { kind: 'session-cut-off' },
+  })
 }
 
 /** Whether a session failed because its server cut it off: why is not in the error, but in the server's log. */
 export function wasCutOff(error: unknown): boolean {
-  return error instanceof PgbkError && error.message === cutOffMessage
+  return factsOf(error).kind === 'session-cut-off'
 }
 
 /** The error for what went wrong in a session, or at its beginning. */
@@ -33,6 +34,7 @@ export function failed(cause: unknown): PgbkError {
   const hint = /^role ".*" is not permitted to log in/.test(said) ? loginHint : wordsOf(cause)?.hint
   return new PgbkError('failed', `the working copy's server says: ${said}`, {
     cause,
+    facts: { said },
     ...(hint === undefined ? {} : { hint }),
   })
 }

@@ -5,7 +5,7 @@ import { type IncludedFile, includedFiles } from '../../snapshot/conf/included-f
 import { relativeInside } from '../../system/paths/inside.js'
 import { type Psql, query } from '../connection/psql.js'
 import { sql } from '../sql/sql.js'
-import { type FileReader, readerOfServer } from './config-reader.js'
+import { type FileReader, type Refused, readerOfServer } from './config-reader.js'
 import { majorVersion, type ServerFacts } from './server-facts.js'
 
 /** One of the server's configuration files. */
@@ -25,6 +25,8 @@ export interface ConfigFiles {
   files: ConfigFile[]
   /** Which of them PostgreSQL reads as what, and what is missing; undefined where this role may not even know their names. */
   configuration: BackupRecord['configuration']
+  /** The paths of those that are there, as far as can be told, and are closed to this role. */
+  closed: string[]
 }
 
 /** A file that is to be read, and what as. */
@@ -48,7 +50,7 @@ export async function readConfigFiles(
   layout: Pick<BackupLayout, 'data'> | undefined,
 ): Promise<ConfigFiles> {
   const [main, hba, ident] = facts.config_files
-  if (main === undefined) return { files: [], configuration: undefined }
+  if (main === undefined) return { files: [], configuration: undefined, closed: [] }
   const autoConf = facts.data_directory === null ? null : join(facts.data_directory, 'postgresql.auto.conf')
   const roots: Wanted[] = [
     main,
@@ -62,7 +64,7 @@ export async function readConfigFiles(
         .map((path) => ({ path, kind: 'auth', mayBeMissing: false })),
     )
   const reader = readerOfServer(psql, facts.data_directory, layout)
-  const { files, missing } = await follow(roots, reader, majorVersion(facts))
+  const { files, missing, closed } = await follow(roots, reader, majorVersion(facts))
   return {
     // One that has come with the data directory is kept in any case.
     files: files
@@ -72,6 +74,7 @@ export async function readConfigFiles(
         copy: file.path === autoConf ? 'postgresql.auto.conf' : copyName(main, file.path),
       })),
     configuration: { main, hba: hba ?? null, ident: ident ?? null, auto_conf: autoConf, missing },
+    closed,
   }
 }
 
@@ -91,9 +94,9 @@ async function follow(
   roots: Wanted[],
   reader: FileReader,
   major: number,
-): Promise<{ files: FoundFile[]; missing: { path: string; reason: string }[] }> {
+): Promise<{ files: FoundFile[]; missing: { path: string; reason: string }[]; closed: string[] }> {
   const files: FoundFile[] = []
-  const missing = new Map<string, string>()
+  const missing = new Map<string, Refused>()
   const waiting = [...roots]
   const seen = new Set<string>()
   for (let one = waiting.shift(); one !== undefined && seen.size < mostFiles; one = waiting.shift()) {
@@ -101,7 +104,7 @@ async function follow(
     seen.add(one.path)
     const found = await reader.read(one.path)
     if ('refusal' in found) {
-      if (!(found.isMissing && one.mayBeMissing)) missing.set(one.path, found.refusal)
+      if (!(found.isMissing && one.mayBeMissing)) missing.set(one.path, found)
       continue
     }
     const { content, inData } = found
@@ -109,11 +112,12 @@ async function follow(
     const included = includedFiles(content.toString('latin1'), one.path, one.kind, major)
     waiting.push(...(await allWanted(included, one.kind, reader, missing)))
   }
-  const told = [...missing].map(([path, reason]) => ({
+  const told = [...missing].map(([path, { refusal }]) => ({
     path: path.slice(0, longestText),
-    reason: reason.slice(0, longestText),
+    reason: refusal.slice(0, longestText),
   }))
-  return { files, missing: told }
+  const closed = [...missing].flatMap(([path, { isMissing }]) => (isMissing ? [] : [path]))
+  return { files, missing: told, closed }
 }
 
 /** @param missing gets the directories that cannot be looked into, with a slash at the end. */
@@ -121,12 +125,12 @@ async function allWanted(
   included: IncludedFile[],
   kind: Wanted['kind'],
   reader: FileReader,
-  missing: Map<string, string>,
+  missing: Map<string, Refused>,
 ): Promise<Wanted[]> {
   const wanted: Wanted[] = []
   for (const { type, path } of included) {
     const listed = type === 'include_dir' ? await reader.list(path) : { paths: [path] }
-    if ('refusal' in listed) missing.set(`${path}/`, listed.refusal)
+    if ('refusal' in listed) missing.set(`${path}/`, listed)
     else
       wanted.push(
         ...listed.paths.map((one) => ({ path: one, kind, mayBeMissing: type === 'include_if_exists' })),

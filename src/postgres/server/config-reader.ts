@@ -70,8 +70,10 @@ async function asked<T>(psql: Psql, path: string, ask: () => Promise<T>): Promis
   } catch (error) {
     psql.signal?.throwIfAborted()
     if (!(error instanceof PgbkError) || error.code === 'unreachable') throw error
-    const refusal = messageOf(error)
-    return { refusal, isMissing: /No such file or directory/.test(refusal) }
+    return {
+      refusal: messageOf(error),
+      isMissing: /No such file or directory/.test(error.facts.said ?? ''),
+    }
   }
 }
 

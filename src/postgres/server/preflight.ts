@@ -55,20 +55,21 @@ export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void>
 export async function findObstacles(psql: Psql, facts: ServerFacts): Promise<Obstacle[]> {
   const obstacles = obstaclesIn(facts)
   if (!isManaged(facts)) obstacles.push(...(await dataObstacles(psql, facts)))
-  const closed = isManaged(facts) ? undefined : await closedToReplication(psql, facts)
+  const closed = isManaged(facts) ? undefined : await closedToReplication(psql)
   // What else is in the way makes the server refuse as well; only pg_hba.conf is asked before all that.
-  if (closed && (obstacles.length === 0 || isOfRules(closed))) obstacles.push(closed)
+  if (closed && (obstacles.length === 0 || isOfRules(closed)))
+    obstacles.push(noReplicationConnection(facts, closed, psql.systemUser))
   return obstacles
 }
 
-async function closedToReplication(psql: Psql, facts: ServerFacts): Promise<Obstacle | undefined> {
+/** Why no replication connection can be opened; undefined when one can. */
+async function closedToReplication(psql: Psql): Promise<PgbkError | undefined> {
   try {
     await replicationCommands(psql, ['IDENTIFY_SYSTEM'])
     return undefined
   } catch (error) {
     psql.signal?.throwIfAborted()
-    if (error instanceof PgbkError && ['unreachable', 'refused'].includes(error.code))
-      return noReplicationConnection(facts, error, psql.systemUser)
+    if (error instanceof PgbkError && ['unreachable', 'refused'].includes(error.code)) return error
     throw error
   }
 }
@@ -137,8 +138,8 @@ function relativeTablespaces({ tablespaces }: ServerFacts): Obstacle | false {
 }
 
 /** Whether it is pg_hba.conf that keeps the connection out. */
-function isOfRules({ message }: Pick<PgbkError, 'message'>): boolean {
-  return /pg_hba\.conf/.test(message)
+function isOfRules({ facts: { said = '' } }: PgbkError): boolean {
+  return /pg_hba\.conf/.test(said)
 }
 
 /** For pg_hba.conf both lines, for the socket and for this client's address, that first which this connection has used. */
@@ -150,10 +151,11 @@ function noReplicationConnection(
   const rule = { databases: 'replication', role: facts.role, systemUser, major: majorVersion(facts) }
   const local = hbaLine({ ...rule, address: undefined })
   const host = hbaLine({ ...rule, address: facts.client_address ?? '127.0.0.1' })
-  const message = cause.message.replace(
-    'cannot connect to the server',
-    'the server accepts no replication connection',
-  )
+  const { said } = cause.facts
+  const message =
+    cause.code === 'unreachable' && said !== undefined
+      ? `the server accepts no replication connection: ${said}`
+      : cause.message
   const rules = [
     hbaHint(facts.client_address === null ? [local, host] : [host, local]),
     `The database name \`all\` does not match replication. ${poolersHint}`,

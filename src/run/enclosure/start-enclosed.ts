@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Backup } from '../../catalog/catalog.js'
 import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
-import { PgbkError } from '../../errors.js'
+import { factsOf } from '../../errors.js'
 import { serverEnvironment, withoutRights } from '../../postgres/local/server-process.js'
 import { hasProc } from '../../system/process/processes.js'
 import { removeWhenOver } from '../directory/clean-up.js'
@@ -55,7 +55,7 @@ export async function startEnclosed(request: EnclosedRequest, context: Context):
       return { ...(await start(enclosure, request, context)), gap }
     } catch (error) {
       context.signal.throwIfAborted()
-      const why = error instanceof PgbkError ? sandboxFailure(error.message) : undefined
+      const why = sandboxFailure(factsOf(error).said ?? '')
       if (why === undefined) throw error
       gap ??= why
     }

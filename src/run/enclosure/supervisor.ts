@@ -82,7 +82,10 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const descriptor = options.companion?.descriptor
   const held = await holdProgram(file, args, { env: options.env, signal: options.signal, descriptor })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
-  if (!pidThere) throw new PgbkError('failed', held.stderr().trim() || `${file} ended without a word`)
+  if (!pidThere) {
+    const said = held.stderr().trim()
+    throw new PgbkError('failed', said || `${file} ended without a word`, { facts: { said } })
+  }
   if (!options.surroundings?.ownPids) return supervised(held, pidThere, nothingToSeal)
   const pid = pidHere(pidThere, held.pid)
   if (pid !== undefined) held.write(`pid ${pid}\n`)

@@ -1,4 +1,4 @@
-import { messageOf, systemCode } from '../../errors.js'
+import { messageOf, PgbkError, systemCode } from '../../errors.js'
 import { lockNotAvailable, namesDamage, wordsOf, wordsText } from '../../postgres/sql/server-words.js'
 
 /**
@@ -37,9 +37,8 @@ export function failureText(error: unknown): string {
   const said = messageOf(error)
   // Who holds the lock is in pgbk's own words.
   if (!words || words.sqlstate === lockNotAvailable) return said
-  return said.includes(words.message.slice(0, said.length)) || said.endsWith(words.message)
-    ? wordsText(words)
-    : `${said}: ${wordsText(words)}`
+  const passesThemOn = !(error instanceof PgbkError) || error.facts.said !== undefined
+  return passesThemOn ? wordsText(words) : `${said}: ${wordsText(words)}`
 }
 
 /** Whether a session was cut off, or refused for good, with its server: 57P01 admin_shutdown, 57P02 crash_shutdown. */

@@ -44,7 +44,9 @@ function checkWay(directory: string, inside: string): void {
 }
 
 function notOfTheBackup(path: string, problem: string): PgbkError {
-  return new PgbkError('damaged', `${path} is not read: ${problem}`, {
+  const what = `is not read: ${problem}`
+  return new PgbkError('damaged', `${path} ${what}`, {
+    facts: { path, reason: `it ${what}` },
     hint: 'A backup has regular files there; something else has been put in their place.',
   })
 }

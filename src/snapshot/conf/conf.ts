@@ -4,6 +4,13 @@
  */
 
 import { PgbkError } from '../../errors.js'
+import {
+  endingOf,
+  finishedForms,
+  type Packing,
+  packedForms,
+  unfinishedForms,
+} from '../../wal-segments/segment-forms.js'
 import { isHarmlessCustomSetting } from './custom-settings.js'
 import { highestOf, minimumLines, minimumsAmong } from './minimums.js'
 
@@ -106,8 +113,8 @@ export function restoreCommand(
 ): string {
   // One byte more than a segment: PostgreSQL refuses that, and nothing fills the disk.
   const most = limits.segmentSize + 1
-  const finished = ['', '.gz']
-  const endings = limits.partial ? [...finished, '.partial', ...finished] : finished
+  const forms = limits.partial ? [...finishedForms, ...unfinishedForms, ...finishedForms] : finishedForms
+  const unpackings = packedForms.map(({ ending, packing }) => `*${ending}) ${unpackTo(most, packing)};;`)
   const steps = [
     ...(limits.lastSegment === undefined
       ? []
@@ -115,9 +122,9 @@ export function restoreCommand(
     ...(limits.linked ? [leaveLinked] : []),
     `d=${directory};`,
     ...furtherSteps(limits.further ?? []),
-    `for f in ${endings.map((ending) => `"$d/%f${ending}"`).join(' ')}; do`,
+    `for f in ${forms.map((form) => `"$d/%f${endingOf(form)}"`).join(' ')}; do`,
     'if [ -f "$f" ]; then',
-    `case "$f" in *.gz) ${unpackTo(most)};; *) cp "$f" "%p";; esac && exit 0;`,
+    `case "$f" in ${unpackings.join(' ')} *) cp "$f" "%p";; esac && exit 0;`,
     'if [ -f "$f" ]; then exit 126; fi;',
     'fi; done; exit 1',
   ]
@@ -144,9 +151,12 @@ function furtherSteps(further: { directory: string; after: string }[]): string[]
 const leaveLinked =
   'w="pg_wal/%f"; if [ -L "$w" ] && [ -f "$w" ] && [ -r "$w" ] && [ ! -w "$w" ]; then exit 1; fi;'
 
-/** The status of gzip is told beside the pipe, whose own is that of its last program; too much, or no room, is a failure too. */
-function unpackTo(most: number): string {
-  const pipe = `{ gzip -dc < "$f"; echo $? >&3; } | head -c ${most} > "%p" || echo full >&3`
+/** Stock programs that unpack their standard input. */
+const unpackers: Record<Packing, string> = { gzip: 'gzip -dc' }
+
+/** The status of the unpacker is told beside the pipe, whose own is that of its last program; too much, or no room, is a failure too. */
+function unpackTo(most: number, packing: Packing): string {
+  const pipe = `{ ${unpackers[packing]} < "$f"; echo $? >&3; } | head -c ${most} > "%p" || echo full >&3`
   return `s=$( { ${pipe}; } 3>&1 ); [ "$s" = 0 ]`
 }
 

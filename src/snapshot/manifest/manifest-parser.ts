@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
-import { PgbkError } from '../../errors.js'
+import type { PgbkError } from '../../errors.js'
+import { oddFile } from '../../system/files/read-small.js'
 import { shownPath } from '../../system/paths/byte-path.js'
 import { type ManifestFile, manifestFile, usualFile } from './manifest-file.js'
 import { SeenNames } from './seen-names.js'
@@ -147,7 +148,7 @@ export class ManifestParser {
   }
 
   #refusal(what: string): PgbkError {
-    return new PgbkError('damaged', `${this.name} is not understood: line ${this.#line} ${what}`)
+    return oddFile(this.name, `is not understood: line ${this.#line} ${what}`)
   }
 }
 

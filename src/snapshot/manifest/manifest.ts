@@ -1,5 +1,5 @@
 import { PgbkError } from '../../errors.js'
-import { piecesOf } from '../../system/files/read-small.js'
+import { oddFile, piecesOf } from '../../system/files/read-small.js'
 import type { ManifestFile } from './manifest-file.js'
 import { type ManifestEnd, ManifestParser, type WalRange } from './manifest-parser.js'
 
@@ -71,5 +71,5 @@ export async function readWalRange(manifest: string): Promise<WalRange> {
   const { ranges } = await readManifestEnd(manifest, { mayBeChanged: true })
   const [range] = ranges
   if (range && ranges.length === 1) return range
-  throw new PgbkError('damaged', `${manifest} names ${ranges.length} WAL ranges instead of one`)
+  throw oddFile(manifest, `names ${ranges.length} WAL ranges instead of one`)
 }

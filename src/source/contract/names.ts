@@ -21,11 +21,6 @@ export function walFileOf(name: string): string | undefined {
   return walName.exec(name)?.[1]
 }
 
-/** The segment that a file of WAL has, whole or not, compressed or not: `000000010000000000000003`. */
-export function segmentOf(file: string): string | undefined {
-  return /^([0-9A-F]{24})(?:\.gz)?(?:\.partial)?$/.exec(file)?.[1]
-}
-
 /** Where the link of a tablespace is, and which one's. */
 export function tablespaceOf(link: string): string | undefined {
   return /^snapshot\/data\/pg_tblspc\/(\d+)$/.exec(link)?.[1]

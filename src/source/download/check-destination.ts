@@ -98,7 +98,7 @@ async function faultOf(backup: Backup): Promise<string | undefined> {
     return undefined
   } catch (error) {
     if (!(error instanceof PgbkError)) throw error
-    return messageOf(error).replace(/^backup \S+ is /, '')
+    return error.facts.reason ?? messageOf(error)
   }
 }
 

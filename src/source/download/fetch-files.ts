@@ -4,16 +4,10 @@ import type { Context } from '../../context.js'
 import { PgbkError, systemCode } from '../../errors.js'
 import { type BytePath, bytePath } from '../../system/paths/byte-path.js'
 import { bytesInside } from '../../system/paths/inside.js'
+import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../../wal-segments/segment-forms.js'
 import { ownSegments } from '../../wal-segments/segment-range.js'
 import type { Listing } from '../contract/listing.js'
-import {
-  linkedTablespacesIn,
-  manifestName,
-  segmentOf,
-  someOf,
-  tablespaceOf,
-  walFileOf,
-} from '../contract/names.js'
+import { linkedTablespacesIn, manifestName, someOf, tablespaceOf, walFileOf } from '../contract/names.js'
 import { openReceiver, type Receiver } from '../contract/receiver.js'
 import type { Source } from '../contract/source.js'
 import { checkListed } from './check-listed.js'
@@ -149,7 +143,7 @@ export function wantedOf(listing: Listing, { record }: Backup, { noWal }: FetchO
   const needed = ownSegments(record)
   const files = listing.files.filter((name) => {
     const file = /^wal\/([^/]+)$/.exec(name)?.[1]
-    return file === undefined || file.endsWith('.history') || needed.has(segmentOf(file) ?? '')
+    return file === undefined || file.endsWith('.history') || needed.has(segmentIn(file) ?? '')
   })
   return { ...listing, files }
 }
@@ -158,17 +152,21 @@ export function wantedOf(listing: Listing, { record }: Backup, { noWal }: FetchO
 function missingOf({ files }: Listing, here: ReadonlySet<BytePath>): BytePath[] {
   return files.filter((name) => {
     if (here.has(name)) return false
-    const segment = segmentOf(walFileOf(name) ?? '')
+    const segment = segmentIn(walFileOf(name) ?? '')
     if (segment === undefined || !name.startsWith('wal/')) return true
-    return !['', '.gz'].some((suffix) => here.has(bytePath(`wal/${segment}${suffix}`)))
+    return !isFinishedIn(here, segment)
   })
+}
+
+function isFinishedIn(here: ReadonlySet<BytePath>, segment: string): boolean {
+  return filesOf(segment, finishedForms).some((file) => here.has(bytePath(`wal/${file}`)))
 }
 
 /** A segment that was finished while the archive was copied has come in both forms. */
 async function removeOutgrown(directory: string, here: Set<BytePath>): Promise<void> {
-  for (const name of [...here].filter((one) => /^wal\/[^/]+\.partial$/.test(one))) {
-    const segment = segmentOf(walFileOf(name) ?? '')
-    if (!['', '.gz'].some((suffix) => here.has(bytePath(`wal/${segment}${suffix}`)))) continue
+  for (const name of [...here].filter((one) => one.startsWith('wal/'))) {
+    const segment = isUnfinishedFile(name) ? segmentIn(walFileOf(name) ?? '') : undefined
+    if (segment === undefined || !isFinishedIn(here, segment)) continue
     await unlink(bytesInside(directory, name))
     here.delete(name)
   }

@@ -7,7 +7,8 @@ import { inParallel } from '../../system/files/in-parallel.js'
 import { walkTree } from '../../system/files/walk-tree.js'
 import { type BytePath, bytePath } from '../../system/paths/byte-path.js'
 import { bytesInside } from '../../system/paths/inside.js'
-import { isLeftOut, manifestName, nameInBackup, segmentOf, walFileOf } from '../contract/names.js'
+import { isFinished, packingOf, segmentFileOf } from '../../wal-segments/segment-forms.js'
+import { isLeftOut, manifestName, nameInBackup, walFileOf } from '../contract/names.js'
 import { isUnfinished, type Receiver } from '../contract/receiver.js'
 
 const atOnce = 2
@@ -88,7 +89,7 @@ export async function keepWhole(
 }
 
 function isCompleteWal(name: string, size: number, { walSegmentSize }: KeepOptions): boolean {
-  const file = walFileOf(name) ?? ''
-  if (segmentOf(file) === undefined || file.endsWith('.partial')) return false
-  return file.endsWith('.gz') || size === walSegmentSize
+  const file = segmentFileOf(walFileOf(name) ?? '')
+  if (!file || !isFinished(file)) return false
+  return packingOf(file.form) !== undefined || size === walSegmentSize
 }

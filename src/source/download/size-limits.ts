@@ -1,6 +1,8 @@
 import { mostBytes } from '../../system/files/read-small.js'
 import type { BytePath } from '../../system/paths/byte-path.js'
-import { manifestName, segmentOf, walFileOf } from '../contract/names.js'
+import { packingAt } from '../../wal-segments/segment-file.js'
+import { segmentIn } from '../../wal-segments/segment-forms.js'
+import { manifestName, walFileOf } from '../contract/names.js'
 
 /** What gzip adds to bytes that cannot be made fewer. */
 const gzipSlack = 1 << 20
@@ -18,7 +20,7 @@ export function limitOf(
   if (name === manifestName) return mostBytes.manifest
   const said = sizes?.get(name)
   if (said !== undefined) return said
-  const file = walFileOf(name)
-  if (file === undefined || segmentOf(file) === undefined) return mostBytes.conf
-  return file.endsWith('.gz') ? segmentSize + gzipSlack : segmentSize
+  const file = walFileOf(name) ?? ''
+  if (segmentIn(file) === undefined) return mostBytes.conf
+  return packingAt(file) ? segmentSize + gzipSlack : segmentSize
 }

@@ -13,8 +13,9 @@ import { inParallel } from '../../system/files/in-parallel.js'
 import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path.js'
 import { bytesInside } from '../../system/paths/inside.js'
 import { programEnvironment } from '../../system/program/program-environment.js'
+import { segmentIn } from '../../wal-segments/segment-forms.js'
 import { ownSegments } from '../../wal-segments/segment-range.js'
-import { manifestName, nameInBackup, segmentOf, walFileOf } from '../contract/names.js'
+import { manifestName, nameInBackup, walFileOf } from '../contract/names.js'
 import type { Fetched } from './fetch-files.js'
 
 /** A file that is not what it should be. */
@@ -96,7 +97,7 @@ async function faultsOfWal(
   }
   for (const name of listing.files) {
     const file = walFileOf(name) ?? ''
-    if (segmentOf(file) !== file) continue
+    if (segmentIn(file) !== file) continue
     const found = await lstat(bytesInside(directory, name)).catch(() => undefined)
     if (found && found.size !== size)
       faults.push({ name, what: `has ${found.size} bytes instead of ${size}` })

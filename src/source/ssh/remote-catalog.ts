@@ -1,5 +1,12 @@
 import { join } from 'node:path'
-import { addRecord, type Catalog, newestFirst, rejectByName, rejections } from '../../catalog/catalog.js'
+import {
+  addRecord,
+  type Catalog,
+  type NotABackup,
+  newestFirst,
+  rejectByName,
+  rejections,
+} from '../../catalog/catalog.js'
 import { isId } from '../../catalog/id.js'
 import { summarize } from '../../catalog/record.js'
 import { messageOf, PgbkError } from '../../errors.js'
@@ -32,7 +39,7 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string, 
       const record = frame.subarray(lineEnd + 1)
       records.set(entry, record)
       addRemote(catalog, join(root, 'data/backup', entry), entry, record, state)
-    } else catalog.rejected.push({ name: entry, reason: reasonFor(state, entry, name) })
+    } else catalog.rejected.push({ name: entry, ...rejectionFor(state, entry, name) })
   }
   return { catalog: newestFirst(catalog), records }
 }
@@ -65,10 +72,10 @@ function framesOf(output: Buffer, separator: string): Buffer[] {
   return frames
 }
 
-function reasonFor(state: string, id: string, source: string): string {
+function rejectionFor(state: string, id: string, source: string): Pick<NotABackup, 'reason' | 'hasNoRecord'> {
   if (state === 'file') return rejections.noDirectory
   if (state === 'marked') return rejections.marked
-  if (state === 'odd') return oddRecord
+  if (state === 'odd') return { reason: oddRecord }
   if (state === 'bare') return rejections.noRecord
   throw new PgbkError('failed', `cannot read backup ${id} of ${source}: permission denied`, {
     hint: 'Log in as the user whom the backups belong to: USER@HOST:DIR.',

@@ -2,9 +2,10 @@ import type { Backup } from '../../catalog/catalog.js'
 import { PgbkError } from '../../errors.js'
 import { exemptFromManifest, type ManifestFile } from '../../snapshot/manifest/manifest.js'
 import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path.js'
+import { isUnfinishedFile, segmentIn } from '../../wal-segments/segment-forms.js'
 import { ownSegments } from '../../wal-segments/segment-range.js'
 import type { Listing } from '../contract/listing.js'
-import { linkedTablespacesIn, nameInBackup, segmentOf } from '../contract/names.js'
+import { linkedTablespacesIn, nameInBackup } from '../contract/names.js'
 
 /** What an archive has, as seen while it was made. */
 export interface ArchiveContent {
@@ -48,9 +49,9 @@ function unexpected(complaints: string, id: string): string | undefined {
 function missingNames({ record }: Backup, listing: Listing, here: ReadonlyMap<BytePath, number>): string[] {
   const needed = ownSegments(record)
   const finished = listing.files.filter((name) => {
-    const segment = name.startsWith('wal/') ? segmentOf(name.slice(4)) : undefined
+    const segment = name.startsWith('wal/') ? segmentIn(name.slice(4)) : undefined
     // One that is still being received gets another name at any moment.
-    return segment === undefined || needed.has(segment) || !name.endsWith('.partial')
+    return segment === undefined || needed.has(segment) || !isUnfinishedFile(name)
   })
   const all = [bytePath('backup.json'), ...listing.directories, ...listing.links, ...finished]
   return all.filter((name) => !here.has(name)).map((name) => `${shownPath(name)} is missing`)

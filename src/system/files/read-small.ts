@@ -191,9 +191,14 @@ export function kindOf(found: Pick<Stats, 'isSymbolicLink' | 'isDirectory' | 'is
 }
 
 function notRegular(path: string | Buffer, kind: string): PgbkError {
-  return new PgbkError('damaged', `${path} is ${kind}, where a file was expected`)
+  return oddFile(path, `is ${kind}, where a file was expected`)
 }
 
 function tooLarge(path: string, most: number): PgbkError {
-  return new PgbkError('damaged', `${path} has more than ${most} bytes, which no such file has`)
+  return oddFile(path, `has more than ${most} bytes, which no such file has`)
+}
+
+/** @param what is said of the path: `is a pipe`. */
+export function oddFile(path: string | Buffer, what: string): PgbkError {
+  return new PgbkError('damaged', `${path} ${what}`, { facts: { path: `${path}`, reason: `it ${what}` } })
 }

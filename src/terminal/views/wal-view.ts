@@ -3,6 +3,7 @@ import type { ArchiveStatus, WalStatus } from '../../commands/wal-status.js'
 import type { Progress } from '../../progress.js'
 import { formatBytes, formatTime } from '../../text/units.js'
 import type { ReceiverState } from '../../wal-archive/receiver-state.js'
+import type { SegmentForm } from '../../wal-segments/segment-forms.js'
 import { ago } from '../parts/recovery-view.js'
 import { gapText, windowColumn, windowJson } from '../parts/window-text.js'
 import { printable, type Screen } from '../screen.js'
@@ -13,14 +14,14 @@ export function walStatusJson({
   slotName,
   archives,
   receiver,
-  receiverIsAlive,
+  receiverHealth,
   server,
   warnings,
 }: WalStatus): object {
   return {
     root,
     archives: archives.map(archiveJson),
-    receiver: receiver ? { ...receiver, alive: receiverIsAlive } : null,
+    receiver: receiver ? { ...receiver, alive: receiverHealth === 'alive' } : null,
     slot: server?.slot ?? null,
     slot_name: slotName,
     server: server
@@ -42,7 +43,7 @@ function archiveJson({ backup, wal, window }: ArchiveStatus): object {
 }
 
 function measured({ chain }: ArchiveStatus['wal']) {
-  const count = (form: string) => chain.filter((segment) => segment.form === form).length
+  const count = (form: SegmentForm) => chain.filter((segment) => segment.form === form).length
   return {
     first_segment: chain[0]?.name ?? null,
     last_segment: chain.at(-1)?.name ?? null,
@@ -72,10 +73,10 @@ function doingText({ status, host, port, backup, handing_over_to }: ReceiverStat
   return status.replaceAll('-', ' ')
 }
 
-function receiverRows({ receiver, receiverIsAlive }: WalStatus, { now }: Screen): [string, string][] {
+function receiverRows({ receiver, receiverHealth }: WalStatus, { now }: Screen): [string, string][] {
   if (!receiver) return [['Receiver', 'none']]
   const { pid, caught_up_at, updated_at, received_lsn } = receiver
-  if (!receiverIsAlive) return [['Receiver', `not running, last heard of ${ago(updated_at, now)}`]]
+  if (receiverHealth !== 'alive') return [['Receiver', `not running, last heard of ${ago(updated_at, now)}`]]
   return [
     ['Receiver', `${doingText(receiver)} (process ${pid})`],
     [

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { checkJson, v } from '../../schema.js'
 import { appendTo, replaceDurably } from '../../system/files/durable.js'
 import { mostBytes, readSmallText } from '../../system/files/read-small.js'
+import { filesOf, finishedForms } from '../../wal-segments/segment-forms.js'
 import type { ArchivedSegment, ArchivedWal } from '../archived-wal.js'
 import { factsSchema, type SegmentFacts } from './segment-facts.js'
 import { readSegmentKey, segmentKey } from './segment-key.js'
@@ -89,7 +90,7 @@ export class SegmentNotes {
    */
   changedIn(directory: string): string[] {
     const noted = [...this.#notesIn(directory)].map(([name, notes]) => {
-      const files = [name, `${name}.gz`].map((file) => fileIdentity(join(directory, file)))
+      const files = filesOf(name, finishedForms).map((file) => fileIdentity(join(directory, file)))
       const isThere = files.some((file) => file !== undefined)
       return { name, isThere, fits: notes.some(({ file }) => files.includes(file)) }
     })

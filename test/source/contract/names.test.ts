@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { PgbkError } from '../../../src/errors.js'
 import { archiveNames, checkListing } from '../../../src/source/contract/listing.js'
-import { nameInBackup, segmentOf } from '../../../src/source/contract/names.js'
+import { nameInBackup } from '../../../src/source/contract/names.js'
 import { nameList } from '../../../src/source/ssh/tar-list.js'
 import { type BytePath, bytePath } from '../../../src/system/paths/byte-path.js'
 import { isPlainName } from '../../../src/system/paths/inside.js'
@@ -14,14 +14,6 @@ describe('a name', () => {
     (name) => expect(isPlainName(name)).toBe(false),
   )
   it.each(['a', 'a\\b', 'a/b', '..a/b..', ' '])('%j is plain', (name) => expect(isPlainName(name)).toBe(true))
-
-  it.each([
-    ['0000000100000000000000E0', '0000000100000000000000E0'],
-    ['0000000100000000000000E0.gz', '0000000100000000000000E0'],
-    ['0000000100000000000000E0.gz.partial', '0000000100000000000000E0'],
-    ['0000000100000000000000E0.partial', '0000000100000000000000E0'],
-    ['00000002.history', undefined],
-  ])('%s has the segment %s', (file, segment) => expect(segmentOf(file)).toBe(segment))
 
   it('of the manifest is found without going through a link', () => {
     expect(nameInBackup(bytePath('base/1/1'), new Set(['16385']))).toBe('snapshot/data/base/1/1')
