@@ -107,7 +107,6 @@ describe('the sources', () => {
       'postgres/server/server-settings.ts',
       'postgres/server/wal-server.ts',
       'restore/restore-received.ts', // what pgbk itself has said
-      'schedule/rehearse.ts', // what another pgbk has said
       'schema.ts',
       'snapshot/manifest/manifest-file.ts', // one string; catches whatever goes wrong
       'system/files/lock.ts', // catches whatever goes wrong

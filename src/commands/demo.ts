@@ -20,7 +20,6 @@ import { stopServer } from '../postgres/local/instance-server.js'
 import { choosePort } from '../postgres/local/port.js'
 import { sql } from '../postgres/sql/sql.js'
 import { readInstances } from '../restore/instance/instance.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { runProgram } from '../system/program/run-program.js'
 
 export interface DemoResult {
@@ -137,7 +136,7 @@ async function restore(tour: Tour): Promise<void> {
 async function verify(tour: Tour, backup: { id: string; directory: string }): Promise<void> {
   await shown(tour, `cd data/backup/${backup.id}/snapshot && pg_verifybackup data`, async () => {
     const { status, stdout, stderr } = await runProgram(join(tour.server.bin, 'pg_verifybackup'), ['data'], {
-      env: programEnvironment(tour.context.env),
+      env: tour.context.env,
       cwd: join(backup.directory, 'snapshot'),
       signal: tour.context.signal,
     })

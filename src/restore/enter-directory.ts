@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Settings } from '../config/load.js'
-import type { Context, Environment } from '../context.js'
+import type { Context } from '../context.js'
 import { ownerOfRoot } from '../privileges/owner-of-root.js'
 import { stepDown } from '../privileges/step-down.js'
 import { targetDirectories } from '../privileges/target-directories.js'
@@ -79,13 +79,11 @@ async function sendOut(
 ): Promise<Partner> {
   const [node = '', ...script] = self
   const received = ['restore', '--received', JSON.stringify(errand), '--config', '/dev/null', ...words]
-  return startPartner(node, [...script, ...received], { ...harmless(env), ...variablesFor(settings) })
-}
-
-/** Nothing that was meant for root's eyes, or leads programs of the other user elsewhere. */
-function harmless(env: Environment): Environment {
-  const known = /^(?:PATH|LANG|LC_\w+|TZ|TERM|COLORTERM|NO_COLOR|CI)$/
-  return Object.fromEntries(Object.entries(env).filter(([name]) => known.test(name)))
+  return startPartner(node, [...script, ...received], {
+    kind: 'another',
+    env,
+    variables: variablesFor(settings),
+  })
 }
 
 /** What the other process needs of the configuration, which may be closed to its user. */

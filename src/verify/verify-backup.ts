@@ -10,7 +10,6 @@ import { findVerifier, snapshotFaults, type Verifier } from '../postgres/program
 import type { Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
 import { confFaults, notCompared as confNotCompared } from '../snapshot/conf/conf-faults.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 
 import { directoryFaults } from './directory-faults.js'
 import type { Fault } from './fault.js'
@@ -167,7 +166,7 @@ function verifierFor(record: BackupRecord, installations: Installation[], { prog
 async function manifestFaults(backup: Backup, verifier: Verifier, context: Context): Promise<Fault[]> {
   const { env, signal, progress } = context
   const faults = await snapshotFaults(verifier, backup.layout.snapshot, {
-    env: programEnvironment(env),
+    env,
     signal,
     onBytes: progress.bytes,
   })
