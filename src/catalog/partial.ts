@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { PgbkError, systemCode } from '../errors.js'
-import { checkJson, v } from '../schema.js'
+import { systemCode } from '../errors.js'
+import { v } from '../schema.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
-import { mostBytes, readSmallText } from '../system/files/read-small.js'
+import { lookAtNote } from '../system/files/read-note.js'
+import { mostBytes } from '../system/files/read-small.js'
 import { removeContents, removeInBulk } from '../system/files/remove-tree.js'
 import { namesIn } from '../system/paths/names-in.js'
 import { isId, nextFreeId } from './id.js'
@@ -116,16 +117,9 @@ export async function findLeftOvers(root: RootLayout): Promise<LeftOver[]> {
 }
 
 function readMarker(layout: BackupLayout): PartialMarker | undefined {
-  try {
-    const text = readSmallText(layout.marker, mostBytes.record)
-    // A kill in the middle of the first write leaves a marker without its text.
-    return checkJson(markerSchema, text).value ?? { made_by: 'create' }
-  } catch (error) {
-    // No pgbk puts anything but a file there.
-    if (error instanceof PgbkError && error.code === 'damaged') return undefined
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
-    throw error
-  }
+  const note = lookAtNote(markerSchema, layout.marker, mostBytes.record)
+  // A kill in the middle of the first write leaves a marker without its text.
+  return note.value ?? (note.why === 'garbled' ? { made_by: 'create' } : undefined)
 }
 
 /** Killed between mkdir and the marker: an empty directory harms nobody. False for one that is not empty. */

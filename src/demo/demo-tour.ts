@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { checkJson, type v } from '../schema.js'
 import type { ProgramPlace } from '../system/program/program-environment.js'
 import { runProgram } from '../system/program/run-program.js'
 import { shellWord } from '../text/shell-word.js'
@@ -42,6 +43,18 @@ export async function pgbk(tour: Tour, place: string, args: string[]): Promise<v
 export async function outputOf(tour: Tour, place: string, args: string[]): Promise<string> {
   const [node = '', ...script] = tour.context.self
   return run(tour, place, [node, ...script, ...args], `pgbk ${args.join(' ')}`)
+}
+
+/** What a command of pgbk in the first root answers in JSON. @throws {PgbkError} `failed`. */
+export async function answerOf<T>(
+  tour: Tour,
+  args: string[],
+  schema: v.GenericSchema<unknown, T>,
+): Promise<T> {
+  const { value, faults } = checkJson(schema, await outputOf(tour, tour.backups, args))
+  if (faults)
+    throw new PgbkError('failed', `pgbk ${args.join(' ')} answers something else: ${faults.join('; ')}`)
+  return value
 }
 
 /** Asks a server by psql and shows it. */

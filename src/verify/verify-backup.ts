@@ -122,8 +122,8 @@ function faultOf(directory: string, { message }: PgbkError): Fault {
 }
 
 function distinct(faults: Fault[]): Fault[] {
-  const told = faults.map(({ file, problem }) => JSON.stringify({ file, problem }))
-  return [...new Set(told)].map((text) => JSON.parse(text))
+  const told = faults.map(({ file, problem }) => [`${file}\0${problem}`, { file, problem }] as const)
+  return [...new Map(told).values()]
 }
 
 /** pg_verifybackup would follow the link, and read whatever is there, perhaps without end. */

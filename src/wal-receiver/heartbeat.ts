@@ -18,14 +18,14 @@ export async function openHeartbeat(
   const state = initialState(readReceiverState(root), slot, context)
   let hasMet = false
   let asked: WalServerFacts['as_of'] = null
-  const write = async (changes: Partial<ReceiverState>, durably: boolean) => {
+  const write = async (changes: Partial<ReceiverState>) => {
     Object.assign(state, changes, { updated_at: context.now().toISOString() })
-    await writeReceiverState(root, state, { durably })
+    await writeReceiverState(root, state)
   }
   /** A heartbeat that cannot be written, on a full disk, is no reason to stop. */
   const beat = async (changes: Partial<ReceiverState>) => {
     try {
-      await write(changes, false)
+      await write(changes)
     } catch (error) {
       context.progress.detail(`cannot write ${root.receiverState}: ${messageOf(error)}`)
     }
@@ -46,7 +46,7 @@ export async function openHeartbeat(
     target: async ({ id }) => {
       if (state.backup === id) return
       asked = null
-      await write({ backup: id, received_lsn: null, caught_up_at: null, caught_up_lsn: null }, true)
+      await write({ backup: id, received_lsn: null, caught_up_at: null, caught_up_lsn: null })
     },
     beat: (status, problem) => beat({ status, problem, handing_over_to: null }),
     handOver: async (to, work) => {

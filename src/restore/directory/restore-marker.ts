@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto'
 import { lstatSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../../errors.js'
-import { checkJson, v } from '../../schema.js'
-import { mostBytes, readSmallText } from '../../system/files/read-small.js'
+import { v } from '../../schema.js'
+import { needNote } from '../../system/files/read-note.js'
 import { lifeOf, markOfThisProcess, type ProcessMark } from '../../system/process/processes.js'
 import { shellWord } from '../../text/shell-word.js'
 
@@ -20,7 +20,7 @@ export function readMarker(directory: string, caller: number): Marker | undefine
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found?.isFile() || found.uid !== caller) return undefined
   try {
-    return parseMarker(path)
+    return needNote(schema, path)
   } catch (cause) {
     throw new PgbkError('failed', `cannot read ${path}: ${messageOf(cause)}`, {
       cause,
@@ -35,13 +35,6 @@ const schema = v.object({
   pid_space: v.nullable(v.string()),
 })
 
-/** @throws {PgbkError} `damaged`. */
-function parseMarker(path: string): Marker {
-  const { value, faults } = checkJson(schema, readSmallText(path, mostBytes.note))
-  if (faults) throw new PgbkError('damaged', `${path} is unreadable: ${faults.join('; ')}`)
-  return value
-}
-
 /** Takes the marker of a restore that is gone away; of several processes only one succeeds. @throws {PgbkError} `locked`. */
 export function setAside(directory: string): void {
   const path = markerIn(directory)
@@ -52,7 +45,7 @@ export function setAside(directory: string): void {
     throw systemCode(error) === 'ENOENT' ? locked(directory) : error
   }
   try {
-    checkGone(directory, parseMarker(aside))
+    checkGone(directory, needNote(schema, aside))
   } catch (error) {
     renameSync(aside, path)
     throw error

@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto'
-import { existsSync, renameSync, type Stats, statSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, type Stats, statSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { isDiskFull, systemCode } from '../../errors.js'
-import { checkJson, v } from '../../schema.js'
-import { syncPath } from '../../system/files/durable.js'
-import { readIfThere } from '../../system/files/read-if-there.js'
+import { v } from '../../schema.js'
+import { replaceFleetingly, syncPath } from '../../system/files/durable.js'
+import { lookAtNote } from '../../system/files/read-note.js'
 import { removeContents } from '../../system/files/remove-tree.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { lifeOf, markOfThisProcess, type ProcessMark } from '../../system/process/processes.js'
@@ -47,10 +47,8 @@ interface Marker extends ProcessMark {
 /** Others leave it alone then, for as long as this process goes on. */
 function markAsOurs({ marker }: InstanceLayout): void {
   const mark: Marker = { made_by: 'delete', ...markOfThisProcess() }
-  const next = `${marker}.new`
   try {
-    writeFileSync(next, `${JSON.stringify(mark)}\n`)
-    renameSync(next, marker)
+    replaceFleetingly(marker, `${JSON.stringify(mark)}\n`)
   } catch (error) {
     if (!isDiskFull(error)) throw error // to make room is what it is removed for
   }
@@ -87,14 +85,12 @@ export function leftOver(
   const marker = statSync(layout.marker, { throwIfNoEntry: false })
   // Looked at after the marker: one that has been published since is new, or not there.
   if (!marker) return isForgotten(layout, now) ? 'removable' : undefined
-  const found = readIfThere(layout.marker)
-  if (found === undefined || found === 'unreadable') return undefined // the latter is none of pgbk's
-  const mark = checkJson(markSchema, found.text).value
+  const note = lookAtNote(markSchema, layout.marker)
   // A restore that has just begun has written no text yet.
-  if (mark === undefined) return isOld(marker, now) ? 'removable' : undefined
-  const life = lifeOf(mark)
+  if (!note.value) return note.why === 'garbled' && isOld(marker, now) ? 'removable' : undefined
+  const life = lifeOf(note.value)
   if (life === 'alive') return undefined
-  return life === 'elsewhere' && mark.made_by !== 'delete' ? 'elsewhere' : 'removable'
+  return life === 'elsewhere' && note.value.made_by !== 'delete' ? 'elsewhere' : 'removable'
 }
 
 /** Killed before the marker was written, or after it had gone. */
