@@ -7,13 +7,11 @@ import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
 import { mostBytes, readSmallText } from '../system/files/read-small.js'
 import { namesIn } from '../system/paths/names-in.js'
-import { lifeOf, markOfThisProcess } from '../system/process/processes.js'
+import { lifeOf, markFields, markOfThisProcess } from '../system/process/process-mark.js'
 import type { RootLayout } from './layout.js'
 
 const schema = v.object({
-  pgbk_pid: v.number(),
-  pgbk_start_time: v.nullable(v.string()),
-  pid_space: v.nullable(v.string()),
+  ...markFields,
   backup: v.string(),
   data: v.string(),
   /** Other backups in whose archives its WAL lies. */

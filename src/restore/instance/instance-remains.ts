@@ -1,16 +1,15 @@
 import { randomInt } from 'node:crypto'
 import { existsSync, renameSync, type Stats, statSync } from 'node:fs'
-import { rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { isDiskFull, systemCode } from '../../errors.js'
 import { v } from '../../schema.js'
 import { replaceFleetingly, syncPath } from '../../system/files/durable.js'
+import { removeMarked } from '../../system/files/marked-directory.js'
 import { lookAtNote } from '../../system/files/read-note.js'
-import { removeContents } from '../../system/files/remove-tree.js'
 import { namesIn } from '../../system/paths/names-in.js'
-import { lifeOf, markOfThisProcess, type ProcessMark } from '../../system/process/processes.js'
+import { lifeOf, markFields, markOfThisProcess } from '../../system/process/process-mark.js'
 import { shellWord } from '../../text/shell-word.js'
 
 /**
@@ -27,9 +26,7 @@ export async function removeInstance(layout: InstanceLayout): Promise<boolean> {
     renameSync(layout.directory, doomed.directory)
     markAsOurs(doomed)
     for (const directory of [doomed.directory, instances]) await syncPath(directory)
-    await removeContents(doomed.directory, [basename(doomed.marker)])
-    await rm(doomed.marker, { force: true })
-    await rmdir(doomed.directory)
+    await removeMarked(doomed.marker)
     await syncPath(instances)
     return true
   } catch (error) {
@@ -38,15 +35,9 @@ export async function removeInstance(layout: InstanceLayout): Promise<boolean> {
   }
 }
 
-/** What tells who works in a directory that is nobody's instance. */
-interface Marker extends ProcessMark {
-  /** Anybody may go on with it. */
-  made_by?: 'delete'
-}
-
 /** Others leave it alone then, for as long as this process goes on. */
 function markAsOurs({ marker }: InstanceLayout): void {
-  const mark: Marker = { made_by: 'delete', ...markOfThisProcess() }
+  const mark: v.InferInput<typeof markSchema> = { made_by: 'delete', ...markOfThisProcess() }
   try {
     replaceFleetingly(marker, `${JSON.stringify(mark)}\n`)
   } catch (error) {
@@ -104,10 +95,11 @@ function isOld({ mtimeMs }: Stats, now: Date): boolean {
   return now.getTime() - mtimeMs > 60_000
 }
 
-/** Of a delete that has just begun, the marker is the record that was. */
+/** Who works in a directory that is nobody's instance. Of a delete that has just begun, the marker is the record that was. */
 const markSchema = v.object({
+  /** Anybody may go on with it. */
   made_by: v.optional(v.literal('delete')),
-  pgbk_pid: v.optional(v.number(), 0),
-  pgbk_start_time: v.optional(v.nullable(v.string()), null),
-  pid_space: v.optional(v.nullable(v.string()), null),
+  pgbk_pid: v.optional(markFields.pgbk_pid, 0),
+  pgbk_start_time: v.optional(markFields.pgbk_start_time, null),
+  pid_space: v.optional(markFields.pid_space, null),
 })

@@ -10,13 +10,8 @@ import { v } from '../../schema.js'
 import { replaceFleetingly } from '../../system/files/durable.js'
 import { lookAtNote } from '../../system/files/read-note.js'
 import { namesIn } from '../../system/paths/names-in.js'
-import {
-  directoryOf,
-  findOwnProcesses,
-  lifeOf,
-  markOfThisProcess,
-  type ProcessMark,
-} from '../../system/process/processes.js'
+import { lifeOf, markFields, markOfThisProcess, type ProcessMark } from '../../system/process/process-mark.js'
+import { directoryOf, findOwnProcesses } from '../../system/process/processes.js'
 
 /** Who made a run's directory, and what runs in it. */
 export interface RunMarker extends ProcessMark {
@@ -44,9 +39,7 @@ export interface RunningServer {
 }
 
 const markerSchema: v.GenericSchema<unknown, RunMarker> = v.object({
-  pgbk_pid: v.number(),
-  pgbk_start_time: v.nullable(v.string()),
-  pid_space: v.nullable(v.string()),
+  ...markFields,
   backup: v.string(),
   archives: v.optional(v.array(v.string())),
   detached: v.boolean(),
