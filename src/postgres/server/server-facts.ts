@@ -76,15 +76,9 @@ const schema = v.object({
 
 const pinsSchema = v.record(v.string(), v.object({ setting: v.string(), kind: text }))
 
-/** `location` is for people. */
-export interface TablespaceFacts extends v.InferOutput<typeof tablespaceSchema> {
-  location: string
-}
-
-/** `name` is for people. */
-export interface DatabaseFacts extends v.InferOutput<typeof databaseSchema> {
-  name: string
-}
+/** `name` and `location` are for people. */
+export type TablespaceFacts = v.InferOutput<typeof tablespaceSchema> & { location: string }
+export type DatabaseFacts = v.InferOutput<typeof databaseSchema> & { name: string }
 
 /** What the server says about itself. */
 export interface ServerFacts extends Omit<v.InferOutput<typeof schema>, 'encoding'>, ServerPlace {
