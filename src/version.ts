@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { checkJson, v } from './schema.js'
 
 /** The version of pgbk, as package.json has it. */
-export const version: string = JSON.parse(
+const { value } = checkJson(
+  v.object({ version: v.string() }),
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-).version
+)
+export const version = value?.version ?? 'unknown'

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
-import { checkJson, v } from '../schema.js'
+import { v } from '../schema.js'
 import { replaceDurably, syncPath } from '../system/files/durable.js'
-import { readIfThere } from '../system/files/read-if-there.js'
+import { lookAtNote } from '../system/files/read-note.js'
 import type { BackupLayout } from './layout.js'
 
 const schema = v.object({ format: v.literal(1), since: v.string(), reason: v.nullable(v.string()) })
@@ -11,10 +11,11 @@ export type Hold = v.InferOutput<typeof schema>
 
 /** One that cannot be understood still holds: somebody wanted this backup to stay. */
 export function readHold(path: string): Hold | undefined {
-  const found = readIfThere(path)
-  if (found === undefined) return undefined
-  const hold = found === 'unreadable' ? undefined : checkJson(schema, found.text).value
-  return hold ?? { format: 1, since: 'unknown', reason: 'hold.json is unreadable' }
+  const note = lookAtNote(schema, path)
+  if (note.value) return note.value
+  return note.why === 'absent'
+    ? undefined
+    : { format: 1, since: 'unknown', reason: 'hold.json is unreadable' }
 }
 
 /** Holds a backup, or changes the reason. Only under the catalog lock. */

@@ -1,19 +1,22 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { PgbkError, systemCode } from '../errors.js'
-import { checkJson, v } from '../schema.js'
+import { mkdir, readdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemCode } from '../errors.js'
+import { v } from '../schema.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
-import { mostBytes, readSmallText } from '../system/files/read-small.js'
-import { removeContents, removeInBulk } from '../system/files/remove-tree.js'
-import { namesIn } from '../system/paths/names-in.js'
+import {
+  markDirectory,
+  removeEmpty,
+  removeMarked,
+  unmarkDirectory,
+} from '../system/files/marked-directory.js'
+import { lookAtNote } from '../system/files/read-note.js'
+import { mostBytes } from '../system/files/read-small.js'
+import { removeInBulk } from '../system/files/remove-tree.js'
 import { isId, nextFreeId } from './id.js'
 import { type BackupLayout, backupLayout, type RootLayout } from './layout.js'
 
-/**
- * Directories that are not, or no longer, a backup. Each carries a marker file; nothing without one is ever removed,
- * and the marker goes last, so that an interrupted removal can be taken up again.
- */
+/** Directories that are not, or no longer, a backup: marked ones. */
 
 /** What the marker of a create tells the create that finds it later. The marker of a delete is the record that was. */
 export interface PartialMarker {
@@ -43,13 +46,8 @@ export async function startPartial(
   const id = nextFreeId(startedAt, (candidate) => taken.has(candidate))
   const layout = backupLayout(root.partial(id))
   await mkdir(layout.directory)
-  await writeMarker(layout, marker)
+  await markDirectory(layout.marker, marker)
   return { id, layout }
-}
-
-async function writeMarker(layout: BackupLayout, marker: PartialMarker): Promise<void> {
-  await writeDurably(layout.marker, `${JSON.stringify(marker)}\n`)
-  await syncPath(layout.directory)
 }
 
 /**
@@ -65,30 +63,17 @@ export async function publish(
   const published = backupLayout(root.backup(partial.id))
   await writeDurably(partial.layout.record, record)
   await check()
-  await unlink(partial.layout.marker)
-  await syncPath(partial.layout.directory)
+  await unmarkDirectory(partial.layout.marker)
   await rename(partial.layout.directory, published.directory)
   await syncPath(root.backups)
   return published
 }
 
-/**
- * Removes a marked directory with everything in it, the marker last. Others may still be writing into it: a receiver learns only
- * by its next failure that the archive is gone.
- */
+/** Removes what is no backup, or no longer one. */
 export async function discard(layout: BackupLayout): Promise<void> {
-  const marker = basename(layout.marker)
   await removeInBulk(layout.snapshot)
-  for (let round = 1; namesIn(layout.directory).some((name) => name !== marker); round++) {
-    await removeContents(layout.directory, [marker]).catch((error) => {
-      if (systemCode(error) !== 'ENOTEMPTY' || round === mostRounds) throw error
-    })
-  }
-  await rm(layout.marker, { force: true })
-  await removeDirectory(layout.directory)
+  await removeMarked(layout.marker)
 }
-
-const mostRounds = 100
 
 export interface LeftOver {
   name: string
@@ -105,45 +90,29 @@ export async function findLeftOvers(root: RootLayout): Promise<LeftOver[]> {
     const hasRecord = existsSync(layout.record)
     if (!name.endsWith('.partial') && (hasRecord || !existsSync(layout.marker))) {
       // Killed before the very last step of its removal; an empty directory harms nobody.
-      if (isId(name) && !hasRecord) await removeEmpty(layout.directory)
+      if (isId(name) && !hasRecord) await hasGoneEmpty(layout.directory)
       continue
     }
     // Killed between the removal of the marker and the rename: complete, but never listed.
     const marker = hasRecord ? { made_by: 'create' as const } : readMarker(layout)
-    if (marker || !(await removeEmpty(layout.directory))) found.push({ name, layout, marker })
+    if (marker || !(await hasGoneEmpty(layout.directory))) found.push({ name, layout, marker })
   }
   return found
 }
 
 function readMarker(layout: BackupLayout): PartialMarker | undefined {
-  try {
-    const text = readSmallText(layout.marker, mostBytes.record)
-    // A kill in the middle of the first write leaves a marker without its text.
-    return checkJson(markerSchema, text).value ?? { made_by: 'create' }
-  } catch (error) {
-    // No pgbk puts anything but a file there.
-    if (error instanceof PgbkError && error.code === 'damaged') return undefined
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
-    throw error
-  }
+  const note = lookAtNote(markerSchema, layout.marker, mostBytes.record)
+  // A kill in the middle of the first write leaves a marker without its text.
+  return note.value ?? (note.why === 'garbled' ? { made_by: 'create' } : undefined)
 }
 
 /** Killed between mkdir and the marker: an empty directory harms nobody. False for one that is not empty. */
-async function removeEmpty(directory: string): Promise<boolean> {
+async function hasGoneEmpty(directory: string): Promise<boolean> {
   try {
-    await removeDirectory(directory)
+    await removeEmpty(directory)
     return true
   } catch (error) {
     if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false
     throw error
-  }
-}
-
-/** Another process may have removed it a moment before. */
-async function removeDirectory(directory: string): Promise<void> {
-  try {
-    await rmdir(directory)
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
   }
 }

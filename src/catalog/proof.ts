@@ -1,6 +1,6 @@
-import { checkJson, v } from '../schema.js'
+import { v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
-import { readIfThere } from '../system/files/read-if-there.js'
+import { lookAtNote } from '../system/files/read-note.js'
 import type { BackupLayout } from './layout.js'
 import { outcomeOf } from './proof-outcome.js'
 import { arrayOf, count, isoTime, text } from './record-fields.js'
@@ -32,10 +32,9 @@ function isOfTheFuture({ finished_at }: Proof): boolean {
 
 /** A proof that is not understood, of another backup, or made tomorrow, says neither that this one works nor that it does not. */
 export function readProof(path: string, id: string): Proof | 'unreadable' | undefined {
-  const found = readIfThere(path)
-  if (found === undefined || found === 'unreadable') return found
-  const { value } = checkJson(schema, found.text)
-  return value === undefined || value.backup !== id || isOfTheFuture(value) ? 'unreadable' : value
+  const note = lookAtNote(schema, path)
+  if (note.value === undefined) return note.why === 'absent' ? undefined : 'unreadable'
+  return note.value.backup !== id || isOfTheFuture(note.value) ? 'unreadable' : note.value
 }
 
 /** Replaces the proof before it. */

@@ -1,18 +1,17 @@
 import { randomInt } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { PgbkError, systemCode } from '../errors.js'
 import { v } from '../schema.js'
+import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
 import { mostBytes, readSmallText } from '../system/files/read-small.js'
 import { namesIn } from '../system/paths/names-in.js'
-import { lifeOf, markOfThisProcess } from '../system/process/processes.js'
+import { lifeOf, markFields, markOfThisProcess } from '../system/process/process-mark.js'
 import type { RootLayout } from './layout.js'
 
 const schema = v.object({
-  pgbk_pid: v.number(),
-  pgbk_start_time: v.nullable(v.string()),
-  pid_space: v.nullable(v.string()),
+  ...markFields,
   backup: v.string(),
   data: v.string(),
   /** Other backups in whose archives its WAL lies. */
@@ -37,25 +36,23 @@ export interface Need {
  * Notes in `data/restores/` that a data directory needs a backup from now on.
  * @returns what takes the note back. Who may not write there notes nothing.
  */
-export function noteRestore(
+export async function noteRestore(
   root: RootLayout,
   backup: string,
   data: string,
   archives: string[] = [],
-): () => void {
+): Promise<() => Promise<void>> {
   // No pid: in another container another process may have the same.
   const name = `${backup}-${randomInt(1e9, 1e10)}.json`
   const path = join(root.restores, name)
-  const draft = join(root.restores, `.${name}`)
   const note: Note = { ...markOfThisProcess(), backup, data, archives }
-  ifAllowed(() => {
+  await ifAllowed(async () => {
     mkdirSync(root.restores, { recursive: true })
     for (const old of notesIn(root)) {
       if (needIn(old) === undefined) rmSync(old, { force: true })
     }
-    // In one step: another restore that read half of it would sweep it.
-    writeFileSync(draft, `${JSON.stringify(note)}\n`, { flag: 'wx', flush: true })
-    renameSync(draft, path)
+    // Another restore that read half of it would sweep it.
+    await replaceDurably(path, `${JSON.stringify(note)}\n`)
   })
   return () => ifAllowed(() => rmSync(path, { force: true }))
 }
@@ -101,9 +98,9 @@ function hasToRecover({ backup, data }: Note): boolean {
   }
 }
 
-function ifAllowed(work: () => void): void {
+async function ifAllowed(work: () => void | Promise<void>): Promise<void> {
   try {
-    work()
+    await work()
   } catch (error) {
     if (!['EACCES', 'EPERM', 'EROFS', 'ENOENT'].includes(systemCode(error) ?? '')) throw error
   }

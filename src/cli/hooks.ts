@@ -84,7 +84,9 @@ async function tell(event: HookEvent, options: HookOptions): Promise<void> {
     // What has failed before root was given up.
     stepDown({ as: 'run_as' }, settings.run_as, context)
     const { status, stopped, output } = await runLimited('/bin/sh', ['-c', hook], {
-      env: hookEnvironment(event, options),
+      kind: 'hook',
+      env: context.env,
+      variables: hookVariables(event, options),
       cwd: existsSync(`${settings.root}/.`) ? settings.root : '/',
       input: `${JSON.stringify(event.document)}\n`,
       // The second signal is for the hook of a command that the first one has ended.
@@ -105,15 +107,8 @@ async function tell(event: HookEvent, options: HookOptions): Promise<void> {
 /** A variable may have 128 kB at most, and all of them together not much more. */
 const mostError = 8000
 
-/** Nothing that libpq or pgbk were told, where passwords are, and no connection string with one. */
-function hookEnvironment(event: HookEvent, { command, settings, context }: HookOptions): Environment {
-  const own = Object.entries(context.env).filter(
-    ([name, value]) => !/^PG/.test(name) && !/postgres(ql)?:\/\/[^/@]*:/.test(value ?? ''),
-  )
-  const { PATH, ...kept } = Object.fromEntries(own)
+function hookVariables(event: HookEvent, { command, settings }: HookOptions): Environment {
   return {
-    ...kept,
-    PATH: PATH || '/usr/local/bin:/usr/bin:/bin',
     PGBK_EVENT: event.event,
     PGBK_COMMAND: command,
     PGBK_ID: event.id,

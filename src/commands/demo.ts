@@ -4,8 +4,8 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { type DemoServer, demoRole, startDemoServer, startPlainServer } from '../demo/demo-server.js'
 import {
+  answerOf,
   headline,
-  outputOf,
   pgbk,
   psql,
   shown,
@@ -20,7 +20,7 @@ import { stopServer } from '../postgres/local/instance-server.js'
 import { choosePort } from '../postgres/local/port.js'
 import { sql } from '../postgres/sql/sql.js'
 import { readInstances } from '../restore/instance/instance.js'
-import { programEnvironment } from '../system/program/program-environment.js'
+import { v } from '../schema.js'
 import { runProgram } from '../system/program/run-program.js'
 
 export interface DemoResult {
@@ -50,6 +50,10 @@ export async function demo(settings: Settings, context: Context): Promise<DemoRe
   }
 }
 
+const directory = v.string()
+const listed = v.object({ backups: v.tuple([v.object({ id: v.string(), directory })]) })
+const restored = v.object({ instances: v.tuple([v.object({ directory, port: v.number() })]) })
+
 async function giveTour(tour: Tour): Promise<void> {
   const { backups, laptop } = tour
   const run = (sql: string) => ['local-run', '-q', '--', 'psql', '-c', sql]
@@ -69,7 +73,7 @@ async function giveTour(tour: Tour): Promise<void> {
   headline(tour, 'Now in production. "pgbk wal receive" runs all the time, so no moment is lost.')
   await undoDisaster(tour)
 
-  const [backup] = JSON.parse(await outputOf(tour, backups, ['list', '--json'])).backups
+  const [backup] = (await answerOf(tour, ['list', '--json'], listed)).backups
   headline(tour, 'Production on a laptop: over ssh, or as here from a directory.', laptop)
   await pgbk(tour, laptop, ['download', 'latest', '--from', '../backups'])
   headline(tour, 'The copy needs no pgbk: stock PostgreSQL opens it, and may change it.')
@@ -123,7 +127,7 @@ async function openCopy(tour: Tour, snapshot: string): Promise<void> {
 async function restore(tour: Tour): Promise<void> {
   const { backups } = tour
   await pgbk(tour, backups, ['restore', '--name', 'bookshop-2'])
-  const [instance] = JSON.parse(await outputOf(tour, backups, ['instance', 'list', '--json'])).instances
+  const [instance] = (await answerOf(tour, ['instance', 'list', '--json'], restored)).instances
   await psql(
     tour,
     { host: join(instance.directory, 'run'), port: instance.port },
@@ -137,7 +141,7 @@ async function restore(tour: Tour): Promise<void> {
 async function verify(tour: Tour, backup: { id: string; directory: string }): Promise<void> {
   await shown(tour, `cd data/backup/${backup.id}/snapshot && pg_verifybackup data`, async () => {
     const { status, stdout, stderr } = await runProgram(join(tour.server.bin, 'pg_verifybackup'), ['data'], {
-      env: programEnvironment(tour.context.env),
+      env: tour.context.env,
       cwd: join(backup.directory, 'snapshot'),
       signal: tour.context.signal,
     })

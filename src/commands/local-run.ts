@@ -9,7 +9,7 @@ import { wasCutOff } from '../postgres/local/session-failures.js'
 import { connectUsersSql } from '../postgres/local/sql-client.js'
 import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from '../recovery/open-backup.js'
 import { readAgain } from '../recovery/read-again.js'
-import { commandEnvironment } from '../run/command-environment.js'
+import { commandVariables } from '../run/command-variables.js'
 import { endRun } from '../run/directory/end-run.js'
 import { writeMarker } from '../run/directory/run-directory.js'
 import { sweepRuns } from '../run/directory/sweep-runs.js'
@@ -144,11 +144,20 @@ async function untilStopped(run: Run, { signal }: Context): Promise<void> {
 
 async function runCommand(words: string[], run: Run, bin: string, context: Context): Promise<number> {
   const [file = '', ...args] = words
-  const env = commandEnvironment(run, bin, context.env)
+  const variables = commandVariables(run)
   const cwd = enterable(context)
   context.progress.end()
-  const { signal, urgent, umask } = context
-  const status = await runAttached(file, args, { env, cwd, signal, urgent, umask })
+  const { env, signal, urgent, umask } = context
+  const status = await runAttached(file, args, {
+    kind: 'command',
+    env,
+    variables,
+    programs: bin,
+    cwd,
+    signal,
+    urgent,
+    umask,
+  })
   if (await hasGone(run, context)) throw endedEarly(run)
   return status
 }

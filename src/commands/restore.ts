@@ -77,7 +77,7 @@ async function fillDirectory(
   context: Context,
 ): Promise<string[]> {
   const { backup, data, tablespaces, recovery, archive } = request
-  const takeBack = noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
+  const takeBack = await noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
   let isNeeded = false
   try {
     const tops = topsOf(data, tablespaces)
@@ -87,7 +87,7 @@ async function fillDirectory(
     isNeeded = recovery.recovery !== undefined && archive === undefined
     return notes
   } finally {
-    if (!isNeeded) takeBack()
+    if (!isNeeded) await takeBack()
   }
 }
 
@@ -111,11 +111,16 @@ async function fillNextInstance(
 async function fillInstance(request: InstanceRequest, context: Context): Promise<Instance> {
   const { backup, root, name, recovery } = request
   const layout = rootLayout(root)
-  const takeBack = noteRestore(layout, backup.id, join(layout.instances, name), furtherBackups(recovery))
+  const takeBack = await noteRestore(
+    layout,
+    backup.id,
+    join(layout.instances, name),
+    furtherBackups(recovery),
+  )
   try {
     return await unlessRemoved(backup, context, () => restoreInstance(request, context))
   } finally {
-    takeBack()
+    await takeBack()
   }
 }
 

@@ -4,7 +4,6 @@ import { endsWithSwitch } from '../postgres/programs/check-backup.js'
 import type { ReachedServer } from '../postgres/server/reach-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import type { WalRange } from '../snapshot/manifest/manifest-parser.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { seedWalArchive } from '../wal-archive/wal-archive.js'
 import { formatLsn, parseLsn, parseSegmentName } from '../wal-segments/lsn.js'
 import { segmentsOf } from '../wal-segments/segment-range.js'
@@ -29,7 +28,7 @@ export async function archiveWal(
       fromLsn: further.length === 0 ? range.endLsn : startOf(segments.at(-1) ?? '', segmentSize),
       major: majorVersion(server.facts),
       installations: server.installations,
-      env: programEnvironment(context.env),
+      env: context.env,
       signal: context.signal,
     }))
   await seedWalArchive({ pgWal: layout.pgWal, archive: layout.wal, segments, segmentSize, lastIsComplete })

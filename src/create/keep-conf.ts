@@ -8,9 +8,9 @@ import type { ReachedServer } from '../postgres/server/reach-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server/server-facts.js'
 import type { ServerSettings } from '../postgres/server/server-settings.js'
 import { arrangeConf } from '../snapshot/arrange-snapshot.js'
-import { confLine, isSettingName, snapshotConf } from '../snapshot/conf/conf.js'
+import { snapshotConf } from '../snapshot/conf/conf.js'
+import { confLine, isSettingName } from '../snapshot/conf/conf-line.js'
 import { knownValues } from '../snapshot/conf/conf-rules.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import type { CopiedData } from './copy/copy-server.js'
 import type { Description } from './describe.js'
 
@@ -73,7 +73,7 @@ async function writeConf(
   const { files } = configuration
   const major = majorVersion(facts)
   const hasMain = files.some(({ path }) => path === configuration.configuration?.main)
-  const options = { env: programEnvironment(context.env), signal: context.signal }
+  const options = { env: context.env, signal: context.signal }
   const written = await arrangeConf(layout, {
     originals: hasMain ? files : [...files, ...unknownFiles(facts)],
     postgresqlConf: snapshotConf({

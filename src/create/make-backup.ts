@@ -15,7 +15,6 @@ import { snapshotReadme } from '../snapshot/readme.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
 import type { HeldLock } from '../system/files/lock.js'
 import { measureTree } from '../system/files/measure.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { version } from '../version.js'
 import { archiveWal } from './archive-wal.js'
 import { copyData } from './copy/copy-server.js'
@@ -165,6 +164,6 @@ async function verify(
   }
   if (!verifier.checksWal)
     progress.warn(`the WAL is not verified: that needs pg_verifybackup and pg_waldump ${major}`)
-  await verifySnapshot(verifier, layout.snapshot, { env: programEnvironment(env), signal })
+  await verifySnapshot(verifier, layout.snapshot, { env, signal })
   return verifier.version
 }

@@ -8,7 +8,6 @@ import { choosePort } from '../postgres/local/port.js'
 import { findInstallations, programOf } from '../postgres/programs/find.js'
 import { sql } from '../postgres/sql/sql.js'
 import { type SupervisedServer, supervise, waitUntilReady } from '../run/enclosure/supervisor.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { runProgram } from '../system/program/run-program.js'
 import { noServerPrograms } from './demo-needs.js'
 
@@ -31,7 +30,7 @@ export async function startDemoServer(
   context: Context,
 ): Promise<DemoServer> {
   const { major, bin } = await findServerPrograms(binDir, context)
-  const env = programEnvironment(context.env)
+  const { env } = context
   const data = join(directory, 'server')
   const initdb = [
     '--pgdata',
@@ -83,7 +82,7 @@ export async function startPlainServer(
   context: Context,
 ): Promise<SupervisedServer> {
   const { env, signal } = context
-  const server = await supervise({ command, cwd, log, env: programEnvironment(env), signal })
+  const server = await supervise({ command, cwd, log, env, signal })
   try {
     await waitUntilReady(server.hasEnded, log, signal, async () => (await answers(psql)) || undefined)
   } catch (error) {

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Context, Environment } from '../context.js'
+import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../system/program/program-environment.js'
+import { checkJson, type v } from '../schema.js'
+import type { ProgramPlace } from '../system/program/program-environment.js'
 import { runProgram } from '../system/program/run-program.js'
 import { shellWord } from '../text/shell-word.js'
 import { type DemoServer, demoRole } from './demo-server.js'
@@ -44,6 +45,18 @@ export async function outputOf(tour: Tour, place: string, args: string[]): Promi
   return run(tour, place, [node, ...script, ...args], `pgbk ${args.join(' ')}`)
 }
 
+/** What a command of pgbk in the first root answers in JSON. @throws {PgbkError} `failed`. */
+export async function answerOf<T>(
+  tour: Tour,
+  args: string[],
+  schema: v.GenericSchema<unknown, T>,
+): Promise<T> {
+  const { value, faults } = checkJson(schema, await outputOf(tour, tour.backups, args))
+  if (faults)
+    throw new PgbkError('failed', `pgbk ${args.join(' ')} answers something else: ${faults.join('; ')}`)
+  return value
+}
+
 /** Asks a server by psql and shows it. */
 export async function psql(
   tour: Tour,
@@ -58,20 +71,17 @@ export async function psql(
 
 async function run(tour: Tour, place: string, command: string[], name: string): Promise<string> {
   const [file = '', ...args] = command
-  const options = { env: environmentAt(tour, place), cwd: place, signal: tour.context.signal }
+  const options = { ...placeAt(tour, place), signal: tour.context.signal }
   const { status, stdout, stderr } = await runProgram(file, args, options)
   if (status !== 0) throw new PgbkError('failed', `${name} failed: ${stderr.trim()}`)
   return args.includes('--json') ? stdout : stderr + stdout
 }
 
-function environmentAt({ server, context }: Tour, place: string): Environment {
-  return {
-    ...programEnvironment(context.env),
-    PGHOST: server.host,
-    PGPORT: String(server.port),
-    PGUSER: demoRole,
-    PGBK_ROOT: place,
-  }
+/** What programs of the tour have around them. */
+function placeAt({ server, context }: Tour, cwd: string): ProgramPlace {
+  const { host: PGHOST, port } = server
+  const variables = { PGHOST, PGPORT: String(port), PGUSER: demoRole, PGBK_ROOT: cwd }
+  return { env: context.env, variables, cwd }
 }
 
 /** Runs `pgbk wal receive` for as long as the work takes. @throws {PgbkError} `failed` when it ends before. */
@@ -80,8 +90,7 @@ export async function whileReceiving(tour: Tour, work: () => Promise<void>): Pro
   const over = new PgbkError('terminated', 'the tour is over')
   const [node = '', ...script] = tour.context.self
   const receiving = runProgram(node, [...script, 'wal', 'receive'], {
-    env: environmentAt(tour, tour.backups),
-    cwd: tour.backups,
+    ...placeAt(tour, tour.backups),
     signal: AbortSignal.any([tour.context.signal, ended.signal]),
   }).then(
     ({ stderr }) => {

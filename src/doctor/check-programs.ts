@@ -3,7 +3,6 @@ import { PgbkError } from '../errors.js'
 import { findVerifier } from '../postgres/programs/check-backup.js'
 import { findInstallations, type Installation, newestPsql, programOf } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { runProgram } from '../system/program/run-program.js'
 import { type Check, failed, ok, warning } from './check.js'
 
@@ -30,7 +29,7 @@ async function checkLocker({ env, signal }: Context): Promise<Check> {
     ['perl', '-v'],
   ] as const) {
     try {
-      await runProgram(program, [argument], { env: programEnvironment(env), signal })
+      await runProgram(program, [argument], { env, signal })
       return ok('lock program', program)
     } catch (error) {
       if (!(error instanceof PgbkError) || error.code !== 'programs-missing') throw error

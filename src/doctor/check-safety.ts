@@ -1,20 +1,22 @@
 import { join } from 'node:path'
 import type { Context } from '../context.js'
+import { jsonAnswer } from '../postgres/connection/json-answer.js'
 import { query } from '../postgres/connection/psql.js'
 import { programOf } from '../postgres/programs/find.js'
 import type { ReachedServer } from '../postgres/server/reach-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import { sql } from '../postgres/sql/sql.js'
+import { v } from '../schema.js'
 import { shellWord } from '../text/shell-word.js'
 import { formatDuration } from '../text/units.js'
 import { type Check, ok, warning } from './check.js'
 
-interface SafetyFacts {
-  fsync: boolean
-  full_page_writes: boolean
+const schema = v.object({
+  fsync: v.boolean(),
+  full_page_writes: v.boolean(),
   /** ms since 1970, by the server's clock. */
-  now: number
-}
+  now: v.number(),
+})
 
 const safetyQuery = sql`SELECT pg_catalog.jsonb_build_object(
   'fsync', pg_catalog.current_setting('fsync') = 'on',
@@ -26,7 +28,7 @@ const largestDifferenceMs = 2000
 /** What a server may well have otherwise, and regret. */
 export async function checkSafety(server: ReachedServer, { now }: Context): Promise<Check[]> {
   const before = now().getTime()
-  const facts = JSON.parse(await query(server.psql, safetyQuery)) as SafetyFacts
+  const facts = jsonAnswer(schema, await query(server.psql, safetyQuery))
   const after = now().getTime()
   return [
     checkSetting('full_page_writes', facts.full_page_writes, 'a crash can leave torn pages'),

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { confLine, restoreCommand } from '../snapshot/conf/conf.js'
+import { restoreCommand } from '../snapshot/conf/conf.js'
 import { readConfFile } from '../snapshot/conf/conf-file.js'
 import { parseConf } from '../snapshot/conf/conf-text.js'
 import { minimumsAmong, minimumText } from '../snapshot/conf/minimums.js'
@@ -85,11 +85,4 @@ export function archiveParts(
 export function minimumsIn(confDirectory: string): Record<string, number> {
   const text = readConfFile(join(confDirectory, 'postgresql.conf'), confDirectory).toString('latin1')
   return minimumsAmong(parseConf(text).map(({ name = '', value }) => [name, value]))
-}
-
-/** Settings as lines of a configuration file. */
-export function confLines(settings: Readonly<Record<string, string>>): string {
-  return Object.entries(settings)
-    .map(([name, value]) => `${confLine(name, value)}\n`)
-    .join('')
 }

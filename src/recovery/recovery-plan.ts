@@ -5,7 +5,6 @@ import { majorOf, snapshotEnd } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import type { PgbkError } from '../errors.js'
 import type { Installation } from '../postgres/programs/find.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { type Instant, instantOf } from '../text/instant.js'
 import type { ArchivedWal, ArchiveGap } from '../wal-archive/archived-wal.js'
 import type { CaughtUp } from '../wal-archive/caught-up.js'
@@ -109,7 +108,7 @@ export async function planRecovery(
 ): Promise<Planned> {
   if (wish.moment.kind === 'snapshot') return { plan: snapshotOnly(backup, wish) }
   const { record } = backup
-  const programs = { env: programEnvironment(env), signal, notes }
+  const programs = { env, signal, notes }
   const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
   const { system_identifier: systemIdentifier } = record.server
   const search = { ...programs, major: majorOf(record), installations, from, systemIdentifier }

@@ -6,7 +6,6 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { formatBytes } from '../text/units.js'
 import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
 import type { JoiningOptions } from '../wal-coverage/joined-wal.js'
@@ -28,7 +27,7 @@ export async function plannedMoves(
 /** With what archives are looked into. */
 export function joiningFor({ bin_dir }: Settings, context: Context): JoiningOptions {
   const { env, signal } = context
-  return { env: programEnvironment(env), signal, installations: () => findInstallations(bin_dir, context) }
+  return { env, signal, installations: () => findInstallations(bin_dir, context) }
 }
 
 /**

@@ -1,10 +1,12 @@
 import { resolve } from 'node:path'
 import type { Settings } from '../config/load.js'
-import type { Context, Environment } from '../context.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
 import { ownerOfRoot } from '../privileges/owner-of-root.js'
 import { stepDown } from '../privileges/step-down.js'
 import { targetDirectories } from '../privileges/target-directories.js'
 import { checkWay } from '../privileges/trust.js'
+import { checkJson, v } from '../schema.js'
 import { giveTo } from '../system/process/become.js'
 import { type Partner, startPartner } from '../system/program/start-partner.js'
 import { parseMapping } from './directory/plan-directory.js'
@@ -20,6 +22,43 @@ export interface DirectoryOfAnother extends Partner {
 export interface Errand {
   uid: number
   options: RestoreOptions
+}
+
+const text = v.exactOptional(v.string())
+const flag = v.exactOptional(v.boolean())
+const number = v.exactOptional(v.number())
+const texts = v.exactOptional(v.array(v.string()))
+
+const errandSchema: v.GenericSchema<unknown, Errand> = v.object({
+  uid: v.number(),
+  options: v.object({
+    name: text,
+    port: number,
+    start: flag,
+    dryRun: flag,
+    pgdata: text,
+    tablespaceMapping: texts,
+    asProduction: flag,
+    isOfAnother: flag,
+    willBeGiven: texts,
+    fetchPostgres: flag,
+    toTime: text,
+    toLsn: text,
+    toXid: text,
+    toName: text,
+    toLatest: flag,
+    toSnapshot: flag,
+    exclusive: flag,
+    timeline: number,
+    pause: flag,
+  } satisfies Record<keyof RestoreOptions, unknown>),
+})
+
+/** @throws {PgbkError} `usage` for what no pgbk has said. */
+export function errandIn(said: string): Errand {
+  const { value, faults } = checkJson(errandSchema, said)
+  if (faults) throw new PgbkError('usage', `--received is for pgbk itself: ${faults.slice(0, 3).join('; ')}`)
+  return value
 }
 
 /** How a restore into a given directory goes on: with these options, alone or with another process. */
@@ -79,13 +118,11 @@ async function sendOut(
 ): Promise<Partner> {
   const [node = '', ...script] = self
   const received = ['restore', '--received', JSON.stringify(errand), '--config', '/dev/null', ...words]
-  return startPartner(node, [...script, ...received], { ...harmless(env), ...variablesFor(settings) })
-}
-
-/** Nothing that was meant for root's eyes, or leads programs of the other user elsewhere. */
-function harmless(env: Environment): Environment {
-  const known = /^(?:PATH|LANG|LC_\w+|TZ|TERM|COLORTERM|NO_COLOR|CI)$/
-  return Object.fromEntries(Object.entries(env).filter(([name]) => known.test(name)))
+  return startPartner(node, [...script, ...received], {
+    kind: 'another',
+    env,
+    variables: variablesFor(settings),
+  })
 }
 
 /** What the other process needs of the configuration, which may be closed to its user. */

@@ -5,6 +5,7 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
+import { v } from '../schema.js'
 import type { Listing } from '../source/contract/listing.js'
 import { wantedOf } from '../source/download/fetch-files.js'
 import { openSource } from '../source/open-source.js'
@@ -16,13 +17,15 @@ import type { RestoreResult } from './finish-directory.js'
 import { planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
 
 /** What the process of the other user has to know of the backup, before that itself comes: one line of JSON. */
-export interface Handover {
-  id: string
+export const handoverSchema = v.object({
+  id: v.string(),
   /** The text of `backup.json`. */
-  record: string
+  record: v.string(),
   /** The time that was asked for: a relative one means another moment a minute later. */
-  toTime?: string
-}
+  toTime: v.exactOptional(v.string()),
+})
+
+type Handover = v.InferOutput<typeof handoverSchema>
 
 /** The exit status of that process when the backup did not come whole: whoever sends it says why. */
 export const notSent = 75
@@ -114,7 +117,7 @@ async function send(
   { root }: Settings,
   context: Context,
 ): Promise<void> {
-  const takeBack = noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
+  const takeBack = await noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
   try {
     await unlessRemoved(backup, context, async () => {
       if (recovery.archive && recovery.recovery)
@@ -125,7 +128,7 @@ async function send(
       await archiveToOutput({ source, backup, listing, compression: 'none' }, { ...context, stdout: input })
     })
   } finally {
-    takeBack()
+    await takeBack()
   }
 }
 

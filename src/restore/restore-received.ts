@@ -8,6 +8,7 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { stepDownTo } from '../privileges/step-down.js'
+import { checkJson } from '../schema.js'
 import { readFirstLine } from '../source/tar-archive/first-line.js'
 import { unpackArchive } from '../source/tar-archive/unpack-archive.js'
 import { checkSpace, roomNeeds } from './copy/check-room.js'
@@ -18,7 +19,7 @@ import { restoreDirectory } from './directory/restore-directory.js'
 import type { Errand } from './enter-directory.js'
 import { finishDirectory, type RestoreResult } from './finish-directory.js'
 import { planRestore, type RestoreOptions } from './plan-restore.js'
-import { type Handover, notSent } from './restore-for-another.js'
+import { handoverSchema, notSent } from './restore-for-another.js'
 
 /**
  * The part of `restoreForAnother` that the directory's own user does: what comes on standard input is unpacked in the directory, and
@@ -46,7 +47,9 @@ async function receiveAndRestore(
 ): Promise<RestoreResult | number> {
   const line = await readFirstLine(context.stdin, context.signal)
   if (line === undefined) return notSent
-  const { id, record, ...moment } = JSON.parse(line) as Handover
+  const { value: sent, faults } = checkJson(handoverSchema, line)
+  if (faults) throw new PgbkError('damaged', `what was sent is not understood: ${faults.join('; ')}`)
+  const { id, record, ...moment } = sent
   if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is no id of a backup`)
   const options = { ...wanted, ...moment }
   const { pgdata: data = '', tablespaceMapping = [] } = options

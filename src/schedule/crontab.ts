@@ -1,6 +1,5 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { runProgram } from '../system/program/run-program.js'
 
 /**
@@ -8,7 +7,7 @@ import { runProgram } from '../system/program/run-program.js'
  * @throws {PgbkError} `programs-missing` without cron, `failed` for somebody who may not use it.
  */
 export async function readCrontab({ env, signal }: Context): Promise<string> {
-  const options = { env: programEnvironment(env), signal, bytewise: true }
+  const options = { env, signal, bytewise: true }
   const { status, stdout, stderr } = await runCrontab(['-l'], options)
   if (status === 0) return stdout
   if (/no crontab for/i.test(stderr)) return ''
@@ -34,7 +33,7 @@ export async function readCrontabToChange(context: Context): Promise<string> {
 /** Replaces the caller's crontab. */
 export async function writeCrontab(text: string, { env, signal }: Context): Promise<void> {
   const input = Buffer.from(text, 'latin1')
-  const { status, stderr } = await runCrontab(['-'], { env: programEnvironment(env), signal, input })
+  const { status, stderr } = await runCrontab(['-'], { env, signal, input })
   if (status !== 0)
     throw new PgbkError('failed', `cannot write the crontab: ${stderr.trim()}`, { hint: otherWay })
 }

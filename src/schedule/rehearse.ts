@@ -1,6 +1,6 @@
-import type { Context } from '../context.js'
+import type { Context, Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { check, v } from '../schema.js'
+import { checkJson, v } from '../schema.js'
 import { type ProgramOptions, runProgram } from '../system/program/run-program.js'
 import { callWords, type Surroundings, shellCommand } from './command.js'
 
@@ -44,8 +44,13 @@ export async function rehearse(rehearsal: Rehearsal, context: Context): Promise<
   const { env, cwd, signal } = context
   const [file = '', ...args] = callWords(words, surroundings)
   const [there, here] = await Promise.all([
-    ask(SHELL, ['-c', shellCommand([words], surroundings)], { env: environment, cwd: HOME, signal }),
-    ask(file, args, { env, cwd, signal }),
+    ask(SHELL, ['-c', shellCommand([words], surroundings)], {
+      kind: 'own',
+      env: environment,
+      cwd: HOME,
+      signal,
+    }),
+    ask(file, args, { kind: 'own', env, cwd, signal }),
   ])
   const faults = [...failuresOf(there, here), ...differences(there, here)]
   if (faults.length === 0) return there
@@ -58,16 +63,17 @@ export async function rehearse(rehearsal: Rehearsal, context: Context): Promise<
   )
 }
 
-async function ask(file: string, args: string[], options: ProgramOptions): Promise<Findings> {
+interface Asked extends ProgramOptions {
+  env: Environment
+}
+
+async function ask(file: string, args: string[], options: Asked): Promise<Findings> {
+  const { env } = options
   const { stdout, stderr } = await runProgram(file, args, options)
-  try {
-    const { value } = check(schema, JSON.parse(stdout))
-    if (value) return value
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-  }
+  const { value } = checkJson(schema, stdout)
+  if (value) return value
   throw new PgbkError('check-failed', `under cron pgbk does not even start: ${lastLine(stderr)}`, {
-    hint: `It was called by ${file} with PATH=${options.env.PATH} and HOME=${options.env.HOME}.`,
+    hint: `It was called by ${file} with PATH=${env.PATH} and HOME=${env.HOME}.`,
   })
 }
 

@@ -6,7 +6,6 @@ import type { Context } from '../context.js'
 import { controlSettings } from '../postgres/programs/check-backup.js'
 import { minimumsIn } from '../recovery/recovery-conf.js'
 import { highestOf } from '../snapshot/conf/minimums.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 
 /**
  * Room for replication origins that come in the WAL after the snapshot, which tells nothing of the setting that they need: it costs
@@ -33,7 +32,7 @@ export async function minimumsOfServer(
   const ofControl =
     'track_commit_timestamp' in ofConf || !existsSync(program)
       ? {}
-      : await controlSettings(program, layout.data, { env: programEnvironment(env), signal })
+      : await controlSettings(program, layout.data, { env, signal })
   return highestOf(ofConf, ofControl, { [originsSetting(majorOf(record))]: originsIn(layout.data) })
 }
 

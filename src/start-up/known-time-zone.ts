@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import type { Context } from '../context.js'
-import { serverEnvironment } from '../postgres/local/server-process.js'
 import { runProgram } from '../system/program/run-program.js'
 
 /** Which packages have the time zones that are missing. */
@@ -15,7 +14,8 @@ export const timeZoneHint =
 export async function knowsTimeZone(zone: string, bin: string, context: Context): Promise<boolean> {
   const args = ['-C', 'TimeZone', '-D', '/', '-c', 'config_file=/dev/null', '-c', `TimeZone=${zone}`]
   const { status, stderr } = await runProgram(join(bin, 'postgres'), args, {
-    env: serverEnvironment(context),
+    kind: 'server',
+    env: context.env,
     signal: context.signal,
   })
   return status === 0 || !/invalid value for parameter/.test(stderr)

@@ -1,4 +1,5 @@
 import { PgbkError } from '../errors.js'
+import { conninfoValue } from './conninfo-value.js'
 import { isRaw, percentEncoded } from './raw-text.js'
 
 /**
@@ -18,5 +19,5 @@ export function shellWord(text: string): string {
 export function databaseWord(name: string): string {
   if (isRaw(name)) return shellWord(`postgresql:///${percentEncoded(name)}`)
   if (!/^-|=|^postgres(ql)?:\/\/|^$/.test(name)) return shellWord(name)
-  return shellWord(`dbname='${name.replace(/[\\']/g, '\\$&')}'`)
+  return shellWord(`dbname=${conninfoValue(name)}`)
 }

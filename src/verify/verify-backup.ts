@@ -11,7 +11,6 @@ import type { Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
 import { confFaults, notCompared as confNotCompared } from '../snapshot/conf/conf-faults.js'
 import { relativeInside } from '../system/paths/inside.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { directoryFaults } from './directory-faults.js'
 import type { Fault } from './fault.js'
 import { recordFaults } from './record-faults.js'
@@ -119,8 +118,8 @@ function faultOf(directory: string, { message, facts: { path = '', reason = mess
 }
 
 function distinct(faults: Fault[]): Fault[] {
-  const told = faults.map(({ file, problem }) => JSON.stringify({ file, problem }))
-  return [...new Set(told)].map((text) => JSON.parse(text))
+  const told = faults.map(({ file, problem }) => [`${file}\0${problem}`, { file, problem }] as const)
+  return [...new Map(told).values()]
 }
 
 /** pg_verifybackup would follow the link, and read whatever is there, perhaps without end. */
@@ -163,7 +162,7 @@ function verifierFor(record: BackupRecord, installations: Installation[], { prog
 async function manifestFaults(backup: Backup, verifier: Verifier, context: Context): Promise<Fault[]> {
   const { env, signal, progress } = context
   const faults = await snapshotFaults(verifier, backup.layout.snapshot, {
-    env: programEnvironment(env),
+    env,
     signal,
     onBytes: progress.bytes,
   })

@@ -3,7 +3,6 @@ import type { BackupLayout } from '../catalog/layout.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { type Installation, programOf } from '../postgres/programs/find.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { readArchivedWal } from '../wal-archive/archived-wal.js'
 import { removeDamageNotes } from '../wal-archive/notes/damage-notes.js'
 import { type IndexedNote, SegmentNotes } from '../wal-archive/notes/segment-notes.js'
@@ -32,7 +31,7 @@ export async function walRecordFaults(
     return []
   }
   const { system_identifier: systemIdentifier } = record.server
-  const search = { wal, major, installations, env: programEnvironment(env), signal, systemIdentifier }
+  const search = { wal, major, installations, env, signal, systemIdentifier }
   // Unknown where the damage is among the last segments.
   const end = await findReadableEnd(search)
   const notes = new SegmentNotes(dirname(layout.directory))

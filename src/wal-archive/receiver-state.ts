@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import type { RootLayout } from '../catalog/layout.js'
 import { isDiskFull } from '../errors.js'
 import { v } from '../schema.js'
-import { syncPath, writeDurably } from '../system/files/durable.js'
+import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
 import { isAlive, pidSpace } from '../system/process/processes.js'
 
@@ -54,25 +54,17 @@ export function readReceiverState({ receiverState }: RootLayout): ReceiverState 
 }
 
 /**
- * Replaces the state in one step, which never leaves half of it; `durably` where a later receiver must find exactly this. On a full
- * disk the room of the one before has to do: that the disk is full is what others must know then.
+ * Replaces the state in one step, which never leaves half of it. On a full disk the room of the one before has to do: that the disk is
+ * full is what others must know then.
  */
-export async function writeReceiverState(
-  { receiverState, backups }: RootLayout,
-  state: ReceiverState,
-  { durably }: { durably: boolean },
-): Promise<void> {
-  const draft = `${receiverState}.tmp`
+export async function writeReceiverState({ receiverState }: RootLayout, state: ReceiverState): Promise<void> {
   const text = `${JSON.stringify(state, undefined, 2)}\n`
   try {
-    await writeDurably(draft, text)
-    await rename(draft, receiverState)
+    await replaceDurably(receiverState, text)
   } catch (error) {
-    await rm(draft, { force: true })
     if (!isDiskFull(error)) throw error
     await overwrite(receiverState, text)
   }
-  if (durably) await syncPath(backups)
 }
 
 async function overwrite(path: string, text: string): Promise<void> {

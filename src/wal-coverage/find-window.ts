@@ -4,7 +4,6 @@ import { isRemoved } from '../catalog/removed.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import type { Installation } from '../postgres/programs/find.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { type ArchivedWal, lastOf, readArchivedWal } from '../wal-archive/archived-wal.js'
 import { type CaughtUp, receivedBefore, receivedNow } from '../wal-archive/caught-up.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
@@ -39,7 +38,7 @@ export function findWindows(
   const pool = walPool(catalog)
   const looks = looksInto(places, context)
   const options = {
-    env: programEnvironment(context.env),
+    env: context.env,
     signal: context.signal,
     installations: looks.installations,
   }

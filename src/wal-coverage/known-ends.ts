@@ -93,8 +93,8 @@ async function readEnd(
   const { record, commit: found } = await judged(search, summary, () => findArchiveEnd(search))
   const commit = found ?? (isFurther ? noted.commit : null)
   const end = { through, segment: String(last.segment), end_lsn: record.endLsn, commit }
-  if (isOwn || commit) await writeKnownEnd(last.directory, { ...end, files: filesAtEnd(wal) })
-  else await writeKnownEnd(wal.directory, { ...end, through: elsewhere(last, wal) })
+  if (isOwn || commit) writeKnownEnd(last.directory, { ...end, files: filesAtEnd(wal) })
+  else writeKnownEnd(wal.directory, { ...end, through: elsewhere(last, wal) })
   return end
 }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { Backup } from '../catalog/catalog.js'
 import { windowStart } from '../catalog/data-time.js'
 import { v } from '../schema.js'
+import { tryToWriteNote } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
-import { tryToWriteNote } from '../system/files/write-note.js'
 import {
   type ArchivedSegment,
   type ArchivedWal,
@@ -172,6 +172,6 @@ export function readKnownEnd(directory: string): KnownEnd | undefined {
 }
 
 /** Only a help for the next time: where it cannot be written, it is not. */
-export function writeKnownEnd(directory: string, known: KnownEnd): Promise<void> {
-  return tryToWriteNote(join(directory, fileName), known)
+export function writeKnownEnd(directory: string, known: KnownEnd): void {
+  tryToWriteNote(join(directory, fileName), known)
 }

@@ -8,21 +8,16 @@ import {
   rmdirSync,
   unlinkSync,
 } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { v } from '../schema.js'
+import { replaceFleetingly } from '../system/files/durable.js'
+import { removeMarked } from '../system/files/marked-directory.js'
 import { readNote } from '../system/files/read-note.js'
 import { namesIn } from '../system/paths/names-in.js'
-import { lifeOf, markOfThisProcess } from '../system/process/processes.js'
+import { lifeOf, markOfThisProcess, markSchema } from '../system/process/process-mark.js'
 
 const markerName = '.pgbk-desk.json'
-
-const schema = v.object({
-  pgbk_pid: v.number(),
-  pgbk_start_time: v.nullable(v.string()),
-  pid_space: v.nullable(v.string()),
-})
 
 /**
  * Makes a directory for WAL that is looked at, marked with this process, and removes those that killed processes of the same user
@@ -33,7 +28,7 @@ export async function makeDesk(place: string): Promise<string> {
   let directory: string | undefined
   try {
     directory = await mkdtemp(join(place, 'pgbk-wal-'))
-    await writeFile(join(directory, markerName), `${JSON.stringify(markOfThisProcess())}\n`)
+    replaceFleetingly(join(directory, markerName), `${JSON.stringify(markOfThisProcess())}\n`)
   } catch (cause) {
     if (directory !== undefined) await rm(directory, { recursive: true, force: true })
     throw new PgbkError('failed', `cannot write to ${place}: ${messageOf(cause)}`, {
@@ -45,11 +40,9 @@ export async function makeDesk(place: string): Promise<string> {
   return directory
 }
 
-/** The marker goes last: what is left after a kill can still be swept. */
+/** What is left after a kill can still be swept. */
 export async function removeDesk(directory: string): Promise<void> {
-  const names = namesIn(directory).filter((name) => name !== markerName)
-  for (const name of names) await rm(join(directory, name), { recursive: true, force: true })
-  await rm(directory, { recursive: true, force: true })
+  await removeMarked(join(directory, markerName))
 }
 
 function sweepDesks(place: string, uid: number): void {
@@ -84,6 +77,6 @@ function removeLeft(path: string, uid: number): void {
 
 /** Only where it is certain that the process which made the marker is gone. */
 function isLeft(marker: string): boolean {
-  const value = readNote(schema, marker)
+  const value = readNote(markSchema, marker)
   return value !== undefined && value.pid_space !== null && lifeOf(value) === 'gone'
 }

@@ -3,7 +3,6 @@ import { access, open, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
 import type { CheckOptions } from '../postgres/programs/check-backup.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import { segmentName } from '../wal-segments/lsn.js'
 import { packingAt, unpackSegment, withSegmentFile } from '../wal-segments/segment-file.js'
@@ -46,7 +45,7 @@ export async function withSegmentDesk<T>(
     for (let index = from; isTaken(pathAt(index)); index++) await rm(pathAt(index))
   }
   try {
-    const options = { env: { ...programEnvironment(env), TZ: 'UTC' }, signal }
+    const options = { env, variables: { TZ: 'UTC' }, signal }
     return await work({ program, directory, wal, segmentSize: wal.segmentSize, timeline, options, clear })
   } finally {
     await removeDesk(directory)

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { syncPath } from '../system/files/durable.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { runProgram } from '../system/program/run-program.js'
 import { parseSegmentName } from '../wal-segments/lsn.js'
 import { fileOf } from '../wal-segments/segment-forms.js'
@@ -60,7 +59,7 @@ export async function compressSegment(
   const { env, signal, level } = options
   try {
     const { status, stderr } = await runProgram('sh', ['-c', script, 'sh', raw, draft, String(level)], {
-      env: programEnvironment(env),
+      env,
       signal,
     })
     if (status !== 0)

@@ -3,7 +3,7 @@ import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { askWalServer, type WalServerFacts } from '../postgres/server/wal-server.js'
-import { markOfThisProcess } from '../system/process/processes.js'
+import { markOfThisProcess } from '../system/process/process-mark.js'
 import { type ReceiverState, readReceiverState, writeReceiverState } from '../wal-archive/receiver-state.js'
 import type { Answer, Heartbeat, ReceiveJob } from './reception.js'
 import { hasReceived } from './watched-server.js'
@@ -18,14 +18,14 @@ export async function openHeartbeat(
   const state = initialState(readReceiverState(root), slot, context)
   let hasMet = false
   let asked: WalServerFacts['as_of'] = null
-  const write = async (changes: Partial<ReceiverState>, durably: boolean) => {
+  const write = async (changes: Partial<ReceiverState>) => {
     Object.assign(state, changes, { updated_at: context.now().toISOString() })
-    await writeReceiverState(root, state, { durably })
+    await writeReceiverState(root, state)
   }
   /** A heartbeat that cannot be written, on a full disk, is not a reason to stop. */
   const beat = async (changes: Partial<ReceiverState>) => {
     try {
-      await write(changes, false)
+      await write(changes)
     } catch (error) {
       context.progress.detail(`cannot write ${root.receiverState}: ${messageOf(error)}`)
     }
@@ -46,7 +46,7 @@ export async function openHeartbeat(
     target: async ({ id }) => {
       if (state.backup === id) return
       asked = null
-      await write({ backup: id, received_lsn: null, caught_up_at: null, caught_up_lsn: null }, true)
+      await write({ backup: id, received_lsn: null, caught_up_at: null, caught_up_lsn: null })
     },
     beat: (status, problem) => beat({ status, problem, handing_over_to: null }),
     handOver: async (to, work) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import type { RootLayout } from '../../src/catalog/layout.js'
 import { needsIn, noteRestore } from '../../src/catalog/restore-note.js'
-import type { ProcessMark } from '../../src/system/process/processes.js'
+import type { ProcessMark } from '../../src/system/process/process-mark.js'
 import { aDirectory } from '../helpers/places.js'
 import { until } from '../helpers/traces.js'
 import { elsewhere, gone } from '../restore/instance/samples.js'
@@ -31,23 +31,23 @@ function aFilledDirectory(backup?: string): string {
 }
 
 describe('the note of a restore', () => {
-  it('says what needs a backup until it is taken back', () => {
+  it('says what needs a backup until it is taken back', async () => {
     const root = anEmptyRoot()
-    const takeBack = noteRestore(root, id, '/srv/main')
+    const takeBack = await noteRestore(root, id, '/srv/main')
     const [name = ''] = notesIn(root)
     expect(name).toMatch(/^20261120T030000Z-\d{10}\.json$/)
     const note = join(root.restores, name)
     expect(needsIn(root)).toEqual([
       { backup: id, data: '/srv/main', state: 'being filled', archives: [], note },
     ])
-    takeBack()
+    await takeBack()
     expect(notesIn(root)).toEqual([])
   })
 
-  it('has a name of its own, also beside one of another container with the same pid', () => {
+  it('has a name of its own, also beside one of another container with the same pid', async () => {
     const root = anEmptyRoot()
     aNote(root, elsewhere, '/srv/main')
-    for (const data of ['/srv/one', '/srv/two']) noteRestore(root, id, data)
+    for (const data of ['/srv/one', '/srv/two']) await noteRestore(root, id, data)
     expect(notesIn(root)).toHaveLength(3)
   })
 
@@ -56,7 +56,7 @@ describe('the note of a restore', () => {
     mkdirSync(root.restores)
     const seen: string[] = []
     const watcher = watch(root.restores, (event, name) => void seen.push(`${event} ${name}`))
-    noteRestore(root, id, '/srv/main')
+    await noteRestore(root, id, '/srv/main')
     const [name = ''] = notesIn(root)
     await until('its rename is seen', async () => seen.includes(`rename ${name}`))
     watcher.close()
@@ -64,21 +64,21 @@ describe('the note of a restore', () => {
     expect(JSON.parse(readFileSync(join(root.restores, name), 'utf8')).data).toBe('/srv/main')
   })
 
-  it('is left alone by others while it is being written', () => {
+  it('is left alone by others while it is being written', async () => {
     const root = anEmptyRoot()
     mkdirSync(root.restores)
     const draft = `.${id}-1.json`
     writeFileSync(join(root.restores, draft), '')
-    noteRestore(root, id, '/srv/main')
+    await noteRestore(root, id, '/srv/main')
     expect(notesIn(root)).toContain(draft)
     expect(statesIn(root)).toEqual(['being filled'])
   })
 
-  it('is swept when its process is gone, and nothing has to be replayed', () => {
+  it('is swept when its process is gone, and nothing has to be replayed', async () => {
     const root = anEmptyRoot()
     aNote(root, gone, aFilledDirectory())
     expect(statesIn(root)).toEqual([])
-    noteRestore(root, id, '/srv/main')
+    await noteRestore(root, id, '/srv/main')
     expect(notesIn(root)).toHaveLength(1)
   })
 

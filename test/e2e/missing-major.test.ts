@@ -25,7 +25,9 @@ describe(`a backup of PostgreSQL ${missing}, which is not installed`, () => {
     const { status, code, message, hint } = await failureOf(backup.root, [])
     expect({ status, code }).toEqual({ status: 1, code: 'programs-missing' })
     const are = majors.length === 1 ? 'is' : 'are'
-    expect(message).toBe(`PostgreSQL ${missing} is needed, but only ${majors.join(', ')} ${are} installed here`)
+    expect(message).toBe(
+      `PostgreSQL ${missing} is needed, but only ${majors.join(', ')} ${are} installed here`,
+    )
     const ways = [
       `apt-get install postgresql-${missing}`,
       'www.postgresql.org/download',

@@ -2,7 +2,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
-import { confLines, type RecoveryInput, recoverySettings } from '../../src/recovery/recovery-conf.js'
+import { type RecoveryInput, recoverySettings } from '../../src/recovery/recovery-conf.js'
+import { confLines } from '../../src/snapshot/conf/conf-line.js'
 import { aDirectory } from '../helpers/places.js'
 
 const input: RecoveryInput = {

@@ -7,7 +7,7 @@ import { backupLayout } from '../../src/catalog/layout.js'
 import { checkNotInUse } from '../../src/removal/check-not-in-use.js'
 import { findUses } from '../../src/removal/uses.js'
 import { readInstances } from '../../src/restore/instance/instance.js'
-import { markOfThisProcess } from '../../src/system/process/processes.js'
+import { markOfThisProcess } from '../../src/system/process/process-mark.js'
 import { aBackup, aContext, anEmptyRoot, thrownBy } from '../catalog/samples.js'
 import { anInstance, aServerProcess, elsewhere } from '../restore/instance/samples.js'
 

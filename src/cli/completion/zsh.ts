@@ -1,3 +1,4 @@
+import { shellWord } from '../../text/shell-word.js'
 import { type CommandShape, groupsIn, type OptionShape, type ValueKind, valuesOf } from './shapes.js'
 
 /** A function for zsh's completion system; may be sourced, or be a file _pgbk in a directory of fpath. */
@@ -19,7 +20,7 @@ _pgbk() {
       *)
         case $command in
           '') command=$word ;;
-          ${groupsIn(shapes).map(quoted).join('|')}) command="$command $word" ;;
+          ${groupsIn(shapes).map(shellWord).join('|')}) command="$command $word" ;;
         esac ;;
     esac
   done
@@ -52,7 +53,7 @@ function completeValue(value: ValueKind): string {
 function commandCase({ words, options, next, takes }: CommandShape): string {
   const flags = options.flatMap((option) => option.flags.map((flag) => described(flag, option.description)))
   const others = next.map(({ word, description }) => described(word, description))
-  return `    ${quoted(words)}) flags=(${flags.join(' ')}); next=(${others.join(' ')}); names=(${argumentWords(takes)}) ;;`
+  return `    ${shellWord(words)}) flags=(${flags.join(' ')}); next=(${others.join(' ')}); names=(${argumentWords(takes)}) ;;`
 }
 
 function argumentWords(takes: ValueKind): string {
@@ -62,9 +63,5 @@ function argumentWords(takes: ValueKind): string {
 }
 
 function described(word: string, description: string): string {
-  return quoted(`${word}:${description}`)
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
+  return shellWord(`${word}:${description}`)
 }

@@ -1,9 +1,7 @@
 import { Option } from 'commander'
-import { PgbkError } from '../../errors.js'
-import type { EnteredDirectory, Errand } from '../../restore/enter-directory.js'
+import type { EnteredDirectory } from '../../restore/enter-directory.js'
 import type { RestoreResult } from '../../restore/finish-directory.js'
 import type { RestoreOptions, RestorePlan } from '../../restore/plan-restore.js'
-import { parseJson } from '../../schema.js'
 import { addMomentOptions, collect, idMeaning, parsePort } from '../call/options.js'
 import type { Call, Invocation, Verb } from '../call/verb.js'
 
@@ -72,6 +70,7 @@ async function carryOut(call: Call<Options>): Promise<RestoreResult | number> {
   const { ids, settings, context } = call
   if (call.options.received !== undefined) {
     const { restoreReceived } = await import('../../restore/restore-received.js')
+    const { errandIn } = await import('../../restore/enter-directory.js')
     return restoreReceived(errandIn(call.options.received), settings, context)
   }
   const { planText } = await import('../../terminal/views/restore-view.js')
@@ -83,13 +82,6 @@ async function carryOut(call: Call<Options>): Promise<RestoreResult | number> {
   }
   const { restore } = await import('../../commands/restore.js')
   return restore(ids[0], options, settings, context, announce)
-}
-
-/** @throws {PgbkError} `usage` for what no pgbk has said. */
-function errandIn(text: string): Errand {
-  const parsed = parseJson(text)
-  if (typeof parsed === 'string') throw new PgbkError('usage', `--received is for pgbk itself: ${parsed}`)
-  return parsed.json as Errand
 }
 
 async function enter({ options, globals, settings, context }: Call<Options>): Promise<EnteredDirectory> {

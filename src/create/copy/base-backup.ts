@@ -76,7 +76,8 @@ export async function runBaseBackup(run: RunBaseBackup): Promise<string[]> {
     if (refusal) refused.abort(refusal)
   }
   const result = await runProgram(file, words, {
-    env: { ...connection.env, PGOPTIONS: baseBackupOptions() },
+    env: connection.env,
+    variables: { PGOPTIONS: baseBackupOptions() },
     signal: AbortSignal.any([signal, refused.signal]),
     onErrorLine: (line) => {
       const amount = parseProgress(line)

@@ -9,7 +9,6 @@ import type { ReachedServer } from '../../postgres/server/reach-server.js'
 import { majorVersion, type ServerFacts } from '../../postgres/server/server-facts.js'
 import { areTheSame, orphanLinks, orphanLinkText } from '../../postgres/server/tablespace-links.js'
 import type { WalRange } from '../../snapshot/manifest/manifest-parser.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 
 /**
  * To be asked right before pg_basebackup begins, which writes to the server's own path whatever no mapping names.
@@ -39,7 +38,7 @@ export async function checkSameTablespaces(
     range,
     major: majorVersion(facts),
     installations,
-    env: programEnvironment(env),
+    env,
     signal,
   }
   if (!(await areTheSame(psql, facts)) || (await findTablespaceRecords(search))) throw changed()

@@ -10,7 +10,6 @@ import { makeLinksRelative } from '../../snapshot/arrange-snapshot.js'
 import { type BackupLabel, readBackupLabel } from '../../snapshot/backup-label.js'
 import { readWalRange } from '../../snapshot/manifest/manifest.js'
 import type { WalRange } from '../../snapshot/manifest/manifest-parser.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { checkCopied } from './check-copied.js'
 import { checkDatabases } from './check-databases.js'
@@ -59,7 +58,7 @@ export async function copyData(
 async function closeToOthers(layout: BackupLayout, { env, signal }: Context): Promise<void> {
   if (((await stat(layout.data)).mode & 0o077) === 0) return
   const { status, stderr } = await runProgram('chmod', ['-R', 'go=', layout.snapshot], {
-    env: programEnvironment(env),
+    env,
     signal,
   })
   if (status !== 0) throw new PgbkError('failed', `cannot close the snapshot to others: ${stderr.trim()}`)

@@ -1,6 +1,5 @@
 import type { Environment } from '../../context.js'
 import { PgbkError } from '../../errors.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { type ConnectionParameters, formatConninfo, isSecret, parseConnection } from './conninfo.js'
 
 /** libpq's own options as given on the command line. */
@@ -56,10 +55,7 @@ export function connectionArgs(connection: Connection, extra: ConnectionParamete
   return ['--no-password', '--dbname', formatConninfo({ ...connection.parameters, ...extra })]
 }
 
-/**
- * The environment for PostgreSQL's client programs: messages in English, and none of the variables that would
- * change a session's settings (and so what pgbk believes to be the server's).
- */
+/** Without the variables that would change a session's settings, and so what pgbk believes to be the server's. */
 function clientEnvironment(env: Environment, password: string | undefined): Environment {
   const {
     PGOPTIONS: _options,
@@ -68,7 +64,7 @@ function clientEnvironment(env: Environment, password: string | undefined): Envi
     PGGEQO: _geqo,
     PGAPPNAME: _name,
     ...kept
-  } = programEnvironment(env)
+  } = env
   // libpq takes a service file's dbname before this one, and this one before the user's name.
   kept.PGDATABASE ??= 'postgres'
   kept.PGCONNECT_TIMEOUT ??= '15'

@@ -1,4 +1,5 @@
 import { PgbkError } from '../../errors.js'
+import { conninfoValue } from '../../text/conninfo-value.js'
 
 /**
  * libpq's connection strings, read by the rules of its manual page ("Connection Strings", libpq-connect) and of
@@ -16,11 +17,9 @@ export function parseConnection(text: string): ConnectionParameters {
 /** Writes parameters as one conninfo string. */
 export function formatConninfo(parameters: ConnectionParameters): string {
   return Object.entries(parameters)
-    .map(([key, value]) => `${key}=${isPlain(value) ? value : `'${value.replace(/[\\']/g, '\\$&')}'`}`)
+    .map(([key, value]) => `${key}=${conninfoValue(value)}`)
     .join(' ')
 }
-
-const isPlain = (value: string) => /^[\w./:@,+-]+$/.test(value)
 
 /** Whether nobody else may see the value of such a key. */
 export function isSecret(key: string): boolean {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { factsOf, PgbkError } from '../../errors.js'
 import type { querySettings } from '../../snapshot/conf/conf.js'
-import { runProgram } from '../../system/program/run-program.js'
+import { type ProgramOptions, runProgram } from '../../system/program/run-program.js'
 import { textOf } from '../../text/raw-text.js'
 import { serverOptions } from '../sql/session-pins.js'
 import { type Sql, sql } from '../sql/sql.js'
@@ -84,12 +84,11 @@ async function ask(
   ]
   const input = prelude.text + script.text
   try {
-    const env = { ...connection.env, PGOPTIONS: serverOptions() }
     const pins = own === undefined ? {} : { options: serverOptions(own) }
-    return await run({ ...psql, connection: { ...connection, env } }, args(pins), input)
+    return await run(psql, args(pins), { input, variables: { PGOPTIONS: serverOptions() } })
   } catch (error) {
     if (!isPoolersRefusal(error)) throw error
-    return run(psql, args({}), input)
+    return run(psql, args({}), { input })
   }
 }
 
@@ -124,19 +123,22 @@ export async function replicationCommands(psql: Psql, commands: ReplicationComma
 
 const quietly = ['--no-psqlrc', '--no-align', '--tuples-only', '--quiet', '--set=ON_ERROR_STOP=1']
 
-async function run(psql: Psql, args: string[], input?: string): Promise<string> {
-  const { env } = psql.connection
+async function run(
+  psql: Psql,
+  args: string[],
+  further: Pick<ProgramOptions, 'input' | 'variables'> = {},
+): Promise<string> {
   const [file = '', ...words] = [...(psql.within ?? []), psql.program, ...args]
   const result = await runProgram(file, words, {
-    env,
+    env: psql.connection.env,
     bytewise: true,
-    ...(input === undefined ? {} : { input }),
+    ...further,
     ...(psql.signal ? { signal: psql.signal } : {}),
     ...(psql.timeoutMs ? { timeoutMs: psql.timeoutMs } : {}),
   })
   if (result.status === 0) return fromLatin1(result.stdout)
   // A Ctrl-C that came before psql had left pgbk's process group, while pgbk cleans up.
-  if (result.endedBy === 'SIGINT' && psql.signal === undefined) return run(psql, args, input)
+  if (result.endedBy === 'SIGINT' && psql.signal === undefined) return run(psql, args, further)
   if (result.timedOut)
     throw new PgbkError(
       'unreachable',

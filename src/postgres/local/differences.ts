@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import type { BackupRecord } from '../../catalog/record.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { runProgram } from '../../system/program/run-program.js'
 
 /** Directories of one installation, as its own pg_config names them. */
@@ -85,7 +84,7 @@ export async function directoriesOf(bin: string, { env, signal }: Context): Prom
   const pgConfig = join(bin, 'pg_config')
   if (existsSync(pgConfig)) {
     const { status, stdout } = await runProgram(pgConfig, ['--pkglibdir', '--sharedir'], {
-      env: programEnvironment(env),
+      env,
       signal,
     })
     const [libraries, shared] = stdout.split('\n')
@@ -144,7 +143,7 @@ export async function otherCollations(
 /** What a program prints; undefined on systems that have no such program, or where it knows no answer. */
 async function outputOf(file: string, args: string[], { env, signal }: Context): Promise<string | undefined> {
   try {
-    const { status, stdout } = await runProgram(file, args, { env: programEnvironment(env), signal })
+    const { status, stdout } = await runProgram(file, args, { env, signal })
     return status === 0 ? stdout : undefined
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'programs-missing') return undefined

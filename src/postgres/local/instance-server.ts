@@ -7,7 +7,7 @@ import { type DetachedProgram, startDetached } from '../../system/program/start-
 import { isInProduction } from './control-file.js'
 import { readPostmaster, runningServer } from './running.js'
 import { serverFailure, watchForCrashes } from './server-log.js'
-import { serverEnvironment, withoutRights } from './server-process.js'
+import { withoutRights } from './server-process.js'
 
 export interface ServerStart {
   postgres: string
@@ -34,7 +34,7 @@ export async function startServer(start: ServerStart, context: Context): Promise
     ...command,
   ]
   const hasCrashed = watchForCrashes(start.log)
-  const program = await startDetached(file, args, { env: serverEnvironment(context), cwd: start.cwd })
+  const program = await startDetached(file, args, { kind: 'server', env: context.env, cwd: start.cwd })
   const server = { ...program, hasEnded: () => program.hasEnded() || hasCrashed() }
   while (readPostmaster(start.data)?.pid !== server.pid) {
     checkAlive(server, start.log)

@@ -6,7 +6,6 @@ import { dirname, isAbsolute, join } from 'node:path'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { firstUntrusted, trustOf } from '../../system/paths/trusted-path.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { shellWord } from '../../text/shell-word.js'
 import type { Installation } from './find.js'
@@ -104,8 +103,7 @@ async function download(pinned: PinnedPackage, work: string, context: Context): 
 async function npm(args: string[], context: Context): Promise<void> {
   const { env, signal, self } = context
   // npm comes with node.
-  const PATH = `${dirname(self[0] ?? '')}:${programEnvironment(env).PATH}`
-  const result = await runProgram('npm', args, { env: { ...programEnvironment(env), PATH }, signal })
+  const result = await runProgram('npm', args, { env, signal, programs: dirname(self[0] ?? '') })
   if (result.status === 0) return
   const lines = result.stderr.split('\n').filter((line) => /^npm (ERR!|error) (?!A complete log)/.test(line))
   const reason = lines

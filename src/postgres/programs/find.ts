@@ -5,7 +5,6 @@ import { messageOf, PgbkError } from '../../errors.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { searchPath } from '../../system/paths/search-path.js'
 import { type Trust, trustOf } from '../../system/paths/trusted-path.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { type ProgramOptions, runProgram } from '../../system/program/run-program.js'
 import { installHint } from './install-hint.js'
 import { untrustedPrograms } from './untrusted-programs.js'
@@ -37,7 +36,7 @@ export async function findInstallations(
   binDir: string | undefined,
   { env, signal, user }: Pick<Context, 'env' | 'signal' | 'user'>,
 ): Promise<Installation[]> {
-  const options = { env: programEnvironment(env), signal }
+  const options = { env, signal }
   const trust = trustOf(user())
   if (binDir !== undefined) checkBinDir(binDir, trust)
   const before = [...(binDir === undefined ? [] : [binDir]), ...searchPath(env.PATH)]
@@ -132,7 +131,7 @@ async function installationAt(
 
 /** Debian's /usr/bin/pg_config is a script that knows only the usual places of Debian. */
 async function pgConfigPlace(options: ProgramOptions): Promise<string[]> {
-  const found = searchPath(options.env.PATH)
+  const found = searchPath(options.env?.PATH)
     .map((directory) => join(directory, 'pg_config'))
     .find(isExecutable)
   if (found === undefined || isScript(found)) return []

@@ -3,7 +3,6 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../../context.js'
 import { findOwnProcesses, hasProc, signalProcess } from '../../system/process/processes.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { runProgram } from '../../system/program/run-program.js'
 
 /**
@@ -43,7 +42,7 @@ async function findOrphans(orphan: Orphan, env: Environment): Promise<number[]> 
   const { program, option, directory } = orphan
   if (hasProc()) return findOwnProcesses((command) => writesInto(command, orphan))
   const { stdout } = await runProgram('ps', ['-A', '-ww', '-o', 'pid=,args='], {
-    env: programEnvironment(env),
+    env,
   })
   return stdout
     .split('\n')

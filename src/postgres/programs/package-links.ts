@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { PgbkError } from '../../errors.js'
-import { check, v } from '../../schema.js'
+import { checkJson, v } from '../../schema.js'
 
 const schema = v.array(v.object({ source: v.string(), target: v.string() }))
 
@@ -23,12 +23,8 @@ export function makePackageLinks(directory: string): void {
 }
 
 function linksIn(text: string): { source: string; target: string }[] {
-  try {
-    const { value } = check(schema, JSON.parse(text))
-    if (value) return value
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause
-  }
+  const { value } = checkJson(schema, text)
+  if (value) return value
   throw new PgbkError('damaged', "the package's list of links (native/pg-symlinks.json) cannot be read")
 }
 

@@ -1,5 +1,7 @@
 import { messageOf } from '../../errors.js'
 import type { Progress } from '../../progress.js'
+import { v } from '../../schema.js'
+import { jsonAnswer } from '../connection/json-answer.js'
 import { type Psql, query } from '../connection/psql.js'
 import { sql } from '../sql/sql.js'
 import { isInvalid, type ServerFacts } from './server-facts.js'
@@ -15,6 +17,11 @@ export interface InsideDatabases {
   /** How many unlogged tables each database has; one that could not be asked is absent. */
   unloggedTables: Map<string, number>
 }
+
+const insideSchema = v.object({
+  extensions: v.array(v.object({ name: v.string(), version: v.string() })),
+  unlogged_tables: v.number(),
+})
 
 const insideQuery = sql`
 SELECT pg_catalog.json_build_object(
@@ -58,7 +65,7 @@ export async function readInsideDatabases(
 }
 
 function addAnswer(inside: InsideDatabases, database: string, answer: string): void {
-  const { extensions, unlogged_tables } = JSON.parse(answer)
+  const { extensions, unlogged_tables } = jsonAnswer(insideSchema, answer)
   for (const { name, version } of extensions) inside.extensions.push({ name, version, database })
   inside.unloggedTables.set(database, unlogged_tables)
 }

@@ -1,96 +1,102 @@
-import { PgbkError } from '../../errors.js'
+import { v } from '../../schema.js'
 import { querySettings } from '../../snapshot/conf/conf.js'
 import { recoveryMinimums } from '../../snapshot/conf/minimums.js'
+import { jsonAnswer } from '../connection/json-answer.js'
 import { type Psql, queryWithPlace } from '../connection/psql.js'
 import type { ServerPlace } from '../connection/server-place.js'
 import { sql } from '../sql/sql.js'
-import { withShownNames } from './shown-names.js'
+import { shownNames } from './shown-names.js'
 
-export interface TablespaceFacts {
-  oid: number
-  name: string
-  /** As pg_tablespace_location() says it: absolute; relative in a copy; `pg_tblspc/<oid>` when it is in place. For people. */
-  location: string
-  /** The same as the server has it (raw-text.ts). */
-  raw_location: string
-}
+const text = v.nullable(v.string())
 
-export interface DatabaseFacts {
-  oid: number
-  /** For people. */
-  name: string
-  /** The same as the server has it (raw-text.ts). */
-  raw_name: string
+const tablespaceSchema = v.object({
+  oid: v.number(),
+  name: v.string(),
+  /** As pg_tablespace_location() says it (raw-text.ts): absolute; relative in a copy; `pg_tblspc/<oid>` when it is in place. */
+  raw_location: v.string(),
+})
+
+const databaseSchema = v.object({
+  oid: v.number(),
+  /** As the server has it (raw-text.ts). */
+  raw_name: v.string(),
   /** The oid of its tablespace; `defaultTablespace` is pg_default's. */
-  tablespace: number
+  tablespace: v.number(),
   /** datconnlimit: how many sessions it takes; -1 is no limit. */
-  connection_limit: number
-  allows_connections: boolean
-  can_connect: boolean
+  connection_limit: v.number(),
+  allows_connections: v.boolean(),
+  can_connect: v.boolean(),
   /** Bytes; null where the role may not ask. */
-  size_bytes: number | null
-  encoding: string
-  locale_provider: string
-  locale: string
-  ctype: string
-  collation_version: string | null
-}
+  size_bytes: v.nullable(v.number()),
+  encoding: v.string(),
+  locale_provider: v.string(),
+  locale: v.string(),
+  ctype: v.string(),
+  collation_version: text,
+})
 
-/** What the server says about itself. Null means that this role may not know it. */
-export interface ServerFacts extends ServerPlace {
-  version_num: number
-  version: string
-  version_string: string
-  libc_version: string | null
-  icu_version: string | null
-  system_identifier: string
-  cluster_name: string
-  client_address: string | null
-  in_recovery: boolean
-  role: string
-  role_is_superuser: boolean
-  role_can_replicate: boolean
-  superuser: string
-  wal_level: string
-  max_wal_senders: number
-  wal_senders: number
-  max_replication_slots: number
-  replication_slots: number
-  wal_segment_size: number
-  data_checksums: boolean
-  data_directory: string | null
-  config_files: string[]
-  preload_libraries: string | null
+/** Null means that this role may not know it. */
+const schema = v.object({
+  version_num: v.number(),
+  version: v.string(),
+  version_string: v.string(),
+  libc_version: text,
+  icu_version: text,
+  system_identifier: v.string(),
+  /** Of the database that was asked. */
+  encoding: v.string(),
+  cluster_name: v.string(),
+  client_address: text,
+  in_recovery: v.boolean(),
+  role: v.string(),
+  role_is_superuser: v.boolean(),
+  role_can_replicate: v.boolean(),
+  superuser: v.string(),
+  wal_level: v.string(),
+  max_wal_senders: v.number(),
+  wal_senders: v.number(),
+  max_replication_slots: v.number(),
+  replication_slots: v.number(),
+  wal_segment_size: v.number(),
+  data_checksums: v.boolean(),
+  data_directory: text,
+  config_files: v.array(v.string()),
+  preload_libraries: text,
   /** A managed service whose superuser role gives it away. */
-  managed_by: string | null
+  managed_by: text,
+  tablespaces: v.array(tablespaceSchema),
+  databases: v.array(databaseSchema),
+  /** The server's `recoveryMinimums`, and those `querySettings` that it has set. */
+  settings: v.record(v.string(), v.string()),
+  /** Those `querySettings` that the role or the database of this connection sets otherwise, so that they could not be seen. */
+  overridden: v.array(v.string()),
+  /** All that its configuration files set, as far as the role may see it. */
+  configured: v.record(v.string(), v.string()),
+})
+
+const pinsSchema = v.record(v.string(), v.object({ setting: v.string(), kind: text }))
+
+/** `name` and `location` are for people. */
+export type TablespaceFacts = v.InferOutput<typeof tablespaceSchema> & { location: string }
+export type DatabaseFacts = v.InferOutput<typeof databaseSchema> & { name: string }
+
+/** What the server says about itself. */
+export interface ServerFacts extends Omit<v.InferOutput<typeof schema>, 'encoding'>, ServerPlace {
   tablespaces: TablespaceFacts[]
   databases: DatabaseFacts[]
-  /** The server's `recoveryMinimums`, and those `querySettings` that it has set. */
-  settings: Record<string, string>
-  /** Those `querySettings` that the role or the database of this connection sets otherwise, so that they could not be seen. */
-  overridden: string[]
-  /** All that its configuration files set, as far as the role may see it. */
-  configured: Record<string, string>
 }
 
 /** @throws {PgbkError} `unreachable` or `refused`. */
 export async function readServerFacts(psql: Psql): Promise<ServerFacts> {
   const { answer, ...place } = await queryWithPlace(psql, factsQuery, { values })
-  try {
-    const [facts = '', ownPins = ''] = answer.split('\n')
-    const parsed: ServerFacts = withShownNames({ ...JSON.parse(facts), ...place })
-    const pinned: Record<string, { setting: string; kind: string | null }> = JSON.parse(ownPins || '{}')
-    for (const [name, { setting, kind }] of Object.entries(pinned)) {
-      if (kind === 'server') parsed.settings[name] = setting
-      if (kind === 'session') parsed.overridden.push(name)
-    }
-    return parsed
-  } catch (cause) {
-    throw new PgbkError('failed', `the server's answer is not understood: ${answer.slice(0, 200)}`, {
-      cause,
-      hint: 'Connect to PostgreSQL itself, not to a pooler or a proxy.',
-    })
+  const [told = '', ownPins = ''] = answer.split('\n')
+  const answered = jsonAnswer(schema, told)
+  const facts: ServerFacts = { ...answered, ...shownNames(answered), ...place }
+  for (const [name, { setting, kind }] of Object.entries(jsonAnswer(pinsSchema, ownPins || '{}'))) {
+    if (kind === 'server') facts.settings[name] = setting
+    if (kind === 'session') facts.overridden.push(name)
   }
+  return facts
 }
 
 /** Tablespaces in place (allow_in_place_tablespaces) lie inside the data directory and cannot be mapped. */

@@ -1,4 +1,6 @@
+import { v } from '../../schema.js'
 import { querySettings } from '../../snapshot/conf/conf.js'
+import { jsonAnswer } from '../connection/json-answer.js'
 import { type Psql, query, replicationCommands } from '../connection/psql.js'
 import { sql } from '../sql/sql.js'
 import type { ServerFacts } from './server-facts.js'
@@ -15,7 +17,9 @@ export interface ServerSettings {
 export async function readServerSettings(psql: Psql, facts: ServerFacts): Promise<ServerSettings> {
   return {
     settings: { ...facts.settings, ...(await readOverridden(psql, facts)) },
-    custom: facts.role_is_superuser ? JSON.parse(await query(psql, customQuery)) : {},
+    custom: facts.role_is_superuser
+      ? jsonAnswer(v.record(v.string(), v.string()), await query(psql, customQuery))
+      : {},
   }
 }
 

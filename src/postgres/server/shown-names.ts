@@ -1,17 +1,19 @@
 import { shownText } from '../../text/raw-text.js'
 
-/** What a server says of its names: as it has them, and in which encodings that most likely is. */
-interface NamedByBytes {
+/**
+ * Adds the names that people read.
+ * @param facts what a server says of its names: as it has them, and in which encodings that most likely is.
+ */
+export function shownNames<
+  Tablespace extends { name: string; raw_location: string },
+  Database extends { raw_name: string; encoding: string },
+>(facts: {
   /** Of the database that was asked. */
   encoding: string
-  tablespaces: { name: string; raw_location: string }[]
-  databases: { raw_name: string; encoding: string }[]
-}
-
-/** Adds the names that people read. */
-export function withShownNames<Facts extends NamedByBytes>(facts: Facts) {
+  tablespaces: Tablespace[]
+  databases: Database[]
+}) {
   return {
-    ...facts,
     tablespaces: facts.tablespaces.map((tablespace) => ({
       ...tablespace,
       name: shownText(tablespace.name, facts.encoding),

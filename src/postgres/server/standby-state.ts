@@ -1,7 +1,7 @@
 import { count, isoTime } from '../../catalog/record-fields.js'
-import { PgbkError } from '../../errors.js'
-import { checkJson, v } from '../../schema.js'
+import { v } from '../../schema.js'
 import { formatAge, formatDuration, formatTimes } from '../../text/units.js'
+import { jsonAnswer } from '../connection/json-answer.js'
 import { type Psql, query } from '../connection/psql.js'
 import { sql } from '../sql/sql.js'
 
@@ -29,11 +29,7 @@ export type StandbyState = v.InferOutput<typeof schema>
 export async function readStandbyState(psql: Psql): Promise<StandbyState | undefined> {
   const answer = (await query(psql, stateQuery)).trim()
   if (answer === '') return undefined
-  const { value, faults } = checkJson(schema, answer)
-  if (value) return value
-  throw new PgbkError('failed', `the server's answer is not understood: ${faults}: ${answer.slice(0, 200)}`, {
-    hint: 'Connect to PostgreSQL itself, not to a pooler or a proxy.',
-  })
+  return jsonAnswer(schema, answer)
 }
 
 /**

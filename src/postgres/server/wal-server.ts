@@ -1,58 +1,59 @@
 import { PgbkError } from '../../errors.js'
+import { v } from '../../schema.js'
+import { jsonAnswer } from '../connection/json-answer.js'
 import { type Psql, query, queryWithPlace } from '../connection/psql.js'
 import type { ServerPlace } from '../connection/server-place.js'
 import { sql } from '../sql/sql.js'
 
 /** A physical replication slot, as pg_replication_slots shows it. */
-export interface SlotFacts {
-  name: string
-  slot_type: string
-  active: boolean
-  active_pid: number | null
+const slotSchema = v.object({
+  name: v.string(),
+  slot_type: v.string(),
+  active: v.boolean(),
+  active_pid: v.nullable(v.number()),
   /** From here on the server keeps WAL for it. With pg_receivewal --synchronous this is what has been flushed on the other side. */
-  restart_lsn: string | null
+  restart_lsn: v.nullable(v.string()),
   /** `reserved`, `extended`, `unreserved`, `lost`. */
-  wal_status: string | null
+  wal_status: v.nullable(v.string()),
   /** Bytes of WAL from there to the server's end. */
-  retained_bytes: number | null
-}
+  retained_bytes: v.nullable(v.number()),
+})
 
-/** What a receiver asks its server, again and again. Much less than `ServerFacts`, which measures every database. */
-export interface WalServerFacts extends ServerPlace {
-  system_identifier: string
-  version: string
-  version_num: number
-  role: string
-  role_can_replicate: boolean
-  in_recovery: boolean
-  wal_segment_size: number
-  timeline: number
+export type SlotFacts = v.InferOutput<typeof slotSchema>
+
+const schema = v.object({
+  system_identifier: v.string(),
+  version: v.string(),
+  version_num: v.number(),
+  role: v.string(),
+  role_can_replicate: v.boolean(),
+  in_recovery: v.boolean(),
+  wal_segment_size: v.number(),
+  timeline: v.pipe(
+    v.string(),
+    v.transform((digits) => Number.parseInt(digits, 16)),
+  ),
   /** The end of the WAL that it has on its disk. */
-  lsn: string
+  lsn: v.string(),
   /**
    * A time and the position by which all that was committed until then is in the WAL. A standby knows only when the last
    * transaction that it has replayed was committed, if any.
    */
-  as_of: { time: string; lsn: string } | null
+  as_of: v.nullable(v.object({ time: v.string(), lsn: v.string() })),
   /** MB, or -1: a slot may keep any amount of WAL. */
-  max_slot_wal_keep_size: number
-  max_replication_slots: number
-  replication_slots: number
-  slot: SlotFacts | null
-}
+  max_slot_wal_keep_size: v.number(),
+  max_replication_slots: v.number(),
+  replication_slots: v.number(),
+  slot: v.nullable(slotSchema),
+})
+
+/** What a receiver asks its server, again and again. Much less than `ServerFacts`, which measures every database. */
+export interface WalServerFacts extends v.InferOutput<typeof schema>, ServerPlace {}
 
 /** @throws {PgbkError} `unreachable` or `refused`. */
 export async function askWalServer(psql: Psql, slot: string): Promise<WalServerFacts> {
   const { answer, ...place } = await queryWithPlace(psql, walServerQuery, { values: { slot } })
-  try {
-    const facts = JSON.parse(answer)
-    return { ...facts, ...place, timeline: Number.parseInt(facts.timeline, 16) }
-  } catch (cause) {
-    throw new PgbkError('failed', `the server's answer is not understood: ${answer.slice(0, 200)}`, {
-      cause,
-      hint: 'Connect to PostgreSQL itself, not to a pooler or a proxy.',
-    })
-  }
+  return { ...jsonAnswer(schema, answer), ...place }
 }
 
 /**

@@ -1,13 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { chmod, rm, rmdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Context } from '../../context.js'
 import { PgbkError, systemCode, systemFailure } from '../../errors.js'
 import { runningServer } from '../../postgres/local/running.js'
 import { syncPath } from '../../system/files/durable.js'
-import { removeContents } from '../../system/files/remove-tree.js'
+import { emptyMarked } from '../../system/files/marked-directory.js'
+import type { ProcessMark } from '../../system/process/process-mark.js'
 import { shellWord } from '../../text/shell-word.js'
-import { checkGone, emptying, type Marker, mark, markerIn, readMarker, setAside } from './restore-marker.js'
+import { checkGone, emptying, mark, markerIn, readMarker, setAside } from './restore-marker.js'
 
 /**
  * Makes sure that a directory can be filled by a restore: absent, with its parent there, or empty, or the remains of a restore
@@ -47,7 +48,7 @@ function checkParent(directory: string): void {
 }
 
 /** Somebody who has started a server there since may have made something that is to stay. */
-function checkRemains(directory: string, marker: Marker): void {
+function checkRemains(directory: string, marker: ProcessMark): void {
   checkGone(directory, marker)
   // Every start writes it, and pg_basebackup leaves it out; of other traces a restored server's own backup may have some.
   if (existsSync(join(directory, 'postmaster.opts'))) throw notEmpty(directory)
@@ -89,7 +90,7 @@ export async function claim(directory: string, context: Context): Promise<void> 
     checkClaimable(directory, context)
     if (hasRemains) setAside(directory)
     mark(directory)
-    if (hasRemains) await empty(directory)
+    if (hasRemains) await emptyMarked(markerIn(directory))
     await syncPath(directory)
   } catch (cause) {
     // Who holds it now has taken it in the same way; to put it back would be to take it from them.
@@ -118,11 +119,6 @@ function cannotWrite(directory: string, cause: unknown): PgbkError {
   return cause instanceof PgbkError ? cause : systemFailure(`cannot write to ${directory}`, cause)
 }
 
-/** Removes what an aborted restore has left, the marker last. */
-async function empty(directory: string): Promise<void> {
-  await removeContents(directory, [basename(markerIn(directory))])
-}
-
 /** A finished directory is no restore's any more. */
 export async function handOver(directory: string): Promise<void> {
   await rm(markerIn(directory), { force: true })
@@ -131,6 +127,6 @@ export async function handOver(directory: string): Promise<void> {
 
 /** Takes everything out again; the directory itself stays, for whoever made it. */
 export async function giveUp(directory: string): Promise<void> {
-  await empty(directory)
+  await emptyMarked(markerIn(directory))
   await handOver(directory)
 }

@@ -4,7 +4,6 @@ import { dirname, isAbsolute, resolve } from 'node:path'
 import type { Context } from '../../context.js'
 import { systemCode } from '../../errors.js'
 import { directoriesOf } from '../../postgres/local/differences.js'
-import { serverEnvironment } from '../../postgres/local/server-process.js'
 import type { ServerPrograms } from '../../postgres/programs/find-server.js'
 import { timeZoneHint } from '../../start-up/known-time-zone.js'
 import { runProgram } from '../../system/program/run-program.js'
@@ -152,7 +151,8 @@ async function settingOf(
 ): Promise<{ value?: string; fault?: string }> {
   const args = ['-D', data, '-C', name]
   const { status, stdout, stderr } = await runProgram(postgres, args, {
-    env: serverEnvironment(context),
+    kind: 'server',
+    env: context.env,
     signal: context.signal,
   })
   return status === 0 ? { value: stdout.trim() } : { fault: faultsIn(stderr) }

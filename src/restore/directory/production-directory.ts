@@ -1,12 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Backup } from '../../catalog/catalog.js'
 import { majorOf } from '../../catalog/record.js'
-import { confLines } from '../../recovery/recovery-conf.js'
 import { snapshotHba, snapshotIdent } from '../../snapshot/conf/conf.js'
 import { confFileIfThere, readConfFile } from '../../snapshot/conf/conf-file.js'
-import { syncPath, writeDurably } from '../../system/files/durable.js'
+import { confLines } from '../../snapshot/conf/conf-line.js'
+import { replaceDurably, syncPath, writeDurably } from '../../system/files/durable.js'
 import { inside } from '../../system/paths/inside.js'
 import { adaptAuth } from './conf/adapt-auth.js'
 import { containAuth } from './conf/contain-auth.js'
@@ -137,15 +137,8 @@ export function settingsOfServer({ layout }: Pick<Backup, 'layout'>): FoundSetti
 /** Takes the settings of the first recovery out again when it is over. */
 export async function endRecovery(data: string): Promise<void> {
   const path = join(data, 'postgresql.auto.conf')
-  const next = `${path}.pgbk`
-  await writeFile(next, withoutRecovery(readConfFile(path, data).toString('latin1')), {
-    encoding: 'latin1',
-    flag: 'wx',
-    flush: true,
-    mode: 0o600,
-  })
-  await rename(next, path)
-  await syncPath(data)
+  const text = withoutRecovery(readConfFile(path, data).toString('latin1'))
+  await replaceDurably(path, Buffer.from(text, 'latin1'))
 }
 
 async function syncWritten(names: string[], data: string): Promise<void> {

@@ -2,44 +2,28 @@ import { randomInt } from 'node:crypto'
 import { lstatSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../../errors.js'
-import { checkJson, v } from '../../schema.js'
-import { mostBytes, readSmallText } from '../../system/files/read-small.js'
-import { lifeOf, markOfThisProcess, type ProcessMark } from '../../system/process/processes.js'
+import { needNote } from '../../system/files/read-note.js'
+import { lifeOf, markOfThisProcess, markSchema, type ProcessMark } from '../../system/process/process-mark.js'
 import { shellWord } from '../../text/shell-word.js'
 
 /** What a restore leaves in a given directory for as long as it works there. */
-export type Marker = ProcessMark
-
 export function markerIn(directory: string): string {
   return join(directory, '.pgbk-restore.json')
 }
 
 /** A marker counts that is the caller's own: another's could have been made to have something removed. */
-export function readMarker(directory: string, caller: number): Marker | undefined {
+export function readMarker(directory: string, caller: number): ProcessMark | undefined {
   const path = markerIn(directory)
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found?.isFile() || found.uid !== caller) return undefined
   try {
-    return parseMarker(path)
+    return needNote(markSchema, path)
   } catch (cause) {
     throw new PgbkError('failed', `cannot read ${path}: ${messageOf(cause)}`, {
       cause,
       hint: `It was written by a restore that did not end. Empty the directory:  ${emptying(directory)}`,
     })
   }
-}
-
-const schema = v.object({
-  pgbk_pid: v.number(),
-  pgbk_start_time: v.nullable(v.string()),
-  pid_space: v.nullable(v.string()),
-})
-
-/** @throws {PgbkError} `damaged`. */
-function parseMarker(path: string): Marker {
-  const { value, faults } = checkJson(schema, readSmallText(path, mostBytes.note))
-  if (faults) throw new PgbkError('damaged', `${path} is unreadable: ${faults.join('; ')}`)
-  return value
 }
 
 /** Takes the marker of a restore that is gone away; of several processes only one succeeds. @throws {PgbkError} `locked`. */
@@ -52,7 +36,7 @@ export function setAside(directory: string): void {
     throw systemCode(error) === 'ENOENT' ? locked(directory) : error
   }
   try {
-    checkGone(directory, parseMarker(aside))
+    checkGone(directory, needNote(markSchema, aside))
   } catch (error) {
     renameSync(aside, path)
     throw error
@@ -61,7 +45,7 @@ export function setAside(directory: string): void {
 
 /** Marks a directory as this process's. Of several processes only one succeeds. @throws {PgbkError} `locked`. */
 export function mark(directory: string): void {
-  const marker: Marker = markOfThisProcess()
+  const marker: ProcessMark = markOfThisProcess()
   try {
     writeFileSync(markerIn(directory), `${JSON.stringify(marker)}\n`, { flag: 'wx', flush: true })
   } catch (error) {
@@ -70,7 +54,7 @@ export function mark(directory: string): void {
 }
 
 /** @throws {PgbkError} `locked` unless the restore that has marked a directory is known to have ended. */
-export function checkGone(directory: string, marker: Marker): void {
+export function checkGone(directory: string, marker: ProcessMark): void {
   const life = lifeOf(marker)
   if (life === 'alive') throw locked(directory, ` (process ${marker.pgbk_pid})`)
   if (life === 'gone') return

@@ -1,15 +1,15 @@
-import { mkdir, rename } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import type { Backup } from '../../catalog/catalog.js'
 import { type InstanceLayout, instanceLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { isShortEnough } from '../../postgres/local/sockets.js'
 import type { ServerPrograms } from '../../postgres/programs/find-server.js'
-import { confLines } from '../../recovery/recovery-conf.js'
-import { confLiteral, snapshotHba, snapshotIdent } from '../../snapshot/conf/conf.js'
+import { snapshotHba, snapshotIdent } from '../../snapshot/conf/conf.js'
+import { confLines, confLiteral } from '../../snapshot/conf/conf-line.js'
 import { lastingMinimums } from '../../snapshot/conf/minimums.js'
 import { copyConf } from '../../start-up/copy-conf.js'
-import { syncPath, writeDurably } from '../../system/files/durable.js'
+import { replaceDurably, syncPath, writeDurably } from '../../system/files/durable.js'
 import { mostBytes, readSmallText } from '../../system/files/read-small.js'
 import { copyOriginals } from '../copy/copy-originals.js'
 
@@ -110,11 +110,8 @@ host    replication  all  ::1/128       md5
 export async function changePort({ postgresqlConf }: InstanceLayout, port: number): Promise<void> {
   const text = readSmallText(postgresqlConf, mostBytes.conf)
   const last = [...text.matchAll(portLine)].at(-1)
-  const next = `${postgresqlConf}.new`
   const changed = last
     ? `${text.slice(0, last.index)}port = ${port}${text.slice(last.index + last[0].length)}`
     : `${text}\nport = ${port}\n`
-  await writeDurably(next, changed)
-  await rename(next, postgresqlConf)
-  await syncPath(dirname(postgresqlConf))
+  await replaceDurably(postgresqlConf, changed)
 }

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { rename, rm, rmdir } from 'node:fs/promises'
+import { rename, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { idOf, nextFreeId } from '../../catalog/id.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { messageOf, PgbkError, systemCode } from '../../errors.js'
-import { syncPath, writeDurably } from '../../system/files/durable.js'
-import { markOfThisProcess } from '../../system/process/processes.js'
+import { syncPath } from '../../system/files/durable.js'
+import { markDirectory, unmarkDirectory } from '../../system/files/marked-directory.js'
+import { markOfThisProcess } from '../../system/process/process-mark.js'
 import { leftOver } from './instance-remains.js'
 
 /** The name of an instance that is restored now; another one of the same second gets the next free second. */
@@ -63,7 +64,7 @@ export async function startInstance(root: string, name: string): Promise<Instanc
     await rmdir(layout.directory)
     throw taken(`another pgbk has just restored ${name}`)
   }
-  await writeDurably(layout.marker, `${JSON.stringify(markOfThisProcess())}\n`)
+  await markDirectory(layout.marker, markOfThisProcess())
   const { conf, data, tablespaces, logs, sockets } = layout
   for (const directory of [conf, data, tablespaces, logs, sockets]) mkdirSync(directory, 0o700)
   return layout
@@ -76,8 +77,7 @@ function taken(message: string): PgbkError {
 /** Turns a finished directory, whose files are on disk, into an instance: one rename. */
 export async function publishInstance(layout: InstanceLayout, name: string): Promise<InstanceLayout> {
   const published = instanceLayout(join(dirname(layout.directory), name))
-  await rm(layout.marker)
-  await syncPath(layout.directory)
+  await unmarkDirectory(layout.marker)
   await rename(layout.directory, published.directory)
   await syncPath(dirname(published.directory))
   return published

@@ -1,7 +1,6 @@
 import { isoTime, text } from '../../catalog/record-fields.js'
-import { PgbkError } from '../../errors.js'
-import { checkJson, v } from '../../schema.js'
-import { mostBytes, readSmallText } from '../../system/files/read-small.js'
+import { v } from '../../schema.js'
+import { needNote } from '../../system/files/read-note.js'
 
 /** The format of instance.json that this pgbk writes, and the highest that it reads. */
 export const instanceFormat = 1
@@ -22,7 +21,5 @@ export type InstanceRecord = v.InferOutput<typeof schema>
 
 /** @throws {PgbkError} `damaged`; a system error when it cannot be read. */
 export function readInstanceRecord(path: string): InstanceRecord {
-  const { value, faults } = checkJson(schema, readSmallText(path, mostBytes.note))
-  if (faults) throw new PgbkError('damaged', `${path} is unreadable: ${faults.slice(0, 3).join('; ')}`)
-  return value
+  return needNote(schema, path)
 }

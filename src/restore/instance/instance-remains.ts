@@ -1,16 +1,15 @@
 import { randomInt } from 'node:crypto'
-import { existsSync, renameSync, type Stats, statSync, writeFileSync } from 'node:fs'
-import { rm, rmdir } from 'node:fs/promises'
+import { existsSync, renameSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { isDiskFull, systemCode } from '../../errors.js'
-import { checkJson, v } from '../../schema.js'
-import { syncPath } from '../../system/files/durable.js'
-import { readIfThere } from '../../system/files/read-if-there.js'
-import { removeContents } from '../../system/files/remove-tree.js'
+import { v } from '../../schema.js'
+import { replaceFleetingly, syncPath } from '../../system/files/durable.js'
+import { removeMarked } from '../../system/files/marked-directory.js'
+import { lookAtNote } from '../../system/files/read-note.js'
 import { namesIn } from '../../system/paths/names-in.js'
-import { lifeOf, markOfThisProcess, type ProcessMark } from '../../system/process/processes.js'
+import { lifeOf, markFields, markOfThisProcess } from '../../system/process/process-mark.js'
 import { shellWord } from '../../text/shell-word.js'
 
 /**
@@ -27,9 +26,7 @@ export async function removeInstance(layout: InstanceLayout): Promise<boolean> {
     renameSync(layout.directory, doomed.directory)
     markAsOurs(doomed)
     for (const directory of [doomed.directory, instances]) await syncPath(directory)
-    await removeContents(doomed.directory, [basename(doomed.marker)])
-    await rm(doomed.marker, { force: true })
-    await rmdir(doomed.directory)
+    await removeMarked(doomed.marker)
     await syncPath(instances)
     return true
   } catch (error) {
@@ -38,19 +35,11 @@ export async function removeInstance(layout: InstanceLayout): Promise<boolean> {
   }
 }
 
-/** What tells who works in a directory that is nobody's instance. */
-interface Marker extends ProcessMark {
-  /** Anybody may go on with it. */
-  made_by?: 'delete'
-}
-
 /** Others leave it alone then, for as long as this process goes on. */
 function markAsOurs({ marker }: InstanceLayout): void {
-  const mark: Marker = { made_by: 'delete', ...markOfThisProcess() }
-  const next = `${marker}.new`
+  const mark: v.InferInput<typeof markSchema> = { made_by: 'delete', ...markOfThisProcess() }
   try {
-    writeFileSync(next, `${JSON.stringify(mark)}\n`)
-    renameSync(next, marker)
+    replaceFleetingly(marker, `${JSON.stringify(mark)}\n`)
   } catch (error) {
     if (!isDiskFull(error)) throw error // to make room is what it is removed for
   }
@@ -87,14 +76,12 @@ export function leftOver(
   const marker = statSync(layout.marker, { throwIfNoEntry: false })
   // Looked at after the marker: one that has been published since is new, or not there.
   if (!marker) return isForgotten(layout, now) ? 'removable' : undefined
-  const found = readIfThere(layout.marker)
-  if (found === undefined || found === 'unreadable') return undefined // the latter is none of pgbk's
-  const mark = checkJson(markSchema, found.text).value
+  const note = lookAtNote(markSchema, layout.marker)
   // A restore that has just begun has written no text yet.
-  if (mark === undefined) return isOld(marker, now) ? 'removable' : undefined
-  const life = lifeOf(mark)
+  if (!note.value) return note.why === 'garbled' && isOld(marker, now) ? 'removable' : undefined
+  const life = lifeOf(note.value)
   if (life === 'alive') return undefined
-  return life === 'elsewhere' && mark.made_by !== 'delete' ? 'elsewhere' : 'removable'
+  return life === 'elsewhere' && note.value.made_by !== 'delete' ? 'elsewhere' : 'removable'
 }
 
 /** Killed before the marker was written, or after it had gone. */
@@ -108,10 +95,11 @@ function isOld({ mtimeMs }: Stats, now: Date): boolean {
   return now.getTime() - mtimeMs > 60_000
 }
 
-/** Of a delete that has just begun, the marker is the record that was. */
+/** Who works in a directory that is nobody's instance. Of a delete that has just begun, the marker is the record that was. */
 const markSchema = v.object({
+  /** Anybody may go on with it. */
   made_by: v.optional(v.literal('delete')),
-  pgbk_pid: v.optional(v.number(), 0),
-  pgbk_start_time: v.optional(v.nullable(v.string()), null),
-  pid_space: v.optional(v.nullable(v.string()), null),
+  pgbk_pid: v.optional(markFields.pgbk_pid, 0),
+  pgbk_start_time: v.optional(markFields.pgbk_start_time, null),
+  pid_space: v.optional(markFields.pid_space, null),
 })

@@ -1,10 +1,9 @@
 import { chmodSync, lstatSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import type { Context } from '../../context.js'
 import { systemCode } from '../../errors.js'
 import { removeSocketDirectory } from '../../postgres/local/sockets.js'
-import { removeContents, removeTree } from '../../system/files/remove-tree.js'
-import { bytePath } from '../../system/paths/byte-path.js'
+import { removeMarked } from '../../system/files/marked-directory.js'
 import { endProcesses } from './end-processes.js'
 import { processesOf, type RunDirectory } from './run-directory.js'
 
@@ -18,8 +17,7 @@ export async function endRun(run: RunDirectory, context: Pick<Context, 'urgent'>
 async function removeRun({ layout, marker }: RunDirectory): Promise<void> {
   removeSocketDirectory(marker.socket_directory ?? '')
   for (const inner of ['work', 'work/incompat', 'work/incompat/volatile']) openUp(join(layout.work, inner))
-  await removeContents(layout.directory, [basename(layout.marker)])
-  await removeTree(bytePath(layout.directory))
+  await removeMarked(layout.marker)
 }
 
 /** An overlay's own directories have mode 000. */

@@ -1,30 +1,17 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { accessSync, constants, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { Backup } from '../../catalog/catalog.js'
 import { type RunLayout, rootLayout, runLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { messageOf, PgbkError, systemCode, systemFailure } from '../../errors.js'
 import { makeSocketDirectory, removeSocketDirectory } from '../../postgres/local/sockets.js'
-import { checkJson, v } from '../../schema.js'
-import { mostBytes, readSmallText } from '../../system/files/read-small.js'
+import { v } from '../../schema.js'
+import { replaceFleetingly } from '../../system/files/durable.js'
+import { lookAtNote } from '../../system/files/read-note.js'
 import { namesIn } from '../../system/paths/names-in.js'
-import {
-  directoryOf,
-  findOwnProcesses,
-  lifeOf,
-  markOfThisProcess,
-  type ProcessMark,
-} from '../../system/process/processes.js'
+import { lifeOf, markFields, markOfThisProcess, type ProcessMark } from '../../system/process/process-mark.js'
+import { directoryOf, findOwnProcesses } from '../../system/process/processes.js'
 
 /** Who made a run's directory, and what runs in it. */
 export interface RunMarker extends ProcessMark {
@@ -52,9 +39,7 @@ export interface RunningServer {
 }
 
 const markerSchema: v.GenericSchema<unknown, RunMarker> = v.object({
-  pgbk_pid: v.number(),
-  pgbk_start_time: v.nullable(v.string()),
-  pid_space: v.nullable(v.string()),
+  ...markFields,
   backup: v.string(),
   archives: v.optional(v.array(v.string())),
   detached: v.boolean(),
@@ -155,9 +140,7 @@ function cannotMake({ directory }: RunLayout, cause: unknown): PgbkError {
 
 /** In one step: another pgbk that read half of it would take the run for a dead one. */
 export function writeMarker({ layout, marker }: RunDirectory): void {
-  const next = `${layout.marker}.new`
-  writeFileSync(next, `${JSON.stringify(marker, undefined, 2)}\n`, { flag: 'wx' })
-  renameSync(next, layout.marker)
+  replaceFleetingly(layout.marker, `${JSON.stringify(marker, undefined, 2)}\n`)
 }
 
 function choosePlace(places: string[]): string {
@@ -201,24 +184,17 @@ function linksInto({ lower }: RunLayout, backups: string): boolean {
 }
 
 export function readMarker(layout: RunLayout): RunMarker | undefined {
-  try {
-    const { value } = checkJson(markerSchema, readSmallText(layout.marker, mostBytes.note))
-    return (
-      value ?? {
-        backup: '',
-        pgbk_pid: 0,
-        pgbk_start_time: null,
-        pid_space: null,
-        detached: false,
-        started_at: '',
-      }
-    )
-  } catch (error) {
-    // No pgbk puts anything but a file there.
-    if (error instanceof PgbkError && error.code === 'damaged') return undefined
-    if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined
-    throw error
-  }
+  const note = lookAtNote(markerSchema, layout.marker)
+  return note.value ?? (note.why === 'garbled' ? unknownMarker : undefined)
+}
+
+const unknownMarker: RunMarker = {
+  backup: '',
+  pgbk_pid: 0,
+  pgbk_start_time: null,
+  pid_space: null,
+  detached: false,
+  started_at: '',
 }
 
 /** The argument that every process of a run's server carries, by which it is known. */

@@ -4,7 +4,7 @@ import type { Backup } from '../../catalog/catalog.js'
 import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { factsOf } from '../../errors.js'
-import { serverEnvironment, withoutRights } from '../../postgres/local/server-process.js'
+import { withoutRights } from '../../postgres/local/server-process.js'
 import { hasProc } from '../../system/process/processes.js'
 import { removeWhenOver } from '../directory/clean-up.js'
 import { type OwnRunDirectory, runArgument } from '../directory/run-directory.js'
@@ -90,7 +90,7 @@ async function start(
       command,
       cwd: run.layout.directory,
       log: run.layout.log,
-      env: serverEnvironment(context),
+      env: context.env,
       signal: context.signal,
     })
     return { server, enclosure }

@@ -79,8 +79,9 @@ export interface SuperviseOptions {
 /** @throws {PgbkError} `failed`, with what the set-up said, when the server could not even be called. */
 export async function supervise(options: SuperviseOptions): Promise<SupervisedServer> {
   const [file = '', ...args] = supervisorCommand(options)
-  const descriptor = options.companion?.descriptor
-  const held = await holdProgram(file, args, { env: options.env, signal: options.signal, descriptor })
+  const { env, signal, companion } = options
+  const descriptor = companion?.descriptor
+  const held = await holdProgram(file, args, { kind: 'server', env, signal, descriptor })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
   if (!pidThere) {
     const said = held.stderr().trim()

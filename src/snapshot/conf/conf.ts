@@ -3,7 +3,6 @@
  * It is a whole configuration, not an addition: what it does not name has PostgreSQL's own default.
  */
 
-import { PgbkError } from '../../errors.js'
 import {
   endingOf,
   finishedForms,
@@ -11,6 +10,7 @@ import {
   packedForms,
   unfinishedForms,
 } from '../../wal-segments/segment-forms.js'
+import { confLine, isSettingName } from './conf-line.js'
 import { isHarmlessCustomSetting } from './custom-settings.js'
 import { highestOf, minimumLines, minimumsAmong } from './minimums.js'
 
@@ -186,32 +186,6 @@ function customLines({ customSettings }: ConfInput): string[] {
   return Object.entries(customSettings)
     .filter(([name]) => isSettingName(name) && isHarmlessCustomSetting(name))
     .map(([name, value]) => confLine(name, value))
-}
-
-/** ID and QUALIFIED_ID of guc-file.l, in ASCII: what else a server calls a setting could be a line of its own. */
-export function isSettingName(name: string): boolean {
-  return /^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$/.test(name)
-}
-
-/** A setting as a line of a configuration file, without its end. @throws {PgbkError} `failed` for what is not a name, or not a value. */
-export function confLine(name: string, value: string): string {
-  if (isSettingName(name)) return `${name} = ${confLiteral(value)}`
-  throw new PgbkError('failed', `${JSON.stringify(name)} is not the name of a setting`)
-}
-
-/**
- * A quoted value as src/backend/utils/misc/guc-file.l reads it: doubled quotes, backslash escapes, no line breaks.
- * @throws {PgbkError} `failed` for a zero byte, which would end the line.
- */
-export function confLiteral(value: string): string {
-  if (value.includes('\0'))
-    throw new PgbkError('failed', `${JSON.stringify(value)} has a zero byte, and cannot be a setting`)
-  const escaped = value
-    .replaceAll('\\', '\\\\')
-    .replaceAll("'", "''")
-    .replaceAll('\n', '\\n')
-    .replaceAll('\r', '\\r')
-  return `'${escaped}'`
 }
 
 /** Who may connect to a snapshot: the user who started it over the socket, others by password, nobody for replication. */

@@ -1,4 +1,5 @@
 import { isAscii } from 'node:buffer'
+import { checkJson, v } from '../../schema.js'
 import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path.js'
 import { isPlainName } from '../../system/paths/inside.js'
 
@@ -23,7 +24,7 @@ const checksumDigits = new Map([
   ['SHA512', 128],
 ])
 
-/** The escapes are those of escape_json() in src/backend/utils/adt/json.c; JSON.parse refuses control characters. */
+/** The escapes are those of escape_json() in src/backend/utils/adt/json.c; JSON refuses control characters. */
 const fileLine =
   /^\{ "(Path|Encoded-Path)": ("(?:[^"\\]|\\["\\bfnrt]|\\u00[01][0-9a-f])*"), "Size": (\d{1,16}), "Last-Modified": "\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d GMT"(?:, "Checksum-Algorithm": "(\w{1,10})", "Checksum": "([0-9a-f]*)")? \},?$/
 
@@ -36,7 +37,7 @@ export function manifestFile(line: Buffer): ManifestFile | string {
   const text = textOf(line)
   const [, kind, name = '', digits, algorithm, checksum] = (text !== undefined && fileLine.exec(text)) || []
   if (kind === undefined) return 'is not written as PostgreSQL writes a file'
-  const plain = stringOf(name)
+  const plain = checkJson(v.string(), name).value
   if (plain === undefined) return 'has a path that is not JSON'
   if (kind === 'Encoded-Path' && !/^(?:[0-9a-f]{2})+$/.test(plain))
     return 'has a path that is not hexadecimal'
@@ -68,14 +69,6 @@ function checked(
   if (checksum.length !== (checksumDigits.get(algorithm) ?? -1))
     return 'has no checksum of a kind that pgbk knows'
   return { path, size, algorithm, checksum }
-}
-
-function stringOf(json: string): string | undefined {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

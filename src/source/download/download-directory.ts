@@ -1,12 +1,12 @@
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Backup } from '../../catalog/catalog.js'
 import { type BackupLayout, backupLayout, type RootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { PgbkError, systemCode } from '../../errors.js'
 import { v } from '../../schema.js'
-import { syncPath, writeDurably } from '../../system/files/durable.js'
 import { withLock } from '../../system/files/lock.js'
+import { markDirectory, removeMarked } from '../../system/files/marked-directory.js'
 import { readNote } from '../../system/files/read-note.js'
 import { removeContents } from '../../system/files/remove-tree.js'
 
@@ -71,10 +71,8 @@ export async function withDownloadDirectory<T>(
 }
 
 /** Removes a download directory in which nothing was received. */
-export async function removeDownload({ directory, downloadMarker }: BackupLayout): Promise<void> {
-  await removeContents(directory, [basename(downloadMarker)])
-  await rm(downloadMarker, { force: true })
-  await rmdir(directory)
+export async function removeDownload({ downloadMarker }: BackupLayout): Promise<void> {
+  await removeMarked(downloadMarker)
 }
 
 /** Makes the directory a download of this backup; returns whether it was one before. */
@@ -92,8 +90,7 @@ async function takeOver(
     await removeContents(layout.directory, kept)
   }
   const marker: DownloadMarker = { made_by: 'download', source, backup }
-  await writeDurably(layout.downloadMarker, `${JSON.stringify(marker)}\n`)
-  await syncPath(layout.directory)
+  await markDirectory(layout.downloadMarker, marker)
   return false
 }
 

@@ -12,7 +12,6 @@ import { exemptFromManifest, isManifestWhole, manifestFiles } from '../../snapsh
 import { inParallel } from '../../system/files/in-parallel.js'
 import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path.js'
 import { bytesInside } from '../../system/paths/inside.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { segmentIn } from '../../wal-segments/segment-forms.js'
 import { ownSegments } from '../../wal-segments/segment-range.js'
 import { manifestName, nameInBackup, walFileOf } from '../contract/names.js'
@@ -47,7 +46,7 @@ export async function verifyDownload(
     return 'its manifest'
   }
   try {
-    await verifySnapshot(verifier, layout.snapshot, { env: programEnvironment(env), signal })
+    await verifySnapshot(verifier, layout.snapshot, { env, signal })
     return `pg_verifybackup ${verifier.version}`
   } catch (cause) {
     if (!(cause instanceof PgbkError) || cause.code !== 'damaged') throw cause

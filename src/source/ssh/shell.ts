@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { type StreamEnd, streamProgram } from '../../system/program/stream-program.js'
 import { shellWord } from '../../text/shell-word.js'
 
@@ -25,12 +24,7 @@ export function localShell({ env, signal }: Context): Shell {
   return {
     host: undefined,
     run: (script, input, read) =>
-      streamProgram(
-        'sh',
-        ['-c', script],
-        { env: programEnvironment(env), signal, ...(input && { input }) },
-        read,
-      ),
+      streamProgram('sh', ['-c', script], { env, signal, ...(input && { input }) }, read),
   }
 }
 
@@ -48,7 +42,7 @@ export function sshShell(host: string, context: Context): Shell {
       // The terminal is ssh's until it is connected.
       progress.end()
       const command = `exec sh -c ${shellWord(`echo ${ready}; ${script}`)}`
-      const options = { env, signal, ...(input && { input }) }
+      const options = { kind: 'own', env, signal, ...(input && { input }) } as const
       let isConnected = false
       const end = await streamProgram('ssh', ['-T', '--', host, command], options, async (output) => {
         isConnected = await skipGreeting(output)

@@ -4,7 +4,6 @@ import { createGzip } from 'node:zlib'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { startFilter } from '../../system/program/filter-program.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { runProgram } from '../../system/program/run-program.js'
 
 export const compressions = ['none', 'gzip', 'zstd'] as const
@@ -32,7 +31,7 @@ export async function openCompression(kind: Compression, { env, signal }: Contex
   if (kind === 'none') return (tar, sink) => pipeline(tar, sink, { signal })
   if (kind === 'gzip')
     return (tar, sink) => pipeline(tar, createGzip({ chunkSize: 256 * 1024 }), sink, { signal })
-  const options = { env: programEnvironment(env), signal }
+  const options = { env, signal }
   const zstd = await startFilter('zstd', ['-q', '-1', '-T0', '-c'], options)
   return async (tar, sink) => {
     const ends = await Promise.allSettled([
@@ -49,7 +48,7 @@ export async function openCompression(kind: Compression, { env, signal }: Contex
 /** @throws {PgbkError} `programs-missing` where zstd is not installed. */
 export async function requireZstd({ env, signal }: Context): Promise<void> {
   try {
-    await runProgram('zstd', ['--version'], { env: programEnvironment(env), signal })
+    await runProgram('zstd', ['--version'], { env, signal })
   } catch (cause) {
     if (!(cause instanceof PgbkError) || cause.code !== 'programs-missing') throw cause
     throw new PgbkError('programs-missing', 'zstd is not installed', {

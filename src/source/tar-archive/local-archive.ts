@@ -4,7 +4,6 @@ import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { manifestFiles } from '../../snapshot/manifest/manifest.js'
 import { type BytePath, shownPath } from '../../system/paths/byte-path.js'
-import { programEnvironment } from '../../system/program/program-environment.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { shellWord } from '../../text/shell-word.js'
 import { archiveNames, type Listing } from '../contract/listing.js'
@@ -15,7 +14,7 @@ import { checkArchive } from './archive-check.js'
 
 /** Only GNU tar says what it writes, with sizes, while it writes. */
 export async function hasGnuTar({ env, signal }: Context): Promise<boolean> {
-  const { stdout } = await runProgram('tar', ['--version'], { env: programEnvironment(env), signal })
+  const { stdout } = await runProgram('tar', ['--version'], { env, signal })
   return /GNU tar/.test(stdout)
 }
 
@@ -47,7 +46,7 @@ export async function archiveHere(
     ? `{ ${tar} || echo "${failed} $?" >&2; } | zstd -q -1 -T0 -c ${into}`
     : `${tar} ${into}`
   const input = nameList(archiveNames(backup.id, listing))
-  const options = { env: programEnvironment(env), signal, input, onErrorLine, bytewise: true }
+  const options = { env, signal, input, onErrorLine, bytewise: true }
   const { status, endedBy } = await runProgram('sh', ['-c', script], options)
   const said = complaints.filter((line) => !line.startsWith(failed))
   const full = said.find((line) => diskFull.test(line))

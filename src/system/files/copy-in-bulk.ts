@@ -11,7 +11,7 @@ import { removeTree } from './remove-tree.js'
  */
 export async function copyInBulk(from: string, to: string, signal: AbortSignal): Promise<boolean> {
   const succeeds = async (file: string, args: string[]) =>
-    (await runProgram(file, args, { env: {}, signal })).status === 0
+    (await runProgram(file, args, { signal })).status === 0
   try {
     const copy = ['-RP', '--preserve=mode', '--reflink=auto', from, to]
     const rest = ['-P', to, '!', '-type', 'f', '!', '-type', 'd', '-delete']

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, fsync, openSync, statSync } from 'node:fs'
+import { closeSync, constants, fsync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { chmod, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -42,9 +42,12 @@ export async function appendTo(path: string, text: string): Promise<void> {
  * do so at once, one comes last, and none fails.
  * @param mode for files that others are to read; else they are their owner's alone.
  */
-export async function replaceDurably(path: string, content: string, mode?: number): Promise<void> {
-  const [directory, start] = [dirname(path), `.pgbk-${basename(path)}.`]
-  const draft = join(directory, `${start}${process.pid}-${randomBytes(4).toString('hex')}${draftEnd}`)
+export async function replaceDurably(
+  path: string,
+  content: string | Uint8Array,
+  mode?: number,
+): Promise<void> {
+  const draft = draftOf(path)
   try {
     await writeDurably(draft, content)
     if (mode !== undefined) await chmod(draft, mode)
@@ -53,8 +56,40 @@ export async function replaceDurably(path: string, content: string, mode?: numbe
     await rm(draft, { force: true })
     throw error
   }
-  await syncPath(directory)
-  await removeForgotten(directory, start)
+  await syncPath(dirname(path))
+  await removeForgotten(dirname(path), draftStart(path))
+}
+
+/** The same for what means nothing after a crash of the machine: it is not flushed, and there when this returns. */
+export function replaceFleetingly(path: string, content: string): void {
+  const draft = draftOf(path)
+  try {
+    writeFileSync(draft, content, { mode: 0o600, flag: 'wx' })
+    renameSync(draft, path)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error
+  }
+}
+
+/**
+ * Replaces a note that is only a help for the next time: where it cannot be written, it is not; and what a power cut leaves of it, no
+ * reader takes for a note.
+ */
+export function tryToWriteNote(path: string, note: object): void {
+  try {
+    replaceFleetingly(path, `${JSON.stringify(note)}\n`)
+  } catch {
+    // It is only a help.
+  }
+}
+
+function draftOf(path: string): string {
+  return join(dirname(path), `${draftStart(path)}${process.pid}-${randomBytes(4).toString('hex')}${draftEnd}`)
+}
+
+function draftStart(path: string): string {
+  return `.pgbk-${basename(path)}.`
 }
 
 const draftEnd = '.new'

@@ -17,7 +17,7 @@ export async function listTree(
   const args = ['-P', top, '-mindepth', '1', ...tests, '-printf', '%y%s %P\\0']
   const read = (output: Readable) => readItems(output, visit)
   try {
-    const { status, outcome } = await streamProgram('find', args, { env: {}, signal }, read)
+    const { status, outcome } = await streamProgram('find', args, { signal }, read)
     return status === 0 && outcome.status === 'fulfilled'
   } catch {
     signal.throwIfAborted()

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../../context.js'
 import { messageOf, PgbkError } from '../../errors.js'
+import { checkJson, v } from '../../schema.js'
 import { type HeldProgram, holdProgram } from '../program/hold-program.js'
 import { type LockFile, openLockFile, readLockFile } from './lock-file.js'
 
@@ -140,11 +141,14 @@ async function startHolder(file: string, wait: boolean, { env, signal }: Context
 const perlHolder =
   'open(F, ">>", $ARGV[0]) or die "$!\\n"; flock(F, $ARGV[1]) or exit 1; $| = 1; print "held\\n"; while (<STDIN>) { print }'
 
+const word = v.pipe(v.string(), v.regex(/^[\w .:-]{1,100}$/))
+const holderSchema = v.object({ purpose: word, since: word })
+
 /** What stands in the file is somebody else's text. */
 function describeHolder(file: string): string {
   try {
-    const { purpose, since } = JSON.parse(readLockFile(file))
-    if ([purpose, since].every((word) => /^[\w .:-]{1,100}$/.test(word))) return `a ${purpose} since ${since}`
+    const { value } = checkJson(holderSchema, readLockFile(file))
+    if (value) return `a ${value.purpose} since ${value.since}`
   } catch {
     // Said below.
   }

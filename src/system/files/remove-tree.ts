@@ -24,7 +24,7 @@ export async function removeTree(top: BytePath): Promise<void> {
  * takes half of the time for very many files.
  */
 export async function removeInBulk(top: string): Promise<void> {
-  await runProgram('rm', ['-rf', top], { env: {} }).catch(() => {}) // there is no such program
+  await runProgram('rm', ['-rf', top]).catch(() => {}) // there is no such program
 }
 
 /** Removes what is in a directory, but for some names. @throws as `removeTree`. */

@@ -9,7 +9,7 @@ import { runProgram } from '../program/run-program.js'
 export async function syncFileSystem(directory: string): Promise<boolean> {
   if (!tellsFailures(platform(), release())) return false
   try {
-    return (await runProgram('sync', ['-f', directory], { env: {} })).status === 0
+    return (await runProgram('sync', ['-f', directory])).status === 0
   } catch {
     return false // there is no such program
   }

@@ -1,16 +1,8 @@
-import type { Environment, SystemUser } from '../../context.js'
+import type { SystemUser } from '../../context.js'
 import { firstUntrusted, trustOf } from './trusted-path.js'
 
 /** Where programs are when nothing says where: cron and containers may give no PATH. */
 const usual = '/usr/local/bin:/usr/bin:/bin'
-
-/**
- * The environment of a program that pgbk starts for itself: an empty or relative entry of PATH would mean another program in every
- * directory, put there by whoever can write it.
- */
-export function withSearchPath(env: Environment): Environment {
-  return { ...env, PATH: searchPath(env.PATH).join(':') }
-}
 
 /** The directories of PATH that mean the same everywhere. */
 export function searchPath(path: string | undefined): string[] {

@@ -101,32 +101,6 @@ export function pidSpace(): string | undefined {
   return boot === undefined ? undefined : `${readlinkSync('/proc/self/ns/pid')} ${boot.trim()}`
 }
 
-/** Tells one process from all others, for a marker file that others read later. */
-export interface ProcessMark {
-  pgbk_pid: number
-  pgbk_start_time: string | null
-  /** Where these pids mean something. */
-  pid_space: string | null
-}
-
-export function markOfThisProcess(): ProcessMark {
-  return {
-    pgbk_pid: process.pid,
-    pgbk_start_time: startTimeOf(process.pid) ?? null,
-    pid_space: pidSpace() ?? null,
-  }
-}
-
-/** Whether that process goes on. Of another container nothing can be known: `elsewhere`. */
-export function lifeOf({
-  pgbk_pid,
-  pgbk_start_time,
-  pid_space,
-}: ProcessMark): 'alive' | 'gone' | 'elsewhere' {
-  if (pid_space && pid_space !== pidSpace()) return 'elsewhere'
-  return pgbk_pid > 0 && isAlive(pgbk_pid, pgbk_start_time ?? undefined) ? 'alive' : 'gone'
-}
-
 /** Whether this system shows its processes as files, as Linux does. */
 export function hasProc(): boolean {
   return readProc(`/proc/${process.pid}/stat`) !== undefined

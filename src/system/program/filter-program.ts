@@ -1,8 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
-import type { Environment } from '../../context.js'
 import { PgbkError } from '../../errors.js'
-import { withSearchPath } from '../paths/search-path.js'
 import { cannotStart } from './cannot-start.js'
+import { type ProgramPlace, startOptions } from './program-environment.js'
 
 /** A program that turns one stream into another. */
 export interface FilterProgram {
@@ -19,14 +18,12 @@ export interface FilterProgram {
 export async function startFilter(
   file: string,
   args: string[],
-  { env, signal }: { env: Environment; signal: AbortSignal },
+  options: ProgramPlace & { signal: AbortSignal },
 ): Promise<FilterProgram> {
+  const { signal } = options
   const { execa } = await import('execa')
   const child = execa(file, args, {
-    cwd: '/',
-    env: withSearchPath(env),
-    extendEnv: false,
-    reject: false,
+    ...startOptions(options),
     buffer: { stdout: false, stderr: true },
     cancelSignal: signal,
     stdin: 'pipe',

@@ -1,9 +1,8 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { withSearchPath } from '../paths/search-path.js'
 import { cannotStart } from './cannot-start.js'
 import { signalGroup } from './process-group.js'
-import type { ProgramOptions } from './run-program.js'
+import { type ProgramPlace, startOptions } from './program-environment.js'
 
 /** A program that goes on until it is told to end, or until this process is gone. */
 export interface HeldProgram {
@@ -35,15 +34,12 @@ export interface HeldProgram {
 export async function holdProgram(
   file: string,
   args: string[],
-  options: Pick<ProgramOptions, 'env' | 'signal'> & { descriptor?: number | undefined },
+  options: ProgramPlace & { signal?: AbortSignal; descriptor?: number | undefined },
 ): Promise<HeldProgram> {
   const { execa } = await import('execa')
   options.signal?.throwIfAborted()
   const child = execa(file, args, {
-    cwd: '/',
-    env: withSearchPath(options.env),
-    extendEnv: false,
-    reject: false,
+    ...startOptions(options),
     // execa takes a descriptor's number here, as node does; its type knows of it for the first three only.
     stdio: ['pipe', 'pipe', 'pipe', (options.descriptor ?? 'ignore') as 'ignore'],
     detached: true,

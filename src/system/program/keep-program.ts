@@ -1,8 +1,7 @@
 import { createInterface } from 'node:readline'
-import type { Environment } from '../../context.js'
-import { withSearchPath } from '../paths/search-path.js'
 import { cannotStart } from './cannot-start.js'
 import { groupIsGone, signalGroup } from './process-group.js'
+import { type ProgramPlace, startOptions } from './program-environment.js'
 
 /** A program that goes on beside this process, and never longer than it. */
 export interface KeptProgram {
@@ -13,8 +12,7 @@ export interface KeptProgram {
   stop(): Promise<void>
 }
 
-export interface KeepOptions {
-  env: Environment
+export interface KeepOptions extends ProgramPlace {
   onErrorLine(line: string): void
 }
 
@@ -49,10 +47,7 @@ exit 0
 export async function keepProgram(file: string, args: string[], options: KeepOptions): Promise<KeptProgram> {
   const { execa } = await import('execa')
   const child = execa('sh', ['-c', script, 'sh', file, ...args], {
-    cwd: '/',
-    env: withSearchPath(options.env),
-    extendEnv: false,
-    reject: false,
+    ...startOptions(options),
     stdin: 'pipe',
     stdout: 'ignore',
     detached: true,

@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
-import type { Environment } from '../../context.js'
 import { type ErrorCode, messageOf, PgbkError, systemCode } from '../../errors.js'
 import { isInForeground } from '../process/processes.js'
+import { type ProgramPlace, startOptions } from './program-environment.js'
 
 const signalNames: Partial<Record<ErrorCode, NodeJS.Signals>> = {
   interrupted: 'SIGINT',
@@ -9,9 +9,7 @@ const signalNames: Partial<Record<ErrorCode, NodeJS.Signals>> = {
   'hung-up': 'SIGHUP',
 }
 
-export interface AttachedOptions {
-  env: Environment
-  cwd: string
+export interface AttachedOptions extends ProgramPlace {
   /** Passed on to the program when it is aborted, by the name of its reason's signal. */
   signal: AbortSignal
   /** Passed on too: the second of such signals. */
@@ -26,13 +24,10 @@ export interface AttachedOptions {
  */
 export async function runAttached(file: string, args: string[], options: AttachedOptions): Promise<number> {
   const { execa } = await import('execa')
-  const { env, cwd, signal, urgent } = options
+  const { signal, urgent } = options
   const before = process.umask(options.umask)
   const child = execa(file, args, {
-    cwd,
-    env,
-    extendEnv: false,
-    reject: false,
+    ...startOptions(options),
     stdio: 'inherit',
     buffer: false,
     cleanup: false,

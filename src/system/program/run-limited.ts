@@ -1,10 +1,12 @@
 import { once } from 'node:events'
-import { withSearchPath } from '../paths/search-path.js'
 import { cannotStart } from './cannot-start.js'
 import { signalGroup } from './process-group.js'
-import type { ProgramOptions } from './run-program.js'
+import { type ProgramPlace, startOptions } from './program-environment.js'
 
-export interface LimitedOptions extends Pick<ProgramOptions, 'env' | 'cwd' | 'input' | 'signal'> {
+export interface LimitedOptions extends ProgramPlace {
+  /** For its standard input. */
+  input?: string
+  signal?: AbortSignal
   umask: number
   /** After so many ms its whole process group is ended. */
   limitMs: number
@@ -35,10 +37,7 @@ export async function runLimited(
   const { execa } = await import('execa')
   const before = process.umask(options.umask)
   const child = execa(file, args, {
-    cwd: options.cwd ?? '/',
-    env: withSearchPath(options.env),
-    extendEnv: false,
-    reject: false,
+    ...startOptions(options),
     buffer: false,
     detached: true,
     cleanup: false,

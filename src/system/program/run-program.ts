@@ -1,16 +1,12 @@
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
-import type { Environment } from '../../context.js'
-import { withSearchPath } from '../paths/search-path.js'
 import { byteCommand } from './byte-arguments.js'
 import { cannotStart } from './cannot-start.js'
 import { groupIsGone, signalGroup } from './process-group.js'
+import { type ProgramPlace, startOptions } from './program-environment.js'
 
-export interface ProgramOptions {
-  env: Environment
-  /** A directory that the user of the process can enter. Default `/`. */
-  cwd?: string
+export interface ProgramOptions extends ProgramPlace {
   /** For its standard input, which is empty otherwise. */
   input?: string | Uint8Array
   /** Its output is not UTF-8, or must keep every byte: each then is one character. */
@@ -36,7 +32,7 @@ export interface ProgramResult {
 }
 
 /**
- * Runs a program to its end, with exactly the given environment, and arguments that may be raw (raw-text.ts); a non-zero exit status is a result, not an error. It leads a
+ * Runs a program to its end, with arguments that may be raw (raw-text.ts); a non-zero exit status is a result, not an error. It leads a
  * process group of its own: a Ctrl-C at the terminal is for pgbk, which may need the program to clean up. When the signal is
  * aborted, the whole group is ended before the call throws.
  * @throws {PgbkError} when it cannot be started (`programs-missing` if it is not there); the signal's reason when aborted.
@@ -44,17 +40,14 @@ export interface ProgramResult {
 export async function runProgram(
   file: string,
   args: string[],
-  options: ProgramOptions,
+  options: ProgramOptions = {},
 ): Promise<ProgramResult> {
   const { signal, onErrorLine, onLine } = options
   const { execa } = await import('execa')
   signal?.throwIfAborted()
   const [command, words] = byteCommand(file, args)
   const child = execa(command, words, {
-    cwd: options.cwd ?? '/',
-    env: withSearchPath(options.env),
-    extendEnv: false,
-    reject: false,
+    ...startOptions(options),
     stripFinalNewline: false,
     encoding: options.bytewise ? 'latin1' : 'utf8',
     detached: true,

@@ -1,6 +1,5 @@
-import type { Environment } from '../../context.js'
-import { withSearchPath } from '../paths/search-path.js'
 import { cannotStart } from './cannot-start.js'
+import { type ProgramPlace, startOptions } from './program-environment.js'
 
 export interface DetachedProgram {
   pid: number
@@ -14,14 +13,11 @@ export interface DetachedProgram {
 export async function startDetached(
   file: string,
   args: string[],
-  options: { env: Environment; cwd: string },
+  place: ProgramPlace,
 ): Promise<DetachedProgram> {
   const { execa } = await import('execa')
   const child = execa(file, args, {
-    ...options,
-    env: withSearchPath(options.env),
-    extendEnv: false,
-    reject: false,
+    ...startOptions(place),
     stdio: 'ignore',
     detached: true,
     cleanup: false,

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
-import type { Environment } from '../../context.js'
-import { withSearchPath } from '../paths/search-path.js'
 import { cannotStart } from './cannot-start.js'
+import { type ProgramPlace, startOptions } from './program-environment.js'
 
 /** A program that works together with this process. */
 export interface Partner {
@@ -20,13 +19,10 @@ export interface Partner {
  * Starts a program in a session of its own, with its output where this process has it: it has no terminal, and hears no Ctrl-C.
  * @throws {PgbkError} when it cannot be started.
  */
-export async function startPartner(file: string, args: string[], env: Environment): Promise<Partner> {
+export async function startPartner(file: string, args: string[], place: ProgramPlace): Promise<Partner> {
   const { execa } = await import('execa')
   const child = execa(file, args, {
-    cwd: '/',
-    env: withSearchPath(env),
-    extendEnv: false,
-    reject: false,
+    ...startOptions(place),
     buffer: false,
     cleanup: false,
     detached: true,

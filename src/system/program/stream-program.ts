@@ -1,10 +1,8 @@
 import type { Readable } from 'node:stream'
-import type { Environment } from '../../context.js'
-import { withSearchPath } from '../paths/search-path.js'
 import { cannotStart } from './cannot-start.js'
+import { type ProgramPlace, startOptions } from './program-environment.js'
 
-export interface StreamOptions {
-  env: Environment
+export interface StreamOptions extends ProgramPlace {
   /** For its standard input, which is empty otherwise. */
   input?: Uint8Array
   /** Ends the program when it is aborted. */
@@ -39,13 +37,10 @@ export async function streamProgram<T>(
   read: (output: Readable) => Promise<T>,
 ): Promise<StreamEnd<T>> {
   const { execa } = await import('execa')
-  const { env, input, signal } = options
+  const { input, signal } = options
   signal.throwIfAborted()
   const child = execa(file, args, {
-    cwd: '/',
-    env: withSearchPath(env),
-    extendEnv: false,
-    reject: false,
+    ...startOptions(options),
     buffer: false,
     stdout: 'pipe',
     stderr: 'pipe',

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { checkJson, v } from '../../schema.js'
+import { tryToWriteNote } from '../../system/files/durable.js'
 import { readNote } from '../../system/files/read-note.js'
-import { tryToWriteNote } from '../../system/files/write-note.js'
 import { type ArchivedSegment, pathOf } from '../../wal-segments/archive-segments.js'
 import type { WalSeam } from '../wal-seams.js'
 import { readSegmentKey, segmentKey } from './segment-key.js'
@@ -30,7 +30,7 @@ export async function writeSeamNote(seam: WalSeam, joins: boolean): Promise<void
   const key = await segmentKey(backupsOf(directory))
   if (!key) return
   const text = JSON.stringify({ seam: keyOf(seam), joins })
-  await tryToWriteNote(`${directory}/${fileName}`, { signed: signedLine(text, key) })
+  tryToWriteNote(`${directory}/${fileName}`, { signed: signedLine(text, key) })
 }
 
 /** The directory of the backups to one of which an archive belongs. */

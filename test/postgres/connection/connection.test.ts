@@ -4,7 +4,6 @@ import {
   connectionArgs,
   connectionFrom,
 } from '../../../src/postgres/connection/connection.js'
-import { programEnvironment } from '../../../src/system/program/program-environment.js'
 import { thrownBy } from '../../catalog/samples.js'
 
 const connect = (flags: ConnectionFlags = {}, configured?: string, env = {}) =>
@@ -76,12 +75,6 @@ describe('the environment of the programs', () => {
   it('asks the database postgres unless another is named', () => {
     expect(connect().env.PGDATABASE).toBe('postgres')
     expect(connect({}, undefined, { PGDATABASE: 'app' }).env.PGDATABASE).toBe('app')
-  })
-
-  it('has English messages, and a PATH even where there is none', () => {
-    const env = programEnvironment({ LANGUAGE: 'de', LC_ALL: 'de_DE.UTF-8', PATH: '' })
-    expect(env).toEqual({ LC_ALL: 'C', PATH: '/usr/local/bin:/usr/bin:/bin' })
-    expect(programEnvironment({ PATH: '/mine' }).PATH).toBe('/mine')
   })
 })
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { instanceLayout, type RootLayout } from '../../../src/catalog/layout.js'
 import type { InstanceRecord } from '../../../src/restore/instance/instance-record.js'
-import type { ProcessMark } from '../../../src/system/process/processes.js'
+import type { ProcessMark } from '../../../src/system/process/process-mark.js'
 import { atEnd } from '../../helpers/places.js'
 import { anyMajor } from '../../helpers/programs.js'
 

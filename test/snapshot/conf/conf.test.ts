@@ -2,15 +2,8 @@ import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from '
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
-import {
-  type ConfInput,
-  confLine,
-  confLiteral,
-  isSettingName,
-  restoreCommand,
-  snapshotConf,
-  snapshotHba,
-} from '../../../src/snapshot/conf/conf.js'
+import { type ConfInput, restoreCommand, snapshotConf, snapshotHba } from '../../../src/snapshot/conf/conf.js'
+import { confLine, confLiteral, isSettingName } from '../../../src/snapshot/conf/conf-line.js'
 import { thrownBy } from '../../catalog/samples.js'
 import { seed } from '../../helpers/chance.js'
 import { oddTexts } from '../../helpers/odd-texts.js'

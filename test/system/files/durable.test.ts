@@ -1,4 +1,5 @@
 import {
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -10,7 +11,13 @@ import {
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { systemCode } from '../../../src/errors.js'
-import { replaceDurably, syncPath, syncTree, writeDurably } from '../../../src/system/files/durable.js'
+import {
+  replaceDurably,
+  replaceFleetingly,
+  syncPath,
+  syncTree,
+  writeDurably,
+} from '../../../src/system/files/durable.js'
 import { thrownBy } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
 
@@ -33,6 +40,27 @@ describe('writeDurably', () => {
     expect(systemCode(await thrownBy(() => writeDurably('/no/such/directory/file', '')))).toBe('ENOENT')
   })
 })
+
+it.each([
+  ['replaceDurably', replaceDurably],
+  ['replaceFleetingly', replaceFleetingly],
+])(
+  '%s makes a file that only its owner can read, in the place of another or of a link',
+  async (_name, replace) => {
+    const directory = aDirectory()
+    for (const [name, make] of Object.entries({
+      none: () => {},
+      file: () => writeFileSync(join(directory, 'file'), 'a much longer text', { mode: 0o644 }),
+      link: () => symlinkSync('/etc/hostname', join(directory, 'link')),
+    })) {
+      make()
+      await replace(join(directory, name), 'text')
+      expect(readFileSync(join(directory, name), 'utf8')).toBe('text')
+      expect(lstatSync(join(directory, name)).mode).toBe(0o100600)
+    }
+    expect(readdirSync(directory).sort()).toEqual(['file', 'link', 'none'])
+  },
+)
 
 describe('replaceDurably', () => {
   it('may be called by several at once: one of them comes last, whole', async () => {

@@ -1,8 +1,7 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, it } from '@jest/globals'
-import { searchPath, searchPathFor, withSearchPath } from '../../../src/system/paths/search-path.js'
+import { searchPath, searchPathFor } from '../../../src/system/paths/search-path.js'
 import { runProgram } from '../../../src/system/program/run-program.js'
 import { aContext } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
@@ -13,10 +12,9 @@ it.each([
   ['bin:', ['/usr/local/bin', '/usr/bin', '/bin']],
   ['', ['/usr/local/bin', '/usr/bin', '/bin']],
   [undefined, ['/usr/local/bin', '/usr/bin', '/bin']],
-])('of PATH=%j only what means the same everywhere is kept', (path, places) => {
-  expect(searchPath(path)).toEqual(places)
-  expect(withSearchPath({ PATH: path, X: 'y' })).toEqual({ PATH: places.join(':'), X: 'y' })
-})
+])('of PATH=%j only what means the same everywhere is kept', (path, places) =>
+  expect(searchPath(path)).toEqual(places),
+)
 
 it('a program is not found by a relative entry', async () => {
   const directory = aDirectory()
@@ -30,16 +28,4 @@ it('what root becomes looks for programs only where others cannot put any', () =
   for (const place of [own, open]) mkdirSync(place)
   chmodSync(open, 0o777)
   expect(searchPathFor(aContext().user(), `${own}:${open}:x:/bin`)).toBe(`${own}:/bin`)
-})
-
-it('every runner of programs but that of COMMAND clears PATH', () => {
-  const folder = fileURLToPath(new URL('../../../src/system/program', import.meta.url))
-  const runners = readdirSync(folder).filter((name) =>
-    readFileSync(join(folder, name), 'utf8').includes("import('execa')"),
-  )
-  const without = runners.filter(
-    (name) => !readFileSync(join(folder, name), 'utf8').includes('env: withSearchPath('),
-  )
-  expect(runners.length).toBeGreaterThan(6)
-  expect(without).toEqual(['run-attached.ts'])
 })

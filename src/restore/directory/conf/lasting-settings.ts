@@ -1,4 +1,4 @@
-import { confLines } from '../../../recovery/recovery-conf.js'
+import { confLines } from '../../../snapshot/conf/conf-line.js'
 import { lastingMinimums, minimumOf, minimumText } from '../../../snapshot/conf/minimums.js'
 import type { FoundSettings } from './dangers-in-conf.js'
 

@@ -1,7 +1,6 @@
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import type { BackupRecord } from '../../../catalog/record.js'
-import { confLines } from '../../../recovery/recovery-conf.js'
-import { confLiteral } from '../../../snapshot/conf/conf.js'
+import { confLines, confLiteral, libraryList } from '../../../snapshot/conf/conf-line.js'
 import { type ConfLine, isInclude, parseConf } from '../../../snapshot/conf/conf-text.js'
 import { dangersIn, type FoundSettings, isOfInstallation, librariesIn } from './dangers-in-conf.js'
 
@@ -119,9 +118,7 @@ export function switchedOff(record: BackupRecord, found: FoundSettings = new Map
   const libraries = [...new Set([...(record.preload_libraries ?? said), ...said])]
   const jobs = libraries.filter((name) => schedulers.has(name.replace(/^.*\//, '')))
   const kept = libraries.filter((name) => !jobs.includes(name) && isOfInstallation(name))
-  const list = kept
-    .map((name) => (/^[\w$/.-]+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`))
-    .join(', ')
+  const list = libraryList(kept)
   const others = dangersIn(found)
   return {
     settings: {

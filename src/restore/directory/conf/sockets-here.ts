@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { confLines } from '../../../recovery/recovery-conf.js'
+import { confLines } from '../../../snapshot/conf/conf-line.js'
 import { type FoundSettings, librariesIn } from './dangers-in-conf.js'
 import type { LastingSettings } from './lasting-settings.js'
 

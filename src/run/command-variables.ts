@@ -1,16 +1,14 @@
 import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { programEnvironment } from '../system/program/program-environment.js'
 import { isRaw } from '../text/raw-text.js'
 import type { Run } from './start-run.js'
 
 /**
- * The environment of a COMMAND: no PG* variable that could lead it to another server, everything that leads it to this one, and the
- * run's own programs first. libpq is led to the private socket, where nobody can answer in the server's place; DATABASE_URL is for
+ * What leads a COMMAND to the server of a run. libpq is led to the private socket, where nobody can answer in the server's place; DATABASE_URL is for
  * programs that know TCP only.
  * @throws {PgbkError} `failed` for a database that has a raw name.
  */
-export function commandEnvironment(run: Run, bin: string, env: Environment): Environment {
+export function commandVariables(run: Run): Environment {
   if (isRaw(run.database))
     throw new PgbkError(
       'failed',
@@ -19,12 +17,7 @@ export function commandEnvironment(run: Run, bin: string, env: Environment): Env
         hint: 'Leave the COMMAND out and connect by the URL that is shown then, or choose another one with --database.',
       },
     )
-  const kept = Object.fromEntries(
-    Object.entries(env).filter(([name]) => !name.startsWith('PG') || name.startsWith('PGBK_')),
-  )
   return {
-    ...kept,
-    PATH: `${bin}:${programEnvironment(env).PATH}`,
     PGHOST: run.directory.sockets,
     PGPORT: String(run.port),
     PGUSER: run.role,
