@@ -38,6 +38,7 @@ describe('a file that others could change', () => {
   it('is read with mode 664 when nobody but its owner is in its group, as is usual on Debian', async () => {
     const file = join(aDirectoryWith({ '.pgbkrc': 'root: .' }), '.pgbkrc')
     chmodSync(file, 0o664)
+    if (isRoot) chownSync(file, ordinaryUser.uid, ordinaryUser.gid)
     const { uid, gid } = statSync(file)
     const uids = [0, uid, ordinaryUser.uid]
     expect(readTrustedFile(file, { uids, gids: [gid] })).toBe('root: .')

@@ -230,7 +230,7 @@ describe('delete without a terminal', () => {
   it.each(['latest', 'oldest', '20250101', '20250101T030000'])('does not take %s', async (wanted) => {
     const { status, stderr } = await pgbk('delete', wanted, '--yes')
     expect(status).toBe(2)
-    expect(stderr).toContain('whole id')
+    expect(stderr).toContain('not a complete backup id')
     expect(ids()).toEqual(all())
   })
 

@@ -384,7 +384,7 @@ describe('a fault in the WAL archive is found', () => {
       (packed: Buffer) => packed.subarray(0, packed.length - 100),
       'it is damaged: unexpected end of file',
     ],
-    ['of something shorter', () => gzipSync(Buffer.alloc(5000, 1)), 'it has 5000 bytes unpacked instead of'],
+    ['of something shorter', () => gzipSync(Buffer.alloc(5000, 1)), 'it has 5000 bytes instead of'],
     [
       'damaged inside',
       (packed: Buffer) => packed.map((byte, at) => (at === 5000 ? byte ^ 0xff : byte)),

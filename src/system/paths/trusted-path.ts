@@ -127,8 +127,12 @@ function faultAt(path: string, found: Stats | string | undefined, trust: Trust):
   return { path, reason, remedy: `chmod go-w ${shellWord(path)}` }
 }
 
-/** Whether others can write there. In a sticky directory they cannot touch what is not theirs. */
+/**
+ * Whether others can write there. In a sticky directory they cannot touch what is not theirs. Root's umask leaves no file open to the
+ * group root: one that is was opened by somebody, for somebody.
+ */
 export function isOpenToOthers(found: Stats, { gids }: Trust): boolean {
   if (found.isDirectory() && (found.mode & 0o1000) !== 0) return false
-  return (found.mode & (gids.includes(found.gid) ? 0o002 : 0o022)) !== 0
+  const isPrivate = gids.includes(found.gid) && (found.isDirectory() || found.gid !== 0)
+  return (found.mode & (isPrivate ? 0o002 : 0o022)) !== 0
 }
