@@ -278,3 +278,24 @@ describe('wal receive with other settings', () => {
       expect(statSync(join(archive.wal.directory, file)).uid).toBe(ordinaryUser.uid)
   })
 })
+
+describe('a slot whose WAL the server has removed', () => {
+  it('is lost in the same words for wal status and doctor', async () => {
+    const settings = { max_slot_wal_keep_size: '1MB', min_wal_size: '2MB', max_wal_size: '2MB' }
+    const server = await aServer({ major: anyMajor, initdb: ['--wal-segsize=1'], settings })
+    await makeLedger(server)
+    const root = await aRoot()
+    await server.sql("select pg_create_physical_replication_slot('pgbk', true)")
+    for (let count = 0; count < 4; count++) {
+      await write(server)
+      await server.sql('select pg_switch_wal(); checkpoint')
+    }
+    const words = 'the slot pgbk is lost: the server has removed WAL that it was to keep'
+    const found = await json(['wal', 'status', '-C', root], server)
+    expect(found.warnings).toContainEqual(expect.stringContaining(words))
+    const { checks } = await json(['doctor', '-C', root], server)
+    expect(checks).toContainEqual(
+      expect.objectContaining({ name: 'WAL receiver', text: expect.stringContaining(words) }),
+    )
+  })
+})
