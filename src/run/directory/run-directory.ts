@@ -1,6 +1,15 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { accessSync, constants, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { dirname, isAbsolute, join } from 'node:path'
 import type { Backup } from '../../catalog/catalog.js'
 import { type RunLayout, rootLayout, runLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
@@ -11,7 +20,7 @@ import { replaceFleetingly } from '../../system/files/durable.js'
 import { lookAtNote } from '../../system/files/read-note.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { lifeOf, markFields, markOfThisProcess, type ProcessMark } from '../../system/process/process-mark.js'
-import { directoryOf, findOwnProcesses } from '../../system/process/processes.js'
+import { directoryOf, findOwnProcesses, isAlive } from '../../system/process/processes.js'
 
 /** Who made a run's directory, and what runs in it. */
 export interface RunMarker extends ProcessMark {
@@ -94,12 +103,7 @@ export function makeRunDirectory(
     // Never the name of a run that has just ended: others may still be removing what is left of that one.
     const name = `${backup.id}-${randomInt(10_000, 100_000)}`
     const layout = runLayout(join(place, name))
-    try {
-      mkdirSync(layout.directory)
-    } catch (error) {
-      if (systemCode(error) === 'EEXIST') continue
-      throw cannotMake(layout, error)
-    }
+    if (existsSync(layout.directory)) continue
     return fillRunDirectory({ backup, archives }, name, layout, context)
   }
 }
@@ -122,7 +126,7 @@ function fillRunDirectory(
       socket_directory: sockets,
     }
     const run = { name, layout, marker, sockets, secret: randomBytes(24).toString('hex') }
-    writeMarker(run)
+    appearMarked(run)
     for (const directory of [layout.snapshot, layout.upper, layout.work, layout.sandbox]) mkdirSync(directory)
     symlinkSync(backup.layout.snapshot, layout.lower)
     symlinkSync(backup.layout.wal, layout.wal)
@@ -132,6 +136,29 @@ function fillRunDirectory(
     rmSync(layout.directory, { recursive: true, force: true })
     throw cannotMake(layout, error)
   }
+}
+
+/** It has its marker from the first moment on: without one, what is left of a process that is killed then would be nobody's. */
+function appearMarked({ name, layout: { directory }, marker }: RunDirectory): void {
+  const draft = join(dirname(directory), `.${name}.${marker.pgbk_pid}.new`)
+  mkdirSync(draft)
+  try {
+    writeMarker({ name, layout: runLayout(draft), marker })
+    renameSync(draft, directory)
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** What is left of runs that were killed before they had their marker. */
+export function forgottenDrafts(root: string, context: Context): string[] {
+  return runPlaces(root, context).flatMap((place) =>
+    namesIn(place, 'EACCES').flatMap((name) => {
+      const [, pid] = /^\.\d{8}T\d{6}Z-\d{5}\.(\d+)\.new$/.exec(name) ?? []
+      return pid === undefined || isAlive(Number(pid)) ? [] : [join(place, name)]
+    }),
+  )
 }
 
 function cannotMake({ directory }: RunLayout, cause: unknown): PgbkError {
@@ -165,7 +192,7 @@ export function findRuns(root: string, context: Context): RunDirectory[] {
   return runPlaces(root, context).flatMap((place) =>
     namesIn(place, 'EACCES').flatMap((name) => {
       const layout = runLayout(join(place, name))
-      const marker = readMarker(layout)
+      const marker = name.startsWith('.') ? undefined : readMarker(layout)
       return marker && (place === rootLayout(root).runs || linksInto(layout, backups))
         ? [{ name, layout, marker }]
         : []
