@@ -1,14 +1,19 @@
 /**
  * Makes every file system of a mount name space read-only, but for one directory, and goes on as the program. Mount points with odd
- * characters have them as octal numbers (proc_pid_mountinfo(5)).
+ * characters have them as octal numbers (proc_pid_mountinfo(5)). One that has gone meanwhile (its directory was removed outside) needs
+ * nothing: containers come and go.
  */
 const closed = `directory=$1
 shift
 mount --bind "$directory" "$directory" || exit 70
-while read -r _ _ _ _ point _; do
-  point=$(printf '%b.' "$point")
+while read -r _ _ _ _ shown _; do
+  point=$(printf '%b.' "$shown")
   point=\${point%.}
-  [ "$point" = "$directory" ] || mount -o remount,bind,ro "$point" || exit 70
+  [ "$point" != "$directory" ] || continue
+  said=$(mount -o remount,bind,ro "$point" 2>&1) && continue
+  while read -r _ _ _ _ other _; do
+    [ "$other" != "$shown" ] || { echo "$said" >&2; exit 70; }
+  done </proc/self/mountinfo
 done </proc/self/mountinfo
 exec "$@"`
 

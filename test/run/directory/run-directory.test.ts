@@ -31,8 +31,5 @@ it('one that was killed before it had its marker is removed by the next, and one
   }
   mkdirSync(join(runs, '.of somebody else.new'))
   await sweepRuns(root, aContext({ user: () => ({ uid, gid, name: 'me', home: '/' }) }))
-  expect(readdirSync(runs).sort()).toEqual([
-    `.20261120T030000Z-12345.${pid}.new`,
-    '.of somebody else.new',
-  ])
+  expect(readdirSync(runs).sort()).toEqual([`.20261120T030000Z-12345.${pid}.new`, '.of somebody else.new'])
 })
