@@ -92,7 +92,7 @@ const renaming: Record<string, string> = {
   'restore/directory/restore-marker.ts': 'a marker, of which one of several processes is to get hold',
   'restore/instance/instance-directory.ts': 'a directory that is published',
   'restore/instance/instance-remains.ts': 'a record becomes a marker; a directory',
-  'run/directory/run-directory.ts': 'a directory that appears with its marker in it',
+  'run/directory/make-run-directory.ts': 'a directory that appears with its marker in it',
   'snapshot/arrange-snapshot.ts': 'a signal file is moved elsewhere',
   'source/contract/receiver.ts': 'files of any size, flushed many at a time',
   'source/download/publish-download.ts': 'directories',

@@ -3,7 +3,8 @@ import type { Context } from '../../context.js'
 import { removeTree } from '../../system/files/remove-tree.js'
 import { bytePath } from '../../system/paths/byte-path.js'
 import { endRun } from './end-run.js'
-import { findRuns, forgottenDrafts, isRunning, readMarker } from './run-directory.js'
+import { forgottenDrafts } from './make-run-directory.js'
+import { findRuns, isRunning, readMarker } from './run-directory.js'
 
 /** Ends what is left of runs whose pgbk was killed, and removes their directories. Others are not touched. */
 export async function sweepRuns(root: string, context: Context): Promise<void> {

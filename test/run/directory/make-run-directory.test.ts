@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
 import { type Backup, readCatalog } from '../../../src/catalog/catalog.js'
 import { removeSocketDirectory } from '../../../src/postgres/local/sockets.js'
-import { makeRunDirectory } from '../../../src/run/directory/run-directory.js'
+import { makeRunDirectory } from '../../../src/run/directory/make-run-directory.js'
 import { sweepRuns } from '../../../src/run/directory/sweep-runs.js'
 import { aBackup, aContext, anEmptyRoot } from '../../catalog/samples.js'
 
