@@ -4,7 +4,6 @@ import type { Settings } from '../config/load.js'
 import { isPort } from '../config/schema.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import { serverFailure } from '../postgres/local/server-log.js'
 import { wasCutOff } from '../postgres/local/session-failures.js'
 import { connectUsersSql } from '../postgres/local/sql-client.js'
 import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from '../recovery/open-backup.js'
@@ -14,7 +13,7 @@ import { endRun } from '../run/directory/end-run.js'
 import { writeMarker } from '../run/directory/run-directory.js'
 import { sweepRuns } from '../run/directory/sweep-runs.js'
 import type { SandboxWish } from '../run/enclosure/start-enclosed.js'
-import { checkStillRuns, hasGone, runSocket } from '../run/identity.js'
+import { checkStillRuns, endedByItself, hasGone, runSocket } from '../run/identity.js'
 import { type RunRequest, settingTexts } from '../run/run-request.js'
 import { sayOfDatabase } from '../run/say-of-database.js'
 import { type Run, startRun } from '../run/start-run.js'
@@ -136,7 +135,7 @@ function requestOf(
 /** Waits for Ctrl-C, which is how a run is meant to end, or for another end. */
 async function untilStopped(run: Run, { signal }: Context): Promise<void> {
   while (!signal.aborted) {
-    if (run.server.hasEnded()) throw endedEarly(run)
+    if (run.server.hasEnded()) throw endedByItself(run)
     await new Promise((wake) => setTimeout(wake, 100))
   }
   if ((signal.reason as PgbkError).code !== 'interrupted') signal.throwIfAborted()
@@ -158,7 +157,7 @@ async function runCommand(words: string[], run: Run, bin: string, context: Conte
     urgent,
     umask,
   })
-  if (await hasGone(run, context)) throw endedEarly(run)
+  if (await hasGone(run, context)) throw endedByItself(run)
   return status
 }
 
@@ -184,10 +183,6 @@ function detach(run: Run): void {
   run.server.detach()
 }
 
-function endedEarly(run: Run): PgbkError {
-  return serverFailure(`the server of the working copy ended by itself (log: ${run.log})`, run.log)
-}
-
 function readSql(file: string): string {
   try {
     return readFileSync(file, 'utf8')
@@ -205,7 +200,7 @@ async function runSql(statements: string, file: string, run: Run, context: Conte
     await client?.run(statements)
   } catch (error) {
     signal.throwIfAborted()
-    if (wasCutOff(error) && (await hasGone(run, context))) throw endedEarly(run)
+    if (wasCutOff(error) && (await hasGone(run, context))) throw endedByItself(run)
     throw new PgbkError('failed', `${file}: ${messageOf(error)}`, { cause: error })
   } finally {
     await client?.end()

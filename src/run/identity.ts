@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { serverFailure } from '../postgres/local/server-log.js'
@@ -6,7 +5,7 @@ import type { SocketPlace } from '../postgres/local/sockets.js'
 import { connectSql, type SqlClient, type SqlTarget } from '../postgres/local/sql-client.js'
 import { sql } from '../postgres/sql/sql.js'
 import type { OwnRunDirectory } from './directory/run-directory.js'
-import type { SupervisedServer } from './enclosure/supervisor.js'
+import { endsWithin, type SupervisedServer } from './enclosure/supervisor.js'
 
 /** What is needed to talk to the server of a run. */
 export interface Answering {
@@ -57,12 +56,7 @@ export async function hasGone(run: Answering, context: Pick<Context, 'signal'>):
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(longestAnswerMs)])
   const client = await connectSql(targetOf(run, { signal })).catch(() => 'answers' as const)
   if (typeof client === 'object') await client.end()
-  for (
-    let waited = 0;
-    client === undefined && !server.hasEnded() && !context.signal.aborted && waited < 1000;
-    waited += 20
-  )
-    await sleep(20)
+  if (client === undefined) await endsWithin(1000, () => server.hasEnded() || context.signal.aborted)
   return server.hasEnded()
 }
 
@@ -71,11 +65,15 @@ export async function hasGone(run: Answering, context: Pick<Context, 'signal'>):
  * @throws {PgbkError} `failed` when its server has ended, or another one answers in its place; the signal's reason when aborted.
  */
 export async function checkStillRuns(run: Answering, context: Pick<Context, 'signal'>): Promise<void> {
-  const { server, directory, log } = run
+  const { server, directory } = run
   const client = server.hasEnded() ? undefined : await connectSql(targetOf(run, context))
   context.signal.throwIfAborted()
-  if (client === undefined || server.hasEnded())
-    throw serverFailure(`the server of the working copy ended by itself (log: ${log})`, log)
+  if (client === undefined || server.hasEnded()) throw endedByItself(run)
   await checkIsRun(client, directory)
   await client.end()
+}
+
+/** The error for a run whose server is gone, with what its log says of it. */
+export function endedByItself({ log }: Pick<Answering, 'log'>): PgbkError {
+  return serverFailure(`the server of the working copy ended by itself (log: ${log})`, log)
 }

@@ -150,7 +150,7 @@ describe('another user of the machine', () => {
 
   ifRoot('cannot keep a run from ending by a process that looks like its own', async () => {
     const { directory, stop } = await aReadyRun(backup.root)
-    const [file = '', ...args] = [...asStranger, 'sh', '-c', 'sleep 600', `pgbk.run=${directory}`]
+    const [file = '', ...args] = [...asStranger, 'sh', '-c', 'read -r _', `pgbk.run=${directory}`]
     const other = execa(file, args, { reject: false })
     atEnd(() => void other.kill('SIGKILL'))
     expect(await stop()).toBe(0)

@@ -176,6 +176,12 @@ export async function waitUntilReady<T>(
   }
 }
 
+/** Waits for an end, and says whether it has come in time. */
+export async function endsWithin(ms: number, hasEnded: () => boolean): Promise<boolean> {
+  for (let waited = 0; !hasEnded() && waited < ms; waited += 20) await sleep(20)
+  return hasEnded()
+}
+
 /** How long a server that has cut a session off may take until it has ended, or says that it starts over. */
 const endsWithinMs = 5000
 
@@ -185,6 +191,7 @@ const endsWithinMs = 5000
  */
 export async function toldByLog(error: unknown, hasEnded: () => boolean, log: string): Promise<unknown> {
   if (!wasCutOff(error)) return error
-  for (let waited = 0; !hasEnded() && waited < endsWithinMs; waited += 20) await sleep(20)
-  return hasEnded() ? serverFailure(`the server ended before it was ready (log: ${log})`, log) : error
+  return (await endsWithin(endsWithinMs, hasEnded))
+    ? serverFailure(`the server ended before it was ready (log: ${log})`, log)
+    : error
 }
