@@ -12,6 +12,7 @@ const opening = [
   'cp',
   'cpSync',
   'createReadStream',
+  'createWriteStream', // which may make its file after it has failed: open first, and take the handle's own
   'open',
   'openAsBlob',
   'openSync',
@@ -31,6 +32,7 @@ const allowed: Record<string, string[]> = {
   'postgres/programs/find.ts': ['openSync'], // the programs of this machine
   'postgres/programs/install-hint.ts': ['readFileSync'], // /etc/os-release
   'postgres/programs/package-links.ts': ['readFileSync'], // of a package that was checked
+  'postgres/programs/unpack-package.ts': ['open'], // makes a file, with O_EXCL
   'source/contract/receiver.ts': ['openSync'], // writes, with O_NOFOLLOW
   'source/tar-archive/write-archive.ts': ['open'], // makes the archive, with O_EXCL
   'system/files/copy-file.ts': ['copyFile', 'copyFileSync', 'openSync'], // after it has looked that it is a file; makes empty ones, with O_NOFOLLOW

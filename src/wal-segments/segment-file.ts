@@ -1,7 +1,6 @@
-import { createWriteStream } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Readable, type Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { piecesOf } from '../system/files/read-small.js'
@@ -46,7 +45,10 @@ async function* unpacked(path: string, packing: Packing): AsyncGenerator<Buffer>
   }
 }
 
-/** Unpacks a compressed segment. @throws {PgbkError} `damaged` when it is not a whole gzip file of one segment. */
+/**
+ * Unpacks a compressed segment. On failure nothing stays at the target, also not a moment later.
+ * @throws {PgbkError} `damaged` when it is not a whole gzip file of one segment.
+ */
 export async function unpackSegment(source: string, target: string, segmentSize: number): Promise<void> {
   let size = 0
   async function* counted(): AsyncGenerator<Buffer> {
@@ -56,14 +58,19 @@ export async function unpackSegment(source: string, target: string, segmentSize:
     }
   }
   try {
-    await pipeline(counted(), createWriteStream(target, { mode: 0o600 }))
+    await writeFile(target, counted(), { mode: 0o600 })
+    checkUnpackedSize(source, size, segmentSize)
   } catch (cause) {
+    await rm(target, { force: true })
     if (!/^Z_/.test(systemCode(cause) ?? '')) throw cause
     throw new PgbkError('damaged', `WAL segment ${source} is damaged: ${messageOf(cause)}`, {
       cause,
       facts: { path: source, reason: `it is damaged: ${messageOf(cause)}` },
     })
   }
+}
+
+function checkUnpackedSize(source: string, size: number, segmentSize: number): void {
   if (size === segmentSize) return
   const isMore = size > segmentSize
   const found = isMore ? `more than ${segmentSize}` : size

@@ -1,5 +1,6 @@
-import { statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
 import { segmentPieces, unpackSegment } from '../../src/wal-segments/segment-file.js'
@@ -31,19 +32,32 @@ describe('a compressed segment', () => {
     ['that holds less', gzipSync(Buffer.alloc(5)), '5 bytes unpacked'],
     ['that is cut off', gzipSync(Buffer.alloc(size, 1)).subarray(0, -9), 'is damaged'],
     ['that is no gzip', Buffer.from('no gzip'), 'is damaged'],
-  ])('%s is damaged, and no more than a byte too much is written', async (_, bytes, said) => {
+  ])('%s is damaged, and nothing stays of it', async (_, bytes, said) => {
     const target = join(aDirectory(), 'x')
     const error = await thrownBy(() => unpackSegment(aFile(`${segment}.gz`, bytes), target, size))
     expect(error).toMatchObject({ code: 'damaged', message: expect.stringContaining(said) })
     expect(error).toMatchObject({ facts: { reason: expect.stringMatching(/^it (has|is damaged)/) } })
-    expect(statSync(target).size).toBeLessThanOrEqual(size + 1)
+    expect(existsSync(target)).toBe(false)
   })
 
-  it('as a raw file without end is read to a byte beyond a segment', async () => {
-    const file = aFile(segment, Buffer.alloc(0))
-    truncateSync(file, 2 ** 40)
-    let bytes = 0
-    for await (const piece of segmentPieces(file, size)) bytes += piece.length
-    expect(bytes).toBe(size + 1)
+  it('that has gone leaves no file behind, not a moment later either', async () => {
+    const directory = aDirectory()
+    const gone = () => unpackSegment(join(directory, `${segment}.gz`), join(directory, 'x'), size)
+    for (let round = 0; round < 100; round++) {
+      expect(await thrownBy(gone)).toMatchObject({ code: 'ENOENT' })
+      expect(readdirSync(directory)).toEqual([])
+    }
+    await setTimeout(100)
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  it('as a file without end, raw or compressed, is read to a byte beyond a segment', async () => {
+    const raw = aFile(segment, Buffer.alloc(0))
+    truncateSync(raw, 2 ** 40)
+    for (const file of [raw, aFile(`${segment}.gz`, gzipSync(Buffer.alloc(100 * size)))]) {
+      let bytes = 0
+      for await (const piece of segmentPieces(file, size)) bytes += piece.length
+      expect(bytes).toBe(size + 1)
+    }
   })
 })

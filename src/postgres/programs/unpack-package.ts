@@ -1,4 +1,5 @@
-import { createWriteStream, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -58,8 +59,18 @@ function unpack(entry: ReadEntry, directory: string): Promise<void> {
     throw damaged(`${JSON.stringify(entry.path)} is a ${entry.type}`)
   mkdirSync(dirname(path), { recursive: true })
   const mode = ((entry.mode ?? 0) & 0o100) === 0 ? 0o600 : 0o700
-  // No link can be in the way: nothing here makes one.
-  return pipeline(entry as unknown as Readable, createWriteStream(path, { flags: 'wx', mode }))
+  return write(entry, path, mode)
+}
+
+async function write(entry: ReadEntry, path: string, mode: number): Promise<void> {
+  try {
+    // No link can be in the way: nothing here makes one.
+    const file = await open(path, 'wx', mode)
+    await pipeline(entry as unknown as Readable, file.createWriteStream())
+  } catch (error) {
+    entry.resume()
+    throw error
+  }
 }
 
 function damaged(why: string): PgbkError {

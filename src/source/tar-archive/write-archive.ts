@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createWriteStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Writable } from 'node:stream'
@@ -92,7 +92,7 @@ export async function archiveToFile(
       context.progress.step('archiving')
       await archiveHere(source.realDirectory, backup, listing, { file: part, isCompressed }, context)
     } else {
-      const sink = createWriteStream(part, { fd: handle, highWaterMark: 1 << 20 })
+      const sink = handle.createWriteStream({ highWaterMark: 1 << 20 })
       await writeTar(job, await openCompression(compression, context), sink, context)
     }
     await syncPath(part)
