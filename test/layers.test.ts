@@ -190,7 +190,7 @@ describe('the check of a made-up graph', () => {
       'postgres/local is not above postgres/connection',
     ],
     ['wal-archive/a.ts', "import { x } from './notes/b.js'", 'wal-archive is not above wal-archive/notes'],
-    ['create/a.ts', "import { x } from '../run/b.js'", 'create is not above run'],
+    ['source/a.ts', "import { x } from '../run/b.js'", 'source is not above run'],
     ['errors.ts', "export { x } from './catalog/b.js'", 'errors.ts is not above catalog'],
     ['commands/a.ts', "const x = await import('../terminal/b.js')", 'commands is not above terminal'],
     ['terminal/a.ts', "import {\n  type X,\n  y,\n} from '../catalog/b.js'", 'terminal may take types only'],
