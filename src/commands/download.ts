@@ -7,9 +7,9 @@ import { selectBackup } from '../catalog/select.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { checkNotInUse } from '../removal/check-not-in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
 import { joiningFor } from '../removal/remove-keeping-wal.js'
+import { checkNotInUse } from '../removal/uses.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { explained } from '../source/contract/explain.js'
 import type { Source } from '../source/contract/source.js'
@@ -148,7 +148,7 @@ async function publish(job: Job, context: Context): Promise<Backup> {
     }
     checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
     const downloaded = aBackup(directory.layout.directory, summarize(record.toString()), 'whole')
-    await keepReplacedWal(root, downloaded, joiningFor(job.settings, guarded), guarded)
+    await keepReplacedWal(root, downloaded, joiningFor({ settings: job.settings, context: guarded }), guarded)
     const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)
     return aBackup(place, summarize(record.toString()), 'whole')
   })

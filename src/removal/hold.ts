@@ -1,10 +1,8 @@
-import type { Backup } from '../catalog/catalog.js'
-import { readCatalog } from '../catalog/catalog.js'
+import { type Backup, readCatalog } from '../catalog/catalog.js'
 import { removeHold, writeHold } from '../catalog/hold.js'
 import { enterRoot } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { withLock } from '../system/files/lock.js'
 import { checkPlainLine } from '../text/plain-line.js'
 
@@ -17,24 +15,19 @@ export interface HoldOptions {
  * and no delete that has already begun can remove it.
  * @throws {PgbkError} `not-found`; `usage` for a reason that is not one line.
  */
-export async function holdBackup(
-  id: string,
-  { reason }: HoldOptions,
-  settings: Settings,
-  context: Context,
-): Promise<Backup> {
+export async function holdBackup(id: string, { reason }: HoldOptions, task: Task): Promise<Backup> {
   checkPlainLine(reason, 'reason')
-  return change(id, 'hold', settings, context, async ({ layout, hold }) => {
+  return change(id, 'hold', task, async ({ layout, hold }) => {
     if (hold && reason === undefined) return
-    await writeHold(layout, { format: 1, since: context.now().toISOString(), reason: reason ?? null })
+    await writeHold(layout, { format: 1, since: task.context.now().toISOString(), reason: reason ?? null })
   })
 }
 
 /** Lifts a hold; one that is not held stays so, and that is said. @throws {PgbkError} `not-found`. */
-export async function releaseBackup(id: string, settings: Settings, context: Context): Promise<Backup> {
-  return change(id, 'release', settings, context, async ({ layout, hold }) => {
+export async function releaseBackup(id: string, task: Task): Promise<Backup> {
+  return change(id, 'release', task, async ({ layout, hold }) => {
     if (hold) await removeHold(layout)
-    else context.progress.warn(`${id} was not held`)
+    else task.context.progress.warn(`${id} was not held`)
   })
 }
 
@@ -42,8 +35,7 @@ export async function releaseBackup(id: string, settings: Settings, context: Con
 async function change(
   wanted: string,
   purpose: string,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
   work: (backup: Backup) => Promise<void>,
 ): Promise<Backup> {
   const root = enterRoot(settings.root, context)

@@ -2,6 +2,7 @@ import type { Backup } from '../catalog/catalog.js'
 import { type InstanceLayout, rootLayout } from '../catalog/layout.js'
 import { type Need, needsIn } from '../catalog/restore-note.js'
 import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
 import { runningServer } from '../postgres/local/running.js'
 import { hasToReplay, readInstances } from '../restore/instance/instance.js'
 import { findRuns, isRunning } from '../run/directory/run-directory.js'
@@ -19,7 +20,7 @@ export interface Use {
   hint: string
 }
 
-export type UsableBackup = Pick<Backup, 'id' | 'layout'>
+type UsableBackup = Pick<Backup, 'id' | 'layout'>
 
 /** Looks at once for all that goes on in a root; the function then tells what of it concerns a backup. */
 export function findUses(root: string, context: Context): (backup: UsableBackup) => Use[] {
@@ -45,6 +46,18 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
         hint: `Let it do so:\n  ${context.pgbk(`instance start ${name}`)}`,
       })),
   ]
+}
+
+/**
+ * Makes sure that nobody needs these backups at this moment.
+ * @throws {PgbkError} `failed`, naming the server, run or instance that does.
+ */
+export function checkNotInUse(backups: UsableBackup[], root: string, context: Context): void {
+  const usesOf = findUses(root, context)
+  for (const backup of backups) {
+    const [use] = usesOf(backup)
+    if (use) throw new PgbkError('failed', `backup ${backup.id} is in use by ${use.by}`, { hint: use.hint })
+  }
 }
 
 /** Whether its WAL lies in this archive too. */
