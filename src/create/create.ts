@@ -5,7 +5,7 @@ import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
 import { unprovenReasons } from '../catalog/proof-outcome.js'
-import type { Settings } from '../config/load.js'
+import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { checkServer } from '../postgres/server/preflight.js'
@@ -86,12 +86,13 @@ async function createIn(
     )
     return aBackup(layout.directory, { summary: record, raw: record }, 'whole')
   })
-  return options.prove ? withProof(backup, withSandbox(settings, options.sandbox), context) : backup
+  return options.prove ? withProof(backup, withSandbox({ settings, context }, options.sandbox)) : backup
 }
 
 /** Not under the lock: the next create need not wait. */
-async function withProof(backup: Backup, settings: Settings, context: Context): Promise<Backup> {
-  const proof = await prove(readCatalog(settings.root), backup, [], settings, context)
+async function withProof(backup: Backup, task: Task): Promise<Backup> {
+  const { settings, context } = task
+  const proof = await prove(backup, readCatalog(settings.root), [], task)
   for (const reason of unprovenReasons(proof)) context.progress.warn(`${backup.id} is not proven: ${reason}`)
   return aBackup(backup.directory, { summary: backup.summary, raw: backup.raw }, backup.state, { proof })
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Fault } from '../catalog/fault.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -9,10 +10,9 @@ import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.j
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { segmentPieces } from '../wal-segments/segment-file.js'
 import { isFinished, type SegmentForm, segmentFileOf } from '../wal-segments/segment-forms.js'
-import type { Fault } from './fault.js'
 import { type ExpectedSegment, readSegment } from './segment-pages.js'
 
-export interface WalCheck {
+interface WalCheck {
   faults: Fault[]
   segments: number
   /** On disk. */
