@@ -12,7 +12,7 @@ import { checkConnection } from '../doctor/check-server.js'
 import { checkWorkingCopy } from '../doctor/check-working-copy.js'
 import type { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ReachedServer } from '../postgres/server/connect-to-server.js'
 
 /** The server that was reached, in a few words. */
 export interface DoctorServer {

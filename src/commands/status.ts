@@ -17,7 +17,7 @@ import {
 } from '../monitoring/health.js'
 import { receiverHealth, slotHealth } from '../monitoring/receiver-health.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
-import { findClient } from '../postgres/server/reach-server.js'
+import { findClient } from '../postgres/server/connect-to-server.js'
 import { askWalServer, type SlotFacts } from '../postgres/server/wal-server.js'
 import { freeBytes } from '../system/files/measure.js'
 import { readReceiverState } from '../wal-archive/receiver-state.js'

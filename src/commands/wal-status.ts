@@ -13,7 +13,7 @@ import {
   slotProblem,
 } from '../monitoring/receiver-health.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
-import { findClient } from '../postgres/server/reach-server.js'
+import { findClient } from '../postgres/server/connect-to-server.js'
 import { askWalServer, type SlotFacts, type WalServerFacts } from '../postgres/server/wal-server.js'
 import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
 import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'

@@ -1,7 +1,7 @@
 import type { BackupLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { endsWithSwitch } from '../postgres/programs/check-backup.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ReachedServer } from '../postgres/server/connect-to-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import type { WalRange } from '../snapshot/manifest/manifest-parser.js'
 import { seedWalArchive } from '../wal-archive/wal-archive.js'

@@ -6,13 +6,13 @@ import { pinned } from '../postgres/connection/pin-connection.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { clientsFor } from '../postgres/programs/find.js'
 import { readConfigFiles } from '../postgres/server/config-files.js'
-import { findObstacles, type Obstacle, type Topic } from '../postgres/server/preflight.js'
 import {
   type Client,
   type ClientSettings,
   findClient,
   type ReachedServer,
-} from '../postgres/server/reach-server.js'
+} from '../postgres/server/connect-to-server.js'
+import { findObstacles, type Obstacle, type Topic } from '../postgres/server/preflight.js'
 import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/server/server-facts.js'
 import { presentTime, readStandbyState, standbyWarning } from '../postgres/server/standby-state.js'
 import { identifier } from '../postgres/sql/identifier.js'

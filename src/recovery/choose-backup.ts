@@ -12,9 +12,9 @@ import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import type { CaughtUp } from '../wal-archive/caught-up.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import type { WalPool } from '../wal-archive/wal-pool.js'
-import { isBefore } from '../wal-reading/seek-in-wal.js'
-import { describeMoment, type Moment, type RecoveryWish } from './moment.js'
+import { isBefore } from '../wal-reading/find-record.js'
 import { type OutOfReach, planRecovery, type RecoveryPlan } from './recovery-plan.js'
+import { describeMoment, type Moment, type RecoveryWish } from './recovery-target.js'
 
 export interface ChosenBackup {
   backup: Backup

@@ -17,10 +17,10 @@ import { walPool } from '../wal-archive/wal-pool.js'
 import { damageText } from '../wal-reading/wal-damage.js'
 import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { chooseBackup } from './choose-backup.js'
-import type { Moment } from './moment.js'
 import { checkNewTablespaces } from './new-tablespaces.js'
+import { type MomentOptions, readWish } from './parse-recovery-target.js'
 import type { RecoveryPlan } from './recovery-plan.js'
-import { type MomentOptions, readWish } from './wish.js'
+import type { Moment } from './recovery-target.js'
 
 export interface OpenOptions extends MomentOptions {
   fetchPostgres?: boolean

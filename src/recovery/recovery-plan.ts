@@ -18,19 +18,19 @@ import {
   findArchiveEnd,
   findReadableEnd,
 } from '../wal-reading/archive-end.js'
+import { isBefore, type WalSeek } from '../wal-reading/find-record.js'
 import {
   type LookAheadSearch,
   lookAhead,
   type NewTablespace,
   type WalAhead,
-} from '../wal-reading/look-ahead.js'
-import { isBefore, type WalSeek } from '../wal-reading/seek-in-wal.js'
+} from '../wal-reading/scan-wal.js'
 import { upTo, type WalDamage } from '../wal-reading/wal-damage.js'
 import { formatLsn, lastSegmentBefore, parseLsn, segmentNumber } from '../wal-segments/lsn.js'
 import type { ReplayRange } from './await-recovery.js'
-import { describeMoment, type RecoveryWish } from './moment.js'
-import { type Aim, aimAt, type RecoveryStop } from './recovery-aim.js'
 import { archiveParts, minimumsIn, type RecoveryInput } from './recovery-conf.js'
+import { describeMoment, type RecoveryWish } from './recovery-target.js'
+import { type Aim, aimAt, type RecoveryStop } from './resolve-target.js'
 
 /** How a copy of a backup gets to the moment that is wanted. */
 export interface RecoveryPlan {

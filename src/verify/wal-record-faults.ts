@@ -7,7 +7,7 @@ import { readArchivedWal } from '../wal-archive/archived-wal.js'
 import { removeDamageNotes } from '../wal-archive/notes/damage-notes.js'
 import { type IndexedNote, SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { findReadableEnd } from '../wal-reading/archive-end.js'
-import { lookAhead } from '../wal-reading/look-ahead.js'
+import { lookAhead } from '../wal-reading/scan-wal.js'
 import { checkNotes } from './check-notes.js'
 import type { Fault } from './fault.js'
 

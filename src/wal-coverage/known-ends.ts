@@ -7,7 +7,7 @@ import type { Installation } from '../postgres/programs/find.js'
 import { type ArchivedSegment, type ArchivedWal, fromSegment, lastOf } from '../wal-archive/archived-wal.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { type ArchiveEndSearch, findArchiveEnd } from '../wal-reading/archive-end.js'
-import { lookAhead } from '../wal-reading/look-ahead.js'
+import { lookAhead } from '../wal-reading/scan-wal.js'
 import { DamagedSegment, damageIn } from '../wal-reading/wal-damage.js'
 import { filesAtEnd, type KnownEnd, keyOf, readKnownEnd, writeKnownEnd } from './window.js'
 

@@ -6,8 +6,8 @@ import { piecesOf } from '../system/files/read-small.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../wal-segments/lsn.js'
-import { fileOnDesk, type SegmentDesk, withSegmentDesk, withSegments } from './segment-desk.js'
 import { type DumpedWal, dumpWal, lengthOfRecord } from './wal-dump.js'
+import { fileOnDesk, type SegmentDesk, withSegmentDesk, withSegments } from './waldump-directory.js'
 
 /** The last thing that can be replayed from an archive. */
 export interface ArchiveEnd {

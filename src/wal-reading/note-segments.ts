@@ -5,7 +5,7 @@ import { isShort } from '../wal-archive/notes/segment-facts.js'
 import { fileIdentity, type IndexedNote } from '../wal-archive/notes/segment-notes.js'
 import { type ReadLimits, type ReadSegments, readSegments } from './read-segments.js'
 import { lastOfRecord } from './record-span.js'
-import { fileOnDesk, nameAt, type SegmentDesk, type WalStep } from './segment-desk.js'
+import { fileOnDesk, nameAt, type SegmentDesk, type WalStep } from './waldump-directory.js'
 
 /** Digests by the identities of their files. */
 export interface Digests {

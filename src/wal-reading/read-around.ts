@@ -25,7 +25,7 @@ export async function readAround(
   const systemIdentifier = claimedCluster({ summary })
   const first = wal.chain[Math.max(0, index - 1)]
   if (systemIdentifier === undefined || !first) return undefined
-  const { walkAhead } = await import('./walk-ahead.js')
+  const { walkAhead } = await import('./scan-stretches.js')
   const part = fromSegment(wal, first.segment)
   const at = index === 0 ? 0 : 1
   const isFinished = (part.chain[at + 1]?.form ?? 'partial') !== 'partial'

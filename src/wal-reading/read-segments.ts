@@ -1,11 +1,11 @@
 import { runProgram } from '../system/program/run-program.js'
 import type { SegmentFacts } from '../wal-archive/notes/segment-facts.js'
 import { lastOfRecord } from './record-span.js'
-import { type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
 import { collectRecords, countingRecords, type RecordCollector } from './segment-records.js'
 import { checkSegmentStarts } from './segment-starts.js'
 import type { WalDamage } from './wal-damage.js'
 import { damagedAt, holdsNoRecord } from './wal-dump.js'
+import { type SegmentDesk, type WalStep, withSegments } from './waldump-directory.js'
 
 /** What some segments of a chain have in them. */
 export interface ReadSegments {

@@ -2,7 +2,7 @@ import { PgbkError } from '../errors.js'
 import { readPiece } from '../system/files/read-small.js'
 import { recordEnd } from '../wal-segments/lsn.js'
 import { readWalPage } from '../wal-segments/wal-page.js'
-import { fileOnDesk, type SegmentDesk, withSegments } from './segment-desk.js'
+import { fileOnDesk, type SegmentDesk, withSegments } from './waldump-directory.js'
 
 /** The long header of a segment's first page. */
 const header = 40

@@ -7,8 +7,8 @@ import { parseLsn, recordEnd } from '../wal-segments/lsn.js'
 import { sameContent } from '../wal-segments/same-content.js'
 import { type ByteRange, haveSameRecords } from '../wal-segments/same-records.js'
 import { longHeader, readWalPage } from '../wal-segments/wal-page.js'
-import { fileOnDesk, type SegmentDesk, withSegmentDesk, withSegments } from './segment-desk.js'
 import { dumpWal, lengthOfRecord } from './wal-dump.js'
+import { fileOnDesk, type SegmentDesk, withSegmentDesk, withSegments } from './waldump-directory.js'
 
 export interface HistorySearch extends CheckOptions {
   segmentSize: number

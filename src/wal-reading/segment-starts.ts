@@ -1,8 +1,8 @@
 import { PgbkError } from '../errors.js'
 import { readPiece } from '../system/files/read-small.js'
 import { readWalPage } from '../wal-segments/wal-page.js'
-import { fileOnDesk, type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
 import { damageOf, type WalDamage } from './wal-damage.js'
+import { fileOnDesk, type SegmentDesk, type WalStep, withSegments } from './waldump-directory.js'
 
 /**
  * Looks whether segments are of the right server and place, which pg_waldump does not, and whether compressed ones can be

@@ -1,8 +1,8 @@
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../system/program/run-program.js'
 import { parseLsn, segmentNumber } from '../wal-segments/lsn.js'
-import { nameAt, type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
 import { damageOf, type WalDamage } from './wal-damage.js'
+import { nameAt, type SegmentDesk, type WalStep, withSegments } from './waldump-directory.js'
 
 export interface DumpedWal {
   /** Where the last record that could be read begins; unknown where all could be read to the end. */

@@ -9,7 +9,7 @@ import { readPiece } from '../system/files/read-small.js'
 import { type ArchivedSegment, type ArchivedWal, walOfSegments } from '../wal-archive/archived-wal.js'
 import { fileIdentity, type SegmentNote, SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { readAndNote } from '../wal-reading/note-segments.js'
-import { withSegmentDesk } from '../wal-reading/segment-desk.js'
+import { withSegmentDesk } from '../wal-reading/waldump-directory.js'
 import { formatLsn, parseSegmentName, recordEnd, segmentName } from '../wal-segments/lsn.js'
 import { readWalPage } from '../wal-segments/wal-page.js'
 

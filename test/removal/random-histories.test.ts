@@ -3,7 +3,7 @@ import { type Backup, readCatalog } from '../../src/catalog/catalog.js'
 import { type ArchivedWal, lastOf } from '../../src/wal-archive/archived-wal.js'
 import { walPool } from '../../src/wal-archive/wal-pool.js'
 import { soundWal } from '../../src/wal-coverage/sound-wal.js'
-import { lookAhead } from '../../src/wal-reading/look-ahead.js'
+import { lookAhead } from '../../src/wal-reading/scan-wal.js'
 import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { joining, WalHistory } from './wal-histories.js'
 

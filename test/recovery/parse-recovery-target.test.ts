@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import type { Settings } from '../../src/config/load.js'
 import type { Context } from '../../src/context.js'
 import { silentProgress } from '../../src/progress.js'
-import { type MomentOptions, readWish } from '../../src/recovery/wish.js'
+import { type MomentOptions, readWish } from '../../src/recovery/parse-recovery-target.js'
 import { thrownBy } from '../catalog/samples.js'
 
 const said: string[] = []

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { markOfThisProcess, type ProcessMark } from '../../src/system/process/process-mark.js'
-import { makeDesk, removeDesk } from '../../src/wal-reading/desk-directory.js'
+import { makeDesk, removeDesk } from '../../src/wal-reading/make-waldump-directory.js'
 import { thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { until } from '../helpers/traces.js'
@@ -52,7 +52,7 @@ describe('a desk for WAL', () => {
   })
 
   it('is swept after its process was killed', async () => {
-    const module = fileURLToPath(new URL('../../dist/wal-reading/desk-directory.js', import.meta.url))
+    const module = fileURLToPath(new URL('../../dist/wal-reading/make-waldump-directory.js', import.meta.url))
     const script = `import { makeDesk } from ${JSON.stringify(module)}
       await makeDesk(process.argv[1]); setInterval(() => {}, 1000)`
     const child = execa(process.execPath, ['--input-type=module', '-e', script, place], { reject: false })

@@ -3,11 +3,11 @@ import { windowStart } from '../catalog/data-time.js'
 import { snapshotEnd } from '../catalog/record.js'
 import { type Instant, instantOf, shortInstant } from '../text/instant.js'
 import type { ArchiveEnd } from '../wal-reading/archive-end.js'
-import type { WalAhead } from '../wal-reading/look-ahead.js'
-import { isBefore, type WalPlace, type WalSeek } from '../wal-reading/seek-in-wal.js'
+import { isBefore, type WalPlace, type WalSeek } from '../wal-reading/find-record.js'
+import type { WalAhead } from '../wal-reading/scan-wal.js'
 import type { WalDamage } from '../wal-reading/wal-damage.js'
 import { formatLsn, parseLsn } from '../wal-segments/lsn.js'
-import type { Moment, RecoveryWish } from './moment.js'
+import type { Moment, RecoveryWish } from './recovery-target.js'
 
 export interface AimInput {
   backup: Backup

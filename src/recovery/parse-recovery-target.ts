@@ -4,8 +4,8 @@ import { PgbkError } from '../errors.js'
 import { shortInstant } from '../text/instant.js'
 import { formatTimes } from '../text/units.js'
 import { parseLsn } from '../wal-segments/lsn.js'
-import type { Moment, RecoveryWish } from './moment.js'
 import { parseTime } from './parse-time.js'
+import type { Moment, RecoveryWish } from './recovery-target.js'
 
 /** The options that name a moment. */
 export interface MomentOptions {

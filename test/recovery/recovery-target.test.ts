@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { describeMoment, type Moment } from '../../src/recovery/moment.js'
+import { describeMoment, type Moment } from '../../src/recovery/recovery-target.js'
 import { instantOf, shortInstant } from '../../src/text/instant.js'
 
 describe('an instant', () => {

@@ -6,7 +6,7 @@ import type { CheckOptions } from '../postgres/programs/check-backup.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import { segmentName } from '../wal-segments/lsn.js'
 import { packingAt, unpackSegment, withSegmentFile } from '../wal-segments/segment-file.js'
-import { makeDesk, removeDesk } from './desk-directory.js'
+import { makeDesk, removeDesk } from './make-waldump-directory.js'
 import { damageOf } from './wal-damage.js'
 
 /** Segments by their index in the chain. */

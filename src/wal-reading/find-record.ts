@@ -1,7 +1,7 @@
 import type { Instant } from '../text/instant.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../wal-segments/lsn.js'
-import type { SegmentDesk, WalStep } from './segment-desk.js'
 import { type DumpFilter, dumpRecord, parseCommit, runDump } from './wal-dump.js'
+import type { SegmentDesk, WalStep } from './waldump-directory.js'
 
 /** A record at which a recovery can stop. */
 export interface WalPlace {

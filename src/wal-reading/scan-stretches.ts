@@ -5,7 +5,7 @@ import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end
 import { damageNoter } from './note-damage.js'
 import { readAndNote } from './note-segments.js'
 import type { ReadSegments } from './read-segments.js'
-import { type WalStep, withSegmentDesk } from './segment-desk.js'
+import { type WalStep, withSegmentDesk } from './waldump-directory.js'
 
 export interface WalkSearch extends ArchiveEndSearch {
   /** Of the server: a segment of another one has no business here. */

@@ -2,11 +2,11 @@ import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import { hasEndAfter, mayEnd, type SegmentFacts } from '../wal-archive/notes/segment-facts.js'
 import { lastSegmentBefore, parseLsn, segmentNumber } from '../wal-segments/lsn.js'
 import { waldumpOf } from './archive-end.js'
+import { isBefore, seekIn, type WalPlace, type WalSeek } from './find-record.js'
 import { lastOfRecord } from './record-span.js'
-import { isBefore, seekIn, type WalPlace, type WalSeek } from './seek-in-wal.js'
-import { withSegmentDesk } from './segment-desk.js'
+import { type Stretch, type WalkSearch, walkAhead } from './scan-stretches.js'
 import type { WalDamage } from './wal-damage.js'
-import { type Stretch, type WalkSearch, walkAhead } from './walk-ahead.js'
+import { withSegmentDesk } from './waldump-directory.js'
 
 export type LookAheadSearch = WalkSearch
 
