@@ -12,7 +12,7 @@ import { checkConnection } from '../doctor/check-server.js'
 import { checkWorkingCopy } from '../doctor/check-working-copy.js'
 import type { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
-import type { ReachedServer } from '../postgres/server/connect-to-server.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 
 /** The server that was reached, in a few words. */
 export interface DoctorServer {
@@ -87,7 +87,7 @@ export async function doctorWithout(fault: PgbkError, context: Context): Promise
 }
 
 async function checkWithServer(
-  server: ReachedServer,
+  server: ConnectedServer,
   root: ExaminedRoot,
   settings: Settings,
   context: Context,
@@ -99,7 +99,7 @@ async function checkWithServer(
 }
 
 async function checkHere(
-  server: ReachedServer | undefined,
+  server: ConnectedServer | undefined,
   root: ExaminedRoot,
   settings: Settings,
   context: Context,
@@ -115,7 +115,7 @@ async function checkHere(
   ]
 }
 
-function summaryOf({ facts }: ReachedServer): DoctorServer {
+function summaryOf({ facts }: ConnectedServer): DoctorServer {
   const { host, port, role, system_identifier } = facts
   return { host, port, role, system_identifier }
 }

@@ -3,46 +3,46 @@ import { windowStart } from '../catalog/data-time.js'
 import { snapshotEnd } from '../catalog/record.js'
 import { type Instant, instantOf, shortInstant } from '../text/instant.js'
 import type { ArchiveEnd } from '../wal-reading/archive-end.js'
-import { isBefore, type WalPlace, type WalSeek } from '../wal-reading/find-record.js'
-import type { WalAhead } from '../wal-reading/scan-wal.js'
+import type { RecordPosition, RecordQuery } from '../wal-reading/find-record.js'
+import type { WalScan } from '../wal-reading/scan-wal.js'
 import type { WalDamage } from '../wal-reading/wal-damage.js'
-import { formatLsn, parseLsn } from '../wal-segments/lsn.js'
-import type { Moment, RecoveryWish } from './recovery-target.js'
+import { formatLsn, isBefore, parseLsn } from '../wal-segments/lsn.js'
+import type { RecoveryTarget, TargetPoint } from './recovery-target.js'
 
-export interface AimInput {
+export interface TargetSearch {
   backup: Backup
-  wish: RecoveryWish
+  target: RecoveryTarget
   /** Undefined for an empty archive. */
   end: ArchiveEnd | undefined
   /** Until when the archive reaches, ISO 8601. */
   until: string
   /** Reads the WAL up to what is sought, or to its end. */
-  look(seek?: WalSeek): Promise<WalAhead>
+  scanTo(query?: RecordQuery): Promise<WalScan>
 }
 
 /** The record at which recovery ends, and whether it is replayed too. It is read in any case. */
-export interface RecoveryStop {
+export interface StopPoint {
   lsn: string
   endLsn: string
   inclusive: boolean
 }
 
-/** At which record a recovery stops to get to a moment. */
-export interface Aim {
-  /** Undefined when the end of the snapshot is that moment. */
-  stop: RecoveryStop | undefined
+/** At which record a recovery stops to get to its target. */
+export interface ResolvedTarget {
+  /** Undefined when the end of the snapshot is the target. */
+  stop: StopPoint | undefined
   /** The LSN that must have been replayed at the end. */
-  reachLsn: string | undefined
+  requiredLsn: string | undefined
   notAfter?: Instant | undefined
   asOf: string | undefined
   /** When the transaction was ended whose end is the last record that is replayed. */
   lastCommit?: Instant | undefined
   /** What is in the WAL on the way there. */
-  ahead: WalAhead | undefined
+  scan: WalScan | undefined
 }
 
 /** Why that is not possible. */
-export interface NoAim {
+export interface Unreachable {
   reason: string
   /** What is in the way, where it is that. */
   damage?: WalDamage | undefined
@@ -51,27 +51,27 @@ export interface NoAim {
 }
 
 /**
- * Translates a moment into the record at which PostgreSQL has to stop. It is told the record's LSN, whatever the moment is: a time or
+ * Translates a recovery target into the record at which PostgreSQL has to stop. It is told the record's LSN, whatever the target is: a time or
  * a transaction it may pass, or miss, in silence.
  */
-export async function aimAt(input: AimInput): Promise<Aim | NoAim> {
-  const { moment } = input.wish
-  switch (moment.kind) {
+export async function resolveTarget(input: TargetSearch): Promise<ResolvedTarget | Unreachable> {
+  const { point } = input.target
+  switch (point.kind) {
     case 'snapshot':
     case 'latest':
-      return aimAtEnd(input)
+      return resolveEnd(input)
     case 'time':
-      return aimAtTime(input, moment)
+      return resolveTime(input, point)
     case 'lsn':
-      return aimAtLsn(input, moment)
+      return resolveLsn(input, point)
     case 'xid':
-      return aimAtRecord(input, moment, `transaction ${moment.xid} has no end in the archive`)
+      return resolveRecord(input, point, `transaction ${point.xid} has no end in the archive`)
     case 'name': {
-      const seek: WalSeek = { ...moment, from: input.backup.record.stop_lsn }
-      return aimAtRecord(
+      const query: RecordQuery = { ...point, from: input.backup.record.stop_lsn }
+      return resolveRecord(
         input,
-        seek,
-        `the archive has no restore point ${JSON.stringify(moment.name)} after its snapshot`,
+        query,
+        `the archive has no restore point ${JSON.stringify(point.name)} after its snapshot`,
       )
     }
   }
@@ -81,22 +81,25 @@ export async function aimAt(input: AimInput): Promise<Aim | NoAim> {
  * The last record's start is the target: its end would never be reached, and without a target PostgreSQL takes damaged WAL for
  * the end. Recovery must not be asked to stop before the copy is consistent.
  */
-async function aimAtEnd(input: AimInput): Promise<Aim | NoAim> {
-  const ahead = input.end && (await input.look())
-  return endAim(input, ahead) ?? noWayPast(ahead)
+async function resolveEnd(input: TargetSearch): Promise<ResolvedTarget | Unreachable> {
+  const scan = input.end && (await input.scanTo())
+  return endOfArchive(input, scan) ?? unreachablePast(scan)
 }
 
 /** Undefined when damaged WAL is in the way. */
-function endAim({ backup, end, until }: AimInput, ahead: WalAhead | undefined): Aim | undefined {
+function endOfArchive(
+  { backup, end, until }: TargetSearch,
+  scan: WalScan | undefined,
+): ResolvedTarget | undefined {
   const { record } = backup
   const isLater = end?.commit && instantOf(end.commit.time) > instantOf(snapshotEnd(record))
   const asOf = isLater ? until : snapshotEnd(record)
   if (!end || addsNothing(end.record, record))
-    return { stop: undefined, reachLsn: undefined, asOf, ahead: undefined }
-  if (ahead?.damage) return undefined
+    return { stop: undefined, requiredLsn: undefined, asOf, scan: undefined }
+  if (scan?.damage) return undefined
   const { startLsn, endLsn } = end.record
   const lastCommit = end.commit?.lsn === startLsn ? end.commit.time : undefined
-  return { stop: { lsn: startLsn, endLsn, inclusive: true }, reachLsn: endLsn, asOf, lastCommit, ahead }
+  return { stop: { lsn: startLsn, endLsn, inclusive: true }, requiredLsn: endLsn, asOf, lastCommit, scan }
 }
 
 /**
@@ -108,30 +111,36 @@ function addsNothing({ startLsn, endLsn }: ArchiveEnd['record'], record: Backup[
   return parseLsn(endLsn) % BigInt(record.wal_segment_size) === 0n
 }
 
-function noWayPast(ahead: WalAhead | undefined, missing?: string): NoAim {
-  if (!ahead?.damage) return { reason: missing ?? 'its archive is empty', isBehind: true }
-  const { damage } = ahead
+function unreachablePast(scan: WalScan | undefined, missing?: string): Unreachable {
+  if (!scan?.damage) return { reason: missing ?? 'its archive is empty', isBehind: true }
+  const { damage } = scan
   const { message } = damage.error
   return { reason: missing === undefined ? message : `${missing} that can be read: ${message}`, damage }
 }
 
-async function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'time' }>): Promise<Aim | NoAim> {
-  const { backup, end, until, wish } = input
+async function resolveTime(
+  input: TargetSearch,
+  { time }: Extract<TargetPoint, { kind: 'time' }>,
+): Promise<ResolvedTarget | Unreachable> {
+  const { backup, end, until, target } = input
   const { stop_lsn } = backup.record
   const from = instantOf(windowStart(backup.record))
   if (time < from) return { reason: `${shortInstant(time)} is before the end of its snapshot` }
   if (time > from && time > instantOf(until))
     return { reason: `no WAL after ${shortInstant(instantOf(until))} was archived`, isBehind: true }
-  const ahead = end && (await input.look({ kind: 'commit', after: time, orAt: wish.exclusive ?? false }))
-  const { place } = ahead ?? {}
-  if (place && isBefore(place.lsn, stop_lsn))
-    return { reason: `its snapshot has a transaction of ${place.time ?? 'a later time'} in it already` }
+  const scan = end && (await input.scanTo({ kind: 'commit', after: time, orAt: target.exclusive ?? false }))
+  const { position } = scan ?? {}
+  if (position && isBefore(position.lsn, stop_lsn))
+    return { reason: `its snapshot has a transaction of ${position.time ?? 'a later time'} in it already` }
   // After the last commit there is nothing that PostgreSQL could stop at; the server was idle then.
-  const aim = place ? stopBefore(place, ahead) : endAim(input, ahead)
-  return aim ? { ...aim, asOf: time, notAfter: time } : noWayPast(ahead)
+  const resolved = position ? stopBefore(position, scan) : endOfArchive(input, scan)
+  return resolved ? { ...resolved, asOf: time, notAfter: time } : unreachablePast(scan)
 }
 
-async function aimAtLsn(input: AimInput, { lsn }: Extract<Moment, { kind: 'lsn' }>): Promise<Aim | NoAim> {
+async function resolveLsn(
+  input: TargetSearch,
+  { lsn }: Extract<TargetPoint, { kind: 'lsn' }>,
+): Promise<ResolvedTarget | Unreachable> {
   const { backup, end } = input
   const { stop_lsn } = backup.record
   if (isBefore(lsn, stop_lsn))
@@ -139,34 +148,38 @@ async function aimAtLsn(input: AimInput, { lsn }: Extract<Moment, { kind: 'lsn' 
   const last = end?.record.endLsn ?? stop_lsn
   if (isBefore(last, lsn)) return { reason: `the archive ends at the LSN ${last}`, isBehind: true }
   if (!end || isBefore(end.record.startLsn, lsn)) {
-    const aim = await aimAtEnd(input)
-    return 'reason' in aim ? aim : { ...aim, asOf: undefined }
+    const resolved = await resolveEnd(input)
+    return 'reason' in resolved ? resolved : { ...resolved, asOf: undefined }
   }
-  return aimAtRecord(input, { kind: 'lsn', lsn }, `there is no record at the LSN ${lsn}`)
+  return resolveRecord(input, { kind: 'lsn', lsn }, `there is no record at the LSN ${lsn}`)
 }
 
-async function aimAtRecord(input: AimInput, seek: WalSeek, missing: string): Promise<Aim | NoAim> {
+async function resolveRecord(
+  input: TargetSearch,
+  query: RecordQuery,
+  missing: string,
+): Promise<ResolvedTarget | Unreachable> {
   const { stop_lsn } = input.backup.record
-  const ahead = input.end && (await input.look(seek))
-  const { place } = ahead ?? {}
-  if (!place) return noWayPast(ahead, missing)
-  if (isBefore(place.lsn, stop_lsn))
-    return { reason: `it is at the LSN ${place.lsn}, before the end of the snapshot, ${stop_lsn}` }
-  return input.wish.exclusive ? stopBefore(place, ahead) : stopAfter(place, ahead)
+  const scan = input.end && (await input.scanTo(query))
+  const { position } = scan ?? {}
+  if (!position) return unreachablePast(scan, missing)
+  if (isBefore(position.lsn, stop_lsn))
+    return { reason: `it is at the LSN ${position.lsn}, before the end of the snapshot, ${stop_lsn}` }
+  return input.target.exclusive ? stopBefore(position, scan) : stopAfter(position, scan)
 }
 
 /** The record before it has been replayed then, of which only the start is known. */
-function stopBefore({ lsn, end, previous, time }: WalPlace, ahead: WalAhead | undefined): Aim {
-  return { stop: { lsn, endLsn: end, inclusive: false }, reachLsn: behind(previous), asOf: time, ahead }
+function stopBefore({ lsn, end, previous, time }: RecordPosition, scan: WalScan | undefined): ResolvedTarget {
+  return { stop: { lsn, endLsn: end, inclusive: false }, requiredLsn: behind(previous), asOf: time, scan }
 }
 
-function stopAfter({ lsn, end, time }: WalPlace, ahead: WalAhead | undefined): Aim {
+function stopAfter({ lsn, end, time }: RecordPosition, scan: WalScan | undefined): ResolvedTarget {
   return {
     stop: { lsn, endLsn: end, inclusive: true },
-    reachLsn: behind(lsn),
+    requiredLsn: behind(lsn),
     asOf: time,
     lastCommit: time,
-    ahead,
+    scan,
   }
 }
 
