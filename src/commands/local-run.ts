@@ -12,7 +12,7 @@ import { commandVariables } from '../run/command-variables.js'
 import { endRun } from '../run/directory/end-run.js'
 import { writeMarker } from '../run/directory/run-directory.js'
 import { sweepRuns } from '../run/directory/sweep-runs.js'
-import type { SandboxWish } from '../run/enclosure/start-enclosed.js'
+import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { checkStillRuns, endedByItself, hasGone, runSocket } from '../run/identity.js'
 import { type RunRequest, settingTexts } from '../run/run-request.js'
 import { sayOfDatabase } from '../run/say-of-database.js'
@@ -27,14 +27,14 @@ export interface LocalRunOptions extends OpenOptions {
   set?: string[]
   sql?: string
   workingCopy?: WorkingCopyKind | 'auto'
-  sandbox?: SandboxWish
+  sandbox?: SandboxMode
   psql?: boolean
   detach?: boolean
   /** Only plan. */
   dryRun?: boolean
 }
 
-/** Which backup will be taken to which moment. */
+/** Which backup will be taken to which target. */
 export type RunPlan = Pick<OpenedBackup, 'backup' | 'recovery'>
 
 export interface LocalRunResult extends RunPlan {
@@ -46,7 +46,7 @@ export interface LocalRunResult extends RunPlan {
 export interface RunListener {
   /** Before anything is written. */
   planned(plan: RunPlan): Promise<void>
-  /** The server answers, at the wanted moment. */
+  /** The server answers, at its recovery target. */
   ready(result: LocalRunResult): Promise<void>
 }
 

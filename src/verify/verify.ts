@@ -15,7 +15,7 @@ import { PgbkError, systemCode, systemReason } from '../errors.js'
 import { findVerifier, type Verifier } from '../postgres/programs/check-backup.js'
 import { findInstallations, type Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
-import type { SandboxWish } from '../run/enclosure/start-enclosed.js'
+import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { prove, withSandbox } from '../run/proof/prove.js'
 import { confFaults, notCompared as confNotCompared } from '../snapshot/conf/conf-faults.js'
 import { relativeInside } from '../system/paths/inside.js'
@@ -27,7 +27,7 @@ export interface VerifyOptions {
   all?: boolean
   /** Really start it, too. */
   prove?: boolean
-  sandbox?: SandboxWish
+  sandbox?: SandboxMode
 }
 
 /** What a check of one backup has found. */

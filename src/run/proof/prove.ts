@@ -12,7 +12,7 @@ import { checkConf } from '../../snapshot/conf/check-conf.js'
 import { walPool } from '../../wal-archive/wal-pool.js'
 import { endRun } from '../directory/end-run.js'
 import { sweepRuns } from '../directory/sweep-runs.js'
-import type { SandboxWish } from '../enclosure/start-enclosed.js'
+import type { SandboxMode } from '../enclosure/start-enclosed.js'
 import { endedByAnother, tellsOfAnother } from '../ended-by-another.js'
 import { type RunRequest, settingTexts } from '../run-request.js'
 import { type Run, startRun } from '../start-run.js'
@@ -42,8 +42,8 @@ export async function prove(
   })
 }
 
-/** The task with another wish for the sandbox, where there is one. */
-export function withSandbox({ settings, context }: Task, sandbox: SandboxWish | undefined): Task {
+/** The task with another mode of the sandbox, where there is one. */
+export function withSandbox({ settings, context }: Task, sandbox: SandboxMode | undefined): Task {
   if (sandbox === undefined) return { settings, context }
   return { settings: { ...settings, run: { ...settings.run, sandbox } }, context }
 }
@@ -74,7 +74,7 @@ async function requestFor(
   const choice = {
     catalog,
     id: backup.id,
-    wish: { moment: { kind: 'latest' as const } },
+    target: { point: { kind: 'latest' as const } },
     installations,
     mayBeUsed: false,
     pool: walPool({ root, backups: [backup], rejected: [] }),

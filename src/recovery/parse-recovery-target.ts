@@ -4,11 +4,11 @@ import { PgbkError } from '../errors.js'
 import { shortInstant } from '../text/instant.js'
 import { formatTimes } from '../text/units.js'
 import { parseLsn } from '../wal-segments/lsn.js'
-import type { Moment, RecoveryWish } from './moment.js'
 import { parseTime } from './parse-time.js'
+import type { RecoveryTarget, TargetPoint } from './recovery-target.js'
 
-/** The options that name a moment. */
-export interface MomentOptions {
+/** The options that name a recovery target. */
+export interface TargetOptions {
   toTime?: string
   toLsn?: string
   toXid?: string
@@ -21,34 +21,34 @@ export interface MomentOptions {
 }
 
 /**
- * Reads the options that name a moment; a time without a zone is said back with the zone that was assumed.
+ * Reads the options that name a recovery target; a time without a zone is said back with the zone that was assumed.
  * @param fallback what is meant when none is named.
  * @throws {PgbkError} `usage`.
  */
-export function readWish(
-  options: MomentOptions,
-  fallback: Moment,
+export function parseRecoveryTarget(
+  options: TargetOptions,
+  fallback: TargetPoint,
   settings: Settings,
   context: Context,
   { zoneNeeded }: { zoneNeeded: boolean },
-): RecoveryWish {
-  const moment = readMoment(options, settings, context, zoneNeeded) ?? fallback
+): RecoveryTarget {
+  const point = parsePoint(options, settings, context, zoneNeeded) ?? fallback
   const { exclusive = false, pause = false, timeline } = options
-  if (exclusive && ['snapshot', 'latest'].includes(moment.kind))
+  if (exclusive && ['snapshot', 'latest'].includes(point.kind))
     throw new PgbkError('usage', '--exclusive needs --to-time, --to-lsn, --to-xid or --to-name')
-  if (pause && moment.kind === 'snapshot')
+  if (pause && point.kind === 'snapshot')
     throw new PgbkError('usage', '--pause needs a recovery target to pause at', {
       hint: 'Name one with --to-time, --to-latest ...',
     })
-  return { moment, exclusive, pause, timeline }
+  return { point, exclusive, pause, timeline }
 }
 
-function readMoment(
-  options: MomentOptions,
+function parsePoint(
+  options: TargetOptions,
   settings: Settings,
   context: Context,
   zoneNeeded: boolean,
-): Moment | undefined {
+): TargetPoint | undefined {
   const { toTime, toLsn, toXid, toName, toLatest, toSnapshot } = options
   const named = [toTime, toLsn, toXid, toName, toLatest, toSnapshot].filter((one) => one !== undefined)
   if (named.length > 1)
