@@ -1,9 +1,9 @@
 import { renameSync, rmSync } from 'node:fs'
 import { beforeEach, expect, it } from '@jest/globals'
 import { backupLayout, type RootLayout } from '../../src/catalog/layout.js'
-import { verify } from '../../src/commands/verify.js'
 import type { Settings } from '../../src/config/load.js'
 import { silentProgress } from '../../src/progress.js'
+import { verify } from '../../src/verify/verify.js'
 import { aBackup, aContext, anEmptyRoot, thrownBy } from '../catalog/samples.js'
 import { needs } from '../helpers/needs.js'
 

@@ -8,10 +8,6 @@ import { resultOf } from '../catalog/proof.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import type { Removal } from '../removal/needed-wal.js'
-import { removalQuestion } from '../removal/removal-question.js'
-import { plannedMoves, removeKeepingWal } from '../removal/remove-keeping-wal.js'
-import { findUses, type Use } from '../removal/uses.js'
 import { promisedBy } from '../retention/promised-wal.js'
 import {
   type Candidate,
@@ -26,6 +22,10 @@ import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-a
 import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { quickWindow } from '../wal-coverage/window.js'
+import type { Removal } from './needed-wal.js'
+import { removalQuestion } from './removal-question.js'
+import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
+import { findUses, type Use } from './uses.js'
 
 export interface PruneOptions {
   /** Change nothing. */

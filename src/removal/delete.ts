@@ -6,11 +6,11 @@ import { selectBackup } from '../catalog/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { checkNotInUse } from '../removal/check-not-in-use.js'
-import { removalQuestion } from '../removal/removal-question.js'
-import { removeKeepingWal } from '../removal/remove-keeping-wal.js'
 import { withLock } from '../system/files/lock.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
+import { checkNotInUse } from './check-not-in-use.js'
+import { removalQuestion } from './removal-question.js'
+import { removeKeepingWal } from './remove-keeping-wal.js'
 
 export interface DeleteOptions {
   /** Do not ask. */

@@ -10,7 +10,7 @@ import { findClient } from '../postgres/server/reach-server.js'
 import { askWalServer, dropSlot, type WalServerFacts } from '../postgres/server/wal-server.js'
 import { formatBytes } from '../text/units.js'
 import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
-import { newestOnly } from '../wal-receiver/find-backup.js'
+import { newestOnly } from './find-backup.js'
 
 export interface DropSlotOptions extends ConnectionFlags {
   /** Do not ask. */

@@ -5,8 +5,8 @@ import type { Context } from '../context.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { findClient } from '../postgres/server/reach-server.js'
 import { withLock } from '../system/files/lock.js'
-import { gzipLevel } from '../wal-receiver/compress.js'
-import { receiveWal } from '../wal-receiver/receiver.js'
+import { gzipLevel } from './compress.js'
+import { receiveWal } from './receiver.js'
 
 /** Keeps the WAL archive growing until it is told to end. One receiver a root. */
 export async function walReceive(

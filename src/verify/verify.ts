@@ -10,7 +10,7 @@ import { PgbkError } from '../errors.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { SandboxWish } from '../run/enclosure/start-enclosed.js'
 import { prove, withSandbox } from '../run/proof/prove.js'
-import { type CheckedBackup, unread, verifyBackup } from '../verify/verify-backup.js'
+import { type CheckedBackup, unread, verifyBackup } from './verify-backup.js'
 
 export interface VerifyOptions {
   all?: boolean

@@ -6,6 +6,13 @@ import { type Proof, resultOf } from '../catalog/proof.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import type { ConnectionFlags } from '../postgres/connection/connection.js'
+import { findClient } from '../postgres/server/reach-server.js'
+import { askWalServer, type SlotFacts } from '../postgres/server/wal-server.js'
+import { freeBytes } from '../system/files/measure.js'
+import { readReceiverState } from '../wal-archive/receiver-state.js'
+import { findWindows } from '../wal-coverage/find-window.js'
+import type { BackupWindow } from '../wal-coverage/window.js'
 import {
   ageMsOf,
   breakOf,
@@ -14,15 +21,8 @@ import {
   judgeHealth,
   mostAgeMs,
   type Problem,
-} from '../monitoring/health.js'
-import { receiverHealth, slotHealth } from '../monitoring/receiver-health.js'
-import type { ConnectionFlags } from '../postgres/connection/connection.js'
-import { findClient } from '../postgres/server/reach-server.js'
-import { askWalServer, type SlotFacts } from '../postgres/server/wal-server.js'
-import { freeBytes } from '../system/files/measure.js'
-import { readReceiverState } from '../wal-archive/receiver-state.js'
-import { findWindows } from '../wal-coverage/find-window.js'
-import type { BackupWindow } from '../wal-coverage/window.js'
+} from './health.js'
+import { receiverHealth, slotHealth } from './receiver-health.js'
 
 export interface StatusOptions extends ConnectionFlags {
   /** Milliseconds. */

@@ -4,14 +4,6 @@ import { rootLayout } from '../catalog/layout.js'
 import type { Settings } from '../config/load.js'
 import type { Context, PrintedCommand } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import {
-  keptForSlot,
-  type ReceiverHealth,
-  receiverHealth,
-  slotHealth,
-  slotLimitProblem,
-  slotProblem,
-} from '../monitoring/receiver-health.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { findClient } from '../postgres/server/reach-server.js'
 import { askWalServer, type SlotFacts, type WalServerFacts } from '../postgres/server/wal-server.js'
@@ -19,6 +11,14 @@ import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.j
 import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
+import {
+  keptForSlot,
+  type ReceiverHealth,
+  receiverHealth,
+  slotHealth,
+  slotLimitProblem,
+  slotProblem,
+} from './receiver-health.js'
 
 export interface ArchiveStatus {
   backup: Backup
