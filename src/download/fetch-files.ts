@@ -1,24 +1,24 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
-import type { Backup } from '../../catalog/catalog.js'
-import type { Context } from '../../context.js'
-import { PgbkError, systemCode } from '../../errors.js'
-import { type BytePath, bytePath } from '../../system/paths/byte-path.js'
-import { bytesInside } from '../../system/paths/inside.js'
-import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../../wal-segments/segment-forms.js'
-import { ownSegments } from '../../wal-segments/segment-range.js'
-import type { Listing } from '../contract/listing.js'
-import { linkedTablespacesIn, manifestName, someOf, tablespaceOf, walFileOf } from '../contract/names.js'
-import { openReceiver, type Receiver } from '../contract/receiver.js'
-import type { Source } from '../contract/source.js'
+import type { Backup } from '../catalog/catalog.js'
+import type { Context } from '../context.js'
+import { PgbkError, systemCode } from '../errors.js'
+import { type Listing, type WantedWal, wantedOf } from '../source/contract/listing.js'
+import {
+  linkedTablespacesIn,
+  manifestName,
+  someOf,
+  tablespaceOf,
+  walFileOf,
+} from '../source/contract/names.js'
+import { openReceiver, type Receiver } from '../source/contract/receiver.js'
+import type { Source } from '../source/contract/source.js'
+import { type BytePath, bytePath } from '../system/paths/byte-path.js'
+import { bytesInside } from '../system/paths/inside.js'
+import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import { checkListed } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
 import { type Found, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
 import { limitOf } from './size-limits.js'
-
-export interface FetchOptions {
-  /** Leave out the WAL archive, but for the segments that the snapshot itself needs. */
-  noWal: boolean
-}
 
 export interface Fetched {
   listing: Listing
@@ -42,7 +42,7 @@ export async function fetchFiles(
   source: Source,
   backup: Backup,
   { layout, isResumed }: DownloadDirectory,
-  options: FetchOptions,
+  options: WantedWal,
   context: Context,
   announce: Announce,
 ): Promise<Fetched> {
@@ -135,17 +135,6 @@ async function keepOld(
   })
   for (const name of receiver.names) kept += (await lstat(bytesInside(directory, name))).size
   return kept
-}
-
-/** What is to come of what is there. */
-export function wantedOf(listing: Listing, { record }: Backup, { noWal }: FetchOptions): Listing {
-  if (!noWal) return listing
-  const needed = ownSegments(record)
-  const files = listing.files.filter((name) => {
-    const file = /^wal\/([^/]+)$/.exec(name)?.[1]
-    return file === undefined || file.endsWith('.history') || needed.has(segmentIn(file) ?? '')
-  })
-  return { ...listing, files }
 }
 
 /** A segment is there in whatever form it came; one that is not finished does not stand for one that is. */

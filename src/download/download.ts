@@ -14,20 +14,16 @@ import { checkComplete } from '../snapshot/completeness.js'
 import { explained } from '../source/contract/explain.js'
 import type { Source } from '../source/contract/source.js'
 import { sourceName } from '../source/contract/source-name.js'
-import { checkDownloadedConf } from '../source/download/check-conf.js'
-import { checkOtherRoot, checkRoom, checkWanted, findHere } from '../source/download/check-destination.js'
-import {
-  type DownloadDirectory,
-  removeDownload,
-  withDownloadDirectory,
-} from '../source/download/download-directory.js'
-import { type Fetched, fetchFiles } from '../source/download/fetch-files.js'
-import { lookAtOld } from '../source/download/keep-whole.js'
-import { publishDownload } from '../source/download/publish-download.js'
-import { verifyDownload } from '../source/download/verify-download.js'
 import { openSource } from '../source/open-source.js'
 import { syncTree } from '../system/files/durable.js'
 import { withLock } from '../system/files/lock.js'
+import { checkDownloadedConf } from './check-conf.js'
+import { checkOtherRoot, checkRoom, checkWanted, findHere } from './check-destination.js'
+import { type DownloadDirectory, removeDownload, withDownloadDirectory } from './download-directory.js'
+import { type Fetched, fetchFiles } from './fetch-files.js'
+import { lookAtOld } from './keep-whole.js'
+import { publishDownload } from './publish-download.js'
+import { verifyDownload } from './verify-download.js'
 
 export interface DownloadOptions {
   from?: string

@@ -1,14 +1,14 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
-import { type BackupLayout, backupLayout, type RootLayout } from '../../catalog/layout.js'
-import type { Context } from '../../context.js'
-import { PgbkError, systemCode } from '../../errors.js'
-import { v } from '../../schema.js'
-import { withLock } from '../../system/files/lock.js'
-import { markDirectory, removeMarked } from '../../system/files/marked-directory.js'
-import { readNote } from '../../system/files/read-note.js'
-import { removeContents } from '../../system/files/remove-tree.js'
+import type { Backup } from '../catalog/catalog.js'
+import { type BackupLayout, backupLayout, type RootLayout } from '../catalog/layout.js'
+import type { Context } from '../context.js'
+import { PgbkError, systemCode } from '../errors.js'
+import { v } from '../schema.js'
+import { withLock } from '../system/files/lock.js'
+import { markDirectory, removeMarked } from '../system/files/marked-directory.js'
+import { readNote } from '../system/files/read-note.js'
+import { removeContents } from '../system/files/remove-tree.js'
 
 /** A download in progress: what has come is kept until it is complete. */
 export interface DownloadDirectory {

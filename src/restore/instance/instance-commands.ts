@@ -1,20 +1,15 @@
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
-import { stopServer } from '../postgres/local/instance-server.js'
-import { isFree } from '../postgres/local/port.js'
-import { allInstallations, findServer } from '../postgres/programs/find-server.js'
-import {
-  findInstance,
-  type Instance,
-  type NotAnInstance,
-  readInstances,
-} from '../restore/instance/instance.js'
-import { changePort } from '../restore/instance/instance-conf.js'
-import { removeInstance, sweepInstances } from '../restore/instance/instance-remains.js'
-import { startInstance as startServerOf } from '../restore/instance/start-instance.js'
-import { endRun } from '../run/directory/end-run.js'
-import { findRuns, isRunning, type RunDirectory } from '../run/directory/run-directory.js'
+import type { Settings } from '../../config/load.js'
+import type { Context } from '../../context.js'
+import { PgbkError } from '../../errors.js'
+import { stopServer } from '../../postgres/local/instance-server.js'
+import { isFree } from '../../postgres/local/port.js'
+import { allInstallations, findServer } from '../../postgres/programs/find-server.js'
+import { endRun } from '../../run/directory/end-run.js'
+import { findRuns, isRunning, type RunDirectory } from '../../run/directory/run-directory.js'
+import { findInstance, type Instance, type NotAnInstance, readInstances } from './instance.js'
+import { changePort } from './instance-conf.js'
+import { removeInstance, sweepInstances } from './instance-remains.js'
+import { startInstance as startServerOf } from './start-instance.js'
 
 export interface InstanceList {
   root: string

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readHold, writeHold } from '../../catalog/hold.js'
-import { type BackupLayout, backupLayout, type RootLayout } from '../../catalog/layout.js'
-import { discard } from '../../catalog/partial.js'
-import { syncPath, writeDurably } from '../../system/files/durable.js'
-import type { HeldLock } from '../../system/files/lock.js'
+import { readHold, writeHold } from '../catalog/hold.js'
+import { type BackupLayout, backupLayout, type RootLayout } from '../catalog/layout.js'
+import { discard } from '../catalog/partial.js'
+import { syncPath, writeDurably } from '../system/files/durable.js'
+import type { HeldLock } from '../system/files/lock.js'
 
 /**
  * Turns a complete download, whose files are on disk already, into a listed backup: the record, then one rename. What was in its

@@ -2,17 +2,6 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { type DemoServer, demoRole, startDemoServer, startPlainServer } from '../demo/demo-server.js'
-import {
-  answerOf,
-  headline,
-  pgbk,
-  psql,
-  shown,
-  type Tour,
-  untilArchived,
-  whileReceiving,
-} from '../demo/demo-tour.js'
 import { PgbkError } from '../errors.js'
 import { connectionFrom } from '../postgres/connection/connection.js'
 import { query } from '../postgres/connection/psql.js'
@@ -22,6 +11,17 @@ import { sql } from '../postgres/sql/sql.js'
 import { readInstances } from '../restore/instance/instance.js'
 import { v } from '../schema.js'
 import { runProgram } from '../system/program/run-program.js'
+import { type DemoServer, demoRole, startDemoServer, startPlainServer } from './demo-server.js'
+import {
+  answerOf,
+  headline,
+  pgbk,
+  psql,
+  shown,
+  type Tour,
+  untilArchived,
+  whileReceiving,
+} from './demo-tour.js'
 
 export interface DemoResult {
   duration_ms: number

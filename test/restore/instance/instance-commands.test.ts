@@ -1,13 +1,13 @@
 import { existsSync, rmSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
-import { deleteInstance, startInstance } from '../../src/commands/instance.js'
-import type { Settings } from '../../src/config/load.js'
-import { parseConfig } from '../../src/config/schema.js'
-import type { Context } from '../../src/context.js'
-import { silentProgress } from '../../src/progress.js'
-import { aContext, anEmptyRoot, thrownBy } from '../catalog/samples.js'
-import { aFreePort } from '../helpers/places.js'
-import { anInstance, aServerProcess } from '../restore/instance/samples.js'
+import type { Settings } from '../../../src/config/load.js'
+import { parseConfig } from '../../../src/config/schema.js'
+import type { Context } from '../../../src/context.js'
+import { silentProgress } from '../../../src/progress.js'
+import { deleteInstance, startInstance } from '../../../src/restore/instance/instance-commands.js'
+import { aContext, anEmptyRoot, thrownBy } from '../../catalog/samples.js'
+import { aFreePort } from '../../helpers/places.js'
+import { anInstance, aServerProcess } from './samples.js'
 
 const settingsFor = (root: string) => ({ ...parseConfig({}).value, root }) as Settings
 const me = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, name: 'me', home: '/' }

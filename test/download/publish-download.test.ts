@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { expect, it } from '@jest/globals'
-import { backupLayout } from '../../../src/catalog/layout.js'
-import { PgbkError } from '../../../src/errors.js'
-import { publishDownload } from '../../../src/source/download/publish-download.js'
-import { aBackup, anEmptyRoot, thrownBy } from '../../catalog/samples.js'
+import { backupLayout } from '../../src/catalog/layout.js'
+import { publishDownload } from '../../src/download/publish-download.js'
+import { PgbkError } from '../../src/errors.js'
+import { aBackup, anEmptyRoot, thrownBy } from '../catalog/samples.js'
 
 const id = '20261120T030000Z'
 

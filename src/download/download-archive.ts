@@ -6,12 +6,12 @@ import { localPath } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { wantedOf } from '../source/contract/listing.js'
 import { sourceName } from '../source/contract/source-name.js'
-import { checkWanted } from '../source/download/check-destination.js'
-import { wantedOf } from '../source/download/fetch-files.js'
 import { openSource } from '../source/open-source.js'
 import { type Compression, compressionOf, requireZstd } from '../source/tar-archive/compression.js'
 import { archiveToFile, archiveToOutput } from '../source/tar-archive/write-archive.js'
+import { checkWanted } from './check-destination.js'
 
 export interface ArchiveOptions {
   from?: string

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import { PgbkError } from '../../errors.js'
-import { neededDirectories } from '../../snapshot/data-directories.js'
-import { exemptFromManifest, visitManifest } from '../../snapshot/manifest/manifest.js'
-import { type BytePath, bytePath } from '../../system/paths/byte-path.js'
-import type { Listing } from '../contract/listing.js'
-import { linkedTablespacesIn, manifestName, nameInBackup, someOf } from '../contract/names.js'
-import type { Source } from '../contract/source.js'
+import { PgbkError } from '../errors.js'
+import { neededDirectories } from '../snapshot/data-directories.js'
+import { exemptFromManifest, visitManifest } from '../snapshot/manifest/manifest.js'
+import type { Listing } from '../source/contract/listing.js'
+import { linkedTablespacesIn, manifestName, nameInBackup, someOf } from '../source/contract/names.js'
+import type { Source } from '../source/contract/source.js'
+import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 
 /**
  * Whether a source has all that the manifest names, which has just come: a copy by other tools may be half there.

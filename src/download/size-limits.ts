@@ -1,8 +1,8 @@
-import { mostBytes } from '../../system/files/read-small.js'
-import type { BytePath } from '../../system/paths/byte-path.js'
-import { packingAt } from '../../wal-segments/segment-file.js'
-import { segmentIn } from '../../wal-segments/segment-forms.js'
-import { manifestName, walFileOf } from '../contract/names.js'
+import { manifestName, walFileOf } from '../source/contract/names.js'
+import { mostBytes } from '../system/files/read-small.js'
+import type { BytePath } from '../system/paths/byte-path.js'
+import { packingAt } from '../wal-segments/segment-file.js'
+import { segmentIn } from '../wal-segments/segment-forms.js'
 
 /** What gzip adds to bytes that cannot be made fewer. */
 const gzipSlack = 1 << 20
