@@ -14,16 +14,10 @@ export interface ClusterFacts {
 /**
  * A root belongs to one cluster, that of the newest backup whose record has no faults.
  * @param what names where the facts are from: `this server`.
- * @throws {PgbkError} `wrong-cluster` for another one, unless that is said to be meant; `damaged` when all records have faults, so that
+ * @throws {PgbkError} `wrong-cluster` for another one; `damaged` when all records have faults, so that
  * nobody knows.
  */
-export function checkCluster(
-  { root, backups, rejected }: Catalog,
-  what: string,
-  facts: ClusterFacts,
-  newCluster: boolean,
-): void {
-  if (newCluster) return
+export function checkCluster({ root, backups, rejected }: Catalog, what: string, facts: ClusterFacts): void {
   const closed = rejected.flatMap((one) => (one.closed ? [{ ...one, ...one.closed }] : []))
   const readable = closed.flatMap(({ name, record }) =>
     record ? [aBackup(join(rootLayout(root).backups, name), record, 'used')] : [],

@@ -6,8 +6,7 @@ import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { claimRoot } from '../catalog/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { checkDisk, neededBytes } from '../create/check-disk.js'
-import { sharedDiskWarning } from '../create/shared-disk.js'
+import { checkDisk, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
 import { stepDown, wouldMake } from '../privileges/step-down.js'
 import { silentProgress } from '../progress.js'
@@ -97,7 +96,7 @@ export async function checkPlace(
 
 function checkSameCluster(catalog: Catalog, facts: ServerFacts): Check {
   try {
-    checkCluster(catalog, 'this server', facts, false)
+    checkCluster(catalog, 'this server', facts)
     const known = catalog.backups.length > 0 ? 'that of the backups here' : 'there are no backups yet'
     return ok('cluster', `${facts.system_identifier}, ${known}`)
   } catch (error) {

@@ -1,5 +1,4 @@
 import type { Context } from '../context.js'
-import { serverLine } from '../create/server-line.js'
 import { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { pinned } from '../postgres/connection/pin-connection.js'
@@ -11,6 +10,7 @@ import {
   type ClientSettings,
   type ConnectedServer,
   findClient,
+  serverLine,
 } from '../postgres/server/connect-to-server.js'
 import { findObstacles, type Obstacle, type Topic } from '../postgres/server/preflight.js'
 import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/server/server-facts.js'

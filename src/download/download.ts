@@ -61,7 +61,7 @@ export async function download(
   const record = await checkWanted(backup, source, context)
   const { server } = backup.record
   const newCluster = options.newCluster ?? false
-  checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
+  if (!newCluster) checkCluster(readCatalog(destination), `backup ${backup.id}`, server)
   const here = await findHere(root, backup, options.replace ?? false)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 

@@ -38,7 +38,7 @@ export async function walDropSlot(
   const client = await findClient(options, settings, 'pgbk_wal_drop_slot', context)
   let server = await askWalServer(client.psql, slot)
   const psql = { ...client.psql, connection: pinned(client.psql.connection, server) }
-  checkCluster(newestOnly(root), 'this server', server, false)
+  checkCluster(newestOnly(root), 'this server', server)
   if (server.slot && context.ask && !options.yes) {
     checkMayDrop(server.slot)
     if (!(await context.ask(questionOf(server, server.slot))))
