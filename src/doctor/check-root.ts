@@ -4,7 +4,7 @@ import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { claimRoot } from '../catalog/prepare-root.js'
-import type { Settings } from '../config/load.js'
+import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
@@ -76,9 +76,8 @@ export async function checkLock(layout: RootLayout, catalog: Catalog, context: C
 /** Whether the root is for this cluster, on another disk, and large enough. */
 export async function checkPlace(
   { layout, catalog }: ExaminedRoot,
-  settings: Settings,
   facts: ServerFacts,
-  context: Context,
+  task: Task,
 ): Promise<Check[]> {
   const warnings: string[] = []
   if (!catalog) return []
@@ -87,7 +86,7 @@ export async function checkPlace(
     const progress = { ...silentProgress, warn: (text: string) => void warnings.push(text) }
     const sharing = await checkDisk(layout, facts, progress)
     if (sharing.length > 0) progress.warn(sharedDiskWarning)
-    checks.push(await roomCheck(layout, catalog.backups, settings, neededBytes(facts), context.now()))
+    checks.push(await roomCheck(layout, catalog.backups, neededBytes(facts), task))
   } catch (error) {
     checks.push(failed('disk', error))
   }
@@ -109,15 +108,14 @@ const day = 86_400_000
 async function roomCheck(
   { backups, root }: RootLayout,
   made: Backup[],
-  { retention }: Settings,
   needed: number,
-  now: Date,
+  { settings, context }: Task,
 ): Promise<Check> {
   const place = [backups, root].find((directory) => existsSync(directory))
   if (place === undefined) return skipped('disk', `needs about ${formatBytes(needed)}`)
   const free = await freeBytes(place)
   const text = `${formatBytes(free)} are free, and the next backup takes about ${formatBytes(needed)}`
-  const days = removesAnything(retention) ? undefined : daysUntilFull(made, free, now)
+  const days = removesAnything(settings.retention) ? undefined : daysUntilFull(made, free, context.now())
   if (days === undefined) return ok('disk', text)
   const growth = `${text}; at the present rate the disk is full in ${days} days unless some are pruned`
   if (days >= 14) return ok('disk', growth)
@@ -132,7 +130,7 @@ export async function roomIn({ backups, root }: RootLayout, { backups: made }: C
 }
 
 /** By the bytes that the backups of the last two weeks have taken; undefined where there are too few of them to tell. */
-export function daysUntilFull(backups: Backup[], free: number, now: Date): number | undefined {
+function daysUntilFull(backups: Backup[], free: number, now: Date): number | undefined {
   const ageOf = ({ summary }: Backup) => now.getTime() - Date.parse(summary.started_at)
   const recent = backups.filter((backup) => ageOf(backup) < 14 * day)
   if (recent.length < 2) return undefined

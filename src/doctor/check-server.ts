@@ -1,6 +1,7 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
+import { withoutSecrets } from '../postgres/connection/conninfo.js'
 import { pinned } from '../postgres/connection/pin-connection.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { clientsFor } from '../postgres/programs/find.js'
@@ -121,4 +122,16 @@ async function checkConfigFiles({ psql, facts }: ConnectedServer): Promise<Check
       `  GRANT EXECUTE ON FUNCTION pg_ls_dir(text) TO ${role};`,
     ].join('\n'),
   )
+}
+
+/** A password in a URI or conninfo of the command line. Nothing is said where there is none. */
+export function checkSecrets({ dbname }: { dbname?: string | undefined }): Check[] {
+  if (dbname === undefined || withoutSecrets(dbname) === dbname) return []
+  return [
+    warning(
+      'password',
+      'is an argument: everybody on this machine can see it in ps at the start of every call, and it stays in the history of the shell',
+      'Put it into ~/.pgpass of the user who makes the backups (mode 0600), a file that PGPASSFILE names, or a service file (service=NAME).',
+    ),
+  ]
 }

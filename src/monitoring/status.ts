@@ -3,8 +3,7 @@ import { type Backup, readCatalog } from '../catalog/catalog.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { type Proof, resultOf } from '../catalog/proof.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { messageOf, PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { findClient } from '../postgres/server/connect-to-server.js'
@@ -52,11 +51,8 @@ export interface StatusResult extends HealthFigures {
 }
 
 /** Is the newest backup fresh, whole and proven? The server is asked only where a receiver has run, and for seconds only. */
-export async function status(
-  options: StatusOptions,
-  settings: Settings,
-  context: Context,
-): Promise<StatusResult> {
+export async function status(options: StatusOptions, task: Task): Promise<StatusResult> {
+  const { settings, context } = task
   const root = rootLayout(settings.root)
   const at = context.now()
   const catalog = readCatalog(settings.root)
@@ -66,7 +62,7 @@ export async function status(
   const proof = newestProof(whole)
   const lastCreate = readLastCreate(root)
   const receiver = readReceiverState(root)
-  const slot = receiver && (await askSlot(options, settings, receiver.slot, context))
+  const slot = receiver && (await askSlot(options, receiver.slot, task))
   const since = (time: string | undefined) =>
     time === undefined ? undefined : at.getTime() - Date.parse(time)
   const figures: HealthFigures = {
@@ -121,9 +117,8 @@ const answerMs = 5000
 /** Null where there is none; undefined when the server was not reached. */
 async function askSlot(
   flags: ConnectionFlags,
-  settings: Settings,
   slot: string,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<SlotFacts | null | undefined> {
   try {
     const { psql } = await findClient(flags, settings, 'pgbk_status', context)

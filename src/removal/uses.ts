@@ -9,8 +9,7 @@ import { findRuns, isRunning } from '../run/directory/run-directory.js'
 import { mostBytes, readSmallIfThere } from '../system/files/read-small.js'
 import { shellWord } from '../text/shell-word.js'
 import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
-import { backupAfter } from '../wal-receiver/find-backup.js'
-import { isOf } from '../wal-receiver/reception.js'
+import { backupAfter, isOf } from '../wal-receiver/find-backup.js'
 
 /** Something that goes on with a backup, so that it must not be removed now. */
 export interface Use {

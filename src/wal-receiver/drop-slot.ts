@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
@@ -27,10 +27,9 @@ export interface DropSlotResult {
 /**
  * Removes the receiver's slot from the server, which then no longer keeps WAL for it; nothing of a receiver is missed from then on.
  */
-export async function walDropSlot(
+export async function dropReceiverSlot(
   options: DropSlotOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<DropSlotResult> {
   const { slot } = settings.wal
   const root = rootLayout(settings.root)

@@ -1,5 +1,4 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backup } from '../catalog/catalog.js'
 import { endOrphanedReceivers } from '../postgres/programs/orphans.js'
@@ -8,9 +7,9 @@ import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import { sweepArchive } from './archive-files.js'
 import { type Compressor, startCompressor } from './compressor.js'
-import { backupAfter, previousArchives } from './find-backup.js'
-import { type ReceiverEnd, type RunningReceiver, startReceivewal } from './receivewal.js'
-import { isOf, type Reception } from './reception.js'
+import { backupAfter, isOf, previousArchives } from './find-backup.js'
+import { type ReceiverEnd, type RunningReceiver, startReceivewal } from './pg-receivewal.js'
+import type { Reception } from './reception.js'
 import { segmentNoter } from './segment-noter.js'
 import { hasReceived, type WatchedServer } from './watched-server.js'
 
@@ -56,7 +55,7 @@ export async function receiveInto(
   const { installations } = reception.client
   const compressor = startCompressor({
     current: wal,
-    others: previousArchives(reception.root, target).map((directory) => join(directory, 'wal')),
+    others: previousArchives(reception.root, target),
     level: reception.level,
     segmentSize: target.record.wal_segment_size,
     env: context.env,

@@ -6,13 +6,24 @@ import { lastSegmentBefore, parseLsn, parseSegmentName, segmentNumber } from '..
 import { packingAt } from '../wal-segments/segment-file.js'
 import { fileOf, segmentFileOf, segmentIn } from '../wal-segments/segment-forms.js'
 import type { Reception } from './reception.js'
+import { waitForNewer } from './waits.js'
+
+/** A history that left ours before the snapshot's end leads nowhere from this backup; what it has stays reachable. */
+export async function followFork(reception: Reception, target: Backup, forkLsn: string): Promise<void> {
+  if (parseLsn(forkLsn) >= parseLsn(target.record.stop_lsn)) return await setAside(reception, target, forkLsn)
+  await waitForNewer(
+    reception,
+    target,
+    `the server has another history from ${forkLsn} on, before the end of backup ${target.id}: was it restored? Nothing of it belongs to that backup, whose archive stays as it is`,
+  )
+}
 
 /**
  * After a failover to a standby that had received less than this archive has: its history leaves ours at a position before our
  * end. What comes after it is no longer on any server; it is kept beside the archive, in `diverged/`, and receiving goes on from
  * the segment where the histories part.
  */
-export async function setAside(
+async function setAside(
   { journal }: Reception,
   { id, layout, record }: Backup,
   forkLsn: string,

@@ -4,9 +4,9 @@ import type { Context } from '../context.js'
 import { freeBytes } from '../system/files/measure.js'
 import { formatBytes } from '../text/units.js'
 import { noteGap } from '../wal-archive/gap-note.js'
-import { backupAfter, backupAt, backupBefore } from './find-backup.js'
+import { backupAfter, backupAt, backupBefore, isOf } from './find-backup.js'
 import { fillFrom, handOverTo } from './hand-over.js'
-import { isOf, type Reception } from './reception.js'
+import type { Reception } from './reception.js'
 
 const pollMs = 1000
 const longestPauseMs = 30_000

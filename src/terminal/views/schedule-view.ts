@@ -1,6 +1,5 @@
 import type { CrontabEntry } from '../../schedule/entry.js'
-import type { Forecast } from '../../schedule/forecast.js'
-import type { WrittenSchedule } from '../../schedule/schedule.js'
+import type { Forecast, WrittenSchedule } from '../../schedule/schedule.js'
 import type { Unit } from '../../schedule/units.js'
 import { formatBytes } from '../../text/units.js'
 import { printable, type Screen } from '../screen.js'

@@ -4,7 +4,7 @@ import { expect, it } from '@jest/globals'
 import { PgbkError } from '../../src/errors.js'
 import { readReceiverState } from '../../src/wal-archive/receiver-state.js'
 import { openHeartbeat } from '../../src/wal-receiver/heartbeat.js'
-import { receiveWal } from '../../src/wal-receiver/receiver.js'
+import { keepReceiving } from '../../src/wal-receiver/receive-wal.js'
 import { aContext } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { until } from '../helpers/traces.js'
@@ -21,7 +21,7 @@ async function withoutServer(inOlder: string[], inNewer: string[]) {
   await before.target(backups[0])
   const psql = { program, connection: { parameters: {}, env: {} } }
   const job = { root, client: { psql, installations: [] }, slot: 'pgbk', level: undefined }
-  const done = receiveWal(job, context).catch((error) => error)
+  const done = keepReceiving(job, context).catch((error) => error)
   const state = () => readReceiverState(root)
   await until('it has tried', () => state()?.problem?.includes('connection refused') ?? false)
   const first = state()?.updated_at
