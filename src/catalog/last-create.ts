@@ -34,7 +34,7 @@ export function readLastCreate({ lastCreate }: RootLayout): LastCreate | undefin
  */
 export async function rememberCreate(
   root: RootLayout,
-  scheduled: boolean,
+  { scheduled }: Pick<LastCreate, 'scheduled'>,
   context: Context,
   work: () => Promise<Backup>,
 ): Promise<Backup> {

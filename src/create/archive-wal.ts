@@ -44,7 +44,7 @@ export async function archiveWal(
       signal: context.signal,
     }))
   await seedWalArchive({ pgWal: layout.pgWal, archive: layout.wal, segments, segmentSize, lastIsComplete })
-  return in_recovery ? endStandbyWal(server, layout, range, further, context) : undefined
+  return in_recovery ? endStandbyWal({ server, layout, range }, further, context) : undefined
 }
 
 function startOf(name: string, segmentSize: number): string {
@@ -68,9 +68,7 @@ async function furtherSegments(
 
 /** Once the archive has all of it, the snapshot itself keeps the WAL up to the backup's end alone. */
 async function endStandbyWal(
-  server: ConnectedServer,
-  layout: BackupLayout,
-  range: WalRange,
+  { server, layout, range }: { server: ConnectedServer; layout: BackupLayout; range: WalRange },
   further: string[],
   { env, signal }: Context,
 ): Promise<StandbyWal> {

@@ -61,7 +61,7 @@ export async function create(options: CreateOptions, task: Task): Promise<Backup
   checkPlainLine(wanted.label, 'label')
   checkRate(wanted.maxRate)
   const root = claimRoot(settings.root, context)
-  return rememberCreate(root, wanted.scheduled, context, async () => {
+  return rememberCreate(root, wanted, context, async () => {
     const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
     let server = await connectToServer(options, settings, applicationName, context)
     context.progress.say(serverLine(server.facts))

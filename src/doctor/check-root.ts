@@ -4,7 +4,7 @@ import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { claimRoot } from '../catalog/prepare-root.js'
-import type { Settings, Task } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
@@ -25,7 +25,7 @@ export interface ExaminedRoot {
 }
 
 /** Whether backups can be written there. Root goes on as `run_as`, for whom create makes what is missing. */
-export function checkRoot({ root, run_as }: Settings, context: Context): ExaminedRoot {
+export function checkRoot({ settings: { root, run_as }, context }: Task): ExaminedRoot {
   try {
     const isMade = wouldMake(root, context)
     stepDown({ as: 'run_as', root }, run_as, context)

@@ -39,7 +39,7 @@ export async function doctor(flags: ConnectionFlags, task: Task): Promise<Doctor
   const { progress } = context
   progress.step('looking at this machine')
   const own = await findSchedule(settings.root, context)
-  const root = checkRoot(settings, context)
+  const root = checkRoot(task)
   const schedule = own.entry ? own : await findSchedule(settings.root, context)
   const { configFile } = settings
   const checks = [ok('configuration', configFile ?? 'no file: defaults')]

@@ -65,7 +65,7 @@ export async function prune(options: PruneOptions, task: Task): Promise<PruneRes
   const { progress, signal } = context
   const policy = settings.retention ?? (options.defaultPolicy ? scheduledPolicy : undefined)
   const dryRun = options.dryRun ?? false
-  if (!removesAnything(policy)) return withoutPolicy(task, dryRun)
+  if (!removesAnything(policy)) return withoutPolicy(task, { dryRun })
   const layout = dryRun ? undefined : enterRoot(root, context)
   const judged = judgeAll(policy, task)
   const going = judged.filter(goes)
@@ -118,7 +118,7 @@ async function removeUnlessNeeded(
   })
 }
 
-function withoutPolicy({ settings, context }: Task, dryRun: boolean): PruneResult {
+function withoutPolicy({ settings, context }: Task, { dryRun }: Pick<PruneResult, 'dryRun'>): PruneResult {
   const { root, configFile = join(context.cwd, '.pgbkrc.yaml') } = settings
   const kept = readCatalog(root).backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
   return { root, withoutPolicy: configFile, dryRun, kept, pruned: [], moved: [] }

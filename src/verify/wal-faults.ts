@@ -35,7 +35,12 @@ export async function checkWal(
     signal.throwIfAborted()
     const look = async () => {
       const reader = readSegment({ ...expectedOf(file, wal, record), magic })
-      const problem = await readThrough(file, layout.wal, record.wal_segment_size, reader.take, signal)
+      const problem = await readThrough(
+        join(layout.wal, file.name),
+        record.wal_segment_size,
+        reader.take,
+        signal,
+      )
       magic ??= reader.magic()
       return problem ?? reader.fault()
     }
@@ -124,14 +129,13 @@ function expectedOf(
 
 /** Returns why it cannot be read to its end, if it cannot. */
 async function readThrough(
-  { name }: SegmentFile,
-  directory: string,
+  path: string,
   segmentSize: number,
   take: (piece: Buffer) => void,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    for await (const piece of segmentPieces(join(directory, name), segmentSize)) {
+    for await (const piece of segmentPieces(path, segmentSize)) {
       signal.throwIfAborted()
       take(piece)
     }

@@ -71,7 +71,7 @@ async function connect(reception: Reception): Promise<WatchedServer | undefined>
     return server
   } catch (error) {
     context.signal.throwIfAborted()
-    if (!isPassing(error, heartbeat.hasMet)) throw error
+    if (!isPassing(error, heartbeat)) throw error
     journal.trouble(`${messageOf(error)}; trying again`)
     await heartbeat.beat('waiting-for-server', journal.problem)
     return undefined
@@ -79,7 +79,7 @@ async function connect(reception: Reception): Promise<WatchedServer | undefined>
 }
 
 /** Whether waiting may correct it. Before the first contact, what looks like a mistake of the caller's is told at once. */
-function isPassing(error: unknown, hasMet: boolean): boolean {
+function isPassing(error: unknown, { hasMet }: Reception['heartbeat']): boolean {
   if (!(error instanceof PgbkError) || !['unreachable', 'refused', 'failed'].includes(error.code))
     return false
   if (hasMet) return true
