@@ -15,7 +15,12 @@ import { explained } from '../source/contract/explain.js'
 import type { Source } from '../source/contract/source.js'
 import { sourceName } from '../source/contract/source-name.js'
 import { checkDownloadedConf } from '../source/download/check-conf.js'
-import { checkOtherRoot, checkRoom, checkWanted, findHere } from '../source/download/check-destination.js'
+import {
+  checkOtherRoot,
+  checkRoomForDownload,
+  checkWanted,
+  findHere,
+} from '../source/download/check-destination.js'
 import {
   type DownloadDirectory,
   removeDownload,
@@ -102,7 +107,7 @@ async function complete(job: Job, context: Context): Promise<{ received: number;
   try {
     const noWal = options.wal === false
     const fetched = await fetchFiles(source, backup, directory, { noWal }, context, (kept) =>
-      checkRoom(root, backup, kept),
+      checkRoomForDownload(root, backup, kept),
     )
     context.progress.step('verifying')
     const work = [verify(job, fetched, context), syncTree(layout.directory)] as const

@@ -12,7 +12,7 @@ import {
 } from '../restore/instance/instance.js'
 import { changePort } from '../restore/instance/instance-conf.js'
 import { removeInstance, sweepInstances } from '../restore/instance/instance-remains.js'
-import { startInstance as startServerOf } from '../restore/instance/start-instance.js'
+import { startInstanceServer } from '../restore/instance/start-instance-server.js'
 import { endRun } from '../run/directory/end-run.js'
 import { findRuns, isRunning, type RunDirectory } from '../run/directory/run-directory.js'
 
@@ -53,7 +53,7 @@ export async function startInstance(
   if (!isAvailable) throw portTaken(wanted, name, context)
   if (wanted !== found.port) await changePort(found.layout, wanted)
   context.progress.step(`starting ${name}`)
-  await startServerOf({ ...found, port: wanted }, programs.postgres, undefined, context)
+  await startInstanceServer({ ...found, port: wanted }, programs.postgres, undefined, context)
   return findInstance(root, name)
 }
 

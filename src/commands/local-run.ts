@@ -10,7 +10,7 @@ import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from 
 import { readAgain } from '../recovery/read-again.js'
 import { commandVariables } from '../run/command-variables.js'
 import { endRun } from '../run/directory/end-run.js'
-import { writeMarker } from '../run/directory/run-directory.js'
+import { writeRunMarker } from '../run/directory/run-directory.js'
 import { sweepRuns } from '../run/directory/sweep-runs.js'
 import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { checkStillRuns, endedByItself, hasGone, runSocket } from '../run/identity.js'
@@ -179,7 +179,7 @@ async function stop(run: Run, context: Context): Promise<void> {
 
 function detach(run: Run): void {
   run.directory.marker.detached = true
-  writeMarker(run.directory)
+  writeRunMarker(run.directory)
   run.server.detach()
 }
 

@@ -12,7 +12,7 @@ import { openReceiver, type Receiver } from '../contract/receiver.js'
 import type { Source } from '../contract/source.js'
 import { checkListed } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
-import { type Found, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
+import { type FoundFiles, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
 import { limitOf } from './size-limits.js'
 
 export interface FetchOptions {
@@ -113,7 +113,7 @@ async function receiveMissing(
 async function keepOld(
   source: Source,
   backup: Backup,
-  old: Found,
+  old: FoundFiles,
   receiver: Receiver,
   listing: Listing,
   directory: string,

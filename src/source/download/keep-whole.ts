@@ -14,21 +14,21 @@ import { isUnfinished, type Receiver } from '../contract/receiver.js'
 const atOnce = 2
 
 /** What a download finds that an earlier one has received. */
-export interface Found {
+export interface FoundFiles {
   files: Set<BytePath>
   bytes: number
 }
 
 /** The files of an earlier download. Links go, so that nothing is ever written through one, and so do unfinished files. */
-export async function lookAtOld(directory: string): Promise<Found> {
-  const found: Found = { files: new Set(), bytes: 0 }
+export async function lookAtOld(directory: string): Promise<FoundFiles> {
+  const found: FoundFiles = { files: new Set(), bytes: 0 }
   await walkTree(bytePath(directory), ({ name, kind }) => {
     if (!kind.isDirectory() && !isLeftOut(name)) lookAtFile(directory, name, kind.isFile(), found)
   })
   return found
 }
 
-function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: Found): void {
+function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: FoundFiles): void {
   const path = bytesInside(directory, name)
   if (!isFile || isUnfinished(name)) unlinkSync(path)
   else {
@@ -40,7 +40,7 @@ function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: F
 /** Whether the manifest of an earlier download is there and whole. */
 export async function keepManifest(
   directory: string,
-  { files }: Found,
+  { files }: FoundFiles,
   receiver: Receiver,
 ): Promise<boolean> {
   if (!files.delete(manifestName)) return false
@@ -53,7 +53,7 @@ export async function keepManifest(
   return false
 }
 
-export interface KeepOptions {
+export interface KeepWholeOptions {
   linkedTablespaces: ReadonlySet<string>
   walSegmentSize: number
   signal: AbortSignal
@@ -66,9 +66,9 @@ export interface KeepOptions {
  */
 export async function keepWhole(
   directory: string,
-  { files }: Found,
+  { files }: FoundFiles,
   receiver: Receiver,
-  options: KeepOptions,
+  options: KeepWholeOptions,
 ): Promise<void> {
   const check = async (name: BytePath, isWhole: (path: string | Buffer) => Promise<boolean>) => {
     const path = bytesInside(directory, name)
@@ -88,7 +88,7 @@ export async function keepWhole(
   )
 }
 
-function isCompleteWal(name: string, size: number, { walSegmentSize }: KeepOptions): boolean {
+function isCompleteWal(name: string, size: number, { walSegmentSize }: KeepWholeOptions): boolean {
   const file = segmentFileOf(walFileOf(name) ?? '')
   if (!file || !isFinished(file)) return false
   return packingOf(file.form) !== undefined || size === walSegmentSize
