@@ -8,8 +8,8 @@ import { walkTree } from '../../system/files/walk-tree.js'
 import { type BytePath, bytePath } from '../../system/paths/byte-path.js'
 import { bytesInside } from '../../system/paths/inside.js'
 import { isFinished, packingOf, segmentFileOf } from '../../wal-segments/segment-forms.js'
+import { type FileWriter, isUnfinished } from '../contract/file-writer.js'
 import { isLeftOut, manifestName, nameInBackup, walFileOf } from '../contract/names.js'
-import { isUnfinished, type Receiver } from '../contract/receiver.js'
 
 const atOnce = 2
 
@@ -41,12 +41,12 @@ function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: F
 export async function keepManifest(
   directory: string,
   { files }: FoundFiles,
-  receiver: Receiver,
+  writer: FileWriter,
 ): Promise<boolean> {
   if (!files.delete(manifestName)) return false
   const manifest = join(directory, manifestName)
   if (await isManifestWhole(manifest)) {
-    receiver.names.add(manifestName)
+    writer.names.add(manifestName)
     return true
   }
   await unlink(manifest)
@@ -67,13 +67,13 @@ export interface KeepWholeOptions {
 export async function keepWhole(
   directory: string,
   { files }: FoundFiles,
-  receiver: Receiver,
+  writer: FileWriter,
   options: KeepWholeOptions,
 ): Promise<void> {
   const check = async (name: BytePath, isWhole: (path: string | Buffer) => Promise<boolean>) => {
     const path = bytesInside(directory, name)
     const { size } = await lstat(path)
-    if (await isWhole(path)) receiver.names.add(name)
+    if (await isWhole(path)) writer.names.add(name)
     else await unlink(path)
     options.onBytes(size)
   }

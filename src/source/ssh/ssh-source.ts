@@ -36,11 +36,11 @@ export function sshSource(name: string, host: string, directory: string, context
       const output = await ask(shell, listingScript(directory, id, token))
       return checkListing(parseListing(scriptAnswer(output, place), token, name), name)
     },
-    async transfer({ id }, names, receiver) {
+    async transfer({ id }, names, writer) {
       const list = nameList(names.map((one) => joinBytes(here, one)))
       const end = await shell.run(transferScript(directory, id), list, (output) => {
         progress.step('copying')
-        return receiveTar(output, names, receiver, name)
+        return receiveTar(output, names, writer, name)
       })
       return complaintsOf(end, place)
     },
