@@ -18,7 +18,7 @@ async function withoutServer(inOlder: string[], inNewer: string[]) {
   const abort = new AbortController()
   const context = aContext({ now: () => new Date(), signal: abort.signal })
   const before = await openReceiverReport({ root, slot: 'pgbk' }, context)
-  await before.target(backups[0])
+  await before.receiveFor(backups[0])
   const psql = { program, connection: { parameters: {}, env: {} } }
   const job = { root, client: { psql, installations: [] }, slot: 'pgbk', level: undefined }
   const done = receiveWal(job, context).catch((error) => error)
