@@ -1,4 +1,4 @@
-import type { LocalRunOptions } from '../../commands/local-run.js'
+import type { LocalRunOptions } from '../../run/local-run.js'
 import {
   addTargetOptions,
   collect,
@@ -40,7 +40,7 @@ export const localRun: Verb<LocalRunOptions> = {
   },
   /** A run's result is there when it is ready, long before it ends. */
   async run({ ids: [id], words, options, settings, context, print }) {
-    const { localRun } = await import('../../commands/local-run.js')
+    const { localRun } = await import('../../run/local-run.js')
     const view = await import('../../terminal/views/local-run-view.js')
     return localRun(id, words, options, settings, context, {
       planned: async (plan) => {

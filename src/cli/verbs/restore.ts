@@ -80,7 +80,7 @@ async function carryOut(call: Call<Options>): Promise<RestoreResult | number> {
     const { restoreForAnother } = await import('../../restore/restore-for-another.js')
     return restoreForAnother(other, ids[0], options, settings, context, announce)
   }
-  const { restore } = await import('../../commands/restore.js')
+  const { restore } = await import('../../restore/restore.js')
   return restore(ids[0], options, settings, context, announce)
 }
 

@@ -1,4 +1,4 @@
-import type { LocalRunResult, RunPlan } from '../../commands/local-run.js'
+import type { LocalRunResult, RunPlan } from '../../run/local-run.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
 import { formatTimes } from '../../text/units.js'
 import {
