@@ -10,7 +10,7 @@ import { type ArchivedWal, readArchivedWal, walOfSegments } from '../wal-archive
 import { seedWalArchive } from '../wal-archive/wal-archive.js'
 import { type ArchiveEndSearch, findReadableEnd } from '../wal-reading/archive-end.js'
 import { formatLsn, lastSegmentBefore, parseLsn, parseSegmentName, segmentName } from '../wal-segments/lsn.js'
-import { segmentsOf } from '../wal-segments/segment-range.js'
+import { segmentRange } from '../wal-segments/segment-range.js'
 import { trimWal } from './trim-wal.js'
 
 /** What the WAL that came with a backup of a standby tells of its snapshot. */
@@ -30,7 +30,7 @@ export async function archiveWal(
 ): Promise<StandbyWal | undefined> {
   const { wal_segment_size: segmentSize, in_recovery } = server.facts
   const further = in_recovery ? await furtherSegments(layout.pgWal, range, segmentSize) : []
-  const segments = [...segmentsOf(range, segmentSize).names(), ...further]
+  const segments = [...segmentRange(range, segmentSize).names(), ...further]
   const endsSegment = further.length === 0 && parseLsn(range.endLsn) % BigInt(segmentSize) === 0n
   const lastIsComplete =
     endsSegment ||
@@ -100,7 +100,7 @@ async function commitAtEnd(
 
 /** The segments in the snapshot, which is an archive that ends somewhere in its last segment. */
 function ownWal(pgWal: string, range: WalRange, segmentSize: number): ArchivedWal {
-  const names = [...segmentsOf(range, segmentSize).names()]
+  const names = [...segmentRange(range, segmentSize).names()]
   const first = lastSegmentBefore(range.endLsn, segmentSize) - BigInt(names.length - 1)
   const chain = names.map((name, index) => ({
     name,

@@ -78,7 +78,7 @@ export function previousArchives(root: RootLayout, { id }: Backup): string[] {
 }
 
 /** Backups of a cluster that can be received for: one whose record has faults is of no cluster. */
-export function isOf(system_identifier: string): (backup: Backup) => boolean {
+export function isOfCluster(system_identifier: string): (backup: Backup) => boolean {
   return (backup) => clusterOf(backup) === system_identifier && hasArchive(backup)
 }
 

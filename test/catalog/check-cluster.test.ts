@@ -2,7 +2,7 @@ import { chmodSync, chownSync, readdirSync, writeFileSync } from 'node:fs'
 import { expect, it } from '@jest/globals'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import { checkCluster } from '../../src/catalog/check-cluster.js'
-import { isOf, newestOnly } from '../../src/wal-receiver/find-backup.js'
+import { isOfCluster, newestOnly } from '../../src/wal-receiver/find-backup.js'
 import { isRoot, ordinaryUser } from '../helpers/users.js'
 import { aBackup, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from './samples.js'
 
@@ -32,7 +32,7 @@ it.each(broken)('a root belongs to the cluster of the newest usable record: %s',
   }
   expect(
     readCatalog(root.root)
-      .backups.filter(isOf(own))
+      .backups.filter(isOfCluster(own))
       .map(({ id }) => id),
   ).toEqual([good])
 })

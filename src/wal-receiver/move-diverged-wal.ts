@@ -5,14 +5,15 @@ import { syncPath } from '../system/files/durable.js'
 import { lastSegmentBefore, parseLsn, parseSegmentName, segmentNumber } from '../wal-segments/lsn.js'
 import { packingAt } from '../wal-segments/segment-file.js'
 import { fileOf, segmentFileOf, segmentIn } from '../wal-segments/segment-forms.js'
-import type { Reception } from './reception.js'
-import { waitForNewer } from './waits.js'
+import { waitForNewer } from './receiver-pauses.js'
+import type { ReceiverSession } from './receiver-session.js'
 
 /** A history that left ours before the snapshot's end leads nowhere from this backup; what it has stays reachable. */
-export async function followFork(reception: Reception, target: Backup, forkLsn: string): Promise<void> {
-  if (parseLsn(forkLsn) >= parseLsn(target.record.stop_lsn)) return await setAside(reception, target, forkLsn)
+export async function followFork(session: ReceiverSession, target: Backup, forkLsn: string): Promise<void> {
+  if (parseLsn(forkLsn) >= parseLsn(target.record.stop_lsn))
+    return await moveDivergedWal(session, target, forkLsn)
   await waitForNewer(
-    reception,
+    session,
     target,
     `the server has another history from ${forkLsn} on, before the end of backup ${target.id}: was it restored? Nothing of it belongs to that backup, whose archive stays as it is`,
   )
@@ -23,8 +24,8 @@ export async function followFork(reception: Reception, target: Backup, forkLsn: 
  * end. What comes after it is no longer on any server; it is kept beside the archive, in `diverged/`, and receiving goes on from
  * the segment where the histories part.
  */
-async function setAside(
-  { journal }: Reception,
+async function moveDivergedWal(
+  { log }: ReceiverSession,
   { id, layout, record }: Backup,
   forkLsn: string,
 ): Promise<void> {
@@ -48,7 +49,7 @@ async function setAside(
   }
   await syncPath(place)
   await syncPath(layout.wal)
-  journal.trouble(
+  log.trouble(
     `the server has another history from ${forkLsn} on: it was promoted before it had all WAL that is archived here. What backup ${id} has beyond that is kept in ${place}`,
   )
 }
