@@ -1,6 +1,6 @@
-import { existsSync, realpathSync, rmSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { realpathSync, rmSync, statSync } from 'node:fs'
 import type { RootLayout } from '../catalog/layout.js'
+import { existingPlace } from '../catalog/prepare-root.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { knownSize } from '../postgres/server/connect-to-server.js'
@@ -24,8 +24,7 @@ export function neededBytes(facts: ServerFacts): number {
  * @throws {PgbkError} `disk-full` when there is too little, `usage` when the root lies inside the server's own data.
  */
 export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: Progress): Promise<string[]> {
-  const place =
-    [root.backups, root.root, dirname(root.root)].find((directory) => existsSync(directory)) ?? '/'
+  const place = existingPlace(root)
   const shared = isLocal(facts) ? checkPlace(place, root, facts) : []
   const needed = neededBytes(facts)
   const free = await freeBytes(place)

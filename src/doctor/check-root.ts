@@ -1,9 +1,9 @@
 import { existsSync, lstatSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { claimRoot } from '../catalog/prepare-root.js'
+import { claimRoot, existingPlace } from '../catalog/prepare-root.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
@@ -106,14 +106,13 @@ function checkSameCluster(catalog: Catalog, facts: ServerFacts): Check {
 const day = 86_400_000
 
 async function roomCheck(
-  { backups, root }: RootLayout,
+  layout: RootLayout,
   made: Backup[],
   needed: number,
   { settings, context }: Task,
 ): Promise<Check> {
-  const place = [backups, root].find((directory) => existsSync(directory))
-  if (place === undefined) return skipped('disk', `needs about ${formatBytes(needed)}`)
-  const free = await freeBytes(place)
+  if (!existsSync(layout.root)) return skipped('disk', `needs about ${formatBytes(needed)}`)
+  const free = await freeBytes(existingPlace(layout))
   const text = `${formatBytes(free)} are free, and the next backup takes about ${formatBytes(needed)}`
   const days = removesAnything(settings.retention) ? undefined : daysUntilFull(made, free, context.now())
   if (days === undefined) return ok('disk', text)
@@ -123,10 +122,9 @@ async function roomCheck(
 }
 
 /** Bytes: what is free, and what the backups take. */
-export async function roomIn({ backups, root }: RootLayout, { backups: made }: Catalog): Promise<number> {
-  const place = [backups, root, dirname(root)].find((directory) => existsSync(directory)) ?? '/'
-  const taken = made.reduce((sum, { summary }) => sum + summary.size_bytes, 0)
-  return (await freeBytes(place)) + taken
+export async function roomIn(layout: RootLayout, { backups }: Catalog): Promise<number> {
+  const taken = backups.reduce((sum, { summary }) => sum + summary.size_bytes, 0)
+  return (await freeBytes(existingPlace(layout))) + taken
 }
 
 /** By the bytes that the backups of the last two weeks have taken; undefined where there are too few of them to tell. */

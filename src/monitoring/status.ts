@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { type Backup, readCatalog } from '../catalog/catalog.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
-import { type RootLayout, rootLayout } from '../catalog/layout.js'
+import { rootLayout } from '../catalog/layout.js'
+import { existingPlace } from '../catalog/prepare-root.js'
 import { type Proof, resultOf } from '../catalog/proof.js'
 import type { Task } from '../config/load.js'
 import { messageOf, PgbkError } from '../errors.js'
@@ -92,7 +93,7 @@ export async function status(options: StatusOptions, task: Task): Promise<Status
     lastCreate,
     handsOverTo: (figures.receiver === 'alive' && receiver?.handing_over_to) || undefined,
     retainedBytes: slot === null ? 0 : (slot?.retained_bytes ?? undefined),
-    freeBytes: await freeIn(root),
+    freeBytes: existsSync(root.root) ? await freeBytes(existingPlace(root)) : undefined,
     problems: judgeHealth(figures, limits, context.pgbk),
   }
 }
@@ -105,11 +106,6 @@ function failureAfter(newest: Backup | undefined, last: LastCreate | undefined):
 function newestProof(whole: Backup[]): Proof | undefined {
   const proofs = whole.flatMap(({ proof }) => (proof && proof !== 'unreadable' && proof.ok ? [proof] : []))
   return proofs.sort((a, b) => Date.parse(b.finished_at) - Date.parse(a.finished_at))[0]
-}
-
-async function freeIn({ backups, root }: RootLayout): Promise<number | undefined> {
-  const place = [backups, root].find((directory) => existsSync(directory))
-  return place === undefined ? undefined : freeBytes(place)
 }
 
 const answerMs = 5000

@@ -7,7 +7,7 @@ import type { Context } from '../context.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
 import { formatBytes } from '../text/units.js'
-import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
+import { readAliveReceiver } from '../wal-archive/receiver-state.js'
 import type { JoiningOptions } from '../wal-coverage/joined-wal.js'
 import { moveWal, type WalMove } from '../wal-coverage/move-wal.js'
 import { neededWal, type Removal } from './needed-wal.js'
@@ -67,8 +67,7 @@ export function sizeText(segments: WalMove['segments']): string {
 }
 
 function isReceivedInto(root: RootLayout, { id }: Backup, { now }: Context): boolean {
-  const receiver = readReceiverState(root)
-  return receiver?.backup === id && isReceiverAlive(receiver, now())
+  return readAliveReceiver(root, now())?.backup === id
 }
 
 const mostWaitMs = 10_000

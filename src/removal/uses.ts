@@ -8,7 +8,7 @@ import { hasToReplay, readInstances } from '../restore/instance/instance.js'
 import { findRuns, isRunning } from '../run/directory/run-directory.js'
 import { mostBytes, readSmallIfThere } from '../system/files/read-small.js'
 import { shellWord } from '../text/shell-word.js'
-import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
+import { readAliveReceiver } from '../wal-archive/receiver-state.js'
 import { backupAfter, isOfCluster } from '../wal-receiver/find-backup.js'
 
 /** Something that goes on with a backup, so that it must not be removed now. */
@@ -70,8 +70,8 @@ function replaysFrom({ recoveryConf }: InstanceLayout, archive: string): boolean
 /** Until a receiver goes on with a newer backup, the archive of the older one has WAL that the newer one lacks. */
 function pendingHandOver(root: string, context: Context): string | undefined {
   const layout = rootLayout(root)
-  const receiver = readReceiverState(layout)
-  if (!receiver?.backup || !isReceiverAlive(receiver, context.now())) return undefined
+  const receiver = readAliveReceiver(layout, context.now())
+  if (!receiver?.backup) return undefined
   const newer = backupAfter(layout, receiver.backup, isOfCluster(receiver.system_identifier ?? ''))
   return newer && receiver.backup
 }

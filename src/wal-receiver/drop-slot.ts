@@ -9,7 +9,7 @@ import { pinned } from '../postgres/connection/pin-connection.js'
 import { findClient } from '../postgres/server/connect-to-server.js'
 import { askWalServer, dropSlot, type WalServerFacts } from '../postgres/server/wal-server.js'
 import { formatBytes } from '../text/units.js'
-import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
+import { readAliveReceiver, readReceiverState } from '../wal-archive/receiver-state.js'
 import { newestOnly } from './find-backup.js'
 
 export interface DropSlotOptions extends ConnectionFlags {
@@ -62,8 +62,8 @@ function questionOf({ host, port }: WalServerFacts, { name, retained_bytes }: Sl
 }
 
 function checkNoReceiver(root: RootLayout, slot: string, { now }: Context): void {
-  const receiver = readReceiverState(root)
-  if (receiver?.slot !== slot || !isReceiverAlive(receiver, now())) return
+  const receiver = readAliveReceiver(root, now())
+  if (receiver?.slot !== slot) return
   throw new PgbkError('failed', `a receiver is using the slot ${slot} (process ${receiver.pid})`, {
     hint: 'Stop pgbk wal receive first.',
   })
