@@ -4,7 +4,7 @@ import { aBackup, type Backup, type Catalog } from './catalog.js'
 import { rootLayout } from './layout.js'
 
 /** What tells a cluster, and helps a person to know it. */
-export interface ClusterFacts {
+interface ClusterFacts {
   system_identifier: string
   version: string
   host: string

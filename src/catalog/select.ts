@@ -42,7 +42,7 @@ function latest(catalog: Catalog, ways: WaysOn, { progress }: Teller): Backup {
 }
 
 /** Why `latest` does not mean this one; undefined when it may. */
-export function whyNotLatest(backup: Backup): string | undefined {
+function whyNotLatest(backup: Backup): string | undefined {
   const { state, proof } = backup
   if (state !== 'whole') return `its state is ${state}`
   return resultOf(proof) === 'failed' ? 'its newest check failed' : recordFault(backup)

@@ -17,7 +17,7 @@ import { shellWord } from '../text/shell-word.js'
 import { formatBytes } from '../text/units.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 
-export interface ExaminedRoot {
+interface ExaminedRoot {
   checks: Check[]
   layout: RootLayout
   /** Undefined where it cannot be used. */

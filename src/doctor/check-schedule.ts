@@ -11,7 +11,7 @@ import { formatTime } from '../text/units.js'
 import { type Check, ok, warning } from './check.js'
 
 /** What crontabs say about a root; or why they could not be read. */
-export interface FoundSchedule {
+interface FoundSchedule {
   entry: CrontabEntry | undefined
   problem: string | undefined
 }

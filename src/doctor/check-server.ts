@@ -23,7 +23,7 @@ import { type Check, failed, ok, skipped, warning } from './check.js'
 import { checkDataDirectory } from './check-data-directory.js'
 import { checkServerPrograms } from './check-programs.js'
 
-export interface CheckedConnection {
+interface CheckedConnection {
   checks: Check[]
   /** Undefined when it cannot be reached, or not be copied with the programs that are here. */
   server: ConnectedServer | undefined

@@ -14,7 +14,7 @@ import { checkConnection, checkSecrets } from './check-server.js'
 import { checkWorkingCopy } from './check-working-copy.js'
 
 /** The server that was reached, in a few words. */
-export interface DoctorServer {
+interface DoctorServer {
   host: string
   port: number
   role: string

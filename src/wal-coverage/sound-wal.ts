@@ -10,7 +10,7 @@ import { sameContent } from '../wal-segments/same-content.js'
 import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { type JoiningOptions, joinedWal } from './joined-wal.js'
 
-export interface SoundOptions extends Omit<JoiningOptions, 'damaged'> {
+interface SoundOptions extends Omit<JoiningOptions, 'damaged'> {
   notes?: SegmentNotes | undefined
 }
 

@@ -5,7 +5,7 @@ import type { Installation } from '../postgres/programs/find.js'
 import { type KeptProgram, keepProgram } from '../system/program/keep-program.js'
 
 /** Why a pg_receivewal ended. */
-export type EndKind = 'gap' | 'slot-in-use' | 'forked' | 'disk-full' | 'refused' | 'lost'
+type EndKind = 'gap' | 'slot-in-use' | 'forked' | 'disk-full' | 'refused' | 'lost'
 
 export interface ReceiverEnd {
   kind: EndKind

@@ -58,7 +58,7 @@ function escapeMapping(path: string): string {
   return path.replaceAll('=', '\\=')
 }
 
-export interface RunBaseBackup {
+interface RunBaseBackup {
   program: string
   /** Words of a command that it is the last part of. */
   within: string[]

@@ -10,7 +10,7 @@ import { inParallel } from '../../system/files/in-parallel.js'
 import { damage, type Finding, findingOf, isLost, unproven } from './finding.js'
 import { badFiles, checkRelation, checkVisibility, inWords, type Relation, relationsOf } from './relations.js'
 
-export interface DatabaseCheck {
+interface DatabaseCheck {
   target: SqlTarget
   /** Of the copy's server, to know why it has ended a session. */
   log: string

@@ -66,7 +66,7 @@ ORDER BY nspname, relname
 LIMIT 6`
 
 /** What there is to check with. */
-export interface Means {
+interface Means {
   amcheck: boolean
   /** Of PostgreSQL: before 14, amcheck knows indexes alone. */
   major: number
