@@ -1,4 +1,5 @@
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
 import { checkThere, unlessRemoved } from '../catalog/removed.js'
@@ -17,7 +18,7 @@ import { describeMoment, type Moment, type RecoveryWish } from './moment.js'
 import { type OutOfReach, planRecovery, type RecoveryPlan } from './recovery-plan.js'
 
 export interface ChosenBackup {
-  backup: Backup
+  backup: LocalBackup
   plan: RecoveryPlan
 }
 
@@ -63,7 +64,7 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
   throw outOfReach(`${named} to ${describeMoment(moment)}`, reasons, choice)
 }
 
-function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Context): Backup[] {
+function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Context): LocalBackup[] {
   const { length: count } = catalog.backups
   if (id !== undefined || count === 0 || moment.kind === 'snapshot' || moment.kind === 'latest')
     return [selectBackup(catalog, id ?? 'latest', context)]
@@ -78,20 +79,20 @@ function isToCome(moment: Moment, { now }: Context): moment is Extract<Moment, {
   return moment.kind === 'time' && moment.time > now().toISOString()
 }
 
-async function plan(backup: Backup, { wish, ...known }: Choice, context: Context) {
+async function plan(backup: LocalBackup, { wish, ...known }: Choice, context: Context) {
   const planned = await unlessRemoved(backup, context, () => planRecovery(backup, wish, known, context))
   checkThere(backup) // or what is gone of its archive would count as never received
   return planned
 }
 
 /** Whether the snapshot ends before the moment, as far as its summary tells. */
-function mayLeadTo({ summary }: Backup, moment: Moment): boolean {
+function mayLeadTo({ summary }: LocalBackup, moment: Moment): boolean {
   if (moment.kind === 'time') return instantOf(windowStart(summary)) <= moment.time
   return moment.kind !== 'lsn' || !isBefore(moment.lsn, summary.stop_lsn)
 }
 
 /** @throws {PgbkError} `failed`. */
-function checkUnused({ id, state }: Backup, { pgbk }: Context): void {
+function checkUnused({ id, state }: LocalBackup, { pgbk }: Context): void {
   if (state !== 'used') return
   throw new PgbkError('failed', `backup ${id} is used: a server was started inside its snapshot`, {
     hint: `The WAL archive no longer fits its data: it can neither be taken to a moment nor restored. Choose another backup, or open it as it is:\n  ${pgbk('list')}\n  ${pgbk(`local-run ${id}`)}`,

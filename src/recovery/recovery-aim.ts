@@ -1,5 +1,6 @@
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { windowStart } from '../catalog/data-time.js'
+import type { BackupRecord } from '../catalog/record.js'
 import { snapshotEnd } from '../catalog/record.js'
 import { type Instant, instantOf, shortInstant } from '../text/instant.js'
 import type { ArchiveEnd } from '../wal-reading/archive-end.js'
@@ -10,7 +11,7 @@ import { formatLsn, parseLsn } from '../wal-segments/lsn.js'
 import type { Moment, RecoveryWish } from './moment.js'
 
 export interface AimInput {
-  backup: Backup
+  backup: LocalBackup
   wish: RecoveryWish
   /** Undefined for an empty archive. */
   end: ArchiveEnd | undefined
@@ -67,7 +68,7 @@ export async function aimAt(input: AimInput): Promise<Aim | NoAim> {
     case 'xid':
       return aimAtRecord(input, moment, `transaction ${moment.xid} has no end in the archive`)
     case 'name': {
-      const seek: WalSeek = { ...moment, from: input.backup.record.stop_lsn }
+      const seek: WalSeek = { ...moment, from: recordOf(input.backup).stop_lsn }
       return aimAtRecord(
         input,
         seek,
@@ -88,7 +89,7 @@ async function aimAtEnd(input: AimInput): Promise<Aim | NoAim> {
 
 /** Undefined when damaged WAL is in the way. */
 function endAim({ backup, end, until }: AimInput, ahead: WalAhead | undefined): Aim | undefined {
-  const { record } = backup
+  const record = recordOf(backup)
   const isLater = end?.commit && instantOf(end.commit.time) > instantOf(snapshotEnd(record))
   const asOf = isLater ? until : snapshotEnd(record)
   if (!end || addsNothing(end.record, record))
@@ -103,7 +104,7 @@ function endAim({ backup, end, until }: AimInput, ahead: WalAhead | undefined): 
  * Recovery must not be asked to stop before the copy is consistent; and the SWITCH that ends the backup's last segment would only
  * cost a new timeline.
  */
-function addsNothing({ startLsn, endLsn }: ArchiveEnd['record'], record: Backup['record']): boolean {
+function addsNothing({ startLsn, endLsn }: ArchiveEnd['record'], record: BackupRecord): boolean {
   if (startLsn !== record.stop_lsn) return isBefore(startLsn, record.stop_lsn)
   return parseLsn(endLsn) % BigInt(record.wal_segment_size) === 0n
 }
@@ -117,8 +118,8 @@ function noWayPast(ahead: WalAhead | undefined, missing?: string): NoAim {
 
 async function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'time' }>): Promise<Aim | NoAim> {
   const { backup, end, until, wish } = input
-  const { stop_lsn } = backup.record
-  const from = instantOf(windowStart(backup.record))
+  const { stop_lsn } = recordOf(backup)
+  const from = instantOf(windowStart(recordOf(backup)))
   if (time < from) return { reason: `${shortInstant(time)} is before the end of its snapshot` }
   if (time > from && time > instantOf(until))
     return { reason: `no WAL after ${shortInstant(instantOf(until))} was archived`, isBehind: true }
@@ -133,7 +134,7 @@ async function aimAtTime(input: AimInput, { time }: Extract<Moment, { kind: 'tim
 
 async function aimAtLsn(input: AimInput, { lsn }: Extract<Moment, { kind: 'lsn' }>): Promise<Aim | NoAim> {
   const { backup, end } = input
-  const { stop_lsn } = backup.record
+  const { stop_lsn } = recordOf(backup)
   if (isBefore(lsn, stop_lsn))
     return { reason: `the LSN ${lsn} is before the end of its snapshot, ${stop_lsn}` }
   const last = end?.record.endLsn ?? stop_lsn
@@ -146,7 +147,7 @@ async function aimAtLsn(input: AimInput, { lsn }: Extract<Moment, { kind: 'lsn' 
 }
 
 async function aimAtRecord(input: AimInput, seek: WalSeek, missing: string): Promise<Aim | NoAim> {
-  const { stop_lsn } = input.backup.record
+  const { stop_lsn } = recordOf(input.backup)
   const ahead = input.end && (await input.look(seek))
   const { place } = ahead ?? {}
   if (!place) return noWayPast(ahead, missing)

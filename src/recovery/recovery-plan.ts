@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { windowStart } from '../catalog/data-time.js'
 import { majorOf, snapshotEnd } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -101,13 +101,13 @@ export interface PlanningOptions {
  * that cannot be read.
  */
 export async function planRecovery(
-  backup: Backup,
+  backup: LocalBackup,
   wish: RecoveryWish,
   { installations, pool, notes, caughtUp }: PlanningOptions,
   { env, signal }: Context,
 ): Promise<Planned> {
   if (wish.moment.kind === 'snapshot') return { plan: snapshotOnly(backup, wish) }
-  const { record } = backup
+  const record = recordOf(backup)
   const programs = { env, signal, notes }
   const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
   const { system_identifier: systemIdentifier } = record.server
@@ -127,12 +127,12 @@ interface Attempt {
 
 /** The same through this WAL. */
 async function planThrough(
-  backup: Backup,
+  backup: LocalBackup,
   wish: RecoveryWish,
   search: LookAheadSearch,
   caughtUp: PlanningOptions['caughtUp'],
 ): Promise<Attempt> {
-  const { record } = backup
+  const record = recordOf(backup)
   const nothing = snapshotOnly(backup, wish)
   const start = windowStart(record)
   const { wal: archived } = search
@@ -180,11 +180,12 @@ type WayTo = Pick<
 function wayTo(
   { ahead, reachLsn, notAfter, asOf, lastCommit }: Aim,
   stop: RecoveryStop,
-  { record, layout }: Backup,
+  backup: LocalBackup,
   wal: ArchivedWal,
   end: ArchiveEnd,
   wish: RecoveryWish,
 ): WayTo {
+  const record = recordOf(backup)
   const lastSegment = lastSegmentBefore(stop.endLsn, record.wal_segment_size)
   // Not the newest: of one that begins after the stop the copy would have a history that is out of order.
   const timeline = wal.chain.find(({ segment }) => segment === lastSegment)?.timeline ?? end.record.timeline
@@ -202,7 +203,7 @@ function wayTo(
       stop,
       lastSegment,
       segmentSize: record.wal_segment_size,
-      minimums: higherThanIn(layout.conf, ahead?.minimums ?? {}),
+      minimums: higherThanIn(layoutOf(backup).conf, ahead?.minimums ?? {}),
       action: wish.pause ? 'pause' : 'promote',
     },
     reachLsn,
@@ -240,7 +241,8 @@ async function endBefore(damage: WalDamage, search: ArchiveEndSearch): Promise<A
   return wal.chain.length > 0 ? findArchiveEnd({ ...search, wal }) : undefined
 }
 
-function snapshotOnly({ record }: Backup, wish: RecoveryWish): RecoveryPlan {
+function snapshotOnly(backup: LocalBackup, wish: RecoveryWish): RecoveryPlan {
+  const record = recordOf(backup)
   return {
     wish,
     wal: { segments: 0, bytes: 0 },

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
 import { largestDatabase } from '../catalog/recorded-database.js'
 import { unlessRemoved } from '../catalog/removed.js'
@@ -107,7 +107,7 @@ function wouldNotStart(missing: string[]): PgbkError {
 }
 
 async function planTarget(
-  backup: Backup,
+  backup: LocalBackup,
   recovery: RecoveryPlan,
   programs: ServerPrograms,
   options: RestoreOptions,
@@ -130,12 +130,13 @@ async function planTarget(
   checkName(root, name, context)
   checkOwner(backup, context)
   const port = await choosePort(options.port)
-  const database = largestDatabase(backup.record)
+  const database = largestDatabase(recordOf(backup))
   return { kind: 'instance', request: { backup, root, name, port, database, programs, recovery } }
 }
 
 /** The directories that will be filled, with their bytes. */
-function placesOf({ record }: Backup, target: RestorePlan['target']): Map<string, number> {
+function placesOf(backup: LocalBackup, target: RestorePlan['target']): Map<string, number> {
+  const record = recordOf(backup)
   if (target.kind === 'instance')
     return new Map([
       [join(rootLayout(target.request.root).instances, target.request.name), record.size_bytes],

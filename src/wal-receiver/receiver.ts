@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
@@ -66,7 +66,7 @@ async function connect(reception: Reception): Promise<WatchedServer | undefined>
 async function attend(
   reception: Reception,
   server: WatchedServer | undefined,
-  target: Backup,
+  target: LocalBackup,
   pause: Pauses,
 ): Promise<void> {
   try {
@@ -89,7 +89,7 @@ function isPassing(error: unknown, hasMet: boolean): boolean {
   return error.code === 'unreachable' && !isLasting(error.facts.said ?? '')
 }
 
-function lastTarget({ root, heartbeat }: Reception): Backup | undefined {
+function lastTarget({ root, heartbeat }: Reception): LocalBackup | undefined {
   const last = heartbeat.backup === null ? undefined : backupAt(root, heartbeat.backup)
   return last && clusterOf(last) !== undefined ? last : undefined
 }
@@ -98,8 +98,8 @@ function lastTarget({ root, heartbeat }: Reception): Backup | undefined {
 function firstTarget(
   root: RootLayout,
   keptFrom: string | null,
-  isSame: (backup: Backup) => boolean,
-): Backup | undefined {
+  isSame: (backup: LocalBackup) => boolean,
+): LocalBackup | undefined {
   if (keptFrom === null) return newestBackup(root, isSame)
   const from = parseLsn(keptFrom)
   const oldest = oldestBackup(root, (one) => isSame(one) && from <= parseLsn(one.summary.stop_lsn))
@@ -110,7 +110,7 @@ function firstTarget(
 async function chooseTarget(
   reception: Reception,
   { facts, psql }: WatchedServer,
-): Promise<Backup | undefined> {
+): Promise<LocalBackup | undefined> {
   const { root, journal, heartbeat, context, slot } = reception
   const isSame = isOf(facts.system_identifier)
   const before = lastTarget(reception)
@@ -133,7 +133,7 @@ async function chooseTarget(
  * A full disk is waited for, whoever meets it first; and backups may be deleted at any time, also while one hands over to another.
  * @throws the error itself when it is neither.
  */
-function passingFault(error: unknown, root: RootLayout, target: Backup): Ended {
+function passingFault(error: unknown, root: RootLayout, target: LocalBackup): Ended {
   const code = systemCode(error)
   if (isDiskFull(error))
     return { kind: 'disk-full', message: messageOf(error), subject: undefined, hasReceived: true }
@@ -145,8 +145,9 @@ function passingFault(error: unknown, root: RootLayout, target: Backup): Ended {
 }
 
 /** A history that left ours before the snapshot's end leads nowhere from this backup; what it has stays reachable. */
-async function followFork(reception: Reception, target: Backup, forkLsn: string): Promise<void> {
-  if (parseLsn(forkLsn) >= parseLsn(target.record.stop_lsn)) return await setAside(reception, target, forkLsn)
+async function followFork(reception: Reception, target: LocalBackup, forkLsn: string): Promise<void> {
+  if (parseLsn(forkLsn) >= parseLsn(recordOf(target).stop_lsn))
+    return await setAside(reception, target, forkLsn)
   await waitForNewer(
     reception,
     target,
@@ -160,7 +161,7 @@ function noReplication({ client: { psql } }: Reception, message: string): PgbkEr
   })
 }
 
-async function react(reception: Reception, target: Backup, ended: Ended, pause: Pauses): Promise<void> {
+async function react(reception: Reception, target: LocalBackup, ended: Ended, pause: Pauses): Promise<void> {
   const { journal, heartbeat, context } = reception
   switch (ended.kind) {
     case 'newer-backup':

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { freeBytes } from '../system/files/measure.js'
 import { formatBytes } from '../text/units.js'
@@ -37,10 +37,10 @@ export type Pauses = ReturnType<typeof pauses>
  * Only an older archive could mend a hole, if it was received into last. Else the next backup begins a new archive; the slot has
  * all that this one will need.
  */
-export async function fillOrWait(reception: Reception, target: Backup, missing: string): Promise<void> {
-  const before = backupBefore(reception.root, target.id, isOf(target.record.server.system_identifier))
+export async function fillOrWait(reception: Reception, target: LocalBackup, missing: string): Promise<void> {
+  const before = backupBefore(reception.root, target.id, isOf(recordOf(target).server.system_identifier))
   if (before && (await reception.heartbeat.handOver(target, () => fillFrom(before, target)))) return
-  await noteGap(target.layout.wal, missing)
+  await noteGap(layoutOf(target).wal, missing)
   await waitForNewer(
     reception,
     target,
@@ -49,9 +49,9 @@ export async function fillOrWait(reception: Reception, target: Backup, missing: 
 }
 
 /** Until the next backup nothing is received. @param why goes on with what has to be done. */
-export async function waitForNewer(reception: Reception, target: Backup, why: string): Promise<void> {
+export async function waitForNewer(reception: Reception, target: LocalBackup, why: string): Promise<void> {
   const { root, journal, heartbeat, context, slot } = reception
-  const isSame = isOf(target.record.server.system_identifier)
+  const isSame = isOf(recordOf(target).server.system_identifier)
   for (;;) {
     const newer = backupAfter(root, target.id, isSame)
     if (newer) return await handOverTo(reception, target, newer)
@@ -67,9 +67,9 @@ export async function waitForNewer(reception: Reception, target: Backup, why: st
 
 export async function waitForRoom(
   { root, journal, heartbeat, context }: Reception,
-  target: Backup,
+  target: LocalBackup,
 ): Promise<void> {
-  const needed = 4 * target.record.wal_segment_size
+  const needed = 4 * recordOf(target).wal_segment_size
   journal.trouble(
     `the disk under ${root.backups} is full: receiving is paused until ${formatBytes(needed)} are free, and the server keeps the WAL`,
   )

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
+import { recordOf } from '../../src/catalog/backup.js'
 import { readArchivedWal } from '../../src/wal-archive/archived-wal.js'
 import { seekIn } from '../../src/wal-reading/seek-in-wal.js'
 import { type SegmentDesk, withSegmentDesk, withSegments } from '../../src/wal-reading/segment-desk.js'
@@ -31,7 +32,7 @@ echo "${line}"
 function onDesk<T>(work: (desk: SegmentDesk, archive: string) => Promise<T>): Promise<T> {
   const { from, backups } = twoArchives(['4', '5.partial'], [])
   const env = { PATH: process.env.PATH, TMPDIR: aDirectory(), ARCHIVE: from }
-  const wal = readArchivedWal(from, backups[0].record)
+  const wal = readArchivedWal(from, recordOf(backups[0]))
   const signal = new AbortController().signal
   return withSegmentDesk(program, wal, { env, signal }, (desk) => work(desk, from))
 }
