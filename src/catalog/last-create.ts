@@ -4,7 +4,7 @@ import { messageOf, PgbkError } from '../errors.js'
 import { v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
-import type { Backup } from './catalog.js'
+import type { LocalBackup } from './backup.js'
 import type { RootLayout } from './layout.js'
 import { isoTime } from './record-fields.js'
 
@@ -36,8 +36,8 @@ export async function rememberCreate(
   root: RootLayout,
   { scheduled }: Pick<LastCreate, 'scheduled'>,
   context: Context,
-  work: () => Promise<Backup>,
-): Promise<Backup> {
+  work: () => Promise<LocalBackup>,
+): Promise<LocalBackup> {
   const started_at = context.now().toISOString()
   const record = (end: Pick<LastCreate, 'ok' | 'backup' | 'error'>) =>
     tryToWrite(

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { aBackup, type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, storedBackup } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { rememberCreate } from '../catalog/last-create.js'
 import type { BackupLayout, RootLayout } from '../catalog/layout.js'
@@ -49,7 +50,7 @@ export interface CreateOptions extends ConnectionFlags {
 }
 
 /** Backs the server up. All checks come before the first write; a backup is listed only when it is whole. */
-export async function create(options: CreateOptions, task: Task): Promise<Backup> {
+export async function create(options: CreateOptions, task: Task): Promise<LocalBackup> {
   const { settings, context } = task
   const wanted = {
     label: options.label,
@@ -101,7 +102,7 @@ interface CreateJob {
 }
 
 /** Makes one backup in a partial directory and publishes it. Whatever goes wrong, nothing of it stays, here or on the server. */
-async function makeBackup(job: CreateJob, lock: HeldLock, context: Context): Promise<Backup> {
+async function makeBackup(job: CreateJob, lock: HeldLock, context: Context): Promise<LocalBackup> {
   const { root, server, applicationName } = job
   const startedAt = context.now()
   const marker = { made_by: 'create', application_name: applicationName }
@@ -111,7 +112,7 @@ async function makeBackup(job: CreateJob, lock: HeldLock, context: Context): Pro
     const text = `${JSON.stringify(record, undefined, 2)}\n`
     parseRecord(text)
     const { directory } = await publish(root, partial, text, lock.check)
-    return aBackup(directory, { summary: record, raw: record }, 'whole')
+    return { ...storedBackup({ summary: record, raw: record }, 'whole'), directory }
   } catch (error) {
     await cleanUp(partial.layout, server.psql, applicationName, context)
     throw error
@@ -189,9 +190,9 @@ async function verify(
   return verifier.version
 }
 
-async function withProof(backup: Backup, task: Task): Promise<Backup> {
+async function withProof(backup: LocalBackup, task: Task): Promise<LocalBackup> {
   const { settings, context } = task
   const proof = await prove(backup, readCatalog(settings.root), [], task)
   for (const reason of unprovenReasons(proof)) context.progress.warn(`${backup.id} is not proven: ${reason}`)
-  return aBackup(backup.directory, { summary: backup.summary, raw: backup.raw }, backup.state, { proof })
+  return { ...backup, proof }
 }

@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { claimRoot, existingPlace } from '../catalog/prepare-root.js'
@@ -107,7 +108,7 @@ const day = 86_400_000
 
 async function roomCheck(
   layout: RootLayout,
-  made: Backup[],
+  made: LocalBackup[],
   needed: number,
   { settings, context }: Task,
 ): Promise<Check> {
@@ -128,8 +129,8 @@ export async function roomIn(layout: RootLayout, { backups }: Catalog): Promise<
 }
 
 /** By the bytes that the backups of the last two weeks have taken; undefined where there are too few of them to tell. */
-function daysUntilFull(backups: Backup[], free: number, now: Date): number | undefined {
-  const ageOf = ({ summary }: Backup) => now.getTime() - Date.parse(summary.started_at)
+function daysUntilFull(backups: LocalBackup[], free: number, now: Date): number | undefined {
+  const ageOf = ({ summary }: LocalBackup) => now.getTime() - Date.parse(summary.started_at)
   const recent = backups.filter((backup) => ageOf(backup) < 14 * day)
   if (recent.length < 2) return undefined
   const span = Math.max(day, ...recent.map(ageOf))

@@ -1,6 +1,7 @@
-import { aBackup, type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
-import { backupLayout, type RootLayout } from '../catalog/layout.js'
+import type { RootLayout } from '../catalog/layout.js'
 import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
 import { summarize } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
@@ -36,7 +37,7 @@ export interface DownloadOptions {
 }
 
 export interface DownloadResult {
-  backup: Backup
+  backup: LocalBackup
   source: string
   /** Where it was brought to, when that is not the root of the settings. */
   to: string | undefined
@@ -59,7 +60,7 @@ export async function download(
   checkOtherRoot(source, destination)
   const backup = selectBackup(await source.catalog(), id, context, name)
   const record = await checkWanted(backup, source, context)
-  const { server } = backup.record
+  const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
   if (!newCluster) checkCluster(readCatalog(destination), `backup ${backup.id}`, server)
   const here = await findHere(root, backup, options.replace ?? false)
@@ -83,7 +84,7 @@ export async function download(
 interface Job {
   root: RootLayout
   source: Source
-  backup: Backup
+  backup: LocalBackup
   /** Its bytes in the source. */
   record: Buffer
   directory: DownloadDirectory
@@ -119,7 +120,7 @@ async function verify(
 ): Promise<string> {
   const { layout } = directory
   const verifiedBy = await verifyDownload(backup, layout, fetched, settings.bin_dir, context)
-  await checkComplete({ ...backup, state: 'whole', layout, record: backup.record })
+  await checkComplete({ ...backup, state: 'whole', directory: layout.directory })
   await checkDownloadedConf(backup, layout, fetched, context)
   return verifiedBy
 }
@@ -133,7 +134,7 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 }
 
 /** Where another download of the same backup was faster, that one stays. */
-async function publish(job: Job, context: Context): Promise<Backup> {
+async function publish(job: Job, context: Context): Promise<LocalBackup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
     const here = await findHere(root, backup, options.replace ?? false)
@@ -142,10 +143,15 @@ async function publish(job: Job, context: Context): Promise<Backup> {
       await removeDownload(directory.layout)
       return here
     }
-    checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
-    const downloaded = aBackup(directory.layout.directory, summarize(record.toString()), 'whole')
-    await keepReplacedWal(root, downloaded, joiningFor({ settings: job.settings, context: guarded }), guarded)
+    checkNotInUse([{ id: backup.id, directory: root.backup(backup.id) }], root.root, context)
+    const stored = storedBackup(summarize(record.toString()), 'whole')
+    await keepReplacedWal(
+      root,
+      { ...stored, directory: directory.layout.directory },
+      joiningFor({ settings: job.settings, context: guarded }),
+      guarded,
+    )
     const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)
-    return aBackup(place, summarize(record.toString()), 'whole')
+    return { ...stored, directory: place }
   })
 }

@@ -1,4 +1,5 @@
-import { type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { removeHold, writeHold } from '../catalog/hold.js'
 import { enterRoot } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
@@ -15,18 +16,22 @@ export interface HoldOptions {
  * and no delete that has already begun can remove it.
  * @throws {PgbkError} `not-found`; `usage` for a reason that is not one line.
  */
-export async function holdBackup(id: string, { reason }: HoldOptions, task: Task): Promise<Backup> {
+export async function holdBackup(id: string, { reason }: HoldOptions, task: Task): Promise<LocalBackup> {
   checkPlainLine(reason, 'reason')
-  return change(id, 'hold', task, async ({ layout, hold }) => {
-    if (hold && reason === undefined) return
-    await writeHold(layout, { format: 1, since: task.context.now().toISOString(), reason: reason ?? null })
+  return change(id, 'hold', task, async (backup) => {
+    if (backup.hold && reason === undefined) return
+    await writeHold(layoutOf(backup), {
+      format: 1,
+      since: task.context.now().toISOString(),
+      reason: reason ?? null,
+    })
   })
 }
 
 /** Lifts a hold; one that is not held stays so, and that is said. @throws {PgbkError} `not-found`. */
-export async function releaseBackup(id: string, task: Task): Promise<Backup> {
-  return change(id, 'release', task, async ({ layout, hold }) => {
-    if (hold) await removeHold(layout)
+export async function releaseBackup(id: string, task: Task): Promise<LocalBackup> {
+  return change(id, 'release', task, async (backup) => {
+    if (backup.hold) await removeHold(layoutOf(backup))
     else task.context.progress.warn(`${id} was not held`)
   })
 }
@@ -36,8 +41,8 @@ async function change(
   wanted: string,
   purpose: string,
   { settings, context }: Task,
-  work: (backup: Backup) => Promise<void>,
-): Promise<Backup> {
+  work: (backup: LocalBackup) => Promise<void>,
+): Promise<LocalBackup> {
   const root = enterRoot(settings.root, context)
   const { id } = selectBackup(readCatalog(settings.root), wanted, context)
   return withLock(root.catalogLock, { purpose, wait: true }, context, async (_guarded, lock) => {

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
 import { readArchive, usableSegments } from '../wal-archive/archive-index.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
@@ -18,9 +19,9 @@ export interface Removal {
   /** All backups, those that go among them. */
   catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>
   /** The backups that go, this one first of all. */
-  going: Backup[]
+  going: LocalBackup[]
   /** Those among the others that have to reach what they reach now. */
-  promised: Backup[]
+  promised: LocalBackup[]
 }
 
 /**
@@ -29,16 +30,16 @@ export interface Removal {
  * move may be of these alone.
  */
 export async function neededWal(
-  from: Backup,
+  from: LocalBackup,
   { catalog, going, promised }: Removal,
   joining: Omit<JoiningOptions, 'timeline'>,
 ): Promise<WalMove[]> {
   const search = {
     ...joining,
     pool: walPool(catalog),
-    going: from.layout.wal,
-    gone: new Set(going.map(({ layout }) => layout.wal)),
-    notes: new SegmentNotes(dirname(from.layout.directory)),
+    going: layoutOf(from).wal,
+    gone: new Set(going.map((backup) => layoutOf(backup).wal)),
+    notes: new SegmentNotes(dirname(from.directory)),
     same: new Map(),
   }
   const moved = new Set<string>()
@@ -52,7 +53,7 @@ export async function neededWal(
     if (further.length + histories.length === 0) continue
     for (const { name } of further) moved.add(name)
     for (const path of histories) told.add(path)
-    const { gapNote } = wal.runs.find(({ archive }) => archive.directory === from.layout.wal)?.archive ?? {}
+    const { gapNote } = wal.runs.find(({ archive }) => archive.directory === search.going)?.archive ?? {}
     moves.push({
       from,
       to,
@@ -64,7 +65,11 @@ export async function neededWal(
   return moves
 }
 
-function inOrderFrom({ id, summary }: Backup, promised: Backup[], going: Backup[]): Backup[] {
+function inOrderFrom(
+  { id, summary }: LocalBackup,
+  promised: LocalBackup[],
+  going: LocalBackup[],
+): LocalBackup[] {
   const gone = new Set(going.map(({ directory }) => directory))
   const cluster = claimedCluster({ summary })
   const staying = promised
@@ -93,7 +98,7 @@ interface Needed {
 }
 
 /** What lies in the archive that goes, and is not available from those that stay, or only in copies that are damaged there. */
-async function neededBy(to: Backup, search: NeedSearch): Promise<Needed> {
+async function neededBy(to: LocalBackup, search: NeedSearch): Promise<Needed> {
   const { going, gone, pool } = search
   const { wal } = await soundWal(to, pool, search, async (wal) => {
     const [first] = await damagedBeside(to, wal, search, 1)
@@ -117,8 +122,8 @@ function nameAndState({ name, form }: ArchivedSegment): string {
 }
 
 /** What a backup has in its own archive needs no other copy there. */
-function soundIn({ layout, summary }: Backup, damaged: ReadonlySet<string>): ArchivedSegment[] {
-  const { found } = readArchive(layout.wal, summary.wal_segment_size)
+function soundIn(backup: LocalBackup, damaged: ReadonlySet<string>): ArchivedSegment[] {
+  const { found } = readArchive(layoutOf(backup).wal, backup.summary.wal_segment_size)
   return [...found.values()].flatMap(({ segment, fault }) =>
     fault === undefined && segment.form !== 'partial' && !damaged.has(pathOf(segment)) ? [segment] : [],
   )

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { removeBackup } from '../catalog/remove.js'
 import type { Task } from '../config/load.js'
@@ -32,7 +32,7 @@ export function joiningFor({ settings, context }: Task): JoiningOptions {
  * @returns what has moved.
  */
 export async function removeKeepingWal(
-  backup: Backup,
+  backup: LocalBackup,
   removal: Removal & { root: RootLayout; lock: HeldLock },
   task: Task,
 ): Promise<WalMove[]> {
@@ -66,14 +66,14 @@ export function sizeText(segments: WalMove['segments']): string {
   return `${segments.length} ${segments.length === 1 ? 'segment' : 'segments'}, ${formatBytes(bytes)}`
 }
 
-function isReceivedInto(root: RootLayout, { id }: Backup, { now }: Context): boolean {
+function isReceivedInto(root: RootLayout, { id }: LocalBackup, { now }: Context): boolean {
   return readAliveReceiver(root, now())?.backup === id
 }
 
 const mostWaitMs = 10_000
 
 /** It looks every second whether its backup is still there. */
-async function untilLeft(root: RootLayout, backup: Backup, context: Context): Promise<void> {
+async function untilLeft(root: RootLayout, backup: LocalBackup, context: Context): Promise<void> {
   const end = Date.now() + mostWaitMs
   while (isReceivedInto(root, backup, context) && Date.now() < end) await sleep(100)
 }

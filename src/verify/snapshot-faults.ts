@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import type { Fault } from '../catalog/fault.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
@@ -86,8 +86,12 @@ function modeFaults(data: string): Fault[] {
 }
 
 /** What is not where it was, or not what it was: links and tablespaces first, then every file, compared with the manifest. */
-export async function fileFaults(backup: Backup, verifier: Verifier, context: Context): Promise<Fault[]> {
-  const { record, layout } = backup
+export async function fileFaults(
+  backup: LocalBackup,
+  verifier: Verifier,
+  context: Context,
+): Promise<Fault[]> {
+  const [record, layout] = [recordOf(backup), layoutOf(backup)]
   const links = [...tablespaceFaults(record, layout), ...(await strangeFaults(record, layout, context))]
   if (links.some((link) => link.leadsOut)) return [...links, ...notCompared]
   const { env, signal, progress } = context

@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import type { Fault } from '../catalog/fault.js'
 import { isId } from '../catalog/id.js'
@@ -92,7 +93,7 @@ export async function verify(
 
 /** Compares a backup with its manifest and its record, and reads all of its WAL archive. Nothing is changed. */
 async function verifyBackup(
-  backup: Backup,
+  backup: LocalBackup,
   installations: Installation[],
   context: Context,
 ): Promise<Verified> {
@@ -102,8 +103,9 @@ async function verifyBackup(
   return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
 }
 
-async function lookAt(backup: Backup, installations: Installation[], context: Context): Promise<Found> {
-  const { id, layout } = backup
+async function lookAt(backup: LocalBackup, installations: Installation[], context: Context): Promise<Found> {
+  const { id } = backup
+  const layout = layoutOf(backup)
   const damage = recordFault(backup)
   if (damage !== undefined) return unread({ file: 'backup.json', problem: damage })
   if (!existsSync(layout.data)) return unread({ file: 'snapshot/data', problem: 'it is missing' })
@@ -111,7 +113,7 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
     const problem = 'a server was started inside it: it is no longer what was backed up'
     return unread({ file: 'snapshot', problem })
   }
-  const { record } = backup
+  const record = recordOf(backup)
   const verifier = verifierFor(record, installations, context)
   context.progress.step(`verifying ${id}: the snapshot`)
   const looks: (() => Fault[] | Promise<Fault[]>)[] = [
@@ -147,7 +149,12 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
 }
 
 /** What the proof finds is a fault like others. */
-async function proveToo(check: Verified, backup: Backup, catalog: Catalog, task: Task): Promise<Verified> {
+async function proveToo(
+  check: Verified,
+  backup: LocalBackup,
+  catalog: Catalog,
+  task: Task,
+): Promise<Verified> {
   const known = check.faults.map(({ file, problem }) => `${file}: ${problem}`)
   const proof = await prove(backup, catalog, known, task)
   const found = known.length > 0 ? [] : proof.faults.map((problem) => ({ file: 'proof', problem }))

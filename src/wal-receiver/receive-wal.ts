@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
@@ -90,7 +90,7 @@ function isPassing(error: unknown, { hasAnswered }: ReceiverSession['receiverRep
 async function chooseTarget(
   session: ReceiverSession,
   { facts, psql }: WatchedServer,
-): Promise<Backup | undefined> {
+): Promise<LocalBackup | undefined> {
   const { root, log, receiverReport, context, slot } = session
   const isSame = isOfCluster(facts.system_identifier)
   const before = lastTarget(session)
@@ -109,7 +109,7 @@ async function chooseTarget(
   return undefined
 }
 
-function lastTarget({ root, receiverReport }: ReceiverSession): Backup | undefined {
+function lastTarget({ root, receiverReport }: ReceiverSession): LocalBackup | undefined {
   const last = receiverReport.backup === null ? undefined : backupAt(root, receiverReport.backup)
   return last && clusterOf(last) !== undefined ? last : undefined
 }
@@ -118,8 +118,8 @@ function lastTarget({ root, receiverReport }: ReceiverSession): Backup | undefin
 function firstTarget(
   root: RootLayout,
   keptFrom: string | null,
-  isSame: (backup: Backup) => boolean,
-): Backup | undefined {
+  isSame: (backup: LocalBackup) => boolean,
+): LocalBackup | undefined {
   if (keptFrom === null) return newestBackup(root, isSame)
   const from = parseLsn(keptFrom)
   const oldest = oldestBackup(root, (one) => isSame(one) && from <= parseLsn(one.summary.stop_lsn))
@@ -130,7 +130,7 @@ function firstTarget(
 async function attend(
   session: ReceiverSession,
   server: WatchedServer | undefined,
-  target: Backup,
+  target: LocalBackup,
   pause: GrowingPauses,
 ): Promise<void> {
   try {
@@ -147,7 +147,7 @@ async function attend(
 
 async function react(
   session: ReceiverSession,
-  target: Backup,
+  target: LocalBackup,
   ended: ReceivingEnd,
   pause: GrowingPauses,
 ): Promise<void> {
@@ -192,7 +192,7 @@ async function react(
  * A full disk is waited for, whoever meets it first; and backups may be deleted at any time, also while one hands over to another.
  * @throws the error itself when it is neither.
  */
-function passingFault(error: unknown, root: RootLayout, target: Backup): ReceivingEnd {
+function passingFault(error: unknown, root: RootLayout, target: LocalBackup): ReceivingEnd {
   const code = systemCode(error)
   if (isDiskFull(error))
     return { kind: 'disk-full', message: messageOf(error), subject: undefined, hasReceived: true }

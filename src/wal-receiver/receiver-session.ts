@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import type { Psql } from '../postgres/connection/psql.js'
@@ -39,10 +39,10 @@ export interface ReceiverReport {
   readonly hasAnswered: boolean
   noteServer(facts: WalServerFacts): void
   /** From now on it receives into this backup's archive. On disk when this returns. */
-  receiveFor(backup: Backup): Promise<void>
+  receiveFor(backup: LocalBackup): Promise<void>
   update(status: Status, problem: string | null): Promise<void>
   /** Tells that one archive gets what another has, for as long as the work lasts. Returns what the work does. */
-  handOver<T>(to: Backup, work: () => Promise<T>): Promise<T>
+  handOver<T>(to: LocalBackup, work: () => Promise<T>): Promise<T>
   /**
    * Asks the server how far it is, and writes the report; why it does not answer is then the problem.
    * @param isHere whether the archive reaches to a position.

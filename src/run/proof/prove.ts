@@ -1,4 +1,5 @@
-import type { Backup, Catalog } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../../catalog/backup.js'
+import type { Catalog } from '../../catalog/catalog.js'
 import { type Proof, proofFormat, resultOf, writeProof } from '../../catalog/proof.js'
 import { majorOf } from '../../catalog/record.js'
 import { checkThere, unlessRemoved } from '../../catalog/removed.js'
@@ -26,7 +27,7 @@ import { damage, type Finding, findingOf } from './finding.js'
  * @throws {PgbkError} when another pgbk has ended its run, or the command is wrong; `not-found` when it is removed meanwhile.
  */
 export async function prove(
-  backup: Backup,
+  backup: LocalBackup,
   catalog: Catalog,
   known: readonly string[],
   task: Task,
@@ -37,7 +38,7 @@ export async function prove(
     // In a directory that is being removed it would stay behind.
     checkThere(backup)
     if (saysLess(proof, backup.proof)) context.progress.say(`the last proof of ${backup.id} stays`)
-    else await writeProof(backup.layout, proof)
+    else await writeProof(layoutOf(backup), proof)
     return proof
   })
 }
@@ -48,7 +49,7 @@ export function withSandbox({ settings, context }: Task, sandbox: SandboxMode | 
   return { settings: { ...settings, run: { ...settings.run, sandbox } }, context }
 }
 
-async function tryOut(backup: Backup, catalog: Catalog, task: Task): Promise<Proof> {
+async function tryOut(backup: LocalBackup, catalog: Catalog, task: Task): Promise<Proof> {
   const { settings, context } = task
   await sweepRuns(settings.root, context)
   try {
@@ -65,12 +66,12 @@ async function tryOut(backup: Backup, catalog: Catalog, task: Task): Promise<Pro
 
 /** A run to the end of the backup's own WAL: what later backups have is not part of this one. */
 async function requestFor(
-  backup: Backup,
+  backup: LocalBackup,
   catalog: Catalog,
   { settings: { root, bin_dir, run }, context }: Task,
 ): Promise<RunRequest> {
   const installations = await allInstallations(bin_dir, context)
-  const programs = await findServer(majorOf(backup.record), installations, false, context)
+  const programs = await findServer(majorOf(recordOf(backup)), installations, false, context)
   const choice = {
     catalog,
     id: backup.id,
@@ -102,7 +103,7 @@ async function startAndLook(
   context: Context,
 ): Promise<Proof> {
   const { backup, programs } = request
-  const { record } = backup
+  const record = recordOf(backup)
   const startedAt = context.now().getTime()
   let run: Run | undefined
   let readyMs: number | null = null
@@ -130,13 +131,13 @@ async function startAndLook(
 }
 
 /** What was proven once is; what was found damaged still is when it could not even be started. */
-function saysLess(proof: Proof, before: Backup['proof']): boolean {
+function saysLess(proof: Proof, before: LocalBackup['proof']): boolean {
   if (resultOf(proof) !== 'unproven') return false
   const last = resultOf(before)
   return last === 'proven' || (last === 'failed' && proof.ready_ms === null)
 }
 
-function refuted({ id }: Backup, faults: readonly string[], context: Context): Proof {
+function refuted({ id }: LocalBackup, faults: readonly string[], context: Context): Proof {
   return proofOf(
     id,
     faults.map((text) => damage({ database: null }, text)),
