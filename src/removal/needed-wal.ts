@@ -15,7 +15,7 @@ import { pathOf } from '../wal-segments/archive-segments.js'
 import { sameContent } from '../wal-segments/same-content.js'
 
 /** What is going on in a root when backups are removed. */
-export interface Removal {
+export interface PlannedRemoval {
   /** All backups, those that go among them. */
   catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>
   /** The backups that go, this one first of all. */
@@ -31,7 +31,7 @@ export interface Removal {
  */
 export async function neededWal(
   from: LocalBackup,
-  { catalog, going, promised }: Removal,
+  { catalog, going, promised }: PlannedRemoval,
   joining: Omit<JoiningOptions, 'timeline'>,
 ): Promise<WalMove[]> {
   const search = {

@@ -8,7 +8,7 @@ import { isId } from '../catalog/id.js'
 import { type BackupLayout, backupLayout, rootLayout } from '../catalog/layout.js'
 import type { Proof } from '../catalog/proof.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
-import { checkThere, unlessRemoved } from '../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -99,7 +99,7 @@ async function verifyBackup(
 ): Promise<Verified> {
   const startedAt = context.now().getTime()
   const found = await unlessRemoved(backup, context, () => lookAt(backup, installations, context))
-  checkThere(backup)
+  checkStillThere(backup)
   return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
 }
 
