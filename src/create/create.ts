@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { aBackup, type Backup, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { unprovenReasons } from '../catalog/proof-outcome.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -41,7 +41,7 @@ export async function create(options: CreateOptions, settings: Settings, context
   const maxRate = options.maxRate ?? settings.create.max_rate
   checkPlainLine(options.label, 'label')
   checkRate(maxRate)
-  const root = claimRoot(settings.root, context)
+  const root = openRootToCreate(settings.root, context)
   return remember(root, options.scheduled ?? false, context, () =>
     createIn(root, { ...options, maxRate }, settings, context),
   )
@@ -66,7 +66,7 @@ async function createIn(
   const behind = standby && standbyWarning(standby)
   if (behind !== undefined) context.progress.warn(behind)
 
-  makeRoot(root)
+  createRoot(root)
   await warnOfSharedDisk(root, sharing, context)
   const backup = await withLock(root.createLock, { purpose: 'create' }, context, async (guarded, lock) => {
     const { record, layout } = await makeBackup(

@@ -1,7 +1,7 @@
 import { aBackup, type Backup, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { backupLayout, type RootLayout } from '../catalog/layout.js'
-import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { summarize } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
 import { localPath } from '../catalog/source-place.js'
@@ -54,7 +54,7 @@ export async function download(
   const startedAt = context.now()
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
   const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
-  const root = claimRoot(destination, context)
+  const root = openRootToCreate(destination, context)
   const source = await openSource(name, context)
   checkOtherRoot(source, destination)
   const backup = selectBackup(await source.catalog(), id, context, name)
@@ -65,7 +65,7 @@ export async function download(
   const here = await findHere(root, backup, options.replace ?? false)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
-  makeRoot(root)
+  createRoot(root)
   return withDownloadDirectory(root, backup, name, context, async (directory, guarded) => {
     const job = { root, source, backup, record, directory, options, settings }
     const { received, verifiedBy } = await complete(job, guarded)
@@ -80,7 +80,7 @@ export async function download(
   })
 }
 
-interface Job {
+interface DownloadJob {
   root: RootLayout
   source: Source
   backup: Backup
@@ -92,7 +92,10 @@ interface Job {
 }
 
 /** Fetches what is not here yet, checks all of it, and flushes it to disk. */
-async function complete(job: Job, context: Context): Promise<{ received: number; verifiedBy: string }> {
+async function complete(
+  job: DownloadJob,
+  context: Context,
+): Promise<{ received: number; verifiedBy: string }> {
   const { root, source, backup, directory, options } = job
   const { layout } = directory
   try {
@@ -113,7 +116,7 @@ async function complete(job: Job, context: Context): Promise<{ received: number;
 }
 
 async function verify(
-  { backup, directory, settings }: Job,
+  { backup, directory, settings }: DownloadJob,
   fetched: Fetched,
   context: Context,
 ): Promise<string> {
@@ -125,7 +128,7 @@ async function verify(
 }
 
 /** After a failure: what has come is kept, unless nothing has. */
-async function leave({ backup, directory: { layout } }: Job, { progress }: Context): Promise<void> {
+async function leave({ backup, directory: { layout } }: DownloadJob, { progress }: Context): Promise<void> {
   if ((await lookAtOld(layout.directory)).files.size === 0) return removeDownload(layout)
   progress.say(
     `what has arrived of ${backup.id} is kept in ${layout.directory}; the next download of it continues there`,
@@ -133,7 +136,7 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 }
 
 /** Where another download of the same backup was faster, that one stays. */
-async function publish(job: Job, context: Context): Promise<Backup> {
+async function publish(job: DownloadJob, context: Context): Promise<Backup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
     const here = await findHere(root, backup, options.replace ?? false)

@@ -10,7 +10,7 @@ import type { WalMove } from '../wal-coverage/move-wal.js'
 import { soundWal } from '../wal-coverage/sound-wal.js'
 import { damageIn } from '../wal-reading/wal-damage.js'
 import { pathOf } from '../wal-segments/archive-segments.js'
-import { damagedBeside, type NeedOptions } from './damaged-beside.js'
+import { damagedBeside, type NeededWalOptions } from './damaged-beside.js'
 
 /** What is going on in a root when backups are removed. */
 export interface Removal {
@@ -81,7 +81,7 @@ async function neededBy(
   from: Backup,
   gone: ReadonlySet<string>,
   pool: WalPool,
-  options: NeedOptions,
+  options: NeededWalOptions,
 ): Promise<Needed> {
   const going = from.layout.wal
   const { wal } = await soundWal(to, pool, options, async (wal) => {

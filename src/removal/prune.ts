@@ -3,7 +3,7 @@ import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { enterRoot } from '../catalog/prepare-root.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
 import { resultOf } from '../catalog/proof.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -22,10 +22,10 @@ import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-a
 import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { quickWindow } from '../wal-coverage/window.js'
+import { findInUse, type InUse } from './in-use.js'
 import type { Removal } from './needed-wal.js'
 import { removalQuestion } from './removal-question.js'
 import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
-import { findUses, type Use } from './uses.js'
 
 export interface PruneOptions {
   /** Change nothing. */
@@ -68,7 +68,7 @@ export async function prune(
   const policy = settings.retention ?? (options.defaultPolicy ? scheduledPolicy : undefined)
   const dryRun = options.dryRun ?? false
   if (!removesAnything(policy)) return withoutPolicy(settings, dryRun, context)
-  const layout = dryRun ? undefined : enterRoot(root, context)
+  const layout = dryRun ? undefined : openRootToChange(root, context)
   const judged = judgeAll(policy, settings, context)
   const going = judged.filter(goes)
   warnOfOnDemand(going, policy, context)
@@ -103,11 +103,11 @@ function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, contex
   const catalog = readCatalog(root)
   const { backups } = catalog
   const pool = walPool(catalog)
-  const usesOf = findUses(root, context)
+  const inUseBy = findInUse(root, context)
   const receiver = readReceiverState(rootLayout(root))
   const isReceiving = ({ id }: Backup) => receiver?.backup === id && isInService(receiver, context.now())
   const candidates = backups.map((backup) =>
-    candidateFor(backup, pool, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
+    candidateFor(backup, pool, [...inUseBy(backup), ...(isReceiving(backup) ? [byReceiver] : [])]),
   )
   const reasons = judge(candidates, policy, { now: context.now(), timeZone: time_zone })
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
@@ -118,13 +118,13 @@ function isInService(receiver: ReceiverState, now: Date): boolean {
   return isReceiverAlive(receiver, now) || now.getTime() - Date.parse(receiver.updated_at) < 7 * 86_400_000
 }
 
-const receiverUse: Use = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
+const byReceiver: InUse = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
 
 /** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
-function candidateFor(backup: Backup, pool: WalPool, uses: Use[]): Candidate {
+function candidateFor(backup: Backup, pool: WalPool, inUse: InUse[]): Candidate {
   const { id, summary, state, proof, hold } = backup
   const cluster = clusterOf(backup)
-  const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
+  const protectedBy: Reason[] = inUse.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
   if (hold)
     protectedBy.unshift(hold.reason === null ? { rule: 'held' } : { rule: 'held', detail: hold.reason })
   if (cluster === undefined) protectedBy.push({ rule: 'damaged', detail: 'its record has faults' })

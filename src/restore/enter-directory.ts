@@ -2,8 +2,8 @@ import { resolve } from 'node:path'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { dropPrivileges } from '../privileges/drop-privileges.js'
 import { ownerOfRoot } from '../privileges/owner-of-root.js'
-import { stepDown } from '../privileges/step-down.js'
 import { targetDirectories } from '../privileges/target-directories.js'
 import { checkWay } from '../privileges/trust.js'
 import { checkJson, v } from '../schema.js'
@@ -87,7 +87,7 @@ export async function enterDirectory(
   const reader = context.idsOf(ownerOfRoot(root)?.uid ?? run_as)
   const given = { ...options, willBeGiven: ofRoot }
   if (reader.uid === owner.uid) {
-    stepDown({ as: 'owner', root, ...(dryRun ? {} : { make }) }, run_as, context)
+    dropPrivileges({ as: 'owner', root, ...(dryRun ? {} : { make }) }, run_as, context)
     return { options: given }
   }
   checkWay(root, reader)
@@ -100,7 +100,7 @@ export async function enterDirectory(
   )
   try {
     if (!dryRun) giveTo(owner, make())
-    stepDown({ as: 'owner', root }, run_as, context)
+    dropPrivileges({ as: 'owner', root }, run_as, context)
     return { options: given, other: { ...other, data } }
   } catch (error) {
     other.kill('SIGTERM')

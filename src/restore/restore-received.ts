@@ -7,7 +7,7 @@ import { summarize } from '../catalog/record.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { stepDownTo } from '../privileges/step-down.js'
+import { dropPrivilegesTo } from '../privileges/drop-privileges.js'
 import { checkJson } from '../schema.js'
 import { readFirstLine } from '../source/tar-archive/first-line.js'
 import { unpackArchive } from '../source/tar-archive/unpack-archive.js'
@@ -31,7 +31,7 @@ export async function restoreReceived(
   settings: Settings,
   context: Context,
 ): Promise<RestoreResult | number> {
-  stepDownTo(uid, context)
+  dropPrivilegesTo(uid, context)
   try {
     return await receiveAndRestore(options, settings, context)
   } finally {

@@ -54,13 +54,13 @@ async function tryMethod(
   const small = Object.create(backup, {
     layout: { value: { ...backup.layout, snapshot: backup.layout.conf } },
   }) as Backup
-  const { kind, launch } = method
+  const { kind, access } = method
   const request = { backup: kind === 'overlay' ? backup : small, run }
   // A copy can always be made, if there is room.
   const obstacle = kind === 'copy' ? undefined : await method.prepare(request, context)
   if (obstacle !== undefined) return obstacle
   try {
-    const own = { backup, root, run, launch, sandbox: 'auto' as const, command: ['true'] }
+    const own = { backup, root, run, access, sandbox: 'auto' as const, command: ['true'] }
     const { server, enclosure, gap } = await startEnclosed(
       { ...own, postgres: undefined, archives: [], port: undefined, outerPort: await choosePort() },
       context,

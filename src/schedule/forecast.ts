@@ -1,6 +1,6 @@
 import { spanMs } from '../retention/calendar.js'
 import { type RetentionPolicy, removesAnything } from '../retention/retention.js'
-import { daysBetween, type Times } from './times.js'
+import { daysBetween, type ScheduleTimes } from './times.js'
 
 /** How much room the backups of a schedule will take. */
 export interface Forecast {
@@ -15,7 +15,7 @@ export interface Forecast {
 const day = 86_400_000
 
 /** At most so many backups stay; undefined for a policy that lets them pile up. */
-export function keptBy(policy: RetentionPolicy | undefined, times: Times): number | undefined {
+export function keptBy(policy: RetentionPolicy | undefined, times: ScheduleTimes): number | undefined {
   if (!removesAnything(policy)) return undefined
   const { daily = 0, weekly = 0, monthly = 0, on_demand = 0, min = 0, window } = policy
   const inWindow = window === undefined ? 0 : Math.ceil(spanMs(window) / day / daysBetween(times)) + 1

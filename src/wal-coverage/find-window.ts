@@ -1,6 +1,6 @@
 import type { Backup, Catalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
-import { isRemoved } from '../catalog/removed.js'
+import { isRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import type { Installation } from '../postgres/programs/find.js'

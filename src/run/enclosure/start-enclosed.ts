@@ -5,10 +5,10 @@ import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { factsOf } from '../../errors.js'
 import { withoutRights } from '../../postgres/local/server-process.js'
-import { hasProc } from '../../system/process/processes.js'
+import { hasProc } from '../../system/process/process-table.js'
 import { removeWhenOver } from '../directory/clean-up.js'
 import { type OwnRunDirectory, runArgument } from '../directory/run-directory.js'
-import type { Launch } from '../working-copy/working-copy.js'
+import type { WorkingCopyAccess } from '../working-copy/working-copy.js'
 import { holdPort } from './held-port.js'
 import { type Enclosure, homesToHide, installationOf, namespacesFor, type SandboxView } from './namespaces.js'
 import { type Companion, type SupervisedServer, supervise } from './supervisor.js'
@@ -20,7 +20,7 @@ export interface EnclosedRequest {
   backup: Backup
   root: string
   run: OwnRunDirectory
-  launch: Launch
+  access: WorkingCopyAccess
   sandbox: SandboxMode
   command: string[]
   /** The path of the server program, whose installation it needs. */
@@ -74,12 +74,12 @@ async function start(
   request: EnclosedRequest,
   context: Context,
 ): Promise<Omit<Enclosed, 'gap'>> {
-  const { run, launch, command, outerPort } = request
+  const { run, access, command, outerPort } = request
   // A link among the data leads nowhere in a sandbox.
   if (enclosure !== 'closed') await request.complete
   const held = enclosure === 'closed' && outerPort !== undefined ? await holdPort(outerPort) : undefined
   try {
-    const namespaces = namespacesFor(enclosure, launch, viewOf(request, context))
+    const namespaces = namespacesFor(enclosure, access, viewOf(request, context))
     const server = await supervise({
       namespaces,
       companion:

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { hasProc } from '../../system/process/processes.js'
+import { hasProc } from '../../system/process/process-table.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
 /**
@@ -23,7 +23,7 @@ export const overlay: WorkingCopyMethod = {
     return undefined
   },
 
-  launch: { mounts: true, setUp: mountOverlay },
+  access: { mounts: true, setUp: mountOverlay },
 
   explain(failure) {
     if (/^unshare: /m.test(failure)) return `user namespaces are forbidden here (${failure})`

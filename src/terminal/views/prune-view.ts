@@ -1,5 +1,5 @@
 import type { Judged, PruneResult } from '../../removal/prune.js'
-import { formatAge, formatBytes } from '../../text/units.js'
+import { formatAge, formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { movedBytes, moveJson } from '../parts/move-view.js'
 import type { Screen } from '../screen.js'
