@@ -20,7 +20,7 @@ import { withLock } from '../system/files/lock.js'
 import { checkDownloadedConf } from './check-conf.js'
 import { checkOtherRoot, checkRoomForDownload, checkWanted, findHere } from './check-destination.js'
 import { type DownloadDirectory, removeDownload, withDownloadDirectory } from './download-directory.js'
-import { type Fetched, fetchFiles } from './fetch-files.js'
+import { type FetchedBackup, fetchFiles } from './fetch-files.js'
 import { lookAtOld } from './keep-whole.js'
 import { publishDownload } from './publish-download.js'
 import { verifyDownload } from './verify-download.js'
@@ -117,7 +117,7 @@ async function complete(
 
 async function verify(
   { backup, directory, settings }: DownloadJob,
-  fetched: Fetched,
+  fetched: FetchedBackup,
   context: Context,
 ): Promise<string> {
   const { layout } = directory

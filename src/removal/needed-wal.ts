@@ -13,7 +13,7 @@ import { pathOf } from '../wal-segments/archive-segments.js'
 import { damagedBeside, type NeededWalOptions } from './damaged-beside.js'
 
 /** What is going on in a root when backups are removed. */
-export interface Removal {
+export interface PlannedRemoval {
   /** All backups, those that go among them. */
   catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>
   /** The backups that go, this one first of all. */
@@ -29,7 +29,7 @@ export interface Removal {
  */
 export async function neededWal(
   from: Backup,
-  { catalog, going, promised }: Removal,
+  { catalog, going, promised }: PlannedRemoval,
   joining: Omit<JoiningOptions, 'timeline'>,
 ): Promise<WalMove[]> {
   const options = { ...joining, same: new Map(), notes: new SegmentNotes(dirname(from.layout.directory)) }

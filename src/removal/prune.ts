@@ -23,7 +23,7 @@ import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { quickWindow } from '../wal-coverage/window.js'
 import { findInUse, type InUse } from './in-use.js'
-import type { Removal } from './needed-wal.js'
+import type { PlannedRemoval } from './needed-wal.js'
 import { removalQuestion } from './removal-question.js'
 import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
 
@@ -37,7 +37,7 @@ export interface PruneOptions {
 }
 
 /** A backup, and why it stays; without a reason it goes. */
-export interface Judged {
+export interface JudgedBackup {
   backup: Backup
   reasons: Reason[]
 }
@@ -47,9 +47,9 @@ export interface PruneResult {
   /** The configuration file that lacks a policy, or would be read if it were there; undefined where a policy removes anything. */
   withoutPolicy: string | undefined
   dryRun: boolean
-  kept: Judged[]
+  kept: JudgedBackup[]
   /** What was removed, or, in a dry run, would be. */
-  pruned: Judged[]
+  pruned: JudgedBackup[]
   /** WAL of theirs that others still need, and get before. */
   moved: WalMove[]
 }
@@ -92,14 +92,19 @@ function withoutPolicy({ root, configFile }: Settings, dryRun: boolean, { cwd }:
 }
 
 /** What goes, and which of the others have to reach what they reach now. */
-function removalOf(catalog: Catalog, judged: Judged[], policy: RetentionPolicy, { now }: Context): Removal {
+function removalOf(
+  catalog: Catalog,
+  judged: JudgedBackup[],
+  policy: RetentionPolicy,
+  { now }: Context,
+): PlannedRemoval {
   const going = judged.filter(goes).map(({ backup }) => backup)
   const staying = judged.filter((one) => !goes(one)).map(({ backup }) => backup)
   return { catalog, going, promised: promisedBy(policy, staying, now()) }
 }
 
 /** All backups of the root, newest first. */
-function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, context: Context): Judged[] {
+function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, context: Context): JudgedBackup[] {
   const catalog = readCatalog(root)
   const { backups } = catalog
   const pool = walPool(catalog)
@@ -146,12 +151,12 @@ function windowOf(backup: Backup, pool: WalPool): Candidate['window'] {
   return quickWindow(backup, pool) ? { from, to: from } : { from }
 }
 
-function goes({ reasons }: Judged): boolean {
+function goes({ reasons }: JudgedBackup): boolean {
   return reasons.length === 0
 }
 
 /** Somebody made them by hand, and may not think of them when a policy is written. */
-function warnOfOnDemand(going: Judged[], { on_demand }: RetentionPolicy, { progress }: Context): void {
+function warnOfOnDemand(going: JudgedBackup[], { on_demand }: RetentionPolicy, { progress }: Context): void {
   const count = going.filter(({ backup }) => backup.summary.kind === 'on-demand').length
   if (count === 0 || on_demand !== undefined) return
   progress.warn(
@@ -159,7 +164,7 @@ function warnOfOnDemand(going: Judged[], { on_demand }: RetentionPolicy, { progr
   )
 }
 
-async function ask(going: Judged[], context: Context): Promise<void> {
+async function ask(going: JudgedBackup[], context: Context): Promise<void> {
   if (!context.ask) {
     throw new PgbkError('usage', 'prune removes nothing without a confirmation', {
       hint: 'Without a terminal, use --yes; --dry-run shows what would be removed.',
@@ -171,11 +176,11 @@ async function ask(going: Judged[], context: Context): Promise<void> {
 
 /** Can be interrupted between two. */
 async function removeAll(
-  going: Judged[],
+  going: JudgedBackup[],
   remove: (id: string) => Promise<boolean>,
   { progress, signal }: Context,
-): Promise<Judged[]> {
-  const removed: Judged[] = []
+): Promise<JudgedBackup[]> {
+  const removed: JudgedBackup[] = []
   try {
     for (const [index, one] of going.entries()) {
       signal.throwIfAborted()

@@ -16,7 +16,7 @@ import { checkClaimable } from './directory/claimed-directory.js'
 import type { DirectoryRequest } from './directory/plan-directory.js'
 import { directoryPlaces, tablespacePlaces, topsOf } from './directory/plan-directory.js'
 import { restoreDirectory } from './directory/restore-directory.js'
-import type { Errand } from './enter-directory.js'
+import type { RestoreErrand } from './enter-directory.js'
 import { finishDirectory, type RestoreResult } from './finish-directory.js'
 import { planRestore, type RestoreOptions } from './plan-restore.js'
 import { handoverSchema, notSent } from './restore-for-another.js'
@@ -27,7 +27,7 @@ import { handoverSchema, notSent } from './restore-for-another.js'
  * @returns the result; or the exit status where there is none, because the plan was all that was wanted, or the backup did not come.
  */
 export async function restoreReceived(
-  { uid, options }: Errand,
+  { uid, options }: RestoreErrand,
   settings: Settings,
   context: Context,
 ): Promise<RestoreResult | number> {

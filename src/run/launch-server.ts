@@ -7,7 +7,7 @@ import { formatBytes } from '../text/format.js'
 import { endRun } from './directory/end-run.js'
 import { makeRunDirectory } from './directory/make-run-directory.js'
 import type { OwnRunDirectory } from './directory/run-directory.js'
-import { type Enclosed, startEnclosed } from './enclosure/start-enclosed.js'
+import { type EnclosedServer, startEnclosed } from './enclosure/start-enclosed.js'
 import type { RunRequest } from './run-request.js'
 import { serverCommand } from './server-command.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
@@ -16,7 +16,7 @@ import { workingCopyMethods } from './working-copy/working-copy-methods.js'
 /** Above this, a full copy is not begun without being asked for. */
 const askAbove = 1024 ** 3
 
-export interface LaunchedServer extends Enclosed {
+export interface LaunchedServer extends EnclosedServer {
   directory: OwnRunDirectory
   kind: WorkingCopyKind
 }
@@ -71,7 +71,7 @@ async function tryMethod(
   run: OwnRunDirectory,
   port: number,
   context: Context,
-): Promise<Enclosed | string> {
+): Promise<EnclosedServer | string> {
   const { backup, root, sandbox, programs, recovery, hasPort } = request
   const { access } = method
   const obstacle = await method.prepare({ backup, run }, context)

@@ -35,7 +35,7 @@ export interface EnclosedRequest {
   complete?: Promise<void> | undefined
 }
 
-export interface Enclosed {
+export interface EnclosedServer {
   server: SupervisedServer
   enclosure: Enclosure
   /** Why it is not closed although that was asked for, in plain words. */
@@ -46,7 +46,7 @@ export interface Enclosed {
  * Starts a server on a working copy, in a sandbox where that is asked for and can be had.
  * @throws {PgbkError} `failed` when it could not even be called, with what its set-up said.
  */
-export async function startEnclosed(request: EnclosedRequest, context: Context): Promise<Enclosed> {
+export async function startEnclosed(request: EnclosedRequest, context: Context): Promise<EnclosedServer> {
   if (request.sandbox === 'off') return { ...(await start('open', request, context)), gap: undefined }
   if (!hasProc()) return { ...(await start('open', request, context)), gap: 'this system has none' }
   let gap: string | undefined
@@ -73,7 +73,7 @@ async function start(
   enclosure: Enclosure,
   request: EnclosedRequest,
   context: Context,
-): Promise<Omit<Enclosed, 'gap'>> {
+): Promise<Omit<EnclosedServer, 'gap'>> {
   const { run, access, command, outerPort } = request
   // A link among the data leads nowhere in a sandbox.
   if (enclosure !== 'closed') await request.complete
@@ -127,7 +127,10 @@ function viewOf(
 }
 
 /** Says what a server that was to be shut off can reach all the same. */
-export function sayGap({ enclosure, gap }: Pick<Enclosed, 'enclosure' | 'gap'>, { progress }: Context): void {
+export function sayGap(
+  { enclosure, gap }: Pick<EnclosedServer, 'enclosure' | 'gap'>,
+  { progress }: Context,
+): void {
   if (gap === undefined) return
   const extent = enclosure === 'open' ? 'all that you can reach' : 'the network of this machine'
   progress.say(`The server runs without its sandbox (${gap}): what is in the data can reach ${extent}.`)
