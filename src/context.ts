@@ -32,7 +32,7 @@ interface CommandTarget {
  */
 export type PrintedCommand = (command: string, other?: Partial<CommandTarget>) => string
 
-/** All that a command may know of the world around it; only `process.ts`, cli/ and system/ ask the process itself. */
+/** All that a command may know of the world around it; only `process-context.ts`, cli/ and system/ ask the process itself. */
 export interface Context {
   readonly cwd: string
   readonly env: Environment

@@ -3,7 +3,8 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { type LocalBackup, layoutOf } from './backup.js'
 
-type BackupRef = Pick<LocalBackup, 'id' | 'directory'>
+/** A backup by its name and its place. */
+export type BackupRef = Pick<LocalBackup, 'id' | 'directory'>
 
 /**
  * Makes sure that nobody has begun to remove a backup: its record goes first of all. What was read of it before this is whole.

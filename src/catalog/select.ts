@@ -18,11 +18,11 @@ type SelectContext = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
 export function selectBackup(
   catalog: Catalog,
   wanted: string,
-  teller: SelectContext,
+  context: SelectContext,
   source?: string,
 ): LocalBackup {
-  const ways = waysOn(teller, source)
-  if (wanted === 'latest') return latest(catalog, ways, teller)
+  const ways = waysOn(context, source)
+  if (wanted === 'latest') return latest(catalog, ways, context)
   if (wanted === 'oldest') return orNone(catalog, catalog.backups.at(-1), ways)
   if (!/^\d{8}(T\d{0,6}Z?)?$/.test(wanted)) {
     throw new PgbkError('usage', `${JSON.stringify(wanted)} is not a backup id`, {
@@ -48,7 +48,7 @@ function latest(catalog: Catalog, ways: WaysOn, { progress }: SelectContext): Lo
 }
 
 /** Why `latest` does not mean this one; undefined when it may. */
-function whyNotLatest(backup: LocalBackup): string | undefined {
+export function whyNotLatest(backup: LocalBackup): string | undefined {
   const { state, proof } = backup
   if (state !== 'whole') return `its state is ${state}`
   return resultOf(proof) === 'failed' ? 'its newest check failed' : recordFault(backup)

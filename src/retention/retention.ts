@@ -8,6 +8,7 @@ export interface RetentionPolicy {
   monthly?: number | undefined
   on_demand?: number | undefined
   min?: number | undefined
+  /** A span, as the configuration calls it; what a backup can be restored to, its window, is a `BackupWindow`. */
   window?: string | undefined
   /** The span up to now in which every moment stays reachable, as far as there is WAL and a backup before it. */
   wal?: string | undefined

@@ -73,7 +73,7 @@ async function tryMethod(
   context: Context,
 ): Promise<EnclosedServer | string> {
   const { backup, root, sandbox, programs, recovery, hasPort } = request
-  const { launchServer } = method
+  const { access } = method
   const obstacle = await method.prepare({ snapshot: layoutOf(backup).snapshot, run }, context)
   if (obstacle !== undefined) return obstacle
   const command = await serverCommand(request, run, port, context)
@@ -81,7 +81,7 @@ async function tryMethod(
     return await startEnclosed(
       {
         ...{ backup, root, run, command, sandbox, postgres: programs.postgres },
-        launchServer,
+        access,
         archives: recovery.recovery?.archives.map(({ directory }) => directory) ?? [],
         port,
         outerPort: hasPort ? port : undefined,

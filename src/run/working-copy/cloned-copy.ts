@@ -5,7 +5,7 @@ import { freeBytes, measureTree } from '../../system/files/measure.js'
 import { formatBytes } from '../../text/format.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
-const access: WorkingCopyMethod['launch'] = { mounts: false, setUp: '' }
+const access: WorkingCopyMethod['access'] = { mounts: false, setUp: '' }
 
 /** Every file shares its blocks with the backup's until one of them is written (XFS, Btrfs, APFS). */
 export const reflink: WorkingCopyMethod = {
