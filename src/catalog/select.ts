@@ -1,7 +1,8 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { shellWord } from '../text/shell-word.js'
-import type { Backup, Catalog } from './catalog.js'
+import type { LocalBackup } from './backup.js'
+import type { Catalog } from './catalog.js'
 import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
 import { resolveSource } from './source-place.js'
@@ -19,7 +20,7 @@ export function selectBackup(
   wanted: string,
   context: SelectContext,
   source?: string,
-): Backup {
+): LocalBackup {
   const ways = waysOn(context, source)
   if (wanted === 'latest') return latest(catalog, ways, context)
   if (wanted === 'oldest') return orNone(catalog, catalog.backups.at(-1), ways)
@@ -37,7 +38,7 @@ export function selectBackup(
   return matches[0] ?? noSuchBackup(catalog, wanted, ways)
 }
 
-function latest(catalog: Catalog, ways: WaysOn, { progress }: SelectContext): Backup {
+function latest(catalog: Catalog, ways: WaysOn, { progress }: SelectContext): LocalBackup {
   const index = catalog.backups.findIndex((backup) => whyNotLatest(backup) === undefined)
   const skipped = index === -1 ? catalog.backups : catalog.backups.slice(0, index)
   const backup = catalog.backups[index]
@@ -47,13 +48,13 @@ function latest(catalog: Catalog, ways: WaysOn, { progress }: SelectContext): Ba
 }
 
 /** Why `latest` does not mean this one; undefined when it may. */
-export function whyNotLatest(backup: Backup): string | undefined {
+export function whyNotLatest(backup: LocalBackup): string | undefined {
   const { state, proof } = backup
   if (state !== 'whole') return `its state is ${state}`
   return resultOf(proof) === 'failed' ? 'its newest check failed' : recordFault(backup)
 }
 
-function noneIsLatest(catalog: Catalog, skipped: Backup[], ways: WaysOn): PgbkError {
+function noneIsLatest(catalog: Catalog, skipped: LocalBackup[], ways: WaysOn): PgbkError {
   const whole = skipped.filter(({ state }) => state === 'whole')
   if (whole.length === 0) return noWholeBackup(catalog, ways)
   const why = whole.every((one) => recordFault(one) === undefined)
@@ -64,7 +65,7 @@ function noneIsLatest(catalog: Catalog, skipped: Backup[], ways: WaysOn): PgbkEr
   })
 }
 
-function orNone(catalog: Catalog, backup: Backup | undefined, ways: WaysOn): Backup {
+function orNone(catalog: Catalog, backup: LocalBackup | undefined, ways: WaysOn): LocalBackup {
   if (backup) return backup
   throw noWholeBackup(catalog, ways)
 }

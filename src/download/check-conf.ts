@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -15,11 +15,12 @@ import type { FetchedBackup } from './fetch-files.js'
  * @throws {PgbkError} `damaged`.
  */
 export async function checkDownloadedConf(
-  { id, record }: Backup,
+  backup: LocalBackup,
   layout: BackupLayout,
   { listing }: FetchedBackup,
   { progress }: Context,
 ): Promise<void> {
+  const record = recordOf(backup)
   const faults = confFaults(record, layout)
   if (faults.length > 0) {
     const fetched = new Set(listing.files)
@@ -29,5 +30,5 @@ export async function checkDownloadedConf(
       hint: 'The files at fault were removed, and the next download fetches only these again. If they are at fault again, somebody has changed the backup at its source: do not start it there either, and choose another one.',
     })
   }
-  if (!record.own_files) progress.warn(`${id}: ${notCompared}`)
+  if (!record.own_files) progress.warn(`${backup.id}: ${notCompared}`)
 }

@@ -1,5 +1,5 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { type FileWriter, openFileWriter } from '../source/contract/file-writer.js'
@@ -40,17 +40,17 @@ const mostRounds = 20
  */
 export async function fetchFiles(
   source: Source,
-  backup: Backup,
+  backup: LocalBackup,
   { layout, isResumed }: DownloadDirectory,
   options: WantedWal,
   context: Context,
   announce: Announce,
 ): Promise<FetchedBackup> {
   const { progress } = context
-  const total = backup.record.size_bytes
+  const total = recordOf(backup).size_bytes
   let [kept, received] = [0, 0]
   const known: Known = { directory: layout.directory, sizes: undefined }
-  const { wal_segment_size: segmentSize } = backup.record
+  const { wal_segment_size: segmentSize } = recordOf(backup)
   const writer = openFileWriter(
     layout.directory,
     (bytes) => {
@@ -93,7 +93,7 @@ interface Known {
 /** The manifest comes first: it tells what must be there, and how large that is, before all the rest travels. */
 async function receiveMissing(
   source: Source,
-  backup: Backup,
+  backup: LocalBackup,
   writer: FileWriter,
   listing: Listing,
   known: Known,
@@ -112,7 +112,7 @@ async function receiveMissing(
 /** Returns the bytes that stay. */
 async function keepOld(
   source: Source,
-  backup: Backup,
+  backup: LocalBackup,
   old: FoundFiles,
   writer: FileWriter,
   listing: Listing,
@@ -123,7 +123,7 @@ async function keepOld(
   await checkListed(directory, listing, source, signal)
   progress.step('checking what is here already')
   let [done, kept] = [0, 0]
-  const { wal_segment_size: walSegmentSize } = backup.record
+  const { wal_segment_size: walSegmentSize } = recordOf(backup)
   await keepWhole(directory, old, writer, {
     linkedTablespaces: linkedTablespacesIn(listing),
     walSegmentSize,

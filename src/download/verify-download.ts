@@ -1,6 +1,6 @@
 import { lstat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -30,7 +30,7 @@ interface Fault {
  * @throws {PgbkError} `damaged`.
  */
 export async function verifyDownload(
-  backup: Backup,
+  backup: LocalBackup,
   layout: BackupLayout,
   fetched: FetchedBackup,
   binDir: string | undefined,
@@ -39,7 +39,7 @@ export async function verifyDownload(
   const { env, signal } = context
   const wal = await faultsOfWal(backup, layout, fetched)
   if (wal.length > 0) throw await damaged(layout, fetched, wal)
-  const verifier = findVerifier(majorOf(backup.record), await findInstallations(binDir, context))
+  const verifier = findVerifier(majorOf(recordOf(backup)), await findInstallations(binDir, context))
   if (!verifier) {
     const faults = await faultsOfFiles(layout, fetched, signal)
     if (faults.length > 0) throw await damaged(layout, fetched, faults)
@@ -82,10 +82,11 @@ async function faultsOfFiles(
 
 /** The snapshot's own segments must be there, and every complete one must be as long as segments are. */
 async function faultsOfWal(
-  { record }: Backup,
+  backup: LocalBackup,
   { directory }: BackupLayout,
   { listing }: FetchedBackup,
 ): Promise<Fault[]> {
+  const record = recordOf(backup)
   const size = record.wal_segment_size
   const faults: Fault[] = []
   const listed = new Set(listing.files)

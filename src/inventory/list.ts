@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { freeBytes } from '../system/files/measure.js'
@@ -32,7 +33,7 @@ export async function list(options: ListOptions, settings: Settings, context: Co
   }
   const catalog = readCatalog(settings.root)
   const finder = findWindows(settings, catalog, context)
-  const backups: Backup[] = []
+  const backups: LocalBackup[] = []
   for (const backup of catalog.backups) {
     const window = await finder.windowOf(backup)
     if (!window) continue

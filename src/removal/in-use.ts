@@ -1,3 +1,4 @@
+import { layoutOf } from '../catalog/backup.js'
 import { type InstanceLayout, rootLayout } from '../catalog/layout.js'
 import type { BackupRef } from '../catalog/removed-meanwhile.js'
 import { type RestoreClaim, restoreClaimsIn } from '../catalog/restore-note.js'
@@ -26,18 +27,21 @@ export function findInUse(root: string, context: Context): (backup: BackupRef) =
   const needs = restoreClaimsIn(rootLayout(root))
   const waiting = readInstances(root).instances.filter(({ layout }) => hasToReplay(layout))
   const handsOver = pendingHandOver(root, context)
-  return ({ id, layout }) => [
-    ...byServer(runningServer(layout.data)),
-    ...needs.filter(({ backup, archives }) => [backup, ...archives].includes(id)).map(byRestore),
-    ...(handsOver === id ? [byReceiver(context)] : []),
+  return (wanted) => [
+    ...byServer(runningServer(layoutOf(wanted).data)),
+    ...needs.filter(({ backup, archives }) => [backup, ...archives].includes(wanted.id)).map(byRestore),
+    ...(handsOver === wanted.id ? [byReceiver(context)] : []),
     ...runs
-      .filter(({ marker }) => [marker.backup, ...(marker.archives ?? [])].includes(id))
+      .filter(({ marker }) => [marker.backup, ...(marker.archives ?? [])].includes(wanted.id))
       .map(({ name }) => ({
         by: `the run ${name}`,
         hint: `End it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
       })),
     ...waiting
-      .filter(({ record, layout: instance }) => record.backup === id || replaysFrom(instance, layout.wal))
+      .filter(
+        ({ record, layout: instance }) =>
+          record.backup === wanted.id || replaysFrom(instance, layoutOf(wanted).wal),
+      )
       .map(({ name }) => ({
         by: `the instance ${name}, which has not replayed its WAL yet`,
         hint: `Let it do so:\n  ${context.pgbk(`instance start ${name}`)}`,

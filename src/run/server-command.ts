@@ -1,3 +1,4 @@
+import { recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { neededLibraries } from '../postgres/local/differences.js'
 import { recoverySettings } from '../recovery/recovery-conf.js'
@@ -19,7 +20,7 @@ export async function serverCommand(
 ): Promise<string[]> {
   const { recovery } = request.recovery
   const { layout, sockets } = directory
-  const libraries = await neededLibraries(request.backup.record, request.programs.bin, context)
+  const libraries = await neededLibraries(recordOf(request.backup), request.programs.bin, context)
   await writeRunConf(request, directory, context)
   const settings = inOrder(
     runDefaults(request, layout),

@@ -1,4 +1,5 @@
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { isRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
@@ -20,7 +21,7 @@ export interface WindowFinder {
    * Undefined when the backup has been removed meanwhile. What cannot be found out is the window's `fault`.
    * @throws the signal's reason when aborted.
    */
-  windowOf(backup: Backup): Promise<BackupWindow | undefined>
+  windowOf(backup: LocalBackup): Promise<BackupWindow | undefined>
 }
 
 export interface WindowPlaces {
@@ -42,7 +43,7 @@ export function findWindows(
     signal: context.signal,
     installations: finders.installations,
   }
-  const find = async (backup: Backup) => {
+  const find = async (backup: LocalBackup) => {
     const quick = quickWindow(backup, pool)
     if (quick) return quick
     // Of thousands of backups, hardly any needs what is loaded here.
@@ -53,7 +54,7 @@ export function findWindows(
           wal,
           damage: await firstDamage(backup, wal, finders),
         })),
-      () => ({ wal: readArchivedWal(backup.layout.wal, backup.summary) }),
+      () => ({ wal: readArchivedWal(layoutOf(backup).wal, backup.summary) }),
     )
     return windowThrough(backup, wal, finders)
   }
@@ -72,13 +73,13 @@ export function findWindows(
   }
 }
 
-/** What finds out about WAL; what one of them needs is loaded when it is asked first. */
+/** Ways to look into WAL; what one of them needs is loaded when it is asked first. */
 interface Finders {
   installations(): Promise<Installation[]>
   damages(): Promise<DamageFinder>
   ends(): Promise<EndFinder>
   /** The window of WAL that a receiver is writing to now. */
-  live(backup: Backup, wal: ArchivedWal): BackupWindow | undefined
+  live(backup: LocalBackup, wal: ArchivedWal): BackupWindow | undefined
 }
 
 function findersFor({ root, bin_dir }: WindowPlaces, context: Context): Finders {
@@ -109,7 +110,7 @@ function findersFor({ root, bin_dir }: WindowPlaces, context: Context): Finders 
   }
 }
 
-async function windowThrough(backup: Backup, wal: ArchivedWal, finders: Finders): Promise<BackupWindow> {
+async function windowThrough(backup: LocalBackup, wal: ArchivedWal, finders: Finders): Promise<BackupWindow> {
   if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
   const damage = await knownDamage(backup, wal, finders)
   const sound = damage ? beforeDamage(wal, damage) : wal
@@ -119,7 +120,7 @@ async function windowThrough(backup: Backup, wal: ArchivedWal, finders: Finders)
 
 /** The first damage that is known, or shows without all being read. */
 async function firstDamage(
-  backup: Backup,
+  backup: LocalBackup,
   wal: ArchivedWal,
   finders: Finders,
 ): Promise<WalDamage | undefined> {
@@ -135,7 +136,11 @@ async function firstDamage(
   }
 }
 
-function knownDamage(backup: Backup, wal: ArchivedWal, finders: Finders): Promise<WalDamage | undefined> {
+function knownDamage(
+  backup: LocalBackup,
+  wal: ArchivedWal,
+  finders: Finders,
+): Promise<WalDamage | undefined> {
   return unlessProgramsMissing(
     async () => (await finders.damages()).damageOf(backup, wal),
     () => undefined,
@@ -159,7 +164,7 @@ function isOfArchive(error: unknown): boolean {
 
 /** The window of WAL that a receiver is writing to now, with no need to read it; undefined where there is none. */
 function liveWindow(
-  backup: Backup,
+  backup: LocalBackup,
   wal: ArchivedWal,
   receiver: ReceiverState | undefined,
   now: Date,
@@ -172,7 +177,7 @@ function liveWindow(
 }
 
 /** The window up to the last commit in the WAL, or to when a receiver that has gone on with a newer backup had everything. */
-async function archiveWindow(backup: Backup, wal: ArchivedWal, ends: EndFinder): Promise<BackupWindow> {
+async function archiveWindow(backup: LocalBackup, wal: ArchivedWal, ends: EndFinder): Promise<BackupWindow> {
   if (!lastOf(wal)) return snapshotWindow(backup, wal)
   try {
     const { end_lsn, commit } = await ends.endOf(backup, wal)
@@ -196,7 +201,7 @@ function beforeDamage(wal: ArchivedWal, damage: WalDamage): ArchivedWal {
 }
 
 function windowTo(
-  backup: Backup,
+  backup: LocalBackup,
   wal: ArchivedWal,
   to_lsn: string,
   commit: { time: string } | null,
