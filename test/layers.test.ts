@@ -112,7 +112,7 @@ function strayPackages(sources: Sources): string[] {
 }
 
 /** Who asks the process that it runs in; the relay is a program of its own. */
-const ofTheProcess = /^(system\/|cli\/|main\.ts$|process\.ts$|run\/enclosure\/relay\.ts$)/
+const ofTheProcess = /^(system\/|cli\/|main\.ts$|process-context\.ts$|run\/enclosure\/relay\.ts$)/
 
 function forbiddenWords(sources: Sources): string[] {
   const always = /\bprocess\.exit\b|\bconsole\.|\bnew Error\(|\bnode:process\b|\bglobalThis\b/g
