@@ -8,7 +8,7 @@ import { type ReceiverState, readReceiverState, writeReceiverState } from '../wa
 import type { Answer, Heartbeat, ReceiveJob } from './reception.js'
 import { hasReceived } from './watched-server.js'
 
-const beatMs = 2000
+const beatTicks = 2
 
 /** Goes on from what an earlier receiver has left. */
 export async function openHeartbeat(
@@ -53,7 +53,7 @@ export async function openHeartbeat(
       const done = work()
       done.catch(() => {}) // it may fail while a beat is written, and is asked for its end only then
       do await beat({ status: 'handing-over', problem: null, handing_over_to: to.id })
-      while (!(await endsWithin(beatMs, done)))
+      while (!(await endsWithin(beatTicks * context.tickMs, done)))
       return done
     },
     poll: async (psql, status, isHere) => {

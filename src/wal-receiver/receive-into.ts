@@ -22,7 +22,6 @@ export type Ended = { hasReceived: boolean } & (
   | { kind: 'no-server' }
 )
 
-const tickMs = 1000
 const ticksPerPoll = 2
 
 /**
@@ -98,7 +97,10 @@ async function watch(watched: Watch): Promise<Ended> {
   const isSame = isOf(server.facts.system_identifier)
   let hasBegun = false
   for (let tick = 1; ; tick++) {
-    await Promise.race([sleep(tickMs, undefined, { signal: context.signal }).catch(() => {}), receiver.ended])
+    await Promise.race([
+      sleep(context.tickMs, undefined, { signal: context.signal }).catch(() => {}),
+      receiver.ended,
+    ])
     context.signal.throwIfAborted()
     const ended = endOf(watched)
     if (ended) return { ...ended, hasReceived: hasBegun }

@@ -25,7 +25,7 @@ export async function receiveWal(job: ReceiveJob, context: Context): Promise<nev
   const journal = openJournal(context.progress, context.now)
   const heartbeat = await openHeartbeat(job, context)
   const reception = { ...job, context, journal, heartbeat, warned: new Set<string>(), hasReceived: false }
-  const pause = pauses()
+  const pause = pauses(context)
   try {
     for (;;) {
       const server = await connect(reception)

@@ -8,25 +8,23 @@ import { backupAfter, backupAt, backupBefore } from './find-backup.js'
 import { fillFrom, handOverTo } from './hand-over.js'
 import { isOf, type Reception } from './reception.js'
 
-const pollMs = 1000
-const longestPauseMs = 30_000
+const longestPauseTicks = 30
 
 /** Waits for a moment; what may take for ever looks again and again. @throws the signal's reason when aborted. */
-export async function rest({ signal }: Context, ms = pollMs): Promise<void> {
+export async function rest({ signal, tickMs }: Context, ms = tickMs): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
 }
 
-/** Longer and longer pauses, from one second on. */
-export function pauses() {
-  const first = 1000
-  let next = first
+/** Longer and longer pauses, from one tick on. */
+export function pauses({ tickMs }: Context) {
+  let next = tickMs
   return {
     wait: async (context: Context) => {
       await rest(context, next)
-      next = Math.min(2 * next, longestPauseMs)
+      next = Math.min(2 * next, longestPauseTicks * tickMs)
     },
     reset: () => {
-      next = first
+      next = tickMs
     },
   }
 }

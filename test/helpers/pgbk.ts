@@ -9,6 +9,9 @@ const rootGuard = new URL('root-guard.mjs', import.meta.url).href
 
 export const program = fileURLToPath(new URL('../../bin/pgbk.js', import.meta.url))
 
+/** The same, whose receiver looks again after a fraction of the time. */
+export const impatientProgram = fileURLToPath(new URL('../tools/impatient-pgbk.js', import.meta.url))
+
 const usualPath = '/usr/local/bin:/usr/bin:/bin'
 
 export interface PgbkOptions {
@@ -50,9 +53,13 @@ function canBeHosted(args: string[], { env = {}, asRoot, alone }: PgbkOptions): 
 }
 
 /** Starts the built program, for tests that send it signals. */
-export function startPgbk(args: string[], { env = {}, cwd = '/', asRoot = false }: PgbkOptions = {}) {
+export function startPgbk(
+  args: string[],
+  { env = {}, cwd = '/', asRoot = false }: PgbkOptions = {},
+  script = program,
+) {
   const guard = asRoot && isRoot ? ['--import', rootGuard] : []
-  const [file = '', ...rest] = [...(asRoot ? [] : asUser()), process.execPath, ...guard, program, ...args]
+  const [file = '', ...rest] = [...(asRoot ? [] : asUser()), process.execPath, ...guard, script, ...args]
   return execa(file, rest, {
     cwd,
     env: { PATH: usualPath, ...env },
