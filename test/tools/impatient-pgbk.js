@@ -3,4 +3,4 @@ import { fileURLToPath } from 'node:url'
 import { run } from '../../dist/pgbk.js'
 
 process.argv[1] = fileURLToPath(new URL('../../bin/pgbk.js', import.meta.url))
-await run({ tickMs: Number(process.env.TICK ?? 50) })
+await run({ tickMs: 50 })
