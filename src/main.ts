@@ -1,5 +1,5 @@
 import { main } from './cli.js'
-import { type ProcessContext, processContext } from './process.js'
+import { type ProcessContext, processContext } from './process-context.js'
 
 /**
  * Runs the command line of this process: bin/start.js calls it, out of the bundle that `npm run build` makes of it.

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { freeBytes } from '../system/files/measure.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import { noteGap } from '../wal-archive/gap-note.js'
-import { backupAfter, backupAt, backupBefore } from './find-backup.js'
+import { backupAfter, backupAt, backupBefore, isOfCluster } from './find-backup.js'
 import { fillFrom, handOverTo } from './hand-over-archive.js'
-import { isOfCluster, type ReceiverSession } from './receiver-session.js'
+import type { ReceiverSession } from './receiver-session.js'
 
 const longestPauseTicks = 30
 
