@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { connectionFrom } from '../postgres/connection/connection.js'
 import { query } from '../postgres/connection/psql.js'
@@ -30,7 +29,7 @@ export interface DemoResult {
 }
 
 /** The tour: every command on a throw-away server, with its real output. Nothing is left behind. */
-export async function demo(settings: Settings, context: Context): Promise<DemoResult> {
+export async function demo({ settings, context }: Task): Promise<DemoResult> {
   const startedAt = context.now().getTime()
   const directory = mkdtempSync(join(context.env.TMPDIR || '/tmp', 'pgbk-demo-'))
   const [backups, laptop] = [join(directory, 'backups'), join(directory, 'laptop')]

@@ -3,7 +3,7 @@ import type { Backup } from '../catalog/catalog.js'
 import { unlessRemoved } from '../catalog/removed.js'
 import { selectBackup } from '../catalog/select.js'
 import { localPath } from '../catalog/source-place.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { wantedOf } from '../source/contract/listing.js'
@@ -37,8 +37,7 @@ export interface ArchiveResult {
 export async function downloadArchive(
   id: string,
   options: ArchiveOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<ArchiveResult> {
   const startedAt = context.now()
   const file = options.archive === '-' ? undefined : localPath(options.archive, context.cwd)

@@ -5,7 +5,7 @@ import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
 import { summarize } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
 import { localPath } from '../catalog/source-place.js'
-import type { Settings } from '../config/load.js'
+import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkNotInUse } from '../removal/check-not-in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
@@ -48,8 +48,7 @@ export interface DownloadResult {
 export async function download(
   id: string,
   options: DownloadOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<DownloadResult> {
   const startedAt = context.now()
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { freeBytes } from '../system/files/measure.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
@@ -21,7 +20,8 @@ export interface ListOptions {
 }
 
 /** All backups of the root, or of another one, newest first, and what there is beside them. */
-export async function list(options: ListOptions, settings: Settings, context: Context): Promise<ListResult> {
+export async function list(options: ListOptions, task: Task): Promise<ListResult> {
+  const { settings, context } = task
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
     const { openSource } = await import('../source/open-source.js')

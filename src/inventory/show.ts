@@ -2,8 +2,7 @@ import { type Backup, readCatalog } from '../catalog/catalog.js'
 import { checkThere } from '../catalog/removed.js'
 import { selectBackup } from '../catalog/select.js'
 import { resolveSource } from '../catalog/source-place.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { sourceName } from '../source/contract/source-name.js'
 import { openSource } from '../source/open-source.js'
 import { findWindows } from '../wal-coverage/find-window.js'
@@ -26,8 +25,7 @@ export interface ShowResult {
 export async function show(
   id: string,
   options: ShowOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<ShowResult> {
   if (options.from === undefined) {
     const catalog = readCatalog(settings.root)

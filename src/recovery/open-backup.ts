@@ -3,8 +3,7 @@ import { type Backup, readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import { unlessRemoved } from '../catalog/removed.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { findDifferences } from '../postgres/local/differences.js'
 import { allInstallations, findServer, type ServerPrograms } from '../postgres/programs/find-server.js'
 import { checkComplete } from '../snapshot/completeness.js'
@@ -17,21 +16,16 @@ import { walPool } from '../wal-archive/wal-pool.js'
 import { damageText } from '../wal-reading/wal-damage.js'
 import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { chooseBackup } from './choose-backup.js'
-import type { Moment } from './moment.js'
 import { checkNewTablespaces } from './new-tablespaces.js'
 import type { RecoveryPlan } from './recovery-plan.js'
-import { type MomentOptions, readWish } from './wish.js'
+import { type MomentOptions, readWish, type WishRules } from './wish.js'
 
 export interface OpenOptions extends MomentOptions {
   fetchPostgres?: boolean
 }
 
 /** How a command differs from others that open a backup. */
-export interface OpenRules {
-  /** Which moment is meant when none is named. */
-  fallback: Moment
-  /** Whether a time without a zone is refused where nobody can look at what was made of it. */
-  zoneNeeded: boolean
+export interface OpenRules extends WishRules {
   /** Whether a snapshot in which a server was started will do, as long as no WAL is to be replayed. */
   mayBeUsed: boolean
   /** Whether replay may make tablespaces at the paths which they had on the server. */
@@ -61,11 +55,11 @@ export async function openBackup(
   id: string | undefined,
   options: OpenOptions,
   rules: OpenRules,
-  settings: Settings,
-  context: Context,
+  task: Task,
 ): Promise<OpenedBackup> {
+  const { settings, context } = task
   const { progress } = context
-  const wish = readWish(options, rules.fallback, settings, context, rules)
+  const wish = readWish(options, rules, task)
   const installations = await allInstallations(settings.bin_dir, context)
   const mayBeUsed = rules.mayBeUsed && wish.moment.kind === 'snapshot'
   const catalog = readCatalog(settings.root)

@@ -1,5 +1,4 @@
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { shortInstant } from '../text/instant.js'
 import { formatTimes } from '../text/units.js'
@@ -20,19 +19,20 @@ export interface MomentOptions {
   pause?: boolean
 }
 
+/** How a command differs from others that are told a moment. */
+export interface WishRules {
+  /** Which moment is meant when none is named. */
+  fallback: Moment
+  /** Whether a time without a zone is refused where nobody can look at what was made of it. */
+  zoneNeeded: boolean
+}
+
 /**
  * Reads the options that name a moment; a time without a zone is said back with the zone that was assumed.
- * @param fallback what is meant when none is named.
  * @throws {PgbkError} `usage`.
  */
-export function readWish(
-  options: MomentOptions,
-  fallback: Moment,
-  settings: Settings,
-  context: Context,
-  { zoneNeeded }: { zoneNeeded: boolean },
-): RecoveryWish {
-  const moment = readMoment(options, settings, context, zoneNeeded) ?? fallback
+export function readWish(options: MomentOptions, rules: WishRules, task: Task): RecoveryWish {
+  const moment = readMoment(options, rules, task) ?? rules.fallback
   const { exclusive = false, pause = false, timeline } = options
   if (exclusive && ['snapshot', 'latest'].includes(moment.kind))
     throw new PgbkError('usage', '--exclusive needs --to-time, --to-lsn, --to-xid or --to-name')
@@ -43,19 +43,14 @@ export function readWish(
   return { moment, exclusive, pause, timeline }
 }
 
-function readMoment(
-  options: MomentOptions,
-  settings: Settings,
-  context: Context,
-  zoneNeeded: boolean,
-): Moment | undefined {
+function readMoment(options: MomentOptions, rules: WishRules, task: Task): Moment | undefined {
   const { toTime, toLsn, toXid, toName, toLatest, toSnapshot } = options
   const named = [toTime, toLsn, toXid, toName, toLatest, toSnapshot].filter((one) => one !== undefined)
   if (named.length > 1)
     throw new PgbkError('usage', 'more than one recovery target is given', {
       hint: 'Use only one of the --to-... options.',
     })
-  if (toTime !== undefined) return { kind: 'time', time: readTime(toTime, settings, context, zoneNeeded) }
+  if (toTime !== undefined) return { kind: 'time', time: readTime(toTime, rules, task) }
   if (toLsn !== undefined) return { kind: 'lsn', lsn: readLsn(toLsn) }
   if (toXid !== undefined) return { kind: 'xid', xid: readXid(toXid) }
   if (toName !== undefined) return { kind: 'name', name: toName }
@@ -63,8 +58,8 @@ function readMoment(
   return toSnapshot ? { kind: 'snapshot' } : undefined
 }
 
-function readTime(text: string, { time_zone }: Settings, context: Context, zoneNeeded: boolean): string {
-  const zone = time_zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone
+function readTime(text: string, { zoneNeeded }: WishRules, { settings, context }: Task): string {
+  const zone = settings.time_zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone
   const { instant, assumedZone } = parseTime(text, context.now(), zone)
   if (assumedZone === undefined) return instant
   if (zoneNeeded && !context.ask)

@@ -4,7 +4,7 @@ import { aBackup, type Backup } from '../catalog/catalog.js'
 import { isId } from '../catalog/id.js'
 import { backupLayout, rootLayout } from '../catalog/layout.js'
 import { summarize } from '../catalog/record.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { stepDownTo } from '../privileges/step-down.js'
@@ -26,14 +26,11 @@ import { handoverSchema, notSent } from './restore-for-another.js'
  * its files moved to where they belong.
  * @returns the result; or the exit status where there is none, because the plan was all that was wanted, or the backup did not come.
  */
-export async function restoreReceived(
-  { uid, options }: Errand,
-  settings: Settings,
-  context: Context,
-): Promise<RestoreResult | number> {
+export async function restoreReceived({ uid, options }: Errand, task: Task): Promise<RestoreResult | number> {
+  const { context } = task
   stepDownTo(uid, context)
   try {
-    return await receiveAndRestore(options, settings, context)
+    return await receiveAndRestore(options, task)
   } finally {
     // The sender would wait for the end of a process that waits for the end of its input.
     context.stdin.destroy()
@@ -42,8 +39,7 @@ export async function restoreReceived(
 
 async function receiveAndRestore(
   wanted: RestoreOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<RestoreResult | number> {
   const line = await readFirstLine(context.stdin, context.signal)
   if (line === undefined) return notSent
@@ -68,8 +64,7 @@ async function receiveAndRestore(
     const plan = await planRestore(
       id,
       { ...options, isOfAnother: true },
-      { ...settings, root: staging },
-      withoutWarnings(context),
+      { settings: { ...settings, root: staging }, context: withoutWarnings(context) },
     )
     return { ...(plan.target.request as DirectoryRequest), staging, plan }
   }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { rootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed.js'
 import { noteRestore } from '../catalog/restore-note.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { Reached } from '../recovery/await-recovery.js'
@@ -18,7 +18,13 @@ import { defaultName } from './instance/instance-directory.js'
 import { sweepInstances } from './instance/instance-remains.js'
 import { type InstanceRequest, restoreInstance } from './instance/restore-instance.js'
 import { startInstance } from './instance/start-instance.js'
-import { openToRestore, planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
+import {
+  openToRestore,
+  planRestore,
+  type RestoreOptions,
+  type RestorePlan,
+  restoreRules,
+} from './plan-restore.js'
 
 /**
  * Makes a lasting server of a backup: an instance, or a given data directory.
@@ -27,35 +33,33 @@ import { openToRestore, planRestore, type RestoreOptions, type RestorePlan } fro
 export async function restore(
   id: string | undefined,
   options: RestoreOptions,
-  settings: Settings,
-  context: Context,
+  task: Task,
   announce: (plan: RestorePlan) => void,
 ): Promise<RestoreResult> {
-  const plan = await planRestore(id, options, settings, context)
+  const plan = await planRestore(id, options, task)
   if (options.dryRun) return { plan, dryRun: true, notes: [] }
   announce(plan)
-  const open = (readsAll: boolean) => openToRestore(id, options, settings, context, readsAll)
+  const open = () => openToRestore(id, options, { ...restoreRules, readsAll: true }, task)
   try {
-    return await carryOut(plan, options, settings, context)
+    return await carryOut(plan, options, task)
   } catch (error) {
-    throw (await readAgain(error, plan, settings.root, open)).recovery.damage ?? error
+    throw (await readAgain(error, plan, task.settings.root, open)).recovery.damage ?? error
   }
 }
 
 async function carryOut(
   plan: RestorePlan,
   options: RestoreOptions,
-  settings: Settings,
-  context: Context,
+  { settings: { root }, context }: Task,
 ): Promise<RestoreResult> {
   await checkRoom(plan.backup, plan.room)
   context.signal.throwIfAborted()
   const { target } = plan
   if (target.kind === 'directory') {
-    const notes = await fillDirectory(target.request, settings, context)
+    const notes = await fillDirectory(target.request, root, context)
     return finishDirectory(plan, target.request, notes, context)
   }
-  await sweepInstances(settings.root, context)
+  await sweepInstances(root, context)
   const fill = options.name === undefined ? fillNextInstance : fillInstance
   const instance = await fill(target.request, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
@@ -64,18 +68,14 @@ async function carryOut(
     plan,
     dryRun: false,
     notes: [],
-    instance: findInstance(settings.root, instance.name),
+    instance: findInstance(root, instance.name),
     port: instance.port,
     reached,
   }
 }
 
 /** Nobody may remove the backup until the directory has all that it needs of it, which may be only after its first start. */
-async function fillDirectory(
-  request: DirectoryRequest,
-  { root }: Settings,
-  context: Context,
-): Promise<string[]> {
+async function fillDirectory(request: DirectoryRequest, root: string, context: Context): Promise<string[]> {
   const { backup, data, tablespaces, recovery, archive } = request
   const takeBack = await noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
   let isNeeded = false

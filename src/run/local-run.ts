@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { localPath } from '../catalog/source-place.js'
-import type { Settings } from '../config/load.js'
+import type { Settings, Task } from '../config/load.js'
 import { isPort } from '../config/schema.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
@@ -21,6 +21,8 @@ import { type Run, startRun } from './start-run.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
 
 export interface LocalRunOptions extends OpenOptions {
+  /** COMMAND, and its arguments. */
+  command?: string[] | undefined
   port?: number
   dbname?: string
   /** Settings as `postgres -c`: `name=value`. */
@@ -56,17 +58,15 @@ export interface RunListener {
  */
 export async function localRun(
   id: string | undefined,
-  command: string[] | undefined,
   options: LocalRunOptions,
-  settings: Settings,
-  context: Context,
+  task: Task,
   listener: RunListener,
 ): Promise<number> {
+  const { settings, context } = task
   const { progress } = context
   const ownSettings = parseSettings(options.set ?? [])
   const sql = options.sql === undefined ? undefined : readSql(localPath(options.sql, context.cwd))
-  const open = (readsAll: boolean) => openBackup(id, options, { ...rules, readsAll }, settings, context)
-  const planned = await open(false)
+  const planned = await openBackup(id, options, rules, task)
   if (planned.backup.state === 'used') {
     progress.warn(
       `a server was started inside the snapshot of ${planned.backup.id}: the data is what that server has left`,
@@ -83,7 +83,8 @@ export async function localRun(
     return { ...opened, run: await startRun(requestOf(opened, ownSettings, options, settings), context) }
   }
   const { backup, recovery, programs, run } = await start(planned).catch(async (error) => {
-    const opened = await readAgain(error, planned, settings.root, open)
+    const readAll = () => openBackup(id, options, { ...rules, readsAll: true }, task)
+    const opened = await readAgain(error, planned, settings.root, readAll)
     await listener.planned(opened)
     return start(opened)
   })
@@ -94,7 +95,7 @@ export async function localRun(
     context.signal.throwIfAborted()
     await checkStillRuns(run, context)
     // The environment leads it; a database's name as an argument could be taken for a connection string.
-    const words = options.psql ? ['psql'] : command
+    const words = options.psql ? ['psql'] : options.command
     if (words) return await runCommand(words, run, programs.bin, context)
     detached = options.detach ?? false
     if (detached) detach(run)

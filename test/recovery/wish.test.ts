@@ -14,7 +14,7 @@ const context = {
 
 function wish(options: MomentOptions, { zoneNeeded = false, zone = 'Europe/Berlin' } = {}) {
   const settings = { time_zone: zone } as Settings
-  return readWish(options, { kind: 'latest' }, settings, context, { zoneNeeded })
+  return readWish(options, { fallback: { kind: 'latest' }, zoneNeeded }, { settings, context })
 }
 
 describe('a wish', () => {
