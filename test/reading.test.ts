@@ -43,8 +43,8 @@ const allowed: Record<string, string[]> = {
   'system/process/processes.ts': ['readFileSync'], // /proc
   'version.ts': ['readFileSync'], // package.json
   'wal-archive/receiver-state.ts': ['open'], // writes, with O_NOFOLLOW and O_NONBLOCK
-  'wal-reading/desk-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
-  'wal-reading/segment-desk.ts': ['open'], // makes a file in a directory of its own
+  'wal-reading/make-waldump-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
+  'wal-reading/waldump-directory.ts': ['open'], // makes a file in a directory of its own
 }
 
 type Sources = Record<string, string>

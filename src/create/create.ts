@@ -8,11 +8,11 @@ import { unprovenReasons } from '../catalog/proof-outcome.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
+import { type ConnectedServer, connectToServer } from '../postgres/server/connect-to-server.js'
 import { checkServer } from '../postgres/server/preflight.js'
-import { type ReachedServer, reachServer } from '../postgres/server/reach-server.js'
 import { readServerFacts } from '../postgres/server/server-facts.js'
 import { readStandbyState, standbyWarning } from '../postgres/server/standby-state.js'
-import type { SandboxWish } from '../run/enclosure/start-enclosed.js'
+import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { prove, withSandbox } from '../run/proof/prove.js'
 import { withLock } from '../system/files/lock.js'
 import { checkPlainLine } from '../text/plain-line.js'
@@ -33,7 +33,7 @@ export interface CreateOptions extends ConnectionFlags {
   newCluster?: boolean
   /** Really start the finished backup, too. */
   prove?: boolean
-  sandbox?: SandboxWish
+  sandbox?: SandboxMode
 }
 
 /** Backs the server up. All checks come before the first write; a backup is listed only when it is whole. */
@@ -54,7 +54,7 @@ async function createIn(
   context: Context,
 ): Promise<Backup> {
   const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
-  let server = await reachServer(options, settings, applicationName, context)
+  let server = await connectToServer(options, settings, applicationName, context)
   context.progress.say(serverLine(server.facts))
   checkCluster(readCatalog(settings.root), 'this server', server.facts, options.newCluster ?? false)
   // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
@@ -97,7 +97,7 @@ async function withProof(backup: Backup, settings: Settings, context: Context): 
 }
 
 /** A root that is new has no lock file, and nothing to sweep. */
-async function sweepBefore(root: RootLayout, { psql }: ReachedServer, context: Context): Promise<boolean> {
+async function sweepBefore(root: RootLayout, { psql }: ConnectedServer, context: Context): Promise<boolean> {
   if (!existsSync(root.createLock)) return false
   return (
     (await withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>

@@ -3,7 +3,7 @@ import type { Context } from '../context.js'
 import { neededBytes } from '../create/check-disk.js'
 import type { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { type Check, failed, ok, skipped } from './check.js'
 import { checkBackups, checkReceiver } from './check-backups.js'
 import { checkPrograms } from './check-programs.js'
@@ -87,7 +87,7 @@ export async function doctorWithout(fault: PgbkError, context: Context): Promise
 }
 
 async function checkWithServer(
-  server: ReachedServer,
+  server: ConnectedServer,
   root: ExaminedRoot,
   settings: Settings,
   context: Context,
@@ -99,7 +99,7 @@ async function checkWithServer(
 }
 
 async function checkHere(
-  server: ReachedServer | undefined,
+  server: ConnectedServer | undefined,
   root: ExaminedRoot,
   settings: Settings,
   context: Context,
@@ -115,7 +115,7 @@ async function checkHere(
   ]
 }
 
-function summaryOf({ facts }: ReachedServer): DoctorServer {
+function summaryOf({ facts }: ConnectedServer): DoctorServer {
   const { host, port, role, system_identifier } = facts
   return { host, port, role, system_identifier }
 }

@@ -62,8 +62,8 @@ export async function restoreForAnother(
 }
 
 function handoverOf({ backup, recovery }: RestorePlan): Handover {
-  const { moment } = recovery.wish
-  const time = moment.kind === 'time' ? { toTime: moment.time } : {}
+  const { point } = recovery.target
+  const time = point.kind === 'time' ? { toTime: point.time } : {}
   return { id: backup.id, record: JSON.stringify(backup.raw), ...time }
 }
 

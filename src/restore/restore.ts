@@ -5,7 +5,7 @@ import { noteRestore } from '../catalog/restore-note.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import type { Reached } from '../recovery/await-recovery.js'
+import type { RecoveryResult } from '../recovery/await-recovery.js'
 import { readAgain } from '../recovery/read-again.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
 import { namingLibrary } from '../start-up/library-needed.js'
@@ -54,23 +54,23 @@ async function carryOut(
 ): Promise<RestoreResult> {
   await checkRoom(plan.backup, plan.room)
   context.signal.throwIfAborted()
-  const { target } = plan
-  if (target.kind === 'directory') {
-    const notes = await fillDirectory(target.request, root, context)
-    return finishDirectory(plan, target.request, notes, context)
+  const { destination } = plan
+  if (destination.kind === 'directory') {
+    const notes = await fillDirectory(destination.request, root, context)
+    return finishDirectory(plan, destination.request, notes, context)
   }
   await sweepInstances(root, context)
   const fill = options.name === undefined ? fillNextInstance : fillInstance
-  const instance = await fill(target.request, context)
+  const instance = await fill(destination.request, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
-  const reached = await firstStart(instance, plan, context)
+  const recoveryResult = await firstStart(instance, plan, context)
   return {
     plan,
     dryRun: false,
     notes: [],
     instance: findInstance(root, instance.name),
     port: instance.port,
-    reached,
+    recoveryResult,
   }
 }
 
@@ -128,7 +128,7 @@ async function firstStart(
   instance: Instance,
   { backup, programs, recovery }: RestorePlan,
   context: Context,
-): Promise<Reached | undefined> {
+): Promise<RecoveryResult | undefined> {
   const { name } = instance
   context.progress.step(`starting ${name}`)
   try {

@@ -13,7 +13,7 @@ import { commandVariables } from './command-variables.js'
 import { endRun } from './directory/end-run.js'
 import { writeMarker } from './directory/run-directory.js'
 import { sweepRuns } from './directory/sweep-runs.js'
-import type { SandboxWish } from './enclosure/start-enclosed.js'
+import type { SandboxMode } from './enclosure/start-enclosed.js'
 import { checkStillRuns, endedByItself, hasGone, runSocket } from './identity.js'
 import { type RunRequest, settingTexts } from './run-request.js'
 import { sayOfDatabase } from './say-of-database.js'
@@ -29,14 +29,14 @@ export interface LocalRunOptions extends OpenOptions {
   set?: string[]
   sql?: string
   workingCopy?: WorkingCopyKind | 'auto'
-  sandbox?: SandboxWish
+  sandbox?: SandboxMode
   psql?: boolean
   detach?: boolean
   /** Only plan. */
   dryRun?: boolean
 }
 
-/** Which backup will be taken to which moment. */
+/** Which backup will be taken to which target. */
 export type RunPlan = Pick<OpenedBackup, 'backup' | 'recovery'>
 
 export interface LocalRunResult extends RunPlan {
@@ -48,7 +48,7 @@ export interface LocalRunResult extends RunPlan {
 export interface RunListener {
   /** Before anything is written. */
   planned(plan: RunPlan): Promise<void>
-  /** The server answers, at the wanted moment. */
+  /** The server answers, at its recovery target. */
   ready(result: LocalRunResult): Promise<void>
 }
 

@@ -8,7 +8,7 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { findInstallations } from '../postgres/programs/find.js'
-import type { SandboxWish } from '../run/enclosure/start-enclosed.js'
+import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { prove, withSandbox } from '../run/proof/prove.js'
 import { type CheckedBackup, unread, verifyBackup } from './verify-backup.js'
 
@@ -16,7 +16,7 @@ export interface VerifyOptions {
   all?: boolean
   /** Really start it, too. */
   prove?: boolean
-  sandbox?: SandboxWish
+  sandbox?: SandboxMode
 }
 
 /** A check, and the proof that was made after it. */

@@ -101,7 +101,7 @@ describe('of two backups whose archives have the same segments', () => {
     const reach = async (backup: Backup) => {
       const window = await windows.windowOf(backup)
       const planning = { installations, pool: walPool(catalog), caughtUp: () => undefined }
-      const { plan } = await planRecovery(backup, { moment: { kind: 'latest' } }, planning, context)
+      const { plan } = await planRecovery(backup, { point: { kind: 'latest' } }, planning, context)
       return [window?.to, window?.gap, plan?.asOf, plan?.damage]
     }
     return Promise.all(catalog.backups.map(reach))

@@ -170,7 +170,7 @@ describe('a backup that is removed', () => {
     const catalog = readCatalog(root.root)
     const pool = walPool(catalog)
     const rest = { catalog, id, installations: [], mayBeUsed: false, pool, caughtUp: () => undefined }
-    const choice = { ...rest, wish: { moment: { kind: 'latest' as const } } }
+    const choice = { ...rest, target: { point: { kind: 'latest' as const } } }
     removeAll()
     expect(await thrownBy(() => chooseBackup(choice, aContext()))).toMatchObject(isNotFound)
   })

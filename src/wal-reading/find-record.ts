@@ -1,10 +1,10 @@
 import type { Instant } from '../text/instant.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../wal-segments/lsn.js'
-import type { SegmentDesk, WalStep } from './segment-desk.js'
 import { type DumpFilter, dumpRecord, parseCommit, runDump } from './wal-dump.js'
+import type { WaldumpDirectory, WalStep } from './waldump-directory.js'
 
 /** A record at which a recovery can stop. */
-export interface WalPlace {
+export interface RecordPosition {
   /** Where it begins. */
   lsn: string
   /** Where it ends. */
@@ -16,7 +16,7 @@ export interface WalPlace {
 }
 
 /** What is looked for: the first record of its kind counts. */
-export type WalSeek =
+export type RecordQuery =
   /** The end of a transaction after a time, or, with `orAt`, not before it. */
   | { kind: 'commit'; after: Instant; orAt: boolean }
   /** The end of the transaction that this one is, or is a part of. */
@@ -30,37 +30,39 @@ export type WalSeek =
  * Looks for a record in some segments of a chain.
  * @param limit arguments that tell pg_waldump where the WAL ends.
  */
-export async function seekIn(
-  desk: SegmentDesk,
+export async function findRecord(
+  waldump: WaldumpDirectory,
   step: WalStep,
-  seek: WalSeek,
+  query: RecordQuery,
   limit: string[],
-): Promise<WalPlace | undefined> {
-  if (seek.kind === 'lsn') return recordFrom(desk, step, seek.lsn, limit)
-  const { args, accepts = () => true, ...filter } = filterFor(seek)
-  const { stdout } = await runDump(desk, step.first, step.last, { ...filter, args: [...limit, ...args] })
-  const places = placesIn(stdout.split('\n').filter(accepts), desk)
-  return seek.kind === 'name' ? places.find(({ lsn }) => parseLsn(lsn) >= parseLsn(seek.from)) : places[0]
+): Promise<RecordPosition | undefined> {
+  if (query.kind === 'lsn') return recordFrom(waldump, step, query.lsn, limit)
+  const { args, accepts = () => true, ...filter } = filterFor(query)
+  const { stdout } = await runDump(waldump, step.first, step.last, { ...filter, args: [...limit, ...args] })
+  const positions = positionsIn(stdout.split('\n').filter(accepts), waldump)
+  return query.kind === 'name'
+    ? positions.find(({ lsn }) => parseLsn(lsn) >= parseLsn(query.from))
+    : positions[0]
 }
 
-interface SeekFilter extends DumpFilter {
+interface RecordFilter extends DumpFilter {
   accepts?(line: string): boolean
 }
 
-function filterFor(seek: Exclude<WalSeek, { kind: 'lsn' }>): SeekFilter {
-  switch (seek.kind) {
+function filterFor(query: Exclude<RecordQuery, { kind: 'lsn' }>): RecordFilter {
+  switch (query.kind) {
     case 'commit':
       return {
         args: ['--rmgr=Transaction'],
         pattern: 'desc: \\(COMMIT\\|ABORT\\)',
         lastOnly: false,
-        firstFrom: { time: seek.after.replace('T', ' ').replace('Z', ''), orAt: seek.orAt },
+        firstFrom: { time: query.after.replace('T', ' ').replace('Z', ''), orAt: query.orAt },
       }
     case 'xid': {
       // A transaction that was prepared is ended by another one; savepoints have ids of their own.
-      const own = `, tx: *${seek.xid}, .* desc: \\(COMMIT\\|ABORT\\) `
-      const prepared = `desc: \\(COMMIT\\|ABORT\\)_PREPARED ${seek.xid}: `
-      const part = `desc: \\(COMMIT\\|ABORT\\).*; subxacts:[ 0-9]* ${seek.xid}\\($\\|[ ;]\\)`
+      const own = `, tx: *${query.xid}, .* desc: \\(COMMIT\\|ABORT\\) `
+      const prepared = `desc: \\(COMMIT\\|ABORT\\)_PREPARED ${query.xid}: `
+      const part = `desc: \\(COMMIT\\|ABORT\\).*; subxacts:[ 0-9]* ${query.xid}\\($\\|[ ;]\\)`
       return {
         args: ['--rmgr=Transaction'],
         pattern: `${own}\\|${prepared}\\|${part}`,
@@ -72,12 +74,12 @@ function filterFor(seek: Exclude<WalSeek, { kind: 'lsn' }>): SeekFilter {
         args: ['--rmgr=XLOG'],
         pattern: 'desc: RESTORE_POINT ',
         lastOnly: false,
-        accepts: (line) => /, desc: RESTORE_POINT (.*)$/.exec(line)?.[1] === seek.name,
+        accepts: (line) => /, desc: RESTORE_POINT (.*)$/.exec(line)?.[1] === query.name,
       }
   }
 }
 
-function placesIn(lines: string[], { segmentSize }: SegmentDesk): WalPlace[] {
+function positionsIn(lines: string[], { segmentSize }: WaldumpDirectory): RecordPosition[] {
   return lines.flatMap((line) => {
     const [, length, lsn, previous] =
       / len \(rec\/tot\): +\d+\/ *(\d+), .*?, lsn: (\S+), prev (\S+), desc: /.exec(line) ?? []
@@ -92,19 +94,14 @@ function short(lsn: string): string {
 }
 
 async function recordFrom(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   { first, last }: WalStep,
   lsn: string,
   limit: string[],
-): Promise<WalPlace | undefined> {
-  const number = segmentNumber(parseLsn(lsn), desk.segmentSize)
-  const index = desk.wal.chain.findIndex(({ segment }) => segment === number)
+): Promise<RecordPosition | undefined> {
+  const number = segmentNumber(parseLsn(lsn), waldump.segmentSize)
+  const index = waldump.wal.chain.findIndex(({ segment }) => segment === number)
   if (index < first || index > last) return undefined
-  const { line } = await dumpRecord(desk, { first: index, last }, lsn, limit)
-  return line === undefined ? undefined : placesIn([line], desk)[0]
-}
-
-/** Whether a position lies before another. */
-export function isBefore(lsn: string, other: string): boolean {
-  return parseLsn(lsn) < parseLsn(other)
+  const { line } = await dumpRecord(waldump, { first: index, last }, lsn, limit)
+  return line === undefined ? undefined : positionsIn([line], waldump)[0]
 }

@@ -5,9 +5,9 @@ import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end
 import { damageNoter } from './note-damage.js'
 import { readAndNote } from './note-segments.js'
 import type { ReadSegments } from './read-segments.js'
-import { type WalStep, withSegmentDesk } from './segment-desk.js'
+import { type WalStep, withWaldumpDirectory } from './waldump-directory.js'
 
-export interface WalkSearch extends ArchiveEndSearch {
+export interface ScanSearch extends ArchiveEndSearch {
   /** Of the server: a segment of another one has no business here. */
   systemIdentifier: string
   /** Where its last record ends, where that is known; else it must be readable to its end. */
@@ -32,7 +32,7 @@ const lanes = 2
  * It ends after damage.
  * @throws {PgbkError} `programs-missing` without pg_waldump of this major.
  */
-export async function* walkAhead(search: WalkSearch, lastToRead: number): AsyncGenerator<Stretch> {
+export async function* scanStretches(search: ScanSearch, lastToRead: number): AsyncGenerator<Stretch> {
   const known = search.onNotes ? [] : (search.notes?.factsOf(search.wal, search.systemIdentifier) ?? [])
   const steps = stepsOf(known, search.wal.segmentSize, lastToRead)
   const unread = steps
@@ -79,18 +79,18 @@ function stepsOf(known: (SegmentFacts | undefined)[], segmentSize: number, lastT
   return steps
 }
 
-function bytesIn({ wal }: WalkSearch, first: number, last: number): number[] {
+function bytesIn({ wal }: ScanSearch, first: number, last: number): number[] {
   const segments = wal.chain.slice(first, last + 1)
   return segments.map(({ form }) => (form === 'partial' ? 0 : wal.segmentSize))
 }
 
-function notedIn({ wal }: WalkSearch, known: (SegmentFacts | undefined)[], { first, last }: Step): Stretch {
+function notedIn({ wal }: ScanSearch, known: (SegmentFacts | undefined)[], { first, last }: Step): Stretch {
   const facts = known.slice(first, last + 1).filter((one) => one !== undefined)
   const segments = wal.chain.slice(first, last + 1)
   return { first, facts, damage: undefined, noted: [...new Set(segments.map(({ directory }) => directory))] }
 }
 
-async function read(search: WalkSearch, step: Step, lastToRead: number, isWorth: boolean): Promise<Stretch> {
+async function read(search: ScanSearch, step: Step, lastToRead: number, isWorth: boolean): Promise<Stretch> {
   const { wal, notes: book, onNotes } = search
   const program = waldumpOf(search.major, search.installations)
   const isWanted = (segment: ArchivedSegment) => {
@@ -98,8 +98,8 @@ async function read(search: WalkSearch, step: Step, lastToRead: number, isWorth:
     return onNotes ? book.fitting(segment).length > 0 : isWorth && lacksNote(segment, search, book)
   }
   const noteDamage = book && damageNoter(wal, step, book.backups)
-  const found = await withSegmentDesk(program, wal, search, (desk) =>
-    readAndNote(desk, step, { ...search, lastToRead }, isWanted),
+  const found = await withWaldumpDirectory(program, wal, search, (waldump) =>
+    readAndNote(waldump, step, { ...search, lastToRead }, isWanted),
   )
   if (found.read.damage) await noteDamage?.(found.read.damage)
   if (onNotes) onNotes(found.notes)
@@ -110,7 +110,7 @@ async function read(search: WalkSearch, step: Step, lastToRead: number, isWorth:
 /** Or has one that does not fit the next segment's. */
 function lacksNote(
   segment: ArchivedSegment,
-  { wal, systemIdentifier }: WalkSearch,
+  { wal, systemIdentifier }: ScanSearch,
   book: SegmentNotes,
 ): boolean {
   if (book.fitting(segment, systemIdentifier).length === 0) return true

@@ -14,7 +14,7 @@ export interface Client {
 }
 
 /** A server that answers, and the programs to work with it. */
-export interface ReachedServer extends Client {
+export interface ConnectedServer extends Client {
   facts: ServerFacts
   /** The one whose pg_basebackup to use. */
   clients: Installation
@@ -48,12 +48,12 @@ export async function findClient(
  * Finds the programs, connects and asks the server who it is.
  * @throws {PgbkError} `unreachable`, `refused`, `programs-missing` (no programs, or too old ones), `usage`, `config`.
  */
-export async function reachServer(
+export async function connectToServer(
   flags: ConnectionFlags,
   settings: ClientSettings,
   applicationName: string,
   context: Context,
-): Promise<ReachedServer> {
+): Promise<ConnectedServer> {
   const { psql, installations } = await findClient(flags, settings, applicationName, context)
   const facts = await readServerFacts(psql)
   return {

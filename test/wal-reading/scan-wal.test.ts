@@ -14,8 +14,8 @@ import { execaSync } from 'execa'
 import { type ArchivedWal, readArchivedWal } from '../../src/wal-archive/archived-wal.js'
 import { SegmentNotes } from '../../src/wal-archive/notes/segment-notes.js'
 import { findArchiveEnd } from '../../src/wal-reading/archive-end.js'
-import { lookAhead } from '../../src/wal-reading/look-ahead.js'
-import type { WalSeek } from '../../src/wal-reading/seek-in-wal.js'
+import type { RecordQuery } from '../../src/wal-reading/find-record.js'
+import { scanWal } from '../../src/wal-reading/scan-wal.js'
 import { formatLsn, parseLsn } from '../../src/wal-segments/lsn.js'
 import { randomNumbers, seed } from '../helpers/chance.js'
 import { aDirectory } from '../helpers/places.js'
@@ -93,22 +93,22 @@ function recordsOf({ chain }: ArchivedWal, bin: string): WalRecord[] {
 }
 
 /** Where what is sought is, by looking at one record after the other. */
-function expected(records: WalRecord[], seek: WalSeek): string | undefined {
+function expected(records: WalRecord[], query: RecordQuery): string | undefined {
   const isXid = (line: string, xid: string) =>
     / desc: (COMMIT|ABORT)/.test(line) &&
     (new RegExp(`, tx: +${xid}, .*desc: (COMMIT|ABORT) |_PREPARED ${xid}: `).test(line) ||
       (/; subxacts:([ 0-9]*)/.exec(line)?.[1] ?? '').split(' ').includes(xid))
   const isSought = ({ lsn, line, time = '' }: WalRecord): boolean => {
-    if (seek.kind === 'commit') return time > seek.after || (seek.orAt && time === seek.after)
-    if (seek.kind === 'xid') return isXid(line, seek.xid)
-    if (seek.kind === 'lsn') return parseLsn(lsn) >= parseLsn(seek.lsn)
-    return line.endsWith(`RESTORE_POINT ${seek.name}`) && parseLsn(lsn) >= parseLsn(seek.from)
+    if (query.kind === 'commit') return time > query.after || (query.orAt && time === query.after)
+    if (query.kind === 'xid') return isXid(line, query.xid)
+    if (query.kind === 'lsn') return parseLsn(lsn) >= parseLsn(query.lsn)
+    return line.endsWith(`RESTORE_POINT ${query.name}`) && parseLsn(lsn) >= parseLsn(query.from)
   }
   return records.find(isSought)?.lsn
 }
 
-/** Every restore point, and random moments of each other kind, some of them with nothing there. */
-function seeksIn(records: WalRecord[], name: string): WalSeek[] {
+/** Every restore point, and random queries of each other kind, some of them with nothing there. */
+function queriesIn(records: WalRecord[], name: string): RecordQuery[] {
   const times = records.flatMap(({ time }) => (time === undefined ? [] : [time]))
   const ends = records.filter(({ time }) => time !== undefined)
   const xids = ends.flatMap(({ line }) => [
@@ -120,18 +120,20 @@ function seeksIn(records: WalRecord[], name: string): WalSeek[] {
     randomNumbers(4, list.length, `${name} ${kind}`).map((at) => list[at] as T)
   const points = records.filter(({ line }) => line.endsWith('RESTORE_POINT again'))
   return [
-    ...some(times, 'time').flatMap((after, at): WalSeek[] => [{ kind: 'commit', after, orAt: at % 2 === 0 }]),
+    ...some(times, 'time').flatMap((after, at): RecordQuery[] => [
+      { kind: 'commit', after, orAt: at % 2 === 0 },
+    ]),
     { kind: 'commit', after: '2999-01-01T00:00:00.000000Z', orAt: false },
     ...some(
       xids.filter((xid) => xid !== '' && xid !== '0'),
       'xid',
-    ).map((xid): WalSeek => ({ kind: 'xid', xid })),
+    ).map((xid): RecordQuery => ({ kind: 'xid', xid })),
     { kind: 'xid', xid: '4000000000' },
-    ...points.map(({ lsn }): WalSeek => ({ kind: 'name', name: 'again', from: lsn })),
+    ...points.map(({ lsn }): RecordQuery => ({ kind: 'name', name: 'again', from: lsn })),
     { kind: 'name', name: 'again', from: '0/0' },
     { kind: 'name', name: 'never', from: '0/0' },
     ...some(records, 'lsn').map(
-      ({ lsn }, at): WalSeek => ({ kind: 'lsn', lsn: formatLsn(parseLsn(lsn) - BigInt(8 * (at % 2))) }),
+      ({ lsn }, at): RecordQuery => ({ kind: 'lsn', lsn: formatLsn(parseLsn(lsn) - BigInt(8 * (at % 2))) }),
     ),
   ]
 }
@@ -179,19 +181,19 @@ describe.each(oldestAndNewest)('a look at WAL of PostgreSQL %i', (major) => {
     const notes = () => new SegmentNotes(archive.backups, 0)
     const end = await findArchiveEnd(searchIn(archive, bin))
     const search = (book?: SegmentNotes) => ({ ...searchIn(archive, bin, book), endLsn: end.record.endLsn })
-    const all = await lookAhead(search(notes()))
+    const all = await scanWal(search(notes()))
     expect(existsSync(join(archive.directory, '.pgbk-segments'))).toBe(true)
     const { chain } = archive.read()
     const known = notes().factsOf({ chain }, system)
     // The last two never are: the one that is being received, and the one that may go on in it.
     expect(known.filter((one) => one !== undefined).length).toBeGreaterThanOrEqual(chain.length - 6)
     expect(await findArchiveEnd({ ...search(notes()) })).toEqual(end)
-    expect(await lookAhead(search(notes()))).toEqual({ ...all, noted: [archive.directory] })
+    expect(await scanWal(search(notes()))).toEqual({ ...all, noted: [archive.directory] })
     const records = recordsOf(archive.read(), bin)
-    for (const seek of seeksIn(records, `${clock} ${major}`)) {
-      const plain = await lookAhead(search(), seek)
-      expect({ seek, lsn: plain.place?.lsn }).toEqual({ seek, lsn: expected(records, seek) })
-      expect({ seek, ...(await lookAhead(search(notes()), seek)), noted: [] }).toEqual({ seek, ...plain })
+    for (const query of queriesIn(records, `${clock} ${major}`)) {
+      const plain = await scanWal(search(), query)
+      expect({ query, lsn: plain.position?.lsn }).toEqual({ query, lsn: expected(records, query) })
+      expect({ query, ...(await scanWal(search(notes()), query)), noted: [] }).toEqual({ query, ...plain })
     }
   })
 
@@ -203,9 +205,9 @@ describe.each(oldestAndNewest)('a look at WAL of PostgreSQL %i', (major) => {
     const made = records.find(({ line }) => /^rmgr: Tablespace .* CREATE /.test(line))?.lsn ?? ''
     const changed =
       records.find(({ line }) => line.includes('PARAMETER_CHANGE max_connections=150'))?.lsn ?? ''
-    await lookAhead(searchIn(archive, bin, book))
+    await scanWal(searchIn(archive, bin, book))
     for (const notes of [undefined, new SegmentNotes(archive.backups, 0)]) {
-      const to = async (lsn: string) => lookAhead(searchIn(archive, bin, notes), { kind: 'lsn', lsn })
+      const to = async (lsn: string) => scanWal(searchIn(archive, bin, notes), { kind: 'lsn', lsn })
       const before = (lsn: string) => records[records.findIndex((one) => one.lsn === lsn) - 1]?.lsn ?? ''
       const after = (lsn: string) => records[records.findIndex((one) => one.lsn === lsn) + 1]?.lsn ?? ''
       expect((await to(made)).tablespaces).toEqual([])
@@ -220,17 +222,17 @@ describe.each(oldestAndNewest)('a look at WAL of PostgreSQL %i', (major) => {
   it('reads what is not as it was noted, and tells its damage as ever', async () => {
     const archive = anArchive()
     const bin = binOf(major)
-    await lookAhead(searchIn(archive, bin, new SegmentNotes(archive.backups, 0)))
+    await scanWal(searchIn(archive, bin, new SegmentNotes(archive.backups, 0)))
     const { chain } = archive.read()
     const raw = chain[1]
     const path = join(archive.directory, raw?.file ?? '')
     const bytes = readFileSync(path)
     bytes.fill(0xa5, 500_000, 500_003)
     writeFileSync(path, bytes)
-    const noted = await lookAhead(searchIn(archive, bin, new SegmentNotes(archive.backups, 0)))
+    const noted = await scanWal(searchIn(archive, bin, new SegmentNotes(archive.backups, 0)))
     expect(noted.damage?.reason).toMatch(/^it is damaged: /)
     rmSync(join(archive.directory, '.pgbk-segments'))
-    const plain = await lookAhead(searchIn(archive, bin))
+    const plain = await scanWal(searchIn(archive, bin))
     expect({ ...noted, noted: [] }).toEqual(plain)
     expect(chain[noted.damage?.index ?? -1]?.name).toBe(raw?.name)
     expect(readdirSync(archive.directory)).not.toContain('.pgbk-segments')

@@ -1,14 +1,12 @@
 import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import { hasEndAfter, mayEnd, type SegmentFacts } from '../wal-archive/notes/segment-facts.js'
-import { lastSegmentBefore, parseLsn, segmentNumber } from '../wal-segments/lsn.js'
+import { isBefore, lastSegmentBefore, parseLsn, segmentNumber } from '../wal-segments/lsn.js'
 import { waldumpOf } from './archive-end.js'
+import { findRecord, type RecordPosition, type RecordQuery } from './find-record.js'
 import { lastOfRecord } from './record-span.js'
-import { isBefore, seekIn, type WalPlace, type WalSeek } from './seek-in-wal.js'
-import { withSegmentDesk } from './segment-desk.js'
+import { type ScanSearch, type Stretch, scanStretches } from './scan-stretches.js'
 import type { WalDamage } from './wal-damage.js'
-import { type Stretch, type WalkSearch, walkAhead } from './walk-ahead.js'
-
-export type LookAheadSearch = WalkSearch
+import { withWaldumpDirectory } from './waldump-directory.js'
 
 /** A tablespace that replay makes anew, at the path that it had on the server. */
 export interface NewTablespace {
@@ -17,9 +15,9 @@ export interface NewTablespace {
 }
 
 /** What is in the WAL that is to be replayed. */
-export interface WalAhead {
+export interface WalScan {
   /** What was sought; the rest ends there. */
-  place: WalPlace | undefined
+  position: RecordPosition | undefined
   tablespaces: NewTablespace[]
   /** The settings that a recovery needs at least, as the server has changed them meanwhile. */
   minimums: Record<string, number>
@@ -33,24 +31,24 @@ export interface WalAhead {
  * in the middle of it what makes it stop, or write where it must not. The place itself is always read.
  * @throws {PgbkError} `programs-missing` without pg_waldump of this major.
  */
-export async function lookAhead(search: LookAheadSearch, seek?: WalSeek): Promise<WalAhead> {
+export async function scanWal(search: ScanSearch, query?: RecordQuery): Promise<WalScan> {
   waldumpOf(search.major, search.installations)
   const last = lastToRead(search)
   const facts: SegmentFacts[] = []
   let damage: WalDamage | undefined
   const noted = new Set<string>()
-  for await (const stretch of walkAhead(search, last)) {
+  for await (const stretch of scanStretches(search, last)) {
     facts.push(...stretch.facts)
     for (const directory of stretch.noted) noted.add(directory)
-    const place = seek && (await placeIn(stretch, search, seek, last))
-    if (place) return { place, damage: undefined, noted: [...noted], ...hazardsIn(facts, place) }
+    const position = query && (await positionIn(stretch, search, query, last))
+    if (position) return { position, damage: undefined, noted: [...noted], ...hazardsIn(facts, position) }
     damage = stretch.damage
   }
-  return { place: undefined, damage, noted: [...noted], ...hazardsIn(facts) }
+  return { position: undefined, damage, noted: [...noted], ...hazardsIn(facts) }
 }
 
 /** The index of the last segment that has to be readable. */
-function lastToRead({ wal, endLsn }: LookAheadSearch): number {
+function lastToRead({ wal, endLsn }: ScanSearch): number {
   const { chain, segmentSize } = wal
   if (endLsn === undefined) return chain.length - (chain.at(-1)?.form === 'partial' ? 2 : 1)
   const end = lastSegmentBefore(endLsn, segmentSize)
@@ -58,46 +56,54 @@ function lastToRead({ wal, endLsn }: LookAheadSearch): number {
 }
 
 /** Reads those segments of a stretch that may have what is sought. */
-async function placeIn(
+async function positionIn(
   { first, facts, damage }: Stretch,
-  search: LookAheadSearch,
-  seek: WalSeek,
+  search: ScanSearch,
+  query: RecordQuery,
   lastToRead: number,
-): Promise<WalPlace | undefined> {
+): Promise<RecordPosition | undefined> {
   const { wal, endLsn } = search
   const program = waldumpOf(search.major, search.installations)
   const readable = damage ? first + facts.length - 1 : lastToRead
   const indexes = facts.map((_, at) => first + at)
-  for (const index of indexes.filter((one) => mayHold(wal, one, facts[one - first], seek))) {
-    const place = await withSegmentDesk(program, wal, search, async (desk) => {
-      const end = await lastOfRecord(desk, index, readable)
+  for (const index of indexes.filter((one) => mayHold(wal, one, facts[one - first], query))) {
+    const position = await withWaldumpDirectory(program, wal, search, async (waldump) => {
+      const end = await lastOfRecord(waldump, index, readable)
       // Behind the end of a record there is at most one that begins before the next segment.
-      const last = seek.kind === 'lsn' ? await lastOfRecord(desk, end, readable) : end
+      const last = query.kind === 'lsn' ? await lastOfRecord(waldump, end, readable) : end
       const limit = endLsn !== undefined && last === lastToRead ? [`--end=${endLsn}`] : []
-      return seekIn(desk, { first: index, last }, seek, limit)
+      return findRecord(waldump, { first: index, last }, query, limit)
     })
-    if (place) return place
+    if (position) return position
   }
   return undefined
 }
 
-function mayHold(wal: ArchivedWal, index: number, facts: SegmentFacts | undefined, seek: WalSeek): boolean {
-  if (seek.kind === 'lsn')
-    return wal.chain[index]?.segment === segmentNumber(parseLsn(seek.lsn), wal.segmentSize)
+function mayHold(
+  wal: ArchivedWal,
+  index: number,
+  facts: SegmentFacts | undefined,
+  query: RecordQuery,
+): boolean {
+  if (query.kind === 'lsn')
+    return wal.chain[index]?.segment === segmentNumber(parseLsn(query.lsn), wal.segmentSize)
   if (!facts) return false
-  switch (seek.kind) {
+  switch (query.kind) {
     case 'commit':
-      return hasEndAfter(facts, seek.after, seek.orAt)
+      return hasEndAfter(facts, query.after, query.orAt)
     case 'xid':
-      return mayEnd(facts, seek.xid)
+      return mayEnd(facts, query.xid)
     case 'name':
-      return facts.restore_points.some(({ lsn, name }) => name === seek.name && !isBefore(lsn, seek.from))
+      return facts.restore_points.some(({ lsn, name }) => name === query.name && !isBefore(lsn, query.from))
   }
 }
 
 /** What replay meets up to a place, or in all of it. */
-function hazardsIn(facts: SegmentFacts[], place?: WalPlace): Pick<WalAhead, 'tablespaces' | 'minimums'> {
-  const isOnTheWay = ({ lsn }: { lsn: string }) => place === undefined || !isBefore(place.lsn, lsn)
+function hazardsIn(
+  facts: SegmentFacts[],
+  position?: RecordPosition,
+): Pick<WalScan, 'tablespaces' | 'minimums'> {
+  const isOnTheWay = ({ lsn }: { lsn: string }) => position === undefined || !isBefore(position.lsn, lsn)
   const minimums: Record<string, number> = {}
   for (const change of facts.flatMap(({ settings }) => settings).filter(isOnTheWay))
     for (const [name, value] of Object.entries(change.minimums))
@@ -105,6 +111,6 @@ function hazardsIn(facts: SegmentFacts[], place?: WalPlace): Pick<WalAhead, 'tab
   const tablespaces = facts.flatMap((one) => one.tablespaces)
   return {
     minimums,
-    tablespaces: tablespaces.filter(({ lsn }) => place === undefined || isBefore(lsn, place.lsn)),
+    tablespaces: tablespaces.filter(({ lsn }) => position === undefined || isBefore(lsn, position.lsn)),
   }
 }

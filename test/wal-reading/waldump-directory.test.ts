@@ -2,9 +2,13 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { readArchivedWal } from '../../src/wal-archive/archived-wal.js'
-import { seekIn } from '../../src/wal-reading/seek-in-wal.js'
-import { type SegmentDesk, withSegmentDesk, withSegments } from '../../src/wal-reading/segment-desk.js'
+import { findRecord } from '../../src/wal-reading/find-record.js'
 import { lengthOfRecord, runDump } from '../../src/wal-reading/wal-dump.js'
+import {
+  type WaldumpDirectory,
+  withSegments,
+  withWaldumpDirectory,
+} from '../../src/wal-reading/waldump-directory.js'
 import { thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { twoArchives } from '../wal-archive/archives.js'
@@ -27,50 +31,55 @@ echo "${line}"
   { mode: 0o755 },
 )
 
-/** The first three segments, on a desk. */
-function onDesk<T>(work: (desk: SegmentDesk, archive: string) => Promise<T>): Promise<T> {
+/** The first three segments, in such a directory. */
+function inWaldump<T>(work: (waldump: WaldumpDirectory, archive: string) => Promise<T>): Promise<T> {
   const { from, backups } = twoArchives(['4', '5.partial'], [])
   const env = { PATH: process.env.PATH, TMPDIR: aDirectory(), ARCHIVE: from }
   const wal = readArchivedWal(from, backups[0].record)
   const signal = new AbortController().signal
-  return withSegmentDesk(program, wal, { env, signal }, (desk) => work(desk, from))
+  return withWaldumpDirectory(program, wal, { env, signal }, (waldump) => work(waldump, from))
 }
 
-describe('what is on the desk while a receiver is at work', () => {
+describe('what is in the directory of pg_waldump while a receiver is at work', () => {
   const all = { first: 0, last: 2 }
 
   it('is found again by all that run pg_waldump', async () => {
     const filter = { args: [], pattern: 'desc: ', lastOnly: false }
-    expect(await onDesk((desk) => runDump(desk, 0, 2, filter))).toEqual({ stdout: `${line}\n`, failure: '' })
-    expect(await onDesk((desk) => lengthOfRecord(desk, 0, '0/400028'))).toEqual({
+    expect(await inWaldump((waldump) => runDump(waldump, 0, 2, filter))).toEqual({
+      stdout: `${line}\n`,
+      failure: '',
+    })
+    expect(await inWaldump((waldump) => lengthOfRecord(waldump, 0, '0/400028'))).toEqual({
       length: 24,
       isSwitch: true,
     })
-    const seek = { kind: 'lsn', lsn: '0/300028' } as const
-    expect(await onDesk((desk) => seekIn(desk, all, seek, []))).toMatchObject({ lsn: '0/400028' })
+    const query = { kind: 'lsn', lsn: '0/300028' } as const
+    expect(await inWaldump((waldump) => findRecord(waldump, all, query, []))).toMatchObject({
+      lsn: '0/400028',
+    })
   })
 
   it('is found again by work that throws, and no longer when it is there', async () => {
     let count = 0
-    const content = await onDesk((desk, archive) =>
-      withSegments(desk, all, async ([, , name = '']) => {
+    const content = await inWaldump((waldump, archive) =>
+      withSegments(waldump, all, async ([, , name = '']) => {
         if (count++ === 0) renameSync(join(archive, `${segment(5)}.partial`), join(archive, segment(5)))
-        return readFileSync(join(desk.directory, name), 'utf8').slice(0, 9)
+        return readFileSync(join(waldump.directory, name), 'utf8').slice(0, 9)
       }),
     )
     expect({ content, count }).toEqual({ content: '5.partial', count: 2 })
     const fault = new Error('mine')
-    expect(await thrownBy(() => onDesk((desk) => withSegments(desk, all, () => Promise.reject(fault))))).toBe(
-      fault,
-    )
+    expect(
+      await thrownBy(() => inWaldump((waldump) => withSegments(waldump, all, () => Promise.reject(fault)))),
+    ).toBe(fault)
   })
 
   it('is damaged when it has gone', async () => {
-    const lose = (desk: SegmentDesk, archive: string) =>
-      withSegments(desk, all, async () => {
+    const lose = (waldump: WaldumpDirectory, archive: string) =>
+      withSegments(waldump, all, async () => {
         renameSync(join(archive, segment(4)), join(archive, 'gone'))
         throw new Error('cannot be read')
       })
-    expect(await thrownBy(() => onDesk(lose))).toMatchObject({ code: 'damaged' })
+    expect(await thrownBy(() => inWaldump(lose))).toMatchObject({ code: 'damaged' })
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { describeMoment, type Moment } from '../../src/recovery/moment.js'
+import { describePoint, type TargetPoint } from '../../src/recovery/recovery-target.js'
 import { instantOf, shortInstant } from '../../src/text/instant.js'
 
 describe('an instant', () => {
@@ -18,7 +18,7 @@ describe('an instant', () => {
   ])('%s is short %s', (instant, short) => expect(shortInstant(instant)).toBe(short))
 })
 
-describe('a moment in plain words', () => {
+describe('a recovery target in plain words', () => {
   it.each([
     [{ kind: 'snapshot' }, "the snapshot's end"],
     [{ kind: 'latest' }, 'the end of the WAL archive'],
@@ -26,5 +26,5 @@ describe('a moment in plain words', () => {
     [{ kind: 'lsn', lsn: '16/B374D848' }, 'the LSN 16/B374D848'],
     [{ kind: 'xid', xid: '731' }, 'the transaction 731'],
     [{ kind: 'name', name: 'a "b"' }, 'the restore point "a \\"b\\""'],
-  ] as [Moment, string][])('%j is %s', (moment, text) => expect(describeMoment(moment)).toBe(text))
+  ] as [TargetPoint, string][])('%j is %s', (point, text) => expect(describePoint(point)).toBe(text))
 })

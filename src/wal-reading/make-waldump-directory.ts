@@ -20,11 +20,11 @@ import { lifeOf, markOfThisProcess, markSchema } from '../system/process/process
 const markerName = '.pgbk-desk.json'
 
 /**
- * Makes a directory for WAL that is looked at, marked with this process, and removes those that killed processes of the same user
+ * Makes a directory for WAL that pg_waldump reads, marked with this process, and removes those that killed processes of the same user
  * have left beside it.
  * @throws {PgbkError} `failed` when the place cannot be written to; nothing is left then.
  */
-export async function makeDesk(place: string): Promise<string> {
+export async function makeWaldumpDirectory(place: string): Promise<string> {
   let directory: string | undefined
   try {
     directory = await mkdtemp(join(place, 'pgbk-wal-'))
@@ -36,22 +36,22 @@ export async function makeDesk(place: string): Promise<string> {
       hint: 'Name another directory for temporary files in the environment:  TMPDIR=DIR',
     })
   }
-  sweepDesks(place, lstatSync(directory).uid)
+  sweepWaldumpDirectories(place, lstatSync(directory).uid)
   return directory
 }
 
 /** What is left after a kill can still be swept. */
-export async function removeDesk(directory: string): Promise<void> {
+export async function removeWaldumpDirectory(directory: string): Promise<void> {
   await removeMarked(join(directory, markerName))
 }
 
-function sweepDesks(place: string, uid: number): void {
+function sweepWaldumpDirectories(place: string, uid: number): void {
   for (const name of namesIn(place, 'EACCES')) {
     if (!/^pgbk-wal-[A-Za-z0-9]{6}$/.test(name)) continue
     try {
       removeLeft(join(place, name), uid)
     } catch (error) {
-      // Another's, no desk, or gone meanwhile.
+      // Another's, not such a directory, or gone meanwhile.
       if (systemCode(error) === undefined) throw error
     }
   }

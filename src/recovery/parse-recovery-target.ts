@@ -3,11 +3,11 @@ import { PgbkError } from '../errors.js'
 import { shortInstant } from '../text/instant.js'
 import { formatTimes } from '../text/units.js'
 import { parseLsn } from '../wal-segments/lsn.js'
-import type { Moment, RecoveryWish } from './moment.js'
 import { parseTime } from './parse-time.js'
+import type { RecoveryTarget, TargetPoint } from './recovery-target.js'
 
-/** The options that name a moment. */
-export interface MomentOptions {
+/** The options that name a recovery target. */
+export interface TargetOptions {
   toTime?: string
   toLsn?: string
   toXid?: string
@@ -19,31 +19,31 @@ export interface MomentOptions {
   pause?: boolean
 }
 
-/** How a command differs from others that are told a moment. */
-export interface WishRules {
-  /** Which moment is meant when none is named. */
-  fallback: Moment
+/** How a command differs from others that are given a recovery target. */
+export interface TargetRules {
+  /** Which target is meant when none is named. */
+  fallback: TargetPoint
   /** Whether a time without a zone is refused where nobody can look at what was made of it. */
   zoneNeeded: boolean
 }
 
 /**
- * Reads the options that name a moment; a time without a zone is said back with the zone that was assumed.
+ * Reads the options that name a recovery target; a time without a zone is said back with the zone that was assumed.
  * @throws {PgbkError} `usage`.
  */
-export function readWish(options: MomentOptions, rules: WishRules, task: Task): RecoveryWish {
-  const moment = readMoment(options, rules, task) ?? rules.fallback
+export function parseRecoveryTarget(options: TargetOptions, rules: TargetRules, task: Task): RecoveryTarget {
+  const point = parsePoint(options, rules, task) ?? rules.fallback
   const { exclusive = false, pause = false, timeline } = options
-  if (exclusive && ['snapshot', 'latest'].includes(moment.kind))
+  if (exclusive && ['snapshot', 'latest'].includes(point.kind))
     throw new PgbkError('usage', '--exclusive needs --to-time, --to-lsn, --to-xid or --to-name')
-  if (pause && moment.kind === 'snapshot')
+  if (pause && point.kind === 'snapshot')
     throw new PgbkError('usage', '--pause needs a recovery target to pause at', {
       hint: 'Name one with --to-time, --to-latest ...',
     })
-  return { moment, exclusive, pause, timeline }
+  return { point, exclusive, pause, timeline }
 }
 
-function readMoment(options: MomentOptions, rules: WishRules, task: Task): Moment | undefined {
+function parsePoint(options: TargetOptions, rules: TargetRules, task: Task): TargetPoint | undefined {
   const { toTime, toLsn, toXid, toName, toLatest, toSnapshot } = options
   const named = [toTime, toLsn, toXid, toName, toLatest, toSnapshot].filter((one) => one !== undefined)
   if (named.length > 1)
@@ -58,7 +58,7 @@ function readMoment(options: MomentOptions, rules: WishRules, task: Task): Momen
   return toSnapshot ? { kind: 'snapshot' } : undefined
 }
 
-function readTime(text: string, { zoneNeeded }: WishRules, { settings, context }: Task): string {
+function readTime(text: string, { zoneNeeded }: TargetRules, { settings, context }: Task): string {
   const zone = settings.time_zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone
   const { instant, assumedZone } = parseTime(text, context.now(), zone)
   if (assumedZone === undefined) return instant

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import type { Settings } from '../../src/config/load.js'
 import type { Context } from '../../src/context.js'
 import { silentProgress } from '../../src/progress.js'
-import { type MomentOptions, readWish } from '../../src/recovery/wish.js'
+import { parseRecoveryTarget, type TargetOptions } from '../../src/recovery/parse-recovery-target.js'
 import { thrownBy } from '../catalog/samples.js'
 
 const said: string[] = []
@@ -12,12 +12,12 @@ const context = {
   ask: undefined,
 } as unknown as Context
 
-function wish(options: MomentOptions, { zoneNeeded = false, zone = 'Europe/Berlin' } = {}) {
+function target(options: TargetOptions, { zoneNeeded = false, zone = 'Europe/Berlin' } = {}) {
   const settings = { time_zone: zone } as Settings
-  return readWish(options, { fallback: { kind: 'latest' }, zoneNeeded }, { settings, context })
+  return parseRecoveryTarget(options, { fallback: { kind: 'latest' }, zoneNeeded }, { settings, context })
 }
 
-describe('a wish', () => {
+describe('a recovery target', () => {
   it.each([
     [{}, { kind: 'latest' }],
     [{ toSnapshot: true }, { kind: 'snapshot' }],
@@ -27,13 +27,13 @@ describe('a wish', () => {
     [{ toXid: '00731' }, { kind: 'xid', xid: '731' }],
     [{ toXid: '4294968027' }, { kind: 'xid', xid: '731' }],
     [{ toName: "it's a name " }, { kind: 'name', name: "it's a name " }],
-  ] as [MomentOptions, object][])('of %j is the moment %j', (options, moment) => {
-    expect(wish(options).moment).toEqual(moment)
+  ] as [TargetOptions, object][])('of %j is the point %j', (options, point) => {
+    expect(target(options).point).toEqual(point)
   })
 
   it('keeps what else was said', () => {
-    expect(wish({ toXid: '5', exclusive: true, pause: true, timeline: 3 })).toEqual({
-      moment: { kind: 'xid', xid: '5' },
+    expect(target({ toXid: '5', exclusive: true, pause: true, timeline: 3 })).toEqual({
+      point: { kind: 'xid', xid: '5' },
       exclusive: true,
       pause: true,
       timeline: 3,
@@ -42,12 +42,12 @@ describe('a wish', () => {
 
   it('reads a time without a zone by the configured one, and says so; but not where it is needed', async () => {
     said.length = 0
-    expect(wish({ toTime: '2026-11-20 12:00' }).moment).toEqual({
+    expect(target({ toTime: '2026-11-20 12:00' }).point).toEqual({
       kind: 'time',
       time: '2026-11-20T11:00:00.000000Z',
     })
     expect(said.join()).toMatch(/2026-11-20 12:00 is taken as local time in Europe\/Berlin/)
-    const error = await thrownBy(() => wish({ toTime: '2026-11-20 12:00' }, { zoneNeeded: true }))
+    const error = await thrownBy(() => target({ toTime: '2026-11-20 12:00' }, { zoneNeeded: true }))
     expect(error).toMatchObject({ code: 'usage', hint: expect.stringContaining('2026-11-20T11:00:00Z') })
   })
 
@@ -59,8 +59,8 @@ describe('a wish', () => {
     [{ toXid: '-1' }, /"-1" is not a transaction id/],
     [{ toTime: 'noonish' }, /is not a time/],
     [{ toTime: '2026-02-30T00:00Z' }, /is not a time/],
-  ] as [MomentOptions, RegExp][])('of %j is refused', async (options, reason) => {
-    expect(await thrownBy(() => wish(options))).toMatchObject({
+  ] as [TargetOptions, RegExp][])('of %j is refused', async (options, reason) => {
+    expect(await thrownBy(() => target(options))).toMatchObject({
       code: 'usage',
       message: expect.stringMatching(reason),
     })
