@@ -15,7 +15,7 @@ import { readStandbyState, standbyWarning } from '../postgres/server/standby-sta
 import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { prove, withSandbox } from '../run/proof/prove.js'
 import { withLock } from '../system/files/lock.js'
-import { checkPlainLine } from '../text/plain-line.js'
+import { checkPlainLine } from '../text/printable.js'
 import { checkDisk } from './check-disk.js'
 import { checkRate } from './checks.js'
 import { makeBackup } from './make-backup.js'

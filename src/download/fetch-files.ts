@@ -15,10 +15,9 @@ import type { Source } from '../source/contract/source.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
-import { checkListed } from './check-listed.js'
+import { checkListed, limitOf } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
 import { type Found, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
-import { limitOf } from './size-limits.js'
 
 export interface Fetched {
   listing: Listing

@@ -1,4 +1,4 @@
-import { lstat, unlink } from 'node:fs/promises'
+import { lstat, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Backup } from '../catalog/catalog.js'
 import type { BackupLayout } from '../catalog/layout.js'
@@ -7,6 +7,8 @@ import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
 import { findInstallations } from '../postgres/programs/find.js'
+import { toldFaults } from '../snapshot/conf/check-conf.js'
+import { confFaults, notCompared } from '../snapshot/conf/conf-faults.js'
 import { isAsInManifest } from '../snapshot/manifest/checksum.js'
 import { exemptFromManifest, isManifestWhole, manifestFiles } from '../snapshot/manifest/manifest.js'
 import { manifestName, nameInBackup, walFileOf } from '../source/contract/names.js'
@@ -130,4 +132,27 @@ async function damaged(
 
 function unlessGone(error: unknown): void {
   if (systemCode(error) !== 'ENOENT') throw error
+}
+
+/**
+ * Checks what a downloaded snapshot would be started with: no manifest names these files, and they come from the source. Those at
+ * fault are removed, so that the next download fetches them again.
+ * @throws {PgbkError} `damaged`.
+ */
+export async function checkDownloadedConf(
+  { id, record }: Backup,
+  layout: BackupLayout,
+  { listing }: Fetched,
+  { progress }: Context,
+): Promise<void> {
+  const faults = confFaults(record, layout)
+  if (faults.length > 0) {
+    const fetched = new Set(listing.files)
+    for (const { file } of faults)
+      if (fetched.has(bytePath(file))) await rm(join(layout.directory, file), { force: true })
+    throw new PgbkError('damaged', `what was downloaded is not what pgbk writes: ${toldFaults(faults)}`, {
+      hint: 'The files at fault were removed, and the next download fetches only these again. If they are at fault again, somebody has changed the backup at its source: do not start it there either, and choose another one.',
+    })
+  }
+  if (!record.own_files) progress.warn(`${id}: ${notCompared}`)
 }

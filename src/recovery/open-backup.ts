@@ -1,22 +1,25 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { type Backup, readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import { unlessRemoved } from '../catalog/removed.js'
 import type { Task } from '../config/load.js'
+import { PgbkError } from '../errors.js'
 import { findDifferences } from '../postgres/local/differences.js'
 import { allInstallations, findServer, type ServerPrograms } from '../postgres/programs/find-server.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { checkConf } from '../snapshot/conf/check-conf.js'
+import { shellWord } from '../text/shell-word.js'
 import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import { caughtUp } from '../wal-archive/caught-up.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { readReceiverState } from '../wal-archive/receiver-state.js'
 import { walPool } from '../wal-archive/wal-pool.js'
+import type { NewTablespace } from '../wal-reading/scan-wal.js'
 import { damageText } from '../wal-reading/wal-damage.js'
 import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { chooseBackup } from './choose-backup.js'
-import { checkNewTablespaces } from './new-tablespaces.js'
 import { parseRecoveryTarget, type TargetOptions, type TargetRules } from './parse-recovery-target.js'
 import type { RecoveryPlan } from './recovery-plan.js'
 
@@ -114,4 +117,33 @@ function replacedCopies({ archive, recovery }: RecoveryPlan): string[] {
     if (!taken || !recovery || taken.segment > recovery.lastSegment) return []
     return [`${damageText(name, dirname(path), reason)}; the copy in ${taken.directory} is used`]
   })
+}
+
+/**
+ * Replay makes a tablespace at the path that it had on the server, and empties what is there (13) or writes into it: on the server's
+ * own machine its live files.
+ * @param mayWrite whether it may do so where there is an empty directory.
+ * @throws {PgbkError} `failed`.
+ */
+export function checkNewTablespaces(tablespaces: NewTablespace[], { mayWrite }: { mayWrite: boolean }): void {
+  for (const { lsn, path } of tablespaces) {
+    const isThere = existsSync(path)
+    if (mayWrite && isThere && readdirSync(path).length === 0) continue
+    const state = !mayWrite
+      ? ''
+      : isThere
+        ? ', which is in use on this machine'
+        : ', which is not there on this machine'
+    throw new PgbkError('failed', `the WAL to be replayed creates a tablespace in ${path}${state}`, {
+      hint: `${ways(path, isThere, mayWrite)} A moment before that can be reached:  --to-lsn ${lsn} --exclusive`,
+    })
+  }
+}
+
+function ways(path: string, isThere: boolean, mayWrite: boolean): string {
+  const later = 'A backup that was made later has the tablespace in it.'
+  if (!mayWrite)
+    return `Replay would write to that path, outside of the working copy: pgbk restore can do that, on another machine. ${later}`
+  if (isThere) return `Replay would write into those files, on the server itself into its own. ${later}`
+  return `If replay may write there, make an empty directory for it:  install -d -m 700 -o postgres ${shellWord(path)}\n${later}`
 }

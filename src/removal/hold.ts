@@ -1,12 +1,11 @@
-import type { Backup } from '../catalog/catalog.js'
-import { readCatalog } from '../catalog/catalog.js'
+import { type Backup, readCatalog } from '../catalog/catalog.js'
 import { removeHold, writeHold } from '../catalog/hold.js'
 import { enterRoot } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { withLock } from '../system/files/lock.js'
-import { checkPlainLine } from '../text/plain-line.js'
+import { checkPlainLine } from '../text/printable.js'
 
 export interface HoldOptions {
   reason?: string

@@ -9,12 +9,15 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { stepDownTo } from '../privileges/step-down.js'
 import { checkJson } from '../schema.js'
-import { readFirstLine } from '../source/tar-archive/first-line.js'
-import { unpackArchive } from '../source/tar-archive/unpack-archive.js'
+import { readFirstLine, unpackArchive } from '../source/tar-archive/unpack-archive.js'
 import { checkSpace, roomNeeds } from './copy/check-room.js'
 import { checkClaimable } from './directory/claimed-directory.js'
-import type { DirectoryRequest } from './directory/plan-directory.js'
-import { directoryPlaces, tablespacePlaces, topsOf } from './directory/plan-directory.js'
+import {
+  type DirectoryRequest,
+  directoryPlaces,
+  tablespacePlaces,
+  topsOf,
+} from './directory/plan-directory.js'
 import { restoreDirectory } from './directory/restore-directory.js'
 import type { Errand } from './enter-directory.js'
 import { finishDirectory, type RestoreResult } from './finish-directory.js'

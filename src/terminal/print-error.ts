@@ -1,7 +1,6 @@
 import type { PgbkError } from '../errors.js'
 import { jsonText } from './json-text.js'
-import { printableLines, printableMessage } from './screen.js'
-import type { Style } from './style.js'
+import { printableLines, printableMessage, type Style } from './screen.js'
 import { wrap } from './wrap.js'
 
 /** `{"error": {"code", "message", "hint"}}` */

@@ -1,8 +1,7 @@
 import type { Ora } from 'ora'
 import { type Progress, silentProgress } from '../progress.js'
 import { formatBytes, formatDuration } from '../text/units.js'
-import { printableLines, printableMessage } from './screen.js'
-import type { Style } from './style.js'
+import { printableLines, printableMessage, type Style } from './screen.js'
 import { wrap } from './wrap.js'
 
 export interface ReporterOptions {

@@ -10,7 +10,7 @@ import type { Outcome, Verb } from '../call/verb.js'
 async function archive(id: string, options: ArchiveOptions, task: Task): Promise<Outcome> {
   const { downloadArchive } = await import('../../download/download-archive.js')
   const result = await downloadArchive(id, options, task)
-  const { archiveJson, archiveText } = await import('../../terminal/views/archive-view.js')
+  const { archiveJson, archiveText } = await import('../../terminal/views/download-view.js')
   return { json: () => archiveJson(result), text: (screen) => archiveText(result, screen) }
 }
 

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { dirname, isAbsolute, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { Context } from '../../context.js'
 import { systemCode } from '../../errors.js'
 import { directoriesOf } from '../../postgres/local/differences.js'
@@ -9,7 +9,6 @@ import { timeZoneHint } from '../../start-up/known-time-zone.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { missingAuth } from './conf/contain-auth.js'
 import { librariesIn } from './conf/dangers-in-conf.js'
-import { isLibrary } from './conf/is-library.js'
 
 /** What a server reads when it starts with ssl; where one has no default and is not set, it is not read. */
 const sslFiles = ['ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_dh_params_file']
@@ -166,4 +165,14 @@ function faultsIn(log: string): string {
     .map((line) => line.replace(/^.*?\b(?:LOG|FATAL|ERROR): {2}/, ''))
   const telling = lines.filter((line) => !/^skipping missing|contains errors$/.test(line))
   return (telling.length > 0 ? telling : lines).slice(0, 3).join('; ')
+}
+
+/**
+ * Whether a library that is to be preloaded is installed, as expand_dynamic_library_name() in src/backend/utils/fmgr/dfmgr.c looks for it,
+ * with the default dynamic_library_path.
+ * @param directory of the installation's libraries.
+ */
+export function isLibrary(name: string, directory: string): boolean {
+  const path = name.includes('/') ? name.replace(/^\$libdir(?=\/)/, directory) : join(directory, name)
+  return existsSync(path) || existsSync(`${path}.so`)
 }

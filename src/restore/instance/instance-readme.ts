@@ -4,8 +4,8 @@ import { instanceLayout } from '../../catalog/layout.js'
 import { printableValues } from '../../text/printable.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
 import { formatTime } from '../../text/units.js'
+import type { InstanceRecord } from './instance.js'
 import { ownSockets } from './instance-conf.js'
-import type { InstanceRecord } from './instance-record.js'
 
 export interface InstanceReadme {
   record: InstanceRecord

@@ -5,7 +5,7 @@ import { serverFailure } from '../../postgres/local/server-log.js'
 import { wasCutOff } from '../../postgres/local/session-failures.js'
 import { isAlive, pidHere, startTimeOf } from '../../system/process/processes.js'
 import { type HeldProgram, holdProgram } from '../../system/program/hold-program.js'
-import { endProcesses } from '../directory/end-processes.js'
+import { endProcesses } from '../directory/end-run.js'
 import { supervisorScripts } from './supervisor-scripts.js'
 
 /** A server that ends with this process, unless it is detached. */

@@ -4,8 +4,7 @@ import type { RestorePlan } from '../../restore/plan-restore.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
 import { formatBytes } from '../../text/units.js'
 import { planRows, type Row, recoveryJson, recoveryResultText, rowsText } from '../parts/recovery-view.js'
-import { printable, type Screen } from '../screen.js'
-import type { Style } from '../style.js'
+import { printable, type Screen, type Style } from '../screen.js'
 import { instanceJson, psqlOf } from './instance-view.js'
 
 /** What will be done; for the time before it is done, and for a dry run. */

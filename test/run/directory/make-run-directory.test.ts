@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
 import { type Backup, readCatalog } from '../../../src/catalog/catalog.js'
 import { removeSocketDirectory } from '../../../src/postgres/local/sockets.js'
+import { sweepRuns } from '../../../src/run/directory/end-run.js'
 import { makeRunDirectory } from '../../../src/run/directory/make-run-directory.js'
-import { sweepRuns } from '../../../src/run/directory/sweep-runs.js'
 import { aBackup, aContext, anEmptyRoot } from '../../catalog/samples.js'
 
 it('a run does not get the name of one that others may still be removing', () => {
