@@ -103,7 +103,11 @@ async function faultOf(backup: Backup): Promise<string | undefined> {
 }
 
 /** @throws {PgbkError} `disk-full` when what is still to come does not fit. */
-export async function checkRoom(root: RootLayout, { record, id }: Backup, kept: number): Promise<void> {
+export async function checkRoomForDownload(
+  root: RootLayout,
+  { record, id }: Backup,
+  kept: number,
+): Promise<void> {
   const needed = Math.max(0, record.size_bytes - kept)
   const free = await freeBytes(root.backups)
   if (free >= needed) return

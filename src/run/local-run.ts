@@ -11,7 +11,7 @@ import { readAgain } from '../recovery/read-again.js'
 import { runAttached } from '../system/program/run-attached.js'
 import { commandVariables } from './command-variables.js'
 import { endRun, sweepRuns } from './directory/end-run.js'
-import { writeMarker } from './directory/run-directory.js'
+import { writeRunMarker } from './directory/run-directory.js'
 import type { SandboxMode } from './enclosure/start-enclosed.js'
 import { checkStillRuns, endedByItself, hasGone, runSocket } from './identity.js'
 import { type RunRequest, settingTexts } from './run-request.js'
@@ -179,7 +179,7 @@ async function stop(run: Run, context: Context): Promise<void> {
 
 function detach(run: Run): void {
   run.directory.marker.detached = true
-  writeMarker(run.directory)
+  writeRunMarker(run.directory)
   run.server.detach()
 }
 

@@ -9,7 +9,7 @@ import { removeTree } from '../../system/files/remove-tree.js'
 import { bytePath } from '../../system/paths/byte-path.js'
 import { signalProcess } from '../../system/process/processes.js'
 import { forgottenDrafts } from './make-run-directory.js'
-import { findRuns, isRunning, processesOf, type RunDirectory, readMarker } from './run-directory.js'
+import { findRuns, isRunning, processesOf, type RunDirectory, readRunMarker } from './run-directory.js'
 
 /** Stops the server of a run, at once when `urgent`, waits for its end and removes the run's directory. */
 export async function endRun(run: RunDirectory, context: Pick<Context, 'urgent'>): Promise<void> {
@@ -87,7 +87,7 @@ rm -rf $all 2>/dev/null || { chmod -R u+rwx work; rm -rf $all; } && rm -f .pgbk-
 export async function sweepRuns(root: string, context: Context): Promise<void> {
   for (const run of findRuns(root, context)) {
     // Since the list was made it may have gone, and its name been taken by a new run.
-    const marker = readMarker(run.layout)
+    const marker = readRunMarker(run.layout)
     if (!marker || isRunning({ ...run, marker }) || !isOurs(run.layout.directory, context)) continue
     await endRun(run, context)
     context.progress.say(`removed ${run.name}, the remains of a run that did not end`)

@@ -1,7 +1,7 @@
 import type { Backup, Catalog } from '../../catalog/catalog.js'
 import type { BytePath } from '../../system/paths/byte-path.js'
+import type { FileWriter } from './file-writer.js'
 import type { Listing } from './listing.js'
-import type { Receiver } from './receiver.js'
 
 /** Another root, to read from. What it says and sends is not trusted. */
 export interface Source {
@@ -22,7 +22,7 @@ export interface Source {
    * Sends these files to the receiver, as far as they are still there.
    * @returns what the programs there complained of.
    */
-  transfer(backup: Backup, names: BytePath[], receiver: Receiver): Promise<string>
+  transfer(backup: Backup, names: BytePath[], writer: FileWriter): Promise<string>
   /**
    * Makes one tar of the backup, `data/backup/<id>/...`, with what is listed.
    * @returns what the programs there complained of.

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import type { Backup } from '../catalog/catalog.js'
 import { syncPath } from '../system/files/durable.js'
 import { type ArchivedSegment, type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
-import { noteCaughtUp, receivedFor } from '../wal-archive/caught-up.js'
+import { caughtUpFor, noteCaughtUp } from '../wal-archive/caught-up.js'
 import { readReceiverState } from '../wal-archive/receiver-state.js'
 import { formatLsn, lastSegmentBefore } from '../wal-segments/lsn.js'
 import { fileOf } from '../wal-segments/segment-forms.js'
 import { copyInto, sweepArchive } from './archive-files.js'
-import type { Reception } from './reception.js'
+import type { ReceiverSession } from './receiver-session.js'
 
 /**
  * Gives a newer backup's archive what the older one has received since the newer one's snapshot, so that receiving can go on there.
@@ -16,7 +16,7 @@ import type { Reception } from './reception.js'
  * kill at any moment the newer archive is unbroken as far as it goes, and doing it again does the rest.
  * @returns how the newer archive is then.
  */
-export async function handOver(from: Backup, to: Backup): Promise<ArchivedWal> {
+export async function handOverArchive(from: Backup, to: Backup): Promise<ArchivedWal> {
   const segmentSize = to.record.wal_segment_size
   await sweepArchive(to.layout.wal, segmentSize)
   await copyHistories(from.layout.wal, to.layout.wal)
@@ -53,24 +53,24 @@ async function removeStale(archive: string, name: string): Promise<void> {
 /** The same for an archive with a hole at its end. Returns whether it has become longer. */
 export async function fillFrom(from: Backup, to: Backup): Promise<boolean> {
   const before = readArchivedWal(to.layout.wal, to.record).chain.length
-  return (await handOver(from, to)).chain.length > before
+  return (await handOverArchive(from, to)).chain.length > before
 }
 
 /** Hands over, and remembers it: from then on a later receiver goes on there too. */
 export async function handOverTo(
-  { root, journal, heartbeat }: Reception,
+  { root, log, receiverReport }: ReceiverSession,
   from: Backup,
   to: Backup,
 ): Promise<void> {
-  const { gap } = await heartbeat.handOver(to, () => handOver(from, to))
-  const known = receivedFor(from, readReceiverState(root))
+  const { gap } = await receiverReport.handOver(to, () => handOverArchive(from, to))
+  const known = caughtUpFor(from, readReceiverState(root))
   if (known) await noteCaughtUp(from.layout.wal, known)
-  await heartbeat.target(to)
+  await receiverReport.receiveFor(to)
   const older = readArchivedWal(from.layout.wal, from.record)
   const reached =
     (older.chain.at(-1)?.segment ?? -1n) >= lastSegmentBefore(to.record.stop_lsn, older.segmentSize)
   const state = older.gap || !reached ? 'ends before that' : 'is complete up to there'
-  journal.report(
+  log.report(
     gap
       ? `backup ${to.id} takes over, and its WAL archive is broken at ${gap.missing}: ${gap.reason}`
       : `backup ${to.id} takes over; the archive of ${from.id} ${state}`,

@@ -5,15 +5,15 @@ import { syncPath } from '../system/files/durable.js'
 import { lastSegmentBefore, parseLsn, parseSegmentName, segmentNumber } from '../wal-segments/lsn.js'
 import { packingAt } from '../wal-segments/segment-file.js'
 import { fileOf, segmentFileOf, segmentIn } from '../wal-segments/segment-forms.js'
-import type { Reception } from './reception.js'
+import type { ReceiverSession } from './receiver-session.js'
 
 /**
  * After a failover to a standby that had received less than this archive has: its history leaves ours at a position before our
  * end. What comes after it is no longer on any server; it is kept beside the archive, in `diverged/`, and receiving goes on from
  * the segment where the histories part.
  */
-export async function setAside(
-  { journal }: Reception,
+export async function moveDivergedWal(
+  { log }: ReceiverSession,
   { id, layout, record }: Backup,
   forkLsn: string,
 ): Promise<void> {
@@ -37,7 +37,7 @@ export async function setAside(
   }
   await syncPath(place)
   await syncPath(layout.wal)
-  journal.trouble(
+  log.trouble(
     `the server has another history from ${forkLsn} on: it was promoted before it had all WAL that is archived here. What backup ${id} has beyond that is kept in ${place}`,
   )
 }
