@@ -1,4 +1,5 @@
 import { PgbkError } from '../errors.js'
+import { conninfoValue } from './conninfo-value.js'
 import { isRaw, percentEncoded } from './raw-text.js'
 
 /**
@@ -19,9 +20,4 @@ export function databaseWord(name: string): string {
   if (isRaw(name)) return shellWord(`postgresql:///${percentEncoded(name)}`)
   if (!/^-|=|^postgres(ql)?:\/\/|^$/.test(name)) return shellWord(name)
   return shellWord(`dbname=${conninfoValue(name)}`)
-}
-
-/** A value in a connection string of keywords and values (the manual, "Keyword/Value Connection Strings" of libpq-connect). */
-export function conninfoValue(value: string): string {
-  return /^[\w./:@,+-]+$/.test(value) ? value : `'${value.replace(/[\\']/g, '\\$&')}'`
 }

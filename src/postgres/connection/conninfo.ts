@@ -1,5 +1,5 @@
 import { PgbkError } from '../../errors.js'
-import { conninfoValue } from '../../text/shell-word.js'
+import { conninfoValue } from '../../text/conninfo-value.js'
 
 /**
  * libpq's connection strings, read by the rules of its manual page ("Connection Strings", libpq-connect) and of
