@@ -7,7 +7,7 @@ import { targetDirectories } from '../privileges/target-directories.js'
 import { checkWay } from '../privileges/trust.js'
 import { checkJson, v } from '../schema.js'
 import { giveTo } from '../system/process/become.js'
-import { type Partner, startPartner } from '../system/program/start-partner.js'
+import { type Partner, startPartner } from '../system/program/start-program.js'
 import { parseMapping } from './directory/plan-directory.js'
 import type { RestoreOptions } from './plan-restore.js'
 

@@ -13,7 +13,7 @@ import {
 import { readPostmaster } from '../../postgres/local/running.js'
 import { databasesToAsk } from '../../postgres/local/sql-client.js'
 import type { RecoveryResult } from '../../recovery/await-recovery.js'
-import type { DetachedProgram } from '../../system/program/start-detached.js'
+import type { DetachedProgram } from '../../system/program/start-program.js'
 import { shellWord } from '../../text/shell-word.js'
 import { awaitReplay } from '../copy/await-replay.js'
 import type { DirectoryRequest } from './plan-directory.js'

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
-import { cannotStart } from './cannot-start.js'
 import { groupIsGone, signalGroup } from './process-group.js'
-import { type ProgramPlace, startOptions } from './program-environment.js'
+import type { ProgramPlace } from './program-environment.js'
+import { startProgram } from './start-program.js'
 
 /** A program that goes on beside this process, and never longer than it. */
 export interface KeptProgram {
@@ -45,9 +45,7 @@ exit 0
 
 /** Starts a program in a process group of its own. @throws {PgbkError} when it cannot be started. */
 export async function keepProgram(file: string, args: string[], options: KeepOptions): Promise<KeptProgram> {
-  const { execa } = await import('execa')
-  const child = execa('sh', ['-c', script, 'sh', file, ...args], {
-    ...startOptions(options),
+  const { child, pid } = await startProgram('sh', ['-c', script, 'sh', file, ...args], options, {
     stdin: 'pipe',
     stdout: 'ignore',
     detached: true,
@@ -58,10 +56,9 @@ export async function keepProgram(file: string, args: string[], options: KeepOpt
   const lines = createInterface({ input: child.stderr }).on('line', options.onErrorLine)
   const allRead = new Promise<void>((resolve) => lines.once('close', resolve))
   let over = false
-  const ended = Promise.all([child, allRead]).then(async ([result]) => {
-    await groupIsGone(child.pid)
+  const ended = Promise.all([child, allRead]).then(async () => {
+    await groupIsGone(pid)
     over = true
-    if (child.pid === undefined) throw cannotStart('sh', result)
   })
   return {
     hasEnded: () => over,
@@ -70,7 +67,7 @@ export async function keepProgram(file: string, args: string[], options: KeepOpt
       // It may not listen yet.
       const ask = () => void child.stdin.write('stop\n')
       const again = setInterval(ask, 500)
-      const kill = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), patienceMs)
+      const kill = setTimeout(() => signalGroup(pid, 'SIGKILL'), patienceMs)
       ask()
       await ended
       clearInterval(again)
