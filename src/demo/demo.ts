@@ -108,13 +108,10 @@ async function openCopy(tour: Tour, snapshot: string): Promise<void> {
   context.progress.say(`\n$ cd ${snapshot}\n$ postgres -D conf -p ${port} &`)
   const place = { host: '/tmp', port: String(port), username: demoRole, dbname: 'bookshop' }
   const connection = connectionFrom(place, undefined, context.env, 'pgbk_demo')
-  const opened = await startPlainServer(
-    [join(server.bin, 'postgres'), '-D', 'conf', '-p', String(port)],
-    snapshot,
-    join(directory, 'copy.log'),
-    { ...server.psql, connection },
-    context,
-  )
+  const command = [join(server.bin, 'postgres'), '-D', 'conf', '-p', String(port)]
+  const psqlThere = { ...server.psql, connection }
+  const log = join(directory, 'copy.log')
+  const opened = await startPlainServer({ command, cwd: snapshot, log, psql: psqlThere }, context)
   try {
     await psql(tour, { host: '/tmp', port }, '-c', 'SELECT count(*) FROM orders')
     await psql(tour, { host: '/tmp', port }, '-c', 'TRUNCATE orders')

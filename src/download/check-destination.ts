@@ -60,7 +60,7 @@ function checkUnused({ id, state }: Backup, { name }: Source, { pgbk, cwd }: Con
 export async function findHere(
   root: RootLayout,
   wanted: Backup,
-  replace: boolean,
+  { replace }: { replace?: boolean },
 ): Promise<Backup | undefined> {
   const directory = root.backup(wanted.id)
   if (!(await isThere(directory))) return undefined

@@ -41,7 +41,7 @@ export async function downloadArchive(
   const startedAt = context.now()
   const file = options.archive === '-' ? undefined : localPath(options.archive, context.cwd)
   const compression = file === undefined ? (options.compress ?? 'none') : compressionOf(file)
-  checkTarget(file, options.replace ?? false, context)
+  checkTarget(file, options, context)
   if (compression === 'zstd') await requireZstd(context)
   const name = sourceName(options.from, settings, settings.root)
   const source = await openSource(name, context)
@@ -52,7 +52,7 @@ export async function downloadArchive(
   const write = () =>
     file === undefined
       ? archiveToOutput(job, context)
-      : archiveToFile(job, file, options.replace ?? false, context)
+      : archiveToFile(job, { file, replace: options.replace }, context)
   const isHere = source.realDirectory !== undefined
   const bytes = await (isHere ? unlessRemoved(backup, context, write) : write())
   const durationMs = context.now().getTime() - startedAt.getTime()
@@ -60,7 +60,7 @@ export async function downloadArchive(
 }
 
 /** @throws {PgbkError} `usage` for a terminal, or a file that is there. */
-function checkTarget(file: string | undefined, replace: boolean, { stdout, pgbk }: Context): void {
+function checkTarget(file: string | undefined, { replace }: ArchiveOptions, { stdout, pgbk }: Context): void {
   if (file === undefined) {
     if (!stdout.isTTY) return
     throw new PgbkError('usage', 'an archive cannot be written to a terminal', {

@@ -56,8 +56,7 @@ export function isSameBackup(one: BackupIdentity, other: BackupIdentity): boolea
  */
 export async function withDownloadDirectory<T>(
   root: RootLayout,
-  backup: Backup,
-  source: string,
+  { backup, source }: { backup: Backup; source: string },
   context: Context,
   work: (download: DownloadDirectory, guarded: Context) => Promise<T>,
 ): Promise<T> {

@@ -59,11 +59,11 @@ export async function download(
   const { server } = backup.record
   const newCluster = options.newCluster ?? false
   checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
-  const here = await findHere(root, backup, options.replace ?? false)
+  const here = await findHere(root, backup, options)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
   makeRoot(root)
-  return withDownloadDirectory(root, backup, name, context, async (directory, guarded) => {
+  return withDownloadDirectory(root, { backup, source: name }, context, async (directory, guarded) => {
     const job = { root, source, backup, record, directory, options, settings }
     const { received, verifiedBy } = await complete(job, guarded)
     const published = await publish(job, guarded)
@@ -93,10 +93,8 @@ async function complete(job: Job, context: Context): Promise<{ received: number;
   const { root, source, backup, directory, options } = job
   const { layout } = directory
   try {
-    const noWal = options.wal === false
-    const fetched = await fetchFiles(source, backup, directory, { noWal }, context, (kept) =>
-      checkRoomForDownload(root, backup, kept),
-    )
+    const wanted = { source, backup, directory, noWal: options.wal === false }
+    const fetched = await fetchFiles(wanted, context, (kept) => checkRoomForDownload(root, backup, kept))
     context.progress.step('verifying')
     const work = [verify(job, fetched, context), syncTree(layout.directory)] as const
     await Promise.allSettled(work)
@@ -115,7 +113,7 @@ async function verify(
   context: Context,
 ): Promise<string> {
   const { layout } = directory
-  const verifiedBy = await verifyDownload(backup, layout, fetched, settings.bin_dir, context)
+  const verifiedBy = await verifyDownload({ backup, layout }, fetched, { settings, context })
   await checkComplete({ ...backup, state: 'whole', layout, record: backup.record })
   await checkDownloadedConf(backup, layout, fetched, context)
   return verifiedBy
@@ -133,7 +131,7 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 async function publish(job: Job, context: Context): Promise<Backup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
-    const here = await findHere(root, backup, options.replace ?? false)
+    const here = await findHere(root, backup, options)
     if (here) {
       await lock.check()
       await removeDownload(directory.layout)
@@ -142,7 +140,11 @@ async function publish(job: Job, context: Context): Promise<Backup> {
     checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
     const downloaded = aBackup(directory.layout.directory, summarize(record.toString()), 'whole')
     await keepReplacedWal(root, downloaded, joiningFor(job.settings, guarded), guarded)
-    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)
+    const { directory: place } = await publishDownload(
+      root,
+      { id: backup.id, layout: directory.layout, record },
+      lock,
+    )
     return aBackup(place, summarize(record.toString()), 'whole')
   })
 }

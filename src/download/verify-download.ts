@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Backup } from '../catalog/catalog.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
@@ -32,16 +33,14 @@ interface Fault {
  * @throws {PgbkError} `damaged`.
  */
 export async function verifyDownload(
-  backup: Backup,
-  layout: BackupLayout,
+  { backup, layout }: { backup: Backup; layout: BackupLayout },
   fetched: Fetched,
-  binDir: string | undefined,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<string> {
   const { env, signal } = context
   const wal = await faultsOfWal(backup, layout, fetched)
   if (wal.length > 0) throw await damaged(layout, fetched, wal)
-  const verifier = findVerifier(majorOf(backup.record), await findInstallations(binDir, context))
+  const verifier = findVerifier(majorOf(backup.record), await findInstallations(settings.bin_dir, context))
   if (!verifier) {
     const faults = await faultsOfFiles(layout, fetched, signal)
     if (faults.length > 0) throw await damaged(layout, fetched, faults)

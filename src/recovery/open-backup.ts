@@ -129,21 +129,26 @@ export function checkNewTablespaces(tablespaces: NewTablespace[], { mayWrite }: 
   for (const { lsn, path } of tablespaces) {
     const isThere = existsSync(path)
     if (mayWrite && isThere && readdirSync(path).length === 0) continue
-    const state = !mayWrite
-      ? ''
-      : isThere
-        ? ', which is in use on this machine'
-        : ', which is not there on this machine'
-    throw new PgbkError('failed', `the WAL to be replayed creates a tablespace in ${path}${state}`, {
-      hint: `${ways(path, isThere, mayWrite)} A moment before that can be reached:  --to-lsn ${lsn} --exclusive`,
+    const obstacle = !mayWrite ? outside : isThere ? inUse : notThere(path)
+    throw new PgbkError('failed', `the WAL to be replayed creates a tablespace in ${path}${obstacle.state}`, {
+      hint: `${obstacle.ways} A moment before that can be reached:  --to-lsn ${lsn} --exclusive`,
     })
   }
 }
 
-function ways(path: string, isThere: boolean, mayWrite: boolean): string {
-  const later = 'A backup that was made later has the tablespace in it.'
-  if (!mayWrite)
-    return `Replay would write to that path, outside of the working copy: pgbk restore can do that, on another machine. ${later}`
-  if (isThere) return `Replay would write into those files, on the server itself into its own. ${later}`
-  return `If replay may write there, make an empty directory for it:  install -d -m 700 -o postgres ${shellWord(path)}\n${later}`
+const later = 'A backup that was made later has the tablespace in it.'
+
+const outside = {
+  state: '',
+  ways: `Replay would write to that path, outside of the working copy: pgbk restore can do that, on another machine. ${later}`,
 }
+
+const inUse = {
+  state: ', which is in use on this machine',
+  ways: `Replay would write into those files, on the server itself into its own. ${later}`,
+}
+
+const notThere = (path: string) => ({
+  state: ', which is not there on this machine',
+  ways: `If replay may write there, make an empty directory for it:  install -d -m 700 -o postgres ${shellWord(path)}\n${later}`,
+})

@@ -37,7 +37,7 @@ export async function launch(request: RunRequest, port: number, context: Context
     try {
       // From its marker on no delete takes the backup away: one that has looked before has begun by now.
       checkThere(request.backup)
-      const obstacle = await tryMethod(method, request, directory, port, context)
+      const obstacle = await tryMethod(method, { ...request, run: directory, port }, context)
       if (typeof obstacle !== 'string') {
         if (method.kind === 'reflink' && obstacles.length > 0)
           context.progress.say(`The snapshot is cloned: ${obstacles.join('; ')}`)
@@ -63,12 +63,10 @@ const roomHint = 'Make room, or set XDG_CACHE_HOME to a directory on an ordinary
 /** The server, or the reason why this way cannot be gone. */
 async function tryMethod(
   method: WorkingCopyMethod,
-  request: RunRequest,
-  run: OwnRunDirectory,
-  port: number,
+  request: RunRequest & { run: OwnRunDirectory; port: number },
   context: Context,
 ): Promise<Enclosed | string> {
-  const { backup, root, sandbox, programs, recovery, hasPort } = request
+  const { backup, root, run, sandbox, programs, recovery, hasPort, port } = request
   const { launch } = method
   const obstacle = await method.prepare({ backup, run }, context)
   if (obstacle !== undefined) return obstacle

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
 import { isPort } from '../config/schema.js'
@@ -8,12 +8,11 @@ import { wasCutOff } from '../postgres/local/session-failures.js'
 import { connectUsersSql } from '../postgres/local/sql-client.js'
 import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from '../recovery/open-backup.js'
 import { readAgain } from '../recovery/read-again.js'
-import { runAttached } from '../system/program/run-attached.js'
-import { commandVariables } from './command-variables.js'
 import { endRun, sweepRuns } from './directory/end-run.js'
 import { writeRunMarker } from './directory/run-directory.js'
 import type { SandboxMode } from './enclosure/start-enclosed.js'
 import { checkStillRuns, endedByItself, hasGone, runSocket } from './identity.js'
+import { runCommand } from './run-command.js'
 import { type RunRequest, settingTexts } from './run-request.js'
 import { sayOfDatabase } from './say-of-database.js'
 import { type Run, startRun } from './start-run.js'
@@ -102,7 +101,10 @@ export async function localRun(
     if (!detached) await untilStopped(run, context)
     return 0
   } finally {
-    if (!detached) await stop(run, context)
+    if (!detached) {
+      await run.server.stop(context)
+      await endRun(run.directory, context)
+    }
   }
 }
 
@@ -139,42 +141,6 @@ async function untilStopped(run: Run, { signal }: Context): Promise<void> {
     await new Promise((wake) => setTimeout(wake, 100))
   }
   if ((signal.reason as PgbkError).code !== 'interrupted') signal.throwIfAborted()
-}
-
-async function runCommand(words: string[], run: Run, bin: string, context: Context): Promise<number> {
-  const [file = '', ...args] = words
-  const variables = commandVariables(run)
-  const cwd = enterable(context)
-  context.progress.end()
-  const { env, signal, urgent, umask } = context
-  const status = await runAttached(file, args, {
-    kind: 'command',
-    env,
-    variables,
-    programs: bin,
-    cwd,
-    signal,
-    urgent,
-    umask,
-  })
-  if (await hasGone(run, context)) throw endedByItself(run)
-  return status
-}
-
-/** Root's home directory is closed to the user whom root has become. */
-function enterable({ cwd, user, progress }: Context): string {
-  try {
-    accessSync(cwd, constants.X_OK)
-    return cwd
-  } catch {
-    progress.say(`user ${user().name}, as whom COMMAND runs, cannot enter ${cwd}: it starts in /`)
-    return '/'
-  }
-}
-
-async function stop(run: Run, context: Context): Promise<void> {
-  await run.server.stop(context)
-  await endRun(run.directory, context)
 }
 
 function detach(run: Run): void {

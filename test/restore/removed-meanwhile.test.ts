@@ -193,8 +193,10 @@ describe('a backup that is removed', () => {
     const source = await openSource(root.root, aContext())
     const layout = backupLayout(aDirectory())
     const fetch = () =>
-      fetchFiles(source, backup, { layout, isResumed: false }, { noWal: false }, aContext(), async () =>
-        removeAll(),
+      fetchFiles(
+        { source, backup, directory: { layout, isResumed: false }, noWal: false },
+        aContext(),
+        async () => removeAll(),
       )
     expect(await thrownBy(fetch)).toMatchObject(isNotFound)
   })

@@ -92,14 +92,14 @@ async function missingLibraries(libraries: string[], bin: string, context: Conte
 
 /** The log's directory is made where it is missing, but not the one above it (SysLogger_Start() in syslogger.c). */
 async function missingDirectories(directory: ConfiguredDirectory, ask: Ask): Promise<string[]> {
-  const { data, isOfAnother } = directory
+  const { data } = directory
   const sockets = librariesIn(await ask('unix_socket_directories'))
     .filter((name) => !name.startsWith('@'))
     .map((name) => resolve(data, name))
-    .filter((name) => !isUsable(name, isOfAnother))
+    .filter((name) => !isUsable(name, directory))
     .map((name) => `unix_socket_directories has ${name}, ${notUsable(name)}`)
   const log = (await ask('logging_collector')) === 'on' ? await ask('log_directory') : ''
-  if (!isAbsolute(log) || isUsable(existsSync(log) ? log : dirname(log), isOfAnother)) return sockets
+  if (!isAbsolute(log) || isUsable(existsSync(log) ? log : dirname(log), directory)) return sockets
   return [...sockets, `log_directory = ${log}, ${notUsable(log)}`]
 }
 
@@ -108,10 +108,10 @@ function notUsable(directory: string): string {
   return `${what}: the server does not start without it`
 }
 
-function isUsable(directory: string, isOfAnother: boolean): boolean {
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return false
+function isUsable(path: string, { isOfAnother }: ConfiguredDirectory): boolean {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return false
   try {
-    if (!isOfAnother) accessSync(directory, constants.W_OK | constants.X_OK)
+    if (!isOfAnother) accessSync(path, constants.W_OK | constants.X_OK)
     return true
   } catch (error) {
     if (['EACCES', 'EROFS'].includes(systemCode(error) ?? '')) return false

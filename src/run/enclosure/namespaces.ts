@@ -41,7 +41,7 @@ ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || perl -e '${raiseL
 
 /** What goes around a server on a working copy. */
 export function namespacesFor(enclosure: Enclosure, launch: Launch, view: SandboxView): Namespaces {
-  if (enclosure !== 'open') return closed(launch, view, enclosure === 'networked')
+  if (enclosure !== 'open') return closed(enclosure, launch, view)
   const enter = 'cd snapshot || exit 70\n'
   if (!launch.mounts) return { ...noNamespaces, setUp: `${launch.setUp}\n${enter}` }
   return {
@@ -60,7 +60,8 @@ mount -o remount,bind,ro "$1" || exit 70
 shift
 `
 
-function closed(launch: Launch, view: SandboxView, hasNetwork: boolean): Namespaces {
+function closed(enclosure: 'closed' | 'networked', launch: Launch, view: SandboxView): Namespaces {
+  const hasNetwork = enclosure === 'networked'
   const { sockets, port, readable, hidden, postgres = '' } = view
   return {
     outer: [...users, '--ipc', ...(hasNetwork ? [] : ['--net'])],

@@ -25,8 +25,7 @@ export async function hasGnuTar({ env, signal }: Context): Promise<boolean> {
  */
 export async function archiveHere(
   root: string,
-  backup: Backup,
-  listing: Listing,
+  { backup, listing }: { backup: Backup; listing: Listing },
   target: { file: string; isCompressed: boolean },
   { env, signal, progress }: Context,
 ): Promise<void> {

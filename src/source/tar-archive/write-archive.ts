@@ -77,8 +77,7 @@ async function isComplete(backup: Backup, listing: Listing, content: SeenTar): P
  */
 export async function archiveToFile(
   job: ArchiveJob,
-  file: string,
-  replace: boolean,
+  { file, replace }: { file: string; replace: boolean | undefined },
   context: Context,
 ): Promise<number> {
   const part = `${file}.${randomBytes(4).toString('hex')}.part`
@@ -89,14 +88,14 @@ export async function archiveToFile(
     if (source.realDirectory !== undefined && compression !== 'gzip' && (await hasGnuTar(context))) {
       await handle.close()
       context.progress.step('archiving')
-      await archiveHere(source.realDirectory, backup, listing, { file: part, isCompressed }, context)
+      await archiveHere(source.realDirectory, { backup, listing }, { file: part, isCompressed }, context)
     } else {
       const sink = handle.createWriteStream({ highWaterMark: 1 << 20 })
       await writeTar(job, await openCompression(compression, context), sink, context)
     }
     await syncPath(part)
     const { size } = await stat(part)
-    checkStillFree(file, replace)
+    if (!replace && existsSync(file)) throw takenMeanwhile(file)
     await rename(part, file)
     await syncPath(dirname(file))
     return size
@@ -109,11 +108,10 @@ export async function archiveToFile(
 const closedHint =
   'Started by root, pgbk works as the owner of the root directory. Name a directory of that user, or let the shell write: --archive - >FILE'
 
-function checkStillFree(file: string, replace: boolean): void {
-  if (!replace && existsSync(file))
-    throw new PgbkError('failed', `${file} was created by somebody else meanwhile`, {
-      hint: 'Choose another name.',
-    })
+function takenMeanwhile(file: string): PgbkError {
+  return new PgbkError('failed', `${file} was created by somebody else meanwhile`, {
+    hint: 'Choose another name.',
+  })
 }
 
 /** Writes an archive to standard output. @returns its bytes. */

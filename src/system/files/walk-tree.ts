@@ -38,9 +38,9 @@ export function* treeEntries(top: BytePath, rules: TreeRules = {}): Generator<Tr
 }
 
 /** Those of one directory. */
-function* entriesIn(top: BytePath, below: BytePath, { mayGo }: TreeRules): Generator<TreeEntry> {
+function* entriesIn(top: BytePath, below: BytePath, rules: TreeRules): Generator<TreeEntry> {
   const here = below === '' ? top : joinBytes(top, below)
-  const directory = opened(here, mayGo ?? false)
+  const directory = opened(here, rules)
   if (!directory) return
   try {
     for (let kind = directory.readSync(); kind !== null; kind = directory.readSync()) {
@@ -52,7 +52,7 @@ function* entriesIn(top: BytePath, below: BytePath, { mayGo }: TreeRules): Gener
   }
 }
 
-function opened(path: BytePath, mayGo: boolean): Dir | undefined {
+function opened(path: BytePath, { mayGo }: TreeRules): Dir | undefined {
   try {
     return opendirSync(systemPath(path) as string, { encoding: 'latin1', bufferSize: atOnce })
   } catch (error) {

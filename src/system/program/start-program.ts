@@ -23,12 +23,12 @@ export async function startProgram<Own extends Options>(
   if (before !== undefined) process.umask(before)
   if (child.pid !== undefined) return { child, pid: child.pid }
   const { cause, shortMessage } = (await child) as { cause?: unknown; shortMessage?: string }
-  throw cannotStart(file, place.kind === 'command', cause ?? shortMessage)
+  throw cannotStart(file, place, cause ?? shortMessage)
 }
 
-function cannotStart(file: string, isCommand: boolean, cause: unknown): PgbkError {
+function cannotStart(file: string, { kind }: ProgramPlace, cause: unknown): PgbkError {
   const isMissing = systemCode(cause) === 'ENOENT'
-  if (!isCommand)
+  if (kind !== 'command')
     return new PgbkError(
       isMissing ? 'programs-missing' : 'failed',
       `cannot run ${file}: ${isMissing ? 'no such program' : messageOf(cause)}`,

@@ -127,7 +127,7 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
       '\n',
     ),
     notes.length > 0 ? `Look at these:\n${notes.map((note) => `  - ${printable(note)}`).join('\n')}` : '',
-    switchedOff ? offText(request, port !== undefined) : '',
+    switchedOff ? offText(request, port) : '',
   ]
   return `\n${parts.filter(Boolean).join('\n\n')}\n`
 }
@@ -138,9 +138,9 @@ function runningText({ login }: RestoreResult, port: number, style: Style): stri
   return `Its server is running on port ${port}.\n${rowsText([['psql', style.strong(printable(psql))]], style)}`
 }
 
-function offText({ data, switchedOff }: DirectoryRequest, running: boolean): string {
+function offText({ data, switchedOff }: DirectoryRequest, port: number | undefined): string {
   const lines = (switchedOff?.reasons ?? []).map((reason) => `  - ${reason}`).join('\n')
-  const restart = running ? ', then restart it' : ''
+  const restart = port !== undefined ? ', then restart it' : ''
   return `Switched off, so that it cannot harm the server it came from:
 ${lines}
 When it takes over from that server, take the block out${restart}:

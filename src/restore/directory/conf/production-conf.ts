@@ -36,17 +36,21 @@ export function adaptConf(
   const notes: string[] = []
   const lines = parseConf(text).map((line) => {
     if (isPlace(line)) return `#${line.text}    # pgbk restore: named a place on the server`
-    return isInclude(line) ? adaptInclude(line, from, copies, isEmpty, notes) : line.text
+    return isInclude(line) ? adaptInclude(line, from, { copies, isEmpty, notes }) : line.text
   })
   return { text: lines.join('\n'), notes }
+}
+
+interface Adapting {
+  copies: ReadonlyMap<string, string>
+  isEmpty: (directory: string) => boolean
+  notes: string[]
 }
 
 function adaptInclude(
   { text: line, name: kind = '', value }: ConfLine,
   from: string,
-  copies: ReadonlyMap<string, string>,
-  isEmpty: (directory: string) => boolean,
-  notes: string[],
+  { copies, isEmpty, notes }: Adapting,
 ): string {
   const named = fromLatin1(value)
   const there = resolve(from, '..', named)
