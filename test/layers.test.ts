@@ -33,8 +33,8 @@ function pictureOf(text: string): Picture {
 
 const picture = pictureOf(page)
 
-/** What the terminal may call: how things are said is one for all. */
-const sayings = /^(text\/|catalog\/proof-outcome\.ts$|[\w-]+\.ts$)/
+/** What the terminal may call: how things are said is one for all, and a backup is plain data with two functions. */
+const sayings = /^(text\/|catalog\/(backup|proof-outcome)\.ts$|[\w-]+\.ts$)/
 
 const owners: Record<string, string | string[]> = {
   chalk: 'terminal/',

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { aBackup, type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, storedBackup } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
@@ -37,7 +38,11 @@ export interface CreateOptions extends ConnectionFlags {
 }
 
 /** Backs the server up. All checks come before the first write; a backup is listed only when it is whole. */
-export async function create(options: CreateOptions, settings: Settings, context: Context): Promise<Backup> {
+export async function create(
+  options: CreateOptions,
+  settings: Settings,
+  context: Context,
+): Promise<LocalBackup> {
   const maxRate = options.maxRate ?? settings.create.max_rate
   checkPlainLine(options.label, 'label')
   checkRate(maxRate)
@@ -52,7 +57,7 @@ async function createIn(
   options: CreateOptions,
   settings: Settings,
   context: Context,
-): Promise<Backup> {
+): Promise<LocalBackup> {
   const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
   let server = await connectToServer(options, settings, applicationName, context)
   context.progress.say(serverLine(server.facts))
@@ -84,16 +89,16 @@ async function createIn(
       },
       guarded,
     )
-    return aBackup(layout.directory, { summary: record, raw: record }, 'whole')
+    return { ...storedBackup({ summary: record, raw: record }, 'whole'), directory: layout.directory }
   })
   return options.prove ? withProof(backup, withSandbox(settings, options.sandbox), context) : backup
 }
 
 /** Not under the lock: the next create need not wait. */
-async function withProof(backup: Backup, settings: Settings, context: Context): Promise<Backup> {
+async function withProof(backup: LocalBackup, settings: Settings, context: Context): Promise<LocalBackup> {
   const proof = await prove(readCatalog(settings.root), backup, [], settings, context)
   for (const reason of unprovenReasons(proof)) context.progress.warn(`${backup.id} is not proven: ${reason}`)
-  return aBackup(backup.directory, { summary: backup.summary, raw: backup.raw }, backup.state, { proof })
+  return { ...backup, proof }
 }
 
 /** A root that is new has no lock file, and nothing to sweep. */

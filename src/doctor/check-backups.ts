@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import { readLastCreate } from '../catalog/last-create.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { resultOf } from '../catalog/proof.js'
@@ -13,12 +13,12 @@ import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-s
 import { type Check, ok, skipped, warning } from './check.js'
 
 /** Age and proof of what there is, and how the last create ended. */
-export function checkBackups(layout: RootLayout, backups: Backup[], context: Context): Check[] {
+export function checkBackups(layout: RootLayout, backups: LocalBackup[], context: Context): Check[] {
   const [newest] = backups.filter(({ state }) => state === 'whole')
   return [checkAge(newest, context), checkProof(newest, backups, context), checkLastCreate(layout)]
 }
 
-function checkAge(newest: Backup | undefined, { now, pgbk }: Context): Check {
+function checkAge(newest: LocalBackup | undefined, { now, pgbk }: Context): Check {
   if (!newest)
     return warning('newest backup', 'there is none yet', `Make the first one:\n  ${pgbk('create')}`)
   const ms = ageMsOf(newest, now())
@@ -28,7 +28,7 @@ function checkAge(newest: Backup | undefined, { now, pgbk }: Context): Check {
     : ok('newest backup', text)
 }
 
-function checkProof(newest: Backup | undefined, backups: Backup[], { now, pgbk }: Context): Check {
+function checkProof(newest: LocalBackup | undefined, backups: LocalBackup[], { now, pgbk }: Context): Check {
   if (!newest) return skipped('proof', 'there is nothing to prove yet')
   if (resultOf(newest.proof) === 'failed')
     return warning(

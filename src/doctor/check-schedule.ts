@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import type { Context, PrintedCommand } from '../context.js'
@@ -48,7 +49,7 @@ export function checkSchedule(
 
 function checkEntry(
   entry: CrontabEntry,
-  backups: Backup[],
+  backups: LocalBackup[],
   layout: RootLayout,
   now: Date,
   pgbk: PrintedCommand,
@@ -77,7 +78,7 @@ function checkEntry(
 }
 
 /** A create by hand takes the place of the last scheduled one in what is remembered of the last, but not its backup's. */
-function lastRunOf(last: LastCreate | undefined, backups: Backup[]): string | undefined {
+function lastRunOf(last: LastCreate | undefined, backups: LocalBackup[]): string | undefined {
   const made = backups.find(({ summary }) => summary.kind === 'scheduled')?.summary.finished_at
   if (!last?.scheduled) return made
   return made === undefined || made < last.finished_at ? last.finished_at : made

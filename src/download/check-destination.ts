@@ -1,7 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed.js'
 import { resolveSource } from '../catalog/source-place.js'
@@ -34,7 +35,7 @@ function realOf(path: string): string {
  * @returns its record.
  * @throws {PgbkError} `damaged`; `not-found` when it has been removed meanwhile.
  */
-export async function checkWanted(backup: Backup, source: Source, context: Context): Promise<Buffer> {
+export async function checkWanted(backup: LocalBackup, source: Source, context: Context): Promise<Buffer> {
   checkUnused(backup, source, context)
   if (source.realDirectory === undefined) return source.recordOf(backup)
   return unlessRemoved(backup, context, async () => {
@@ -44,7 +45,7 @@ export async function checkWanted(backup: Backup, source: Source, context: Conte
 }
 
 /** @throws {PgbkError} `damaged` for a backup that is no longer what was backed up. */
-function checkUnused({ id, state }: Backup, { name }: Source, { pgbk, cwd }: Context): void {
+function checkUnused({ id, state }: LocalBackup, { name }: Source, { pgbk, cwd }: Context): void {
   if (state === 'whole') return
   throw new PgbkError(
     'damaged',
@@ -59,9 +60,9 @@ function checkUnused({ id, state }: Backup, { name }: Source, { pgbk, cwd }: Con
  */
 export async function findHere(
   root: RootLayout,
-  wanted: Backup,
+  wanted: LocalBackup,
   { replace }: { replace?: boolean },
-): Promise<Backup | undefined> {
+): Promise<LocalBackup | undefined> {
   const directory = root.backup(wanted.id)
   if (!(await isThere(directory))) return undefined
   const { backups, rejected } = readCatalog(root.root)
@@ -91,7 +92,7 @@ async function isThere(path: string): Promise<boolean> {
   )
 }
 
-async function faultOf(backup: Backup): Promise<string | undefined> {
+async function faultOf(backup: LocalBackup): Promise<string | undefined> {
   if (backup.state === 'used') return 'used: a server was started inside its snapshot'
   try {
     await checkComplete(backup)
@@ -105,15 +106,15 @@ async function faultOf(backup: Backup): Promise<string | undefined> {
 /** @throws {PgbkError} `disk-full` when what is still to come does not fit. */
 export async function checkRoomForDownload(
   root: RootLayout,
-  { record, id }: Backup,
+  backup: LocalBackup,
   kept: number,
 ): Promise<void> {
-  const needed = Math.max(0, record.size_bytes - kept)
+  const needed = Math.max(0, recordOf(backup).size_bytes - kept)
   const free = await freeBytes(root.backups)
   if (free >= needed) return
   throw new PgbkError(
     'disk-full',
-    `backup ${id} needs ${formatBytes(needed)} more, and ${formatBytes(free)} are free in ${root.backups}`,
+    `backup ${backup.id} needs ${formatBytes(needed)} more, and ${formatBytes(free)} are free in ${root.backups}`,
     { hint: 'Make room there (pgbk list, pgbk delete), or choose another directory with --to.' },
   )
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import { unlessRemoved } from '../catalog/removed.js'
 import { selectBackup } from '../catalog/select.js'
 import { localPath, sourceName } from '../catalog/source-place.js'
@@ -23,7 +23,7 @@ export interface ArchiveOptions {
 }
 
 export interface ArchiveResult {
-  backup: Backup
+  backup: LocalBackup
   source: string
   /** Undefined for standard output. */
   file: string | undefined

@@ -1,6 +1,7 @@
-import { aBackup, type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
-import { backupLayout, type RootLayout } from '../catalog/layout.js'
+import type { RootLayout } from '../catalog/layout.js'
 import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
 import { summarize } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
@@ -34,7 +35,7 @@ export interface DownloadOptions {
 }
 
 export interface DownloadResult {
-  backup: Backup
+  backup: LocalBackup
   source: string
   /** Where it was brought to, when that is not the root of the settings. */
   to: string | undefined
@@ -56,7 +57,7 @@ export async function download(
   checkOtherRoot(source, destination)
   const backup = selectBackup(await source.catalog(), id, context, name)
   const record = await checkWanted(backup, source, context)
-  const { server } = backup.record
+  const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
   checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
   const here = await findHere(root, backup, options)
@@ -80,7 +81,7 @@ export async function download(
 interface Job {
   root: RootLayout
   source: Source
-  backup: Backup
+  backup: LocalBackup
   /** Its bytes in the source. */
   record: Buffer
   directory: DownloadDirectory
@@ -114,7 +115,7 @@ async function verify(
 ): Promise<string> {
   const { layout } = directory
   const verifiedBy = await verifyDownload({ backup, layout }, fetched, { settings, context })
-  await checkComplete({ ...backup, state: 'whole', layout, record: backup.record })
+  await checkComplete({ ...backup, state: 'whole', directory: layout.directory })
   await checkDownloadedConf(backup, layout, fetched, context)
   return verifiedBy
 }
@@ -128,7 +129,7 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 }
 
 /** Where another download of the same backup was faster, that one stays. */
-async function publish(job: Job, context: Context): Promise<Backup> {
+async function publish(job: Job, context: Context): Promise<LocalBackup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
     const here = await findHere(root, backup, options)
@@ -137,14 +138,19 @@ async function publish(job: Job, context: Context): Promise<Backup> {
       await removeDownload(directory.layout)
       return here
     }
-    checkNotInUse([{ id: backup.id, layout: backupLayout(root.backup(backup.id)) }], root.root, context)
-    const downloaded = aBackup(directory.layout.directory, summarize(record.toString()), 'whole')
-    await keepReplacedWal(root, downloaded, joiningFor(job.settings, guarded), guarded)
+    checkNotInUse([{ id: backup.id, directory: root.backup(backup.id) }], root.root, context)
+    const stored = storedBackup(summarize(record.toString()), 'whole')
+    await keepReplacedWal(
+      root,
+      { ...stored, directory: directory.layout.directory },
+      joiningFor(job.settings, guarded),
+      guarded,
+    )
     const { directory: place } = await publishDownload(
       root,
       { id: backup.id, layout: directory.layout, record },
       lock,
     )
-    return aBackup(place, summarize(record.toString()), 'whole')
+    return { ...stored, directory: place }
   })
 }

@@ -1,5 +1,5 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { type FileWriter, openFileWriter } from '../source/contract/file-writer.js'
@@ -29,7 +29,7 @@ export interface Fetched {
 /** What is to come from where, and where to. */
 export interface WantedFiles extends WantedWal {
   source: Source
-  backup: Backup
+  backup: LocalBackup
   directory: DownloadDirectory
 }
 
@@ -57,7 +57,7 @@ export async function fetchFiles(
   const { source, backup } = wanted
   const { isResumed, layout } = wanted.directory
   const { directory } = layout
-  const { size_bytes: total, wal_segment_size: segmentSize } = backup.record
+  const { size_bytes: total, wal_segment_size: segmentSize } = recordOf(backup)
   let [kept, received] = [0, 0]
   const onBytes = (bytes: number) => {
     received += bytes
@@ -118,7 +118,7 @@ async function keepOld(
   await checkListed(directory, listing, source, signal)
   progress.step('checking what is here already')
   let [done, kept] = [0, 0]
-  const { wal_segment_size: walSegmentSize } = backup.record
+  const { wal_segment_size: walSegmentSize } = recordOf(backup)
   await keepWhole(directory, old, writer, {
     linkedTablespaces: linkedTablespacesIn(listing),
     walSegmentSize,

@@ -1,6 +1,6 @@
 import { lstat, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
@@ -33,14 +33,14 @@ interface Fault {
  * @throws {PgbkError} `damaged`.
  */
 export async function verifyDownload(
-  { backup, layout }: { backup: Backup; layout: BackupLayout },
+  { backup, layout }: { backup: LocalBackup; layout: BackupLayout },
   fetched: Fetched,
   { settings, context }: Task,
 ): Promise<string> {
   const { env, signal } = context
   const wal = await faultsOfWal(backup, layout, fetched)
   if (wal.length > 0) throw await damaged(layout, fetched, wal)
-  const verifier = findVerifier(majorOf(backup.record), await findInstallations(settings.bin_dir, context))
+  const verifier = findVerifier(majorOf(recordOf(backup)), await findInstallations(settings.bin_dir, context))
   if (!verifier) {
     const faults = await faultsOfFiles(layout, fetched, signal)
     if (faults.length > 0) throw await damaged(layout, fetched, faults)
@@ -83,10 +83,11 @@ async function faultsOfFiles(
 
 /** The snapshot's own segments must be there, and every complete one must be as long as segments are. */
 async function faultsOfWal(
-  { record }: Backup,
+  backup: LocalBackup,
   { directory }: BackupLayout,
   { listing }: Fetched,
 ): Promise<Fault[]> {
+  const record = recordOf(backup)
   const size = record.wal_segment_size
   const faults: Fault[] = []
   const listed = new Set(listing.files)
@@ -139,11 +140,12 @@ function unlessGone(error: unknown): void {
  * @throws {PgbkError} `damaged`.
  */
 export async function checkDownloadedConf(
-  { id, record }: Backup,
+  backup: LocalBackup,
   layout: BackupLayout,
   { listing }: Fetched,
   { progress }: Context,
 ): Promise<void> {
+  const record = recordOf(backup)
   const faults = confFaults(record, layout)
   if (faults.length > 0) {
     const fetched = new Set(listing.files)
@@ -153,5 +155,5 @@ export async function checkDownloadedConf(
       hint: 'The files at fault were removed, and the next download fetches only these again. If they are at fault again, somebody has changed the backup at its source: do not start it there either, and choose another one.',
     })
   }
-  if (!record.own_files) progress.warn(`${id}: ${notCompared}`)
+  if (!record.own_files) progress.warn(`${backup.id}: ${notCompared}`)
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { sourceName } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
 import { openSource } from '../source/open-source.js'
@@ -30,7 +31,7 @@ export async function list(options: ListOptions, { settings, context }: Task): P
   }
   const catalog = readCatalog(settings.root)
   const finder = findWindows(settings, catalog, context)
-  const backups: Backup[] = []
+  const backups: LocalBackup[] = []
   for (const backup of catalog.backups) {
     const window = await finder.windowOf(backup)
     if (!window) continue

@@ -1,4 +1,5 @@
-import { type Backup, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { checkThere } from '../catalog/removed.js'
 import { selectBackup } from '../catalog/select.js'
 import { resolveSource, sourceName } from '../catalog/source-place.js'
@@ -13,7 +14,7 @@ export interface ShowOptions {
 }
 
 export interface ShowResult {
-  backup: Backup
+  backup: LocalBackup
   /** Undefined for one of another root. */
   window: BackupWindow | undefined
   /** The other root that was asked. */

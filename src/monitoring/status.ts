@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { type Backup, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { type Proof, resultOf } from '../catalog/proof.js'
@@ -38,7 +39,7 @@ export interface StatusResult extends HealthFigures {
   /** How many whole ones there are. */
   count: number
   /** The newest whole one. */
-  newest: Backup | undefined
+  newest: LocalBackup | undefined
   window: BackupWindow | undefined
   /** The newest proof that went well. */
   proof: Proof | undefined
@@ -101,12 +102,12 @@ export async function status(
   }
 }
 
-function failureAfter(newest: Backup | undefined, last: LastCreate | undefined): string | undefined {
+function failureAfter(newest: LocalBackup | undefined, last: LastCreate | undefined): string | undefined {
   const isOlder = newest && last && Date.parse(last.finished_at) < Date.parse(newest.summary.finished_at)
   return isOlder ? undefined : last?.error?.message
 }
 
-function newestProof(whole: Backup[]): Proof | undefined {
+function newestProof(whole: LocalBackup[]): Proof | undefined {
   const proofs = whole.flatMap(({ proof }) => (proof && proof !== 'unreadable' && proof.ok ? [proof] : []))
   return proofs.sort((a, b) => Date.parse(b.finished_at) - Date.parse(a.finished_at))[0]
 }

@@ -1,4 +1,5 @@
-import { type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import { rootLayout } from '../catalog/layout.js'
 import type { Settings } from '../config/load.js'
@@ -21,7 +22,7 @@ import {
 } from './receiver-health.js'
 
 export interface ArchiveStatus {
-  backup: Backup
+  backup: LocalBackup
   wal: ArchivedWal
   window: BackupWindow
 }
@@ -63,9 +64,10 @@ export async function walStatus(
 }
 
 /** What is no archive has no segments; its window says why. */
-function archiveOf({ layout, summary }: Backup): ArchivedWal {
+function archiveOf(backup: LocalBackup): ArchivedWal {
+  const layout = layoutOf(backup)
   try {
-    return readArchivedWal(layout.wal, summary)
+    return readArchivedWal(layout.wal, backup.summary)
   } catch (error) {
     if (!(error instanceof PgbkError && error.code === 'damaged')) throw error
     const empty = {
@@ -76,7 +78,7 @@ function archiveOf({ layout, summary }: Backup): ArchivedWal {
       histories: new Map(),
       faults: [],
     }
-    return { directory: layout.wal, segmentSize: summary.wal_segment_size, ...empty }
+    return { directory: layout.wal, segmentSize: backup.summary.wal_segment_size, ...empty }
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
 import { checkThere, unlessRemoved } from '../catalog/removed.js'
@@ -17,7 +18,7 @@ import { planRecovery, type RecoveryPlan, type UnreachableFromBackup } from './r
 import { describePoint, type RecoveryTarget, type TargetPoint } from './recovery-target.js'
 
 export interface ChosenBackup {
-  backup: Backup
+  backup: LocalBackup
   plan: RecoveryPlan
 }
 
@@ -63,7 +64,7 @@ export async function chooseBackup(choice: BackupChoice, context: Context): Prom
   throw unreachable(`${named} to ${describePoint(point)}`, reasons, choice)
 }
 
-function candidatesFor({ catalog, id, target: { point } }: BackupChoice, context: Context): Backup[] {
+function candidatesFor({ catalog, id, target: { point } }: BackupChoice, context: Context): LocalBackup[] {
   const { length: count } = catalog.backups
   if (id !== undefined || count === 0 || point.kind === 'snapshot' || point.kind === 'latest')
     return [selectBackup(catalog, id ?? 'latest', context)]
@@ -78,20 +79,20 @@ function isToCome(point: TargetPoint, { now }: Context): point is Extract<Target
   return point.kind === 'time' && point.time > now().toISOString()
 }
 
-async function plan(backup: Backup, { target, ...known }: BackupChoice, context: Context) {
+async function plan(backup: LocalBackup, { target, ...known }: BackupChoice, context: Context) {
   const planned = await unlessRemoved(backup, context, () => planRecovery(backup, target, known, context))
   checkThere(backup) // or what is gone of its archive would count as never received
   return planned
 }
 
 /** Whether the snapshot ends before the target, as far as its summary tells. */
-function mayLeadTo({ summary }: Backup, point: TargetPoint): boolean {
+function mayLeadTo({ summary }: LocalBackup, point: TargetPoint): boolean {
   if (point.kind === 'time') return instantOf(windowStart(summary)) <= point.time
   return point.kind !== 'lsn' || !isBefore(point.lsn, summary.stop_lsn)
 }
 
 /** @throws {PgbkError} `failed`. */
-function checkUnused({ id, state }: Backup, { pgbk }: Context): void {
+function checkUnused({ id, state }: LocalBackup, { pgbk }: Context): void {
   if (state !== 'used') return
   throw new PgbkError('failed', `backup ${id} is used: a server was started inside its snapshot`, {
     hint: `The WAL archive no longer fits its data: it can neither be taken to a moment nor restored. Choose another backup, or open it as it is:\n  ${pgbk('list')}\n  ${pgbk(`local-run ${id}`)}`,

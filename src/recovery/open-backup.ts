@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import { unlessRemoved } from '../catalog/removed.js'
@@ -43,7 +44,7 @@ export interface OpenRules extends TargetRules {
 export interface OpenedBackup {
   /** Settled when all its files are known to be there. @throws {PgbkError} `damaged` when they are not; `not-found`. */
   complete: Promise<void>
-  backup: Backup
+  backup: LocalBackup
   recovery: RecoveryPlan
   programs: ServerPrograms
 }
@@ -78,11 +79,11 @@ export async function openBackup(
   const { backup, plan: recovery } = await chooseBackup(choice, context)
   checkNewTablespaces(recovery.newTablespaces, { mayWrite: rules.mayMakeTablespaces })
   const mayFetch = options.fetchPostgres ?? false
-  const programs = await findServer(majorOf(backup.record), installations, mayFetch, context)
+  const programs = await findServer(majorOf(recordOf(backup)), installations, mayFetch, context)
   const complete = unlessRemoved(backup, context, () => checkComplete(backup, context.signal))
   complete.catch(() => {}) // whoever waits for it is told
   const [differences] = await Promise.all([
-    findDifferences(backup.record, programs.bin, context),
+    findDifferences(recordOf(backup), programs.bin, context),
     rules.comparesMeanwhile ? undefined : complete,
   ])
   await unlessRemoved(backup, context, async () => checkConf(backup)).catch(async (error) => {

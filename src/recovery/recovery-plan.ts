@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { windowStart } from '../catalog/data-time.js'
 import { majorOf, snapshotEnd } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -99,13 +99,13 @@ export interface PlanningOptions {
  * that cannot be read.
  */
 export async function planRecovery(
-  backup: Backup,
+  backup: LocalBackup,
   target: RecoveryTarget,
   { installations, pool, notes, caughtUp }: PlanningOptions,
   { env, signal }: Context,
 ): Promise<Planned> {
   if (target.point.kind === 'snapshot') return { plan: snapshotOnly(backup, target) }
-  const { record } = backup
+  const record = recordOf(backup)
   const programs = { env, signal, notes }
   const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
   const { system_identifier: systemIdentifier } = record.server
@@ -125,12 +125,12 @@ interface Attempt {
 
 /** The same through this WAL. */
 async function planThrough(
-  backup: Backup,
+  backup: LocalBackup,
   target: RecoveryTarget,
   search: ScanSearch,
   caughtUp: PlanningOptions['caughtUp'],
 ): Promise<Attempt> {
-  const { record } = backup
+  const record = recordOf(backup)
   const nothing = snapshotOnly(backup, target)
   const start = windowStart(record)
   const { wal: archived } = search
@@ -181,11 +181,12 @@ type WayTo = Pick<
 function wayTo(
   { scan, requiredLsn, notAfter, asOf, lastCommit }: ResolvedTarget,
   stop: StopPoint,
-  { record, layout }: Backup,
+  backup: LocalBackup,
   wal: ArchivedWal,
   end: ArchiveEnd,
   target: RecoveryTarget,
 ): WayTo {
+  const record = recordOf(backup)
   const lastSegment = lastSegmentBefore(stop.endLsn, record.wal_segment_size)
   // Not the newest: of one that begins after the stop the copy would have a history that is out of order.
   const timeline = wal.chain.find(({ segment }) => segment === lastSegment)?.timeline ?? end.record.timeline
@@ -203,7 +204,7 @@ function wayTo(
       stop,
       lastSegment,
       segmentSize: record.wal_segment_size,
-      minimums: higherThanIn(layout.conf, scan?.minimums ?? {}),
+      minimums: higherThanIn(layoutOf(backup).conf, scan?.minimums ?? {}),
       action: target.pause ? 'pause' : 'promote',
     },
     requiredLsn,
@@ -241,7 +242,8 @@ async function endBefore(damage: WalDamage, search: ArchiveEndSearch): Promise<A
   return wal.chain.length > 0 ? findArchiveEnd({ ...search, wal }) : undefined
 }
 
-function snapshotOnly({ record }: Backup, target: RecoveryTarget): RecoveryPlan {
+function snapshotOnly(backup: LocalBackup, target: RecoveryTarget): RecoveryPlan {
+  const record = recordOf(backup)
   return {
     target,
     wal: { segments: 0, bytes: 0 },

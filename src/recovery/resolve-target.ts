@@ -1,5 +1,6 @@
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { windowStart } from '../catalog/data-time.js'
+import type { BackupRecord } from '../catalog/record.js'
 import { snapshotEnd } from '../catalog/record.js'
 import { type Instant, instantOf, shortInstant } from '../text/instant.js'
 import type { ArchiveEnd } from '../wal-reading/archive-end.js'
@@ -10,7 +11,7 @@ import { formatLsn, isBefore, parseLsn } from '../wal-segments/lsn.js'
 import type { RecoveryTarget, TargetPoint } from './recovery-target.js'
 
 export interface TargetSearch {
-  backup: Backup
+  backup: LocalBackup
   target: RecoveryTarget
   /** Undefined for an empty archive. */
   end: ArchiveEnd | undefined
@@ -67,7 +68,7 @@ export async function resolveTarget(input: TargetSearch): Promise<ResolvedTarget
     case 'xid':
       return resolveRecord(input, point, `transaction ${point.xid} has no end in the archive`)
     case 'name': {
-      const query: RecordQuery = { ...point, from: input.backup.record.stop_lsn }
+      const query: RecordQuery = { ...point, from: recordOf(input.backup).stop_lsn }
       return resolveRecord(
         input,
         query,
@@ -91,7 +92,7 @@ function endOfArchive(
   { backup, end, until }: TargetSearch,
   scan: WalScan | undefined,
 ): ResolvedTarget | undefined {
-  const { record } = backup
+  const record = recordOf(backup)
   const isLater = end?.commit && instantOf(end.commit.time) > instantOf(snapshotEnd(record))
   const asOf = isLater ? until : snapshotEnd(record)
   if (!end || addsNothing(end.record, record))
@@ -106,7 +107,7 @@ function endOfArchive(
  * Recovery must not be asked to stop before the copy is consistent; and the SWITCH that ends the backup's last segment would only
  * cost a new timeline.
  */
-function addsNothing({ startLsn, endLsn }: ArchiveEnd['record'], record: Backup['record']): boolean {
+function addsNothing({ startLsn, endLsn }: ArchiveEnd['record'], record: BackupRecord): boolean {
   if (startLsn !== record.stop_lsn) return isBefore(startLsn, record.stop_lsn)
   return parseLsn(endLsn) % BigInt(record.wal_segment_size) === 0n
 }
@@ -123,8 +124,8 @@ async function resolveTime(
   { time }: Extract<TargetPoint, { kind: 'time' }>,
 ): Promise<ResolvedTarget | Unreachable> {
   const { backup, end, until, target } = input
-  const { stop_lsn } = backup.record
-  const from = instantOf(windowStart(backup.record))
+  const { stop_lsn } = recordOf(backup)
+  const from = instantOf(windowStart(recordOf(backup)))
   if (time < from) return { reason: `${shortInstant(time)} is before the end of its snapshot` }
   if (time > from && time > instantOf(until))
     return { reason: `no WAL after ${shortInstant(instantOf(until))} was archived`, isBehind: true }
@@ -142,7 +143,7 @@ async function resolveLsn(
   { lsn }: Extract<TargetPoint, { kind: 'lsn' }>,
 ): Promise<ResolvedTarget | Unreachable> {
   const { backup, end } = input
-  const { stop_lsn } = backup.record
+  const { stop_lsn } = recordOf(backup)
   if (isBefore(lsn, stop_lsn))
     return { reason: `the LSN ${lsn} is before the end of its snapshot, ${stop_lsn}` }
   const last = end?.record.endLsn ?? stop_lsn
@@ -159,7 +160,7 @@ async function resolveRecord(
   query: RecordQuery,
   missing: string,
 ): Promise<ResolvedTarget | Unreachable> {
-  const { stop_lsn } = input.backup.record
+  const { stop_lsn } = recordOf(input.backup)
   const scan = input.end && (await input.scanTo(query))
   const { position } = scan ?? {}
   if (!position) return unreachablePast(scan, missing)

@@ -1,4 +1,5 @@
-import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
 import { enterRoot } from '../catalog/prepare-root.js'
@@ -20,7 +21,7 @@ export interface DeleteOptions {
 }
 
 export interface DeleteResult {
-  deleted: Backup[]
+  deleted: LocalBackup[]
   /** The WAL of theirs that others still need, and now have. */
   moved: WalMove[]
 }
@@ -61,7 +62,7 @@ function requireWholeIds(ids: string[]): void {
   })
 }
 
-function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context: Context): Backup[] {
+function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context: Context): LocalBackup[] {
   const chosen = [...new Set(ids.map((id) => selectBackup(catalog, id, context)))]
   const staysWhole = catalog.backups.some((backup) => backup.state === 'whole' && !chosen.includes(backup))
   if (!staysWhole && !options.last && chosen.some(({ state }) => state === 'whole')) {

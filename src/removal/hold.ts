@@ -1,4 +1,5 @@
-import { type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import { removeHold, writeHold } from '../catalog/hold.js'
 import { enterRoot } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
@@ -21,18 +22,22 @@ export async function holdBackup(
   { reason }: HoldOptions,
   settings: Settings,
   context: Context,
-): Promise<Backup> {
+): Promise<LocalBackup> {
   checkPlainLine(reason, 'reason')
-  return change(id, 'hold', settings, context, async ({ layout, hold }) => {
-    if (hold && reason === undefined) return
-    await writeHold(layout, { format: 1, since: context.now().toISOString(), reason: reason ?? null })
+  return change(id, 'hold', settings, context, async (backup) => {
+    if (backup.hold && reason === undefined) return
+    await writeHold(layoutOf(backup), {
+      format: 1,
+      since: context.now().toISOString(),
+      reason: reason ?? null,
+    })
   })
 }
 
 /** Lifts a hold; one that is not held stays so, and that is said. @throws {PgbkError} `not-found`. */
-export async function releaseBackup(id: string, settings: Settings, context: Context): Promise<Backup> {
-  return change(id, 'release', settings, context, async ({ layout, hold }) => {
-    if (hold) await removeHold(layout)
+export async function releaseBackup(id: string, settings: Settings, context: Context): Promise<LocalBackup> {
+  return change(id, 'release', settings, context, async (backup) => {
+    if (backup.hold) await removeHold(layoutOf(backup))
     else context.progress.warn(`${id} was not held`)
   })
 }
@@ -43,8 +48,8 @@ async function change(
   purpose: string,
   settings: Settings,
   context: Context,
-  work: (backup: Backup) => Promise<void>,
-): Promise<Backup> {
+  work: (backup: LocalBackup) => Promise<void>,
+): Promise<LocalBackup> {
   const root = enterRoot(settings.root, context)
   const { id } = selectBackup(readCatalog(settings.root), wanted, context)
   return withLock(root.catalogLock, { purpose, wait: true }, context, async (_guarded, lock) => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
@@ -38,7 +39,7 @@ export interface PruneOptions {
 
 /** A backup, and why it stays; without a reason it goes. */
 export interface Judged {
-  backup: Backup
+  backup: LocalBackup
   reasons: Reason[]
 }
 
@@ -105,7 +106,7 @@ function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, contex
   const pool = walPool(catalog)
   const usesOf = findUses(root, context)
   const receiver = readReceiverState(rootLayout(root))
-  const isReceiving = ({ id }: Backup) => receiver?.backup === id && isInService(receiver, context.now())
+  const isReceiving = ({ id }: LocalBackup) => receiver?.backup === id && isInService(receiver, context.now())
   const candidates = backups.map((backup) =>
     candidateFor(backup, pool, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
   )
@@ -121,7 +122,7 @@ function isInService(receiver: ReceiverState, now: Date): boolean {
 const receiverUse: Use = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
 
 /** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
-function candidateFor(backup: Backup, pool: WalPool, uses: Use[]): Candidate {
+function candidateFor(backup: LocalBackup, pool: WalPool, uses: Use[]): Candidate {
   const { id, summary, state, proof, hold } = backup
   const cluster = clusterOf(backup)
   const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
@@ -141,7 +142,7 @@ function candidateFor(backup: Backup, pool: WalPool, uses: Use[]): Candidate {
 }
 
 /** To know its end for sure, its WAL would have to be read; that it has none beyond its snapshot shows at once. */
-function windowOf(backup: Backup, pool: WalPool): Candidate['window'] {
+function windowOf(backup: LocalBackup, pool: WalPool): Candidate['window'] {
   const from = Date.parse(windowStart(backup.summary))
   return quickWindow(backup, pool) ? { from, to: from } : { from }
 }

@@ -1,3 +1,4 @@
+import { recordOf } from '../catalog/backup.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import type { RecoveryResult } from '../recovery/await-recovery.js'
@@ -34,7 +35,7 @@ export async function finishDirectory(
   const directory = {
     data,
     source: data,
-    major: majorOf(backup.record),
+    major: majorOf(recordOf(backup)),
     isOfAnother: false,
   }
   const { stops, others } = await missingFiles(directory, plan.programs, context)
@@ -42,7 +43,7 @@ export async function finishDirectory(
   if (!plan.start) return { plan, dryRun: false, notes: [...notes, ...missing] }
   missing.forEach(context.progress.warn)
   const started = await startDirectory(request, plan.programs.postgres, context).catch((error) => {
-    throw namingLibrary(error, backup.record)
+    throw namingLibrary(error, recordOf(backup))
   })
   return { plan, dryRun: false, notes, ...started }
 }

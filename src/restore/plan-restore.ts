@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
 import { largestDatabase } from '../catalog/recorded-database.js'
 import { unlessRemoved } from '../catalog/removed.js'
@@ -129,12 +129,13 @@ async function planDestination(
   checkName(root, name, context)
   checkOwner(backup, context)
   const port = await choosePort(options.port)
-  const database = largestDatabase(backup.record)
+  const database = largestDatabase(recordOf(backup))
   return { kind: 'instance', request: { backup, root, name, port, database, programs, recovery } }
 }
 
 /** The directories that will be filled, with their bytes. */
-function placesOf({ record }: Backup, destination: RestorePlan['destination']): Map<string, number> {
+function placesOf(backup: LocalBackup, destination: RestorePlan['destination']): Map<string, number> {
+  const record = recordOf(backup)
   if (destination.kind === 'instance')
     return new Map([
       [join(rootLayout(destination.request.root).instances, destination.request.name), record.size_bytes],

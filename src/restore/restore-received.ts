@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { aBackup, type Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
 import { isId } from '../catalog/id.js'
 import { backupLayout, rootLayout } from '../catalog/layout.js'
 import { summarize } from '../catalog/record.js'
@@ -54,12 +54,12 @@ async function receiveAndRestore(
   const { pgdata: data = '', tablespaceMapping = [] } = options
   const staging = join(data, '.pgbk-received')
   const place = rootLayout(staging).backup(id)
-  const backup = aBackup(place, summarize(record), 'whole')
+  const backup = { ...storedBackup(summarize(record), 'whole'), directory: place }
   const tablespaces = tablespacePlaces(backup, data, tablespaceMapping)
   const tops = topsOf(data, tablespaces)
   const given = options.dryRun ? (options.willBeGiven ?? []) : []
   for (const directory of tops.filter((one) => !given.includes(one))) checkClaimable(directory, context)
-  checkSpace(await roomNeeds(directoryPlaces(backup.record, { data, tablespaces })))
+  checkSpace(await roomNeeds(directoryPlaces(recordOf(backup), { data, tablespaces })))
   writeSync(readyDescriptor, 'ready\n')
   if (options.dryRun) return 0
   const prepare = async () => {
@@ -90,7 +90,7 @@ class NotSent extends PgbkError {
 }
 
 /** The record comes last. */
-async function receive({ directory }: Backup, staging: string, context: Context): Promise<void> {
+async function receive({ directory }: LocalBackup, staging: string, context: Context): Promise<void> {
   context.progress.step('taking the backup over')
   mkdirSync(staging)
   const cutOff = await unpackArchive(context.stdin, staging, context.signal)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed.js'
 import { noteRestore } from '../catalog/restore-note.js'
@@ -137,6 +138,6 @@ async function firstStart(
     context.progress.say(
       `${name} is restored, and is kept. Try again, or remove it:\n  ${context.pgbk(`instance start ${name}`)}\n  ${context.pgbk(`instance delete ${name}`)}`,
     )
-    throw namingLibrary(error, backup.record)
+    throw namingLibrary(error, recordOf(backup))
   }
 }

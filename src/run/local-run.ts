@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { recordOf } from '../catalog/backup.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
 import { isPort } from '../config/schema.js'
@@ -88,7 +89,7 @@ export async function localRun(
   })
   let detached = false
   try {
-    await sayOfDatabase(run, backup.record, context)
+    await sayOfDatabase(run, recordOf(backup), context)
     if (sql !== undefined) await runSql(sql, options.sql ?? '', run, context)
     context.signal.throwIfAborted()
     await checkStillRuns(run, context)

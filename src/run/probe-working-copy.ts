@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { choosePort } from '../postgres/local/port.js'
@@ -23,7 +23,7 @@ export interface ProbedWorkingCopy {
 
 /** Tries the ways to a working copy, as a run would, in a marked directory that is removed again; no server is started. */
 export async function probeWorkingCopy(
-  backup: Backup,
+  backup: LocalBackup,
   root: string,
   context: Context,
 ): Promise<ProbedWorkingCopy> {
@@ -45,15 +45,13 @@ export async function probeWorkingCopy(
 /** How far it is shut off, or why this way cannot be gone. */
 async function tryMethod(
   method: WorkingCopyMethod,
-  { backup, root, run }: { backup: Backup; root: string; run: OwnRunDirectory },
+  { backup, root, run }: { backup: LocalBackup; root: string; run: OwnRunDirectory },
   context: Context,
 ): Promise<Pick<ProbedWorkingCopy, 'enclosure' | 'gap'> | string> {
   // A few small files tell as much as the whole snapshot.
-  const small = Object.create(backup, {
-    layout: { value: { ...backup.layout, snapshot: backup.layout.conf } },
-  }) as Backup
+  const { snapshot, conf: small } = layoutOf(backup)
   const { kind, launch } = method
-  const request = { backup: kind === 'overlay' ? backup : small, run }
+  const request = { snapshot: kind === 'overlay' ? snapshot : small, run }
   // A copy can always be made, if there is room.
   const obstacle = kind === 'copy' ? undefined : await method.prepare(request, context)
   if (obstacle !== undefined) return obstacle

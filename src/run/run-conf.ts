@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { recordOf } from '../catalog/backup.js'
 import type { RunLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -42,7 +43,7 @@ export async function writeRunConf(
  */
 export function runDefaults({ backup }: RunRequest, { conf }: RunLayout): Record<string, string> {
   return {
-    ...allSwitchedOff(majorOf(backup.record)),
+    ...allSwitchedOff(majorOf(recordOf(backup))),
     // There is no value for none.
     external_pid_file: join(conf, 'server.pid'),
   }

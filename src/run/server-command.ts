@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { layoutOf, recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { systemFailure } from '../errors.js'
 import { neededLibraries } from '../postgres/local/differences.js'
@@ -21,7 +22,7 @@ export async function serverCommand(
 ): Promise<string[]> {
   const { recovery } = request.recovery
   const { layout, sockets } = directory
-  const libraries = await neededLibraries(request.backup.record, request.programs.bin, context)
+  const libraries = await neededLibraries(recordOf(request.backup), request.programs.bin, context)
   await writeRunConf(request, directory, context)
   const settings = inOrder(
     runDefaults(request, layout),
@@ -79,7 +80,7 @@ export function linkWal({ backup, recovery: plan }: RunRequest, { layout }: OwnR
   try {
     mkdirSync(layout.walLinks)
     for (const { name, directory, file } of segments ?? [])
-      if (!lstatSync(join(backup.layout.data, 'pg_wal', name), { throwIfNoEntry: false }))
+      if (!lstatSync(join(layoutOf(backup).data, 'pg_wal', name), { throwIfNoEntry: false }))
         symlinkSync(join(directory, file), join(layout.walLinks, name))
   } catch (cause) {
     throw systemFailure(`cannot write ${layout.walLinks}`, cause)

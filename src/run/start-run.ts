@@ -1,3 +1,4 @@
+import { recordOf } from '../catalog/backup.js'
 import { majorOf } from '../catalog/record.js'
 import { canBeOpened, isSayable } from '../catalog/recorded-database.js'
 import { checkThere } from '../catalog/removed.js'
@@ -85,7 +86,7 @@ async function startOn(port: number, request: RunRequest, context: Context): Pro
     await endRun(directory, context)
     // Why a server does not start with what is not all there.
     if (!context.signal.aborted) await request.complete
-    throw ended ?? namingLibrary(error, request.backup.record)
+    throw ended ?? namingLibrary(error, recordOf(request.backup))
   }
 }
 
@@ -97,12 +98,12 @@ async function makeReady(
   context: Context,
 ): Promise<Run> {
   const { layout } = directory
-  const { superuser } = request.backup.record
-  const major = majorOf(request.backup.record)
+  const { superuser } = recordOf(request.backup)
+  const major = majorOf(recordOf(request.backup))
   const socket = { ...runSocket({ directory, port }), user: superuser, major, signal: context.signal }
   const isSure = request.recovery.recovery === undefined
-  const names = request.backup.record.databases
-    .filter((database) => canBeOpened(database) && isSayable(database))
+  const names = recordOf(request.backup)
+    .databases.filter((database) => canBeOpened(database) && isSayable(database))
     .map(({ name }) => name)
   const target = { ...socket, databases: isSure ? databasesAtRest(names) : databasesToAsk(names) }
   const connected = async () => {
@@ -118,7 +119,7 @@ async function makeReady(
   const recoveryResult = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)
   const replayMs = recoveryResult && context.now().getTime() - before
   if (recoveryResult) client = await connected()
-  const database = await chooseDatabase(client, request.backup.record, request.database)
+  const database = await chooseDatabase(client, recordOf(request.backup), request.database)
   // What is wrong with it is told now, and not to COMMAND.
   if (isSure && request.hasPort) await (await connectSql({ ...socket, database }))?.end()
   if (!recoveryResult?.paused) await cutOffPublishers(client)

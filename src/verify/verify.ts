@@ -1,5 +1,6 @@
 import { existsSync, lstatSync } from 'node:fs'
-import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { isId } from '../catalog/id.js'
 import { type BackupLayout, backupLayout, rootLayout } from '../catalog/layout.js'
 import type { Proof } from '../catalog/proof.js'
@@ -80,7 +81,7 @@ async function orLeaveOut(work: () => Promise<void>, { progress }: Context): Pro
 async function proveToo(
   check: CheckedBackup,
   catalog: Catalog,
-  backup: Backup,
+  backup: LocalBackup,
   settings: Settings,
   context: Context,
 ): Promise<Verified> {
@@ -90,7 +91,7 @@ async function proveToo(
   return { ...check, faults: [...check.faults, ...found], proof }
 }
 
-function choose(catalog: Catalog, id: string | undefined, context: Context): Backup {
+function choose(catalog: Catalog, id: string | undefined, context: Context): LocalBackup {
   return selectBackup(catalog, id ?? 'latest', context)
 }
 

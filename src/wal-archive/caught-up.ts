@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup, StoredBackup } from '../catalog/backup.js'
 import { v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
@@ -21,7 +21,7 @@ const fileName = '.pgbk-caught-up.json'
 
 /** What a receiver has received for a backup, by its own word. */
 export function caughtUpFor(
-  { id }: Pick<Backup, 'id'>,
+  { id }: Pick<LocalBackup, 'id'>,
   receiver: ReceiverState | undefined,
 ): CaughtUp | undefined {
   if (receiver?.backup !== id) return undefined
@@ -31,7 +31,7 @@ export function caughtUpFor(
 
 /** When a receiver that is at work now had everything for this backup; undefined where there is none. */
 export function caughtUpNow(
-  backup: Pick<Backup, 'id'>,
+  backup: Pick<StoredBackup, 'id'>,
   receiver: ReceiverState | undefined,
   now: Date,
 ): CaughtUp | undefined {

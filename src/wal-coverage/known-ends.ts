@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup, StoredBackup } from '../catalog/backup.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -14,7 +14,7 @@ import { endKey, filesAtEnd, type KnownEnd, readKnownEnd, writeKnownEnd } from '
 /** Finds the ends of chains, which many backups have in common, and remembers them in the archives. */
 export interface EndFinder {
   /** The end of the last record, and the last commit of the chain. @throws {PgbkError} as `findArchiveEnd`. */
-  endOf(backup: Backup, wal: ArchivedWal): Promise<Pick<KnownEnd, 'end_lsn' | 'commit'>>
+  endOf(backup: LocalBackup, wal: ArchivedWal): Promise<Pick<KnownEnd, 'end_lsn' | 'commit'>>
 }
 
 /** The last commit of a chain that begins with this segment, or with any one when there is a commit. */
@@ -77,7 +77,7 @@ function elsewhere(last: ArchivedSegment, wal: ArchivedWal): string {
 }
 
 async function readEnd(
-  { summary }: Backup,
+  { summary }: LocalBackup,
   wal: ArchivedWal,
   last: ArchivedSegment,
   options: Pick<ArchiveEndSearch, 'installations' | 'notes' | 'env' | 'signal'>,
@@ -101,7 +101,7 @@ async function readEnd(
 /** What is damaged among the last segments is told in the words of whoever reads all of them to replay them. */
 async function judged<T>(
   search: ArchiveEndSearch,
-  summary: Backup['summary'],
+  summary: StoredBackup['summary'],
   work: () => Promise<T>,
 ): Promise<T> {
   try {

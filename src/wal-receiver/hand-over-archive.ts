@@ -1,6 +1,6 @@
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { syncPath } from '../system/files/durable.js'
 import { type ArchivedSegment, type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
 import { caughtUpFor, noteCaughtUp } from '../wal-archive/caught-up.js'
@@ -16,25 +16,26 @@ import type { ReceiverSession } from './receiver-session.js'
  * kill at any moment the newer archive is unbroken as far as it goes, and doing it again does the rest.
  * @returns how the newer archive is then.
  */
-export async function handOverArchive(from: Backup, to: Backup): Promise<ArchivedWal> {
-  const segmentSize = to.record.wal_segment_size
-  await sweepArchive(to.layout.wal, segmentSize)
-  await copyHistories(from.layout.wal, to.layout.wal)
-  const { chain } = readArchivedWal(to.layout.wal, to.record)
+export async function handOverArchive(from: LocalBackup, to: LocalBackup): Promise<ArchivedWal> {
+  const segmentSize = recordOf(to).wal_segment_size
+  await sweepArchive(layoutOf(to).wal, segmentSize)
+  await copyHistories(layoutOf(from).wal, layoutOf(to).wal)
+  const { chain } = readArchivedWal(layoutOf(to).wal, recordOf(to))
   // Without the first of its own there is nothing to go on from.
   const next = (chain.findLast(({ form }) => form !== 'partial')?.segment ?? -1n) + 1n || chain[0]?.segment
   for (const { directory, name, file, form } of next === undefined ? [] : segmentsFrom(next, from, to)) {
-    await copyInto(join(directory, file), to.layout.wal, file)
-    if (form !== 'partial') await removeStale(to.layout.wal, fileOf(name, 'partial'))
+    await copyInto(join(directory, file), layoutOf(to).wal, file)
+    if (form !== 'partial') await removeStale(layoutOf(to).wal, fileOf(name, 'partial'))
   }
-  return readArchivedWal(to.layout.wal, to.record)
+  return readArchivedWal(layoutOf(to).wal, recordOf(to))
 }
 
 /** What follows without a gap in the older archive, however broken that is before. */
-function segmentsFrom(next: bigint, from: Backup, { record }: Backup): ArchivedSegment[] {
+function segmentsFrom(next: bigint, from: LocalBackup, to: LocalBackup): ArchivedSegment[] {
+  const record = recordOf(to)
   const begin = next * BigInt(record.wal_segment_size)
   const needs = { ...record, start_lsn: formatLsn(begin), stop_lsn: formatLsn(begin + 1n) }
-  return readArchivedWal(from.layout.wal, needs).chain
+  return readArchivedWal(layoutOf(from).wal, needs).chain
 }
 
 async function copyHistories(from: string, to: string): Promise<void> {
@@ -51,24 +52,24 @@ async function removeStale(archive: string, name: string): Promise<void> {
 }
 
 /** The same for an archive with a hole at its end. Returns whether it has become longer. */
-export async function fillFrom(from: Backup, to: Backup): Promise<boolean> {
-  const before = readArchivedWal(to.layout.wal, to.record).chain.length
+export async function fillFrom(from: LocalBackup, to: LocalBackup): Promise<boolean> {
+  const before = readArchivedWal(layoutOf(to).wal, recordOf(to)).chain.length
   return (await handOverArchive(from, to)).chain.length > before
 }
 
 /** Hands over, and remembers it: from then on a later receiver goes on there too. */
 export async function handOverTo(
   { root, log, receiverReport }: ReceiverSession,
-  from: Backup,
-  to: Backup,
+  from: LocalBackup,
+  to: LocalBackup,
 ): Promise<void> {
   const { gap } = await receiverReport.handOver(to, () => handOverArchive(from, to))
   const known = caughtUpFor(from, readReceiverState(root))
-  if (known) await noteCaughtUp(from.layout.wal, known)
+  if (known) await noteCaughtUp(layoutOf(from).wal, known)
   await receiverReport.receiveFor(to)
-  const older = readArchivedWal(from.layout.wal, from.record)
+  const older = readArchivedWal(layoutOf(from).wal, recordOf(from))
   const reached =
-    (older.chain.at(-1)?.segment ?? -1n) >= lastSegmentBefore(to.record.stop_lsn, older.segmentSize)
+    (older.chain.at(-1)?.segment ?? -1n) >= lastSegmentBefore(recordOf(to).stop_lsn, older.segmentSize)
   const state = older.gap || !reached ? 'ends before that' : 'is complete up to there'
   log.report(
     gap

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { syncPath } from '../system/files/durable.js'
 import { lastSegmentBefore, parseLsn, parseSegmentName, segmentNumber } from '../wal-segments/lsn.js'
 import { packingAt } from '../wal-segments/segment-file.js'
@@ -14,9 +14,11 @@ import type { ReceiverSession } from './receiver-session.js'
  */
 export async function moveDivergedWal(
   { log }: ReceiverSession,
-  { id, layout, record }: Backup,
+  backup: LocalBackup,
   forkLsn: string,
 ): Promise<void> {
+  const layout = layoutOf(backup)
+  const record = recordOf(backup)
   const fork = segmentNumber(parseLsn(forkLsn), record.wal_segment_size)
   const own = lastSegmentBefore(record.stop_lsn, record.wal_segment_size)
   const place = join(layout.wal, 'diverged')
@@ -38,6 +40,6 @@ export async function moveDivergedWal(
   await syncPath(place)
   await syncPath(layout.wal)
   log.trouble(
-    `the server has another history from ${forkLsn} on: it was promoted before it had all WAL that is archived here. What backup ${id} has beyond that is kept in ${place}`,
+    `the server has another history from ${forkLsn} on: it was promoted before it had all WAL that is archived here. What backup ${backup.id} has beyond that is kept in ${place}`,
   )
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { endOrphanedReceivers } from '../postgres/programs/orphans.js'
 import { readArchivedWal } from '../wal-archive/archived-wal.js'
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
@@ -17,7 +17,7 @@ import { hasReceived, type WatchedServer } from './watched-server.js'
 /** Why nothing more is received into a backup's archive. */
 export type ReceivingEnd = { hasReceived: boolean } & (
   | ReceiverEnd
-  | { kind: 'newer-backup'; newer: Backup }
+  | { kind: 'newer-backup'; newer: LocalBackup }
   | { kind: 'backup-gone' }
   | { kind: 'no-server' }
 )
@@ -33,15 +33,15 @@ const ticksPerPoll = 2
 export async function receiveInto(
   session: ReceiverSession,
   server: WatchedServer,
-  target: Backup,
+  target: LocalBackup,
 ): Promise<ReceivingEnd> {
   const { slot, context, receiverReport, log } = session
-  const { wal } = target.layout
+  const { wal } = layoutOf(target)
   if (!existsSync(wal)) return { kind: 'backup-gone', hasReceived: false }
   const orphans = await endOrphanedReceivers(wal, context.env)
   if (orphans > 0) context.progress.detail(`ended the pg_receivewal of a receiver that was killed`)
-  await sweepArchive(wal, target.record.wal_segment_size)
-  const found = readArchivedWal(wal, target.record)
+  await sweepArchive(wal, recordOf(target).wal_segment_size)
+  const found = readArchivedWal(wal, recordOf(target))
   if (found.chain.length === 0)
     return { kind: 'gap', message: '', subject: found.gap?.missing, hasReceived: false }
   if (found.gap && !session.warned.has(target.id)) {
@@ -58,7 +58,7 @@ export async function receiveInto(
     current: wal,
     others: previousArchives(session.root, target).map((directory) => join(directory, 'wal')),
     level: session.level,
-    segmentSize: target.record.wal_segment_size,
+    segmentSize: recordOf(target).wal_segment_size,
     env: context.env,
     noter: (signal) => segmentNoter({ root: session.root, target, installations, env: context.env, signal }),
     onFault: (text) => context.progress.warn(text),
@@ -76,20 +76,20 @@ export async function receiveInto(
  */
 export async function lookWithoutServer(
   { root, context }: ReceiverSession,
-  target: Backup,
+  target: LocalBackup,
 ): Promise<ReceivingEnd> {
-  const newer = backupAfter(root, target.id, isOfCluster(target.record.server.system_identifier))
+  const newer = backupAfter(root, target.id, isOfCluster(recordOf(target).server.system_identifier))
   if (!newer) return { kind: 'no-server', hasReceived: false }
-  await endOrphanedReceivers(target.layout.wal, context.env)
+  await endOrphanedReceivers(layoutOf(target).wal, context.env)
   // Of an unfinished segment only the server could tell how far it goes.
-  return reaches(target, newer.record.stop_lsn, { finished: true })
+  return reaches(target, recordOf(newer).stop_lsn, { finished: true })
     ? { kind: 'newer-backup', newer, hasReceived: false }
     : { kind: 'no-server', hasReceived: false }
 }
 
 interface Watch extends ReceiverSession {
   server: WatchedServer
-  target: Backup
+  target: LocalBackup
   receiver: RunningReceiver
   compressor: Compressor
 }
@@ -114,14 +114,14 @@ async function watch(watched: Watch): Promise<ReceivingEnd> {
         `receiving WAL of ${host}:${port} into the archive of backup ${target.id}, timeline ${facts.timeline}`,
       )
     hasBegun = true
-    if (newer && hasReceived(facts, newer.record.stop_lsn) && reaches(target, newer.record.stop_lsn))
+    if (newer && hasReceived(facts, recordOf(newer).stop_lsn) && reaches(target, recordOf(newer).stop_lsn))
       return { kind: 'newer-backup', newer, hasReceived: true }
   }
 }
 
 function endOf({ receiver, target }: Watch): ReceiverEnd | { kind: 'backup-gone' } | undefined {
   if (receiver.hasEnded()) return receiver.end()
-  return existsSync(target.layout.record) ? undefined : { kind: 'backup-gone' }
+  return existsSync(layoutOf(target).record) ? undefined : { kind: 'backup-gone' }
 }
 
 /** Undefined when the server does not answer; what is received meanwhile comes all the same. */
@@ -138,10 +138,10 @@ async function ask({ receiverReport, log, server, target, receiver }: Watch) {
  * that has just begun may still be another's.
  * @param finished it has to be finished.
  */
-function reaches({ layout, record }: Backup, lsn: string, { finished } = { finished: false }): boolean {
-  const size = record.wal_segment_size
+function reaches(backup: LocalBackup, lsn: string, { finished } = { finished: false }): boolean {
+  const size = recordOf(backup).wal_segment_size
   const wanted = lastSegmentBefore(lsn, size)
-  return readdirSync(layout.wal).some((name) => {
+  return readdirSync(layoutOf(backup).wal).some((name) => {
     const segment = parseSegmentName(segmentIn(name) ?? '', size)?.segment ?? -1n
     return segment > wanted || (segment === wanted && !(finished && isUnfinishedFile(name)))
   })

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { freeBytes } from '../system/files/measure.js'
 import { formatBytes } from '../text/units.js'
@@ -37,10 +37,14 @@ export type GrowingPauses = ReturnType<typeof growingPauses>
  * Only an older archive could mend a hole, if it was received into last. Else the next backup begins a new archive; the slot has
  * all that this one will need.
  */
-export async function fillOrWait(session: ReceiverSession, target: Backup, missing: string): Promise<void> {
-  const before = backupBefore(session.root, target.id, isOfCluster(target.record.server.system_identifier))
+export async function fillOrWait(
+  session: ReceiverSession,
+  target: LocalBackup,
+  missing: string,
+): Promise<void> {
+  const before = backupBefore(session.root, target.id, isOfCluster(recordOf(target).server.system_identifier))
   if (before && (await session.receiverReport.handOver(target, () => fillFrom(before, target)))) return
-  await noteGap(target.layout.wal, missing)
+  await noteGap(layoutOf(target).wal, missing)
   await waitForNewer(
     session,
     target,
@@ -49,9 +53,13 @@ export async function fillOrWait(session: ReceiverSession, target: Backup, missi
 }
 
 /** Until the next backup nothing is received. @param why goes on with what has to be done. */
-export async function waitForNewer(session: ReceiverSession, target: Backup, why: string): Promise<void> {
+export async function waitForNewer(
+  session: ReceiverSession,
+  target: LocalBackup,
+  why: string,
+): Promise<void> {
   const { root, log, receiverReport, context, slot } = session
-  const isSame = isOfCluster(target.record.server.system_identifier)
+  const isSame = isOfCluster(recordOf(target).server.system_identifier)
   for (;;) {
     const newer = backupAfter(root, target.id, isSame)
     if (newer) return await handOverTo(session, target, newer)
@@ -67,9 +75,9 @@ export async function waitForNewer(session: ReceiverSession, target: Backup, why
 
 export async function waitForRoom(
   { root, log, receiverReport, context }: ReceiverSession,
-  target: Backup,
+  target: LocalBackup,
 ): Promise<void> {
-  const needed = 4 * target.record.wal_segment_size
+  const needed = 4 * recordOf(target).wal_segment_size
   log.trouble(
     `the disk under ${root.backups} is full: receiving is paused until ${formatBytes(needed)} are free, and the server keeps the WAL`,
   )

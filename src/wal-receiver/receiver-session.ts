@@ -1,5 +1,5 @@
 import { accessSync, constants, lstatSync } from 'node:fs'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
@@ -41,10 +41,10 @@ export interface ReceiverReport {
   readonly hasAnswered: boolean
   noteServer(facts: WalServerFacts): void
   /** From now on it receives into this backup's archive. On disk when this returns. */
-  receiveFor(backup: Backup): Promise<void>
+  receiveFor(backup: LocalBackup): Promise<void>
   update(status: Status, problem: string | null): Promise<void>
   /** Tells that one archive gets what another has, for as long as the work lasts. Returns what the work does. */
-  handOver<T>(to: Backup, work: () => Promise<T>): Promise<T>
+  handOver<T>(to: LocalBackup, work: () => Promise<T>): Promise<T>
   /**
    * Asks the server how far it is, and writes the report; why it does not answer is then the problem.
    * @param isHere whether the archive reaches to a position.
@@ -54,12 +54,13 @@ export interface ReceiverReport {
 }
 
 /** Backups of a cluster that can be received for: one whose record has faults is of no cluster. */
-export function isOfCluster(system_identifier: string): (backup: Backup) => boolean {
+export function isOfCluster(system_identifier: string): (backup: LocalBackup) => boolean {
   return (backup) => clusterOf(backup) === system_identifier && hasArchive(backup)
 }
 
 /** Whether the archive, if it is there, is a directory that can be received into. */
-function hasArchive({ layout: { wal } }: Backup): boolean {
+function hasArchive(backup: LocalBackup): boolean {
+  const { wal } = layoutOf(backup)
   const found = lstatSync(wal, { throwIfNoEntry: false })
   if (!found) return true
   try {

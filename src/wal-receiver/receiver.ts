@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
@@ -73,7 +73,7 @@ async function connect(session: ReceiverSession): Promise<WatchedServer | undefi
 async function attend(
   session: ReceiverSession,
   server: WatchedServer | undefined,
-  target: Backup,
+  target: LocalBackup,
   pause: GrowingPauses,
 ): Promise<void> {
   try {
@@ -96,7 +96,7 @@ function isPassing(error: unknown, hasAnswered: boolean): boolean {
   return error.code === 'unreachable' && !isLasting(error.facts.said ?? '')
 }
 
-function lastTarget({ root, receiverReport }: ReceiverSession): Backup | undefined {
+function lastTarget({ root, receiverReport }: ReceiverSession): LocalBackup | undefined {
   const last = receiverReport.backup === null ? undefined : backupAt(root, receiverReport.backup)
   return last && clusterOf(last) !== undefined ? last : undefined
 }
@@ -105,8 +105,8 @@ function lastTarget({ root, receiverReport }: ReceiverSession): Backup | undefin
 function firstTarget(
   root: RootLayout,
   keptFrom: string | null,
-  isSame: (backup: Backup) => boolean,
-): Backup | undefined {
+  isSame: (backup: LocalBackup) => boolean,
+): LocalBackup | undefined {
   if (keptFrom === null) return newestBackup(root, isSame)
   const from = parseLsn(keptFrom)
   const oldest = oldestBackup(root, (one) => isSame(one) && from <= parseLsn(one.summary.stop_lsn))
@@ -117,7 +117,7 @@ function firstTarget(
 async function chooseTarget(
   session: ReceiverSession,
   { facts, psql }: WatchedServer,
-): Promise<Backup | undefined> {
+): Promise<LocalBackup | undefined> {
   const { root, log, receiverReport, context, slot } = session
   const isSame = isOfCluster(facts.system_identifier)
   const before = lastTarget(session)
@@ -140,7 +140,7 @@ async function chooseTarget(
  * A full disk is waited for, whoever meets it first; and backups may be deleted at any time, also while one hands over to another.
  * @throws the error itself when it is neither.
  */
-function passingFault(error: unknown, root: RootLayout, target: Backup): ReceivingEnd {
+function passingFault(error: unknown, root: RootLayout, target: LocalBackup): ReceivingEnd {
   const code = systemCode(error)
   if (isDiskFull(error))
     return { kind: 'disk-full', message: messageOf(error), subject: undefined, hasReceived: true }
@@ -152,8 +152,8 @@ function passingFault(error: unknown, root: RootLayout, target: Backup): Receivi
 }
 
 /** A history that left ours before the snapshot's end leads nowhere from this backup; what it has stays reachable. */
-async function followFork(session: ReceiverSession, target: Backup, forkLsn: string): Promise<void> {
-  if (parseLsn(forkLsn) >= parseLsn(target.record.stop_lsn))
+async function followFork(session: ReceiverSession, target: LocalBackup, forkLsn: string): Promise<void> {
+  if (parseLsn(forkLsn) >= parseLsn(recordOf(target).stop_lsn))
     return await moveDivergedWal(session, target, forkLsn)
   await waitForNewer(
     session,
@@ -170,7 +170,7 @@ function noReplication({ client: { psql } }: ReceiverSession, message: string): 
 
 async function react(
   session: ReceiverSession,
-  target: Backup,
+  target: LocalBackup,
   ended: ReceivingEnd,
   pause: GrowingPauses,
 ): Promise<void> {

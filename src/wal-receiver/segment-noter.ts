@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import type { Environment } from '../context.js'
@@ -25,7 +25,7 @@ export interface SegmentNoter {
 
 export interface NoterOptions {
   root: RootLayout
-  target: Backup
+  target: LocalBackup
   installations: Installation[]
   env: Environment
   signal: AbortSignal
@@ -38,7 +38,7 @@ export function segmentNoter({
   installations,
   ...options
 }: NoterOptions): SegmentNoter | undefined {
-  const { record } = target
+  const record = recordOf(target)
   const major = majorOf(record)
   const program = programOf(major, 'pg_waldump', installations)
   if (program === undefined) return undefined

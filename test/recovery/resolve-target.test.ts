@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import type { Backup } from '../../src/catalog/catalog.js'
+import type { LocalBackup } from '../../src/catalog/backup.js'
 import type { TargetPoint } from '../../src/recovery/recovery-target.js'
 import { resolveTarget } from '../../src/recovery/resolve-target.js'
 import type { ArchiveEnd } from '../../src/wal-reading/archive-end.js'
@@ -13,7 +13,7 @@ const record = aRecord({
   copied_at: '2026-11-20T02:30:00.000Z',
   finished_at: '2026-11-20T03:00:00.500Z',
 })
-const backup = { record } as Backup
+const backup = { raw: record } as LocalBackup
 const end: ArchiveEnd = {
   record: { startLsn: '0/5000200', endLsn: '0/5000228', timeline: 1 },
   commit: { lsn: '0/5000200', time: '2026-11-20T04:00:00.123456Z' },

@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals'
-import { type Backup, readCatalog } from '../../src/catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../src/catalog/backup.js'
+import { readCatalog } from '../../src/catalog/catalog.js'
 import { type ArchivedWal, lastOf } from '../../src/wal-archive/archived-wal.js'
 import { walPool } from '../../src/wal-archive/wal-pool.js'
 import { soundWal } from '../../src/wal-coverage/sound-wal.js'
@@ -17,9 +18,9 @@ function dice(round: number): (limit: number) => number {
 }
 
 /** Reads all of it. */
-async function look(backup: Backup, wal: ArchivedWal) {
+async function look(backup: LocalBackup, wal: ArchivedWal) {
   const search = { ...joining, wal, major: 15, installations: await joining.installations() }
-  const systemIdentifier = backup.record.server.system_identifier
+  const systemIdentifier = recordOf(backup).server.system_identifier
   const { damage } = await scanWal({ ...search, systemIdentifier })
   return { wal, damage }
 }
@@ -28,7 +29,7 @@ async function look(backup: Backup, wal: ArchivedWal) {
 async function found(history: WalHistory): Promise<Map<string, number | undefined>> {
   const catalog = readCatalog(history.root.root)
   const pool = walPool(catalog)
-  const reach = async (backup: Backup) => {
+  const reach = async (backup: LocalBackup) => {
     const { wal, damage } = await soundWal(backup, pool, joining, async (wal) =>
       history.isHarmed ? look(backup, wal) : { wal, damage: undefined },
     )

@@ -1,7 +1,8 @@
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
-import { type Backup, readCatalog } from '../../src/catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../../src/catalog/backup.js'
+import { readCatalog } from '../../src/catalog/catalog.js'
 import { idOf } from '../../src/catalog/id.js'
 import type { RootLayout } from '../../src/catalog/layout.js'
 import { resultOf, writeProof } from '../../src/catalog/proof.js'
@@ -24,15 +25,16 @@ function settingsFor(root: string): Settings {
   return { ...value, root } as Settings
 }
 
-function candidate({ id, summary, state, hold, proof, record }: Backup): Candidate {
+function candidate(backup: LocalBackup): Candidate {
+  const { summary } = backup
   return aCandidate(summary.started_at, {
-    id,
+    id: backup.id,
     kind: summary.kind,
-    whole: state === 'whole',
-    check: resultOf(proof),
-    cluster: record.server.system_identifier,
+    whole: backup.state === 'whole',
+    check: resultOf(backup.proof),
+    cluster: recordOf(backup).server.system_identifier,
     window: { from: Date.parse(summary.finished_at) },
-    protectedBy: hold ? [{ rule: 'held' }] : [],
+    protectedBy: backup.hold ? [{ rule: 'held' }] : [],
   })
 }
 
@@ -68,10 +70,10 @@ async function aDay(root: RootLayout, now: Date, draw: (limit: number) => number
   if (draw(5) === 0) {
     const ok = draw(3) > 0
     const finished_at = now.toISOString()
-    await writeProof(any.layout, aProof({ backup: any.id, finished_at, ok }))
+    await writeProof(layoutOf(any), aProof({ backup: any.id, finished_at, ok }))
   }
   if (draw(60) === 0 && any.state === 'whole')
-    renameSync(join(any.layout.data, 'backup_label'), join(any.layout.data, 'backup_label.old'))
+    renameSync(join(layoutOf(any).data, 'backup_label'), join(layoutOf(any).data, 'backup_label.old'))
 }
 
 it(`keeps every promise for a year of daily backups (PGBK_TEST_SEED=${seed})`, async () => {

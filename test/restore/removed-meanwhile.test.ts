@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } 
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
-import { type Backup, readCatalog } from '../../src/catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../src/catalog/backup.js'
+import { readCatalog } from '../../src/catalog/catalog.js'
 import { backupLayout, type RootLayout } from '../../src/catalog/layout.js'
 import type { Settings } from '../../src/config/load.js'
 import { checkWanted } from '../../src/download/check-destination.js'
@@ -34,7 +35,7 @@ const isNotFound = {
 }
 
 let root: RootLayout
-let backup: Backup
+let backup: LocalBackup
 
 /** Of one empty file, as PostgreSQL writes it. */
 function aManifest(): string {
@@ -71,10 +72,10 @@ beforeEach(() => {
   for (const file of [readme, join(data, 'PG_VERSION'), join(data, 'global/pg_control')])
     writeFileSync(file, '')
   if (isRoot) execaSync('chown', ['-R', `${ordinaryUser.uid}:${ordinaryUser.gid}`, root.root])
-  ;[backup] = readCatalog(root.root).backups as [Backup]
+  ;[backup] = readCatalog(root.root).backups as [LocalBackup]
 })
 
-const begin = () => renameSync(backup.layout.record, backup.layout.marker)
+const begin = () => renameSync(layoutOf(backup).record, layoutOf(backup).marker)
 const removeAll = () => rmSync(backup.directory, { recursive: true })
 const removals: [string, () => void][] = [
   ['has only begun', begin],
@@ -209,10 +210,10 @@ describe('a backup that is removed', () => {
 })
 
 it('has no window, where what is gone of its archive would be a gap', async () => {
-  const windowOf = (one: Backup) =>
+  const windowOf = (one: LocalBackup) =>
     findWindows({ root: root.root }, readCatalog(root.root), aContext()).windowOf(one)
   expect(await windowOf(backup)).toMatchObject({ gap: undefined })
-  rmSync(backup.layout.wal, { recursive: true })
+  rmSync(layoutOf(backup).wal, { recursive: true })
   expect(await windowOf(backup)).toMatchObject({ gap: { reason: 'it is missing' } })
   begin()
   expect(await windowOf(backup)).toBeUndefined()

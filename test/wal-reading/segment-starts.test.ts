@@ -2,6 +2,7 @@ import { renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
+import { recordOf } from '../../src/catalog/backup.js'
 import { readArchivedWal } from '../../src/wal-archive/archived-wal.js'
 import { checkSegmentStarts } from '../../src/wal-reading/segment-starts.js'
 import { withWaldumpDirectory } from '../../src/wal-reading/waldump-directory.js'
@@ -20,7 +21,7 @@ async function damageOf(form: 'raw' | 'gzip', harm: (path: string) => void) {
     writeFileSync(path, gzipSync(Buffer.alloc(mb)))
     rmSync(join(from, name))
   }
-  const wal = readArchivedWal(from, backups[0].record)
+  const wal = readArchivedWal(from, recordOf(backups[0]))
   harm(path)
   const options = {
     env: { PATH: process.env.PATH, TMPDIR: aDirectory() },

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
+import { recordOf } from '../../src/catalog/backup.js'
 import { readArchivedWal } from '../../src/wal-archive/archived-wal.js'
 import { findRecord } from '../../src/wal-reading/find-record.js'
 import { lengthOfRecord, runDump } from '../../src/wal-reading/wal-dump.js'
@@ -35,7 +36,7 @@ echo "${line}"
 function inWaldump<T>(work: (waldump: WaldumpDirectory, archive: string) => Promise<T>): Promise<T> {
   const { from, backups } = twoArchives(['4', '5.partial'], [])
   const env = { PATH: process.env.PATH, TMPDIR: aDirectory(), ARCHIVE: from }
-  const wal = readArchivedWal(from, backups[0].record)
+  const wal = readArchivedWal(from, recordOf(backups[0]))
   const signal = new AbortController().signal
   return withWaldumpDirectory(program, wal, { env, signal }, (waldump) => work(waldump, from))
 }

@@ -1,4 +1,4 @@
-import type { Backup } from '../../catalog/catalog.js'
+import type { LocalBackup } from '../../catalog/backup.js'
 import { resultOf } from '../../catalog/proof.js'
 import type { CreateOptions } from '../../create/create.js'
 import { PgbkError } from '../../errors.js'
@@ -62,7 +62,7 @@ Examples:
 }
 
 /** The backup stays, for somebody to look at; "latest" skips it. */
-function failureOf({ id, proof }: Backup): Pick<Outcome, 'failure'> {
+function failureOf({ id, proof }: LocalBackup): Pick<Outcome, 'failure'> {
   if (proof === undefined || proof === 'unreadable' || resultOf(proof) !== 'failed') return {}
   return { failure: new PgbkError('check-failed', `backup ${id} is not proven: ${proof.faults.join('; ')}`) }
 }

@@ -1,6 +1,7 @@
 import { isAbsolute, join, resolve, sep } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import { rootLayout } from '../../catalog/layout.js'
+import type { BackupRecord } from '../../catalog/record.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { isOutside } from '../../postgres/server/server-facts.js'
@@ -14,7 +15,7 @@ import { settingsOfServer } from './production-directory.js'
 
 /** A standard data directory that a backup is to be restored into. */
 export interface DirectoryRequest {
-  backup: Backup
+  backup: LocalBackup
   data: string
   tablespaces: TablespacePlace[]
   /** Undefined for `--as-production`. */
@@ -54,7 +55,7 @@ export interface DirectoryOptions {
  * @throws {PgbkError} `usage`, `failed` or `locked`, as `checkClaimable`.
  */
 export function planDirectory(
-  backup: Backup,
+  backup: LocalBackup,
   recovery: RecoveryPlan,
   { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, minimums, port }: DirectoryOptions,
   context: Context,
@@ -71,7 +72,7 @@ export function planDirectory(
     backup,
     data,
     tablespaces,
-    switchedOff: asProduction ? undefined : switchedOff(backup.record, settingsOfServer(backup)),
+    switchedOff: asProduction ? undefined : switchedOff(recordOf(backup), settingsOfServer(backup)),
     recovery,
     minimums,
     archive: isOfAnother ? join(data, archiveCopy) : undefined,
@@ -93,7 +94,7 @@ export function topsOf(data: string, tablespaces: TablespacePlace[]): string[] {
 
 /** The directories that will be filled, with their bytes. */
 export function directoryPlaces(
-  { size_bytes, tablespaces: known }: Backup['record'],
+  { size_bytes, tablespaces: known }: BackupRecord,
   { data, tablespaces }: Pick<DirectoryRequest, 'data' | 'tablespaces'>,
 ): Map<string, number> {
   const sizeOf = (oid: number) => known.find((one) => one.oid === oid)?.size_bytes ?? 0
@@ -114,8 +115,8 @@ function refuseInside(path: string, data: string): void {
 }
 
 /** Where the tablespaces go: as they are mapped, else into the data directory. @throws {PgbkError} `usage`. */
-export function tablespacePlaces({ record }: Backup, data: string, mappings: string[]): TablespacePlace[] {
-  const tablespaces = record.tablespaces.filter(isOutside)
+export function tablespacePlaces(backup: LocalBackup, data: string, mappings: string[]): TablespacePlace[] {
+  const tablespaces = recordOf(backup).tablespaces.filter(isOutside)
   const wanted = new Map(
     mappings.map(parseMapping).map(([from, to]): [string, string] => [from, realPath(to)]),
   )
@@ -162,7 +163,7 @@ export function parseMapping(mapping: string): [from: string, to: string] {
 }
 
 /** @throws {PgbkError} `usage` for a mapping of a tablespace that there is not. */
-function checkKnown(from: string, tablespaces: Backup['record']['tablespaces']): void {
+function checkKnown(from: string, tablespaces: BackupRecord['tablespaces']): void {
   if (tablespaces.some(({ location }) => location === from)) return
   const known = tablespaces.map(({ location, name }) => `  ${location}   (${name})`).join('\n')
   throw new PgbkError('usage', `the backup has no tablespace at ${from}`, {

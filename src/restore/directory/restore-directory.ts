@@ -1,4 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises'
+import { layoutOf, recordOf } from '../../catalog/backup.js'
 import { checkThere } from '../../catalog/removed.js'
 import type { Context } from '../../context.js'
 import { messageOf } from '../../errors.js'
@@ -67,10 +68,10 @@ export function productionConf(request: DirectoryRequest): ProductionConf {
   const { backup, archive, minimums, recovery: plan } = request
   // Its configuration files, which are used here, may have less than it was started with, and the WAL may bring more.
   const most = highestOf(minimums, plan.recovery?.minimums ?? {})
-  const withRoom = withRoomForOrigins(most, backup.record)
+  const withRoom = withRoomForOrigins(most, recordOf(backup))
   const copied = archive === undefined ? {} : { archives: [{ directory: archive, from: 0n }] }
   const recovery = plan.recovery && recoverySettings({ ...plan.recovery, ...copied, minimums: withRoom })
-  const brings = recovery !== undefined && [request.data, backup.layout.data].some(hasOrigins)
+  const brings = recovery !== undefined && [request.data, layoutOf(backup).data].some(hasOrigins)
   return { ...request, source: request.data, minimums: brings ? withRoom : most, recovery }
 }
 

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { recordOf } from '../../catalog/backup.js'
 import { majorOf } from '../../catalog/record.js'
 import { largestDatabase } from '../../catalog/recorded-database.js'
 import type { Context } from '../../context.js'
@@ -56,7 +57,7 @@ export async function startDirectory(
     }
     const { port = 0, socketDirectory = '' } = readPostmaster(data) ?? {}
     const sockets = socketDirectory && resolve(data, socketDirectory)
-    const { record } = backup
+    const record = recordOf(backup)
     const login = {
       host: sockets || 'localhost',
       role: record.superuser,
@@ -80,7 +81,7 @@ async function replay(
   { host, port, role, database }: StartedDirectory['login'] & { port: number },
   context: Context,
 ): Promise<RecoveryResult> {
-  const major = majorOf(backup.record)
+  const major = majorOf(recordOf(backup))
   const sql = { host, port, user: role, databases: databasesToAsk([database]), major, signal: context.signal }
   const recoveryResult = await awaitReplay(data, { log: firstLog(data), sql, hasEnded }, recovery, context)
   await endRecovery(data)

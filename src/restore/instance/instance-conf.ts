@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
 import { type BackupLayout, type InstanceLayout, instanceLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { isShortEnough } from '../../postgres/local/sockets.js'
@@ -16,7 +16,7 @@ import { mostBytes, readSmallText } from '../../system/files/read-small.js'
 
 /** The instance whose configuration is written. */
 export interface InstanceToConfigure {
-  backup: Backup
+  backup: LocalBackup
   name: string
   port: number
   programs: Pick<ServerPrograms, 'bin'>
@@ -46,7 +46,7 @@ export async function writeInstanceConf(
   await writeDurably(join(layout.data, 'postgresql.auto.conf'), '')
   const original = join(layout.conf, 'original')
   await mkdir(original)
-  await copyOriginals(backup.layout, original, context.signal)
+  await copyOriginals(layoutOf(backup), original, context.signal)
   await syncPath(layout.conf)
 }
 

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
 import { majorOf } from '../../catalog/record.js'
 import { checkThere } from '../../catalog/removed.js'
@@ -20,7 +20,7 @@ import { removeInstance } from './instance-remains.js'
 
 /** Everything that has been checked, and what is wanted. */
 export interface InstanceRequest {
-  backup: Backup
+  backup: LocalBackup
   root: string
   name: string
   port: number
@@ -55,11 +55,13 @@ async function fillInstanceFiles(
 ): Promise<void> {
   const { backup, recovery } = request
   const final = join(rootLayout(request.root).instances, request.name)
-  const tablespaces = backup.record.tablespaces.filter(isOutside).map(({ oid }) => ({
-    oid,
-    directory: join(layout.tablespaces, String(oid)),
-    target: join(instanceLayout(final).tablespaces, String(oid)),
-  }))
+  const tablespaces = recordOf(backup)
+    .tablespaces.filter(isOutside)
+    .map(({ oid }) => ({
+      oid,
+      directory: join(layout.tablespaces, String(oid)),
+      target: join(instanceLayout(final).tablespaces, String(oid)),
+    }))
   for (const { directory } of tablespaces) await mkdir(directory)
   await copyCluster(backup, { data: layout.data, tablespaces }, context)
   const settings = recovery.recovery && recoverySettings(recovery.recovery)
@@ -83,9 +85,9 @@ async function writeTexts(
     name,
     backup: backup.id,
     created_at: context.now().toISOString(),
-    server_version: backup.record.server.version,
-    major: majorOf(backup.record),
-    role: backup.record.superuser,
+    server_version: recordOf(backup).server.version,
+    major: majorOf(recordOf(backup)),
+    role: recordOf(backup).superuser,
     database,
   }
   await writeDurably(layout.record, `${JSON.stringify(record, undefined, 2)}\n`)

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { accessSync, constants, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
 import { type RunLayout, runLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { messageOf, PgbkError, systemCode, systemFailure } from '../../errors.js'
@@ -22,7 +22,7 @@ import {
  * @throws {PgbkError} `root-not-writable` when there is no place for it, `disk-full` when there is no room; nothing is left.
  */
 export function makeRunDirectory(
-  backup: Backup,
+  backup: LocalBackup,
   root: string,
   context: Context,
   archives?: string[],
@@ -40,7 +40,7 @@ export function makeRunDirectory(
 function makeNamed(
   name: string,
   layout: RunLayout,
-  { backup, archives }: { backup: Backup; archives: string[] | undefined },
+  { backup, archives }: { backup: LocalBackup; archives: string[] | undefined },
   { now }: Context,
 ): OwnRunDirectory | undefined {
   let sockets = ''
@@ -83,7 +83,8 @@ function appearMarked({ name, layout: { directory }, marker }: RunDirectory): bo
   }
 }
 
-function filled(run: OwnRunDirectory, { layout: { snapshot, wal } }: Backup): OwnRunDirectory {
+function filled(run: OwnRunDirectory, backup: LocalBackup): OwnRunDirectory {
+  const { snapshot, wal } = layoutOf(backup)
   const { layout } = run
   try {
     for (const directory of [layout.snapshot, layout.upper, layout.work, layout.sandbox]) mkdirSync(directory)

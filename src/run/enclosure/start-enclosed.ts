@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Backup } from '../../catalog/catalog.js'
+import type { LocalBackup } from '../../catalog/backup.js'
 import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { factsOf } from '../../errors.js'
@@ -17,7 +17,7 @@ import { type Companion, type SupervisedServer, supervise } from './supervisor.j
 export type SandboxMode = 'auto' | 'off'
 
 export interface EnclosedRequest {
-  backup: Backup
+  backup: LocalBackup
   root: string
   run: OwnRunDirectory
   launch: Launch
@@ -110,10 +110,7 @@ function viewOf(
   { env, user }: Context,
 ): SandboxView {
   const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
-  const further = [
-    ...libraries,
-    ...archives.filter((path) => !path.startsWith(`${backup.layout.directory}/`)),
-  ]
+  const further = [...libraries, ...archives.filter((path) => !path.startsWith(`${backup.directory}/`))]
   const homes = homesToHide([env.HOME ?? '', user().home])
   const programs = postgres === undefined ? [] : installationOf(postgres, homes)
   return {
@@ -121,7 +118,7 @@ function viewOf(
     postgres,
     port,
     backups: rootLayout(root).backups,
-    readable: [...programs, backup.layout.directory, ...new Set(further.filter((path) => existsSync(path)))],
+    readable: [...programs, backup.directory, ...new Set(further.filter((path) => existsSync(path)))],
     hidden: [...new Set([...homes, root])],
   }
 }

@@ -1,4 +1,5 @@
-import type { Backup, Catalog } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf, type StoredBackup } from '../../catalog/backup.js'
+import type { Catalog } from '../../catalog/catalog.js'
 import { type Proof, resultOf, writeProof } from '../../catalog/proof.js'
 import { majorOf } from '../../catalog/record.js'
 import { checkThere, unlessRemoved } from '../../catalog/removed.js'
@@ -24,7 +25,7 @@ import { proofOf, proveBackup, saysNothing } from './prove-backup.js'
  */
 export async function prove(
   catalog: Catalog,
-  backup: Backup,
+  backup: LocalBackup,
   known: string[],
   settings: Settings,
   context: Context,
@@ -35,13 +36,13 @@ export async function prove(
     // In a directory that is being removed it would stay behind.
     checkThere(backup)
     if (saysLess(proof, backup.proof)) context.progress.say(`the last proof of ${backup.id} stays`)
-    else await writeProof(backup.layout, proof)
+    else await writeProof(layoutOf(backup), proof)
     return proof
   })
 }
 
 /** What was proven once is; what was found damaged still is when it could not even be started. */
-function saysLess(proof: Proof, before: Backup['proof']): boolean {
+function saysLess(proof: Proof, before: StoredBackup['proof']): boolean {
   if (resultOf(proof) !== 'unproven') return false
   const last = resultOf(before)
   return last === 'proven' || (last === 'failed' && proof.ready_ms === null)
@@ -54,7 +55,7 @@ export function withSandbox(settings: Settings, sandbox: SandboxMode | undefined
 
 async function tryOut(
   catalog: Catalog,
-  backup: Backup,
+  backup: LocalBackup,
   settings: Settings,
   context: Context,
 ): Promise<Proof> {
@@ -72,12 +73,12 @@ async function tryOut(
 
 async function startAndLook(
   catalog: Catalog,
-  backup: Backup,
+  backup: LocalBackup,
   { root, bin_dir, run, verify }: Settings,
   context: Context,
 ): Promise<Proof> {
   const installations = await allInstallations(bin_dir, context)
-  const programs = await findServer(majorOf(backup.record), installations, false, context)
+  const programs = await findServer(majorOf(recordOf(backup)), installations, false, context)
   const target = { point: { kind: 'latest' as const } }
   const choice = {
     catalog,
@@ -99,7 +100,7 @@ async function startAndLook(
   return proveBackup({ ...own, settings, port: undefined, database: undefined }, context)
 }
 
-function refuted({ id }: Backup, faults: string[], context: Context): Proof {
+function refuted({ id }: LocalBackup, faults: string[], context: Context): Proof {
   return proofOf(
     id,
     faults.map((text) => damage({ database: null }, text)),

@@ -1,11 +1,11 @@
-import type { Backup } from '../../catalog/catalog.js'
 import type { Context } from '../../context.js'
 import type { RunDirectory } from '../directory/run-directory.js'
 
 export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy'
 
 export interface WorkingCopyRequest {
-  backup: Backup
+  /** The backup's, which keeps every byte. */
+  snapshot: string
   run: RunDirectory
 }
 

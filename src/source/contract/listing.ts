@@ -1,4 +1,4 @@
-import type { Backup } from '../../catalog/catalog.js'
+import { recordOf, type StoredBackup } from '../../catalog/backup.js'
 import { PgbkError } from '../../errors.js'
 import { type BytePath, bytePath, joinBytes, shownPath } from '../../system/paths/byte-path.js'
 import { isPlainName } from '../../system/paths/inside.js'
@@ -64,9 +64,9 @@ export function checkListing(raw: RawListing, source: string): Listing {
 }
 
 /** What is to come of what is there. */
-export function wantedOf(listing: Listing, { record }: Backup, { noWal }: WantedWal): Listing {
+export function wantedOf(listing: Listing, backup: StoredBackup, { noWal }: WantedWal): Listing {
   if (!noWal) return listing
-  const needed = ownSegments(record)
+  const needed = ownSegments(recordOf(backup))
   const files = listing.files.filter((name) => {
     const file = /^wal\/([^/]+)$/.exec(name)?.[1]
     return file === undefined || file.endsWith('.history') || needed.has(segmentIn(file) ?? '')

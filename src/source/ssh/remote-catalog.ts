@@ -1,7 +1,8 @@
 import { basename, join } from 'node:path'
+import { storedBackup } from '../../catalog/backup.js'
 import {
-  addRecord,
   type Catalog,
+  checkId,
   type NotABackup,
   newestFirst,
   rejectByName,
@@ -48,7 +49,9 @@ function addRemote(catalog: Catalog, directory: string, record: Buffer, state: '
   const id = basename(directory)
   try {
     if (record.length > mostBytes.record) throw new PgbkError('damaged', oddRecord)
-    addRecord(catalog, directory, id, summarize(record.toString()), () => ({ state }))
+    const read = summarize(record.toString())
+    checkId(read, id)
+    catalog.backups.push({ ...storedBackup(read, state), directory })
   } catch (error) {
     catalog.rejected.push({ name: id, reason: messageOf(error) })
   }

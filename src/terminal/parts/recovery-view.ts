@@ -1,4 +1,4 @@
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import type { RecoveryResult } from '../../recovery/await-recovery.js'
 import type { RecoveryPlan } from '../../recovery/recovery-plan.js'
 import { formatAgo, formatBytes, formatTimes } from '../../text/units.js'
@@ -13,10 +13,10 @@ export function rowsText(rows: Row[], style?: Style): string {
 }
 
 /** Which backup is taken to which target, and how. */
-export function planRows({ id, record }: Backup, plan: RecoveryPlan, now: Date): Row[] {
-  const { server } = record
+export function planRows(backup: LocalBackup, plan: RecoveryPlan, now: Date): Row[] {
+  const { server } = recordOf(backup)
   return [
-    ['Backup', printable(`${id}, PostgreSQL ${server.version}, from ${server.host}:${server.port}`)],
+    ['Backup', printable(`${backup.id}, PostgreSQL ${server.version}, from ${server.host}:${server.port}`)],
     [
       'Data as of',
       plan.asOf === undefined

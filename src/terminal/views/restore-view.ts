@@ -1,3 +1,4 @@
+import { recordOf } from '../../catalog/backup.js'
 import type { DirectoryRequest } from '../../restore/directory/plan-directory.js'
 import type { RestoreResult } from '../../restore/finish-directory.js'
 import type { RestorePlan } from '../../restore/plan-restore.js'
@@ -10,7 +11,7 @@ import { instanceJson, psqlOf } from './instance-view.js'
 /** What will be done; for the time before it is done, and for a dry run. */
 export function planText(plan: RestorePlan, now: Date): string {
   const { backup, recovery, destination, start, room } = plan
-  const { record } = backup
+  const record = recordOf(backup)
   const tight = room.filter(({ needed, free }) => free < needed)
   const rows: Row[] = [
     ...planRows(backup, recovery, now),
@@ -36,7 +37,7 @@ export function planText(plan: RestorePlan, now: Date): string {
 }
 
 function directoryRows({ data, tablespaces, switchedOff, backup, port }: DirectoryRequest): Row[] {
-  const nameOf = (oid: number) => backup.record.tablespaces.find((one) => one.oid === oid)?.name ?? oid
+  const nameOf = (oid: number) => recordOf(backup).tablespaces.find((one) => one.oid === oid)?.name ?? oid
   const reasons = switchedOff?.reasons ?? ['nothing: --as-production']
   return [
     ['Directory', data],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import type { Backup } from '../../../src/catalog/catalog.js'
+import type { LocalBackup } from '../../../src/catalog/backup.js'
 import type { RecoveryPlan } from '../../../src/recovery/recovery-plan.js'
 import {
   planRows,
@@ -10,7 +10,7 @@ import {
 import { aRecord } from '../../catalog/samples.js'
 
 const record = aRecord()
-const backup = { id: record.id, record } as Backup
+const backup = { id: record.id, raw: record } as LocalBackup
 const now = new Date('2026-11-20T15:14:00Z')
 
 function aPlan(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {

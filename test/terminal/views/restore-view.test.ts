@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { recordOf } from '../../../src/catalog/backup.js'
 import { instanceLayout } from '../../../src/catalog/layout.js'
 import { switchedOff } from '../../../src/restore/directory/conf/production-conf.js'
 import type { RestoreResult } from '../../../src/restore/finish-directory.js'
@@ -135,7 +136,7 @@ describe('the plan of a restore', () => {
   })
 
   it('has nothing that a terminal would obey', () => {
-    const { server } = backup.record
+    const { server } = recordOf(backup)
     const nasty = theBackup({ server: { ...server, host: commandsOfTerminals } })
     expect(hasCommands(planText({ ...plan, backup: nasty }, now))).toBe(false)
   })
