@@ -14,7 +14,8 @@ import type { CaughtUp } from '../wal-archive/caught-up.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import type { WalPool } from '../wal-archive/wal-pool.js'
 import { isBefore } from '../wal-segments/lsn.js'
-import { planRecovery, type RecoveryPlan, type UnreachableFromBackup } from './recovery-plan.js'
+import { planRecovery, type UnreachableFromBackup } from './plan-recovery.js'
+import type { RecoveryPlan } from './recovery-plan.js'
 import { describePoint, type RecoveryTarget, type TargetPoint } from './recovery-target.js'
 
 export interface ChosenBackup {
