@@ -4,7 +4,7 @@ import { type LocalBackup, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { unprovenReasons } from '../catalog/proof-outcome.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -46,7 +46,7 @@ export async function create(
   const maxRate = options.maxRate ?? settings.create.max_rate
   checkPlainLine(options.label, 'label')
   checkRate(maxRate)
-  const root = claimRoot(settings.root, context)
+  const root = openRootToCreate(settings.root, context)
   return remember(root, options.scheduled ?? false, context, () =>
     createIn(root, { ...options, maxRate }, settings, context),
   )
@@ -71,7 +71,7 @@ async function createIn(
   const behind = standby && standbyWarning(standby)
   if (behind !== undefined) context.progress.warn(behind)
 
-  makeRoot(root)
+  createRoot(root)
   await warnOfSharedDisk(root, sharing, context)
   const backup = await withLock(root.createLock, { purpose: 'create' }, context, async (guarded, lock) => {
     const { record, layout } = await makeBackup(

@@ -10,7 +10,7 @@ import { readInsideDatabases } from '../postgres/server/database-facts.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import { readServerSettings } from '../postgres/server/server-settings.js'
 import { readStandbyState, type StandbyState } from '../postgres/server/standby-state.js'
-import { ownFileChecksums } from '../snapshot/conf/own-files.js'
+import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { snapshotReadme } from '../snapshot/readme.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
 import type { HeldLock } from '../system/files/lock.js'
@@ -136,7 +136,7 @@ async function fillPartial(
   const rest = await measureTree(layout.directory, layout.snapshot)
   return {
     ...draft,
-    own_files: ownFileChecksums(layout),
+    own_files: pgbkFileChecksums(layout),
     size_bytes: snapshot.bytes + statSync(layout.readme).size + rest.bytes,
     file_count: snapshot.files + 1 + rest.files,
   }

@@ -4,19 +4,19 @@ import type { LocalBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { claimRoot } from '../catalog/prepare-root.js'
+import { openRootToCreate } from '../catalog/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk, neededBytes } from '../create/check-disk.js'
 import { sharedDiskWarning } from '../create/shared-disk.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
-import { stepDown, wouldMake } from '../privileges/step-down.js'
+import { dropPrivileges, wouldMakeAsRoot } from '../privileges/drop-privileges.js'
 import { silentProgress } from '../progress.js'
 import { removesAnything } from '../retention/retention.js'
 import { holderOf } from '../system/files/lock.js'
 import { freeBytes } from '../system/files/measure.js'
+import { formatBytes } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
-import { formatBytes } from '../text/units.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 
 export interface ExaminedRoot {
@@ -29,9 +29,9 @@ export interface ExaminedRoot {
 /** Whether backups can be written there. Root goes on as `run_as`, for whom create makes what is missing. */
 export function checkRoot({ root, run_as }: Settings, context: Context): ExaminedRoot {
   try {
-    const isMade = wouldMake(root, context)
-    stepDown({ as: 'run_as', root }, run_as, context)
-    const layout = isMade ? rootLayout(root) : claimRoot(root, context)
+    const isMade = wouldMakeAsRoot(root, context)
+    dropPrivileges({ as: 'run_as', root }, run_as, context)
+    const layout = isMade ? rootLayout(root) : openRootToCreate(root, context)
     const { name } = context.user()
     const first = existsSync(layout.backups) ? '' : '; the first create makes data/backup in it'
     return {

@@ -2,7 +2,7 @@ import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { summarize } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
 import { localPath, sourceName } from '../catalog/source-place.js'
@@ -19,7 +19,7 @@ import { syncTree } from '../system/files/durable.js'
 import { withLock } from '../system/files/lock.js'
 import { checkOtherRoot, checkRoomForDownload, checkWanted, findHere } from './check-destination.js'
 import { type DownloadDirectory, removeDownload, withDownloadDirectory } from './download-directory.js'
-import { type Fetched, fetchFiles } from './fetch-files.js'
+import { type FetchedBackup, fetchFiles } from './fetch-files.js'
 import { lookAtOld } from './keep-whole.js'
 import { publishDownload } from './publish-download.js'
 import { checkDownloadedConf, verifyDownload } from './verify-download.js'
@@ -52,7 +52,7 @@ export async function download(
   const startedAt = context.now()
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
   const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
-  const root = claimRoot(destination, context)
+  const root = openRootToCreate(destination, context)
   const source = await openSource(name, context)
   checkOtherRoot(source, destination)
   const backup = selectBackup(await source.catalog(), id, context, name)
@@ -63,7 +63,7 @@ export async function download(
   const here = await findHere(root, backup, options)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
-  makeRoot(root)
+  createRoot(root)
   return withDownloadDirectory(root, { backup, source: name }, context, async (directory, guarded) => {
     const job = { root, source, backup, record, directory, options, settings }
     const { received, verifiedBy } = await complete(job, guarded)
@@ -78,7 +78,7 @@ export async function download(
   })
 }
 
-interface Job {
+interface DownloadJob {
   root: RootLayout
   source: Source
   backup: LocalBackup
@@ -90,7 +90,10 @@ interface Job {
 }
 
 /** Fetches what is not here yet, checks all of it, and flushes it to disk. */
-async function complete(job: Job, context: Context): Promise<{ received: number; verifiedBy: string }> {
+async function complete(
+  job: DownloadJob,
+  context: Context,
+): Promise<{ received: number; verifiedBy: string }> {
   const { root, source, backup, directory, options } = job
   const { layout } = directory
   try {
@@ -109,8 +112,8 @@ async function complete(job: Job, context: Context): Promise<{ received: number;
 }
 
 async function verify(
-  { backup, directory, settings }: Job,
-  fetched: Fetched,
+  { backup, directory, settings }: DownloadJob,
+  fetched: FetchedBackup,
   context: Context,
 ): Promise<string> {
   const { layout } = directory
@@ -121,7 +124,7 @@ async function verify(
 }
 
 /** After a failure: what has come is kept, unless nothing has. */
-async function leave({ backup, directory: { layout } }: Job, { progress }: Context): Promise<void> {
+async function leave({ backup, directory: { layout } }: DownloadJob, { progress }: Context): Promise<void> {
   if ((await lookAtOld(layout.directory)).files.size === 0) return removeDownload(layout)
   progress.say(
     `what has arrived of ${backup.id} is kept in ${layout.directory}; the next download of it continues there`,
@@ -129,7 +132,7 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 }
 
 /** Where another download of the same backup was faster, that one stays. */
-async function publish(job: Job, context: Context): Promise<LocalBackup> {
+async function publish(job: DownloadJob, context: Context): Promise<LocalBackup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
     const here = await findHere(root, backup, options)

@@ -19,7 +19,7 @@ import { checkListed, limitOf } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
 import { type FoundFiles, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
 
-export interface Fetched {
+export interface FetchedBackup {
   listing: Listing
   linkedTablespaces: ReadonlySet<string>
   /** Bytes that travelled. */
@@ -53,7 +53,7 @@ export async function fetchFiles(
   wanted: WantedFiles,
   context: Context,
   announce: (kept: number) => Promise<void>,
-): Promise<Fetched> {
+): Promise<FetchedBackup> {
   const { source, backup } = wanted
   const { isResumed, layout } = wanted.directory
   const { directory } = layout

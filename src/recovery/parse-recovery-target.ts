@@ -1,7 +1,7 @@
 import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
+import { formatTimes } from '../text/format.js'
 import { shortInstant } from '../text/instant.js'
-import { formatTimes } from '../text/units.js'
 import { parseLsn } from '../wal-segments/lsn.js'
 import { parseTime } from './parse-time.js'
 import type { RecoveryTarget, TargetPoint } from './recovery-target.js'

@@ -2,7 +2,7 @@ import type { LocalBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
-import { enterRoot } from '../catalog/prepare-root.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -34,7 +34,7 @@ export async function deleteBackups(
   context: Context,
 ): Promise<DeleteResult> {
   if (!context.ask) requireWholeIds(ids)
-  const root = enterRoot(settings.root, context)
+  const root = openRootToChange(settings.root, context)
   const chosen = choose(readCatalog(settings.root), ids, options, context)
   if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
     throw new PgbkError('failed', 'nothing was deleted')

@@ -11,10 +11,10 @@ import type { WalMove } from '../wal-coverage/move-wal.js'
 import { soundWal } from '../wal-coverage/sound-wal.js'
 import { damageIn } from '../wal-reading/wal-damage.js'
 import { pathOf } from '../wal-segments/archive-segments.js'
-import { damagedBeside, type NeedOptions } from './damaged-beside.js'
+import { damagedBeside, type NeededWalOptions } from './damaged-beside.js'
 
 /** What is going on in a root when backups are removed. */
-export interface Removal {
+export interface PlannedRemoval {
   /** All backups, those that go among them. */
   catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>
   /** The backups that go, this one first of all. */
@@ -30,7 +30,7 @@ export interface Removal {
  */
 export async function neededWal(
   from: LocalBackup,
-  { catalog, going, promised }: Removal,
+  { catalog, going, promised }: PlannedRemoval,
   joining: Omit<JoiningOptions, 'timeline'>,
 ): Promise<WalMove[]> {
   const options = { ...joining, same: new Map(), notes: new SegmentNotes(dirname(from.directory)) }
@@ -87,7 +87,7 @@ async function neededBy(
   from: LocalBackup,
   gone: ReadonlySet<string>,
   pool: WalPool,
-  options: NeedOptions,
+  options: NeededWalOptions,
 ): Promise<Needed> {
   const going = layoutOf(from).wal
   const { wal } = await soundWal(to, pool, options, async (wal) => {

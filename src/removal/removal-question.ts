@@ -1,5 +1,5 @@
 import type { LocalBackup } from '../catalog/backup.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 
 /** Names all that would go, and asks. */
 export function removalQuestion(chosen: LocalBackup[]): string {

@@ -6,15 +6,15 @@ import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
 import type { JoiningOptions } from '../wal-coverage/joined-wal.js'
 import { moveWal, type WalMove } from '../wal-coverage/move-wal.js'
-import { neededWal, type Removal } from './needed-wal.js'
+import { neededWal, type PlannedRemoval } from './needed-wal.js'
 
 /** What moves before backups are removed. Nothing is changed by this. */
 export async function plannedMoves(
-  removal: Removal,
+  removal: PlannedRemoval,
   settings: Settings,
   context: Context,
 ): Promise<WalMove[]> {
@@ -37,7 +37,7 @@ export function joiningFor({ bin_dir }: Settings, context: Context): JoiningOpti
  */
 export async function removeKeepingWal(
   root: RootLayout,
-  removal: Removal & { backup: LocalBackup },
+  removal: PlannedRemoval & { backup: LocalBackup },
   lock: HeldLock,
   settings: Settings,
   context: Context,

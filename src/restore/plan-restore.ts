@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
 import { largestDatabase } from '../catalog/recorded-database.js'
-import { unlessRemoved } from '../catalog/removed.js'
+import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
@@ -90,7 +90,7 @@ export async function openToRestore(
 export const restoreRules: OpenRules = {
   fallback: { kind: 'latest' },
   zoneNeeded: true,
-  mayBeUsed: false,
+  mayBeOpened: false,
   mayMakeTablespaces: true,
   comparesMeanwhile: true,
 }

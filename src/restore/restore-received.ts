@@ -7,7 +7,7 @@ import { summarize } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { stepDownTo } from '../privileges/step-down.js'
+import { dropPrivilegesTo } from '../privileges/drop-privileges.js'
 import { checkJson } from '../schema.js'
 import { readFirstLine, unpackArchive } from '../source/tar-archive/unpack-archive.js'
 import { checkSpace, roomNeeds } from './copy/check-room.js'
@@ -19,7 +19,7 @@ import {
   topsOf,
 } from './directory/plan-directory.js'
 import { restoreDirectory } from './directory/restore-directory.js'
-import type { Errand } from './enter-directory.js'
+import type { RestoreErrand } from './enter-directory.js'
 import { finishDirectory, type RestoreResult } from './finish-directory.js'
 import { planRestore, type RestoreOptions } from './plan-restore.js'
 import { handoverSchema, notSent } from './restore-for-another.js'
@@ -29,9 +29,12 @@ import { handoverSchema, notSent } from './restore-for-another.js'
  * its files moved to where they belong.
  * @returns the result; or the exit status where there is none, because the plan was all that was wanted, or the backup did not come.
  */
-export async function restoreReceived({ uid, options }: Errand, task: Task): Promise<RestoreResult | number> {
+export async function restoreReceived(
+  { uid, options }: RestoreErrand,
+  task: Task,
+): Promise<RestoreResult | number> {
   const { context } = task
-  stepDownTo(uid, context)
+  dropPrivilegesTo(uid, context)
   try {
     return await receiveAndRestore(options, task)
   } finally {

@@ -112,7 +112,7 @@ export async function localRun(
 const rules: OpenRules = {
   fallback: { kind: 'snapshot' },
   zoneNeeded: false,
-  mayBeUsed: true,
+  mayBeOpened: true,
   mayMakeTablespaces: false,
   comparesMeanwhile: true,
 }

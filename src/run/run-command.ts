@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import type { Context, Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { runAttached } from '../system/program/run-attached.js'
+import { runForeground } from '../system/program/run-foreground.js'
 import { isRaw } from '../text/raw-text.js'
 import { endedByItself, hasGone } from './identity.js'
 import type { Run } from './start-run.js'
@@ -10,7 +10,7 @@ import type { Run } from './start-run.js'
  * Runs COMMAND, which is led to a run, in the foreground.
  * @param bin the directory of the run's PostgreSQL programs, which COMMAND finds first.
  * @returns its exit status.
- * @throws {PgbkError} as `runAttached`; `failed` when the server of the run has ended meanwhile.
+ * @throws {PgbkError} as `runForeground`; `failed` when the server of the run has ended meanwhile.
  */
 export async function runCommand(words: string[], run: Run, bin: string, context: Context): Promise<number> {
   const [file = '', ...args] = words
@@ -18,7 +18,7 @@ export async function runCommand(words: string[], run: Run, bin: string, context
   const variables = commandVariables(run)
   const place = { kind: 'command', env, umask, programs: bin, cwd: enterable(context) } as const
   context.progress.end()
-  const status = await runAttached(file, args, { ...place, variables, signal, urgent })
+  const status = await runForeground(file, args, { ...place, variables, signal, urgent })
   if (await hasGone(run, context)) throw endedByItself(run)
   return status
 }

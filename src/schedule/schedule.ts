@@ -10,8 +10,8 @@ import { cronDaemonProblem, readCrontab, readCrontabToChange, writeCrontab } fro
 import { type CrontabEntry, crontabLine, entriesIn, withEntry, withoutEntry } from './entry.js'
 import { type Forecast, isTooMuch, keptBy } from './forecast.js'
 import { type Findings, rehearse } from './rehearse.js'
-import { crontabFields, parseTimes, type Times } from './times.js'
-import { systemdUnits, type Unit } from './units.js'
+import { type SystemdUnit, systemdUnits } from './systemd-units.js'
+import { crontabFields, parseTimes, type ScheduleTimes } from './times.js'
 
 export interface ScheduleOptions extends ConnectionFlags {
   daily?: string
@@ -23,7 +23,7 @@ export interface ScheduleOptions extends ConnectionFlags {
 
 /** A line for cron, and what it stands for. */
 export interface SchedulePlan {
-  times: Times
+  times: ScheduleTimes
   line: string
   commands: string[][]
   connection: string[]
@@ -89,7 +89,7 @@ export function planSchedule(options: ScheduleOptions, settings: Settings, conte
 }
 
 /** Units for systemd, as text; they are put in place by hand. @throws {PgbkError} `usage`. */
-export function planUnits(options: ScheduleOptions, settings: Settings, context: Context): Unit[] {
+export function planUnits(options: ScheduleOptions, settings: Settings, context: Context): SystemdUnit[] {
   const plan = planSchedule(options, settings, context)
   const { uid, name } = context.user()
   return systemdUnits({

@@ -1,6 +1,6 @@
 import type { Ora } from 'ora'
 import { type Progress, silentProgress } from '../progress.js'
-import { formatBytes, formatDuration } from '../text/units.js'
+import { formatBytes, formatDuration } from '../text/format.js'
 import { printableLines, printableMessage, type Style } from './screen.js'
 import { wrap } from './wrap.js'
 

@@ -3,7 +3,7 @@ import { relative } from 'node:path'
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
-import { checkThere, unlessRemoved } from '../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode, systemReason } from '../errors.js'
 import { findVerifier, snapshotFaults, type Verifier } from '../postgres/programs/check-backup.js'
@@ -41,7 +41,7 @@ export async function verifyBackup(
 ): Promise<CheckedBackup> {
   const startedAt = context.now().getTime()
   const found = await unlessRemoved(backup, context, () => lookAt(backup, installations, context))
-  checkThere(backup)
+  checkStillThere(backup)
   return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
 }
 

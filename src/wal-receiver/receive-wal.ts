@@ -1,5 +1,5 @@
 import type { RootLayout } from '../catalog/layout.js'
-import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
@@ -23,7 +23,7 @@ export async function walReceive(
 
 /** A receiver may be there before the first backup. */
 function enterOrMakeRoot({ root }: Settings, context: Context): RootLayout {
-  const layout = claimRoot(root, context)
-  makeRoot(layout)
+  const layout = openRootToCreate(root, context)
+  createRoot(layout)
   return layout
 }

@@ -66,12 +66,12 @@ function portTaken(port: number, name: string, { pgbk }: Context): PgbkError {
 }
 
 /** What was stopped: an instance, which stays, or a run, which goes with its working copy. */
-export type Stopped =
+export type StopResult =
   | { instance: Instance; wasRunning: boolean; run?: never }
   | { run: RunDirectory; instance?: never; wasRunning?: never }
 
 /** Stops an instance, or ends a run and removes its working copy. @throws {PgbkError} `not-found`. */
-export async function stopInstance(name: string, task: Task): Promise<Stopped> {
+export async function stopInstance(name: string, task: Task): Promise<StopResult> {
   const { context } = task
   const { instances, runs, root } = await listInstances(task)
   const run = runs.find((one) => one.name === name)

@@ -7,7 +7,7 @@ import { removeSocketDirectory } from '../../postgres/local/sockets.js'
 import { removeMarked } from '../../system/files/marked-directory.js'
 import { removeTree } from '../../system/files/remove-tree.js'
 import { bytePath } from '../../system/paths/byte-path.js'
-import { signalProcess } from '../../system/process/processes.js'
+import { signalProcess } from '../../system/process/process-table.js'
 import { forgottenDrafts } from './make-run-directory.js'
 import { findRuns, isRunning, processesOf, type RunDirectory, readRunMarker } from './run-directory.js'
 

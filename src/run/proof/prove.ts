@@ -2,7 +2,7 @@ import { type LocalBackup, layoutOf, recordOf, type StoredBackup } from '../../c
 import type { Catalog } from '../../catalog/catalog.js'
 import { type Proof, resultOf, writeProof } from '../../catalog/proof.js'
 import { majorOf } from '../../catalog/record.js'
-import { checkThere, unlessRemoved } from '../../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../../catalog/removed-meanwhile.js'
 import type { Settings } from '../../config/load.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
@@ -34,7 +34,7 @@ export async function prove(
     const proof =
       known.length > 0 ? refuted(backup, known, context) : await tryOut(catalog, backup, settings, context)
     // In a directory that is being removed it would stay behind.
-    checkThere(backup)
+    checkStillThere(backup)
     if (saysLess(proof, backup.proof)) context.progress.say(`the last proof of ${backup.id} stays`)
     else await writeProof(layoutOf(backup), proof)
     return proof
@@ -85,7 +85,7 @@ async function startAndLook(
     id: backup.id,
     target,
     installations,
-    mayBeUsed: false,
+    mayBeOpened: false,
     // What later backups have is not part of this one.
     pool: walPool({ root, backups: [backup], rejected: [] }),
     caughtUp: () => undefined,

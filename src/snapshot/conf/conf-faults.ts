@@ -9,7 +9,7 @@ import { snapshotHba, snapshotIdent } from './conf.js'
 import { readConfFile } from './conf-file.js'
 import { neededNames, settingProblem } from './conf-rules.js'
 import { isInclude, parseConf } from './conf-text.js'
-import { ownFileChecksums } from './own-files.js'
+import { pgbkFileChecksums } from './pgbk-files.js'
 
 /** Something in what a snapshot starts with that pgbk has not put there. */
 export interface ConfFault {
@@ -83,7 +83,7 @@ function entriesBelow(directory: string): Dirent[] {
 
 /** A snapshot is used up where it lies, or not at all: nobody has to change what it starts with. */
 function changedFaults(recorded: Record<string, string>, layout: BackupLayout): ConfFault[] {
-  const found = ownFileChecksums(layout)
+  const found = pgbkFileChecksums(layout)
   return [...new Set([...Object.keys(recorded), ...Object.keys(found)])].sort().flatMap((file) => {
     if (recorded[file] === found[file]) return []
     if (found[file] === undefined) return [fault(file, 'it is missing')]

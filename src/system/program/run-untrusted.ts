@@ -3,7 +3,7 @@ import { signalGroup } from './process-group.js'
 import type { ProgramPlace } from './program-environment.js'
 import { startProgram } from './start-program.js'
 
-export interface LimitedOptions extends ProgramPlace {
+export interface UntrustedOptions extends ProgramPlace {
   /** For its standard input. */
   input?: string
   signal?: AbortSignal
@@ -11,7 +11,7 @@ export interface LimitedOptions extends ProgramPlace {
   limitMs: number
 }
 
-export interface LimitedResult {
+export interface UntrustedResult {
   /** Undefined when a signal ended it. */
   status: number | undefined
   /** It did not end by itself within the limit, or before the signal was aborted. */
@@ -28,11 +28,11 @@ const graceMs = 2000
  * processes behind that hold its output open. Returns at the latest some seconds after the limit.
  * @throws {PgbkError} when it cannot be started.
  */
-export async function runLimited(
+export async function runUntrusted(
   file: string,
   args: string[],
-  options: LimitedOptions,
-): Promise<LimitedResult> {
+  options: UntrustedOptions,
+): Promise<UntrustedResult> {
   const { child, pid } = await startProgram(file, args, options, {
     buffer: false,
     detached: true,

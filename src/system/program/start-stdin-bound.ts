@@ -5,7 +5,7 @@ import type { ProgramPlace } from './program-environment.js'
 import { startProgram } from './start-program.js'
 
 /** A program that goes on until it is told to end, or until this process is gone. */
-export interface HeldProgram {
+export interface StdinBoundProgram {
   /** The first line that it printed, or undefined when it ended before. */
   firstLine: string | undefined
   pid: number
@@ -31,11 +31,11 @@ export interface HeldProgram {
  * @param options with `descriptor`, that open file of this process is the program's descriptor 3.
  * @throws {PgbkError} `programs-missing` when it is not there; the signal's reason when aborted before the first line.
  */
-export async function holdProgram(
+export async function startStdinBound(
   file: string,
   args: string[],
   options: ProgramPlace & { signal?: AbortSignal; descriptor?: number | undefined },
-): Promise<HeldProgram> {
+): Promise<StdinBoundProgram> {
   options.signal?.throwIfAborted()
   const { child, pid } = await startProgram(file, args, options, {
     // execa takes a descriptor's number here, as node does; its type knows of it for the first three only.
