@@ -145,3 +145,11 @@ export function pgbkErrorFrom(error: unknown): PgbkError {
   if (fault !== undefined) return new PgbkError('failed', fault, { cause: error })
   return new PgbkError('failed', `unexpected error: ${messageOf(error)}`, { cause: error })
 }
+
+/** Something of a backup that is not as it was when that was made. */
+export interface Fault {
+  /** Below the directory that was looked at. */
+  file: string
+  /** `it is missing` */
+  problem: string
+}

@@ -40,7 +40,7 @@ const allowed: Record<string, string[]> = {
   'system/files/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
   'system/paths/trusted-path.ts': ['readFileSync'], // /etc/group
   'system/process/become.ts': ['openSync'], // this program itself
-  'system/process/processes.ts': ['readFileSync'], // /proc
+  'system/process/process-table.ts': ['readFileSync'], // /proc
   'version.ts': ['readFileSync'], // package.json
   'wal-archive/receiver-state.ts': ['open'], // writes, with O_NOFOLLOW and O_NONBLOCK
   'wal-reading/make-waldump-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW

@@ -11,7 +11,7 @@ import { replaceDurably } from '../system/files/durable.js'
 import { freeBytes } from '../system/files/measure.js'
 import { readNote } from '../system/files/read-note.js'
 import { relativeInside } from '../system/paths/inside.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 
 /** Bytes that a backup will take: the databases, and the WAL twice (pg_wal and the archive). */
 export function neededBytes(facts: ServerFacts): number {

@@ -6,7 +6,7 @@ import { checkCluster } from '../catalog/check-cluster.js'
 import { rememberCreate } from '../catalog/last-create.js'
 import type { BackupLayout, RootLayout } from '../catalog/layout.js'
 import { type Partial, publish, startPartial } from '../catalog/partial.js'
-import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { unprovenReasons } from '../catalog/proof-outcome.js'
 import { type BackupRecord, parseRecord } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
@@ -21,7 +21,7 @@ import { readServerSettings } from '../postgres/server/server-settings.js'
 import { readStandbyState, type StandbyState, standbyWarning } from '../postgres/server/standby-state.js'
 import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { prove, withSandbox } from '../run/proof/prove.js'
-import { ownFileChecksums } from '../snapshot/conf/own-files.js'
+import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { snapshotReadme } from '../snapshot/readme.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
 import { allOf } from '../system/files/in-parallel.js'
@@ -61,7 +61,7 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
   }
   checkPlainLine(wanted.label, 'label')
   checkRate(wanted.maxRate)
-  const root = claimRoot(settings.root, context)
+  const root = openRootToCreate(settings.root, context)
   return rememberCreate(root, wanted, context, async () => {
     const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
     let server = await connectToServer(options, settings, applicationName, context)
@@ -76,7 +76,7 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
     const behind = standby && standbyWarning(standby)
     if (behind !== undefined) context.progress.warn(behind)
 
-    makeRoot(root)
+    createRoot(root)
     await warnOfSharedDisk(root, sharing, context)
     const job = { ...wanted, root, server, standby, applicationName }
     const backup = await withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>
@@ -166,7 +166,7 @@ async function fill(
   const rest = await measureTree(layout.directory, layout.snapshot)
   return {
     ...draft,
-    own_files: ownFileChecksums(layout),
+    own_files: pgbkFileChecksums(layout),
     size_bytes: snapshot.bytes + statSync(layout.readme).size + rest.bytes,
     file_count: snapshot.files + 1 + rest.files,
   }

@@ -4,18 +4,18 @@ import type { LocalBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { claimRoot, existingPlace } from '../catalog/prepare-root.js'
+import { existingPlace, openRootToCreate } from '../catalog/prepare-root.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
-import { stepDown, wouldMake } from '../privileges/step-down.js'
+import { dropPrivileges, wouldMakeAsRoot } from '../privileges/drop-privileges.js'
 import { silentProgress } from '../progress.js'
 import { removesAnything } from '../retention/retention.js'
 import { holderOf } from '../system/files/lock.js'
 import { freeBytes } from '../system/files/measure.js'
+import { formatBytes } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
-import { formatBytes } from '../text/units.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 
 interface ExaminedRoot {
@@ -28,9 +28,9 @@ interface ExaminedRoot {
 /** Whether backups can be written there. Root goes on as `run_as`, for whom create makes what is missing. */
 export function checkRoot({ settings: { root, run_as }, context }: Task): ExaminedRoot {
   try {
-    const isMade = wouldMake(root, context)
-    stepDown({ as: 'run_as', root }, run_as, context)
-    const layout = isMade ? rootLayout(root) : claimRoot(root, context)
+    const isMade = wouldMakeAsRoot(root, context)
+    dropPrivileges({ as: 'run_as', root }, run_as, context)
+    const layout = isMade ? rootLayout(root) : openRootToCreate(root, context)
     const { name } = context.user()
     const first = existsSync(layout.backups) ? '' : '; the first create makes data/backup in it'
     return {

@@ -7,8 +7,8 @@ import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import { sql } from '../postgres/sql/sql.js'
 import { v } from '../schema.js'
+import { formatDuration } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
-import { formatDuration } from '../text/units.js'
 import { type Check, ok, warning } from './check.js'
 
 const schema = v.object({

@@ -8,7 +8,7 @@ import { messageOf, PgbkError } from '../errors.js'
 import { programsIn } from '../schedule/command.js'
 import { cronDaemonProblem, readCrontab } from '../schedule/crontab.js'
 import { type CrontabEntry, entriesIn, scheduleOptions } from '../schedule/entry.js'
-import { formatTime } from '../text/units.js'
+import { formatTime } from '../text/format.js'
 import { type Check, ok, warning } from './check.js'
 
 /** What crontabs say about a root; or why they could not be read. */

@@ -18,7 +18,7 @@ import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/ser
 import { presentTime, readStandbyState, standbyWarning } from '../postgres/server/standby-state.js'
 import { identifier } from '../postgres/sql/identifier.js'
 import { relativeInside } from '../system/paths/inside.js'
-import { formatTimes } from '../text/units.js'
+import { formatTimes } from '../text/format.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 import { checkDataDirectory } from './check-data-directory.js'
 import { checkServerPrograms } from './check-programs.js'

@@ -2,16 +2,16 @@ import type { LocalBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
-import { enterRoot } from '../catalog/prepare-root.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { withLock } from '../system/files/lock.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
+import { checkNotInUse } from './in-use.js'
 import { removeKeepingWal } from './remove-keeping-wal.js'
-import { checkNotInUse } from './uses.js'
 
 export interface DeleteOptions {
   /** Do not ask. */
@@ -33,7 +33,7 @@ export async function deleteBackups(
   { settings, context }: Task,
 ): Promise<DeleteResult> {
   if (!context.ask) requireWholeIds(ids)
-  const root = enterRoot(settings.root, context)
+  const root = openRootToChange(settings.root, context)
   const chosen = choose(readCatalog(settings.root), ids, options, context)
   if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
     throw new PgbkError('failed', 'nothing was deleted')

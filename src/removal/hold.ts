@@ -1,7 +1,7 @@
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { removeHold, writeHold } from '../catalog/hold.js'
-import { enterRoot } from '../catalog/prepare-root.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
 import { withLock } from '../system/files/lock.js'
@@ -43,7 +43,7 @@ async function change(
   { settings, context }: Task,
   work: (backup: LocalBackup) => Promise<void>,
 ): Promise<LocalBackup> {
-  const root = enterRoot(settings.root, context)
+  const root = openRootToChange(settings.root, context)
   const { id } = selectBackup(readCatalog(settings.root), wanted, context)
   return withLock(root.catalogLock, { purpose, wait: true }, context, async (_guarded, lock) => {
     await lock.check()

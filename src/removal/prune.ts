@@ -4,7 +4,7 @@ import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { enterRoot } from '../catalog/prepare-root.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
 import { resultOf } from '../catalog/proof.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -24,9 +24,9 @@ import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { quickWindow } from '../wal-coverage/window.js'
 import { removalQuestion } from './delete.js'
-import type { Removal } from './needed-wal.js'
+import { findInUse, type InUse } from './in-use.js'
+import type { PlannedRemoval } from './needed-wal.js'
 import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
-import { findUses, type Use } from './uses.js'
 
 export interface PruneOptions {
   /** Change nothing. */
@@ -38,7 +38,7 @@ export interface PruneOptions {
 }
 
 /** A backup, and why it stays; without a reason it goes. */
-export interface Judged {
+export interface JudgedBackup {
   backup: LocalBackup
   reasons: Reason[]
 }
@@ -48,9 +48,9 @@ export interface PruneResult {
   /** The configuration file that lacks a policy, or would be read if it were there; undefined where a policy removes anything. */
   withoutPolicy: string | undefined
   dryRun: boolean
-  kept: Judged[]
+  kept: JudgedBackup[]
   /** What was removed, or, in a dry run, would be. */
-  pruned: Judged[]
+  pruned: JudgedBackup[]
   /** WAL of theirs that others still need, and get before. */
   moved: WalMove[]
 }
@@ -67,7 +67,7 @@ export async function prune(options: PruneOptions, task: Task): Promise<PruneRes
   const policy = settings.retention ?? (options.defaultPolicy ? scheduledPolicy : undefined)
   const dryRun = options.dryRun ?? false
   if (!removesAnything(policy)) return withoutPolicy(task, { dryRun })
-  const layout = dryRun ? undefined : enterRoot(root, context)
+  const layout = dryRun ? undefined : openRootToChange(root, context)
   const judged = judgeAll(policy, task)
   const going = judged.filter(goes)
   warnOfOnDemand(going, policy, context)
@@ -80,7 +80,7 @@ export async function prune(options: PruneOptions, task: Task): Promise<PruneRes
   }
   if (!options.yes) await ask(going, context)
 
-  const pruned: Judged[] = []
+  const pruned: JudgedBackup[] = []
   const moved: WalMove[] = []
   try {
     for (const [index, one] of going.entries()) {
@@ -126,23 +126,28 @@ function withoutPolicy({ settings, context }: Task, { dryRun }: Pick<PruneResult
 }
 
 /** What goes, and which of the others have to reach what they reach now. */
-function removalOf(catalog: Catalog, judged: Judged[], policy: RetentionPolicy, { now }: Context): Removal {
+function removalOf(
+  catalog: Catalog,
+  judged: JudgedBackup[],
+  policy: RetentionPolicy,
+  { now }: Context,
+): PlannedRemoval {
   const going = judged.filter(goes).map(({ backup }) => backup)
   const staying = judged.filter((one) => !goes(one)).map(({ backup }) => backup)
   return { catalog, going, promised: promisedBy(policy, staying, now()) }
 }
 
 /** All backups of the root, newest first. */
-function judgeAll(policy: RetentionPolicy, { settings, context }: Task): Judged[] {
+function judgeAll(policy: RetentionPolicy, { settings, context }: Task): JudgedBackup[] {
   const { root, time_zone: timeZone } = settings
   const catalog = readCatalog(root)
   const { backups } = catalog
   const pool = walPool(catalog)
-  const usesOf = findUses(root, context)
+  const inUseBy = findInUse(root, context)
   const receiver = readReceiverState(rootLayout(root))
   const isReceiving = ({ id }: LocalBackup) => receiver?.backup === id && isInService(receiver, context.now())
   const candidates = backups.map((backup) =>
-    candidateFor(backup, pool, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
+    candidateFor(backup, pool, [...inUseBy(backup), ...(isReceiving(backup) ? [byReceiver] : [])]),
   )
   const reasons = judge(candidates, policy, { now: context.now(), timeZone })
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
@@ -153,13 +158,13 @@ function isInService(receiver: ReceiverState, now: Date): boolean {
   return isReceiverAlive(receiver, now) || now.getTime() - Date.parse(receiver.updated_at) < 7 * 86_400_000
 }
 
-const receiverUse: Use = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
+const byReceiver: InUse = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
 
 /** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
-function candidateFor(backup: LocalBackup, pool: WalPool, uses: Use[]): Candidate {
+function candidateFor(backup: LocalBackup, pool: WalPool, inUse: InUse[]): Candidate {
   const { id, summary, state, proof, hold } = backup
   const cluster = clusterOf(backup)
-  const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
+  const protectedBy: Reason[] = inUse.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
   if (hold)
     protectedBy.unshift(hold.reason === null ? { rule: 'held' } : { rule: 'held', detail: hold.reason })
   if (cluster === undefined) protectedBy.push({ rule: 'damaged', detail: 'its record has faults' })
@@ -181,12 +186,12 @@ function windowOf(backup: LocalBackup, pool: WalPool): Candidate['window'] {
   return quickWindow(backup, pool) ? { from, to: from } : { from }
 }
 
-function goes({ reasons }: Judged): boolean {
+function goes({ reasons }: JudgedBackup): boolean {
   return reasons.length === 0
 }
 
 /** Somebody made them by hand, and may not think of them when a policy is written. */
-function warnOfOnDemand(going: Judged[], { on_demand }: RetentionPolicy, { progress }: Context): void {
+function warnOfOnDemand(going: JudgedBackup[], { on_demand }: RetentionPolicy, { progress }: Context): void {
   const count = going.filter(({ backup }) => backup.summary.kind === 'on-demand').length
   if (count === 0 || on_demand !== undefined) return
   progress.warn(
@@ -194,7 +199,7 @@ function warnOfOnDemand(going: Judged[], { on_demand }: RetentionPolicy, { progr
   )
 }
 
-async function ask(going: Judged[], context: Context): Promise<void> {
+async function ask(going: JudgedBackup[], context: Context): Promise<void> {
   if (!context.ask) {
     throw new PgbkError('usage', 'prune removes nothing without a confirmation', {
       hint: 'Without a terminal, use --yes; --dry-run shows what would be removed.',

@@ -6,14 +6,14 @@ import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import { readAliveReceiver } from '../wal-archive/receiver-state.js'
 import type { JoiningOptions } from '../wal-coverage/joined-wal.js'
 import { moveWal, type WalMove } from '../wal-coverage/move-wal.js'
-import { neededWal, type Removal } from './needed-wal.js'
+import { neededWal, type PlannedRemoval } from './needed-wal.js'
 
 /** What moves before backups are removed. Nothing is changed by this. */
-export async function plannedMoves(removal: Removal, task: Task): Promise<WalMove[]> {
+export async function plannedMoves(removal: PlannedRemoval, task: Task): Promise<WalMove[]> {
   const options = joiningFor(task)
   const moves: WalMove[] = []
   for (const from of removal.going) moves.push(...(await neededWal(from, removal, options)))
@@ -33,7 +33,7 @@ export function joiningFor({ settings, context }: Task): JoiningOptions {
  */
 export async function removeKeepingWal(
   backup: LocalBackup,
-  removal: Removal & { root: RootLayout; lock: HeldLock },
+  removal: PlannedRemoval & { root: RootLayout; lock: HeldLock },
   task: Task,
 ): Promise<WalMove[]> {
   const { root, lock } = removal

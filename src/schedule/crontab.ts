@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import type { Context, SystemUser } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { findProcesses, hasProc } from '../system/process/processes.js'
+import { findProcesses, hasProc } from '../system/process/process-table.js'
 import { runProgram } from '../system/program/run-program.js'
 
 /**

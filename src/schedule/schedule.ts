@@ -15,8 +15,8 @@ import {
 } from './crontab.js'
 import { type CrontabEntry, crontabLine, entriesIn, withEntry, withoutEntry } from './entry.js'
 import { type Findings, rehearse } from './rehearse.js'
-import { crontabFields, daysBetween, parseTimes, type Times } from './times.js'
-import { systemdUnits, type Unit } from './units.js'
+import { type SystemdUnit, systemdUnits } from './systemd-units.js'
+import { crontabFields, daysBetween, parseTimes, type ScheduleTimes } from './times.js'
 
 export interface ScheduleOptions extends ConnectionFlags {
   daily?: string
@@ -28,7 +28,7 @@ export interface ScheduleOptions extends ConnectionFlags {
 
 /** A line for cron, and what it stands for. */
 interface SchedulePlan {
-  times: Times
+  times: ScheduleTimes
   line: string
   commands: string[][]
   connection: string[]
@@ -101,7 +101,7 @@ export function planSchedule(options: ScheduleOptions, { settings, context }: Ta
 }
 
 /** Units for systemd, as text; they are put in place by hand. @throws {PgbkError} `usage`. */
-export function planUnits(options: ScheduleOptions, task: Task): Unit[] {
+export function planUnits(options: ScheduleOptions, task: Task): SystemdUnit[] {
   const { settings, context } = task
   const plan = planSchedule(options, task)
   const { uid, name } = context.user()
@@ -163,7 +163,7 @@ function forecastOf(
 const day = 86_400_000
 
 /** At most so many backups stay; undefined for a policy that lets them pile up. */
-export function keptBy(policy: RetentionPolicy | undefined, times: Times): number | undefined {
+export function keptBy(policy: RetentionPolicy | undefined, times: ScheduleTimes): number | undefined {
   if (!removesAnything(policy)) return undefined
   const { daily = 0, weekly = 0, monthly = 0, on_demand = 0, min = 0, window } = policy
   const inWindow = window === undefined ? 0 : Math.ceil(spanMs(window) / day / daysBetween(times)) + 1

@@ -3,16 +3,15 @@ import { join, relative } from 'node:path'
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
-import type { Fault } from '../catalog/fault.js'
 import { isId } from '../catalog/id.js'
 import { type BackupLayout, backupLayout, rootLayout } from '../catalog/layout.js'
 import type { Proof } from '../catalog/proof.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
-import { checkThere, unlessRemoved } from '../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
-import { PgbkError, systemCode, systemReason } from '../errors.js'
+import { type Fault, PgbkError, systemCode, systemReason } from '../errors.js'
 import { findVerifier, type Verifier } from '../postgres/programs/check-backup.js'
 import { findInstallations, type Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
@@ -99,7 +98,7 @@ async function verifyBackup(
 ): Promise<Verified> {
   const startedAt = context.now().getTime()
   const found = await unlessRemoved(backup, context, () => lookAt(backup, installations, context))
-  checkThere(backup)
+  checkStillThere(backup)
   return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
 }
 

@@ -8,7 +8,7 @@ import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { pinned } from '../postgres/connection/pin-connection.js'
 import { findClient } from '../postgres/server/connect-to-server.js'
 import { askWalServer, dropSlot, type WalServerFacts } from '../postgres/server/wal-server.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import { readAliveReceiver, readReceiverState } from '../wal-archive/receiver-state.js'
 import { newestOnly } from './find-backup.js'
 

@@ -36,7 +36,7 @@ async function moveDivergedWal(
   const layout = layoutOf(backup)
   const record = recordOf(backup)
   const fork = segmentNumber(parseLsn(forkLsn), record.wal_segment_size)
-  const own = lastSegmentBefore(record.stop_lsn, record.wal_segment_size)
+  const lastOfSnapshot = lastSegmentBefore(record.stop_lsn, record.wal_segment_size)
   const place = join(layout.wal, 'diverged')
   await mkdir(place, { recursive: true })
   const files = await readdir(layout.wal)
@@ -48,7 +48,7 @@ async function moveDivergedWal(
     const found = placeOf(name)
     if (found?.timeline !== newest?.timeline || found === undefined || found.segment < fork) continue
     // The snapshot needs what comes before the position in its last segment; the new history's own file replaces it.
-    const stays = found.segment === own && !packingAt(name)
+    const stays = found.segment === lastOfSnapshot && !packingAt(name)
     if (!stays) await rename(join(layout.wal, name), join(place, name))
     else if (segmentFileOf(name)?.form === 'raw')
       await rename(join(layout.wal, name), join(layout.wal, fileOf(name, 'partial')))

@@ -1,7 +1,7 @@
 import type { LocalBackup } from '../catalog/backup.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { isDiskFull, messageOf, PgbkError, systemCode } from '../errors.js'
@@ -29,8 +29,8 @@ import { type WatchedServer, watchServer } from './watched-server.js'
  */
 export async function receiveWal(options: ConnectionFlags, { settings, context }: Task): Promise<never> {
   // A receiver may be there before the first backup.
-  const root = claimRoot(settings.root, context)
-  makeRoot(root)
+  const root = openRootToCreate(settings.root, context)
+  createRoot(root)
   const client = await findClient(options, settings, 'pgbk_receive', context)
   const job = { root, client, slot: settings.wal.slot, level: gzipLevel(settings.wal.compress) }
   return withLock(root.walLock, { purpose: 'wal receive' }, context, (guarded) => keepReceiving(job, guarded))

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Task } from '../../config/load.js'
 import type { PgbkError } from '../../errors.js'
-import type { StandIn } from '../../privileges/step-down.js'
+import type { StandIn } from '../../privileges/drop-privileges.js'
 import type { Screen } from '../../terminal/screen.js'
 import type { GlobalOptions } from './options.js'
 

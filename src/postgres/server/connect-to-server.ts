@@ -1,5 +1,5 @@
 import type { Context } from '../../context.js'
-import { formatBytes } from '../../text/units.js'
+import { formatBytes } from '../../text/format.js'
 import { type ConnectionFlags, connectionFrom } from '../connection/connection.js'
 import { pinned } from '../connection/pin-connection.js'
 import type { Psql } from '../connection/psql.js'

@@ -2,7 +2,7 @@ import { type LocalBackup, layoutOf, recordOf } from '../../catalog/backup.js'
 import type { Catalog } from '../../catalog/catalog.js'
 import { type Proof, proofFormat, resultOf, writeProof } from '../../catalog/proof.js'
 import { majorOf } from '../../catalog/record.js'
-import { checkThere, unlessRemoved } from '../../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../../catalog/removed-meanwhile.js'
 import type { Settings, Task } from '../../config/load.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
@@ -36,7 +36,7 @@ export async function prove(
   return unlessRemoved(backup, context, async () => {
     const proof = known.length > 0 ? refuted(backup, known, context) : await tryOut(backup, catalog, task)
     // In a directory that is being removed it would stay behind.
-    checkThere(backup)
+    checkStillThere(backup)
     if (saysLess(proof, backup.proof)) context.progress.say(`the last proof of ${backup.id} stays`)
     else await writeProof(layoutOf(backup), proof)
     return proof
@@ -77,7 +77,7 @@ async function requestFor(
     id: backup.id,
     target: { point: { kind: 'latest' as const } },
     installations,
-    mayBeUsed: false,
+    mayBeOpened: false,
     pool: walPool({ root, backups: [backup], rejected: [] }),
     caughtUp: () => undefined,
   }

@@ -1,16 +1,15 @@
 import { type Dirent, lstatSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
-import type { Fault } from '../../catalog/fault.js'
 import type { BackupLayout } from '../../catalog/layout.js'
 import type { BackupRecord } from '../../catalog/record.js'
-import { systemCode } from '../../errors.js'
+import { type Fault, systemCode } from '../../errors.js'
 import { mostBytes } from '../../system/files/read-small.js'
 import { snapshotHba, snapshotIdent } from './conf.js'
 import { readConfFile } from './conf-file.js'
 import { neededNames, settingProblem } from './conf-rules.js'
 import { isInclude, parseConf } from './conf-text.js'
-import { ownFileChecksums } from './own-files.js'
+import { pgbkFileChecksums } from './pgbk-files.js'
 
 const ofServer = ['conf/postgresql.conf', 'conf/pg_hba.conf', 'conf/pg_ident.conf']
 
@@ -76,7 +75,7 @@ function entriesBelow(directory: string): Dirent[] {
 
 /** A snapshot is used up where it lies, or not at all: nobody has to change what it starts with. */
 function changedFaults(recorded: Record<string, string>, layout: BackupLayout): Fault[] {
-  const found = ownFileChecksums(layout)
+  const found = pgbkFileChecksums(layout)
   return [...new Set([...Object.keys(recorded), ...Object.keys(found)])].sort().flatMap((file) => {
     if (recorded[file] === found[file]) return []
     if (found[file] === undefined) return [fault(file, 'it is missing')]

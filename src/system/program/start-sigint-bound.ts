@@ -4,7 +4,7 @@ import { groupIsGone, signalGroup } from './process-group.js'
 import { type ProgramPlace, startOptions } from './program-environment.js'
 
 /** A program that goes on beside this process, and never longer than it. */
-export interface KeptProgram {
+export interface SigintBoundProgram {
   hasEnded(): boolean
   /** Settled when it and all that it had started are gone. */
   ended: Promise<void>
@@ -12,7 +12,7 @@ export interface KeptProgram {
   stop(): Promise<void>
 }
 
-export interface KeepOptions extends ProgramPlace {
+export interface SigintBoundOptions extends ProgramPlace {
   onErrorLine(line: string): void
 }
 
@@ -44,7 +44,11 @@ exit 0
 `
 
 /** Starts a program in a process group of its own. @throws {PgbkError} when it cannot be started. */
-export async function keepProgram(file: string, args: string[], options: KeepOptions): Promise<KeptProgram> {
+export async function startSigintBound(
+  file: string,
+  args: string[],
+  options: SigintBoundOptions,
+): Promise<SigintBoundProgram> {
   const { execa } = await import('execa')
   const child = execa('sh', ['-c', script, 'sh', file, ...args], {
     ...startOptions(options),

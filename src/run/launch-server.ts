@@ -1,13 +1,13 @@
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
-import { checkThere } from '../catalog/removed.js'
+import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import { endRun } from './directory/end-run.js'
 import { makeRunDirectory } from './directory/make-run-directory.js'
 import type { OwnRunDirectory } from './directory/run-directory.js'
-import { type Enclosed, startEnclosed } from './enclosure/start-enclosed.js'
+import { type EnclosedServer, startEnclosed } from './enclosure/start-enclosed.js'
 import type { RunRequest } from './run-request.js'
 import { serverCommand } from './server-command.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
@@ -16,13 +16,17 @@ import { workingCopyMethods } from './working-copy/working-copy-methods.js'
 /** Above this, a full copy is not begun without being asked for. */
 const askAbove = 1024 ** 3
 
-export interface Launched extends Enclosed {
+export interface LaunchedServer extends EnclosedServer {
   directory: OwnRunDirectory
   kind: WorkingCopyKind
 }
 
 /** Takes the first method that works, and says why the better ones do not. */
-export async function launch(request: RunRequest, port: number, context: Context): Promise<Launched> {
+export async function launchServer(
+  request: RunRequest,
+  port: number,
+  context: Context,
+): Promise<LaunchedServer> {
   const wanted = workingCopyMethods.filter(
     ({ kind }) => request.workingCopy === 'auto' || kind === request.workingCopy,
   )
@@ -36,7 +40,7 @@ export async function launch(request: RunRequest, port: number, context: Context
     const directory = makeRunDirectory(request.backup, request.root, context, further)
     try {
       // From its marker on no delete takes the backup away: one that has looked before has begun by now.
-      checkThere(request.backup)
+      checkStillThere(request.backup)
       const obstacle = await tryMethod(method, request, directory, port, context)
       if (typeof obstacle !== 'string') {
         if (method.kind === 'reflink' && obstacles.length > 0)
@@ -67,9 +71,9 @@ async function tryMethod(
   run: OwnRunDirectory,
   port: number,
   context: Context,
-): Promise<Enclosed | string> {
+): Promise<EnclosedServer | string> {
   const { backup, root, sandbox, programs, recovery, hasPort } = request
-  const { launch } = method
+  const { access } = method
   const obstacle = await method.prepare({ snapshot: layoutOf(backup).snapshot, run }, context)
   if (obstacle !== undefined) return obstacle
   const command = await serverCommand(request, run, port, context)
@@ -77,7 +81,7 @@ async function tryMethod(
     return await startEnclosed(
       {
         ...{ backup, root, run, command, sandbox, postgres: programs.postgres },
-        launch,
+        access,
         archives: recovery.recovery?.archives.map(({ directory }) => directory) ?? [],
         port,
         outerPort: hasPort ? port : undefined,

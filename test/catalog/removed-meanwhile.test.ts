@@ -3,7 +3,7 @@ import { beforeEach, expect, it } from '@jest/globals'
 import { type LocalBackup, layoutOf } from '../../src/catalog/backup.js'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import { removeBackup } from '../../src/catalog/remove.js'
-import { checkThere, unlessRemoved } from '../../src/catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../../src/catalog/removed-meanwhile.js'
 import { PgbkError } from '../../src/errors.js'
 import { aBackup, aContext, anEmptyRoot, thrownBy } from './samples.js'
 
@@ -41,9 +41,9 @@ it.each([
   ['one that has only begun', () => rmSync(layoutOf(backup).record)],
   ['a whole one', () => remove()],
 ])('knows it after %s', async (_what, work) => {
-  checkThere(backup)
+  checkStillThere(backup)
   await work()
-  expect(await thrownBy(() => checkThere(backup))).toMatchObject(removed)
+  expect(await thrownBy(() => checkStillThere(backup))).toMatchObject(removed)
 })
 
 it('is interrupted as anything else', async () => {

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from '@jest/globals'
 import { execaSync } from 'execa'
+import { type SystemdUnit, systemdUnits, type UnitsRequest } from '../../src/schedule/systemd-units.js'
 import { parseTimes } from '../../src/schedule/times.js'
-import { systemdUnits, type Unit, type UnitsRequest } from '../../src/schedule/units.js'
 import { thrownBy } from '../catalog/samples.js'
 import { seed } from '../helpers/chance.js'
 import { needs } from '../helpers/needs.js'
@@ -26,10 +26,10 @@ const request = (root: string, args: string[] = [], needsNamespaces = false): Un
   needsNamespaces,
 })
 
-const units = (root: string, args: string[] = [], needsNamespaces = false): Unit[] =>
+const units = (root: string, args: string[] = [], needsNamespaces = false): SystemdUnit[] =>
   systemdUnits(request(root, args, needsNamespaces))
 
-function verify(made: Unit[]) {
+function verify(made: SystemdUnit[]) {
   const directory = aDirectory()
   const files = made.map(({ name, text }) => {
     writeFileSync(join(directory, name), text)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { formatAge, formatAgo, formatBytes, formatDuration } from '../../src/text/units.js'
+import { formatAge, formatAgo, formatBytes, formatDuration } from '../../src/text/format.js'
 
 const second = 1000
 const minute = 60 * second

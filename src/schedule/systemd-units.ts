@@ -1,8 +1,8 @@
 import { PgbkError } from '../errors.js'
 import { callWords, type Surroundings } from './command.js'
-import { calendarEvent, type Times } from './times.js'
+import { calendarEvent, type ScheduleTimes } from './times.js'
 
-export interface Unit {
+export interface SystemdUnit {
   /** The file's name below /etc/systemd/system. */
   name: string
   text: string
@@ -12,7 +12,7 @@ export interface UnitsRequest {
   surroundings: Surroundings
   /** Whom the services run as. */
   user: string
-  times: Times
+  times: ScheduleTimes
   /** What one run calls, one after the other. */
   commands: string[][]
   receive: string[]
@@ -21,7 +21,7 @@ export interface UnitsRequest {
 }
 
 /** A service with its timer, and a service for the receiver; systemd.service(5), systemd.timer(5). */
-export function systemdUnits(request: UnitsRequest): Unit[] {
+export function systemdUnits(request: UnitsRequest): SystemdUnit[] {
   const { root } = request.surroundings
   const name = `pgbk${root.replace(/[^A-Za-z0-9]+/g, '-').replace(/-$/, '')}`
   return [

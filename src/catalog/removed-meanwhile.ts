@@ -3,13 +3,14 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { type LocalBackup, layoutOf } from './backup.js'
 
-type ThereBackup = Pick<LocalBackup, 'id' | 'directory'>
+/** A backup by its name and its place. */
+export type BackupRef = Pick<LocalBackup, 'id' | 'directory'>
 
 /**
  * Makes sure that nobody has begun to remove a backup: its record goes first of all. What was read of it before this is whole.
  * @throws {PgbkError} `not-found`.
  */
-export function checkThere(backup: ThereBackup, cause?: unknown): void {
+export function checkStillThere(backup: BackupRef, cause?: unknown): void {
   if (!isRemoved(backup)) return
   throw new PgbkError('not-found', `backup ${backup.id} was removed by another pgbk meanwhile`, {
     cause,
@@ -28,11 +29,11 @@ export function isRemoved(backup: Pick<LocalBackup, 'directory'>): boolean {
 
 /**
  * Works on a backup that a delete or prune may remove at any moment: that is then the reason why the work has failed. Where it
- * might not notice, it has to `checkThere` at its end.
+ * might not notice, it has to `checkStillThere` at its end.
  * @throws {PgbkError} `not-found`; the signal's reason when aborted.
  */
 export async function unlessRemoved<T>(
-  backup: ThereBackup,
+  backup: BackupRef,
   { signal }: Pick<Context, 'signal'>,
   work: () => T | Promise<T>,
 ): Promise<T> {
@@ -40,7 +41,7 @@ export async function unlessRemoved<T>(
     return await work()
   } catch (cause) {
     signal.throwIfAborted()
-    checkThere(backup, cause)
+    checkStillThere(backup, cause)
     throw cause
   }
 }

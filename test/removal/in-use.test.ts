@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
-import { backupLayout } from '../../src/catalog/layout.js'
-import { checkNotInUse, findUses } from '../../src/removal/uses.js'
+import { checkNotInUse, findInUse } from '../../src/removal/in-use.js'
 import { readInstances } from '../../src/restore/instance/instance.js'
 import { markOfThisProcess } from '../../src/system/process/process-mark.js'
 import { aBackup, aContext, anEmptyRoot, thrownBy } from '../catalog/samples.js'
@@ -14,7 +13,7 @@ const id = '20261120T030000Z'
 
 describe('a backup is in use', () => {
   const usesIn = (root: ReturnType<typeof anEmptyRoot>) =>
-    findUses(root.root, aContext())({ id, directory: root.backup(id) }).map(({ by }) => by)
+    findInUse(root.root, aContext())({ id, directory: root.backup(id) }).map(({ by }) => by)
 
   it('by an instance that is being stopped before it has replayed all', async () => {
     const root = anEmptyRoot()

@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import { type ErrorCode, messageOf, PgbkError, systemCode } from '../../errors.js'
-import { isInForeground } from '../process/processes.js'
+import { isInForeground } from '../process/process-table.js'
 import { type ProgramPlace, startOptions } from './program-environment.js'
 
 const signalNames: Partial<Record<ErrorCode, NodeJS.Signals>> = {
@@ -9,7 +9,7 @@ const signalNames: Partial<Record<ErrorCode, NodeJS.Signals>> = {
   'hung-up': 'SIGHUP',
 }
 
-export interface AttachedOptions extends ProgramPlace {
+export interface ForegroundOptions extends ProgramPlace {
   /** Passed on to the program when it is aborted, by the name of its reason's signal. */
   signal: AbortSignal
   /** Passed on too: the second of such signals. */
@@ -22,7 +22,11 @@ export interface AttachedOptions extends ProgramPlace {
  * @returns its exit status, as a shell would give it: 128 and the signal's number when a signal ended it.
  * @throws {PgbkError} `command-not-found`, `command-not-runnable`.
  */
-export async function runAttached(file: string, args: string[], options: AttachedOptions): Promise<number> {
+export async function runForeground(
+  file: string,
+  args: string[],
+  options: ForegroundOptions,
+): Promise<number> {
   const { execa } = await import('execa')
   const { signal, urgent } = options
   const before = process.umask(options.umask)

@@ -24,7 +24,7 @@ export interface StandIn {
  * @throws {PgbkError} `config` when there is no such user, or when somebody else could swap a directory on the way;
  * `root-not-writable` when the directory is closed to the user.
  */
-export function stepDown(standIn: StandIn, runAs: string, context: Context): void {
+export function dropPrivileges(standIn: StandIn, runAs: string, context: Context): void {
   if (context.user().uid !== 0) return
   const { root } = standIn
   if (root === undefined) {
@@ -40,12 +40,12 @@ export function stepDown(standIn: StandIn, runAs: string, context: Context): voi
 }
 
 /** Gives up root for a user that root has chosen before. @throws {PgbkError} as `stepDown`. */
-export function stepDownTo(uid: number, context: Context): void {
+export function dropPrivilegesTo(uid: number, context: Context): void {
   if (context.user().uid === 0) become(uid, '/', () => [], context)
 }
 
 /** Whether that would make something of the root directory, so that it need not be writable for the user yet. */
-export function wouldMake(root: string, context: Context): boolean {
+export function wouldMakeAsRoot(root: string, context: Context): boolean {
   return context.user().uid === 0 && firstMissing(placesOf(root, 'backups')) !== undefined
 }
 

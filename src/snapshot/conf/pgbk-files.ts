@@ -8,7 +8,7 @@ import { mostBytes, readSmall } from '../../system/files/read-small.js'
  * The SHA-256, in hexadecimal digits, of each file of a snapshot that is not the server's own and so not in its manifest: README
  * and all below conf/, by the path below the snapshot. @throws a system error.
  */
-export function ownFileChecksums({
+export function pgbkFileChecksums({
   snapshot,
   readme,
   conf,

@@ -5,7 +5,7 @@ import { signalGroup } from './process-group.js'
 import { type ProgramPlace, startOptions } from './program-environment.js'
 
 /** A program that goes on until it is told to end, or until this process is gone. */
-export interface HeldProgram {
+export interface StdinBoundProgram {
   /** The first line that it printed, or undefined when it ended before. */
   firstLine: string | undefined
   pid: number
@@ -31,11 +31,11 @@ export interface HeldProgram {
  * @param options with `descriptor`, that open file of this process is the program's descriptor 3.
  * @throws {PgbkError} `programs-missing` when it is not there; the signal's reason when aborted before the first line.
  */
-export async function holdProgram(
+export async function startStdinBound(
   file: string,
   args: string[],
   options: ProgramPlace & { signal?: AbortSignal; descriptor?: number | undefined },
-): Promise<HeldProgram> {
+): Promise<StdinBoundProgram> {
   const { execa } = await import('execa')
   options.signal?.throwIfAborted()
   const child = execa(file, args, {

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { isAlive } from '../../../src/system/process/processes.js'
-import { type LimitedOptions, runLimited } from '../../../src/system/program/run-limited.js'
+import { isAlive } from '../../../src/system/process/process-table.js'
+import { runUntrusted, type UntrustedOptions } from '../../../src/system/program/run-untrusted.js'
 import { thrownBy } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
 import { until } from '../../helpers/traces.js'
 
-const run = (script: string, options: Partial<LimitedOptions> = {}) =>
-  runLimited('/bin/sh', ['-c', script], {
+const run = (script: string, options: Partial<UntrustedOptions> = {}) =>
+  runUntrusted('/bin/sh', ['-c', script], {
     env: { PATH: '/usr/bin:/bin' },
     umask: 0o022,
     limitMs: 20_000,

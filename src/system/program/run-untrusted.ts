@@ -3,7 +3,7 @@ import { cannotStart } from './cannot-start.js'
 import { signalGroup } from './process-group.js'
 import { type ProgramPlace, startOptions } from './program-environment.js'
 
-export interface LimitedOptions extends ProgramPlace {
+export interface UntrustedOptions extends ProgramPlace {
   /** For its standard input. */
   input?: string
   signal?: AbortSignal
@@ -12,7 +12,7 @@ export interface LimitedOptions extends ProgramPlace {
   limitMs: number
 }
 
-export interface LimitedResult {
+export interface UntrustedResult {
   /** Undefined when a signal ended it. */
   status: number | undefined
   /** It did not end by itself within the limit, or before the signal was aborted. */
@@ -29,11 +29,11 @@ const graceMs = 2000
  * processes behind that hold its output open. Returns at the latest some seconds after the limit.
  * @throws {PgbkError} when it cannot be started.
  */
-export async function runLimited(
+export async function runUntrusted(
   file: string,
   args: string[],
-  options: LimitedOptions,
-): Promise<LimitedResult> {
+  options: UntrustedOptions,
+): Promise<UntrustedResult> {
   const { execa } = await import('execa')
   const before = process.umask(options.umask)
   const child = execa(file, args, {

@@ -1,6 +1,7 @@
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { layoutOf } from '../catalog/backup.js'
 import { type InstanceLayout, rootLayout } from '../catalog/layout.js'
-import { type Need, needsIn } from '../catalog/restore-note.js'
+import type { BackupRef } from '../catalog/removed-meanwhile.js'
+import { type RestoreClaim, restoreClaimsIn } from '../catalog/restore-note.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { runningServer } from '../postgres/local/running.js'
@@ -12,26 +13,24 @@ import { readAliveReceiver } from '../wal-archive/receiver-state.js'
 import { backupAfter, isOfCluster } from '../wal-receiver/find-backup.js'
 
 /** Something that goes on with a backup, so that it must not be removed now. */
-export interface Use {
+export interface InUse {
   /** `the run 20261120T030000Z-48213` */
   by: string
   /** How to end it. */
   hint: string
 }
 
-type UsableBackup = Pick<LocalBackup, 'id' | 'directory'>
-
 /** Looks at once for all that goes on in a root; the function then tells what of it concerns a backup. */
-export function findUses(root: string, context: Context): (backup: UsableBackup) => Use[] {
+export function findInUse(root: string, context: Context): (backup: BackupRef) => InUse[] {
   const runs = findRuns(root, context).filter(isRunning)
   // The notes first: a restore takes its note back when its instance is there, which then tells by itself.
-  const needs = needsIn(rootLayout(root))
+  const needs = restoreClaimsIn(rootLayout(root))
   const waiting = readInstances(root).instances.filter(({ layout }) => hasToReplay(layout))
   const handsOver = pendingHandOver(root, context)
   return (wanted) => [
-    ...usesByServer(runningServer(layoutOf(wanted).data)),
-    ...needs.filter(({ backup, archives }) => [backup, ...archives].includes(wanted.id)).map(useByRestore),
-    ...(handsOver === wanted.id ? [useByReceiver(context)] : []),
+    ...byServer(runningServer(layoutOf(wanted).data)),
+    ...needs.filter(({ backup, archives }) => [backup, ...archives].includes(wanted.id)).map(byRestore),
+    ...(handsOver === wanted.id ? [byReceiver(context)] : []),
     ...runs
       .filter(({ marker }) => [marker.backup, ...(marker.archives ?? [])].includes(wanted.id))
       .map(({ name }) => ({
@@ -54,10 +53,10 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
  * Makes sure that nobody needs these backups at this moment.
  * @throws {PgbkError} `failed`, naming the server, run or instance that does.
  */
-export function checkNotInUse(backups: UsableBackup[], root: string, context: Context): void {
-  const usesOf = findUses(root, context)
+export function checkNotInUse(backups: BackupRef[], root: string, context: Context): void {
+  const inUseBy = findInUse(root, context)
   for (const backup of backups) {
-    const [use] = usesOf(backup)
+    const [use] = inUseBy(backup)
     if (use) throw new PgbkError('failed', `backup ${backup.id} is in use by ${use.by}`, { hint: use.hint })
   }
 }
@@ -79,14 +78,14 @@ function pendingHandOver(root: string, context: Context): string | undefined {
   return newer && receiver.backup
 }
 
-function useByReceiver({ pgbk }: Context): Use {
+function byReceiver({ pgbk }: Context): InUse {
   return {
     by: 'pgbk wal receive: a newer backup has not taken over its WAL archive yet',
     hint: `It will in a moment; this shows when:\n  ${pgbk('wal status')}`,
   }
 }
 
-function useByRestore({ data, state, note }: Need): Use {
+function byRestore({ data, state, note }: RestoreClaim): InUse {
   if (state === 'being filled') return { by: `a restore into ${data}`, hint: 'Let it end.' }
   if (state === 'perhaps being filled')
     return {
@@ -99,7 +98,7 @@ function useByRestore({ data, state, note }: Need): Use {
   }
 }
 
-function usesByServer(pid: number | undefined): Use[] {
+function byServer(pid: number | undefined): InUse[] {
   if (pid === undefined) return []
   return [{ by: `a server that is running in its snapshot (process ${pid})`, hint: 'Stop it first.' }]
 }
