@@ -147,7 +147,7 @@ function judgeAll(policy: RetentionPolicy, { settings, context }: Task): JudgedB
   const receiver = readReceiverState(rootLayout(root))
   const isReceiving = ({ id }: LocalBackup) => receiver?.backup === id && isInService(receiver, context.now())
   const candidates = backups.map((backup) =>
-    candidateFor(backup, pool, [...inUseBy(backup), ...(isReceiving(backup) ? [byReceiver] : [])]),
+    candidateFor(backup, pool, [...inUseBy(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
   )
   const reasons = judge(candidates, policy, { now: context.now(), timeZone })
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
@@ -158,13 +158,13 @@ function isInService(receiver: ReceiverState, now: Date): boolean {
   return isReceiverAlive(receiver, now) || now.getTime() - Date.parse(receiver.updated_at) < 7 * 86_400_000
 }
 
-const byReceiver: InUse = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
+const receiverUse: InUse = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
 
 /** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
-function candidateFor(backup: LocalBackup, pool: WalPool, inUse: InUse[]): Candidate {
+function candidateFor(backup: LocalBackup, pool: WalPool, uses: InUse[]): Candidate {
   const { id, summary, state, proof, hold } = backup
   const cluster = clusterOf(backup)
-  const protectedBy: Reason[] = inUse.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
+  const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
   if (hold)
     protectedBy.unshift(hold.reason === null ? { rule: 'held' } : { rule: 'held', detail: hold.reason })
   if (cluster === undefined) protectedBy.push({ rule: 'damaged', detail: 'its record has faults' })

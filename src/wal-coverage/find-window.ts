@@ -13,10 +13,10 @@ import { walPool } from '../wal-archive/wal-pool.js'
 import { DamagedSegment, damageIn, upTo, type WalDamage } from '../wal-reading/wal-damage.js'
 import type { DamageFinder } from './find-damage.js'
 import type { EndFinder } from './known-ends.js'
-import { type BackupWindow, holdsSnapshotOnly, type KnownEnd, quickWindow, snapshotWindow } from './window.js'
+import { type BackupWindow, holdsSnapshotOnly, quickWindow, snapshotWindow } from './window.js'
 
 /** Finds windows. One for many backups looks for programs, for a receiver, and at each archive once. */
-interface WindowFinder {
+export interface WindowFinder {
   /**
    * Undefined when the backup has been removed meanwhile. What cannot be found out is the window's `fault`.
    * @throws the signal's reason when aborted.
@@ -24,7 +24,7 @@ interface WindowFinder {
   windowOf(backup: LocalBackup): Promise<BackupWindow | undefined>
 }
 
-interface WindowPlaces {
+export interface WindowPlaces {
   /** Where a receiver may be at work. */
   root: string
   bin_dir?: string | undefined
@@ -73,7 +73,7 @@ export function findWindows(
   }
 }
 
-/** What finds out about WAL; what one of them needs is loaded when it is asked first. */
+/** Ways to look into WAL; what one of them needs is loaded when it is asked first. */
 interface Finders {
   installations(): Promise<Installation[]>
   damages(): Promise<DamageFinder>
@@ -180,7 +180,8 @@ function liveWindow(
 async function archiveWindow(backup: LocalBackup, wal: ArchivedWal, ends: EndFinder): Promise<BackupWindow> {
   if (!lastOf(wal)) return snapshotWindow(backup, wal)
   try {
-    return windowTo(backup, wal, await ends.endOf(backup, wal), chainCaughtUpBefore(wal))
+    const { end_lsn, commit } = await ends.endOf(backup, wal)
+    return windowTo(backup, wal, end_lsn, commit, chainCaughtUpBefore(wal))
   } catch (error) {
     if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error
     const damage = error instanceof DamagedSegment ? damageIn(wal.chain, error) : undefined
@@ -202,7 +203,8 @@ function beforeDamage(wal: ArchivedWal, damage: WalDamage): ArchivedWal {
 function windowTo(
   backup: LocalBackup,
   wal: ArchivedWal,
-  { end_lsn: to_lsn, commit }: Pick<KnownEnd, 'end_lsn' | 'commit'>,
+  to_lsn: string,
+  commit: { time: string } | null,
   known: CaughtUp | undefined,
 ): BackupWindow {
   const window = snapshotWindow(backup, wal)

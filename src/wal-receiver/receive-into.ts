@@ -21,7 +21,6 @@ export type ReceivingEnd = { hasReceived: boolean } & (
   | { kind: 'no-server' }
 )
 
-const tickMs = 1000
 const ticksPerPoll = 2
 
 /**
@@ -99,7 +98,10 @@ async function watch(watched: Watch): Promise<ReceivingEnd> {
   const isSame = isOfCluster(server.facts.system_identifier)
   let hasBegun = false
   for (let tick = 1; ; tick++) {
-    await Promise.race([sleep(tickMs, undefined, { signal: context.signal }).catch(() => {}), receiver.ended])
+    await Promise.race([
+      sleep(context.tickMs, undefined, { signal: context.signal }).catch(() => {}),
+      receiver.ended,
+    ])
     context.signal.throwIfAborted()
     const ended = endOf(watched)
     if (ended) return { ...ended, hasReceived: hasBegun }

@@ -41,7 +41,7 @@ export async function keepReceiving(job: ReceiverOptions, context: Context): Pro
   const log = openDedupedLog(context.progress, context.now)
   const receiverReport = await openReceiverReport(job, context)
   const session = { ...job, context, log, receiverReport, warned: new Set<string>(), hasReceived: false }
-  const pause = growingPauses()
+  const pause = growingPauses(context)
   try {
     for (;;) {
       const server = await connect(session)
