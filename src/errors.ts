@@ -151,3 +151,11 @@ export function explained(cause: unknown, what: string, ifClosed?: string): unkn
   if (cause instanceof PgbkError || systemCode(cause) === undefined) return cause
   return systemFailure(`cannot ${what}`, cause, ifClosed)
 }
+
+/** Something of a backup that is not as it was when that was made. */
+export interface Fault {
+  /** Below the directory that was looked at. */
+  file: string
+  /** `it is missing` */
+  problem: string
+}

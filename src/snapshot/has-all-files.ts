@@ -58,7 +58,7 @@ function isLinked(path: string, oid: string): boolean {
 }
 
 /** Tells whether two lists, in whatever order, have the same names; each takes no more room than a few numbers. */
-export class NameSum {
+class NameSum {
   #count = 0
   #one = 0
   #other = 0
