@@ -32,7 +32,7 @@ const markerSchema: v.GenericSchema<unknown, DownloadMarker> = v.object({
 })
 
 /** What two backups of the same id differ in. */
-export interface BackupIdentity {
+interface BackupIdentity {
   id: string
   system_identifier: string
   started_at: string

@@ -27,7 +27,7 @@ export interface FetchedBackup {
 }
 
 /** What is to come from where, and where to. */
-export interface WantedFiles extends WantedWal {
+interface WantedFiles extends WantedWal {
   source: Source
   backup: LocalBackup
   directory: DownloadDirectory

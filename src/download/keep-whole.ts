@@ -48,7 +48,7 @@ export async function keepManifest(
   return false
 }
 
-export interface KeepWholeOptions {
+interface KeepWholeOptions {
   linkedTablespaces: ReadonlySet<string>
   walSegmentSize: number
   signal: AbortSignal

@@ -7,7 +7,7 @@ import { discard } from '../catalog/partial.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
 import type { HeldLock } from '../system/files/lock.js'
 
-export interface CompleteDownload {
+interface CompleteDownload {
   id: string
   /** Of the download's directory. */
   layout: BackupLayout

@@ -18,12 +18,12 @@ import { planRecovery, type UnreachableFromBackup } from './plan-recovery.js'
 import type { RecoveryPlan } from './recovery-plan.js'
 import { describePoint, type RecoveryTarget, type TargetPoint } from './recovery-target.js'
 
-export interface ChosenBackup {
+interface ChosenBackup {
   backup: LocalBackup
   plan: RecoveryPlan
 }
 
-export interface BackupChoice {
+interface BackupChoice {
   catalog: Catalog
   /** As the user wrote it; undefined when none was named. */
   id: string | undefined

@@ -36,11 +36,11 @@ export interface UnreachableFromBackup {
   mayGrow: boolean
 }
 
-export type Planned =
+type Planned =
   | { plan: RecoveryPlan; unreachable?: never }
   | { unreachable: UnreachableFromBackup; plan?: never }
 
-export interface PlanningOptions {
+interface PlanningOptions {
   installations: Installation[]
   /** Of the root: the WAL of later backups goes on where this one's archive ends. */
   pool: WalPool

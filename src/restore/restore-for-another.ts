@@ -29,7 +29,7 @@ type Handover = v.InferOutput<typeof handoverSchema>
 /** The exit status of that process when the backup did not come whole: whoever sends it says why. */
 export const notSent = 75
 
-export interface WantedRestore {
+interface WantedRestore {
   id: string | undefined
   options: RestoreOptions
   /** Is told the plan before anything is written. */

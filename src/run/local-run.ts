@@ -44,7 +44,7 @@ export interface LocalRunResult extends RunPlan {
 }
 
 /** Who wants to know how it goes. */
-export interface RunListener {
+interface RunListener {
   /** Before anything is written. */
   planned(plan: RunPlan): Promise<void>
   /** The server answers, at its recovery target. */

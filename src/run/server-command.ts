@@ -88,4 +88,4 @@ export function linkWal({ backup, recovery: plan }: RunRequest, { layout }: OwnR
 }
 
 /** Where the server is started, with the directory of the links as `$1`; without them all segments are copied. */
-export const placeLinks = '{ cp -RP "$1/." data/pg_wal/ || :; } 2>/dev/null'
+const placeLinks = '{ cp -RP "$1/." data/pg_wal/ || :; } 2>/dev/null'

@@ -20,7 +20,7 @@ export function withoutPasswords(text: string): string {
     .replace(/\b((?:ssl)?password|\w+_secret|scram_\w+_key)(\s*=\s*)('[^']*'?|\S+)/gi, '$1$2***')
 }
 
-export interface ErrorScreen {
+interface ErrorScreen {
   style: Style
   /** Columns of the terminal, if it is one. */
   width: number | undefined

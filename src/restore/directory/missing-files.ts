@@ -21,7 +21,7 @@ export interface MissingFiles {
   others: string[]
 }
 
-export interface ConfiguredDirectory {
+interface ConfiguredDirectory {
   /** Where its configuration is. */
   data: string
   /** Where its data is: there too, or still in the snapshot. */
@@ -172,7 +172,7 @@ function faultsIn(log: string): string {
  * with the default dynamic_library_path.
  * @param directory of the installation's libraries.
  */
-export function isLibrary(name: string, directory: string): boolean {
+function isLibrary(name: string, directory: string): boolean {
   const path = name.includes('/') ? name.replace(/^\$libdir(?=\/)/, directory) : join(directory, name)
   return existsSync(path) || existsSync(`${path}.so`)
 }

@@ -21,7 +21,7 @@ import type { DirectoryRequest } from './plan-directory.js'
 import { endRecovery } from './production-directory.js'
 
 /** The log of the first start: what the server's own configuration says of its log counts only after that. */
-export function firstLog(data: string): string {
+function firstLog(data: string): string {
   return join(data, 'pgbk-restore.log')
 }
 

@@ -15,7 +15,7 @@ import { replaceDurably, syncPath, writeDurably } from '../../system/files/durab
 import { mostBytes, readSmallText } from '../../system/files/read-small.js'
 
 /** The instance whose configuration is written. */
-export interface InstanceToConfigure {
+interface InstanceToConfigure {
   backup: LocalBackup
   name: string
   port: number
@@ -122,7 +122,7 @@ export async function changePort({ postgresqlConf }: InstanceLayout, port: numbe
  * @param to a directory, which is there and empty.
  * @throws {PgbkError} `damaged` for a file that is too large; a system error; the signal's reason when aborted.
  */
-export async function copyOriginals(
+async function copyOriginals(
   { snapshot, originalConf }: Pick<BackupLayout, 'snapshot' | 'originalConf'>,
   to: string,
   signal: AbortSignal,

@@ -7,7 +7,7 @@ import { databaseWord, shellWord } from '../../text/shell-word.js'
 import type { InstanceRecord } from './instance.js'
 import { ownSockets } from './instance-conf.js'
 
-export interface InstanceReadme {
+interface InstanceReadme {
   record: InstanceRecord
   backup: LocalBackup
   root: string

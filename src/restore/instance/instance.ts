@@ -13,7 +13,7 @@ import { namesIn } from '../../system/paths/names-in.js'
 import { portIn, socketsIn } from './instance-conf.js'
 
 /** `recovering`: it replays WAL; `not recovered`: it was stopped before that was done. */
-export type InstanceState = 'running' | 'starting' | 'stopping' | 'recovering' | 'stopped' | 'not recovered'
+type InstanceState = 'running' | 'starting' | 'stopping' | 'recovering' | 'stopped' | 'not recovered'
 
 /** A lasting server that was restored from a backup. */
 export interface Instance {
@@ -44,7 +44,7 @@ export interface NotAnInstance {
   reason: string
 }
 
-export interface InstanceCatalog {
+interface InstanceCatalog {
   instances: Instance[]
   rejected: NotAnInstance[]
 }

@@ -16,7 +16,7 @@ import { type Companion, type SupervisedServer, supervise } from './supervisor.j
 /** Whether a run is to be shut off from this machine: where that can be had, or not at all. */
 export type SandboxMode = 'auto' | 'off'
 
-export interface EnclosedRequest {
+interface EnclosedRequest {
   backup: LocalBackup
   root: string
   run: OwnRunDirectory

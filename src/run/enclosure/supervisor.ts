@@ -59,7 +59,7 @@ export interface Companion {
   descriptor: number
 }
 
-export interface SuperviseOptions {
+interface SuperviseOptions {
   namespaces?: Namespaces
   companion?: Companion | undefined
   /** Shell commands when all is over; `$run` is `cwd`, `$sockets` the directory of its socket. */

@@ -6,7 +6,7 @@ import { PgbkError } from '../../errors.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { startFilter } from '../../system/program/start-program.js'
 
-export const compressions = ['none', 'gzip', 'zstd'] as const
+const compressions = ['none', 'gzip', 'zstd'] as const
 export type Compression = (typeof compressions)[number]
 
 /** @throws {PgbkError} `usage` for a name that does not say how it is compressed. */

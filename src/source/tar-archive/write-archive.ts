@@ -14,7 +14,7 @@ import { type Compress, type Compression, openCompression } from './compression.
 import { archiveHere, hasGnuTar } from './local-archive.js'
 import { type SeenTar, watchTar } from './watch-tar.js'
 
-export interface ArchiveJob {
+interface ArchiveJob {
   source: Source
   backup: LocalBackup
   /** What is to be in it. */

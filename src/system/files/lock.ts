@@ -6,7 +6,7 @@ import { checkJson, v } from '../../schema.js'
 import { type StdinBoundProgram, startStdinBound } from '../program/start-stdin-bound.js'
 import { type LockFile, openLockFile, readLockFile } from './lock-file.js'
 
-export interface LockOptions {
+interface LockOptions {
   /** What the holder is doing, for the message that others get: `create`. */
   purpose: string
   /** Wait until the lock is free instead of failing. */

@@ -12,7 +12,7 @@ export interface TreeEntry {
   kind: Pick<Dirent, 'isDirectory' | 'isFile' | 'isSymbolicLink'>
 }
 
-export interface TreeRules {
+interface TreeRules {
   /** Whether the walk goes on below a directory. Default: below all. */
   enters?(directory: TreeEntry): boolean
   /** A directory that is gone when it is to be read has nothing in it. */
@@ -72,7 +72,7 @@ function withPath(error: unknown, path: BytePath): unknown {
 /** So many entries are looked at before others have their turn: a thousandth of a second. */
 const beforeTurn = 256
 
-export interface WalkOptions extends TreeRules {
+interface WalkOptions extends TreeRules {
   signal?: AbortSignal | undefined
 }
 

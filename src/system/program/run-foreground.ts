@@ -10,7 +10,7 @@ const signalNames: Partial<Record<ErrorCode, NodeJS.Signals>> = {
   'hung-up': 'SIGHUP',
 }
 
-export interface ForegroundOptions extends ProgramPlace {
+interface ForegroundOptions extends ProgramPlace {
   /** Passed on to the program when it is aborted, by the name of its reason's signal. */
   signal: AbortSignal
   /** Passed on too: the second of such signals. */

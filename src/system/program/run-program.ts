@@ -20,7 +20,7 @@ export interface ProgramOptions extends ProgramPlace {
   timeoutMs?: number
 }
 
-export interface ProgramResult {
+interface ProgramResult {
   /** Exit status, or undefined when a signal ended the program. */
   status: number | undefined
   /** The signal that ended the program, if one did. */

@@ -11,7 +11,7 @@ export interface UntrustedOptions extends ProgramPlace {
   limitMs: number
 }
 
-export interface UntrustedResult {
+interface UntrustedResult {
   /** Undefined when a signal ended it. */
   status: number | undefined
   /** It did not end by itself within the limit, or before the signal was aborted. */

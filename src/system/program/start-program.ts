@@ -96,7 +96,7 @@ export async function startPartner(file: string, args: string[], place: ProgramP
 }
 
 /** A program that turns one stream into another. */
-export interface FilterProgram {
+interface FilterProgram {
   input: Writable
   output: Readable
   /** Waits for its end. @throws {PgbkError} `failed` when it failed. */

@@ -12,7 +12,7 @@ export interface SigintBoundProgram {
   stop(): Promise<void>
 }
 
-export interface SigintBoundOptions extends ProgramPlace {
+interface SigintBoundOptions extends ProgramPlace {
   onErrorLine(line: string): void
 }
 

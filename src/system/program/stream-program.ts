@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { ProgramPlace } from './program-environment.js'
 import { startProgram } from './start-program.js'
 
-export interface StreamOptions extends ProgramPlace {
+interface StreamOptions extends ProgramPlace {
   /** For its standard input, which is empty otherwise. */
   input?: Uint8Array
   /** Ends the program when it is aborted. */

@@ -5,7 +5,7 @@ import { lastingMinimums, minimumOf, minimumText } from '../../../snapshot/conf/
 import { type FoundSettings, librariesIn } from './dangers-in-conf.js'
 
 /** Settings that a server needs at every start, and that its own configuration does not make sure of. */
-export interface LastingSettings {
+interface LastingSettings {
   /** Lines of a configuration; "" for none. */
   text: string
   /** In plain words. */

@@ -14,7 +14,7 @@ export function isPlace({ name, text }: ConfLine): boolean {
 }
 
 /** One file of the server's configuration on its way into a data directory. */
-export interface AdaptedFile {
+interface AdaptedFile {
   text: string
   /** What was changed or will be missing, in plain words. */
   notes: string[]
