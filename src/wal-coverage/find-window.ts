@@ -13,7 +13,7 @@ import { walPool } from '../wal-archive/wal-pool.js'
 import { DamagedSegment, damageIn, upTo, type WalDamage } from '../wal-reading/wal-damage.js'
 import type { DamageFinder } from './find-damage.js'
 import type { EndFinder } from './known-ends.js'
-import { type BackupWindow, holdsSnapshotOnly, quickWindow, snapshotWindow } from './window.js'
+import { type BackupWindow, holdsSnapshotOnly, type KnownEnd, quickWindow, snapshotWindow } from './window.js'
 
 /** Finds windows. One for many backups looks for programs, for a receiver, and at each archive once. */
 export interface WindowFinder {
@@ -180,8 +180,7 @@ function liveWindow(
 async function archiveWindow(backup: LocalBackup, wal: ArchivedWal, ends: EndFinder): Promise<BackupWindow> {
   if (!lastOf(wal)) return snapshotWindow(backup, wal)
   try {
-    const { end_lsn, commit } = await ends.endOf(backup, wal)
-    return windowTo(backup, wal, end_lsn, commit, chainCaughtUpBefore(wal))
+    return windowTo(backup, wal, await ends.endOf(backup, wal), chainCaughtUpBefore(wal))
   } catch (error) {
     if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error
     const damage = error instanceof DamagedSegment ? damageIn(wal.chain, error) : undefined
@@ -203,8 +202,7 @@ function beforeDamage(wal: ArchivedWal, damage: WalDamage): ArchivedWal {
 function windowTo(
   backup: LocalBackup,
   wal: ArchivedWal,
-  to_lsn: string,
-  commit: { time: string } | null,
+  { end_lsn: to_lsn, commit }: Pick<KnownEnd, 'end_lsn' | 'commit'>,
   known: CaughtUp | undefined,
 ): BackupWindow {
   const window = snapshotWindow(backup, wal)
