@@ -16,7 +16,7 @@ import type { EndFinder } from './known-ends.js'
 import { type BackupWindow, holdsSnapshotOnly, quickWindow, snapshotWindow, windowTo } from './window.js'
 
 /** Finds windows. One for many backups looks for programs, for a receiver, and at each archive once. */
-export interface WindowFinder {
+interface WindowFinder {
   /**
    * Undefined when the backup has been removed meanwhile. What cannot be found out is the window's `fault`.
    * @throws the signal's reason when aborted.
@@ -24,7 +24,7 @@ export interface WindowFinder {
   windowOf(backup: LocalBackup): Promise<BackupWindow | undefined>
 }
 
-export interface WindowPlaces {
+interface WindowPlaces {
   /** Where a receiver may be at work. */
   root: string
   bin_dir?: string | undefined

@@ -181,7 +181,7 @@ export function writeKnownEnd(directory: string, known: KnownEnd): void {
 export function windowTo(
   backup: LocalBackup,
   wal: ArchivedWal,
-  { end_lsn: to_lsn, commit }: { end_lsn: string; commit: { time: string } | null },
+  { end_lsn: to_lsn, commit }: Pick<KnownEnd, 'end_lsn' | 'commit'>,
   known: CaughtUp | undefined,
 ): BackupWindow {
   const window = snapshotWindow(backup, wal)
