@@ -80,7 +80,7 @@ function inOrderFrom(
   return [...same, ...staying.filter((one) => one.id < id), ...staying.filter((one) => one.id > id).reverse()]
 }
 
-interface NeedSearch extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {
+interface NeededWalSearch extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {
   pool: WalPool
   /** The archive of the backup that goes. */
   going: string
@@ -98,7 +98,7 @@ interface Needed {
 }
 
 /** What lies in the archive that goes, and is not available from those that stay, or only in copies that are damaged there. */
-async function neededBy(to: LocalBackup, search: NeedSearch): Promise<Needed> {
+async function neededBy(to: LocalBackup, search: NeededWalSearch): Promise<Needed> {
   const { going, gone, pool } = search
   const { wal } = await soundWal(to, pool, search, async (wal) => {
     const [first] = await damagedBeside(to, wal, search, 1)
@@ -137,7 +137,7 @@ function soundIn(backup: LocalBackup, damaged: ReadonlySet<string>): ArchivedSeg
 async function damagedBeside(
   backup: PooledBackup,
   wal: ArchivedWal,
-  search: NeedSearch,
+  search: NeededWalSearch,
   most = Number.POSITIVE_INFINITY,
 ): Promise<{ segment: ArchivedSegment; damage: WalDamage }[]> {
   const { going } = search
@@ -163,7 +163,7 @@ async function isSame(
   one: ArchivedSegment,
   copy: ArchivedSegment,
   segmentSize: number,
-  { notes, same }: NeedSearch,
+  { notes, same }: NeededWalSearch,
 ): Promise<boolean> {
   const key = `${pathOf(one)} ${pathOf(copy)}`
   const known = same.get(key)

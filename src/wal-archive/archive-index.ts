@@ -1,6 +1,5 @@
 import { join } from 'node:path'
-import type { Fault } from '../catalog/fault.js'
-import { messageOf } from '../errors.js'
+import { type Fault, messageOf } from '../errors.js'
 import { mostBytes, readSmallText } from '../system/files/read-small.js'
 import {
   type ArchivedSegment,
