@@ -93,6 +93,18 @@ export function withoutCopies(archive: Archive, damaged: DamagedCopies, segmentS
   return { ...archive, ...indexOfFound(archive.directory, found, segmentSize, archive.gapNote) }
 }
 
+/** The same archive, which lacks a segment that the snapshot has: a copy of another archive can be compared with that one. */
+export function withFirstOf(
+  archive: Archive,
+  inSnapshot: ArchivedSegment | undefined,
+  segmentSize: number,
+): Archive {
+  if (!inSnapshot || archive.found.has(inSnapshot.name)) return archive
+  const missing = { segment: inSnapshot, fault: 'it is missing' }
+  const found = new Map([...archive.found, [inSnapshot.name, missing]])
+  return { ...archive, ...indexOfFound(archive.directory, found, segmentSize, archive.gapNote) }
+}
+
 function indexOfFound(
   directory: string,
   found: ReadonlyMap<string, Found>,

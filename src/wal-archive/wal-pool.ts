@@ -2,12 +2,13 @@ import { dirname } from 'node:path'
 import type { Backup, Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
 import { type ArchivedSegment, pathOf } from '../wal-segments/archive-segments.js'
-import { segmentName } from '../wal-segments/lsn.js'
-import { type Archive, type DamagedCopies, usableIn, withoutCopies } from './archive-index.js'
+import { parseLsn, segmentName, segmentNumber } from '../wal-segments/lsn.js'
+import { type Archive, type DamagedCopies, usableIn, withFirstOf, withoutCopies } from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
 import { type ArchivedWal, walThrough } from './archived-wal.js'
 import { agreedHistories, waysFrom } from './pool-histories.js'
 import { type ArchivePlace, archiveIn, type PoolListing, poolListing, unlessNone } from './pool-listing.js'
+import { snapshotSegment } from './snapshot-segment.js'
 import { followChain } from './wal-chain.js'
 
 export type PooledBackup = Pick<Backup, 'id' | 'directory' | 'summary'>
@@ -79,7 +80,7 @@ function look(
   const size = needs.wal_segment_size
   const directory = archiveIn(backup.directory)
   const readAt = readerWithout(damaged, listing, size)
-  const own = readAt(directory)
+  const own = withFirstOf(readAt(directory), snapshotSegment(backup, firstName(needs)), size)
   const cluster = claimedCluster(backup)
   const isOther = (place: ArchivePlace) =>
     place.directory !== directory && !without?.has(place.directory) && mayBeOf(cluster, place)
@@ -106,6 +107,10 @@ function look(
       return walThrough(own, { timelines, histories, ...followed }, size)
   }
   return walThrough(own, { timelines: [], histories, runs: [], gap: undefined }, size)
+}
+
+function firstName({ start_lsn, timeline, wal_segment_size: size }: PooledBackup['summary']): string {
+  return segmentName(timeline, segmentNumber(parseLsn(start_lsn), size), size)
 }
 
 /** Each archive is the same object whenever it is asked for. */

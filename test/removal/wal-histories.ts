@@ -114,6 +114,9 @@ export class WalHistory {
     } as object)
     for (const name of readdirSync(wal)) rmSync(join(wal, name))
     this.put(number, wal)
+    const inSnapshot = join(this.root.backup(`${id}Z`), 'snapshot/data/pg_wal')
+    mkdirSync(inSnapshot)
+    this.put(number, inSnapshot)
     if (older)
       for (const name of readdirSync(this.wal(older)))
         if (name.endsWith('.history')) copyFileSync(join(this.wal(older), name), join(wal, name))
@@ -145,9 +148,7 @@ export class WalHistory {
     const one = backups[archive % backups.length]
     const names = one ? segmentsIn(one.layout.wal) : []
     const copies = (name: string) => backups.filter(({ layout }) => soundIn(layout.wal).includes(name)).length
-    // Of a first one nothing would tell whether others have the same: here is no snapshot.
-    const isFirst = (name: string) => backups.some((backup) => name === this.nameOf(this.firstOf(backup)))
-    const shared = names.filter((name) => copies(name) > 1 && !isFirst(name))
+    const shared = names.filter((name) => copies(name) > 1)
     const name = shared[file % Math.max(1, shared.length)]
     if (!one || name === undefined) return
     this.isHarmed = true
@@ -214,11 +215,10 @@ export class WalHistory {
     mkdirSync(this.root.backups, { recursive: true })
   }
 
-  /** The last segment that a backup reaches: its own first, and all after it, are there, wherever they lie. */
-  reachOf({ summary, layout }: Backup): number | undefined {
+  /** The last segment that a backup reaches: its first, and all after it, are there, wherever they lie. */
+  reachOf({ summary }: Backup): number | undefined {
     const first = this.firstOf({ summary } as Backup)
     const everywhere = new Set(this.backups().flatMap((one) => soundIn(one.layout.wal)))
-    if (!readdirSync(layout.wal).includes(this.nameOf(first))) return undefined
     if (!everywhere.has(this.nameOf(first))) return undefined
     let last = first
     while (everywhere.has(this.nameOf(last + 1))) last++
