@@ -52,7 +52,7 @@ export async function verify(
   const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context) : []
   for (const backup of chosen) {
     const work = async () => {
-      const check = await verifyBackup(backup, installations, context)
+      const check = await verifyBackup(backup, catalog, installations, context)
       checks.push(
         toProve ? await proveToo(check, catalog, backup, withSandbox(settings, sandbox), context) : check,
       )

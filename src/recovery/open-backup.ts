@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import { type Backup, readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
@@ -15,7 +15,7 @@ import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { readReceiverState } from '../wal-archive/receiver-state.js'
 import { walPool } from '../wal-archive/wal-pool.js'
 import { damageText } from '../wal-reading/wal-damage.js'
-import { segmentFileOf } from '../wal-segments/segment-forms.js'
+import { nameIn } from '../wal-segments/archive-segments.js'
 import { chooseBackup } from './choose-backup.js'
 import type { Moment } from './moment.js'
 import { checkNewTablespaces } from './new-tablespaces.js'
@@ -115,9 +115,11 @@ function atTheEnd({ gap, unfinished }: RecoveryPlan): string[] {
 /** What is damaged in one archive, and replayed from another. */
 function replacedCopies({ archive, recovery }: RecoveryPlan): string[] {
   return [...(archive?.replaced ?? [])].flatMap(([path, reason]) => {
-    const name = segmentFileOf(basename(path))?.name ?? ''
+    const name = nameIn(path)
     const taken = archive?.chain.find((one) => one.name === name)
     if (!taken || !recovery || taken.segment > recovery.lastSegment) return []
-    return [`${damageText(name, dirname(path), reason)}; the copy in ${taken.directory} is used`]
+    const instead =
+      taken.directory === dirname(path) ? `${taken.file} beside it` : `the copy in ${taken.directory}`
+    return [`${damageText(name, dirname(path), reason)}; ${instead} is used`]
   })
 }

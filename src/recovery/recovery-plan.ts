@@ -30,7 +30,7 @@ import { formatLsn, lastSegmentBefore, parseLsn, segmentNumber } from '../wal-se
 import type { ReplayRange } from './await-recovery.js'
 import { describeMoment, type RecoveryWish } from './moment.js'
 import { type Aim, aimAt, type RecoveryStop } from './recovery-aim.js'
-import { archiveParts, minimumsIn, type RecoveryInput } from './recovery-conf.js'
+import { archiveParts, damagedForms, minimumsIn, type RecoveryInput } from './recovery-conf.js'
 
 /** How a copy of a backup gets to the moment that is wanted. */
 export interface RecoveryPlan {
@@ -198,6 +198,7 @@ function wayTo(
       .map(({ timeline, fromLsn }) => ({ timeline, lsn: formatLsn(fromLsn) })),
     recovery: {
       archives: archiveParts(wal, lastSegment),
+      damaged: damagedForms(wal),
       timeline,
       stop,
       lastSegment,

@@ -1,11 +1,11 @@
-import { readArchive, usableSegments } from '../wal-archive/archive-index.js'
+import { readArchive } from '../wal-archive/archive-index.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import type { PooledBackup } from '../wal-archive/wal-pool.js'
 import type { JoiningOptions } from '../wal-coverage/joined-wal.js'
 import { readAround } from '../wal-reading/read-around.js'
 import type { WalDamage } from '../wal-reading/wal-damage.js'
-import { pathOf } from '../wal-segments/archive-segments.js'
+import { pathOf, usableFormsOf } from '../wal-segments/archive-segments.js'
 import { sameContent } from '../wal-segments/same-content.js'
 
 export interface NeedOptions extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {
@@ -26,22 +26,18 @@ export async function damagedBeside(
   options: NeedOptions,
   most = Number.POSITIVE_INFINITY,
 ): Promise<{ segment: ArchivedSegment; damage: WalDamage }[]> {
-  const copies = finishedIn(going, wal.segmentSize)
+  const copies = readArchive(going, wal.segmentSize).found
   const found: { segment: ArchivedSegment; damage: WalDamage }[] = []
   for (const [index, one] of wal.chain.entries()) {
-    const copy = copies.get(one.name)
     if (found.length >= most) return found
-    if (!copy || one.directory === going || one.form === 'partial') continue
-    if (await isSame(one, copy, wal.segmentSize, options)) continue
+    if (one.form === 'partial') continue
+    const others = usableFormsOf(copies.get(one.name)).filter((copy) => pathOf(copy) !== pathOf(one))
+    const same = await Promise.all(others.map((copy) => isSame(one, copy, wal.segmentSize, options)))
+    if (same.every((isSo) => isSo)) continue
     const damage = await readAround(backup, wal, index, options)
     if (damage) found.push({ segment: one, damage })
   }
   return found
-}
-
-function finishedIn(archive: string, segmentSize: number): Map<string, ArchivedSegment> {
-  const usable = usableSegments(readArchive(archive, segmentSize))
-  return new Map(usable.filter(({ form }) => form !== 'partial').map((one) => [one.name, one]))
 }
 
 async function isSame(

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import type { Backup, Catalog } from '../catalog/catalog.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
 import { checkThere, unlessRemoved } from '../catalog/removed.js'
@@ -11,6 +11,9 @@ import type { Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
 import { confFaults, notCompared as confNotCompared } from '../snapshot/conf/conf-faults.js'
 import { relativeInside } from '../system/paths/inside.js'
+import type { ArchiveGap } from '../wal-archive/archived-wal.js'
+import { walPool } from '../wal-archive/wal-pool.js'
+import { joinedWal } from '../wal-coverage/joined-wal.js'
 import { directoryFaults } from './directory-faults.js'
 import type { Fault } from './fault.js'
 import { recordFaults } from './record-faults.js'
@@ -36,18 +39,24 @@ export interface CheckedBackup {
  */
 export async function verifyBackup(
   backup: Backup,
+  catalog: Catalog,
   installations: Installation[],
   context: Context,
 ): Promise<CheckedBackup> {
   const startedAt = context.now().getTime()
-  const found = await unlessRemoved(backup, context, () => lookAt(backup, installations, context))
+  const found = await unlessRemoved(backup, context, () => lookAt(backup, catalog, installations, context))
   checkThere(backup)
   return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
 }
 
 type Found = Omit<CheckedBackup, 'id' | 'duration_ms'>
 
-async function lookAt(backup: Backup, installations: Installation[], context: Context): Promise<Found> {
+async function lookAt(
+  backup: Backup,
+  catalog: Catalog,
+  installations: Installation[],
+  context: Context,
+): Promise<Found> {
   const { id, layout } = backup
   const record = readWhole(backup)
   if (record instanceof PgbkError) return unread({ file: 'backup.json', problem: record.message })
@@ -74,9 +83,14 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
   context.progress.step(`verifying ${id}: the WAL archive`)
   const wal = { segments: 0, bytes: 0 }
   const ofWal = await orUnreadable(layout, async () => {
-    const checked = await checkWal(record, layout, context)
+    const checked = await checkWal(
+      record,
+      layout,
+      takenFrom(backup, catalog, installations, context),
+      context,
+    )
     Object.assign(wal, { segments: checked.segments, bytes: checked.bytes })
-    const inReplay = await walRecordFaults(record, layout, installations, context).catch((error) => {
+    const inReplay = await walRecordFaults(backup, installations, context).catch((error) => {
       context.signal.throwIfAborted()
       // What cannot be read has been told then.
       if (checked.faults.length > 0) return []
@@ -91,6 +105,25 @@ async function lookAt(backup: Backup, installations: Installation[], context: Co
     segments: wal.segments,
     wal_bytes: wal.bytes,
     pg_verifybackup: verifier.version,
+  }
+}
+
+/** Finds the archive of another backup from which a segment is taken that this one's lacks. */
+function takenFrom(
+  backup: Backup,
+  catalog: Catalog,
+  installations: Installation[],
+  { env, signal }: Context,
+): (gap: ArchiveGap) => Promise<string | undefined> {
+  return async ({ missing }) => {
+    const search = { env, signal, installations: async () => installations }
+    try {
+      const { chain } = await joinedWal(backup, walPool(catalog), search)
+      return chain.find(({ name }) => name === missing)?.directory
+    } catch (error) {
+      if (error instanceof PgbkError && error.code === 'programs-missing') return undefined
+      throw error
+    }
   }
 }
 

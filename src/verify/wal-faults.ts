@@ -5,7 +5,7 @@ import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { messageOf, systemCode } from '../errors.js'
 import { filesIn } from '../wal-archive/archive-listing.js'
-import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
+import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../wal-archive/archived-wal.js'
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { segmentPieces } from '../wal-segments/segment-file.js'
 import { isFinished, type SegmentForm, segmentFileOf } from '../wal-segments/segment-forms.js'
@@ -19,15 +19,19 @@ export interface WalCheck {
   bytes: number
 }
 
-/** Whether the WAL archive is unbroken, and every file in it is the segment that its name says. */
+/**
+ * Whether the WAL archive is unbroken, and every file in it is the segment that its name says.
+ * @param elsewhere finds the archive from which others take the segment at a gap, if there is one.
+ */
 export async function checkWal(
   record: BackupRecord,
   layout: BackupLayout,
+  elsewhere: (gap: ArchiveGap) => Promise<string | undefined>,
   { progress, signal }: Context,
 ): Promise<WalCheck> {
   const wal = readArchivedWal(layout.wal, record)
   const files = segmentFiles(layout.wal, record)
-  const faults = [...chainFaults(wal), ...historyFaults(wal)]
+  const faults = [...(await chainFaults(wal, elsewhere)), ...historyFaults(wal)]
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
   let magic: number | undefined
   let done = 0
@@ -87,10 +91,15 @@ function segmentFiles(directory: string, record: BackupRecord): SegmentFile[] {
 }
 
 /** What is wrong with the segment before the gap, or missing, is told by its name. */
-function chainFaults({ gap }: ArchivedWal): Fault[] {
+async function chainFaults(
+  { gap }: ArchivedWal,
+  elsewhere: (gap: ArchiveGap) => Promise<string | undefined>,
+): Promise<Fault[]> {
   if (!gap) return []
-  const after = gap.next === undefined ? '' : `; what follows from ${gap.next} on cannot be reached`
-  return [{ file: `wal/${gap.missing}`, problem: `${gap.reason}${after}` }]
+  const other = await elsewhere(gap)
+  const unreached = gap.next === undefined ? '' : `; what follows from ${gap.next} on cannot be reached`
+  const rest = other === undefined ? unreached : `; the copy in ${other} is used`
+  return [{ file: `wal/${gap.missing}`, problem: `${gap.reason}${rest}` }]
 }
 
 function historyFaults({ faults }: ArchivedWal): Fault[] {

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
 import type { Backup, Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
-import { type ArchivedSegment, pathOf } from '../wal-segments/archive-segments.js'
+import { type ArchivedSegment, pathOf, usableFormsOf } from '../wal-segments/archive-segments.js'
 import { parseLsn, segmentName, segmentNumber } from '../wal-segments/lsn.js'
-import { type Archive, type DamagedCopies, usableIn, withFirstOf, withoutCopies } from './archive-index.js'
+import { type Archive, type DamagedCopies, withFirstOf, withoutCopies } from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
 import { type ArchivedWal, walThrough } from './archived-wal.js'
 import { agreedHistories, waysFrom } from './pool-histories.js'
@@ -34,7 +34,7 @@ export interface WalPool {
   namesOf(backup: Pick<Backup, 'directory'>): string[] | undefined
   /** Whether others may have what comes after a segment, or more of it: cheap, for thousands of backups. */
   mayGoOn(segment: { timeline: number; segment: bigint; isPartial: boolean }, segmentSize: number): boolean
-  /** The finished segments of a name in the archives of a backup's cluster, but those that are damaged. */
+  /** The files of a segment in the archives of a backup's cluster, but those that are damaged. */
   copiesOf(backup: PooledBackup, name: string, damaged: DamagedCopies): ArchivedSegment[]
   /** Whether archives join at their seams, as far as somebody has looked. */
   seams: Map<string, boolean>
@@ -148,8 +148,8 @@ function copiesIn(
     .flatMap(
       ({ directory }) => unlessNone(() => listing.read(directory, backup.summary.wal_segment_size)) ?? [],
     )
-    .flatMap((archive) => usableIn(archive, name) ?? [])
-    .filter((segment) => segment.form !== 'partial' && !damaged.has(pathOf(segment)))
+    .flatMap(({ found }) => usableFormsOf(found.get(name)))
+    .filter((segment) => !damaged.has(pathOf(segment)))
 }
 
 function hasHistories({ directory }: ArchivePlace, listing: PoolListing): boolean {

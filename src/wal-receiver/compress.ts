@@ -5,7 +5,10 @@ import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { syncPath } from '../system/files/durable.js'
 import { runProgram } from '../system/program/run-program.js'
+import { filesIn } from '../wal-archive/archive-listing.js'
+import { segmentsIn, usableFormsOf } from '../wal-segments/archive-segments.js'
 import { parseSegmentName } from '../wal-segments/lsn.js'
+import { sameContent } from '../wal-segments/same-content.js'
 import { fileOf } from '../wal-segments/segment-forms.js'
 import { draftOf } from './archive-files.js'
 
@@ -40,6 +43,7 @@ const script = 'nice -n 10 gzip -c "-$3" <"$1" >"$2" && nice -n 10 gzip -dc <"$2
 
 export interface CompressOptions {
   level: number
+  segmentSize: number
   env: Environment
   signal: AbortSignal
 }
@@ -47,14 +51,26 @@ export interface CompressOptions {
 /**
  * Compresses one segment: into a draft, compared, flushed, renamed; then the raw one goes. At any moment one of them is whole.
  * It is done by a program of low priority beside this process.
+ * @returns false where another compressed one is there: one of the two is damaged, and whoever replays them sees which.
  * @throws {PgbkError} `failed` when it cannot be; the raw one stays then.
  */
 export async function compressSegment(
   archive: string,
   name: string,
   options: CompressOptions,
-): Promise<void> {
+): Promise<boolean> {
   const raw = join(archive, name)
+  const found = segmentsIn(
+    filesIn(archive, () => [name, fileOf(name, 'gzip')]),
+    options.segmentSize,
+  ).get(name)
+  const [one, other] = usableFormsOf(found)
+  if (one && other) {
+    const isSame = (await sameContent(one, other, options)) === 'same'
+    // Somebody was killed before it went.
+    if (isSame) await unlink(raw)
+    return isSame
+  }
   const draft = join(archive, draftOf(fileOf(name, 'gzip')))
   const { env, signal, level } = options
   try {
@@ -71,6 +87,7 @@ export async function compressSegment(
     await rename(draft, join(archive, fileOf(name, 'gzip')))
     await syncPath(archive)
     await unlink(raw)
+    return true
   } finally {
     await rm(draft, { force: true })
   }

@@ -49,8 +49,10 @@ export function startCompressor(options: CompressorOptions): Compressor {
     if (level === undefined) seen.set(archive, inOrder(name))
     if (level === undefined && noter?.isNoted(archive, name)) return
     const note = await noter?.read(archive, name)
-    if (level !== undefined) await compressSegment(archive, name, { level, env, signal })
-    await noter?.keep(archive, fileOf(name, level === undefined ? 'raw' : 'gzip'), note)
+    const isPacked =
+      level !== undefined && (await compressSegment(archive, name, { level, segmentSize, env, signal }))
+    if (!isPacked) seen.set(archive, inOrder(name))
+    await noter?.keep(archive, fileOf(name, isPacked ? 'gzip' : 'raw'), note)
   }
   const finishAll = async () => {
     try {

@@ -36,6 +36,7 @@ const harms: Record<string, (path: string) => void> = {
     writeFileSync(`${path}.gz`, packed.subarray(0, packed.length / 2))
     rmSync(path)
   },
+  removed: (path) => rmSync(path),
 }
 
 function change(path: string, work: (bytes: Buffer) => void): void {
@@ -132,6 +133,42 @@ describe('of two backups whose archives have the same segments', () => {
     },
     300_000,
   )
+
+  it.each(['bits flipped in its middle', 'truncated'])(
+    'a sound compressed form beside it is taken where no other archive has one: %s',
+    async (harm) => {
+      const name = shared(1n)
+      const paths = backups.map((backup) => join(walOf(backup), name))
+      writeFileSync(`${paths[0]}.gz`, gzipSync(readFileSync(paths[0] ?? '')))
+      for (const path of paths) harms[harm]?.(path)
+      expect(await ends()).toEqual(whole(2))
+      const psql = ['--dbname', 'app', '--', 'psql', '-XAtc', ledgerQuery]
+      for (const id of [idOf(0), idOf(1)]) {
+        const latest = await localRun(ledger.root, [id, '--to-latest', ...psql])
+        expect(latest).toMatchObject({ status: 0, stdout: answerAt(last().n) })
+      }
+      const { stdout } = await runPgbk(['verify', idOf(0), '--json', '-C', ledger.root])
+      expect(JSON.parse(stdout).checks[0].faults.map(({ file }: { file: string }) => file)).toEqual([
+        `wal/${name}`,
+      ])
+      const settings = { root: ledger.root } as Settings
+      await deleteBackups([idOf(0)], { yes: true }, settings, context)
+      expect(await ends()).toEqual(whole(1))
+    },
+    300_000,
+  )
+
+  it('the first segment of the newer archive is taken from the older one, and verify says so', async () => {
+    const name = shared(0n)
+    rmSync(join(walOf(backups[1]), name))
+    const psql = ['--dbname', 'app', '--', 'psql', '-XAtc', ledgerQuery]
+    const latest = await localRun(ledger.root, [idOf(1), '--to-latest', ...psql])
+    expect(latest).toMatchObject({ status: 0, stdout: answerAt(last().n) })
+    const verified = await runPgbk(['verify', idOf(1), '--json', '-C', ledger.root])
+    expect(JSON.parse(verified.stdout).checks[0].faults).toEqual([
+      { file: `wal/${name}`, problem: `it is missing; the copy in ${walOf(backups[0])} is used` },
+    ])
+  }, 300_000)
 
   it('one is recovered through the sound copy, and says which one is damaged', async () => {
     const name = shared(1n)
