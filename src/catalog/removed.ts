@@ -1,26 +1,26 @@
 import { statSync } from 'node:fs'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import type { Backup } from './catalog.js'
+import { type LocalBackup, layoutOf } from './backup.js'
 
-type ThereBackup = Pick<Backup, 'id' | 'layout'>
+type ThereBackup = Pick<LocalBackup, 'id' | 'directory'>
 
 /**
  * Makes sure that nobody has begun to remove a backup: its record goes first of all. What was read of it before this is whole.
  * @throws {PgbkError} `not-found`.
  */
-export function checkThere({ id, layout }: ThereBackup, cause?: unknown): void {
-  if (!isRemoved({ layout })) return
-  throw new PgbkError('not-found', `backup ${id} was removed by another pgbk meanwhile`, {
+export function checkThere(backup: ThereBackup, cause?: unknown): void {
+  if (!isRemoved(backup)) return
+  throw new PgbkError('not-found', `backup ${backup.id} was removed by another pgbk meanwhile`, {
     cause,
     hint: 'Choose another one (pgbk list).',
   })
 }
 
 /** Whether somebody has begun to. Who may not look there, perhaps because it works as another user by now, does not know. */
-export function isRemoved({ layout }: Pick<Backup, 'layout'>): boolean {
+export function isRemoved(backup: Pick<LocalBackup, 'directory'>): boolean {
   try {
-    return statSync(layout.record, { throwIfNoEntry: false }) === undefined
+    return statSync(layoutOf(backup).record, { throwIfNoEntry: false }) === undefined
   } catch {
     return false
   }

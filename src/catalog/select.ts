@@ -1,7 +1,8 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { shellWord } from '../text/shell-word.js'
-import type { Backup, Catalog } from './catalog.js'
+import type { LocalBackup } from './backup.js'
+import type { Catalog } from './catalog.js'
 import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
 import { resolveSource } from './source-place.js'
@@ -14,7 +15,7 @@ type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
  * @param source the other root that the catalogue is of, as the user named it.
  * @throws {PgbkError} `usage` for a text that cannot be an id, `not-found` when there is no such backup or more than one.
  */
-export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, source?: string): Backup {
+export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, source?: string): LocalBackup {
   const ways = waysOn(teller, source)
   if (wanted === 'latest') return latest(catalog, ways, teller)
   if (wanted === 'oldest') return orNone(catalog, catalog.backups.at(-1), ways)
@@ -32,7 +33,7 @@ export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, s
   return matches[0] ?? noSuchBackup(catalog, wanted, ways)
 }
 
-function latest(catalog: Catalog, ways: WaysOn, { progress }: Teller): Backup {
+function latest(catalog: Catalog, ways: WaysOn, { progress }: Teller): LocalBackup {
   const index = catalog.backups.findIndex((backup) => whyNotLatest(backup) === undefined)
   const skipped = index === -1 ? catalog.backups : catalog.backups.slice(0, index)
   const backup = catalog.backups[index]
@@ -42,13 +43,13 @@ function latest(catalog: Catalog, ways: WaysOn, { progress }: Teller): Backup {
 }
 
 /** Why `latest` does not mean this one; undefined when it may. */
-export function whyNotLatest(backup: Backup): string | undefined {
+export function whyNotLatest(backup: LocalBackup): string | undefined {
   const { state, proof } = backup
   if (state !== 'whole') return `its state is ${state}`
   return resultOf(proof) === 'failed' ? 'its newest check failed' : recordFault(backup)
 }
 
-function noneIsLatest(catalog: Catalog, skipped: Backup[], ways: WaysOn): PgbkError {
+function noneIsLatest(catalog: Catalog, skipped: LocalBackup[], ways: WaysOn): PgbkError {
   const whole = skipped.filter(({ state }) => state === 'whole')
   if (whole.length === 0) return noWholeBackup(catalog, ways)
   const why = whole.every((one) => recordFault(one) === undefined)
@@ -59,7 +60,7 @@ function noneIsLatest(catalog: Catalog, skipped: Backup[], ways: WaysOn): PgbkEr
   })
 }
 
-function orNone(catalog: Catalog, backup: Backup | undefined, ways: WaysOn): Backup {
+function orNone(catalog: Catalog, backup: LocalBackup | undefined, ways: WaysOn): LocalBackup {
   if (backup) return backup
   throw noWholeBackup(catalog, ways)
 }

@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { claimRoot } from '../catalog/prepare-root.js'
@@ -109,7 +110,7 @@ const day = 86_400_000
 
 async function roomCheck(
   { backups, root }: RootLayout,
-  made: Backup[],
+  made: LocalBackup[],
   { retention }: Settings,
   needed: number,
   now: Date,
@@ -133,8 +134,8 @@ export async function roomIn({ backups, root }: RootLayout, { backups: made }: C
 }
 
 /** By the bytes that the backups of the last two weeks have taken; undefined where there are too few of them to tell. */
-export function daysUntilFull(backups: Backup[], free: number, now: Date): number | undefined {
-  const ageOf = ({ summary }: Backup) => now.getTime() - Date.parse(summary.started_at)
+export function daysUntilFull(backups: LocalBackup[], free: number, now: Date): number | undefined {
+  const ageOf = ({ summary }: LocalBackup) => now.getTime() - Date.parse(summary.started_at)
   const recent = backups.filter((backup) => ageOf(backup) < 14 * day)
   if (recent.length < 2) return undefined
   const span = Math.max(day, ...recent.map(ageOf))

@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import { type InstanceLayout, rootLayout } from '../catalog/layout.js'
 import { type Need, needsIn } from '../catalog/restore-note.js'
 import type { Context } from '../context.js'
@@ -9,7 +9,7 @@ import { mostBytes, readSmallIfThere } from '../system/files/read-small.js'
 import { shellWord } from '../text/shell-word.js'
 import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
 import { backupAfter } from '../wal-receiver/find-backup.js'
-import { isOf } from '../wal-receiver/reception.js'
+import { isOfCluster } from '../wal-receiver/receiver-session.js'
 
 /** Something that goes on with a backup, so that it must not be removed now. */
 export interface Use {
@@ -19,7 +19,7 @@ export interface Use {
   hint: string
 }
 
-export type UsableBackup = Pick<Backup, 'id' | 'layout'>
+export type UsableBackup = Pick<LocalBackup, 'id' | 'directory'>
 
 /** Looks at once for all that goes on in a root; the function then tells what of it concerns a backup. */
 export function findUses(root: string, context: Context): (backup: UsableBackup) => Use[] {
@@ -28,18 +28,21 @@ export function findUses(root: string, context: Context): (backup: UsableBackup)
   const needs = needsIn(rootLayout(root))
   const waiting = readInstances(root).instances.filter(({ layout }) => hasToReplay(layout))
   const handsOver = pendingHandOver(root, context)
-  return ({ id, layout }) => [
-    ...usesByServer(runningServer(layout.data)),
-    ...needs.filter(({ backup, archives }) => [backup, ...archives].includes(id)).map(useByRestore),
-    ...(handsOver === id ? [useByReceiver(context)] : []),
+  return (wanted) => [
+    ...usesByServer(runningServer(layoutOf(wanted).data)),
+    ...needs.filter(({ backup, archives }) => [backup, ...archives].includes(wanted.id)).map(useByRestore),
+    ...(handsOver === wanted.id ? [useByReceiver(context)] : []),
     ...runs
-      .filter(({ marker }) => [marker.backup, ...(marker.archives ?? [])].includes(id))
+      .filter(({ marker }) => [marker.backup, ...(marker.archives ?? [])].includes(wanted.id))
       .map(({ name }) => ({
         by: `the run ${name}`,
         hint: `End it first:\n  ${context.pgbk(`instance stop ${name}`)}`,
       })),
     ...waiting
-      .filter(({ record, layout: instance }) => record.backup === id || replaysFrom(instance, layout.wal))
+      .filter(
+        ({ record, layout: instance }) =>
+          record.backup === wanted.id || replaysFrom(instance, layoutOf(wanted).wal),
+      )
       .map(({ name }) => ({
         by: `the instance ${name}, which has not replayed its WAL yet`,
         hint: `Let it do so:\n  ${context.pgbk(`instance start ${name}`)}`,
@@ -60,7 +63,7 @@ function pendingHandOver(root: string, context: Context): string | undefined {
   const layout = rootLayout(root)
   const receiver = readReceiverState(layout)
   if (!receiver?.backup || !isReceiverAlive(receiver, context.now())) return undefined
-  const newer = backupAfter(layout, receiver.backup, isOf(receiver.system_identifier ?? ''))
+  const newer = backupAfter(layout, receiver.backup, isOfCluster(receiver.system_identifier ?? ''))
   return newer && receiver.backup
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { aBackup, type Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
 import { isId } from '../catalog/id.js'
 import { backupLayout, rootLayout } from '../catalog/layout.js'
 import { summarize } from '../catalog/record.js'
@@ -49,18 +49,18 @@ async function receiveAndRestore(
   if (line === undefined) return notSent
   const { value: sent, faults } = checkJson(handoverSchema, line)
   if (faults) throw new PgbkError('damaged', `what was sent is not understood: ${faults.join('; ')}`)
-  const { id, record, ...moment } = sent
+  const { id, record, ...target } = sent
   if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is no id of a backup`)
-  const options = { ...wanted, ...moment }
+  const options = { ...wanted, ...target }
   const { pgdata: data = '', tablespaceMapping = [] } = options
   const staging = join(data, '.pgbk-received')
   const place = rootLayout(staging).backup(id)
-  const backup = aBackup(place, summarize(record), 'whole')
+  const backup = { ...storedBackup(summarize(record), 'whole'), directory: place }
   const tablespaces = tablespacePlaces(backup, data, tablespaceMapping)
   const tops = topsOf(data, tablespaces)
   const given = options.dryRun ? (options.willBeGiven ?? []) : []
   for (const directory of tops.filter((one) => !given.includes(one))) checkClaimable(directory, context)
-  checkSpace(await roomNeeds(directoryPlaces(backup.record, { data, tablespaces })))
+  checkSpace(await roomNeeds(directoryPlaces(recordOf(backup), { data, tablespaces })))
   writeSync(readyDescriptor, 'ready\n')
   if (options.dryRun) return 0
   const prepare = async () => {
@@ -71,7 +71,7 @@ async function receiveAndRestore(
       { ...settings, root: staging },
       withoutWarnings(context),
     )
-    return { ...(plan.target.request as DirectoryRequest), staging, plan }
+    return { ...(plan.destination.request as DirectoryRequest), staging, plan }
   }
   try {
     const { request, notes } = await restoreDirectory(tops, prepare, context)
@@ -92,7 +92,7 @@ class NotSent extends PgbkError {
 }
 
 /** The record comes last. */
-async function receive({ directory }: Backup, staging: string, context: Context): Promise<void> {
+async function receive({ directory }: LocalBackup, staging: string, context: Context): Promise<void> {
   context.progress.step('taking the backup over')
   mkdirSync(staging)
   const cutOff = await unpackArchive(context.stdin, staging, context.signal)

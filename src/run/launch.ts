@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { checkThere } from '../catalog/removed.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -70,13 +70,13 @@ async function tryMethod(
 ): Promise<Enclosed | string> {
   const { backup, root, sandbox, programs, recovery, hasPort } = request
   const { launch } = method
-  const obstacle = await method.prepare({ backup, run }, context)
+  const obstacle = await method.prepare({ snapshot: layoutOf(backup).snapshot, run }, context)
   if (obstacle !== undefined) return obstacle
   const command = await serverCommand(request, run, port, context)
   try {
     return await startEnclosed(
       {
-        ...{ backup, root, run, command, wish: sandbox, postgres: programs.postgres },
+        ...{ backup, root, run, command, sandbox, postgres: programs.postgres },
         launch,
         archives: recovery.recovery?.archives.map(({ directory }) => directory) ?? [],
         port,
@@ -93,7 +93,8 @@ async function tryMethod(
   }
 }
 
-async function agreeToCopy({ record }: Backup, obstacles: string[], context: Context): Promise<void> {
+async function agreeToCopy(backup: LocalBackup, obstacles: string[], context: Context): Promise<void> {
+  const record = recordOf(backup)
   const size = formatBytes(record.size_bytes)
   context.progress.say(`The snapshot has to be copied in full (${size}): ${obstacles.join('; ')}`)
   if (record.size_bytes <= askAbove) return

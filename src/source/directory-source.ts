@@ -1,4 +1,5 @@
 import { realpathSync, statSync } from 'node:fs'
+import { layoutOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { checkThere, unlessRemoved } from '../catalog/removed.js'
@@ -28,9 +29,9 @@ export function directorySource(name: string, directory: string, context: Contex
     async catalog() {
       return readCatalog(directory)
     },
-    recordOf({ id, layout }) {
-      const record = records.get(id) ?? readSmall(layout.record, mostBytes.record)
-      records.set(id, record)
+    recordOf(backup) {
+      const record = records.get(backup.id) ?? readSmall(layoutOf(backup).record, mostBytes.record)
+      records.set(backup.id, record)
       return record
     },
     async listing(backup) {
@@ -39,13 +40,13 @@ export function directorySource(name: string, directory: string, context: Contex
       checkThere(backup)
       return checkListing(raw, name)
     },
-    async transfer(backup, names, receiver) {
+    async transfer(backup, names, writer) {
       const gone: string[] = []
       context.progress.step('copying')
       await inParallel(names, atOnce, async (file) => {
         context.signal.throwIfAborted()
         try {
-          await receiver.copy(bytesInside(backup.directory, file), file)
+          await writer.copy(bytesInside(backup.directory, file), file)
         } catch (error) {
           if (systemCode(error) !== 'ENOENT') throw error
           gone.push(messageOf(error))

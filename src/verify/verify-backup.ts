@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
 import { checkThere, unlessRemoved } from '../catalog/removed.js'
@@ -38,7 +39,7 @@ export interface CheckedBackup {
  * @throws {PgbkError} `programs-missing` without a pg_verifybackup that knows this major; `not-found` when it is removed meanwhile.
  */
 export async function verifyBackup(
-  backup: Backup,
+  backup: LocalBackup,
   catalog: Catalog,
   installations: Installation[],
   context: Context,
@@ -52,12 +53,13 @@ export async function verifyBackup(
 type Found = Omit<CheckedBackup, 'id' | 'duration_ms'>
 
 async function lookAt(
-  backup: Backup,
+  backup: LocalBackup,
   catalog: Catalog,
   installations: Installation[],
   context: Context,
 ): Promise<Found> {
-  const { id, layout } = backup
+  const { id } = backup
+  const layout = layoutOf(backup)
   const record = readWhole(backup)
   if (record instanceof PgbkError) return unread({ file: 'backup.json', problem: record.message })
   if (!existsSync(layout.data)) return unread({ file: 'snapshot/data', problem: 'it is missing' })
@@ -110,7 +112,7 @@ async function lookAt(
 
 /** Finds the archive of another backup from which a segment is taken that this one's lacks. */
 function takenFrom(
-  backup: Backup,
+  backup: LocalBackup,
   catalog: Catalog,
   installations: Installation[],
   { env, signal }: Context,
@@ -163,9 +165,9 @@ const notCompared: Fault[] = [
   },
 ]
 
-function readWhole(backup: Backup): BackupRecord | PgbkError {
+function readWhole(backup: LocalBackup): BackupRecord | PgbkError {
   try {
-    return backup.record
+    return recordOf(backup)
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'damaged') return error
     throw error
@@ -192,9 +194,9 @@ function verifierFor(record: BackupRecord, installations: Installation[], { prog
   return verifier
 }
 
-async function manifestFaults(backup: Backup, verifier: Verifier, context: Context): Promise<Fault[]> {
+async function manifestFaults(backup: LocalBackup, verifier: Verifier, context: Context): Promise<Fault[]> {
   const { env, signal, progress } = context
-  const faults = await snapshotFaults(verifier, backup.layout.snapshot, {
+  const faults = await snapshotFaults(verifier, layoutOf(backup).snapshot, {
     env,
     signal,
     onBytes: progress.bytes,

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { type Installation, programOf } from '../postgres/programs/find.js'
@@ -9,7 +9,7 @@ import { type IndexedNote, SegmentNotes } from '../wal-archive/notes/segment-not
 import { walPool } from '../wal-archive/wal-pool.js'
 import { soundWal } from '../wal-coverage/sound-wal.js'
 import { findReadableEnd } from '../wal-reading/archive-end.js'
-import { lookAhead } from '../wal-reading/look-ahead.js'
+import { scanWal } from '../wal-reading/scan-wal.js'
 import { nameIn } from '../wal-segments/archive-segments.js'
 import { checkNotes } from './check-notes.js'
 import type { Fault } from './fault.js'
@@ -19,11 +19,11 @@ import type { Fault } from './fault.js'
  * found by nothing else. What is noted of its segments is compared with that. None where pg_waldump of this major is not installed.
  */
 export async function walRecordFaults(
-  backup: Backup,
+  backup: LocalBackup,
   installations: Installation[],
   { env, signal, progress }: Context,
 ): Promise<Fault[]> {
-  const { record, layout } = backup
+  const [record, layout] = [recordOf(backup), layoutOf(backup)]
   const major = majorOf(record)
   if (readArchivedWal(layout.wal, record).chain.length === 0) return []
   if (programOf(major, 'pg_waldump', installations) === undefined) {
@@ -42,7 +42,7 @@ export async function walRecordFaults(
     const end = await findReadableEnd({ ...search, wal })
     const read: IndexedNote[] = []
     const compared = { notes, onNotes: (found: IndexedNote[]) => read.push(...found) }
-    return { wal, read, ...(await lookAhead({ ...search, wal, endLsn: end?.record.endLsn, ...compared })) }
+    return { wal, read, ...(await scanWal({ ...search, wal, endLsn: end?.record.endLsn, ...compared })) }
   })
   const wrong = await checkNotes(notes, wal, read, damage)
   if (wrong > 0 && !damage)

@@ -1,7 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
-import { backupLayout } from '../catalog/layout.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { ArchivedSegment } from '../wal-segments/archive-segments.js'
 import { parseSegmentName } from '../wal-segments/lsn.js'
 
@@ -10,12 +9,12 @@ import { parseSegmentName } from '../wal-segments/lsn.js'
  * snapshot's last one may have less in it than they.
  */
 export function snapshotSegment(
-  { directory, summary }: Pick<Backup, 'directory' | 'summary'>,
+  backup: Pick<LocalBackup, 'directory' | 'summary'>,
   name: string,
 ): ArchivedSegment | undefined {
-  const size = summary.wal_segment_size
+  const size = backup.summary.wal_segment_size
   const place = parseSegmentName(name, size)
-  const wal = join(backupLayout(directory).data, 'pg_wal')
+  const wal = join(layoutOf(backup).data, 'pg_wal')
   const found = lstatSync(join(wal, name), { throwIfNoEntry: false })
   if (!place || !found?.isFile() || found.size !== size) return undefined
   return { ...place, name, form: 'raw', directory: wal, file: name, bytes: size }

@@ -5,7 +5,7 @@ import type { Environment } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { syncPath } from '../system/files/durable.js'
 import { runProgram } from '../system/program/run-program.js'
-import { filesIn } from '../wal-archive/archive-listing.js'
+import { filesInArchive } from '../wal-archive/archive-listing.js'
 import { segmentsIn, usableFormsOf } from '../wal-segments/archive-segments.js'
 import { parseSegmentName } from '../wal-segments/lsn.js'
 import { sameContent } from '../wal-segments/same-content.js'
@@ -61,7 +61,7 @@ export async function compressSegment(
 ): Promise<boolean> {
   const raw = join(archive, name)
   const found = segmentsIn(
-    filesIn(archive, () => [name, fileOf(name, 'gzip')]),
+    filesInArchive(archive, () => [name, fileOf(name, 'gzip')]),
     options.segmentSize,
   ).get(name)
   const [one, other] = usableFormsOf(found)

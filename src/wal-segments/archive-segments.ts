@@ -35,7 +35,7 @@ export interface ArchiveFile {
 }
 
 /** A segment and, where it cannot be used, why. */
-export interface Found {
+export interface FoundSegment {
   segment: ArchivedSegment
   /** Other files of it that can be used, where this one is damaged. */
   others?: ArchivedSegment[]
@@ -45,9 +45,9 @@ export interface Found {
 }
 
 /** Every segment in its best form: whole before partial, raw before compressed. */
-export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<string, Found> {
-  const best = new Map<string, Found>()
-  const worth = ({ segment, fault }: Found) =>
+export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<string, FoundSegment> {
+  const best = new Map<string, FoundSegment>()
+  const worth = ({ segment, fault }: FoundSegment) =>
     (fault === undefined ? segmentForms.length : 0) - segmentForms.indexOf(segment.form)
   for (const file of files) {
     const one = segmentOf(file, segmentSize)
@@ -61,17 +61,20 @@ export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<strin
   return best
 }
 
-function withOther(better: Found, lesser: Found): Found {
+function withOther(better: FoundSegment, lesser: FoundSegment): FoundSegment {
   const all = [...(better.others ?? []), ...(lesser.fault === undefined ? [lesser.segment] : [])]
   return { ...better, others: [...all, ...(lesser.others ?? [])] }
 }
 
 /** All files of a segment that can be used, the best first. */
-export function usableFormsOf(found: Found | undefined): ArchivedSegment[] {
+export function usableFormsOf(found: FoundSegment | undefined): ArchivedSegment[] {
   return found && found.fault === undefined ? [found.segment, ...(found.others ?? [])] : []
 }
 
-function segmentOf({ directory, name: file, bytes }: ArchiveFile, segmentSize: number): Found | undefined {
+function segmentOf(
+  { directory, name: file, bytes }: ArchiveFile,
+  segmentSize: number,
+): FoundSegment | undefined {
   const found = segmentFileOf(file)
   const place = found && parseSegmentName(found.name, segmentSize)
   if (!place) return undefined

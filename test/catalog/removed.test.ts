@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { beforeEach, expect, it } from '@jest/globals'
-import { type Backup, readCatalog } from '../../src/catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../src/catalog/backup.js'
+import { readCatalog } from '../../src/catalog/catalog.js'
 import { removeBackup } from '../../src/catalog/remove.js'
 import { checkThere, unlessRemoved } from '../../src/catalog/removed.js'
 import { PgbkError } from '../../src/errors.js'
@@ -8,13 +9,13 @@ import { aBackup, aContext, anEmptyRoot, thrownBy } from './samples.js'
 
 const id = '20261120T030000Z'
 const removed = { code: 'not-found', message: `backup ${id} was removed by another pgbk meanwhile` }
-let backup: Backup
+let backup: LocalBackup
 let remove: () => Promise<void>
 
 beforeEach(() => {
   const root = anEmptyRoot()
   aBackup(root, id)
-  ;[backup] = readCatalog(root.root).backups as [Backup]
+  ;[backup] = readCatalog(root.root).backups as [LocalBackup]
   remove = () => removeBackup(root, backup)
 })
 
@@ -37,7 +38,7 @@ it('says that the backup was removed instead of what that has led to', async () 
 })
 
 it.each([
-  ['one that has only begun', () => rmSync(backup.layout.record)],
+  ['one that has only begun', () => rmSync(layoutOf(backup).record)],
   ['a whole one', () => remove()],
 ])('knows it after %s', async (_what, work) => {
   checkThere(backup)

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
-import { backupLayout } from '../../src/catalog/layout.js'
 import { checkNotInUse } from '../../src/removal/check-not-in-use.js'
 import { findUses } from '../../src/removal/uses.js'
 import { readInstances } from '../../src/restore/instance/instance.js'
@@ -15,7 +14,7 @@ const id = '20261120T030000Z'
 
 describe('a backup is in use', () => {
   const usesIn = (root: ReturnType<typeof anEmptyRoot>) =>
-    findUses(root.root, aContext())({ id, layout: backupLayout(root.backup(id)) }).map(({ by }) => by)
+    findUses(root.root, aContext())({ id, directory: root.backup(id) }).map(({ by }) => by)
 
   it('by an instance that is being stopped before it has replayed all', async () => {
     const root = anEmptyRoot()
@@ -71,7 +70,9 @@ describe('a backup is in use', () => {
     mkdirSync(root.restores)
     const note = join(root.restores, `${id}-1.json`)
     writeFileSync(note, JSON.stringify({ ...elsewhere, backup: id, data: '/srv/main' }))
-    const error = await thrownBy(() => checkNotInUse([{ id, layout }], root.root, aContext()))
+    const error = await thrownBy(() =>
+      checkNotInUse([{ id, directory: layout.directory }], root.root, aContext()),
+    )
     expect(error.message).toContain('a restore into /srv/main, which may be running in another container')
     expect(error.hint).toContain(`rm ${note}`)
   })

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Backup } from '../../catalog/catalog.js'
+import type { LocalBackup } from '../../catalog/backup.js'
 import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { factsOf } from '../../errors.js'
@@ -10,18 +10,18 @@ import { removeWhenOver } from '../directory/clean-up.js'
 import { type OwnRunDirectory, runArgument } from '../directory/run-directory.js'
 import type { Launch } from '../working-copy/working-copy.js'
 import { holdPort } from './held-port.js'
+import { type Enclosure, homesToHide, installationOf, namespacesFor, type SandboxView } from './namespaces.js'
 import { type Companion, type SupervisedServer, supervise } from './supervisor.js'
-import { type Enclosure, homesToHide, installationOf, surroundingsOf, type View } from './surroundings.js'
 
 /** Whether a run is to be shut off from this machine: where that can be had, or not at all. */
-export type SandboxWish = 'auto' | 'off'
+export type SandboxMode = 'auto' | 'off'
 
 export interface EnclosedRequest {
-  backup: Backup
+  backup: LocalBackup
   root: string
   run: OwnRunDirectory
   launch: Launch
-  wish: SandboxWish
+  sandbox: SandboxMode
   command: string[]
   /** The path of the server program, whose installation it needs. */
   postgres: string | undefined
@@ -38,16 +38,16 @@ export interface EnclosedRequest {
 export interface Enclosed {
   server: SupervisedServer
   enclosure: Enclosure
-  /** Why it is not closed although that was wished for, in plain words. */
+  /** Why it is not closed although that was asked for, in plain words. */
   gap: string | undefined
 }
 
 /**
- * Starts a server on a working copy, in a sandbox where that is wished for and can be had.
+ * Starts a server on a working copy, in a sandbox where that is asked for and can be had.
  * @throws {PgbkError} `failed` when it could not even be called, with what its set-up said.
  */
 export async function startEnclosed(request: EnclosedRequest, context: Context): Promise<Enclosed> {
-  if (request.wish === 'off') return { ...(await start('open', request, context)), gap: undefined }
+  if (request.sandbox === 'off') return { ...(await start('open', request, context)), gap: undefined }
   if (!hasProc()) return { ...(await start('open', request, context)), gap: 'this system has none' }
   let gap: string | undefined
   for (const enclosure of ['closed', 'networked'] as const) {
@@ -79,14 +79,14 @@ async function start(
   if (enclosure !== 'closed') await request.complete
   const held = enclosure === 'closed' && outerPort !== undefined ? await holdPort(outerPort) : undefined
   try {
-    const surroundings = surroundingsOf(enclosure, launch, viewOf(request, context))
+    const namespaces = namespacesFor(enclosure, launch, viewOf(request, context))
     const server = await supervise({
-      surroundings,
+      namespaces,
       companion:
         held && outerPort !== undefined ? relayTo(outerPort, held.descriptor, run, context) : undefined,
       cleanUp: removeWhenOver,
       sockets: run.sockets,
-      dropping: withoutRights(surroundings.outer.includes('--user')),
+      dropping: withoutRights(namespaces.outer.includes('--user')),
       command,
       cwd: run.layout.directory,
       log: run.layout.log,
@@ -108,12 +108,9 @@ function relayTo(port: number, descriptor: number, { layout }: OwnRunDirectory, 
 function viewOf(
   { backup, root, run, postgres, port, archives }: EnclosedRequest,
   { env, user }: Context,
-): View {
+): SandboxView {
   const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
-  const further = [
-    ...libraries,
-    ...archives.filter((path) => !path.startsWith(`${backup.layout.directory}/`)),
-  ]
+  const further = [...libraries, ...archives.filter((path) => !path.startsWith(`${backup.directory}/`))]
   const homes = homesToHide([env.HOME ?? '', user().home])
   const programs = postgres === undefined ? [] : installationOf(postgres, homes)
   return {
@@ -121,7 +118,7 @@ function viewOf(
     postgres,
     port,
     backups: rootLayout(root).backups,
-    readable: [...programs, backup.layout.directory, ...new Set(further.filter((path) => existsSync(path)))],
+    readable: [...programs, backup.directory, ...new Set(further.filter((path) => existsSync(path)))],
     hidden: [...new Set([...homes, root])],
   }
 }

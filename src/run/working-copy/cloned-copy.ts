@@ -10,10 +10,10 @@ const launch: WorkingCopyMethod['launch'] = { mounts: false, setUp: '' }
 /** Every file shares its blocks with the backup's until one of them is written (XFS, Btrfs, APFS). */
 export const reflink: WorkingCopyMethod = {
   kind: 'reflink',
-  async prepare({ backup, run }, { signal }) {
+  async prepare({ snapshot, run }, { signal }) {
     try {
       const options = { mode: constants.COPYFILE_FICLONE_FORCE, signal }
-      await copyTree(backup.layout.snapshot, run.layout.snapshot, options)
+      await copyTree(snapshot, run.layout.snapshot, options)
       return undefined
     } catch (error) {
       signal.throwIfAborted()
@@ -31,15 +31,15 @@ export const reflink: WorkingCopyMethod = {
 /** A full copy: always possible, if there is room. */
 export const copy: WorkingCopyMethod = {
   kind: 'copy',
-  async prepare({ backup, run }, { signal, progress }) {
-    const { bytes } = await measureTree(backup.layout.snapshot)
+  async prepare({ snapshot, run }, { signal, progress }) {
+    const { bytes } = await measureTree(snapshot)
     const free = await freeBytes(run.layout.directory)
     if (free < bytes)
       return `a copy needs ${formatBytes(bytes)}, and ${formatBytes(free)} are free in ${run.layout.directory}`
     progress.step('copying the snapshot')
     let done = 0
     try {
-      await copyTree(backup.layout.snapshot, run.layout.snapshot, {
+      await copyTree(snapshot, run.layout.snapshot, {
         mode: constants.COPYFILE_FICLONE,
         signal,
         onFile: (size) => {

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { hasProc } from '../../system/process/processes.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
@@ -14,10 +15,10 @@ mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work,userxattr
 export const overlay: WorkingCopyMethod = {
   kind: 'overlay',
 
-  async prepare({ backup }, context) {
+  async prepare({ snapshot }, context) {
     if (!hasProc()) return 'this system has no overlay file systems'
     const { gid } = context.user()
-    const files = statSync(backup.layout.data)
+    const files = statSync(join(snapshot, 'data'))
     // Only the caller's own ids are mapped in the name space; files of others could not be copied up.
     if (files.gid !== gid) return `the backup belongs to group ${files.gid}, and yours is ${gid}`
     return undefined

@@ -1,15 +1,15 @@
-import type { Backup } from '../../catalog/catalog.js'
 import type { Context } from '../../context.js'
 import type { RunDirectory } from '../directory/run-directory.js'
 
 export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy'
 
 export interface WorkingCopyRequest {
-  backup: Backup
+  /** The backup's, which keeps every byte. */
+  snapshot: string
   run: RunDirectory
 }
 
-/** How a server's own shell, in the run's directory, gets at a working copy; see `Surroundings`. */
+/** How a server's own shell, in the run's directory, gets at a working copy; see `Namespaces`. */
 export interface Launch {
   /** Whether it has to mount something, which needs name spaces. */
   mounts: boolean

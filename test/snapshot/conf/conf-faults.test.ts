@@ -58,7 +58,7 @@ function aSnapshot(changes: Partial<ConfInput> = {}): BackupLayout {
 }
 
 const startOf = (layout: BackupLayout, state: 'whole' | 'used' = 'whole') =>
-  startFaults({ layout, state }).map(({ file, problem }) => `${file}: ${problem}`)
+  startFaults({ directory: layout.directory, state }).map(({ file, problem }) => `${file}: ${problem}`)
 
 describe('what a snapshot is started with', () => {
   it.each([13, 14, 15, 16, 17, 18])('has no fault as create writes it for PostgreSQL %i', (major) => {
@@ -200,7 +200,9 @@ describe('what a snapshot is started with', () => {
     const layout = aSnapshot()
     spoil(layout)
     expect(startOf(layout).join('\n')).toContain(fault)
-    const { code, message } = await thrownBy(() => checkConf({ id: input.id, layout, state: 'whole' }))
+    const { code, message } = await thrownBy(() =>
+      checkConf({ id: input.id, directory: layout.directory, state: 'whole' }),
+    )
     expect({ code, message }).toEqual({ code: 'damaged', message: expect.stringContaining(fault) })
   })
 
