@@ -8,8 +8,10 @@ import { selectBackup } from '../catalog/select.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
 import { checkNotInUse } from '../removal/check-not-in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
+import { isReceivedInto, receiverLeaves } from '../removal/receiver-leaves.js'
 import { joiningFor } from '../removal/remove-keeping-wal.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { explained } from '../source/contract/explain.js'
@@ -145,13 +147,31 @@ async function publish(job: Job, context: Context): Promise<LocalBackup> {
     }
     checkNotInUse([{ id: backup.id, directory: root.backup(backup.id) }], root.root, context)
     const stored = storedBackup(summarize(record.toString()), 'whole')
-    await keepReplacedWal(
-      root,
-      { ...stored, directory: directory.layout.directory },
-      joiningFor(job.settings, guarded),
-      guarded,
+    const downloaded = { ...stored, directory: directory.layout.directory }
+    const keep = () => keepReplacedWal(root, downloaded, joiningFor(job.settings, guarded), guarded)
+    await keep()
+    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock, () =>
+      keepReceived(job, keep, guarded),
     )
-    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)
     return { ...stored, directory: place }
   })
+}
+
+/** What a receiver writes into the archive of the one that is replaced follows when it has left that. */
+async function keepReceived(
+  { root, backup: { id } }: Job,
+  keep: () => Promise<void>,
+  context: Context,
+): Promise<void> {
+  if (!isReceivedInto(root, id, context)) return
+  context.progress.step('waiting for the receiver of WAL to leave the old archive')
+  if (!(await receiverLeaves(root, id, context)))
+    throw new PgbkError(
+      'failed',
+      `backup ${id} cannot be replaced: pgbk wal receive writes into its archive`,
+      {
+        hint: 'Stop it, and try again; then start it anew.',
+      },
+    )
+  await keep()
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { removeBackup } from '../catalog/remove.js'
@@ -7,10 +6,10 @@ import type { Context } from '../context.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
 import { formatBytes } from '../text/units.js'
-import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
 import type { JoiningOptions } from '../wal-coverage/joined-wal.js'
 import { moveWal, type WalMove } from '../wal-coverage/move-wal.js'
 import { neededWal, type Removal } from './needed-wal.js'
+import { isReceivedInto, receiverLeaves } from './receiver-leaves.js'
 
 /** What moves before backups are removed. Nothing is changed by this. */
 export async function plannedMoves(
@@ -50,8 +49,8 @@ export async function removeKeepingWal(
   await lock.check()
   const isAlone = removal.promised.every(({ id }) => id === backup.id)
   await removeBackup(root, backup, async () => {
-    if (isAlone || !isReceivedInto(root, backup, context)) return
-    await untilLeft(root, backup, context)
+    if (isAlone || !isReceivedInto(root, backup.id, context)) return
+    await receiverLeaves(root, backup.id, context)
     for (const move of await plan()) await moveWal(move)
   })
   return moves.filter(hasSegments)
@@ -71,17 +70,4 @@ export function moveText({ from, to, segments }: Pick<WalMove, 'from' | 'to' | '
 export function sizeText(segments: WalMove['segments']): string {
   const bytes = segments.reduce((sum, one) => sum + one.bytes, 0)
   return `${segments.length} ${segments.length === 1 ? 'segment' : 'segments'}, ${formatBytes(bytes)}`
-}
-
-function isReceivedInto(root: RootLayout, { id }: LocalBackup, { now }: Context): boolean {
-  const receiver = readReceiverState(root)
-  return receiver?.backup === id && isReceiverAlive(receiver, now())
-}
-
-const mostWaitMs = 10_000
-
-/** It looks every second whether its backup is still there. */
-async function untilLeft(root: RootLayout, backup: LocalBackup, context: Context): Promise<void> {
-  const end = Date.now() + mostWaitMs
-  while (isReceivedInto(root, backup, context) && Date.now() < end) await sleep(100)
 }

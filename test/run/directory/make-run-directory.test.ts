@@ -58,9 +58,9 @@ it('one that was killed when it had just made the directory of its socket is swe
     syncBuiltinESMExports()
     const [module, root] = process.argv.slice(1)
     const { makeRunDirectory } = await import(module)
-    const layout = { snapshot: root, wal: root }
+    const backup = { id: '20261120T030000Z', directory: root }
     const context = { env: { HOME: '/' }, user: () => ({ home: '/' }), now: () => new Date() }
-    makeRunDirectory({ id: '20261120T030000Z', layout }, root, context)`
+    makeRunDirectory(backup, root, context)`
   const args = ['--input-type=module', '--eval', code, module, root.root]
   const { stdout: sockets, signal } = await execa(process.execPath, args, { reject: false })
   expect({ signal, sockets, isThere: existsSync(sockets) }).toMatchObject({
