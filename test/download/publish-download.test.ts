@@ -7,7 +7,7 @@ import { aBackup, anEmptyRoot, thrownBy } from '../catalog/samples.js'
 
 const id = '20261120T030000Z'
 
-it('a download is not published when the lock is lost, and what it would replace stays', async () => {
+it('a download is not published when the lock is lost, or WAL of the old one cannot be kept, and what it would replace stays', async () => {
   const root = anEmptyRoot()
   const old = aBackup(root, id, { label: 'old' })
   const download = backupLayout(root.download(id))
@@ -18,6 +18,15 @@ it('a download is not published when the lock is lost, and what it would replace
   expect(await thrownBy(() => publish(lost))).toMatchObject({ code: 'lock-lost' })
   expect(readFileSync(old.record, 'utf8')).toContain('old')
   expect(existsSync(download.directory)).toBe(true)
+  const fails = async () => {
+    expect(existsSync(old.record)).toBe(false)
+    throw new PgbkError('failed', 'still received into')
+  }
+  const lock = { check: async () => {} }
+  expect(
+    await thrownBy(() => publishDownload(root, id, download, Buffer.from('new'), lock, fails)),
+  ).toMatchObject({ code: 'failed' })
+  expect(readFileSync(old.record, 'utf8')).toContain('old')
   await publish({ check: async () => {} })
   expect([readFileSync(old.record, 'utf8'), existsSync(download.directory)]).toEqual(['new', false])
 })

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
@@ -11,7 +11,7 @@ import { planRecovery } from '../../src/recovery/recovery-plan.js'
 import { deleteBackups } from '../../src/removal/delete.js'
 import { walPool } from '../../src/wal-archive/wal-pool.js'
 import { findWindows } from '../../src/wal-coverage/find-window.js'
-import { lastSegmentBefore, parseSegmentName } from '../../src/wal-segments/lsn.js'
+import { lastSegmentBefore, parseLsn, parseSegmentName } from '../../src/wal-segments/lsn.js'
 import { aContext } from '../catalog/samples.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery, write } from '../helpers/ledger.js'
@@ -158,6 +158,29 @@ describe('of two backups whose archives have the same segments', () => {
     },
     300_000,
   )
+
+  it('an unfinished copy that reaches further is taken in the place of a finished one that is damaged', async () => {
+    const name = shared(3n)
+    const [older, newer] = backups.map((backup) => join(walOf(backup), name)) as [string, string]
+    const begin = numberOf(name) * BigInt(mb)
+    const most = (bytes: bigint) =>
+      ledger.entries.findLast(({ lsn }) => parseLsn(lsn) < begin + bytes)?.time ?? ''
+    expect(most(100_000n) < most(650_000n)).toBe(true)
+    change(older, (bytes) => bytes.fill(0xa5, 100_000, 100_010))
+    change(newer, (bytes) => bytes.fill(0, 700_000))
+    renameSync(newer, `${newer}.partial`)
+    for (const one of readdirSync(walOf(backups[1])))
+      if (numberOf(one) > numberOf(name)) rmSync(join(walOf(backups[1]), one))
+    const [, [to = '', gap, asOf] = []] = await ends()
+    expect([to, gap]).toEqual([
+      asOf,
+      expect.objectContaining({ missing: name, reason: expect.stringMatching(/damaged/) }),
+    ])
+    expect(String(to) >= most(650_000n)).toBe(true)
+    const settings = { root: ledger.root } as Settings
+    await deleteBackups([idOf(1)], { yes: true }, settings, context)
+    expect((await ends())[0]?.[0]).toBe(to)
+  }, 300_000)
 
   it('the first segment of the newer archive is taken from the older one, and verify says so', async () => {
     const name = shared(0n)
