@@ -7,7 +7,7 @@ import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
 import { resolveSource } from './source-place.js'
 
-type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
+type SelectContext = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
 
 /**
  * The backup that a person means: an id, a unique prefix of at least 8 digits, `latest` or `oldest`.
@@ -15,9 +15,14 @@ type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
  * @param source the other root that the catalogue is of, as the user named it.
  * @throws {PgbkError} `usage` for a text that cannot be an id, `not-found` when there is no such backup or more than one.
  */
-export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, source?: string): LocalBackup {
-  const ways = waysOn(teller, source)
-  if (wanted === 'latest') return latest(catalog, ways, teller)
+export function selectBackup(
+  catalog: Catalog,
+  wanted: string,
+  context: SelectContext,
+  source?: string,
+): LocalBackup {
+  const ways = waysOn(context, source)
+  if (wanted === 'latest') return latest(catalog, ways, context)
   if (wanted === 'oldest') return orNone(catalog, catalog.backups.at(-1), ways)
   if (!/^\d{8}(T\d{0,6}Z?)?$/.test(wanted)) {
     throw new PgbkError('usage', `${JSON.stringify(wanted)} is not a backup id`, {
@@ -33,7 +38,7 @@ export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, s
   return matches[0] ?? noSuchBackup(catalog, wanted, ways)
 }
 
-function latest(catalog: Catalog, ways: WaysOn, { progress }: Teller): LocalBackup {
+function latest(catalog: Catalog, ways: WaysOn, { progress }: SelectContext): LocalBackup {
   const index = catalog.backups.findIndex((backup) => whyNotLatest(backup) === undefined)
   const skipped = index === -1 ? catalog.backups : catalog.backups.slice(0, index)
   const backup = catalog.backups[index]
@@ -103,7 +108,7 @@ interface WaysOn {
   first: string
 }
 
-function waysOn({ pgbk, cwd }: Teller, source: string | undefined): WaysOn {
+function waysOn({ pgbk, cwd }: SelectContext, source: string | undefined): WaysOn {
   const from = source === undefined ? '' : ` --from ${shellWord(resolveSource(source, cwd))}`
   return {
     list: pgbk(`list${from}`),

@@ -4,15 +4,15 @@ import { basename, dirname, join } from 'node:path'
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { unlessRemoved } from '../catalog/removed.js'
+import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import type { Source } from '../source/contract/source.js'
 import { freeBytes } from '../system/files/measure.js'
+import { formatBytes } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
-import { formatBytes } from '../text/units.js'
 import { identityOf, isSameBackup } from './download-directory.js'
 
 /** @throws {PgbkError} `usage` when a root would be copied into itself. */
@@ -36,7 +36,7 @@ function realOf(path: string): string {
  * @throws {PgbkError} `damaged`; `not-found` when it has been removed meanwhile.
  */
 export async function checkWanted(backup: LocalBackup, source: Source, context: Context): Promise<Buffer> {
-  checkUnused(backup, source, context)
+  checkNotOpened(backup, source, context)
   if (source.realDirectory === undefined) return source.recordOf(backup)
   return unlessRemoved(backup, context, async () => {
     await checkComplete(backup)
@@ -45,7 +45,7 @@ export async function checkWanted(backup: LocalBackup, source: Source, context: 
 }
 
 /** @throws {PgbkError} `damaged` for a backup that is no longer what was backed up. */
-function checkUnused({ id, state }: LocalBackup, { name }: Source, { pgbk, cwd }: Context): void {
+function checkNotOpened({ id, state }: LocalBackup, { name }: Source, { pgbk, cwd }: Context): void {
   if (state === 'whole') return
   throw new PgbkError(
     'damaged',

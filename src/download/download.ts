@@ -2,14 +2,14 @@ import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { summarize } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { checkNotInUse } from '../removal/check-not-in-use.js'
+import { checkNotInUse } from '../removal/in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
 import { isReceivedInto, receiverLeaves } from '../removal/receiver-leaves.js'
 import { joiningFor } from '../removal/remove-keeping-wal.js'
@@ -23,7 +23,7 @@ import { withLock } from '../system/files/lock.js'
 import { checkDownloadedConf } from './check-conf.js'
 import { checkOtherRoot, checkRoomForDownload, checkWanted, findHere } from './check-destination.js'
 import { type DownloadDirectory, removeDownload, withDownloadDirectory } from './download-directory.js'
-import { type Fetched, fetchFiles } from './fetch-files.js'
+import { type FetchedBackup, fetchFiles } from './fetch-files.js'
 import { lookAtOld } from './keep-whole.js'
 import { publishDownload } from './publish-download.js'
 import { verifyDownload } from './verify-download.js'
@@ -57,18 +57,18 @@ export async function download(
   const startedAt = context.now()
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
   const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
-  const root = claimRoot(destination, context)
+  const root = openRootToCreate(destination, context)
   const source = await openSource(name, context)
   checkOtherRoot(source, destination)
   const backup = selectBackup(await source.catalog(), id, context, name)
   const record = await checkWanted(backup, source, context)
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
-  checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
+  if (!newCluster) checkCluster(readCatalog(destination), `backup ${backup.id}`, server)
   const here = await findHere(root, backup, options.replace ?? false)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
-  makeRoot(root)
+  createRoot(root)
   return withDownloadDirectory(root, backup, name, context, async (directory, guarded) => {
     const job = { root, source, backup, record, directory, options, settings }
     const { received, verifiedBy } = await complete(job, guarded)
@@ -83,7 +83,7 @@ export async function download(
   })
 }
 
-interface Job {
+interface DownloadJob {
   root: RootLayout
   source: Source
   backup: LocalBackup
@@ -95,7 +95,10 @@ interface Job {
 }
 
 /** Fetches what is not here yet, checks all of it, and flushes it to disk. */
-async function complete(job: Job, context: Context): Promise<{ received: number; verifiedBy: string }> {
+async function complete(
+  job: DownloadJob,
+  context: Context,
+): Promise<{ received: number; verifiedBy: string }> {
   const { root, source, backup, directory, options } = job
   const { layout } = directory
   try {
@@ -116,8 +119,8 @@ async function complete(job: Job, context: Context): Promise<{ received: number;
 }
 
 async function verify(
-  { backup, directory, settings }: Job,
-  fetched: Fetched,
+  { backup, directory, settings }: DownloadJob,
+  fetched: FetchedBackup,
   context: Context,
 ): Promise<string> {
   const { layout } = directory
@@ -128,7 +131,7 @@ async function verify(
 }
 
 /** After a failure: what has come is kept, unless nothing has. */
-async function leave({ backup, directory: { layout } }: Job, { progress }: Context): Promise<void> {
+async function leave({ backup, directory: { layout } }: DownloadJob, { progress }: Context): Promise<void> {
   if ((await lookAtOld(layout.directory)).files.size === 0) return removeDownload(layout)
   progress.say(
     `what has arrived of ${backup.id} is kept in ${layout.directory}; the next download of it continues there`,
@@ -136,7 +139,7 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 }
 
 /** Where another download of the same backup was faster, that one stays. */
-async function publish(job: Job, context: Context): Promise<LocalBackup> {
+async function publish(job: DownloadJob, context: Context): Promise<LocalBackup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
     const here = await findHere(root, backup, options.replace ?? false)
@@ -148,7 +151,8 @@ async function publish(job: Job, context: Context): Promise<LocalBackup> {
     checkNotInUse([{ id: backup.id, directory: root.backup(backup.id) }], root.root, context)
     const stored = storedBackup(summarize(record.toString()), 'whole')
     const downloaded = { ...stored, directory: directory.layout.directory }
-    const keep = () => keepReplacedWal(root, downloaded, joiningFor(job.settings, guarded), guarded)
+    const keep = () =>
+      keepReplacedWal(root, downloaded, joiningFor({ settings: job.settings, context: guarded }), guarded)
     await keep()
     const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock, () =>
       keepReceived(job, keep, guarded),
@@ -159,7 +163,7 @@ async function publish(job: Job, context: Context): Promise<LocalBackup> {
 
 /** What a receiver writes into the archive of the one that is replaced follows when it has left that. */
 async function keepReceived(
-  { root, backup: { id } }: Job,
+  { root, backup: { id } }: DownloadJob,
   keep: () => Promise<void>,
   context: Context,
 ): Promise<void> {

@@ -32,7 +32,7 @@ export async function publishDownload(
   if (existsSync(published.directory)) await withoutRecord(published, last)
   // Not between the next steps: what is moved aside would be lost.
   await lock.check()
-  const replaced = existsSync(published.directory) ? await setAside(root, id, published) : undefined
+  const replaced = existsSync(published.directory) ? await retireBackup(root, id, published) : undefined
   await rename(download.directory, published.directory)
   await syncPath(root.backups)
   await rm(published.downloadMarker, { force: true })
@@ -56,7 +56,7 @@ async function withoutRecord(old: BackupLayout, work: () => Promise<void>): Prom
 }
 
 /** From its first step on the old one is not a backup but something to throw away, whatever happens. */
-async function setAside(root: RootLayout, id: string, old: BackupLayout): Promise<BackupLayout> {
+async function retireBackup(root: RootLayout, id: string, old: BackupLayout): Promise<BackupLayout> {
   const aside = backupLayout(join(root.backups, `.${id}.replaced.partial`))
   if (existsSync(aside.directory)) await discard(aside)
   const resting = restingRecord(old)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
-import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
+import { readAliveReceiver } from '../wal-archive/receiver-state.js'
 
 /** In which a receiver writes into archives. */
 const atWork = new Set(['receiving', 'handing-over'])
@@ -16,8 +16,8 @@ export function isReceivedInto(
   { now }: Pick<Context, 'now'>,
   goneAt = Number.POSITIVE_INFINITY,
 ): boolean {
-  const receiver = readReceiverState(root)
-  if (receiver?.backup !== id || !isReceiverAlive(receiver, now())) return false
+  const receiver = readAliveReceiver(root, now())
+  if (receiver?.backup !== id) return false
   return atWork.has(receiver.status) || Date.parse(receiver.updated_at) <= goneAt
 }
 

@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs'
 import { layoutOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
-import { checkThere, unlessRemoved } from '../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { inParallel } from '../system/files/in-parallel.js'
@@ -37,7 +37,7 @@ export function directorySource(name: string, directory: string, context: Contex
     async listing(backup) {
       const raw: RawListing = { directories: [], files: [], links: [] }
       await unlessRemoved(backup, context, () => list(backup.directory, raw, context.signal))
-      checkThere(backup)
+      checkStillThere(backup)
       return checkListing(raw, name)
     },
     async transfer(backup, names, writer) {

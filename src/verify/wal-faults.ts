@@ -1,18 +1,22 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BackupLayout } from '../catalog/layout.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
+import type { Fault } from '../catalog/fault.js'
 import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
-import { messageOf, systemCode } from '../errors.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import type { Installation } from '../postgres/programs/find.js'
 import { filesInArchive } from '../wal-archive/archive-listing.js'
 import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../wal-archive/archived-wal.js'
+import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
+import { type JoiningOptions, joinedWal } from '../wal-coverage/joined-wal.js'
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { segmentPieces } from '../wal-segments/segment-file.js'
 import { isFinished, type SegmentForm, segmentFileOf } from '../wal-segments/segment-forms.js'
-import type { Fault } from './fault.js'
 import { type ExpectedSegment, readSegment } from './segment-pages.js'
 
-export interface WalCheck {
+interface WalCheck {
   faults: Fault[]
   segments: number
   /** On disk. */
@@ -21,17 +25,20 @@ export interface WalCheck {
 
 /**
  * Whether the WAL archive is unbroken, and every file in it is the segment that its name says.
- * @param elsewhere finds the archive from which others take the segment at a gap, if there is one.
+ * @param catalog all backups of the root: what is missing may be taken from their archives.
  */
 export async function checkWal(
-  record: BackupRecord,
-  layout: BackupLayout,
-  elsewhere: (gap: ArchiveGap) => Promise<string | undefined>,
-  { progress, signal }: Context,
+  backup: LocalBackup,
+  catalog: Catalog,
+  installations: Installation[],
+  { env, progress, signal }: Context,
 ): Promise<WalCheck> {
+  const [record, layout] = [recordOf(backup), layoutOf(backup)]
   const wal = readArchivedWal(layout.wal, record)
   const files = segmentFiles(layout.wal, record)
-  const faults = [...(await chainFaults(wal, elsewhere)), ...historyFaults(wal)]
+  const joining = { env, signal, installations: async () => installations }
+  const gapFaults = wal.gap ? [await gapFault(wal.gap, backup, walPool(catalog), joining)] : []
+  const faults = [...gapFaults, ...historyFaults(wal)]
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
   let magic: number | undefined
   let done = 0
@@ -39,7 +46,12 @@ export async function checkWal(
     signal.throwIfAborted()
     const look = async () => {
       const reader = readSegment({ ...expectedOf(file, wal, record), magic })
-      const problem = await readThrough(file, layout.wal, record.wal_segment_size, reader.take, signal)
+      const problem = await readThrough(
+        join(layout.wal, file.name),
+        record.wal_segment_size,
+        reader.take,
+        signal,
+      )
       magic ??= reader.magic()
       return problem ?? reader.fault()
     }
@@ -91,15 +103,26 @@ function segmentFiles(directory: string, record: BackupRecord): SegmentFile[] {
 }
 
 /** What is wrong with the segment before the gap, or missing, is told by its name. */
-async function chainFaults(
-  { gap }: ArchivedWal,
-  elsewhere: (gap: ArchiveGap) => Promise<string | undefined>,
-): Promise<Fault[]> {
-  if (!gap) return []
-  const other = await elsewhere(gap)
-  const unreached = gap.next === undefined ? '' : `; what follows from ${gap.next} on cannot be reached`
-  const rest = other === undefined ? unreached : `; the copy in ${other} is used`
-  return [{ file: `wal/${gap.missing}`, problem: `${gap.reason}${rest}` }]
+async function gapFault(
+  { missing, next, reason }: ArchiveGap,
+  backup: LocalBackup,
+  pool: WalPool,
+  joining: JoiningOptions,
+): Promise<Fault> {
+  const archive = await takenFrom(missing, () => joinedWal(backup, pool, joining))
+  const unreached = next === undefined ? '' : `; what follows from ${next} on cannot be reached`
+  const rest = archive === undefined ? unreached : `; the copy in ${archive} is used`
+  return { file: `wal/${missing}`, problem: reason + rest }
+}
+
+/** The archive in which a chain has a segment; undefined where it cannot be told. */
+async function takenFrom(segment: string, join: () => Promise<ArchivedWal>): Promise<string | undefined> {
+  try {
+    return (await join()).chain.find(({ name }) => name === segment)?.directory
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'programs-missing') return undefined
+    throw error
+  }
 }
 
 function historyFaults({ faults }: ArchivedWal): Fault[] {
@@ -133,14 +156,13 @@ function expectedOf(
 
 /** Returns why it cannot be read to its end, if it cannot. */
 async function readThrough(
-  { name }: SegmentFile,
-  directory: string,
+  path: string,
   segmentSize: number,
   take: (piece: Buffer) => void,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    for await (const piece of segmentPieces(join(directory, name), segmentSize)) {
+    for await (const piece of segmentPieces(path, segmentSize)) {
       signal.throwIfAborted()
       take(piece)
     }

@@ -18,7 +18,7 @@ import { sameContent } from '../wal-segments/same-content.js'
 import { isUnfinishedFile } from '../wal-segments/segment-forms.js'
 import { type JoiningOptions, joinedWal } from './joined-wal.js'
 
-export interface SoundOptions extends Omit<JoiningOptions, 'damaged'> {
+interface SoundOptions extends Omit<JoiningOptions, 'damaged'> {
   notes?: SegmentNotes | undefined
 }
 
@@ -89,7 +89,7 @@ async function othersFor(
 ): Promise<Map<string, string> | undefined> {
   const both = wal.chain.slice(damage.index, damage.index + 2)
   for (const doubted of [both.slice(0, 1), both.slice(1), both]) {
-    const found = doubted.length > 0 && (await without(doubted, wal, damage, damaged, search))
+    const found = doubted.length > 0 && (await without(doubted, { before: wal, damage }, damaged, search))
     if (found) return found
   }
   return undefined
@@ -98,8 +98,7 @@ async function othersFor(
 /** The same for some segments of the chain, and for copies of them that are no better. */
 async function without(
   doubted: ArchivedSegment[],
-  before: ArchivedWal,
-  damage: WalDamage,
+  { before, damage }: { before: ArchivedWal; damage: WalDamage },
   damaged: DamagedCopies,
   { backup, pool, options }: Search,
 ): Promise<Map<string, string> | undefined> {

@@ -129,7 +129,7 @@ describe('of two backups whose archives have the same segments', () => {
       harms[way.harm]?.(join(walOf(backups[way.which] as MadeBackup), shared(way.after)))
       expect(await ends()).toEqual(whole(2))
       const settings = { root: ledger.root } as Settings
-      await deleteBackups([idOf(1 - way.which)], { yes: true }, settings, context)
+      await deleteBackups([idOf(1 - way.which)], { yes: true }, { settings, context })
       expect(await ends()).toEqual(whole(1))
     },
     300_000,
@@ -153,7 +153,7 @@ describe('of two backups whose archives have the same segments', () => {
         `wal/${name}`,
       ])
       const settings = { root: ledger.root } as Settings
-      await deleteBackups([idOf(0)], { yes: true }, settings, context)
+      await deleteBackups([idOf(0)], { yes: true }, { settings, context })
       expect(await ends()).toEqual(whole(1))
     },
     300_000,
@@ -178,7 +178,7 @@ describe('of two backups whose archives have the same segments', () => {
     ])
     expect(String(to) >= most(650_000n)).toBe(true)
     const settings = { root: ledger.root } as Settings
-    await deleteBackups([idOf(1)], { yes: true }, settings, context)
+    await deleteBackups([idOf(1)], { yes: true }, { settings, context })
     expect((await ends())[0]?.[0]).toBe(to)
   }, 300_000)
 
