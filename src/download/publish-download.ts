@@ -18,7 +18,7 @@ export async function publishDownload(
   id: string,
   download: BackupLayout,
   record: Buffer,
-  lock: Pick<HeldLock, 'check'>,
+  lock: HeldLock,
   last: () => Promise<void> = async () => {},
 ): Promise<BackupLayout> {
   const published = backupLayout(root.backup(id))

@@ -91,15 +91,9 @@ export function withoutCopies(archive: Archive, damaged: DamagedCopies, segmentS
   return { ...archive, ...indexOfFound(archive.directory, found, segmentSize, archive.gapNote) }
 }
 
-/** The same archive, which lacks a segment that the snapshot has: a copy of another archive can be compared with that one. */
-export function withFirstOf(
-  archive: Archive,
-  inSnapshot: ArchivedSegment | undefined,
-  segmentSize: number,
-): Archive {
-  if (!inSnapshot || archive.found.has(inSnapshot.name)) return archive
-  const missing = { segment: inSnapshot, fault: 'it is missing' }
-  const found = new Map([...archive.found, [inSnapshot.name, missing]])
+/** The same archive, of which it is known what a segment that it lacks has in it. */
+export function withMissing(archive: Archive, elsewhere: ArchivedSegment, segmentSize: number): Archive {
+  const found = new Map([...archive.found, [elsewhere.name, { segment: elsewhere, fault: 'it is missing' }]])
   return { ...archive, ...indexOfFound(archive.directory, found, segmentSize, archive.gapNote) }
 }
 

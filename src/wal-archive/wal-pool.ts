@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
 import { type ArchivedSegment, pathOf, usableFormsOf } from '../wal-segments/archive-segments.js'
 import { parseLsn, segmentName, segmentNumber } from '../wal-segments/lsn.js'
-import { type Archive, type DamagedCopies, withFirstOf, withoutCopies } from './archive-index.js'
+import { type Archive, type DamagedCopies, withMissing, withoutCopies } from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
 import { type ArchivedWal, walThrough } from './archived-wal.js'
 import { agreedHistories, waysFrom } from './pool-histories.js'
@@ -81,7 +81,7 @@ function look(
   const size = needs.wal_segment_size
   const directory = archiveIn(backup.directory)
   const readAt = readerWithout(damaged, listing, size)
-  const own = withFirstOf(readAt(directory), snapshotSegment(backup, firstName(needs)), size)
+  const own = withFirst(readAt(directory), backup)
   const cluster = claimedCluster(backup)
   const isOther = (place: ArchivePlace) =>
     place.directory !== directory && !without?.has(place.directory) && mayBeOf(cluster, place)
@@ -110,8 +110,12 @@ function look(
   return walThrough(own, { timelines: [], histories, runs: [], gap: undefined }, size)
 }
 
-function firstName({ start_lsn, timeline, wal_segment_size: size }: PooledBackup['summary']): string {
-  return segmentName(timeline, segmentNumber(parseLsn(start_lsn), size), size)
+/** Where an archive lacks its first segment, a copy of another one can be compared with that of the snapshot. */
+function withFirst(archive: Archive, backup: PooledBackup): Archive {
+  const { start_lsn, timeline, wal_segment_size: size } = backup.summary
+  const first = segmentName(timeline, segmentNumber(parseLsn(start_lsn), size), size)
+  const inSnapshot = archive.found.has(first) ? undefined : snapshotSegment(backup, first)
+  return inSnapshot ? withMissing(archive, inSnapshot, size) : archive
 }
 
 /** Each archive is the same object whenever it is asked for. */
