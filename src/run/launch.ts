@@ -11,7 +11,7 @@ import { type Enclosed, startEnclosed } from './enclosure/start-enclosed.js'
 import type { RunRequest } from './run-request.js'
 import { serverCommand } from './server-command.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
-import { workingCopyMethods } from './working-copy/working-copy-methods.js'
+import { methodsFor } from './working-copy/working-copy-methods.js'
 
 /** Above this, a full copy is not begun without being asked for. */
 const askAbove = 1024 ** 3
@@ -23,15 +23,12 @@ export interface Launched extends Enclosed {
 
 /** Takes the first method that works, and says why the better ones do not. */
 export async function launch(request: RunRequest, port: number, context: Context): Promise<Launched> {
-  const wanted = workingCopyMethods.filter(
-    ({ kind }) => request.workingCopy === 'auto' || kind === request.workingCopy,
-  )
   const obstacles: string[] = []
-  for (const method of wanted) {
+  for (const method of methodsFor(request.workingCopy)) {
     if (method.kind === 'copy' && request.workingCopy === 'auto')
       await agreeToCopy(request.backup, obstacles, context)
     // What is not all there is not copied.
-    if (method.kind !== 'overlay') await request.complete
+    if (!method.launch.mounts) await request.complete
     const further = furtherBackups(request.recovery)
     const directory = makeRunDirectory(request.backup, request.root, context, further)
     try {

@@ -1,3 +1,5 @@
+const withoutAnyRights = '--ambient-caps=-all --inh-caps=-all --bounding-set=-all --no-new-privs'
+
 export interface SupervisorParts {
   outerSetUp: string
   setUp: string
@@ -16,7 +18,9 @@ export interface SupervisorParts {
  * noted it in postmaster.pid, which comes after all that it does to the socket (StreamServerPort, PostmasterMain): what the data starts could else put a link to another
  * server's in its place, and lead clients there. Where something there is open for writing, that is refused (mount(2), EBUSY), and
  * the reason told. Descriptor 3 is the companion's, 4 the input (that of a background
- * command is /dev/null), 5 the log.
+ * command is /dev/null), 5 the log, 6 the device of a file server. That one is outside of the server's mounts: it ends by itself when they
+ * are gone. Where it fails, the server is ended, with the shells around it: while one of them has the device, who waits for an
+ * answer waits for ever.
  */
 export function supervisorScripts({ outerSetUp, setUp, cleanUp }: SupervisorParts): {
   outermost: string
@@ -46,8 +50,24 @@ if [ -n "$2" ]; then
 fi
 shift 5
 exec 3<&-
+node=$1
+files=$2
+known=$3
+shift 3
+[ -z "$files" ] || exec 6<>/dev/fuse
 "$@" </dev/null 4<&- &
 server=$!
+if [ -n "$files" ]; then
+  {
+    setpriv ${withoutAnyRights} --pdeathsig KILL "$node" "$files" lower store "$known" <&6 4<&- 6<&- >/dev/null 2>>log &
+    exec 4<&- 6<&-
+    wait $! && exit
+    [ $signal = KILL ] || signal=QUIT
+    kill -$signal $server
+  } 2>/dev/null &
+  files=$!
+  exec 6<&-
+fi
 {
   pid=$server
   while read -r word value <&4; do
@@ -69,6 +89,7 @@ case $status in
   *) status=0; echo ended; cat <&4 >/dev/null ;;
 esac
 [ -z "$companion" ] || { kill $companion; wait $companion; } 2>/dev/null
+[ -z "$files" ] || { kill $files; wait $files; } 2>/dev/null
 exit $status
 `,
     starting: `

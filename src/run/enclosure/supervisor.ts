@@ -63,6 +63,8 @@ export interface SuperviseOptions {
   surroundings?: Surroundings
   companion?: Companion | undefined
   /** Shell commands when all is over; `$run` is `cwd`, `$sockets` the directory of its socket. */
+  /** Node, the program of a file server, and a word by which it is known; see `Launch`. */
+  fileServer?: [string, string, string] | undefined
   cleanUp?: string
   sockets?: string
   /** Words that drop privileges. */
@@ -111,7 +113,16 @@ function hasSaid(held: HeldProgram, line: string): boolean {
 }
 
 function supervisorCommand(options: SuperviseOptions): string[] {
-  const { surroundings = noSurroundings, companion, dropping = [], cwd, log, sockets = '', command } = options
+  const {
+    surroundings = noSurroundings,
+    companion,
+    fileServer,
+    dropping = [],
+    cwd,
+    log,
+    sockets = '',
+    command,
+  } = options
   const { outer, inner, ownPids, socket, outerSetUp, setUp, setUpArguments } = surroundings
   const scripts = supervisorScripts({ outerSetUp, setUp, cleanUp: options.cleanUp ?? '' })
   const shell = (script: string) => ['sh', '-c', script, 'sh']
@@ -121,6 +132,7 @@ function supervisorCommand(options: SuperviseOptions): string[] {
     ...outer,
     ...shell(scripts.watching),
     ...[ownPids ? 'KILL' : 'INT', ...(companion?.command ?? ['', '', '', ''])],
+    ...(fileServer ?? ['', '', '']),
     ...inner,
     ...shell(scripts.starting),
     ...[log, ownPids ? 'own' : '', socket],

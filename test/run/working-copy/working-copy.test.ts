@@ -29,6 +29,7 @@ needs('root', 'mounts', 'loop devices', 'program mkfs.xfs').describe('a reflink 
   keepsTheContract('reflink', aDiskWithReflinks),
 )
 describe('a copy', () => keepsTheContract('copy', aRoot))
+needs('user namespaces', '/dev/fuse').describe('a thin copy', () => keepsTheContract('thin', aRoot))
 
 /** Changes to every kind of file that a snapshot has: tables in all tablespaces, WAL, settings, databases. */
 const changes = [
