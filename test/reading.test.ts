@@ -24,7 +24,7 @@ const opening = [
 
 /** Who may do so beside read-small.ts, and why nothing of a root, a backup or a source is read that way. */
 const allowed: Record<string, string[]> = {
-  'commands/local-run.ts': ['readFileSync'], // --sql: the caller's own file, or /dev/stdin
+  'run/local-run.ts': ['readFileSync'], // --sql: the caller's own file, or /dev/stdin
   'config/trusted-file.ts': ['openSync'], // the configuration, which has rules of its own
   'create/trim-wal.ts': ['open'], // zeros a segment that was copied, and is a file, with O_NOFOLLOW and O_NONBLOCK
   'file-server/blocks/store.ts': ['openSync'], // writes, with O_NOFOLLOW; in a run's own directory
@@ -35,18 +35,18 @@ const allowed: Record<string, string[]> = {
   'postgres/programs/install-hint.ts': ['readFileSync'], // /etc/os-release
   'postgres/programs/package-links.ts': ['readFileSync'], // of a package that was checked
   'postgres/programs/unpack-package.ts': ['open'], // makes a file, with O_EXCL
-  'source/contract/receiver.ts': ['openSync'], // writes, with O_NOFOLLOW
+  'source/contract/file-writer.ts': ['openSync'], // writes, with O_NOFOLLOW
   'source/tar-archive/write-archive.ts': ['open'], // makes the archive, with O_EXCL
   'system/files/copy-file.ts': ['copyFile', 'copyFileSync', 'openSync'], // after it has looked that it is a file; makes empty ones, with O_NOFOLLOW
   'system/files/durable.ts': ['open', 'openSync'], // writes, with O_NOFOLLOW and O_NONBLOCK; opens to flush, and reads nothing
   'system/files/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
   'system/paths/trusted-path.ts': ['readFileSync'], // /etc/group
   'system/process/become.ts': ['openSync'], // this program itself
-  'system/process/processes.ts': ['readFileSync'], // /proc
+  'system/process/process-table.ts': ['readFileSync'], // /proc
   'version.ts': ['readFileSync'], // package.json
   'wal-archive/receiver-state.ts': ['open'], // writes, with O_NOFOLLOW and O_NONBLOCK
-  'wal-reading/desk-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
-  'wal-reading/segment-desk.ts': ['open'], // makes a file in a directory of its own
+  'wal-reading/make-waldump-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
+  'wal-reading/waldump-directory.ts': ['open'], // makes a file in a directory of its own
 }
 
 type Sources = Record<string, string>
@@ -98,14 +98,14 @@ const renaming: Record<string, string> = {
   'restore/instance/instance-remains.ts': 'a record becomes a marker; a directory',
   'run/directory/make-run-directory.ts': 'a directory that appears with its marker in it',
   'snapshot/arrange-snapshot.ts': 'a signal file is moved elsewhere',
-  'source/contract/receiver.ts': 'files of any size, flushed many at a time',
-  'source/download/publish-download.ts': 'directories',
+  'source/contract/file-writer.ts': 'files of any size, flushed many at a time',
+  'download/publish-download.ts': 'directories',
   'source/tar-archive/write-archive.ts': 'an archive',
   'system/files/copy-file.ts': 'files of any size that are moved',
   'wal-coverage/move-wal.ts': 'a segment',
   'wal-receiver/archive-files.ts': 'a segment',
   'wal-receiver/compress.ts': 'a segment',
-  'wal-receiver/set-aside.ts': 'segments',
+  'wal-receiver/move-diverged-wal.ts': 'segments',
 }
 
 function renamers(sources: Sources): string[] {

@@ -1,75 +1,13 @@
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { isOwnUser } from '../system/process/processes.js'
-import { type Hold, readHold } from './hold.js'
+import { isOwnUser } from '../system/process/process-table.js'
+import { type BackupState, type LocalBackup, type StoredBackup, storedBackup } from './backup.js'
+import { readHold } from './hold.js'
 import { isId } from './id.js'
-import { type BackupLayout, backupLayout, rootLayout } from './layout.js'
-import { type Proof, readProof } from './proof.js'
-import { type BackupRecord, checkRecord, type ReadRecord, type RecordSummary, readRecord } from './record.js'
-
-/** `used`: a server was started inside the snapshot, so that its data is no longer what was backed up. */
-export type BackupState = 'whole' | 'used'
-
-export interface Backup {
-  id: string
-  directory: string
-  state: BackupState
-  summary: RecordSummary
-  /** The record as it is on disk, with fields that this version may not know. */
-  raw: object
-  /** The checked record. @throws {PgbkError} `damaged` when it has faults that its summary has not. */
-  readonly record: BackupRecord
-  readonly layout: BackupLayout
-  /** Why it must not be removed, if somebody said so. */
-  hold: Hold | undefined
-  /** What its newest check found, if one was made. */
-  proof: Proof | 'unreadable' | undefined
-}
-
-/** What was put beside a finished backup later. */
-export type Additions = Pick<Backup, 'hold' | 'proof'>
-
-export function aBackup(
-  directory: string,
-  record: ReadRecord,
-  state: BackupState,
-  additions: Partial<Additions> = {},
-): Backup {
-  return new ReadBackup(directory, record, state, additions)
-}
-
-/** In a list of thousands of backups nobody asks for the whole record, or for the paths inside. */
-class ReadBackup implements Backup {
-  readonly id: string
-  readonly summary: RecordSummary
-  readonly raw: object
-  readonly hold: Hold | undefined
-  readonly proof: Proof | 'unreadable' | undefined
-  #record: BackupRecord | undefined
-
-  constructor(
-    readonly directory: string,
-    { summary, raw }: ReadRecord,
-    readonly state: BackupState,
-    { hold, proof }: Partial<Additions>,
-  ) {
-    this.id = summary.id
-    this.summary = summary
-    this.raw = raw
-    this.hold = hold
-    this.proof = proof
-  }
-
-  get record(): BackupRecord {
-    this.#record ??= checkRecord(this.raw)
-    return this.#record
-  }
-
-  get layout(): BackupLayout {
-    return backupLayout(this.directory)
-  }
-}
+import { backupLayout, rootLayout } from './layout.js'
+import { readProof } from './proof.js'
+import { type ReadRecord, readRecord } from './record.js'
 
 /** A directory where a backup was expected, and why it is none. */
 export interface NotABackup {
@@ -81,10 +19,10 @@ export interface NotABackup {
   closed?: { record: ReadRecord | undefined }
 }
 
-export interface Catalog {
+export interface Catalog<B extends StoredBackup = LocalBackup> {
   root: string
   /** Newest first. */
-  backups: Backup[]
+  backups: B[]
   rejected: NotABackup[]
 }
 
@@ -105,13 +43,13 @@ export function readCatalog(root: string): Catalog {
 }
 
 /** What is there beside the directories whose names are ids. Hidden files are nobody's business, except partials. */
-export function rejectByName({ rejected }: Catalog, name: string): void {
+export function rejectByName({ rejected }: Pick<Catalog, 'rejected'>, name: string): void {
   if (/^\..*\.partial$/.test(name))
     rejected.push({ name, reason: 'a create that is running or was interrupted' })
   else if (!name.startsWith('.')) rejected.push({ name, reason: 'its name is not a datestamp' })
 }
 
-export function newestFirst(catalog: Catalog): Catalog {
+export function newestFirst<B extends StoredBackup>(catalog: Catalog<B>): Catalog<B> {
   catalog.backups.sort((a, b) => (a.id < b.id ? 1 : -1))
   return catalog
 }
@@ -132,11 +70,12 @@ function addBackup(catalog: Catalog, directory: string, id: string): void {
   let record: ReadRecord | undefined
   try {
     record = readRecord(`${directory}/backup.json`)
-    addRecord(catalog, directory, id, record, () => ({
-      state: stateOf(directory),
+    checkId(record, id)
+    const additions = {
       hold: readHold(`${directory}/hold.json`),
       proof: readProof(`${directory}/proof.json`, id),
-    }))
+    }
+    catalog.backups.push({ ...storedBackup(record, stateOf(directory), additions), directory })
   } catch (cause) {
     const closed = isClosed(cause)
     if (closed && !isOwn(directory)) {
@@ -169,18 +108,9 @@ export function isOwn(directory: string): boolean {
   }
 }
 
-/** Adds a backup whose record was read, unless it is another one's. */
-export function addRecord(
-  { backups, rejected }: Catalog,
-  directory: string,
-  id: string,
-  record: ReadRecord,
-  look: () => { state: BackupState } & Partial<Additions>,
-): void {
-  if (record.summary.id === id) {
-    const { state, ...additions } = look()
-    backups.push(aBackup(directory, record, state, additions))
-  } else rejected.push({ name: id, reason: `its record is that of ${record.summary.id}` })
+/** @throws {PgbkError} `damaged` for a record that is another backup's. */
+export function checkId({ summary }: ReadRecord, id: string): void {
+  if (summary.id !== id) throw new PgbkError('damaged', `its record is that of ${summary.id}`)
 }
 
 /** Why a directory without a readable record is not a backup. */

@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
-import { aBackup, type Backup, type Catalog } from './catalog.js'
-import { rootLayout } from './layout.js'
+import { recordOf, type StoredBackup, storedBackup } from './backup.js'
+import type { Catalog } from './catalog.js'
 
 /** What tells a cluster, and helps a person to know it. */
 export interface ClusterFacts {
@@ -18,16 +17,14 @@ export interface ClusterFacts {
  * nobody knows.
  */
 export function checkCluster(
-  { root, backups, rejected }: Catalog,
+  { root, backups, rejected }: Catalog<StoredBackup>,
   what: string,
   facts: ClusterFacts,
   newCluster: boolean,
 ): void {
   if (newCluster) return
   const closed = rejected.flatMap((one) => (one.closed ? [{ ...one, ...one.closed }] : []))
-  const readable = closed.flatMap(({ name, record }) =>
-    record ? [aBackup(join(rootLayout(root).backups, name), record, 'used')] : [],
-  )
+  const readable = closed.flatMap(({ record }) => (record ? [storedBackup(record, 'used')] : []))
   const known = [...backups, ...readable]
   const newest = known.find((backup) => clusterOf(backup) !== undefined) ?? known[0]
   const [unknown] = newest ? [] : closed
@@ -36,8 +33,8 @@ export function checkCluster(
       'failed',
       `which cluster the backups in ${root} belong to is not known: ${unknown.name}: ${unknown.reason}`,
     )
-  if (!newest || newest.record.server.system_identifier === facts.system_identifier) return
-  const { server } = newest.record
+  if (!newest || recordOf(newest).server.system_identifier === facts.system_identifier) return
+  const { server } = recordOf(newest)
   throw new PgbkError(
     'wrong-cluster',
     `${root} holds backups of another cluster: system identifier ${server.system_identifier} (PostgreSQL ${server.version}, ${server.host}:${server.port}), ${what} has ${facts.system_identifier} (PostgreSQL ${facts.version}, ${facts.host}:${facts.port})`,
@@ -48,19 +45,19 @@ export function checkCluster(
 }
 
 /** The system identifier of a backup's cluster; undefined where its record has faults. */
-export function clusterOf(backup: Backup): string | undefined {
-  return recordFault(backup) === undefined ? backup.record.server.system_identifier : undefined
+export function clusterOf(backup: StoredBackup): string | undefined {
+  return recordFault(backup) === undefined ? recordOf(backup).server.system_identifier : undefined
 }
 
 /** The same, by the record's own word: the rest of it is not checked for that, and it may be wrong. */
-export function claimedCluster({ summary }: Pick<Backup, 'summary'>): string | undefined {
+export function claimedCluster({ summary }: Pick<StoredBackup, 'summary'>): string | undefined {
   return summary.server.system_identifier
 }
 
 /** Why a record that its summary lets into the catalogue cannot be used. Whoever chooses a backup by itself passes such a one over. */
-export function recordFault(backup: Pick<Backup, 'record'>): string | undefined {
+export function recordFault(backup: Pick<StoredBackup, 'raw'>): string | undefined {
   try {
-    return void backup.record
+    return void recordOf(backup)
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'damaged') return error.message
     throw error

@@ -2,7 +2,7 @@ import { existsSync, lstatSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { messageOf, PgbkError } from '../errors.js'
 import { syncPath } from '../system/files/durable.js'
-import type { Backup } from './catalog.js'
+import { type LocalBackup, layoutOf } from './backup.js'
 import type { RootLayout } from './layout.js'
 import { discard } from './partial.js'
 
@@ -14,22 +14,23 @@ import { discard } from './partial.js'
  */
 export async function removeBackup(
   root: RootLayout,
-  { id, layout }: Backup,
+  backup: LocalBackup,
   last: () => Promise<void> = async () => {},
 ): Promise<void> {
-  if (!lstatSync(layout.directory).isDirectory()) {
-    throw new PgbkError('failed', `cannot remove ${id}: ${layout.directory} is a symbolic link`, {
+  const layout = layoutOf(backup)
+  if (!lstatSync(backup.directory).isDirectory()) {
+    throw new PgbkError('failed', `cannot remove ${backup.id}: ${backup.directory} is a symbolic link`, {
       hint: 'It leads to files that are elsewhere. Remove these, and the link, by hand.',
     })
   }
   try {
     await rename(layout.record, layout.marker)
-    await syncPath(layout.directory)
+    await syncPath(backup.directory)
     await last()
     await discard(layout)
     await syncPath(root.backups)
   } catch (cause) {
-    throw new PgbkError('failed', `cannot remove ${id}: ${messageOf(cause)}`, {
+    throw new PgbkError('failed', `cannot remove ${backup.id}: ${messageOf(cause)}`, {
       cause,
       hint: existsSync(layout.record)
         ? 'Nothing of it was removed.'

@@ -1,12 +1,13 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { shellWord } from '../text/shell-word.js'
-import type { Backup, Catalog } from './catalog.js'
+import type { LocalBackup } from './backup.js'
+import type { Catalog } from './catalog.js'
 import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
 import { resolveSource } from './source-place.js'
 
-type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
+type SelectContext = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
 
 /**
  * The backup that a person means: an id, a unique prefix of at least 8 digits, `latest` or `oldest`.
@@ -14,9 +15,14 @@ type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
  * @param source the other root that the catalogue is of, as the user named it.
  * @throws {PgbkError} `usage` for a text that cannot be an id, `not-found` when there is no such backup or more than one.
  */
-export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, source?: string): Backup {
-  const ways = waysOn(teller, source)
-  if (wanted === 'latest') return latest(catalog, ways, teller)
+export function selectBackup(
+  catalog: Catalog,
+  wanted: string,
+  context: SelectContext,
+  source?: string,
+): LocalBackup {
+  const ways = waysOn(context, source)
+  if (wanted === 'latest') return latest(catalog, ways, context)
   if (wanted === 'oldest') return orNone(catalog, catalog.backups.at(-1), ways)
   if (!/^\d{8}(T\d{0,6}Z?)?$/.test(wanted)) {
     throw new PgbkError('usage', `${JSON.stringify(wanted)} is not a backup id`, {
@@ -32,7 +38,7 @@ export function selectBackup(catalog: Catalog, wanted: string, teller: Teller, s
   return matches[0] ?? noSuchBackup(catalog, wanted, ways)
 }
 
-function latest(catalog: Catalog, ways: WaysOn, { progress }: Teller): Backup {
+function latest(catalog: Catalog, ways: WaysOn, { progress }: SelectContext): LocalBackup {
   const index = catalog.backups.findIndex((backup) => whyNotLatest(backup) === undefined)
   const skipped = index === -1 ? catalog.backups : catalog.backups.slice(0, index)
   const backup = catalog.backups[index]
@@ -42,13 +48,13 @@ function latest(catalog: Catalog, ways: WaysOn, { progress }: Teller): Backup {
 }
 
 /** Why `latest` does not mean this one; undefined when it may. */
-export function whyNotLatest(backup: Backup): string | undefined {
+export function whyNotLatest(backup: LocalBackup): string | undefined {
   const { state, proof } = backup
   if (state !== 'whole') return `its state is ${state}`
   return resultOf(proof) === 'failed' ? 'its newest check failed' : recordFault(backup)
 }
 
-function noneIsLatest(catalog: Catalog, skipped: Backup[], ways: WaysOn): PgbkError {
+function noneIsLatest(catalog: Catalog, skipped: LocalBackup[], ways: WaysOn): PgbkError {
   const whole = skipped.filter(({ state }) => state === 'whole')
   if (whole.length === 0) return noWholeBackup(catalog, ways)
   const why = whole.every((one) => recordFault(one) === undefined)
@@ -59,7 +65,7 @@ function noneIsLatest(catalog: Catalog, skipped: Backup[], ways: WaysOn): PgbkEr
   })
 }
 
-function orNone(catalog: Catalog, backup: Backup | undefined, ways: WaysOn): Backup {
+function orNone(catalog: Catalog, backup: LocalBackup | undefined, ways: WaysOn): LocalBackup {
   if (backup) return backup
   throw noWholeBackup(catalog, ways)
 }
@@ -102,7 +108,7 @@ interface WaysOn {
   first: string
 }
 
-function waysOn({ pgbk, cwd }: Teller, source: string | undefined): WaysOn {
+function waysOn({ pgbk, cwd }: SelectContext, source: string | undefined): WaysOn {
   const from = source === undefined ? '' : ` --from ${shellWord(resolveSource(source, cwd))}`
   return {
     list: pgbk(`list${from}`),

@@ -2,13 +2,13 @@ import { readdir } from 'node:fs/promises'
 import type { BackupLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { programOf } from '../postgres/programs/find.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import type { WalRange } from '../snapshot/manifest/manifest-parser.js'
 import { type ArchivedWal, readArchivedWal, walOfSegments } from '../wal-archive/archived-wal.js'
 import { type ArchiveEndSearch, findReadableEnd } from '../wal-reading/archive-end.js'
 import { lastSegmentBefore, parseLsn, segmentName } from '../wal-segments/lsn.js'
-import { segmentsOf } from '../wal-segments/segment-range.js'
+import { segmentRange } from '../wal-segments/segment-range.js'
 import { trimWal } from './trim-wal.js'
 
 /** What the WAL that came with a backup of a standby tells of its snapshot. */
@@ -36,7 +36,7 @@ export async function furtherSegments(
 
 /** Once the archive has all of it, the snapshot itself keeps the WAL up to the backup's end alone. */
 export async function endStandbyWal(
-  server: ReachedServer,
+  server: ConnectedServer,
   layout: BackupLayout,
   range: WalRange,
   further: string[],
@@ -70,7 +70,7 @@ async function commitAtEnd(
 
 /** The segments in the snapshot, which is an archive that ends somewhere in its last segment. */
 function ownWal(pgWal: string, range: WalRange, segmentSize: number): ArchivedWal {
-  const names = [...segmentsOf(range, segmentSize).names()]
+  const names = [...segmentRange(range, segmentSize).names()]
   const first = lastSegmentBefore(range.endLsn, segmentSize) - BigInt(names.length - 1)
   const chain = names.map((name, index) => ({
     name,

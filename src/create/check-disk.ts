@@ -6,7 +6,7 @@ import type { ServerFacts } from '../postgres/server/server-facts.js'
 import type { Progress } from '../progress.js'
 import { freeBytes } from '../system/files/measure.js'
 import { relativeInside } from '../system/paths/inside.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 
 /** Bytes of the databases, as far as the role may know them. */
 export function knownSize({ databases }: ServerFacts): number {

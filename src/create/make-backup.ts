@@ -5,12 +5,12 @@ import { type BackupRecord, parseRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { readInsideDatabases } from '../postgres/server/database-facts.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import { readServerSettings } from '../postgres/server/server-settings.js'
 import { readStandbyState, type StandbyState } from '../postgres/server/standby-state.js'
-import { ownFileChecksums } from '../snapshot/conf/own-files.js'
+import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { snapshotReadme } from '../snapshot/readme.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
 import type { HeldLock } from '../system/files/lock.js'
@@ -26,7 +26,7 @@ import { tryEndWalSenders } from './sweep.js'
 /** Everything that has been checked, and what is wanted. */
 export interface BackupJob {
   root: RootLayout
-  server: ReachedServer
+  server: ConnectedServer
   /** Where the server is one. */
   standby: StandbyState | undefined
   applicationName: string
@@ -51,7 +51,7 @@ export async function makeBackup(job: BackupJob, context: Context): Promise<Made
     application_name: job.applicationName,
   })
   try {
-    const record = await fill(partial, job, startedAt, context)
+    const record = await fillPartial(partial, job, startedAt, context)
     const text = `${JSON.stringify(record, undefined, 2)}\n`
     parseRecord(text)
     return { record, layout: await publish(job.root, partial, text, job.lock.check) }
@@ -82,7 +82,7 @@ async function cleanUp(
   }
 }
 
-async function fill(
+async function fillPartial(
   { id, layout }: Partial,
   job: BackupJob,
   startedAt: Date,
@@ -136,7 +136,7 @@ async function fill(
   const rest = await measureTree(layout.directory, layout.snapshot)
   return {
     ...draft,
-    own_files: ownFileChecksums(layout),
+    own_files: pgbkFileChecksums(layout),
     size_bytes: snapshot.bytes + statSync(layout.readme).size + rest.bytes,
     file_count: snapshot.files + 1 + rest.files,
   }
@@ -152,7 +152,7 @@ async function allOf<T extends readonly unknown[]>(
 
 /** Returns the version of the pg_verifybackup that found no fault, or undefined where there is none to ask. */
 async function verify(
-  server: ReachedServer,
+  server: ConnectedServer,
   layout: BackupLayout,
   { env, signal, progress }: Context,
 ): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import { type LastCreate, writeLastCreate } from '../catalog/last-create.js'
 import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
@@ -13,8 +13,8 @@ export async function remember(
   root: RootLayout,
   scheduled: boolean,
   context: Context,
-  work: () => Promise<Backup>,
-): Promise<Backup> {
+  work: () => Promise<LocalBackup>,
+): Promise<LocalBackup> {
   const started_at = context.now().toISOString()
   const record = (end: Pick<LastCreate, 'ok' | 'backup' | 'error'>) =>
     tryToWrite(

@@ -1,5 +1,5 @@
 import type { ServerFacts } from '../postgres/server/server-facts.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import { knownSize } from './check-disk.js'
 
 /** The first thing that a person wants to know: which server is that? */

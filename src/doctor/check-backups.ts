@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import { readLastCreate } from '../catalog/last-create.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { resultOf } from '../catalog/proof.js'
@@ -6,19 +6,19 @@ import { unprovenReasons } from '../catalog/proof-outcome.js'
 import type { Context, PrintedCommand } from '../context.js'
 import { ageMsOf, mostAgeMs } from '../monitoring/health.js'
 import { keptForSlot, receiverHealth, slotLimitProblem, slotProblem } from '../monitoring/receiver-health.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { askWalServer, type SlotFacts } from '../postgres/server/wal-server.js'
-import { formatAge, formatAgo, formatTime } from '../text/units.js'
+import { formatAge, formatAgo, formatTime } from '../text/format.js'
 import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { type Check, ok, skipped, warning } from './check.js'
 
 /** Age and proof of what there is, and how the last create ended. */
-export function checkBackups(layout: RootLayout, backups: Backup[], context: Context): Check[] {
+export function checkBackups(layout: RootLayout, backups: LocalBackup[], context: Context): Check[] {
   const [newest] = backups.filter(({ state }) => state === 'whole')
   return [checkAge(newest, context), checkProof(newest, backups, context), checkLastCreate(layout)]
 }
 
-function checkAge(newest: Backup | undefined, { now, pgbk }: Context): Check {
+function checkAge(newest: LocalBackup | undefined, { now, pgbk }: Context): Check {
   if (!newest)
     return warning('newest backup', 'there is none yet', `Make the first one:\n  ${pgbk('create')}`)
   const ms = ageMsOf(newest, now())
@@ -28,7 +28,7 @@ function checkAge(newest: Backup | undefined, { now, pgbk }: Context): Check {
     : ok('newest backup', text)
 }
 
-function checkProof(newest: Backup | undefined, backups: Backup[], { now, pgbk }: Context): Check {
+function checkProof(newest: LocalBackup | undefined, backups: LocalBackup[], { now, pgbk }: Context): Check {
   if (!newest) return skipped('proof', 'there is nothing to prove yet')
   if (resultOf(newest.proof) === 'failed')
     return warning(
@@ -60,7 +60,7 @@ function checkLastCreate(layout: RootLayout): Check {
 /** The receiver, where one has run, and the slot that keeps WAL for it. */
 export async function checkReceiver(
   layout: RootLayout,
-  server: ReachedServer | undefined,
+  server: ConnectedServer | undefined,
   slotName: string,
   { now, pgbk }: Context,
 ): Promise<Check[]> {

@@ -1,21 +1,22 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type Backup, type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { claimRoot } from '../catalog/prepare-root.js'
+import { openRootToCreate } from '../catalog/prepare-root.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk, neededBytes } from '../create/check-disk.js'
 import { sharedDiskWarning } from '../create/shared-disk.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
-import { stepDown, wouldMake } from '../privileges/step-down.js'
+import { dropPrivileges, wouldMakeAsRoot } from '../privileges/drop-privileges.js'
 import { silentProgress } from '../progress.js'
 import { removesAnything } from '../retention/retention.js'
 import { holderOf } from '../system/files/lock.js'
 import { freeBytes } from '../system/files/measure.js'
+import { formatBytes } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
-import { formatBytes } from '../text/units.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 
 export interface ExaminedRoot {
@@ -28,9 +29,9 @@ export interface ExaminedRoot {
 /** Whether backups can be written there. Root goes on as `run_as`, for whom create makes what is missing. */
 export function checkRoot({ root, run_as }: Settings, context: Context): ExaminedRoot {
   try {
-    const isMade = wouldMake(root, context)
-    stepDown({ as: 'run_as', root }, run_as, context)
-    const layout = isMade ? rootLayout(root) : claimRoot(root, context)
+    const isMade = wouldMakeAsRoot(root, context)
+    dropPrivileges({ as: 'run_as', root }, run_as, context)
+    const layout = isMade ? rootLayout(root) : openRootToCreate(root, context)
     const { name } = context.user()
     const first = existsSync(layout.backups) ? '' : '; the first create makes data/backup in it'
     return {
@@ -109,7 +110,7 @@ const day = 86_400_000
 
 async function roomCheck(
   { backups, root }: RootLayout,
-  made: Backup[],
+  made: LocalBackup[],
   { retention }: Settings,
   needed: number,
   now: Date,
@@ -133,8 +134,8 @@ export async function roomIn({ backups, root }: RootLayout, { backups: made }: C
 }
 
 /** By the bytes that the backups of the last two weeks have taken; undefined where there are too few of them to tell. */
-export function daysUntilFull(backups: Backup[], free: number, now: Date): number | undefined {
-  const ageOf = ({ summary }: Backup) => now.getTime() - Date.parse(summary.started_at)
+export function daysUntilFull(backups: LocalBackup[], free: number, now: Date): number | undefined {
+  const ageOf = ({ summary }: LocalBackup) => now.getTime() - Date.parse(summary.started_at)
   const recent = backups.filter((backup) => ageOf(backup) < 14 * day)
   if (recent.length < 2) return undefined
   const span = Math.max(day, ...recent.map(ageOf))

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs'
-import { basename } from 'node:path'
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import type { Context, PrintedCommand } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { programsIn } from '../schedule/command.js'
-import { readCrontab } from '../schedule/crontab.js'
+import { cronDaemonProblem, readCrontab } from '../schedule/crontab.js'
 import { type CrontabEntry, entriesIn, scheduleOptions } from '../schedule/entry.js'
-import { findProcesses, hasProc } from '../system/process/processes.js'
-import { formatTime } from '../text/units.js'
+import { formatTime } from '../text/format.js'
 import { type Check, ok, warning } from './check.js'
 
 /** What crontabs say about a root; or why they could not be read. */
@@ -50,7 +49,7 @@ export function checkSchedule(
 
 function checkEntry(
   entry: CrontabEntry,
-  backups: Backup[],
+  backups: LocalBackup[],
   layout: RootLayout,
   now: Date,
   pgbk: PrintedCommand,
@@ -79,7 +78,7 @@ function checkEntry(
 }
 
 /** A create by hand takes the place of the last scheduled one in what is remembered of the last, but not its backup's. */
-function lastRunOf(last: LastCreate | undefined, backups: Backup[]): string | undefined {
+function lastRunOf(last: LastCreate | undefined, backups: LocalBackup[]): string | undefined {
   const made = backups.find(({ summary }) => summary.kind === 'scheduled')?.summary.finished_at
   if (!last?.scheduled) return made
   return made === undefined || made < last.finished_at ? last.finished_at : made
@@ -88,14 +87,6 @@ function lastRunOf(last: LastCreate | undefined, backups: Backup[]): string | un
 /** With two hours for the backup itself, ms. */
 function longestPause(when: string): number {
   return (/ \*$/.test(when) ? 1 : 7) * day + 2 * 3_600_000
-}
-
-const daemons = ['cron', 'crond', 'fcron', 'dcron', 'busybox']
-
-/** Not to be seen in every container; where there is no /proc nothing is said. */
-export function cronDaemonProblem(): string | undefined {
-  const isThere = findProcesses(([program = '']) => daemons.includes(basename(program))).length > 0
-  return isThere || !hasProc() ? undefined : 'no cron daemon is running here: nothing will run the line'
 }
 
 function checkDaemon(): Check[] {

@@ -1,8 +1,8 @@
-import type { Backup } from '../catalog/catalog.js'
+import type { StoredBackup } from '../catalog/backup.js'
 import { windowStart } from '../catalog/data-time.js'
 import type { CheckResult } from '../catalog/proof.js'
 import type { PrintedCommand } from '../context.js'
-import { formatDuration } from '../text/units.js'
+import { formatDuration } from '../text/format.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
 import type { ReceiverHealth, SlotHealth } from './receiver-health.js'
 
@@ -36,7 +36,7 @@ const hour = 3_600_000
 export const mostAgeMs = { daily: 26 * hour, weekly: 8 * 24 * hour }
 
 /** How old the data of a backup are: since its end, or since how far a standby was. */
-export function ageMsOf({ summary }: Pick<Backup, 'summary'>, now: Date): number {
+export function ageMsOf({ summary }: Pick<StoredBackup, 'summary'>, now: Date): number {
   return now.getTime() - Date.parse(windowStart(summary))
 }
 

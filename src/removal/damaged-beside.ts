@@ -8,7 +8,7 @@ import type { WalDamage } from '../wal-reading/wal-damage.js'
 import { pathOf } from '../wal-segments/archive-segments.js'
 import { sameContent } from '../wal-segments/same-content.js'
 
-export interface NeedOptions extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {
+export interface NeededWalOptions extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {
   notes: SegmentNotes
   /** Which copies were found to be the same. */
   same: Map<string, boolean>
@@ -23,7 +23,7 @@ export async function damagedBeside(
   going: string,
   backup: PooledBackup,
   wal: ArchivedWal,
-  options: NeedOptions,
+  options: NeededWalOptions,
   most = Number.POSITIVE_INFINITY,
 ): Promise<{ segment: ArchivedSegment; damage: WalDamage }[]> {
   const copies = finishedIn(going, wal.segmentSize)
@@ -48,7 +48,7 @@ async function isSame(
   one: ArchivedSegment,
   copy: ArchivedSegment,
   segmentSize: number,
-  { notes, same }: NeedOptions,
+  { notes, same }: NeededWalOptions,
 ): Promise<boolean> {
   const key = `${pathOf(one)} ${pathOf(copy)}`
   const known = same.get(key)

@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs'
-import { aBackup, type Backup, readCatalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -19,13 +20,13 @@ import { sizeText } from './remove-keeping-wal.js'
  */
 export async function keepReplacedWal(
   root: RootLayout,
-  download: Backup,
+  download: LocalBackup,
   joining: JoiningOptions,
   { progress }: Pick<Context, 'progress'>,
 ): Promise<void> {
   const { id } = download
-  const old = aBackup(root.backup(id), download, 'whole')
-  if (!lstatSync(old.layout.wal, { throwIfNoEntry: false })?.isDirectory()) return
+  const old = { ...download, directory: root.backup(id) }
+  if (!lstatSync(layoutOf(old).wal, { throwIfNoEntry: false })?.isDirectory()) return
   const { rejected, backups } = readCatalog(root.root)
   const others = backups.filter((one) => one.id !== id)
   const catalog = {
@@ -47,8 +48,9 @@ function keptText({ from, to, segments }: WalMove): string {
   return `the WAL that ${from.id} had here beyond what was downloaded (${sizeText(segments)}) ${where}`
 }
 
-function checkNothingLost(old: Backup, download: Backup, others: Backup[]): void {
-  const { summary, layout } = download
+function checkNothingLost(old: LocalBackup, download: LocalBackup, others: LocalBackup[]): void {
+  const { summary } = download
+  const layout = layoutOf(download)
   const end = lastOf(readArchivedWal(layout.wal, summary))?.segment ?? -1n
   const kept = new Set([download, ...others].flatMap(usableOf).map(({ name }) => name))
   const lost = usableOf(old).filter(({ name, segment }) => segment > end && !kept.has(name))
@@ -56,14 +58,14 @@ function checkNothingLost(old: Backup, download: Backup, others: Backup[]): void
   if (names.length === 0) return
   throw new PgbkError(
     'failed',
-    `${old.layout.wal} has WAL that exists nowhere else, and that does not continue what was downloaded: ${names[0]} to ${names.at(-1)}`,
+    `${layoutOf(old).wal} has WAL that exists nowhere else, and that does not continue what was downloaded: ${names[0]} to ${names.at(-1)}`,
     {
       hint: 'Move it elsewhere if it is not needed here, and try again; or download into another directory with --to.',
     },
   )
 }
 
-function usableOf({ layout, summary }: Backup): ArchivedSegment[] {
-  const archive = unlessNone(() => readArchive(layout.wal, summary.wal_segment_size))
+function usableOf(backup: LocalBackup): ArchivedSegment[] {
+  const archive = unlessNone(() => readArchive(layoutOf(backup).wal, backup.summary.wal_segment_size))
   return archive ? usableSegments(archive) : []
 }

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
 import { readArchive } from '../wal-archive/archive-index.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
@@ -10,16 +11,16 @@ import type { WalMove } from '../wal-coverage/move-wal.js'
 import { soundWal } from '../wal-coverage/sound-wal.js'
 import { damageIn } from '../wal-reading/wal-damage.js'
 import { pathOf } from '../wal-segments/archive-segments.js'
-import { damagedBeside, type NeedOptions } from './damaged-beside.js'
+import { damagedBeside, type NeededWalOptions } from './damaged-beside.js'
 
 /** What is going on in a root when backups are removed. */
-export interface Removal {
+export interface PlannedRemoval {
   /** All backups, those that go among them. */
   catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>
   /** The backups that go, this one first of all. */
-  going: Backup[]
+  going: LocalBackup[]
   /** Those among the others that have to reach what they reach now. */
-  promised: Backup[]
+  promised: LocalBackup[]
 }
 
 /**
@@ -28,13 +29,13 @@ export interface Removal {
  * move may be of these alone.
  */
 export async function neededWal(
-  from: Backup,
-  { catalog, going, promised }: Removal,
+  from: LocalBackup,
+  { catalog, going, promised }: PlannedRemoval,
   joining: Omit<JoiningOptions, 'timeline'>,
 ): Promise<WalMove[]> {
-  const options = { ...joining, same: new Map(), notes: new SegmentNotes(dirname(from.layout.directory)) }
+  const options = { ...joining, same: new Map(), notes: new SegmentNotes(dirname(from.directory)) }
   const pool = walPool(catalog)
-  const gone = new Set(going.map(({ layout }) => layout.wal))
+  const gone = new Set(going.map((backup) => layoutOf(backup).wal))
   const moved = new Set<string>()
   const told = new Set<string>()
   const moves: WalMove[] = []
@@ -46,7 +47,8 @@ export async function neededWal(
     if (further.length + histories.length === 0) continue
     for (const { name } of further) moved.add(name)
     for (const path of histories) told.add(path)
-    const { gapNote } = wal.runs.find(({ archive }) => archive.directory === from.layout.wal)?.archive ?? {}
+    const { gapNote } =
+      wal.runs.find(({ archive }) => archive.directory === layoutOf(from).wal)?.archive ?? {}
     moves.push({
       from,
       to,
@@ -58,7 +60,11 @@ export async function neededWal(
   return moves
 }
 
-function inOrderFrom({ id, summary }: Backup, promised: Backup[], going: Backup[]): Backup[] {
+function inOrderFrom(
+  { id, summary }: LocalBackup,
+  promised: LocalBackup[],
+  going: LocalBackup[],
+): LocalBackup[] {
   const gone = new Set(going.map(({ directory }) => directory))
   const cluster = claimedCluster({ summary })
   const staying = promised
@@ -77,13 +83,13 @@ interface Needed {
 
 /** What lies in the archive that goes, and is not available from those that stay, or only in copies that are damaged there. */
 async function neededBy(
-  to: Backup,
-  from: Backup,
+  to: LocalBackup,
+  from: LocalBackup,
   gone: ReadonlySet<string>,
   pool: WalPool,
-  options: NeedOptions,
+  options: NeededWalOptions,
 ): Promise<Needed> {
-  const going = from.layout.wal
+  const going = layoutOf(from).wal
   const { wal } = await soundWal(to, pool, options, async (wal) => {
     const [first] = await damagedBeside(going, to, wal, options, 1)
     return { wal, damage: first && damageIn(wal.chain, first.damage.error) }
@@ -106,8 +112,8 @@ function nameAndState({ name, form }: ArchivedSegment): string {
 }
 
 /** What a backup has in its own archive needs no other copy there. */
-function soundIn({ layout, summary }: Backup, damaged: ReadonlySet<string>): ArchivedSegment[] {
-  const { found } = readArchive(layout.wal, summary.wal_segment_size)
+function soundIn(backup: LocalBackup, damaged: ReadonlySet<string>): ArchivedSegment[] {
+  const { found } = readArchive(layoutOf(backup).wal, backup.summary.wal_segment_size)
   return [...found.values()].flatMap(({ segment, fault }) =>
     fault === undefined && segment.form !== 'partial' && !damaged.has(pathOf(segment)) ? [segment] : [],
   )

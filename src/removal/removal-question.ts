@@ -1,8 +1,8 @@
-import type { Backup } from '../catalog/catalog.js'
-import { formatBytes } from '../text/units.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import { formatBytes } from '../text/format.js'
 
 /** Names all that would go, and asks. */
-export function removalQuestion(chosen: Backup[]): string {
+export function removalQuestion(chosen: LocalBackup[]): string {
   const size = formatBytes(chosen.reduce((sum, { summary }) => sum + summary.size_bytes, 0))
   const names = chosen
     .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())

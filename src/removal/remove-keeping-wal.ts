@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { removeBackup } from '../catalog/remove.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
 import type { JoiningOptions } from '../wal-coverage/joined-wal.js'
 import { moveWal, type WalMove } from '../wal-coverage/move-wal.js'
-import { neededWal, type Removal } from './needed-wal.js'
+import { neededWal, type PlannedRemoval } from './needed-wal.js'
 
 /** What moves before backups are removed. Nothing is changed by this. */
 export async function plannedMoves(
-  removal: Removal,
+  removal: PlannedRemoval,
   settings: Settings,
   context: Context,
 ): Promise<WalMove[]> {
@@ -37,7 +37,7 @@ export function joiningFor({ bin_dir }: Settings, context: Context): JoiningOpti
  */
 export async function removeKeepingWal(
   root: RootLayout,
-  removal: Removal & { backup: Backup },
+  removal: PlannedRemoval & { backup: LocalBackup },
   lock: HeldLock,
   settings: Settings,
   context: Context,
@@ -73,7 +73,7 @@ export function sizeText(segments: WalMove['segments']): string {
   return `${segments.length} ${segments.length === 1 ? 'segment' : 'segments'}, ${formatBytes(bytes)}`
 }
 
-function isReceivedInto(root: RootLayout, { id }: Backup, { now }: Context): boolean {
+function isReceivedInto(root: RootLayout, { id }: LocalBackup, { now }: Context): boolean {
   const receiver = readReceiverState(root)
   return receiver?.backup === id && isReceiverAlive(receiver, now())
 }
@@ -81,7 +81,7 @@ function isReceivedInto(root: RootLayout, { id }: Backup, { now }: Context): boo
 const mostWaitMs = 10_000
 
 /** It looks every second whether its backup is still there. */
-async function untilLeft(root: RootLayout, backup: Backup, context: Context): Promise<void> {
+async function untilLeft(root: RootLayout, backup: LocalBackup, context: Context): Promise<void> {
   const end = Date.now() + mostWaitMs
   while (isReceivedInto(root, backup, context) && Date.now() < end) await sleep(100)
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
 import { largestDatabase } from '../catalog/recorded-database.js'
-import { unlessRemoved } from '../catalog/removed.js'
+import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -39,7 +39,7 @@ export interface RestorePlan extends Omit<OpenedBackup, 'complete'> {
   start: boolean
   /** What a full copy needs. */
   room: RoomNeed[]
-  target:
+  destination:
     | { kind: 'instance'; request: InstanceRequest }
     | {
         kind: 'directory'
@@ -59,15 +59,22 @@ export async function planRestore(
   // Before a backup is looked at, which may take long.
   const pgdata = options.pgdata && localPath(options.pgdata, context.cwd)
   const { backup, recovery, programs, complete } = await openToRestore(id, options, settings, context, false)
-  const target = await unlessRemoved(backup, context, () =>
-    planTarget(backup, recovery, programs, { ...options, pgdata }, settings, context),
+  const destination = await unlessRemoved(backup, context, () =>
+    planDestination(backup, recovery, programs, { ...options, pgdata }, settings, context),
   ).catch(async (error) => {
     await complete // a file that is missing is told as that
     throw error
   })
-  const room = options.isOfAnother ? [] : await roomNeeds(placesOf(backup, target))
+  const room = options.isOfAnother ? [] : await roomNeeds(placesOf(backup, destination))
   await complete
-  return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
+  return {
+    backup,
+    recovery,
+    programs,
+    room,
+    destination,
+    start: options.start ?? destination.kind === 'instance',
+  }
 }
 
 /** Its files may still be compared. @throws {PgbkError} as `openBackup`; `damaged` when a restore would lose commits unsaid. */
@@ -87,12 +94,12 @@ export async function openToRestore(
 const rules: OpenRules = {
   fallback: { kind: 'latest' },
   zoneNeeded: true,
-  mayBeUsed: false,
+  mayBeOpened: false,
   mayMakeTablespaces: true,
   comparesMeanwhile: true,
 }
 
-/** Without a moment, restore loses nothing; to go up to the damage has to be said. */
+/** Without a recovery target, restore loses nothing; to go up to the damage has to be said. */
 function wouldLose({ message, cause }: PgbkError): PgbkError {
   return new PgbkError('damaged', message, {
     cause,
@@ -106,14 +113,14 @@ function wouldNotStart(missing: string[]): PgbkError {
   })
 }
 
-async function planTarget(
-  backup: Backup,
+async function planDestination(
+  backup: LocalBackup,
   recovery: RecoveryPlan,
   programs: ServerPrograms,
   options: RestoreOptions,
   settings: Settings,
   context: Context,
-): Promise<RestorePlan['target']> {
+): Promise<RestorePlan['destination']> {
   const { root } = settings
   const { pgdata, tablespaceMapping: mappings = [], asProduction = false, isOfAnother = false } = options
   const willBeGiven = options.dryRun ? (options.willBeGiven ?? []) : []
@@ -130,15 +137,16 @@ async function planTarget(
   checkName(root, name, context)
   checkOwner(backup, context)
   const port = await choosePort(options.port)
-  const database = largestDatabase(backup.record)
+  const database = largestDatabase(recordOf(backup))
   return { kind: 'instance', request: { backup, root, name, port, database, programs, recovery } }
 }
 
 /** The directories that will be filled, with their bytes. */
-function placesOf({ record }: Backup, target: RestorePlan['target']): Map<string, number> {
-  if (target.kind === 'instance')
+function placesOf(backup: LocalBackup, destination: RestorePlan['destination']): Map<string, number> {
+  const record = recordOf(backup)
+  if (destination.kind === 'instance')
     return new Map([
-      [join(rootLayout(target.request.root).instances, target.request.name), record.size_bytes],
+      [join(rootLayout(destination.request.root).instances, destination.request.name), record.size_bytes],
     ])
-  return directoryPlaces(record, target.request)
+  return directoryPlaces(record, destination.request)
 }

@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { aBackup, type Backup } from '../catalog/catalog.js'
+import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
 import { isId } from '../catalog/id.js'
 import { backupLayout, rootLayout } from '../catalog/layout.js'
 import { summarize } from '../catalog/record.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { stepDownTo } from '../privileges/step-down.js'
+import { dropPrivilegesTo } from '../privileges/drop-privileges.js'
 import { checkJson } from '../schema.js'
 import { readFirstLine } from '../source/tar-archive/first-line.js'
 import { unpackArchive } from '../source/tar-archive/unpack-archive.js'
@@ -16,7 +16,7 @@ import { checkClaimable } from './directory/claimed-directory.js'
 import type { DirectoryRequest } from './directory/plan-directory.js'
 import { directoryPlaces, tablespacePlaces, topsOf } from './directory/plan-directory.js'
 import { restoreDirectory } from './directory/restore-directory.js'
-import type { Errand } from './enter-directory.js'
+import type { RestoreErrand } from './enter-directory.js'
 import { finishDirectory, type RestoreResult } from './finish-directory.js'
 import { planRestore, type RestoreOptions } from './plan-restore.js'
 import { handoverSchema, notSent } from './restore-for-another.js'
@@ -27,11 +27,11 @@ import { handoverSchema, notSent } from './restore-for-another.js'
  * @returns the result; or the exit status where there is none, because the plan was all that was wanted, or the backup did not come.
  */
 export async function restoreReceived(
-  { uid, options }: Errand,
+  { uid, options }: RestoreErrand,
   settings: Settings,
   context: Context,
 ): Promise<RestoreResult | number> {
-  stepDownTo(uid, context)
+  dropPrivilegesTo(uid, context)
   try {
     return await receiveAndRestore(options, settings, context)
   } finally {
@@ -49,18 +49,18 @@ async function receiveAndRestore(
   if (line === undefined) return notSent
   const { value: sent, faults } = checkJson(handoverSchema, line)
   if (faults) throw new PgbkError('damaged', `what was sent is not understood: ${faults.join('; ')}`)
-  const { id, record, ...moment } = sent
+  const { id, record, ...target } = sent
   if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is no id of a backup`)
-  const options = { ...wanted, ...moment }
+  const options = { ...wanted, ...target }
   const { pgdata: data = '', tablespaceMapping = [] } = options
   const staging = join(data, '.pgbk-received')
   const place = rootLayout(staging).backup(id)
-  const backup = aBackup(place, summarize(record), 'whole')
+  const backup = { ...storedBackup(summarize(record), 'whole'), directory: place }
   const tablespaces = tablespacePlaces(backup, data, tablespaceMapping)
   const tops = topsOf(data, tablespaces)
   const given = options.dryRun ? (options.willBeGiven ?? []) : []
   for (const directory of tops.filter((one) => !given.includes(one))) checkClaimable(directory, context)
-  checkSpace(await roomNeeds(directoryPlaces(backup.record, { data, tablespaces })))
+  checkSpace(await roomNeeds(directoryPlaces(recordOf(backup), { data, tablespaces })))
   writeSync(readyDescriptor, 'ready\n')
   if (options.dryRun) return 0
   const prepare = async () => {
@@ -71,7 +71,7 @@ async function receiveAndRestore(
       { ...settings, root: staging },
       withoutWarnings(context),
     )
-    return { ...(plan.target.request as DirectoryRequest), staging, plan }
+    return { ...(plan.destination.request as DirectoryRequest), staging, plan }
   }
   try {
     const { request, notes } = await restoreDirectory(tops, prepare, context)
@@ -92,7 +92,7 @@ class NotSent extends PgbkError {
 }
 
 /** The record comes last. */
-async function receive({ directory }: Backup, staging: string, context: Context): Promise<void> {
+async function receive({ directory }: LocalBackup, staging: string, context: Context): Promise<void> {
   context.progress.step('taking the backup over')
   mkdirSync(staging)
   const cutOff = await unpackArchive(context.stdin, staging, context.signal)

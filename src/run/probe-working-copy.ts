@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { choosePort } from '../postgres/local/port.js'
@@ -6,8 +6,8 @@ import { checkOwner } from '../start-up/check-owner.js'
 import { endRun } from './directory/end-run.js'
 import { makeRunDirectory } from './directory/make-run-directory.js'
 import type { OwnRunDirectory } from './directory/run-directory.js'
+import type { Enclosure } from './enclosure/namespaces.js'
 import { startEnclosed } from './enclosure/start-enclosed.js'
-import type { Enclosure } from './enclosure/surroundings.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
 import { workingCopyMethods } from './working-copy/working-copy-methods.js'
 
@@ -23,7 +23,7 @@ export interface ProbedWorkingCopy {
 
 /** Tries the ways to a working copy, as a run would, in a marked directory that is removed again; no server is started. */
 export async function probeWorkingCopy(
-  backup: Backup,
+  backup: LocalBackup,
   root: string,
   context: Context,
 ): Promise<ProbedWorkingCopy> {
@@ -45,22 +45,20 @@ export async function probeWorkingCopy(
 /** How far it is shut off, or why this way cannot be gone. */
 async function tryMethod(
   method: WorkingCopyMethod,
-  backup: Backup,
+  backup: LocalBackup,
   root: string,
   run: OwnRunDirectory,
   context: Context,
 ): Promise<Pick<ProbedWorkingCopy, 'enclosure' | 'gap'> | string> {
   // A few small files tell as much as the whole snapshot.
-  const small = Object.create(backup, {
-    layout: { value: { ...backup.layout, snapshot: backup.layout.conf } },
-  }) as Backup
-  const { kind, launch } = method
-  const request = { backup: kind === 'overlay' ? backup : small, run }
+  const { snapshot, conf: small } = layoutOf(backup)
+  const { kind, access } = method
+  const request = { snapshot: kind === 'overlay' ? snapshot : small, run }
   // A copy can always be made, if there is room.
   const obstacle = kind === 'copy' ? undefined : await method.prepare(request, context)
   if (obstacle !== undefined) return obstacle
   try {
-    const own = { backup, root, run, launch, wish: 'auto' as const, command: ['true'] }
+    const own = { backup, root, run, access, sandbox: 'auto' as const, command: ['true'] }
     const { server, enclosure, gap } = await startEnclosed(
       { ...own, postgres: undefined, archives: [], port: undefined, outerPort: await choosePort() },
       context,

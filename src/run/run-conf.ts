@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { recordOf } from '../catalog/backup.js'
 import type { RunLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -43,14 +44,14 @@ export async function writeRunConf(
  */
 export function runDefaults({ backup }: RunRequest, { conf }: RunLayout): Record<string, string> {
   return {
-    ...allSwitchedOff(majorOf(backup.record)),
+    ...allSwitchedOff(majorOf(recordOf(backup))),
     // There is no value for none.
     external_pid_file: join(conf, 'server.pid'),
   }
 }
 
 /** What it says last: no setting of anybody's leads the server to other files. */
-export function runPlaces({ conf, data }: RunLayout): Record<string, string> {
+export function runFilePlaces({ conf, data }: RunLayout): Record<string, string> {
   return {
     config_file: join(conf, 'postgresql.conf'),
     hba_file: join(conf, 'pg_hba.conf'),

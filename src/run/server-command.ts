@@ -1,8 +1,9 @@
+import { recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { neededLibraries } from '../postgres/local/differences.js'
 import { recoverySettings } from '../recovery/recovery-conf.js'
 import { type OwnRunDirectory, runArgument } from './directory/run-directory.js'
-import { runDefaults, runPlaces, withoutOverrides, writeRunConf } from './run-conf.js'
+import { runDefaults, runFilePlaces, withoutOverrides, writeRunConf } from './run-conf.js'
 import type { RunRequest } from './run-request.js'
 import { linkWal, placeLinks } from './wal-links.js'
 
@@ -19,7 +20,7 @@ export async function serverCommand(
 ): Promise<string[]> {
   const { recovery } = request.recovery
   const { layout, sockets } = directory
-  const libraries = await neededLibraries(request.backup.record, request.programs.bin, context)
+  const libraries = await neededLibraries(recordOf(request.backup), request.programs.bin, context)
   await writeRunConf(request, directory, context)
   const settings = inOrder(
     runDefaults(request, layout),
@@ -33,7 +34,7 @@ export async function serverCommand(
     request.settings,
     { unix_socket_directories: sockets, unix_socket_permissions: '0700' },
     recovery ? recoverySettings(recovery, { linked: true }) : {},
-    runPlaces(layout),
+    runFilePlaces(layout),
   )
   const flags = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])
   linkWal(request, directory)

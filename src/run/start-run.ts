@@ -1,6 +1,7 @@
+import { recordOf } from '../catalog/backup.js'
 import { majorOf } from '../catalog/record.js'
 import { canBeOpened, isSayable } from '../catalog/recorded-database.js'
-import { checkThere } from '../catalog/removed.js'
+import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { choosePort, isFree } from '../postgres/local/port.js'
 import { watchForCrashes } from '../postgres/local/server-log.js'
@@ -11,20 +12,20 @@ import {
   databasesToAsk,
   type SqlClient,
 } from '../postgres/local/sql-client.js'
-import { awaitRecovery, type Reached, type RecoveringServer } from '../recovery/await-recovery.js'
-import { checkReached } from '../recovery/recovery-end.js'
+import { awaitRecovery, type RecoveringServer, type RecoveryResult } from '../recovery/await-recovery.js'
+import { checkRecoveryResult } from '../recovery/recovery-end.js'
 import { checkOwner } from '../start-up/check-owner.js'
 import { namingLibrary } from '../start-up/library-needed.js'
 import { percentEncoded } from '../text/raw-text.js'
 import { endRun } from './directory/end-run.js'
-import { type OwnRunDirectory, writeMarker } from './directory/run-directory.js'
+import { type OwnRunDirectory, writeRunMarker } from './directory/run-directory.js'
+import type { Enclosure } from './enclosure/namespaces.js'
 import { sayGap } from './enclosure/start-enclosed.js'
 import { type SupervisedServer, toldByLog, waitUntilReady } from './enclosure/supervisor.js'
-import type { Enclosure } from './enclosure/surroundings.js'
 import { endedByAnother } from './ended-by-another.js'
 import { checkIsRun, runSocket } from './identity.js'
-import { type Launched, launch } from './launch.js'
-import { cutOff, givePassword, makeReadOnly } from './own-copy.js'
+import { type LaunchedServer, launchServer } from './launch-server.js'
+import { cutOffPublishers, givePassword, makeReadOnly } from './own-copy.js'
 import { chooseDatabase } from './run-database.js'
 import type { RunRequest } from './run-request.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
@@ -47,7 +48,7 @@ export interface Run {
   url: string
   log: string
   /** What its recovery has reached; undefined when it had nothing to replay. */
-  reached: Reached | undefined
+  recoveryResult: RecoveryResult | undefined
   /** How long that took. */
   replayMs: number | undefined
 }
@@ -63,7 +64,7 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
     try {
       return await startOn(port, request, context)
     } catch (error) {
-      if (!context.signal.aborted) checkThere(request.backup, error)
+      if (!context.signal.aborted) checkStillThere(request.backup, error)
       if (request.port !== undefined || context.signal.aborted || attempts === 3 || (await isFree(port)))
         throw error
       context.progress.say(`port ${port} was taken while the server started; trying another one`)
@@ -74,7 +75,7 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
 async function startOn(port: number, request: RunRequest, context: Context): Promise<Run> {
   // That one shows all files as the caller's.
   if (request.workingCopy !== 'thin') checkOwner(request.backup, context)
-  const launched = await launch(request, port, context)
+  const launched = await launchServer(request, port, context)
   const { directory, server } = launched
   const hasCrashed = watchForCrashes(directory.layout.log)
   const hasEnded = () => server.hasEnded() || hasCrashed()
@@ -87,26 +88,26 @@ async function startOn(port: number, request: RunRequest, context: Context): Pro
     await endRun(directory, context)
     // Why a server does not start with what is not all there.
     if (!context.signal.aborted) await request.complete
-    throw ended ?? namingLibrary(error, request.backup.record)
+    throw ended ?? namingLibrary(error, recordOf(request.backup))
   }
 }
 
 /** Waits until the server has replayed what it has to, and makes it one that a person, or COMMAND, can use. */
 async function makeReady(
-  { directory, server, kind, enclosure, gap, hasEnded }: Launched & { hasEnded(): boolean },
+  { directory, server, kind, enclosure, gap, hasEnded }: LaunchedServer & { hasEnded(): boolean },
   port: number,
   request: RunRequest,
   context: Context,
 ): Promise<Run> {
   const { layout } = directory
-  const { superuser } = request.backup.record
-  const major = majorOf(request.backup.record)
+  const { superuser } = recordOf(request.backup)
+  const major = majorOf(recordOf(request.backup))
   const socket = { ...runSocket({ directory, port }), user: superuser, major, signal: context.signal }
-  const isSure = request.recovery.recovery === undefined
-  const names = request.backup.record.databases
-    .filter((database) => canBeOpened(database) && isSayable(database))
+  const databasesAreKnown = request.recovery.recovery === undefined
+  const names = recordOf(request.backup)
+    .databases.filter((database) => canBeOpened(database) && isSayable(database))
     .map(({ name }) => name)
-  const target = { ...socket, databases: isSure ? databasesAtRest(names) : databasesToAsk(names) }
+  const target = { ...socket, databases: databasesAreKnown ? databasesAtRest(names) : databasesToAsk(names) }
   const connected = async () => {
     const ask = () => connectToAny(target, target.databases)
     const client = await waitUntilReady(hasEnded, layout.log, context.signal, ask)
@@ -117,16 +118,16 @@ async function makeReady(
   await server.sealed()
   sayGap({ enclosure, gap }, context)
   const before = context.now().getTime()
-  const reached = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)
-  const replayMs = reached && context.now().getTime() - before
-  if (reached) client = await connected()
-  const database = await chooseDatabase(client, request.backup.record, request.database)
+  const recoveryResult = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)
+  const replayMs = recoveryResult && context.now().getTime() - before
+  if (recoveryResult) client = await connected()
+  const database = await chooseDatabase(client, recordOf(request.backup), request.database)
   // What is wrong with it is told now, and not to COMMAND.
-  if (isSure && request.hasPort) await (await connectSql({ ...socket, database }))?.end()
-  if (!reached?.paused) await cutOff(client)
-  const hasPassword = request.hasPort && !reached?.paused
+  if (databasesAreKnown && request.hasPort) await (await connectSql({ ...socket, database }))?.end()
+  if (!recoveryResult?.paused) await cutOffPublishers(client)
+  const hasPassword = request.hasPort && !recoveryResult?.paused
   const password = hasPassword ? await givePassword(client, superuser, context) : undefined
-  if (request.recovery.wish.pause && !reached) await makeReadOnly(client)
+  if (request.recovery.target.pause && !recoveryResult) await makeReadOnly(client)
   await client.end()
   const host = password === undefined ? directory.sockets : '127.0.0.1'
   const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
@@ -140,7 +141,7 @@ async function makeReady(
     working_copy: kind,
     sandbox: enclosure,
   }
-  writeMarker(directory)
+  writeRunMarker(directory)
   await request.complete
   return {
     name: directory.name,
@@ -155,29 +156,29 @@ async function makeReady(
     url,
     major,
     log: layout.log,
-    reached,
+    recoveryResult,
     replayMs,
   }
 }
 
 /**
  * Where there is something to replay, the session is ended before: replay may drop its database.
- * @throws {PgbkError} `failed` when the server ends before, `damaged` when it has reached another moment.
+ * @throws {PgbkError} `failed` when the server ends before, `damaged` when recovery has ended elsewhere.
  */
 async function recover(
   { recovery }: RunRequest,
   server: RecoveringServer,
   client: SqlClient,
   context: Context,
-): Promise<Reached | undefined> {
+): Promise<RecoveryResult | undefined> {
   if (!recovery.recovery) return undefined
   await client.end()
-  const reached = await awaitRecovery(
+  const recoveryResult = await awaitRecovery(
     server,
     recovery.range,
-    { mayPause: recovery.wish.pause ?? false },
+    { mayPause: recovery.target.pause ?? false },
     context,
   )
-  checkReached(recovery, reached.lsn ?? '0/0', reached.commitTime)
-  return reached
+  checkRecoveryResult(recovery, recoveryResult.lsn ?? '0/0', recoveryResult.commitTime)
+  return recoveryResult
 }

@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { layoutOf } from '../catalog/backup.js'
 import { systemFailure } from '../errors.js'
 import type { OwnRunDirectory } from './directory/run-directory.js'
 import type { RunRequest } from './run-request.js'
@@ -19,7 +20,7 @@ export function linkWal({ backup, recovery: plan }: RunRequest, { layout }: OwnR
   try {
     mkdirSync(layout.walLinks)
     for (const { name, directory, file } of segments ?? [])
-      if (!lstatSync(join(backup.layout.data, 'pg_wal', name), { throwIfNoEntry: false }))
+      if (!lstatSync(join(layoutOf(backup).data, 'pg_wal', name), { throwIfNoEntry: false }))
         symlinkSync(join(directory, file), join(layout.walLinks, name))
   } catch (cause) {
     throw systemFailure(`cannot write ${layout.walLinks}`, cause)

@@ -1,6 +1,6 @@
 import { spanMs } from '../retention/calendar.js'
 import { type RetentionPolicy, removesAnything } from '../retention/retention.js'
-import { daysBetween, type Times } from './times.js'
+import { daysBetween, type ScheduleTimes } from './times.js'
 
 /** How much room the backups of a schedule will take. */
 export interface Forecast {
@@ -15,12 +15,12 @@ export interface Forecast {
 const day = 86_400_000
 
 /** At most so many backups stay; undefined for a policy that lets them pile up. */
-export function keptBy(policy: RetentionPolicy | undefined, times: Times): number | undefined {
+export function keptBy(policy: RetentionPolicy | undefined, times: ScheduleTimes): number | undefined {
   if (!removesAnything(policy)) return undefined
   const { daily = 0, weekly = 0, monthly = 0, on_demand = 0, min = 0, window } = policy
-  const inWindow = window === undefined ? 0 : Math.ceil(spanMs(window) / day / daysBetween(times)) + 1
-  if (daily + weekly + monthly + inWindow === 0) return undefined
-  return Math.max(min, daily + weekly + monthly + on_demand + inWindow) + 1
+  const forSpan = window === undefined ? 0 : Math.ceil(spanMs(window) / day / daysBetween(times)) + 1
+  if (daily + weekly + monthly + forSpan === 0) return undefined
+  return Math.max(min, daily + weekly + monthly + on_demand + forSpan) + 1
 }
 
 export function isTooMuch({ count, each, room }: Forecast): boolean {

@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backup, BackupState } from '../catalog/catalog.js'
+import { type BackupState, type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { kindOf } from '../system/files/read-small.js'
@@ -16,16 +16,18 @@ const mostNamed = 5
  * its record came across.
  * @throws {PgbkError} `damaged`, naming the first files that are missing or have another size; the signal's reason when aborted.
  */
-export async function checkComplete({ id, layout, state }: Backup, signal?: AbortSignal): Promise<void> {
+export async function checkComplete(backup: LocalBackup, signal?: AbortSignal): Promise<void> {
+  const layout = layoutOf(backup)
   const manifest = join(layout.data, 'backup_manifest')
-  if (!lstatSync(manifest, { throwIfNoEntry: false })) throw damaged(id, ['data/backup_manifest is missing'])
-  const isWhole = state === 'whole' && (await hasAllFiles(layout, signal))
-  const faults = isWhole ? [] : await faultsOf(layout, state, signal)
+  if (!lstatSync(manifest, { throwIfNoEntry: false }))
+    throw damaged(backup.id, ['data/backup_manifest is missing'])
+  const isWhole = backup.state === 'whole' && (await hasAllFiles(layout, signal))
+  const faults = isWhole ? [] : await faultsOf(layout, backup.state, signal)
   for (const directory of missingDirectories(layout.data)) faults.push(`data/${directory} is missing`)
   for (const needed of ['conf/postgresql.conf', 'conf/pg_hba.conf']) {
     if (!existsSync(join(layout.snapshot, needed))) faults.push(`${needed} is missing`)
   }
-  if (faults.length > 0) throw damaged(id, faults.slice(0, mostNamed))
+  if (faults.length > 0) throw damaged(backup.id, faults.slice(0, mostNamed))
 }
 
 /** Looks at each file by itself. */

@@ -1,7 +1,8 @@
 import { realpathSync, statSync } from 'node:fs'
+import { layoutOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
-import { checkThere, unlessRemoved } from '../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { inParallel } from '../system/files/in-parallel.js'
@@ -28,24 +29,24 @@ export function directorySource(name: string, directory: string, context: Contex
     async catalog() {
       return readCatalog(directory)
     },
-    recordOf({ id, layout }) {
-      const record = records.get(id) ?? readSmall(layout.record, mostBytes.record)
-      records.set(id, record)
+    recordOf(backup) {
+      const record = records.get(backup.id) ?? readSmall(layoutOf(backup).record, mostBytes.record)
+      records.set(backup.id, record)
       return record
     },
     async listing(backup) {
       const raw: RawListing = { directories: [], files: [], links: [] }
       await unlessRemoved(backup, context, () => list(backup.directory, raw, context.signal))
-      checkThere(backup)
+      checkStillThere(backup)
       return checkListing(raw, name)
     },
-    async transfer(backup, names, receiver) {
+    async transfer(backup, names, writer) {
       const gone: string[] = []
       context.progress.step('copying')
       await inParallel(names, atOnce, async (file) => {
         context.signal.throwIfAborted()
         try {
-          await receiver.copy(bytesInside(backup.directory, file), file)
+          await writer.copy(bytesInside(backup.directory, file), file)
         } catch (error) {
           if (systemCode(error) !== 'ENOENT') throw error
           gone.push(messageOf(error))

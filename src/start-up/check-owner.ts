@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 
@@ -8,13 +8,14 @@ import { PgbkError } from '../errors.js'
  * directory by then.
  * @throws {PgbkError} `failed` when the files belong to somebody else.
  */
-export function checkOwner({ layout, id }: Backup, context: Context): void {
-  const { uid } = statSync(layout.data)
+export function checkOwner(backup: LocalBackup, context: Context): void {
+  const { id, directory } = backup
+  const { uid } = statSync(layoutOf(backup).data)
   const caller = context.user()
   if (caller.uid === uid) return
   if (uid === 0)
     throw new PgbkError('failed', `backup ${id} belongs to root, and PostgreSQL does not run as root`, {
-      hint: `Give it to an ordinary user:  chown -R postgres: ${layout.directory}`,
+      hint: `Give it to an ordinary user:  chown -R postgres: ${directory}`,
     })
   throw new PgbkError(
     'failed',

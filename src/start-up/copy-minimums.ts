@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import type { BackupRecord } from '../catalog/record.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { controlSettings } from '../postgres/programs/check-backup.js'
@@ -23,32 +24,33 @@ const mostOrigins = 65_535
  * @throws {PgbkError} `damaged` when pg_control cannot be read, or the configuration is not a file.
  */
 export async function minimumsOfServer(
-  { layout, record }: Pick<Backup, 'layout' | 'record'>,
+  backup: Pick<LocalBackup, 'directory' | 'raw'>,
   bin: string,
   { env, signal }: Context,
 ): Promise<Record<string, number>> {
+  const layout = layoutOf(backup)
   const ofConf = minimumsIn(layout.conf)
   const program = join(bin, 'pg_controldata')
   const ofControl =
     'track_commit_timestamp' in ofConf || !existsSync(program)
       ? {}
       : await controlSettings(program, layout.data, { env, signal })
-  return highestOf(ofConf, ofControl, { [originsSetting(majorOf(record))]: originsIn(layout.data) })
+  return highestOf(ofConf, ofControl, { [originsSetting(majorOf(recordOf(backup)))]: originsIn(layout.data) })
 }
 
 /** The same for a server that is started on a copy, whatever WAL it replays. */
 export async function minimumsOfCopy(
-  backup: Pick<Backup, 'layout' | 'record'>,
+  backup: Pick<LocalBackup, 'directory' | 'raw'>,
   bin: string,
   context: Context,
 ): Promise<Record<string, number>> {
-  return withRoomForOrigins(await minimumsOfServer(backup, bin, context), backup.record)
+  return withRoomForOrigins(await minimumsOfServer(backup, bin, context), recordOf(backup))
 }
 
 /** With more room for origins than the WAL is likely to bring. */
 export function withRoomForOrigins(
   minimums: Readonly<Record<string, number>>,
-  record: Backup['record'],
+  record: BackupRecord,
 ): Record<string, number> {
   return highestOf(minimums, { [originsSetting(majorOf(record))]: roomForOrigins })
 }

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
-import { checkThere, unlessRemoved } from '../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode, systemReason } from '../errors.js'
 import { findVerifier, snapshotFaults, type Verifier } from '../postgres/programs/check-backup.js'
@@ -35,20 +35,21 @@ export interface CheckedBackup {
  * @throws {PgbkError} `programs-missing` without a pg_verifybackup that knows this major; `not-found` when it is removed meanwhile.
  */
 export async function verifyBackup(
-  backup: Backup,
+  backup: LocalBackup,
   installations: Installation[],
   context: Context,
 ): Promise<CheckedBackup> {
   const startedAt = context.now().getTime()
   const found = await unlessRemoved(backup, context, () => lookAt(backup, installations, context))
-  checkThere(backup)
+  checkStillThere(backup)
   return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
 }
 
 type Found = Omit<CheckedBackup, 'id' | 'duration_ms'>
 
-async function lookAt(backup: Backup, installations: Installation[], context: Context): Promise<Found> {
-  const { id, layout } = backup
+async function lookAt(backup: LocalBackup, installations: Installation[], context: Context): Promise<Found> {
+  const { id } = backup
+  const layout = layoutOf(backup)
   const record = readWhole(backup)
   if (record instanceof PgbkError) return unread({ file: 'backup.json', problem: record.message })
   if (!existsSync(layout.data)) return unread({ file: 'snapshot/data', problem: 'it is missing' })
@@ -130,9 +131,9 @@ const notCompared: Fault[] = [
   },
 ]
 
-function readWhole(backup: Backup): BackupRecord | PgbkError {
+function readWhole(backup: LocalBackup): BackupRecord | PgbkError {
   try {
-    return backup.record
+    return recordOf(backup)
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'damaged') return error
     throw error
@@ -159,9 +160,9 @@ function verifierFor(record: BackupRecord, installations: Installation[], { prog
   return verifier
 }
 
-async function manifestFaults(backup: Backup, verifier: Verifier, context: Context): Promise<Fault[]> {
+async function manifestFaults(backup: LocalBackup, verifier: Verifier, context: Context): Promise<Fault[]> {
   const { env, signal, progress } = context
-  const faults = await snapshotFaults(verifier, backup.layout.snapshot, {
+  const faults = await snapshotFaults(verifier, layoutOf(backup).snapshot, {
     env,
     signal,
     onBytes: progress.bytes,

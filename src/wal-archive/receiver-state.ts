@@ -5,7 +5,7 @@ import { isDiskFull } from '../errors.js'
 import { v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
-import { isAlive, pidSpace } from '../system/process/processes.js'
+import { isAlive, pidSpace } from '../system/process/process-table.js'
 
 const text = v.nullable(v.string())
 

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
 import { type ArchivedSegment, pathOf } from '../wal-segments/archive-segments.js'
 import { segmentName } from '../wal-segments/lsn.js'
@@ -10,7 +11,7 @@ import { agreedHistories, waysFrom } from './pool-histories.js'
 import { type ArchivePlace, archiveIn, type PoolListing, poolListing, unlessNone } from './pool-listing.js'
 import { followChain } from './wal-chain.js'
 
-export type PooledBackup = Pick<Backup, 'id' | 'directory' | 'summary'>
+export type PooledBackup = Pick<LocalBackup, 'id' | 'directory' | 'summary'>
 
 export interface WayThroughPool {
   /** The timeline to go to, in place of the newest. */
@@ -30,7 +31,7 @@ export interface WalPool {
    */
   walOf(backup: PooledBackup, way?: WayThroughPool): ArchivedWal
   /** The names in a backup's archive; undefined where that is not a directory. */
-  namesOf(backup: Pick<Backup, 'directory'>): string[] | undefined
+  namesOf(backup: Pick<LocalBackup, 'directory'>): string[] | undefined
   /** Whether others may have what comes after a segment, or more of it: cheap, for thousands of backups. */
   mayGoOn(segment: { timeline: number; segment: bigint; isPartial: boolean }, segmentSize: number): boolean
   /** The finished segments of a name in the archives of a backup's cluster, but those that are damaged. */

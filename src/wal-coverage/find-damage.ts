@@ -1,4 +1,4 @@
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import type { Installation } from '../postgres/programs/find.js'
 import type { ArchivedWal } from '../wal-archive/archived-wal.js'
@@ -20,7 +20,7 @@ export interface DamageFinder {
    * The first damage that somebody has found before, or that is in a segment whose file has changed since it was found sound.
    * @throws {PgbkError} `programs-missing` where such a segment has to be read.
    */
-  damageOf(backup: Backup, wal: ArchivedWal): Promise<WalDamage | undefined>
+  damageOf(backup: LocalBackup, wal: ArchivedWal): Promise<WalDamage | undefined>
 }
 
 /** A segment that may be damaged, as was noted, or as its file has changed. */
@@ -47,7 +47,7 @@ export function findDamages(search: DamageSearch): DamageFinder {
     suspects.set(directory, found)
     return found
   }
-  const ask = async (backup: Backup, wal: ArchivedWal, index: number, noted: DamageNote | undefined) => {
+  const ask = async (backup: LocalBackup, wal: ArchivedWal, index: number, noted: DamageNote | undefined) => {
     if (noted && stillFits(noted, wal, index))
       return damageOf(wal.chain, index, { reason: noted.reason, isReadable: noted.is_readable })
     const { directory = '', name = '' } = wal.chain[index] ?? {}

@@ -1,11 +1,12 @@
-import type { Backup, Catalog } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
-import { isRemoved } from '../catalog/removed.js'
+import { isRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import type { Installation } from '../postgres/programs/find.js'
 import { type ArchivedWal, lastOf, readArchivedWal } from '../wal-archive/archived-wal.js'
-import { type CaughtUp, receivedBefore, receivedNow } from '../wal-archive/caught-up.js'
+import { type CaughtUp, chainCaughtUpBefore, chainCaughtUpNow } from '../wal-archive/caught-up.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { walPool } from '../wal-archive/wal-pool.js'
@@ -20,7 +21,7 @@ export interface WindowFinder {
    * Undefined when the backup has been removed meanwhile. What cannot be found out is the window's `fault`.
    * @throws the signal's reason when aborted.
    */
-  windowOf(backup: Backup): Promise<BackupWindow | undefined>
+  windowOf(backup: LocalBackup): Promise<BackupWindow | undefined>
 }
 
 export interface WindowPlaces {
@@ -36,13 +37,13 @@ export function findWindows(
   context: Context,
 ): WindowFinder {
   const pool = walPool(catalog)
-  const looks = looksInto(places, context)
+  const finders = findersFor(places, context)
   const options = {
     env: context.env,
     signal: context.signal,
-    installations: looks.installations,
+    installations: finders.installations,
   }
-  const find = async (backup: Backup) => {
+  const find = async (backup: LocalBackup) => {
     const quick = quickWindow(backup, pool)
     if (quick) return quick
     // Of thousands of backups, hardly any needs what is loaded here.
@@ -51,11 +52,11 @@ export function findWindows(
       () =>
         soundWal(backup, pool, options, async (wal) => ({
           wal,
-          damage: await firstDamage(backup, wal, looks),
+          damage: await firstDamage(backup, wal, finders),
         })),
-      () => ({ wal: readArchivedWal(backup.layout.wal, backup.summary) }),
+      () => ({ wal: readArchivedWal(layoutOf(backup).wal, backup.summary) }),
     )
-    return windowThrough(backup, wal, looks)
+    return windowThrough(backup, wal, finders)
   }
   return {
     windowOf: async (backup) => {
@@ -72,16 +73,16 @@ export function findWindows(
   }
 }
 
-/** Ways to look into WAL; what one of them needs is loaded when it is asked first. */
-interface Looks {
+/** What finds out about WAL; what one of them needs is loaded when it is asked first. */
+interface Finders {
   installations(): Promise<Installation[]>
   damages(): Promise<DamageFinder>
   ends(): Promise<EndFinder>
   /** The window of WAL that a receiver is writing to now. */
-  live(backup: Backup, wal: ArchivedWal): BackupWindow | undefined
+  live(backup: LocalBackup, wal: ArchivedWal): BackupWindow | undefined
 }
 
-function looksInto({ root, bin_dir }: WindowPlaces, context: Context): Looks {
+function findersFor({ root, bin_dir }: WindowPlaces, context: Context): Finders {
   const receiver = readReceiverState(rootLayout(root))
   const notes = new SegmentNotes(rootLayout(root).backups, 0)
   let found: Promise<Installation[]> | undefined
@@ -109,21 +110,25 @@ function looksInto({ root, bin_dir }: WindowPlaces, context: Context): Looks {
   }
 }
 
-async function windowThrough(backup: Backup, wal: ArchivedWal, looks: Looks): Promise<BackupWindow> {
+async function windowThrough(backup: LocalBackup, wal: ArchivedWal, finders: Finders): Promise<BackupWindow> {
   if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
-  const damage = await knownDamage(backup, wal, looks)
+  const damage = await knownDamage(backup, wal, finders)
   const sound = damage ? beforeDamage(wal, damage) : wal
   if (holdsSnapshotOnly(backup, sound)) return snapshotWindow(backup, sound)
-  return looks.live(backup, sound) ?? archiveWindow(backup, sound, await looks.ends())
+  return finders.live(backup, sound) ?? archiveWindow(backup, sound, await finders.ends())
 }
 
 /** The first damage that is known, or shows without all being read. */
-async function firstDamage(backup: Backup, wal: ArchivedWal, looks: Looks): Promise<WalDamage | undefined> {
+async function firstDamage(
+  backup: LocalBackup,
+  wal: ArchivedWal,
+  finders: Finders,
+): Promise<WalDamage | undefined> {
   if (holdsSnapshotOnly(backup, wal)) return undefined
-  const known = await knownDamage(backup, wal, looks)
-  if (known || !lastOf(wal) || looks.live(backup, wal)) return known
+  const known = await knownDamage(backup, wal, finders)
+  if (known || !lastOf(wal) || finders.live(backup, wal)) return known
   try {
-    await (await looks.ends()).endOf(backup, wal)
+    await (await finders.ends()).endOf(backup, wal)
     return undefined
   } catch (error) {
     if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error
@@ -131,9 +136,13 @@ async function firstDamage(backup: Backup, wal: ArchivedWal, looks: Looks): Prom
   }
 }
 
-function knownDamage(backup: Backup, wal: ArchivedWal, looks: Looks): Promise<WalDamage | undefined> {
+function knownDamage(
+  backup: LocalBackup,
+  wal: ArchivedWal,
+  finders: Finders,
+): Promise<WalDamage | undefined> {
   return unlessProgramsMissing(
-    async () => (await looks.damages()).damageOf(backup, wal),
+    async () => (await finders.damages()).damageOf(backup, wal),
     () => undefined,
   )
 }
@@ -155,12 +164,12 @@ function isOfArchive(error: unknown): boolean {
 
 /** The window of WAL that a receiver is writing to now, with no need to read it; undefined where there is none. */
 function liveWindow(
-  backup: Backup,
+  backup: LocalBackup,
   wal: ArchivedWal,
   receiver: ReceiverState | undefined,
   now: Date,
 ): BackupWindow | undefined {
-  const known = receivedNow(wal, receiver, now)
+  const known = chainCaughtUpNow(wal, receiver, now)
   const window = snapshotWindow(backup, wal)
   if (!known || Date.parse(known.at) < Date.parse(window.from)) return undefined
   const { at, lsn, timeline } = known
@@ -168,11 +177,11 @@ function liveWindow(
 }
 
 /** The window up to the last commit in the WAL, or to when a receiver that has gone on with a newer backup had everything. */
-async function archiveWindow(backup: Backup, wal: ArchivedWal, ends: EndFinder): Promise<BackupWindow> {
+async function archiveWindow(backup: LocalBackup, wal: ArchivedWal, ends: EndFinder): Promise<BackupWindow> {
   if (!lastOf(wal)) return snapshotWindow(backup, wal)
   try {
     const { end_lsn, commit } = await ends.endOf(backup, wal)
-    return windowTo(backup, wal, end_lsn, commit, receivedBefore(wal))
+    return windowTo(backup, wal, end_lsn, commit, chainCaughtUpBefore(wal))
   } catch (error) {
     if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error
     const damage = error instanceof DamagedSegment ? damageIn(wal.chain, error) : undefined
@@ -192,7 +201,7 @@ function beforeDamage(wal: ArchivedWal, damage: WalDamage): ArchivedWal {
 }
 
 function windowTo(
-  backup: Backup,
+  backup: LocalBackup,
   wal: ArchivedWal,
   to_lsn: string,
   commit: { time: string } | null,

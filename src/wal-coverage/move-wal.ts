@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, lstat, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { syncPath } from '../system/files/durable.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
@@ -12,8 +12,8 @@ import { filesOf, isFinished, segmentFileOf } from '../wal-segments/segment-form
 
 /** WAL in the archive of a backup that is to be removed, without which another cannot be taken as far as it can be now. */
 export interface WalMove {
-  from: Backup
-  to: Backup
+  from: LocalBackup
+  to: LocalBackup
   segments: ArchivedSegment[]
   /** Paths of timeline histories. */
   histories: string[]
@@ -27,12 +27,12 @@ export interface WalMove {
  * @throws {PgbkError} `failed`: the other backup must not be removed then.
  */
 export async function moveWal({ from, to, segments, histories, gapNote }: WalMove): Promise<void> {
-  const archive = to.layout.wal
+  const archive = layoutOf(to).wal
   try {
     for (const path of histories) await giveName(path, archive)
     await giveSegments(segments, archive)
     if (gapNote !== undefined) await noteGap(archive, gapNote)
-    if (segments.length > 0) await passOn(from.layout.wal, archive)
+    if (segments.length > 0) await passOn(layoutOf(from).wal, archive)
   } catch (cause) {
     throw new PgbkError(
       'failed',
@@ -44,10 +44,11 @@ export async function moveWal({ from, to, segments, histories, gapNote }: WalMov
 
 /** Gives a backup's archive all that its WAL leads through, up to a segment: whoever takes the backup away takes it along. */
 export async function bringTogether(
-  { layout }: Pick<Backup, 'layout'>,
+  backup: Pick<LocalBackup, 'directory'>,
   { chain, histories }: ArchivedWal,
   lastSegment: bigint,
 ): Promise<void> {
+  const layout = layoutOf(backup)
   const further = chain.filter(({ directory, segment }) => directory !== layout.wal && segment <= lastSegment)
   if (further.length === 0) return
   for (const path of histories.values()) await giveName(path, layout.wal)

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backup } from '../catalog/catalog.js'
+import type { LocalBackup, StoredBackup } from '../catalog/backup.js'
 import { windowStart } from '../catalog/data-time.js'
 import { v } from '../schema.js'
 import { tryToWriteNote } from '../system/files/durable.js'
@@ -43,7 +43,7 @@ export interface BackupWindow {
 
 /** The window of a backup whose archive is of no use beyond its snapshot. */
 export function snapshotWindow(
-  { summary }: Backup,
+  { summary }: LocalBackup,
   wal: Pick<ArchivedWal, 'runs' | 'gap'> | { segments: number },
 ): BackupWindow {
   const from = windowStart(summary)
@@ -64,12 +64,12 @@ export function snapshotWindow(
  * Whether an archive has nothing but what its snapshot brought: no segment after the one of the snapshot's end, and that one not
  * written to since.
  */
-export function holdsSnapshotOnly({ summary }: Pick<Backup, 'summary'>, wal: ArchivedWal): boolean {
+export function holdsSnapshotOnly({ summary }: Pick<StoredBackup, 'summary'>, wal: ArchivedWal): boolean {
   if (summary.standby?.has_more_wal) return false
   const last = lastOf(wal)
-  const own = lastSegmentBefore(summary.stop_lsn, summary.wal_segment_size)
-  if (!last || last.segment < own) return true
-  if (last.segment > own) return false
+  const ofSnapshot = lastSegmentBefore(summary.stop_lsn, summary.wal_segment_size)
+  if (!last || last.segment < ofSnapshot) return true
+  if (last.segment > ofSnapshot) return false
   const written = statSync(join(last.directory, last.file), { throwIfNoEntry: false })
   return written !== undefined && written.mtimeMs <= Date.parse(summary.finished_at)
 }
@@ -78,26 +78,26 @@ export function holdsSnapshotOnly({ summary }: Pick<Backup, 'summary'>, wal: Arc
  * The window of a backup whose archive holds its snapshot only and has nothing that goes on from it, for thousands of backups: from names
  * alone, but for the last segment. Undefined when they do not tell.
  */
-export function quickWindow(backup: Backup, pool: WalPool): BackupWindow | undefined {
+export function quickWindow(backup: LocalBackup, pool: WalPool): BackupWindow | undefined {
   const { summary, directory } = backup
   if (summary.standby?.has_more_wal) return undefined
   const names = pool.namesOf(backup)
   if (!names) return undefined
   const { stop_lsn, timeline, wal_segment_size: size } = summary
-  const own = ownSegments(summary)
+  const ofSnapshot = ownSegments(summary)
   const segment = lastSegmentBefore(stop_lsn, size)
   const last = segmentName(timeline, segment, size)
   // Far fewer than a record may make up.
-  if (own.count > names.length || names.includes(gapNoteName)) return undefined
+  if (ofSnapshot.count > names.length || names.includes(gapNoteName)) return undefined
   if (names.some((name) => name.slice(8, 24) > last.slice(8) && segmentFileOf(name))) return undefined
-  const file = lastOfAll(own, names)
+  const file = lastOfAll(ofSnapshot, names)
   if (file === undefined) return undefined
   // A receiver may have renamed it since.
   const written = statSync(`${directory}/wal/${file}`, { throwIfNoEntry: false })
   if (!written || written.size !== size || written.mtimeMs > Date.parse(summary.finished_at)) return undefined
   return pool.mayGoOn({ timeline, segment, isPartial: segmentFileOf(file)?.form === 'partial' }, size)
     ? undefined
-    : snapshotWindow(backup, { segments: own.count })
+    : snapshotWindow(backup, { segments: ofSnapshot.count })
 }
 
 /** The file of the last segment of a range, where all of them are there. */
@@ -113,7 +113,7 @@ function lastOfAll(range: SegmentRange, names: string[]): string | undefined {
 
 const place = v.object({ lsn: v.string(), time: v.string() })
 const schema = v.object({
-  /** As `keyOf` tells it. */
+  /** As `endKey` tells it. */
   through: v.string(),
   /** The last finished segments of this archive, as `fileIdentity` tells them. */
   files: v.optional(v.record(v.string(), v.string())),
@@ -132,7 +132,7 @@ const fileName = '.pgbk-window.json'
 const mostAtEnd = 3
 
 /** Tells whether the archive still ends as it did, with the same files. */
-export function keyOf(wal: Pick<ArchivedWal, 'runs' | 'segmentSize'>): string {
+export function endKey(wal: Pick<ArchivedWal, 'runs' | 'segmentSize'>): string {
   return lastSegments(wal)
     .map((one) => `${one.file} ${one.form} ${fileIdentity(pathOf(one))}`)
     .join(', ')

@@ -1,12 +1,5 @@
-import {
-  aBackup,
-  type Backup,
-  type Catalog,
-  isClosed,
-  isOwn,
-  readCatalog,
-  stateOf,
-} from '../catalog/catalog.js'
+import { type LocalBackup, storedBackup } from '../catalog/backup.js'
+import { type Catalog, isClosed, isOwn, readCatalog, stateOf } from '../catalog/catalog.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import { isId } from '../catalog/id.js'
 import type { RootLayout } from '../catalog/layout.js'
@@ -15,15 +8,15 @@ import { PgbkError, systemCode } from '../errors.js'
 import { namesIn } from '../system/paths/names-in.js'
 
 /** Backups of other clusters, for example, are passed over. */
-type Accepts = (backup: Backup) => boolean
+type Accepts = (backup: LocalBackup) => boolean
 
 /** The newest whole backup, without reading the records of all the others. */
-export function newestBackup(root: RootLayout, accepts: Accepts): Backup | undefined {
+export function newestBackup(root: RootLayout, accepts: Accepts): LocalBackup | undefined {
   return firstOf(root, idsIn(root).reverse(), accepts)
 }
 
 /** The oldest one; only backups whose records have to be read for that are read. */
-export function oldestBackup(root: RootLayout, accepts: Accepts): Backup | undefined {
+export function oldestBackup(root: RootLayout, accepts: Accepts): LocalBackup | undefined {
   return firstOf(root, idsIn(root), accepts)
 }
 
@@ -34,18 +27,18 @@ export function newestOnly(root: RootLayout): Catalog {
 }
 
 /** The next whole backup after this one: a receiver asks every second. */
-export function backupAfter(root: RootLayout, id: string, accepts: Accepts): Backup | undefined {
+export function backupAfter(root: RootLayout, id: string, accepts: Accepts): LocalBackup | undefined {
   const later = idsIn(root).filter((one) => one > id)
   return firstOf(root, later, accepts)
 }
 
 /** The whole backup before this one. */
-export function backupBefore(root: RootLayout, id: string, accepts: Accepts): Backup | undefined {
+export function backupBefore(root: RootLayout, id: string, accepts: Accepts): LocalBackup | undefined {
   const earlier = idsIn(root).filter((one) => one < id)
   return firstOf(root, earlier.reverse(), accepts)
 }
 
-function firstOf(root: RootLayout, ids: string[], accepts: Accepts): Backup | undefined {
+function firstOf(root: RootLayout, ids: string[], accepts: Accepts): LocalBackup | undefined {
   for (const id of ids) {
     const backup = backupAt(root, id)
     if (backup?.state === 'whole' && accepts(backup)) return backup
@@ -58,10 +51,10 @@ function idsIn({ backups }: RootLayout): string[] {
 }
 
 /** A backup by its id; undefined when there is none, or it is being deleted or cannot be read. */
-export function backupAt(root: RootLayout, id: string): Backup | undefined {
+export function backupAt(root: RootLayout, id: string): LocalBackup | undefined {
   const directory = root.backup(id)
   try {
-    return aBackup(directory, readRecord(`${directory}/backup.json`), stateOf(directory))
+    return { ...storedBackup(readRecord(`${directory}/backup.json`), stateOf(directory)), directory }
   } catch (error) {
     if (error instanceof PgbkError || ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? ''))
       return undefined
@@ -71,7 +64,7 @@ export function backupAt(root: RootLayout, id: string): Backup | undefined {
 }
 
 /** The directory of the backup before this one, whose last raw segments may still have to be compressed. */
-export function previousArchives(root: RootLayout, { id }: Backup): string[] {
+export function previousArchives(root: RootLayout, { id }: LocalBackup): string[] {
   const last = idsIn(root).findLast((one) => one < id)
   return last === undefined ? [] : [root.backup(last)]
 }

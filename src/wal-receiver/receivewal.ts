@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type Connection, connectionArgs } from '../postgres/connection/connection.js'
 import { isLasting } from '../postgres/connection/connection-hint.js'
 import type { Installation } from '../postgres/programs/find.js'
-import { type KeptProgram, keepProgram } from '../system/program/keep-program.js'
+import { type SigintBoundProgram, startSigintBound } from '../system/program/start-sigint-bound.js'
 
 /** Why a pg_receivewal ended. */
 export type EndKind = 'gap' | 'slot-in-use' | 'forked' | 'disk-full' | 'refused' | 'lost'
@@ -15,7 +15,7 @@ export interface ReceiverEnd {
   subject: string | undefined
 }
 
-export interface RunningReceiver extends KeptProgram {
+export interface RunningReceiver extends SigintBoundProgram {
   /** Why it ended, once it has. */
   end(): ReceiverEnd
 }
@@ -53,13 +53,17 @@ export async function startReceivewal(
   slot: string,
 ): Promise<RunningReceiver> {
   const said: string[] = []
-  const kept = await keepProgram(join(bin, 'pg_receivewal'), receivewalArgs(connection, directory, slot), {
-    env: connection.env,
-    onErrorLine: (line) => {
-      said.push(line)
-      if (said.length > 20) said.shift()
+  const kept = await startSigintBound(
+    join(bin, 'pg_receivewal'),
+    receivewalArgs(connection, directory, slot),
+    {
+      env: connection.env,
+      onErrorLine: (line) => {
+        said.push(line)
+        if (said.length > 20) said.shift()
+      },
     },
-  })
+  )
   return { ...kept, end: () => explainEnd(said) }
 }
 

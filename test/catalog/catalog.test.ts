@@ -17,7 +17,7 @@ describe('the catalog', () => {
     for (const id of [first, '20261122T030000Z', second]) aBackup(root, id)
     expect(idsIn(root.root)).toEqual(['20261122T030000Z', second, first])
     expect(readCatalog(root.root)).toMatchObject({ rejected: [], root: root.root })
-    expect(readCatalog(root.root).backups[0]).toMatchObject({ state: 'whole', record: { label: null } })
+    expect(readCatalog(root.root).backups[0]).toMatchObject({ state: 'whole', summary: { label: null } })
   })
 
   it('is empty where there is no data/backup yet', () => {

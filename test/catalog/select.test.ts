@@ -1,14 +1,16 @@
 import { describe, expect, it } from '@jest/globals'
-import { aBackup, type BackupState, type Catalog, type NotABackup } from '../../src/catalog/catalog.js'
+import { type BackupState, storedBackup } from '../../src/catalog/backup.js'
+import type { Catalog, NotABackup } from '../../src/catalog/catalog.js'
 import type { BackupRecord } from '../../src/catalog/record.js'
 import { selectBackup } from '../../src/catalog/select.js'
 import { silentProgress } from '../../src/progress.js'
 import { aContext, aProof, aRecord, readFrom, thrownBy } from './samples.js'
 
 function aCatalog(backups: [string, BackupState?][], rejected: NotABackup[] = []): Catalog {
-  const entries = backups.map(([id, state = 'whole']) =>
-    aBackup(`/r/data/backup/${id}`, readFrom(aRecord({ id })), state),
-  )
+  const entries = backups.map(([id, state = 'whole']) => ({
+    ...storedBackup(readFrom(aRecord({ id })), state),
+    directory: `/r/data/backup/${id}`,
+  }))
   return { root: '/r', backups: entries, rejected }
 }
 
@@ -104,7 +106,10 @@ describe('latest', () => {
   it('skips those whose record has faults, and says so', async () => {
     const catalog = aCatalog([['20261122T030000Z'], ['20261121T030000Z']])
     const broken = { ...aRecord({ id: '20261122T030000Z' }), databases: [{}] } as unknown as BackupRecord
-    catalog.backups[0] = aBackup('/r/data/backup/20261122T030000Z', readFrom(broken), 'whole')
+    catalog.backups[0] = {
+      ...storedBackup(readFrom(broken), 'whole'),
+      directory: '/r/data/backup/20261122T030000Z',
+    }
     expect(selecting(catalog, 'latest')).toBe('20261121T030000Z')
     expect(warnings).toEqual([
       expect.stringMatching(/^latest skips 20261122T030000Z: the record is unreadable: /),

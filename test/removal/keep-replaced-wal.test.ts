@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import type { Backup } from '../../src/catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../src/catalog/backup.js'
 import { keepReplacedWal } from '../../src/removal/keep-replaced-wal.js'
 import { aContext } from '../catalog/samples.js'
 import { joining, WalHistory } from './wal-histories.js'
@@ -11,8 +11,8 @@ function aDownload(segments: number) {
   const history = new WalHistory()
   history.create()
   history.write(4)
-  const [old] = history.backups() as [Backup]
-  const names = readdirSync(old.layout.wal).sort()
+  const [old] = history.backups() as [LocalBackup]
+  const names = readdirSync(layoutOf(old).wal).sort()
   return { history, old, names, download: history.download(old, segments) }
 }
 
@@ -20,12 +20,12 @@ describe('before a download takes the place of a backup', () => {
   it('it gets the WAL that only that one has', async () => {
     const { history, names, download } = aDownload(2)
     await keepReplacedWal(history.root, download, joining, aContext())
-    expect(readdirSync(download.layout.wal).filter((name) => !name.startsWith('.'))).toEqual(names)
+    expect(readdirSync(layoutOf(download).wal).filter((name) => !name.startsWith('.'))).toEqual(names)
   })
 
   it('WAL behind a gap, which nothing else has, is not thrown away', async () => {
     const { history, old, names, download } = aDownload(2)
-    rmSync(join(old.layout.wal, names[2] ?? ''))
+    rmSync(join(layoutOf(old).wal, names[2] ?? ''))
     await expect(keepReplacedWal(history.root, download, joining, aContext())).rejects.toMatchObject({
       code: 'failed',
       message: expect.stringContaining(`${names[3]} to ${names[4]}`),

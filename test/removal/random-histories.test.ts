@@ -1,9 +1,10 @@
 import { expect, it } from '@jest/globals'
-import { type Backup, readCatalog } from '../../src/catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../src/catalog/backup.js'
+import { readCatalog } from '../../src/catalog/catalog.js'
 import { type ArchivedWal, lastOf } from '../../src/wal-archive/archived-wal.js'
 import { walPool } from '../../src/wal-archive/wal-pool.js'
 import { soundWal } from '../../src/wal-coverage/sound-wal.js'
-import { lookAhead } from '../../src/wal-reading/look-ahead.js'
+import { scanWal } from '../../src/wal-reading/scan-wal.js'
 import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { joining, WalHistory } from './wal-histories.js'
 
@@ -17,10 +18,10 @@ function dice(round: number): (limit: number) => number {
 }
 
 /** Reads all of it. */
-async function look(backup: Backup, wal: ArchivedWal) {
+async function look(backup: LocalBackup, wal: ArchivedWal) {
   const search = { ...joining, wal, major: 15, installations: await joining.installations() }
-  const systemIdentifier = backup.record.server.system_identifier
-  const { damage } = await lookAhead({ ...search, systemIdentifier })
+  const systemIdentifier = recordOf(backup).server.system_identifier
+  const { damage } = await scanWal({ ...search, systemIdentifier })
   return { wal, damage }
 }
 
@@ -28,7 +29,7 @@ async function look(backup: Backup, wal: ArchivedWal) {
 async function found(history: WalHistory): Promise<Map<string, number | undefined>> {
   const catalog = readCatalog(history.root.root)
   const pool = walPool(catalog)
-  const reach = async (backup: Backup) => {
+  const reach = async (backup: LocalBackup) => {
     const { wal, damage } = await soundWal(backup, pool, joining, async (wal) =>
       history.isHarmed ? look(backup, wal) : { wal, damage: undefined },
     )

@@ -11,7 +11,8 @@ import {
 } from 'node:fs'
 import { endianness } from 'node:os'
 import { join } from 'node:path'
-import { aBackup as aReadBackup, type Backup, readCatalog } from '../../src/catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../src/catalog/backup.js'
+import { readCatalog } from '../../src/catalog/catalog.js'
 import type { RootLayout } from '../../src/catalog/layout.js'
 import { removeBackup } from '../../src/catalog/remove.js'
 import { keepReplacedWal } from '../../src/removal/keep-replaced-wal.js'
@@ -62,7 +63,7 @@ export class WalHistory {
     return join(this.root.backup(id), 'wal')
   }
 
-  backups(): Backup[] {
+  backups(): LocalBackup[] {
     return readCatalog(this.root.root).backups
   }
 
@@ -134,24 +135,25 @@ export class WalHistory {
   /** Something takes a file away. */
   lose(archive: number, file: number): void {
     const one = this.backups()[archive]
-    const names = one ? readdirSync(one.layout.wal).filter((name) => name.length === 24) : []
+    const names = one ? readdirSync(layoutOf(one).wal).filter((name) => name.length === 24) : []
     const name = names[file % Math.max(1, names.length)]
-    if (one && name !== undefined) rmSync(join(one.layout.wal, name))
+    if (one && name !== undefined) rmSync(join(layoutOf(one).wal, name))
   }
 
   /** Bits flip in one of several copies of a segment. */
   harm(archive: number, file: number): void {
     const backups = this.backups()
     const one = backups[archive % backups.length]
-    const names = one ? segmentsIn(one.layout.wal) : []
-    const copies = (name: string) => backups.filter(({ layout }) => soundIn(layout.wal).includes(name)).length
+    const names = one ? segmentsIn(layoutOf(one).wal) : []
+    const copies = (name: string) =>
+      backups.filter((backup) => soundIn(layoutOf(backup).wal).includes(name)).length
     // Of a first one nothing would tell whether others have the same: here is no snapshot.
     const isFirst = (name: string) => backups.some((backup) => name === this.nameOf(this.firstOf(backup)))
     const shared = names.filter((name) => copies(name) > 1 && !isFirst(name))
     const name = shared[file % Math.max(1, shared.length)]
     if (!one || name === undefined) return
     this.isHarmed = true
-    harmFile(join(one.layout.wal, name))
+    harmFile(join(layoutOf(one).wal, name))
   }
 
   /** Somebody copies segments of the newest archive into an older one. */
@@ -159,33 +161,33 @@ export class WalHistory {
     const [newest, ...older] = this.backups()
     const to = older[archive % Math.max(1, older.length)]
     if (!newest || !to) return
-    for (const name of soundIn(newest.layout.wal).slice(0, count)) {
-      const target = join(to.layout.wal, name)
-      if (!existsSync(target)) copyFileSync(join(newest.layout.wal, name), target)
+    for (const name of soundIn(layoutOf(newest).wal).slice(0, count)) {
+      const target = join(layoutOf(to).wal, name)
+      if (!existsSync(target)) copyFileSync(join(layoutOf(newest).wal, name), target)
     }
   }
 
   /** A download of a backup that is here, with the first of its segments. */
-  download(one: Backup, count: number): Backup {
+  download(one: LocalBackup, count: number): LocalBackup {
     const download = this.root.download(one.id)
     const wal = join(download, 'wal')
     mkdirSync(wal, { recursive: true })
-    copyFileSync(one.layout.record, join(download, 'backup.json'))
-    const histories = readdirSync(one.layout.wal).filter((name) => name.endsWith('.history'))
-    for (const name of [...soundIn(one.layout.wal).slice(0, count), ...histories])
-      copyFileSync(join(one.layout.wal, name), join(wal, name))
-    return aReadBackup(download, one, 'whole')
+    copyFileSync(layoutOf(one).record, join(download, 'backup.json'))
+    const histories = readdirSync(layoutOf(one).wal).filter((name) => name.endsWith('.history'))
+    for (const name of [...soundIn(layoutOf(one).wal).slice(0, count), ...histories])
+      copyFileSync(join(layoutOf(one).wal, name), join(wal, name))
+    return { ...one, directory: download }
   }
 
   /** It takes the place of it, unless that is refused. */
   async replace(index: number, count: number): Promise<void> {
     const one = this.backups()[index]
-    if (!one || soundIn(one.layout.wal)[0] !== this.nameOf(this.firstOf(one))) return
+    if (!one || soundIn(layoutOf(one).wal)[0] !== this.nameOf(this.firstOf(one))) return
     const download = this.download(one, 1 + count)
     try {
       await keepReplacedWal(this.root, download, joining, aContext())
-      rmSync(one.layout.wal, { recursive: true })
-      renameSync(download.layout.wal, one.layout.wal)
+      rmSync(layoutOf(one).wal, { recursive: true })
+      renameSync(layoutOf(download).wal, layoutOf(one).wal)
     } catch (error) {
       // Behind a gap, nothing tells whether it goes on there.
       if (!/does not continue what was downloaded/.test(String(error))) throw error
@@ -193,7 +195,7 @@ export class WalHistory {
     rmSync(download.directory, { recursive: true })
   }
 
-  private firstOf({ summary }: Backup): number {
+  private firstOf({ summary }: LocalBackup): number {
     return Number(BigInt(`0x${summary.start_lsn.split('/')[1]}`) / BigInt(mb))
   }
 
@@ -215,9 +217,10 @@ export class WalHistory {
   }
 
   /** The last segment that a backup reaches: its own first, and all after it, are there, wherever they lie. */
-  reachOf({ summary, layout }: Backup): number | undefined {
-    const first = this.firstOf({ summary } as Backup)
-    const everywhere = new Set(this.backups().flatMap((one) => soundIn(one.layout.wal)))
+  reachOf(backup: LocalBackup): number | undefined {
+    const layout = layoutOf(backup)
+    const first = this.firstOf({ summary: backup.summary } as LocalBackup)
+    const everywhere = new Set(this.backups().flatMap((one) => soundIn(layoutOf(one).wal)))
     if (!readdirSync(layout.wal).includes(this.nameOf(first))) return undefined
     if (!everywhere.has(this.nameOf(first))) return undefined
     let last = first

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, expect, it } from '@jest/globals'
-import { type Backup, readCatalog } from '../../src/catalog/catalog.js'
+import type { LocalBackup } from '../../src/catalog/backup.js'
+import { readCatalog } from '../../src/catalog/catalog.js'
 import { PgbkError } from '../../src/errors.js'
 import { removeSocketDirectory } from '../../src/postgres/local/sockets.js'
 import { makeRunDirectory } from '../../src/run/directory/make-run-directory.js'
@@ -14,7 +15,7 @@ let run: RunDirectory
 beforeEach(() => {
   const root = anEmptyRoot()
   aBackup(root, '20261120T030000Z')
-  const [backup] = readCatalog(root.root).backups as [Backup]
+  const [backup] = readCatalog(root.root).backups as [LocalBackup]
   const made = makeRunDirectory(backup, root.root, aContext())
   atEnd(() => removeSocketDirectory(made.sockets))
   run = made

@@ -1,6 +1,6 @@
-import { type Additions, aBackup, type Backup, type BackupState } from '../../src/catalog/catalog.js'
+import { type Additions, type BackupState, type LocalBackup, storedBackup } from '../../src/catalog/backup.js'
 import type { BackupRecord } from '../../src/catalog/record.js'
-import type { ListResult } from '../../src/commands/list.js'
+import type { ListResult } from '../../src/inventory/list.js'
 import type { Screen } from '../../src/terminal/screen.js'
 import { createStyle } from '../../src/terminal/style.js'
 import { type BackupWindow, snapshotWindow } from '../../src/wal-coverage/window.js'
@@ -17,21 +17,24 @@ export function theBackup(
   changes: Partial<BackupRecord> = {},
   state: BackupState = 'whole',
   additions?: Additions,
-): Backup {
+): LocalBackup {
   const record = aRecord(changes)
-  return aBackup(`/srv/pg/data/backup/${record.id}`, readFrom(record), state, additions)
+  return {
+    ...storedBackup(readFrom(record), state, additions),
+    directory: `/srv/pg/data/backup/${record.id}`,
+  }
 }
 
 /** What programs get beside the record of a backup that nothing has happened to. */
 export const asFound = { state: 'whole', hold: null, proof: null }
 
-export function aList(backups: Backup[], changes: Partial<ListResult> = {}): ListResult {
+export function aList(backups: LocalBackup[], changes: Partial<ListResult> = {}): ListResult {
   const windows = new Map(backups.map((backup) => [backup.id, aWindow(backup)]))
   return { root: '/srv/pg', backups, windows, rejected: [], free: 1024 ** 3, source: undefined, ...changes }
 }
 
 /** The window of a backup whose archive ends with its snapshot. */
-export function aWindow(backup: Backup, changes: Partial<BackupWindow> = {}): BackupWindow {
+export function aWindow(backup: LocalBackup, changes: Partial<BackupWindow> = {}): BackupWindow {
   return { ...snapshotWindow(backup, { segments: 1 }), ...changes }
 }
 

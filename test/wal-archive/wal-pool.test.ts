@@ -1,10 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
+import { layoutOf } from '../../src/catalog/backup.js'
 import { readCatalog } from '../../src/catalog/catalog.js'
-import type { BackupLayout } from '../../src/catalog/layout.js'
 import { lastOf } from '../../src/wal-archive/archived-wal.js'
-import { keyOf, readSeamNote, writeSeamNote } from '../../src/wal-archive/notes/seam-note.js'
+import { readSeamNote, seamKey, writeSeamNote } from '../../src/wal-archive/notes/seam-note.js'
 import { type PooledBackup, walPool } from '../../src/wal-archive/wal-pool.js'
 import { seamsOf } from '../../src/wal-archive/wal-seams.js'
 import { bringTogether } from '../../src/wal-coverage/move-wal.js'
@@ -69,15 +69,16 @@ describe('the WAL of an older backup goes on in the archive of a newer one', () 
   it('which may be that of a backup whose record is unreadable, but of no other cluster, and none that is being deleted', () => {
     const again =
       (text: (json: string) => string) =>
-      ({ backups: [, { layout, raw }] }: Archives) =>
-        writeFileSync(layout.record, text(JSON.stringify(raw)))
+      ({ backups: [, backup] }: Archives) =>
+        writeFileSync(layoutOf(backup).record, text(JSON.stringify(backup.raw)))
     const found = (change: (archives: Archives) => void) =>
       chainOf('older', ['4', '5'], ['5', '6'], change).chain
     const all = 'old 3, old 4, old 5, new 6'
     expect(found(() => {})).toBe(all)
     expect(found(again(() => '{'))).toBe(all)
     expect(found(again((json) => json.replace('7574880158414284817', '1')))).toBe('old 3, old 4, old 5')
-    const remove = ({ backups: [, { layout }] }: Archives) => {
+    const remove = ({ backups: [, backup] }: Archives) => {
+      const layout = layoutOf(backup)
       rmSync(layout.record)
       writeFileSync(layout.marker, '{}')
     }
@@ -136,7 +137,7 @@ describe('what was found out about a seam', () => {
     if (!seam) throw new Error('no seam')
     await writeSeamNote(seam, false)
     expect(readSeamNote(seam)).toBe(false)
-    const note = { seam: keyOf(seam), joins: true }
+    const note = { seam: seamKey(seam), joins: true }
     for (const forged of [note, { signed: `${'0'.repeat(64)} ${JSON.stringify(note)}` }]) {
       writeFileSync(join(seam.before.directory, '.pgbk-seam.json'), JSON.stringify(forged))
       expect(readSeamNote(seam)).toBe(undefined)
@@ -146,7 +147,7 @@ describe('what was found out about a seam', () => {
 
 it('two processes give an archive the same segments at a time', async () => {
   const { wal } = chainOf('older', ['4'], ['5', '6', '7', '8'])
-  const to = { layout: { wal: wal.directory } as BackupLayout }
+  const to = { directory: dirname(wal.directory) }
   await Promise.all([1, 2, 3, 4].map(() => bringTogether(to, wal, 100n)))
   expect(segmentsIn(wal.directory)).toEqual(['4', '5', '6', '7', '8'])
 })

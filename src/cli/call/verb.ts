@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Settings } from '../../config/load.js'
 import type { Context } from '../../context.js'
 import type { PgbkError } from '../../errors.js'
-import type { StandIn } from '../../privileges/step-down.js'
+import type { StandIn } from '../../privileges/drop-privileges.js'
 import type { Screen } from '../../terminal/screen.js'
 import type { GlobalOptions } from './options.js'
 

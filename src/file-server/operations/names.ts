@@ -1,4 +1,4 @@
-import { bytesOf } from '../../system/paths/byte-path.js'
+import { pathBytes } from '../../system/paths/byte-path.js'
 import {
   fuse_mkdir_in,
   fuse_mknod_in,
@@ -39,7 +39,7 @@ export function namesOperations(fileSystem: FileSystem): Record<number, Operatio
 
     [opcodes.FUSE_SYMLINK]: (request, answer) => {
       const [name, target] = namesAt(request, body)
-      const beginning = { permissions: 0o777, target: bytesOf(target) }
+      const beginning = { permissions: 0o777, target: pathBytes(target) }
       return entryAnswer(
         fileSystem,
         tree.add(tree.directory(request.nodeid), name, 'link', beginning),

@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { descriptors } from '../../system/files/descriptors.js'
 import { readFully } from '../../system/files/read-fully.js'
-import { type BytePath, bytePath, bytesOf } from '../../system/paths/byte-path.js'
+import { type BytePath, bytePath, pathBytes } from '../../system/paths/byte-path.js'
 import type { Attributes, Kind, Origin, Time } from './origin.js'
 
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -29,7 +29,7 @@ export function directoryOrigin(root: string): Origin {
   const reached = (path: BytePath): Buffer => {
     const cut = path.lastIndexOf('/')
     const parent = `/proc/self/fd/${descriptorOf(path.slice(0, Math.max(cut, 0)) as BytePath)}/`
-    return Buffer.concat([Buffer.from(parent), bytesOf(path.slice(cut + 1) as BytePath)])
+    return Buffer.concat([Buffer.from(parent), pathBytes(path.slice(cut + 1) as BytePath)])
   }
   const directories = descriptors<BytePath>(mostOpen, (path) =>
     openSync(reached(path), readOnly | constants.O_DIRECTORY),

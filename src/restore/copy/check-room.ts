@@ -1,9 +1,9 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import type { LocalBackup } from '../../catalog/backup.js'
 import { PgbkError } from '../../errors.js'
 import { freeBytes } from '../../system/files/measure.js'
-import { formatBytes } from '../../text/units.js'
+import { formatBytes } from '../../text/format.js'
 import { copyMethodFor } from './copy-cluster.js'
 
 /** What will be written to one file system. */
@@ -28,7 +28,7 @@ export async function roomNeeds(places: ReadonlyMap<string, number>): Promise<Ro
 }
 
 /** @throws {PgbkError} `disk-full` when a copy has no room, and reflinks are not available. */
-export async function checkRoom(backup: Backup, needs: RoomNeed[]): Promise<void> {
+export async function checkRoomForCopy(backup: LocalBackup, needs: RoomNeed[]): Promise<void> {
   const tight = tightest(needs)
   if (tight && (await copyMethodFor(backup, tight.place)) !== 'reflink') checkSpace(needs)
 }

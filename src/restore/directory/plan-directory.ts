@@ -1,6 +1,7 @@
 import { isAbsolute, join, resolve, sep } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import { rootLayout } from '../../catalog/layout.js'
+import type { BackupRecord } from '../../catalog/record.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { isOutside } from '../../postgres/server/server-facts.js'
@@ -14,7 +15,7 @@ import { settingsOfServer } from './production-directory.js'
 
 /** A standard data directory that a backup is to be restored into. */
 export interface DirectoryRequest {
-  backup: Backup
+  backup: LocalBackup
   data: string
   tablespaces: TablespacePlace[]
   /** Undefined for `--as-production`. */
@@ -54,7 +55,7 @@ export interface DirectoryOptions {
  * @throws {PgbkError} `usage`, `failed` or `locked`, as `checkClaimable`.
  */
 export function planDirectory(
-  backup: Backup,
+  backup: LocalBackup,
   recovery: RecoveryPlan,
   { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, minimums, port }: DirectoryOptions,
   context: Context,
@@ -71,7 +72,7 @@ export function planDirectory(
     backup,
     data,
     tablespaces,
-    switchedOff: asProduction ? undefined : switchedOff(backup.record, settingsOfServer(backup)),
+    switchedOff: asProduction ? undefined : switchedOff(recordOf(backup), settingsOfServer(backup)),
     recovery,
     minimums,
     archive: isOfAnother ? join(data, archiveCopy) : undefined,
@@ -88,12 +89,12 @@ const archiveCopy = 'pgbk-wal'
 
 /** The data directory, and the tablespaces outside of it. */
 export function topsOf(data: string, tablespaces: TablespacePlace[]): string[] {
-  return [data, ...tablespaces.map(({ target }) => target).filter((target) => !inside(target, data))]
+  return [data, ...tablespaces.map(({ target }) => target).filter((target) => !isAtOrBelow(target, data))]
 }
 
 /** The directories that will be filled, with their bytes. */
 export function directoryPlaces(
-  { size_bytes, tablespaces: known }: Backup['record'],
+  { size_bytes, tablespaces: known }: BackupRecord,
   { data, tablespaces }: Pick<DirectoryRequest, 'data' | 'tablespaces'>,
 ): Map<string, number> {
   const sizeOf = (oid: number) => known.find((one) => one.oid === oid)?.size_bytes ?? 0
@@ -102,20 +103,20 @@ export function directoryPlaces(
   return new Map([...outside, [data, rest]])
 }
 
-export function inside(path: string, directory: string): boolean {
+export function isAtOrBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory + sep)
 }
 
 function refuseInside(path: string, data: string): void {
-  if (!inside(path, data)) return
+  if (!isAtOrBelow(path, data)) return
   throw new PgbkError('usage', `${path} is inside of ${data}, where pgbk keeps its own`, {
     hint: 'Without -D, pgbk restore makes an instance there. Choose another directory.',
   })
 }
 
 /** Where the tablespaces go: as they are mapped, else into the data directory. @throws {PgbkError} `usage`. */
-export function tablespacePlaces({ record }: Backup, data: string, mappings: string[]): TablespacePlace[] {
-  const tablespaces = record.tablespaces.filter(isOutside)
+export function tablespacePlaces(backup: LocalBackup, data: string, mappings: string[]): TablespacePlace[] {
+  const tablespaces = recordOf(backup).tablespaces.filter(isOutside)
   const wanted = new Map(
     mappings.map(parseMapping).map(([from, to]): [string, string] => [from, realPath(to)]),
   )
@@ -134,7 +135,7 @@ export function tablespacePlaces({ record }: Backup, data: string, mappings: str
 /** What is made and, if need be, emptied for one of them must not be another's. */
 function refuseOverlaps(directories: string[]): void {
   directories.forEach((directory, index) => {
-    const other = directories.find((one, at) => at !== index && inside(directory, one))
+    const other = directories.find((one, at) => at !== index && isAtOrBelow(directory, one))
     if (other === undefined) return
     throw new PgbkError(
       'usage',
@@ -162,7 +163,7 @@ export function parseMapping(mapping: string): [from: string, to: string] {
 }
 
 /** @throws {PgbkError} `usage` for a mapping of a tablespace that there is not. */
-function checkKnown(from: string, tablespaces: Backup['record']['tablespaces']): void {
+function checkKnown(from: string, tablespaces: BackupRecord['tablespaces']): void {
   if (tablespaces.some(({ location }) => location === from)) return
   const known = tablespaces.map(({ location, name }) => `  ${location}   (${name})`).join('\n')
   throw new PgbkError('usage', `the backup has no tablespace at ${from}`, {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../../catalog/backup.js'
 import { majorOf } from '../../catalog/record.js'
 import { snapshotHba, snapshotIdent } from '../../snapshot/conf/conf.js'
 import { confFileIfThere, readConfFile } from '../../snapshot/conf/conf-file.js'
@@ -26,7 +26,7 @@ import { serverFiles } from './conf/server-files.js'
 import { socketsHere } from './conf/sockets-here.js'
 
 export interface ProductionConf {
-  backup: Backup
+  backup: LocalBackup
   /** The directory that it is brought into. */
   data: string
   /** Where the data directory is as it has come: there already, or still in the snapshot. */
@@ -64,7 +64,7 @@ export async function writeProductionConf(conf: ProductionConf): Promise<string[
     notes.push(`${name} is not in the backup: the one here lets only local users in`)
   }
   const contained = await containConf(data)
-  await containAuth(data, majorOf(backup.record))
+  await containAuth(data, majorOf(recordOf(backup)))
   const lasting = lastingSettings(conf.minimums, contained.settings)
   const sockets = conf.switchedOff ? socketsHere(contained.settings, data) : { text: '', notes: [] }
   notes.push(...contained.notes, ...lasting.notes, ...sockets.notes)
@@ -78,7 +78,7 @@ type Write = (name: string, text: string | Buffer) => Promise<void>
 
 /** Puts the server's files back, each made to work where it is now. Returns what will be missing. */
 async function writeOriginals({ backup, source }: ProductionConf, write: Write): Promise<string[]> {
-  const { record } = backup
+  const record = recordOf(backup)
   const files = serverFiles(backup, source)
   const names = new Map([...files.values()].map(({ path, name }) => [path, name]))
   const missing = new Map(record.configuration?.missing.map(({ path, reason }) => [path, reason]))
@@ -101,7 +101,7 @@ async function writeOriginals({ backup, source }: ProductionConf, write: Write):
 }
 
 /** Where the role that made the backup may not read the files, the settings that it could see, else those of the snapshot. */
-async function writeSubstitute(backup: Backup, write: Write): Promise<string> {
+async function writeSubstitute(backup: LocalBackup, write: Write): Promise<string> {
   const visible = originalOf(backup, 'settings-from-pg_settings.conf')
   await write('postgresql.conf', visible ?? '# nothing is known of the server\n')
   return "the server's postgresql.conf is not in the backup: the one here has the settings that could be read from the server"
@@ -115,7 +115,7 @@ function autoConf(
 ): Buffer {
   const ownPort = port === undefined ? undefined : confLines({ port: String(port) })
   // What is there now may be another text than that of the plan.
-  const off = planned && markedBlock(switchedOff(backup.record, found))
+  const off = planned && markedBlock(switchedOff(recordOf(backup), found))
   const blocks = [ownPort, lasting, off, recovery && recoveryBlock(recovery)]
   return Buffer.concat([
     readConfFile(join(data, autoConfName), data),
@@ -124,7 +124,8 @@ function autoConf(
 }
 
 /** What the server's configuration files say, as far as they are in the backup; for the plan. */
-export function settingsOfServer({ layout }: Pick<Backup, 'layout'>): FoundSettings {
+export function settingsOfServer(backup: Pick<LocalBackup, 'directory'>): FoundSettings {
+  const layout = layoutOf(backup)
   const names = readdirSync(layout.originalConf, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))

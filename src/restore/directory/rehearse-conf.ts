@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { layoutOf, recordOf } from '../../catalog/backup.js'
 import { majorOf } from '../../catalog/record.js'
 import type { Context } from '../../context.js'
 import type { ServerPrograms } from '../../postgres/programs/find-server.js'
@@ -20,7 +21,7 @@ export async function rehearseConf(
   context: Context,
 ): Promise<MissingFiles> {
   const { backup, isOfAnother } = request
-  const source = backup.layout.data
+  const source = layoutOf(backup).data
   const data = await mkdtemp(join(context.env.TMPDIR || '/tmp', 'pgbk-conf-'))
   try {
     for (const name of ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf']) {
@@ -28,7 +29,11 @@ export async function rehearseConf(
       if (content) await writeDurably(join(data, name), content)
     }
     await writeProductionConf({ ...productionConf(request), data, source })
-    return await missingFiles({ data, source, major: majorOf(backup.record), isOfAnother }, programs, context)
+    return await missingFiles(
+      { data, source, major: majorOf(recordOf(backup)), isOfAnother },
+      programs,
+      context,
+    )
   } finally {
     await rm(data, { recursive: true, force: true })
   }

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
 import { type InstanceLayout, instanceLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { isShortEnough } from '../../postgres/local/sockets.js'
@@ -15,7 +15,7 @@ import { copyOriginals } from '../copy/copy-originals.js'
 
 /** The instance whose configuration is written. */
 export interface InstanceToConfigure {
-  backup: Backup
+  backup: LocalBackup
   name: string
   port: number
   programs: Pick<ServerPrograms, 'bin'>
@@ -45,7 +45,7 @@ export async function writeInstanceConf(
   await writeDurably(join(layout.data, 'postgresql.auto.conf'), '')
   const original = join(layout.conf, 'original')
   await mkdir(original)
-  await copyOriginals(backup.layout, original, context.signal)
+  await copyOriginals(layoutOf(backup), original, context.signal)
   await syncPath(layout.conf)
 }
 

@@ -1,15 +1,15 @@
 import { resolve } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import type { LocalBackup } from '../../catalog/backup.js'
 import { instanceLayout } from '../../catalog/layout.js'
+import { formatTime } from '../../text/format.js'
 import { printableValues } from '../../text/printable.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
-import { formatTime } from '../../text/units.js'
 import { ownSockets } from './instance-conf.js'
 import type { InstanceRecord } from './instance-record.js'
 
 export interface InstanceReadme {
   record: InstanceRecord
-  backup: Backup
+  backup: LocalBackup
   root: string
   /** Where the instance will be. */
   directory: string

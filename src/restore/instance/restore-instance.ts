@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
 import { majorOf } from '../../catalog/record.js'
-import { checkThere } from '../../catalog/removed.js'
+import { checkStillThere } from '../../catalog/removed-meanwhile.js'
 import type { Context } from '../../context.js'
 import { messageOf } from '../../errors.js'
 import type { ServerPrograms } from '../../postgres/programs/find-server.js'
@@ -14,14 +14,14 @@ import { syncPath, writeDurably } from '../../system/files/durable.js'
 import { copyCluster, copyControlFile } from '../copy/copy-cluster.js'
 import { type Instance, readInstance } from './instance.js'
 import { writeInstanceConf } from './instance-conf.js'
-import { publishInstance, startInstance } from './instance-directory.js'
+import { createInstanceDirectory, publishInstance } from './instance-directory.js'
 import { instanceReadme } from './instance-readme.js'
 import { type InstanceRecord, instanceFormat } from './instance-record.js'
 import { removeInstance } from './instance-remains.js'
 
 /** Everything that has been checked, and what is wanted. */
 export interface InstanceRequest {
-  backup: Backup
+  backup: LocalBackup
   root: string
   name: string
   port: number
@@ -36,11 +36,11 @@ export interface InstanceRequest {
  */
 export async function restoreInstance(request: InstanceRequest, context: Context): Promise<Instance> {
   const { root, name } = request
-  const layout = await startInstance(root, name)
+  const layout = await createInstanceDirectory(root, name)
   try {
-    await fill(request, layout, context)
+    await fillInstanceFiles(request, layout, context)
     context.signal.throwIfAborted()
-    checkThere(request.backup)
+    checkStillThere(request.backup)
     const published = await publishInstance(layout, name)
     return readInstance(published.directory, name)
   } catch (error) {
@@ -49,14 +49,20 @@ export async function restoreInstance(request: InstanceRequest, context: Context
   }
 }
 
-async function fill(request: InstanceRequest, layout: InstanceLayout, context: Context): Promise<void> {
+async function fillInstanceFiles(
+  request: InstanceRequest,
+  layout: InstanceLayout,
+  context: Context,
+): Promise<void> {
   const { backup, recovery } = request
   const final = join(rootLayout(request.root).instances, request.name)
-  const tablespaces = backup.record.tablespaces.filter(isOutside).map(({ oid }) => ({
-    oid,
-    directory: join(layout.tablespaces, String(oid)),
-    target: join(instanceLayout(final).tablespaces, String(oid)),
-  }))
+  const tablespaces = recordOf(backup)
+    .tablespaces.filter(isOutside)
+    .map(({ oid }) => ({
+      oid,
+      directory: join(layout.tablespaces, String(oid)),
+      target: join(instanceLayout(final).tablespaces, String(oid)),
+    }))
   for (const { directory } of tablespaces) await mkdir(directory)
   await copyCluster(backup, { data: layout.data, tablespaces }, context)
   const settings = recovery.recovery && recoverySettings(recovery.recovery)
@@ -80,9 +86,9 @@ async function writeTexts(
     name,
     backup: backup.id,
     created_at: context.now().toISOString(),
-    server_version: backup.record.server.version,
-    major: majorOf(backup.record),
-    role: backup.record.superuser,
+    server_version: recordOf(backup).server.version,
+    major: majorOf(recordOf(backup)),
+    role: recordOf(backup).superuser,
     database,
   }
   await writeDurably(layout.record, `${JSON.stringify(record, undefined, 2)}\n`)

@@ -1,20 +1,20 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { accessSync, constants, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
 import { type RunLayout, runLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { messageOf, PgbkError, systemCode, systemFailure } from '../../errors.js'
 import { makeSocketDirectory, removeSocketDirectory } from '../../postgres/local/sockets.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { markOfThisProcess } from '../../system/process/process-mark.js'
-import { isAlive } from '../../system/process/processes.js'
+import { isAlive } from '../../system/process/process-table.js'
 import {
   type OwnRunDirectory,
+  placesForRuns,
   type RunDirectory,
   type RunMarker,
-  runPlaces,
-  writeMarker,
+  writeRunMarker,
 } from './run-directory.js'
 
 /**
@@ -22,12 +22,12 @@ import {
  * @throws {PgbkError} `root-not-writable` when there is no place for it, `disk-full` when there is no room; nothing is left.
  */
 export function makeRunDirectory(
-  backup: Backup,
+  backup: LocalBackup,
   root: string,
   context: Context,
   archives?: string[],
 ): OwnRunDirectory {
-  const place = choosePlace(runPlaces(root, context))
+  const place = choosePlace(placesForRuns(root, context))
   for (;;) {
     // Never the name of a run that has just ended: others may still be removing what is left of that one.
     const name = `${backup.id}-${randomInt(10_000, 100_000)}`
@@ -40,7 +40,7 @@ export function makeRunDirectory(
 function makeNamed(
   name: string,
   layout: RunLayout,
-  { backup, archives }: { backup: Backup; archives: string[] | undefined },
+  { backup, archives }: { backup: LocalBackup; archives: string[] | undefined },
   { now }: Context,
 ): OwnRunDirectory | undefined {
   let sockets = ''
@@ -72,7 +72,7 @@ function appearMarked({ name, layout: { directory }, marker }: RunDirectory): bo
   const draft = join(dirname(directory), `.${name}.${marker.pgbk_pid}.new`)
   mkdirSync(draft)
   try {
-    writeMarker({ name, layout: runLayout(draft), marker })
+    writeRunMarker({ name, layout: runLayout(draft), marker })
     renameSync(draft, directory)
     return true
   } catch (error) {
@@ -83,7 +83,8 @@ function appearMarked({ name, layout: { directory }, marker }: RunDirectory): bo
   }
 }
 
-function filled(run: OwnRunDirectory, { layout: { snapshot, wal } }: Backup): OwnRunDirectory {
+function filled(run: OwnRunDirectory, backup: LocalBackup): OwnRunDirectory {
+  const { snapshot, wal } = layoutOf(backup)
   const { layout } = run
   try {
     for (const directory of [layout.snapshot, layout.upper, layout.work, layout.sandbox]) mkdirSync(directory)
@@ -98,7 +99,7 @@ function filled(run: OwnRunDirectory, { layout: { snapshot, wal } }: Backup): Ow
 
 /** What is left of runs that were killed before they had their marker. */
 export function forgottenDrafts(root: string, context: Context): string[] {
-  return runPlaces(root, context).flatMap((place) =>
+  return placesForRuns(root, context).flatMap((place) =>
     namesIn(place, 'EACCES').flatMap((name) => {
       const [, pid] = /^\.\d{8}T\d{6}Z-\d{5}\.(\d+)\.new$/.exec(name) ?? []
       return pid === undefined || isAlive(Number(pid)) ? [] : [join(place, name)]

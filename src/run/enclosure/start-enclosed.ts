@@ -1,27 +1,27 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Backup } from '../../catalog/catalog.js'
+import type { LocalBackup } from '../../catalog/backup.js'
 import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { factsOf } from '../../errors.js'
 import { withoutRights } from '../../postgres/local/server-process.js'
-import { hasProc } from '../../system/process/processes.js'
+import { hasProc } from '../../system/process/process-table.js'
 import { removeWhenOver } from '../directory/clean-up.js'
 import { type OwnRunDirectory, runArgument } from '../directory/run-directory.js'
-import type { Launch } from '../working-copy/working-copy.js'
+import type { WorkingCopyAccess } from '../working-copy/working-copy.js'
 import { holdPort } from './held-port.js'
+import { type Enclosure, homesToHide, installationOf, namespacesFor, type SandboxView } from './namespaces.js'
 import { type Companion, type SupervisedServer, supervise } from './supervisor.js'
-import { type Enclosure, homesToHide, installationOf, surroundingsOf, type View } from './surroundings.js'
 
 /** Whether a run is to be shut off from this machine: where that can be had, or not at all. */
-export type SandboxWish = 'auto' | 'off'
+export type SandboxMode = 'auto' | 'off'
 
 export interface EnclosedRequest {
-  backup: Backup
+  backup: LocalBackup
   root: string
   run: OwnRunDirectory
-  launch: Launch
-  wish: SandboxWish
+  access: WorkingCopyAccess
+  sandbox: SandboxMode
   command: string[]
   /** The path of the server program, whose installation it needs. */
   postgres: string | undefined
@@ -35,19 +35,19 @@ export interface EnclosedRequest {
   complete?: Promise<void> | undefined
 }
 
-export interface Enclosed {
+export interface EnclosedServer {
   server: SupervisedServer
   enclosure: Enclosure
-  /** Why it is not closed although that was wished for, in plain words. */
+  /** Why it is not closed although that was asked for, in plain words. */
   gap: string | undefined
 }
 
 /**
- * Starts a server on a working copy, in a sandbox where that is wished for and can be had.
+ * Starts a server on a working copy, in a sandbox where that is asked for and can be had.
  * @throws {PgbkError} `failed` when it could not even be called, with what its set-up said.
  */
-export async function startEnclosed(request: EnclosedRequest, context: Context): Promise<Enclosed> {
-  if (request.wish === 'off') return { ...(await start('open', request, context)), gap: undefined }
+export async function startEnclosed(request: EnclosedRequest, context: Context): Promise<EnclosedServer> {
+  if (request.sandbox === 'off') return { ...(await start('open', request, context)), gap: undefined }
   if (!hasProc()) return { ...(await start('open', request, context)), gap: 'this system has none' }
   let gap: string | undefined
   for (const enclosure of ['closed', 'networked'] as const) {
@@ -73,21 +73,21 @@ async function start(
   enclosure: Enclosure,
   request: EnclosedRequest,
   context: Context,
-): Promise<Omit<Enclosed, 'gap'>> {
-  const { run, launch, command, outerPort } = request
+): Promise<Omit<EnclosedServer, 'gap'>> {
+  const { run, access, command, outerPort } = request
   // A link among the data leads nowhere in a sandbox.
   if (enclosure !== 'closed') await request.complete
   const held = enclosure === 'closed' && outerPort !== undefined ? await holdPort(outerPort) : undefined
   try {
-    const surroundings = surroundingsOf(enclosure, launch, viewOf(request, context))
+    const namespaces = namespacesFor(enclosure, access, viewOf(request, context))
     const server = await supervise({
-      surroundings,
+      namespaces,
       companion:
         held && outerPort !== undefined ? relayTo(outerPort, held.descriptor, run, context) : undefined,
-      fileServer: launch.hasFileServer ? fileServerFor(run, context) : undefined,
+      fileServer: access.hasFileServer ? fileServerFor(run, context) : undefined,
       cleanUp: removeWhenOver,
       sockets: run.sockets,
-      dropping: withoutRights(surroundings.outer.includes('--user')),
+      dropping: withoutRights(namespaces.outer.includes('--user')),
       command,
       cwd: run.layout.directory,
       log: run.layout.log,
@@ -115,12 +115,9 @@ function fileServerFor({ layout }: OwnRunDirectory, { self }: Context): [string,
 function viewOf(
   { backup, root, run, postgres, port, archives }: EnclosedRequest,
   { env, user }: Context,
-): View {
+): SandboxView {
   const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
-  const further = [
-    ...libraries,
-    ...archives.filter((path) => !path.startsWith(`${backup.layout.directory}/`)),
-  ]
+  const further = [...libraries, ...archives.filter((path) => !path.startsWith(`${backup.directory}/`))]
   const homes = homesToHide([env.HOME ?? '', user().home])
   const programs = postgres === undefined ? [] : installationOf(postgres, homes)
   return {
@@ -128,13 +125,16 @@ function viewOf(
     postgres,
     port,
     backups: rootLayout(root).backups,
-    readable: [...programs, backup.layout.directory, ...new Set(further.filter((path) => existsSync(path)))],
+    readable: [...programs, backup.directory, ...new Set(further.filter((path) => existsSync(path)))],
     hidden: [...new Set([...homes, root])],
   }
 }
 
 /** Says what a server that was to be shut off can reach all the same. */
-export function sayGap({ enclosure, gap }: Pick<Enclosed, 'enclosure' | 'gap'>, { progress }: Context): void {
+export function sayGap(
+  { enclosure, gap }: Pick<EnclosedServer, 'enclosure' | 'gap'>,
+  { progress }: Context,
+): void {
   if (gap === undefined) return
   const extent = enclosure === 'open' ? 'all that you can reach' : 'the network of this machine'
   progress.say(`The server runs without its sandbox (${gap}): what is in the data can reach ${extent}.`)

@@ -51,15 +51,16 @@ fi
 shift 5
 exec 3<&-
 node=$1
-files=$2
+program=$2
 known=$3
 shift 3
-[ -z "$files" ] || exec 6<>/dev/fuse
+[ -z "$program" ] || exec 6<>/dev/fuse
 "$@" </dev/null 4<&- &
 server=$!
-if [ -n "$files" ]; then
+files=
+if [ -n "$program" ]; then
   {
-    setpriv ${withoutAnyRights} --pdeathsig KILL "$node" "$files" lower store "$known" <&6 4<&- 6<&- >/dev/null 2>>log &
+    setpriv ${withoutAnyRights} --pdeathsig KILL "$node" "$program" lower store "$known" <&6 4<&- 6<&- >/dev/null 2>>log &
     exec 4<&- 6<&-
     wait $! && exit
     [ $signal = KILL ] || signal=QUIT

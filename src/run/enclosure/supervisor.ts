@@ -3,8 +3,8 @@ import type { Context, Environment } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { serverFailure } from '../../postgres/local/server-log.js'
 import { wasCutOff } from '../../postgres/local/session-failures.js'
-import { isAlive, pidHere, startTimeOf } from '../../system/process/processes.js'
-import { type HeldProgram, holdProgram } from '../../system/program/hold-program.js'
+import { isAlive, pidHere, startTimeOf } from '../../system/process/process-table.js'
+import { type StdinBoundProgram, startStdinBound } from '../../system/program/start-stdin-bound.js'
 import { endProcesses } from '../directory/end-processes.js'
 import { supervisorScripts } from './supervisor-scripts.js'
 
@@ -24,7 +24,7 @@ export interface SupervisedServer {
 }
 
 /** In which name spaces a server lives, and what is made in them before it starts. */
-export interface Surroundings {
+export interface Namespaces {
   /** Words before the shell that watches over the server: `unshare`, with what the server shares with its relay. */
   outer: string[]
   /** Words before the server's own shell: `unshare`, with what the server has for itself. */
@@ -42,7 +42,7 @@ export interface Surroundings {
 }
 
 /** None but those of the caller. */
-export const noSurroundings: Surroundings = {
+export const noNamespaces: Namespaces = {
   outer: [],
   inner: [],
   ownPids: false,
@@ -60,11 +60,11 @@ export interface Companion {
 }
 
 export interface SuperviseOptions {
-  surroundings?: Surroundings
+  namespaces?: Namespaces
   companion?: Companion | undefined
-  /** Shell commands when all is over; `$run` is `cwd`, `$sockets` the directory of its socket. */
-  /** Node, the program of a file server, and a word by which it is known; see `Launch`. */
+  /** Node, the program of a file server, and a word by which it is known; see `WorkingCopyAccess`. */
   fileServer?: [string, string, string] | undefined
+  /** Shell commands when all is over; `$run` is `cwd`, `$sockets` the directory of its socket. */
   cleanUp?: string
   sockets?: string
   /** Words that drop privileges. */
@@ -83,23 +83,23 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const [file = '', ...args] = supervisorCommand(options)
   const { env, signal, companion } = options
   const descriptor = companion?.descriptor
-  const held = await holdProgram(file, args, { kind: 'server', env, signal, descriptor })
+  const held = await startStdinBound(file, args, { kind: 'server', env, signal, descriptor })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
   if (!pidThere) {
     const said = held.stderr().trim()
     throw new PgbkError('failed', said || `${file} ended without a word`, { facts: { said } })
   }
-  if (!options.surroundings?.ownPids) return supervised(held, pidThere, nothingToSeal)
+  if (!options.namespaces?.ownPids) return supervised(held, pidThere, nothingToSeal)
   const pid = pidHere(pidThere, held.pid)
   if (pid !== undefined) held.write(`pid ${pid}\n`)
-  const isSealed = options.surroundings.socket === '' ? nothingToSeal : sealOf(held, options.signal)
+  const isSealed = options.namespaces.socket === '' ? nothingToSeal : sealOf(held, options.signal)
   return supervised(held, pid, isSealed)
 }
 
 const nothingToSeal = () => true
 
 /** Tells whether the directory of its socket is sealed. @throws as `sealed`. */
-function sealOf(held: HeldProgram, signal: AbortSignal): () => boolean {
+function sealOf(held: StdinBoundProgram, signal: AbortSignal): () => boolean {
   return () => {
     signal.throwIfAborted()
     const [, reason] = /^unsealed ?(.*)$/m.exec(held.output()) ?? []
@@ -108,13 +108,13 @@ function sealOf(held: HeldProgram, signal: AbortSignal): () => boolean {
   }
 }
 
-function hasSaid(held: HeldProgram, line: string): boolean {
+function hasSaid(held: StdinBoundProgram, line: string): boolean {
   return held.output().split('\n').includes(line)
 }
 
 function supervisorCommand(options: SuperviseOptions): string[] {
   const {
-    surroundings = noSurroundings,
+    namespaces = noNamespaces,
     companion,
     fileServer,
     dropping = [],
@@ -123,7 +123,7 @@ function supervisorCommand(options: SuperviseOptions): string[] {
     sockets = '',
     command,
   } = options
-  const { outer, inner, ownPids, socket, outerSetUp, setUp, setUpArguments } = surroundings
+  const { outer, inner, ownPids, socket, outerSetUp, setUp, setUpArguments } = namespaces
   const scripts = supervisorScripts({ outerSetUp, setUp, cleanUp: options.cleanUp ?? '' })
   const shell = (script: string) => ['sh', '-c', script, 'sh']
   return [
@@ -146,7 +146,11 @@ function supervisorCommand(options: SuperviseOptions): string[] {
  * @param pid undefined when it has ended at once.
  * @param isSealed is asked until it says so.
  */
-function supervised(held: HeldProgram, pid: number | undefined, isSealed: () => boolean): SupervisedServer {
+function supervised(
+  held: StdinBoundProgram,
+  pid: number | undefined,
+  isSealed: () => boolean,
+): SupervisedServer {
   const startTime = pid === undefined ? undefined : startTimeOf(pid)
   // The shell says so a little later: what has noticed the server's end must not be quicker.
   const hasEnded = () =>

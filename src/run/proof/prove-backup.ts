@@ -1,3 +1,4 @@
+import { recordOf } from '../../catalog/backup.js'
 import { type Proof, proofFormat } from '../../catalog/proof.js'
 import type { Config } from '../../config/schema.js'
 import type { Context } from '../../context.js'
@@ -21,7 +22,7 @@ export interface ProofRequest extends RunRequest {
  */
 export async function proveBackup(request: ProofRequest, context: Context): Promise<Proof> {
   const { backup, programs, sql } = request
-  const { record } = backup
+  const record = recordOf(backup)
   const startedAt = context.now().getTime()
   let run: Run | undefined
   let readyMs: number | null = null

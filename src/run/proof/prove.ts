@@ -1,7 +1,8 @@
-import type { Backup, Catalog } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf, type StoredBackup } from '../../catalog/backup.js'
+import type { Catalog } from '../../catalog/catalog.js'
 import { type Proof, resultOf, writeProof } from '../../catalog/proof.js'
 import { majorOf } from '../../catalog/record.js'
-import { checkThere, unlessRemoved } from '../../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../../catalog/removed-meanwhile.js'
 import type { Settings } from '../../config/load.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
@@ -11,7 +12,7 @@ import { checkNewTablespaces } from '../../recovery/new-tablespaces.js'
 import { checkConf } from '../../snapshot/conf/check-conf.js'
 import { walPool } from '../../wal-archive/wal-pool.js'
 import { sweepRuns } from '../directory/sweep-runs.js'
-import type { SandboxWish } from '../enclosure/start-enclosed.js'
+import type { SandboxMode } from '../enclosure/start-enclosed.js'
 import { settingTexts } from '../run-request.js'
 import { damage, findingOf } from './finding.js'
 import { proofOf, proveBackup, saysNothing } from './prove-backup.js'
@@ -24,7 +25,7 @@ import { proofOf, proveBackup, saysNothing } from './prove-backup.js'
  */
 export async function prove(
   catalog: Catalog,
-  backup: Backup,
+  backup: LocalBackup,
   known: string[],
   settings: Settings,
   context: Context,
@@ -33,28 +34,28 @@ export async function prove(
     const proof =
       known.length > 0 ? refuted(backup, known, context) : await tryOut(catalog, backup, settings, context)
     // In a directory that is being removed it would stay behind.
-    checkThere(backup)
+    checkStillThere(backup)
     if (saysLess(proof, backup.proof)) context.progress.say(`the last proof of ${backup.id} stays`)
-    else await writeProof(backup.layout, proof)
+    else await writeProof(layoutOf(backup), proof)
     return proof
   })
 }
 
 /** What was proven once is; what was found damaged still is when it could not even be started. */
-function saysLess(proof: Proof, before: Backup['proof']): boolean {
+function saysLess(proof: Proof, before: StoredBackup['proof']): boolean {
   if (resultOf(proof) !== 'unproven') return false
   const last = resultOf(before)
   return last === 'proven' || (last === 'failed' && proof.ready_ms === null)
 }
 
-/** The settings with another wish for the sandbox, where there is one. */
-export function withSandbox(settings: Settings, sandbox: SandboxWish | undefined): Settings {
+/** The settings with another mode of the sandbox, where there is one. */
+export function withSandbox(settings: Settings, sandbox: SandboxMode | undefined): Settings {
   return sandbox === undefined ? settings : { ...settings, run: { ...settings.run, sandbox } }
 }
 
 async function tryOut(
   catalog: Catalog,
-  backup: Backup,
+  backup: LocalBackup,
   settings: Settings,
   context: Context,
 ): Promise<Proof> {
@@ -72,19 +73,19 @@ async function tryOut(
 
 async function startAndLook(
   catalog: Catalog,
-  backup: Backup,
+  backup: LocalBackup,
   { root, bin_dir, run, verify }: Settings,
   context: Context,
 ): Promise<Proof> {
   const installations = await allInstallations(bin_dir, context)
-  const programs = await findServer(majorOf(backup.record), installations, false, context)
-  const wish = { moment: { kind: 'latest' as const } }
+  const programs = await findServer(majorOf(recordOf(backup)), installations, false, context)
+  const target = { point: { kind: 'latest' as const } }
   const choice = {
     catalog,
     id: backup.id,
-    wish,
+    target,
     installations,
-    mayBeUsed: false,
+    mayBeOpened: false,
     // What later backups have is not part of this one.
     pool: walPool({ root, backups: [backup], rejected: [] }),
     caughtUp: () => undefined,
@@ -99,7 +100,7 @@ async function startAndLook(
   return proveBackup({ ...own, settings, port: undefined, database: undefined }, context)
 }
 
-function refuted({ id }: Backup, faults: string[], context: Context): Proof {
+function refuted({ id }: LocalBackup, faults: string[], context: Context): Proof {
   return proofOf(
     id,
     faults.map((text) => damage({ database: null }, text)),

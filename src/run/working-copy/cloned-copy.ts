@@ -2,18 +2,18 @@ import { constants } from 'node:fs'
 import { systemCode, systemFailure } from '../../errors.js'
 import { copyTree } from '../../system/files/copy-tree.js'
 import { freeBytes, measureTree } from '../../system/files/measure.js'
-import { formatBytes } from '../../text/units.js'
+import { formatBytes } from '../../text/format.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
-const launch: WorkingCopyMethod['launch'] = { mounts: false, setUp: '' }
+const access: WorkingCopyMethod['access'] = { mounts: false, setUp: '' }
 
 /** Every file shares its blocks with the backup's until one of them is written (XFS, Btrfs, APFS). */
 export const reflink: WorkingCopyMethod = {
   kind: 'reflink',
-  async prepare({ backup, run }, { signal }) {
+  async prepare({ snapshot, run }, { signal }) {
     try {
       const options = { mode: constants.COPYFILE_FICLONE_FORCE, signal }
-      await copyTree(backup.layout.snapshot, run.layout.snapshot, options)
+      await copyTree(snapshot, run.layout.snapshot, options)
       return undefined
     } catch (error) {
       signal.throwIfAborted()
@@ -24,22 +24,22 @@ export const reflink: WorkingCopyMethod = {
       throw error
     }
   },
-  launch,
+  access,
   explain: (failure) => failure,
 }
 
 /** A full copy: always possible, if there is room. */
 export const copy: WorkingCopyMethod = {
   kind: 'copy',
-  async prepare({ backup, run }, { signal, progress }) {
-    const { bytes } = await measureTree(backup.layout.snapshot)
+  async prepare({ snapshot, run }, { signal, progress }) {
+    const { bytes } = await measureTree(snapshot)
     const free = await freeBytes(run.layout.directory)
     if (free < bytes)
       return `a copy needs ${formatBytes(bytes)}, and ${formatBytes(free)} are free in ${run.layout.directory}`
     progress.step('copying the snapshot')
     let done = 0
     try {
-      await copyTree(backup.layout.snapshot, run.layout.snapshot, {
+      await copyTree(snapshot, run.layout.snapshot, {
         mode: constants.COPYFILE_FICLONE,
         signal,
         onFile: (size) => {
@@ -53,6 +53,6 @@ export const copy: WorkingCopyMethod = {
     }
     return undefined
   },
-  launch,
+  access,
   explain: (failure) => failure,
 }

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
-import { hasProc } from '../../system/process/processes.js'
+import { join } from 'node:path'
+import { hasProc } from '../../system/process/process-table.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
 /**
@@ -14,16 +15,16 @@ mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work,userxattr
 export const overlay: WorkingCopyMethod = {
   kind: 'overlay',
 
-  async prepare({ backup }, context) {
+  async prepare({ snapshot }, context) {
     if (!hasProc()) return 'this system has no overlay file systems'
     const { gid } = context.user()
-    const files = statSync(backup.layout.data)
+    const files = statSync(join(snapshot, 'data'))
     // Only the caller's own ids are mapped in the name space; files of others could not be copied up.
     if (files.gid !== gid) return `the backup belongs to group ${files.gid}, and yours is ${gid}`
     return undefined
   },
 
-  launch: { mounts: true, setUp: mountOverlay },
+  access: { mounts: true, setUp: mountOverlay },
 
   explain(failure) {
     if (/^unshare: /m.test(failure)) return `user namespaces are forbidden here (${failure})`

@@ -1,7 +1,8 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Context } from '../../context.js'
 import { systemCode, systemReason } from '../../errors.js'
-import { hasProc } from '../../system/process/processes.js'
+import { hasProc } from '../../system/process/process-table.js'
 import { fuseDevice, type WorkingCopyMethod } from './working-copy.js'
 
 /**
@@ -23,15 +24,15 @@ done
 export const thin: WorkingCopyMethod = {
   kind: 'thin',
 
-  async prepare({ backup, run }, context) {
+  async prepare({ snapshot, run }, context) {
     if (!hasProc()) return 'this system has no file systems of that kind'
-    const obstacle = deviceObstacle() ?? readingObstacle(backup.layout.data, context)
+    const obstacle = deviceObstacle() ?? readingObstacle(join(snapshot, 'data'), context)
     if (obstacle !== undefined) return obstacle
     for (const directory of [run.layout.files, run.layout.store]) mkdirSync(directory)
     return undefined
   },
 
-  launch: { mounts: true, hasFileServer: true, setUp: mountThin },
+  access: { mounts: true, hasFileServer: true, setUp: mountThin },
 
   explain(failure) {
     if (/^unshare: /m.test(failure)) return `user namespaces are forbidden here (${failure})`

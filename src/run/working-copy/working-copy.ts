@@ -1,4 +1,3 @@
-import type { Backup } from '../../catalog/catalog.js'
 import type { Context } from '../../context.js'
 import type { RunDirectory } from '../directory/run-directory.js'
 
@@ -8,12 +7,13 @@ export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy' | 'thin'
 export const fuseDevice = '/dev/fuse'
 
 export interface WorkingCopyRequest {
-  backup: Backup
+  /** The backup's, which keeps every byte. */
+  snapshot: string
   run: RunDirectory
 }
 
-/** How a server's own shell, in the run's directory, gets at a working copy; see `Surroundings`. */
-export interface Launch {
+/** How a server's own shell, in the run's directory, gets at a working copy; see `Namespaces`. */
+export interface WorkingCopyAccess {
   /** Whether it has to mount something, which needs name spaces. */
   mounts: boolean
   /** Whether a file server serves `lower` through `fuseDevice`, which is descriptor 6 of the shell, and keeps changes in `store`. */
@@ -30,7 +30,7 @@ export interface WorkingCopyMethod {
   kind: WorkingCopyKind
   /** Does what has to be done before the launch; returns why this way cannot be gone here, or undefined when it can. */
   prepare(request: WorkingCopyRequest, context: Context): Promise<string | undefined>
-  launch: Launch
+  access: WorkingCopyAccess
   /** Says in plain words what a launch that failed has said. */
   explain(failure: string): string
 }

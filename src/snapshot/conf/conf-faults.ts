@@ -1,6 +1,6 @@
 import { type Dirent, lstatSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
 import type { BackupLayout } from '../../catalog/layout.js'
 import type { BackupRecord } from '../../catalog/record.js'
 import { systemCode } from '../../errors.js'
@@ -9,7 +9,7 @@ import { snapshotHba, snapshotIdent } from './conf.js'
 import { readConfFile } from './conf-file.js'
 import { neededNames, settingProblem } from './conf-rules.js'
 import { isInclude, parseConf } from './conf-text.js'
-import { ownFileChecksums } from './own-files.js'
+import { pgbkFileChecksums } from './pgbk-files.js'
 
 /** Something in what a snapshot starts with that pgbk has not put there. */
 export interface ConfFault {
@@ -37,14 +37,17 @@ export function confFaults({ config_files, own_files }: BackupRecord, layout: Ba
  * What a server would be started with that pgbk has not written. Other changes of README and conf/ are somebody's own business: a run
  * and an instance get a configuration of their own, with values of this one.
  */
-export function startFaults({ layout, state }: Pick<Backup, 'layout' | 'state'>): ConfFault[] {
+export function startFaults(backup: Pick<LocalBackup, 'directory' | 'state'>): ConfFault[] {
+  const layout = layoutOf(backup)
   const faults = [
     ...directoryFaults(layout),
     ...ofServer.flatMap((file) => neededFault(layout, file)),
     ...strangers(layout),
   ]
   // Whoever has worked in the snapshot may have used ALTER SYSTEM; a run takes nothing of that.
-  const inData = dataFaults(layout).filter(({ file }) => state !== 'used' || !file.endsWith('.auto.conf'))
+  const inData = dataFaults(layout).filter(
+    ({ file }) => backup.state !== 'used' || !file.endsWith('.auto.conf'),
+  )
   return [...faults, ...textFaults(layout, faults), ...inData]
 }
 
@@ -80,7 +83,7 @@ function entriesBelow(directory: string): Dirent[] {
 
 /** A snapshot is used up where it lies, or not at all: nobody has to change what it starts with. */
 function changedFaults(recorded: Record<string, string>, layout: BackupLayout): ConfFault[] {
-  const found = ownFileChecksums(layout)
+  const found = pgbkFileChecksums(layout)
   return [...new Set([...Object.keys(recorded), ...Object.keys(found)])].sort().flatMap((file) => {
     if (recorded[file] === found[file]) return []
     if (found[file] === undefined) return [fault(file, 'it is missing')]

@@ -1,7 +1,8 @@
-import type { Backup, Catalog } from '../../catalog/catalog.js'
+import type { LocalBackup } from '../../catalog/backup.js'
+import type { Catalog } from '../../catalog/catalog.js'
 import type { BytePath } from '../../system/paths/byte-path.js'
+import type { FileWriter } from './file-writer.js'
 import type { Listing } from './listing.js'
-import type { Receiver } from './receiver.js'
 
 /** Another root, to read from. What it says and sends is not trusted. */
 export interface Source {
@@ -15,20 +16,20 @@ export interface Source {
    */
   catalog(): Promise<Catalog>
   /** The record's bytes, as they were when the catalogue was read. */
-  recordOf(backup: Backup): Buffer
+  recordOf(backup: LocalBackup): Buffer
   /** All that is in a backup now. @throws {PgbkError} as `checkListing`; `not-found` when it is being removed, or gone. */
-  listing(backup: Backup): Promise<Listing>
+  listing(backup: LocalBackup): Promise<Listing>
   /**
    * Sends these files to the receiver, as far as they are still there.
    * @returns what the programs there complained of.
    */
-  transfer(backup: Backup, names: BytePath[], receiver: Receiver): Promise<string>
+  transfer(backup: LocalBackup, names: BytePath[], writer: FileWriter): Promise<string>
   /**
    * Makes one tar of the backup, `data/backup/<id>/...`, with what is listed.
    * @returns what the programs there complained of.
    */
   archive(
-    backup: Backup,
+    backup: LocalBackup,
     listing: Listing,
     read: (tar: AsyncIterable<Buffer>) => Promise<void>,
   ): Promise<string>

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import { storedBackup } from '../../catalog/backup.js'
 import {
-  addRecord,
   type Catalog,
+  checkId,
   type NotABackup,
   newestFirst,
   rejectByName,
@@ -53,7 +54,9 @@ function addRemote(
 ): void {
   try {
     if (record.length > mostBytes.record) throw new PgbkError('damaged', oddRecord)
-    addRecord(catalog, directory, id, summarize(record.toString()), () => ({ state }))
+    const read = summarize(record.toString())
+    checkId(read, id)
+    catalog.backups.push({ ...storedBackup(read, state), directory })
   } catch (error) {
     catalog.rejected.push({ name: id, reason: messageOf(error) })
   }

@@ -1,4 +1,4 @@
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import { PgbkError } from '../../errors.js'
 import { exemptFromManifest, type ManifestFile } from '../../snapshot/manifest/manifest.js'
 import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path.js'
@@ -21,7 +21,7 @@ export interface ArchiveContent {
  * @throws {PgbkError} `damaged` when something is missing or has another size; `failed` when what is there has changed meanwhile.
  */
 export async function checkArchive(
-  backup: Backup,
+  backup: LocalBackup,
   listing: Listing,
   { sizes, manifest, complaints }: ArchiveContent,
 ): Promise<void> {
@@ -46,8 +46,8 @@ function unexpected(complaints: string, id: string): string | undefined {
   )
 }
 
-function missingNames({ record }: Backup, listing: Listing, here: ReadonlyMap<BytePath, number>): string[] {
-  const needed = ownSegments(record)
+function missingNames(backup: LocalBackup, listing: Listing, here: ReadonlyMap<BytePath, number>): string[] {
+  const needed = ownSegments(recordOf(backup))
   const finished = listing.files.filter((name) => {
     const segment = name.startsWith('wal/') ? segmentIn(name.slice(4)) : undefined
     // One that is still being received gets another name at any moment.

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { manifestFiles } from '../../snapshot/manifest/manifest.js'
@@ -25,7 +25,7 @@ export async function hasGnuTar({ env, signal }: Context): Promise<boolean> {
  */
 export async function archiveHere(
   root: string,
-  backup: Backup,
+  backup: LocalBackup,
   listing: Listing,
   target: { file: string; isCompressed: boolean },
   { env, signal, progress }: Context,
@@ -38,7 +38,7 @@ export async function archiveHere(
     if (!entry) return void complaints.push(shownPath(line as BytePath))
     sizes.set(entry.name, entry.size)
     done += entry.size
-    progress.bytes(done, backup.record.size_bytes)
+    progress.bytes(done, recordOf(backup).size_bytes)
   }
   const tar = `(${archiveScript(root, '-vv --quoting-style=literal')})`
   const into = `> ${shellWord(target.file)}`

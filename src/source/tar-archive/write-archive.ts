@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Writable } from 'node:stream'
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { syncPath } from '../../system/files/durable.js'
@@ -17,7 +17,7 @@ import { type SeenTar, watchTar } from './watch-tar.js'
 
 export interface ArchiveJob {
   source: Source
-  backup: Backup
+  backup: LocalBackup
   /** What is to be in it. */
   listing: Listing
   compression: Compression
@@ -48,7 +48,7 @@ async function writeTar(
         for await (const chunk of tar) {
           watch.look(chunk)
           done += chunk.length
-          progress.bytes(done, backup.record.size_bytes)
+          progress.bytes(done, recordOf(backup).size_bytes)
           held = Buffer.concat([held, chunk])
           if (held.length <= heldBack) continue
           yield held.subarray(0, -heldBack)
@@ -63,7 +63,7 @@ async function writeTar(
   await checkArchive(backup, listing, { ...(content ?? watch.end()), complaints })
 }
 
-async function isComplete(backup: Backup, listing: Listing, content: SeenTar): Promise<boolean> {
+async function isComplete(backup: LocalBackup, listing: Listing, content: SeenTar): Promise<boolean> {
   try {
     await checkArchive(backup, listing, { ...content, complaints: '' })
     return true

@@ -1,7 +1,7 @@
-import type { Backup } from '../../catalog/catalog.js'
+import type { LocalBackup } from '../../catalog/backup.js'
 
 /** A backup as programs get it: its record, its state now, where it is, and what was put beside it since. */
-export function backupJson({ raw, state, directory, hold, proof }: Backup): object {
+export function backupJson({ raw, state, directory, hold, proof }: LocalBackup): object {
   return {
     ...raw,
     state,

@@ -1,7 +1,7 @@
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
 import { shellWord } from '../../text/shell-word.js'
 
 /** The line that opens a snapshot with stock PostgreSQL. */
-export function openCommand({ layout }: Backup): string {
-  return `cd ${shellWord(layout.snapshot)} && postgres -D conf`
+export function openCommand(backup: LocalBackup): string {
+  return `cd ${shellWord(layoutOf(backup).snapshot)} && postgres -D conf`
 }

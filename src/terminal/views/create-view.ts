@@ -1,16 +1,17 @@
-import type { Backup } from '../../catalog/catalog.js'
-import { formatAgo, formatBytes, formatDuration, formatTimes } from '../../text/units.js'
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
+import { formatAgo, formatBytes, formatDuration, formatTimes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { openCommand } from '../parts/open-command.js'
 import { proofText, unprovenOf } from '../parts/proof-text.js'
 import { printable, type Screen } from '../screen.js'
 
-export function createJson(backup: Backup): object {
+export function createJson(backup: LocalBackup): object {
   return { backup: backupJson(backup) }
 }
 
-export function createText(backup: Backup, { style, quiet, now, pgbk }: Screen): string {
-  const { id, record, layout } = backup
+export function createText(backup: LocalBackup, { style, quiet, now, pgbk }: Screen): string {
+  const { id, directory } = backup
+  const record = recordOf(backup)
   // Where nobody looks, a failure is still told, and that there is no proof.
   if (quiet)
     return [...faultsOf(backup), ...unprovenOf(backup.proof).map(printable)]
@@ -19,7 +20,7 @@ export function createText(backup: Backup, { style, quiet, now, pgbk }: Screen):
   const proof = proofText(backup.proof, now)
   const checked = `${record.verified ? 'verified' : 'not verified'}${proof && `, ${proof}`}`
   return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
-  ${layout.directory}
+  ${directory}
 ${asOfText(backup, now)}${faultsOf(backup)
   .map((fault) => `  not proven: ${fault}\n`)
   .join('')}
@@ -31,13 +32,13 @@ Or, using it up:
 }
 
 /** Of a standby, which may be behind; a primary's data are of now. */
-function asOfText({ record }: Backup, now: Date): string {
-  const { standby, copied_at: time } = record
+function asOfText(backup: LocalBackup, now: Date): string {
+  const { standby, copied_at: time } = recordOf(backup)
   if (!standby || time === undefined) return ''
   return `  Data as of ${formatTimes(time)}, ${formatAgo(now.getTime() - Date.parse(time))}\n`
 }
 
 /** What the proof has found, if it was made and failed. */
-function faultsOf({ proof }: Backup): string[] {
+function faultsOf({ proof }: LocalBackup): string[] {
   return proof === undefined || proof === 'unreadable' ? [] : proof.faults.map(printable)
 }

@@ -1,7 +1,7 @@
-import type { Backup } from '../../catalog/catalog.js'
-import type { ListResult } from '../../commands/list.js'
+import type { LocalBackup } from '../../catalog/backup.js'
+import type { ListResult } from '../../inventory/list.js'
 import type { Progress } from '../../progress.js'
-import { formatAge, formatBytes } from '../../text/units.js'
+import { formatAge, formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { hasFailed, proofText } from '../parts/proof-text.js'
 import { windowColumn, windowJson } from '../parts/window-text.js'
@@ -11,7 +11,7 @@ import { type Column, tableLines } from '../table.js'
 
 export function listJson({ root, backups, windows, rejected, free, source }: ListResult): object {
   const place = source === undefined ? { root } : { source }
-  const withWindow = (backup: Backup) => {
+  const withWindow = (backup: LocalBackup) => {
     const window = windows.get(backup.id)
     return { ...backupJson(backup), window: window ? windowJson(window) : null }
   }
@@ -48,8 +48,8 @@ function emptyText({ root, source }: ListResult, { pgbk }: Screen): string {
   return `No backups in ${root}.\nMake the first one, or name another root with -C DIR:\n  ${pgbk('create')}\n`
 }
 
-function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<Backup>[] {
-  const windowOf = ({ id, summary }: Backup) => {
+function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<LocalBackup>[] {
+  const windowOf = ({ id, summary }: LocalBackup) => {
     const window = windows.get(id)
     return window ? windowColumn(window, now, summary.started_at) : ''
   }
@@ -75,7 +75,7 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
   ]
 }
 
-function proofColumn(now: Date, style: Style): Column<Backup> {
+function proofColumn(now: Date, style: Style): Column<LocalBackup> {
   return {
     title: 'PROOF',
     value: ({ proof }) => proofText(proof, now),

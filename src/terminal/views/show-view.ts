@@ -1,8 +1,8 @@
-import type { Backup } from '../../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf } from '../../catalog/backup.js'
 import type { BackupRecord } from '../../catalog/record.js'
-import type { ShowResult } from '../../commands/show.js'
+import type { ShowResult } from '../../inventory/show.js'
+import { formatAgo, formatBytes, formatDuration, formatTime } from '../../text/format.js'
 import { shellWord } from '../../text/shell-word.js'
-import { formatAgo, formatBytes, formatDuration, formatTime } from '../../text/units.js'
 import type { BackupWindow } from '../../wal-coverage/window.js'
 import { backupJson } from '../parts/backup-json.js'
 import { openCommand } from '../parts/open-command.js'
@@ -16,7 +16,7 @@ export function showJson({ backup, window }: ShowResult): object {
 }
 
 export function showText({ backup, window, source }: ShowResult, screen: Screen): string {
-  const { record } = backup
+  const record = recordOf(backup)
   const parts = [
     fields(backup, window, screen),
     section('Databases', databases(record), screen),
@@ -27,8 +27,9 @@ export function showText({ backup, window, source }: ShowResult, screen: Screen)
   return `${parts.filter(Boolean).join('\n\n')}\n`
 }
 
-function fields(backup: Backup, window: BackupWindow | undefined, { style, now }: Screen): string {
-  const { id, record, state, layout } = backup
+function fields(backup: LocalBackup, window: BackupWindow | undefined, { style, now }: Screen): string {
+  const { id, state, directory } = backup
+  const record = recordOf(backup)
   const { server } = record
   const age = formatAgo(now.getTime() - Date.parse(record.started_at))
   const used = `${state}: a server was started inside this snapshot; it is no longer what was backed up`
@@ -60,7 +61,7 @@ function fields(backup: Backup, window: BackupWindow | undefined, { style, now }
     ['Preloaded', record.preload_libraries === null ? 'unknown' : record.preload_libraries.join(', ')],
     ['Tools', `pgbk ${record.tools.pgbk}, pg_basebackup ${record.tools.pg_basebackup}`],
     ['Left out', leftOutText(record), style.warning],
-    ['Directory', layout.directory],
+    ['Directory', directory],
   ]
   return rows
     .filter(([, value]) => value !== '')
@@ -82,17 +83,17 @@ function asOfText(record: BackupRecord, now: Date): string {
   return `${formatTime(time)} (${formatAgo(now.getTime() - Date.parse(time))}): ${knownBy[standby.known_by]}`
 }
 
-function heldText({ hold }: Backup): string {
+function heldText({ hold }: LocalBackup): string {
   if (!hold) return ''
   return `since ${formatTime(hold.since)}${hold.reason === null ? '' : `: ${hold.reason}`}`
 }
 
-function proofPaint({ proof }: Backup, style: Screen['style']): (text: string) => string {
+function proofPaint({ proof }: LocalBackup, style: Screen['style']): (text: string) => string {
   if (hasFailed(proof)) return style.bad
   return unprovenOf(proof).length > 0 ? style.warning : style.good
 }
 
-function proofRow({ proof }: Backup, now: Date): string {
+function proofRow({ proof }: LocalBackup, now: Date): string {
   const text = proofText(proof, now)
   if (proof === undefined || proof === 'unreadable') return text
   if (!proof.ok) return [text, ...proof.faults, ...unprovenOf(proof)].join('; ')
@@ -161,12 +162,12 @@ function extensions({ extensions: rows }: BackupRecord): string[] {
   )
 }
 
-function nextCommands(backup: Backup, source: string | undefined, { pgbk }: Screen): string[] {
-  const { id, layout } = backup
+function nextCommands(backup: LocalBackup, source: string | undefined, { pgbk }: Screen): string[] {
+  const { id } = backup
   if (source !== undefined) return [pgbk(`download ${id} --from ${shellWord(source)}`)]
   return [
     pgbk(`local-run ${id}`),
-    `cd ${shellWord(layout.snapshot)} && pg_verifybackup data`,
+    `cd ${shellWord(layoutOf(backup).snapshot)} && pg_verifybackup data`,
     `${openCommand(backup)}    # uses it up`,
     pgbk(`${backup.hold ? 'release' : 'delete'} ${id}`),
   ]

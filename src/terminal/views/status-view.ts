@@ -1,6 +1,6 @@
-import type { Backup } from '../../catalog/catalog.js'
-import type { StatusResult } from '../../commands/status.js'
-import { formatAge, formatBytes, formatDuration } from '../../text/units.js'
+import type { StoredBackup } from '../../catalog/backup.js'
+import type { StatusResult } from '../../monitoring/status.js'
+import { formatAge, formatBytes, formatDuration } from '../../text/format.js'
 import { proofText } from '../parts/proof-text.js'
 import { printable, type Screen } from '../screen.js'
 
@@ -77,7 +77,7 @@ function figuresText(status: StatusResult): string {
 }
 
 /** A backup that was made from a standby may be younger than its data. */
-function ageText(ms: number, { finished_at, standby }: Backup['summary'], at: Date): string {
+function ageText(ms: number, { finished_at, standby }: StoredBackup['summary'], at: Date): string {
   const age = formatAge(ms)
   if (standby && formatAge(at.getTime() - Date.parse(finished_at)) !== age) return `data ${age} old`
   return age === 'just now' || age === 'in the future' ? age : `${age} old`

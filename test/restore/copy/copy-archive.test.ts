@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
+import { recordOf } from '../../../src/catalog/backup.js'
 import { copyArchive } from '../../../src/restore/copy/copy-archive.js'
 import { readArchivedWal } from '../../../src/wal-archive/archived-wal.js'
 import { thrownBy } from '../../catalog/samples.js'
@@ -15,7 +16,7 @@ async function copied(files: string[], lastSegment: bigint, happens: (directory:
   const { from, backups } = twoArchives(files, [])
   if (files.includes(history))
     writeFileSync(join(from, history), '1\t0/8000000\tno recovery target specified\n')
-  const wal = readArchivedWal(from, backups[0].record)
+  const wal = readArchivedWal(from, recordOf(backups[0]))
   happens(from)
   const to = join(aDirectory(), 'wal')
   await copyArchive(wal, to, { lastSegment, signal })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import type { Backup } from '../../../src/catalog/catalog.js'
+import type { LocalBackup } from '../../../src/catalog/backup.js'
 import { instanceReadme } from '../../../src/restore/instance/instance-readme.js'
 import type { InstanceRecord } from '../../../src/restore/instance/instance-record.js'
 
@@ -11,7 +11,7 @@ const record = {
 const readmeIn = (directory: string) =>
   instanceReadme({
     ...{ record, directory, root: '/srv/pg', port: 5433, postgres: '/usr/lib/postgresql/17/bin/postgres' },
-    backup: { id: '20261120T030000Z' } as Backup,
+    backup: { id: '20261120T030000Z' } as LocalBackup,
   })
 
 describe('the README of an instance', () => {

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
-import { type Backup, readCatalog } from '../../../src/catalog/catalog.js'
+import type { LocalBackup } from '../../../src/catalog/backup.js'
+import { readCatalog } from '../../../src/catalog/catalog.js'
 import { removeSocketDirectory } from '../../../src/postgres/local/sockets.js'
 import { makeRunDirectory } from '../../../src/run/directory/make-run-directory.js'
 import { sweepRuns } from '../../../src/run/directory/sweep-runs.js'
@@ -10,7 +11,7 @@ import { aBackup, aContext, anEmptyRoot } from '../../catalog/samples.js'
 it('a run does not get the name of one that others may still be removing', () => {
   const root = anEmptyRoot()
   aBackup(root, '20261120T030000Z')
-  const [backup] = readCatalog(root.root).backups as [Backup]
+  const [backup] = readCatalog(root.root).backups as [LocalBackup]
   const names = Array.from({ length: 5 }, () => {
     const { name, layout, sockets } = makeRunDirectory(backup, root.root, aContext())
     rmSync(layout.directory, { recursive: true })

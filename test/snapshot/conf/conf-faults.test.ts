@@ -21,7 +21,7 @@ import {
 } from '../../../src/snapshot/conf/conf.js'
 import { confFaults, startFaults } from '../../../src/snapshot/conf/conf-faults.js'
 import { knownValues, settingProblem } from '../../../src/snapshot/conf/conf-rules.js'
-import { ownFileChecksums } from '../../../src/snapshot/conf/own-files.js'
+import { pgbkFileChecksums } from '../../../src/snapshot/conf/pgbk-files.js'
 import { aRecord, thrownBy } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
 
@@ -58,13 +58,13 @@ function aSnapshot(changes: Partial<ConfInput> = {}): BackupLayout {
 }
 
 const startOf = (layout: BackupLayout, state: 'whole' | 'used' = 'whole') =>
-  startFaults({ layout, state }).map(({ file, problem }) => `${file}: ${problem}`)
+  startFaults({ directory: layout.directory, state }).map(({ file, problem }) => `${file}: ${problem}`)
 
 describe('what a snapshot is started with', () => {
   it.each([13, 14, 15, 16, 17, 18])('has no fault as create writes it for PostgreSQL %i', (major) => {
     const layout = aSnapshot({ major })
     expect(startOf(layout)).toEqual([])
-    expect(confFaults(aRecord({ own_files: ownFileChecksums(layout) }), layout)).toEqual([])
+    expect(confFaults(aRecord({ own_files: pgbkFileChecksums(layout) }), layout)).toEqual([])
   })
 
   const umlauts = 'public.größe ÄÖÜß € \u{1f600} \u0085'
@@ -77,7 +77,7 @@ describe('what a snapshot is started with', () => {
       const [own, custom] = name.includes('.') ? [{}, settings] : [settings, {}]
       const layout = aSnapshot({ settings: own, customSettings: custom, knowsTimeZone: true })
       expect(startOf(layout)).toEqual([])
-      expect(confFaults(aRecord({ own_files: ownFileChecksums(layout) }), layout)).toEqual([])
+      expect(confFaults(aRecord({ own_files: pgbkFileChecksums(layout) }), layout)).toEqual([])
     },
   )
 
@@ -200,7 +200,9 @@ describe('what a snapshot is started with', () => {
     const layout = aSnapshot()
     spoil(layout)
     expect(startOf(layout).join('\n')).toContain(fault)
-    const { code, message } = await thrownBy(() => checkConf({ id: input.id, layout, state: 'whole' }))
+    const { code, message } = await thrownBy(() =>
+      checkConf({ id: input.id, directory: layout.directory, state: 'whole' }),
+    )
     expect({ code, message }).toEqual({ code: 'damaged', message: expect.stringContaining(fault) })
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import stringWidth from 'string-width'
-import type { Backup } from '../../../src/catalog/catalog.js'
+import type { LocalBackup } from '../../../src/catalog/backup.js'
 import { silentProgress } from '../../../src/progress.js'
 import { windowJson } from '../../../src/terminal/parts/window-text.js'
 import { createStyle } from '../../../src/terminal/style.js'
@@ -97,10 +97,10 @@ describe('the list for programs', () => {
     expect(listJson(aList(two.slice(0, 1), { rejected, free: undefined }))).toEqual({
       backups: [
         {
-          ...backup?.record,
+          ...backup?.raw,
           ...asFound,
           directory: '/srv/pg/data/backup/20261120T030000Z',
-          window: windowJson(aWindow(backup as Backup)),
+          window: windowJson(aWindow(backup as LocalBackup)),
         },
       ],
       rejected,

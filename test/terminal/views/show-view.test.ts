@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
-import type { Backup } from '../../../src/catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../../src/catalog/backup.js'
 import { createText } from '../../../src/terminal/views/create-view.js'
 import { deleteText } from '../../../src/terminal/views/delete-view.js'
 import { showJson, showText } from '../../../src/terminal/views/show-view.js'
 import { aDatabase, aProof, aRecord, aStandby } from '../../catalog/samples.js'
 import { aScreen, asFound, aWindow, commandsOfTerminals, hasCommands, theBackup } from '../screens.js'
 
-const here = (backup: Backup, changes = {}) => ({
+const here = (backup: LocalBackup, changes = {}) => ({
   backup,
   window: aWindow(backup, changes),
   source: undefined,
@@ -106,7 +106,7 @@ describe('show', () => {
   })
 
   it('is the record for programs', () => {
-    const { record } = theBackup()
+    const record = recordOf(theBackup())
     const directory = '/srv/pg/data/backup/20261120T030000Z'
     const window = {
       from: record.finished_at,

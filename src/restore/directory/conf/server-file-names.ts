@@ -1,5 +1,5 @@
 import { dirname, isAbsolute, join, normalize } from 'node:path'
-import type { Backup } from '../../../catalog/catalog.js'
+import { type LocalBackup, layoutOf, recordOf, type StoredBackup } from '../../../catalog/backup.js'
 import type { BackupRecord } from '../../../catalog/record.js'
 import { PgbkError } from '../../../errors.js'
 import { confFileIfThere, ordinaryConfFile } from '../../../snapshot/conf/conf-file.js'
@@ -19,8 +19,8 @@ const ofCluster =
  * The names that the server's configuration files get in a data directory, by their paths on the server.
  * @throws {PgbkError} `damaged` for a name of the data.
  */
-export function serverFileNames(backup: Backup): Map<string, string> {
-  const { record } = backup
+export function serverFileNames(backup: LocalBackup): Map<string, string> {
+  const record = recordOf(backup)
   const roles = record.configuration ? rolesOf(record.configuration) : guessedRoles(backup)
   const names = new Map(
     record.config_files.map(({ path, copy }): [string, string] => [
@@ -46,8 +46,8 @@ function rolesOf({
 }
 
 /** Earlier records do not tell: the main file comes first, and may name the two others; ALTER SYSTEM may have done so too. */
-function guessedRoles(backup: Backup): Map<string | null, string> {
-  const files = backup.record.config_files
+function guessedRoles(backup: LocalBackup): Map<string | null, string> {
+  const files = recordOf(backup).config_files
   const [first] = files
   const main = first && !/pg_(hba|ident)\.conf$/.test(first.path) ? first : undefined
   const text = [main?.copy, autoConfName]
@@ -73,14 +73,15 @@ function isNamed(text: string, setting: string, path: string, ending: string): b
  * The data directory that the server had, as far as that is known: an earlier record tells it where its configuration lay there.
  * @param data the data directory as it has come.
  */
-export function dataDirectoryOf({ record }: Pick<Backup, 'record'>, data: string): string | undefined {
-  const { configuration, config_files: files } = record
+export function dataDirectoryOf(backup: Pick<StoredBackup, 'raw'>, data: string): string | undefined {
+  const { configuration, config_files: files } = recordOf(backup)
   if (configuration) return configuration.auto_conf === null ? undefined : dirname(configuration.auto_conf)
   const hasConf = ordinaryConfFile(join(data, 'postgresql.conf'), data) !== undefined
   return files[0] !== undefined && hasConf ? dirname(files[0].path) : undefined
 }
 
 /** One of the server's own files. @throws {PgbkError} `damaged` when it lies elsewhere, or is not an ordinary file. */
-export function originalOf({ layout }: Pick<Backup, 'layout'>, copy: string): Buffer | undefined {
+export function originalOf(backup: Pick<LocalBackup, 'directory'>, copy: string): Buffer | undefined {
+  const layout = layoutOf(backup)
   return confFileIfThere(inside(layout.originalConf, copy), layout.snapshot)
 }

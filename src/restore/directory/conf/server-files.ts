@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import type { Backup } from '../../../catalog/catalog.js'
+import { type LocalBackup, recordOf } from '../../../catalog/backup.js'
 import { majorOf } from '../../../catalog/record.js'
 import { PgbkError } from '../../../errors.js'
 import { ordinaryConfFile } from '../../../snapshot/conf/conf-file.js'
@@ -25,10 +25,10 @@ export interface ServerFile {
  * @param data the data directory as it has come: where this is called, it may have left the snapshot.
  * @throws {PgbkError} `damaged` when one of them is missing in the backup, or has a name of the data.
  */
-export function serverFiles(backup: Backup, data: string): Map<string, ServerFile> {
+export function serverFiles(backup: LocalBackup, data: string): Map<string, ServerFile> {
   const files = new Map<string, ServerFile>()
   const names = serverFileNames(backup)
-  for (const { path, copy } of backup.record.config_files) {
+  for (const { path, copy } of recordOf(backup).config_files) {
     const content = originalOf(backup, copy)
     if (content === undefined)
       throw new PgbkError('damaged', `conf/original/${copy} is missing in backup ${backup.id}`)
@@ -38,7 +38,7 @@ export function serverFiles(backup: Backup, data: string): Map<string, ServerFil
   const path = join(directory ?? '/', autoConfName)
   const content = originalOf(backup, autoConfName) ?? Buffer.alloc(0)
   files.set(path, { path, name: autoConfName, content, kind: 'conf' })
-  follow(files, directory === undefined ? undefined : { directory, data }, majorOf(backup.record))
+  follow(files, directory === undefined ? undefined : { directory, data }, majorOf(recordOf(backup)))
   return files
 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import type { Backup } from '../../../../src/catalog/catalog.js'
+import { type LocalBackup, layoutOf } from '../../../../src/catalog/backup.js'
 import { backupLayout } from '../../../../src/catalog/layout.js'
 import type { BackupRecord } from '../../../../src/catalog/record.js'
 import { containAuth, missingAuth } from '../../../../src/restore/directory/conf/contain-auth.js'
@@ -25,7 +25,7 @@ function aBackup(
     data = {},
     ...record
   }: { main?: string; data?: Record<string, string> } & Partial<BackupRecord>,
-): Backup {
+): LocalBackup {
   const layout = backupLayout(aDirectory())
   const copyOf = (path: string) => {
     if (path.endsWith('.auto.conf')) return 'postgresql.auto.conf'
@@ -40,7 +40,11 @@ function aBackup(
     .filter((path) => !path.endsWith('.auto.conf'))
     .map((path) => ({ path, copy: copyOf(path) }))
   const server = { ...aRecord().server, version_num: 170_000 }
-  return { id: 'x', layout, record: aRecord({ server, config_files, ...record }) } as Backup
+  return {
+    id: 'x',
+    directory: layout.directory,
+    raw: aRecord({ server, config_files, ...record }),
+  } as LocalBackup
 }
 
 const configuration = {
@@ -51,9 +55,9 @@ const configuration = {
   missing: [],
 }
 
-const filesOf = (backup: Backup) =>
+const filesOf = (backup: LocalBackup) =>
   Object.fromEntries(
-    [...serverFiles(backup, backup.layout.data).values()].map(({ path, name, kind }) => [
+    [...serverFiles(backup, layoutOf(backup).data).values()].map(({ path, name, kind }) => [
       path,
       `${kind} ${name}`,
     ]),
@@ -109,17 +113,17 @@ describe('the files of a server’s configuration in a backup', () => {
     'are no files of the data: %s',
     async (name) => {
       const backup = aBackup({ '/etc/pg/postgresql.conf': '', [`/etc/pg/${name}`]: '' }, {})
-      const { code, message } = await thrownBy(() => serverFiles(backup, backup.layout.data))
+      const { code, message } = await thrownBy(() => serverFiles(backup, layoutOf(backup).data))
       expect({ code, message }).toEqual({ code: 'damaged', message: expect.stringContaining(name) })
     },
   )
 })
 
 describe('they are put back', () => {
-  const restored = async (backup: Backup) => {
+  const restored = async (backup: LocalBackup) => {
     const data = aDirectory()
     const given = { switchedOff: undefined, recovery: undefined, port: undefined, minimums: {} }
-    const notes = await writeProductionConf({ backup, data, source: backup.layout.data, ...given })
+    const notes = await writeProductionConf({ backup, data, source: layoutOf(backup).data, ...given })
     return { notes, text: (name: string) => readFileSync(join(data, name), 'utf8') }
   }
 

@@ -1,0 +1,44 @@
+import type { LocalBackup } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
+import { checkStillThere } from '../catalog/removed-meanwhile.js'
+import { selectBackup } from '../catalog/select.js'
+import { resolveSource } from '../catalog/source-place.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { sourceName } from '../source/contract/source-name.js'
+import { openSource } from '../source/open-source.js'
+import { findWindows } from '../wal-coverage/find-window.js'
+import type { BackupWindow } from '../wal-coverage/window.js'
+
+export interface ShowOptions {
+  /** Another root; `true` means the one of the configuration. */
+  from?: string | true
+}
+
+export interface ShowResult {
+  backup: LocalBackup
+  /** Undefined for one of another root. */
+  window: BackupWindow | undefined
+  /** The other root that was asked. */
+  source: string | undefined
+}
+
+/** @throws {PgbkError} `not-found`, or `usage` for a text that is not an id. */
+export async function show(
+  id: string,
+  options: ShowOptions,
+  settings: Settings,
+  context: Context,
+): Promise<ShowResult> {
+  if (options.from === undefined) {
+    const catalog = readCatalog(settings.root)
+    const backup = selectBackup(catalog, id, context)
+    const window = await findWindows(settings, catalog, context).windowOf(backup)
+    checkStillThere(backup)
+    return { backup, window, source: undefined }
+  }
+  const name = sourceName(options.from, settings)
+  const source = await openSource(name, context)
+  const backup = selectBackup(await source.catalog(), id, context, name)
+  return { backup, window: undefined, source: resolveSource(name, context.cwd) }
+}

@@ -1,0 +1,60 @@
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
+import { removeHold, writeHold } from '../catalog/hold.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
+import { selectBackup } from '../catalog/select.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { withLock } from '../system/files/lock.js'
+import { checkPlainLine } from '../text/plain-line.js'
+
+export interface HoldOptions {
+  reason?: string
+}
+
+/**
+ * Keeps a backup from being removed until it is released. Said again, the newer reason counts. When this returns, no prune
+ * and no delete that has already begun can remove it.
+ * @throws {PgbkError} `not-found`; `usage` for a reason that is not one line.
+ */
+export async function holdBackup(
+  id: string,
+  { reason }: HoldOptions,
+  settings: Settings,
+  context: Context,
+): Promise<LocalBackup> {
+  checkPlainLine(reason, 'reason')
+  return change(id, 'hold', settings, context, async (backup) => {
+    if (backup.hold && reason === undefined) return
+    await writeHold(layoutOf(backup), {
+      format: 1,
+      since: context.now().toISOString(),
+      reason: reason ?? null,
+    })
+  })
+}
+
+/** Lifts a hold; one that is not held stays so, and that is said. @throws {PgbkError} `not-found`. */
+export async function releaseBackup(id: string, settings: Settings, context: Context): Promise<LocalBackup> {
+  return change(id, 'release', settings, context, async (backup) => {
+    if (backup.hold) await removeHold(layoutOf(backup))
+    else context.progress.warn(`${id} was not held`)
+  })
+}
+
+/** Returns the backup as it is afterwards. */
+async function change(
+  wanted: string,
+  purpose: string,
+  settings: Settings,
+  context: Context,
+  work: (backup: LocalBackup) => Promise<void>,
+): Promise<LocalBackup> {
+  const root = openRootToChange(settings.root, context)
+  const { id } = selectBackup(readCatalog(settings.root), wanted, context)
+  return withLock(root.catalogLock, { purpose, wait: true }, context, async (_guarded, lock) => {
+    await lock.check()
+    await work(selectBackup(readCatalog(settings.root), id, context))
+    return selectBackup(readCatalog(settings.root), id, context)
+  })
+}
