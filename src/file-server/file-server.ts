@@ -23,6 +23,6 @@ try {
 } catch (error) {
   const cause = (error as { cause?: unknown }).cause
   const because = cause === undefined ? '' : `: ${messageOf(cause)}`
-  process.stderr.write(`pgbk: the file server of the working copy has ended: ${messageOf(error)}${because}\n`)
+  process.stderr.write(`pgbk: the file server cannot go on: ${messageOf(error)}${because}\n`)
   process.exitCode = 1
 }

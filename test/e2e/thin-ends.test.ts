@@ -42,6 +42,7 @@ needs('user namespaces', '/dev/fuse').describe('a thin run', () => {
     const { exitCode, stderr } = await child
     expect(exitCode).toBe(1)
     expect(stderr).toContain('the server of the working copy ended by itself')
+    expect(stderr).toContain('the file server of the working copy has ended')
     expect(isOver()).toBe(true)
   })
 

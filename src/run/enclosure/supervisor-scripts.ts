@@ -63,6 +63,7 @@ if [ -n "$program" ]; then
     setpriv ${withoutAnyRights} --pdeathsig KILL "$node" "$program" lower store "$known" <&6 4<&- 6<&- >/dev/null 2>>log &
     exec 4<&- 6<&-
     wait $! && exit
+    echo "pgbk: the file server of the working copy has ended with status $?" >>log
     [ $signal = KILL ] || signal=QUIT
     kill -$signal $server
   } 2>/dev/null &
