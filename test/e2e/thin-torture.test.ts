@@ -45,7 +45,7 @@ const script = (major: number) => `
   psql -XAtq -v ON_ERROR_STOP=1 -f torture.sql >&2 || exit 1
   psql -XAtqc "${crash.replaceAll('$', '\\$')}" >&2
   until psql -XAtqc 'select 1' >/dev/null 2>&1; do sleep 0.1; done
-  psql -XAtqc 'vacuum full; checkpoint' >&2 || exit 1
+  psql -XAtqc 'vacuum full' -c checkpoint >&2 || exit 1
   ${major >= 14 ? 'pg_amcheck --all --install-missing --heapallindexed >&2 || exit 1' : ''}
   ${dumped}`
 
@@ -86,7 +86,7 @@ describe.each(oldestUsualNewest)('PostgreSQL %i', (major) => {
     return {
       status: ended.status,
       stdout: ended.stdout,
-      error: /^.*(?:ERROR|PANIC|could not).*$/m.exec(ended.stderr)?.[0],
+      error: /^.*(?:ERROR|PANIC|pgbk: ).*$/m.exec(ended.stderr)?.[0],
     }
   }
 
