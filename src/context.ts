@@ -49,6 +49,8 @@ export interface Context {
   readonly signal: AbortSignal
   /** Aborted by the second of these signals: somebody does not want to wait. */
   readonly urgent: AbortSignal
+  /** How often something that goes on for ever looks again, in ms; all its pauses are multiples of this. */
+  readonly tickMs: number
   now(): Date
   user(): SystemUser
   /** A user, by name or uid. @throws {PgbkError} `config` when there is none of this name. Only for root. */

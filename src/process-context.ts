@@ -13,6 +13,7 @@ export interface ProcessContext {
   signal: AbortSignal
   urgent: AbortSignal
   umask: number
+  tickMs: number
   now(): Date
   user(): SystemUser
   idsOf(user: string | number): SystemUser
@@ -38,6 +39,7 @@ export function processContext(): ProcessContext {
     stderr: process.stderr,
     ...endingSignals(),
     umask,
+    tickMs: 1000,
     now: () => new Date(),
     user: currentUser,
     idsOf: lookUp,

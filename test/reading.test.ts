@@ -104,7 +104,7 @@ const renaming: Record<string, string> = {
   'system/files/copy-file.ts': 'files of any size that are moved',
   'wal-coverage/move-wal.ts': 'a segment',
   'wal-receiver/archive-files.ts': 'a segment',
-  'wal-receiver/compress.ts': 'a segment',
+  'wal-receiver/compressor.ts': 'a segment',
   'wal-receiver/move-diverged-wal.ts': 'segments',
 }
 

@@ -49,6 +49,11 @@ function makeDirectory(path: string): void {
   }
 }
 
+/** What there is of a root already, or around it: a place on its disk. */
+export function existingPlace({ backups, root }: RootLayout): string {
+  return [backups, root, dirname(root)].find((directory) => existsSync(directory)) ?? '/'
+}
+
 function checkWritable({ root, data, backups }: RootLayout, context: Context): void {
   const existing = [backups, data, root, dirname(root)].find((directory) => existsSync(directory))
   try {

@@ -1,29 +1,41 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { type LocalBackup, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
-import type { RootLayout } from '../catalog/layout.js'
+import { rememberCreate } from '../catalog/last-create.js'
+import type { BackupLayout, RootLayout } from '../catalog/layout.js'
+import { type Partial, publish, startPartial } from '../catalog/partial.js'
 import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { unprovenReasons } from '../catalog/proof-outcome.js'
-import type { Settings } from '../config/load.js'
+import { type BackupRecord, parseRecord } from '../catalog/record.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
-import { type ConnectedServer, connectToServer } from '../postgres/server/connect-to-server.js'
+import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
+import { type ConnectedServer, connectToServer, serverLine } from '../postgres/server/connect-to-server.js'
+import { readInsideDatabases } from '../postgres/server/database-facts.js'
 import { checkServer } from '../postgres/server/preflight.js'
-import { readServerFacts } from '../postgres/server/server-facts.js'
-import { readStandbyState, standbyWarning } from '../postgres/server/standby-state.js'
+import { majorVersion, readServerFacts } from '../postgres/server/server-facts.js'
+import { readServerSettings } from '../postgres/server/server-settings.js'
+import { readStandbyState, type StandbyState, standbyWarning } from '../postgres/server/standby-state.js'
 import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { prove, withSandbox } from '../run/proof/prove.js'
-import { withLock } from '../system/files/lock.js'
+import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
+import { snapshotReadme } from '../snapshot/readme.js'
+import { syncPath, writeDurably } from '../system/files/durable.js'
+import { allOf } from '../system/files/in-parallel.js'
+import { type HeldLock, withLock } from '../system/files/lock.js'
+import { measureTree } from '../system/files/measure.js'
 import { checkPlainLine } from '../text/plain-line.js'
-import { checkDisk } from './check-disk.js'
-import { checkRate } from './checks.js'
-import { makeBackup } from './make-backup.js'
-import { remember } from './remember.js'
-import { serverLine } from './server-line.js'
-import { warnOfSharedDisk } from './shared-disk.js'
-import { sweep } from './sweep.js'
+import { version } from '../version.js'
+import { archiveWal } from './archive-wal.js'
+import { checkDisk, warnOfSharedDisk } from './check-disk.js'
+import { checkRate } from './copy/base-backup.js'
+import { copyData } from './copy/copy-server.js'
+import { describe, describeStandby } from './describe.js'
+import { keepConf } from './keep-conf.js'
+import { cleanUp, sweep } from './sweep.js'
 
 export interface CreateOptions extends ConnectionFlags {
   label?: string
@@ -38,75 +50,149 @@ export interface CreateOptions extends ConnectionFlags {
 }
 
 /** Backs the server up. All checks come before the first write; a backup is listed only when it is whole. */
-export async function create(
-  options: CreateOptions,
-  settings: Settings,
-  context: Context,
-): Promise<LocalBackup> {
-  const maxRate = options.maxRate ?? settings.create.max_rate
-  checkPlainLine(options.label, 'label')
-  checkRate(maxRate)
+export async function create(options: CreateOptions, task: Task): Promise<LocalBackup> {
+  const { settings, context } = task
+  const wanted = {
+    label: options.label,
+    scheduled: options.scheduled ?? false,
+    checkpoint: options.checkpoint ?? settings.create.checkpoint,
+    maxRate: options.maxRate ?? settings.create.max_rate,
+    verify: options.verify ?? settings.create.verify,
+  }
+  checkPlainLine(wanted.label, 'label')
+  checkRate(wanted.maxRate)
   const root = openRootToCreate(settings.root, context)
-  return remember(root, options.scheduled ?? false, context, () =>
-    createIn(root, { ...options, maxRate }, settings, context),
-  )
-}
+  return rememberCreate(root, wanted, context, async () => {
+    const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
+    let server = await connectToServer(options, settings, applicationName, context)
+    context.progress.say(serverLine(server.facts))
+    if (!options.newCluster) checkCluster(readCatalog(root.root), 'this server', server.facts)
+    // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
+    if (await sweep(root, server.psql, context))
+      server = { ...server, facts: await readServerFacts(server.psql) }
+    await checkServer(server.psql, server.facts)
+    const sharing = await checkDisk(root, server.facts, context.progress)
+    const standby = server.facts.in_recovery ? await readStandbyState(server.psql) : undefined
+    const behind = standby && standbyWarning(standby)
+    if (behind !== undefined) context.progress.warn(behind)
 
-async function createIn(
-  root: RootLayout,
-  options: CreateOptions,
-  settings: Settings,
-  context: Context,
-): Promise<LocalBackup> {
-  const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
-  let server = await connectToServer(options, settings, applicationName, context)
-  context.progress.say(serverLine(server.facts))
-  checkCluster(readCatalog(settings.root), 'this server', server.facts, options.newCluster ?? false)
-  // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
-  if (await sweepBefore(root, server, context))
-    server = { ...server, facts: await readServerFacts(server.psql) }
-  await checkServer(server.psql, server.facts)
-  const sharing = await checkDisk(root, server.facts, context.progress)
-  const standby = server.facts.in_recovery ? await readStandbyState(server.psql) : undefined
-  const behind = standby && standbyWarning(standby)
-  if (behind !== undefined) context.progress.warn(behind)
-
-  createRoot(root)
-  await warnOfSharedDisk(root, sharing, context)
-  const backup = await withLock(root.createLock, { purpose: 'create' }, context, async (guarded, lock) => {
-    const { record, layout } = await makeBackup(
-      {
-        root,
-        server,
-        standby,
-        applicationName,
-        label: options.label,
-        scheduled: options.scheduled ?? false,
-        checkpoint: options.checkpoint ?? settings.create.checkpoint,
-        maxRate: options.maxRate,
-        verify: options.verify ?? settings.create.verify,
-        lock,
-      },
-      guarded,
+    createRoot(root)
+    await warnOfSharedDisk(root, sharing, context)
+    const job = { ...wanted, root, server, standby, applicationName }
+    const backup = await withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>
+      makeBackup(job, lock, guarded),
     )
-    return { ...storedBackup({ summary: record, raw: record }, 'whole'), directory: layout.directory }
+    // Not under the lock: the next create need not wait.
+    return options.prove ? withProof(backup, withSandbox(task, options.sandbox)) : backup
   })
-  return options.prove ? withProof(backup, withSandbox(settings, options.sandbox), context) : backup
 }
 
-/** Not under the lock: the next create need not wait. */
-async function withProof(backup: LocalBackup, settings: Settings, context: Context): Promise<LocalBackup> {
-  const proof = await prove(readCatalog(settings.root), backup, [], settings, context)
+/** Everything that has been checked, and what is wanted. */
+interface CreateJob {
+  root: RootLayout
+  server: ConnectedServer
+  /** Where the server is one. */
+  standby: StandbyState | undefined
+  applicationName: string
+  label: string | undefined
+  scheduled: boolean
+  checkpoint: 'fast' | 'spread'
+  maxRate: string | undefined
+  verify: boolean
+}
+
+/** Makes one backup in a partial directory and publishes it. Whatever goes wrong, nothing of it stays, here or on the server. */
+async function makeBackup(job: CreateJob, lock: HeldLock, context: Context): Promise<LocalBackup> {
+  const { root, server, applicationName } = job
+  const startedAt = context.now()
+  const marker = { made_by: 'create', application_name: applicationName }
+  const partial = await startPartial(root, startedAt, marker)
+  try {
+    const record = await fill(partial, job, startedAt, context)
+    const text = `${JSON.stringify(record, undefined, 2)}\n`
+    parseRecord(text)
+    const { directory } = await publish(root, partial, text, lock.check)
+    return { ...storedBackup({ summary: record, raw: record }, 'whole'), directory }
+  } catch (error) {
+    await cleanUp(partial.layout, server.psql, applicationName, context)
+    throw error
+  }
+}
+
+async function fill(
+  { id, layout }: Partial,
+  job: CreateJob,
+  startedAt: Date,
+  context: Context,
+): Promise<BackupRecord> {
+  const { server } = job
+  const { progress } = context
+  // The server is asked while it is copied.
+  const [copied, settings, inside] = await allOf([
+    copyData(server, layout, { ...job, label: `pgbk ${id}` }, context),
+    readServerSettings(server.psql, server.facts),
+    readInsideDatabases(server.psql, server.facts, progress),
+  ])
+  const conf = await keepConf(server, layout, { id, copied, settings }, context)
+  progress.step(job.verify ? 'verifying' : 'archiving the WAL')
+  const after = job.standby && (await readStandbyState(server.psql))
+  const [verifiedBy, standbyWal, snapshot] = await allOf([
+    job.verify ? verify(server, layout, context) : undefined,
+    archiveWal(server, layout, copied.range, context),
+    // Only a README is still written there.
+    measureTree(layout.snapshot),
+  ])
+
+  const tools = { pgbk: version, pg_basebackup: server.clients.version, pg_verifybackup: verifiedBy ?? null }
+  const draft = await describe(
+    {
+      ...job,
+      ...conf,
+      id,
+      startedAt,
+      finishedAt: context.now(),
+      facts: server.facts,
+      inside,
+      copied,
+      standby: job.standby && standbyWal && describeStandby({ before: job.standby, after }, standbyWal),
+      timeZone: settings.settings.TimeZone,
+      verified: verifiedBy !== undefined,
+      tools,
+    },
+    layout,
+  )
+  await writeDurably(layout.readme, snapshotReadme(draft))
+  await syncPath(layout.snapshot)
+  const rest = await measureTree(layout.directory, layout.snapshot)
+  return {
+    ...draft,
+    own_files: pgbkFileChecksums(layout),
+    size_bytes: snapshot.bytes + statSync(layout.readme).size + rest.bytes,
+    file_count: snapshot.files + 1 + rest.files,
+  }
+}
+
+/** Returns the version of the pg_verifybackup that found no fault, or undefined where there is none to ask. */
+async function verify(
+  server: ConnectedServer,
+  layout: BackupLayout,
+  { env, signal, progress }: Context,
+): Promise<string | undefined> {
+  const major = majorVersion(server.facts)
+  const verifier = findVerifier(major, server.installations)
+  if (!verifier) {
+    progress.warn(`the backup is not verified: pg_verifybackup ${major} or newer is not installed`)
+    return undefined
+  }
+  if (!verifier.checksWal)
+    progress.warn(`the WAL is not verified: that needs pg_verifybackup and pg_waldump ${major}`)
+  await verifySnapshot(verifier, layout.snapshot, { env, signal })
+  return verifier.version
+}
+
+async function withProof(backup: LocalBackup, task: Task): Promise<LocalBackup> {
+  const { settings, context } = task
+  const proof = await prove(backup, readCatalog(settings.root), [], task)
   for (const reason of unprovenReasons(proof)) context.progress.warn(`${backup.id} is not proven: ${reason}`)
   return { ...backup, proof }
-}
-
-/** A root that is new has no lock file, and nothing to sweep. */
-async function sweepBefore(root: RootLayout, { psql }: ConnectedServer, context: Context): Promise<boolean> {
-  if (!existsSync(root.createLock)) return false
-  return (
-    (await withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>
-      sweep(root, psql, lock, guarded),
-    )) > 0
-  )
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { RootLayout } from '../catalog/layout.js'
+import type { BackupLayout, RootLayout } from '../catalog/layout.js'
 import { discard, findLeftOvers, type LeftOver, type PartialMarker } from '../catalog/partial.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
@@ -10,10 +10,18 @@ import { type HeldLock, withLock } from '../system/files/lock.js'
 
 /**
  * Clears away what killed creates and deletes have left: their pg_basebackup, their WAL senders on the server, their
- * directories. What carries no marker of pgbk is left alone and named. Only under the create lock.
- * Returns how many there were.
+ * directories. What carries no marker of pgbk is left alone and named.
+ * @returns whether there was anything.
  */
-export async function sweep(root: RootLayout, psql: Psql, lock: HeldLock, context: Context): Promise<number> {
+export async function sweep(root: RootLayout, psql: Psql, context: Context): Promise<boolean> {
+  // A root that is new has no lock file, and nothing to sweep.
+  if (!existsSync(root.createLock)) return false
+  return withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>
+    sweepLocked(root, psql, lock, guarded),
+  )
+}
+
+async function sweepLocked(root: RootLayout, psql: Psql, lock: HeldLock, context: Context): Promise<boolean> {
   const found = await findLeftOvers(root)
   for (const leftOver of found) {
     if (!leftOver.marker) {
@@ -27,7 +35,7 @@ export async function sweep(root: RootLayout, psql: Psql, lock: HeldLock, contex
       await sweepDelete(root, leftOver, context)
     }
   }
-  return found.filter(({ marker }) => marker).length
+  return found.some(({ marker }) => marker)
 }
 
 async function endCreate(
@@ -63,8 +71,26 @@ async function remove({ name, layout }: LeftOver, lock: HeldLock, { progress }: 
   progress.say(`removed ${name}, the remains of a command that did not end`)
 }
 
+/** Of a create that has failed; why it has matters more than what fails here, which the next create takes up again. */
+export async function cleanUp(
+  layout: BackupLayout,
+  psql: Psql,
+  applicationName: string,
+  { progress }: Context,
+): Promise<void> {
+  progress.step('cleaning up')
+  await tryEndWalSenders({ ...psql, signal: undefined, timeoutMs: 20_000 }, applicationName, progress.warn)
+  try {
+    await discard(layout)
+  } catch (error) {
+    progress.warn(
+      `${layout.directory} could not be removed, the next create will try again: ${messageOf(error)}`,
+    )
+  }
+}
+
 /** For cleaning up: a server that cannot be asked is a warning, because the reason to clean up matters more. */
-export async function tryEndWalSenders(
+async function tryEndWalSenders(
   psql: Psql,
   applicationName: string,
   warn: (text: string) => void,

@@ -8,7 +8,7 @@ import { selectBackup } from '../catalog/select.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { checkNotInUse } from '../removal/check-not-in-use.js'
+import { checkNotInUse } from '../removal/in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
 import { joiningFor } from '../removal/remove-keeping-wal.js'
 import { checkComplete } from '../snapshot/completeness.js'
@@ -62,7 +62,7 @@ export async function download(
   const record = await checkWanted(backup, source, context)
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
-  checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
+  if (!newCluster) checkCluster(readCatalog(destination), `backup ${backup.id}`, server)
   const here = await findHere(root, backup, options.replace ?? false)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
@@ -151,7 +151,7 @@ async function publish(job: DownloadJob, context: Context): Promise<LocalBackup>
     await keepReplacedWal(
       root,
       { ...stored, directory: directory.layout.directory },
-      joiningFor(job.settings, guarded),
+      joiningFor({ settings: job.settings, context: guarded }),
       guarded,
     )
     const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)

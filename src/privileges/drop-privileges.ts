@@ -39,7 +39,7 @@ export function dropPrivileges(standIn: StandIn, runAs: string, context: Context
   refuseLinks(root)
 }
 
-/** Gives up root for a user that root has chosen before. @throws {PgbkError} as `stepDown`. */
+/** Gives up root for a user that root has chosen before. @throws {PgbkError} as `dropPrivileges`. */
 export function dropPrivilegesTo(uid: number, context: Context): void {
   if (context.user().uid === 0) become(uid, '/', () => [], context)
 }

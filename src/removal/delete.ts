@@ -4,13 +4,13 @@ import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { withLock } from '../system/files/lock.js'
+import { formatBytes } from '../text/format.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
-import { checkNotInUse } from './check-not-in-use.js'
-import { removalQuestion } from './removal-question.js'
+import { checkNotInUse } from './in-use.js'
 import { removeKeepingWal } from './remove-keeping-wal.js'
 
 export interface DeleteOptions {
@@ -30,8 +30,7 @@ export interface DeleteResult {
 export async function deleteBackups(
   ids: string[],
   options: DeleteOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<DeleteResult> {
   if (!context.ask) requireWholeIds(ids)
   const root = openRootToChange(settings.root, context)
@@ -47,11 +46,20 @@ export async function deleteBackups(
     for (const [index, backup] of deleted.entries()) {
       guarded.progress.step(`deleting ${backup.id}`)
       const there = index === 0 ? catalog : readCatalog(settings.root)
-      const removal = { backup, catalog: there, going: deleted, promised: there.backups }
-      moved.push(...(await removeKeepingWal(root, removal, lock, settings, guarded)))
+      const removal = { catalog: there, going: deleted, promised: there.backups, root, lock }
+      moved.push(...(await removeKeepingWal(backup, removal, { settings, context: guarded })))
     }
     return { deleted, moved }
   })
+}
+
+/** Names all that would go, and asks. */
+export function removalQuestion(chosen: LocalBackup[]): string {
+  const size = formatBytes(chosen.reduce((sum, { summary }) => sum + summary.size_bytes, 0))
+  const names = chosen
+    .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
+    .join('\n')
+  return `${names}\nDelete ${chosen.length === 1 ? 'this backup' : `these ${chosen.length} backups`} (${size}) for good?`
 }
 
 function requireWholeIds(ids: string[]): void {

@@ -1,16 +1,15 @@
-import { layoutOf } from '../catalog/backup.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import { type InstanceLayout, rootLayout } from '../catalog/layout.js'
-import type { BackupRef } from '../catalog/removed-meanwhile.js'
 import { type RestoreClaim, restoreClaimsIn } from '../catalog/restore-note.js'
 import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
 import { runningServer } from '../postgres/local/running.js'
 import { hasToReplay, readInstances } from '../restore/instance/instance.js'
 import { findRuns, isRunning } from '../run/directory/run-directory.js'
 import { mostBytes, readSmallIfThere } from '../system/files/read-small.js'
 import { shellWord } from '../text/shell-word.js'
-import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
-import { backupAfter } from '../wal-receiver/find-backup.js'
-import { isOfCluster } from '../wal-receiver/receiver-session.js'
+import { readAliveReceiver } from '../wal-archive/receiver-state.js'
+import { backupAfter, isOfCluster } from '../wal-receiver/find-backup.js'
 
 /** Something that goes on with a backup, so that it must not be removed now. */
 export interface InUse {
@@ -19,6 +18,8 @@ export interface InUse {
   /** How to end it. */
   hint: string
 }
+
+type BackupRef = Pick<LocalBackup, 'id' | 'directory'>
 
 /** Looks at once for all that goes on in a root; the function then tells what of it concerns a backup. */
 export function findInUse(root: string, context: Context): (backup: BackupRef) => InUse[] {
@@ -49,6 +50,18 @@ export function findInUse(root: string, context: Context): (backup: BackupRef) =
   ]
 }
 
+/**
+ * Makes sure that nobody needs these backups at this moment.
+ * @throws {PgbkError} `failed`, naming the server, run or instance that does.
+ */
+export function checkNotInUse(backups: BackupRef[], root: string, context: Context): void {
+  const inUseBy = findInUse(root, context)
+  for (const backup of backups) {
+    const [use] = inUseBy(backup)
+    if (use) throw new PgbkError('failed', `backup ${backup.id} is in use by ${use.by}`, { hint: use.hint })
+  }
+}
+
 /** Whether its WAL lies in this archive too. */
 function replaysFrom({ recoveryConf }: InstanceLayout, archive: string): boolean {
   return (
@@ -60,8 +73,8 @@ function replaysFrom({ recoveryConf }: InstanceLayout, archive: string): boolean
 /** Until a receiver goes on with a newer backup, the archive of the older one has WAL that the newer one lacks. */
 function pendingHandOver(root: string, context: Context): string | undefined {
   const layout = rootLayout(root)
-  const receiver = readReceiverState(layout)
-  if (!receiver?.backup || !isReceiverAlive(receiver, context.now())) return undefined
+  const receiver = readAliveReceiver(layout, context.now())
+  if (!receiver?.backup) return undefined
   const newer = backupAfter(layout, receiver.backup, isOfCluster(receiver.system_identifier ?? ''))
   return newer && receiver.backup
 }

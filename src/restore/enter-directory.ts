@@ -71,7 +71,7 @@ export interface EnteredDirectory {
  * Gives up root before a restore into a given directory, which is made where only root can make it. No user gets to read or write
  * what is another's: the backup is read as its owner, and the directory filled as its own, by a process of its own where these are two.
  * @param words global options for the other process.
- * @throws {PgbkError} as `targetDirectories` and `stepDown`.
+ * @throws {PgbkError} as `targetDirectories` and `dropPrivileges`.
  */
 export async function enterDirectory(
   options: RestoreOptions,

@@ -40,7 +40,7 @@ export interface Candidate {
   protectedBy: Reason[]
 }
 
-export interface RetentionOptions {
+interface RetentionOptions {
   now: Date
   /** For the calendar; undefined is the system's. */
   timeZone: string | undefined

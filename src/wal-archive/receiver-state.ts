@@ -77,6 +77,12 @@ async function overwrite(path: string, text: string): Promise<void> {
   }
 }
 
+/** The state of a receiver that is at work now. */
+export function readAliveReceiver(root: RootLayout, now: Date): ReceiverState | undefined {
+  const state = readReceiverState(root)
+  return state && isReceiverAlive(state, now) ? state : undefined
+}
+
 /** Of another container nothing is known but how long ago it has written: while it waits for its server, once a minute. */
 const freshForMs = 90_000
 

@@ -73,7 +73,7 @@ export function findWindows(
   }
 }
 
-/** What finds out about WAL; what one of them needs is loaded when it is asked first. */
+/** Ways to look into WAL; what one of them needs is loaded when it is asked first. */
 interface Finders {
   installations(): Promise<Installation[]>
   damages(): Promise<DamageFinder>

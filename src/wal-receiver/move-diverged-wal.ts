@@ -5,14 +5,30 @@ import { syncPath } from '../system/files/durable.js'
 import { lastSegmentBefore, parseLsn, parseSegmentName, segmentNumber } from '../wal-segments/lsn.js'
 import { packingAt } from '../wal-segments/segment-file.js'
 import { fileOf, segmentFileOf, segmentIn } from '../wal-segments/segment-forms.js'
+import { waitForNewer } from './receiver-pauses.js'
 import type { ReceiverSession } from './receiver-session.js'
+
+/** A history that left ours before the snapshot's end leads nowhere from this backup; what it has stays reachable. */
+export async function followFork(
+  session: ReceiverSession,
+  target: LocalBackup,
+  forkLsn: string,
+): Promise<void> {
+  if (parseLsn(forkLsn) >= parseLsn(recordOf(target).stop_lsn))
+    return await moveDivergedWal(session, target, forkLsn)
+  await waitForNewer(
+    session,
+    target,
+    `the server has another history from ${forkLsn} on, before the end of backup ${target.id}: was it restored? Nothing of it belongs to that backup, whose archive stays as it is`,
+  )
+}
 
 /**
  * After a failover to a standby that had received less than this archive has: its history leaves ours at a position before our
  * end. What comes after it is no longer on any server; it is kept beside the archive, in `diverged/`, and receiving goes on from
  * the segment where the histories part.
  */
-export async function moveDivergedWal(
+async function moveDivergedWal(
   { log }: ReceiverSession,
   backup: LocalBackup,
   forkLsn: string,

@@ -9,7 +9,7 @@ import { aContext, anEmptyRoot, thrownBy } from './samples.js'
 
 const aNewRoot = () => join(aDirectory(), 'root')
 
-describe('claimRoot', () => {
+describe('openRootToCreate', () => {
   it('writes nothing for an ordinary user', () => {
     const root = aNewRoot()
     expect(openRootToCreate(root, aContext()).root).toBe(root)
@@ -37,7 +37,7 @@ describe('claimRoot', () => {
   })
 })
 
-describe('makeRoot', () => {
+describe('createRoot', () => {
   it('makes the directories, and keeps git out of them', () => {
     const layout = rootLayout(aNewRoot())
     createRoot(layout)
@@ -53,7 +53,7 @@ describe('makeRoot', () => {
   })
 })
 
-describe('enterRoot', () => {
+describe('openRootToChange', () => {
   it('refuses one that cannot be written', async () => {
     const layout = anEmptyRoot()
     chmodSync(layout.backups, 0o555)

@@ -10,7 +10,7 @@ export type Finding =
   /** `database` is null for the backup as a whole. */
   | { kind: 'unproven'; database: string | null; reason: string }
 
-export interface FindingSubject {
+interface FindingSubject {
   database: string | null
   /** `table public.orders`; absent for the database as a whole. */
   what?: string

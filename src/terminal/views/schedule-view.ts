@@ -1,6 +1,5 @@
 import type { CrontabEntry } from '../../schedule/entry.js'
-import type { Forecast } from '../../schedule/forecast.js'
-import type { WrittenSchedule } from '../../schedule/schedule.js'
+import type { Forecast, WrittenSchedule } from '../../schedule/schedule.js'
 import type { SystemdUnit } from '../../schedule/systemd-units.js'
 import { formatBytes } from '../../text/format.js'
 import { printable, type Screen } from '../screen.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { explainEnd, receivewalArgs } from '../../src/wal-receiver/receivewal.js'
+import { explainEnd, receivewalArgs } from '../../src/wal-receiver/pg-receivewal.js'
 
 describe('the command line of pg_receivewal', () => {
   it('names directory and slot, flushes at once, notices dead networks, and holds no password', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
 import { PgbkError } from '../../src/errors.js'
 import { readReceiverState } from '../../src/wal-archive/receiver-state.js'
-import { receiveWal } from '../../src/wal-receiver/receiver.js'
+import { keepReceiving } from '../../src/wal-receiver/receive-wal.js'
 import { openReceiverReport } from '../../src/wal-receiver/receiver-report.js'
 import { aContext } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
@@ -21,7 +21,7 @@ async function withoutServer(inOlder: string[], inNewer: string[]) {
   await before.receiveFor(backups[0])
   const psql = { program, connection: { parameters: {}, env: {} } }
   const job = { root, client: { psql, installations: [] }, slot: 'pgbk', level: undefined }
-  const done = receiveWal(job, context).catch((error) => error)
+  const done = keepReceiving(job, context).catch((error) => error)
   const state = () => readReceiverState(root)
   await until('it has tried', () => state()?.problem?.includes('connection refused') ?? false)
   const first = state()?.updated_at

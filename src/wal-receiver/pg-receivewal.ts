@@ -5,7 +5,7 @@ import type { Installation } from '../postgres/programs/find.js'
 import { type SigintBoundProgram, startSigintBound } from '../system/program/start-sigint-bound.js'
 
 /** Why a pg_receivewal ended. */
-export type EndKind = 'gap' | 'slot-in-use' | 'forked' | 'disk-full' | 'refused' | 'lost'
+type EndKind = 'gap' | 'slot-in-use' | 'forked' | 'disk-full' | 'refused' | 'lost'
 
 export interface ReceiverEnd {
   kind: EndKind

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { checkSecrets } from '../../src/doctor/check-secrets.js'
+import { checkSecrets } from '../../src/doctor/check-server.js'
 
 describe('a password on the command line', () => {
   it.each([

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { expect, it } from '@jest/globals'
 import type { RootLayout } from '../../src/catalog/layout.js'
-import { warnOfSharedDisk } from '../../src/create/shared-disk.js'
+import { warnOfSharedDisk } from '../../src/create/check-disk.js'
 import { silentProgress } from '../../src/progress.js'
 import { anEmptyRoot } from '../catalog/samples.js'
 

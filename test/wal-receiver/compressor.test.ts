@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
-import { compressible, compressSegment, gzipLevel } from '../../src/wal-receiver/compress.js'
+import { compressible, compressSegment, gzipLevel } from '../../src/wal-receiver/compressor.js'
 import { thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 
@@ -33,16 +33,20 @@ describe('what may be compressed', () => {
     writeFileSync(join(archive, file), '')
 
   it('is every finished raw segment, oldest first', () => {
-    expect(compressible(archive, mb, false).map((file) => file.slice(-1))).toEqual(['3', '4', '5'])
+    expect(compressible(archive, mb, { keepNewest: false }).map((file) => file.slice(-1))).toEqual([
+      '3',
+      '4',
+      '5',
+    ])
   })
 
   it('is not the newest where somebody receives', () => {
-    expect(compressible(archive, mb, true).map((file) => file.slice(-1))).toEqual(['3', '4'])
+    expect(compressible(archive, mb, { keepNewest: true }).map((file) => file.slice(-1))).toEqual(['3', '4'])
   })
 
   it('is not what has a wrong size', () => {
     truncateSync(join(archive, name), 5)
-    expect(compressible(archive, mb, false).map((file) => file.slice(-1))).toEqual(['4', '5'])
+    expect(compressible(archive, mb, { keepNewest: false }).map((file) => file.slice(-1))).toEqual(['4', '5'])
   })
 })
 
