@@ -4,7 +4,7 @@ import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { localRun, nothing, remainsOf } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
-import { oldestUsualNewest, run } from '../helpers/programs.js'
+import { oldestAndNewest, run } from '../helpers/programs.js'
 import { aServer, fill, type TestServer, verifies } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
@@ -51,7 +51,7 @@ const script = (major: number) => `
 
 const dumped = `pg_dumpall --no-role-passwords >dump || exit 1; grep -v restrict dump | sha1sum; grep -c . dump`
 
-describe.each(oldestUsualNewest)('PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('PostgreSQL %i', (major) => {
   let server: TestServer
   let backup: MadeBackup
   let before: string
