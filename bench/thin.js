@@ -17,6 +17,7 @@ await withDirectory(async (directory) => {
     fill(server, directory, Number(options.megabytes))
     server.sql('ALTER TABLE large ADD PRIMARY KEY (n)')
     check(asUser([`${bin}/pgbench`, '-iqs', '20', ...server.connect, 'postgres']))
+    server.sql('VACUUM FREEZE')
     server.sql('CHECKPOINT')
     await measure(asUser([...pgbk, 'create', '-C', root, ...server.connect]))
   })
