@@ -1,6 +1,6 @@
 import { fuse_batch_forget_in, fuse_forget_in, fuse_forget_one, opcodes } from '../protocol/fuse.js'
 import { entryAnswer, nothingAnswer } from './answers.js'
-import { body, type FileSystem, nameAt, noAnswer, type Operation } from './operation.js'
+import { body, type FileSystem, noAnswer, type Operation, requestedName } from './operation.js'
 
 /** Names become numbers, which the kernel keeps until it forgets them. */
 export function lookUpOperations(fileSystem: FileSystem): Record<number, Operation> {
@@ -8,7 +8,7 @@ export function lookUpOperations(fileSystem: FileSystem): Record<number, Operati
   return {
     [opcodes.FUSE_LOOKUP]: (request, answer) => {
       const children = tree.childrenOf(tree.directory(request.nodeid))
-      const node = children.get(nameAt(request, body))
+      const node = children.get(requestedName(request, body))
       return node ? entryAnswer(fileSystem, node, answer) : nothingAnswer(answer)
     },
 

@@ -9,7 +9,7 @@ import {
 } from '../protocol/fuse.js'
 import { Refusal } from '../protocol/refusal.js'
 import { entryAnswer } from './answers.js'
-import { body, type FileSystem, nameAt, namesAt, type Operation, start } from './operation.js'
+import { body, type FileSystem, type Operation, requestedName, requestedNames, start } from './operation.js'
 
 /** S_IFMT and S_IFREG of inode(7). */
 const typeOf = (mode: number) => mode & 0o170000
@@ -18,27 +18,27 @@ const regularFile = 0o100000
 export function namesOperations(fileSystem: FileSystem): Record<number, Operation> {
   const { tree } = fileSystem
   const remove: Operation = (request) => {
-    tree.remove(tree.directory(request.nodeid), nameAt(request, body))
+    tree.remove(tree.directory(request.nodeid), requestedName(request, body))
     return 0
   }
   return {
     [opcodes.FUSE_MKNOD]: (request, answer) => {
       const { mode } = fuse_mknod_in.read(request.bytes, body)
       if (typeOf(mode) !== regularFile) throw new Refusal('EPERM')
-      const name = nameAt(request, body + fuse_mknod_in.size)
+      const name = requestedName(request, body + fuse_mknod_in.size)
       const made = tree.add(tree.directory(request.nodeid), name, 'file', { permissions: mode & 0o7777 })
       return entryAnswer(fileSystem, made, answer)
     },
 
     [opcodes.FUSE_MKDIR]: (request, answer) => {
       const { mode } = fuse_mkdir_in.read(request.bytes, body)
-      const name = nameAt(request, body + fuse_mkdir_in.size)
+      const name = requestedName(request, body + fuse_mkdir_in.size)
       const made = tree.add(tree.directory(request.nodeid), name, 'directory', { permissions: mode & 0o7777 })
       return entryAnswer(fileSystem, made, answer)
     },
 
     [opcodes.FUSE_SYMLINK]: (request, answer) => {
-      const [name, target] = namesAt(request, body)
+      const [name, target] = requestedNames(request, body)
       const beginning = { permissions: 0o777, target: pathBytes(target) }
       return entryAnswer(
         fileSystem,
@@ -54,7 +54,7 @@ export function namesOperations(fileSystem: FileSystem): Record<number, Operatio
 
     [opcodes.FUSE_RENAME]: (request) => {
       const { newdir } = fuse_rename_in.read(request.bytes, body)
-      const [name, newName] = namesAt(request, body + fuse_rename_in.size)
+      const [name, newName] = requestedNames(request, body + fuse_rename_in.size)
       tree.rename(tree.directory(request.nodeid), name, tree.directory(newdir), newName)
       return 0
     },
@@ -62,7 +62,7 @@ export function namesOperations(fileSystem: FileSystem): Record<number, Operatio
     [opcodes.FUSE_RENAME2]: (request) => {
       const { newdir, flags } = fuse_rename2_in.read(request.bytes, body)
       if (flags !== RENAME_NOREPLACE) throw new Refusal('EINVAL')
-      const [name, newName] = namesAt(request, body + fuse_rename2_in.size)
+      const [name, newName] = requestedNames(request, body + fuse_rename2_in.size)
       const to = tree.directory(newdir)
       if (tree.childrenOf(to).has(newName)) throw new Refusal('EEXIST')
       tree.rename(tree.directory(request.nodeid), name, to, newName)

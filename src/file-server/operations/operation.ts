@@ -37,12 +37,12 @@ export const body = fuse_in_header.size
 export const start = outHeaderSize
 
 /** A name, which ends with a 0. */
-export function nameAt({ bytes }: Request, at: number): BytePath {
+export function requestedName({ bytes }: Request, at: number): BytePath {
   return bytes.toString('latin1', at, bytes.indexOf(0, at)) as BytePath
 }
 
 /** Two of them. */
-export function namesAt(request: Request, at: number): [BytePath, BytePath] {
-  const first = nameAt(request, at)
-  return [first, nameAt(request, at + first.length + 1)]
+export function requestedNames(request: Request, at: number): [BytePath, BytePath] {
+  const first = requestedName(request, at)
+  return [first, requestedName(request, at + first.length + 1)]
 }

@@ -11,7 +11,7 @@ import {
 import { body, type FileSystem, noAnswer, type Operation, start } from './operation.js'
 
 /** The most that one request writes or reads, in bytes: FUSE_MAX_MAX_PAGES. */
-export const mostBytesAtOnce = 256 * 4096
+const mostBytesAtOnce = 256 * 4096
 
 /** What has room for every request, and for every answer. */
 export const bufferSize = mostBytesAtOnce + body + fuse_write_in.size
