@@ -7,6 +7,14 @@ import { discard } from '../catalog/partial.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
 import type { HeldLock } from '../system/files/lock.js'
 
+interface CompleteDownload {
+  id: string
+  /** Of the download's directory. */
+  layout: BackupLayout
+  /** The bytes of backup.json. */
+  record: Buffer
+}
+
 /**
  * Turns a complete download, whose files are on disk already, into a listed backup: the record, then one rename. What was in its
  * place is moved aside before, marked as a removal, and goes afterwards; that somebody holds it goes on. Only under the catalog
@@ -14,9 +22,7 @@ import type { HeldLock } from '../system/files/lock.js'
  */
 export async function publishDownload(
   root: RootLayout,
-  id: string,
-  download: BackupLayout,
-  record: Buffer,
+  { id, layout: download, record }: CompleteDownload,
   lock: HeldLock,
 ): Promise<BackupLayout> {
   const published = backupLayout(root.backup(id))

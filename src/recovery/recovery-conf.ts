@@ -8,7 +8,7 @@ import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import { segmentName } from '../wal-segments/lsn.js'
 
 /** A WAL archive, and the part of a chain that is in it. */
-export interface ArchivePart {
+interface ArchivePart {
   /** Absolute. */
   directory: string
   /** The number of the first segment that is taken from it; it counts up to the next part's. */

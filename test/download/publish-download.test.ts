@@ -14,7 +14,7 @@ it('a download is not published when the lock is lost, and what it would replace
   mkdirSync(download.directory)
   const lost = { check: () => Promise.reject(new PgbkError('lock-lost', 'lost')) }
   const publish = (lock: { check(): Promise<void> }) =>
-    publishDownload(root, id, download, Buffer.from('new'), lock)
+    publishDownload(root, { id, layout: download, record: Buffer.from('new') }, lock)
   expect(await thrownBy(() => publish(lost))).toMatchObject({ code: 'lock-lost' })
   expect(readFileSync(old.record, 'utf8')).toContain('old')
   expect(existsSync(download.directory)).toBe(true)

@@ -4,8 +4,8 @@ import { expect, it } from '@jest/globals'
 import type { LocalBackup } from '../../../src/catalog/backup.js'
 import { readCatalog } from '../../../src/catalog/catalog.js'
 import { removeSocketDirectory } from '../../../src/postgres/local/sockets.js'
+import { sweepRuns } from '../../../src/run/directory/end-run.js'
 import { makeRunDirectory } from '../../../src/run/directory/make-run-directory.js'
-import { sweepRuns } from '../../../src/run/directory/sweep-runs.js'
 import { aBackup, aContext, anEmptyRoot } from '../../catalog/samples.js'
 
 it('a run does not get the name of one that others may still be removing', () => {
