@@ -41,6 +41,8 @@ export interface ErrorFacts {
   path?: string
   /** The 24 digits of a WAL segment. */
   segment?: string
+  /** Its file in the archive. */
+  file?: string
   /** A position in the WAL, as PostgreSQL writes it. */
   lsn?: string
   port?: number

@@ -8,9 +8,10 @@ import { selectBackup } from '../catalog/select.js'
 import { localPath, sourceName } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
-import { explained } from '../errors.js'
+import { explained, PgbkError } from '../errors.js'
 import { checkNotInUse } from '../removal/in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
+import { isReceivedInto, receiverLeaves } from '../removal/receiver-leaves.js'
 import { joiningFor } from '../removal/remove-keeping-wal.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import type { Source } from '../source/contract/source.js'
@@ -143,17 +144,35 @@ async function publish(job: DownloadJob, context: Context): Promise<LocalBackup>
     }
     checkNotInUse([{ id: backup.id, directory: root.backup(backup.id) }], root.root, context)
     const stored = storedBackup(summarize(record.toString()), 'whole')
-    await keepReplacedWal(
-      root,
-      { ...stored, directory: directory.layout.directory },
-      joiningFor({ settings: job.settings, context: guarded }),
-      guarded,
-    )
+    const downloaded = { ...stored, directory: directory.layout.directory }
+    const keep = () =>
+      keepReplacedWal(root, downloaded, joiningFor({ settings: job.settings, context: guarded }), guarded)
+    await keep()
     const { directory: place } = await publishDownload(
       root,
       { id: backup.id, layout: directory.layout, record },
       lock,
+      () => keepReceived(job, keep, guarded),
     )
     return { ...stored, directory: place }
   })
+}
+
+/** What a receiver writes into the archive of the one that is replaced follows when it has left that. */
+async function keepReceived(
+  { root, backup: { id } }: DownloadJob,
+  keep: () => Promise<void>,
+  context: Context,
+): Promise<void> {
+  if (!isReceivedInto(root, id, context)) return
+  context.progress.step('waiting for the receiver of WAL to leave the old archive')
+  if (!(await receiverLeaves(root, id, context)))
+    throw new PgbkError(
+      'failed',
+      `backup ${id} cannot be replaced: pgbk wal receive writes into its archive`,
+      {
+        hint: 'Stop it, and try again; then start it anew.',
+      },
+    )
+  await keep()
 }

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
@@ -19,7 +19,7 @@ import { readReceiverState } from '../wal-archive/receiver-state.js'
 import { walPool } from '../wal-archive/wal-pool.js'
 import type { NewTablespace } from '../wal-reading/scan-wal.js'
 import { damageText } from '../wal-reading/wal-damage.js'
-import { segmentFileOf } from '../wal-segments/segment-forms.js'
+import { nameIn } from '../wal-segments/archive-segments.js'
 import { chooseBackup } from './choose-backup.js'
 import { parseRecoveryTarget, type TargetOptions, type TargetRules } from './parse-recovery-target.js'
 import type { RecoveryPlan } from './recovery-plan.js'
@@ -113,10 +113,12 @@ function atTheEnd({ gap, unfinished }: RecoveryPlan): string[] {
 /** What is damaged in one archive, and replayed from another. */
 function replacedCopies({ archive, recovery }: RecoveryPlan): string[] {
   return [...(archive?.replaced ?? [])].flatMap(([path, reason]) => {
-    const name = segmentFileOf(basename(path))?.name ?? ''
+    const name = nameIn(path)
     const taken = archive?.chain.find((one) => one.name === name)
     if (!taken || !recovery || taken.segment > recovery.lastSegment) return []
-    return [`${damageText(name, dirname(path), reason)}; the copy in ${taken.directory} is used`]
+    const instead =
+      taken.directory === dirname(path) ? `${taken.file} beside it` : `the copy in ${taken.directory}`
+    return [`${damageText(name, dirname(path), reason)}; ${instead} is used`]
   })
 }
 

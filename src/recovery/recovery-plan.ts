@@ -8,7 +8,7 @@ import type { ArchiveEnd } from '../wal-reading/archive-end.js'
 import type { NewTablespace } from '../wal-reading/scan-wal.js'
 import { formatLsn, isBefore, lastSegmentBefore, parseLsn } from '../wal-segments/lsn.js'
 import type { ReplayRange } from './await-recovery.js'
-import { archiveParts, minimumsIn, type RecoveryInput } from './recovery-conf.js'
+import { archiveParts, damagedForms, minimumsIn, type RecoveryInput } from './recovery-conf.js'
 import { describePoint, type RecoveryTarget } from './recovery-target.js'
 import type { ResolvedTarget, StopPoint } from './resolve-target.js'
 
@@ -71,6 +71,7 @@ export function wayTo(
       .map(({ timeline, fromLsn }) => ({ timeline, lsn: formatLsn(fromLsn) })),
     recovery: {
       archives: archiveParts(wal, lastSegment),
+      damaged: damagedForms(wal),
       timeline,
       stop,
       lastSegment,

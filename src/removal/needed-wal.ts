@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
-import { readArchive, usableSegments } from '../wal-archive/archive-index.js'
+import { readArchive } from '../wal-archive/archive-index.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { type PooledBackup, type WalPool, walPool } from '../wal-archive/wal-pool.js'
@@ -11,7 +11,7 @@ import type { WalMove } from '../wal-coverage/move-wal.js'
 import { soundWal } from '../wal-coverage/sound-wal.js'
 import { readAround } from '../wal-reading/read-around.js'
 import { damageIn, type WalDamage } from '../wal-reading/wal-damage.js'
-import { pathOf } from '../wal-segments/archive-segments.js'
+import { pathOf, usableFormsOf } from '../wal-segments/archive-segments.js'
 import { sameContent } from '../wal-segments/same-content.js'
 
 /** What is going on in a root when backups are removed. */
@@ -141,22 +141,18 @@ async function damagedBeside(
   most = Number.POSITIVE_INFINITY,
 ): Promise<{ segment: ArchivedSegment; damage: WalDamage }[]> {
   const { going } = search
-  const copies = finishedIn(going, wal.segmentSize)
+  const copies = readArchive(going, wal.segmentSize).found
   const found: { segment: ArchivedSegment; damage: WalDamage }[] = []
   for (const [index, one] of wal.chain.entries()) {
-    const copy = copies.get(one.name)
     if (found.length >= most) return found
-    if (!copy || one.directory === going || one.form === 'partial') continue
-    if (await isSame(one, copy, wal.segmentSize, search)) continue
+    if (one.form === 'partial') continue
+    const others = usableFormsOf(copies.get(one.name)).filter((copy) => pathOf(copy) !== pathOf(one))
+    const same = await Promise.all(others.map((copy) => isSame(one, copy, wal.segmentSize, search)))
+    if (same.every((isSo) => isSo)) continue
     const damage = await readAround(backup, wal, index, search)
     if (damage) found.push({ segment: one, damage })
   }
   return found
-}
-
-function finishedIn(archive: string, segmentSize: number): Map<string, ArchivedSegment> {
-  const usable = usableSegments(readArchive(archive, segmentSize))
-  return new Map(usable.filter(({ form }) => form !== 'partial').map((one) => [one.name, one]))
 }
 
 async function isSame(
