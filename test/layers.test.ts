@@ -190,11 +190,11 @@ describe('the check of a made-up graph', () => {
       'postgres/local is not above postgres/connection',
     ],
     ['wal-archive/a.ts', "import { x } from './notes/b.js'", 'wal-archive is not above wal-archive/notes'],
-    ['create/a.ts', "import { x } from '../run/b.js'", 'create is not above run'],
+    ['source/a.ts', "import { x } from '../run/b.js'", 'source is not above run'],
     ['errors.ts', "export { x } from './catalog/b.js'", 'errors.ts is not above catalog'],
-    ['commands/a.ts', "const x = await import('../terminal/b.js')", 'commands is not above terminal'],
+    ['create/a.ts', "const x = await import('../terminal/b.js')", 'create is not above terminal'],
     ['terminal/a.ts', "import {\n  type X,\n  y,\n} from '../catalog/b.js'", 'terminal may take types only'],
-    ['terminal/views/a.ts', "import { x } from '../../commands/b.js'", 'terminal may take types only'],
+    ['terminal/views/a.ts', "import { x } from '../../create/b.js'", 'terminal may take types only'],
     ['terminal/views/a.ts', "import type { X } from '../../cli/b.js'", 'terminal/views is not above cli'],
     ['catalog/a.ts', "import { x } from '../other.js'", 'other.ts is not in the picture'],
     ['catalog/sub/a.ts', "import { x } from '../b.js'", 'catalog/sub is not in the picture'],
@@ -207,7 +207,7 @@ describe('the check of a made-up graph', () => {
 
   it('allows what goes downward, and types for the terminal', () => {
     const good = {
-      'cli/a.ts': "import { x } from '../terminal/b.js'\nimport { y } from '../commands/c.js'",
+      'cli/a.ts': "import { x } from '../terminal/b.js'\nimport { y } from '../create/c.js'",
       'terminal/b.ts': "import type { X } from '../catalog/d.js'\nimport { y } from '../text/units.js'",
       'create/e.ts': "import { x } from '../catalog/d.js'\nimport { y } from './f.js'",
     }

@@ -24,7 +24,7 @@ const opening = [
 
 /** Who may do so beside read-small.ts, and why nothing of a root, a backup or a source is read that way. */
 const allowed: Record<string, string[]> = {
-  'commands/local-run.ts': ['readFileSync'], // --sql: the caller's own file, or /dev/stdin
+  'run/local-run.ts': ['readFileSync'], // --sql: the caller's own file, or /dev/stdin
   'config/trusted-file.ts': ['openSync'], // the configuration, which has rules of its own
   'create/trim-wal.ts': ['open'], // zeros a segment that was copied, and is a file, with O_NOFOLLOW and O_NONBLOCK
   'postgres/local/sockets.ts': ['openSync'], // a directory
@@ -43,8 +43,8 @@ const allowed: Record<string, string[]> = {
   'system/process/processes.ts': ['readFileSync'], // /proc
   'version.ts': ['readFileSync'], // package.json
   'wal-archive/receiver-state.ts': ['open'], // writes, with O_NOFOLLOW and O_NONBLOCK
-  'wal-reading/desk-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
-  'wal-reading/segment-desk.ts': ['open'], // makes a file in a directory of its own
+  'wal-reading/make-waldump-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
+  'wal-reading/waldump-directory.ts': ['open'], // makes a file in a directory of its own
 }
 
 type Sources = Record<string, string>
@@ -97,7 +97,7 @@ const renaming: Record<string, string> = {
   'run/directory/make-run-directory.ts': 'a directory that appears with its marker in it',
   'snapshot/arrange-snapshot.ts': 'a signal file is moved elsewhere',
   'source/contract/receiver.ts': 'files of any size, flushed many at a time',
-  'source/download/publish-download.ts': 'directories',
+  'download/publish-download.ts': 'directories',
   'source/tar-archive/write-archive.ts': 'an archive',
   'system/files/copy-file.ts': 'files of any size that are moved',
   'wal-coverage/move-wal.ts': 'a segment',

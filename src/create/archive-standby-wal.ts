@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import type { BackupLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { programOf } from '../postgres/programs/find.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import type { WalRange } from '../snapshot/manifest/manifest-parser.js'
 import { type ArchivedWal, readArchivedWal, walOfSegments } from '../wal-archive/archived-wal.js'
@@ -36,7 +36,7 @@ export async function furtherSegments(
 
 /** Once the archive has all of it, the snapshot itself keeps the WAL up to the backup's end alone. */
 export async function endStandbyWal(
-  server: ReachedServer,
+  server: ConnectedServer,
   layout: BackupLayout,
   range: WalRange,
   further: string[],

@@ -1,7 +1,7 @@
 import type { BackupLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { endsWithSwitch } from '../postgres/programs/check-backup.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import type { WalRange } from '../snapshot/manifest/manifest-parser.js'
 import { seedWalArchive } from '../wal-archive/wal-archive.js'
@@ -11,7 +11,7 @@ import { endStandbyWal, furtherSegments, type StandbyWal } from './archive-stand
 
 /** Copies the WAL of the backup, and all that a standby has sent beyond it, into its archive. What it tells of a standby is returned. */
 export async function archiveWal(
-  server: ReachedServer,
+  server: ConnectedServer,
   layout: BackupLayout,
   range: WalRange,
   context: Context,

@@ -4,7 +4,7 @@ import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { readControlSettings } from '../postgres/programs/check-backup.js'
 import { type ConfigFiles, readConfigFiles } from '../postgres/server/config-files.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { isOutside, majorVersion, type ServerFacts } from '../postgres/server/server-facts.js'
 import type { ServerSettings } from '../postgres/server/server-settings.js'
 import { arrangeConf } from '../snapshot/arrange-snapshot.js'
@@ -16,7 +16,7 @@ import type { Description } from './describe.js'
 
 /** Writes conf/, and says what of the server is not in the backup. */
 export async function keepConf(
-  server: ReachedServer,
+  server: ConnectedServer,
   layout: BackupLayout,
   known: { id: string; copied: CopiedData; settings: ServerSettings },
   context: Context,
@@ -32,7 +32,7 @@ export async function keepConf(
 }
 
 /** Whether it is a configuration file that was asked for, or a directory of such. */
-function isRead(name: string, { files }: ConfigFiles, { data_directory }: ReachedServer['facts']): boolean {
+function isRead(name: string, { files }: ConfigFiles, { data_directory }: ConnectedServer['facts']): boolean {
   const place = join(data_directory ?? '', name)
   return files.some(({ path }) => path === place || path.startsWith(`${place}/`))
 }
@@ -63,7 +63,7 @@ function sayUnread({ configuration }: ConfigFiles, progress: Context['progress']
 
 /** Writes conf/. Returns which of the server's configuration files are kept, and where. */
 async function writeConf(
-  server: ReachedServer,
+  server: ConnectedServer,
   layout: BackupLayout,
   id: string,
   configuration: ServerSettings & ConfigFiles,

@@ -5,8 +5,8 @@ import { type BackupRecord, parseRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { readInsideDatabases } from '../postgres/server/database-facts.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import { readServerSettings } from '../postgres/server/server-settings.js'
 import { readStandbyState, type StandbyState } from '../postgres/server/standby-state.js'
@@ -26,7 +26,7 @@ import { tryEndWalSenders } from './sweep.js'
 /** Everything that has been checked, and what is wanted. */
 export interface BackupJob {
   root: RootLayout
-  server: ReachedServer
+  server: ConnectedServer
   /** Where the server is one. */
   standby: StandbyState | undefined
   applicationName: string
@@ -152,7 +152,7 @@ async function allOf<T extends readonly unknown[]>(
 
 /** Returns the version of the pg_verifybackup that found no fault, or undefined where there is none to ask. */
 async function verify(
-  server: ReachedServer,
+  server: ConnectedServer,
   layout: BackupLayout,
   { env, signal, progress }: Context,
 ): Promise<string | undefined> {

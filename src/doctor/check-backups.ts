@@ -6,7 +6,7 @@ import { unprovenReasons } from '../catalog/proof-outcome.js'
 import type { Context, PrintedCommand } from '../context.js'
 import { ageMsOf, mostAgeMs } from '../monitoring/health.js'
 import { keptForSlot, receiverHealth, slotLimitProblem, slotProblem } from '../monitoring/receiver-health.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { askWalServer, type SlotFacts } from '../postgres/server/wal-server.js'
 import { formatAge, formatAgo, formatTime } from '../text/units.js'
 import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
@@ -60,7 +60,7 @@ function checkLastCreate(layout: RootLayout): Check {
 /** The receiver, where one has run, and the slot that keeps WAL for it. */
 export async function checkReceiver(
   layout: RootLayout,
-  server: ReachedServer | undefined,
+  server: ConnectedServer | undefined,
   slotName: string,
   { now, pgbk }: Context,
 ): Promise<Check[]> {

@@ -3,7 +3,7 @@ import type { Context } from '../context.js'
 import { jsonAnswer } from '../postgres/connection/json-answer.js'
 import { query } from '../postgres/connection/psql.js'
 import { programOf } from '../postgres/programs/find.js'
-import type { ReachedServer } from '../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import { sql } from '../postgres/sql/sql.js'
 import { v } from '../schema.js'
@@ -26,7 +26,7 @@ const safetyQuery = sql`SELECT pg_catalog.jsonb_build_object(
 const largestDifferenceMs = 2000
 
 /** What a server may well have otherwise, and regret. */
-export async function checkSafety(server: ReachedServer, { now }: Context): Promise<Check[]> {
+export async function checkSafety(server: ConnectedServer, { now }: Context): Promise<Check[]> {
   const before = now().getTime()
   const facts = jsonAnswer(schema, await query(server.psql, safetyQuery))
   const after = now().getTime()
@@ -47,7 +47,7 @@ function checkSetting(name: string, isOn: boolean, danger: string): Check {
   )
 }
 
-function checkSums({ facts, installations }: ReachedServer): Check {
+function checkSums({ facts, installations }: ConnectedServer): Check {
   if (facts.data_checksums) return ok('checksums', 'on: damaged pages are found while they are copied')
   const program = programOf(majorVersion(facts), 'pg_checksums', installations) ?? 'pg_checksums'
   const directory = facts.data_directory ?? 'DATA-DIRECTORY'

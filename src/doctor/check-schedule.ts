@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { basename } from 'node:path'
 import type { LocalBackup } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
@@ -7,9 +6,8 @@ import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import type { Context, PrintedCommand } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { programsIn } from '../schedule/command.js'
-import { readCrontab } from '../schedule/crontab.js'
+import { cronDaemonProblem, readCrontab } from '../schedule/crontab.js'
 import { type CrontabEntry, entriesIn, scheduleOptions } from '../schedule/entry.js'
-import { findProcesses, hasProc } from '../system/process/processes.js'
 import { formatTime } from '../text/units.js'
 import { type Check, ok, warning } from './check.js'
 
@@ -89,14 +87,6 @@ function lastRunOf(last: LastCreate | undefined, backups: LocalBackup[]): string
 /** With two hours for the backup itself, ms. */
 function longestPause(when: string): number {
   return (/ \*$/.test(when) ? 1 : 7) * day + 2 * 3_600_000
-}
-
-const daemons = ['cron', 'crond', 'fcron', 'dcron', 'busybox']
-
-/** Not to be seen in every container; where there is no /proc nothing is said. */
-export function cronDaemonProblem(): string | undefined {
-  const isThere = findProcesses(([program = '']) => daemons.includes(basename(program))).length > 0
-  return isThere || !hasProc() ? undefined : 'no cron daemon is running here: nothing will run the line'
 }
 
 function checkDaemon(): Check[] {

@@ -6,13 +6,13 @@ import { pinned } from '../postgres/connection/pin-connection.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { clientsFor } from '../postgres/programs/find.js'
 import { readConfigFiles } from '../postgres/server/config-files.js'
-import { findObstacles, type Obstacle, type Topic } from '../postgres/server/preflight.js'
 import {
   type Client,
   type ClientSettings,
+  type ConnectedServer,
   findClient,
-  type ReachedServer,
-} from '../postgres/server/reach-server.js'
+} from '../postgres/server/connect-to-server.js'
+import { findObstacles, type Obstacle, type Topic } from '../postgres/server/preflight.js'
 import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/server/server-facts.js'
 import { presentTime, readStandbyState, standbyWarning } from '../postgres/server/standby-state.js'
 import { identifier } from '../postgres/sql/identifier.js'
@@ -25,7 +25,7 @@ import { checkServerPrograms } from './check-programs.js'
 export interface Connection {
   checks: Check[]
   /** Undefined when it cannot be reached, or not be copied with the programs that are here. */
-  server: ReachedServer | undefined
+  server: ConnectedServer | undefined
 }
 
 const answerMs = 60_000
@@ -103,7 +103,7 @@ function refused({ topic, code, message, hint }: Obstacle): Check {
 }
 
 /** Without them a backup has the settings that pg_settings shows, and none of pg_hba.conf where that lies elsewhere. */
-async function checkConfigFiles({ psql, facts }: ReachedServer): Promise<Check> {
+async function checkConfigFiles({ psql, facts }: ConnectedServer): Promise<Check> {
   const { configuration, closed } = await readConfigFiles(psql, facts, undefined)
   // What lies in the data directory comes with it, and what is not there can be read by nobody.
   const isElsewhere = (path: string) => relativeInside(facts.data_directory ?? '', path) === undefined

@@ -29,7 +29,7 @@ export interface ReplayRange {
 }
 
 /** Where a recovery has ended, or paused. */
-export interface Reached {
+export interface RecoveryResult {
   /** When the last transaction was committed that was replayed; undefined when there was none. */
   commitTime: Instant | undefined
   /** The end of the last record that was replayed. */
@@ -59,16 +59,16 @@ export async function awaitRecovery(
   range: ReplayRange | undefined,
   { mayPause }: { mayPause: boolean },
   { signal, progress }: Context,
-): Promise<Reached> {
+): Promise<RecoveryResult> {
   const show = replayProgress(range, progress)
   const asker = new Asker(server.sql, server.isOver !== undefined)
   try {
     for (;;) {
       signal.throwIfAborted()
       if (server.hasEnded()) throw endedEarly(server)
-      const position = await look(server, asker)
+      const position = await positionOf(server, asker)
       if (position?.paused && !mayPause) throw pausedByItself(server)
-      if (isOver(server, position)) return reachedAt((await asker.ask()) ?? position, range)
+      if (isOver(server, position)) return resultAt((await asker.ask()) ?? position, range)
       if (position) show(position)
       await sleep(position ? 50 : 20)
     }
@@ -77,11 +77,11 @@ export async function awaitRecovery(
   }
 }
 
-async function look(server: RecoveringServer, asker: Asker): Promise<Position | undefined> {
+async function positionOf(server: RecoveringServer, asker: Asker): Promise<Position | undefined> {
   return server.answers?.() === false ? undefined : asker.ask()
 }
 
-function reachedAt(last: Position | undefined, range: ReplayRange | undefined): Reached {
+function resultAt(last: Position | undefined, range: ReplayRange | undefined): RecoveryResult {
   return {
     commitTime: range?.lastCommit ?? last?.commit_time ?? undefined,
     lsn: last?.replayed ?? undefined,

@@ -13,20 +13,20 @@ import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import type { CaughtUp } from '../wal-archive/caught-up.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import type { WalPool } from '../wal-archive/wal-pool.js'
-import { isBefore } from '../wal-reading/seek-in-wal.js'
-import { describeMoment, type Moment, type RecoveryWish } from './moment.js'
-import { type OutOfReach, planRecovery, type RecoveryPlan } from './recovery-plan.js'
+import { isBefore } from '../wal-segments/lsn.js'
+import { planRecovery, type RecoveryPlan, type UnreachableFromBackup } from './recovery-plan.js'
+import { describePoint, type RecoveryTarget, type TargetPoint } from './recovery-target.js'
 
 export interface ChosenBackup {
   backup: LocalBackup
   plan: RecoveryPlan
 }
 
-export interface Choice {
+export interface BackupChoice {
   catalog: Catalog
   /** As the user wrote it; undefined when none was named. */
   id: string | undefined
-  wish: RecoveryWish
+  target: RecoveryTarget
   installations: Installation[]
   /** Whether a backup will do in whose snapshot a server was started. */
   mayBeUsed: boolean
@@ -38,14 +38,14 @@ export interface Choice {
 }
 
 /**
- * The backup that leads to a moment, with the way there: the named one, else the newest whose snapshot ends before it.
- * @throws {PgbkError} `not-found` when there is no such backup, `usage` when none leads to the moment, saying which times can be
+ * The backup that leads to a recovery target, with the way there: the named one, else the newest whose snapshot ends before it.
+ * @throws {PgbkError} `not-found` when there is no such backup, `usage` when none leads to the target, saying which times can be
  * reached; as `planRecovery` otherwise.
  */
-export async function chooseBackup(choice: Choice, context: Context): Promise<ChosenBackup> {
-  const { id, wish } = choice
-  const { moment } = wish
-  const tried: OutOfReach[] = []
+export async function chooseBackup(choice: BackupChoice, context: Context): Promise<ChosenBackup> {
+  const { id, target } = choice
+  const { point } = target
+  const tried: UnreachableFromBackup[] = []
   for (const backup of candidatesFor(choice, context)) {
     const unusable = id === undefined ? recordFault(backup) : undefined
     if (unusable !== undefined) {
@@ -55,40 +55,40 @@ export async function chooseBackup(choice: Choice, context: Context): Promise<Ch
     if (!choice.mayBeUsed) checkUnused(backup, context)
     const planned = await plan(backup, choice, context)
     if (planned.plan) return { backup, plan: planned.plan }
-    tried.push(planned.outOfReach)
+    tried.push(planned.unreachable)
   }
   const reasons = [...tried, ...(await laterOne(choice, context))]
-  if (isToCome(moment, context))
-    throw outOfReach(`${formatTimes(moment.time)} has not come yet`, reasons, choice)
+  if (isToCome(point, context))
+    throw unreachable(`${formatTimes(point.time)} has not come yet`, reasons, choice)
   const named = id === undefined ? 'no backup can be taken' : `backup ${reasons[0]?.id ?? id} cannot be taken`
-  throw outOfReach(`${named} to ${describeMoment(moment)}`, reasons, choice)
+  throw unreachable(`${named} to ${describePoint(point)}`, reasons, choice)
 }
 
-function candidatesFor({ catalog, id, wish: { moment } }: Choice, context: Context): LocalBackup[] {
+function candidatesFor({ catalog, id, target: { point } }: BackupChoice, context: Context): LocalBackup[] {
   const { length: count } = catalog.backups
-  if (id !== undefined || count === 0 || moment.kind === 'snapshot' || moment.kind === 'latest')
+  if (id !== undefined || count === 0 || point.kind === 'snapshot' || point.kind === 'latest')
     return [selectBackup(catalog, id ?? 'latest', context)]
-  const found = catalog.backups.filter((backup) => backup.state === 'whole' && mayLeadTo(backup, moment))
+  const found = catalog.backups.filter((backup) => backup.state === 'whole' && mayLeadTo(backup, point))
   // What has not come yet is in none of the older ones either.
-  if (!isToCome(moment, context)) return found
+  if (!isToCome(point, context)) return found
   const newest = found.find((backup) => recordFault(backup) === undefined)
   return newest ? [newest] : []
 }
 
-function isToCome(moment: Moment, { now }: Context): moment is Extract<Moment, { kind: 'time' }> {
-  return moment.kind === 'time' && moment.time > now().toISOString()
+function isToCome(point: TargetPoint, { now }: Context): point is Extract<TargetPoint, { kind: 'time' }> {
+  return point.kind === 'time' && point.time > now().toISOString()
 }
 
-async function plan(backup: LocalBackup, { wish, ...known }: Choice, context: Context) {
-  const planned = await unlessRemoved(backup, context, () => planRecovery(backup, wish, known, context))
+async function plan(backup: LocalBackup, { target, ...known }: BackupChoice, context: Context) {
+  const planned = await unlessRemoved(backup, context, () => planRecovery(backup, target, known, context))
   checkThere(backup) // or what is gone of its archive would count as never received
   return planned
 }
 
-/** Whether the snapshot ends before the moment, as far as its summary tells. */
-function mayLeadTo({ summary }: LocalBackup, moment: Moment): boolean {
-  if (moment.kind === 'time') return instantOf(windowStart(summary)) <= moment.time
-  return moment.kind !== 'lsn' || !isBefore(moment.lsn, summary.stop_lsn)
+/** Whether the snapshot ends before the target, as far as its summary tells. */
+function mayLeadTo({ summary }: LocalBackup, point: TargetPoint): boolean {
+  if (point.kind === 'time') return instantOf(windowStart(summary)) <= point.time
+  return point.kind !== 'lsn' || !isBefore(point.lsn, summary.stop_lsn)
 }
 
 /** @throws {PgbkError} `failed`. */
@@ -99,19 +99,23 @@ function checkUnused({ id, state }: LocalBackup, { pgbk }: Context): void {
   })
 }
 
-/** The first backup after the moment shows from when on moments can be reached again. */
-async function laterOne(choice: Choice, context: Context): Promise<OutOfReach[]> {
-  const { catalog, id, wish } = choice
+/** The first backup after the target shows from when on targets can be reached again. */
+async function laterOne(choice: BackupChoice, context: Context): Promise<UnreachableFromBackup[]> {
+  const { catalog, id, target } = choice
   if (id !== undefined) return []
   const later = catalog.backups.findLast(
     (backup) =>
-      backup.state === 'whole' && !mayLeadTo(backup, wish.moment) && recordFault(backup) === undefined,
+      backup.state === 'whole' && !mayLeadTo(backup, target.point) && recordFault(backup) === undefined,
   )
-  const { outOfReach } = later ? await plan(later, choice, context) : {}
-  return outOfReach ? [outOfReach] : []
+  const { unreachable } = later ? await plan(later, choice, context) : {}
+  return unreachable ? [unreachable] : []
 }
 
-function outOfReach(message: string, tried: OutOfReach[], { catalog, id }: Choice): PgbkError {
+function unreachable(
+  message: string,
+  tried: UnreachableFromBackup[],
+  { catalog, id }: BackupChoice,
+): PgbkError {
   const windows = tried
     .slice(0, 5)
     .map(({ id, from, to, reason }) => `  ${id}: ${formatTime(from)} to ${formatTime(to)}; ${reason}`)

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { PgbkError } from '../errors.js'
 import { shellWord } from '../text/shell-word.js'
-import type { NewTablespace } from '../wal-reading/look-ahead.js'
+import type { NewTablespace } from '../wal-reading/scan-wal.js'
 
 /**
  * Replay makes a tablespace at the path that it had on the server, and empties what is there (13) or writes into it: on the server's

@@ -18,19 +18,19 @@ import { walPool } from '../wal-archive/wal-pool.js'
 import { damageText } from '../wal-reading/wal-damage.js'
 import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { chooseBackup } from './choose-backup.js'
-import type { Moment } from './moment.js'
 import { checkNewTablespaces } from './new-tablespaces.js'
+import { parseRecoveryTarget, type TargetOptions } from './parse-recovery-target.js'
 import type { RecoveryPlan } from './recovery-plan.js'
-import { type MomentOptions, readWish } from './wish.js'
+import type { TargetPoint } from './recovery-target.js'
 
-export interface OpenOptions extends MomentOptions {
+export interface OpenOptions extends TargetOptions {
   fetchPostgres?: boolean
 }
 
 /** How a command differs from others that open a backup. */
 export interface OpenRules {
-  /** Which moment is meant when none is named. */
-  fallback: Moment
+  /** Which target is meant when none is named. */
+  fallback: TargetPoint
   /** Whether a time without a zone is refused where nobody can look at what was made of it. */
   zoneNeeded: boolean
   /** Whether a snapshot in which a server was started will do, as long as no WAL is to be replayed. */
@@ -43,7 +43,7 @@ export interface OpenRules {
   readsAll?: boolean
 }
 
-/** A backup, the way to the wanted moment, and the programs for it. */
+/** A backup, the way to the recovery target, and the programs for it. */
 export interface OpenedBackup {
   /** Settled when all its files are known to be there. @throws {PgbkError} `damaged` when they are not; `not-found`. */
   complete: Promise<void>
@@ -53,7 +53,7 @@ export interface OpenedBackup {
 }
 
 /**
- * Finds the backup that leads to a moment, and checks all that can be checked before anything is written; says what will be
+ * Finds the backup that leads to a recovery target, and checks all that can be checked before anything is written; says what will be
  * different here.
  * @param id as the user wrote it; undefined when none was named.
  * @throws {PgbkError} `usage`, `not-found`, `programs-missing` or `damaged`.
@@ -66,19 +66,19 @@ export async function openBackup(
   context: Context,
 ): Promise<OpenedBackup> {
   const { progress } = context
-  const wish = readWish(options, rules.fallback, settings, context, rules)
+  const target = parseRecoveryTarget(options, rules.fallback, settings, context, rules)
   const installations = await allInstallations(settings.bin_dir, context)
-  const mayBeUsed = rules.mayBeUsed && wish.moment.kind === 'snapshot'
+  const mayBeUsed = rules.mayBeUsed && target.point.kind === 'snapshot'
   const catalog = readCatalog(settings.root)
   const layout = rootLayout(settings.root)
   const receiver = readReceiverState(layout)
   const choice = {
-    ...{ catalog, id, wish, installations, mayBeUsed },
+    ...{ catalog, id, target, installations, mayBeUsed },
     pool: walPool(catalog),
     notes: rules.readsAll ? undefined : new SegmentNotes(layout.backups),
     caughtUp: (wal: ArchivedWal) => caughtUp(wal, receiver, context.now()),
   }
-  if (wish.moment.kind !== 'snapshot') progress.step('looking at the WAL archive')
+  if (target.point.kind !== 'snapshot') progress.step('looking at the WAL archive')
   const { backup, plan: recovery } = await chooseBackup(choice, context)
   checkNewTablespaces(recovery.newTablespaces, { mayWrite: rules.mayMakeTablespaces })
   const mayFetch = options.fetchPostgres ?? false
@@ -97,9 +97,9 @@ export async function openBackup(
   return { backup, recovery, programs, complete }
 }
 
-/** What is strange about the archive, though the moment can be reached. */
+/** What is strange about the archive, though the target can be reached. */
 function doubts(recovery: RecoveryPlan): string[] {
-  return [...replacedCopies(recovery), ...(recovery.wish.moment.kind === 'latest' ? atTheEnd(recovery) : [])]
+  return [...replacedCopies(recovery), ...(recovery.target.point.kind === 'latest' ? atTheEnd(recovery) : [])]
 }
 
 function atTheEnd({ gap, unfinished }: RecoveryPlan): string[] {

@@ -8,7 +8,7 @@ import type { OpenedBackup } from './open-backup.js'
  * What to do about a replay that failed though all was well by the notes beside its WAL: bits may have flipped in a file that nobody
  * has written to. The notes are forgotten, and all is read.
  * @param open plans as before.
- * @returns another way to the moment, where the WAL leads to one.
+ * @returns another way to the target, where the WAL leads to one.
  * @throws the error, where the notes have nothing to do with it; as `open`, which tells the damage.
  */
 export async function readAgain(

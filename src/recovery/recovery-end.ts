@@ -38,14 +38,14 @@ export function readRecoveryEnd(pgWal: string): RecoveryEnd {
  * @param lsn the end of the last record that was replayed.
  * @throws {PgbkError} `damaged`.
  */
-export function checkReached(
-  plan: Pick<RecoveryPlan, 'reachLsn' | 'notAfter'>,
+export function checkRecoveryResult(
+  plan: Pick<RecoveryPlan, 'requiredLsn' | 'notAfter'>,
   lsn: string,
   commitTime: Instant | undefined,
 ): void {
-  const { reachLsn, notAfter } = plan
-  if (reachLsn !== undefined && parseLsn(lsn) < parseLsn(reachLsn)) {
-    throw new PgbkError('damaged', `recovery ended at ${lsn}, before ${reachLsn}`, {
+  const { requiredLsn, notAfter } = plan
+  if (requiredLsn !== undefined && parseLsn(lsn) < parseLsn(requiredLsn)) {
+    throw new PgbkError('damaged', `recovery ended at ${lsn}, before ${requiredLsn}`, {
       facts: { lsn },
       hint: 'The WAL archive is damaged after that point; what was committed later is not in this server.',
     })

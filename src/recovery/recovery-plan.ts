@@ -18,23 +18,19 @@ import {
   findArchiveEnd,
   findReadableEnd,
 } from '../wal-reading/archive-end.js'
-import {
-  type LookAheadSearch,
-  lookAhead,
-  type NewTablespace,
-  type WalAhead,
-} from '../wal-reading/look-ahead.js'
-import { isBefore, type WalSeek } from '../wal-reading/seek-in-wal.js'
+import type { RecordQuery } from '../wal-reading/find-record.js'
+import type { ScanSearch } from '../wal-reading/scan-stretches.js'
+import { type NewTablespace, scanWal, type WalScan } from '../wal-reading/scan-wal.js'
 import { upTo, type WalDamage } from '../wal-reading/wal-damage.js'
-import { formatLsn, lastSegmentBefore, parseLsn, segmentNumber } from '../wal-segments/lsn.js'
+import { formatLsn, isBefore, lastSegmentBefore, parseLsn, segmentNumber } from '../wal-segments/lsn.js'
 import type { ReplayRange } from './await-recovery.js'
-import { describeMoment, type RecoveryWish } from './moment.js'
-import { type Aim, aimAt, type RecoveryStop } from './recovery-aim.js'
 import { archiveParts, minimumsIn, type RecoveryInput } from './recovery-conf.js'
+import { describePoint, type RecoveryTarget } from './recovery-target.js'
+import { type ResolvedTarget, resolveTarget, type StopPoint } from './resolve-target.js'
 
-/** How a copy of a backup gets to the moment that is wanted. */
+/** How a copy of a backup gets to the recovery target. */
 export interface RecoveryPlan {
-  wish: RecoveryWish
+  target: RecoveryTarget
   /** The WAL after the snapshot that may be replayed. */
   wal: { segments: number; bytes: number }
   /** Where that lies; undefined when the snapshot's own WAL is all there is to replay. */
@@ -45,11 +41,11 @@ export interface RecoveryPlan {
   /** What PostgreSQL is told, with a recovery.signal; undefined when the snapshot's own WAL is all there is to replay. */
   recovery: RecoveryInput | undefined
   /** The LSN that must have been replayed at the end. */
-  reachLsn: string | undefined
+  requiredLsn: string | undefined
   /** No commit may be newer. */
   notAfter: Instant | undefined
-  /** The moment in plain words. */
-  goal: string
+  /** The target in plain words. */
+  targetText: string
   /** What the data will be as of, ISO 8601; undefined where that shows only when it is there. */
   asOf: string | undefined
   /** Until when the archive reaches. */
@@ -71,8 +67,8 @@ export function furtherBackups({ recovery }: Pick<RecoveryPlan, 'recovery'>): st
   return (recovery?.archives ?? []).slice(1).map(({ directory }) => basename(dirname(directory)))
 }
 
-/** Why a backup does not lead to a moment. */
-export interface OutOfReach {
+/** Why a backup does not lead to a target. */
+export interface UnreachableFromBackup {
   id: string
   /** The times that it does lead to, ISO 8601. */
   from: string
@@ -82,7 +78,9 @@ export interface OutOfReach {
   mayGrow: boolean
 }
 
-export type Planned = { plan: RecoveryPlan; outOfReach?: never } | { outOfReach: OutOfReach; plan?: never }
+export type Planned =
+  | { plan: RecoveryPlan; unreachable?: never }
+  | { unreachable: UnreachableFromBackup; plan?: never }
 
 export interface PlanningOptions {
   installations: Installation[]
@@ -95,26 +93,26 @@ export interface PlanningOptions {
 }
 
 /**
- * Plans the recovery of a copy from what is in the backup's WAL archive; writes nothing but notes for the next time. PostgreSQL takes some moments that it
+ * Plans the recovery of a copy from what is in the backup's WAL archive; writes nothing but notes for the next time. PostgreSQL takes some targets that it
  * cannot reach for others without an error, so each is compared with what the archive holds.
  * @throws {PgbkError} `programs-missing` without pg_waldump of the backup's major where there is WAL to look at, `damaged` when
  * that cannot be read.
  */
 export async function planRecovery(
   backup: LocalBackup,
-  wish: RecoveryWish,
+  target: RecoveryTarget,
   { installations, pool, notes, caughtUp }: PlanningOptions,
   { env, signal }: Context,
 ): Promise<Planned> {
-  if (wish.moment.kind === 'snapshot') return { plan: snapshotOnly(backup, wish) }
+  if (target.point.kind === 'snapshot') return { plan: snapshotOnly(backup, target) }
   const record = recordOf(backup)
   const programs = { env, signal, notes }
   const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
   const { system_identifier: systemIdentifier } = record.server
   const search = { ...programs, major: majorOf(record), installations, from, systemIdentifier }
-  const joining = { ...programs, installations: async () => installations, timeline: wish.timeline }
+  const joining = { ...programs, installations: async () => installations, timeline: target.timeline }
   const { planned } = await soundWal(backup, pool, joining, (wal) =>
-    planThrough(backup, wish, { ...search, wal }, caughtUp),
+    planThrough(backup, target, { ...search, wal }, caughtUp),
   )
   return planned
 }
@@ -128,38 +126,41 @@ interface Attempt {
 /** The same through this WAL. */
 async function planThrough(
   backup: LocalBackup,
-  wish: RecoveryWish,
-  search: LookAheadSearch,
+  target: RecoveryTarget,
+  search: ScanSearch,
   caughtUp: PlanningOptions['caughtUp'],
 ): Promise<Attempt> {
   const record = recordOf(backup)
-  const nothing = snapshotOnly(backup, wish)
+  const nothing = snapshotOnly(backup, target)
   const start = windowStart(record)
   const { wal: archived } = search
   // Without a look into it, for which programs are needed.
-  if (wish.moment.kind === 'latest' && holdsSnapshotOnly(backup, archived))
+  if (target.point.kind === 'latest' && holdsSnapshotOnly(backup, archived))
     return { planned: { plan: { ...nothing, gap: archived.gap } }, damage: undefined }
-  if (wish.timeline !== undefined && archived.timelines.at(-1)?.timeline !== wish.timeline) {
-    const reason = `its archive does not lead to timeline ${wish.timeline}`
-    const outOfReach = { id: backup.id, from: start, to: start, reason, mayGrow: false }
-    return { planned: { outOfReach }, damage: undefined }
+  if (target.timeline !== undefined && archived.timelines.at(-1)?.timeline !== target.timeline) {
+    const reason = `its archive does not lead to timeline ${target.timeline}`
+    const unreachable = { id: backup.id, from: start, to: start, reason, mayGrow: false }
+    return { planned: { unreachable }, damage: undefined }
   }
-  const { wal, end, damage, ahead } = await readableEnd(search, wish)
+  const { wal, end, damage, scan } = await readableEnd(search, target)
   const until = latest(snapshotEnd(record), end?.commit?.time, caughtUp(wal)?.at)
   const known = { ...nothing, until, gap: wal.gap, damage: damage?.error, unfinished: end?.unfinished }
   const endLsn = end?.record.endLsn
-  const look = async (seek?: WalSeek) =>
-    seek === undefined && ahead ? ahead : lookAhead({ ...search, wal, endLsn }, seek)
-  const aim = await aimAt({ backup, wish, end, until, look })
-  if ('reason' in aim) {
-    const reachable = aim.damage ? (await endBefore(aim.damage, { ...search, wal }))?.commit?.time : until
+  const scanTo = async (query?: RecordQuery) =>
+    query === undefined && scan ? scan : scanWal({ ...search, wal, endLsn }, query)
+  const resolved = await resolveTarget({ backup, target, end, until, scanTo })
+  if ('reason' in resolved) {
+    const reachable = resolved.damage
+      ? (await endBefore(resolved.damage, { ...search, wal }))?.commit?.time
+      : until
     const to = latest(start, reachable)
-    const reason = aim.reason + gapReason(wal.gap)
-    const mayGrow = aim.isBehind === true && !aim.damage && !wal.gap
-    const outOfReach = { id: backup.id, from: start, to, reason, mayGrow }
-    return { planned: { outOfReach }, damage: aim.damage ?? damage }
+    const reason = resolved.reason + gapReason(wal.gap)
+    const mayGrow = resolved.isBehind === true && !resolved.damage && !wal.gap
+    const unreachable = { id: backup.id, from: start, to, reason, mayGrow }
+    return { planned: { unreachable }, damage: resolved.damage ?? damage }
   }
-  const way = end && aim.stop ? wayTo(aim, aim.stop, backup, wal, end, wish) : { asOf: aim.asOf }
+  const way =
+    end && resolved.stop ? wayTo(resolved, resolved.stop, backup, wal, end, target) : { asOf: resolved.asOf }
   return { planned: { plan: { ...known, ...way } }, damage }
 }
 
@@ -170,7 +171,7 @@ type WayTo = Pick<
   | 'range'
   | 'switches'
   | 'recovery'
-  | 'reachLsn'
+  | 'requiredLsn'
   | 'notAfter'
   | 'asOf'
   | 'newTablespaces'
@@ -178,12 +179,12 @@ type WayTo = Pick<
 >
 
 function wayTo(
-  { ahead, reachLsn, notAfter, asOf, lastCommit }: Aim,
-  stop: RecoveryStop,
+  { scan, requiredLsn, notAfter, asOf, lastCommit }: ResolvedTarget,
+  stop: StopPoint,
   backup: LocalBackup,
   wal: ArchivedWal,
   end: ArchiveEnd,
-  wish: RecoveryWish,
+  target: RecoveryTarget,
 ): WayTo {
   const record = recordOf(backup)
   const lastSegment = lastSegmentBefore(stop.endLsn, record.wal_segment_size)
@@ -203,14 +204,14 @@ function wayTo(
       stop,
       lastSegment,
       segmentSize: record.wal_segment_size,
-      minimums: higherThanIn(layoutOf(backup).conf, ahead?.minimums ?? {}),
-      action: wish.pause ? 'pause' : 'promote',
+      minimums: higherThanIn(layoutOf(backup).conf, scan?.minimums ?? {}),
+      action: target.pause ? 'pause' : 'promote',
     },
-    reachLsn,
+    requiredLsn,
     notAfter,
     asOf,
-    noted: ahead?.noted ?? [],
-    newTablespaces: (ahead?.tablespaces ?? []).filter(({ lsn }) => !isBefore(lsn, record.stop_lsn)),
+    noted: scan?.noted ?? [],
+    newTablespaces: (scan?.tablespaces ?? []).filter(({ lsn }) => !isBefore(lsn, record.stop_lsn)),
   }
 }
 
@@ -219,20 +220,20 @@ interface Readable {
   end: ArchiveEnd | undefined
   damage?: WalDamage
   /** What is in all of it, where that had to be read. */
-  ahead?: WalAhead
+  scan?: WalScan
 }
 
 /**
  * The archive as far as it can be read, and its end. Its last segments are read in any case; to go to its very end, all must be.
  */
-async function readableEnd(search: LookAheadSearch, { moment }: RecoveryWish): Promise<Readable> {
+async function readableEnd(search: ScanSearch, { point }: RecoveryTarget): Promise<Readable> {
   const { wal } = search
   if (wal.chain.length === 0) return { wal, end: undefined }
   const end = await findReadableEnd(search)
-  if (end && moment.kind !== 'latest') return { wal, end }
-  const ahead = await lookAhead({ ...search, endLsn: end?.record.endLsn })
-  const { damage } = ahead
-  if (!damage) return end ? { wal, end, ahead } : { wal, end: await findArchiveEnd(search) }
+  if (end && point.kind !== 'latest') return { wal, end }
+  const scan = await scanWal({ ...search, endLsn: end?.record.endLsn })
+  const { damage } = scan
+  if (!damage) return end ? { wal, end, scan } : { wal, end: await findArchiveEnd(search) }
   return { wal: upTo(wal, damage), end: await endBefore(damage, search), damage }
 }
 
@@ -241,18 +242,18 @@ async function endBefore(damage: WalDamage, search: ArchiveEndSearch): Promise<A
   return wal.chain.length > 0 ? findArchiveEnd({ ...search, wal }) : undefined
 }
 
-function snapshotOnly(backup: LocalBackup, wish: RecoveryWish): RecoveryPlan {
+function snapshotOnly(backup: LocalBackup, target: RecoveryTarget): RecoveryPlan {
   const record = recordOf(backup)
   return {
-    wish,
+    target,
     wal: { segments: 0, bytes: 0 },
     archive: undefined,
     range: { startLsn: record.start_lsn, endLsn: record.stop_lsn },
     switches: [],
     recovery: undefined,
-    reachLsn: undefined,
+    requiredLsn: undefined,
     notAfter: undefined,
-    goal: `${wish.exclusive ? 'just before ' : ''}${describeMoment(wish.moment)}`,
+    targetText: `${target.exclusive ? 'just before ' : ''}${describePoint(target.point)}`,
     asOf: snapshotEnd(record),
     until: snapshotEnd(record),
     gap: undefined,

@@ -1,7 +1,7 @@
 import { recordOf } from '../catalog/backup.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
-import type { Reached } from '../recovery/await-recovery.js'
+import type { RecoveryResult } from '../recovery/await-recovery.js'
 import { namingLibrary } from '../start-up/library-needed.js'
 import { missingFiles } from './directory/missing-files.js'
 import type { DirectoryRequest } from './directory/plan-directory.js'
@@ -19,7 +19,7 @@ export interface RestoreResult {
   /** How to get into that server, where it has a configuration of its own. */
   login?: StartedDirectory['login']
   /** What its recovery has reached. */
-  reached?: Reached | undefined
+  recoveryResult?: RecoveryResult | undefined
   /** What was changed in the configuration of a given directory, or is missing in it. */
   notes: string[]
 }

@@ -39,7 +39,7 @@ export interface RestorePlan extends Omit<OpenedBackup, 'complete'> {
   start: boolean
   /** What a full copy needs. */
   room: RoomNeed[]
-  target:
+  destination:
     | { kind: 'instance'; request: InstanceRequest }
     | {
         kind: 'directory'
@@ -59,15 +59,22 @@ export async function planRestore(
   // Before a backup is looked at, which may take long.
   const pgdata = options.pgdata && localPath(options.pgdata, context.cwd)
   const { backup, recovery, programs, complete } = await openToRestore(id, options, settings, context, false)
-  const target = await unlessRemoved(backup, context, () =>
-    planTarget(backup, recovery, programs, { ...options, pgdata }, settings, context),
+  const destination = await unlessRemoved(backup, context, () =>
+    planDestination(backup, recovery, programs, { ...options, pgdata }, settings, context),
   ).catch(async (error) => {
     await complete // a file that is missing is told as that
     throw error
   })
-  const room = options.isOfAnother ? [] : await roomNeeds(placesOf(backup, target))
+  const room = options.isOfAnother ? [] : await roomNeeds(placesOf(backup, destination))
   await complete
-  return { backup, recovery, programs, room, target, start: options.start ?? target.kind === 'instance' }
+  return {
+    backup,
+    recovery,
+    programs,
+    room,
+    destination,
+    start: options.start ?? destination.kind === 'instance',
+  }
 }
 
 /** Its files may still be compared. @throws {PgbkError} as `openBackup`; `damaged` when a restore would lose commits unsaid. */
@@ -92,7 +99,7 @@ const rules: OpenRules = {
   comparesMeanwhile: true,
 }
 
-/** Without a moment, restore loses nothing; to go up to the damage has to be said. */
+/** Without a recovery target, restore loses nothing; to go up to the damage has to be said. */
 function wouldLose({ message, cause }: PgbkError): PgbkError {
   return new PgbkError('damaged', message, {
     cause,
@@ -106,14 +113,14 @@ function wouldNotStart(missing: string[]): PgbkError {
   })
 }
 
-async function planTarget(
+async function planDestination(
   backup: LocalBackup,
   recovery: RecoveryPlan,
   programs: ServerPrograms,
   options: RestoreOptions,
   settings: Settings,
   context: Context,
-): Promise<RestorePlan['target']> {
+): Promise<RestorePlan['destination']> {
   const { root } = settings
   const { pgdata, tablespaceMapping: mappings = [], asProduction = false, isOfAnother = false } = options
   const willBeGiven = options.dryRun ? (options.willBeGiven ?? []) : []
@@ -135,11 +142,11 @@ async function planTarget(
 }
 
 /** The directories that will be filled, with their bytes. */
-function placesOf(backup: LocalBackup, target: RestorePlan['target']): Map<string, number> {
+function placesOf(backup: LocalBackup, destination: RestorePlan['destination']): Map<string, number> {
   const record = recordOf(backup)
-  if (target.kind === 'instance')
+  if (destination.kind === 'instance')
     return new Map([
-      [join(rootLayout(target.request.root).instances, target.request.name), record.size_bytes],
+      [join(rootLayout(destination.request.root).instances, destination.request.name), record.size_bytes],
     ])
-  return directoryPlaces(record, target.request)
+  return directoryPlaces(record, destination.request)
 }

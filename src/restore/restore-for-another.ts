@@ -7,7 +7,7 @@ import { PgbkError } from '../errors.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
 import { v } from '../schema.js'
 import type { Listing } from '../source/contract/listing.js'
-import { wantedOf } from '../source/download/fetch-files.js'
+import { wantedOf } from '../source/contract/listing.js'
 import { openSource } from '../source/open-source.js'
 import { archiveToOutput } from '../source/tar-archive/write-archive.js'
 import { isText, shownPath } from '../system/paths/byte-path.js'
@@ -59,8 +59,8 @@ export async function restoreForAnother(
 }
 
 function handoverOf({ backup, recovery }: RestorePlan): Handover {
-  const { moment } = recovery.wish
-  const time = moment.kind === 'time' ? { toTime: moment.time } : {}
+  const { point } = recovery.target
+  const time = point.kind === 'time' ? { toTime: point.time } : {}
   return { id: backup.id, record: JSON.stringify(backup.raw), ...time }
 }
 

@@ -49,9 +49,9 @@ async function receiveAndRestore(
   if (line === undefined) return notSent
   const { value: sent, faults } = checkJson(handoverSchema, line)
   if (faults) throw new PgbkError('damaged', `what was sent is not understood: ${faults.join('; ')}`)
-  const { id, record, ...moment } = sent
+  const { id, record, ...target } = sent
   if (!isId(id)) throw new PgbkError('damaged', `${JSON.stringify(id)} is no id of a backup`)
-  const options = { ...wanted, ...moment }
+  const options = { ...wanted, ...target }
   const { pgdata: data = '', tablespaceMapping = [] } = options
   const staging = join(data, '.pgbk-received')
   const place = rootLayout(staging).backup(id)
@@ -71,7 +71,7 @@ async function receiveAndRestore(
       { ...settings, root: staging },
       withoutWarnings(context),
     )
-    return { ...(plan.target.request as DirectoryRequest), staging, plan }
+    return { ...(plan.destination.request as DirectoryRequest), staging, plan }
   }
   try {
     const { request, notes } = await restoreDirectory(tops, prepare, context)

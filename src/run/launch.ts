@@ -76,7 +76,7 @@ async function tryMethod(
   try {
     return await startEnclosed(
       {
-        ...{ backup, root, run, command, wish: sandbox, postgres: programs.postgres },
+        ...{ backup, root, run, command, sandbox, postgres: programs.postgres },
         launch,
         archives: recovery.recovery?.archives.map(({ directory }) => directory) ?? [],
         port,

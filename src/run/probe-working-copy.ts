@@ -58,7 +58,7 @@ async function tryMethod(
   const obstacle = kind === 'copy' ? undefined : await method.prepare(request, context)
   if (obstacle !== undefined) return obstacle
   try {
-    const own = { backup, root, run, launch, wish: 'auto' as const, command: ['true'] }
+    const own = { backup, root, run, launch, sandbox: 'auto' as const, command: ['true'] }
     const { server, enclosure, gap } = await startEnclosed(
       { ...own, postgres: undefined, archives: [], port: undefined, outerPort: await choosePort() },
       context,

@@ -2,7 +2,7 @@ import type { LocalBackup } from '../catalog/backup.js'
 import type { Config } from '../config/schema.js'
 import type { ServerPrograms } from '../postgres/programs/find-server.js'
 import type { RecoveryPlan } from '../recovery/recovery-plan.js'
-import type { SandboxWish } from './enclosure/start-enclosed.js'
+import type { SandboxMode } from './enclosure/start-enclosed.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
 
 /** What is wanted of a run. */
@@ -11,14 +11,14 @@ export interface RunRequest {
   root: string
   programs: ServerPrograms
   workingCopy: WorkingCopyKind | 'auto'
-  sandbox: SandboxWish
+  sandbox: SandboxMode
   /** Whether other programs reach it at its port; pgbk itself needs only its socket. */
   hasPort: boolean
   /** Settings as `postgres -c`. */
   settings: Record<string, string>
   port: number | undefined
   database: string | undefined
-  /** How it gets to the wanted moment. */
+  /** How it gets to the recovery target. */
   recovery: RecoveryPlan
   /**
    * Settled when all files of the backup are known to be there, and no links among them; undefined where nobody looks. A server that is

@@ -12,8 +12,8 @@ import {
   databasesToAsk,
   type SqlClient,
 } from '../postgres/local/sql-client.js'
-import { awaitRecovery, type Reached, type RecoveringServer } from '../recovery/await-recovery.js'
-import { checkReached } from '../recovery/recovery-end.js'
+import { awaitRecovery, type RecoveringServer, type RecoveryResult } from '../recovery/await-recovery.js'
+import { checkRecoveryResult } from '../recovery/recovery-end.js'
 import { checkOwner } from '../start-up/check-owner.js'
 import { namingLibrary } from '../start-up/library-needed.js'
 import { percentEncoded } from '../text/raw-text.js'
@@ -48,7 +48,7 @@ export interface Run {
   url: string
   log: string
   /** What its recovery has reached; undefined when it had nothing to replay. */
-  reached: Reached | undefined
+  recoveryResult: RecoveryResult | undefined
   /** How long that took. */
   replayMs: number | undefined
 }
@@ -117,16 +117,16 @@ async function makeReady(
   await server.sealed()
   sayGap({ enclosure, gap }, context)
   const before = context.now().getTime()
-  const reached = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)
-  const replayMs = reached && context.now().getTime() - before
-  if (reached) client = await connected()
+  const recoveryResult = await recover(request, { log: layout.log, sql: target, hasEnded }, client, context)
+  const replayMs = recoveryResult && context.now().getTime() - before
+  if (recoveryResult) client = await connected()
   const database = await chooseDatabase(client, recordOf(request.backup), request.database)
   // What is wrong with it is told now, and not to COMMAND.
   if (isSure && request.hasPort) await (await connectSql({ ...socket, database }))?.end()
-  if (!reached?.paused) await cutOff(client)
-  const hasPassword = request.hasPort && !reached?.paused
+  if (!recoveryResult?.paused) await cutOff(client)
+  const hasPassword = request.hasPort && !recoveryResult?.paused
   const password = hasPassword ? await givePassword(client, superuser, context) : undefined
-  if (request.recovery.wish.pause && !reached) await makeReadOnly(client)
+  if (request.recovery.target.pause && !recoveryResult) await makeReadOnly(client)
   await client.end()
   const host = password === undefined ? directory.sockets : '127.0.0.1'
   const login = [superuser, ...(password === undefined ? [] : [password])].map(encodeURIComponent).join(':')
@@ -155,29 +155,29 @@ async function makeReady(
     url,
     major,
     log: layout.log,
-    reached,
+    recoveryResult,
     replayMs,
   }
 }
 
 /**
  * Where there is something to replay, the session is ended before: replay may drop its database.
- * @throws {PgbkError} `failed` when the server ends before, `damaged` when it has reached another moment.
+ * @throws {PgbkError} `failed` when the server ends before, `damaged` when recovery has ended elsewhere.
  */
 async function recover(
   { recovery }: RunRequest,
   server: RecoveringServer,
   client: SqlClient,
   context: Context,
-): Promise<Reached | undefined> {
+): Promise<RecoveryResult | undefined> {
   if (!recovery.recovery) return undefined
   await client.end()
-  const reached = await awaitRecovery(
+  const recoveryResult = await awaitRecovery(
     server,
     recovery.range,
-    { mayPause: recovery.wish.pause ?? false },
+    { mayPause: recovery.target.pause ?? false },
     context,
   )
-  checkReached(recovery, reached.lsn ?? '0/0', reached.commitTime)
-  return reached
+  checkRecoveryResult(recovery, recoveryResult.lsn ?? '0/0', recoveryResult.commitTime)
+  return recoveryResult
 }

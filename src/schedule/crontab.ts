@@ -1,5 +1,7 @@
+import { basename } from 'node:path'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { findProcesses, hasProc } from '../system/process/processes.js'
 import { runProgram } from '../system/program/run-program.js'
 
 /**
@@ -50,4 +52,12 @@ async function runCrontab(args: string[], options: Parameters<typeof runProgram>
       hint: `Install cron (apt-get install cron, dnf install cronie), or use systemd: ${otherWay}`,
     })
   }
+}
+
+const daemons = ['cron', 'crond', 'fcron', 'dcron', 'busybox']
+
+/** Not to be seen in every container; where there is no /proc nothing is said. */
+export function cronDaemonProblem(): string | undefined {
+  const isThere = findProcesses(([program = '']) => daemons.includes(basename(program))).length > 0
+  return isThere || !hasProc() ? undefined : 'no cron daemon is running here: nothing will run the line'
 }

@@ -13,7 +13,7 @@ import { NameSum } from './name-sum.js'
 export async function hasAllFiles(layout: BackupLayout, signal?: AbortSignal): Promise<boolean> {
   const [wanted, found] = [new NameSum(), new NameSum()]
   let hasOthers = false
-  const placeOf = placesIn(layout)
+  const placeOf = positionsIn(layout)
   const [isListed] = await Promise.all([
     listTree(
       layout.snapshot,
@@ -40,7 +40,7 @@ const isOfCluster =
 const isKnown = /^(?:f|l\d+ data\/pg_tblspc\/\d+$)/
 
 /** Tells where below the snapshot a file really is: what is in a tablespace is named by way of its link. */
-function placesIn({ data }: BackupLayout): (file: ManifestFile) => string {
+function positionsIn({ data }: BackupLayout): (file: ManifestFile) => string {
   const linked = new Map<string, boolean>()
   return ({ path }) => {
     const [, oid, rest] = (path.startsWith('pg_tblspc/') && /^pg_tblspc\/(\d+)\/(.*)$/s.exec(path)) || []

@@ -7,7 +7,7 @@ import { readArchivedWal } from '../wal-archive/archived-wal.js'
 import { removeDamageNotes } from '../wal-archive/notes/damage-notes.js'
 import { type IndexedNote, SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { findReadableEnd } from '../wal-reading/archive-end.js'
-import { lookAhead } from '../wal-reading/look-ahead.js'
+import { scanWal } from '../wal-reading/scan-wal.js'
 import { checkNotes } from './check-notes.js'
 import type { Fault } from './fault.js'
 
@@ -37,7 +37,7 @@ export async function walRecordFaults(
   const notes = new SegmentNotes(dirname(layout.directory))
   const read: IndexedNote[] = []
   const compared = { notes, onNotes: (found: IndexedNote[]) => read.push(...found) }
-  const { damage } = await lookAhead({ ...search, endLsn: end?.record.endLsn, ...compared })
+  const { damage } = await scanWal({ ...search, endLsn: end?.record.endLsn, ...compared })
   const wrong = await checkNotes(notes, wal, read, damage)
   if (wrong > 0 && !damage)
     progress.warn(

@@ -13,9 +13,9 @@ import type { PooledBackup, WalPool } from '../wal-archive/wal-pool.js'
 import { type SeamOverlap, seamsOf, type WalSeam } from '../wal-archive/wal-seams.js'
 import { waldumpOf } from '../wal-reading/archive-end.js'
 import { isSameHistory } from '../wal-reading/same-history.js'
-import { type SegmentDesk, withSegmentDesk } from '../wal-reading/segment-desk.js'
 import { checkSegmentStarts } from '../wal-reading/segment-starts.js'
 import { holdsNoRecord, runDump } from '../wal-reading/wal-dump.js'
+import { type WaldumpDirectory, withWaldumpDirectory } from '../wal-reading/waldump-directory.js'
 import { parseLsn, segmentNumber } from '../wal-segments/lsn.js'
 import { writtenTo } from '../wal-segments/written-to.js'
 
@@ -122,14 +122,14 @@ async function readsOn(
   if (after.form === 'partial' && writtenTo(after) === 0) return true
   const program = await waldumpFor(backup, options)
   const near = nearSegments(wal, after)
-  return withSegmentDesk(program, near, options, async (desk) => {
+  return withWaldumpDirectory(program, near, options, async (waldump) => {
     const index = near.chain.indexOf(after)
     const step = { first: index, last: index }
-    if (await checkSegmentStarts(desk, step, claimedCluster(backup) ?? '')) return false
+    if (await checkSegmentStarts(waldump, step, claimedCluster(backup) ?? '')) return false
     for (let first = index - 1; first >= 0; first--) {
-      const { failure } = await runDump(desk, first, near.chain.length - 1, nothing)
+      const { failure } = await runDump(waldump, first, near.chain.length - 1, nothing)
       if (failure === '') return true
-      if (!holdsNoRecord(failure)) return isReadBehind(failure, after, desk)
+      if (!holdsNoRecord(failure)) return isReadBehind(failure, after, waldump)
     }
     return false
   })
@@ -147,7 +147,11 @@ function nearSegments(wal: ArchivedWal, { segment }: ArchivedSegment): ArchivedW
   return withRuns({ directory, segmentSize, timelines, faults, histories, gap: undefined }, near)
 }
 
-function isReadBehind(failure: string, { segment }: ArchivedSegment, { segmentSize }: SegmentDesk): boolean {
+function isReadBehind(
+  failure: string,
+  { segment }: ArchivedSegment,
+  { segmentSize }: WaldumpDirectory,
+): boolean {
   const lastRecord = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(failure)?.[1]
   return lastRecord !== undefined && segmentNumber(parseLsn(lastRecord), segmentSize) >= segment
 }

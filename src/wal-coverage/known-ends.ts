@@ -7,7 +7,7 @@ import type { Installation } from '../postgres/programs/find.js'
 import { type ArchivedSegment, type ArchivedWal, fromSegment, lastOf } from '../wal-archive/archived-wal.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { type ArchiveEndSearch, findArchiveEnd } from '../wal-reading/archive-end.js'
-import { lookAhead } from '../wal-reading/look-ahead.js'
+import { scanWal } from '../wal-reading/scan-wal.js'
 import { DamagedSegment, damageIn } from '../wal-reading/wal-damage.js'
 import { filesAtEnd, type KnownEnd, keyOf, readKnownEnd, writeKnownEnd } from './window.js'
 
@@ -113,7 +113,7 @@ async function judged<T>(
     const systemIdentifier = claimedCluster({ summary }) ?? ''
     const wal = fromSegment(search.wal, chain[Math.max(0, damage.index - 1)]?.segment ?? 0n)
     // Bits may have flipped in a file that looks as it was noted.
-    const ahead = await lookAhead({ ...search, wal, systemIdentifier, onNotes: () => {} })
-    throw ahead.damage?.error ?? error
+    const scan = await scanWal({ ...search, wal, systemIdentifier, onNotes: () => {} })
+    throw scan.damage?.error ?? error
   }
 }

@@ -6,8 +6,13 @@ import { piecesOf } from '../system/files/read-small.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { formatLsn, parseLsn, recordEnd, segmentNumber } from '../wal-segments/lsn.js'
-import { fileOnDesk, type SegmentDesk, withSegmentDesk, withSegments } from './segment-desk.js'
 import { type DumpedWal, dumpWal, lengthOfRecord } from './wal-dump.js'
+import {
+  pathInWaldump,
+  type WaldumpDirectory,
+  withSegments,
+  withWaldumpDirectory,
+} from './waldump-directory.js'
 
 /** The last thing that can be replayed from an archive. */
 export interface ArchiveEnd {
@@ -40,17 +45,17 @@ export async function findArchiveEnd(search: ArchiveEndSearch): Promise<ArchiveE
   const program = waldumpOf(search.major, search.installations)
   const { chain } = search.wal
   if (chain.length === 0) throw new PgbkError('damaged', `there is no WAL in ${search.wal.directory}`)
-  return withSegmentDesk(program, search.wal, search, async (desk) => {
-    const last = await findLastRecord(desk, chain)
+  return withWaldumpDirectory(program, search.wal, search, async (waldump) => {
+    const last = await findLastRecord(waldump, chain)
     const startLsn = parseLsn(last.start)
-    const endLsn = await endOf(desk, chain, startLsn)
-    const unfinished = await checkFinished(desk, chain, last.first, endLsn)
+    const endLsn = await endOf(waldump, chain, startLsn)
+    const unfinished = await checkFinished(waldump, chain, last.first, endLsn)
     const record = {
       startLsn: last.start,
       endLsn: formatLsn(endLsn),
-      timeline: timelineAt(chain, startLsn, desk.segmentSize),
+      timeline: timelineAt(chain, startLsn, waldump.segmentSize),
     }
-    const commit = last.commit ?? (await findCommit(desk, chain, last.first, search))
+    const commit = last.commit ?? (await findCommit(waldump, chain, last.first, search))
     return { record, commit, unfinished: unfinished ? chain.at(-1)?.name : undefined }
   })
 }
@@ -86,10 +91,10 @@ interface LastRecord {
 }
 
 /** Reads from the last segment on, then from earlier ones, until there is a record. */
-async function findLastRecord(desk: SegmentDesk, chain: ArchivedSegment[]): Promise<LastRecord> {
+async function findLastRecord(waldump: WaldumpDirectory, chain: ArchivedSegment[]): Promise<LastRecord> {
   const last = chain.length - 1
   for (let first = last; first >= 0; first--) {
-    const dumped = await dumpWal(desk, first, last, { toItsEnd: false })
+    const dumped = await dumpWal(waldump, first, last, { toItsEnd: false })
     if (dumped.lastRecord === undefined) continue
     return { start: dumped.lastRecord, commit: dumped.commit, first }
   }
@@ -102,31 +107,31 @@ async function findLastRecord(desk: SegmentDesk, chain: ArchivedSegment[]): Prom
  * @returns whether it is such a segment.
  */
 async function checkFinished(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   chain: ArchivedSegment[],
   first: number,
   endLsn: bigint,
 ): Promise<boolean> {
   const last = chain.length - 1
   const isPartial = chain[last]?.form === 'partial'
-  const endsInLast = segmentNumber(endLsn - 1n, desk.segmentSize) === chain[last]?.segment
+  const endsInLast = segmentNumber(endLsn - 1n, waldump.segmentSize) === chain[last]?.segment
   const finished = isPartial ? last - 1 : last
   if ((isPartial && endsInLast) || finished < first) return false
   try {
-    await dumpWal(desk, first, finished, { toItsEnd: true })
+    await dumpWal(waldump, first, finished, { toItsEnd: true })
     return false
   } catch (error) {
-    if (!isPartial && endsInLast && (await isEmptyFrom(desk, last, endLsn))) return true
+    if (!isPartial && endsInLast && (await isEmptyFrom(waldump, last, endLsn))) return true
     throw error
   }
 }
 
 /** Whether a raw segment has nothing but zeros from a position on. */
-async function isEmptyFrom(desk: SegmentDesk, index: number, lsn: bigint): Promise<boolean> {
-  if (desk.wal.chain[index]?.form !== 'raw') return false
-  const start = Number(lsn % BigInt(desk.segmentSize))
-  return withSegments(desk, { first: index, last: index }, async ([name = '']) => {
-    for await (const chunk of piecesOf(fileOnDesk(desk, name), start))
+async function isEmptyFrom(waldump: WaldumpDirectory, index: number, lsn: bigint): Promise<boolean> {
+  if (waldump.wal.chain[index]?.form !== 'raw') return false
+  const start = Number(lsn % BigInt(waldump.segmentSize))
+  return withSegments(waldump, { first: index, last: index }, async ([name = '']) => {
+    for await (const chunk of piecesOf(pathInWaldump(waldump, name), start))
       if (chunk.some((byte) => byte !== 0)) return false
     return true
   })
@@ -137,13 +142,13 @@ export const mostBytesAtOnce = 256 * 1024 ** 2
 
 /** Goes back, in steps that grow, from a segment before which nothing was read yet. */
 async function findCommit(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   chain: ArchivedSegment[],
   before: number,
   { from = 0n, notes, wal }: ArchiveEndSearch,
 ): Promise<DumpedWal['commit']> {
   const known = notes?.factsOf(wal, undefined) ?? []
-  const most = Math.max(1, Math.floor(mostBytesAtOnce / desk.segmentSize))
+  const most = Math.max(1, Math.floor(mostBytesAtOnce / waldump.segmentSize))
   let step = 1
   // A record may begin in one step's last segment and end in the next step's first.
   for (let end = before; end > 0 && (chain[end]?.segment ?? 0n) > from; ) {
@@ -154,11 +159,11 @@ async function findCommit(
       continue
     }
     let first = Math.max(0, end - step)
-    let dumped = await readStep(desk, chain, first, end)
+    let dumped = await readStep(waldump, chain, first, end)
     // Very long records can fill whole segments.
-    while (!dumped.hasRecords && first > 0) dumped = await readStep(desk, chain, --first, end)
+    while (!dumped.hasRecords && first > 0) dumped = await readStep(waldump, chain, --first, end)
     if (dumped.commit) return dumped.commit
-    await desk.clear(first + 1)
+    await waldump.clear(first + 1)
     end = first
     step = Math.min(2 * step, most)
   }
@@ -166,23 +171,23 @@ async function findCommit(
 }
 
 async function readStep(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   chain: ArchivedSegment[],
   first: number,
   end: number,
 ): Promise<DumpedWal> {
   const endsOpen = end === chain.length - 1 && chain[end]?.form === 'partial'
-  if (!endsOpen) return dumpWal(desk, first, end, { toItsEnd: true })
-  await dumpWal(desk, first, end - 1, { toItsEnd: true })
-  return dumpWal(desk, first, end, { toItsEnd: false })
+  if (!endsOpen) return dumpWal(waldump, first, end, { toItsEnd: true })
+  await dumpWal(waldump, first, end - 1, { toItsEnd: true })
+  return dumpWal(waldump, first, end, { toItsEnd: false })
 }
 
 /** A SWITCH ends its segment, wherever in it it stands. */
-async function endOf(desk: SegmentDesk, chain: ArchivedSegment[], startLsn: bigint): Promise<bigint> {
-  const size = desk.segmentSize
+async function endOf(waldump: WaldumpDirectory, chain: ArchivedSegment[], startLsn: bigint): Promise<bigint> {
+  const size = waldump.segmentSize
   const number = segmentNumber(startLsn, size)
   const index = chain.findIndex(({ segment }) => segment === number)
-  const { length, isSwitch } = await lengthOfRecord(desk, index, formatLsn(startLsn))
+  const { length, isSwitch } = await lengthOfRecord(waldump, index, formatLsn(startLsn))
   return isSwitch ? (number + 1n) * BigInt(size) : recordEnd(startLsn, length, size)
 }
 

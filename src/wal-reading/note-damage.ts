@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import { addDamageNote, type FilesAround, filesAround } from '../wal-archive/notes/damage-notes.js'
-import type { WalStep } from './segment-desk.js'
 import type { WalDamage } from './wal-damage.js'
+import type { WalStep } from './waldump-directory.js'
 
 /**
  * For whoever is about to read some segments of a chain: notes the damage that they then find, beside the segment, so that those tell it

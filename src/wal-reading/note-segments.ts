@@ -5,7 +5,7 @@ import { isShort } from '../wal-archive/notes/segment-facts.js'
 import { fileIdentity, type IndexedNote } from '../wal-archive/notes/segment-notes.js'
 import { type ReadLimits, type ReadSegments, readSegments } from './read-segments.js'
 import { lastOfRecord } from './record-span.js'
-import { fileOnDesk, nameAt, type SegmentDesk, type WalStep } from './segment-desk.js'
+import { nameAt, pathInWaldump, type WaldumpDirectory, type WalStep } from './waldump-directory.js'
 
 /** Digests by the identities of their files. */
 export interface Digests {
@@ -18,17 +18,17 @@ export interface Digests {
  * without fault, and are the same before and after.
  */
 export async function readAndNote(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   step: WalStep,
   limits: ReadLimits,
   isWanted: (segment: ArchivedSegment) => boolean,
   digested: Digests = { known: new Map(), made: new Map() },
 ): Promise<{ read: ReadSegments; notes: IndexedNote[] }> {
-  const wanted = finishedIn(desk, step, limits.lastToRead).filter(({ segment }) => isWanted(segment))
+  const wanted = finishedIn(waldump, step, limits.lastToRead).filter(({ segment }) => isWanted(segment))
   const indexes = [...new Set(wanted.flatMap(({ index }) => [index, index + 1]))]
-  const before = new Map(indexes.map((index) => [index, identityOf(desk, index)]))
-  const digest = () => digestFiles(desk, before, digested)
-  const read = await readSegments(desk, step, limits, digest)
+  const before = new Map(indexes.map((index) => [index, identityOf(waldump, index)]))
+  const digest = () => digestFiles(waldump, before, digested)
+  const read = await readSegments(waldump, step, limits, digest)
   const digestOf = (index: number) => digested.made.get(before.get(index) ?? '')
   const notes: IndexedNote[] = []
   for (const { index, segment } of wanted) {
@@ -36,9 +36,9 @@ export async function readAndNote(
     const [file, facts] = [before.get(index), read.facts[index - step.first]]
     if (!facts || !isShort(facts) || file === undefined || own === undefined || next === undefined) continue
     if (read.damage && read.damage.index <= index + 1) continue
-    const isSame = [index, index + 1].every((one) => identityOf(desk, one) === before.get(one))
+    const isSame = [index, index + 1].every((one) => identityOf(waldump, one) === before.get(one))
     // What a note is bound to ends with the next segment.
-    if (!isSame || (await lastOfRecord(desk, index, index + 2)) > index + 1) continue
+    if (!isSame || (await lastOfRecord(waldump, index, index + 2)) > index + 1) continue
     const { name } = segment
     const note = { name, file, system_identifier: limits.systemIdentifier, digest: own, next, facts }
     notes.push({ index, note })
@@ -46,7 +46,7 @@ export async function readAndNote(
   return { read, notes }
 }
 
-function finishedIn({ wal: { chain } }: SegmentDesk, { first, last }: WalStep, lastToRead: number) {
+function finishedIn({ wal: { chain } }: WaldumpDirectory, { first, last }: WalStep, lastToRead: number) {
   const isFinished = (index: number) => (chain[index]?.form ?? 'partial') !== 'partial'
   return chain
     .slice(first, last + 1)
@@ -54,22 +54,22 @@ function finishedIn({ wal: { chain } }: SegmentDesk, { first, last }: WalStep, l
     .filter(({ index }) => index < lastToRead && isFinished(index) && isFinished(index + 1))
 }
 
-/** Of its file in the archive, whatever is on the desk. */
-function identityOf({ wal }: SegmentDesk, index: number): string | undefined {
+/** Of its file in the archive, whatever is in the directory of pg_waldump. */
+function identityOf({ wal }: WaldumpDirectory, index: number): string | undefined {
   const segment = wal.chain[index]
   return segment && fileIdentity(join(segment.directory, segment.file))
 }
 
 async function digestFiles(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   files: Map<number, string | undefined>,
   { known, made }: Digests,
 ): Promise<void> {
   for (const [index, file] of files) {
-    desk.options.signal.throwIfAborted()
+    waldump.options.signal.throwIfAborted()
     if (file === undefined) continue
     try {
-      const path = fileOnDesk(desk, nameAt(desk, index))
+      const path = pathInWaldump(waldump, nameAt(waldump, index))
       made.set(file, known.get(file) ?? (await segmentDigest(path)))
     } catch {
       // A receiver has just renamed it, or it is of no use: then it gets no note.

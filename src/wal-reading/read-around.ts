@@ -25,13 +25,13 @@ export async function readAround(
   const systemIdentifier = claimedCluster({ summary })
   const first = wal.chain[Math.max(0, index - 1)]
   if (systemIdentifier === undefined || !first) return undefined
-  const { walkAhead } = await import('./walk-ahead.js')
+  const { scanStretches } = await import('./scan-stretches.js')
   const part = fromSegment(wal, first.segment)
   const at = index === 0 ? 0 : 1
   const isFinished = (part.chain[at + 1]?.form ?? 'partial') !== 'partial'
   const major = Number.parseInt(summary.server.version, 10)
   const search = { wal: part, major, installations: await installations(), env, signal, notes }
-  for await (const stretch of walkAhead({ ...search, systemIdentifier }, isFinished ? at + 1 : at)) {
+  for await (const stretch of scanStretches({ ...search, systemIdentifier }, isFinished ? at + 1 : at)) {
     // What comes after it is not asked for: it may be unfinished.
     if (stretch.damage) return stretch.damage.index <= at ? stretch.damage : undefined
     if (stretch.first + stretch.facts.length > at) return undefined

@@ -7,8 +7,13 @@ import { parseLsn, recordEnd } from '../wal-segments/lsn.js'
 import { sameContent } from '../wal-segments/same-content.js'
 import { type ByteRange, haveSameRecords } from '../wal-segments/same-records.js'
 import { longHeader, readWalPage } from '../wal-segments/wal-page.js'
-import { fileOnDesk, type SegmentDesk, withSegmentDesk, withSegments } from './segment-desk.js'
 import { dumpWal, lengthOfRecord } from './wal-dump.js'
+import {
+  pathInWaldump,
+  type WaldumpDirectory,
+  withSegments,
+  withWaldumpDirectory,
+} from './waldump-directory.js'
 
 export interface HistorySearch extends CheckOptions {
   segmentSize: number
@@ -51,32 +56,32 @@ async function readable(
 ): Promise<ByteRange | undefined> {
   const wal = walOfSegments(chain.at(-1)?.directory ?? '', chain, segmentSize)
   try {
-    return await withSegmentDesk(await program(), wal, options, readableOn)
+    return await withWaldumpDirectory(await program(), wal, options, readableOn)
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'damaged') return undefined
     throw error
   }
 }
 
-async function readableOn(desk: SegmentDesk): Promise<ByteRange | undefined> {
-  const { segmentSize, wal } = desk
+async function readableOn(waldump: WaldumpDirectory): Promise<ByteRange | undefined> {
+  const { segmentSize, wal } = waldump
   const last = wal.chain.length - 1
   const start = (wal.chain[last]?.segment ?? 0n) * BigInt(segmentSize)
-  const { lastRecord, hasRecords } = await dumpWal(desk, 0, last, { toItsEnd: false })
+  const { lastRecord, hasRecords } = await dumpWal(waldump, 0, last, { toItsEnd: false })
   if (!hasRecords) return undefined
   if (lastRecord === undefined) return { from: 0, to: segmentSize }
   const lsn = parseLsn(lastRecord)
-  const { length } = await lengthOfRecord(desk, lsn >= start ? last : 0, lastRecord)
+  const { length } = await lengthOfRecord(waldump, lsn >= start ? last : 0, lastRecord)
   const to = Number(recordEnd(lsn, length, segmentSize) - start)
   // Where a record ends that began before, nothing has checked.
-  const from = last > 0 ? 0 : await firstRecord(desk)
+  const from = last > 0 ? 0 : await firstRecord(waldump)
   return from < to ? { from, to } : undefined
 }
 
 /** The offset of the first record that begins in the first segment. */
-function firstRecord(desk: SegmentDesk): Promise<number> {
-  return withSegments(desk, { first: 0, last: 0 }, async ([name = '']) => {
-    const { remaining } = readWalPage(await readPiece(fileOnDesk(desk, name), 0, longHeader))
-    return Number(recordEnd(BigInt(longHeader), remaining, desk.segmentSize))
+function firstRecord(waldump: WaldumpDirectory): Promise<number> {
+  return withSegments(waldump, { first: 0, last: 0 }, async ([name = '']) => {
+    const { remaining } = readWalPage(await readPiece(pathInWaldump(waldump, name), 0, longHeader))
+    return Number(recordEnd(BigInt(longHeader), remaining, waldump.segmentSize))
   })
 }

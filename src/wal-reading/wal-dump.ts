@@ -1,8 +1,8 @@
 import { PgbkError } from '../errors.js'
 import { runProgram } from '../system/program/run-program.js'
 import { parseLsn, segmentNumber } from '../wal-segments/lsn.js'
-import { nameAt, type SegmentDesk, type WalStep, withSegments } from './segment-desk.js'
 import { damageOf, type WalDamage } from './wal-damage.js'
+import { nameAt, type WaldumpDirectory, type WalStep, withSegments } from './waldump-directory.js'
 
 export interface DumpedWal {
   /** Where the last record that could be read begins; unknown where all could be read to the end. */
@@ -47,33 +47,33 @@ function firstLineFrom(orAt: boolean): string {
  * @throws {PgbkError} `damaged`, naming the segment, when they were to be read to their end and cannot be.
  */
 export async function dumpWal(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   first: number,
   last: number,
   { toItsEnd }: { toItsEnd: boolean },
 ): Promise<DumpedWal> {
-  const { stdout, failure } = await runDump(desk, first, toItsEnd ? last : last + 1, transactionEnds)
-  if (toItsEnd && failure !== '' && !holdsNoRecord(failure)) throw damagedAt(desk, first, failure).error
+  const { stdout, failure } = await runDump(waldump, first, toItsEnd ? last : last + 1, transactionEnds)
+  if (toItsEnd && failure !== '' && !holdsNoRecord(failure)) throw damagedAt(waldump, first, failure).error
   const lastRecord = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(failure)?.[1]
   return { commit: parseCommit(stdout), lastRecord, hasRecords: lastRecord !== undefined || failure === '' }
 }
 
 /** The same for any records; what pg_waldump says of the end of the WAL is the failure. */
 export async function runDump(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   first: number,
   last: number,
   filter: DumpFilter,
 ): Promise<{ stdout: string; failure: string }> {
   const dump = async (names: string[]) => {
     const range = [names[0] ?? '', names.at(-1) ?? '']
-    const command = [desk.program, '--path=.', ...filter.args, ...range]
+    const command = [waldump.program, '--path=.', ...filter.args, ...range]
     const args = ['-c', pipelineFor(filter), filter.pattern, filter.firstFrom?.time ?? '', ...command]
-    const options = { ...desk.options, cwd: desk.directory }
+    const options = { ...waldump.options, cwd: waldump.directory }
     const { stdout, stderr } = await runProgram('sh', args, options)
     return { stdout, failure: stderr.replace(/^status \d+$/m, '').trim() }
   }
-  return withSegments(desk, { first, last }, dump, ({ failure }) => failure === '')
+  return withSegments(waldump, { first, last }, dump, ({ failure }) => failure === '')
 }
 
 /** The first page is not one of WAL, or all is the rest of a record that began earlier. */
@@ -90,14 +90,14 @@ export function parseCommit(line: string): DumpedWal['commit'] {
 }
 
 /** What failed names a position or a segment in most cases; else it is where the last good record is. */
-export function damagedAt(desk: SegmentDesk, first: number, failure: string): WalDamage {
+export function damagedAt(waldump: WaldumpDirectory, first: number, failure: string): WalDamage {
   const named = /segment ([0-9A-F]{24})/.exec(failure)?.[1]
   const positions = [...failure.matchAll(/\b([0-9A-F]{1,8}\/[0-9A-F]{1,8})\b/g)].map(([, lsn = '']) => lsn)
   const number =
-    positions.length > 0 ? segmentNumber(parseLsn(positions.at(-1) ?? ''), desk.segmentSize) : undefined
-  const { chain } = desk.wal
+    positions.length > 0 ? segmentNumber(parseLsn(positions.at(-1) ?? ''), waldump.segmentSize) : undefined
+  const { chain } = waldump.wal
   const found = chain.findIndex((segment, at) =>
-    named === undefined ? segment.segment === number : nameAt(desk, at) === named,
+    named === undefined ? segment.segment === number : nameAt(waldump, at) === named,
   )
   const index = found === -1 ? first : found
   const [reason = ''] = failure.replace(/^pg_waldump: (error|fatal): /gm, '').split('\n')
@@ -110,7 +110,7 @@ export function damagedAt(desk: SegmentDesk, first: number, failure: string): Wa
  * @returns its line, undefined where there is none; and what pg_waldump said else.
  */
 export function dumpRecord(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   step: WalStep,
   lsn: string,
   limit: string[] = [],
@@ -118,20 +118,23 @@ export function dumpRecord(
   const dump = async (names: string[]) => {
     const range = [names[0] ?? '', names.at(-1) ?? '']
     const args = ['--path=.', `--start=${lsn}`, ...limit, '--limit=1', ...range]
-    const { stdout, stderr } = await runProgram(desk.program, args, { ...desk.options, cwd: desk.directory })
+    const { stdout, stderr } = await runProgram(waldump.program, args, {
+      ...waldump.options,
+      cwd: waldump.directory,
+    })
     return { line: /^rmgr: .*$/m.exec(stdout)?.[0], failure: stderr.trim() }
   }
-  return withSegments(desk, step, dump, ({ line }) => line !== undefined)
+  return withSegments(waldump, step, dump, ({ line }) => line !== undefined)
 }
 
 /** The total length of the record that begins at a position. */
 export async function lengthOfRecord(
-  desk: SegmentDesk,
+  waldump: WaldumpDirectory,
   index: number,
   lsn: string,
 ): Promise<{ length: number; isSwitch: boolean }> {
-  const step = { first: index, last: desk.wal.chain.length }
-  const { line = '', failure } = await dumpRecord(desk, step, lsn)
+  const step = { first: index, last: waldump.wal.chain.length }
+  const { line = '', failure } = await dumpRecord(waldump, step, lsn)
   const length = / len \(rec\/tot\): +\d+\/ *(\d+),/.exec(line)?.[1]
   if (length === undefined)
     throw new PgbkError('damaged', `the WAL record at ${lsn} cannot be read: ${failure}`, {

@@ -9,7 +9,7 @@ import { readPiece } from '../system/files/read-small.js'
 import { type ArchivedSegment, type ArchivedWal, walOfSegments } from '../wal-archive/archived-wal.js'
 import { fileIdentity, type SegmentNote, SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { readAndNote } from '../wal-reading/note-segments.js'
-import { withSegmentDesk } from '../wal-reading/segment-desk.js'
+import { withWaldumpDirectory } from '../wal-reading/waldump-directory.js'
 import { formatLsn, parseSegmentName, recordEnd, segmentName } from '../wal-segments/lsn.js'
 import { readWalPage } from '../wal-segments/wal-page.js'
 
@@ -56,8 +56,8 @@ export function segmentNoter({
         const step = { first: 0, last: 0 }
         const until = { ...limits, endLsn: endOfRecord(next, size) }
         const made = new Map<string, string>()
-        const { notes } = await withSegmentDesk(program, wal, options, (desk) =>
-          readAndNote(desk, step, until, () => true, { known: digests, made }),
+        const { notes } = await withWaldumpDirectory(program, wal, options, (waldump) =>
+          readAndNote(waldump, step, until, () => true, { known: digests, made }),
         )
         digests = made
         return notes[0]?.note

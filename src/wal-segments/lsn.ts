@@ -12,6 +12,11 @@ export function parseLsn(text: string): bigint {
   return BigInt(hexNumber(parts[1])) * 0x1_0000_0000n + BigInt(hexNumber(parts[2]))
 }
 
+/** Whether an LSN is before another. */
+export function isBefore(lsn: string, other: string): boolean {
+  return parseLsn(lsn) < parseLsn(other)
+}
+
 /** The number of the segment that holds the byte at this position. */
 export function segmentNumber(lsn: bigint, segmentSize: number): bigint {
   return lsn / BigInt(segmentSize)

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
-import { byReadme, momentLine } from '../helpers/by-readme.js'
+import { byReadme, targetLine } from '../helpers/by-readme.js'
 import { aDirectory } from '../helpers/places.js'
 import { oldestUsualNewest, run } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
@@ -54,7 +54,7 @@ describe.each(oldestUsualNewest)('a moment after a backup of PostgreSQL %i', (ma
     expect(segments.length).toBeGreaterThanOrEqual(2)
     const { snapshot } = await aCopyWithWal()
     await run(['touch', 'data/recovery.signal'], { cwd: snapshot })
-    const events = await eventsAt(snapshot, momentLine(moment))
+    const events = await eventsAt(snapshot, targetLine(moment))
     expect(events).toEqual(['in the copy', 'after the copy', 'just before'])
   })
 
@@ -62,7 +62,7 @@ describe.each(oldestUsualNewest)('a moment after a backup of PostgreSQL %i', (ma
     const { snapshot, wal } = await aCopyWithWal()
     await run(['gzip', ...readdirSync(wal)], { cwd: wal })
     await run(['touch', 'data/recovery.signal'], { cwd: snapshot })
-    const events = await eventsAt(snapshot, momentLine(moment))
+    const events = await eventsAt(snapshot, targetLine(moment))
     expect(events).toEqual(['in the copy', 'after the copy', 'just before'])
   })
 
@@ -77,7 +77,7 @@ describe.each(oldestUsualNewest)('a moment after a backup of PostgreSQL %i', (ma
     const line = /^ {2}(cp -n .*)$/m.exec(readme)?.[1] ?? ''
     await run(['/bin/sh', '-c', line.replace('BACKUPS', others)], { cwd: snapshot })
     await run(['touch', 'data/recovery.signal'], { cwd: snapshot })
-    const events = await eventsAt(snapshot, momentLine(moment))
+    const events = await eventsAt(snapshot, targetLine(moment))
     expect(events).toEqual(['in the copy', 'after the copy', 'just before'])
   })
 

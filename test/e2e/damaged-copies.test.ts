@@ -5,10 +5,10 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import type { LocalBackup } from '../../src/catalog/backup.js'
 import { readCatalog } from '../../src/catalog/catalog.js'
-import { deleteBackups } from '../../src/commands/delete.js'
 import type { Settings } from '../../src/config/load.js'
 import { findInstallations } from '../../src/postgres/programs/find.js'
 import { planRecovery } from '../../src/recovery/recovery-plan.js'
+import { deleteBackups } from '../../src/removal/delete.js'
 import { walPool } from '../../src/wal-archive/wal-pool.js'
 import { findWindows } from '../../src/wal-coverage/find-window.js'
 import { lastSegmentBefore, parseSegmentName } from '../../src/wal-segments/lsn.js'
@@ -102,7 +102,7 @@ describe('of two backups whose archives have the same segments', () => {
     const reach = async (backup: LocalBackup) => {
       const window = await windows.windowOf(backup)
       const planning = { installations, pool: walPool(catalog), caughtUp: () => undefined }
-      const { plan } = await planRecovery(backup, { moment: { kind: 'latest' } }, planning, context)
+      const { plan } = await planRecovery(backup, { point: { kind: 'latest' } }, planning, context)
       return [window?.to, window?.gap, plan?.asOf, plan?.damage]
     }
     return Promise.all(catalog.backups.map(reach))

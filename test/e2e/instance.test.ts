@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
-import { restore } from '../../src/commands/restore.js'
 import type { Settings } from '../../src/config/load.js'
 import { parseConfig } from '../../src/config/schema.js'
 import { silentProgress } from '../../src/progress.js'
+import { restore } from '../../src/restore/restore.js'
 import { aContext, asOrdinaryUser } from '../catalog/samples.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { eachUser } from '../helpers/needs.js'
@@ -182,8 +182,8 @@ describe('an instance', () => {
       const context = aContext({ user, progress: { ...silentProgress, say: (text) => void said.push(text) } })
       let other = ''
       const { instance } = await asOrdinaryUser(() =>
-        restore(undefined, { start: false }, settings, context, ({ target }) => {
-          const { name } = target.request as { name: string }
+        restore(undefined, { start: false }, settings, context, ({ destination }) => {
+          const { name } = destination.request as { name: string }
           other = join(backup.root, 'data/instances', how === 'begun' ? `.${name}.partial` : name)
           mkdirSync(other, { recursive: true })
         }),

@@ -54,7 +54,7 @@ function startLine(readme: string): string {
 }
 
 /** The line that goes to a moment, with this one in place of the example's. */
-export function momentLine(time: string): (readme: string) => string {
+export function targetLine(time: string): (readme: string) => string {
   return (readme) => {
     const line = lineIn(readme.replace(/\\\n */g, ''), /^ {2}(postgres -D conf -c recovery_target.*)$/m)
     return line.replace(/recovery_target_time='[^']*'/, `recovery_target_time='${time}'`)

@@ -5,8 +5,8 @@ import { rootLayout } from '../../src/catalog/layout.js'
 import { type BackupRecord, checkRecord, readRecord } from '../../src/catalog/record.js'
 import { type ArchivedWal, readArchivedWal } from '../../src/wal-archive/archived-wal.js'
 import { readReceiverState } from '../../src/wal-archive/receiver-state.js'
-import { withSegmentDesk } from '../../src/wal-reading/segment-desk.js'
 import { dumpWal } from '../../src/wal-reading/wal-dump.js'
+import { withWaldumpDirectory } from '../../src/wal-reading/waldump-directory.js'
 import { parseLsn } from '../../src/wal-segments/lsn.js'
 import { type PgbkOptions, startPgbk } from './pgbk.js'
 import { aDirectory, atEnd } from './places.js'
@@ -110,7 +110,9 @@ export async function faultsOf({ record, wal }: Archive, upTo: string): Promise<
   const program = `${binOf(Math.floor(record.server.version_num / 10_000))}/pg_waldump`
   const options = { env: { PATH: process.env.PATH }, signal: new AbortController().signal }
   try {
-    await withSegmentDesk(program, wal, options, (desk) => dumpWal(desk, 0, finished, { toItsEnd: true }))
+    await withWaldumpDirectory(program, wal, options, (waldump) =>
+      dumpWal(waldump, 0, finished, { toItsEnd: true }),
+    )
   } catch (error) {
     faults.push((error as Error).message)
   }

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { isInProduction } from '../../src/postgres/local/control-file.js'
-import { checkReached, readRecoveryEnd } from '../../src/recovery/recovery-end.js'
+import { checkRecoveryResult, readRecoveryEnd } from '../../src/recovery/recovery-end.js'
 import { thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 
@@ -30,17 +30,17 @@ describe('the end of a recovery', () => {
   )
 
   it('must not lie before what was wanted', async () => {
-    const upTo = (reachLsn: string) => ({ reachLsn, notAfter: undefined })
-    checkReached(upTo('1/5000060'), '1/5000060', undefined)
-    checkReached(upTo('0/F0000000'), '1/5000060', undefined)
-    const early = () => checkReached(upTo('1/5000061'), '1/5000060', undefined)
+    const upTo = (requiredLsn: string) => ({ requiredLsn, notAfter: undefined })
+    checkRecoveryResult(upTo('1/5000060'), '1/5000060', undefined)
+    checkRecoveryResult(upTo('0/F0000000'), '1/5000060', undefined)
+    const early = () => checkRecoveryResult(upTo('1/5000061'), '1/5000060', undefined)
     expect(await thrownBy(early)).toMatchObject({ code: 'damaged' })
   })
 
   it('must not have a commit that is newer than what was wanted', async () => {
-    const plan = { reachLsn: undefined, notAfter: '2026-11-20T15:04:00.000000Z' }
-    checkReached(plan, '1/0', '2026-11-20T15:04:00.000000Z')
-    const late = () => checkReached(plan, '1/0', '2026-11-20T15:04:00.000001Z')
+    const plan = { requiredLsn: undefined, notAfter: '2026-11-20T15:04:00.000000Z' }
+    checkRecoveryResult(plan, '1/0', '2026-11-20T15:04:00.000000Z')
+    const late = () => checkRecoveryResult(plan, '1/0', '2026-11-20T15:04:00.000001Z')
     expect(await thrownBy(late)).toMatchObject({ code: 'damaged' })
   })
 })

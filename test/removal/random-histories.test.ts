@@ -4,7 +4,7 @@ import { readCatalog } from '../../src/catalog/catalog.js'
 import { type ArchivedWal, lastOf } from '../../src/wal-archive/archived-wal.js'
 import { walPool } from '../../src/wal-archive/wal-pool.js'
 import { soundWal } from '../../src/wal-coverage/sound-wal.js'
-import { lookAhead } from '../../src/wal-reading/look-ahead.js'
+import { scanWal } from '../../src/wal-reading/scan-wal.js'
 import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { joining, WalHistory } from './wal-histories.js'
 
@@ -21,7 +21,7 @@ function dice(round: number): (limit: number) => number {
 async function look(backup: LocalBackup, wal: ArchivedWal) {
   const search = { ...joining, wal, major: 15, installations: await joining.installations() }
   const systemIdentifier = recordOf(backup).server.system_identifier
-  const { damage } = await lookAhead({ ...search, systemIdentifier })
+  const { damage } = await scanWal({ ...search, systemIdentifier })
   return { wal, damage }
 }
 

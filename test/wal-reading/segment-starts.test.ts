@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
 import { recordOf } from '../../src/catalog/backup.js'
 import { readArchivedWal } from '../../src/wal-archive/archived-wal.js'
-import { withSegmentDesk } from '../../src/wal-reading/segment-desk.js'
 import { checkSegmentStarts } from '../../src/wal-reading/segment-starts.js'
+import { withWaldumpDirectory } from '../../src/wal-reading/waldump-directory.js'
 import { aBackup, anEmptyRoot } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { mb, twoArchives } from '../wal-archive/archives.js'
@@ -30,7 +30,9 @@ async function damageOf(form: 'raw' | 'gzip', harm: (path: string) => void) {
   return {
     from,
     path,
-    damage: await withSegmentDesk('pg_waldump', wal, options, (desk) => checkSegmentStarts(desk, first, '1')),
+    damage: await withWaldumpDirectory('pg_waldump', wal, options, (waldump) =>
+      checkSegmentStarts(waldump, first, '1'),
+    ),
   }
 }
 

@@ -59,7 +59,7 @@ const others: Record<string, string> = {
   'snapshot/conf/conf-rules.ts': 'commands of earlier versions',
   'snapshot/readme.ts': 'what people read',
   'source/ssh/remote-scripts.ts': 'directories of creates',
-  'source/download/publish-download.ts': 'directories of downloads',
+  'download/publish-download.ts': 'directories of downloads',
   'source/tar-archive/compression.ts': 'archives of whole backups',
 }
 

@@ -46,7 +46,7 @@ export const workingCopyOption = () =>
   ).choices(['auto', 'overlay', 'reflink', 'copy'])
 
 export const sandboxOption = () =>
-  new Option('--sandbox <wish>', 'isolate the server from this machine: auto (default), or off').choices([
+  new Option('--sandbox <mode>', 'isolate the server from this machine: auto (default), or off').choices([
     'auto',
     'off',
   ])
@@ -76,8 +76,8 @@ export function collect(value: string, before: string[] = []): string[] {
 
 export const idMeaning = 'id, a prefix of it, latest or oldest'
 
-/** Which moment a copy is taken to. */
-export function addMomentOptions(command: Command): Command {
+/** The recovery target of a copy. */
+export function addTargetOptions(command: Command): Command {
   return command
     .optionsGroup('Recovery target:')
     .option('--to-time <time>', 'ISO 8601, or relative: "10 minutes ago"')

@@ -1,6 +1,6 @@
 import type { LocalBackup } from '../../catalog/backup.js'
 import { resultOf } from '../../catalog/proof.js'
-import type { CreateOptions } from '../../commands/create.js'
+import type { CreateOptions } from '../../create/create.js'
 import { PgbkError } from '../../errors.js'
 import { addConnectionOptions, checkpointOption, sandboxOption } from '../call/options.js'
 import type { Outcome, Verb } from '../call/verb.js'
@@ -24,7 +24,7 @@ export const create: Verb<CreateOptions> = {
     ),
   standIn: ({ settings: { root } }) => ({ as: 'run_as', root, makes: 'backups' }),
   async run({ options, settings, context }) {
-    const { create } = await import('../../commands/create.js')
+    const { create } = await import('../../create/create.js')
     // commander's default for --no-verify is true, and would beat the configuration.
     const { verify, ...given } = options
     const backup = await create(verify === false ? { ...given, verify } : given, settings, context)

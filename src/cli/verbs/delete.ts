@@ -1,4 +1,4 @@
-import type { DeleteOptions } from '../../commands/delete.js'
+import type { DeleteOptions } from '../../removal/delete.js'
 import type { Verb } from '../call/verb.js'
 
 export const remove: Verb<DeleteOptions> = {
@@ -11,7 +11,7 @@ export const remove: Verb<DeleteOptions> = {
       .option('-y, --yes', 'do not ask')
       .option('--last', 'even when no whole backup is left'),
   async run({ ids, options, settings, context }) {
-    const { deleteBackups } = await import('../../commands/delete.js')
+    const { deleteBackups } = await import('../../removal/delete.js')
     const result = await deleteBackups(ids, options, settings, context)
     const { deleteJson, deleteText } = await import('../../terminal/views/delete-view.js')
     return { json: () => deleteJson(result), text: (screen) => deleteText(result, screen) }

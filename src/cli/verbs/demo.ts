@@ -9,7 +9,7 @@ export const demo: Verb = {
     return { as: 'run_as' }
   },
   async run({ settings, context }) {
-    const { demo } = await import('../../commands/demo.js')
+    const { demo } = await import('../../demo/demo.js')
     const result = await demo(settings, context)
     const { demoJson, demoText } = await import('../../terminal/views/demo-view.js')
     return { json: () => demoJson(result), text: () => demoText(result) }

@@ -1,4 +1,4 @@
-import type { DoctorResult } from '../../commands/doctor.js'
+import type { DoctorResult } from '../../doctor/doctor.js'
 import { PgbkError } from '../../errors.js'
 import type { ConnectionFlags } from '../../postgres/connection/connection.js'
 import { addConnectionOptions } from '../call/options.js'
@@ -12,11 +12,11 @@ export const doctor: Verb<ConnectionFlags> = {
   // Root's own crontab is looked at first.
   standIn: () => undefined,
   async run({ options, settings, context }) {
-    const { doctor } = await import('../../commands/doctor.js')
+    const { doctor } = await import('../../doctor/doctor.js')
     return outcomeOf(await doctor(options, settings, context))
   },
   async runWithout(fault, { context }) {
-    const { doctorWithout } = await import('../../commands/doctor.js')
+    const { doctorWithout } = await import('../../doctor/doctor.js')
     return outcomeOf(await doctorWithout(fault, context))
   },
   help: `

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { Option } from 'commander'
-import type { DownloadOptions } from '../../commands/download.js'
-import type { ArchiveOptions } from '../../commands/download-archive.js'
 import type { Settings } from '../../config/load.js'
 import type { Context } from '../../context.js'
+import type { DownloadOptions } from '../../download/download.js'
+import type { ArchiveOptions } from '../../download/download-archive.js'
 import { idMeaning } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
 import type { Outcome, Verb } from '../call/verb.js'
@@ -14,7 +14,7 @@ async function archive(
   settings: Settings,
   context: Context,
 ): Promise<Outcome> {
-  const { downloadArchive } = await import('../../commands/download-archive.js')
+  const { downloadArchive } = await import('../../download/download-archive.js')
   const result = await downloadArchive(id, options, settings, context)
   const { archiveJson, archiveText } = await import('../../terminal/views/archive-view.js')
   return { json: () => archiveJson(result), text: (screen) => archiveText(result, screen) }
@@ -55,7 +55,7 @@ export const download: Verb<Options> = {
   async run({ ids: [id = ''], options, settings, context }) {
     const { archive: file } = options
     if (file !== undefined) return archive(id, { ...options, archive: file }, settings, context)
-    const { download } = await import('../../commands/download.js')
+    const { download } = await import('../../download/download.js')
     const result = await download(id, options, settings, context)
     const { downloadJson, downloadText } = await import('../../terminal/views/download-view.js')
     return { json: () => downloadJson(result), text: (screen) => downloadText(result, screen) }

@@ -1,4 +1,4 @@
-import type { HoldOptions } from '../../commands/hold.js'
+import type { HoldOptions } from '../../removal/hold.js'
 import { idMeaning } from '../call/options.js'
 import type { Verb } from '../call/verb.js'
 
@@ -7,7 +7,7 @@ export const hold: Verb<HoldOptions> = {
   description: 'protect a backup from being removed',
   declare: (command) => command.argument('<id>', idMeaning).option('--reason <text>', 'a line that says why'),
   async run({ ids: [id = ''], options, settings, context }) {
-    const { holdBackup } = await import('../../commands/hold.js')
+    const { holdBackup } = await import('../../removal/hold.js')
     const backup = await holdBackup(id, options, settings, context)
     const { heldJson, heldText } = await import('../../terminal/views/hold-view.js')
     return { json: () => heldJson(backup), text: (screen) => heldText(backup, screen) }
@@ -27,7 +27,7 @@ export const release: Verb = {
   description: 'lift the hold on a backup',
   declare: (command) => command.argument('<id>', idMeaning),
   async run({ ids: [id = ''], settings, context }) {
-    const { releaseBackup } = await import('../../commands/hold.js')
+    const { releaseBackup } = await import('../../removal/hold.js')
     const backup = await releaseBackup(id, settings, context)
     const { heldJson, releasedText } = await import('../../terminal/views/hold-view.js')
     return { json: () => heldJson(backup), text: (screen) => releasedText(backup, screen) }

@@ -1,4 +1,4 @@
-import type { DeleteInstanceOptions, StartOptions } from '../../commands/instance.js'
+import type { DeleteInstanceOptions, StartOptions } from '../../restore/instance/instance-commands.js'
 import { parsePort } from '../call/options.js'
 import type { Verb } from '../call/verb.js'
 
@@ -23,7 +23,7 @@ export const instanceList: Verb = {
   name: 'instance list',
   description: 'list all instances, and the runs in progress',
   async run({ settings, context }) {
-    const { listInstances } = await import('../../commands/instance.js')
+    const { listInstances } = await import('../../restore/instance/instance-commands.js')
     const result = await listInstances(settings, context)
     const { instancesJson, instancesText, sayNoInstances } = await import(
       '../../terminal/views/instance-view.js'
@@ -40,7 +40,7 @@ export const instanceStart: Verb<StartOptions> = {
   declare: (command) =>
     command.argument('<name>', nameMeaning).option('--port <port>', 'a new port, from now on', parsePort),
   async run({ ids: [name = ''], options, settings, context }) {
-    const { startInstance } = await import('../../commands/instance.js')
+    const { startInstance } = await import('../../restore/instance/instance-commands.js')
     const instance = await startInstance(name, options, settings, context)
     const { instanceJson, startedText } = await import('../../terminal/views/instance-view.js')
     return {
@@ -56,7 +56,7 @@ export const instanceStop: Verb = {
   takesTime: true,
   declare: (command) => command.argument('<name>', nameMeaning),
   async run({ ids: [name = ''], settings, context }) {
-    const { stopInstance } = await import('../../commands/instance.js')
+    const { stopInstance } = await import('../../restore/instance/instance-commands.js')
     const stopped = await stopInstance(name, settings, context)
     const { stoppedJson, stoppedText } = await import('../../terminal/views/instance-view.js')
     return { json: () => stoppedJson(stopped), text: (screen) => stoppedText(stopped, screen) }
@@ -69,7 +69,7 @@ export const instanceDelete: Verb<DeleteInstanceOptions> = {
   takesTime: true,
   declare: (command) => command.argument('<name>', nameMeaning).option('-y, --yes', 'do not ask'),
   async run({ ids: [name = ''], options, settings, context }) {
-    const { deleteInstance } = await import('../../commands/instance.js')
+    const { deleteInstance } = await import('../../restore/instance/instance-commands.js')
     const instance = await deleteInstance(name, options, settings, context)
     const { deletedText, instanceJson } = await import('../../terminal/views/instance-view.js')
     return {

@@ -1,4 +1,4 @@
-import type { ListOptions } from '../../commands/list.js'
+import type { ListOptions } from '../../inventory/list.js'
 import { listFromOption } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
 import type { Verb } from '../call/verb.js'
@@ -10,7 +10,7 @@ export const list: Verb<ListOptions> = {
   standIn: ({ options: { from }, settings, context }) =>
     from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
   async run({ options, settings, context }) {
-    const { list } = await import('../../commands/list.js')
+    const { list } = await import('../../inventory/list.js')
     const result = await list(options, settings, context)
     const { listJson, listText, sayRejected } = await import('../../terminal/views/list-view.js')
     sayRejected(result, context.progress)

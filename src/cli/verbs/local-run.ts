@@ -1,6 +1,6 @@
-import type { LocalRunOptions } from '../../commands/local-run.js'
+import type { LocalRunOptions } from '../../run/local-run.js'
 import {
-  addMomentOptions,
+  addTargetOptions,
   collect,
   idMeaning,
   parsePort,
@@ -14,7 +14,7 @@ export const localRun: Verb<LocalRunOptions> = {
   description: 'a throw-away server on a backup, which stays as it is',
   takesTime: true,
   declare: (command) =>
-    addMomentOptions(command.usage('[options] [id] [-- COMMAND...]').argument('[id]', idMeaning))
+    addTargetOptions(command.usage('[options] [id] [-- COMMAND...]').argument('[id]', idMeaning))
       .option('--pause', 'stay there read-only, to see whether it is the right moment')
       .optionsGroup('Options:')
       .option('--dry-run', 'only print the plan')
@@ -40,14 +40,14 @@ export const localRun: Verb<LocalRunOptions> = {
   },
   /** A run's result is there when it is ready, long before it ends. */
   async run({ ids: [id], words, options, settings, context, print }) {
-    const { localRun } = await import('../../commands/local-run.js')
+    const { localRun } = await import('../../run/local-run.js')
     const view = await import('../../terminal/views/local-run-view.js')
     return localRun(id, words, options, settings, context, {
       planned: async (plan) => {
         const text = () => view.runPlanText(plan, context.now())
         if (options.dryRun) await print({ json: () => view.runPlanJson(plan), text: () => `${text()}\n` })
         // Who asked for no moment gets the snapshot's end.
-        else if (plan.recovery.wish.moment.kind !== 'snapshot') context.progress.say(text())
+        else if (plan.recovery.target.point.kind !== 'snapshot') context.progress.say(text())
       },
       ready: (result) =>
         print({

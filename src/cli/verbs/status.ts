@@ -1,5 +1,5 @@
-import type { StatusOptions } from '../../commands/status.js'
 import { messageOf, PgbkError } from '../../errors.js'
+import type { StatusOptions } from '../../monitoring/status.js'
 import { addConnectionOptions, parseSpan } from '../call/options.js'
 import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
@@ -25,7 +25,7 @@ export const status: Verb<Options> = {
   faultOf,
   async run(call) {
     if (call.options.nagios) return asPlugin(call)
-    const { status } = await import('../../commands/status.js')
+    const { status } = await import('../../monitoring/status.js')
     const result = await status(call.options, call.settings, call.context)
     if (call.options.prometheus) {
       const { metricsText } = await import('../../terminal/views/prometheus.js')
@@ -71,7 +71,7 @@ function faultOf({ options, globals, words }: Invocation<Options>): string | und
 /** A monitor wants a line on standard output also where nothing can be told. */
 async function asPlugin({ options, settings, context, print }: Call<Options>): Promise<number> {
   const { nagiosOutput, nagiosUnknown } = await import('../../terminal/views/nagios.js')
-  const { status } = await import('../../commands/status.js')
+  const { status } = await import('../../monitoring/status.js')
   const answer = await status(options, settings, context)
     .then(nagiosOutput)
     .catch((error) => nagiosUnknown(messageOf(error)))

@@ -1,6 +1,6 @@
 import { unprovenReasons } from '../../catalog/proof-outcome.js'
-import type { Verified, VerifyOptions } from '../../commands/verify.js'
 import { PgbkError } from '../../errors.js'
+import type { Verified, VerifyOptions } from '../../verify/verify.js'
 import { idMeaning, sandboxOption } from '../call/options.js'
 import type { Outcome, Verb } from '../call/verb.js'
 
@@ -21,7 +21,7 @@ export const verify: Verb<VerifyOptions> = {
     return options.all && ids[0] !== undefined ? 'an id cannot be combined with --all' : undefined
   },
   async run({ ids: [id], options, settings, context }) {
-    const { verify } = await import('../../commands/verify.js')
+    const { verify } = await import('../../verify/verify.js')
     const result = await verify(id, options, settings, context)
     const { verifyJson, verifyText } = await import('../../terminal/views/verify-view.js')
     return {

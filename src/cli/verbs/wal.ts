@@ -1,5 +1,5 @@
-import type { DropSlotOptions } from '../../commands/wal-drop-slot.js'
 import type { ConnectionFlags } from '../../postgres/connection/connection.js'
+import type { DropSlotOptions } from '../../wal-receiver/drop-slot.js'
 import { addConnectionOptions } from '../call/options.js'
 import type { Verb } from '../call/verb.js'
 
@@ -24,7 +24,7 @@ export const walReceive: Verb<ConnectionFlags> = {
   },
   standIn: ({ settings: { root } }) => ({ as: 'owner', root, makes: 'backups' }),
   async run({ options, settings, context }) {
-    const { walReceive } = await import('../../commands/wal-receive.js')
+    const { walReceive } = await import('../../wal-receiver/receive-wal.js')
     return walReceive(options, settings, context)
   },
   help: `
@@ -52,7 +52,7 @@ export const walStatus: Verb<ConnectionFlags> = {
   description: 'what the WAL archives cover, and how the receiver is',
   declare: addConnectionOptions,
   async run({ options, settings, context }) {
-    const { walStatus } = await import('../../commands/wal-status.js')
+    const { walStatus } = await import('../../monitoring/wal-status.js')
     const result = await walStatus(options, settings, context)
     const { sayWarnings, walStatusJson, walStatusText } = await import('../../terminal/views/wal-view.js')
     sayWarnings(result, context.progress)
@@ -75,7 +75,7 @@ export const walDropSlot: Verb<DropSlotOptions> = {
   description: "remove the receiver's replication slot from the server",
   declare: (command) => addConnectionOptions(command.option('-y, --yes', 'do not ask')),
   async run({ options, settings, context }) {
-    const { walDropSlot } = await import('../../commands/wal-drop-slot.js')
+    const { walDropSlot } = await import('../../wal-receiver/drop-slot.js')
     const result = await walDropSlot(options, settings, context)
     const { dropSlotJson, dropSlotText } = await import('../../terminal/views/wal-view.js')
     return { json: () => dropSlotJson(result), text: (screen) => dropSlotText(result, screen) }

@@ -4,8 +4,8 @@ import type { BackupLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { findTablespaceRecords } from '../../postgres/programs/check-backup.js'
+import type { ConnectedServer } from '../../postgres/server/connect-to-server.js'
 import { linksHint } from '../../postgres/server/left-out.js'
-import type { ReachedServer } from '../../postgres/server/reach-server.js'
 import { majorVersion, type ServerFacts } from '../../postgres/server/server-facts.js'
 import { areTheSame, orphanLinks, orphanLinkText } from '../../postgres/server/tablespace-links.js'
 import type { WalRange } from '../../snapshot/manifest/manifest-parser.js'
@@ -14,7 +14,7 @@ import type { WalRange } from '../../snapshot/manifest/manifest-parser.js'
  * To be asked right before pg_basebackup begins, which writes to the server's own path whatever no mapping names.
  * @throws {PgbkError} `refused` when the server would send more, `failed` when its tablespaces have changed.
  */
-export async function checkBeforeCopy({ psql, facts }: ReachedServer): Promise<void> {
+export async function checkBeforeCopy({ psql, facts }: ConnectedServer): Promise<void> {
   if (!(await areTheSame(psql, facts))) throw changed()
   const [link] = (await orphanLinks(psql)) ?? []
   if (!link) return
@@ -28,7 +28,7 @@ export async function checkBeforeCopy({ psql, facts }: ReachedServer): Promise<v
  * @throws {PgbkError} `failed`.
  */
 export async function checkSameTablespaces(
-  { facts, psql, installations }: ReachedServer,
+  { facts, psql, installations }: ConnectedServer,
   layout: BackupLayout,
   range: WalRange,
   { env, signal }: Context,

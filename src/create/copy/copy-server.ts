@@ -4,7 +4,7 @@ import type { BackupLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { readSystemIdentifiers } from '../../postgres/local/control-file.js'
-import type { ReachedServer } from '../../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../../postgres/server/connect-to-server.js'
 import { isOutside, type ServerFacts } from '../../postgres/server/server-facts.js'
 import { makeLinksRelative } from '../../snapshot/arrange-snapshot.js'
 import { type BackupLabel, readBackupLabel } from '../../snapshot/backup-label.js'
@@ -28,7 +28,7 @@ export interface CopiedData extends CopyTimes {
 
 /** Runs pg_basebackup into the layout and makes sure that it copied the server that was asked. */
 export async function copyData(
-  server: ReachedServer,
+  server: ConnectedServer,
   layout: BackupLayout,
   options: CopyOptions,
   context: Context,

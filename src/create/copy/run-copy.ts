@@ -4,7 +4,7 @@ import type { BackupLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { messageOf } from '../../errors.js'
 import { type Psql, replicationCommands } from '../../postgres/connection/psql.js'
-import type { ReachedServer } from '../../postgres/server/reach-server.js'
+import type { ConnectedServer } from '../../postgres/server/connect-to-server.js'
 import { hasProc } from '../../system/process/processes.js'
 import { writeOnlyBelow } from '../../system/program/write-only-below.js'
 import { baseBackupArgs, runBaseBackup } from './base-backup.js'
@@ -24,7 +24,7 @@ export interface CopyOptions {
  * @returns what the server, and pg_basebackup itself, have told besides.
  */
 export async function runCopy(
-  { facts, psql, clients }: ReachedServer,
+  { facts, psql, clients }: ConnectedServer,
   layout: BackupLayout,
   options: CopyOptions,
   { signal, progress }: Context,

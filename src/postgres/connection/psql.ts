@@ -8,7 +8,7 @@ import { type Sql, sql } from '../sql/sql.js'
 import { type Connection, connectionArgs } from './connection.js'
 import { connectionHint, isWrongParameter, silenceHint } from './connection-hint.js'
 import type { ConnectionParameters } from './conninfo.js'
-import { placeCommands, placeIn, type ServerPlace } from './server-place.js'
+import { placeCommands, positionIn, type ServerPlace } from './server-place.js'
 
 /** psql of one installation, connecting in one way. */
 export interface Psql {
@@ -58,7 +58,7 @@ export async function queryWithPlace(
   const mark = randomUUID()
   const further = [`\\echo ${mark}`, ...placeCommands].map((command) => `--command=${command}`)
   const [answer = '', told = ''] = (await ask(psql, script, options, further)).split(`${mark}\n`)
-  return { answer: answer.trimEnd(), ...placeIn(told) }
+  return { answer: answer.trimEnd(), ...positionIn(told) }
 }
 
 /** The text of a script is checked where it is made (sql.ts), the rest here. */

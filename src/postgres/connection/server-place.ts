@@ -12,7 +12,7 @@ export interface ServerPlace {
 export const placeCommands = ['\\echo :HOST', '\\echo :PORT', '\\conninfo']
 
 /** The address is in what \conninfo says, where it is not the host itself (src/bin/psql/command.c); that is a table since 18. */
-export function placeIn(told: string): ServerPlace {
+export function positionIn(told: string): ServerPlace {
   const [host = '', port = '', ...conninfo] = told.split('\n')
   const text = conninfo.join('\n')
   const address = (/^Host Address\|(.*)$/m.exec(text) ?? /\(address "([^"]*)"\) at port/.exec(text))?.[1]

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { Context } from '../../context.js'
 import { acceptsWrites, takesQueries } from '../../postgres/local/instance-server.js'
-import { awaitRecovery, type Reached, type RecoveringServer } from '../../recovery/await-recovery.js'
-import { checkReached, readRecoveryEnd } from '../../recovery/recovery-end.js'
+import { awaitRecovery, type RecoveringServer, type RecoveryResult } from '../../recovery/await-recovery.js'
+import { checkRecoveryResult, readRecoveryEnd } from '../../recovery/recovery-end.js'
 import type { RecoveryPlan } from '../../recovery/recovery-plan.js'
 
 /**
@@ -15,9 +15,9 @@ export async function awaitReplay(
   server: Pick<RecoveringServer, 'log' | 'sql' | 'hasEnded'>,
   plan: RecoveryPlan | undefined,
   context: Context,
-): Promise<Reached> {
+): Promise<RecoveryResult> {
   const awaited = { ...server, answers: () => takesQueries(data), isOver: () => acceptsWrites(data) }
-  const reached = await awaitRecovery(awaited, plan?.range, { mayPause: false }, context)
-  if (plan) checkReached(plan, readRecoveryEnd(join(data, 'pg_wal')).lsn, reached.commitTime)
-  return reached
+  const recoveryResult = await awaitRecovery(awaited, plan?.range, { mayPause: false }, context)
+  if (plan) checkRecoveryResult(plan, readRecoveryEnd(join(data, 'pg_wal')).lsn, recoveryResult.commitTime)
+  return recoveryResult
 }

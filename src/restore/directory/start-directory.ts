@@ -13,7 +13,7 @@ import {
 } from '../../postgres/local/instance-server.js'
 import { readPostmaster } from '../../postgres/local/running.js'
 import { databasesToAsk } from '../../postgres/local/sql-client.js'
-import type { Reached } from '../../recovery/await-recovery.js'
+import type { RecoveryResult } from '../../recovery/await-recovery.js'
 import type { DetachedProgram } from '../../system/program/start-detached.js'
 import { shellWord } from '../../text/shell-word.js'
 import { awaitReplay } from '../copy/await-replay.js'
@@ -31,7 +31,7 @@ export interface StartedDirectory {
   /** How to get in, by its own rules; the host is the directory of its socket, if it has one. */
   login: { host: string; role: string; database: string }
   /** Undefined where the snapshot's own WAL was all there was to replay. */
-  reached: Reached | undefined
+  recoveryResult: RecoveryResult | undefined
 }
 
 /**
@@ -63,8 +63,8 @@ export async function startDirectory(
       role: record.superuser,
       database: largestDatabase(record),
     }
-    const reached = recovery.recovery && (await replay(request, server, { ...login, port }, context))
-    return { port, login, reached }
+    const recoveryResult = recovery.recovery && (await replay(request, server, { ...login, port }, context))
+    return { port, login, recoveryResult }
   } catch (error) {
     context.progress.step('stopping the server')
     await stopServer(data, context.urgent)
@@ -80,10 +80,10 @@ async function replay(
   { hasEnded }: DetachedProgram,
   { host, port, role, database }: StartedDirectory['login'] & { port: number },
   context: Context,
-): Promise<Reached> {
+): Promise<RecoveryResult> {
   const major = majorOf(recordOf(backup))
   const sql = { host, port, user: role, databases: databasesToAsk([database]), major, signal: context.signal }
-  const reached = await awaitReplay(data, { log: firstLog(data), sql, hasEnded }, recovery, context)
+  const recoveryResult = await awaitReplay(data, { log: firstLog(data), sql, hasEnded }, recovery, context)
   await endRecovery(data)
-  return reached
+  return recoveryResult
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../../context.js'
 import { checkAlive, startServer, stopServer, takesQueries } from '../../postgres/local/instance-server.js'
 import { databasesToAsk } from '../../postgres/local/sql-client.js'
-import type { Reached } from '../../recovery/await-recovery.js'
+import type { RecoveryResult } from '../../recovery/await-recovery.js'
 import type { RecoveryPlan } from '../../recovery/recovery-plan.js'
 import { awaitReplay } from '../copy/await-replay.js'
 import type { Instance } from './instance.js'
@@ -21,7 +21,7 @@ export async function startInstance(
   postgres: string,
   plan: RecoveryPlan | undefined,
   context: Context,
-): Promise<Reached | undefined> {
+): Promise<RecoveryResult | undefined> {
   const { layout, port, record, sockets } = instance
   // A pgbk that was killed meanwhile has not removed it; a target that is left would end the recovery of a standby.
   if (instance.state !== 'not recovered') await rm(layout.recoveryConf, { force: true })
@@ -51,14 +51,14 @@ export async function startInstance(
       major: record.major,
       signal: context.signal,
     }
-    const reached = await awaitReplay(
+    const recoveryResult = await awaitReplay(
       layout.data,
       { log: layout.log, sql, hasEnded: server.hasEnded },
       plan,
       context,
     )
     await rm(layout.recoveryConf, { force: true })
-    return reached
+    return recoveryResult
   } catch (error) {
     context.progress.step(`stopping ${instance.name}`)
     await stopServer(layout.data, context.urgent)

@@ -14,14 +14,14 @@ import { type Companion, type SupervisedServer, supervise } from './supervisor.j
 import { type Enclosure, homesToHide, installationOf, surroundingsOf, type View } from './surroundings.js'
 
 /** Whether a run is to be shut off from this machine: where that can be had, or not at all. */
-export type SandboxWish = 'auto' | 'off'
+export type SandboxMode = 'auto' | 'off'
 
 export interface EnclosedRequest {
   backup: LocalBackup
   root: string
   run: OwnRunDirectory
   launch: Launch
-  wish: SandboxWish
+  sandbox: SandboxMode
   command: string[]
   /** The path of the server program, whose installation it needs. */
   postgres: string | undefined
@@ -38,16 +38,16 @@ export interface EnclosedRequest {
 export interface Enclosed {
   server: SupervisedServer
   enclosure: Enclosure
-  /** Why it is not closed although that was wished for, in plain words. */
+  /** Why it is not closed although that was asked for, in plain words. */
   gap: string | undefined
 }
 
 /**
- * Starts a server on a working copy, in a sandbox where that is wished for and can be had.
+ * Starts a server on a working copy, in a sandbox where that is asked for and can be had.
  * @throws {PgbkError} `failed` when it could not even be called, with what its set-up said.
  */
 export async function startEnclosed(request: EnclosedRequest, context: Context): Promise<Enclosed> {
-  if (request.wish === 'off') return { ...(await start('open', request, context)), gap: undefined }
+  if (request.sandbox === 'off') return { ...(await start('open', request, context)), gap: undefined }
   if (!hasProc()) return { ...(await start('open', request, context)), gap: 'this system has none' }
   let gap: string | undefined
   for (const enclosure of ['closed', 'networked'] as const) {

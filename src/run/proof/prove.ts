@@ -12,7 +12,7 @@ import { checkNewTablespaces } from '../../recovery/new-tablespaces.js'
 import { checkConf } from '../../snapshot/conf/check-conf.js'
 import { walPool } from '../../wal-archive/wal-pool.js'
 import { sweepRuns } from '../directory/sweep-runs.js'
-import type { SandboxWish } from '../enclosure/start-enclosed.js'
+import type { SandboxMode } from '../enclosure/start-enclosed.js'
 import { settingTexts } from '../run-request.js'
 import { damage, findingOf } from './finding.js'
 import { proofOf, proveBackup, saysNothing } from './prove-backup.js'
@@ -48,8 +48,8 @@ function saysLess(proof: Proof, before: StoredBackup['proof']): boolean {
   return last === 'proven' || (last === 'failed' && proof.ready_ms === null)
 }
 
-/** The settings with another wish for the sandbox, where there is one. */
-export function withSandbox(settings: Settings, sandbox: SandboxWish | undefined): Settings {
+/** The settings with another mode of the sandbox, where there is one. */
+export function withSandbox(settings: Settings, sandbox: SandboxMode | undefined): Settings {
   return sandbox === undefined ? settings : { ...settings, run: { ...settings.run, sandbox } }
 }
 
@@ -79,11 +79,11 @@ async function startAndLook(
 ): Promise<Proof> {
   const installations = await allInstallations(bin_dir, context)
   const programs = await findServer(majorOf(recordOf(backup)), installations, false, context)
-  const wish = { moment: { kind: 'latest' as const } }
+  const target = { point: { kind: 'latest' as const } }
   const choice = {
     catalog,
     id: backup.id,
-    wish,
+    target,
     installations,
     mayBeUsed: false,
     // What later backups have is not part of this one.

@@ -1,6 +1,9 @@
+import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import { PgbkError } from '../../errors.js'
 import { type BytePath, bytePath, joinBytes, shownPath } from '../../system/paths/byte-path.js'
 import { isPlainName } from '../../system/paths/inside.js'
+import { segmentIn } from '../../wal-segments/segment-forms.js'
+import { ownSegments } from '../../wal-segments/segment-range.js'
 import { isLeftOut, tablespaceOf } from './names.js'
 
 /** What a backup's directory has, by names relative to it. Locks, markers and the record are left out. */
@@ -12,6 +15,11 @@ export interface Listing {
 
 /** What a source said is there, before it is trusted. */
 export type RawListing = Listing
+
+export interface WantedWal {
+  /** Only the WAL that the snapshot itself needs. */
+  noWal: boolean
+}
 
 /** Files and directories of one backup. */
 export const mostListed = 5_000_000
@@ -53,6 +61,17 @@ export function checkListing(raw: RawListing, source: string): Listing {
     )
   }
   return listing
+}
+
+/** What is to come of what is there. */
+export function wantedOf(listing: Listing, backup: LocalBackup, { noWal }: WantedWal): Listing {
+  if (!noWal) return listing
+  const needed = ownSegments(recordOf(backup))
+  const files = listing.files.filter((name) => {
+    const file = /^wal\/([^/]+)$/.exec(name)?.[1]
+    return file === undefined || file.endsWith('.history') || needed.has(segmentIn(file) ?? '')
+  })
+  return { ...listing, files }
 }
 
 function checkName(name: BytePath, source: string): void {

@@ -1,5 +1,5 @@
 import { type LocalBackup, recordOf } from '../../catalog/backup.js'
-import type { Reached } from '../../recovery/await-recovery.js'
+import type { RecoveryResult } from '../../recovery/await-recovery.js'
 import type { RecoveryPlan } from '../../recovery/recovery-plan.js'
 import { formatAgo, formatBytes, formatTimes } from '../../text/units.js'
 import { printable } from '../screen.js'
@@ -13,7 +13,7 @@ export function rowsText(rows: Row[], style?: Style): string {
   return rows.map(([name, value]) => `${paint(name.padEnd(11))}${value}`).join('\n')
 }
 
-/** Which backup is taken to which moment, and how. */
+/** Which backup is taken to which target, and how. */
 export function planRows(backup: LocalBackup, plan: RecoveryPlan, now: Date): Row[] {
   const { server } = recordOf(backup)
   return [
@@ -21,8 +21,8 @@ export function planRows(backup: LocalBackup, plan: RecoveryPlan, now: Date): Ro
     [
       'Data as of',
       plan.asOf === undefined
-        ? plan.goal
-        : `${formatTimes(plan.asOf)} (${ago(plan.asOf, now)}), ${plan.goal}`,
+        ? plan.targetText
+        : `${formatTimes(plan.asOf)} (${ago(plan.asOf, now)}), ${plan.targetText}`,
     ],
     ['Archive', `reaches to ${formatTimes(plan.until)}${gapText(plan)}`],
     ['WAL', walText(plan)],
@@ -44,19 +44,22 @@ export function ago(time: string, now: Date): string {
 }
 
 /** What was reached, once it is known. */
-export function reachedText({ goal, asOf }: RecoveryPlan, reached: Reached | undefined): string {
-  const time = reached?.commitTime
-  if (time !== undefined) return `${goal}; the last commit was at ${formatTimes(time)}`
-  return asOf === undefined ? goal : formatTimes(asOf)
+export function recoveryResultText(
+  { targetText, asOf }: RecoveryPlan,
+  recoveryResult: RecoveryResult | undefined,
+): string {
+  const time = recoveryResult?.commitTime
+  if (time !== undefined) return `${targetText}; the last commit was at ${formatTimes(time)}`
+  return asOf === undefined ? targetText : formatTimes(asOf)
 }
 
-export function recoveryJson(plan: RecoveryPlan, reached?: Reached): object {
+export function recoveryJson(plan: RecoveryPlan, recoveryResult?: RecoveryResult): object {
   return {
-    goal: plan.goal,
+    goal: plan.targetText,
     as_of: plan.asOf ?? null,
     archive_until: plan.until,
     wal: plan.wal,
-    reached_lsn: reached?.lsn ?? null,
-    last_commit_at: reached?.commitTime ?? null,
+    reached_lsn: recoveryResult?.lsn ?? null,
+    last_commit_at: recoveryResult?.commitTime ?? null,
   }
 }

@@ -1,4 +1,4 @@
-import type { ArchiveResult } from '../../commands/download-archive.js'
+import type { ArchiveResult } from '../../download/download-archive.js'
 import { shellWord } from '../../text/shell-word.js'
 import { formatBytes, formatDuration } from '../../text/units.js'
 import { backupJson } from '../parts/backup-json.js'

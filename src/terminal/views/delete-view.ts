@@ -1,4 +1,4 @@
-import type { DeleteResult } from '../../commands/delete.js'
+import type { DeleteResult } from '../../removal/delete.js'
 import { formatBytes } from '../../text/units.js'
 import { backupJson } from '../parts/backup-json.js'
 import { moveJson } from '../parts/move-view.js'

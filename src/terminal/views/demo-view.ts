@@ -1,4 +1,4 @@
-import type { DemoResult } from '../../commands/demo.js'
+import type { DemoResult } from '../../demo/demo.js'
 import { formatDuration } from '../../text/units.js'
 
 export function demoJson({ duration_ms, unharmed }: DemoResult): object {

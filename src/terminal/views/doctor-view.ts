@@ -1,5 +1,5 @@
-import type { DoctorResult } from '../../commands/doctor.js'
 import type { Check, CheckStatus } from '../../doctor/check.js'
+import type { DoctorResult } from '../../doctor/doctor.js'
 import { printable, printableLines, type Screen } from '../screen.js'
 import type { Style } from '../style.js'
 import { wrap } from '../wrap.js'

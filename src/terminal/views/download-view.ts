@@ -1,4 +1,4 @@
-import type { DownloadResult } from '../../commands/download.js'
+import type { DownloadResult } from '../../download/download.js'
 import { formatBytes, formatDuration } from '../../text/units.js'
 import { backupJson } from '../parts/backup-json.js'
 import type { Screen } from '../screen.js'

@@ -1,6 +1,6 @@
-import type { InstanceList, Stopped } from '../../commands/instance.js'
 import type { Progress } from '../../progress.js'
 import type { Instance } from '../../restore/instance/instance.js'
+import type { InstanceList, Stopped } from '../../restore/instance/instance-commands.js'
 import type { RunDirectory } from '../../run/directory/run-directory.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
 import { formatAge } from '../../text/units.js'

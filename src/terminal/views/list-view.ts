@@ -1,5 +1,5 @@
 import type { LocalBackup } from '../../catalog/backup.js'
-import type { ListResult } from '../../commands/list.js'
+import type { ListResult } from '../../inventory/list.js'
 import type { Progress } from '../../progress.js'
 import { formatAge, formatBytes } from '../../text/units.js'
 import { backupJson } from '../parts/backup-json.js'

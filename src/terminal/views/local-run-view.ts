@@ -1,12 +1,19 @@
-import type { LocalRunResult, RunPlan } from '../../commands/local-run.js'
+import type { LocalRunResult, RunPlan } from '../../run/local-run.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
 import { formatTimes } from '../../text/units.js'
-import { ago, planRows, type Row, reachedText, recoveryJson, rowsText } from '../parts/recovery-view.js'
+import {
+  ago,
+  planRows,
+  type Row,
+  recoveryJson,
+  recoveryResultText,
+  rowsText,
+} from '../parts/recovery-view.js'
 import type { Screen } from '../screen.js'
 import { runJson } from './instance-view.js'
 
 export function localRunJson({ run, recovery }: LocalRunResult): object {
-  return { run: { ...runJson(run.directory), log: run.log, ...recoveryJson(recovery, run.reached) } }
+  return { run: { ...runJson(run.directory), log: run.log, ...recoveryJson(recovery, run.recoveryResult) } }
 }
 
 /** What will be done; for the time before it is done, and for a dry run. */
@@ -25,13 +32,13 @@ export function localRunText(
 ): string {
   if (quiet) return ''
   const asOf =
-    run.reached || recovery.asOf === undefined
-      ? reachedText(recovery, run.reached)
+    run.recoveryResult || recovery.asOf === undefined
+      ? recoveryResultText(recovery, run.recoveryResult)
       : `${formatTimes(recovery.asOf)} (${ago(recovery.asOf, now)})`
   const rows: Row[] = [
     ['Backup', backup.id],
     ['Data as of', asOf],
-    ...(run.reached?.paused ? pausedRows : []),
+    ...(run.recoveryResult?.paused ? pausedRows : []),
     [
       'psql',
       style.strong(

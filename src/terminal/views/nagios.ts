@@ -1,4 +1,4 @@
-import type { StatusResult } from '../../commands/status.js'
+import type { StatusResult } from '../../monitoring/status.js'
 import { durationMs, isCritical, summaryText } from './status-view.js'
 
 /** Exit statuses of a plugin (Monitoring Plugins Development Guidelines, "Plugin Return Codes"). */

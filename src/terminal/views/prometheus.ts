@@ -1,4 +1,4 @@
-import type { StatusResult } from '../../commands/status.js'
+import type { StatusResult } from '../../monitoring/status.js'
 import { durationMs, isCritical } from './status-view.js'
 
 interface Metric {

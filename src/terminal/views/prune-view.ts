@@ -1,4 +1,4 @@
-import type { Judged, PruneResult } from '../../commands/prune.js'
+import type { Judged, PruneResult } from '../../removal/prune.js'
 import { formatAge, formatBytes } from '../../text/units.js'
 import { backupJson } from '../parts/backup-json.js'
 import { bytesOf, moveJson } from '../parts/move-view.js'

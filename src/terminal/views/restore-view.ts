@@ -4,14 +4,14 @@ import type { RestoreResult } from '../../restore/finish-directory.js'
 import type { RestorePlan } from '../../restore/plan-restore.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
 import { formatBytes } from '../../text/units.js'
-import { planRows, type Row, reachedText, recoveryJson, rowsText } from '../parts/recovery-view.js'
+import { planRows, type Row, recoveryJson, recoveryResultText, rowsText } from '../parts/recovery-view.js'
 import { printable, type Screen } from '../screen.js'
 import type { Style } from '../style.js'
 import { instanceJson, psqlOf } from './instance-view.js'
 
 /** What will be done; for the time before it is done, and for a dry run. */
 export function planText(plan: RestorePlan, now: Date): string {
-  const { backup, recovery, target, start, room } = plan
+  const { backup, recovery, destination, start, room } = plan
   const record = recordOf(backup)
   const tight = room.filter(({ needed, free }) => free < needed)
   const rows: Row[] = [
@@ -26,11 +26,11 @@ export function planText(plan: RestorePlan, now: Date): string {
       ].join('; '),
     ],
     ...tight.map((need): Row => ['', `too little, unless the file system can share blocks (${need.place})`]),
-    ...(target.kind === 'instance'
-      ? ([['Instance', `${target.request.name}, port ${target.request.port}`]] as Row[])
+    ...(destination.kind === 'instance'
+      ? ([['Instance', `${destination.request.name}, port ${destination.request.port}`]] as Row[])
       : [
-          ...directoryRows(target.request),
-          ...target.missing.map((one, index): Row => [index === 0 ? 'Missing' : '', one]),
+          ...directoryRows(destination.request),
+          ...destination.missing.map((one, index): Row => [index === 0 ? 'Missing' : '', one]),
         ]),
     ['Start', start ? 'yes' : 'no'],
   ]
@@ -48,23 +48,24 @@ function directoryRows({ data, tablespaces, switchedOff, backup, port }: Directo
   ]
 }
 
-export function restoreJson({ plan, dryRun, instance, port, notes, reached }: RestoreResult): object {
-  const { backup, recovery, target, start } = plan
+export function restoreJson({ plan, dryRun, instance, port, notes, recoveryResult }: RestoreResult): object {
+  const { backup, recovery, destination, start } = plan
   const common = {
     backup: backup.id,
-    ...recoveryJson(recovery, reached),
-    directory: instance?.layout.directory ?? (target.kind === 'directory' ? target.request.data : null),
-    port: port ?? (target.kind === 'instance' ? target.request.port : null),
+    ...recoveryJson(recovery, recoveryResult),
+    directory:
+      instance?.layout.directory ?? (destination.kind === 'directory' ? destination.request.data : null),
+    port: port ?? (destination.kind === 'instance' ? destination.request.port : null),
     switched_off:
-      target.kind === 'directory' ? Object.keys(target.request.switchedOff?.settings ?? {}) : null,
+      destination.kind === 'directory' ? Object.keys(destination.request.switchedOff?.settings ?? {}) : null,
   }
   if (dryRun)
     return {
       plan: {
         ...common,
-        name: target.kind === 'instance' ? target.request.name : null,
+        name: destination.kind === 'instance' ? destination.request.name : null,
         start,
-        ...(target.kind === 'directory' ? { missing: target.missing } : {}),
+        ...(destination.kind === 'directory' ? { missing: destination.missing } : {}),
       },
     }
   const state = port === undefined ? 'stopped' : 'running'
@@ -82,9 +83,9 @@ export function restoreJson({ plan, dryRun, instance, port, notes, reached }: Re
 export function restoreText(result: RestoreResult, screen: Screen): string {
   if (result.dryRun) return `${planText(result.plan, screen.now)}\n`
   if (screen.quiet) return ''
-  return result.plan.target.kind === 'instance'
+  return result.plan.destination.kind === 'instance'
     ? instanceText(result, screen)
-    : directoryText(result, result.plan.target.request, screen)
+    : directoryText(result, result.plan.destination.request, screen)
 }
 
 function instanceText(result: RestoreResult, { style, pgbk }: Screen): string {
@@ -93,7 +94,7 @@ function instanceText(result: RestoreResult, { style, pgbk }: Screen): string {
   const { name, layout } = instance
   const rows: Row[] = [
     ['Directory', layout.directory],
-    ['Data as of', reachedText(result.plan.recovery, result.reached)],
+    ['Data as of', recoveryResultText(result.plan.recovery, result.recoveryResult)],
     ...(port === undefined
       ? ([['Start', style.strong(pgbk(`instance start ${name}`))]] as Row[])
       : ([
@@ -123,7 +124,7 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
         ]
       : []
   const parts = [
-    `${style.good('Restored')} ${style.strong(data)}, data as of ${reachedText(result.plan.recovery, result.reached)}`,
+    `${style.good('Restored')} ${style.strong(data)}, data as of ${recoveryResultText(result.plan.recovery, result.recoveryResult)}`,
     [started, ...recovers, ...(port === undefined ? [startText(plan.programs.postgres, request)] : [])].join(
       '\n',
     ),

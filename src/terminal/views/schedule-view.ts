@@ -1,6 +1,6 @@
-import type { WrittenSchedule } from '../../commands/schedule.js'
 import type { CrontabEntry } from '../../schedule/entry.js'
 import type { Forecast } from '../../schedule/forecast.js'
+import type { WrittenSchedule } from '../../schedule/schedule.js'
 import type { Unit } from '../../schedule/units.js'
 import { formatBytes } from '../../text/units.js'
 import { printable, type Screen } from '../screen.js'

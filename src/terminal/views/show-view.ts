@@ -1,6 +1,6 @@
 import { type LocalBackup, layoutOf, recordOf } from '../../catalog/backup.js'
 import type { BackupRecord } from '../../catalog/record.js'
-import type { ShowResult } from '../../commands/show.js'
+import type { ShowResult } from '../../inventory/show.js'
 import { shellWord } from '../../text/shell-word.js'
 import { formatAgo, formatBytes, formatDuration, formatTime } from '../../text/units.js'
 import type { BackupWindow } from '../../wal-coverage/window.js'

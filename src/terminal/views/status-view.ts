@@ -1,5 +1,5 @@
 import type { StoredBackup } from '../../catalog/backup.js'
-import type { StatusResult } from '../../commands/status.js'
+import type { StatusResult } from '../../monitoring/status.js'
 import { formatAge, formatBytes, formatDuration } from '../../text/units.js'
 import { proofText } from '../parts/proof-text.js'
 import { printable, type Screen } from '../screen.js'

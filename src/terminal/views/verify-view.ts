@@ -1,7 +1,7 @@
 import type { Proof } from '../../catalog/proof.js'
 import { outcomeOf } from '../../catalog/proof-outcome.js'
-import type { VerifyResult } from '../../commands/verify.js'
 import { formatBytes, formatDuration } from '../../text/units.js'
+import type { VerifyResult } from '../../verify/verify.js'
 import { unprovenOf } from '../parts/proof-text.js'
 import { printable, type Screen } from '../screen.js'
 

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { pinned } from '../../../src/postgres/connection/pin-connection.js'
-import { placeIn } from '../../../src/postgres/connection/server-place.js'
+import { positionIn } from '../../../src/postgres/connection/server-place.js'
 import { aDirectory } from '../../helpers/places.js'
 
 describe('a pinned connection', () => {
@@ -83,6 +83,6 @@ describe('the place of a server', () => {
     ['Database|postgres\nSocket Directory|/tmp\nServer Port|5432', undefined],
     ['Database|postgres\nHost|db\nHost Address|no address\nServer Port|5432', undefined],
   ])('is read from %j', (conninfo, address) => {
-    expect(placeIn(`db\n5432\n${conninfo}\n`)).toEqual({ host: 'db', port: 5432, address })
+    expect(positionIn(`db\n5432\n${conninfo}\n`)).toEqual({ host: 'db', port: 5432, address })
   })
 })

@@ -1,7 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
 import type { LocalBackup } from '../../../src/catalog/backup.js'
 import type { RecoveryPlan } from '../../../src/recovery/recovery-plan.js'
-import { planRows, reachedText, recoveryJson, rowsText } from '../../../src/terminal/parts/recovery-view.js'
+import {
+  planRows,
+  recoveryJson,
+  recoveryResultText,
+  rowsText,
+} from '../../../src/terminal/parts/recovery-view.js'
 import { aRecord } from '../../catalog/samples.js'
 
 const record = aRecord()
@@ -10,14 +15,14 @@ const now = new Date('2026-11-20T15:14:00Z')
 
 function aPlan(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
   return {
-    wish: { moment: { kind: 'time', time: '2026-11-20T15:04:00.000000Z' } },
+    target: { point: { kind: 'time', time: '2026-11-20T15:04:00.000000Z' } },
     archive: undefined,
     wal: { segments: 12, bytes: 12 * 16 * 1024 ** 2 },
     range: { startLsn: '0/3000028', endLsn: '0/F000000' },
     recovery: {} as RecoveryPlan['recovery'],
-    reachLsn: '0/F000000',
+    requiredLsn: '0/F000000',
     notAfter: undefined,
-    goal: 'the time 2026-11-20T15:04:00Z',
+    targetText: 'the time 2026-11-20T15:04:00Z',
     asOf: '2026-11-20T15:04:00.000000Z',
     until: '2026-11-20T15:13:59.123456Z',
     gap: undefined,
@@ -43,7 +48,7 @@ describe('the plan of a recovery', () => {
   })
 
   it('tells no time that is not known, and no WAL that is not replayed', () => {
-    const plan = aPlan({ asOf: undefined, goal: 'just before the LSN 0/F000000', recovery: undefined })
+    const plan = aPlan({ asOf: undefined, targetText: 'just before the LSN 0/F000000', recovery: undefined })
     expect(rows(plan)).toMatchObject({
       'Data as of': 'just before the LSN 0/F000000',
       WAL: 'only that of the snapshot',
@@ -69,18 +74,22 @@ describe('the plan of a recovery', () => {
 })
 
 describe('what a recovery has reached', () => {
-  const reached = { commitTime: '2026-11-20T15:03:59.500000Z', lsn: '0/E000000', paused: false }
+  const recoveryResult = { commitTime: '2026-11-20T15:03:59.500000Z', lsn: '0/E000000', paused: false }
 
   it('is told with the time of the last commit, where there was one', () => {
-    expect(reachedText(aPlan(), reached)).toMatch(
+    expect(recoveryResultText(aPlan(), recoveryResult)).toMatch(
       /^the time 2026-11-20T15:04:00Z; the last commit was at 2026-11-20 15:03:59 UTC/,
     )
-    expect(reachedText(aPlan(), { ...reached, commitTime: undefined })).toMatch(/^2026-11-20 15:04:00 UTC/)
-    expect(reachedText(aPlan({ asOf: undefined, goal: 'the LSN 0/1' }), undefined)).toBe('the LSN 0/1')
+    expect(recoveryResultText(aPlan(), { ...recoveryResult, commitTime: undefined })).toMatch(
+      /^2026-11-20 15:04:00 UTC/,
+    )
+    expect(recoveryResultText(aPlan({ asOf: undefined, targetText: 'the LSN 0/1' }), undefined)).toBe(
+      'the LSN 0/1',
+    )
   })
 
   it('is JSON with nothing left out', () => {
-    expect(recoveryJson(aPlan(), reached)).toEqual({
+    expect(recoveryJson(aPlan(), recoveryResult)).toEqual({
       goal: 'the time 2026-11-20T15:04:00Z',
       as_of: '2026-11-20T15:04:00.000000Z',
       archive_until: '2026-11-20T15:13:59.123456Z',

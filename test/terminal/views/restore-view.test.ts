@@ -18,7 +18,7 @@ import { aScreen, commandsOfTerminals, hasCommands, theBackup } from '../screens
 const backup = theBackup()
 const owner = { uid: 1, gid: 1 }
 const recovery: RestorePlan['recovery'] = {
-  wish: { moment: { kind: 'latest' } },
+  target: { point: { kind: 'latest' } },
   archive: undefined,
   wal: { segments: 3, bytes: 48 * 2 ** 20 },
   range: { startLsn: '0/3000028', endLsn: '0/6000100' },
@@ -31,9 +31,9 @@ const recovery: RestorePlan['recovery'] = {
     minimums: {},
     action: 'promote',
   },
-  reachLsn: '0/6000100',
+  requiredLsn: '0/6000100',
   notAfter: undefined,
-  goal: 'the end of the WAL archive',
+  targetText: 'the end of the WAL archive',
   asOf: '2026-11-20T03:10:00.000Z',
   until: '2026-11-20T03:10:00.000Z',
   gap: undefined,
@@ -51,7 +51,10 @@ const plan: RestorePlan = {
   programs,
   start: true,
   room: [{ place: '/srv', needed: 10, free: 2 ** 30 }],
-  target: { kind: 'instance', request: { ...request, root: '/srv/pg', name: 'staging', database: 'app' } },
+  destination: {
+    kind: 'instance',
+    request: { ...request, root: '/srv/pg', name: 'staging', database: 'app' },
+  },
 }
 const instance: Instance = {
   name: 'staging',
@@ -77,7 +80,7 @@ const instance: Instance = {
 const intoDirectory = (data: string, changes: object = {}): RestorePlan => ({
   ...plan,
   start: false,
-  target: {
+  destination: {
     kind: 'directory',
     request: {
       ...request,

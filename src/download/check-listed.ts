@@ -1,0 +1,38 @@
+import { join } from 'node:path'
+import { PgbkError } from '../errors.js'
+import { neededDirectories } from '../snapshot/data-directories.js'
+import { exemptFromManifest, visitManifest } from '../snapshot/manifest/manifest.js'
+import type { Listing } from '../source/contract/listing.js'
+import { linkedTablespacesIn, manifestName, nameInBackup, someOf } from '../source/contract/names.js'
+import type { Source } from '../source/contract/source.js'
+import { type BytePath, bytePath } from '../system/paths/byte-path.js'
+
+/**
+ * Whether a source has all that the manifest names, which has just come: a copy by other tools may be half there.
+ * @param directory of the download.
+ * @returns the bytes of each file that the manifest names, by its name in the backup.
+ * @throws {PgbkError} `damaged`, also for a manifest that is not as PostgreSQL writes it; the signal's reason when aborted.
+ */
+export async function checkListed(
+  directory: string,
+  listing: Listing,
+  { name: source }: Source,
+  signal: AbortSignal,
+): Promise<Map<BytePath, number>> {
+  const here = new Set([...listing.directories, ...listing.files])
+  const linked = linkedTablespacesIn(listing)
+  const missing = neededDirectories
+    .map((name) => bytePath(`snapshot/data/${name}`))
+    .filter((name) => !here.has(name))
+  const sizes = new Map<BytePath, number>()
+  await visitManifest(join(directory, manifestName), (file) => {
+    signal.throwIfAborted()
+    const name = nameInBackup(file.path, linked)
+    sizes.set(name, file.size)
+    if (!here.has(name) && !exemptFromManifest.has(file.path)) missing.push(name)
+  })
+  if (missing.length === 0) return sizes
+  throw new PgbkError('damaged', `the backup in ${source} is incomplete: it lacks ${someOf(missing)}`, {
+    hint: 'Was it copied there by a program that was interrupted? Choose another backup (pgbk list --from).',
+  })
+}

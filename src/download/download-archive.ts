@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs'
+import type { LocalBackup } from '../catalog/backup.js'
+import { unlessRemoved } from '../catalog/removed.js'
+import { selectBackup } from '../catalog/select.js'
+import { localPath } from '../catalog/source-place.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { wantedOf } from '../source/contract/listing.js'
+import { sourceName } from '../source/contract/source-name.js'
+import { openSource } from '../source/open-source.js'
+import { type Compression, compressionOf, requireZstd } from '../source/tar-archive/compression.js'
+import { archiveToFile, archiveToOutput } from '../source/tar-archive/write-archive.js'
+import { checkWanted } from './check-destination.js'
+
+export interface ArchiveOptions {
+  from?: string
+  /** The file to write; `-` is standard output. */
+  archive: string
+  /** For standard output. */
+  compress?: Compression
+  wal?: boolean
+  replace?: boolean
+}
+
+export interface ArchiveResult {
+  backup: LocalBackup
+  source: string
+  /** Undefined for standard output. */
+  file: string | undefined
+  compression: Compression
+  bytes: number
+  durationMs: number
+}
+
+/** Writes a backup as one tar, `data/backup/<id>/...`: unpacked, it is in its place below the root that it is unpacked in. */
+export async function downloadArchive(
+  id: string,
+  options: ArchiveOptions,
+  settings: Settings,
+  context: Context,
+): Promise<ArchiveResult> {
+  const startedAt = context.now()
+  const file = options.archive === '-' ? undefined : localPath(options.archive, context.cwd)
+  const compression = file === undefined ? (options.compress ?? 'none') : compressionOf(file)
+  checkTarget(file, options.replace ?? false, context)
+  if (compression === 'zstd') await requireZstd(context)
+  const name = sourceName(options.from, settings, settings.root)
+  const source = await openSource(name, context)
+  const backup = selectBackup(await source.catalog(), id, context, name)
+  await checkWanted(backup, source, context)
+  const listing = wantedOf(await source.listing(backup), backup, { noWal: options.wal === false })
+  const job = { source, backup, listing, compression }
+  const write = () =>
+    file === undefined
+      ? archiveToOutput(job, context)
+      : archiveToFile(job, file, options.replace ?? false, context)
+  const isHere = source.realDirectory !== undefined
+  const bytes = await (isHere ? unlessRemoved(backup, context, write) : write())
+  const durationMs = context.now().getTime() - startedAt.getTime()
+  return { backup, source: name, file, compression, bytes, durationMs }
+}
+
+/** @throws {PgbkError} `usage` for a terminal, or a file that is there. */
+function checkTarget(file: string | undefined, replace: boolean, { stdout, pgbk }: Context): void {
+  if (file === undefined) {
+    if (!stdout.isTTY) return
+    throw new PgbkError('usage', 'an archive cannot be written to a terminal', {
+      hint: `Send it on:\n  ${pgbk('download ID --archive -')} | ssh HOST tar -xf - -C DIR`,
+    })
+  }
+  if (!replace && existsSync(file))
+    throw new PgbkError('usage', `${file} is there already`, {
+      hint: 'Choose another name, or say --replace.',
+    })
+}

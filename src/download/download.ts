@@ -1,0 +1,157 @@
+import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
+import { checkCluster } from '../catalog/check-cluster.js'
+import type { RootLayout } from '../catalog/layout.js'
+import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { summarize } from '../catalog/record.js'
+import { selectBackup } from '../catalog/select.js'
+import { localPath } from '../catalog/source-place.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { checkNotInUse } from '../removal/check-not-in-use.js'
+import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
+import { joiningFor } from '../removal/remove-keeping-wal.js'
+import { checkComplete } from '../snapshot/completeness.js'
+import { explained } from '../source/contract/explain.js'
+import type { Source } from '../source/contract/source.js'
+import { sourceName } from '../source/contract/source-name.js'
+import { openSource } from '../source/open-source.js'
+import { syncTree } from '../system/files/durable.js'
+import { withLock } from '../system/files/lock.js'
+import { checkDownloadedConf } from './check-conf.js'
+import { checkOtherRoot, checkRoom, checkWanted, findHere } from './check-destination.js'
+import { type DownloadDirectory, removeDownload, withDownloadDirectory } from './download-directory.js'
+import { type Fetched, fetchFiles } from './fetch-files.js'
+import { lookAtOld } from './keep-whole.js'
+import { publishDownload } from './publish-download.js'
+import { verifyDownload } from './verify-download.js'
+
+export interface DownloadOptions {
+  from?: string
+  to?: string
+  /** Only the WAL that the snapshot itself needs. */
+  wal?: boolean
+  /** Take the place of one that is used, or half there. */
+  replace?: boolean
+  newCluster?: boolean
+}
+
+export interface DownloadResult {
+  backup: LocalBackup
+  source: string
+  /** Where it was brought to, when that is not the root of the settings. */
+  to: string | undefined
+  /** Undefined when it was here already, and whole. */
+  transfer: { bytes: number; durationMs: number; verifiedBy: string } | undefined
+}
+
+/** Brings a backup of another root into this one. What has come of it is kept until it is complete. */
+export async function download(
+  id: string,
+  options: DownloadOptions,
+  settings: Settings,
+  context: Context,
+): Promise<DownloadResult> {
+  const startedAt = context.now()
+  const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
+  const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
+  const root = claimRoot(destination, context)
+  const source = await openSource(name, context)
+  checkOtherRoot(source, destination)
+  const backup = selectBackup(await source.catalog(), id, context, name)
+  const record = await checkWanted(backup, source, context)
+  const { server } = recordOf(backup)
+  const newCluster = options.newCluster ?? false
+  checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
+  const here = await findHere(root, backup, options.replace ?? false)
+  if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
+
+  makeRoot(root)
+  return withDownloadDirectory(root, backup, name, context, async (directory, guarded) => {
+    const job = { root, source, backup, record, directory, options, settings }
+    const { received, verifiedBy } = await complete(job, guarded)
+    const published = await publish(job, guarded)
+    const durationMs = context.now().getTime() - startedAt.getTime()
+    return {
+      backup: published,
+      source: name,
+      to: options.to,
+      transfer: { bytes: received, durationMs, verifiedBy },
+    }
+  })
+}
+
+interface Job {
+  root: RootLayout
+  source: Source
+  backup: LocalBackup
+  /** Its bytes in the source. */
+  record: Buffer
+  directory: DownloadDirectory
+  options: DownloadOptions
+  settings: Settings
+}
+
+/** Fetches what is not here yet, checks all of it, and flushes it to disk. */
+async function complete(job: Job, context: Context): Promise<{ received: number; verifiedBy: string }> {
+  const { root, source, backup, directory, options } = job
+  const { layout } = directory
+  try {
+    const noWal = options.wal === false
+    const fetched = await fetchFiles(source, backup, directory, { noWal }, context, (kept) =>
+      checkRoom(root, backup, kept),
+    )
+    context.progress.step('verifying')
+    const work = [verify(job, fetched, context), syncTree(layout.directory)] as const
+    await Promise.allSettled(work)
+    const [verifiedBy] = await Promise.all(work)
+    context.signal.throwIfAborted()
+    return { received: fetched.received, verifiedBy }
+  } catch (error) {
+    await leave(job, context)
+    throw explained(error, `download ${backup.id}`)
+  }
+}
+
+async function verify(
+  { backup, directory, settings }: Job,
+  fetched: Fetched,
+  context: Context,
+): Promise<string> {
+  const { layout } = directory
+  const verifiedBy = await verifyDownload(backup, layout, fetched, settings.bin_dir, context)
+  await checkComplete({ ...backup, state: 'whole', directory: layout.directory })
+  await checkDownloadedConf(backup, layout, fetched, context)
+  return verifiedBy
+}
+
+/** After a failure: what has come is kept, unless nothing has. */
+async function leave({ backup, directory: { layout } }: Job, { progress }: Context): Promise<void> {
+  if ((await lookAtOld(layout.directory)).files.size === 0) return removeDownload(layout)
+  progress.say(
+    `what has arrived of ${backup.id} is kept in ${layout.directory}; the next download of it continues there`,
+  )
+}
+
+/** Where another download of the same backup was faster, that one stays. */
+async function publish(job: Job, context: Context): Promise<LocalBackup> {
+  const { root, backup, record, directory, options } = job
+  return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
+    const here = await findHere(root, backup, options.replace ?? false)
+    if (here) {
+      await lock.check()
+      await removeDownload(directory.layout)
+      return here
+    }
+    checkNotInUse([{ id: backup.id, directory: root.backup(backup.id) }], root.root, context)
+    const stored = storedBackup(summarize(record.toString()), 'whole')
+    await keepReplacedWal(
+      root,
+      { ...stored, directory: directory.layout.directory },
+      joiningFor(job.settings, guarded),
+      guarded,
+    )
+    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)
+    return { ...stored, directory: place }
+  })
+}

@@ -1,0 +1,188 @@
+import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import type { Context } from '../context.js'
+import { PgbkError, systemCode } from '../errors.js'
+import { type Listing, type WantedWal, wantedOf } from '../source/contract/listing.js'
+import {
+  linkedTablespacesIn,
+  manifestName,
+  someOf,
+  tablespaceOf,
+  walFileOf,
+} from '../source/contract/names.js'
+import { openReceiver, type Receiver } from '../source/contract/receiver.js'
+import type { Source } from '../source/contract/source.js'
+import { type BytePath, bytePath } from '../system/paths/byte-path.js'
+import { bytesInside } from '../system/paths/inside.js'
+import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
+import { checkListed } from './check-listed.js'
+import type { DownloadDirectory } from './download-directory.js'
+import { type Found, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
+import { limitOf } from './size-limits.js'
+
+export interface Fetched {
+  listing: Listing
+  linkedTablespaces: ReadonlySet<string>
+  /** Bytes that travelled. */
+  received: number
+}
+
+/** Told before files travel, with the bytes that are there already. */
+type Announce = (kept: number) => Promise<void>
+
+const mostRounds = 20
+
+/**
+ * Brings all files of a backup here that are not here yet. The WAL archive may grow meanwhile, a segment be compressed or finished:
+ * what was listed and has not come is looked for again, for as long as anything comes.
+ * @throws {PgbkError} `failed` when the source does not send what it lists; `not-found` when the backup is removed there; a system
+ * error.
+ */
+export async function fetchFiles(
+  source: Source,
+  backup: LocalBackup,
+  { layout, isResumed }: DownloadDirectory,
+  options: WantedWal,
+  context: Context,
+  announce: Announce,
+): Promise<Fetched> {
+  const { progress } = context
+  const total = recordOf(backup).size_bytes
+  let [kept, received] = [0, 0]
+  const known: Known = { directory: layout.directory, sizes: undefined }
+  const { wal_segment_size: segmentSize } = recordOf(backup)
+  const receiver = openReceiver(
+    layout.directory,
+    (bytes) => {
+      received += bytes
+      progress.bytes(received, Math.max(total - kept, received))
+    },
+    (name) => limitOf(name, known.sizes, segmentSize),
+  )
+  const old = isResumed ? await lookAtOld(layout.directory) : undefined
+  for (let round = 0; round < mostRounds; round++) {
+    const listing = wantedOf(await source.listing(backup), backup, options)
+    const linkedTablespaces = linkedTablespacesIn(listing)
+    await makeDirectories(layout.directory, listing)
+    if (round === 0) {
+      if (old) kept = await keepOld(source, backup, old, receiver, listing, layout.directory, context)
+      await announce(kept)
+    }
+    const before = receiver.names.size
+    const { left, complaints } = await receiveMissing(source, backup, receiver, listing, known, context)
+    await receiver.flushed()
+    if (left.length === 0) {
+      await removeOutgrown(layout.directory, receiver.names)
+      await makeLinks(layout.directory, listing)
+      return { listing, linkedTablespaces, received }
+    }
+    if (receiver.names.size > before) continue
+    await source.listing(backup) // Is it gone altogether?
+    throw notSent(source, left, complaints)
+  }
+  throw new PgbkError('failed', `${source.name} changes faster than it can be copied`)
+}
+
+/** What is known of a backup as soon as its manifest is here. */
+interface Known {
+  directory: string
+  /** The bytes of the files that it names. */
+  sizes: Map<BytePath, number> | undefined
+}
+
+/** The manifest comes first: it tells what must be there, and how large that is, before all the rest travels. */
+async function receiveMissing(
+  source: Source,
+  backup: LocalBackup,
+  receiver: Receiver,
+  listing: Listing,
+  known: Known,
+  { signal }: Context,
+): Promise<{ left: BytePath[]; complaints: string }> {
+  if (!receiver.names.has(manifestName)) {
+    const complaints = await source.transfer(backup, [manifestName], receiver)
+    if (!receiver.names.has(manifestName)) return { left: [manifestName], complaints }
+  }
+  known.sizes ??= await checkListed(known.directory, listing, source, signal)
+  const missing = missingOf(listing, receiver.names)
+  const complaints = missing.length > 0 ? await source.transfer(backup, missing, receiver) : ''
+  return { left: missingOf(listing, receiver.names), complaints }
+}
+
+/** Returns the bytes that stay. */
+async function keepOld(
+  source: Source,
+  backup: LocalBackup,
+  old: Found,
+  receiver: Receiver,
+  listing: Listing,
+  directory: string,
+  { progress, signal }: Context,
+): Promise<number> {
+  if (!(await keepManifest(directory, old, receiver))) await source.transfer(backup, [manifestName], receiver)
+  await checkListed(directory, listing, source, signal)
+  progress.step('checking what is here already')
+  let [done, kept] = [0, 0]
+  const { wal_segment_size: walSegmentSize } = recordOf(backup)
+  await keepWhole(directory, old, receiver, {
+    linkedTablespaces: linkedTablespacesIn(listing),
+    walSegmentSize,
+    signal,
+    onBytes: (bytes) => {
+      done += bytes
+      progress.bytes(done, old.bytes)
+    },
+  })
+  for (const name of receiver.names) kept += (await lstat(bytesInside(directory, name))).size
+  return kept
+}
+
+/** A segment is there in whatever form it came; one that is not finished does not stand for one that is. */
+function missingOf({ files }: Listing, here: ReadonlySet<BytePath>): BytePath[] {
+  return files.filter((name) => {
+    if (here.has(name)) return false
+    const segment = segmentIn(walFileOf(name) ?? '')
+    if (segment === undefined || !name.startsWith('wal/')) return true
+    return !isFinishedIn(here, segment)
+  })
+}
+
+function isFinishedIn(here: ReadonlySet<BytePath>, segment: string): boolean {
+  return filesOf(segment, finishedForms).some((file) => here.has(bytePath(`wal/${file}`)))
+}
+
+/** A segment that was finished while the archive was copied has come in both forms. */
+async function removeOutgrown(directory: string, here: Set<BytePath>): Promise<void> {
+  for (const name of [...here].filter((one) => one.startsWith('wal/'))) {
+    const segment = isUnfinishedFile(name) ? segmentIn(walFileOf(name) ?? '') : undefined
+    if (segment === undefined || !isFinishedIn(here, segment)) continue
+    await unlink(bytesInside(directory, name))
+    here.delete(name)
+  }
+}
+
+async function makeDirectories(directory: string, { directories }: Listing): Promise<void> {
+  for (const name of [...directories].sort()) {
+    const path = bytesInside(directory, name)
+    try {
+      await mkdir(path, { mode: 0o700 })
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST' || !(await lstat(path)).isDirectory()) throw error
+      await chmod(path, 0o700)
+    }
+  }
+}
+
+/** Last of all: no file is written where there are links. */
+async function makeLinks(directory: string, { links }: Listing): Promise<void> {
+  for (const link of links)
+    await symlink(`../../tablespaces/${tablespaceOf(link)}`, bytesInside(directory, link))
+}
+
+function notSent({ name }: Source, left: BytePath[], complaints: string): PgbkError {
+  const message = `${name} does not send ${someOf(left)}${complaints && `: ${complaints}`}`
+  if (!/permission denied/i.test(complaints)) return new PgbkError('failed', message)
+  return new PgbkError('failed', message, {
+    hint: 'Read it there as the user whom the backups belong to.',
+  })
+}

@@ -1,0 +1,95 @@
+import { lstatSync, unlinkSync } from 'node:fs'
+import { lstat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isAsInManifest } from '../snapshot/manifest/checksum.js'
+import { exemptFromManifest, isManifestWhole, manifestFiles } from '../snapshot/manifest/manifest.js'
+import { isLeftOut, manifestName, nameInBackup, walFileOf } from '../source/contract/names.js'
+import { isUnfinished, type Receiver } from '../source/contract/receiver.js'
+import { inParallel } from '../system/files/in-parallel.js'
+import { walkTree } from '../system/files/walk-tree.js'
+import { type BytePath, bytePath } from '../system/paths/byte-path.js'
+import { bytesInside } from '../system/paths/inside.js'
+import { isFinished, packingOf, segmentFileOf } from '../wal-segments/segment-forms.js'
+
+const atOnce = 2
+
+/** What a download finds that an earlier one has received. */
+export interface Found {
+  files: Set<BytePath>
+  bytes: number
+}
+
+/** The files of an earlier download. Links go, so that nothing is ever written through one, and so do unfinished files. */
+export async function lookAtOld(directory: string): Promise<Found> {
+  const found: Found = { files: new Set(), bytes: 0 }
+  await walkTree(bytePath(directory), ({ name, kind }) => {
+    if (!kind.isDirectory() && !isLeftOut(name)) lookAtFile(directory, name, kind.isFile(), found)
+  })
+  return found
+}
+
+function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: Found): void {
+  const path = bytesInside(directory, name)
+  if (!isFile || isUnfinished(name)) unlinkSync(path)
+  else {
+    found.files.add(name)
+    found.bytes += lstatSync(path).size
+  }
+}
+
+/** Whether the manifest of an earlier download is there and whole. */
+export async function keepManifest(
+  directory: string,
+  { files }: Found,
+  receiver: Receiver,
+): Promise<boolean> {
+  if (!files.delete(manifestName)) return false
+  const manifest = join(directory, manifestName)
+  if (await isManifestWhole(manifest)) {
+    receiver.names.add(manifestName)
+    return true
+  }
+  await unlink(manifest)
+  return false
+}
+
+export interface KeepOptions {
+  linkedTablespaces: ReadonlySet<string>
+  walSegmentSize: number
+  signal: AbortSignal
+  onBytes(bytes: number): void
+}
+
+/**
+ * Decides which files of an earlier download stay: those with the manifest's size and checksum, and complete WAL, which was on
+ * disk before it got its name. All others are removed, and will come again. The manifest is there.
+ */
+export async function keepWhole(
+  directory: string,
+  { files }: Found,
+  receiver: Receiver,
+  options: KeepOptions,
+): Promise<void> {
+  const check = async (name: BytePath, isWhole: (path: string | Buffer) => Promise<boolean>) => {
+    const path = bytesInside(directory, name)
+    const { size } = await lstat(path)
+    if (await isWhole(path)) receiver.names.add(name)
+    else await unlink(path)
+    options.onBytes(size)
+  }
+  await inParallel(manifestFiles(join(directory, manifestName)), atOnce, async (file) => {
+    options.signal.throwIfAborted()
+    const name = nameInBackup(file.path, options.linkedTablespaces)
+    if (exemptFromManifest.has(file.path) || !files.delete(name)) return
+    await check(name, (path) => isAsInManifest(path, file, options.signal))
+  })
+  await inParallel([...files], atOnce, (name) =>
+    check(name, async (path) => isCompleteWal(name, (await lstat(path)).size, options)),
+  )
+}
+
+function isCompleteWal(name: string, size: number, { walSegmentSize }: KeepOptions): boolean {
+  const file = segmentFileOf(walFileOf(name) ?? '')
+  if (!file || !isFinished(file)) return false
+  return packingOf(file.form) !== undefined || size === walSegmentSize
+}

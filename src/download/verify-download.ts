@@ -1,0 +1,134 @@
+import { lstat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import type { BackupLayout } from '../catalog/layout.js'
+import { majorOf } from '../catalog/record.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
+import { findInstallations } from '../postgres/programs/find.js'
+import { isAsInManifest } from '../snapshot/manifest/checksum.js'
+import { exemptFromManifest, isManifestWhole, manifestFiles } from '../snapshot/manifest/manifest.js'
+import { manifestName, nameInBackup, walFileOf } from '../source/contract/names.js'
+import { inParallel } from '../system/files/in-parallel.js'
+import { type BytePath, bytePath, shownPath } from '../system/paths/byte-path.js'
+import { bytesInside } from '../system/paths/inside.js'
+import { segmentIn } from '../wal-segments/segment-forms.js'
+import { ownSegments } from '../wal-segments/segment-range.js'
+import type { Fetched } from './fetch-files.js'
+
+/** A file that is not what it should be. */
+interface Fault {
+  name: BytePath
+  what: string
+}
+
+/**
+ * Checks what was received: the snapshot against its manifest, by pg_verifybackup where that is installed, and the sizes of the WAL.
+ * Files at fault are removed, so that the next download fetches these, and only these, again.
+ * @returns what has checked it: `pg_verifybackup 17.2`, or `its manifest`.
+ * @throws {PgbkError} `damaged`.
+ */
+export async function verifyDownload(
+  backup: LocalBackup,
+  layout: BackupLayout,
+  fetched: Fetched,
+  binDir: string | undefined,
+  context: Context,
+): Promise<string> {
+  const { env, signal } = context
+  const wal = await faultsOfWal(backup, layout, fetched)
+  if (wal.length > 0) throw await damaged(layout, fetched, wal)
+  const verifier = findVerifier(majorOf(recordOf(backup)), await findInstallations(binDir, context))
+  if (!verifier) {
+    const faults = await faultsOfFiles(layout, fetched, signal)
+    if (faults.length > 0) throw await damaged(layout, fetched, faults)
+    return 'its manifest'
+  }
+  try {
+    await verifySnapshot(verifier, layout.snapshot, { env, signal })
+    return `pg_verifybackup ${verifier.version}`
+  } catch (cause) {
+    if (!(cause instanceof PgbkError) || cause.code !== 'damaged') throw cause
+    throw await damaged(layout, fetched, await faultsOfFiles(layout, fetched, signal), cause)
+  }
+}
+
+/** The files that differ from the manifest. */
+async function faultsOfFiles(
+  layout: BackupLayout,
+  { linkedTablespaces }: Fetched,
+  signal: AbortSignal,
+): Promise<Fault[]> {
+  const manifest = join(layout.directory, manifestName)
+  if (!(await isManifestWhole(manifest))) return [{ name: manifestName, what: 'is damaged' }]
+  const faults: Fault[] = []
+  await inParallel(manifestFiles(manifest), 2, async (file) => {
+    signal.throwIfAborted()
+    if (exemptFromManifest.has(file.path)) return
+    const name = nameInBackup(file.path, linkedTablespaces)
+    try {
+      if (await isAsInManifest(bytesInside(layout.directory, name), file, signal)) return
+      faults.push({ name, what: 'has another size or checksum than its manifest says' })
+    } catch (error) {
+      if (error instanceof PgbkError && error.code === 'damaged')
+        return void faults.push({ name, what: 'is not a regular file' })
+      if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error
+      faults.push({ name, what: 'is missing' })
+    }
+  })
+  return faults
+}
+
+/** The snapshot's own segments must be there, and every complete one must be as long as segments are. */
+async function faultsOfWal(
+  backup: LocalBackup,
+  { directory }: BackupLayout,
+  { listing }: Fetched,
+): Promise<Fault[]> {
+  const record = recordOf(backup)
+  const size = record.wal_segment_size
+  const faults: Fault[] = []
+  const listed = new Set(listing.files)
+  for (const segment of ownSegments(record).names()) {
+    const name = bytePath(`snapshot/data/pg_wal/${segment}`)
+    if (!listed.has(name)) faults.push({ name, what: 'is missing' })
+    if (faults.length > mostFaults) break // a record may name any number
+  }
+  for (const name of listing.files) {
+    const file = walFileOf(name) ?? ''
+    if (segmentIn(file) !== file) continue
+    const found = await lstat(bytesInside(directory, name)).catch(() => undefined)
+    if (found && found.size !== size)
+      faults.push({ name, what: `has ${found.size} bytes instead of ${size}` })
+  }
+  return faults
+}
+
+const mostFaults = 1000
+
+/** Only what is in the list of what was received is removed, and only as a file. */
+async function damaged(
+  { directory }: BackupLayout,
+  { listing }: Fetched,
+  faults: Fault[],
+  cause?: PgbkError,
+): Promise<PgbkError> {
+  const listed = new Set(listing.files)
+  for (const { name } of faults.filter((one) => listed.has(one.name)))
+    await unlink(bytesInside(directory, name)).catch(unlessGone)
+  const named = faults.slice(0, 5).map(({ name, what }) => `${shownPath(name)} ${what}`)
+  const more = faults.length > 5 ? `; and ${faults.length - 5} more` : ''
+  const message = faults.length > 0 ? `${named.join('; ')}${more}` : messageOf(cause)
+  return new PgbkError('damaged', `what was downloaded is not what was backed up: ${message}`, {
+    cause,
+    hint:
+      faults.length > 0
+        ? 'The files at fault were removed, and the next download fetches only these again. If they are at fault again, the source itself is damaged: check it there with pg_verifybackup.'
+        : 'The source itself is damaged: check it there with pg_verifybackup, or choose another backup.',
+  })
+}
+
+function unlessGone(error: unknown): void {
+  if (systemCode(error) !== 'ENOENT') throw error
+}

@@ -1,0 +1,81 @@
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
+import { describeHold } from '../catalog/hold.js'
+import { isId } from '../catalog/id.js'
+import { enterRoot } from '../catalog/prepare-root.js'
+import { selectBackup } from '../catalog/select.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { withLock } from '../system/files/lock.js'
+import type { WalMove } from '../wal-coverage/move-wal.js'
+import { checkNotInUse } from './check-not-in-use.js'
+import { removalQuestion } from './removal-question.js'
+import { removeKeepingWal } from './remove-keeping-wal.js'
+
+export interface DeleteOptions {
+  /** Do not ask. */
+  yes?: boolean
+  /** Allow that no whole backup is left. */
+  last?: boolean
+}
+
+export interface DeleteResult {
+  deleted: LocalBackup[]
+  /** The WAL of theirs that others still need, and now have. */
+  moved: WalMove[]
+}
+
+/** Removes backups, after asking. Without a terminal only whole ids count, so that a script cannot mean another one. */
+export async function deleteBackups(
+  ids: string[],
+  options: DeleteOptions,
+  settings: Settings,
+  context: Context,
+): Promise<DeleteResult> {
+  if (!context.ask) requireWholeIds(ids)
+  const root = enterRoot(settings.root, context)
+  const chosen = choose(readCatalog(settings.root), ids, options, context)
+  if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
+    throw new PgbkError('failed', 'nothing was deleted')
+  }
+  return withLock(root.catalogLock, { purpose: 'delete', wait: true }, context, async (guarded, lock) => {
+    const catalog = readCatalog(settings.root)
+    const ids = chosen.map(({ id }) => id)
+    const deleted = choose(catalog, ids, options, context)
+    const moved: WalMove[] = []
+    for (const [index, backup] of deleted.entries()) {
+      guarded.progress.step(`deleting ${backup.id}`)
+      const there = index === 0 ? catalog : readCatalog(settings.root)
+      const removal = { backup, catalog: there, going: deleted, promised: there.backups }
+      moved.push(...(await removeKeepingWal(root, removal, lock, settings, guarded)))
+    }
+    return { deleted, moved }
+  })
+}
+
+function requireWholeIds(ids: string[]): void {
+  const unclear = ids.find((id) => !isId(id))
+  if (unclear === undefined) return
+  throw new PgbkError('usage', `${JSON.stringify(unclear)} is not a complete backup id`, {
+    hint: 'Without a terminal, delete accepts only complete ids like 20261120T030000Z.',
+  })
+}
+
+function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context: Context): LocalBackup[] {
+  const chosen = [...new Set(ids.map((id) => selectBackup(catalog, id, context)))]
+  const staysWhole = catalog.backups.some((backup) => backup.state === 'whole' && !chosen.includes(backup))
+  if (!staysWhole && !options.last && chosen.some(({ state }) => state === 'whole')) {
+    throw new PgbkError('usage', 'no whole backup would be left', {
+      hint: 'If that is intended, use --last.',
+    })
+  }
+  for (const { id, hold } of chosen) {
+    if (hold)
+      throw new PgbkError('failed', `backup ${id} is ${describeHold(hold)}`, {
+        hint: `If it may go after all:\n  ${context.pgbk(`release ${id}`)}`,
+      })
+  }
+  checkNotInUse(chosen, catalog.root, context)
+  return chosen
+}

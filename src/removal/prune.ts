@@ -1,0 +1,214 @@
+import { join } from 'node:path'
+import type { LocalBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
+import { clusterOf } from '../catalog/check-cluster.js'
+import { windowStart } from '../catalog/data-time.js'
+import { type RootLayout, rootLayout } from '../catalog/layout.js'
+import { enterRoot } from '../catalog/prepare-root.js'
+import { resultOf } from '../catalog/proof.js'
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { promisedBy } from '../retention/promised-wal.js'
+import {
+  type Candidate,
+  judge,
+  type Reason,
+  type RetentionPolicy,
+  removesAnything,
+  scheduledPolicy,
+} from '../retention/retention.js'
+import { withLock } from '../system/files/lock.js'
+import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
+import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
+import type { WalMove } from '../wal-coverage/move-wal.js'
+import { quickWindow } from '../wal-coverage/window.js'
+import type { Removal } from './needed-wal.js'
+import { removalQuestion } from './removal-question.js'
+import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
+import { findUses, type Use } from './uses.js'
+
+export interface PruneOptions {
+  /** Change nothing. */
+  dryRun?: boolean
+  /** Where the configuration has no policy, use that of unattended backups. */
+  defaultPolicy?: boolean
+  /** Do not ask. */
+  yes?: boolean
+}
+
+/** A backup, and why it stays; without a reason it goes. */
+export interface Judged {
+  backup: LocalBackup
+  reasons: Reason[]
+}
+
+export interface PruneResult {
+  root: string
+  /** The configuration file that lacks a policy, or would be read if it were there; undefined where a policy removes anything. */
+  withoutPolicy: string | undefined
+  dryRun: boolean
+  kept: Judged[]
+  /** What was removed, or, in a dry run, would be. */
+  pruned: Judged[]
+  /** WAL of theirs that others still need, and get before. */
+  moved: WalMove[]
+}
+
+/**
+ * Removes the backups that the retention policy does not keep, after asking. What goes is decided once more before each removal,
+ * under the lock; what has got a reason to stay meanwhile stays.
+ * @throws {PgbkError} `usage` where nobody can be asked and that was not waived.
+ */
+export async function prune(
+  options: PruneOptions,
+  settings: Settings,
+  context: Context,
+): Promise<PruneResult> {
+  const { root } = settings
+  const policy = settings.retention ?? (options.defaultPolicy ? scheduledPolicy : undefined)
+  const dryRun = options.dryRun ?? false
+  if (!removesAnything(policy)) return withoutPolicy(settings, dryRun, context)
+  const layout = dryRun ? undefined : enterRoot(root, context)
+  const judged = judgeAll(policy, settings, context)
+  const going = judged.filter(goes)
+  warnOfOnDemand(going, policy, context)
+  const kept = judged.filter((one) => !goes(one))
+  const result = { root, withoutPolicy: undefined, dryRun, kept, pruned: going, moved: [] }
+  if (going.length === 0) return result
+  if (layout === undefined) {
+    const removal = removalOf(readCatalog(root), judged, policy, context)
+    return { ...result, moved: await plannedMoves(removal, settings, context) }
+  }
+  if (!options.yes) await ask(going, context)
+  const moved: WalMove[] = []
+  const remove = (id: string) => removeOne(id, layout, policy, settings, context, moved)
+  const pruned = await removeAll(going, remove, context)
+  return { ...result, kept: judgeAll(policy, settings, context), pruned, moved }
+}
+
+function withoutPolicy({ root, configFile }: Settings, dryRun: boolean, { cwd }: Context): PruneResult {
+  const kept = readCatalog(root).backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
+  return { root, withoutPolicy: configFile ?? join(cwd, '.pgbkrc.yaml'), dryRun, kept, pruned: [], moved: [] }
+}
+
+/** What goes, and which of the others have to reach what they reach now. */
+function removalOf(catalog: Catalog, judged: Judged[], policy: RetentionPolicy, { now }: Context): Removal {
+  const going = judged.filter(goes).map(({ backup }) => backup)
+  const staying = judged.filter((one) => !goes(one)).map(({ backup }) => backup)
+  return { catalog, going, promised: promisedBy(policy, staying, now()) }
+}
+
+/** All backups of the root, newest first. */
+function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, context: Context): Judged[] {
+  const catalog = readCatalog(root)
+  const { backups } = catalog
+  const pool = walPool(catalog)
+  const usesOf = findUses(root, context)
+  const receiver = readReceiverState(rootLayout(root))
+  const isReceiving = ({ id }: LocalBackup) => receiver?.backup === id && isInService(receiver, context.now())
+  const candidates = backups.map((backup) =>
+    candidateFor(backup, pool, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
+  )
+  const reasons = judge(candidates, policy, { now: context.now(), timeZone: time_zone })
+  return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
+}
+
+/** One that is down for a while goes on where it was, and then has more for a newer backup. */
+function isInService(receiver: ReceiverState, now: Date): boolean {
+  return isReceiverAlive(receiver, now) || now.getTime() - Date.parse(receiver.updated_at) < 7 * 86_400_000
+}
+
+const receiverUse: Use = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
+
+/** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
+function candidateFor(backup: LocalBackup, pool: WalPool, uses: Use[]): Candidate {
+  const { id, summary, state, proof, hold } = backup
+  const cluster = clusterOf(backup)
+  const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
+  if (hold)
+    protectedBy.unshift(hold.reason === null ? { rule: 'held' } : { rule: 'held', detail: hold.reason })
+  if (cluster === undefined) protectedBy.push({ rule: 'damaged', detail: 'its record has faults' })
+  return {
+    id,
+    startedAt: new Date(summary.started_at),
+    kind: summary.kind,
+    whole: state === 'whole' && cluster !== undefined,
+    check: resultOf(proof),
+    cluster: cluster ?? '',
+    window: windowOf(backup, pool),
+    protectedBy,
+  }
+}
+
+/** To know its end for sure, its WAL would have to be read; that it has none beyond its snapshot shows at once. */
+function windowOf(backup: LocalBackup, pool: WalPool): Candidate['window'] {
+  const from = Date.parse(windowStart(backup.summary))
+  return quickWindow(backup, pool) ? { from, to: from } : { from }
+}
+
+function goes({ reasons }: Judged): boolean {
+  return reasons.length === 0
+}
+
+/** Somebody made them by hand, and may not think of them when a policy is written. */
+function warnOfOnDemand(going: Judged[], { on_demand }: RetentionPolicy, { progress }: Context): void {
+  const count = going.filter(({ backup }) => backup.summary.kind === 'on-demand').length
+  if (count === 0 || on_demand !== undefined) return
+  progress.warn(
+    `${count} of those that go ${count === 1 ? 'was' : 'were'} made on demand, and the policy has no on_demand; pgbk hold keeps one`,
+  )
+}
+
+async function ask(going: Judged[], context: Context): Promise<void> {
+  if (!context.ask) {
+    throw new PgbkError('usage', 'prune removes nothing without a confirmation', {
+      hint: 'Without a terminal, use --yes; --dry-run shows what would be removed.',
+    })
+  }
+  if (await context.ask(removalQuestion(going.map(({ backup }) => backup)))) return
+  throw new PgbkError('failed', 'nothing was removed')
+}
+
+/** Can be interrupted between two. */
+async function removeAll(
+  going: Judged[],
+  remove: (id: string) => Promise<boolean>,
+  { progress, signal }: Context,
+): Promise<Judged[]> {
+  const removed: Judged[] = []
+  try {
+    for (const [index, one] of going.entries()) {
+      signal.throwIfAborted()
+      progress.step(`removing ${one.backup.id} (${index + 1} of ${going.length})`)
+      if (await remove(one.backup.id)) removed.push(one)
+    }
+    return removed
+  } catch (error) {
+    for (const { backup } of removed) progress.say(`removed ${backup.id}`)
+    throw error
+  }
+}
+
+async function removeOne(
+  id: string,
+  layout: RootLayout,
+  policy: RetentionPolicy,
+  settings: Settings,
+  context: Context,
+  moved: WalMove[],
+): Promise<boolean> {
+  const options = { purpose: 'prune', wait: true }
+  return withLock(layout.catalogLock, options, context, async (guarded, lock) => {
+    const judged = judgeAll(policy, settings, context)
+    const found = judged.find(({ backup }) => backup.id === id)
+    if (!found || !goes(found)) {
+      context.progress.warn(found ? `${id} stays: it is needed since just now` : `${id} has gone by itself`)
+      return false
+    }
+    const { backup } = found
+    const removal = { ...removalOf(readCatalog(settings.root), judged, policy, context), backup }
+    moved.push(...(await removeKeepingWal(layout, removal, lock, settings, guarded)))
+    return true
+  })
+}

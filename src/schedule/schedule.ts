@@ -1,0 +1,148 @@
+import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import type { ConnectionFlags } from '../postgres/connection/connection.js'
+import { isSecret, parseConnection } from '../postgres/connection/conninfo.js'
+import { scheduledPolicy } from '../retention/retention.js'
+import { noPassword, type Surroundings, shellCommand, variablesFrom } from './command.js'
+import { cronEnvironment } from './cron-environment.js'
+import { cronDaemonProblem, readCrontab, readCrontabToChange, writeCrontab } from './crontab.js'
+import { type CrontabEntry, crontabLine, entriesIn, withEntry, withoutEntry } from './entry.js'
+import { type Forecast, isTooMuch, keptBy } from './forecast.js'
+import { type Findings, rehearse } from './rehearse.js'
+import { crontabFields, parseTimes, type Times } from './times.js'
+import { systemdUnits, type Unit } from './units.js'
+
+export interface ScheduleOptions extends ConnectionFlags {
+  daily?: string
+  weekly?: string[]
+  prove?: boolean
+  /** False: backups pile up. */
+  prune?: boolean
+}
+
+/** A line for cron, and what it stands for. */
+export interface SchedulePlan {
+  times: Times
+  line: string
+  commands: string[][]
+  connection: string[]
+  surroundings: Surroundings
+}
+
+export interface WrittenSchedule {
+  entry: CrontabEntry
+  /** False when the crontab had this very line already. */
+  changed: boolean
+  forecast: Forecast
+}
+
+/**
+ * Writes the line into the caller's crontab, after pgbk doctor has found everything well under cron's environment. All other lines
+ * stay as they are.
+ * @throws {PgbkError} `usage` for a password, `check-failed` when the line would not work, as it says.
+ */
+export async function schedule(
+  options: ScheduleOptions,
+  settings: Settings,
+  context: Context,
+): Promise<WrittenSchedule> {
+  const plan = planSchedule(options, settings, context)
+  context.progress.step('checking it under the environment of cron')
+  const environment = cronEnvironment(context.user(), await readCrontabToChange(context))
+  const findings = await rehearse({ ...plan, environment }, context)
+  // That took a while, and others write into the crontab too.
+  const before = await readCrontabToChange(context)
+  const after = withEntry(before, settings.root, plan.line)
+  if (after !== before) await writeCrontab(after, context)
+  const entry = entriesIn(await readCrontab(context)).find(({ root }) => root === settings.root)
+  if (entry?.line !== plan.line)
+    throw new PgbkError('failed', 'the crontab does not have the line that was written')
+  const problem = cronDaemonProblem()
+  if (problem !== undefined) context.progress.warn(problem)
+  const forecast = forecastOf(plan, findings, options, settings)
+  if (isTooMuch(forecast)) context.progress.warn('the disk is too small for as many backups as will be kept')
+  return { entry, changed: after !== before, forecast }
+}
+
+/** The line, complete in itself. Nothing is looked at. @throws {PgbkError} `usage`. */
+export function planSchedule(options: ScheduleOptions, settings: Settings, context: Context): SchedulePlan {
+  const times =
+    options.daily === undefined
+      ? parseTimes((options.weekly ?? []).join(' '), 'week')
+      : parseTimes(options.daily, 'day')
+  const connection = connectionWords(options)
+  const surroundings: Surroundings = {
+    self: context.self,
+    root: settings.root,
+    configFile: settings.configFile,
+    variables: variablesFrom(context.env),
+  }
+  refusePassword(surroundings.variables.PGBK_CONNECTION)
+  const prove = options.prove ? ['--prove'] : []
+  const commands = [
+    ['create', '--scheduled', ...prove, '--quiet', ...connection],
+    ...(options.prune === false ? [] : [['prune', '--yes', '--quiet', '--default-policy']]),
+  ]
+  const line = crontabLine(crontabFields(times), shellCommand(commands, surroundings), settings.root)
+  return { times, line, commands, connection, surroundings }
+}
+
+/** Units for systemd, as text; they are put in place by hand. @throws {PgbkError} `usage`. */
+export function planUnits(options: ScheduleOptions, settings: Settings, context: Context): Unit[] {
+  const plan = planSchedule(options, settings, context)
+  const { uid, name } = context.user()
+  return systemdUnits({
+    ...plan,
+    user: uid === 0 ? settings.run_as : name,
+    receive: ['wal', 'receive', ...plan.connection],
+    needsNamespaces: options.prove ?? false,
+  })
+}
+
+/** The lines of all roots in the caller's crontab. */
+export async function listSchedules(context: Context): Promise<CrontabEntry[]> {
+  return entriesIn(await readCrontab(context))
+}
+
+/** Takes a root's line out of the caller's crontab. Undefined when there was none. */
+export async function removeSchedule(
+  { root }: Settings,
+  context: Context,
+): Promise<CrontabEntry | undefined> {
+  const before = await readCrontabToChange(context)
+  const entry = entriesIn(before).find((one) => one.root === root)
+  if (entry) await writeCrontab(withoutEntry(before, root), context)
+  return entry
+}
+
+function connectionWords({ dbname, host, port, username }: ScheduleOptions): string[] {
+  refusePassword(dbname)
+  const words: [string, string | undefined][] = [
+    ['-d', dbname],
+    ['-h', host],
+    ['-p', port],
+    ['-U', username],
+  ]
+  return words.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]))
+}
+
+function refusePassword(connection: string | undefined): void {
+  const parameters = connection === undefined ? {} : parseConnection(connection)
+  const secret = Object.keys(parameters).find(isSecret)
+  if (secret !== undefined)
+    throw noPassword(`the ${secret} in the connection string would stand in the crontab`)
+}
+
+function forecastOf(
+  { times }: SchedulePlan,
+  { needed_bytes, room_bytes }: Findings,
+  { prune }: ScheduleOptions,
+  { retention }: Settings,
+): Forecast {
+  return {
+    count: prune === false ? undefined : keptBy(retention ?? scheduledPolicy, times),
+    each: needed_bytes ?? 0,
+    room: room_bytes ?? 0,
+  }
+}
