@@ -9,7 +9,7 @@ import { notTrusted } from './trusted-file.js'
 
 const fileNames = ['.pgbkrc', '.pgbkrc.yaml', '.pgbkrc.json']
 
-export interface Found {
+export interface FoundConfigFile {
   file: string
   /** Whether it was found in a place that belongs to no root, and so has to name one. */
   general: boolean
@@ -20,7 +20,11 @@ export interface Found {
  * user or of the system. As with git's safe.directory the way upward ends where somebody else could have put the file.
  * @throws {PgbkError} `config` for one that was found on the way upward and is somebody else's, or a symbolic link.
  */
-export function findFile(named: string | undefined, context: Context, trust: Trust): Found | undefined {
+export function findFile(
+  named: string | undefined,
+  context: Context,
+  trust: Trust,
+): FoundConfigFile | undefined {
   const { cwd, env, user, progress } = context
   if (named) return { file: localPath(named, cwd), general: false }
   const above = searchUpward(resolve(cwd), trust, progress)

@@ -4,7 +4,7 @@ import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { trustOf } from '../system/paths/trusted-path.js'
 import { withEnvironment } from './env.js'
-import { type Found, findFile } from './find-file.js'
+import { type FoundConfigFile, findFile } from './find-file.js'
 import { type Config, parseConfig, type RawConfig } from './schema.js'
 import { readTrustedFile } from './trusted-file.js'
 
@@ -62,12 +62,12 @@ async function parseFile(file: string, text: string): Promise<RawConfig> {
 }
 
 /** A relative root, or source, in a file is relative to that file. */
-function resolveRoot({ file }: Found, raw: RawConfig): void {
+function resolveRoot({ file }: FoundConfigFile, raw: RawConfig): void {
   if (typeof raw.source === 'string' && raw.source) raw.source = resolveSource(raw.source, dirname(file))
   if (typeof raw.root === 'string' && raw.root) raw.root = localPath(raw.root, dirname(file))
 }
 
-function defaultRoot(found: Found | undefined): string {
+function defaultRoot(found: FoundConfigFile | undefined): string {
   if (!found) return '.'
   if (!found.general) return dirname(found.file)
   throw new PgbkError('config', `${found.file} names no root`, {

@@ -8,7 +8,7 @@ import type { WalRange } from '../snapshot/manifest/manifest-parser.js'
 import { type ArchivedWal, readArchivedWal, walOfSegments } from '../wal-archive/archived-wal.js'
 import { type ArchiveEndSearch, findReadableEnd } from '../wal-reading/archive-end.js'
 import { lastSegmentBefore, parseLsn, segmentName } from '../wal-segments/lsn.js'
-import { segmentsOf } from '../wal-segments/segment-range.js'
+import { segmentRange } from '../wal-segments/segment-range.js'
 import { trimWal } from './trim-wal.js'
 
 /** What the WAL that came with a backup of a standby tells of its snapshot. */
@@ -70,7 +70,7 @@ async function commitAtEnd(
 
 /** The segments in the snapshot, which is an archive that ends somewhere in its last segment. */
 function ownWal(pgWal: string, range: WalRange, segmentSize: number): ArchivedWal {
-  const names = [...segmentsOf(range, segmentSize).names()]
+  const names = [...segmentRange(range, segmentSize).names()]
   const first = lastSegmentBefore(range.endLsn, segmentSize) - BigInt(names.length - 1)
   const chain = names.map((name, index) => ({
     name,

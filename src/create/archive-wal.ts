@@ -6,7 +6,7 @@ import { majorVersion } from '../postgres/server/server-facts.js'
 import type { WalRange } from '../snapshot/manifest/manifest-parser.js'
 import { seedWalArchive } from '../wal-archive/wal-archive.js'
 import { formatLsn, parseLsn, parseSegmentName } from '../wal-segments/lsn.js'
-import { segmentsOf } from '../wal-segments/segment-range.js'
+import { segmentRange } from '../wal-segments/segment-range.js'
 import { endStandbyWal, furtherSegments, type StandbyWal } from './archive-standby-wal.js'
 
 /** Copies the WAL of the backup, and all that a standby has sent beyond it, into its archive. What it tells of a standby is returned. */
@@ -18,7 +18,7 @@ export async function archiveWal(
 ): Promise<StandbyWal | undefined> {
   const { wal_segment_size: segmentSize, in_recovery } = server.facts
   const further = in_recovery ? await furtherSegments(layout.pgWal, range, segmentSize) : []
-  const segments = [...segmentsOf(range, segmentSize).names(), ...further]
+  const segments = [...segmentRange(range, segmentSize).names(), ...further]
   const endsSegment = further.length === 0 && parseLsn(range.endLsn) % BigInt(segmentSize) === 0n
   const lastIsComplete =
     endsSegment ||

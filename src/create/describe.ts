@@ -10,7 +10,7 @@ import {
   type ServerFacts,
 } from '../postgres/server/server-facts.js'
 import { measureTree } from '../system/files/measure.js'
-import { bytesOf, isRaw } from '../text/raw-text.js'
+import { isRaw, rawBytes } from '../text/raw-text.js'
 import type { CopiedData } from './copy/copy-server.js'
 
 export interface Description {
@@ -92,7 +92,7 @@ function describeTablespaces(facts: ServerFacts, layout: BackupLayout): Promise<
       const parent = isOutside(tablespace) ? layout.tablespaces : layout.tablespaceLinks
       const { bytes } = await measureTree(join(parent, String(tablespace.oid)))
       const { oid, name, location, raw_location } = tablespace
-      const raw = isRaw(raw_location) ? { location_bytes: bytesOf(raw_location).toString('hex') } : {}
+      const raw = isRaw(raw_location) ? { location_bytes: rawBytes(raw_location).toString('hex') } : {}
       return { oid, name, location, ...raw, size_bytes: bytes }
     }),
   )
@@ -101,7 +101,7 @@ function describeTablespaces(facts: ServerFacts, layout: BackupLayout): Promise<
 function describeDatabases({ facts, inside }: Description): BackupRecord['databases'] {
   return facts.databases.map((database) => ({
     name: database.name,
-    ...(isRaw(database.raw_name) ? { name_bytes: bytesOf(database.raw_name).toString('hex') } : {}),
+    ...(isRaw(database.raw_name) ? { name_bytes: rawBytes(database.raw_name).toString('hex') } : {}),
     size_bytes: database.size_bytes,
     encoding: database.encoding,
     locale_provider: database.locale_provider,

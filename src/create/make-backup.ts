@@ -51,7 +51,7 @@ export async function makeBackup(job: BackupJob, context: Context): Promise<Made
     application_name: job.applicationName,
   })
   try {
-    const record = await fill(partial, job, startedAt, context)
+    const record = await fillPartial(partial, job, startedAt, context)
     const text = `${JSON.stringify(record, undefined, 2)}\n`
     parseRecord(text)
     return { record, layout: await publish(job.root, partial, text, job.lock.check) }
@@ -82,7 +82,7 @@ async function cleanUp(
   }
 }
 
-async function fill(
+async function fillPartial(
   { id, layout }: Partial,
   job: BackupJob,
   startedAt: Date,

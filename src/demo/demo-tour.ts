@@ -46,7 +46,7 @@ export async function outputOf(tour: Tour, place: string, args: string[]): Promi
 }
 
 /** What a command of pgbk in the first root answers in JSON. @throws {PgbkError} `failed`. */
-export async function answerOf<T>(
+export async function pgbkAnswer<T>(
   tour: Tour,
   args: string[],
   schema: v.GenericSchema<unknown, T>,

@@ -13,9 +13,9 @@ import { v } from '../schema.js'
 import { runProgram } from '../system/program/run-program.js'
 import { type DemoServer, demoRole, startDemoServer, startPlainServer } from './demo-server.js'
 import {
-  answerOf,
   headline,
   pgbk,
+  pgbkAnswer,
   psql,
   shown,
   type Tour,
@@ -73,7 +73,7 @@ async function giveTour(tour: Tour): Promise<void> {
   headline(tour, 'Now in production. "pgbk wal receive" runs all the time, so no moment is lost.')
   await undoDisaster(tour)
 
-  const [backup] = (await answerOf(tour, ['list', '--json'], listed)).backups
+  const [backup] = (await pgbkAnswer(tour, ['list', '--json'], listed)).backups
   headline(tour, 'Production on a laptop: over ssh, or as here from a directory.', laptop)
   await pgbk(tour, laptop, ['download', 'latest', '--from', '../backups'])
   headline(tour, 'The copy needs no pgbk: stock PostgreSQL opens it, and may change it.')
@@ -127,7 +127,7 @@ async function openCopy(tour: Tour, snapshot: string): Promise<void> {
 async function restore(tour: Tour): Promise<void> {
   const { backups } = tour
   await pgbk(tour, backups, ['restore', '--name', 'bookshop-2'])
-  const [instance] = (await answerOf(tour, ['instance', 'list', '--json'], restored)).instances
+  const [instance] = (await pgbkAnswer(tour, ['instance', 'list', '--json'], restored)).instances
   await psql(
     tour,
     { host: join(instance.directory, 'run'), port: instance.port },

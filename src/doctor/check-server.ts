@@ -22,7 +22,7 @@ import { type Check, failed, ok, skipped, warning } from './check.js'
 import { checkDataDirectory } from './check-data-directory.js'
 import { checkServerPrograms } from './check-programs.js'
 
-export interface Connection {
+export interface CheckedConnection {
   checks: Check[]
   /** Undefined when it cannot be reached, or not be copied with the programs that are here. */
   server: ConnectedServer | undefined
@@ -35,7 +35,7 @@ export async function checkConnection(
   flags: ConnectionFlags,
   settings: ClientSettings,
   context: Context,
-): Promise<Connection> {
+): Promise<CheckedConnection> {
   let client: Client
   let facts: ServerFacts
   try {

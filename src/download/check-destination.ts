@@ -104,7 +104,11 @@ async function faultOf(backup: LocalBackup): Promise<string | undefined> {
 }
 
 /** @throws {PgbkError} `disk-full` when what is still to come does not fit. */
-export async function checkRoom(root: RootLayout, backup: LocalBackup, kept: number): Promise<void> {
+export async function checkRoomForDownload(
+  root: RootLayout,
+  backup: LocalBackup,
+  kept: number,
+): Promise<void> {
   const needed = Math.max(0, recordOf(backup).size_bytes - kept)
   const free = await freeBytes(root.backups)
   if (free >= needed) return

@@ -19,7 +19,7 @@ import { openSource } from '../source/open-source.js'
 import { syncTree } from '../system/files/durable.js'
 import { withLock } from '../system/files/lock.js'
 import { checkDownloadedConf } from './check-conf.js'
-import { checkOtherRoot, checkRoom, checkWanted, findHere } from './check-destination.js'
+import { checkOtherRoot, checkRoomForDownload, checkWanted, findHere } from './check-destination.js'
 import { type DownloadDirectory, removeDownload, withDownloadDirectory } from './download-directory.js'
 import { type Fetched, fetchFiles } from './fetch-files.js'
 import { lookAtOld } from './keep-whole.js'
@@ -99,7 +99,7 @@ async function complete(job: Job, context: Context): Promise<{ received: number;
   try {
     const noWal = options.wal === false
     const fetched = await fetchFiles(source, backup, directory, { noWal }, context, (kept) =>
-      checkRoom(root, backup, kept),
+      checkRoomForDownload(root, backup, kept),
     )
     context.progress.step('verifying')
     const work = [verify(job, fetched, context), syncTree(layout.directory)] as const

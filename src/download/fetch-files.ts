@@ -2,6 +2,7 @@ import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
+import { type FileWriter, openFileWriter } from '../source/contract/file-writer.js'
 import { type Listing, type WantedWal, wantedOf } from '../source/contract/listing.js'
 import {
   linkedTablespacesIn,
@@ -10,14 +11,13 @@ import {
   tablespaceOf,
   walFileOf,
 } from '../source/contract/names.js'
-import { openReceiver, type Receiver } from '../source/contract/receiver.js'
 import type { Source } from '../source/contract/source.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import { checkListed } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
-import { type Found, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
+import { type FoundFiles, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
 import { limitOf } from './size-limits.js'
 
 export interface Fetched {
@@ -51,7 +51,7 @@ export async function fetchFiles(
   let [kept, received] = [0, 0]
   const known: Known = { directory: layout.directory, sizes: undefined }
   const { wal_segment_size: segmentSize } = recordOf(backup)
-  const receiver = openReceiver(
+  const writer = openFileWriter(
     layout.directory,
     (bytes) => {
       received += bytes
@@ -65,18 +65,18 @@ export async function fetchFiles(
     const linkedTablespaces = linkedTablespacesIn(listing)
     await makeDirectories(layout.directory, listing)
     if (round === 0) {
-      if (old) kept = await keepOld(source, backup, old, receiver, listing, layout.directory, context)
+      if (old) kept = await keepOld(source, backup, old, writer, listing, layout.directory, context)
       await announce(kept)
     }
-    const before = receiver.names.size
-    const { left, complaints } = await receiveMissing(source, backup, receiver, listing, known, context)
-    await receiver.flushed()
+    const before = writer.names.size
+    const { left, complaints } = await receiveMissing(source, backup, writer, listing, known, context)
+    await writer.flushed()
     if (left.length === 0) {
-      await removeOutgrown(layout.directory, receiver.names)
+      await removeOutgrown(layout.directory, writer.names)
       await makeLinks(layout.directory, listing)
       return { listing, linkedTablespaces, received }
     }
-    if (receiver.names.size > before) continue
+    if (writer.names.size > before) continue
     await source.listing(backup) // Is it gone altogether?
     throw notSent(source, left, complaints)
   }
@@ -94,37 +94,37 @@ interface Known {
 async function receiveMissing(
   source: Source,
   backup: LocalBackup,
-  receiver: Receiver,
+  writer: FileWriter,
   listing: Listing,
   known: Known,
   { signal }: Context,
 ): Promise<{ left: BytePath[]; complaints: string }> {
-  if (!receiver.names.has(manifestName)) {
-    const complaints = await source.transfer(backup, [manifestName], receiver)
-    if (!receiver.names.has(manifestName)) return { left: [manifestName], complaints }
+  if (!writer.names.has(manifestName)) {
+    const complaints = await source.transfer(backup, [manifestName], writer)
+    if (!writer.names.has(manifestName)) return { left: [manifestName], complaints }
   }
   known.sizes ??= await checkListed(known.directory, listing, source, signal)
-  const missing = missingOf(listing, receiver.names)
-  const complaints = missing.length > 0 ? await source.transfer(backup, missing, receiver) : ''
-  return { left: missingOf(listing, receiver.names), complaints }
+  const missing = missingOf(listing, writer.names)
+  const complaints = missing.length > 0 ? await source.transfer(backup, missing, writer) : ''
+  return { left: missingOf(listing, writer.names), complaints }
 }
 
 /** Returns the bytes that stay. */
 async function keepOld(
   source: Source,
   backup: LocalBackup,
-  old: Found,
-  receiver: Receiver,
+  old: FoundFiles,
+  writer: FileWriter,
   listing: Listing,
   directory: string,
   { progress, signal }: Context,
 ): Promise<number> {
-  if (!(await keepManifest(directory, old, receiver))) await source.transfer(backup, [manifestName], receiver)
+  if (!(await keepManifest(directory, old, writer))) await source.transfer(backup, [manifestName], writer)
   await checkListed(directory, listing, source, signal)
   progress.step('checking what is here already')
   let [done, kept] = [0, 0]
   const { wal_segment_size: walSegmentSize } = recordOf(backup)
-  await keepWhole(directory, old, receiver, {
+  await keepWhole(directory, old, writer, {
     linkedTablespaces: linkedTablespacesIn(listing),
     walSegmentSize,
     signal,
@@ -133,7 +133,7 @@ async function keepOld(
       progress.bytes(done, old.bytes)
     },
   })
-  for (const name of receiver.names) kept += (await lstat(bytesInside(directory, name))).size
+  for (const name of writer.names) kept += (await lstat(bytesInside(directory, name))).size
   return kept
 }
 

@@ -3,8 +3,8 @@ import { lstat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAsInManifest } from '../snapshot/manifest/checksum.js'
 import { exemptFromManifest, isManifestWhole, manifestFiles } from '../snapshot/manifest/manifest.js'
+import { type FileWriter, isUnfinished } from '../source/contract/file-writer.js'
 import { isLeftOut, manifestName, nameInBackup, walFileOf } from '../source/contract/names.js'
-import { isUnfinished, type Receiver } from '../source/contract/receiver.js'
 import { inParallel } from '../system/files/in-parallel.js'
 import { walkTree } from '../system/files/walk-tree.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
@@ -14,21 +14,21 @@ import { isFinished, packingOf, segmentFileOf } from '../wal-segments/segment-fo
 const atOnce = 2
 
 /** What a download finds that an earlier one has received. */
-export interface Found {
+export interface FoundFiles {
   files: Set<BytePath>
   bytes: number
 }
 
 /** The files of an earlier download. Links go, so that nothing is ever written through one, and so do unfinished files. */
-export async function lookAtOld(directory: string): Promise<Found> {
-  const found: Found = { files: new Set(), bytes: 0 }
+export async function lookAtOld(directory: string): Promise<FoundFiles> {
+  const found: FoundFiles = { files: new Set(), bytes: 0 }
   await walkTree(bytePath(directory), ({ name, kind }) => {
     if (!kind.isDirectory() && !isLeftOut(name)) lookAtFile(directory, name, kind.isFile(), found)
   })
   return found
 }
 
-function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: Found): void {
+function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: FoundFiles): void {
   const path = bytesInside(directory, name)
   if (!isFile || isUnfinished(name)) unlinkSync(path)
   else {
@@ -40,20 +40,20 @@ function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: F
 /** Whether the manifest of an earlier download is there and whole. */
 export async function keepManifest(
   directory: string,
-  { files }: Found,
-  receiver: Receiver,
+  { files }: FoundFiles,
+  writer: FileWriter,
 ): Promise<boolean> {
   if (!files.delete(manifestName)) return false
   const manifest = join(directory, manifestName)
   if (await isManifestWhole(manifest)) {
-    receiver.names.add(manifestName)
+    writer.names.add(manifestName)
     return true
   }
   await unlink(manifest)
   return false
 }
 
-export interface KeepOptions {
+export interface KeepWholeOptions {
   linkedTablespaces: ReadonlySet<string>
   walSegmentSize: number
   signal: AbortSignal
@@ -66,14 +66,14 @@ export interface KeepOptions {
  */
 export async function keepWhole(
   directory: string,
-  { files }: Found,
-  receiver: Receiver,
-  options: KeepOptions,
+  { files }: FoundFiles,
+  writer: FileWriter,
+  options: KeepWholeOptions,
 ): Promise<void> {
   const check = async (name: BytePath, isWhole: (path: string | Buffer) => Promise<boolean>) => {
     const path = bytesInside(directory, name)
     const { size } = await lstat(path)
-    if (await isWhole(path)) receiver.names.add(name)
+    if (await isWhole(path)) writer.names.add(name)
     else await unlink(path)
     options.onBytes(size)
   }
@@ -88,7 +88,7 @@ export async function keepWhole(
   )
 }
 
-function isCompleteWal(name: string, size: number, { walSegmentSize }: KeepOptions): boolean {
+function isCompleteWal(name: string, size: number, { walSegmentSize }: KeepWholeOptions): boolean {
   const file = segmentFileOf(walFileOf(name) ?? '')
   if (!file || !isFinished(file)) return false
   return packingOf(file.form) !== undefined || size === walSegmentSize

@@ -9,7 +9,7 @@ import { mostBytes, readSmallIfThere } from '../system/files/read-small.js'
 import { shellWord } from '../text/shell-word.js'
 import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
 import { backupAfter } from '../wal-receiver/find-backup.js'
-import { isOf } from '../wal-receiver/reception.js'
+import { isOfCluster } from '../wal-receiver/receiver-session.js'
 
 /** Something that goes on with a backup, so that it must not be removed now. */
 export interface Use {
@@ -63,7 +63,7 @@ function pendingHandOver(root: string, context: Context): string | undefined {
   const layout = rootLayout(root)
   const receiver = readReceiverState(layout)
   if (!receiver?.backup || !isReceiverAlive(receiver, context.now())) return undefined
-  const newer = backupAfter(layout, receiver.backup, isOf(receiver.system_identifier ?? ''))
+  const newer = backupAfter(layout, receiver.backup, isOfCluster(receiver.system_identifier ?? ''))
   return newer && receiver.backup
 }
 

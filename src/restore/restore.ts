@@ -10,7 +10,7 @@ import type { RecoveryResult } from '../recovery/await-recovery.js'
 import { readAgain } from '../recovery/read-again.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
 import { namingLibrary } from '../start-up/library-needed.js'
-import { checkRoom } from './copy/check-room.js'
+import { checkRoomForCopy } from './copy/check-room.js'
 import { type DirectoryRequest, topsOf } from './directory/plan-directory.js'
 import { restoreDirectory } from './directory/restore-directory.js'
 import { finishDirectory, type RestoreResult } from './finish-directory.js'
@@ -18,7 +18,7 @@ import { findInstance, type Instance } from './instance/instance.js'
 import { defaultName } from './instance/instance-directory.js'
 import { sweepInstances } from './instance/instance-remains.js'
 import { type InstanceRequest, restoreInstance } from './instance/restore-instance.js'
-import { startInstance } from './instance/start-instance.js'
+import { startInstanceServer } from './instance/start-instance-server.js'
 import { openToRestore, planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
 
 /**
@@ -49,7 +49,7 @@ async function carryOut(
   settings: Settings,
   context: Context,
 ): Promise<RestoreResult> {
-  await checkRoom(plan.backup, plan.room)
+  await checkRoomForCopy(plan.backup, plan.room)
   context.signal.throwIfAborted()
   const { destination } = plan
   if (destination.kind === 'directory') {
@@ -133,7 +133,7 @@ async function firstStart(
   const { name } = instance
   context.progress.step(`starting ${name}`)
   try {
-    return await startInstance(instance, programs.postgres, recovery, context)
+    return await startInstanceServer(instance, programs.postgres, recovery, context)
   } catch (error) {
     context.progress.say(
       `${name} is restored, and is kept. Try again, or remove it:\n  ${context.pgbk(`instance start ${name}`)}\n  ${context.pgbk(`instance delete ${name}`)}`,

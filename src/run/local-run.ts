@@ -12,7 +12,7 @@ import { readAgain } from '../recovery/read-again.js'
 import { runAttached } from '../system/program/run-attached.js'
 import { commandVariables } from './command-variables.js'
 import { endRun } from './directory/end-run.js'
-import { writeMarker } from './directory/run-directory.js'
+import { writeRunMarker } from './directory/run-directory.js'
 import { sweepRuns } from './directory/sweep-runs.js'
 import type { SandboxMode } from './enclosure/start-enclosed.js'
 import { checkStillRuns, endedByItself, hasGone, runSocket } from './identity.js'
@@ -180,7 +180,7 @@ async function stop(run: Run, context: Context): Promise<void> {
 
 function detach(run: Run): void {
   run.directory.marker.detached = true
-  writeMarker(run.directory)
+  writeRunMarker(run.directory)
   run.server.detach()
 }
 

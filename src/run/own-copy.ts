@@ -34,7 +34,7 @@ export async function givePassword(
  * Cuts a copy off from the servers that the data knows: DROP SUBSCRIPTION in the copy would go to the real publisher and drop the
  * slot that production needs.
  */
-export async function cutOff(client: SqlClient): Promise<void> {
+export async function cutOffPublishers(client: SqlClient): Promise<void> {
   await client.run(withoutPublishers)
 }
 

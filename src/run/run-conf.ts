@@ -51,7 +51,7 @@ export function runDefaults({ backup }: RunRequest, { conf }: RunLayout): Record
 }
 
 /** What it says last: no setting of anybody's leads the server to other files. */
-export function runPlaces({ conf, data }: RunLayout): Record<string, string> {
+export function runFilePlaces({ conf, data }: RunLayout): Record<string, string> {
   return {
     config_file: join(conf, 'postgresql.conf'),
     hba_file: join(conf, 'pg_hba.conf'),

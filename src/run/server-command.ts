@@ -3,7 +3,7 @@ import type { Context } from '../context.js'
 import { neededLibraries } from '../postgres/local/differences.js'
 import { recoverySettings } from '../recovery/recovery-conf.js'
 import { type OwnRunDirectory, runArgument } from './directory/run-directory.js'
-import { runDefaults, runPlaces, withoutOverrides, writeRunConf } from './run-conf.js'
+import { runDefaults, runFilePlaces, withoutOverrides, writeRunConf } from './run-conf.js'
 import type { RunRequest } from './run-request.js'
 import { linkWal, placeLinks } from './wal-links.js'
 
@@ -34,7 +34,7 @@ export async function serverCommand(
     request.settings,
     { unix_socket_directories: sockets, unix_socket_permissions: '0700' },
     recovery ? recoverySettings(recovery, { linked: true }) : {},
-    runPlaces(layout),
+    runFilePlaces(layout),
   )
   const flags = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])
   linkWal(request, directory)

@@ -18,14 +18,14 @@ import { checkOwner } from '../start-up/check-owner.js'
 import { namingLibrary } from '../start-up/library-needed.js'
 import { percentEncoded } from '../text/raw-text.js'
 import { endRun } from './directory/end-run.js'
-import { type OwnRunDirectory, writeMarker } from './directory/run-directory.js'
+import { type OwnRunDirectory, writeRunMarker } from './directory/run-directory.js'
+import type { Enclosure } from './enclosure/namespaces.js'
 import { sayGap } from './enclosure/start-enclosed.js'
 import { type SupervisedServer, toldByLog, waitUntilReady } from './enclosure/supervisor.js'
-import type { Enclosure } from './enclosure/surroundings.js'
 import { endedByAnother } from './ended-by-another.js'
 import { checkIsRun, runSocket } from './identity.js'
 import { type Launched, launch } from './launch.js'
-import { cutOff, givePassword, makeReadOnly } from './own-copy.js'
+import { cutOffPublishers, givePassword, makeReadOnly } from './own-copy.js'
 import { chooseDatabase } from './run-database.js'
 import type { RunRequest } from './run-request.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
@@ -123,7 +123,7 @@ async function makeReady(
   const database = await chooseDatabase(client, recordOf(request.backup), request.database)
   // What is wrong with it is told now, and not to COMMAND.
   if (isSure && request.hasPort) await (await connectSql({ ...socket, database }))?.end()
-  if (!recoveryResult?.paused) await cutOff(client)
+  if (!recoveryResult?.paused) await cutOffPublishers(client)
   const hasPassword = request.hasPort && !recoveryResult?.paused
   const password = hasPassword ? await givePassword(client, superuser, context) : undefined
   if (request.recovery.target.pause && !recoveryResult) await makeReadOnly(client)
@@ -140,7 +140,7 @@ async function makeReady(
     working_copy: kind,
     sandbox: enclosure,
   }
-  writeMarker(directory)
+  writeRunMarker(directory)
   await request.complete
   return {
     name: directory.name,

@@ -13,7 +13,7 @@ export interface StrangeEntry {
   isLink: boolean
 }
 
-export interface TreeRules {
+export interface PlainTreeRules {
   /** Where a link may lead, by its name below the directory; undefined for a name that cannot be a link. */
   linkTarget(name: string): string | undefined
   /** Whether files may have further names (hard links). */
@@ -32,7 +32,7 @@ const mostDepth = 32
  * may: whoever works below the directory afterwards is not led out of it.
  * @throws a system error; the signal's reason when aborted.
  */
-export async function strangeEntries(directory: string, rules: TreeRules): Promise<StrangeEntry[]> {
+export async function strangeEntries(directory: string, rules: PlainTreeRules): Promise<StrangeEntry[]> {
   if (await isPlain(directory, rules)) return []
   const found: StrangeEntry[] = []
   const visit = (entry: TreeEntry) => {
@@ -45,7 +45,10 @@ export async function strangeEntries(directory: string, rules: TreeRules): Promi
 }
 
 /** Whether there is nothing strange: false where this is not known. Files, which are nearly all there is, are not even named. */
-async function isPlain(directory: string, { linkTarget, mayBeLinked, signal }: TreeRules): Promise<boolean> {
+async function isPlain(
+  directory: string,
+  { linkTarget, mayBeLinked, signal }: PlainTreeRules,
+): Promise<boolean> {
   let isStrange = false
   const visit = (item: string) => {
     const name = item.slice(item.indexOf(' ') + 1) as BytePath
@@ -62,7 +65,7 @@ function isTooDeep({ name }: TreeEntry): boolean {
   return name.split('/').length > mostDepth
 }
 
-function look({ name, path, kind }: TreeEntry, rules: TreeRules): StrangeEntry | undefined {
+function look({ name, path, kind }: TreeEntry, rules: PlainTreeRules): StrangeEntry | undefined {
   if (kind.isDirectory())
     return isTooDeep({ name, path, kind })
       ? { name: shownPath(name), kind: 'a directory too deep', isLink: false }

@@ -40,13 +40,13 @@ export function directorySource(name: string, directory: string, context: Contex
       checkThere(backup)
       return checkListing(raw, name)
     },
-    async transfer(backup, names, receiver) {
+    async transfer(backup, names, writer) {
       const gone: string[] = []
       context.progress.step('copying')
       await inParallel(names, atOnce, async (file) => {
         context.signal.throwIfAborted()
         try {
-          await receiver.copy(bytesInside(backup.directory, file), file)
+          await writer.copy(bytesInside(backup.directory, file), file)
         } catch (error) {
           if (systemCode(error) !== 'ENOENT') throw error
           gone.push(messageOf(error))

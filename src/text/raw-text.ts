@@ -24,7 +24,7 @@ export function textOf(bytes: Uint8Array): string {
   return text
 }
 
-export function bytesOf(text: string): Buffer {
+export function rawBytes(text: string): Buffer {
   const parts = text
     .split(loneOrNot)
     .map((part) =>
@@ -43,7 +43,7 @@ export function isRaw(text: string): boolean {
 /** As a part of a URL. */
 export function percentEncoded(text: string): string {
   const parts = text.split(loneOrNot)
-  return parts.map((part) => (lone.test(part) ? percents(bytesOf(part)) : encodeURIComponent(part))).join('')
+  return parts.map((part) => (lone.test(part) ? percents(rawBytes(part)) : encodeURIComponent(part))).join('')
 }
 
 function percents(bytes: Buffer): string {
@@ -53,7 +53,7 @@ function percents(bytes: Buffer): string {
 /** For people: such bytes are read in an encoding of PostgreSQL's, `LATIN1`, as far as this program knows it. */
 export function shownText(text: string, encoding: string): string {
   if (!isRaw(text)) return text
-  return new TextDecoder(labelOf(encoding)).decode(bytesOf(text))
+  return new TextDecoder(labelOf(encoding)).decode(rawBytes(text))
 }
 
 /** By which the same is called elsewhere (https://encoding.spec.whatwg.org); what PostgreSQL calls LATIN5 and on has other numbers. */

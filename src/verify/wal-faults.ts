@@ -4,7 +4,7 @@ import type { BackupLayout } from '../catalog/layout.js'
 import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { messageOf, systemCode } from '../errors.js'
-import { filesIn } from '../wal-archive/archive-listing.js'
+import { filesInArchive } from '../wal-archive/archive-listing.js'
 import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { segmentPieces } from '../wal-segments/segment-file.js'
@@ -75,7 +75,7 @@ interface SegmentFile {
  */
 function segmentFiles(directory: string, record: BackupRecord): SegmentFile[] {
   const { wal_segment_size: segmentSize } = record
-  return filesIn(directory)
+  return filesInArchive(directory)
     .sort((one, other) => (one.name < other.name ? -1 : 1))
     .flatMap(({ name, bytes }) => {
       const file = segmentFileOf(name)

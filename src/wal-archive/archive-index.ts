@@ -4,20 +4,20 @@ import { mostBytes, readSmallText } from '../system/files/read-small.js'
 import {
   type ArchivedSegment,
   type ArchiveFile,
-  type Found,
+  type FoundSegment,
   pathOf,
   segmentsIn,
 } from '../wal-segments/archive-segments.js'
 import { parseHistory, type TimelinePart, type TimelineSwitch } from '../wal-segments/timeline-path.js'
 import { namesOf } from '../wal-segments/timeline-segments.js'
-import { filesIn } from './archive-listing.js'
+import { filesInArchive } from './archive-listing.js'
 import { gapNoteName, readGapNote } from './gap-note.js'
 
 /** What is in one WAL archive, by name and size, found fast: chains of many backups lead through it. */
 export interface ArchiveIndex {
   directory: string
   /** Every segment in its best form, by its 24 digits. */
-  found: ReadonlyMap<string, Found>
+  found: ReadonlyMap<string, FoundSegment>
   /** The last of the finished segments that follow one after the other, on one timeline, from this one on. */
   runFrom(segment: ArchivedSegment): ArchivedSegment
   /** Those that a way through the timelines can lead to, usable or not, in order. */
@@ -55,7 +55,7 @@ export function usableSegments(archive: Pick<ArchiveIndex, 'found'>): ArchivedSe
 
 /** Reads a directory; one that is not there is empty. @throws {PgbkError} `damaged` for one that is none. */
 export function readArchive(directory: string, segmentSize: number): Archive {
-  const files = filesIn(directory)
+  const files = filesInArchive(directory)
   const histories = new Map<number, { path: string; ancestors: TimelineSwitch[] }>()
   const faults: HistoryFault[] = []
   for (const { name } of files.filter((file) => /^[0-9A-F]{8}\.history$/.test(file.name))) {
@@ -85,7 +85,7 @@ export type DamagedCopies = ReadonlyMap<string, string>
 
 /** The same archive, in which damaged copies of segments are of no use. */
 export function withoutCopies(archive: Archive, damaged: DamagedCopies, segmentSize: number): Archive {
-  const found = new Map<string, Found>()
+  const found = new Map<string, FoundSegment>()
   for (const [name, one] of archive.found) {
     const fault = damaged.get(pathOf(one.segment))
     found.set(name, fault === undefined ? one : { ...one, fault, isDamagedCopy: true })
@@ -95,7 +95,7 @@ export function withoutCopies(archive: Archive, damaged: DamagedCopies, segmentS
 
 function indexOfFound(
   directory: string,
-  found: ReadonlyMap<string, Found>,
+  found: ReadonlyMap<string, FoundSegment>,
   segmentSize: number,
   gapNote: string | undefined,
 ): ArchiveIndex {
@@ -119,21 +119,21 @@ function indexOfFound(
 }
 
 function segmentsOnPath(
-  found: ReadonlyMap<string, Found>,
+  found: ReadonlyMap<string, FoundSegment>,
   timelines: TimelinePart[],
   segmentSize: number,
 ): ArchivedSegment[] {
   return inOrder(found).filter(({ name, segment }) => namesOf(segment, timelines, segmentSize).includes(name))
 }
 
-function inOrder(found: ReadonlyMap<string, Found>): ArchivedSegment[] {
+function inOrder(found: ReadonlyMap<string, FoundSegment>): ArchivedSegment[] {
   const byNumber = (one: ArchivedSegment, other: ArchivedSegment) =>
     one.segment === other.segment ? one.timeline - other.timeline : one.segment < other.segment ? -1 : 1
   return [...found.values()].map(({ segment }) => segment).sort(byNumber)
 }
 
 /** The end of the run that each segment is in. */
-function runsIn(found: ReadonlyMap<string, Found>): Map<string, ArchivedSegment> {
+function runsIn(found: ReadonlyMap<string, FoundSegment>): Map<string, ArchivedSegment> {
   const ends = new Map<string, ArchivedSegment>()
   const next = new Map<number, ArchivedSegment>()
   for (const segment of inOrder(found).reverse()) {

@@ -37,7 +37,7 @@ const mostLooks = 5
  * under another by now. A directory that is not there has none.
  * @throws {PgbkError} `damaged` for one that is none, or cannot be read.
  */
-export function filesIn(
+export function filesInArchive(
   directory: string,
   list: (directory: string) => string[] = archiveNames,
 ): ArchiveFile[] {

@@ -16,7 +16,7 @@ import {
   followChain,
   runsBefore,
   segmentAt,
-  segmentsOf,
+  segmentsOfRuns,
   type WalNeeds,
 } from './wal-chain.js'
 
@@ -95,7 +95,7 @@ export function withRuns(rest: Omit<ArchivedWal, 'chain' | 'runs'>, runs: ChainR
   let chain: ArchivedSegment[] | undefined
   const lazy = {
     get chain() {
-      chain ??= segmentsOf(runs, rest.segmentSize)
+      chain ??= segmentsOfRuns(runs, rest.segmentSize)
       return chain
     },
   }
@@ -157,5 +157,5 @@ export function chainOf(
   const timelines = timelinePath(needs.timeline, parseLsn(needs.stop_lsn), histories)
   const own = indexOf('', files, segmentSize)
   const { runs, gap } = followChain({ own, timelines, needs, further: () => [] })
-  return { segmentSize, timelines, chain: segmentsOf(runs, segmentSize), gap }
+  return { segmentSize, timelines, chain: segmentsOfRuns(runs, segmentSize), gap }
 }

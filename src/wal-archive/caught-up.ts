@@ -20,7 +20,7 @@ export type CaughtUp = v.InferOutput<typeof schema>
 const fileName = '.pgbk-caught-up.json'
 
 /** What a receiver has received for a backup, by its own word. */
-export function receivedFor(
+export function caughtUpFor(
   { id }: Pick<StoredBackup, 'id'>,
   receiver: ReceiverState | undefined,
 ): CaughtUp | undefined {
@@ -35,11 +35,11 @@ export function caughtUpNow(
   receiver: ReceiverState | undefined,
   now: Date,
 ): CaughtUp | undefined {
-  return receiver && isReceiverAlive(receiver, now) ? receivedFor(backup, receiver) : undefined
+  return receiver && isReceiverAlive(receiver, now) ? caughtUpFor(backup, receiver) : undefined
 }
 
 /** When a receiver that is at work now had everything that a chain leads to; undefined where none writes into its archives. */
-export function receivedNow(
+export function chainCaughtUpNow(
   wal: ArchivedWal,
   receiver: ReceiverState | undefined,
   now: Date,
@@ -50,7 +50,7 @@ export function receivedNow(
 }
 
 /** When one had everything that then went on with a newer backup: the newest such time of which a chain has all. */
-export function receivedBefore(wal: ArchivedWal): CaughtUp | undefined {
+export function chainCaughtUpBefore(wal: ArchivedWal): CaughtUp | undefined {
   const known = archivesOf(wal).flatMap((archive) => readCaughtUp(archive) ?? [])
   return known
     .filter((one) => hasAllOf(wal, one))
@@ -63,7 +63,7 @@ export function caughtUp(
   receiver: ReceiverState | undefined,
   now: Date,
 ): CaughtUp | undefined {
-  return receivedNow(wal, receiver, now) ?? receivedBefore(wal)
+  return chainCaughtUpNow(wal, receiver, now) ?? chainCaughtUpBefore(wal)
 }
 
 /** Those that can tell how far everything goes: the archive at the chain's end, and the one before, whose receiver went on there. */

@@ -112,7 +112,7 @@ export function segmentAt(
 }
 
 /** The segments of runs, one by one. */
-export function segmentsOf(runs: ChainRun[], segmentSize: number): ArchivedSegment[] {
+export function segmentsOfRuns(runs: ChainRun[], segmentSize: number): ArchivedSegment[] {
   return runs.flatMap((run) => {
     const count = Number(run.to.segment - run.from.segment) + 1
     return Array.from({ length: count }, (_, index) =>

@@ -6,7 +6,7 @@ import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import type { Installation } from '../postgres/programs/find.js'
 import { type ArchivedWal, lastOf, readArchivedWal } from '../wal-archive/archived-wal.js'
-import { type CaughtUp, receivedBefore, receivedNow } from '../wal-archive/caught-up.js'
+import { type CaughtUp, chainCaughtUpBefore, chainCaughtUpNow } from '../wal-archive/caught-up.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { walPool } from '../wal-archive/wal-pool.js'
@@ -165,7 +165,7 @@ function liveWindow(
   receiver: ReceiverState | undefined,
   now: Date,
 ): BackupWindow | undefined {
-  const known = receivedNow(wal, receiver, now)
+  const known = chainCaughtUpNow(wal, receiver, now)
   const window = snapshotWindow(backup, wal)
   if (!known || Date.parse(known.at) < Date.parse(window.from)) return undefined
   const { at, lsn, timeline } = known
@@ -177,7 +177,7 @@ async function archiveWindow(backup: LocalBackup, wal: ArchivedWal, ends: EndFin
   if (!lastOf(wal)) return snapshotWindow(backup, wal)
   try {
     const { end_lsn, commit } = await ends.endOf(backup, wal)
-    return windowTo(backup, wal, end_lsn, commit, receivedBefore(wal))
+    return windowTo(backup, wal, end_lsn, commit, chainCaughtUpBefore(wal))
   } catch (error) {
     if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error
     const damage = error instanceof DamagedSegment ? damageIn(wal.chain, error) : undefined

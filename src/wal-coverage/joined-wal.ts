@@ -8,7 +8,7 @@ import type { Installation } from '../postgres/programs/find.js'
 import type { DamagedCopies } from '../wal-archive/archive-index.js'
 import { type ArchivedSegment, type ArchivedWal, withRuns } from '../wal-archive/archived-wal.js'
 import { readSeamNote, writeSeamNote } from '../wal-archive/notes/seam-note.js'
-import { segmentsOf } from '../wal-archive/wal-chain.js'
+import { segmentsOfRuns } from '../wal-archive/wal-chain.js'
 import type { PooledBackup, WalPool } from '../wal-archive/wal-pool.js'
 import { type SeamOverlap, seamsOf, type WalSeam } from '../wal-archive/wal-seams.js'
 import { waldumpOf } from '../wal-reading/archive-end.js'
@@ -140,7 +140,7 @@ const nothing = { args: ['--rmgr=Transaction'], pattern: '^$', lastOnly: true }
 function nearSegments(wal: ArchivedWal, { segment }: ArchivedSegment): ArchivedWal {
   const { runs, directory, segmentSize, timelines, faults, histories } = wal
   const near = runs.flatMap((run) =>
-    segmentsOf([run], segmentSize)
+    segmentsOfRuns([run], segmentSize)
       .filter((one) => one.segment >= segment - reach && one.segment <= segment + reach)
       .map((one) => ({ ...run, from: one, to: one })),
   )

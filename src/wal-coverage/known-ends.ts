@@ -9,7 +9,7 @@ import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { type ArchiveEndSearch, findArchiveEnd } from '../wal-reading/archive-end.js'
 import { scanWal } from '../wal-reading/scan-wal.js'
 import { DamagedSegment, damageIn } from '../wal-reading/wal-damage.js'
-import { filesAtEnd, type KnownEnd, keyOf, readKnownEnd, writeKnownEnd } from './window.js'
+import { endKey, filesAtEnd, type KnownEnd, readKnownEnd, writeKnownEnd } from './window.js'
 
 /** Finds the ends of chains, which many backups have in common, and remembers them in the archives. */
 export interface EndFinder {
@@ -35,7 +35,7 @@ export function findEnds(
       const last = lastOf(wal)
       if (!last) throw new PgbkError('damaged', `there is no WAL in ${wal.directory}`)
       const since = wal.runs[0]?.from.segment ?? 0n
-      const key = `${last.directory}/${keyOf(wal)}`
+      const key = `${last.directory}/${endKey(wal)}`
       const known = rememberedOf(ends.get(key), wal)
       if (known && (known.end.commit || known.since <= since)) return known.end
       try {
@@ -65,7 +65,7 @@ function rememberedOf(
 /** What is noted in the archive at the end counts for all chains that lead there, but that there is no commit only for its own. */
 function knownEnd(wal: ArchivedWal, last: ArchivedSegment): KnownEnd | undefined {
   const noted = readKnownEnd(last.directory)
-  if (noted?.through === keyOf(wal) && (noted.commit || last.directory === wal.directory)) return noted
+  if (noted?.through === endKey(wal) && (noted.commit || last.directory === wal.directory)) return noted
   if (last.directory === wal.directory) return undefined
   const own = readKnownEnd(wal.directory)
   return own?.through === elsewhere(last, wal) ? own : undefined
@@ -73,7 +73,7 @@ function knownEnd(wal: ArchivedWal, last: ArchivedSegment): KnownEnd | undefined
 
 /** The same for an end in another archive. */
 function elsewhere(last: ArchivedSegment, wal: ArchivedWal): string {
-  return `${basename(dirname(last.directory))} ${keyOf(wal)}`
+  return `${basename(dirname(last.directory))} ${endKey(wal)}`
 }
 
 async function readEnd(
@@ -88,7 +88,7 @@ async function readEnd(
     noted !== undefined && BigInt(noted.segment) <= last.segment && (isOwn || noted.commit !== null)
   const major = Number.parseInt(summary.server.version, 10)
   const from = isFurther ? BigInt(noted.segment) : undefined
-  const through = keyOf(wal)
+  const through = endKey(wal)
   const search = { ...options, wal, major, from }
   const { record, commit: found } = await judged(search, summary, () => findArchiveEnd(search))
   const commit = found ?? (isFurther ? noted.commit : null)

@@ -113,7 +113,7 @@ function lastOfAll(range: SegmentRange, names: string[]): string | undefined {
 
 const place = v.object({ lsn: v.string(), time: v.string() })
 const schema = v.object({
-  /** As `keyOf` tells it. */
+  /** As `endKey` tells it. */
   through: v.string(),
   /** The last finished segments of this archive, as `fileIdentity` tells them. */
   files: v.optional(v.record(v.string(), v.string())),
@@ -132,7 +132,7 @@ const fileName = '.pgbk-window.json'
 const mostAtEnd = 3
 
 /** Tells whether the archive still ends as it did, with the same files. */
-export function keyOf(wal: Pick<ArchivedWal, 'runs' | 'segmentSize'>): string {
+export function endKey(wal: Pick<ArchivedWal, 'runs' | 'segmentSize'>): string {
   return lastSegments(wal)
     .map((one) => `${one.file} ${one.form} ${fileIdentity(pathOf(one))}`)
     .join(', ')

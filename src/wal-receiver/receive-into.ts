@@ -9,13 +9,13 @@ import { isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import { sweepArchive } from './archive-files.js'
 import { type Compressor, startCompressor } from './compressor.js'
 import { backupAfter, previousArchives } from './find-backup.js'
+import { isOfCluster, type ReceiverSession } from './receiver-session.js'
 import { type ReceiverEnd, type RunningReceiver, startReceivewal } from './receivewal.js'
-import { isOf, type Reception } from './reception.js'
 import { segmentNoter } from './segment-noter.js'
 import { hasReceived, type WatchedServer } from './watched-server.js'
 
 /** Why nothing more is received into a backup's archive. */
-export type Ended = { hasReceived: boolean } & (
+export type ReceivingEnd = { hasReceived: boolean } & (
   | ReceiverEnd
   | { kind: 'newer-backup'; newer: LocalBackup }
   | { kind: 'backup-gone' }
@@ -31,11 +31,11 @@ const ticksPerPoll = 2
  * @throws the signal's reason when aborted.
  */
 export async function receiveInto(
-  reception: Reception,
+  session: ReceiverSession,
   server: WatchedServer,
   target: LocalBackup,
-): Promise<Ended> {
-  const { slot, context, heartbeat, journal } = reception
+): Promise<ReceivingEnd> {
+  const { slot, context, receiverReport, log } = session
   const { wal } = layoutOf(target)
   if (!existsSync(wal)) return { kind: 'backup-gone', hasReceived: false }
   const orphans = await endOrphanedReceivers(wal, context.env)
@@ -44,28 +44,27 @@ export async function receiveInto(
   const found = readArchivedWal(wal, recordOf(target))
   if (found.chain.length === 0)
     return { kind: 'gap', message: '', subject: found.gap?.missing, hasReceived: false }
-  if (found.gap && !reception.warned.has(target.id)) {
-    reception.warned.add(target.id)
+  if (found.gap && !session.warned.has(target.id)) {
+    session.warned.add(target.id)
     const { missing, reason } = found.gap
     context.progress.warn(
       `the WAL archive of backup ${target.id} is broken at ${missing}: ${reason}. Its window ends there; run ${context.pgbk('create')}`,
     )
   }
-  await heartbeat.target(target)
+  await receiverReport.receiveFor(target)
   const receiver = await startReceivewal(server.clients, server.psql.connection, wal, slot)
-  const { installations } = reception.client
+  const { installations } = session.client
   const compressor = startCompressor({
     current: wal,
-    others: previousArchives(reception.root, target).map((directory) => join(directory, 'wal')),
-    level: reception.level,
+    others: previousArchives(session.root, target).map((directory) => join(directory, 'wal')),
+    level: session.level,
     segmentSize: recordOf(target).wal_segment_size,
     env: context.env,
-    noter: (signal) =>
-      segmentNoter({ root: reception.root, target, installations, env: context.env, signal }),
+    noter: (signal) => segmentNoter({ root: session.root, target, installations, env: context.env, signal }),
     onFault: (text) => context.progress.warn(text),
   })
   try {
-    return await watch({ ...reception, server, target, receiver, compressor, journal })
+    return await watch({ ...session, server, target, receiver, compressor, log })
   } finally {
     await Promise.all([receiver.stop(), compressor.stop()])
   }
@@ -75,8 +74,11 @@ export async function receiveInto(
  * Without a server a newer backup takes over as well, where all before the end of its snapshot has been received: that the server
  * comes back is not sure, and the newest backup is the one that is restored then.
  */
-export async function lookWithoutServer({ root, context }: Reception, target: LocalBackup): Promise<Ended> {
-  const newer = backupAfter(root, target.id, isOf(recordOf(target).server.system_identifier))
+export async function lookWithoutServer(
+  { root, context }: ReceiverSession,
+  target: LocalBackup,
+): Promise<ReceivingEnd> {
+  const newer = backupAfter(root, target.id, isOfCluster(recordOf(target).server.system_identifier))
   if (!newer) return { kind: 'no-server', hasReceived: false }
   await endOrphanedReceivers(layoutOf(target).wal, context.env)
   // Of an unfinished segment only the server could tell how far it goes.
@@ -85,17 +87,17 @@ export async function lookWithoutServer({ root, context }: Reception, target: Lo
     : { kind: 'no-server', hasReceived: false }
 }
 
-interface Watch extends Reception {
+interface Watch extends ReceiverSession {
   server: WatchedServer
   target: LocalBackup
   receiver: RunningReceiver
   compressor: Compressor
 }
 
-async function watch(watched: Watch): Promise<Ended> {
-  const { root, context, journal, server, target, receiver, compressor } = watched
+async function watch(watched: Watch): Promise<ReceivingEnd> {
+  const { root, context, log, server, target, receiver, compressor } = watched
   const { host, port } = server.facts
-  const isSame = isOf(server.facts.system_identifier)
+  const isSame = isOfCluster(server.facts.system_identifier)
   let hasBegun = false
   for (let tick = 1; ; tick++) {
     await Promise.race([sleep(tickMs, undefined, { signal: context.signal }).catch(() => {}), receiver.ended])
@@ -107,8 +109,8 @@ async function watch(watched: Watch): Promise<Ended> {
     if (!newer && hasBegun && tick % ticksPerPoll !== 0) continue
     const facts = await ask(watched)
     if (!facts?.slot?.active) continue
-    if (!hasBegun || journal.problem !== null)
-      journal.report(
+    if (!hasBegun || log.problem !== null)
+      log.report(
         `receiving WAL of ${host}:${port} into the archive of backup ${target.id}, timeline ${facts.timeline}`,
       )
     hasBegun = true
@@ -123,11 +125,11 @@ function endOf({ receiver, target }: Watch): ReceiverEnd | { kind: 'backup-gone'
 }
 
 /** Undefined when the server does not answer; what is received meanwhile comes all the same. */
-async function ask({ heartbeat, journal, server, target, receiver }: Watch) {
+async function ask({ receiverReport, log, server, target, receiver }: Watch) {
   const isHere = (lsn: string) => reaches(target, lsn)
-  const { facts, silence } = await heartbeat.poll(server.psql, 'receiving', isHere)
+  const { facts, silence } = await receiverReport.poll(server.psql, 'receiving', isHere)
   // A pg_receivewal that has ended tells more.
-  if (silence !== null && !receiver.hasEnded()) journal.trouble(`${silence}; asking again`)
+  if (silence !== null && !receiver.hasEnded()) log.trouble(`${silence}; asking again`)
   return facts
 }
 

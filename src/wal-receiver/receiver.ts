@@ -5,14 +5,21 @@ import type { Context } from '../context.js'
 import { isDiskFull, messageOf, PgbkError, systemCode } from '../errors.js'
 import { connectionHint, isLasting } from '../postgres/connection/connection-hint.js'
 import { parseLsn } from '../wal-segments/lsn.js'
+import { openDedupedLog } from './deduped-log.js'
 import { backupAfter, backupAt, newestBackup, oldestBackup } from './find-backup.js'
-import { handOverTo } from './hand-over.js'
-import { openHeartbeat } from './heartbeat.js'
-import { openJournal } from './journal.js'
-import { type Ended, lookWithoutServer, receiveInto } from './receive-into.js'
-import { isOf, type ReceiveJob, type Reception } from './reception.js'
-import { setAside } from './set-aside.js'
-import { fillOrWait, type Pauses, pauses, rest, waitForNewer, waitForRoom } from './waits.js'
+import { handOverTo } from './hand-over-archive.js'
+import { moveDivergedWal } from './move-diverged-wal.js'
+import { lookWithoutServer, type ReceivingEnd, receiveInto } from './receive-into.js'
+import {
+  fillOrWait,
+  type GrowingPauses,
+  growingPauses,
+  pauseFor,
+  waitForNewer,
+  waitForRoom,
+} from './receiver-pauses.js'
+import { openReceiverReport } from './receiver-report.js'
+import { isOfCluster, type ReceiverOptions, type ReceiverSession } from './receiver-session.js'
 import { type WatchedServer, watchServer } from './watched-server.js'
 
 /**
@@ -21,76 +28,76 @@ import { type WatchedServer, watchServer } from './watched-server.js'
  * @throws {PgbkError} the signal's reason when aborted; `wrong-cluster`; `programs-missing`; what the very first connection fails
  * with when that is no matter of time (`refused`, a wrong password ...).
  */
-export async function receiveWal(job: ReceiveJob, context: Context): Promise<never> {
-  const journal = openJournal(context.progress, context.now)
-  const heartbeat = await openHeartbeat(job, context)
-  const reception = { ...job, context, journal, heartbeat, warned: new Set<string>(), hasReceived: false }
-  const pause = pauses()
+export async function receiveWal(job: ReceiverOptions, context: Context): Promise<never> {
+  const log = openDedupedLog(context.progress, context.now)
+  const receiverReport = await openReceiverReport(job, context)
+  const session = { ...job, context, log, receiverReport, warned: new Set<string>(), hasReceived: false }
+  const pause = growingPauses()
   try {
     for (;;) {
-      const server = await connect(reception)
-      const target = server ? await chooseTarget(reception, server) : lastTarget(reception)
-      if (target) await attend(reception, server, target, pause)
+      const server = await connect(session)
+      const target = server ? await chooseTarget(session, server) : lastTarget(session)
+      if (target) await attend(session, server, target, pause)
       else if (!server) await pause.wait(context)
     }
   } finally {
-    await heartbeat.end()
+    await receiverReport.end()
   }
 }
 
 /** Undefined when there is no connection now. */
-async function connect(reception: Reception): Promise<WatchedServer | undefined> {
-  const { root, client, slot, journal, heartbeat, context } = reception
+async function connect(session: ReceiverSession): Promise<WatchedServer | undefined> {
+  const { root, client, slot, log, receiverReport, context } = session
   context.signal.throwIfAborted()
   try {
     const server = await watchServer(root, client, slot)
     if (server.slot) {
-      journal.report(
+      log.report(
         server.slot === 'created'
           ? `made the replication slot ${slot}: the server keeps all WAL from now on until it is received`
           : `made the replication slot ${slot} anew: the server had given up the WAL that it was to keep`,
       )
     }
-    heartbeat.met(server.facts)
+    receiverReport.noteServer(server.facts)
     return server
   } catch (error) {
     context.signal.throwIfAborted()
-    if (!isPassing(error, heartbeat.hasMet)) throw error
-    journal.trouble(`${messageOf(error)}; trying again`)
-    await heartbeat.beat('waiting-for-server', journal.problem)
+    if (!isPassing(error, receiverReport.hasAnswered)) throw error
+    log.trouble(`${messageOf(error)}; trying again`)
+    await receiverReport.update('waiting-for-server', log.problem)
     return undefined
   }
 }
 
 /** Receives for a backup, as long as there is a server, and does what has to be done then. */
 async function attend(
-  reception: Reception,
+  session: ReceiverSession,
   server: WatchedServer | undefined,
   target: LocalBackup,
-  pause: Pauses,
+  pause: GrowingPauses,
 ): Promise<void> {
   try {
     const ended = server
-      ? await receiveInto(reception, server, target)
-      : await lookWithoutServer(reception, target)
-    reception.hasReceived ||= ended.hasReceived
+      ? await receiveInto(session, server, target)
+      : await lookWithoutServer(session, target)
+    session.hasReceived ||= ended.hasReceived
     if (ended.hasReceived) pause.reset()
-    await react(reception, target, ended, pause)
+    await react(session, target, ended, pause)
   } catch (error) {
-    await react(reception, target, passingFault(error, reception.root, target), pause)
+    await react(session, target, passingFault(error, session.root, target), pause)
   }
 }
 
 /** Whether waiting may correct it. Before the first contact, what looks like a mistake of the caller's is told at once. */
-function isPassing(error: unknown, hasMet: boolean): boolean {
+function isPassing(error: unknown, hasAnswered: boolean): boolean {
   if (!(error instanceof PgbkError) || !['unreachable', 'refused', 'failed'].includes(error.code))
     return false
-  if (hasMet) return true
+  if (hasAnswered) return true
   return error.code === 'unreachable' && !isLasting(error.facts.said ?? '')
 }
 
-function lastTarget({ root, heartbeat }: Reception): LocalBackup | undefined {
-  const last = heartbeat.backup === null ? undefined : backupAt(root, heartbeat.backup)
+function lastTarget({ root, receiverReport }: ReceiverSession): LocalBackup | undefined {
+  const last = receiverReport.backup === null ? undefined : backupAt(root, receiverReport.backup)
   return last && clusterOf(last) !== undefined ? last : undefined
 }
 
@@ -108,24 +115,24 @@ function firstTarget(
 
 /** The backup that was received into before, or the next one, so that no archive is left with less than it can have. */
 async function chooseTarget(
-  reception: Reception,
+  session: ReceiverSession,
   { facts, psql }: WatchedServer,
 ): Promise<LocalBackup | undefined> {
-  const { root, journal, heartbeat, context, slot } = reception
-  const isSame = isOf(facts.system_identifier)
-  const before = lastTarget(reception)
+  const { root, log, receiverReport, context, slot } = session
+  const isSame = isOfCluster(facts.system_identifier)
+  const before = lastTarget(session)
   if (before?.state === 'whole' && isSame(before)) return before
-  const next = heartbeat.backup === null ? undefined : backupAfter(root, heartbeat.backup, isSame)
+  const next = receiverReport.backup === null ? undefined : backupAfter(root, receiverReport.backup, isSame)
   const chosen = next ?? firstTarget(root, facts.slot?.restart_lsn ?? null, isSame)
   if (chosen) return chosen
-  journal.report(
+  log.report(
     `there is no backup in ${root.root} yet: waiting for the first one, while the slot ${slot} keeps its WAL (${context.pgbk('create')})`,
   )
-  journal.remind(
+  log.remind(
     `still waiting for the first backup (${context.pgbk('create')}); the server keeps WAL for the slot ${slot} meanwhile`,
   )
-  await heartbeat.poll(psql, 'waiting-for-backup', () => false)
-  await rest(context)
+  await receiverReport.poll(psql, 'waiting-for-backup', () => false)
+  await pauseFor(context)
   return undefined
 }
 
@@ -133,7 +140,7 @@ async function chooseTarget(
  * A full disk is waited for, whoever meets it first; and backups may be deleted at any time, also while one hands over to another.
  * @throws the error itself when it is neither.
  */
-function passingFault(error: unknown, root: RootLayout, target: LocalBackup): Ended {
+function passingFault(error: unknown, root: RootLayout, target: LocalBackup): ReceivingEnd {
   const code = systemCode(error)
   if (isDiskFull(error))
     return { kind: 'disk-full', message: messageOf(error), subject: undefined, hasReceived: true }
@@ -145,52 +152,57 @@ function passingFault(error: unknown, root: RootLayout, target: LocalBackup): En
 }
 
 /** A history that left ours before the snapshot's end leads nowhere from this backup; what it has stays reachable. */
-async function followFork(reception: Reception, target: LocalBackup, forkLsn: string): Promise<void> {
+async function followFork(session: ReceiverSession, target: LocalBackup, forkLsn: string): Promise<void> {
   if (parseLsn(forkLsn) >= parseLsn(recordOf(target).stop_lsn))
-    return await setAside(reception, target, forkLsn)
+    return await moveDivergedWal(session, target, forkLsn)
   await waitForNewer(
-    reception,
+    session,
     target,
     `the server has another history from ${forkLsn} on, before the end of backup ${target.id}: was it restored? Nothing of it belongs to that backup, whose archive stays as it is`,
   )
 }
 
-function noReplication({ client: { psql } }: Reception, message: string): PgbkError {
+function noReplication({ client: { psql } }: ReceiverSession, message: string): PgbkError {
   return new PgbkError('refused', `pg_receivewal cannot connect: ${message}`, {
     hint: connectionHint(message, { ...psql.connection, systemUser: psql.systemUser }),
   })
 }
 
-async function react(reception: Reception, target: LocalBackup, ended: Ended, pause: Pauses): Promise<void> {
-  const { journal, heartbeat, context } = reception
+async function react(
+  session: ReceiverSession,
+  target: LocalBackup,
+  ended: ReceivingEnd,
+  pause: GrowingPauses,
+): Promise<void> {
+  const { log, receiverReport, context } = session
   switch (ended.kind) {
     case 'newer-backup':
-      await handOverTo(reception, target, ended.newer)
+      await handOverTo(session, target, ended.newer)
       return
     case 'backup-gone':
-      journal.report(`backup ${target.id} is no longer there`)
+      log.report(`backup ${target.id} is no longer there`)
       return
     case 'gap':
-      return await fillOrWait(reception, target, ended.subject ?? '')
+      return await fillOrWait(session, target, ended.subject ?? '')
     case 'disk-full':
-      return await waitForRoom(reception, target)
+      return await waitForRoom(session, target)
     case 'forked':
-      return await followFork(reception, target, ended.subject ?? '')
+      return await followFork(session, target, ended.subject ?? '')
     case 'slot-in-use':
-      journal.trouble(
-        `the replication slot ${reception.slot} is in use by another receiver (process ${ended.subject} of the server), or by a connection that was lost: trying again. A second receiver needs a slot of its own (wal.slot)`,
+      log.trouble(
+        `the replication slot ${session.slot} is in use by another receiver (process ${ended.subject} of the server), or by a connection that was lost: trying again. A second receiver needs a slot of its own (wal.slot)`,
       )
       break
     case 'no-server':
       break
     case 'refused':
       // What psql may do, a walsender may be closed to; later an administrator is at work there.
-      if (!reception.hasReceived) throw noReplication(reception, ended.message)
-      journal.trouble(`pg_receivewal cannot connect: ${ended.message}; trying again`)
+      if (!session.hasReceived) throw noReplication(session, ended.message)
+      log.trouble(`pg_receivewal cannot connect: ${ended.message}; trying again`)
       break
     case 'lost':
-      journal.trouble(`pg_receivewal ended: ${ended.message}; connecting again`)
+      log.trouble(`pg_receivewal ended: ${ended.message}; connecting again`)
   }
-  await heartbeat.beat('waiting-for-server', journal.problem)
+  await receiverReport.update('waiting-for-server', log.problem)
   await pause.wait(context)
 }

@@ -29,7 +29,7 @@ export interface ArchiveFile {
 }
 
 /** A segment and, where it cannot be used, why. */
-export interface Found {
+export interface FoundSegment {
   segment: ArchivedSegment
   fault?: string
   /** It was found to be damaged where another archive has a sound copy: until then it is told by what is in it. */
@@ -37,9 +37,9 @@ export interface Found {
 }
 
 /** Every segment in its best form: whole before partial, raw before compressed. */
-export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<string, Found> {
-  const best = new Map<string, Found>()
-  const worth = ({ segment, fault }: Found) =>
+export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<string, FoundSegment> {
+  const best = new Map<string, FoundSegment>()
+  const worth = ({ segment, fault }: FoundSegment) =>
     (fault === undefined ? segmentForms.length : 0) - segmentForms.indexOf(segment.form)
   for (const file of files) {
     const one = segmentOf(file, segmentSize)
@@ -50,7 +50,10 @@ export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<strin
   return best
 }
 
-function segmentOf({ directory, name: file, bytes }: ArchiveFile, segmentSize: number): Found | undefined {
+function segmentOf(
+  { directory, name: file, bytes }: ArchiveFile,
+  segmentSize: number,
+): FoundSegment | undefined {
   const found = segmentFileOf(file)
   const place = found && parseSegmentName(found.name, segmentSize)
   if (!place) return undefined

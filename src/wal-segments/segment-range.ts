@@ -18,7 +18,7 @@ export const mostSegments = 1 << 20
  * The segments of a range, whose end is exclusive.
  * @throws {PgbkError} `damaged` for a range that ends before it begins, or has more than a million segments.
  */
-export function segmentsOf({ timeline, startLsn, endLsn }: WalRange, segmentSize: number): SegmentRange {
+export function segmentRange({ timeline, startLsn, endLsn }: WalRange, segmentSize: number): SegmentRange {
   const first = segmentNumber(parseLsn(startLsn), segmentSize)
   const last = lastSegmentBefore(endLsn, segmentSize)
   const count = last - first + 1n
@@ -44,5 +44,5 @@ export function ownSegments(record: {
   wal_segment_size: number
 }): SegmentRange {
   const { timeline, start_lsn: startLsn, stop_lsn: endLsn, wal_segment_size: size } = record
-  return segmentsOf({ timeline, startLsn, endLsn }, size)
+  return segmentRange({ timeline, startLsn, endLsn }, size)
 }

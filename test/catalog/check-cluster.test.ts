@@ -3,7 +3,7 @@ import { expect, it } from '@jest/globals'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import { checkCluster } from '../../src/catalog/check-cluster.js'
 import { newestOnly } from '../../src/wal-receiver/find-backup.js'
-import { isOf } from '../../src/wal-receiver/reception.js'
+import { isOfCluster } from '../../src/wal-receiver/receiver-session.js'
 import { isRoot, ordinaryUser } from '../helpers/users.js'
 import { aBackup, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from './samples.js'
 
@@ -34,7 +34,7 @@ it.each(broken)('a root belongs to the cluster of the newest usable record: %s',
   }
   expect(
     readCatalog(root.root)
-      .backups.filter(isOf(own))
+      .backups.filter(isOfCluster(own))
       .map(({ id }) => id),
   ).toEqual([good])
 })

@@ -193,8 +193,8 @@ describe('wal receive', () => {
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
     await write()
     const newer = await aBackupOf(server, { root })
-    const beats = stateIn(root).updated_at
-    await until('it has looked again', () => Date.parse(stateIn(root).updated_at) > Date.parse(beats) + 3000)
+    const before = stateIn(root).updated_at
+    await until('it has looked again', () => Date.parse(stateIn(root).updated_at) > Date.parse(before) + 3000)
     expect(receiver.said()).not.toContain('takes over')
     expect(stateIn(root).backup).toBe(record.id)
     for (const pid of pids) process.kill(pid, 'SIGCONT')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { bytesOf, isRaw, percentEncoded, shownText, textOf } from '../../src/text/raw-text.js'
+import { isRaw, percentEncoded, rawBytes, shownText, textOf } from '../../src/text/raw-text.js'
 
 const bytes = (...list: (number | string)[]) =>
   Buffer.concat(list.map((one) => (typeof one === 'string' ? Buffer.from(one) : Buffer.from([one]))))
@@ -15,7 +15,7 @@ describe('a name of a server', () => {
   ])('in %s comes back as the same bytes, also through JSON', (_, name, raw) => {
     const text = textOf(name)
     expect(isRaw(text)).toBe(raw)
-    expect(bytesOf(JSON.parse(JSON.stringify(text)))).toEqual(name)
+    expect(rawBytes(JSON.parse(JSON.stringify(text)))).toEqual(name)
   })
 
   it.each([

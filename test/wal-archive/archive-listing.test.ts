@@ -1,7 +1,7 @@
 import { readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { agreedOn, filesIn } from '../../src/wal-archive/archive-listing.js'
+import { agreedOn, filesInArchive } from '../../src/wal-archive/archive-listing.js'
 import { aDirectory } from '../helpers/places.js'
 
 /** An archive in which something happens each time that its names have been listed. */
@@ -14,7 +14,7 @@ function lists(names: string[], happens: (directory: string, look: number) => vo
     happens(path, ++looks)
     return listed
   }
-  return { found: filesIn(directory, list).map(({ name }) => name), looks: () => looks }
+  return { found: filesInArchive(directory, list).map(({ name }) => name), looks: () => looks }
 }
 
 describe('the files of an archive', () => {
@@ -37,11 +37,11 @@ describe('the files of an archive', () => {
       count++
       return ['gone']
     }
-    expect(filesIn(aDirectory(), list)).toEqual([])
+    expect(filesInArchive(aDirectory(), list)).toEqual([])
     expect(count).toBe(5)
   })
 
-  it('are none where there is no directory', () => expect(filesIn('/nowhere/wal')).toEqual([]))
+  it('are none where there is no directory', () => expect(filesInArchive('/nowhere/wal')).toEqual([]))
 })
 
 describe('a gap', () => {

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { seedWalArchive } from '../../src/wal-archive/wal-archive.js'
-import { segmentsOf } from '../../src/wal-segments/segment-range.js'
+import { segmentRange } from '../../src/wal-segments/segment-range.js'
 import { thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 
@@ -16,12 +16,12 @@ describe('segmentsOf', () => {
     ['0/3000000', '0/4000000', ['000000010000000000000003']],
     ['0/FF000028', '1/28', ['0000000100000000000000FF', '000000010000000100000000']],
   ])('from %s to %s is %j', (startLsn, endLsn, names) => {
-    expect([...segmentsOf({ timeline: 1, startLsn, endLsn }, sixteenMb).names()]).toEqual(names)
+    expect([...segmentRange({ timeline: 1, startLsn, endLsn }, sixteenMb).names()]).toEqual(names)
   })
 
   it('counts in segments of the size of the server, on its timeline', () => {
     const range = { timeline: 2, startLsn: '0/3000028', endLsn: '0/3200000' }
-    expect([...segmentsOf(range, 1024 * 1024).names()]).toEqual([
+    expect([...segmentRange(range, 1024 * 1024).names()]).toEqual([
       '000000020000000000000030',
       '000000020000000000000031',
     ])

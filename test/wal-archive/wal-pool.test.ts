@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 import { layoutOf } from '../../src/catalog/backup.js'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import { lastOf } from '../../src/wal-archive/archived-wal.js'
-import { keyOf, readSeamNote, writeSeamNote } from '../../src/wal-archive/notes/seam-note.js'
+import { readSeamNote, seamKey, writeSeamNote } from '../../src/wal-archive/notes/seam-note.js'
 import { type PooledBackup, walPool } from '../../src/wal-archive/wal-pool.js'
 import { seamsOf } from '../../src/wal-archive/wal-seams.js'
 import { bringTogether } from '../../src/wal-coverage/move-wal.js'
@@ -137,7 +137,7 @@ describe('what was found out about a seam', () => {
     if (!seam) throw new Error('no seam')
     await writeSeamNote(seam, false)
     expect(readSeamNote(seam)).toBe(false)
-    const note = { seam: keyOf(seam), joins: true }
+    const note = { seam: seamKey(seam), joins: true }
     for (const forged of [note, { signed: `${'0'.repeat(64)} ${JSON.stringify(note)}` }]) {
       writeFileSync(join(seam.before.directory, '.pgbk-seam.json'), JSON.stringify(forged))
       expect(readSeamNote(seam)).toBe(undefined)

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
 import { PgbkError } from '../../src/errors.js'
 import { readReceiverState } from '../../src/wal-archive/receiver-state.js'
-import { openHeartbeat } from '../../src/wal-receiver/heartbeat.js'
 import { receiveWal } from '../../src/wal-receiver/receiver.js'
+import { openReceiverReport } from '../../src/wal-receiver/receiver-report.js'
 import { aContext } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { until } from '../helpers/traces.js'
@@ -17,8 +17,8 @@ async function withoutServer(inOlder: string[], inNewer: string[]) {
   writeFileSync(program, '#!/bin/sh\necho "connection refused" >&2\nexit 2\n', { mode: 0o755 })
   const abort = new AbortController()
   const context = aContext({ now: () => new Date(), signal: abort.signal })
-  const before = await openHeartbeat({ root, slot: 'pgbk' }, context)
-  await before.target(backups[0])
+  const before = await openReceiverReport({ root, slot: 'pgbk' }, context)
+  await before.receiveFor(backups[0])
   const psql = { program, connection: { parameters: {}, env: {} } }
   const job = { root, client: { psql, installations: [] }, slot: 'pgbk', level: undefined }
   const done = receiveWal(job, context).catch((error) => error)

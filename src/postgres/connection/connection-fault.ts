@@ -14,6 +14,6 @@ export interface ConnectionFault {
   passes?: true
 }
 
-export function userOf({ parameters, env, systemUser }: Attempt): string {
+export function connectionUser({ parameters, env, systemUser }: Attempt): string {
   return parameters.user ?? env.PGUSER ?? systemUser ?? 'USER'
 }

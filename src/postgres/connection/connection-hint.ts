@@ -1,7 +1,7 @@
 import { shellWord } from '../../text/shell-word.js'
 import { installHint } from '../programs/install-hint.js'
 import { identifier } from '../sql/identifier.js'
-import { type Attempt, type ConnectionFault, userOf } from './connection-fault.js'
+import { type Attempt, type ConnectionFault, connectionUser } from './connection-fault.js'
 import { hbaHint, hbaLine, hbaName } from './hba-line.js'
 import { stateFaults } from './server-state-hint.js'
 
@@ -29,12 +29,13 @@ const faults: ConnectionFault[] = [
   },
   {
     says: /to start (?:walsender|WAL sender)/,
-    hint: (_match, attempt) => `As a superuser:  ALTER ROLE ${identifier(userOf(attempt))} REPLICATION;`,
+    hint: (_match, attempt) =>
+      `As a superuser:  ALTER ROLE ${identifier(connectionUser(attempt))} REPLICATION;`,
   },
   {
     says: /permission denied for database "([^"]*)"/,
     hint: ([, database = ''], attempt) =>
-      `Choose another database with -d, or, as a superuser:  GRANT CONNECT ON DATABASE ${identifier(database)} TO ${identifier(userOf(attempt))};`,
+      `Choose another database with -d, or, as a superuser:  GRANT CONNECT ON DATABASE ${identifier(database)} TO ${identifier(connectionUser(attempt))};`,
   },
   {
     says: /server does not support SSL/,
@@ -125,8 +126,8 @@ function passwordHint({ input: message }: RegExpExecArray, attempt: Attempt): st
   const escaped = (text: string) => text.replace(/[\\:]/g, '\\$&')
   const [, file] = /password retrieved from file "([^"]*)"/.exec(message) ?? []
   if (file !== undefined)
-    return `The password in ${file} is not that of the role. Correct its line there, or, as a superuser:\n  ALTER ROLE ${identifier(userOf(attempt))} PASSWORD 'THE-PASSWORD';`
-  const line = `${escaped(host)}:${port ?? socketPort}:*:${escaped(userOf(attempt))}:THE-PASSWORD`
+    return `The password in ${file} is not that of the role. Correct its line there, or, as a superuser:\n  ALTER ROLE ${identifier(connectionUser(attempt))} PASSWORD 'THE-PASSWORD';`
+  const line = `${escaped(host)}:${port ?? socketPort}:*:${escaped(connectionUser(attempt))}:THE-PASSWORD`
   return [
     'Give the password in ~/.pgpass (HOST:PORT:*:USER:PASSWORD, mode 0600), in PGPASSWORD, or in a service file:',
     `  (umask 077; echo ${shellWord(line)} >> ~/.pgpass)`,

@@ -1,5 +1,5 @@
 import { identifier } from '../sql/identifier.js'
-import { type ConnectionFault, userOf } from './connection-fault.js'
+import { type ConnectionFault, connectionUser } from './connection-fault.js'
 
 const others =
   'wait for some to end (SELECT pid, usename, state FROM pg_stat_activity), or, as a superuser, then restart the server:\n  ALTER SYSTEM SET max_connections = ...;'
@@ -12,7 +12,7 @@ export const stateFaults: ConnectionFault[] = [
   {
     says: /slots are reserved for roles with privileges of the "([^"]*)" role/,
     hint: ([, reserved = ''], attempt) =>
-      `Those that are left are reserved (reserved_connections). As a superuser:  GRANT ${identifier(reserved)} TO ${identifier(userOf(attempt))};\nOr ${others}`,
+      `Those that are left are reserved (reserved_connections). As a superuser:  GRANT ${identifier(reserved)} TO ${identifier(connectionUser(attempt))};\nOr ${others}`,
     passes: true,
   },
   {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { bytesOf, isRaw } from '../../text/raw-text.js'
+import { isRaw, rawBytes } from '../../text/raw-text.js'
 
 /** Where a session begins that has to say names which are not UTF-8. */
 export interface RawStartup {
@@ -38,7 +38,7 @@ export function withRawNames(packet: Buffer, names: Record<string, string>): Buf
   const texts = packet.subarray(headerBytes, -2).toString('latin1').split('\0')
   const said = texts.map((text, index) => {
     const raw = index % 2 === 1 ? names[texts[index - 1] ?? ''] : undefined
-    return Buffer.concat([raw === undefined ? Buffer.from(text, 'latin1') : bytesOf(raw), Buffer.alloc(1)])
+    return Buffer.concat([raw === undefined ? Buffer.from(text, 'latin1') : rawBytes(raw), Buffer.alloc(1)])
   })
   const body = Buffer.concat([packet.subarray(4, headerBytes), ...said, Buffer.alloc(1)])
   const length = Buffer.alloc(4)

@@ -2,7 +2,7 @@ import { readlinkSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { PgbkError, systemCode } from '../../errors.js'
 import { mostBytes, readSmallText } from '../../system/files/read-small.js'
-import { isAlive, userOf } from '../../system/process/processes.js'
+import { isAlive, processUser } from '../../system/process/processes.js'
 
 /**
  * The process of a server that runs in a data directory, by its postmaster.pid. A pid may have been given to another program
@@ -15,7 +15,7 @@ export function runningServer(dataDirectory: string): number | undefined {
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dataDirectory) ? pid : undefined
   } catch {
-    const user = userOf(pid)
+    const user = processUser(pid)
     return user === undefined || user === statSync(dataDirectory).uid ? pid : undefined
   }
 }

@@ -14,7 +14,7 @@ export function isNotReady(error: unknown): boolean {
 }
 
 /** The error for a session that its server has cut off. */
-export function cutOff(cause?: unknown): PgbkError {
+export function sessionCutOff(cause?: unknown): PgbkError {
   return new PgbkError('failed', "the working copy's server has cut the session off", {
     cause,
     facts: { kind: 'session-cut-off' },
@@ -27,9 +27,9 @@ export function wasCutOff(error: unknown): boolean {
 }
 
 /** The error for what went wrong in a session, or at its beginning. */
-export function failed(cause: unknown): PgbkError {
+export function sessionFailed(cause: unknown): PgbkError {
   if (systemCode(cause) === silence) return silent(cause)
-  if (hungUp.includes(systemCode(cause) ?? '')) return cutOff(cause)
+  if (hungUp.includes(systemCode(cause) ?? '')) return sessionCutOff(cause)
   const said = messageOf(cause)
   const hint = /^role ".*" is not permitted to log in/.test(said) ? loginHint : wordsOf(cause)?.hint
   return new PgbkError('failed', `the working copy's server says: ${said}`, {
@@ -58,7 +58,7 @@ export function isSilent(error: unknown): boolean {
 }
 
 /** The error for a lock that was not had in time. @param holders the prepared transactions that there are, in words. */
-export function locked(holders: string[], cause: unknown): PgbkError {
+export function sessionLockedOut(holders: string[], cause: unknown): PgbkError {
   const who = holders.length === 0 ? 'somebody' : holders.join(', or ')
   const waited = `${lockTimeoutMs / 1000} s`
   return new PgbkError('failed', `${who} holds a lock that pgbk did not get within ${waited}`, {

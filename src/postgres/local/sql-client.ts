@@ -6,7 +6,14 @@ import { copyOptions, usersOptions } from '../sql/session-pins.js'
 import { type Sql, sql } from '../sql/sql.js'
 import { preparedTransactions } from './prepared-transactions.js'
 import { needsRawStartup, rawSocket } from './raw-startup.js'
-import { cutOff, failed, isNotReady, isSilent, locked, mostWaitS } from './session-failures.js'
+import {
+  isNotReady,
+  isSilent,
+  mostWaitS,
+  sessionCutOff,
+  sessionFailed,
+  sessionLockedOut,
+} from './session-failures.js'
 import { openSocket, type SocketPlace } from './sockets.js'
 
 /**
@@ -52,7 +59,9 @@ export async function connectSql(target: SqlTarget): Promise<SqlClient | undefin
       try {
         return await run(statement, parameters)
       } catch (error) {
-        throw wordsOf(error)?.sqlstate === lockNotAvailable ? locked(await holders(run), error) : error
+        throw wordsOf(error)?.sqlstate === lockNotAvailable
+          ? sessionLockedOut(await holders(run), error)
+          : error
       }
     },
   }
@@ -122,13 +131,13 @@ async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<
     await session.unsafe(sql`SELECT 1`.text)
     // The package would connect again by itself: without the checks of the socket, and perhaps to another server.
     const askOnce: Session['answer'] = async (ask) =>
-      answerOf(() => (isClosed ? Promise.reject(cutOff()) : ask(session)), signal)
+      answerOf(() => (isClosed ? Promise.reject(sessionCutOff()) : ask(session)), signal)
     return { answer: askOnce, end: () => end(1) }
   } catch (error) {
     await end(0)
     signal.throwIfAborted()
     if (isNotReady(error)) return undefined
-    throw failed(error)
+    throw sessionFailed(error)
   } finally {
     door.close()
   }
@@ -178,7 +187,7 @@ async function answerOf(
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof PgbkError) throw error
-    throw failed(error)
+    throw sessionFailed(error)
   }
 }
 

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 
-export type ProgramKind = 'client' | 'server'
+export type PackageKind = 'client' | 'server'
 
 /** How to get PostgreSQL's programs: this system's own command where it is known, else those of the systems that people use. */
 export function installHint(
   major?: number,
-  kind: ProgramKind = 'client',
+  kind: PackageKind = 'client',
   osRelease: string | undefined = readOsRelease(),
 ): string {
   const own = packageCommand(osRelease, major, kind)
@@ -19,7 +19,7 @@ export function installHint(
 }
 
 /** The systems by the ids that os-release(5) gives them, with where other majors than the system's own come from. */
-const systems: [RegExp, (major: number | undefined, kind: ProgramKind) => string][] = [
+const systems: [RegExp, (major: number | undefined, kind: PackageKind) => string][] = [
   [
     /^(debian|ubuntu)$/,
     (major, kind) =>
@@ -48,7 +48,7 @@ function readOsRelease(): string | undefined {
 function packageCommand(
   osRelease: string | undefined,
   major: number | undefined,
-  kind: ProgramKind,
+  kind: PackageKind,
 ): string | undefined {
   const field = (name: string) => new RegExp(`^${name}=["']?([^"'\n]*)`, 'm').exec(osRelease ?? '')?.[1] ?? ''
   const ids = [field('ID'), ...field('ID_LIKE').split(' ')]
@@ -59,6 +59,6 @@ function packageCommand(
   return undefined
 }
 
-function debianPackage(kind: ProgramKind): string {
+function debianPackage(kind: PackageKind): string {
   return kind === 'client' ? 'postgresql-client' : 'postgresql'
 }

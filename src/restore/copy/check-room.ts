@@ -28,7 +28,7 @@ export async function roomNeeds(places: ReadonlyMap<string, number>): Promise<Ro
 }
 
 /** @throws {PgbkError} `disk-full` when a copy has no room, and reflinks are not available. */
-export async function checkRoom(backup: LocalBackup, needs: RoomNeed[]): Promise<void> {
+export async function checkRoomForCopy(backup: LocalBackup, needs: RoomNeed[]): Promise<void> {
   const tight = tightest(needs)
   if (tight && (await copyMethodFor(backup, tight.place)) !== 'reflink') checkSpace(needs)
 }

@@ -8,7 +8,14 @@ import { syncPath } from '../../system/files/durable.js'
 import { emptyMarked } from '../../system/files/marked-directory.js'
 import type { ProcessMark } from '../../system/process/process-mark.js'
 import { shellWord } from '../../text/shell-word.js'
-import { checkGone, emptying, mark, markerIn, readMarker, setAside } from './restore-marker.js'
+import {
+  checkRestoreGone,
+  emptying,
+  readRestoreMarker,
+  restoreMarkerIn,
+  retireRestoreMarker,
+  writeRestoreMarker,
+} from './restore-marker.js'
 
 /**
  * Makes sure that a directory can be filled by a restore: absent, with its parent there, or empty, or the remains of a restore
@@ -34,7 +41,7 @@ export function checkClaimable(directory: string, context: Context): void {
       hint: 'Nothing was changed. Restore into another directory; or, if that server is to go, stop it and empty the directory.',
     })
   }
-  const marker = readMarker(directory, caller)
+  const marker = readRestoreMarker(directory, caller)
   if (marker) checkRemains(directory, marker)
   else if (readdirSync(directory).length > 0) throw notEmpty(directory)
 }
@@ -49,7 +56,7 @@ function checkParent(directory: string): void {
 
 /** Somebody who has started a server there since may have made something that is to stay. */
 function checkRemains(directory: string, marker: ProcessMark): void {
-  checkGone(directory, marker)
+  checkRestoreGone(directory, marker)
   // Every start writes it, and pg_basebackup leaves it out; of other traces a restored server's own backup may have some.
   if (existsSync(join(directory, 'postmaster.opts'))) throw notEmpty(directory)
 }
@@ -77,20 +84,20 @@ function notEmpty(directory: string): PgbkError {
 
 /**
  * Makes a directory that was found claimable, or takes what an aborted restore has left out of it, and marks it. It is
- * the caller's alone until `handOver`.
+ * the caller's alone until `releaseDirectory`.
  * @throws {PgbkError} as `checkClaimable`, when somebody has begun to use it since; `failed` or `disk-full`. What is there then is
  * as it was.
  */
-export async function claim(directory: string, context: Context): Promise<void> {
+export async function claimDirectory(directory: string, context: Context): Promise<void> {
   const before = make(directory)
   if (before) checkClaimable(directory, context)
-  const hasRemains = existsSync(markerIn(directory))
+  const hasRemains = existsSync(restoreMarkerIn(directory))
   try {
     await chmod(directory, 0o700)
     checkClaimable(directory, context)
-    if (hasRemains) setAside(directory)
-    mark(directory)
-    if (hasRemains) await emptyMarked(markerIn(directory))
+    if (hasRemains) retireRestoreMarker(directory)
+    writeRestoreMarker(directory)
+    if (hasRemains) await emptyMarked(restoreMarkerIn(directory))
     await syncPath(directory)
   } catch (cause) {
     // Who holds it now has taken it in the same way; to put it back would be to take it from them.
@@ -120,13 +127,13 @@ function cannotWrite(directory: string, cause: unknown): PgbkError {
 }
 
 /** A finished directory is no restore's any more. */
-export async function handOver(directory: string): Promise<void> {
-  await rm(markerIn(directory), { force: true })
+export async function releaseDirectory(directory: string): Promise<void> {
+  await rm(restoreMarkerIn(directory), { force: true })
   await syncPath(directory)
 }
 
 /** Takes everything out again; the directory itself stays, for whoever made it. */
-export async function giveUp(directory: string): Promise<void> {
-  await emptyMarked(markerIn(directory))
-  await handOver(directory)
+export async function emptyAndRelease(directory: string): Promise<void> {
+  await emptyMarked(restoreMarkerIn(directory))
+  await releaseDirectory(directory)
 }

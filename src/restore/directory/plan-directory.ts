@@ -89,7 +89,7 @@ const archiveCopy = 'pgbk-wal'
 
 /** The data directory, and the tablespaces outside of it. */
 export function topsOf(data: string, tablespaces: TablespacePlace[]): string[] {
-  return [data, ...tablespaces.map(({ target }) => target).filter((target) => !inside(target, data))]
+  return [data, ...tablespaces.map(({ target }) => target).filter((target) => !isAtOrBelow(target, data))]
 }
 
 /** The directories that will be filled, with their bytes. */
@@ -103,12 +103,12 @@ export function directoryPlaces(
   return new Map([...outside, [data, rest]])
 }
 
-export function inside(path: string, directory: string): boolean {
+export function isAtOrBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory + sep)
 }
 
 function refuseInside(path: string, data: string): void {
-  if (!inside(path, data)) return
+  if (!isAtOrBelow(path, data)) return
   throw new PgbkError('usage', `${path} is inside of ${data}, where pgbk keeps its own`, {
     hint: 'Without -D, pgbk restore makes an instance there. Choose another directory.',
   })
@@ -135,7 +135,7 @@ export function tablespacePlaces(backup: LocalBackup, data: string, mappings: st
 /** What is made and, if need be, emptied for one of them must not be another's. */
 function refuseOverlaps(directories: string[]): void {
   directories.forEach((directory, index) => {
-    const other = directories.find((one, at) => at !== index && inside(directory, one))
+    const other = directories.find((one, at) => at !== index && isAtOrBelow(directory, one))
     if (other === undefined) return
     throw new PgbkError(
       'usage',

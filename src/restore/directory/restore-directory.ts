@@ -8,8 +8,8 @@ import { highestOf } from '../../snapshot/conf/minimums.js'
 import { hasOrigins, withRoomForOrigins } from '../../start-up/copy-minimums.js'
 import { copyArchive } from '../copy/copy-archive.js'
 import { copyCluster, copyControlFile } from '../copy/copy-cluster.js'
-import { claim, giveUp, handOver } from './claimed-directory.js'
-import { type DirectoryRequest, inside } from './plan-directory.js'
+import { claimDirectory, emptyAndRelease, releaseDirectory } from './claimed-directory.js'
+import { type DirectoryRequest, isAtOrBelow } from './plan-directory.js'
 import { type ProductionConf, writeProductionConf } from './production-directory.js'
 
 /**
@@ -26,16 +26,16 @@ export async function restoreDirectory<T extends DirectoryRequest>(
   const claimed: string[] = []
   try {
     for (const directory of tops) {
-      await claim(directory, context)
+      await claimDirectory(directory, context)
       claimed.unshift(directory)
     }
     const request = await prepare()
-    const notes = await fill(request, context)
+    const notes = await fillData(request, context)
     context.signal.throwIfAborted()
     checkThere(request.backup)
     if (request.staging !== undefined) await rm(request.staging, { recursive: true })
     // The data directory last: its marker tells that nothing is finished yet.
-    for (const directory of claimed) await handOver(directory)
+    for (const directory of claimed) await releaseDirectory(directory)
     return { request, notes }
   } catch (error) {
     context.progress.step('cleaning up')
@@ -44,9 +44,9 @@ export async function restoreDirectory<T extends DirectoryRequest>(
   }
 }
 
-async function fill(request: DirectoryRequest, context: Context): Promise<string[]> {
+async function fillData(request: DirectoryRequest, context: Context): Promise<string[]> {
   const { backup, data, tablespaces } = request
-  for (const { directory } of tablespaces.filter(({ target }) => inside(target, data)))
+  for (const { directory } of tablespaces.filter(({ target }) => isAtOrBelow(target, data)))
     await mkdir(directory, { recursive: true })
   const move = request.staging !== undefined
   await copyCluster(backup, { data, tablespaces, move }, context)
@@ -78,7 +78,7 @@ export function productionConf(request: DirectoryRequest): ProductionConf {
 /** Its own failures must not hide why it came to this; the next restore into this directory takes it up again. */
 async function tryToGiveUp(directory: string, { progress }: Context): Promise<void> {
   try {
-    await giveUp(directory)
+    await emptyAndRelease(directory)
   } catch (error) {
     progress.warn(
       `${directory} could not be emptied, the next restore into it will try again: ${messageOf(error)}`,

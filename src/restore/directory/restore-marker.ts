@@ -7,13 +7,13 @@ import { lifeOf, markOfThisProcess, markSchema, type ProcessMark } from '../../s
 import { shellWord } from '../../text/shell-word.js'
 
 /** What a restore leaves in a given directory for as long as it works there. */
-export function markerIn(directory: string): string {
+export function restoreMarkerIn(directory: string): string {
   return join(directory, '.pgbk-restore.json')
 }
 
 /** A marker counts that is the caller's own: another's could have been made to have something removed. */
-export function readMarker(directory: string, caller: number): ProcessMark | undefined {
-  const path = markerIn(directory)
+export function readRestoreMarker(directory: string, caller: number): ProcessMark | undefined {
+  const path = restoreMarkerIn(directory)
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found?.isFile() || found.uid !== caller) return undefined
   try {
@@ -27,8 +27,8 @@ export function readMarker(directory: string, caller: number): ProcessMark | und
 }
 
 /** Takes the marker of a restore that is gone away; of several processes only one succeeds. @throws {PgbkError} `locked`. */
-export function setAside(directory: string): void {
-  const path = markerIn(directory)
+export function retireRestoreMarker(directory: string): void {
+  const path = restoreMarkerIn(directory)
   const aside = `${path}.${randomInt(1e9, 1e10)}`
   try {
     renameSync(path, aside)
@@ -36,7 +36,7 @@ export function setAside(directory: string): void {
     throw systemCode(error) === 'ENOENT' ? locked(directory) : error
   }
   try {
-    checkGone(directory, needNote(markSchema, aside))
+    checkRestoreGone(directory, needNote(markSchema, aside))
   } catch (error) {
     renameSync(aside, path)
     throw error
@@ -44,17 +44,17 @@ export function setAside(directory: string): void {
 }
 
 /** Marks a directory as this process's. Of several processes only one succeeds. @throws {PgbkError} `locked`. */
-export function mark(directory: string): void {
+export function writeRestoreMarker(directory: string): void {
   const marker: ProcessMark = markOfThisProcess()
   try {
-    writeFileSync(markerIn(directory), `${JSON.stringify(marker)}\n`, { flag: 'wx', flush: true })
+    writeFileSync(restoreMarkerIn(directory), `${JSON.stringify(marker)}\n`, { flag: 'wx', flush: true })
   } catch (error) {
     throw systemCode(error) === 'EEXIST' ? locked(directory) : error
   }
 }
 
 /** @throws {PgbkError} `locked` unless the restore that has marked a directory is known to have ended. */
-export function checkGone(directory: string, marker: ProcessMark): void {
+export function checkRestoreGone(directory: string, marker: ProcessMark): void {
   const life = lifeOf(marker)
   if (life === 'alive') throw locked(directory, ` (process ${marker.pgbk_pid})`)
   if (life === 'gone') return

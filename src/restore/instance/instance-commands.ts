@@ -9,7 +9,7 @@ import { findRuns, isRunning, type RunDirectory } from '../../run/directory/run-
 import { findInstance, type Instance, type NotAnInstance, readInstances } from './instance.js'
 import { changePort } from './instance-conf.js'
 import { removeInstance, sweepInstances } from './instance-remains.js'
-import { startInstance as startServerOf } from './start-instance.js'
+import { startInstanceServer } from './start-instance-server.js'
 
 export interface InstanceList {
   root: string
@@ -48,7 +48,7 @@ export async function startInstance(
   if (!isAvailable) throw portTaken(wanted, name, context)
   if (wanted !== found.port) await changePort(found.layout, wanted)
   context.progress.step(`starting ${name}`)
-  await startServerOf({ ...found, port: wanted }, programs.postgres, undefined, context)
+  await startInstanceServer({ ...found, port: wanted }, programs.postgres, undefined, context)
   return findInstance(root, name)
 }
 

@@ -50,7 +50,7 @@ function notWritable(root: string, message: string, cause: unknown): PgbkError {
  * Makes the directory of a restore that begins, marked as something to throw away.
  * @throws {PgbkError} `root-not-writable`; `locked` when another restore has begun, or ended, under this name since it was checked.
  */
-export async function startInstance(root: string, name: string): Promise<InstanceLayout> {
+export async function createInstanceDirectory(root: string, name: string): Promise<InstanceLayout> {
   const { instances } = rootLayout(root)
   const layout = instanceLayout(join(instances, partialName(name)))
   try {

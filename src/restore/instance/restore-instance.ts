@@ -14,7 +14,7 @@ import { syncPath, writeDurably } from '../../system/files/durable.js'
 import { copyCluster, copyControlFile } from '../copy/copy-cluster.js'
 import { type Instance, readInstance } from './instance.js'
 import { writeInstanceConf } from './instance-conf.js'
-import { publishInstance, startInstance } from './instance-directory.js'
+import { createInstanceDirectory, publishInstance } from './instance-directory.js'
 import { instanceReadme } from './instance-readme.js'
 import { type InstanceRecord, instanceFormat } from './instance-record.js'
 import { removeInstance } from './instance-remains.js'
@@ -36,9 +36,9 @@ export interface InstanceRequest {
  */
 export async function restoreInstance(request: InstanceRequest, context: Context): Promise<Instance> {
   const { root, name } = request
-  const layout = await startInstance(root, name)
+  const layout = await createInstanceDirectory(root, name)
   try {
-    await fill(request, layout, context)
+    await fillInstanceFiles(request, layout, context)
     context.signal.throwIfAborted()
     checkThere(request.backup)
     const published = await publishInstance(layout, name)
@@ -49,7 +49,11 @@ export async function restoreInstance(request: InstanceRequest, context: Context
   }
 }
 
-async function fill(request: InstanceRequest, layout: InstanceLayout, context: Context): Promise<void> {
+async function fillInstanceFiles(
+  request: InstanceRequest,
+  layout: InstanceLayout,
+  context: Context,
+): Promise<void> {
   const { backup, recovery } = request
   const final = join(rootLayout(request.root).instances, request.name)
   const tablespaces = recordOf(backup)

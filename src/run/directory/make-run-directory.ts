@@ -11,10 +11,10 @@ import { markOfThisProcess } from '../../system/process/process-mark.js'
 import { isAlive } from '../../system/process/processes.js'
 import {
   type OwnRunDirectory,
+  placesForRuns,
   type RunDirectory,
   type RunMarker,
-  runPlaces,
-  writeMarker,
+  writeRunMarker,
 } from './run-directory.js'
 
 /**
@@ -27,7 +27,7 @@ export function makeRunDirectory(
   context: Context,
   archives?: string[],
 ): OwnRunDirectory {
-  const place = choosePlace(runPlaces(root, context))
+  const place = choosePlace(placesForRuns(root, context))
   for (;;) {
     // Never the name of a run that has just ended: others may still be removing what is left of that one.
     const name = `${backup.id}-${randomInt(10_000, 100_000)}`
@@ -72,7 +72,7 @@ function appearMarked({ name, layout: { directory }, marker }: RunDirectory): bo
   const draft = join(dirname(directory), `.${name}.${marker.pgbk_pid}.new`)
   mkdirSync(draft)
   try {
-    writeMarker({ name, layout: runLayout(draft), marker })
+    writeRunMarker({ name, layout: runLayout(draft), marker })
     renameSync(draft, directory)
     return true
   } catch (error) {
@@ -99,7 +99,7 @@ function filled(run: OwnRunDirectory, backup: LocalBackup): OwnRunDirectory {
 
 /** What is left of runs that were killed before they had their marker. */
 export function forgottenDrafts(root: string, context: Context): string[] {
-  return runPlaces(root, context).flatMap((place) =>
+  return placesForRuns(root, context).flatMap((place) =>
     namesIn(place, 'EACCES').flatMap((name) => {
       const [, pid] = /^\.\d{8}T\d{6}Z-\d{5}\.(\d+)\.new$/.exec(name) ?? []
       return pid === undefined || isAlive(Number(pid)) ? [] : [join(place, name)]

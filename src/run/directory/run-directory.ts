@@ -70,24 +70,24 @@ export interface OwnRunDirectory extends RunDirectory {
 }
 
 /** Where runs of a root may be: in it, or in the user's cache when it is read-only. */
-export function runPlaces(root: string, { env, user }: Context): string[] {
+export function placesForRuns(root: string, { env, user }: Context): string[] {
   const usual = join(env.HOME || user().home, '.cache')
   const { XDG_CACHE_HOME: named = '' } = env
   return [rootLayout(root).runs, join(isAbsolute(named) ? named : usual, 'pgbk', 'run')]
 }
 
 /** In one step: another pgbk that read half of it would take the run for a dead one. */
-export function writeMarker({ layout, marker }: RunDirectory): void {
+export function writeRunMarker({ layout, marker }: RunDirectory): void {
   replaceFleetingly(layout.marker, `${JSON.stringify(marker, undefined, 2)}\n`)
 }
 
 /** All runs of a root, those of a read-only one among them. What has no marker is not a run. */
 export function findRuns(root: string, context: Context): RunDirectory[] {
   const { backups } = rootLayout(root)
-  return runPlaces(root, context).flatMap((place) =>
+  return placesForRuns(root, context).flatMap((place) =>
     namesIn(place, 'EACCES').flatMap((name) => {
       const layout = runLayout(join(place, name))
-      const marker = name.startsWith('.') ? undefined : readMarker(layout)
+      const marker = name.startsWith('.') ? undefined : readRunMarker(layout)
       return marker && (place === rootLayout(root).runs || linksInto(layout, backups))
         ? [{ name, layout, marker }]
         : []
@@ -105,7 +105,7 @@ function linksInto({ lower }: RunLayout, backups: string): boolean {
   }
 }
 
-export function readMarker(layout: RunLayout): RunMarker | undefined {
+export function readRunMarker(layout: RunLayout): RunMarker | undefined {
   const note = lookAtNote(markerSchema, layout.marker)
   return note.value ?? (note.why === 'garbled' ? unknownMarker : undefined)
 }

@@ -10,8 +10,8 @@ import { removeWhenOver } from '../directory/clean-up.js'
 import { type OwnRunDirectory, runArgument } from '../directory/run-directory.js'
 import type { Launch } from '../working-copy/working-copy.js'
 import { holdPort } from './held-port.js'
+import { type Enclosure, homesToHide, installationOf, namespacesFor, type SandboxView } from './namespaces.js'
 import { type Companion, type SupervisedServer, supervise } from './supervisor.js'
-import { type Enclosure, homesToHide, installationOf, surroundingsOf, type View } from './surroundings.js'
 
 /** Whether a run is to be shut off from this machine: where that can be had, or not at all. */
 export type SandboxMode = 'auto' | 'off'
@@ -79,14 +79,14 @@ async function start(
   if (enclosure !== 'closed') await request.complete
   const held = enclosure === 'closed' && outerPort !== undefined ? await holdPort(outerPort) : undefined
   try {
-    const surroundings = surroundingsOf(enclosure, launch, viewOf(request, context))
+    const namespaces = namespacesFor(enclosure, launch, viewOf(request, context))
     const server = await supervise({
-      surroundings,
+      namespaces,
       companion:
         held && outerPort !== undefined ? relayTo(outerPort, held.descriptor, run, context) : undefined,
       cleanUp: removeWhenOver,
       sockets: run.sockets,
-      dropping: withoutRights(surroundings.outer.includes('--user')),
+      dropping: withoutRights(namespaces.outer.includes('--user')),
       command,
       cwd: run.layout.directory,
       log: run.layout.log,
@@ -108,7 +108,7 @@ function relayTo(port: number, descriptor: number, { layout }: OwnRunDirectory, 
 function viewOf(
   { backup, root, run, postgres, port, archives }: EnclosedRequest,
   { env, user }: Context,
-): View {
+): SandboxView {
   const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
   const further = [...libraries, ...archives.filter((path) => !path.startsWith(`${backup.directory}/`))]
   const homes = homesToHide([env.HOME ?? '', user().home])

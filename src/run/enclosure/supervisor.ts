@@ -24,7 +24,7 @@ export interface SupervisedServer {
 }
 
 /** In which name spaces a server lives, and what is made in them before it starts. */
-export interface Surroundings {
+export interface Namespaces {
   /** Words before the shell that watches over the server: `unshare`, with what the server shares with its relay. */
   outer: string[]
   /** Words before the server's own shell: `unshare`, with what the server has for itself. */
@@ -42,7 +42,7 @@ export interface Surroundings {
 }
 
 /** None but those of the caller. */
-export const noSurroundings: Surroundings = {
+export const noNamespaces: Namespaces = {
   outer: [],
   inner: [],
   ownPids: false,
@@ -60,7 +60,7 @@ export interface Companion {
 }
 
 export interface SuperviseOptions {
-  surroundings?: Surroundings
+  namespaces?: Namespaces
   companion?: Companion | undefined
   /** Shell commands when all is over; `$run` is `cwd`, `$sockets` the directory of its socket. */
   cleanUp?: string
@@ -87,10 +87,10 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
     const said = held.stderr().trim()
     throw new PgbkError('failed', said || `${file} ended without a word`, { facts: { said } })
   }
-  if (!options.surroundings?.ownPids) return supervised(held, pidThere, nothingToSeal)
+  if (!options.namespaces?.ownPids) return supervised(held, pidThere, nothingToSeal)
   const pid = pidHere(pidThere, held.pid)
   if (pid !== undefined) held.write(`pid ${pid}\n`)
-  const isSealed = options.surroundings.socket === '' ? nothingToSeal : sealOf(held, options.signal)
+  const isSealed = options.namespaces.socket === '' ? nothingToSeal : sealOf(held, options.signal)
   return supervised(held, pid, isSealed)
 }
 
@@ -111,8 +111,8 @@ function hasSaid(held: HeldProgram, line: string): boolean {
 }
 
 function supervisorCommand(options: SuperviseOptions): string[] {
-  const { surroundings = noSurroundings, companion, dropping = [], cwd, log, sockets = '', command } = options
-  const { outer, inner, ownPids, socket, outerSetUp, setUp, setUpArguments } = surroundings
+  const { namespaces = noNamespaces, companion, dropping = [], cwd, log, sockets = '', command } = options
+  const { outer, inner, ownPids, socket, outerSetUp, setUp, setUpArguments } = namespaces
   const scripts = supervisorScripts({ outerSetUp, setUp, cleanUp: options.cleanUp ?? '' })
   const shell = (script: string) => ['sh', '-c', script, 'sh']
   return [

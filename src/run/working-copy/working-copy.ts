@@ -9,7 +9,7 @@ export interface WorkingCopyRequest {
   run: RunDirectory
 }
 
-/** How a server's own shell, in the run's directory, gets at a working copy; see `Surroundings`. */
+/** How a server's own shell, in the run's directory, gets at a working copy; see `Namespaces`. */
 export interface Launch {
   /** Whether it has to mount something, which needs name spaces. */
   mounts: boolean

@@ -21,11 +21,11 @@ const pieceSize = 128 << 10
  * @throws {PgbkError} `damaged` as soon as something is not as PostgreSQL writes it; a system error when it cannot be read.
  */
 export async function* manifestFiles(manifest: string): AsyncGenerator<ManifestFile, ManifestEnd> {
-  return yield* filesIn(piecesOf(manifest, 0, pieceSize), manifest)
+  return yield* manifestNames(piecesOf(manifest, 0, pieceSize), manifest)
 }
 
 /** The same for a manifest that comes from elsewhere. @param name of it, for messages. */
-export async function* filesIn(
+export async function* manifestNames(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   name: string,
 ): AsyncGenerator<ManifestFile, ManifestEnd> {

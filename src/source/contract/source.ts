@@ -1,8 +1,8 @@
 import type { LocalBackup } from '../../catalog/backup.js'
 import type { Catalog } from '../../catalog/catalog.js'
 import type { BytePath } from '../../system/paths/byte-path.js'
+import type { FileWriter } from './file-writer.js'
 import type { Listing } from './listing.js'
-import type { Receiver } from './receiver.js'
 
 /** Another root, to read from. What it says and sends is not trusted. */
 export interface Source {
@@ -23,7 +23,7 @@ export interface Source {
    * Sends these files to the receiver, as far as they are still there.
    * @returns what the programs there complained of.
    */
-  transfer(backup: LocalBackup, names: BytePath[], receiver: Receiver): Promise<string>
+  transfer(backup: LocalBackup, names: BytePath[], writer: FileWriter): Promise<string>
   /**
    * Makes one tar of the backup, `data/backup/<id>/...`, with what is listed.
    * @returns what the programs there complained of.

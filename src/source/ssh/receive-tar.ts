@@ -2,24 +2,24 @@ import type { Readable } from 'node:stream'
 import { Parser, type ReadEntry } from 'tar'
 import { PgbkError } from '../../errors.js'
 import type { BytePath } from '../../system/paths/byte-path.js'
-import type { Incoming, Receiver } from '../contract/receiver.js'
+import type { FileWriter, IncomingFile } from '../contract/file-writer.js'
 import { AskedNames } from './asked-names.js'
 
 /**
- * Hands the files of a tar to a receiver. Only what was asked for is taken, and only regular files: no name that a hostile
+ * Hands the files of a tar to a writer of files. Only what was asked for is taken, and only regular files: no name that a hostile
  * source makes up, and no link, ever reaches the disk. What comes as a hard link is left out; asked for alone it will be a file.
  * @throws {PgbkError} `damaged` for what is not a tar, is cut off, or was not asked for; a system error when writing fails.
  */
 export async function receiveTar(
   tar: Readable,
   wanted: readonly BytePath[],
-  receiver: Receiver,
+  writer: FileWriter,
   source: string,
 ): Promise<void> {
   const asked = new AskedNames(wanted)
   let fault: unknown
   let isEmpty = true
-  let current: Incoming | undefined
+  let current: IncomingFile | undefined
   /** What goes wrong inside the parser's events is thrown outside of them. */
   const guarded = (work: () => void) => {
     if (fault !== undefined) return
@@ -44,7 +44,7 @@ export async function receiveTar(
     if (name === undefined) throw notWanted(source, entry.path)
     if (entry.type === 'Link') return
     if (!isFile(entry)) throw notWanted(source, `${entry.path} as a ${entry.type}`)
-    const incoming = receiver.begin(name, changedAt(entry))
+    const incoming = writer.begin(name, changedAt(entry))
     current = incoming
     let missing = entry.size
     entry.on('data', (bytes) =>

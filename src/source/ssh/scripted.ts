@@ -14,7 +14,7 @@ export interface ScriptPlace {
  * What reading a script's output gave.
  * @throws {PgbkError} what the script's exit status means, else what reading failed with.
  */
-export function answerOf<T>(end: StreamEnd<T>, place: ScriptPlace): T {
+export function scriptAnswer<T>(end: StreamEnd<T>, place: ScriptPlace): T {
   const { status, stderr, endedBy, outcome } = end
   if (status !== undefined && isScriptStatus(status)) throw scriptFault(status, stderr, place)
   if (outcome.status === 'rejected') throw outcome.reason

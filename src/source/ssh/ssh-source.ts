@@ -7,7 +7,7 @@ import type { Source } from '../contract/source.js'
 import { receiveTar } from './receive-tar.js'
 import { parseRemoteCatalog, type RemoteCatalog } from './remote-catalog.js'
 import { archiveScript, catalogScript, listingScript, transferScript } from './remote-scripts.js'
-import { answerOf, complaintsOf } from './scripted.js'
+import { complaintsOf, scriptAnswer } from './scripted.js'
 import { type Shell, sshShell } from './shell.js'
 import { nameList } from './tar-list.js'
 
@@ -23,7 +23,7 @@ export function sshSource(name: string, host: string, directory: string, context
     async catalog() {
       const token = newToken()
       const output = await ask(shell, catalogScript(directory, token))
-      known = parseRemoteCatalog(answerOf(output, place), token, name, `${host}:${directory || '.'}`)
+      known = parseRemoteCatalog(scriptAnswer(output, place), token, name, `${host}:${directory || '.'}`)
       return known.catalog
     },
     recordOf({ id }) {
@@ -34,13 +34,13 @@ export function sshSource(name: string, host: string, directory: string, context
     async listing({ id }) {
       const token = newToken()
       const output = await ask(shell, listingScript(directory, id, token))
-      return checkListing(parseListing(answerOf(output, place), token, name), name)
+      return checkListing(parseListing(scriptAnswer(output, place), token, name), name)
     },
-    async transfer({ id }, names, receiver) {
+    async transfer({ id }, names, writer) {
       const list = nameList(names.map((one) => joinBytes(here, one)))
       const end = await shell.run(transferScript(directory, id), list, (output) => {
         progress.step('copying')
-        return receiveTar(output, names, receiver, name)
+        return receiveTar(output, names, writer, name)
       })
       return complaintsOf(end, place)
     },

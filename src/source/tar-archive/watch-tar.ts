@@ -1,6 +1,6 @@
 import { Parser, type ReadEntry } from 'tar'
 import { PgbkError } from '../../errors.js'
-import { filesIn, type ManifestFile } from '../../snapshot/manifest/manifest.js'
+import { type ManifestFile, manifestNames } from '../../snapshot/manifest/manifest.js'
 import { mostBytes } from '../../system/files/read-small.js'
 import type { BytePath } from '../../system/paths/byte-path.js'
 import { archiveNames, type Listing } from '../contract/listing.js'
@@ -59,7 +59,7 @@ export function watchTar(id: string, listing: Listing): TarWatch {
     end: () => {
       parser.end()
       if (broken !== undefined) throw new PgbkError('damaged', `the tar is broken: ${broken}`)
-      return { sizes, manifest: { [Symbol.asyncIterator]: () => filesIn(manifest, manifestName) } }
+      return { sizes, manifest: { [Symbol.asyncIterator]: () => manifestNames(manifest, manifestName) } }
     },
   }
 }

@@ -15,16 +15,16 @@ export function bytePath(path: string | Uint8Array): BytePath {
 
 /** For the functions of node:fs. */
 export function systemPath(path: BytePath): string | Buffer {
-  return isAscii(path) ? path : bytesOf(path)
+  return isAscii(path) ? path : pathBytes(path)
 }
 
-export function bytesOf(path: BytePath): Buffer {
+export function pathBytes(path: BytePath): Buffer {
   return Buffer.from(path, 'latin1')
 }
 
 /** For messages: bytes that are not UTF-8 are replaced. */
 export function shownPath(path: BytePath): string {
-  return isAscii(path) ? path : bytesOf(path).toString()
+  return isAscii(path) ? path : pathBytes(path).toString()
 }
 
 /** `name` in a directory; no check is made. */

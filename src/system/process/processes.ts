@@ -22,7 +22,7 @@ export function isAlive(pid: number, startTime?: string): boolean {
 }
 
 /** The id of the user that a process works as; undefined when it has ended, or /proc does not tell. */
-export function userOf(pid: number): number | undefined {
+export function processUser(pid: number): number | undefined {
   const [, effective] = /^Uid:\s+\d+\s+(\d+)/m.exec(readProc(`/proc/${pid}/status`) ?? '') ?? []
   return effective === undefined ? undefined : Number(effective)
 }
@@ -65,7 +65,7 @@ export function isOwnUser(uid: number | undefined): boolean {
 
 /** Only our own: another user's may have any command line, and must not be waited for, or signalled. */
 export function findOwnProcesses(accepts: (command: string[], pid: number) => boolean): number[] {
-  return findProcesses(accepts).filter((pid) => isOwnUser(userOf(pid)))
+  return findProcesses(accepts).filter((pid) => isOwnUser(processUser(pid)))
 }
 
 /** Where a process works; undefined when it has ended, or is somebody else's. */

@@ -1,4 +1,4 @@
-import { bytesOf, isRaw } from '../../text/raw-text.js'
+import { isRaw, rawBytes } from '../../text/raw-text.js'
 
 /** Gives each of its arguments, in which printf(1) finds every byte, to the program that the first one is. */
 const unpack = `program=$1
@@ -19,5 +19,5 @@ export function byteCommand(file: string, args: string[]): [file: string, args: 
 function escaped(text: string): string {
   const word = (byte: number) => `\\0${byte.toString(8).padStart(3, '0')}`
   const isPlain = (byte: number) => /[\w./:=-]/.test(String.fromCharCode(byte)) && byte < 0x80
-  return [...bytesOf(text)].map((byte) => (isPlain(byte) ? String.fromCharCode(byte) : word(byte))).join('')
+  return [...rawBytes(text)].map((byte) => (isPlain(byte) ? String.fromCharCode(byte) : word(byte))).join('')
 }

@@ -1,7 +1,7 @@
 import type { Judged, PruneResult } from '../../removal/prune.js'
 import { formatAge, formatBytes } from '../../text/units.js'
 import { backupJson } from '../parts/backup-json.js'
-import { bytesOf, moveJson } from '../parts/move-view.js'
+import { movedBytes, moveJson } from '../parts/move-view.js'
 import type { Screen } from '../screen.js'
 import { tableLines } from '../table.js'
 
@@ -72,7 +72,7 @@ function summary({ kept, pruned, dryRun, root, moved }: PruneResult): string {
   const total = `${count} ${count === 1 ? 'backup' : 'backups'} in ${root}`
   if (pruned.length === 0) return `nothing to remove of ${total}`
   const needed =
-    moved.length === 0 ? '' : `; ${formatBytes(bytesOf(moved))} of their WAL stay: ${receivers(moved)}`
+    moved.length === 0 ? '' : `; ${formatBytes(movedBytes(moved))} of their WAL stay: ${receivers(moved)}`
   return `${dryRun ? 'would remove' : 'removed'} ${pruned.length} of ${total}, ${size}${needed}`
 }
 

@@ -21,7 +21,7 @@ export function readSeamNote(seam: WalSeam): boolean | undefined {
   const key = line === undefined ? undefined : readSegmentKey(backupsOf(directory))
   const text = key && signedText(line ?? '', key)
   const known = text === undefined ? undefined : checkJson(schema, text).value
-  return known?.seam === keyOf(seam) ? known.joins : undefined
+  return known?.seam === seamKey(seam) ? known.joins : undefined
 }
 
 /** Only a help for the next time: where it cannot be written, it is not. */
@@ -29,7 +29,7 @@ export async function writeSeamNote(seam: WalSeam, joins: boolean): Promise<void
   const { directory } = seam.before
   const key = await segmentKey(backupsOf(directory))
   if (!key) return
-  const text = JSON.stringify({ seam: keyOf(seam), joins })
+  const text = JSON.stringify({ seam: seamKey(seam), joins })
   tryToWriteNote(`${directory}/${fileName}`, { signed: signedLine(text, key) })
 }
 
@@ -39,7 +39,7 @@ function backupsOf(archive: string): string {
 }
 
 /** The files that tell whether it joins, as they are now. */
-export function keyOf(seam: WalSeam): string {
+export function seamKey(seam: WalSeam): string {
   const files = [seam.before, seam.after, ...seam.overlaps().flatMap(({ one, other }) => [one, other])]
   return [...new Set(files.map(textOf))].join(' ')
 }

@@ -10,8 +10,13 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { checkClaimable, claim, giveUp, handOver } from '../../../src/restore/directory/claimed-directory.js'
-import { setAside } from '../../../src/restore/directory/restore-marker.js'
+import {
+  checkClaimable,
+  claimDirectory,
+  emptyAndRelease,
+  releaseDirectory,
+} from '../../../src/restore/directory/claimed-directory.js'
+import { retireRestoreMarker } from '../../../src/restore/directory/restore-marker.js'
 import { markOfThisProcess, type ProcessMark } from '../../../src/system/process/process-mark.js'
 import { aContext, asOrdinaryUser, thrownBy } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
@@ -22,7 +27,7 @@ import { elsewhere, gone } from '../instance/samples.js'
 const owner = { uid: ordinaryUser.uid, gid: process.getegid?.() ?? ordinaryUser.gid }
 const context = aContext({ user: () => ({ ...owner, name: ordinaryUser.name, home: '/' }) })
 const marker = '.pgbk-restore.json'
-const claimed = (directory: string) => asOrdinaryUser(() => claim(directory, context))
+const claimed = (directory: string) => asOrdinaryUser(() => claimDirectory(directory, context))
 
 /** What a restore leaves that was killed. */
 async function remains(mark: ProcessMark, files: string[] = []): Promise<string> {
@@ -45,7 +50,7 @@ describe('a directory for a restore', () => {
   it('is handed over without the mark', async () => {
     const directory = aDirectory()
     await claimed(directory)
-    await asOrdinaryUser(() => handOver(directory))
+    await asOrdinaryUser(() => releaseDirectory(directory))
     expect(readdirSync(directory)).toEqual([])
   })
 
@@ -55,7 +60,7 @@ describe('a directory for a restore', () => {
     await asOrdinaryUser(async () => {
       mkdirSync(join(directory, 'base'))
       writeFileSync(join(directory, 'base/1'), '')
-      await giveUp(directory)
+      await emptyAndRelease(directory)
     })
     expect(readdirSync(directory)).toEqual([])
   })
@@ -98,7 +103,7 @@ describe('a directory for a restore', () => {
       if (isClosed) writeFileSync(join(directory, marker), JSON.stringify(markOfThisProcess()))
       return context.user()
     }
-    const late = () => asOrdinaryUser(() => claim(directory, aContext({ user })))
+    const late = () => asOrdinaryUser(() => claimDirectory(directory, aContext({ user })))
     expect(await thrownBy(late)).toMatchObject({ code: 'locked' })
     expect(statSync(directory).mode & 0o777).toBe(0o700)
   })
@@ -115,12 +120,12 @@ describe('a directory for a restore', () => {
   it('whose mark another has taken away meanwhile is locked', async () => {
     const directory = await remains(gone)
     renameSync(join(directory, marker), join(directory, 'aside'))
-    expect(await thrownBy(() => setAside(directory))).toMatchObject({ code: 'locked' })
+    expect(await thrownBy(() => retireRestoreMarker(directory))).toMatchObject({ code: 'locked' })
   })
 
   it('whose mark is of another container by now gets it back', async () => {
     const directory = await remains(elsewhere)
-    await asOrdinaryUser(() => thrownBy(() => setAside(directory)))
+    await asOrdinaryUser(() => thrownBy(() => retireRestoreMarker(directory)))
     expect(readdirSync(directory).sort()).toEqual([marker, 'base'])
   })
 

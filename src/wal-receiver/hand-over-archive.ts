@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { syncPath } from '../system/files/durable.js'
 import { type ArchivedSegment, type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
-import { noteCaughtUp, receivedFor } from '../wal-archive/caught-up.js'
+import { caughtUpFor, noteCaughtUp } from '../wal-archive/caught-up.js'
 import { readReceiverState } from '../wal-archive/receiver-state.js'
 import { formatLsn, lastSegmentBefore } from '../wal-segments/lsn.js'
 import { fileOf } from '../wal-segments/segment-forms.js'
 import { copyInto, sweepArchive } from './archive-files.js'
-import type { Reception } from './reception.js'
+import type { ReceiverSession } from './receiver-session.js'
 
 /**
  * Gives a newer backup's archive what the older one has received since the newer one's snapshot, so that receiving can go on there.
@@ -16,7 +16,7 @@ import type { Reception } from './reception.js'
  * kill at any moment the newer archive is unbroken as far as it goes, and doing it again does the rest.
  * @returns how the newer archive is then.
  */
-export async function handOver(from: LocalBackup, to: LocalBackup): Promise<ArchivedWal> {
+export async function handOverArchive(from: LocalBackup, to: LocalBackup): Promise<ArchivedWal> {
   const segmentSize = recordOf(to).wal_segment_size
   await sweepArchive(layoutOf(to).wal, segmentSize)
   await copyHistories(layoutOf(from).wal, layoutOf(to).wal)
@@ -54,24 +54,24 @@ async function removeStale(archive: string, name: string): Promise<void> {
 /** The same for an archive with a hole at its end. Returns whether it has become longer. */
 export async function fillFrom(from: LocalBackup, to: LocalBackup): Promise<boolean> {
   const before = readArchivedWal(layoutOf(to).wal, recordOf(to)).chain.length
-  return (await handOver(from, to)).chain.length > before
+  return (await handOverArchive(from, to)).chain.length > before
 }
 
 /** Hands over, and remembers it: from then on a later receiver goes on there too. */
 export async function handOverTo(
-  { root, journal, heartbeat }: Reception,
+  { root, log, receiverReport }: ReceiverSession,
   from: LocalBackup,
   to: LocalBackup,
 ): Promise<void> {
-  const { gap } = await heartbeat.handOver(to, () => handOver(from, to))
-  const known = receivedFor(from, readReceiverState(root))
+  const { gap } = await receiverReport.handOver(to, () => handOverArchive(from, to))
+  const known = caughtUpFor(from, readReceiverState(root))
   if (known) await noteCaughtUp(layoutOf(from).wal, known)
-  await heartbeat.target(to)
+  await receiverReport.receiveFor(to)
   const older = readArchivedWal(layoutOf(from).wal, recordOf(from))
   const reached =
     (older.chain.at(-1)?.segment ?? -1n) >= lastSegmentBefore(recordOf(to).stop_lsn, older.segmentSize)
   const state = older.gap || !reached ? 'ends before that' : 'is complete up to there'
-  journal.report(
+  log.report(
     gap
       ? `backup ${to.id} takes over, and its WAL archive is broken at ${gap.missing}: ${gap.reason}`
       : `backup ${to.id} takes over; the archive of ${from.id} ${state}`,

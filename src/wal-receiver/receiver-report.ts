@@ -5,67 +5,67 @@ import type { Psql } from '../postgres/connection/psql.js'
 import { askWalServer, type WalServerFacts } from '../postgres/server/wal-server.js'
 import { markOfThisProcess } from '../system/process/process-mark.js'
 import { type ReceiverState, readReceiverState, writeReceiverState } from '../wal-archive/receiver-state.js'
-import type { Answer, Heartbeat, ReceiveJob } from './reception.js'
+import type { ReceiverOptions, ReceiverReport, ServerAnswer } from './receiver-session.js'
 import { hasReceived } from './watched-server.js'
 
-const beatMs = 2000
+const updateMs = 2000
 
 /** Goes on from what an earlier receiver has left. */
-export async function openHeartbeat(
-  { root, slot }: Pick<ReceiveJob, 'root' | 'slot'>,
+export async function openReceiverReport(
+  { root, slot }: Pick<ReceiverOptions, 'root' | 'slot'>,
   context: Context,
-): Promise<Heartbeat> {
+): Promise<ReceiverReport> {
   const state = initialState(readReceiverState(root), slot, context)
-  let hasMet = false
+  let hasAnswered = false
   let asked: WalServerFacts['as_of'] = null
   const write = async (changes: Partial<ReceiverState>) => {
     Object.assign(state, changes, { updated_at: context.now().toISOString() })
     await writeReceiverState(root, state)
   }
-  /** A heartbeat that cannot be written, on a full disk, is not a reason to stop. */
-  const beat = async (changes: Partial<ReceiverState>) => {
+  /** A report that cannot be written, on a full disk, is not a reason to stop. */
+  const update = async (changes: Partial<ReceiverState>) => {
     try {
       await write(changes)
     } catch (error) {
       context.progress.detail(`cannot write ${root.receiverState}: ${messageOf(error)}`)
     }
   }
-  const met = ({ system_identifier, host, port, timeline, lsn }: WalServerFacts) => {
-    hasMet = true
+  const noteServer = ({ system_identifier, host, port, timeline, lsn }: WalServerFacts) => {
+    hasAnswered = true
     Object.assign(state, { system_identifier, host, port, timeline, server_lsn: lsn })
   }
-  await beat({})
+  await update({})
   return {
     get backup() {
       return state.backup
     },
-    get hasMet() {
-      return hasMet
+    get hasAnswered() {
+      return hasAnswered
     },
-    met,
-    target: async ({ id }) => {
+    noteServer,
+    receiveFor: async ({ id }) => {
       if (state.backup === id) return
       asked = null
       await write({ backup: id, received_lsn: null, caught_up_at: null, caught_up_lsn: null })
     },
-    beat: (status, problem) => beat({ status, problem, handing_over_to: null }),
+    update: (status, problem) => update({ status, problem, handing_over_to: null }),
     handOver: async (to, work) => {
       const done = work()
-      done.catch(() => {}) // it may fail while a beat is written, and is asked for its end only then
-      do await beat({ status: 'handing-over', problem: null, handing_over_to: to.id })
-      while (!(await endsWithin(beatMs, done)))
+      done.catch(() => {}) // it may fail while the report is written, and is asked for its end only then
+      do await update({ status: 'handing-over', problem: null, handing_over_to: to.id })
+      while (!(await endsWithin(updateMs, done)))
       return done
     },
     poll: async (psql, status, isHere) => {
       const answer = await tryToAsk(psql, slot, context)
       const { facts, silence } = answer
-      if (facts) met(facts)
+      if (facts) noteServer(facts)
       const reached = facts ? received(facts, asked, isHere) : {}
-      await beat({ status, problem: silence, handing_over_to: null, ...reached })
+      await update({ status, problem: silence, handing_over_to: null, ...reached })
       asked = facts?.as_of ?? asked
       return answer
     },
-    end: () => beat({ status: 'ended', problem: null, handing_over_to: null }),
+    end: () => update({ status: 'ended', problem: null, handing_over_to: null }),
   }
 }
 
@@ -98,7 +98,7 @@ function initialState(before: ReceiverState | undefined, slot: string, { now }: 
   }
 }
 
-async function tryToAsk(psql: Psql, slot: string, { signal }: Context): Promise<Answer> {
+async function tryToAsk(psql: Psql, slot: string, { signal }: Context): Promise<ServerAnswer> {
   try {
     return { facts: await askWalServer(psql, slot), silence: null }
   } catch (error) {

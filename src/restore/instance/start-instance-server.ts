@@ -16,7 +16,7 @@ import type { Instance } from './instance.js'
  * @returns what the recovery has reached; undefined when there was none.
  * @throws {PgbkError} `failed` with the end of its log, `damaged` when it has not reached what it should.
  */
-export async function startInstance(
+export async function startInstanceServer(
   instance: Instance,
   postgres: string,
   plan: RecoveryPlan | undefined,

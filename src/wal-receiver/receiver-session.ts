@@ -7,9 +7,9 @@ import type { Psql } from '../postgres/connection/psql.js'
 import type { Client } from '../postgres/server/connect-to-server.js'
 import type { WalServerFacts } from '../postgres/server/wal-server.js'
 import type { ReceiverState } from '../wal-archive/receiver-state.js'
-import type { Journal } from './journal.js'
+import type { DedupedLog } from './deduped-log.js'
 
-export interface ReceiveJob {
+export interface ReceiverOptions {
   root: RootLayout
   client: Client
   slot: string
@@ -18,10 +18,10 @@ export interface ReceiveJob {
 }
 
 /** All that the parts of a receiver share. */
-export interface Reception extends ReceiveJob {
+export interface ReceiverSession extends ReceiverOptions {
   context: Context
-  journal: Journal
-  heartbeat: Heartbeat
+  log: DedupedLog
+  receiverReport: ReceiverReport
   /** Backups of whose broken archives it has told already. */
   warned: Set<string>
   /** Whether WAL has come since it was started. */
@@ -31,30 +31,30 @@ export interface Reception extends ReceiveJob {
 type Status = ReceiverState['status']
 
 /** What the server says, or why it says nothing. */
-export type Answer = { facts: WalServerFacts; silence: null } | { facts: undefined; silence: string }
+export type ServerAnswer = { facts: WalServerFacts; silence: null } | { facts: undefined; silence: string }
 
 /** What the receiver tells others about itself, in a file. */
-export interface Heartbeat {
+export interface ReceiverReport {
   /** The backup into whose archive this or an earlier receiver wrote last. */
   readonly backup: string | null
   /** Whether the server has ever answered. */
-  readonly hasMet: boolean
-  met(facts: WalServerFacts): void
+  readonly hasAnswered: boolean
+  noteServer(facts: WalServerFacts): void
   /** From now on it receives into this backup's archive. On disk when this returns. */
-  target(backup: LocalBackup): Promise<void>
-  beat(status: Status, problem: string | null): Promise<void>
+  receiveFor(backup: LocalBackup): Promise<void>
+  update(status: Status, problem: string | null): Promise<void>
   /** Tells that one archive gets what another has, for as long as the work lasts. Returns what the work does. */
   handOver<T>(to: LocalBackup, work: () => Promise<T>): Promise<T>
   /**
-   * Asks the server how far it is, and beats; why it does not answer is then the problem.
+   * Asks the server how far it is, and writes the report; why it does not answer is then the problem.
    * @param isHere whether the archive reaches to a position.
    */
-  poll(psql: Psql, status: Status, isHere: (lsn: string) => boolean): Promise<Answer>
+  poll(psql: Psql, status: Status, isHere: (lsn: string) => boolean): Promise<ServerAnswer>
   end(): Promise<void>
 }
 
 /** Backups of a cluster that can be received for: one whose record has faults is of no cluster. */
-export function isOf(system_identifier: string): (backup: LocalBackup) => boolean {
+export function isOfCluster(system_identifier: string): (backup: LocalBackup) => boolean {
   return (backup) => clusterOf(backup) === system_identifier && hasArchive(backup)
 }
 

@@ -2,13 +2,13 @@ import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Launch } from '../working-copy/working-copy.js'
 import { sandboxSetUp } from './sandbox-set-up.js'
-import { noSurroundings, type Surroundings } from './supervisor.js'
+import { type Namespaces, noNamespaces } from './supervisor.js'
 
 /** How far a server is shut off: `networked`: but for the network; `open`: where no sandbox is wanted, or none can be had. */
 export type Enclosure = 'closed' | 'networked' | 'open'
 
 /** What a server may see of this machine. */
-export interface View {
+export interface SandboxView {
   sockets: string
   /** The port in the name of its socket; undefined when no server is to be started. */
   port: number | undefined
@@ -40,10 +40,10 @@ ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || perl -e '${raiseL
 `
 
 /** What goes around a server on a working copy. */
-export function surroundingsOf(enclosure: Enclosure, launch: Launch, view: View): Surroundings {
+export function namespacesFor(enclosure: Enclosure, launch: Launch, view: SandboxView): Namespaces {
   if (enclosure !== 'open') return closed(launch, view, enclosure === 'networked')
   const enter = 'cd snapshot || exit 70\n'
-  if (!launch.mounts) return { ...noSurroundings, setUp: `${launch.setUp}\n${enter}` }
+  if (!launch.mounts) return { ...noNamespaces, setUp: `${launch.setUp}\n${enter}` }
   return {
     ...openHouse,
     setUp: `${launch.setUp}\n${readOnlyBackups}${enter}`,
@@ -51,7 +51,7 @@ export function surroundingsOf(enclosure: Enclosure, launch: Launch, view: View)
   }
 }
 
-const openHouse = { ...noSurroundings, outer: users, inner: ['unshare', '--mount'] }
+const openHouse = { ...noNamespaces, outer: users, inner: ['unshare', '--mount'] }
 
 /** Not even COPY TO the real path of a backup reaches it. */
 const readOnlyBackups = `
@@ -60,7 +60,7 @@ mount -o remount,bind,ro "$1" || exit 70
 shift
 `
 
-function closed(launch: Launch, view: View, hasNetwork: boolean): Surroundings {
+function closed(launch: Launch, view: SandboxView, hasNetwork: boolean): Namespaces {
   const { sockets, port, readable, hidden, postgres = '' } = view
   return {
     outer: [...users, '--ipc', ...(hasNetwork ? [] : ['--net'])],

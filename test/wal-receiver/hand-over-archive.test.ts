@@ -1,13 +1,13 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { fillFrom, handOver } from '../../src/wal-receiver/hand-over.js'
+import { fillFrom, handOverArchive } from '../../src/wal-receiver/hand-over-archive.js'
 import { twoArchives as archives, mb, segmentsIn } from '../wal-archive/archives.js'
 
 /** The same, with the hand-over between them. */
 function twoArchives(inOlder: string[], inNewer: string[]) {
   const { from, to, backups } = archives(inOlder, inNewer)
-  return { from, to, backups, run: () => handOver(...backups) }
+  return { from, to, backups, run: () => handOverArchive(...backups) }
 }
 
 describe('a hand-over', () => {

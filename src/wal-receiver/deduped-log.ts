@@ -1,7 +1,7 @@
 import type { Progress } from '../progress.js'
 
 /** Tells what a receiver does, each thing once: what goes on for hours is not said every second. */
-export interface Journal {
+export interface DedupedLog {
   /** What is going on now, and is well. */
   report(text: string): void
   /** What keeps it from receiving now, or from asking the server. `null` when nothing does. */
@@ -13,7 +13,7 @@ export interface Journal {
 
 const remindAfterMs = 60 * 60 * 1000
 
-export function openJournal({ say, warn }: Pick<Progress, 'say' | 'warn'>, now: () => Date): Journal {
+export function openDedupedLog({ say, warn }: Pick<Progress, 'say' | 'warn'>, now: () => Date): DedupedLog {
   let last = ''
   let problem: string | null = null
   let saidAt = 0

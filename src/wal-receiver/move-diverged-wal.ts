@@ -5,21 +5,25 @@ import { syncPath } from '../system/files/durable.js'
 import { lastSegmentBefore, parseLsn, parseSegmentName, segmentNumber } from '../wal-segments/lsn.js'
 import { packingAt } from '../wal-segments/segment-file.js'
 import { fileOf, segmentFileOf, segmentIn } from '../wal-segments/segment-forms.js'
-import type { Reception } from './reception.js'
+import type { ReceiverSession } from './receiver-session.js'
 
 /**
  * After a failover to a standby that had received less than this archive has: its history leaves ours at a position before our
  * end. What comes after it is no longer on any server; it is kept beside the archive, in `diverged/`, and receiving goes on from
  * the segment where the histories part.
  */
-export async function setAside({ journal }: Reception, backup: LocalBackup, forkLsn: string): Promise<void> {
-  const layout = layoutOf(backup)
+export async function moveDivergedWal(
+  { log }: ReceiverSession,
+  backup: LocalBackup,
+  forkLsn: string,
+): Promise<void> {
+  const { wal } = layoutOf(backup)
   const record = recordOf(backup)
   const fork = segmentNumber(parseLsn(forkLsn), record.wal_segment_size)
   const own = lastSegmentBefore(record.stop_lsn, record.wal_segment_size)
-  const place = join(layout.wal, 'diverged')
+  const place = join(wal, 'diverged')
   await mkdir(place, { recursive: true })
-  const files = await readdir(layout.wal)
+  const files = await readdir(wal)
   const placeOf = (file: string) => parseSegmentName(segmentIn(file) ?? '', record.wal_segment_size)
   const newest = files
     .map(placeOf)
@@ -29,13 +33,13 @@ export async function setAside({ journal }: Reception, backup: LocalBackup, fork
     if (found?.timeline !== newest?.timeline || found === undefined || found.segment < fork) continue
     // The snapshot needs what comes before the position in its last segment; the new history's own file replaces it.
     const stays = found.segment === own && !packingAt(name)
-    if (!stays) await rename(join(layout.wal, name), join(place, name))
+    if (!stays) await rename(join(wal, name), join(place, name))
     else if (segmentFileOf(name)?.form === 'raw')
-      await rename(join(layout.wal, name), join(layout.wal, fileOf(name, 'partial')))
+      await rename(join(wal, name), join(wal, fileOf(name, 'partial')))
   }
   await syncPath(place)
-  await syncPath(layout.wal)
-  journal.trouble(
+  await syncPath(wal)
+  log.trouble(
     `the server has another history from ${forkLsn} on: it was promoted before it had all WAL that is archived here. What backup ${backup.id} has beyond that is kept in ${place}`,
   )
 }

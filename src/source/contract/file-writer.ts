@@ -19,7 +19,7 @@ import { flushedAtOnce, openFlusher } from './flusher.js'
 import { walFileOf } from './names.js'
 
 /** A file that comes in pieces. */
-export interface Incoming {
+export interface IncomingFile {
   write(bytes: Uint8Array): void
   /** All its bytes are there. */
   finish(): void
@@ -32,11 +32,11 @@ export interface Incoming {
  * one of WAL, which has no checksum, is on disk before it gets its name, and keeps the time of its last change, which tells whether
  * anything came after its snapshot.
  */
-export interface Receiver {
+export interface FileWriter {
   /** The names that are there. */
   readonly names: Set<BytePath>
   /** @param changedAt not before its last change. */
-  begin(name: BytePath, changedAt: Date): Incoming
+  begin(name: BytePath, changedAt: Date): IncomingFile
   /** Copies a file of this machine; shares its blocks where the file system can. */
   copy(source: string | Buffer, name: BytePath): Promise<void>
   /** Waits for flushes that still go on. @throws a system error when one has failed. */
@@ -54,11 +54,11 @@ export function isUnfinished(name: string): boolean {
  * @param onBytes is told the bytes of each piece.
  * @param limitOf tells how many bytes a file has at most; more are never written.
  */
-export function openReceiver(
+export function openFileWriter(
   directory: string,
   onBytes: (bytes: number) => void,
   limitOf: (name: BytePath) => number,
-): Receiver {
+): FileWriter {
   const names = new Set<BytePath>()
   const flusher = openFlusher()
   const partOf = (name: BytePath) => bytesInside(directory, `${name}${unfinished}` as BytePath)

@@ -5,24 +5,24 @@ import { freeBytes } from '../system/files/measure.js'
 import { formatBytes } from '../text/units.js'
 import { noteGap } from '../wal-archive/gap-note.js'
 import { backupAfter, backupAt, backupBefore } from './find-backup.js'
-import { fillFrom, handOverTo } from './hand-over.js'
-import { isOf, type Reception } from './reception.js'
+import { fillFrom, handOverTo } from './hand-over-archive.js'
+import { isOfCluster, type ReceiverSession } from './receiver-session.js'
 
 const pollMs = 1000
 const longestPauseMs = 30_000
 
 /** Waits for a moment; what may take for ever looks again and again. @throws the signal's reason when aborted. */
-export async function rest({ signal }: Context, ms = pollMs): Promise<void> {
+export async function pauseFor({ signal }: Context, ms = pollMs): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
 }
 
 /** Longer and longer pauses, from one second on. */
-export function pauses() {
+export function growingPauses() {
   const first = 1000
   let next = first
   return {
     wait: async (context: Context) => {
-      await rest(context, next)
+      await pauseFor(context, next)
       next = Math.min(2 * next, longestPauseMs)
     },
     reset: () => {
@@ -31,51 +31,59 @@ export function pauses() {
   }
 }
 
-export type Pauses = ReturnType<typeof pauses>
+export type GrowingPauses = ReturnType<typeof growingPauses>
 
 /**
  * Only an older archive could mend a hole, if it was received into last. Else the next backup begins a new archive; the slot has
  * all that this one will need.
  */
-export async function fillOrWait(reception: Reception, target: LocalBackup, missing: string): Promise<void> {
-  const before = backupBefore(reception.root, target.id, isOf(recordOf(target).server.system_identifier))
-  if (before && (await reception.heartbeat.handOver(target, () => fillFrom(before, target)))) return
+export async function fillOrWait(
+  session: ReceiverSession,
+  target: LocalBackup,
+  missing: string,
+): Promise<void> {
+  const before = backupBefore(session.root, target.id, isOfCluster(recordOf(target).server.system_identifier))
+  if (before && (await session.receiverReport.handOver(target, () => fillFrom(before, target)))) return
   await noteGap(layoutOf(target).wal, missing)
   await waitForNewer(
-    reception,
+    session,
     target,
     `the server no longer has WAL segment ${missing}: the window of backup ${target.id} ends before it`,
   )
 }
 
 /** Until the next backup nothing is received. @param why goes on with what has to be done. */
-export async function waitForNewer(reception: Reception, target: LocalBackup, why: string): Promise<void> {
-  const { root, journal, heartbeat, context, slot } = reception
-  const isSame = isOf(recordOf(target).server.system_identifier)
+export async function waitForNewer(
+  session: ReceiverSession,
+  target: LocalBackup,
+  why: string,
+): Promise<void> {
+  const { root, log, receiverReport, context, slot } = session
+  const isSame = isOfCluster(recordOf(target).server.system_identifier)
   for (;;) {
     const newer = backupAfter(root, target.id, isSame)
-    if (newer) return await handOverTo(reception, target, newer)
+    if (newer) return await handOverTo(session, target, newer)
     if (!backupAt(root, target.id)) return
-    journal.trouble(`${why}. Run ${context.pgbk('create')}; receiving goes on with the next backup`)
-    journal.remind(
+    log.trouble(`${why}. Run ${context.pgbk('create')}; receiving goes on with the next backup`)
+    log.remind(
       `still waiting for a new backup (${context.pgbk('create')}): ${why}; the server keeps WAL for the slot ${slot} meanwhile`,
     )
-    await heartbeat.beat('gap', journal.problem)
-    await rest(context)
+    await receiverReport.update('gap', log.problem)
+    await pauseFor(context)
   }
 }
 
 export async function waitForRoom(
-  { root, journal, heartbeat, context }: Reception,
+  { root, log, receiverReport, context }: ReceiverSession,
   target: LocalBackup,
 ): Promise<void> {
   const needed = 4 * recordOf(target).wal_segment_size
-  journal.trouble(
+  log.trouble(
     `the disk under ${root.backups} is full: receiving is paused until ${formatBytes(needed)} are free, and the server keeps the WAL`,
   )
   while ((await freeBytes(root.backups)) < needed) {
-    await heartbeat.beat('disk-full', journal.problem)
-    await rest(context)
+    await receiverReport.update('disk-full', log.problem)
+    await pauseFor(context)
   }
-  journal.report('there is room again')
+  log.report('there is room again')
 }
