@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path'
-import type { StoredBackup } from '../catalog/backup.js'
+import type { LocalBackup, StoredBackup } from '../catalog/backup.js'
 import { v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
@@ -21,7 +21,7 @@ const fileName = '.pgbk-caught-up.json'
 
 /** What a receiver has received for a backup, by its own word. */
 export function caughtUpFor(
-  { id }: Pick<StoredBackup, 'id'>,
+  { id }: Pick<LocalBackup, 'id'>,
   receiver: ReceiverState | undefined,
 ): CaughtUp | undefined {
   if (receiver?.backup !== id) return undefined

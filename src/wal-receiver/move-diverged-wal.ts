@@ -17,13 +17,13 @@ export async function moveDivergedWal(
   backup: LocalBackup,
   forkLsn: string,
 ): Promise<void> {
-  const { wal } = layoutOf(backup)
+  const layout = layoutOf(backup)
   const record = recordOf(backup)
   const fork = segmentNumber(parseLsn(forkLsn), record.wal_segment_size)
   const own = lastSegmentBefore(record.stop_lsn, record.wal_segment_size)
-  const place = join(wal, 'diverged')
+  const place = join(layout.wal, 'diverged')
   await mkdir(place, { recursive: true })
-  const files = await readdir(wal)
+  const files = await readdir(layout.wal)
   const placeOf = (file: string) => parseSegmentName(segmentIn(file) ?? '', record.wal_segment_size)
   const newest = files
     .map(placeOf)
@@ -33,12 +33,12 @@ export async function moveDivergedWal(
     if (found?.timeline !== newest?.timeline || found === undefined || found.segment < fork) continue
     // The snapshot needs what comes before the position in its last segment; the new history's own file replaces it.
     const stays = found.segment === own && !packingAt(name)
-    if (!stays) await rename(join(wal, name), join(place, name))
+    if (!stays) await rename(join(layout.wal, name), join(place, name))
     else if (segmentFileOf(name)?.form === 'raw')
-      await rename(join(wal, name), join(wal, fileOf(name, 'partial')))
+      await rename(join(layout.wal, name), join(layout.wal, fileOf(name, 'partial')))
   }
   await syncPath(place)
-  await syncPath(wal)
+  await syncPath(layout.wal)
   log.trouble(
     `the server has another history from ${forkLsn} on: it was promoted before it had all WAL that is archived here. What backup ${backup.id} has beyond that is kept in ${place}`,
   )

@@ -1,4 +1,4 @@
-import { type LocalBackup, recordOf } from '../../catalog/backup.js'
+import { recordOf, type StoredBackup } from '../../catalog/backup.js'
 import { PgbkError } from '../../errors.js'
 import { type BytePath, bytePath, joinBytes, shownPath } from '../../system/paths/byte-path.js'
 import { isPlainName } from '../../system/paths/inside.js'
@@ -64,7 +64,7 @@ export function checkListing(raw: RawListing, source: string): Listing {
 }
 
 /** What is to come of what is there. */
-export function wantedOf(listing: Listing, backup: LocalBackup, { noWal }: WantedWal): Listing {
+export function wantedOf(listing: Listing, backup: StoredBackup, { noWal }: WantedWal): Listing {
   if (!noWal) return listing
   const needed = ownSegments(recordOf(backup))
   const files = listing.files.filter((name) => {
