@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
+import type { Listing } from '../place/contract/listing.js'
+import { linkedTablespacesIn, manifestName, nameInBackup, someOf } from '../place/contract/names.js'
+import type { Source } from '../place/contract/place.js'
 import { neededDirectories } from '../snapshot/data-directories.js'
 import { exemptFromManifest, visitManifest } from '../snapshot/manifest/manifest.js'
-import type { Listing } from '../source/contract/listing.js'
-import { linkedTablespacesIn, manifestName, nameInBackup, someOf } from '../source/contract/names.js'
-import type { Source } from '../source/contract/source.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 
 /**

@@ -2,16 +2,16 @@ import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
-import { type FileWriter, openFileWriter } from '../source/contract/file-writer.js'
-import { type Listing, type WantedWal, wantedOf } from '../source/contract/listing.js'
+import { type FileWriter, openFileWriter } from '../place/contract/file-writer.js'
+import { type Listing, type WantedWal, wantedOf } from '../place/contract/listing.js'
 import {
   linkedTablespacesIn,
   manifestName,
   someOf,
   tablespaceOf,
   walFileOf,
-} from '../source/contract/names.js'
-import type { Source } from '../source/contract/source.js'
+} from '../place/contract/names.js'
+import type { Source } from '../place/contract/place.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'

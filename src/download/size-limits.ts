@@ -1,4 +1,4 @@
-import { manifestName, walFileOf } from '../source/contract/names.js'
+import { manifestName, walFileOf } from '../place/contract/names.js'
 import { mostBytes } from '../system/files/read-small.js'
 import type { BytePath } from '../system/paths/byte-path.js'
 import { packingAt } from '../wal-segments/segment-file.js'

@@ -25,8 +25,8 @@ export interface ListOptions {
 export async function list(options: ListOptions, settings: Settings, context: Context): Promise<ListResult> {
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
-    const { openSource } = await import('../source/open-source.js')
-    const { sourceName } = await import('../source/contract/source-name.js')
+    const { openSource } = await import('../place/open-place.js')
+    const { sourceName } = await import('../place/contract/source-name.js')
     const name = sourceName(options.from, settings)
     const source = await openSource(name, context)
     return { ...(await source.catalog()), windows, free: undefined, source: source.name }
