@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { type LocalBackup, storedBackup } from '../catalog/backup.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
@@ -8,6 +8,7 @@ import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
 import { unprovenReasons } from '../catalog/proof-outcome.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import { type LocalPlace, localPlace } from '../place/local-place.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { type ConnectedServer, connectToServer } from '../postgres/server/connect-to-server.js'
 import { checkServer } from '../postgres/server/preflight.js'
@@ -15,7 +16,6 @@ import { readServerFacts } from '../postgres/server/server-facts.js'
 import { readStandbyState, standbyWarning } from '../postgres/server/standby-state.js'
 import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { prove, withSandbox } from '../run/proof/prove.js'
-import { withLock } from '../system/files/lock.js'
 import { checkPlainLine } from '../text/plain-line.js'
 import { checkDisk } from './check-disk.js'
 import { checkRate } from './checks.js'
@@ -61,9 +61,10 @@ async function createIn(
   const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
   let server = await connectToServer(options, settings, applicationName, context)
   context.progress.say(serverLine(server.facts))
-  checkCluster(readCatalog(settings.root), 'this server', server.facts, options.newCluster ?? false)
+  const place = localPlace(settings.root, context)
+  checkCluster(await place.list(), 'this server', server.facts, options.newCluster ?? false)
   // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
-  if (await sweepBefore(root, server, context))
+  if (await sweepBefore(root, place, server, context))
     server = { ...server, facts: await readServerFacts(server.psql) }
   await checkServer(server.psql, server.facts)
   const sharing = await checkDisk(root, server.facts, context.progress)
@@ -73,10 +74,10 @@ async function createIn(
 
   makeRoot(root)
   await warnOfSharedDisk(root, sharing, context)
-  const backup = await withLock(root.createLock, { purpose: 'create' }, context, async (guarded, lock) => {
-    const { record, layout } = await makeBackup(
+  const backup = await place.lease('create', { purpose: 'create' }, context, (guarded, lease) =>
+    makeBackup(
       {
-        root,
+        place,
         server,
         standby,
         applicationName,
@@ -85,12 +86,11 @@ async function createIn(
         checkpoint: options.checkpoint ?? settings.create.checkpoint,
         maxRate: options.maxRate,
         verify: options.verify ?? settings.create.verify,
-        lock,
+        lease,
       },
       guarded,
-    )
-    return { ...storedBackup({ summary: record, raw: record }, 'whole'), directory: layout.directory }
-  })
+    ),
+  )
   return options.prove ? withProof(backup, withSandbox(settings, options.sandbox), context) : backup
 }
 
@@ -102,11 +102,16 @@ async function withProof(backup: LocalBackup, settings: Settings, context: Conte
 }
 
 /** A root that is new has no lock file, and nothing to sweep. */
-async function sweepBefore(root: RootLayout, { psql }: ConnectedServer, context: Context): Promise<boolean> {
+async function sweepBefore(
+  root: RootLayout,
+  place: LocalPlace,
+  { psql }: ConnectedServer,
+  context: Context,
+): Promise<boolean> {
   if (!existsSync(root.createLock)) return false
   return (
-    (await withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>
-      sweep(root, psql, lock, guarded),
+    (await place.lease('create', { purpose: 'create' }, context, (guarded, lease) =>
+      sweep({ root, place, psql, lease }, guarded),
     )) > 0
   )
 }

@@ -1,9 +1,11 @@
 import { statSync } from 'node:fs'
-import type { BackupLayout, RootLayout } from '../catalog/layout.js'
-import { discard, type Partial, publish, startPartial } from '../catalog/partial.js'
+import type { LocalBackup } from '../catalog/backup.js'
+import type { BackupLayout } from '../catalog/layout.js'
+import type { Partial } from '../catalog/partial.js'
 import { type BackupRecord, parseRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
+import type { LocalPlace } from '../place/local-place.js'
 import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
 import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { readInsideDatabases } from '../postgres/server/database-facts.js'
@@ -25,7 +27,7 @@ import { tryEndWalSenders } from './sweep.js'
 
 /** Everything that has been checked, and what is wanted. */
 export interface BackupJob {
-  root: RootLayout
+  place: LocalPlace
   server: ConnectedServer
   /** Where the server is one. */
   standby: StandbyState | undefined
@@ -35,18 +37,14 @@ export interface BackupJob {
   checkpoint: 'fast' | 'spread'
   maxRate: string | undefined
   verify: boolean
-  lock: HeldLock
-}
-
-export interface MadeBackup {
-  record: BackupRecord
-  layout: BackupLayout
+  /** That of `create`. */
+  lease: HeldLock
 }
 
 /** Makes one backup in a partial directory and publishes it. Whatever goes wrong, nothing of it stays, here or on the server. */
-export async function makeBackup(job: BackupJob, context: Context): Promise<MadeBackup> {
+export async function makeBackup(job: BackupJob, context: Context): Promise<LocalBackup> {
   const startedAt = context.now()
-  const partial = await startPartial(job.root, startedAt, {
+  const partial = await job.place.stage(startedAt, {
     made_by: 'create',
     application_name: job.applicationName,
   })
@@ -54,7 +52,7 @@ export async function makeBackup(job: BackupJob, context: Context): Promise<Made
     const record = await fillPartial(partial, job, startedAt, context)
     const text = `${JSON.stringify(record, undefined, 2)}\n`
     parseRecord(text)
-    return { record, layout: await publish(job.root, partial, text, job.lock.check) }
+    return await job.place.publish(partial, text, job.lease.check)
   } catch (error) {
     context.progress.step('cleaning up')
     await cleanUp(partial, job, context)
@@ -64,8 +62,8 @@ export async function makeBackup(job: BackupJob, context: Context): Promise<Made
 
 /** Its own failures must not hide why it came to this; the next create takes it up again. */
 async function cleanUp(
-  { layout }: Partial,
-  { server, applicationName }: BackupJob,
+  partial: Partial,
+  { place, server, applicationName }: BackupJob,
   { progress }: Context,
 ): Promise<void> {
   await tryEndWalSenders(
@@ -74,10 +72,10 @@ async function cleanUp(
     progress.warn,
   )
   try {
-    await discard(layout)
+    await place.discard(partial)
   } catch (error) {
     progress.warn(
-      `${layout.directory} could not be removed, the next create will try again: ${messageOf(error)}`,
+      `${partial.layout.directory} could not be removed, the next create will try again: ${messageOf(error)}`,
     )
   }
 }

@@ -1,19 +1,29 @@
 import { existsSync } from 'node:fs'
 import type { RootLayout } from '../catalog/layout.js'
-import { discard, findLeftOvers, type LeftOver, type PartialMarker } from '../catalog/partial.js'
+import { findLeftOvers, type LeftOver, type PartialMarker } from '../catalog/partial.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import type { LocalPlace } from '../place/local-place.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { endOrphans } from '../postgres/programs/orphans.js'
 import { endWalSenders } from '../postgres/server/wal-senders.js'
-import { type HeldLock, withLock } from '../system/files/lock.js'
+import type { HeldLock } from '../system/files/lock.js'
+
+export interface SweepJob {
+  root: RootLayout
+  place: LocalPlace
+  psql: Psql
+  /** That of `create`. */
+  lease: HeldLock
+}
 
 /**
  * Clears away what killed creates and deletes have left: their pg_basebackup, their WAL senders on the server, their
  * directories. What carries no marker of pgbk is left alone and named. Only under the create lock.
  * Returns how many there were.
  */
-export async function sweep(root: RootLayout, psql: Psql, lock: HeldLock, context: Context): Promise<number> {
+export async function sweep(job: SweepJob, context: Context): Promise<number> {
+  const { root, place, psql, lease } = job
   const found = await findLeftOvers(root)
   for (const leftOver of found) {
     if (!leftOver.marker) {
@@ -22,9 +32,9 @@ export async function sweep(root: RootLayout, psql: Psql, lock: HeldLock, contex
       )
     } else if (leftOver.marker.made_by === 'create') {
       await endCreate(leftOver, leftOver.marker, psql, context)
-      await remove(leftOver, lock, context)
+      await remove(leftOver, place, lease, context)
     } else {
-      await sweepDelete(root, leftOver, context)
+      await sweepDelete(place, leftOver, context)
     }
   }
   return found.filter(({ marker }) => marker).length
@@ -45,10 +55,10 @@ async function endCreate(
 }
 
 /** A delete that still runs holds the catalog lock, and needs no help. */
-async function sweepDelete(root: RootLayout, leftOver: LeftOver, context: Context): Promise<void> {
+async function sweepDelete(place: LocalPlace, leftOver: LeftOver, context: Context): Promise<void> {
   try {
-    await withLock(root.catalogLock, { purpose: 'sweep' }, context, (guarded, lock) =>
-      remove(leftOver, lock, guarded),
+    await place.lease('catalog', { purpose: 'sweep' }, context, (guarded, lease) =>
+      remove(leftOver, place, lease, guarded),
     )
   } catch (error) {
     if (!(error instanceof PgbkError) || error.code !== 'locked') throw error
@@ -56,11 +66,16 @@ async function sweepDelete(root: RootLayout, leftOver: LeftOver, context: Contex
   }
 }
 
-async function remove({ name, layout }: LeftOver, lock: HeldLock, { progress }: Context): Promise<void> {
-  if (!existsSync(layout.directory)) return
-  await lock.check()
-  await discard(layout)
-  progress.say(`removed ${name}, the remains of a command that did not end`)
+async function remove(
+  leftOver: LeftOver,
+  place: LocalPlace,
+  lease: HeldLock,
+  { progress }: Context,
+): Promise<void> {
+  if (!existsSync(leftOver.layout.directory)) return
+  await lease.check()
+  await place.discard({ id: leftOver.name, layout: leftOver.layout })
+  progress.say(`removed ${leftOver.name}, the remains of a command that did not end`)
 }
 
 /** For cleaning up: a server that cannot be asked is a warning, because the reason to clean up matters more. */

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { recordOf, type StoredBackup } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -15,7 +15,7 @@ import type { Fetched } from './fetch-files.js'
  * @throws {PgbkError} `damaged`.
  */
 export async function checkDownloadedConf(
-  backup: LocalBackup,
+  backup: StoredBackup,
   layout: BackupLayout,
   { listing }: Fetched,
   { progress }: Context,

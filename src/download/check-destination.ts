@@ -1,14 +1,14 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { isLocal, type LocalBackup, recordOf, type StoredBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed.js'
 import { resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import type { Source } from '../place/contract/place.js'
+import type { Place } from '../place/contract/place.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { freeBytes } from '../system/files/measure.js'
 import { shellWord } from '../text/shell-word.js'
@@ -16,8 +16,8 @@ import { formatBytes } from '../text/units.js'
 import { identityOf, isSameBackup } from './download-directory.js'
 
 /** @throws {PgbkError} `usage` when a root would be copied into itself. */
-export function checkOtherRoot(source: Source, root: string): void {
-  if (source.realDirectory === undefined || source.realDirectory !== realOf(root)) return
+export function checkOtherRoot(source: Place, root: string): void {
+  if (source.directory === undefined || realOf(source.directory) !== realOf(root)) return
   throw new PgbkError('usage', `source and destination are the same: ${source.name} is ${root}`, {
     hint: 'Name another root with --from, or another destination with --to.',
   })
@@ -35,17 +35,17 @@ function realOf(path: string): string {
  * @returns its record.
  * @throws {PgbkError} `damaged`; `not-found` when it has been removed meanwhile.
  */
-export async function checkWanted(backup: LocalBackup, source: Source, context: Context): Promise<Buffer> {
+export async function checkWanted(backup: StoredBackup, source: Place, context: Context): Promise<Buffer> {
   checkUnused(backup, source, context)
-  if (source.realDirectory === undefined) return source.recordOf(backup)
+  if (!isLocal(backup)) return source.readRecord(backup)
   return unlessRemoved(backup, context, async () => {
     await checkComplete(backup)
-    return source.recordOf(backup)
+    return source.readRecord(backup)
   })
 }
 
 /** @throws {PgbkError} `damaged` for a backup that is no longer what was backed up. */
-function checkUnused({ id, state }: LocalBackup, { name }: Source, { pgbk, cwd }: Context): void {
+function checkUnused({ id, state }: StoredBackup, { name }: Place, { pgbk, cwd }: Context): void {
   if (state === 'whole') return
   throw new PgbkError(
     'damaged',
@@ -60,7 +60,7 @@ function checkUnused({ id, state }: LocalBackup, { name }: Source, { pgbk, cwd }
  */
 export async function findHere(
   root: RootLayout,
-  wanted: LocalBackup,
+  wanted: StoredBackup,
   replace: boolean,
 ): Promise<LocalBackup | undefined> {
   const directory = root.backup(wanted.id)
@@ -106,7 +106,7 @@ async function faultOf(backup: LocalBackup): Promise<string | undefined> {
 /** @throws {PgbkError} `disk-full` when what is still to come does not fit. */
 export async function checkRoomForDownload(
   root: RootLayout,
-  backup: LocalBackup,
+  backup: StoredBackup,
   kept: number,
 ): Promise<void> {
   const needed = Math.max(0, recordOf(backup).size_bytes - kept)

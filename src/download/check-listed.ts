@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
 import type { Listing } from '../place/contract/listing.js'
 import { linkedTablespacesIn, manifestName, nameInBackup, someOf } from '../place/contract/names.js'
-import type { Source } from '../place/contract/place.js'
+import type { Place } from '../place/contract/place.js'
 import { neededDirectories } from '../snapshot/data-directories.js'
 import { exemptFromManifest, visitManifest } from '../snapshot/manifest/manifest.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
@@ -16,7 +16,7 @@ import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 export async function checkListed(
   directory: string,
   listing: Listing,
-  { name: source }: Source,
+  { name: source }: Place,
   signal: AbortSignal,
 ): Promise<Map<BytePath, number>> {
   const here = new Set([...listing.directories, ...listing.files])

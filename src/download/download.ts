@@ -1,4 +1,4 @@
-import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
+import { type LocalBackup, recordOf, type StoredBackup, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
@@ -9,9 +9,9 @@ import { localPath } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { explained } from '../place/contract/explain.js'
-import type { Source } from '../place/contract/place.js'
+import type { Place } from '../place/contract/place.js'
 import { sourceName } from '../place/contract/source-name.js'
-import { openSource } from '../place/open-place.js'
+import { openPlace } from '../place/open-place.js'
 import { checkNotInUse } from '../removal/check-not-in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
 import { joiningFor } from '../removal/remove-keeping-wal.js'
@@ -56,9 +56,9 @@ export async function download(
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
   const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
   const root = claimRoot(destination, context)
-  const source = await openSource(name, context)
+  const source = await openPlace(name, context)
   checkOtherRoot(source, destination)
-  const backup = selectBackup(await source.catalog(), id, context, name)
+  const backup = selectBackup(await source.list(), id, context, name)
   const record = await checkWanted(backup, source, context)
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
@@ -83,8 +83,8 @@ export async function download(
 
 interface Job {
   root: RootLayout
-  source: Source
-  backup: LocalBackup
+  source: Place
+  backup: StoredBackup
   /** Its bytes in the source. */
   record: Buffer
   directory: DownloadDirectory

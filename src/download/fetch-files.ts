@@ -1,5 +1,5 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { recordOf, type StoredBackup } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { type FileWriter, openFileWriter } from '../place/contract/file-writer.js'
@@ -11,7 +11,7 @@ import {
   tablespaceOf,
   walFileOf,
 } from '../place/contract/names.js'
-import type { Source } from '../place/contract/place.js'
+import type { Place } from '../place/contract/place.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
@@ -39,8 +39,8 @@ const mostRounds = 20
  * error.
  */
 export async function fetchFiles(
-  source: Source,
-  backup: LocalBackup,
+  source: Place,
+  backup: StoredBackup,
   { layout, isResumed }: DownloadDirectory,
   options: WantedWal,
   context: Context,
@@ -61,7 +61,7 @@ export async function fetchFiles(
   )
   const old = isResumed ? await lookAtOld(layout.directory) : undefined
   for (let round = 0; round < mostRounds; round++) {
-    const listing = wantedOf(await source.listing(backup), backup, options)
+    const listing = wantedOf(await source.files(backup), backup, options)
     const linkedTablespaces = linkedTablespacesIn(listing)
     await makeDirectories(layout.directory, listing)
     if (round === 0) {
@@ -77,7 +77,7 @@ export async function fetchFiles(
       return { listing, linkedTablespaces, received }
     }
     if (writer.names.size > before) continue
-    await source.listing(backup) // Is it gone altogether?
+    await source.files(backup) // Is it gone altogether?
     throw notSent(source, left, complaints)
   }
   throw new PgbkError('failed', `${source.name} changes faster than it can be copied`)
@@ -92,8 +92,8 @@ interface Known {
 
 /** The manifest comes first: it tells what must be there, and how large that is, before all the rest travels. */
 async function receiveMissing(
-  source: Source,
-  backup: LocalBackup,
+  source: Place,
+  backup: StoredBackup,
   writer: FileWriter,
   listing: Listing,
   known: Known,
@@ -111,8 +111,8 @@ async function receiveMissing(
 
 /** Returns the bytes that stay. */
 async function keepOld(
-  source: Source,
-  backup: LocalBackup,
+  source: Place,
+  backup: StoredBackup,
   old: FoundFiles,
   writer: FileWriter,
   listing: Listing,
@@ -179,7 +179,7 @@ async function makeLinks(directory: string, { links }: Listing): Promise<void> {
     await symlink(`../../tablespaces/${tablespaceOf(link)}`, bytesInside(directory, link))
 }
 
-function notSent({ name }: Source, left: BytePath[], complaints: string): PgbkError {
+function notSent({ name }: Place, left: BytePath[], complaints: string): PgbkError {
   const message = `${name} does not send ${someOf(left)}${complaints && `: ${complaints}`}`
   if (!/permission denied/i.test(complaints)) return new PgbkError('failed', message)
   return new PgbkError('failed', message, {

@@ -1,6 +1,6 @@
 import { lstat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { recordOf, type StoredBackup } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -30,7 +30,7 @@ interface Fault {
  * @throws {PgbkError} `damaged`.
  */
 export async function verifyDownload(
-  backup: LocalBackup,
+  backup: StoredBackup,
   layout: BackupLayout,
   fetched: Fetched,
   binDir: string | undefined,
@@ -82,7 +82,7 @@ async function faultsOfFiles(
 
 /** The snapshot's own segments must be there, and every complete one must be as long as segments are. */
 async function faultsOfWal(
-  backup: LocalBackup,
+  backup: StoredBackup,
   { directory }: BackupLayout,
   { listing }: Fetched,
 ): Promise<Fault[]> {

@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs'
-import type { LocalBackup } from '../catalog/backup.js'
+import type { LocalBackup, StoredBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
+import { rootLayout } from '../catalog/layout.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { freeBytes } from '../system/files/measure.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
 
-export interface ListResult extends Catalog {
+export interface ListResult extends Catalog<StoredBackup> {
+  /** Where a backup is, for a person. */
+  locationOf(id: string): string
   /** Bytes that are free where the backups are; undefined when there is no such directory yet, or it is another root's. */
   free: number | undefined
   /** By id; none of another root's, whose archives would have to come here to be looked at. */
@@ -25,11 +28,12 @@ export interface ListOptions {
 export async function list(options: ListOptions, settings: Settings, context: Context): Promise<ListResult> {
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
-    const { openSource } = await import('../place/open-place.js')
+    const { openPlace } = await import('../place/open-place.js')
     const { sourceName } = await import('../place/contract/source-name.js')
     const name = sourceName(options.from, settings)
-    const source = await openSource(name, context)
-    return { ...(await source.catalog()), windows, free: undefined, source: source.name }
+    const source = await openPlace(name, context)
+    const { locationOf } = source
+    return { ...(await source.list()), locationOf, windows, free: undefined, source: source.name }
   }
   const catalog = readCatalog(settings.root)
   const finder = findWindows(settings, catalog, context)
@@ -41,5 +45,6 @@ export async function list(options: ListOptions, settings: Settings, context: Co
     backups.push(backup)
   }
   const free = existsSync(catalog.root) ? await freeBytes(catalog.root) : undefined
-  return { ...catalog, backups, windows, free, source: undefined }
+  const { backup: locationOf } = rootLayout(settings.root)
+  return { ...catalog, backups, locationOf, windows, free, source: undefined }
 }

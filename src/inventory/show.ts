@@ -1,4 +1,4 @@
-import type { LocalBackup } from '../catalog/backup.js'
+import type { StoredBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkThere } from '../catalog/removed.js'
 import { selectBackup } from '../catalog/select.js'
@@ -6,7 +6,7 @@ import { resolveSource } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { sourceName } from '../place/contract/source-name.js'
-import { openSource } from '../place/open-place.js'
+import { openPlace } from '../place/open-place.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
 
@@ -16,7 +16,9 @@ export interface ShowOptions {
 }
 
 export interface ShowResult {
-  backup: LocalBackup
+  backup: StoredBackup
+  /** Where it is, for a person. */
+  location: string
   /** Undefined for one of another root. */
   window: BackupWindow | undefined
   /** The other root that was asked. */
@@ -35,10 +37,11 @@ export async function show(
     const backup = selectBackup(catalog, id, context)
     const window = await findWindows(settings, catalog, context).windowOf(backup)
     checkThere(backup)
-    return { backup, window, source: undefined }
+    return { backup, location: backup.directory, window, source: undefined }
   }
   const name = sourceName(options.from, settings)
-  const source = await openSource(name, context)
-  const backup = selectBackup(await source.catalog(), id, context, name)
-  return { backup, window: undefined, source: resolveSource(name, context.cwd) }
+  const source = await openPlace(name, context)
+  const backup = selectBackup(await source.list(), id, context, name)
+  const location = source.locationOf(backup.id)
+  return { backup, location, window: undefined, source: resolveSource(name, context.cwd) }
 }

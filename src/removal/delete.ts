@@ -1,5 +1,5 @@
 import type { LocalBackup } from '../catalog/backup.js'
-import { type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
 import { enterRoot } from '../catalog/prepare-root.js'
@@ -7,7 +7,7 @@ import { selectBackup } from '../catalog/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { withLock } from '../system/files/lock.js'
+import { localPlace } from '../place/local-place.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { checkNotInUse } from './check-not-in-use.js'
 import { removalQuestion } from './removal-question.js'
@@ -35,20 +35,21 @@ export async function deleteBackups(
 ): Promise<DeleteResult> {
   if (!context.ask) requireWholeIds(ids)
   const root = enterRoot(settings.root, context)
-  const chosen = choose(readCatalog(settings.root), ids, options, context)
+  const place = localPlace(settings.root, context)
+  const chosen = choose(await place.list(), ids, options, context)
   if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
     throw new PgbkError('failed', 'nothing was deleted')
   }
-  return withLock(root.catalogLock, { purpose: 'delete', wait: true }, context, async (guarded, lock) => {
-    const catalog = readCatalog(settings.root)
+  return place.lease('catalog', { purpose: 'delete', wait: true }, context, async (guarded, lease) => {
+    const catalog = await place.list()
     const ids = chosen.map(({ id }) => id)
     const deleted = choose(catalog, ids, options, context)
     const moved: WalMove[] = []
     for (const [index, backup] of deleted.entries()) {
       guarded.progress.step(`deleting ${backup.id}`)
-      const there = index === 0 ? catalog : readCatalog(settings.root)
+      const there = index === 0 ? catalog : await place.list()
       const removal = { backup, catalog: there, going: deleted, promised: there.backups }
-      moved.push(...(await removeKeepingWal(root, removal, lock, settings, guarded)))
+      moved.push(...(await removeKeepingWal({ ...removal, root, place, lease }, settings, guarded)))
     }
     return { deleted, moved }
   })

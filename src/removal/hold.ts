@@ -1,11 +1,10 @@
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
-import { readCatalog } from '../catalog/catalog.js'
 import { removeHold, writeHold } from '../catalog/hold.js'
 import { enterRoot } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
-import { withLock } from '../system/files/lock.js'
+import { localPlace } from '../place/local-place.js'
 import { checkPlainLine } from '../text/plain-line.js'
 
 export interface HoldOptions {
@@ -50,11 +49,12 @@ async function change(
   context: Context,
   work: (backup: LocalBackup) => Promise<void>,
 ): Promise<LocalBackup> {
-  const root = enterRoot(settings.root, context)
-  const { id } = selectBackup(readCatalog(settings.root), wanted, context)
-  return withLock(root.catalogLock, { purpose, wait: true }, context, async (_guarded, lock) => {
-    await lock.check()
-    await work(selectBackup(readCatalog(settings.root), id, context))
-    return selectBackup(readCatalog(settings.root), id, context)
+  enterRoot(settings.root, context)
+  const place = localPlace(settings.root, context)
+  const { id } = selectBackup(await place.list(), wanted, context)
+  return place.lease('catalog', { purpose, wait: true }, context, async (_guarded, lease) => {
+    await lease.check()
+    await work(selectBackup(await place.list(), id, context))
+    return selectBackup(await place.list(), id, context)
   })
 }

@@ -9,6 +9,7 @@ import { resultOf } from '../catalog/proof.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { localPlace } from '../place/local-place.js'
 import { promisedBy } from '../retention/promised-wal.js'
 import {
   type Candidate,
@@ -18,7 +19,6 @@ import {
   removesAnything,
   scheduledPolicy,
 } from '../retention/retention.js'
-import { withLock } from '../system/files/lock.js'
 import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
@@ -199,7 +199,8 @@ async function removeOne(
   moved: WalMove[],
 ): Promise<boolean> {
   const options = { purpose: 'prune', wait: true }
-  return withLock(layout.catalogLock, options, context, async (guarded, lock) => {
+  const place = localPlace(layout.root, context)
+  return place.lease('catalog', options, context, async (guarded, lease) => {
     const judged = judgeAll(policy, settings, context)
     const found = judged.find(({ backup }) => backup.id === id)
     if (!found || !goes(found)) {
@@ -207,8 +208,8 @@ async function removeOne(
       return false
     }
     const { backup } = found
-    const removal = { ...removalOf(readCatalog(settings.root), judged, policy, context), backup }
-    moved.push(...(await removeKeepingWal(layout, removal, lock, settings, guarded)))
+    const removal = { ...removalOf(await place.list(), judged, policy, context), backup }
+    moved.push(...(await removeKeepingWal({ ...removal, root: layout, place, lease }, settings, guarded)))
     return true
   })
 }

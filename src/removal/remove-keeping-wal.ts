@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { removeBackup } from '../catalog/remove.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
+import type { LocalPlace } from '../place/local-place.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
 import { formatBytes } from '../text/units.js'
@@ -36,20 +36,18 @@ export function joiningFor({ bin_dir }: Settings, context: Context): JoiningOpti
  * @returns what has moved.
  */
 export async function removeKeepingWal(
-  root: RootLayout,
-  removal: Removal & { backup: LocalBackup },
-  lock: HeldLock,
+  removal: Removal & { backup: LocalBackup; root: RootLayout; place: LocalPlace; lease: HeldLock },
   settings: Settings,
   context: Context,
 ): Promise<WalMove[]> {
-  const { backup } = removal
+  const { backup, root, place, lease } = removal
   const plan = () => neededWal(backup, removal, joiningFor(settings, context))
   const moves = await plan()
   for (const move of moves.filter(hasSegments)) context.progress.say(moveText(move))
   for (const move of moves) await moveWal(move)
-  await lock.check()
+  await lease.check()
   const isAlone = removal.promised.every(({ id }) => id === backup.id)
-  await removeBackup(root, backup, async () => {
+  await place.remove(backup, async () => {
     if (isAlone || !isReceivedInto(root, backup, context)) return
     await untilLeft(root, backup, context)
     for (const move of await plan()) await moveWal(move)

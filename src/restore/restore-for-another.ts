@@ -6,7 +6,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { Listing } from '../place/contract/listing.js'
 import { wantedOf } from '../place/contract/listing.js'
-import { openSource } from '../place/open-place.js'
+import { openPlace } from '../place/open-place.js'
 import { archiveToOutput } from '../place/tar-archive/write-archive.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
 import { v } from '../schema.js'
@@ -122,8 +122,8 @@ async function send(
     await unlessRemoved(backup, context, async () => {
       if (recovery.archive && recovery.recovery)
         await bringTogether(backup, recovery.archive, recovery.recovery.lastSegment)
-      const source = await openSource(root, context)
-      const listing = wantedOf(await source.listing(backup), backup, { noWal: false })
+      const source = await openPlace(root, context)
+      const listing = wantedOf(await source.files(backup), backup, { noWal: false })
       checkTexts(listing)
       await archiveToOutput({ source, backup, listing, compression: 'none' }, { ...context, stdout: input })
     })

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { type LocalBackup, recordOf } from '../../catalog/backup.js'
+import { recordOf, type StoredBackup } from '../../catalog/backup.js'
+import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { manifestFiles } from '../../snapshot/manifest/manifest.js'
@@ -25,7 +26,7 @@ export async function hasGnuTar({ env, signal }: Context): Promise<boolean> {
  */
 export async function archiveHere(
   root: string,
-  backup: LocalBackup,
+  backup: StoredBackup,
   listing: Listing,
   target: { file: string; isCompressed: boolean },
   { env, signal, progress }: Context,
@@ -55,7 +56,7 @@ export async function archiveHere(
   if (status !== 0 && said.length === 0)
     throw new PgbkError('failed', `the archive cannot be made: ${endedBy ?? `status ${status}`}`)
   if (tarFailed && said.length === 0) throw new PgbkError('failed', 'the archive cannot be made: tar failed')
-  const manifest = manifestFiles(join(backup.directory, manifestName))
+  const manifest = manifestFiles(join(rootLayout(root).backup(backup.id), manifestName))
   await checkArchive(backup, listing, { sizes, manifest, complaints: said.join('\n') })
 }
 

@@ -5,9 +5,9 @@ import { backupJson } from '../parts/backup-json.js'
 import type { Screen } from '../screen.js'
 
 export function archiveJson(result: ArchiveResult): object {
-  const { backup, source, file, compression, bytes, durationMs } = result
+  const { backup, location, source, file, compression, bytes, durationMs } = result
   return {
-    backup: backupJson(backup),
+    backup: backupJson(backup, location),
     source,
     archive: { file, compression, size_bytes: bytes },
     duration_ms: durationMs,

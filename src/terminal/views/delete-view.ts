@@ -5,7 +5,10 @@ import { moveJson } from '../parts/move-view.js'
 import type { Screen } from '../screen.js'
 
 export function deleteJson({ deleted, moved }: DeleteResult): object {
-  return { deleted: deleted.map(backupJson), moved_wal: moved.map(moveJson) }
+  return {
+    deleted: deleted.map((backup) => backupJson(backup, backup.directory)),
+    moved_wal: moved.map(moveJson),
+  }
 }
 
 export function deleteText({ deleted }: DeleteResult, { quiet }: Screen): string {

@@ -5,7 +5,7 @@ import type { Screen } from '../screen.js'
 
 export function downloadJson({ backup, source, transfer }: DownloadResult): object {
   return {
-    backup: backupJson(backup),
+    backup: backupJson(backup, backup.directory),
     source,
     already_here: transfer === undefined,
     received_bytes: transfer?.bytes ?? 0,

@@ -1,4 +1,4 @@
-import type { LocalBackup } from '../../catalog/backup.js'
+import type { StoredBackup } from '../../catalog/backup.js'
 import type { ListResult } from '../../inventory/list.js'
 import type { Progress } from '../../progress.js'
 import { formatAge, formatBytes } from '../../text/units.js'
@@ -9,11 +9,11 @@ import type { Screen } from '../screen.js'
 import type { Style } from '../style.js'
 import { type Column, tableLines } from '../table.js'
 
-export function listJson({ root, backups, windows, rejected, free, source }: ListResult): object {
+export function listJson({ root, backups, locationOf, windows, rejected, free, source }: ListResult): object {
   const place = source === undefined ? { root } : { source }
-  const withWindow = (backup: LocalBackup) => {
+  const withWindow = (backup: StoredBackup) => {
     const window = windows.get(backup.id)
-    return { ...backupJson(backup), window: window ? windowJson(window) : null }
+    return { ...backupJson(backup, locationOf(backup.id)), window: window ? windowJson(window) : null }
   }
   const others = rejected.map(({ name, reason }) => ({ name, reason }))
   return { backups: backups.map(withWindow), rejected: others, ...place, free_bytes: free ?? null }
@@ -48,8 +48,8 @@ function emptyText({ root, source }: ListResult, { pgbk }: Screen): string {
   return `No backups in ${root}.\nMake the first one, or name another root with -C DIR:\n  ${pgbk('create')}\n`
 }
 
-function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<LocalBackup>[] {
-  const windowOf = ({ id, summary }: LocalBackup) => {
+function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<StoredBackup>[] {
+  const windowOf = ({ id, summary }: StoredBackup) => {
     const window = windows.get(id)
     return window ? windowColumn(window, now, summary.started_at) : ''
   }
@@ -75,7 +75,7 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
   ]
 }
 
-function proofColumn(now: Date, style: Style): Column<LocalBackup> {
+function proofColumn(now: Date, style: Style): Column<StoredBackup> {
   return {
     title: 'PROOF',
     value: ({ proof }) => proofText(proof, now),

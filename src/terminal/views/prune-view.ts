@@ -26,7 +26,7 @@ export function pruneText(result: PruneResult, screen: Screen): string {
 
 function judgedJson({ backup, reasons }: Judged): object {
   return {
-    ...backupJson(backup),
+    ...backupJson(backup, backup.directory),
     reasons: reasons.map(({ rule, detail = null }) => ({ rule, detail })),
   }
 }
