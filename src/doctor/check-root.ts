@@ -129,7 +129,7 @@ async function roomCheck(
 /** Bytes: what is free, and what the backups take. */
 export async function roomIn({ backups, root }: RootLayout, { backups: made }: Catalog): Promise<number> {
   const place = [backups, root, dirname(root)].find((directory) => existsSync(directory)) ?? '/'
-  const taken = made.reduce((sum, { summary }) => sum + summary.size_bytes, 0)
+  const taken = made.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
   return (await freeBytes(place)) + taken
 }
 
@@ -139,6 +139,6 @@ export function daysUntilFull(backups: LocalBackup[], free: number, now: Date): 
   const recent = backups.filter((backup) => ageOf(backup) < 14 * day)
   if (recent.length < 2) return undefined
   const span = Math.max(day, ...recent.map(ageOf))
-  const bytes = recent.reduce((sum, { summary }) => sum + summary.size_bytes, 0)
+  const bytes = recent.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
   return Math.floor(free / (bytes / (span / day)))
 }

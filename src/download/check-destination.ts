@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isLocal, type LocalBackup, recordOf, type StoredBackup } from '../catalog/backup.js'
+import { isLocal, type LocalBackup, type StoredBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed.js'
@@ -109,7 +109,7 @@ export async function checkRoomForDownload(
   backup: StoredBackup,
   kept: number,
 ): Promise<void> {
-  const needed = Math.max(0, recordOf(backup).size_bytes - kept)
+  const needed = Math.max(0, backup.storedBytes - kept)
   const free = await freeBytes(root.backups)
   if (free >= needed) return
   throw new PgbkError(

@@ -47,7 +47,7 @@ export async function fetchFiles(
   announce: Announce,
 ): Promise<Fetched> {
   const { progress } = context
-  const total = recordOf(backup).size_bytes
+  const total = backup.storedBytes
   let [kept, received] = [0, 0]
   const known: Known = { directory: layout.directory, sizes: undefined }
   const { wal_segment_size: segmentSize } = recordOf(backup)

@@ -3,7 +3,7 @@ import { formatBytes } from '../text/units.js'
 
 /** Names all that would go, and asks. */
 export function removalQuestion(chosen: LocalBackup[]): string {
-  const size = formatBytes(chosen.reduce((sum, { summary }) => sum + summary.size_bytes, 0))
+  const size = formatBytes(chosen.reduce((sum, { storedBytes }) => sum + storedBytes, 0))
   const names = chosen
     .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
     .join('\n')

@@ -94,10 +94,9 @@ async function tryMethod(
 }
 
 async function agreeToCopy(backup: LocalBackup, obstacles: string[], context: Context): Promise<void> {
-  const record = recordOf(backup)
-  const size = formatBytes(record.size_bytes)
+  const size = formatBytes(backup.logicalBytes)
   context.progress.say(`The snapshot has to be copied in full (${size}): ${obstacles.join('; ')}`)
-  if (record.size_bytes <= askAbove) return
+  if (backup.logicalBytes <= askAbove) return
   if (!context.ask) {
     throw new PgbkError('usage', `a full copy of ${size} would be needed: ${obstacles.join('; ')}`, {
       hint: 'If that is intended, use --working-copy copy.',

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { recordOf, type StoredBackup } from '../../catalog/backup.js'
+import type { StoredBackup } from '../../catalog/backup.js'
 import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
@@ -39,7 +39,7 @@ export async function archiveHere(
     if (!entry) return void complaints.push(shownPath(line as BytePath))
     sizes.set(entry.name, entry.size)
     done += entry.size
-    progress.bytes(done, recordOf(backup).size_bytes)
+    progress.bytes(done, backup.storedBytes)
   }
   const tar = `(${archiveScript(root, '-vv --quoting-style=literal')})`
   const into = `> ${shellWord(target.file)}`

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Writable } from 'node:stream'
-import { recordOf, type StoredBackup } from '../../catalog/backup.js'
+import type { StoredBackup } from '../../catalog/backup.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { syncPath } from '../../system/files/durable.js'
@@ -48,7 +48,7 @@ async function writeTar(
         for await (const chunk of tar) {
           watch.look(chunk)
           done += chunk.length
-          progress.bytes(done, recordOf(backup).size_bytes)
+          progress.bytes(done, backup.storedBytes)
           held = Buffer.concat([held, chunk])
           if (held.length <= heldBack) continue
           yield held.subarray(0, -heldBack)

@@ -20,8 +20,8 @@ export function archiveText(
   { style, quiet }: Screen,
 ): string {
   if (quiet || file === undefined) return ''
-  const { id, summary } = backup
-  const unpacked = formatBytes(summary.size_bytes)
+  const { id } = backup
+  const unpacked = formatBytes(backup.storedBytes)
   return `${style.good('Archive')} ${style.strong(file)}: ${formatBytes(bytes)} (${unpacked} unpacked), ${formatDuration(durationMs)}
 
 Unpack it:            tar -xf ${shellWord(file)} -C DIR

@@ -13,5 +13,5 @@ export function deleteJson({ deleted, moved }: DeleteResult): object {
 
 export function deleteText({ deleted }: DeleteResult, { quiet }: Screen): string {
   if (quiet) return ''
-  return deleted.map(({ id, summary }) => `Deleted ${id} (${formatBytes(summary.size_bytes)})\n`).join('')
+  return deleted.map(({ id, storedBytes }) => `Deleted ${id} (${formatBytes(storedBytes)})\n`).join('')
 }

@@ -63,7 +63,7 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
     },
     { title: 'KIND', value: ({ summary }) => summary.kind, expendable: 2 },
     { title: 'VERSION', value: ({ summary }) => summary.server.version, align: 'right', expendable: 1 },
-    { title: 'SIZE', value: ({ summary }) => formatBytes(summary.size_bytes), align: 'right' },
+    { title: 'SIZE', value: ({ storedBytes }) => formatBytes(storedBytes), align: 'right' },
     {
       title: 'STATE',
       value: ({ state, hold }) => (hold ? `${state}, held` : state),
@@ -85,7 +85,7 @@ function proofColumn(now: Date, style: Style): Column<StoredBackup> {
 }
 
 function totals({ root, backups, free }: ListResult): string {
-  const sum = backups.reduce((total, { summary }) => total + summary.size_bytes, 0)
+  const sum = backups.reduce((total, { storedBytes }) => total + storedBytes, 0)
   const count = `${backups.length} ${backups.length === 1 ? 'backup' : 'backups'}`
   return `${count}, ${formatBytes(sum)}${free === undefined ? '' : `, ${formatBytes(free)} free`}, in ${root}`
 }
