@@ -25,6 +25,7 @@ export default {
     '<rootDir>/test/tools/left-out.js',
     '<rootDir>/test/tools/failures.js',
   ],
+  testSequencer: '<rootDir>/test/tools/sequencer.js',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

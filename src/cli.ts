@@ -4,7 +4,7 @@ import { write } from './cli/output.js'
 import type { Settings } from './config/load.js'
 import type { Context, PrintedCommand } from './context.js'
 import { isUnexpected, PgbkError, pgbkErrorFrom } from './errors.js'
-import type { ProcessContext } from './process.js'
+import type { ProcessContext } from './process-context.js'
 import type { Reporter } from './terminal/reporter.js'
 import type { Style } from './terminal/style.js'
 
@@ -105,11 +105,11 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
 
 /** Before anything is done with files that somebody else could swap; where the configuration has faults, its user is not known. */
 async function giveUpRoot(call: Omit<Call, 'settings'>, settings: Settings | PgbkError): Promise<void> {
-  const { stepDown } = await import('./privileges/step-down.js')
+  const { dropPrivileges } = await import('./privileges/drop-privileges.js')
   const { verb, context } = call
   if (settings instanceof PgbkError) {
     try {
-      stepDown({ as: 'run_as' }, defaultRunAs, context)
+      dropPrivileges({ as: 'run_as' }, defaultRunAs, context)
     } catch {
       throw settings // without that user, the fault of the configuration is what matters
     }
@@ -118,7 +118,7 @@ async function giveUpRoot(call: Omit<Call, 'settings'>, settings: Settings | Pgb
   const standIn = verb.standIn
     ? verb.standIn({ ...call, settings })
     : { as: 'owner' as const, root: settings.root }
-  if (standIn) stepDown(standIn, settings.run_as, context)
+  if (standIn) dropPrivileges(standIn, settings.run_as, context)
 }
 
 /** As in the schema of the configuration. */

@@ -20,7 +20,7 @@ export interface Preparation {
 }
 
 /** What a printed command is to act on. */
-interface Named {
+interface CommandTarget {
   root: string | undefined
   config: string | undefined
 }
@@ -30,9 +30,9 @@ interface Named {
  * @param command its name and arguments, as words of a shell.
  * @param other what it is to act on in the place of that.
  */
-export type PrintedCommand = (command: string, other?: Partial<Named>) => string
+export type PrintedCommand = (command: string, other?: Partial<CommandTarget>) => string
 
-/** All that a command may know of the world around it; only `process.ts`, cli/ and system/ ask the process itself. */
+/** All that a command may know of the world around it; only `process-context.ts`, cli/ and system/ ask the process itself. */
 export interface Context {
   readonly cwd: string
   readonly env: Environment
@@ -49,6 +49,8 @@ export interface Context {
   readonly signal: AbortSignal
   /** Aborted by the second of these signals: somebody does not want to wait. */
   readonly urgent: AbortSignal
+  /** How often something that goes on for ever looks again, in ms; all its pauses are multiples of this. */
+  readonly tickMs: number
   now(): Date
   user(): SystemUser
   /** A user, by name or uid. @throws {PgbkError} `config` when there is none of this name. Only for root. */

@@ -2,17 +2,17 @@ import * as v from 'valibot'
 
 export { v }
 
-export type Checked<T> = { value: T; faults?: undefined } | { value?: undefined; faults: string[] }
+export type SchemaResult<T> = { value: T; faults?: undefined } | { value?: undefined; faults: string[] }
 
 /** Checks a value that comes from outside. Every fault is one line: the path of the value, then what is wrong. */
-export function check<T>(schema: v.GenericSchema<unknown, T>, input: unknown): Checked<T> {
+export function check<T>(schema: v.GenericSchema<unknown, T>, input: unknown): SchemaResult<T> {
   const result = v.safeParse(schema, input)
   if (result.success) return { value: result.output }
   return { faults: result.issues.map(describeIssue) }
 }
 
 /** The same for a text that should be JSON. */
-export function checkJson<T>(schema: v.GenericSchema<unknown, T>, text: string): Checked<T> {
+export function checkJson<T>(schema: v.GenericSchema<unknown, T>, text: string): SchemaResult<T> {
   const parsed = parseJson(text)
   return typeof parsed === 'string' ? { faults: [parsed] } : check(schema, parsed.json)
 }

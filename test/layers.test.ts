@@ -112,7 +112,7 @@ function strayPackages(sources: Sources): string[] {
 }
 
 /** Who asks the process that it runs in; the relay is a program of its own. */
-const ofTheProcess = /^(system\/|cli\/|main\.ts$|process\.ts$|run\/enclosure\/relay\.ts$)/
+const ofTheProcess = /^(system\/|cli\/|main\.ts$|process-context\.ts$|run\/enclosure\/relay\.ts$)/
 
 function forbiddenWords(sources: Sources): string[] {
   const always = /\bprocess\.exit\b|\bconsole\.|\bnew Error\(|\bnode:process\b|\bglobalThis\b/g
@@ -121,7 +121,7 @@ function forbiddenWords(sources: Sources): string[] {
   return Object.entries(sources).flatMap(([file, text]) => {
     const words = [
       ...text.matchAll(always),
-      ...(file === 'process.ts' ? [] : text.matchAll(world)),
+      ...(file === 'process-context.ts' ? [] : text.matchAll(world)),
       ...(ofTheProcess.test(file) ? [] : text.matchAll(own)),
     ].map(([word]) => `${file}: ${word}`)
     return [...new Set(words)]
@@ -208,7 +208,7 @@ describe('the check of a made-up graph', () => {
   it('allows what goes downward, and types for the terminal', () => {
     const good = {
       'cli/a.ts': "import { x } from '../terminal/b.js'\nimport { y } from '../create/c.js'",
-      'terminal/b.ts': "import type { X } from '../catalog/d.js'\nimport { y } from '../text/units.js'",
+      'terminal/b.ts': "import type { X } from '../catalog/d.js'\nimport { y } from '../text/format.js'",
       'create/e.ts': "import { x } from '../catalog/d.js'\nimport { y } from './f.js'",
     }
     expect(forbiddenEdges(good)).toEqual([])
@@ -241,13 +241,13 @@ describe('the check of a made-up graph', () => {
   ])('finds %s', (text) => expect(forbiddenWords({ 'catalog/a.ts': text })).toHaveLength(1))
 
   it.each([
-    "import { x } from '../process.js'",
+    "import { x } from '../process-context.js'",
     "import './server-process.js'",
     'await server.process.stop()',
     '// of this process.',
   ])('takes %s for what it is', (text) => expect(forbiddenWords({ 'catalog/a.ts': text })).toEqual([]))
 
-  it('lets the system, and only process.ts, look at the world', () => {
+  it('lets the system, and only process-context.ts, look at the world', () => {
     expect(forbiddenWords({ 'system/process/a.ts': 'process.kill(1)', 'cli/a.ts': 'process.argv' })).toEqual(
       [],
     )

@@ -7,7 +7,7 @@ import { describe, expect, it } from '@jest/globals'
 const quoting: Record<string, string> = {
   'cli/completion/fish.ts': 'words of fish, whose quotes know a backslash',
   'postgres/sql/identifier.ts': 'names and literals of SQL',
-  'schedule/units.ts': 'words of a unit of systemd',
+  'schedule/systemd-units.ts': 'words of a unit of systemd',
   'snapshot/conf/auth-text.ts': 'words of pg_hba.conf',
   'snapshot/conf/conf-line.ts': 'values of postgresql.conf',
   'terminal/views/prometheus.ts': 'values of labels',

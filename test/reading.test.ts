@@ -40,7 +40,7 @@ const allowed: Record<string, string[]> = {
   'system/files/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
   'system/paths/trusted-path.ts': ['readFileSync'], // /etc/group
   'system/process/become.ts': ['openSync'], // this program itself
-  'system/process/processes.ts': ['readFileSync'], // /proc
+  'system/process/process-table.ts': ['readFileSync'], // /proc
   'version.ts': ['readFileSync'], // package.json
   'wal-archive/receiver-state.ts': ['open'], // writes, with O_NOFOLLOW and O_NONBLOCK
   'wal-reading/make-waldump-directory.ts': ['openSync'], // a directory, with O_NOFOLLOW
@@ -102,7 +102,7 @@ const renaming: Record<string, string> = {
   'system/files/copy-file.ts': 'files of any size that are moved',
   'wal-coverage/move-wal.ts': 'a segment',
   'wal-receiver/archive-files.ts': 'a segment',
-  'wal-receiver/compress.ts': 'a segment',
+  'wal-receiver/compressor.ts': 'a segment',
   'wal-receiver/move-diverged-wal.ts': 'segments',
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { isOwnUser } from '../system/process/processes.js'
+import { isOwnUser } from '../system/process/process-table.js'
 import { type BackupState, type LocalBackup, type StoredBackup, storedBackup } from './backup.js'
 import { readHold } from './hold.js'
 import { isId } from './id.js'

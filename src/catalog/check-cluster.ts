@@ -3,7 +3,7 @@ import { recordOf, type StoredBackup, storedBackup } from './backup.js'
 import type { Catalog } from './catalog.js'
 
 /** What tells a cluster, and helps a person to know it. */
-export interface ClusterFacts {
+interface ClusterFacts {
   system_identifier: string
   version: string
   host: string
@@ -13,16 +13,14 @@ export interface ClusterFacts {
 /**
  * A root belongs to one cluster, that of the newest backup whose record has no faults.
  * @param what names where the facts are from: `this server`.
- * @throws {PgbkError} `wrong-cluster` for another one, unless that is said to be meant; `damaged` when all records have faults, so that
+ * @throws {PgbkError} `wrong-cluster` for another one; `damaged` when all records have faults, so that
  * nobody knows.
  */
 export function checkCluster(
   { root, backups, rejected }: Catalog<StoredBackup>,
   what: string,
   facts: ClusterFacts,
-  newCluster: boolean,
 ): void {
-  if (newCluster) return
   const closed = rejected.flatMap((one) => (one.closed ? [{ ...one, ...one.closed }] : []))
   const readable = closed.flatMap(({ record }) => (record ? [storedBackup(record, 'used')] : []))
   const known = [...backups, ...readable]

@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError } from '../errors.js'
 import { v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
+import type { LocalBackup } from './backup.js'
 import type { RootLayout } from './layout.js'
 import { isoTime } from './record-fields.js'
 
@@ -24,6 +28,41 @@ export function readLastCreate({ lastCreate }: RootLayout): LastCreate | undefin
   return readNote(schema, lastCreate)
 }
 
-export async function writeLastCreate({ lastCreate }: RootLayout, last: LastCreate): Promise<void> {
-  await replaceDurably(lastCreate, `${JSON.stringify(last, undefined, 2)}\n`)
+/**
+ * Runs a create and records in `data/backup`, if that is there, how it ended. One that found another at work leaves the record
+ * to that one.
+ */
+export async function rememberCreate(
+  root: RootLayout,
+  { scheduled }: Pick<LastCreate, 'scheduled'>,
+  context: Context,
+  work: () => Promise<LocalBackup>,
+): Promise<LocalBackup> {
+  const started_at = context.now().toISOString()
+  const record = (end: Pick<LastCreate, 'ok' | 'backup' | 'error'>) =>
+    tryToWrite(
+      root,
+      { format: 1, scheduled, started_at, finished_at: context.now().toISOString(), ...end },
+      context,
+    )
+  try {
+    const backup = await work()
+    await record({ ok: true, backup: backup.id, error: null })
+    return backup
+  } catch (error) {
+    const code = error instanceof PgbkError ? error.code : 'failed'
+    if (code !== 'locked')
+      await record({ ok: false, backup: null, error: { code, message: messageOf(error) } })
+    throw error
+  }
+}
+
+/** On a full disk the backup, or why there is none, matters more. */
+async function tryToWrite(root: RootLayout, last: LastCreate, { progress }: Context): Promise<void> {
+  if (!existsSync(root.backups)) return
+  try {
+    await replaceDurably(root.lastCreate, `${JSON.stringify(last, undefined, 2)}\n`)
+  } catch (error) {
+    progress.detail(`cannot write ${root.lastCreate}: ${messageOf(error)}`)
+  }
 }

@@ -94,13 +94,13 @@ export async function findLeftOvers(root: RootLayout): Promise<LeftOver[]> {
       continue
     }
     // Killed between the removal of the marker and the rename: complete, but never listed.
-    const marker = hasRecord ? { made_by: 'create' as const } : readMarker(layout)
+    const marker = hasRecord ? { made_by: 'create' as const } : readPartialMarker(layout)
     if (marker || !(await hasGoneEmpty(layout.directory))) found.push({ name, layout, marker })
   }
   return found
 }
 
-function readMarker(layout: BackupLayout): PartialMarker | undefined {
+function readPartialMarker(layout: BackupLayout): PartialMarker | undefined {
   const note = lookAtNote(markerSchema, layout.marker, mostBytes.record)
   // A kill in the middle of the first write leaves a marker without its text.
   return note.value ?? (note.why === 'garbled' ? { made_by: 'create' } : undefined)

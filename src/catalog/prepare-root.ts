@@ -9,7 +9,7 @@ import { type RootLayout, rootLayout } from './layout.js'
  * Makes sure that a root can be written. Nothing is written yet.
  * @throws {PgbkError} `root-not-writable`.
  */
-export function claimRoot(root: string, context: Context): RootLayout {
+export function openRootToCreate(root: string, context: Context): RootLayout {
   const layout = rootLayout(root)
   checkWritable(layout, context)
   return layout
@@ -20,7 +20,7 @@ export function claimRoot(root: string, context: Context): RootLayout {
  * path, often is not.
  * @throws {PgbkError} `root-not-writable`.
  */
-export function makeRoot({ root, data, backups, gitignore }: RootLayout): void {
+export function createRoot({ root, data, backups, gitignore }: RootLayout): void {
   const missing = [root, data, backups].filter((directory) => !existsSync(directory))
   try {
     for (const directory of missing) makeDirectory(directory)
@@ -34,7 +34,7 @@ export function makeRoot({ root, data, backups, gitignore }: RootLayout): void {
  * Checks that something in the root can be changed.
  * @throws {PgbkError} `root-not-writable` when it cannot be written.
  */
-export function enterRoot(root: string, context: Context): RootLayout {
+export function openRootToChange(root: string, context: Context): RootLayout {
   const layout = rootLayout(root)
   if (existsSync(layout.backups)) checkWritable(layout, context)
   return layout
@@ -47,6 +47,11 @@ function makeDirectory(path: string): void {
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
   }
+}
+
+/** What there is of a root already, or around it: a place on its disk. */
+export function existingPlace({ backups, root }: RootLayout): string {
+  return [backups, root, dirname(root)].find((directory) => existsSync(directory)) ?? '/'
 }
 
 function checkWritable({ root, data, backups }: RootLayout, context: Context): void {

@@ -18,10 +18,10 @@ const schema = v.object({
   archives: v.optional(v.array(v.string()), []),
 })
 
-type Note = v.InferOutput<typeof schema>
+type RestoreNote = v.InferOutput<typeof schema>
 
 /** A data directory that cannot do without a backup: it is being filled, or has still to replay the backup's WAL. */
-export interface Need {
+export interface RestoreClaim {
   backup: string
   /** Others in whose archives its WAL lies. */
   archives: string[]
@@ -45,11 +45,11 @@ export async function noteRestore(
   // No pid: in another container another process may have the same.
   const name = `${backup}-${randomInt(1e9, 1e10)}.json`
   const path = join(root.restores, name)
-  const note: Note = { ...markOfThisProcess(), backup, data, archives }
+  const note: RestoreNote = { ...markOfThisProcess(), backup, data, archives }
   await ifAllowed(async () => {
     mkdirSync(root.restores, { recursive: true })
     for (const old of notesIn(root)) {
-      if (needIn(old) === undefined) rmSync(old, { force: true })
+      if (claimIn(old) === undefined) rmSync(old, { force: true })
     }
     // Another restore that read half of it would sweep it.
     await replaceDurably(path, `${JSON.stringify(note)}\n`)
@@ -58,8 +58,8 @@ export async function noteRestore(
 }
 
 /** What is needed now. To whom the notes are closed they are of no use: only their owner removes backups. */
-export function needsIn(root: RootLayout): Need[] {
-  return notesIn(root).flatMap((note) => needIn(note) ?? [])
+export function restoreClaimsIn(root: RootLayout): RestoreClaim[] {
+  return notesIn(root).flatMap((note) => claimIn(note) ?? [])
 }
 
 /** Without those that are being written. */
@@ -68,13 +68,13 @@ function notesIn({ restores }: RootLayout): string[] {
   return names.map((name) => join(restores, name))
 }
 
-function needIn(path: string): Need | undefined {
+function claimIn(path: string): RestoreClaim | undefined {
   const note = readNote(schema, path)
   const state = note && stateOf(note)
   return state && { backup: note.backup, archives: note.archives, data: note.data, state, note: path }
 }
 
-function stateOf(note: Note): Need['state'] | undefined {
+function stateOf(note: RestoreNote): RestoreClaim['state'] | undefined {
   const life = lifeOf(note)
   if (life === 'alive') return 'being filled'
   if (life === 'elsewhere' && !isFilled(note)) return 'perhaps being filled'
@@ -82,12 +82,12 @@ function stateOf(note: Note): Need['state'] | undefined {
 }
 
 /** pg_control is the last file that a restore copies. */
-function isFilled({ data }: Note): boolean {
+function isFilled({ data }: RestoreNote): boolean {
   return existsSync(join(data, 'global', 'pg_control'))
 }
 
 /** PostgreSQL removes recovery.signal when recovery is over. A directory that is closed to the caller may still need the backup. */
-function hasToRecover({ backup, data }: Note): boolean {
+function hasToRecover({ backup, data }: RestoreNote): boolean {
   try {
     statSync(join(data, 'recovery.signal'))
     return readSmallText(join(data, 'postgresql.auto.conf'), mostBytes.conf).includes(backup)

@@ -7,7 +7,7 @@ import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
 import { resolveSource } from './source-place.js'
 
-type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
+type SelectContext = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
 
 /**
  * The backup that a person means: an id, a unique prefix of at least 8 digits, `latest` or `oldest`.
@@ -18,11 +18,11 @@ type Teller = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
 export function selectBackup<B extends StoredBackup>(
   catalog: Catalog<B>,
   wanted: string,
-  teller: Teller,
+  context: SelectContext,
   source?: string,
 ): B {
-  const ways = waysOn(teller, source)
-  if (wanted === 'latest') return latest(catalog, ways, teller)
+  const ways = waysOn(context, source)
+  if (wanted === 'latest') return latest(catalog, ways, context)
   if (wanted === 'oldest') return orNone(catalog, catalog.backups.at(-1), ways)
   if (!/^\d{8}(T\d{0,6}Z?)?$/.test(wanted)) {
     throw new PgbkError('usage', `${JSON.stringify(wanted)} is not a backup id`, {
@@ -38,7 +38,7 @@ export function selectBackup<B extends StoredBackup>(
   return matches[0] ?? noSuchBackup(catalog, wanted, ways)
 }
 
-function latest<B extends StoredBackup>(catalog: Catalog<B>, ways: WaysOn, { progress }: Teller): B {
+function latest<B extends StoredBackup>(catalog: Catalog<B>, ways: WaysOn, { progress }: SelectContext): B {
   const index = catalog.backups.findIndex((backup) => whyNotLatest(backup) === undefined)
   const skipped = index === -1 ? catalog.backups : catalog.backups.slice(0, index)
   const backup = catalog.backups[index]
@@ -108,7 +108,7 @@ interface WaysOn {
   first: string
 }
 
-function waysOn({ pgbk, cwd }: Teller, source: string | undefined): WaysOn {
+function waysOn({ pgbk, cwd }: SelectContext, source: string | undefined): WaysOn {
   const from = source === undefined ? '' : ` --from ${shellWord(resolveSource(source, cwd))}`
   return {
     list: pgbk(`list${from}`),

@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { PgbkError } from '../errors.js'
 
 /** Another root: in a directory here, or on a host that ssh reaches. */
-export type SourcePlace =
+type SourcePlace =
   | { kind: 'directory'; directory: string }
   /** The directory is as the user wrote it: relative to the home there, or absolute, or `~...`. */
   | { kind: 'ssh'; host: string; directory: string }

@@ -85,9 +85,9 @@ function withSubcommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withSubcommands)]
 }
 
-type Found = Omit<Invocation, 'words'>
+type FoundInvocation = Omit<Invocation, 'words'>
 
-function declareProgram(found: (invocation: Found) => void): Command {
+function declareProgram(found: (invocation: FoundInvocation) => void): Command {
   const program = new Command('pgbk')
     .description('Physical backups of a PostgreSQL server, each one a directory that stock PostgreSQL opens.')
     .usage('[options] <command>')
@@ -100,7 +100,7 @@ function declareProgram(found: (invocation: Found) => void): Command {
   return program
 }
 
-function declareVerb(verb: Verb, program: Command, found: (invocation: Found) => void): void {
+function declareVerb(verb: Verb, program: Command, found: (invocation: FoundInvocation) => void): void {
   const [name = '', ...group] = verb.name.split(' ').reverse()
   const parent = group[0] === undefined ? program : groupOf(group[0], program)
   const command = subcommand(parent, name, verb.description, verb.help)

@@ -77,13 +77,13 @@ async function tell(event: HookEvent, options: HookOptions): Promise<void> {
   const key = `on_${event.event}` as const
   const hook = settings.hooks[key]
   if (hook === undefined) return
-  const { runLimited } = await import('../system/program/run-limited.js')
-  const { stepDown } = await import('../privileges/step-down.js')
+  const { runUntrusted } = await import('../system/program/run-untrusted.js')
+  const { dropPrivileges } = await import('../privileges/drop-privileges.js')
   context.progress.detail(`hooks.${key}: ${hook}`)
   try {
     // What has failed before root was given up.
-    stepDown({ as: 'run_as' }, settings.run_as, context)
-    const { status, stopped, output } = await runLimited('/bin/sh', ['-c', hook], {
+    dropPrivileges({ as: 'run_as' }, settings.run_as, context)
+    const { status, stopped, output } = await runUntrusted('/bin/sh', ['-c', hook], {
       kind: 'hook',
       env: context.env,
       variables: hookVariables(event, options),

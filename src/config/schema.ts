@@ -1,4 +1,4 @@
-import { type Checked, check, v } from '../schema.js'
+import { check, type SchemaResult, v } from '../schema.js'
 
 const text = v.pipe(v.string(), v.nonEmpty('must not be empty'))
 const span = v.pipe(
@@ -92,7 +92,7 @@ export type RawConfig = Record<string, unknown>
 export type Config = v.InferOutput<typeof schema>
 
 /** Checks all keys and values at once; each fault is a line with its path. */
-export function parseConfig(raw: RawConfig): Checked<Config> {
+export function parseConfig(raw: RawConfig): SchemaResult<Config> {
   return check(schema, raw)
 }
 

@@ -1,17 +1,17 @@
-import { existsSync, realpathSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { realpathSync, rmSync, statSync } from 'node:fs'
 import type { RootLayout } from '../catalog/layout.js'
-import { PgbkError } from '../errors.js'
+import { existingPlace } from '../catalog/prepare-root.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError } from '../errors.js'
+import { knownSize } from '../postgres/server/connect-to-server.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
 import type { Progress } from '../progress.js'
+import { v } from '../schema.js'
+import { replaceDurably } from '../system/files/durable.js'
 import { freeBytes } from '../system/files/measure.js'
+import { readNote } from '../system/files/read-note.js'
 import { relativeInside } from '../system/paths/inside.js'
-import { formatBytes } from '../text/units.js'
-
-/** Bytes of the databases, as far as the role may know them. */
-export function knownSize({ databases }: ServerFacts): number {
-  return databases.reduce((sum, { size_bytes }) => sum + (size_bytes ?? 0), 0)
-}
+import { formatBytes } from '../text/format.js'
 
 /** Bytes that a backup will take: the databases, and the WAL twice (pg_wal and the archive). */
 export function neededBytes(facts: ServerFacts): number {
@@ -24,8 +24,7 @@ export function neededBytes(facts: ServerFacts): number {
  * @throws {PgbkError} `disk-full` when there is too little, `usage` when the root lies inside the server's own data.
  */
 export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: Progress): Promise<string[]> {
-  const place =
-    [root.backups, root.root, dirname(root.root)].find((directory) => existsSync(directory)) ?? '/'
+  const place = existingPlace(root)
   const shared = isLocal(facts) ? checkPlace(place, root, facts) : []
   const needed = neededBytes(facts)
   const free = await freeBytes(place)
@@ -85,5 +84,30 @@ function deviceOf(path: string): number | undefined {
     return statSync(path).dev
   } catch {
     return undefined
+  }
+}
+
+/** .same-disk.json: of which directories of the server a create has said that they share the root's disk. */
+const schema = v.object({ root: v.string(), directories: v.array(v.string()) })
+
+export const sharedDiskWarning =
+  'the root is on the same disk as the server: if that disk is lost, so are the backups'
+
+/** Warns of a shared disk once, and again when the directories, or the root's own place, are others; not every night. */
+export async function warnOfSharedDisk(
+  { root, sharedDisk: path }: RootLayout,
+  directories: string[],
+  { progress }: Pick<Context, 'progress'>,
+): Promise<void> {
+  const told = readNote(schema, path)
+  if (directories.length === 0) return rmSync(path, { force: true })
+  const wasTold =
+    told?.root === root && directories.every((directory) => told.directories.includes(directory))
+  if (wasTold) return
+  progress.warn(sharedDiskWarning)
+  try {
+    await replaceDurably(path, `${JSON.stringify({ root, directories })}\n`)
+  } catch (error) {
+    progress.detail(`cannot write ${path}: ${messageOf(error)}`)
   }
 }

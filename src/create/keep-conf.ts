@@ -24,7 +24,7 @@ export async function keepConf(
   const { id, copied, settings } = known
   const { psql, facts } = server
   const found = await readConfigFiles(psql, facts, layout)
-  const configFiles = await writeConf(server, layout, id, { ...settings, ...found }, context)
+  const configFiles = await writeConf(server, layout, { id, ...settings, ...found }, context)
   const skipped = copied.leftOut.filter((name) => !isRead(name, found, facts))
   sayUnread(found, context.progress)
   saySkipped(skipped, context.progress)
@@ -65,8 +65,7 @@ function sayUnread({ configuration }: ConfigFiles, progress: Context['progress']
 async function writeConf(
   server: ConnectedServer,
   layout: BackupLayout,
-  id: string,
-  configuration: ServerSettings & ConfigFiles,
+  configuration: ServerSettings & ConfigFiles & { id: string },
   context: Context,
 ): Promise<BackupRecord['config_files']> {
   const { facts, installations } = server
@@ -77,7 +76,7 @@ async function writeConf(
   const written = await arrangeConf(layout, {
     originals: hasMain ? files : [...files, ...unknownFiles(facts)],
     postgresqlConf: snapshotConf({
-      id,
+      id: configuration.id,
       major,
       settings: knownValues(configuration.settings),
       customSettings: configuration.custom,

@@ -1,29 +1,34 @@
 import { existsSync } from 'node:fs'
 import type { RootLayout } from '../catalog/layout.js'
-import { findLeftOvers, type LeftOver, type PartialMarker } from '../catalog/partial.js'
+import {
+  discard,
+  findLeftOvers,
+  type LeftOver,
+  type Partial,
+  type PartialMarker,
+} from '../catalog/partial.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import type { LocalPlace } from '../place/local-place.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { endOrphans } from '../postgres/programs/orphans.js'
 import { endWalSenders } from '../postgres/server/wal-senders.js'
-import type { HeldLock } from '../system/files/lock.js'
-
-export interface SweepJob {
-  root: RootLayout
-  place: LocalPlace
-  psql: Psql
-  /** That of `create`. */
-  lease: HeldLock
-}
+import { type HeldLock, withLock } from '../system/files/lock.js'
 
 /**
  * Clears away what killed creates and deletes have left: their pg_basebackup, their WAL senders on the server, their
- * directories. What carries no marker of pgbk is left alone and named. Only under the create lock.
- * Returns how many there were.
+ * directories. What carries no marker of pgbk is left alone and named.
+ * @returns whether there was anything.
  */
-export async function sweep(job: SweepJob, context: Context): Promise<number> {
-  const { root, place, psql, lease } = job
+export async function sweep(root: RootLayout, psql: Psql, context: Context): Promise<boolean> {
+  // A root that is new has no lock file, and nothing to sweep.
+  if (!existsSync(root.createLock)) return false
+  return withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>
+    sweepLocked(root, psql, lock, guarded),
+  )
+}
+
+async function sweepLocked(root: RootLayout, psql: Psql, lock: HeldLock, context: Context): Promise<boolean> {
   const found = await findLeftOvers(root)
   for (const leftOver of found) {
     if (!leftOver.marker) {
@@ -32,12 +37,12 @@ export async function sweep(job: SweepJob, context: Context): Promise<number> {
       )
     } else if (leftOver.marker.made_by === 'create') {
       await endCreate(leftOver, leftOver.marker, psql, context)
-      await remove(leftOver, place, lease, context)
+      await remove(leftOver, lock, context)
     } else {
-      await sweepDelete(place, leftOver, context)
+      await sweepDelete(root, leftOver, context)
     }
   }
-  return found.filter(({ marker }) => marker).length
+  return found.some(({ marker }) => marker)
 }
 
 async function endCreate(
@@ -55,10 +60,10 @@ async function endCreate(
 }
 
 /** A delete that still runs holds the catalog lock, and needs no help. */
-async function sweepDelete(place: LocalPlace, leftOver: LeftOver, context: Context): Promise<void> {
+async function sweepDelete(root: RootLayout, leftOver: LeftOver, context: Context): Promise<void> {
   try {
-    await place.lease('catalog', { purpose: 'sweep' }, context, (guarded, lease) =>
-      remove(leftOver, place, lease, guarded),
+    await withLock(root.catalogLock, { purpose: 'sweep' }, context, (guarded, lock) =>
+      remove(leftOver, lock, guarded),
     )
   } catch (error) {
     if (!(error instanceof PgbkError) || error.code !== 'locked') throw error
@@ -66,20 +71,36 @@ async function sweepDelete(place: LocalPlace, leftOver: LeftOver, context: Conte
   }
 }
 
-async function remove(
-  leftOver: LeftOver,
-  place: LocalPlace,
-  lease: HeldLock,
+async function remove({ name, layout }: LeftOver, lock: HeldLock, { progress }: Context): Promise<void> {
+  if (!existsSync(layout.directory)) return
+  await lock.check()
+  await discard(layout)
+  progress.say(`removed ${name}, the remains of a command that did not end`)
+}
+
+/** Of a create that has failed; why it has matters more than what fails here, which the next create takes up again. */
+export async function cleanUp(
+  partial: Partial,
+  { place, server, applicationName }: { place: LocalPlace; server: { psql: Psql }; applicationName: string },
   { progress }: Context,
 ): Promise<void> {
-  if (!existsSync(leftOver.layout.directory)) return
-  await lease.check()
-  await place.discard({ id: leftOver.name, layout: leftOver.layout })
-  progress.say(`removed ${leftOver.name}, the remains of a command that did not end`)
+  progress.step('cleaning up')
+  await tryEndWalSenders(
+    { ...server.psql, signal: undefined, timeoutMs: 20_000 },
+    applicationName,
+    progress.warn,
+  )
+  try {
+    await place.discard(partial)
+  } catch (error) {
+    progress.warn(
+      `${partial.layout.directory} could not be removed, the next create will try again: ${messageOf(error)}`,
+    )
+  }
 }
 
 /** For cleaning up: a server that cannot be asked is a warning, because the reason to clean up matters more. */
-export async function tryEndWalSenders(
+async function tryEndWalSenders(
   psql: Psql,
   applicationName: string,
   warn: (text: string) => void,

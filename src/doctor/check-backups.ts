@@ -8,7 +8,7 @@ import { ageMsOf, mostAgeMs } from '../monitoring/health.js'
 import { keptForSlot, receiverHealth, slotLimitProblem, slotProblem } from '../monitoring/receiver-health.js'
 import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { askWalServer, type SlotFacts } from '../postgres/server/wal-server.js'
-import { formatAge, formatAgo, formatTime } from '../text/units.js'
+import { formatAge, formatAgo, formatTime } from '../text/format.js'
 import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { type Check, ok, skipped, warning } from './check.js'
 

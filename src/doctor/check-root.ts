@@ -1,25 +1,24 @@
 import { existsSync, lstatSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { LocalBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { claimRoot } from '../catalog/prepare-root.js'
-import type { Settings } from '../config/load.js'
+import { existingPlace, openRootToCreate } from '../catalog/prepare-root.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
-import { checkDisk, neededBytes } from '../create/check-disk.js'
-import { sharedDiskWarning } from '../create/shared-disk.js'
+import { checkDisk, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
-import { stepDown, wouldMake } from '../privileges/step-down.js'
+import { dropPrivileges, wouldMakeAsRoot } from '../privileges/drop-privileges.js'
 import { silentProgress } from '../progress.js'
 import { removesAnything } from '../retention/retention.js'
 import { holderOf } from '../system/files/lock.js'
 import { freeBytes } from '../system/files/measure.js'
+import { formatBytes } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
-import { formatBytes } from '../text/units.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 
-export interface ExaminedRoot {
+interface ExaminedRoot {
   checks: Check[]
   layout: RootLayout
   /** Undefined where it cannot be used. */
@@ -27,11 +26,11 @@ export interface ExaminedRoot {
 }
 
 /** Whether backups can be written there. Root goes on as `run_as`, for whom create makes what is missing. */
-export function checkRoot({ root, run_as }: Settings, context: Context): ExaminedRoot {
+export function checkRoot({ settings: { root, run_as }, context }: Task): ExaminedRoot {
   try {
-    const isMade = wouldMake(root, context)
-    stepDown({ as: 'run_as', root }, run_as, context)
-    const layout = isMade ? rootLayout(root) : claimRoot(root, context)
+    const isMade = wouldMakeAsRoot(root, context)
+    dropPrivileges({ as: 'run_as', root }, run_as, context)
+    const layout = isMade ? rootLayout(root) : openRootToCreate(root, context)
     const { name } = context.user()
     const first = existsSync(layout.backups) ? '' : '; the first create makes data/backup in it'
     return {
@@ -78,9 +77,8 @@ export async function checkLock(layout: RootLayout, catalog: Catalog, context: C
 /** Whether the root is for this cluster, on another disk, and large enough. */
 export async function checkPlace(
   { layout, catalog }: ExaminedRoot,
-  settings: Settings,
   facts: ServerFacts,
-  context: Context,
+  task: Task,
 ): Promise<Check[]> {
   const warnings: string[] = []
   if (!catalog) return []
@@ -89,7 +87,7 @@ export async function checkPlace(
     const progress = { ...silentProgress, warn: (text: string) => void warnings.push(text) }
     const sharing = await checkDisk(layout, facts, progress)
     if (sharing.length > 0) progress.warn(sharedDiskWarning)
-    checks.push(await roomCheck(layout, catalog.backups, settings, neededBytes(facts), context.now()))
+    checks.push(await roomCheck(layout, catalog.backups, neededBytes(facts), task))
   } catch (error) {
     checks.push(failed('disk', error))
   }
@@ -98,7 +96,7 @@ export async function checkPlace(
 
 function checkSameCluster(catalog: Catalog, facts: ServerFacts): Check {
   try {
-    checkCluster(catalog, 'this server', facts, false)
+    checkCluster(catalog, 'this server', facts)
     const known = catalog.backups.length > 0 ? 'that of the backups here' : 'there are no backups yet'
     return ok('cluster', `${facts.system_identifier}, ${known}`)
   } catch (error) {
@@ -109,17 +107,15 @@ function checkSameCluster(catalog: Catalog, facts: ServerFacts): Check {
 const day = 86_400_000
 
 async function roomCheck(
-  { backups, root }: RootLayout,
+  layout: RootLayout,
   made: LocalBackup[],
-  { retention }: Settings,
   needed: number,
-  now: Date,
+  { settings, context }: Task,
 ): Promise<Check> {
-  const place = [backups, root].find((directory) => existsSync(directory))
-  if (place === undefined) return skipped('disk', `needs about ${formatBytes(needed)}`)
-  const free = await freeBytes(place)
+  if (!existsSync(layout.root)) return skipped('disk', `needs about ${formatBytes(needed)}`)
+  const free = await freeBytes(existingPlace(layout))
   const text = `${formatBytes(free)} are free, and the next backup takes about ${formatBytes(needed)}`
-  const days = removesAnything(retention) ? undefined : daysUntilFull(made, free, now)
+  const days = removesAnything(settings.retention) ? undefined : daysUntilFull(made, free, context.now())
   if (days === undefined) return ok('disk', text)
   const growth = `${text}; at the present rate the disk is full in ${days} days unless some are pruned`
   if (days >= 14) return ok('disk', growth)
@@ -127,14 +123,13 @@ async function roomCheck(
 }
 
 /** Bytes: what is free, and what the backups take. */
-export async function roomIn({ backups, root }: RootLayout, { backups: made }: Catalog): Promise<number> {
-  const place = [backups, root, dirname(root)].find((directory) => existsSync(directory)) ?? '/'
-  const taken = made.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
-  return (await freeBytes(place)) + taken
+export async function roomIn(layout: RootLayout, { backups }: Catalog): Promise<number> {
+  const taken = backups.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+  return (await freeBytes(existingPlace(layout))) + taken
 }
 
 /** By the bytes that the backups of the last two weeks have taken; undefined where there are too few of them to tell. */
-export function daysUntilFull(backups: LocalBackup[], free: number, now: Date): number | undefined {
+function daysUntilFull(backups: LocalBackup[], free: number, now: Date): number | undefined {
   const ageOf = ({ summary }: LocalBackup) => now.getTime() - Date.parse(summary.started_at)
   const recent = backups.filter((backup) => ageOf(backup) < 14 * day)
   if (recent.length < 2) return undefined

@@ -7,8 +7,8 @@ import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import { sql } from '../postgres/sql/sql.js'
 import { v } from '../schema.js'
+import { formatDuration } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
-import { formatDuration } from '../text/units.js'
 import { type Check, ok, warning } from './check.js'
 
 const schema = v.object({
@@ -31,15 +31,19 @@ export async function checkSafety(server: ConnectedServer, { now }: Context): Pr
   const facts = jsonAnswer(schema, await query(server.psql, safetyQuery))
   const after = now().getTime()
   return [
-    checkSetting('full_page_writes', facts.full_page_writes, 'a crash can leave torn pages'),
-    checkSetting('fsync', facts.fsync, 'a crash of the machine can lose the cluster'),
+    checkSetting('full_page_writes', facts, 'a crash can leave torn pages'),
+    checkSetting('fsync', facts, 'a crash of the machine can lose the cluster'),
     checkSums(server),
     checkClock(facts.now, before, after),
   ]
 }
 
-function checkSetting(name: string, isOn: boolean, danger: string): Check {
-  if (isOn) return ok(name, 'on')
+function checkSetting(
+  name: 'fsync' | 'full_page_writes',
+  facts: v.InferOutput<typeof schema>,
+  danger: string,
+): Check {
+  if (facts[name]) return ok(name, 'on')
   return warning(
     name,
     `off: ${danger}`,

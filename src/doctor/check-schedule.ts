@@ -2,17 +2,17 @@ import { existsSync } from 'node:fs'
 import type { LocalBackup } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
-import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import type { Context, PrintedCommand } from '../context.js'
+import { rootLayout } from '../catalog/layout.js'
+import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { programsIn } from '../schedule/command.js'
 import { cronDaemonProblem, readCrontab } from '../schedule/crontab.js'
 import { type CrontabEntry, entriesIn, scheduleOptions } from '../schedule/entry.js'
-import { formatTime } from '../text/units.js'
+import { formatTime } from '../text/format.js'
 import { type Check, ok, warning } from './check.js'
 
 /** What crontabs say about a root; or why they could not be read. */
-export interface FoundSchedule {
+interface FoundSchedule {
   entry: CrontabEntry | undefined
   problem: string | undefined
 }
@@ -32,14 +32,11 @@ export async function findSchedule(root: string, context: Context): Promise<Foun
 const day = 86_400_000
 
 /** Whether somebody makes backups without being told to, and whether that works. */
-export function checkSchedule(
-  found: FoundSchedule,
-  { root, backups }: Catalog,
-  { now, pgbk }: Context,
-): Check[] {
+export function checkSchedule(found: FoundSchedule, catalog: Catalog, context: Context): Check[] {
+  const { now, pgbk } = context
   const { entry, problem } = found
-  if (entry) return [checkEntry(entry, backups, rootLayout(root), now(), pgbk), ...checkDaemon()]
-  const scheduled = backups.find(({ summary }) => summary.kind === 'scheduled')
+  if (entry) return [checkEntry(entry, catalog, context), ...checkDaemon()]
+  const scheduled = catalog.backups.find(({ summary }) => summary.kind === 'scheduled')
   const isRecent = scheduled && now().getTime() - Date.parse(scheduled.summary.started_at) < 8 * day
   if (isRecent) return [ok('schedule', `none in this crontab, but ${scheduled.id} was made by one`)]
   const remedy = `Write one:\n  ${pgbk('schedule --daily 03:00')}`
@@ -47,13 +44,7 @@ export function checkSchedule(
   return [warning('schedule', why, remedy)]
 }
 
-function checkEntry(
-  entry: CrontabEntry,
-  backups: LocalBackup[],
-  layout: RootLayout,
-  now: Date,
-  pgbk: PrintedCommand,
-): Check {
+function checkEntry(entry: CrontabEntry, { root, backups }: Catalog, { now, pgbk }: Context): Check {
   const { line, when } = entry
   const missing = programsIn(line).find((program) => !existsSync(program))
   if (missing !== undefined) {
@@ -63,12 +54,12 @@ function checkEntry(
       `Write it again:\n  ${pgbk(`schedule ${scheduleOptions(entry)}`)}`,
     )
   }
-  const last = readLastCreate(layout)
+  const last = readLastCreate(rootLayout(root))
   const lastRun = lastRunOf(last, backups)
   const ran = lastRun === undefined ? '; it has not run yet' : `; it ran last at ${formatTime(lastRun)}`
   if (last?.scheduled && last.error)
     return warning('schedule', `${when} in the crontab${ran}, and failed: ${last.error.message}`)
-  if (lastRun !== undefined && now.getTime() - Date.parse(lastRun) > longestPause(when))
+  if (lastRun !== undefined && now().getTime() - Date.parse(lastRun) > longestPause(when))
     return warning(
       'schedule',
       `${when} in the crontab${ran}, and should have since`,

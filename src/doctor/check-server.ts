@@ -1,7 +1,7 @@
 import type { Context } from '../context.js'
-import { serverLine } from '../create/server-line.js'
 import { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
+import { withoutSecrets } from '../postgres/connection/conninfo.js'
 import { pinned } from '../postgres/connection/pin-connection.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { clientsFor } from '../postgres/programs/find.js'
@@ -11,18 +11,19 @@ import {
   type ClientSettings,
   type ConnectedServer,
   findClient,
+  serverLine,
 } from '../postgres/server/connect-to-server.js'
 import { findObstacles, type Obstacle, type Topic } from '../postgres/server/preflight.js'
 import { majorVersion, readServerFacts, type ServerFacts } from '../postgres/server/server-facts.js'
 import { presentTime, readStandbyState, standbyWarning } from '../postgres/server/standby-state.js'
 import { identifier } from '../postgres/sql/identifier.js'
 import { relativeInside } from '../system/paths/inside.js'
-import { formatTimes } from '../text/units.js'
+import { formatTimes } from '../text/format.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
 import { checkDataDirectory } from './check-data-directory.js'
 import { checkServerPrograms } from './check-programs.js'
 
-export interface CheckedConnection {
+interface CheckedConnection {
   checks: Check[]
   /** Undefined when it cannot be reached, or not be copied with the programs that are here. */
   server: ConnectedServer | undefined
@@ -121,4 +122,16 @@ async function checkConfigFiles({ psql, facts }: ConnectedServer): Promise<Check
       `  GRANT EXECUTE ON FUNCTION pg_ls_dir(text) TO ${role};`,
     ].join('\n'),
   )
+}
+
+/** A password in a URI or conninfo of the command line. Nothing is said where there is none. */
+export function checkSecrets({ dbname }: { dbname?: string | undefined }): Check[] {
+  if (dbname === undefined || withoutSecrets(dbname) === dbname) return []
+  return [
+    warning(
+      'password',
+      'is an argument: everybody on this machine can see it in ps at the start of every call, and it stays in the history of the shell',
+      'Put it into ~/.pgpass of the user who makes the backups (mode 0600), a file that PGPASSFILE names, or a service file (service=NAME).',
+    ),
+  ]
 }

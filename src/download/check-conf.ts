@@ -7,7 +7,7 @@ import { PgbkError } from '../errors.js'
 import { toldFaults } from '../snapshot/conf/check-conf.js'
 import { confFaults, notCompared } from '../snapshot/conf/conf-faults.js'
 import { bytePath } from '../system/paths/byte-path.js'
-import type { Fetched } from './fetch-files.js'
+import type { FetchedBackup } from './fetch-files.js'
 
 /**
  * Checks what a downloaded snapshot would be started with: no manifest names these files, and they come from the source. Those at
@@ -17,7 +17,7 @@ import type { Fetched } from './fetch-files.js'
 export async function checkDownloadedConf(
   backup: StoredBackup,
   layout: BackupLayout,
-  { listing }: Fetched,
+  { listing }: FetchedBackup,
   { progress }: Context,
 ): Promise<void> {
   const record = recordOf(backup)

@@ -4,15 +4,15 @@ import { basename, dirname, join } from 'node:path'
 import { isLocal, type LocalBackup, type StoredBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { unlessRemoved } from '../catalog/removed.js'
+import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import type { Place } from '../place/contract/place.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { freeBytes } from '../system/files/measure.js'
+import { formatBytes } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
-import { formatBytes } from '../text/units.js'
 import { identityOf, isSameBackup } from './download-directory.js'
 
 /** @throws {PgbkError} `usage` when a root would be copied into itself. */
@@ -36,7 +36,7 @@ function realOf(path: string): string {
  * @throws {PgbkError} `damaged`; `not-found` when it has been removed meanwhile.
  */
 export async function checkWanted(backup: StoredBackup, source: Place, context: Context): Promise<Buffer> {
-  checkUnused(backup, source, context)
+  checkNotOpened(backup, source, context)
   if (!isLocal(backup)) return source.readRecord(backup)
   return unlessRemoved(backup, context, async () => {
     await checkComplete(backup)
@@ -45,7 +45,7 @@ export async function checkWanted(backup: StoredBackup, source: Place, context: 
 }
 
 /** @throws {PgbkError} `damaged` for a backup that is no longer what was backed up. */
-function checkUnused({ id, state }: StoredBackup, { name }: Place, { pgbk, cwd }: Context): void {
+function checkNotOpened({ id, state }: StoredBackup, { name }: Place, { pgbk, cwd }: Context): void {
   if (state === 'whole') return
   throw new PgbkError(
     'damaged',

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { isLocal, type StoredBackup } from '../catalog/backup.js'
-import { unlessRemoved } from '../catalog/removed.js'
+import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'

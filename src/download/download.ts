@@ -2,7 +2,7 @@ import { type LocalBackup, recordOf, type StoredBackup, storedBackup } from '../
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { claimRoot, makeRoot } from '../catalog/prepare-root.js'
+import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { summarize } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
 import { localPath } from '../catalog/source-place.js'
@@ -12,7 +12,7 @@ import { explained } from '../place/contract/explain.js'
 import type { Place } from '../place/contract/place.js'
 import { sourceName } from '../place/contract/source-name.js'
 import { openPlace } from '../place/open-place.js'
-import { checkNotInUse } from '../removal/check-not-in-use.js'
+import { checkNotInUse } from '../removal/in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
 import { joiningFor } from '../removal/remove-keeping-wal.js'
 import { checkComplete } from '../snapshot/completeness.js'
@@ -21,7 +21,7 @@ import { withLock } from '../system/files/lock.js'
 import { checkDownloadedConf } from './check-conf.js'
 import { checkOtherRoot, checkRoomForDownload, checkWanted, findHere } from './check-destination.js'
 import { type DownloadDirectory, removeDownload, withDownloadDirectory } from './download-directory.js'
-import { type Fetched, fetchFiles } from './fetch-files.js'
+import { type FetchedBackup, fetchFiles } from './fetch-files.js'
 import { lookAtOld } from './keep-whole.js'
 import { publishDownload } from './publish-download.js'
 import { verifyDownload } from './verify-download.js'
@@ -55,18 +55,18 @@ export async function download(
   const startedAt = context.now()
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
   const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
-  const root = claimRoot(destination, context)
+  const root = openRootToCreate(destination, context)
   const source = await openPlace(name, context)
   checkOtherRoot(source, destination)
   const backup = selectBackup(await source.list(), id, context, name)
   const record = await checkWanted(backup, source, context)
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
-  checkCluster(readCatalog(destination), `backup ${backup.id}`, server, newCluster)
+  if (!newCluster) checkCluster(readCatalog(destination), `backup ${backup.id}`, server)
   const here = await findHere(root, backup, options.replace ?? false)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
-  makeRoot(root)
+  createRoot(root)
   return withDownloadDirectory(root, backup, name, context, async (directory, guarded) => {
     const job = { root, source, backup, record, directory, options, settings }
     const { received, verifiedBy } = await complete(job, guarded)
@@ -81,7 +81,7 @@ export async function download(
   })
 }
 
-interface Job {
+interface DownloadJob {
   root: RootLayout
   source: Place
   backup: StoredBackup
@@ -93,7 +93,10 @@ interface Job {
 }
 
 /** Fetches what is not here yet, checks all of it, and flushes it to disk. */
-async function complete(job: Job, context: Context): Promise<{ received: number; verifiedBy: string }> {
+async function complete(
+  job: DownloadJob,
+  context: Context,
+): Promise<{ received: number; verifiedBy: string }> {
   const { root, source, backup, directory, options } = job
   const { layout } = directory
   try {
@@ -114,8 +117,8 @@ async function complete(job: Job, context: Context): Promise<{ received: number;
 }
 
 async function verify(
-  { backup, directory, settings }: Job,
-  fetched: Fetched,
+  { backup, directory, settings }: DownloadJob,
+  fetched: FetchedBackup,
   context: Context,
 ): Promise<string> {
   const { layout } = directory
@@ -126,7 +129,7 @@ async function verify(
 }
 
 /** After a failure: what has come is kept, unless nothing has. */
-async function leave({ backup, directory: { layout } }: Job, { progress }: Context): Promise<void> {
+async function leave({ backup, directory: { layout } }: DownloadJob, { progress }: Context): Promise<void> {
   if ((await lookAtOld(layout.directory)).files.size === 0) return removeDownload(layout)
   progress.say(
     `what has arrived of ${backup.id} is kept in ${layout.directory}; the next download of it continues there`,
@@ -134,7 +137,7 @@ async function leave({ backup, directory: { layout } }: Job, { progress }: Conte
 }
 
 /** Where another download of the same backup was faster, that one stays. */
-async function publish(job: Job, context: Context): Promise<LocalBackup> {
+async function publish(job: DownloadJob, context: Context): Promise<LocalBackup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
     const here = await findHere(root, backup, options.replace ?? false)
@@ -148,7 +151,7 @@ async function publish(job: Job, context: Context): Promise<LocalBackup> {
     await keepReplacedWal(
       root,
       { ...stored, directory: directory.layout.directory },
-      joiningFor(job.settings, guarded),
+      joiningFor({ settings: job.settings, context: guarded }),
       guarded,
     )
     const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)

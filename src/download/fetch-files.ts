@@ -20,7 +20,7 @@ import type { DownloadDirectory } from './download-directory.js'
 import { type FoundFiles, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
 import { limitOf } from './size-limits.js'
 
-export interface Fetched {
+export interface FetchedBackup {
   listing: Listing
   linkedTablespaces: ReadonlySet<string>
   /** Bytes that travelled. */
@@ -45,7 +45,7 @@ export async function fetchFiles(
   options: WantedWal,
   context: Context,
   announce: Announce,
-): Promise<Fetched> {
+): Promise<FetchedBackup> {
   const { progress } = context
   const total = backup.storedBytes
   let [kept, received] = [0, 0]

@@ -28,7 +28,7 @@ export async function publishDownload(
   await syncPath(download.directory)
   // Not between the next steps: what is moved aside would be lost.
   await lock.check()
-  const replaced = existsSync(published.directory) ? await setAside(root, id, published) : undefined
+  const replaced = existsSync(published.directory) ? await retireBackup(root, id, published) : undefined
   await rename(download.directory, published.directory)
   await syncPath(root.backups)
   await rm(published.downloadMarker, { force: true })
@@ -38,7 +38,7 @@ export async function publishDownload(
 }
 
 /** From its first step on the old one is not a backup but something to throw away, whatever happens. */
-async function setAside(root: RootLayout, id: string, old: BackupLayout): Promise<BackupLayout> {
+async function retireBackup(root: RootLayout, id: string, old: BackupLayout): Promise<BackupLayout> {
   const aside = backupLayout(join(root.backups, `.${id}.replaced.partial`))
   if (existsSync(aside.directory)) await discard(aside)
   if (existsSync(old.record)) await rename(old.record, old.marker)

@@ -15,7 +15,7 @@ import { type BytePath, bytePath, shownPath } from '../system/paths/byte-path.js
 import { bytesInside } from '../system/paths/inside.js'
 import { segmentIn } from '../wal-segments/segment-forms.js'
 import { ownSegments } from '../wal-segments/segment-range.js'
-import type { Fetched } from './fetch-files.js'
+import type { FetchedBackup } from './fetch-files.js'
 
 /** A file that is not what it should be. */
 interface Fault {
@@ -32,7 +32,7 @@ interface Fault {
 export async function verifyDownload(
   backup: StoredBackup,
   layout: BackupLayout,
-  fetched: Fetched,
+  fetched: FetchedBackup,
   binDir: string | undefined,
   context: Context,
 ): Promise<string> {
@@ -57,7 +57,7 @@ export async function verifyDownload(
 /** The files that differ from the manifest. */
 async function faultsOfFiles(
   layout: BackupLayout,
-  { linkedTablespaces }: Fetched,
+  { linkedTablespaces }: FetchedBackup,
   signal: AbortSignal,
 ): Promise<Fault[]> {
   const manifest = join(layout.directory, manifestName)
@@ -84,7 +84,7 @@ async function faultsOfFiles(
 async function faultsOfWal(
   backup: StoredBackup,
   { directory }: BackupLayout,
-  { listing }: Fetched,
+  { listing }: FetchedBackup,
 ): Promise<Fault[]> {
   const record = recordOf(backup)
   const size = record.wal_segment_size
@@ -110,7 +110,7 @@ const mostFaults = 1000
 /** Only what is in the list of what was received is removed, and only as a file. */
 async function damaged(
   { directory }: BackupLayout,
-  { listing }: Fetched,
+  { listing }: FetchedBackup,
   faults: Fault[],
   cause?: PgbkError,
 ): Promise<PgbkError> {

@@ -1,6 +1,6 @@
 import type { StoredBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
-import { checkThere } from '../catalog/removed.js'
+import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import { resolveSource } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
@@ -36,7 +36,7 @@ export async function show(
     const catalog = readCatalog(settings.root)
     const backup = selectBackup(catalog, id, context)
     const window = await findWindows(settings, catalog, context).windowOf(backup)
-    checkThere(backup)
+    checkStillThere(backup)
     return { backup, location: backup.directory, window, source: undefined }
   }
   const name = sourceName(options.from, settings)

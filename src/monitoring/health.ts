@@ -2,7 +2,7 @@ import type { StoredBackup } from '../catalog/backup.js'
 import { windowStart } from '../catalog/data-time.js'
 import type { CheckResult } from '../catalog/proof.js'
 import type { PrintedCommand } from '../context.js'
-import { formatDuration } from '../text/units.js'
+import { formatDuration } from '../text/format.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
 import type { ReceiverHealth, SlotHealth } from './receiver-health.js'
 

@@ -1,5 +1,5 @@
 import type { SlotFacts } from '../postgres/server/wal-server.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import { isReceiverAlive, type ReceiverState } from '../wal-archive/receiver-state.js'
 
 /** `ended`: somebody told it to end. `lost`: it is gone, and nobody did. */

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import type { LocalBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
-import { type RootLayout, rootLayout } from '../catalog/layout.js'
+import { rootLayout } from '../catalog/layout.js'
+import { existingPlace } from '../catalog/prepare-root.js'
 import { type Proof, resultOf } from '../catalog/proof.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { messageOf, PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { findClient } from '../postgres/server/connect-to-server.js'
@@ -53,11 +53,8 @@ export interface StatusResult extends HealthFigures {
 }
 
 /** Is the newest backup fresh, whole and proven? The server is asked only where a receiver has run, and for seconds only. */
-export async function status(
-  options: StatusOptions,
-  settings: Settings,
-  context: Context,
-): Promise<StatusResult> {
+export async function status(options: StatusOptions, task: Task): Promise<StatusResult> {
+  const { settings, context } = task
   const root = rootLayout(settings.root)
   const at = context.now()
   const catalog = readCatalog(settings.root)
@@ -67,7 +64,7 @@ export async function status(
   const proof = newestProof(whole)
   const lastCreate = readLastCreate(root)
   const receiver = readReceiverState(root)
-  const slot = receiver && (await askSlot(options, settings, receiver.slot, context))
+  const slot = receiver && (await askSlot(options, receiver.slot, task))
   const since = (time: string | undefined) =>
     time === undefined ? undefined : at.getTime() - Date.parse(time)
   const figures: HealthFigures = {
@@ -97,7 +94,7 @@ export async function status(
     lastCreate,
     handsOverTo: (figures.receiver === 'alive' && receiver?.handing_over_to) || undefined,
     retainedBytes: slot === null ? 0 : (slot?.retained_bytes ?? undefined),
-    freeBytes: await freeIn(root),
+    freeBytes: existsSync(root.root) ? await freeBytes(existingPlace(root)) : undefined,
     problems: judgeHealth(figures, limits, context.pgbk),
   }
 }
@@ -112,19 +109,13 @@ function newestProof(whole: LocalBackup[]): Proof | undefined {
   return proofs.sort((a, b) => Date.parse(b.finished_at) - Date.parse(a.finished_at))[0]
 }
 
-async function freeIn({ backups, root }: RootLayout): Promise<number | undefined> {
-  const place = [backups, root].find((directory) => existsSync(directory))
-  return place === undefined ? undefined : freeBytes(place)
-}
-
 const answerMs = 5000
 
 /** Null where there is none; undefined when the server was not reached. */
 async function askSlot(
   flags: ConnectionFlags,
-  settings: Settings,
   slot: string,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<SlotFacts | null | undefined> {
   try {
     const { psql } = await findClient(flags, settings, 'pgbk_status', context)

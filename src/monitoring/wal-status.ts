@@ -2,7 +2,7 @@ import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import { rootLayout } from '../catalog/layout.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context, PrintedCommand } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
@@ -42,11 +42,8 @@ export interface WalStatus {
 const answerMs = 20_000
 
 /** What the WAL archives cover, and how the receiver and its slot are. Also without the server. */
-export async function walStatus(
-  flags: ConnectionFlags,
-  settings: Settings,
-  context: Context,
-): Promise<WalStatus> {
+export async function walStatus(flags: ConnectionFlags, task: Task): Promise<WalStatus> {
+  const { settings, context } = task
   const catalog = readCatalog(settings.root)
   const finder = findWindows(settings, catalog, context)
   const archives: ArchiveStatus[] = []
@@ -57,7 +54,7 @@ export async function walStatus(
   }
   const receiver = readReceiverState(rootLayout(settings.root))
   const slotName = receiver?.slot ?? settings.wal.slot
-  const { server, failure } = await ask(flags, settings, slotName, context)
+  const { server, failure } = await ask(flags, slotName, task)
   const health = receiverHealth(receiver, context.now())
   const status = { root: settings.root, slotName, archives, receiver, receiverHealth: health, server }
   return { ...status, warnings: [...(failure ? [failure] : []), ...warningsOf(status, context)] }
@@ -82,7 +79,7 @@ function archiveOf(backup: LocalBackup): ArchivedWal {
   }
 }
 
-async function ask(flags: ConnectionFlags, settings: Settings, slot: string, context: Context) {
+async function ask(flags: ConnectionFlags, slot: string, { settings, context }: Task) {
   try {
     const { psql } = await findClient(flags, settings, 'pgbk_wal_status', context)
     return { server: await askWalServer({ ...psql, timeoutMs: answerMs }, slot), failure: undefined }

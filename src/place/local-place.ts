@@ -5,7 +5,7 @@ import { rootLayout } from '../catalog/layout.js'
 import { discard, type Partial, publish, startPartial } from '../catalog/partial.js'
 import { summarize } from '../catalog/record.js'
 import { removeBackup } from '../catalog/remove.js'
-import { checkThere, unlessRemoved } from '../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { inParallel } from '../system/files/in-parallel.js'
@@ -45,7 +45,7 @@ export function localPlace(directory: string, context: Context, name: string = d
     async files(backup) {
       const raw: RawListing = { directories: [], files: [], links: [] }
       await unlessRemoved(backup, context, () => list(backup.directory, raw, context.signal))
-      checkThere(backup)
+      checkStillThere(backup)
       return checkListing(raw, name)
     },
     async read(backup, file, from, take) {

@@ -5,8 +5,8 @@ import { serverFailure } from '../postgres/local/server-log.js'
 import { connectToAny, type SqlClient, type SqlTarget } from '../postgres/local/sql-client.js'
 import { sql } from '../postgres/sql/sql.js'
 import type { Progress } from '../progress.js'
+import { formatTime } from '../text/format.js'
 import type { Instant } from '../text/instant.js'
-import { formatTime } from '../text/units.js'
 import { parseLsn } from '../wal-segments/lsn.js'
 
 export interface RecoveringServer {

@@ -2,13 +2,13 @@ import type { LocalBackup } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
-import { checkThere, unlessRemoved } from '../catalog/removed.js'
+import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { Installation } from '../postgres/programs/find.js'
+import { formatTime, formatTimes } from '../text/format.js'
 import { instantOf } from '../text/instant.js'
-import { formatTime, formatTimes } from '../text/units.js'
 import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import type { CaughtUp } from '../wal-archive/caught-up.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
@@ -29,7 +29,7 @@ export interface BackupChoice {
   target: RecoveryTarget
   installations: Installation[]
   /** Whether a backup will do in whose snapshot a server was started. */
-  mayBeUsed: boolean
+  mayBeOpened: boolean
   pool: WalPool
   /** What is known of WAL segments, so that they need not be read. */
   notes?: SegmentNotes | undefined
@@ -52,7 +52,7 @@ export async function chooseBackup(choice: BackupChoice, context: Context): Prom
       context.progress.warn(`passing over ${backup.id}: ${unusable}`)
       continue
     }
-    if (!choice.mayBeUsed) checkUnused(backup, context)
+    if (!choice.mayBeOpened) checkNotOpened(backup, context)
     const planned = await plan(backup, choice, context)
     if (planned.plan) return { backup, plan: planned.plan }
     tried.push(planned.unreachable)
@@ -81,7 +81,7 @@ function isToCome(point: TargetPoint, { now }: Context): point is Extract<Target
 
 async function plan(backup: LocalBackup, { target, ...known }: BackupChoice, context: Context) {
   const planned = await unlessRemoved(backup, context, () => planRecovery(backup, target, known, context))
-  checkThere(backup) // or what is gone of its archive would count as never received
+  checkStillThere(backup) // or what is gone of its archive would count as never received
   return planned
 }
 
@@ -92,7 +92,7 @@ function mayLeadTo({ summary }: LocalBackup, point: TargetPoint): boolean {
 }
 
 /** @throws {PgbkError} `failed`. */
-function checkUnused({ id, state }: LocalBackup, { pgbk }: Context): void {
+function checkNotOpened({ id, state }: LocalBackup, { pgbk }: Context): void {
   if (state !== 'used') return
   throw new PgbkError('failed', `backup ${id} is used: a server was started inside its snapshot`, {
     hint: `The WAL archive no longer fits its data: it can neither be taken to a moment nor restored. Choose another backup, or open it as it is:\n  ${pgbk('list')}\n  ${pgbk(`local-run ${id}`)}`,

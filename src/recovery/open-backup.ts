@@ -3,7 +3,7 @@ import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
-import { unlessRemoved } from '../catalog/removed.js'
+import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { findDifferences } from '../postgres/local/differences.js'
@@ -34,7 +34,7 @@ export interface OpenRules {
   /** Whether a time without a zone is refused where nobody can look at what was made of it. */
   zoneNeeded: boolean
   /** Whether a snapshot in which a server was started will do, as long as no WAL is to be replayed. */
-  mayBeUsed: boolean
+  mayBeOpened: boolean
   /** Whether replay may make tablespaces at the paths which they had on the server. */
   mayMakeTablespaces: boolean
   /** Whether the caller goes on while the files are still compared with the manifest, and waits for `complete` by itself. */
@@ -68,12 +68,12 @@ export async function openBackup(
   const { progress } = context
   const target = parseRecoveryTarget(options, rules.fallback, settings, context, rules)
   const installations = await allInstallations(settings.bin_dir, context)
-  const mayBeUsed = rules.mayBeUsed && target.point.kind === 'snapshot'
+  const mayBeOpened = rules.mayBeOpened && target.point.kind === 'snapshot'
   const catalog = readCatalog(settings.root)
   const layout = rootLayout(settings.root)
   const receiver = readReceiverState(layout)
   const choice = {
-    ...{ catalog, id, target, installations, mayBeUsed },
+    ...{ catalog, id, target, installations, mayBeOpened },
     pool: walPool(catalog),
     notes: rules.readsAll ? undefined : new SegmentNotes(layout.backups),
     caughtUp: (wal: ArchivedWal) => caughtUp(wal, receiver, context.now()),

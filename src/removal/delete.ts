@@ -2,15 +2,15 @@ import type { LocalBackup } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
-import { enterRoot } from '../catalog/prepare-root.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { localPlace } from '../place/local-place.js'
+import { formatBytes } from '../text/format.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
-import { checkNotInUse } from './check-not-in-use.js'
-import { removalQuestion } from './removal-question.js'
+import { checkNotInUse } from './in-use.js'
 import { removeKeepingWal } from './remove-keeping-wal.js'
 
 export interface DeleteOptions {
@@ -30,12 +30,11 @@ export interface DeleteResult {
 export async function deleteBackups(
   ids: string[],
   options: DeleteOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<DeleteResult> {
   if (!context.ask) requireWholeIds(ids)
-  const root = enterRoot(settings.root, context)
-  const place = localPlace(settings.root, context)
+  const root = openRootToChange(settings.root, context)
+  const place = localPlace(root.root, context)
   const chosen = choose(await place.list(), ids, options, context)
   if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
     throw new PgbkError('failed', 'nothing was deleted')
@@ -48,11 +47,20 @@ export async function deleteBackups(
     for (const [index, backup] of deleted.entries()) {
       guarded.progress.step(`deleting ${backup.id}`)
       const there = index === 0 ? catalog : await place.list()
-      const removal = { backup, catalog: there, going: deleted, promised: there.backups }
-      moved.push(...(await removeKeepingWal({ ...removal, root, place, lease }, settings, guarded)))
+      const removal = { catalog: there, going: deleted, promised: there.backups, root, place, lease }
+      moved.push(...(await removeKeepingWal(backup, removal, { settings, context: guarded })))
     }
     return { deleted, moved }
   })
+}
+
+/** Names all that would go, and asks. */
+export function removalQuestion(chosen: LocalBackup[]): string {
+  const size = formatBytes(chosen.reduce((sum, { storedBytes }) => sum + storedBytes, 0))
+  const names = chosen
+    .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
+    .join('\n')
+  return `${names}\nDelete ${chosen.length === 1 ? 'this backup' : `these ${chosen.length} backups`} (${size}) for good?`
 }
 
 function requireWholeIds(ids: string[]): void {

@@ -1,9 +1,8 @@
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import { removeHold, writeHold } from '../catalog/hold.js'
-import { enterRoot } from '../catalog/prepare-root.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { localPlace } from '../place/local-place.js'
 import { checkPlainLine } from '../text/plain-line.js'
 
@@ -16,28 +15,23 @@ export interface HoldOptions {
  * and no delete that has already begun can remove it.
  * @throws {PgbkError} `not-found`; `usage` for a reason that is not one line.
  */
-export async function holdBackup(
-  id: string,
-  { reason }: HoldOptions,
-  settings: Settings,
-  context: Context,
-): Promise<LocalBackup> {
+export async function holdBackup(id: string, { reason }: HoldOptions, task: Task): Promise<LocalBackup> {
   checkPlainLine(reason, 'reason')
-  return change(id, 'hold', settings, context, async (backup) => {
+  return change(id, 'hold', task, async (backup) => {
     if (backup.hold && reason === undefined) return
     await writeHold(layoutOf(backup), {
       format: 1,
-      since: context.now().toISOString(),
+      since: task.context.now().toISOString(),
       reason: reason ?? null,
     })
   })
 }
 
 /** Lifts a hold; one that is not held stays so, and that is said. @throws {PgbkError} `not-found`. */
-export async function releaseBackup(id: string, settings: Settings, context: Context): Promise<LocalBackup> {
-  return change(id, 'release', settings, context, async (backup) => {
+export async function releaseBackup(id: string, task: Task): Promise<LocalBackup> {
+  return change(id, 'release', task, async (backup) => {
     if (backup.hold) await removeHold(layoutOf(backup))
-    else context.progress.warn(`${id} was not held`)
+    else task.context.progress.warn(`${id} was not held`)
   })
 }
 
@@ -45,12 +39,11 @@ export async function releaseBackup(id: string, settings: Settings, context: Con
 async function change(
   wanted: string,
   purpose: string,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
   work: (backup: LocalBackup) => Promise<void>,
 ): Promise<LocalBackup> {
-  enterRoot(settings.root, context)
-  const place = localPlace(settings.root, context)
+  const { root } = openRootToChange(settings.root, context)
+  const place = localPlace(root, context)
   const { id } = selectBackup(await place.list(), wanted, context)
   return place.lease('catalog', { purpose, wait: true }, context, async (_guarded, lease) => {
     await lease.check()

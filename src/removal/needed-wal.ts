@@ -2,19 +2,20 @@ import { dirname } from 'node:path'
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
-import { readArchive } from '../wal-archive/archive-index.js'
+import { readArchive, usableSegments } from '../wal-archive/archive-index.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
-import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
+import { type PooledBackup, type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import { type JoiningOptions, joinedWal } from '../wal-coverage/joined-wal.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { soundWal } from '../wal-coverage/sound-wal.js'
-import { damageIn } from '../wal-reading/wal-damage.js'
+import { readAround } from '../wal-reading/read-around.js'
+import { damageIn, type WalDamage } from '../wal-reading/wal-damage.js'
 import { pathOf } from '../wal-segments/archive-segments.js'
-import { damagedBeside, type NeedOptions } from './damaged-beside.js'
+import { sameContent } from '../wal-segments/same-content.js'
 
 /** What is going on in a root when backups are removed. */
-export interface Removal {
+export interface PlannedRemoval {
   /** All backups, those that go among them. */
   catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>
   /** The backups that go, this one first of all. */
@@ -30,25 +31,29 @@ export interface Removal {
  */
 export async function neededWal(
   from: LocalBackup,
-  { catalog, going, promised }: Removal,
+  { catalog, going, promised }: PlannedRemoval,
   joining: Omit<JoiningOptions, 'timeline'>,
 ): Promise<WalMove[]> {
-  const options = { ...joining, same: new Map(), notes: new SegmentNotes(dirname(from.directory)) }
-  const pool = walPool(catalog)
-  const gone = new Set(going.map((backup) => layoutOf(backup).wal))
+  const search = {
+    ...joining,
+    pool: walPool(catalog),
+    going: layoutOf(from).wal,
+    gone: new Set(going.map((backup) => layoutOf(backup).wal)),
+    notes: new SegmentNotes(dirname(from.directory)),
+    same: new Map(),
+  }
   const moved = new Set<string>()
   const told = new Set<string>()
   const moves: WalMove[] = []
   for (const to of inOrderFrom(from, promised, going)) {
-    const needed = await neededBy(to, from, gone, pool, options)
+    const needed = await neededBy(to, search)
     const { wal } = needed
     const further = needed.segments.filter(({ name }) => !moved.has(name))
     const histories = needed.histories.filter((path) => further.length > 0 || !told.has(path))
     if (further.length + histories.length === 0) continue
     for (const { name } of further) moved.add(name)
     for (const path of histories) told.add(path)
-    const { gapNote } =
-      wal.runs.find(({ archive }) => archive.directory === layoutOf(from).wal)?.archive ?? {}
+    const { gapNote } = wal.runs.find(({ archive }) => archive.directory === search.going)?.archive ?? {}
     moves.push({
       from,
       to,
@@ -75,6 +80,17 @@ function inOrderFrom(
   return [...same, ...staying.filter((one) => one.id < id), ...staying.filter((one) => one.id > id).reverse()]
 }
 
+interface NeedSearch extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {
+  pool: WalPool
+  /** The archive of the backup that goes. */
+  going: string
+  /** Those of all that go. */
+  gone: ReadonlySet<string>
+  notes: SegmentNotes
+  /** Which copies were found to be the same. */
+  same: Map<string, boolean>
+}
+
 interface Needed {
   wal: ArchivedWal
   segments: ArchivedSegment[]
@@ -82,23 +98,17 @@ interface Needed {
 }
 
 /** What lies in the archive that goes, and is not available from those that stay, or only in copies that are damaged there. */
-async function neededBy(
-  to: LocalBackup,
-  from: LocalBackup,
-  gone: ReadonlySet<string>,
-  pool: WalPool,
-  options: NeedOptions,
-): Promise<Needed> {
-  const going = layoutOf(from).wal
-  const { wal } = await soundWal(to, pool, options, async (wal) => {
-    const [first] = await damagedBeside(going, to, wal, options, 1)
+async function neededBy(to: LocalBackup, search: NeedSearch): Promise<Needed> {
+  const { going, gone, pool } = search
+  const { wal } = await soundWal(to, pool, search, async (wal) => {
+    const [first] = await damagedBeside(to, wal, search, 1)
     return { wal, damage: first && damageIn(wal.chain, first.damage.error) }
   })
   const histories = [...wal.histories].filter(([, path]) => path.startsWith(`${going}/`))
   const leadsThere = wal.runs.some(({ archive }) => archive.directory === going)
   if (!leadsThere && histories.length === 0) return { wal, segments: [], histories: [] }
-  const without = await joinedWal(to, pool, { ...options, without: gone })
-  const found = await damagedBeside(going, to, without, options)
+  const without = await joinedWal(to, pool, { ...search, without: gone })
+  const found = await damagedBeside(to, without, search)
   const damaged = new Set([...(wal.replaced?.keys() ?? []), ...found.map(({ segment }) => pathOf(segment))])
   const sound = without.chain.filter((one) => !damaged.has(pathOf(one)))
   const still = new Set([...sound, ...soundIn(to, damaged)].map(nameAndState))
@@ -117,4 +127,50 @@ function soundIn(backup: LocalBackup, damaged: ReadonlySet<string>): ArchivedSeg
   return [...found.values()].flatMap(({ segment, fault }) =>
     fault === undefined && segment.form !== 'partial' && !damaged.has(pathOf(segment)) ? [segment] : [],
   )
+}
+
+/**
+ * The segments of a chain that are damaged and of which an archive that is to go has other copies: before those are thrown away, it has
+ * to be known. All others are not read.
+ * @param most so many are enough.
+ */
+async function damagedBeside(
+  backup: PooledBackup,
+  wal: ArchivedWal,
+  search: NeedSearch,
+  most = Number.POSITIVE_INFINITY,
+): Promise<{ segment: ArchivedSegment; damage: WalDamage }[]> {
+  const { going } = search
+  const copies = finishedIn(going, wal.segmentSize)
+  const found: { segment: ArchivedSegment; damage: WalDamage }[] = []
+  for (const [index, one] of wal.chain.entries()) {
+    const copy = copies.get(one.name)
+    if (found.length >= most) return found
+    if (!copy || one.directory === going || one.form === 'partial') continue
+    if (await isSame(one, copy, wal.segmentSize, search)) continue
+    const damage = await readAround(backup, wal, index, search)
+    if (damage) found.push({ segment: one, damage })
+  }
+  return found
+}
+
+function finishedIn(archive: string, segmentSize: number): Map<string, ArchivedSegment> {
+  const usable = usableSegments(readArchive(archive, segmentSize))
+  return new Map(usable.filter(({ form }) => form !== 'partial').map((one) => [one.name, one]))
+}
+
+async function isSame(
+  one: ArchivedSegment,
+  copy: ArchivedSegment,
+  segmentSize: number,
+  { notes, same }: NeedSearch,
+): Promise<boolean> {
+  const key = `${pathOf(one)} ${pathOf(copy)}`
+  const known = same.get(key)
+  if (known !== undefined) return known
+  const digests = notes.fitting(one).map(({ digest }) => digest)
+  const isNoted = notes.fitting(copy).some(({ digest }) => digests.includes(digest))
+  const found = isNoted || (await sameContent(one, copy, { segmentSize })) === 'same'
+  same.set(key, found)
+  return found
 }

@@ -4,9 +4,9 @@ import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { enterRoot } from '../catalog/prepare-root.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
 import { resultOf } from '../catalog/proof.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { localPlace } from '../place/local-place.js'
@@ -23,10 +23,10 @@ import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-a
 import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { quickWindow } from '../wal-coverage/window.js'
-import type { Removal } from './needed-wal.js'
-import { removalQuestion } from './removal-question.js'
+import { removalQuestion } from './delete.js'
+import { findInUse, type InUse } from './in-use.js'
+import type { PlannedRemoval } from './needed-wal.js'
 import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
-import { findUses, type Use } from './uses.js'
 
 export interface PruneOptions {
   /** Change nothing. */
@@ -38,7 +38,7 @@ export interface PruneOptions {
 }
 
 /** A backup, and why it stays; without a reason it goes. */
-export interface Judged {
+export interface JudgedBackup {
   backup: LocalBackup
   reasons: Reason[]
 }
@@ -48,29 +48,27 @@ export interface PruneResult {
   /** The configuration file that lacks a policy, or would be read if it were there; undefined where a policy removes anything. */
   withoutPolicy: string | undefined
   dryRun: boolean
-  kept: Judged[]
+  kept: JudgedBackup[]
   /** What was removed, or, in a dry run, would be. */
-  pruned: Judged[]
+  pruned: JudgedBackup[]
   /** WAL of theirs that others still need, and get before. */
   moved: WalMove[]
 }
 
 /**
  * Removes the backups that the retention policy does not keep, after asking. What goes is decided once more before each removal,
- * under the lock; what has got a reason to stay meanwhile stays.
+ * under the lock; what has got a reason to stay meanwhile stays. Can be interrupted between two.
  * @throws {PgbkError} `usage` where nobody can be asked and that was not waived.
  */
-export async function prune(
-  options: PruneOptions,
-  settings: Settings,
-  context: Context,
-): Promise<PruneResult> {
+export async function prune(options: PruneOptions, task: Task): Promise<PruneResult> {
+  const { settings, context } = task
   const { root } = settings
+  const { progress, signal } = context
   const policy = settings.retention ?? (options.defaultPolicy ? scheduledPolicy : undefined)
   const dryRun = options.dryRun ?? false
-  if (!removesAnything(policy)) return withoutPolicy(settings, dryRun, context)
-  const layout = dryRun ? undefined : enterRoot(root, context)
-  const judged = judgeAll(policy, settings, context)
+  if (!removesAnything(policy)) return withoutPolicy(task, { dryRun })
+  const layout = dryRun ? undefined : openRootToChange(root, context)
+  const judged = judgeAll(policy, task)
   const going = judged.filter(goes)
   warnOfOnDemand(going, policy, context)
   const kept = judged.filter((one) => !goes(one))
@@ -78,39 +76,81 @@ export async function prune(
   if (going.length === 0) return result
   if (layout === undefined) {
     const removal = removalOf(readCatalog(root), judged, policy, context)
-    return { ...result, moved: await plannedMoves(removal, settings, context) }
+    return { ...result, moved: await plannedMoves(removal, task) }
   }
   if (!options.yes) await ask(going, context)
+
+  const pruned: JudgedBackup[] = []
   const moved: WalMove[] = []
-  const remove = (id: string) => removeOne(id, layout, policy, settings, context, moved)
-  const pruned = await removeAll(going, remove, context)
-  return { ...result, kept: judgeAll(policy, settings, context), pruned, moved }
+  try {
+    for (const [index, one] of going.entries()) {
+      signal.throwIfAborted()
+      progress.step(`removing ${one.backup.id} (${index + 1} of ${going.length})`)
+      const moves = await removeUnlessNeeded(one.backup.id, layout, policy, task)
+      if (!moves) continue
+      pruned.push(one)
+      moved.push(...moves)
+    }
+  } catch (error) {
+    for (const { backup } of pruned) progress.say(`removed ${backup.id}`)
+    throw error
+  }
+  return { ...result, kept: judgeAll(policy, task), pruned, moved }
 }
 
-function withoutPolicy({ root, configFile }: Settings, dryRun: boolean, { cwd }: Context): PruneResult {
+/** Returns what has moved; undefined for one that stays, or has gone by itself. */
+async function removeUnlessNeeded(
+  id: string,
+  root: RootLayout,
+  policy: RetentionPolicy,
+  task: Task,
+): Promise<WalMove[] | undefined> {
+  const { settings, context } = task
+  const options = { purpose: 'prune', wait: true }
+  const place = localPlace(root.root, context)
+  return place.lease('catalog', options, context, async (guarded, lease) => {
+    const judged = judgeAll(policy, task)
+    const found = judged.find(({ backup }) => backup.id === id)
+    if (!found || !goes(found)) {
+      context.progress.warn(found ? `${id} stays: it is needed since just now` : `${id} has gone by itself`)
+      return undefined
+    }
+    const removal = removalOf(await place.list(), judged, policy, context)
+    return removeKeepingWal(found.backup, { ...removal, root, place, lease }, { settings, context: guarded })
+  })
+}
+
+function withoutPolicy({ settings, context }: Task, { dryRun }: Pick<PruneResult, 'dryRun'>): PruneResult {
+  const { root, configFile = join(context.cwd, '.pgbkrc.yaml') } = settings
   const kept = readCatalog(root).backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
-  return { root, withoutPolicy: configFile ?? join(cwd, '.pgbkrc.yaml'), dryRun, kept, pruned: [], moved: [] }
+  return { root, withoutPolicy: configFile, dryRun, kept, pruned: [], moved: [] }
 }
 
 /** What goes, and which of the others have to reach what they reach now. */
-function removalOf(catalog: Catalog, judged: Judged[], policy: RetentionPolicy, { now }: Context): Removal {
+function removalOf(
+  catalog: Catalog,
+  judged: JudgedBackup[],
+  policy: RetentionPolicy,
+  { now }: Context,
+): PlannedRemoval {
   const going = judged.filter(goes).map(({ backup }) => backup)
   const staying = judged.filter((one) => !goes(one)).map(({ backup }) => backup)
   return { catalog, going, promised: promisedBy(policy, staying, now()) }
 }
 
 /** All backups of the root, newest first. */
-function judgeAll(policy: RetentionPolicy, { root, time_zone }: Settings, context: Context): Judged[] {
+function judgeAll(policy: RetentionPolicy, { settings, context }: Task): JudgedBackup[] {
+  const { root, time_zone: timeZone } = settings
   const catalog = readCatalog(root)
   const { backups } = catalog
   const pool = walPool(catalog)
-  const usesOf = findUses(root, context)
+  const inUseBy = findInUse(root, context)
   const receiver = readReceiverState(rootLayout(root))
   const isReceiving = ({ id }: LocalBackup) => receiver?.backup === id && isInService(receiver, context.now())
   const candidates = backups.map((backup) =>
-    candidateFor(backup, pool, [...usesOf(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
+    candidateFor(backup, pool, [...inUseBy(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
   )
-  const reasons = judge(candidates, policy, { now: context.now(), timeZone: time_zone })
+  const reasons = judge(candidates, policy, { now: context.now(), timeZone })
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
 }
 
@@ -119,10 +159,10 @@ function isInService(receiver: ReceiverState, now: Date): boolean {
   return isReceiverAlive(receiver, now) || now.getTime() - Date.parse(receiver.updated_at) < 7 * 86_400_000
 }
 
-const receiverUse: Use = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
+const receiverUse: InUse = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
 
 /** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
-function candidateFor(backup: LocalBackup, pool: WalPool, uses: Use[]): Candidate {
+function candidateFor(backup: LocalBackup, pool: WalPool, uses: InUse[]): Candidate {
   const { id, summary, state, proof, hold } = backup
   const cluster = clusterOf(backup)
   const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
@@ -147,12 +187,12 @@ function windowOf(backup: LocalBackup, pool: WalPool): Candidate['window'] {
   return quickWindow(backup, pool) ? { from, to: from } : { from }
 }
 
-function goes({ reasons }: Judged): boolean {
+function goes({ reasons }: JudgedBackup): boolean {
   return reasons.length === 0
 }
 
 /** Somebody made them by hand, and may not think of them when a policy is written. */
-function warnOfOnDemand(going: Judged[], { on_demand }: RetentionPolicy, { progress }: Context): void {
+function warnOfOnDemand(going: JudgedBackup[], { on_demand }: RetentionPolicy, { progress }: Context): void {
   const count = going.filter(({ backup }) => backup.summary.kind === 'on-demand').length
   if (count === 0 || on_demand !== undefined) return
   progress.warn(
@@ -160,7 +200,7 @@ function warnOfOnDemand(going: Judged[], { on_demand }: RetentionPolicy, { progr
   )
 }
 
-async function ask(going: Judged[], context: Context): Promise<void> {
+async function ask(going: JudgedBackup[], context: Context): Promise<void> {
   if (!context.ask) {
     throw new PgbkError('usage', 'prune removes nothing without a confirmation', {
       hint: 'Without a terminal, use --yes; --dry-run shows what would be removed.',
@@ -168,48 +208,4 @@ async function ask(going: Judged[], context: Context): Promise<void> {
   }
   if (await context.ask(removalQuestion(going.map(({ backup }) => backup)))) return
   throw new PgbkError('failed', 'nothing was removed')
-}
-
-/** Can be interrupted between two. */
-async function removeAll(
-  going: Judged[],
-  remove: (id: string) => Promise<boolean>,
-  { progress, signal }: Context,
-): Promise<Judged[]> {
-  const removed: Judged[] = []
-  try {
-    for (const [index, one] of going.entries()) {
-      signal.throwIfAborted()
-      progress.step(`removing ${one.backup.id} (${index + 1} of ${going.length})`)
-      if (await remove(one.backup.id)) removed.push(one)
-    }
-    return removed
-  } catch (error) {
-    for (const { backup } of removed) progress.say(`removed ${backup.id}`)
-    throw error
-  }
-}
-
-async function removeOne(
-  id: string,
-  layout: RootLayout,
-  policy: RetentionPolicy,
-  settings: Settings,
-  context: Context,
-  moved: WalMove[],
-): Promise<boolean> {
-  const options = { purpose: 'prune', wait: true }
-  const place = localPlace(layout.root, context)
-  return place.lease('catalog', options, context, async (guarded, lease) => {
-    const judged = judgeAll(policy, settings, context)
-    const found = judged.find(({ backup }) => backup.id === id)
-    if (!found || !goes(found)) {
-      context.progress.warn(found ? `${id} stays: it is needed since just now` : `${id} has gone by itself`)
-      return false
-    }
-    const { backup } = found
-    const removal = { ...removalOf(await place.list(), judged, policy, context), backup }
-    moved.push(...(await removeKeepingWal({ ...removal, root: layout, place, lease }, settings, guarded)))
-    return true
-  })
 }

@@ -1,33 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import type { LocalPlace } from '../place/local-place.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
-import { formatBytes } from '../text/units.js'
-import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
+import { formatBytes } from '../text/format.js'
+import { readAliveReceiver } from '../wal-archive/receiver-state.js'
 import type { JoiningOptions } from '../wal-coverage/joined-wal.js'
 import { moveWal, type WalMove } from '../wal-coverage/move-wal.js'
-import { neededWal, type Removal } from './needed-wal.js'
+import { neededWal, type PlannedRemoval } from './needed-wal.js'
 
 /** What moves before backups are removed. Nothing is changed by this. */
-export async function plannedMoves(
-  removal: Removal,
-  settings: Settings,
-  context: Context,
-): Promise<WalMove[]> {
-  const options = joiningFor(settings, context)
+export async function plannedMoves(removal: PlannedRemoval, task: Task): Promise<WalMove[]> {
+  const options = joiningFor(task)
   const moves: WalMove[] = []
   for (const from of removal.going) moves.push(...(await neededWal(from, removal, options)))
   return moves.filter(hasSegments)
 }
 
 /** With what archives are looked into. */
-export function joiningFor({ bin_dir }: Settings, context: Context): JoiningOptions {
+export function joiningFor({ settings, context }: Task): JoiningOptions {
   const { env, signal } = context
-  return { env, signal, installations: () => findInstallations(bin_dir, context) }
+  return { env, signal, installations: () => findInstallations(settings.bin_dir, context) }
 }
 
 /**
@@ -36,14 +32,18 @@ export function joiningFor({ bin_dir }: Settings, context: Context): JoiningOpti
  * @returns what has moved.
  */
 export async function removeKeepingWal(
-  removal: Removal & { backup: LocalBackup; root: RootLayout; place: LocalPlace; lease: HeldLock },
-  settings: Settings,
-  context: Context,
+  backup: LocalBackup,
+  removal: PlannedRemoval & { root: RootLayout; place: LocalPlace; lease: HeldLock },
+  task: Task,
 ): Promise<WalMove[]> {
-  const { backup, root, place, lease } = removal
-  const plan = () => neededWal(backup, removal, joiningFor(settings, context))
+  const { root, place, lease } = removal
+  const { context } = task
+  const plan = () => neededWal(backup, removal, joiningFor(task))
   const moves = await plan()
-  for (const move of moves.filter(hasSegments)) context.progress.say(moveText(move))
+  for (const { from, to, segments } of moves.filter(hasSegments))
+    context.progress.say(
+      `the WAL of ${from.id} (${sizeText(segments)}) moves to ${to.id}, which still needs it`,
+    )
   for (const move of moves) await moveWal(move)
   await lease.check()
   const isAlone = removal.promised.every(({ id }) => id === backup.id)
@@ -60,11 +60,6 @@ function hasSegments({ segments }: WalMove): boolean {
   return segments.length > 0
 }
 
-/** `its WAL (3 segments, 48 MB) moves to ID, which still needs it` */
-export function moveText({ from, to, segments }: Pick<WalMove, 'from' | 'to' | 'segments'>): string {
-  return `the WAL of ${from.id} (${sizeText(segments)}) moves to ${to.id}, which still needs it`
-}
-
 /** `3 segments, 48 MB` */
 export function sizeText(segments: WalMove['segments']): string {
   const bytes = segments.reduce((sum, one) => sum + one.bytes, 0)
@@ -72,8 +67,7 @@ export function sizeText(segments: WalMove['segments']): string {
 }
 
 function isReceivedInto(root: RootLayout, { id }: LocalBackup, { now }: Context): boolean {
-  const receiver = readReceiverState(root)
-  return receiver?.backup === id && isReceiverAlive(receiver, now())
+  return readAliveReceiver(root, now())?.backup === id
 }
 
 const mostWaitMs = 10_000

@@ -2,8 +2,8 @@ import { resolve } from 'node:path'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { dropPrivileges } from '../privileges/drop-privileges.js'
 import { ownerOfRoot } from '../privileges/owner-of-root.js'
-import { stepDown } from '../privileges/step-down.js'
 import { targetDirectories } from '../privileges/target-directories.js'
 import { checkWay } from '../privileges/trust.js'
 import { checkJson, v } from '../schema.js'
@@ -19,7 +19,7 @@ export interface DirectoryOfAnother extends Partner {
 }
 
 /** What root tells that process: as whom it works, and what it is to do. Nobody else can tell it something else. */
-export interface Errand {
+export interface RestoreErrand {
   uid: number
   options: RestoreOptions
 }
@@ -29,7 +29,7 @@ const flag = v.exactOptional(v.boolean())
 const number = v.exactOptional(v.number())
 const texts = v.exactOptional(v.array(v.string()))
 
-const errandSchema: v.GenericSchema<unknown, Errand> = v.object({
+const errandSchema: v.GenericSchema<unknown, RestoreErrand> = v.object({
   uid: v.number(),
   options: v.object({
     name: text,
@@ -55,7 +55,7 @@ const errandSchema: v.GenericSchema<unknown, Errand> = v.object({
 })
 
 /** @throws {PgbkError} `usage` for what no pgbk has said. */
-export function errandIn(said: string): Errand {
+export function errandIn(said: string): RestoreErrand {
   const { value, faults } = checkJson(errandSchema, said)
   if (faults) throw new PgbkError('usage', `--received is for pgbk itself: ${faults.slice(0, 3).join('; ')}`)
   return value
@@ -71,7 +71,7 @@ export interface EnteredDirectory {
  * Gives up root before a restore into a given directory, which is made where only root can make it. No user gets to read or write
  * what is another's: the backup is read as its owner, and the directory filled as its own, by a process of its own where these are two.
  * @param words global options for the other process.
- * @throws {PgbkError} as `targetDirectories` and `stepDown`.
+ * @throws {PgbkError} as `targetDirectories` and `dropPrivileges`.
  */
 export async function enterDirectory(
   options: RestoreOptions,
@@ -87,7 +87,7 @@ export async function enterDirectory(
   const reader = context.idsOf(ownerOfRoot(root)?.uid ?? run_as)
   const given = { ...options, willBeGiven: ofRoot }
   if (reader.uid === owner.uid) {
-    stepDown({ as: 'owner', root, ...(dryRun ? {} : { make }) }, run_as, context)
+    dropPrivileges({ as: 'owner', root, ...(dryRun ? {} : { make }) }, run_as, context)
     return { options: given }
   }
   checkWay(root, reader)
@@ -100,7 +100,7 @@ export async function enterDirectory(
   )
   try {
     if (!dryRun) giveTo(owner, make())
-    stepDown({ as: 'owner', root }, run_as, context)
+    dropPrivileges({ as: 'owner', root }, run_as, context)
     return { options: given, other: { ...other, data } }
   } catch (error) {
     other.kill('SIGTERM')
@@ -111,7 +111,7 @@ export async function enterDirectory(
 }
 
 async function sendOut(
-  errand: Errand,
+  errand: RestoreErrand,
   words: string[],
   settings: Settings,
   { self, env }: Context,

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
 import { largestDatabase } from '../catalog/recorded-database.js'
-import { unlessRemoved } from '../catalog/removed.js'
+import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -94,7 +94,7 @@ export async function openToRestore(
 const rules: OpenRules = {
   fallback: { kind: 'latest' },
   zoneNeeded: true,
-  mayBeUsed: false,
+  mayBeOpened: false,
   mayMakeTablespaces: true,
   comparesMeanwhile: true,
 }

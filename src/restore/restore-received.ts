@@ -9,14 +9,14 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { readFirstLine } from '../place/tar-archive/first-line.js'
 import { unpackArchive } from '../place/tar-archive/unpack-archive.js'
-import { stepDownTo } from '../privileges/step-down.js'
+import { dropPrivilegesTo } from '../privileges/drop-privileges.js'
 import { checkJson } from '../schema.js'
 import { checkSpace, roomNeeds } from './copy/check-room.js'
 import { checkClaimable } from './directory/claimed-directory.js'
 import type { DirectoryRequest } from './directory/plan-directory.js'
 import { directoryPlaces, tablespacePlaces, topsOf } from './directory/plan-directory.js'
 import { restoreDirectory } from './directory/restore-directory.js'
-import type { Errand } from './enter-directory.js'
+import type { RestoreErrand } from './enter-directory.js'
 import { finishDirectory, type RestoreResult } from './finish-directory.js'
 import { planRestore, type RestoreOptions } from './plan-restore.js'
 import { handoverSchema, notSent } from './restore-for-another.js'
@@ -27,11 +27,11 @@ import { handoverSchema, notSent } from './restore-for-another.js'
  * @returns the result; or the exit status where there is none, because the plan was all that was wanted, or the backup did not come.
  */
 export async function restoreReceived(
-  { uid, options }: Errand,
+  { uid, options }: RestoreErrand,
   settings: Settings,
   context: Context,
 ): Promise<RestoreResult | number> {
-  stepDownTo(uid, context)
+  dropPrivilegesTo(uid, context)
   try {
     return await receiveAndRestore(options, settings, context)
   } finally {

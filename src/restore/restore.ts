@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
-import { unlessRemoved } from '../catalog/removed.js'
+import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { noteRestore } from '../catalog/restore-note.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'

@@ -8,6 +8,7 @@ export interface RetentionPolicy {
   monthly?: number | undefined
   on_demand?: number | undefined
   min?: number | undefined
+  /** A span, as the configuration calls it; what a backup can be restored to, its window, is a `BackupWindow`. */
   window?: string | undefined
   /** The span up to now in which every moment stays reachable, as far as there is WAL and a backup before it. */
   wal?: string | undefined
@@ -39,7 +40,7 @@ export interface Candidate {
   protectedBy: Reason[]
 }
 
-export interface RetentionOptions {
+interface RetentionOptions {
   now: Date
   /** For the calendar; undefined is the system's. */
   timeZone: string | undefined
@@ -100,7 +101,7 @@ function judgeCluster(
   const onDemand = whole.filter(({ kind }) => kind === 'on-demand')
   for (const kept of bestFirst(onDemand).slice(0, policy.on_demand ?? 0)) keep(kept, 'on_demand')
   if (policy.window !== undefined)
-    keepWindow(whole, options.now.getTime() - spanMs(policy.window), (kept) =>
+    keepForSpan(whole, options.now.getTime() - spanMs(policy.window), (kept) =>
       keep(kept, 'window', policy.window),
     )
   if (isTimed(policy)) return
@@ -143,7 +144,7 @@ function keepPeriods(
  * All that begin after the start of the span, and the newest that begins before it. Where it is known that this one does not
  * reach the span, also the newest that does.
  */
-function keepWindow(whole: Candidate[], start: number, keepOne: (kept: Candidate) => void): void {
+function keepForSpan(whole: Candidate[], start: number, keepOne: (kept: Candidate) => void): void {
   const before = whole.filter(({ window }) => window.from <= start)
   const sound = before.filter(({ check }) => check !== 'failed')
   const [first] = sound.length > 0 ? sound : before

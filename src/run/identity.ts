@@ -8,7 +8,7 @@ import type { OwnRunDirectory } from './directory/run-directory.js'
 import { endsWithin, type SupervisedServer } from './enclosure/supervisor.js'
 
 /** What is needed to talk to the server of a run. */
-export interface Answering {
+export interface AnsweringServer {
   directory: OwnRunDirectory
   server: Pick<SupervisedServer, 'hasEnded'>
   port: number
@@ -20,7 +20,7 @@ export interface Answering {
 }
 
 /** Where only its owner, and pgbk, get in. */
-export function runSocket({ directory, port }: Pick<Answering, 'directory' | 'port'>): SocketPlace {
+export function runSocket({ directory, port }: Pick<AnsweringServer, 'directory' | 'port'>): SocketPlace {
   return { host: directory.sockets, port, isPrivate: true }
 }
 
@@ -39,7 +39,7 @@ export async function checkIsRun(
   throw new PgbkError('failed', `another server answers at the socket in ${sockets}`, { hint: 'Try again.' })
 }
 
-function targetOf(run: Answering, { signal }: Pick<Context, 'signal'>): SqlTarget {
+function targetOf(run: AnsweringServer, { signal }: Pick<Context, 'signal'>): SqlTarget {
   const { role, database, major } = run
   return { ...runSocket(run), user: role, database, major, signal }
 }
@@ -51,7 +51,7 @@ const longestAnswerMs = 5000
  * Whether the server has ended; one that takes no connection any more gets a moment, because its process goes last. When aborted,
  * nothing is waited for.
  */
-export async function hasGone(run: Answering, context: Pick<Context, 'signal'>): Promise<boolean> {
+export async function hasGone(run: AnsweringServer, context: Pick<Context, 'signal'>): Promise<boolean> {
   const { server } = run
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(longestAnswerMs)])
   const client = await connectSql(targetOf(run, { signal })).catch(() => 'answers' as const)
@@ -64,7 +64,7 @@ export async function hasGone(run: Answering, context: Pick<Context, 'signal'>):
  * To be asked right before others are led to a run.
  * @throws {PgbkError} `failed` when its server has ended, or another one answers in its place; the signal's reason when aborted.
  */
-export async function checkStillRuns(run: Answering, context: Pick<Context, 'signal'>): Promise<void> {
+export async function checkStillRuns(run: AnsweringServer, context: Pick<Context, 'signal'>): Promise<void> {
   const { server, directory } = run
   const client = server.hasEnded() ? undefined : await connectSql(targetOf(run, context))
   context.signal.throwIfAborted()
@@ -74,6 +74,6 @@ export async function checkStillRuns(run: Answering, context: Pick<Context, 'sig
 }
 
 /** The error for a run whose server is gone, with what its log says of it. */
-export function endedByItself({ log }: Pick<Answering, 'log'>): PgbkError {
+export function endedByItself({ log }: Pick<AnsweringServer, 'log'>): PgbkError {
   return serverFailure(`the server of the working copy ended by itself (log: ${log})`, log)
 }

@@ -9,7 +9,7 @@ import { wasCutOff } from '../postgres/local/session-failures.js'
 import { connectUsersSql } from '../postgres/local/sql-client.js'
 import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from '../recovery/open-backup.js'
 import { readAgain } from '../recovery/read-again.js'
-import { runAttached } from '../system/program/run-attached.js'
+import { runForeground } from '../system/program/run-foreground.js'
 import { commandVariables } from './command-variables.js'
 import { endRun } from './directory/end-run.js'
 import { writeRunMarker } from './directory/run-directory.js'
@@ -110,7 +110,7 @@ export async function localRun(
 const rules: OpenRules = {
   fallback: { kind: 'snapshot' },
   zoneNeeded: false,
-  mayBeUsed: true,
+  mayBeOpened: true,
   mayMakeTablespaces: false,
   comparesMeanwhile: true,
 }
@@ -148,7 +148,7 @@ async function runCommand(words: string[], run: Run, bin: string, context: Conte
   const cwd = enterable(context)
   context.progress.end()
   const { env, signal, urgent, umask } = context
-  const status = await runAttached(file, args, {
+  const status = await runForeground(file, args, {
     kind: 'command',
     env,
     variables,

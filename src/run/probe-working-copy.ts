@@ -52,13 +52,13 @@ async function tryMethod(
 ): Promise<Pick<ProbedWorkingCopy, 'enclosure' | 'gap'> | string> {
   // A few small files tell as much as the whole snapshot.
   const { snapshot, conf: small } = layoutOf(backup)
-  const { kind, launch } = method
+  const { kind, access } = method
   const request = { snapshot: kind === 'overlay' ? snapshot : small, run }
   // A copy can always be made, if there is room.
   const obstacle = kind === 'copy' ? undefined : await method.prepare(request, context)
   if (obstacle !== undefined) return obstacle
   try {
-    const own = { backup, root, run, launch, sandbox: 'auto' as const, command: ['true'] }
+    const own = { backup, root, run, access, sandbox: 'auto' as const, command: ['true'] }
     const { server, enclosure, gap } = await startEnclosed(
       { ...own, postgres: undefined, archives: [], port: undefined, outerPort: await choosePort() },
       context,

@@ -1,7 +1,7 @@
 import { recordOf } from '../catalog/backup.js'
 import { majorOf } from '../catalog/record.js'
 import { canBeOpened, isSayable } from '../catalog/recorded-database.js'
-import { checkThere } from '../catalog/removed.js'
+import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { choosePort, isFree } from '../postgres/local/port.js'
 import { watchForCrashes } from '../postgres/local/server-log.js'
@@ -24,7 +24,7 @@ import { sayGap } from './enclosure/start-enclosed.js'
 import { type SupervisedServer, toldByLog, waitUntilReady } from './enclosure/supervisor.js'
 import { endedByAnother } from './ended-by-another.js'
 import { checkIsRun, runSocket } from './identity.js'
-import { type Launched, launch } from './launch.js'
+import { type LaunchedServer, launchServer } from './launch-server.js'
 import { cutOffPublishers, givePassword, makeReadOnly } from './own-copy.js'
 import { chooseDatabase } from './run-database.js'
 import type { RunRequest } from './run-request.js'
@@ -64,7 +64,7 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
     try {
       return await startOn(port, request, context)
     } catch (error) {
-      if (!context.signal.aborted) checkThere(request.backup, error)
+      if (!context.signal.aborted) checkStillThere(request.backup, error)
       if (request.port !== undefined || context.signal.aborted || attempts === 3 || (await isFree(port)))
         throw error
       context.progress.say(`port ${port} was taken while the server started; trying another one`)
@@ -74,7 +74,7 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
 
 async function startOn(port: number, request: RunRequest, context: Context): Promise<Run> {
   checkOwner(request.backup, context)
-  const launched = await launch(request, port, context)
+  const launched = await launchServer(request, port, context)
   const { directory, server } = launched
   const hasCrashed = watchForCrashes(directory.layout.log)
   const hasEnded = () => server.hasEnded() || hasCrashed()
@@ -93,7 +93,7 @@ async function startOn(port: number, request: RunRequest, context: Context): Pro
 
 /** Waits until the server has replayed what it has to, and makes it one that a person, or COMMAND, can use. */
 async function makeReady(
-  { directory, server, kind, enclosure, gap, hasEnded }: Launched & { hasEnded(): boolean },
+  { directory, server, kind, enclosure, gap, hasEnded }: LaunchedServer & { hasEnded(): boolean },
   port: number,
   request: RunRequest,
   context: Context,
@@ -102,11 +102,11 @@ async function makeReady(
   const { superuser } = recordOf(request.backup)
   const major = majorOf(recordOf(request.backup))
   const socket = { ...runSocket({ directory, port }), user: superuser, major, signal: context.signal }
-  const isSure = request.recovery.recovery === undefined
+  const databasesAreKnown = request.recovery.recovery === undefined
   const names = recordOf(request.backup)
     .databases.filter((database) => canBeOpened(database) && isSayable(database))
     .map(({ name }) => name)
-  const target = { ...socket, databases: isSure ? databasesAtRest(names) : databasesToAsk(names) }
+  const target = { ...socket, databases: databasesAreKnown ? databasesAtRest(names) : databasesToAsk(names) }
   const connected = async () => {
     const ask = () => connectToAny(target, target.databases)
     const client = await waitUntilReady(hasEnded, layout.log, context.signal, ask)
@@ -122,7 +122,7 @@ async function makeReady(
   if (recoveryResult) client = await connected()
   const database = await chooseDatabase(client, recordOf(request.backup), request.database)
   // What is wrong with it is told now, and not to COMMAND.
-  if (isSure && request.hasPort) await (await connectSql({ ...socket, database }))?.end()
+  if (databasesAreKnown && request.hasPort) await (await connectSql({ ...socket, database }))?.end()
   if (!recoveryResult?.paused) await cutOffPublishers(client)
   const hasPassword = request.hasPort && !recoveryResult?.paused
   const password = hasPassword ? await givePassword(client, superuser, context) : undefined

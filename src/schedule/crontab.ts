@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
-import type { Context } from '../context.js'
+import type { Context, SystemUser } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { findProcesses, hasProc } from '../system/process/processes.js'
+import { findProcesses, hasProc } from '../system/process/process-table.js'
 import { runProgram } from '../system/program/run-program.js'
 
 /**
@@ -60,4 +60,20 @@ const daemons = ['cron', 'crond', 'fcron', 'dcron', 'busybox']
 export function cronDaemonProblem(): string | undefined {
   const isThere = findProcesses(([program = '']) => daemons.includes(basename(program))).length > 0
   return isThere || !hasProc() ? undefined : 'no cron daemon is running here: nothing will run the line'
+}
+
+/** What cron gives a command (crontab(5)): these four, and what stands in the crontab above the line. */
+export function cronEnvironment({ name, home }: SystemUser, crontab: string): Record<string, string> {
+  const own = { HOME: home, LOGNAME: name, SHELL: '/bin/sh', PATH: '/usr/bin:/bin' }
+  return { ...own, ...assignmentsIn(crontab) }
+}
+
+/** LOGNAME cannot be changed. */
+function assignmentsIn(crontab: string): Record<string, string> {
+  const assignments = crontab.split('\n').flatMap((line): [string, string][] => {
+    const [, quoted, plain, value = ''] = /^\s*(?:["'](\w+)["']|(\w+))\s*=\s*(.*?)\s*$/.exec(line) ?? []
+    const name = quoted ?? plain
+    return name === undefined || name === 'LOGNAME' ? [] : [[name, value.replace(/^(["'])(.*)\1$/, '$2')]]
+  })
+  return Object.fromEntries(assignments)
 }

@@ -85,6 +85,6 @@ function asBytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')
 }
 
-export function asText(bytes: string): string {
+function asText(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }

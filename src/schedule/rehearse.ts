@@ -24,7 +24,7 @@ const schema = v.object({
 /** What pgbk doctor has found. */
 export type Findings = v.InferOutput<typeof schema>
 
-export interface Rehearsal {
+interface Rehearsal {
   surroundings: Surroundings
   /** Arguments of the connection. */
   connection: string[]

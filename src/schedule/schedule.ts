@@ -1,17 +1,22 @@
-import type { Settings } from '../config/load.js'
+import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { isSecret, parseConnection } from '../postgres/connection/conninfo.js'
-import { scheduledPolicy } from '../retention/retention.js'
+import { spanMs } from '../retention/calendar.js'
+import { type RetentionPolicy, removesAnything, scheduledPolicy } from '../retention/retention.js'
 import { noPassword, type Surroundings, shellCommand, variablesFrom } from './command.js'
-import { cronEnvironment } from './cron-environment.js'
-import { cronDaemonProblem, readCrontab, readCrontabToChange, writeCrontab } from './crontab.js'
+import {
+  cronDaemonProblem,
+  cronEnvironment,
+  readCrontab,
+  readCrontabToChange,
+  writeCrontab,
+} from './crontab.js'
 import { type CrontabEntry, crontabLine, entriesIn, withEntry, withoutEntry } from './entry.js'
-import { type Forecast, isTooMuch, keptBy } from './forecast.js'
 import { type Findings, rehearse } from './rehearse.js'
-import { crontabFields, parseTimes, type Times } from './times.js'
-import { systemdUnits, type Unit } from './units.js'
+import { type SystemdUnit, systemdUnits } from './systemd-units.js'
+import { crontabFields, daysBetween, parseTimes, type ScheduleTimes } from './times.js'
 
 export interface ScheduleOptions extends ConnectionFlags {
   daily?: string
@@ -22,12 +27,22 @@ export interface ScheduleOptions extends ConnectionFlags {
 }
 
 /** A line for cron, and what it stands for. */
-export interface SchedulePlan {
-  times: Times
+interface SchedulePlan {
+  times: ScheduleTimes
   line: string
   commands: string[][]
   connection: string[]
   surroundings: Surroundings
+}
+
+/** How much room the backups of a schedule will take. */
+export interface Forecast {
+  /** How many are kept at most, with the one that is made before others go; undefined where nothing goes. */
+  count: number | undefined
+  /** Bytes of one. */
+  each: number
+  /** Bytes that are free, and that the backups of today take. */
+  room: number
 }
 
 export interface WrittenSchedule {
@@ -42,12 +57,9 @@ export interface WrittenSchedule {
  * stay as they are.
  * @throws {PgbkError} `usage` for a password, `check-failed` when the line would not work, as it says.
  */
-export async function schedule(
-  options: ScheduleOptions,
-  settings: Settings,
-  context: Context,
-): Promise<WrittenSchedule> {
-  const plan = planSchedule(options, settings, context)
+export async function schedule(options: ScheduleOptions, task: Task): Promise<WrittenSchedule> {
+  const { settings, context } = task
+  const plan = planSchedule(options, task)
   context.progress.step('checking it under the environment of cron')
   const environment = cronEnvironment(context.user(), await readCrontabToChange(context))
   const findings = await rehearse({ ...plan, environment }, context)
@@ -66,7 +78,7 @@ export async function schedule(
 }
 
 /** The line, complete in itself. Nothing is looked at. @throws {PgbkError} `usage`. */
-export function planSchedule(options: ScheduleOptions, settings: Settings, context: Context): SchedulePlan {
+export function planSchedule(options: ScheduleOptions, { settings, context }: Task): SchedulePlan {
   const times =
     options.daily === undefined
       ? parseTimes((options.weekly ?? []).join(' '), 'week')
@@ -89,8 +101,9 @@ export function planSchedule(options: ScheduleOptions, settings: Settings, conte
 }
 
 /** Units for systemd, as text; they are put in place by hand. @throws {PgbkError} `usage`. */
-export function planUnits(options: ScheduleOptions, settings: Settings, context: Context): Unit[] {
-  const plan = planSchedule(options, settings, context)
+export function planUnits(options: ScheduleOptions, task: Task): SystemdUnit[] {
+  const { settings, context } = task
+  const plan = planSchedule(options, task)
   const { uid, name } = context.user()
   return systemdUnits({
     ...plan,
@@ -106,10 +119,10 @@ export async function listSchedules(context: Context): Promise<CrontabEntry[]> {
 }
 
 /** Takes a root's line out of the caller's crontab. Undefined when there was none. */
-export async function removeSchedule(
-  { root }: Settings,
-  context: Context,
-): Promise<CrontabEntry | undefined> {
+export async function removeSchedule({
+  settings: { root },
+  context,
+}: Task): Promise<CrontabEntry | undefined> {
   const before = await readCrontabToChange(context)
   const entry = entriesIn(before).find((one) => one.root === root)
   if (entry) await writeCrontab(withoutEntry(before, root), context)
@@ -145,4 +158,19 @@ function forecastOf(
     each: needed_bytes ?? 0,
     room: room_bytes ?? 0,
   }
+}
+
+const day = 86_400_000
+
+/** At most so many backups stay; undefined for a policy that lets them pile up. */
+export function keptBy(policy: RetentionPolicy | undefined, times: ScheduleTimes): number | undefined {
+  if (!removesAnything(policy)) return undefined
+  const { daily = 0, weekly = 0, monthly = 0, on_demand = 0, min = 0, window } = policy
+  const inWindow = window === undefined ? 0 : Math.ceil(spanMs(window) / day / daysBetween(times)) + 1
+  if (daily + weekly + monthly + inWindow === 0) return undefined
+  return Math.max(min, daily + weekly + monthly + on_demand + inWindow) + 1
+}
+
+function isTooMuch({ count, each, room }: Forecast): boolean {
+  return (count ?? 1) * each > room
 }

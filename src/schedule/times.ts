@@ -1,7 +1,7 @@
 import { PgbkError } from '../errors.js'
 
 /** When backups are made, by the clock of the machine. */
-export interface Times {
+export interface ScheduleTimes {
   hour: number
   minute: number
   /** 0 is Sunday; undefined is every day. */
@@ -12,7 +12,7 @@ export interface Times {
 export const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 
 /** Reads `03:00`, or `sun 03:00`. @throws {PgbkError} `usage` for anything else. */
-export function parseTimes(text: string, every: 'day' | 'week'): Times {
+export function parseTimes(text: string, every: 'day' | 'week'): ScheduleTimes {
   const [, day, hour, minute] = /^(?:([a-z]{3,9}) +)?(\d{1,2}):(\d\d)$/i.exec(text.trim()) ?? []
   const weekday = day === undefined ? undefined : weekdayOf(day)
   const isTime = hour !== undefined && Number(hour) < 24 && Number(minute) < 60
@@ -34,18 +34,18 @@ function weekdayOf(name: string): number | undefined {
 }
 
 /** The five fields of crontab(5). */
-export function crontabFields({ hour, minute, weekday }: Times): string {
+export function crontabFields({ hour, minute, weekday }: ScheduleTimes): string {
   return `${minute} ${hour} * * ${weekday ?? '*'}`
 }
 
 /** As systemd.time(7) has it. */
-export function calendarEvent({ hour, minute, weekday }: Times): string {
+export function calendarEvent({ hour, minute, weekday }: ScheduleTimes): string {
   const name = weekdays[weekday ?? -1]
   const digits = (value: number) => String(value).padStart(2, '0')
   const day = name === undefined ? '' : `${name[0]?.toUpperCase()}${name.slice(1)} `
   return `${day}*-*-* ${digits(hour)}:${digits(minute)}:00`
 }
 
-export function daysBetween({ weekday }: Times): number {
+export function daysBetween({ weekday }: ScheduleTimes): number {
   return weekday === undefined ? 1 : 7
 }

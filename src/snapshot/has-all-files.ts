@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { BackupLayout } from '../catalog/layout.js'
 import { listTree } from '../system/files/list-tree.js'
 import { exemptFromManifest, type ManifestFile, visitManifest } from './manifest/manifest.js'
-import { NameSum } from './name-sum.js'
+import { hashOf } from './manifest/seen-names.js'
 
 /**
  * Whether a snapshot has every file of its manifest, in the right size, and neither other files nor any link but those of tablespaces.
@@ -55,4 +55,24 @@ function isLinked(path: string, oid: string): boolean {
     lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true &&
     readlinkSync(path) === `../../tablespaces/${oid}`
   )
+}
+
+/** Tells whether two lists, in whatever order, have the same names; each takes no more room than a few numbers. */
+class NameSum {
+  #count = 0
+  #one = 0
+  #other = 0
+
+  /** @param name its characters are bytes. */
+  add(name: string): void {
+    const [one, other] = hashOf(name)
+    this.#count++
+    this.#one = (this.#one + one) >>> 0
+    this.#other = (this.#other + other) >>> 0
+  }
+
+  /** Two that differ in any way are taken for equal once in 10^19 times. */
+  equals(sum: NameSum): boolean {
+    return this.#count === sum.#count && this.#one === sum.#one && this.#other === sum.#other
+  }
 }

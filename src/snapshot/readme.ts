@@ -1,9 +1,9 @@
 import { windowStart } from '../catalog/data-time.js'
 import { majorOf, type RecordDraft, snapshotEnd } from '../catalog/record.js'
 import { canBeOpened, isSayable } from '../catalog/recorded-database.js'
+import { formatTime } from '../text/format.js'
 import { printableValues } from '../text/printable.js'
 import { databaseWord, shellWord } from '../text/shell-word.js'
-import { formatTime } from '../text/units.js'
 
 /** The README of a snapshot, for someone who has never heard of pgbk. Lines of at most 80 columns, where names allow it. */
 export function snapshotReadme(draft: RecordDraft): string {

@@ -1,6 +1,6 @@
 import type { Ora } from 'ora'
 import { type Progress, silentProgress } from '../progress.js'
-import { formatBytes, formatDuration } from '../text/units.js'
+import { formatBytes, formatDuration } from '../text/format.js'
 import { printableLines, printableMessage } from './screen.js'
 import type { Style } from './style.js'
 import { wrap } from './wrap.js'

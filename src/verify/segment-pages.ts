@@ -17,7 +17,7 @@ export interface ExpectedSegment {
 }
 
 /** Looks at the pages of one segment as they come, in pieces of any size. */
-export interface SegmentReader {
+interface SegmentReader {
   take(piece: Buffer): void
   /** What is wrong, once all pieces are there. */
   fault(): string | undefined

@@ -1,17 +1,28 @@
 import { existsSync, lstatSync } from 'node:fs'
-import type { LocalBackup } from '../catalog/backup.js'
+import { join, relative } from 'node:path'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
+import { recordFault } from '../catalog/check-cluster.js'
+import type { Fault } from '../catalog/fault.js'
 import { isId } from '../catalog/id.js'
 import { type BackupLayout, backupLayout, rootLayout } from '../catalog/layout.js'
 import type { Proof } from '../catalog/proof.js'
+import { type BackupRecord, majorOf } from '../catalog/record.js'
+import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
-import { findInstallations } from '../postgres/programs/find.js'
+import { PgbkError, systemCode, systemReason } from '../errors.js'
+import { findVerifier, type Verifier } from '../postgres/programs/check-backup.js'
+import { findInstallations, type Installation } from '../postgres/programs/find.js'
+import { installHint } from '../postgres/programs/install-hint.js'
 import type { SandboxMode } from '../run/enclosure/start-enclosed.js'
 import { prove, withSandbox } from '../run/proof/prove.js'
-import { type CheckedBackup, unread, verifyBackup } from './verify-backup.js'
+import { confFaults, notCompared as confNotCompared } from '../snapshot/conf/conf-faults.js'
+import { relativeInside } from '../system/paths/inside.js'
+import { directoryFaults, fileFaults, recordFaults } from './snapshot-faults.js'
+import { checkWal } from './wal-faults.js'
+import { walRecordFaults } from './wal-record-faults.js'
 
 export interface VerifyOptions {
   all?: boolean
@@ -20,10 +31,21 @@ export interface VerifyOptions {
   sandbox?: SandboxMode
 }
 
-/** A check, and the proof that was made after it. */
-export interface Verified extends CheckedBackup {
+/** What a check of one backup has found. */
+export interface Verified {
+  id: string
+  faults: Fault[]
+  /** Of the WAL archive; 0 where it was not looked at. */
+  segments: number
+  wal_bytes: number
+  /** The pg_verifybackup that was asked; null where it was not. */
+  pg_verifybackup: string | null
+  duration_ms: number
+  /** That was made after it. */
   proof?: Proof
 }
+
+type Found = Omit<Verified, 'id' | 'duration_ms' | 'proof'>
 
 export interface VerifyResult {
   root: string
@@ -33,18 +55,19 @@ export interface VerifyResult {
 /**
  * Checks one backup, or all of the root, and returns what was found; a proof is kept beside it, nothing else is written. With `all`,
  * what is removed meanwhile is left out.
- * @throws {PgbkError} `not-found`.
+ * @throws {PgbkError} `not-found`; `programs-missing` without a pg_verifybackup that knows this major.
  */
 export async function verify(
   id: string | undefined,
   { all, prove: toProve, sandbox }: VerifyOptions,
-  settings: Settings,
-  context: Context,
+  task: Task,
 ): Promise<VerifyResult> {
+  const { settings, context } = task
   const { root } = settings
   const catalog = readCatalog(root)
   const broken = brokenRecords(catalog).filter(({ name }) => all || name === id)
-  const chosen = all ? catalog.backups : broken.length > 0 ? [] : [choose(catalog, id, context)]
+  const one = () => [selectBackup(catalog, id ?? 'latest', context)]
+  const chosen = all ? catalog.backups : broken.length > 0 ? [] : one()
   const checks: Verified[] = broken.map(({ name, reason }) => ({
     id: name,
     ...unread({ file: 'backup.json', problem: reason }),
@@ -52,13 +75,14 @@ export async function verify(
   }))
   const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context) : []
   for (const backup of chosen) {
-    const work = async () => {
+    try {
       const check = await verifyBackup(backup, installations, context)
-      checks.push(
-        toProve ? await proveToo(check, catalog, backup, withSandbox(settings, sandbox), context) : check,
-      )
+      checks.push(toProve ? await proveToo(check, backup, catalog, withSandbox(task, sandbox)) : check)
+    } catch (error) {
+      // Of all backups of a root, one that a prune removes meanwhile is none.
+      if (!all || !(error instanceof PgbkError) || error.code !== 'not-found') throw error
+      context.progress.say(error.message)
     }
-    await (all ? orLeaveOut(work, context) : work())
   }
   if (checks.length === 0)
     throw new PgbkError('not-found', `there is no backup in ${root}`, {
@@ -67,32 +91,74 @@ export async function verify(
   return { root, checks: checks.sort((a, b) => (a.id < b.id ? 1 : -1)) }
 }
 
-/** Of all backups of a root, one that a prune removes meanwhile is none. */
-async function orLeaveOut(work: () => Promise<void>, { progress }: Context): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (!(error instanceof PgbkError) || error.code !== 'not-found') throw error
-    progress.say(error.message)
+/** Compares a backup with its manifest and its record, and reads all of its WAL archive. Nothing is changed. */
+async function verifyBackup(
+  backup: LocalBackup,
+  installations: Installation[],
+  context: Context,
+): Promise<Verified> {
+  const startedAt = context.now().getTime()
+  const found = await unlessRemoved(backup, context, () => lookAt(backup, installations, context))
+  checkStillThere(backup)
+  return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
+}
+
+async function lookAt(backup: LocalBackup, installations: Installation[], context: Context): Promise<Found> {
+  const { id } = backup
+  const layout = layoutOf(backup)
+  const damage = recordFault(backup)
+  if (damage !== undefined) return unread({ file: 'backup.json', problem: damage })
+  if (!existsSync(layout.data)) return unread({ file: 'snapshot/data', problem: 'it is missing' })
+  if (backup.state === 'used' && existsSync(join(layout.data, 'backup_label.old'))) {
+    const problem = 'a server was started inside it: it is no longer what was backed up'
+    return unread({ file: 'snapshot', problem })
+  }
+  const record = recordOf(backup)
+  const verifier = verifierFor(record, installations, context)
+  context.progress.step(`verifying ${id}: the snapshot`)
+  const looks: (() => Fault[] | Promise<Fault[]>)[] = [
+    () => recordFaults(record, layout),
+    () => confFaults(record, layout),
+    () => directoryFaults(layout),
+    () => fileFaults(backup, verifier, context),
+  ]
+  const faults: Fault[] = []
+  for (const look of looks) faults.push(...(await orUnreadable(layout, look)))
+  if (!record.own_files) context.progress.warn(`${id}: ${confNotCompared}`)
+  context.progress.step(`verifying ${id}: the WAL archive`)
+  const wal = { segments: 0, bytes: 0 }
+  const ofWal = await orUnreadable(layout, async () => {
+    const checked = await checkWal(record, layout, context)
+    Object.assign(wal, { segments: checked.segments, bytes: checked.bytes })
+    const inReplay = await walRecordFaults(record, layout, installations, context).catch((error) => {
+      context.signal.throwIfAborted()
+      // What cannot be read has been told then.
+      if (checked.faults.length > 0) return []
+      throw error
+    })
+    // Of a file that ends a recovery, the words are those of all who tell of that.
+    const others = checked.faults.filter(({ file }) => inReplay.every((fault) => fault.file !== file))
+    return [...others, ...inReplay]
+  })
+  return {
+    faults: distinct([...faults, ...ofWal]),
+    segments: wal.segments,
+    wal_bytes: wal.bytes,
+    pg_verifybackup: verifier.version,
   }
 }
 
 /** What the proof finds is a fault like others. */
 async function proveToo(
-  check: CheckedBackup,
-  catalog: Catalog,
+  check: Verified,
   backup: LocalBackup,
-  settings: Settings,
-  context: Context,
+  catalog: Catalog,
+  task: Task,
 ): Promise<Verified> {
   const known = check.faults.map(({ file, problem }) => `${file}: ${problem}`)
-  const proof = await prove(catalog, backup, known, settings, context)
+  const proof = await prove(backup, catalog, known, task)
   const found = known.length > 0 ? [] : proof.faults.map((problem) => ({ file: 'proof', problem }))
   return { ...check, faults: [...check.faults, ...found], proof }
-}
-
-function choose(catalog: Catalog, id: string | undefined, context: Context): LocalBackup {
-  return selectBackup(catalog, id ?? 'latest', context)
 }
 
 /** Directories that were backups, as their names tell, and are none for want of a good record; not the remains of a delete. */
@@ -104,4 +170,52 @@ function brokenRecords({ root, rejected }: Catalog): Catalog['rejected'] {
 /** Also one that has come to its end since the catalogue was read. */
 function isOfDelete({ directory, marker }: BackupLayout): boolean {
   return existsSync(marker) || lstatSync(directory, { throwIfNoEntry: false }) === undefined
+}
+
+/** A file or directory of the backup that cannot be read is a fault of it, as for whoever is to restore it. */
+async function orUnreadable(
+  { directory }: BackupLayout,
+  look: () => Fault[] | Promise<Fault[]>,
+): Promise<Fault[]> {
+  try {
+    return await look()
+  } catch (error) {
+    // A directory that is none, and files that are none or too large.
+    if (error instanceof PgbkError && error.code === 'damaged') return [faultOf(directory, error)]
+    const { path } = (error ?? {}) as { path?: unknown }
+    if (systemCode(error) === undefined || typeof path !== 'string') throw error
+    const file = relative(directory, path)
+    if (file.startsWith('..')) throw error
+    return [{ file, problem: `it cannot be read: ${systemReason(error)}` }]
+  }
+}
+
+function faultOf(directory: string, { message, facts: { path = '', reason = message } }: PgbkError): Fault {
+  const file = relativeInside(directory, path)
+  return file === undefined ? { file: '.', problem: message } : { file, problem: reason }
+}
+
+function distinct(faults: Fault[]): Fault[] {
+  const told = faults.map(({ file, problem }) => [`${file}\0${problem}`, { file, problem }] as const)
+  return [...new Map(told).values()]
+}
+
+/** Where one fault makes all further looks pointless. */
+function unread(fault: Fault): Found {
+  return { faults: [fault], segments: 0, wal_bytes: 0, pg_verifybackup: null }
+}
+
+function verifierFor(record: BackupRecord, installations: Installation[], { progress }: Context): Verifier {
+  const major = majorOf(record)
+  const verifier = findVerifier(major, installations)
+  if (!verifier) {
+    throw new PgbkError('programs-missing', `pg_verifybackup ${major} or newer is not installed here`, {
+      hint: `It comes with the server programs of PostgreSQL:\n${installHint(major)}`,
+    })
+  }
+  if (!verifier.checksWal)
+    progress.warn(
+      `the WAL inside the snapshot of ${record.id} is not verified: that needs pg_verifybackup and pg_waldump ${major}`,
+    )
+  return verifier
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Fault } from '../catalog/fault.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -9,10 +10,9 @@ import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.j
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { segmentPieces } from '../wal-segments/segment-file.js'
 import { isFinished, type SegmentForm, segmentFileOf } from '../wal-segments/segment-forms.js'
-import type { Fault } from './fault.js'
 import { type ExpectedSegment, readSegment } from './segment-pages.js'
 
-export interface WalCheck {
+interface WalCheck {
   faults: Fault[]
   segments: number
   /** On disk. */
@@ -35,7 +35,12 @@ export async function checkWal(
     signal.throwIfAborted()
     const look = async () => {
       const reader = readSegment({ ...expectedOf(file, wal, record), magic })
-      const problem = await readThrough(file, layout.wal, record.wal_segment_size, reader.take, signal)
+      const problem = await readThrough(
+        join(layout.wal, file.name),
+        record.wal_segment_size,
+        reader.take,
+        signal,
+      )
       magic ??= reader.magic()
       return problem ?? reader.fault()
     }
@@ -124,14 +129,13 @@ function expectedOf(
 
 /** Returns why it cannot be read to its end, if it cannot. */
 async function readThrough(
-  { name }: SegmentFile,
-  directory: string,
+  path: string,
   segmentSize: number,
   take: (piece: Buffer) => void,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    for await (const piece of segmentPieces(join(directory, name), segmentSize)) {
+    for await (const piece of segmentPieces(path, segmentSize)) {
       signal.throwIfAborted()
       take(piece)
     }

@@ -1,15 +1,16 @@
 import { dirname } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Fault } from '../catalog/fault.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { type Installation, programOf } from '../postgres/programs/find.js'
-import { readArchivedWal } from '../wal-archive/archived-wal.js'
+import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
 import { removeDamageNotes } from '../wal-archive/notes/damage-notes.js'
-import { type IndexedNote, SegmentNotes } from '../wal-archive/notes/segment-notes.js'
+import { byDirectory, type IndexedNote, SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { findReadableEnd } from '../wal-reading/archive-end.js'
 import { scanWal } from '../wal-reading/scan-wal.js'
-import { checkNotes } from './check-notes.js'
-import type { Fault } from './fault.js'
+import type { WalDamage } from '../wal-reading/wal-damage.js'
 
 /**
  * Reads every record of the unbroken archive by pg_waldump, which knows their checksums: a bit that has flipped inside of a page is
@@ -50,4 +51,30 @@ export async function walRecordFaults(
   }
   const segment = wal.chain[damage.index]
   return [{ file: `wal/${segment?.file}`, problem: damage.reason }]
+}
+
+/**
+ * Compares the notes about the segments of a chain with what was read of all those that have one. Where one is wrong, those of its
+ * archive are replaced by what was read: they are not part of the backup, and wrong ones are not a fault of it.
+ * @returns how many were wrong.
+ */
+async function checkNotes(
+  book: SegmentNotes,
+  { chain }: ArchivedWal,
+  read: IndexedNote[],
+  damage: WalDamage | undefined,
+): Promise<number> {
+  const right = new Map(read.map(({ index, note }) => [index, note]))
+  const isWrong = (index: number) => {
+    const [segment, found] = [chain[index], right.get(index)]
+    const noted = segment ? book.fitting(segment) : []
+    if (damage && damage.index <= index + 1) return noted.length > 0
+    return (
+      found !== undefined && noted.some((one) => one.next === found.next && !isDeepStrictEqual(one, found))
+    )
+  }
+  const wrong = chain.flatMap(({ directory }, index) => (isWrong(index) ? [directory] : []))
+  const good = byDirectory(chain, read)
+  for (const directory of new Set(wrong)) await book.replace(directory, good.get(directory) ?? [])
+  return wrong.length
 }

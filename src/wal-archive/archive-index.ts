@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Fault } from '../catalog/fault.js'
 import { messageOf } from '../errors.js'
 import { mostBytes, readSmallText } from '../system/files/read-small.js'
 import {
@@ -33,13 +34,7 @@ export type Histories = ReadonlyMap<number, { path: string; ancestors: TimelineS
 export interface Archive extends ArchiveIndex {
   histories: Histories
   /** History files that are not understood, with the reason. */
-  faults: HistoryFault[]
-}
-
-export interface HistoryFault {
-  /** Its name in the archive. */
-  file: string
-  problem: string
+  faults: Fault[]
 }
 
 /** An archive's segment of a name, where it is of use. */
@@ -57,7 +52,7 @@ export function usableSegments(archive: Pick<ArchiveIndex, 'found'>): ArchivedSe
 export function readArchive(directory: string, segmentSize: number): Archive {
   const files = filesInArchive(directory)
   const histories = new Map<number, { path: string; ancestors: TimelineSwitch[] }>()
-  const faults: HistoryFault[] = []
+  const faults: Fault[] = []
   for (const { name } of files.filter((file) => /^[0-9A-F]{8}\.history$/.test(file.name))) {
     const path = join(directory, name)
     try {

@@ -1,14 +1,8 @@
+import type { Fault } from '../catalog/fault.js'
 import type { ArchivedSegment, ArchiveFile } from '../wal-segments/archive-segments.js'
 import { parseLsn, parseSegmentName } from '../wal-segments/lsn.js'
 import { type TimelinePart, type TimelineSwitch, timelinePath } from '../wal-segments/timeline-path.js'
-import {
-  type Archive,
-  type DamagedCopies,
-  type Histories,
-  type HistoryFault,
-  indexOf,
-  readArchive,
-} from './archive-index.js'
+import { type Archive, type DamagedCopies, type Histories, indexOf, readArchive } from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
 import {
   type ArchiveGap,
@@ -38,7 +32,7 @@ export interface ArchivedWal {
   /** The paths of the history files that are understood, by timeline. */
   histories: ReadonlyMap<number, string>
   /** History files that are not understood, with the reason. */
-  faults: HistoryFault[]
+  faults: Fault[]
   /** Damaged segments in whose place the chain has sound copies of other archives. */
   replaced?: DamagedCopies | undefined
 }

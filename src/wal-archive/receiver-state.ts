@@ -5,7 +5,7 @@ import { isDiskFull } from '../errors.js'
 import { v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
-import { isAlive, pidSpace } from '../system/process/processes.js'
+import { isAlive, pidSpace } from '../system/process/process-table.js'
 
 const text = v.nullable(v.string())
 
@@ -75,6 +75,12 @@ async function overwrite(path: string, text: string): Promise<void> {
   } finally {
     await file.close()
   }
+}
+
+/** The state of a receiver that is at work now. */
+export function readAliveReceiver(root: RootLayout, now: Date): ReceiverState | undefined {
+  const state = readReceiverState(root)
+  return state && isReceiverAlive(state, now) ? state : undefined
 }
 
 /** Of another container nothing is known but how long ago it has written: while it waits for its server, once a minute. */

@@ -30,7 +30,7 @@ interface Suspect {
   noted: DamageNote | undefined
 }
 
-export interface DamageSearch {
+interface DamageSearch {
   /** Each segment that is read and sound is noted, so that it is read once. */
   notes: SegmentNotes
   installations: () => Promise<Installation[]>

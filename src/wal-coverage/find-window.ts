@@ -1,7 +1,7 @@
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
-import { isRemoved } from '../catalog/removed.js'
+import { isRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import type { Installation } from '../postgres/programs/find.js'
@@ -37,11 +37,11 @@ export function findWindows(
   context: Context,
 ): WindowFinder {
   const pool = walPool(catalog)
-  const looks = looksInto(places, context)
+  const finders = findersFor(places, context)
   const options = {
     env: context.env,
     signal: context.signal,
-    installations: looks.installations,
+    installations: finders.installations,
   }
   const find = async (backup: LocalBackup) => {
     const quick = quickWindow(backup, pool)
@@ -52,11 +52,11 @@ export function findWindows(
       () =>
         soundWal(backup, pool, options, async (wal) => ({
           wal,
-          damage: await firstDamage(backup, wal, looks),
+          damage: await firstDamage(backup, wal, finders),
         })),
       () => ({ wal: readArchivedWal(layoutOf(backup).wal, backup.summary) }),
     )
-    return windowThrough(backup, wal, looks)
+    return windowThrough(backup, wal, finders)
   }
   return {
     windowOf: async (backup) => {
@@ -74,7 +74,7 @@ export function findWindows(
 }
 
 /** Ways to look into WAL; what one of them needs is loaded when it is asked first. */
-interface Looks {
+interface Finders {
   installations(): Promise<Installation[]>
   damages(): Promise<DamageFinder>
   ends(): Promise<EndFinder>
@@ -82,7 +82,7 @@ interface Looks {
   live(backup: LocalBackup, wal: ArchivedWal): BackupWindow | undefined
 }
 
-function looksInto({ root, bin_dir }: WindowPlaces, context: Context): Looks {
+function findersFor({ root, bin_dir }: WindowPlaces, context: Context): Finders {
   const receiver = readReceiverState(rootLayout(root))
   const notes = new SegmentNotes(rootLayout(root).backups, 0)
   let found: Promise<Installation[]> | undefined
@@ -110,25 +110,25 @@ function looksInto({ root, bin_dir }: WindowPlaces, context: Context): Looks {
   }
 }
 
-async function windowThrough(backup: LocalBackup, wal: ArchivedWal, looks: Looks): Promise<BackupWindow> {
+async function windowThrough(backup: LocalBackup, wal: ArchivedWal, finders: Finders): Promise<BackupWindow> {
   if (holdsSnapshotOnly(backup, wal)) return snapshotWindow(backup, wal)
-  const damage = await knownDamage(backup, wal, looks)
+  const damage = await knownDamage(backup, wal, finders)
   const sound = damage ? beforeDamage(wal, damage) : wal
   if (holdsSnapshotOnly(backup, sound)) return snapshotWindow(backup, sound)
-  return looks.live(backup, sound) ?? archiveWindow(backup, sound, await looks.ends())
+  return finders.live(backup, sound) ?? archiveWindow(backup, sound, await finders.ends())
 }
 
 /** The first damage that is known, or shows without all being read. */
 async function firstDamage(
   backup: LocalBackup,
   wal: ArchivedWal,
-  looks: Looks,
+  finders: Finders,
 ): Promise<WalDamage | undefined> {
   if (holdsSnapshotOnly(backup, wal)) return undefined
-  const known = await knownDamage(backup, wal, looks)
-  if (known || !lastOf(wal) || looks.live(backup, wal)) return known
+  const known = await knownDamage(backup, wal, finders)
+  if (known || !lastOf(wal) || finders.live(backup, wal)) return known
   try {
-    await (await looks.ends()).endOf(backup, wal)
+    await (await finders.ends()).endOf(backup, wal)
     return undefined
   } catch (error) {
     if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error
@@ -136,9 +136,13 @@ async function firstDamage(
   }
 }
 
-function knownDamage(backup: LocalBackup, wal: ArchivedWal, looks: Looks): Promise<WalDamage | undefined> {
+function knownDamage(
+  backup: LocalBackup,
+  wal: ArchivedWal,
+  finders: Finders,
+): Promise<WalDamage | undefined> {
   return unlessProgramsMissing(
-    async () => (await looks.damages()).damageOf(backup, wal),
+    async () => (await finders.damages()).damageOf(backup, wal),
     () => undefined,
   )
 }

@@ -10,7 +10,7 @@ import { sameContent } from '../wal-segments/same-content.js'
 import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { type JoiningOptions, joinedWal } from './joined-wal.js'
 
-export interface SoundOptions extends Omit<JoiningOptions, 'damaged'> {
+interface SoundOptions extends Omit<JoiningOptions, 'damaged'> {
   notes?: SegmentNotes | undefined
 }
 
@@ -74,7 +74,7 @@ async function othersFor(
 ): Promise<Map<string, string> | undefined> {
   const both = chain.slice(index, index + 2)
   for (const doubted of [both.slice(0, 1), both.slice(1), both]) {
-    const found = doubted.length > 0 && (await without(doubted, both[0], reason, damaged, search))
+    const found = doubted.length > 0 && (await without(doubted, { at: both[0], reason }, damaged, search))
     if (found) return found
   }
   return undefined
@@ -83,8 +83,7 @@ async function othersFor(
 /** The same for some segments of the chain, and for copies of them that are no better. */
 async function without(
   doubted: ArchivedSegment[],
-  at: ArchivedSegment | undefined,
-  reason: string,
+  { at, reason }: { at: ArchivedSegment | undefined; reason: string },
   damaged: DamagedCopies,
   { backup, pool, options }: Search,
 ): Promise<Map<string, string> | undefined> {

@@ -67,9 +67,9 @@ export function snapshotWindow(
 export function holdsSnapshotOnly({ summary }: Pick<StoredBackup, 'summary'>, wal: ArchivedWal): boolean {
   if (summary.standby?.has_more_wal) return false
   const last = lastOf(wal)
-  const own = lastSegmentBefore(summary.stop_lsn, summary.wal_segment_size)
-  if (!last || last.segment < own) return true
-  if (last.segment > own) return false
+  const ofSnapshot = lastSegmentBefore(summary.stop_lsn, summary.wal_segment_size)
+  if (!last || last.segment < ofSnapshot) return true
+  if (last.segment > ofSnapshot) return false
   const written = statSync(join(last.directory, last.file), { throwIfNoEntry: false })
   return written !== undefined && written.mtimeMs <= Date.parse(summary.finished_at)
 }
@@ -84,20 +84,20 @@ export function quickWindow(backup: LocalBackup, pool: WalPool): BackupWindow | 
   const names = pool.namesOf(backup)
   if (!names) return undefined
   const { stop_lsn, timeline, wal_segment_size: size } = summary
-  const own = ownSegments(summary)
+  const ofSnapshot = ownSegments(summary)
   const segment = lastSegmentBefore(stop_lsn, size)
   const last = segmentName(timeline, segment, size)
   // Far fewer than a record may make up.
-  if (own.count > names.length || names.includes(gapNoteName)) return undefined
+  if (ofSnapshot.count > names.length || names.includes(gapNoteName)) return undefined
   if (names.some((name) => name.slice(8, 24) > last.slice(8) && segmentFileOf(name))) return undefined
-  const file = lastOfAll(own, names)
+  const file = lastOfAll(ofSnapshot, names)
   if (file === undefined) return undefined
   // A receiver may have renamed it since.
   const written = statSync(`${directory}/wal/${file}`, { throwIfNoEntry: false })
   if (!written || written.size !== size || written.mtimeMs > Date.parse(summary.finished_at)) return undefined
   return pool.mayGoOn({ timeline, segment, isPartial: segmentFileOf(file)?.form === 'partial' }, size)
     ? undefined
-    : snapshotWindow(backup, { segments: own.count })
+    : snapshotWindow(backup, { segments: ofSnapshot.count })
 }
 
 /** The file of the last segment of a range, where all of them are there. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { scan } from '../system/files/read-small.js'
 import type { ArchivedSegment } from '../wal-archive/archived-wal.js'
-import { segmentDigest } from '../wal-archive/notes/segment-digest.js'
 import { isShort } from '../wal-archive/notes/segment-facts.js'
 import { fileIdentity, type IndexedNote } from '../wal-archive/notes/segment-notes.js'
 import { type ReadLimits, type ReadSegments, readSegments } from './read-segments.js'
@@ -75,4 +76,17 @@ async function digestFiles(
       // A receiver has just renamed it, or it is of no use: then it gets no note.
     }
   }
+}
+
+/**
+ * Tells one content of a segment from another, as 8 digits (CRC-32). It is compared between signed notes alone, whose files are still
+ * those that were read: accidents are all that it has to find. It is cheaper than anything that more would be needed for.
+ * @throws as `scan`.
+ */
+async function segmentDigest(path: string): Promise<string> {
+  let value = 0
+  await scan(path, (piece) => {
+    value = crc32(piece, value)
+  })
+  return value.toString(16).padStart(8, '0')
 }

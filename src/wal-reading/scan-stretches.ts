@@ -1,10 +1,12 @@
-import type { ArchivedSegment } from '../wal-archive/archived-wal.js'
+import { isDeepStrictEqual } from 'node:util'
+import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
+import { addDamageNote, type FilesAround, filesAround } from '../wal-archive/notes/damage-notes.js'
 import type { SegmentFacts } from '../wal-archive/notes/segment-facts.js'
 import type { IndexedNote, SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { type ArchiveEndSearch, mostBytesAtOnce, waldumpOf } from './archive-end.js'
-import { damageNoter } from './note-damage.js'
 import { readAndNote } from './note-segments.js'
 import type { ReadSegments } from './read-segments.js'
+import type { WalDamage } from './wal-damage.js'
 import { type WalStep, withWaldumpDirectory } from './waldump-directory.js'
 
 export interface ScanSearch extends ArchiveEndSearch {
@@ -116,4 +118,27 @@ function lacksNote(
   if (book.fitting(segment, systemIdentifier).length === 0) return true
   const next = wal.chain[wal.chain.indexOf(segment) + 1]
   return next !== undefined && book.fitting(next, systemIdentifier).length > 0
+}
+
+/**
+ * For whoever is about to read some segments of a chain: notes the damage that they then find, beside the segment, so that those tell it
+ * who do not read all. Not where the segment is unfinished, or was not the same before.
+ */
+function damageNoter(
+  { chain }: Pick<ArchivedWal, 'chain'>,
+  { first, last }: WalStep,
+  backups: string,
+): (damage: WalDamage) => Promise<void> {
+  const before = new Map<number, FilesAround>()
+  // A record that begins in the last one may end in a later one.
+  for (let index = first; index <= last + 1; index++) before.set(index, filesAround(chain, index))
+  return async ({ index, reason, isReadable }) => {
+    const [segment, files] = [chain[index], before.get(index)]
+    const [previous, own, next] = files ?? []
+    if (!segment || segment.form === 'partial' || typeof own !== 'string') return
+    if (!isDeepStrictEqual(filesAround(chain, index), files)) return
+    const around: [string | null, string, string | null] = [previous ?? null, own, next ?? null]
+    const note = { name: segment.name, files: around, reason, is_readable: isReadable }
+    await addDamageNote(segment.directory, note, backups)
+  }
 }

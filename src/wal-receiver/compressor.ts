@@ -1,7 +1,13 @@
+import { lstatSync, readdirSync } from 'node:fs'
+import { rename, rm, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Environment } from '../context.js'
-import { messageOf, systemCode } from '../errors.js'
+import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { syncPath } from '../system/files/durable.js'
+import { runProgram } from '../system/program/run-program.js'
+import { parseSegmentName } from '../wal-segments/lsn.js'
 import { fileOf } from '../wal-segments/segment-forms.js'
-import { compressible, compressSegment, inOrder } from './compress.js'
+import { draftOf } from './archive-files.js'
 import type { SegmentNoter } from './segment-noter.js'
 
 /** Reads and compresses finished segments of archives, one after the other, beside everything else. */
@@ -12,7 +18,7 @@ export interface Compressor {
   stop(): Promise<void>
 }
 
-export interface CompressorOptions {
+interface CompressorOptions {
   /** The archive that somebody receives into, and others. */
   current: string
   others: string[]
@@ -39,7 +45,7 @@ export function startCompressor(options: CompressorOptions): Compressor {
   let notBefore = 0
   const next = (): [string, string] | undefined => {
     for (const archive of [current, ...others]) {
-      const names = namesIn(archive, segmentSize, archive === current)
+      const names = namesIn(archive, segmentSize, { keepNewest: archive === current })
       const name = names.find((one) => inOrder(one) > (seen.get(archive) ?? ''))
       if (name !== undefined) return [archive, name]
     }
@@ -76,11 +82,82 @@ export function startCompressor(options: CompressorOptions): Compressor {
   }
 }
 
-function namesIn(archive: string, segmentSize: number, keepNewest: boolean): string[] {
+function namesIn(archive: string, segmentSize: number, which: { keepNewest: boolean }): string[] {
   try {
-    return compressible(archive, segmentSize, keepNewest)
+    return compressible(archive, segmentSize, which)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return []
     throw error
+  }
+}
+
+/** `wal.compress`: gzip's level, or undefined for none. WAL is much and compresses well at any level, so the fastest is the default. */
+export function gzipLevel(compress: string): number | undefined {
+  if (compress === 'none') return undefined
+  return Number(/^gzip:(\d)$/.exec(compress)?.[1] ?? 1)
+}
+
+/**
+ * The raw segments of an archive that may be compressed, oldest first. The newest stays while somebody receives there, for
+ * pg_receivewal to go on from; so does what has not the size of a segment.
+ */
+export function compressible(
+  archive: string,
+  segmentSize: number,
+  { keepNewest }: { keepNewest: boolean },
+): string[] {
+  const raw = readdirSync(archive)
+    .filter((name) => parseSegmentName(name, segmentSize) !== undefined)
+    .sort((one, other) => (inOrder(one) < inOrder(other) ? -1 : 1))
+  const isWhole = (name: string) => {
+    const found = lstatSync(join(archive, name), { throwIfNoEntry: false })
+    return found?.isFile() === true && found.size === segmentSize
+  }
+  return (keepNewest ? raw.slice(0, -1) : raw).filter(isWhole)
+}
+
+/** A segment's name as it is sorted: by its position first, by its timeline then. */
+function inOrder(name: string): string {
+  return name.slice(8) + name
+}
+
+/** Compares what is compressed, byte by byte, before the raw segment may go. */
+const script = 'nice -n 10 gzip -c "-$3" <"$1" >"$2" && nice -n 10 gzip -dc <"$2" | cmp -s - "$1" || exit 1'
+
+interface CompressOptions {
+  level: number
+  env: Environment
+  signal: AbortSignal
+}
+
+/**
+ * Compresses one segment: into a draft, compared, flushed, renamed; then the raw one goes. At any moment one of them is whole.
+ * It is done by a program of low priority beside this process.
+ * @throws {PgbkError} `failed` when it cannot be; the raw one stays then.
+ */
+export async function compressSegment(
+  archive: string,
+  name: string,
+  options: CompressOptions,
+): Promise<void> {
+  const raw = join(archive, name)
+  const draft = join(archive, draftOf(fileOf(name, 'gzip')))
+  const { env, signal, level } = options
+  try {
+    const { status, stderr } = await runProgram('sh', ['-c', script, 'sh', raw, draft, String(level)], {
+      env,
+      signal,
+    })
+    if (status !== 0)
+      throw new PgbkError(
+        'failed',
+        `cannot compress ${name}: ${stderr.trim().split('\n').at(-1) || 'the result is not the same'}`,
+      )
+    await syncPath(draft)
+    await rename(draft, join(archive, fileOf(name, 'gzip')))
+    await syncPath(archive)
+    await unlink(raw)
+  } finally {
+    await rm(draft, { force: true })
   }
 }

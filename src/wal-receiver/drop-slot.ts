@@ -1,15 +1,15 @@
 import { rmSync } from 'node:fs'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { pinned } from '../postgres/connection/pin-connection.js'
 import { findClient } from '../postgres/server/connect-to-server.js'
 import { askWalServer, dropSlot, type WalServerFacts } from '../postgres/server/wal-server.js'
-import { formatBytes } from '../text/units.js'
-import { isReceiverAlive, readReceiverState } from '../wal-archive/receiver-state.js'
+import { formatBytes } from '../text/format.js'
+import { readAliveReceiver, readReceiverState } from '../wal-archive/receiver-state.js'
 import { newestOnly } from './find-backup.js'
 
 export interface DropSlotOptions extends ConnectionFlags {
@@ -27,10 +27,9 @@ export interface DropSlotResult {
 /**
  * Removes the receiver's slot from the server, which then no longer keeps WAL for it; nothing of a receiver is missed from then on.
  */
-export async function walDropSlot(
+export async function dropReceiverSlot(
   options: DropSlotOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<DropSlotResult> {
   const { slot } = settings.wal
   const root = rootLayout(settings.root)
@@ -38,7 +37,7 @@ export async function walDropSlot(
   const client = await findClient(options, settings, 'pgbk_wal_drop_slot', context)
   let server = await askWalServer(client.psql, slot)
   const psql = { ...client.psql, connection: pinned(client.psql.connection, server) }
-  checkCluster(newestOnly(root), 'this server', server, false)
+  checkCluster(newestOnly(root), 'this server', server)
   if (server.slot && context.ask && !options.yes) {
     checkMayDrop(server.slot)
     if (!(await context.ask(questionOf(server, server.slot))))
@@ -63,8 +62,8 @@ function questionOf({ host, port }: WalServerFacts, { name, retained_bytes }: Sl
 }
 
 function checkNoReceiver(root: RootLayout, slot: string, { now }: Context): void {
-  const receiver = readReceiverState(root)
-  if (receiver?.slot !== slot || !isReceiverAlive(receiver, now())) return
+  const receiver = readAliveReceiver(root, now())
+  if (receiver?.slot !== slot) return
   throw new PgbkError('failed', `a receiver is using the slot ${slot} (process ${receiver.pid})`, {
     hint: 'Stop pgbk wal receive first.',
   })

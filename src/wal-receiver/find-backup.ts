@@ -1,8 +1,9 @@
-import { type LocalBackup, storedBackup } from '../catalog/backup.js'
+import { accessSync, constants, lstatSync } from 'node:fs'
+import { type LocalBackup, layoutOf, storedBackup } from '../catalog/backup.js'
 import { type Catalog, isClosed, isOwn, readCatalog, stateOf } from '../catalog/catalog.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import { isId } from '../catalog/id.js'
-import type { RootLayout } from '../catalog/layout.js'
+import { backupLayout, type RootLayout } from '../catalog/layout.js'
 import { readRecord } from '../catalog/record.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { namesIn } from '../system/paths/names-in.js'
@@ -63,8 +64,26 @@ export function backupAt(root: RootLayout, id: string): LocalBackup | undefined 
   }
 }
 
-/** The directory of the backup before this one, whose last raw segments may still have to be compressed. */
+/** The archive of the backup before this one, whose last raw segments may still have to be compressed. */
 export function previousArchives(root: RootLayout, { id }: LocalBackup): string[] {
   const last = idsIn(root).findLast((one) => one < id)
-  return last === undefined ? [] : [root.backup(last)]
+  return last === undefined ? [] : [backupLayout(root.backup(last)).wal]
+}
+
+/** Backups of a cluster that can be received for: one whose record has faults is of no cluster. */
+export function isOfCluster(system_identifier: string): (backup: LocalBackup) => boolean {
+  return (backup) => clusterOf(backup) === system_identifier && hasArchive(backup)
+}
+
+/** Whether the archive, if it is there, is a directory that can be received into. */
+function hasArchive(backup: LocalBackup): boolean {
+  const { wal } = layoutOf(backup)
+  const found = lstatSync(wal, { throwIfNoEntry: false })
+  if (!found) return true
+  try {
+    accessSync(wal, constants.R_OK | constants.W_OK | constants.X_OK)
+    return found.isDirectory()
+  } catch {
+    return false
+  }
 }

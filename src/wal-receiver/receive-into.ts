@@ -1,5 +1,4 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { endOrphanedReceivers } from '../postgres/programs/orphans.js'
@@ -8,9 +7,9 @@ import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import { sweepArchive } from './archive-files.js'
 import { type Compressor, startCompressor } from './compressor.js'
-import { backupAfter, previousArchives } from './find-backup.js'
-import { isOfCluster, type ReceiverSession } from './receiver-session.js'
-import { type ReceiverEnd, type RunningReceiver, startReceivewal } from './receivewal.js'
+import { backupAfter, isOfCluster, previousArchives } from './find-backup.js'
+import { type ReceiverEnd, type RunningReceiver, startReceivewal } from './pg-receivewal.js'
+import type { ReceiverSession } from './receiver-session.js'
 import { segmentNoter } from './segment-noter.js'
 import { hasReceived, type WatchedServer } from './watched-server.js'
 
@@ -22,7 +21,6 @@ export type ReceivingEnd = { hasReceived: boolean } & (
   | { kind: 'no-server' }
 )
 
-const tickMs = 1000
 const ticksPerPoll = 2
 
 /**
@@ -56,7 +54,7 @@ export async function receiveInto(
   const { installations } = session.client
   const compressor = startCompressor({
     current: wal,
-    others: previousArchives(session.root, target).map((directory) => join(directory, 'wal')),
+    others: previousArchives(session.root, target),
     level: session.level,
     segmentSize: recordOf(target).wal_segment_size,
     env: context.env,
@@ -100,7 +98,10 @@ async function watch(watched: Watch): Promise<ReceivingEnd> {
   const isSame = isOfCluster(server.facts.system_identifier)
   let hasBegun = false
   for (let tick = 1; ; tick++) {
-    await Promise.race([sleep(tickMs, undefined, { signal: context.signal }).catch(() => {}), receiver.ended])
+    await Promise.race([
+      sleep(context.tickMs, undefined, { signal: context.signal }).catch(() => {}),
+      receiver.ended,
+    ])
     context.signal.throwIfAborted()
     const ended = endOf(watched)
     if (ended) return { ...ended, hasReceived: hasBegun }

@@ -2,31 +2,29 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { freeBytes } from '../system/files/measure.js'
-import { formatBytes } from '../text/units.js'
+import { formatBytes } from '../text/format.js'
 import { noteGap } from '../wal-archive/gap-note.js'
-import { backupAfter, backupAt, backupBefore } from './find-backup.js'
+import { backupAfter, backupAt, backupBefore, isOfCluster } from './find-backup.js'
 import { fillFrom, handOverTo } from './hand-over-archive.js'
-import { isOfCluster, type ReceiverSession } from './receiver-session.js'
+import type { ReceiverSession } from './receiver-session.js'
 
-const pollMs = 1000
-const longestPauseMs = 30_000
+const longestPauseTicks = 30
 
 /** Waits for a moment; what may take for ever looks again and again. @throws the signal's reason when aborted. */
-export async function pauseFor({ signal }: Context, ms = pollMs): Promise<void> {
+export async function pauseFor({ signal, tickMs }: Context, ms = tickMs): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
 }
 
-/** Longer and longer pauses, from one second on. */
-export function growingPauses() {
-  const first = 1000
-  let next = first
+/** Longer and longer pauses, from one tick on. */
+export function growingPauses({ tickMs }: Context) {
+  let next = tickMs
   return {
     wait: async (context: Context) => {
       await pauseFor(context, next)
-      next = Math.min(2 * next, longestPauseMs)
+      next = Math.min(2 * next, longestPauseTicks * tickMs)
     },
     reset: () => {
-      next = first
+      next = tickMs
     },
   }
 }

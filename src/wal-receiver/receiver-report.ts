@@ -8,7 +8,7 @@ import { type ReceiverState, readReceiverState, writeReceiverState } from '../wa
 import type { ReceiverOptions, ReceiverReport, ServerAnswer } from './receiver-session.js'
 import { hasReceived } from './watched-server.js'
 
-const updateMs = 2000
+const updateTicks = 2
 
 /** Goes on from what an earlier receiver has left. */
 export async function openReceiverReport(
@@ -53,7 +53,7 @@ export async function openReceiverReport(
       const done = work()
       done.catch(() => {}) // it may fail while the report is written, and is asked for its end only then
       do await update({ status: 'handing-over', problem: null, handing_over_to: to.id })
-      while (!(await endsWithin(updateMs, done)))
+      while (!(await endsWithin(updateTicks * context.tickMs, done)))
       return done
     },
     poll: async (psql, status, isHere) => {

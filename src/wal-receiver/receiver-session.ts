@@ -1,6 +1,4 @@
-import { accessSync, constants, lstatSync } from 'node:fs'
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
-import { clusterOf } from '../catalog/check-cluster.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import type { Psql } from '../postgres/connection/psql.js'
@@ -51,22 +49,4 @@ export interface ReceiverReport {
    */
   poll(psql: Psql, status: Status, isHere: (lsn: string) => boolean): Promise<ServerAnswer>
   end(): Promise<void>
-}
-
-/** Backups of a cluster that can be received for: one whose record has faults is of no cluster. */
-export function isOfCluster(system_identifier: string): (backup: LocalBackup) => boolean {
-  return (backup) => clusterOf(backup) === system_identifier && hasArchive(backup)
-}
-
-/** Whether the archive, if it is there, is a directory that can be received into. */
-function hasArchive(backup: LocalBackup): boolean {
-  const { wal } = layoutOf(backup)
-  const found = lstatSync(wal, { throwIfNoEntry: false })
-  if (!found) return true
-  try {
-    accessSync(wal, constants.R_OK | constants.W_OK | constants.X_OK)
-    return found.isDirectory()
-  } catch {
-    return false
-  }
 }

@@ -23,7 +23,7 @@ export interface SegmentNoter {
   isNoted(archive: string, name: string): boolean
 }
 
-export interface NoterOptions {
+interface NoterOptions {
   root: RootLayout
   target: LocalBackup
   installations: Installation[]

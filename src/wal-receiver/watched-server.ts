@@ -29,7 +29,7 @@ const askTimeoutMs = 20_000
 export async function watchServer(root: RootLayout, client: Client, slot: string): Promise<WatchedServer> {
   const asking = { ...client.psql, timeoutMs: askTimeoutMs }
   const facts = await askWalServer(asking, slot)
-  checkCluster(newestOnly(root), 'this server', facts, false)
+  checkCluster(newestOnly(root), 'this server', facts)
   if (!facts.role_can_replicate) {
     throw new PgbkError('refused', `role ${facts.role} has no REPLICATION right`, {
       hint: `As a superuser:  ALTER ROLE ${identifier(facts.role)} REPLICATION;`,

@@ -2,8 +2,7 @@ import { chmodSync, chownSync, readdirSync, writeFileSync } from 'node:fs'
 import { expect, it } from '@jest/globals'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import { checkCluster } from '../../src/catalog/check-cluster.js'
-import { newestOnly } from '../../src/wal-receiver/find-backup.js'
-import { isOfCluster } from '../../src/wal-receiver/receiver-session.js'
+import { isOfCluster, newestOnly } from '../../src/wal-receiver/find-backup.js'
 import { isRoot, ordinaryUser } from '../helpers/users.js'
 import { aBackup, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from './samples.js'
 
@@ -27,10 +26,9 @@ it.each(broken)('a root belongs to the cluster of the newest usable record: %s',
   aBackup(root, good)
   aBackup(root, bad, changes)
   for (const catalog of [readCatalog(root.root), newestOnly(root)]) {
-    checkCluster(catalog, 'this server', facts(own), false)
-    const other = await thrownBy(() => checkCluster(catalog, 'this server', facts('7'), false))
+    checkCluster(catalog, 'this server', facts(own))
+    const other = await thrownBy(() => checkCluster(catalog, 'this server', facts('7')))
     expect(other).toMatchObject({ code: 'wrong-cluster' })
-    checkCluster(catalog, 'this server', facts('7'), true)
   }
   expect(
     readCatalog(root.root)
@@ -43,7 +41,7 @@ it.each(broken)('where no record can be used no server will do: %s', async (_wha
   const root = anEmptyRoot()
   aBackup(root, bad, changes)
   for (const catalog of [readCatalog(root.root), newestOnly(root)])
-    expect(await thrownBy(() => checkCluster(catalog, 'this server', facts(own), false))).toMatchObject({
+    expect(await thrownBy(() => checkCluster(catalog, 'this server', facts(own)))).toMatchObject({
       code: 'damaged',
     })
 })
@@ -60,7 +58,7 @@ it.each(['snapshot/data', 'hold.json', 'backup.json'])(
         chownSync(`${directory}/${name}`, ordinaryUser.uid, ordinaryUser.gid)
     await asOrdinaryUser(async () => {
       for (const catalogOf of [() => readCatalog(root.root), () => newestOnly(root)]) {
-        const check = (identifier: string) => checkCluster(catalogOf(), 'it', facts(identifier), false)
+        const check = (identifier: string) => checkCluster(catalogOf(), 'it', facts(identifier))
         const { code } = await thrownBy(() => check('7'))
         expect(code).toBe(file === 'backup.json' ? 'failed' : 'wrong-cluster')
         expect(file === 'backup.json' || check(own) === undefined).toBe(true)

@@ -2,23 +2,23 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { rootLayout } from '../../src/catalog/layout.js'
-import { claimRoot, enterRoot, makeRoot } from '../../src/catalog/prepare-root.js'
+import { createRoot, openRootToChange, openRootToCreate } from '../../src/catalog/prepare-root.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { aContext, anEmptyRoot, thrownBy } from './samples.js'
 
 const aNewRoot = () => join(aDirectory(), 'root')
 
-describe('claimRoot', () => {
+describe('openRootToCreate', () => {
   it('writes nothing for an ordinary user', () => {
     const root = aNewRoot()
-    expect(claimRoot(root, aContext()).root).toBe(root)
+    expect(openRootToCreate(root, aContext()).root).toBe(root)
     expect(existsSync(root)).toBe(false)
   })
 
   it('makes no directory above the root', async () => {
     const root = join(aNewRoot(), 'below')
-    expect(await thrownBy(() => claimRoot(root, aContext()))).toMatchObject({
+    expect(await thrownBy(() => openRootToCreate(root, aContext()))).toMatchObject({
       code: 'root-not-writable',
       message: expect.stringContaining('no such directory'),
       hint: expect.stringContaining(`mkdir -p ${root}`),
@@ -37,10 +37,10 @@ describe('claimRoot', () => {
   })
 })
 
-describe('makeRoot', () => {
+describe('createRoot', () => {
   it('makes the directories, and keeps git out of them', () => {
     const layout = rootLayout(aNewRoot())
-    makeRoot(layout)
+    createRoot(layout)
     expect(statSync(layout.backups).isDirectory()).toBe(true)
     expect(readFileSync(layout.gitignore, 'utf8')).toBe('*\n')
   })
@@ -48,12 +48,12 @@ describe('makeRoot', () => {
   it('keeps what is there', () => {
     const layout = anEmptyRoot()
     writeFileSync(layout.gitignore, 'mine\n')
-    makeRoot(layout)
+    createRoot(layout)
     expect(readFileSync(layout.gitignore, 'utf8')).toBe('mine\n')
   })
 })
 
-describe('enterRoot', () => {
+describe('openRootToChange', () => {
   it('refuses one that cannot be written', async () => {
     const layout = anEmptyRoot()
     chmodSync(layout.backups, 0o555)
@@ -64,7 +64,7 @@ describe('enterRoot', () => {
 
   it('does nothing where there are no backups', () => {
     const root = aNewRoot()
-    enterRoot(root, aContext())
+    openRootToChange(root, aContext())
     expect(existsSync(root)).toBe(false)
   })
 })

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import type { RootLayout } from '../../src/catalog/layout.js'
-import { needsIn, noteRestore } from '../../src/catalog/restore-note.js'
+import { noteRestore, restoreClaimsIn } from '../../src/catalog/restore-note.js'
 import type { ProcessMark } from '../../src/system/process/process-mark.js'
 import { aDirectory } from '../helpers/places.js'
 import { until } from '../helpers/traces.js'
@@ -11,7 +11,7 @@ import { anEmptyRoot } from './samples.js'
 
 const id = '20261120T030000Z'
 const notesIn = (root: RootLayout) => readdirSync(root.restores).sort()
-const statesIn = (root: RootLayout) => needsIn(root).map(({ state }) => state)
+const statesIn = (root: RootLayout) => restoreClaimsIn(root).map(({ state }) => state)
 
 /** The note of another process. */
 function aNote(root: RootLayout, mark: ProcessMark, data: string): void {
@@ -37,7 +37,7 @@ describe('the note of a restore', () => {
     const [name = ''] = notesIn(root)
     expect(name).toMatch(/^20261120T030000Z-\d{10}\.json$/)
     const note = join(root.restores, name)
-    expect(needsIn(root)).toEqual([
+    expect(restoreClaimsIn(root)).toEqual([
       { backup: id, data: '/srv/main', state: 'being filled', archives: [], note },
     ])
     await takeBack()

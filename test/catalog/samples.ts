@@ -115,6 +115,7 @@ export function aContext(changes: Partial<Context> = {}): Context {
     stdin: new PassThrough(),
     stdout: new PassThrough(),
     umask: 0o022,
+    tickMs: 50,
     now: () => new Date('2026-11-20T03:00:00Z'),
     user: () => ({ uid: ordinaryUser.uid, gid: ordinaryUser.gid, name: ordinaryUser.name, home: '/' }),
     idsOf: () => ({ uid: ordinaryUser.uid, gid: ordinaryUser.gid, name: ordinaryUser.name, home: '/' }),

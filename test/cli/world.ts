@@ -1,6 +1,6 @@
 import { PassThrough, Writable } from 'node:stream'
 import { main } from '../../src/cli.js'
-import type { ProcessContext } from '../../src/process.js'
+import type { ProcessContext } from '../../src/process-context.js'
 import { aContext } from '../catalog/samples.js'
 
 export interface WorldOptions {

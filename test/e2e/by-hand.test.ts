@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { byReadme, targetLine } from '../helpers/by-readme.js'
 import { aDirectory } from '../helpers/places.js'
-import { oldestUsualNewest, run } from '../helpers/programs.js'
+import { oldestAndNewest, run } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 
 /** The segments that the server has finished since the backup's archive ended. */
@@ -14,7 +14,7 @@ function laterSegments(server: TestServer, backup: MadeBackup, current: string):
   return names.filter((name) => name > last && name < current).sort()
 }
 
-describe.each(oldestUsualNewest)('a moment after a backup of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('a moment after a backup of PostgreSQL %i', (major) => {
   let backup: MadeBackup
   let moment: string
   let segments: string[]

@@ -128,7 +128,7 @@ describe('of two backups whose archives have the same segments', () => {
       harms[way.harm]?.(join(walOf(backups[way.which] as MadeBackup), shared(way.after)))
       expect(await ends()).toEqual(whole(2))
       const settings = { root: ledger.root } as Settings
-      await deleteBackups([idOf(1 - way.which)], { yes: true }, settings, context)
+      await deleteBackups([idOf(1 - way.which)], { yes: true }, { settings, context })
       expect(await ends()).toEqual(whole(1))
     },
     300_000,

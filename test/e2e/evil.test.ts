@@ -6,7 +6,7 @@ import { bewitch, type EvilServer } from '../helpers/evil.js'
 import { localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
-import { oldestUsualNewest } from '../helpers/programs.js'
+import { oldestAndNewest } from '../helpers/programs.js'
 import { startReceiver } from '../helpers/receiver.js'
 import { pgbkIn, restore } from '../helpers/restore.js'
 import { aRoot, aServer, type TestServer } from '../helpers/server.js'
@@ -14,7 +14,7 @@ import { aRoot, aServer, type TestServer } from '../helpers/server.js'
 /** In a sandbox, what is called could not tell of it. */
 const open = { env: { PGBK_RUN_SANDBOX: 'off' } }
 
-for (const major of oldestUsualNewest)
+for (const major of oldestAndNewest)
   describe(`whatever the databases of PostgreSQL ${major} call like something of PostgreSQL's`, () => {
     let server: TestServer
     let evil: EvilServer

@@ -7,7 +7,7 @@ import { copyOf, download } from '../helpers/download.js'
 import { failureOf, localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
-import { anyMajor, oldestUsualNewest, run } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { ask, endServersOf, refusal, restore, restored } from '../helpers/restore.js'
 import { aRoot, aServer, openSnapshot, type TestServer } from '../helpers/server.js'
 
@@ -29,7 +29,7 @@ async function spoil({ directory, record }: MadeBackup, script: string, changes:
 /** What a hostile text writes when something of it is run. */
 const aTrap = () => join(aDirectory(), 'sprung')
 
-describe.each(oldestUsualNewest)('a hostile configuration in a backup of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('a hostile configuration in a backup of PostgreSQL %i', (major) => {
   let original: MadeBackup
   let backup: MadeBackup
   let trap: string

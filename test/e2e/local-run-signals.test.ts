@@ -126,11 +126,11 @@ eachUser('a run that %s has started', (user) => {
 })
 
 describe('runs that are killed at random moments', () => {
-  const moments = randomNumbers(roundsOf(6), 1200, 'local-run')
+  const moments = randomNumbers(roundsOf(4), 1200, 'local-run')
 
-  it.each(moments.map((ms, n): [number, boolean] => [ms, n % 2 === 1]))(
-    'after %i ms, their supervisor with them: %s, leave nothing after the next run',
-    async (ms, withSupervisor) => {
+  it.each(moments.map((ms, n): [number, boolean, number] => [n, n % 2 === 1, ms]))(
+    'at moment %i of the seed, their supervisor with them: %s, leave nothing after the next run',
+    async (_, withSupervisor, ms) => {
       const copy = ms % 3 === 0 ? ['--working-copy', 'copy'] : []
       const child = startLocalRun(backup.root, copy)
       await sleep(ms)

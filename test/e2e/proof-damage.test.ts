@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { oldestUsualNewest } from '../helpers/programs.js'
+import { oldestAndNewest } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 
 const rows = 'select g as id, md5(g::text) as text from generate_series(1, 5000) g'
@@ -20,7 +20,7 @@ function overwrite(file: string, at: number, bytes: number[]): void {
 }
 
 // Without checksums pg_basebackup copies all of it, and the manifest is that of damaged files.
-for (const major of oldestUsualNewest)
+for (const major of oldestAndNewest)
   describe(`a proof of what was damaged on a server of PostgreSQL ${major}`, () => {
     let backup: MadeBackup
     let faults: string[]

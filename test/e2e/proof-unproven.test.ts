@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aFile, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { failureOf, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
-import { anyMajor, oldestUsualNewest } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 
@@ -50,7 +50,7 @@ alter role focker in database settings set search_path = nothing;
 create database closed; alter database closed allow_connections false;
 create role app; alter role focker set role = 'app';`
 
-for (const major of oldestUsualNewest)
+for (const major of oldestAndNewest)
   describe(`a backup of PostgreSQL ${major} that this machine cannot prove`, () => {
     let backup: MadeBackup
     let ended: Awaited<ReturnType<typeof runPgbk>>

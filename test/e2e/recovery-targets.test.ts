@@ -8,7 +8,7 @@ import { aReadyRun, localRun } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
-import { anyMajor, binOf, describeMajors, majors, oldestUsualNewest, run } from '../helpers/programs.js'
+import { anyMajor, binOf, describeMajors, majors, oldestAndNewest, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
 import { fingerprint } from '../helpers/tree.js'
 
@@ -53,7 +53,7 @@ function targetsIn(ledger: Ledger, name: string): Target[] {
 const ask = (query: string) => ['--dbname', 'app', '--', 'psql', '-XAtc', query]
 
 describeMajors(
-  oldestUsualNewest.filter((major) => major >= 15),
+  oldestAndNewest.filter((major) => major >= 15),
   'a run of PostgreSQL %i',
   (major) => {
     let ledger: Ledger

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
-import { randomNumbers, seed } from '../helpers/chance.js'
+import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { grow } from '../helpers/copying.js'
 import { ifMounts } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
@@ -42,6 +42,18 @@ beforeAll(async () => {
 const ways = ['SIGINT', 'SIGTERM', 'SIGKILL'] as const
 const statuses = { SIGINT: 130, SIGTERM: 143, SIGKILL: undefined }
 
+/** Ways to end, each with whether root has started it, its number and its ms; all of them once in six rounds. */
+function momentsUpTo(limit: number, name: string) {
+  return randomNumbers(roundsOf(4), limit, name).map(
+    (ms, n): [(typeof ways)[number], boolean, number, number] => [
+      ways[(n + 2) % 3] ?? 'SIGKILL',
+      isRoot && n % 2 === 1,
+      n,
+      ms,
+    ],
+  )
+}
+
 /** A signal may come before pgbk listens to it, or after: then it ends node itself. */
 const isExpected = (status: number | undefined, signal: (typeof ways)[number]) =>
   [0, statuses[signal], undefined].includes(status)
@@ -54,15 +66,11 @@ async function endAfter(child: ReturnType<typeof startRestore>, ms: number, sign
 }
 
 describe('a restore of an instance that ends at a random moment', () => {
-  const moments = randomNumbers(8, 2500, 'restore').map((ms, n): [number, (typeof ways)[number], boolean] => [
-    ms,
-    ways[n % 3] ?? 'SIGKILL',
-    isRoot && n % 2 === 1,
-  ])
+  const moments = momentsUpTo(2500, 'restore')
 
   it.each(moments)(
-    'after %i ms by %s, as root: %s, leaves whole instances or none',
-    async (ms, signal, asRoot) => {
+    'by %s, as root: %s (moment %i of the seed), leaves whole instances or none',
+    async (signal, asRoot, _, ms) => {
       const place = join(backup.root, 'data/instances')
       // What a kill has left goes with the next restore that gets so far.
       const hadRemains = remainsIn(place).length > 0
@@ -105,17 +113,11 @@ async function isWhole(server: { port: number; role: string }): Promise<void> {
 }
 
 describe('a restore into a directory that ends at a random moment', () => {
-  const moments = randomNumbers(6, 1800, 'directory').map(
-    (ms, n): [number, (typeof ways)[number], boolean] => [
-      ms,
-      ways[n % 3] ?? 'SIGKILL',
-      isRoot && n % 2 === 1,
-    ],
-  )
+  const moments = momentsUpTo(1800, 'directory')
 
   it.each(moments)(
-    'after %i ms by %s, as root: %s, cannot be started, and is repeated',
-    async (ms, signal, asRoot) => {
+    'by %s, as root: %s (moment %i of the seed), cannot be started, and is repeated',
+    async (signal, asRoot, _, ms) => {
       const place = aDirectory('pgbk-restored-')
       endServersOf(place)
       const [data, fast] = [join(place, 'main'), join(place, 'fast')]

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { aFreePort } from '../helpers/places.js'
-import { anyMajor, binOf, majors, oldestAndNewest, run } from '../helpers/programs.js'
+import { anyMajor, binOf, eachUserOnAMajor, majors, run } from '../helpers/programs.js'
 import {
   archiveWal,
   ask,
@@ -28,11 +28,9 @@ import {
   verifies,
 } from '../helpers/server.js'
 import { fingerprint } from '../helpers/tree.js'
-import { isRoot, ordinaryUser } from '../helpers/users.js'
+import { ordinaryUser } from '../helpers/users.js'
 
-const users = isRoot ? ['an ordinary user', 'root'] : ['an ordinary user']
-
-describe.each(oldestAndNewest)('restore of PostgreSQL %i', (major) => {
+eachUserOnAMajor('restore, started by %s, of PostgreSQL %i', (user, major) => {
   let server: TestServer
   let backup: MadeBackup
   beforeAll(async () => {
@@ -43,7 +41,7 @@ describe.each(oldestAndNewest)('restore of PostgreSQL %i', (major) => {
     await archiveWal(server, backup, { gzip: true })
   })
 
-  it.each(users)('by %s makes a server with all rows, up to the last one that was archived', async (user) => {
+  it(`by ${user} makes a server with all rows, up to the last one that was archived`, async () => {
     const asRoot = user === 'root'
     const before = fingerprint(backup.directory)
     const made = await restored(backup.root, [], { asRoot })

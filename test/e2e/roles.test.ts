@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, fileIn, type MadeBackup } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { eachMajorFrom, majors, run } from '../helpers/programs.js'
+import { eachMajorFrom, oldestAndNewest, run } from '../helpers/programs.js'
 import {
   aServer,
   fill,
@@ -36,7 +36,7 @@ async function moveConfiguration(server: TestServer): Promise<string> {
   return place
 }
 
-describe.each(majors)('a role with only LOGIN and REPLICATION on PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('a role with only LOGIN and REPLICATION on PostgreSQL %i', (major) => {
   let backup: MadeBackup
   let server: TestServer
   beforeAll(async () => {
@@ -79,54 +79,57 @@ describe.each(majors)('a role with only LOGIN and REPLICATION on PostgreSQL %i',
   })
 })
 
-describe.each(majors)('configuration files outside of the data directory of PostgreSQL %i', (major) => {
-  let server: TestServer
-  let place: string
-  beforeAll(async () => {
-    server = await aServer({ major })
-    await server.sql(`
+describe.each(oldestAndNewest)(
+  'configuration files outside of the data directory of PostgreSQL %i',
+  (major) => {
+    let server: TestServer
+    let place: string
+    beforeAll(async () => {
+      server = await aServer({ major })
+      await server.sql(`
       create role plain login replication;
       create role reader login replication;
       grant pg_monitor, pg_read_server_files to reader;
       grant execute on function pg_read_file(text) to reader;`)
-    place = await moveConfiguration(server)
-  })
+      place = await moveConfiguration(server)
+    })
 
-  const expectAll = (backup: MadeBackup, files: string[]) => {
-    for (const name of files)
-      expect(fileIn(backup, `conf/original/${name}`)).toBe(readFileSync(join(place, name), 'utf8'))
-    const listed = files.map((name) => ({ path: join(place, name), copy: name }))
-    expect(backup.record.config_files).toEqual(expect.arrayContaining(listed))
-  }
+    const expectAll = (backup: MadeBackup, files: string[]) => {
+      for (const name of files)
+        expect(fileIn(backup, `conf/original/${name}`)).toBe(readFileSync(join(place, name), 'utf8'))
+      const listed = files.map((name) => ({ path: join(place, name), copy: name }))
+      expect(backup.record.config_files).toEqual(expect.arrayContaining(listed))
+    }
 
-  it('come with a superuser, included ones too', async () => {
-    const backup = await aBackupOf(server)
-    expectAll(backup, [...names, 'conf.d/tuning.conf'])
-  })
+    it('come with a superuser, included ones too', async () => {
+      const backup = await aBackupOf(server)
+      expectAll(backup, [...names, 'conf.d/tuning.conf'])
+    })
 
-  it('come with a role that may read them, included ones too', async () => {
-    const backup = await aBackupOf(server, { env: { PGUSER: 'reader' } })
-    expectAll(backup, [...names, 'conf.d/tuning.conf'])
-    expect(backup.stderr).not.toContain('could not be read')
-  })
+    it('come with a role that may read them, included ones too', async () => {
+      const backup = await aBackupOf(server, { env: { PGUSER: 'reader' } })
+      expectAll(backup, [...names, 'conf.d/tuning.conf'])
+      expect(backup.stderr).not.toContain('could not be read')
+    })
 
-  it('do not come with a plain role; what pg_settings shows is kept', async () => {
-    const backup = await aBackupOf(server, { env: { PGUSER: 'plain' } })
-    const original = join(backup.snapshot, 'conf/original')
-    expect(existsSync(join(original, 'postgresql.conf'))).toBe(false)
-    expect(fileIn(backup, 'conf/original/settings-from-pg_settings.conf')).toContain("work_mem = '7168'")
-    expect(backup.stderr).toContain("may not read the server's configuration files")
-  })
+    it('do not come with a plain role; what pg_settings shows is kept', async () => {
+      const backup = await aBackupOf(server, { env: { PGUSER: 'plain' } })
+      const original = join(backup.snapshot, 'conf/original')
+      expect(existsSync(join(original, 'postgresql.conf'))).toBe(false)
+      expect(fileIn(backup, 'conf/original/settings-from-pg_settings.conf')).toContain("work_mem = '7168'")
+      expect(backup.stderr).toContain("may not read the server's configuration files")
+    })
 
-  it('do not stop the copy from opening with its queries depending on them', async () => {
-    const backup = await aBackupOf(server, { env: { PGUSER: 'reader' } })
-    expect(await verifies(backup.snapshot, major)).toBe(true)
-    expect(backup.record.server.time_zone).toBe('Asia/Kolkata')
-    const copy = await openSnapshot(backup.snapshot, major)
-    expect(await copy.sql('show DateStyle')).toBe('German, DMY')
-    await copy.stop()
-  })
-})
+    it('do not stop the copy from opening with its queries depending on them', async () => {
+      const backup = await aBackupOf(server, { env: { PGUSER: 'reader' } })
+      expect(await verifies(backup.snapshot, major)).toBe(true)
+      expect(backup.record.server.time_zone).toBe('Asia/Kolkata')
+      const copy = await openSnapshot(backup.snapshot, major)
+      expect(await copy.sql('show DateStyle')).toBe('German, DMY')
+      await copy.stop()
+    })
+  },
+)
 
 eachMajorFrom(16, (major) => {
   it(`files that pg_hba.conf includes come too on PostgreSQL ${major}`, async () => {

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
 import { aBackupOf, entriesBelow, type MadeBackup } from '../helpers/backup.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
-import { anyMajor, binOf, oldestUsualNewest, run } from '../helpers/programs.js'
+import { anyMajor, binOf, oldestAndNewest, run } from '../helpers/programs.js'
 import { ask, endServersOf, refusal, restore, restored } from '../helpers/restore.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 import { isRoot, ordinaryUser } from '../helpers/users.js'
@@ -84,7 +84,7 @@ async function anOldServer(major: number): Promise<{ server: TestServer; etc: st
   return { server, etc }
 }
 
-describe.each(oldestUsualNewest)('the configuration of a server of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('the configuration of a server of PostgreSQL %i', (major) => {
   let server: TestServer
   let etc: string
   let backup: MadeBackup
@@ -141,7 +141,7 @@ describe.each(oldestUsualNewest)('the configuration of a server of PostgreSQL %i
 })
 
 describe('what a server’s configuration lacks', () => {
-  const major = Math.max(...oldestUsualNewest)
+  const major = Math.max(...oldestAndNewest)
   let server: TestServer
   let etc: string
   beforeAll(async () => {

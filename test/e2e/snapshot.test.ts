@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, entriesBelow, fileIn, type MadeBackup } from '../helpers/backup.js'
 import { byReadme } from '../helpers/by-readme.js'
 import { aDirectory } from '../helpers/places.js'
-import { anyMajor, binOf, itMajors, oldestAndNewest, oldestUsualNewest, run } from '../helpers/programs.js'
+import { anyMajor, binOf, itMajors, oldestAndNewest, run } from '../helpers/programs.js'
 import {
   aRoot,
   aServer,
@@ -63,7 +63,7 @@ async function rename(server: TestServer, name: string): Promise<void> {
   server.superuser = name
 }
 
-describe.each(oldestUsualNewest)('a snapshot of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('a snapshot of PostgreSQL %i', (major) => {
   let server: TestServer
   let archived: string
   const settings = {

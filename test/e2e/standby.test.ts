@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, fileIn, type MadeBackup } from '../helpers/backup.js'
-import { majors } from '../helpers/programs.js'
+import { oldestAndNewest } from '../helpers/programs.js'
 import {
   aServer,
   aStandbyOf,
@@ -25,7 +25,7 @@ function archived({ directory }: MadeBackup): string[] {
   return readdirSync(join(directory, 'wal')).sort()
 }
 
-describe.each(majors)('a backup from a standby of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('a backup from a standby of PostgreSQL %i', (major) => {
   let primary: TestServer
   let backup: MadeBackup
   beforeAll(async () => {

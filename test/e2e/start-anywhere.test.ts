@@ -6,7 +6,7 @@ import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
-import { anyMajor, attempt, binOf, oldestUsualNewest, run } from '../helpers/programs.js'
+import { anyMajor, attempt, binOf, oldestAndNewest, run } from '../helpers/programs.js'
 import { archiveWal, ask, endServersOf, pgbkIn, refusal, restore, restored } from '../helpers/restore.js'
 import { aRoot, aServer, openSnapshot, type TestServer } from '../helpers/server.js'
 
@@ -57,7 +57,7 @@ const inRun = async ({ root }: MadeBackup, statement: string, args: string[] = [
   return { stdout, stderr }
 }
 
-describe.each(oldestUsualNewest)('a server of PostgreSQL %i with more than the defaults', (major) => {
+describe.each(oldestAndNewest)('a server of PostgreSQL %i with more than the defaults', (major) => {
   const name = originsSetting(major)
   let server: TestServer
   let backup: MadeBackup

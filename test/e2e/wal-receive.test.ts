@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { anyMajor, describeMajors, otherMajors } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
 import {
   archivesOf,
   faultsOf,
@@ -164,7 +164,7 @@ it('two backups made while the receiver was down both get what the slot has kept
   expect(older && (await faultsOf(older, second.record.stop_lsn))).toEqual([])
 })
 
-describeMajors(otherMajors, 'wal receive from PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('wal receive from PostgreSQL %i', (major) => {
   it('hands over under load, and loses no row', async () => {
     const server = await aServer({ major, initdb: ['--wal-segsize=1'] })
     await makeLedger(server)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { rootLayout } from '../../src/catalog/layout.js'
 import { loadConfig } from '../../src/config/load.js'
-import { walDropSlot } from '../../src/wal-receiver/drop-slot.js'
+import { dropReceiverSlot } from '../../src/wal-receiver/drop-slot.js'
 import { aContext, thrownBy } from '../catalog/samples.js'
 import { aBackupOf } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
@@ -101,7 +101,7 @@ describe('wal status, the windows, and wal drop-slot', () => {
     }
     const context = aContext({ ask, env: { ...server.env, PATH: process.env.PATH }, now: () => new Date() })
     const settings = await loadConfig({ root }, context)
-    const error = await thrownBy(() => walDropSlot({}, settings, context))
+    const error = await thrownBy(() => dropReceiverSlot({}, { settings, context }))
     writeFileSync(path, before)
     expect(error.message).toBe(`a receiver is using the slot pgbk (process ${process.pid})`)
     expect(await server.sql('select count(*) from pg_replication_slots')).toBe('1')

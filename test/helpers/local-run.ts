@@ -28,10 +28,9 @@ export function startLocalRun(root: string, args: string[], options: PgbkOptions
 
 /** The error that a local-run gives as JSON; one that becomes ready instead is stopped. */
 export async function failureOf(root: string, args: string[], options: PgbkOptions = {}) {
-  const child = startLocalRun(root, ['--json', ...args], options)
-  child.stdout?.once('data', (chunk) => String(chunk).includes('"error"') || child.kill('SIGINT'))
-  const { exitCode: status, stdout } = await child
-  const { error } = JSON.parse(String(stdout))
+  const interruptWhen = (printed: string) => printed.endsWith('}') && !printed.includes('"error"')
+  const { status, stdout } = await localRun(root, ['--json', ...args], { ...options, interruptWhen })
+  const { error } = JSON.parse(stdout)
   return { status, code: error?.code, message: String(error?.message), hint: String(error?.hint) }
 }
 

@@ -31,6 +31,11 @@ export function atEnd(work: Work): void {
   waiting.push(work)
 }
 
+/** Done when all tests of this file are over, asked for wherever. */
+export function atEndOfFile(work: Work): void {
+  afterFile.push(work)
+}
+
 const afterTest: Work[] = []
 const afterFile: Work[] = []
 let isInTest = false

@@ -8,7 +8,7 @@ import { readReceiverState } from '../../src/wal-archive/receiver-state.js'
 import { dumpWal } from '../../src/wal-reading/wal-dump.js'
 import { withWaldumpDirectory } from '../../src/wal-reading/waldump-directory.js'
 import { parseLsn } from '../../src/wal-segments/lsn.js'
-import { type PgbkOptions, startPgbk } from './pgbk.js'
+import { impatientProgram, type PgbkOptions, startPgbk } from './pgbk.js'
 import { aDirectory, atEnd } from './places.js'
 import { binOf } from './programs.js'
 import { openSnapshot, type TestServer } from './server.js'
@@ -30,7 +30,7 @@ export interface Receiver {
 }
 
 export function startReceiver(root: string, options: PgbkOptions & { args?: string[] } = {}): Receiver {
-  const child = startPgbk(['wal', 'receive', '-C', root, ...(options.args ?? [])], options)
+  const child = startPgbk(['wal', 'receive', '-C', root, ...(options.args ?? [])], options, impatientProgram)
   let said = ''
   child.stderr?.on('data', (chunk) => {
     said += chunk

@@ -64,9 +64,9 @@ async function aDay(root: RootLayout, now: Date, draw: (limit: number) => number
   const { backups } = readCatalog(root.root)
   const any = backups[draw(backups.length || 1)]
   if (!any) return
-  if (draw(8) === 0) await holdBackup(any.id, {}, settings, context)
+  if (draw(8) === 0) await holdBackup(any.id, {}, { settings, context })
   const held = backups.filter(({ hold }) => hold)
-  if (draw(6) === 0 && held[0]) await releaseBackup(held[0].id, settings, context)
+  if (draw(6) === 0 && held[0]) await releaseBackup(held[0].id, { settings, context })
   if (draw(5) === 0) {
     const ok = draw(3) > 0
     const finished_at = now.toISOString()
@@ -87,7 +87,10 @@ it(`keeps every promise for a year of daily backups (PGBK_TEST_SEED=${seed})`, a
     await aDay(root, now, draw)
     if (draw(4) === 0) continue
     const all = readCatalog(root.root).backups.map(candidate)
-    const result = await prune({ yes: true }, settingsFor(root.root), aContext({ now: () => now }))
+    const result = await prune(
+      { yes: true },
+      { settings: settingsFor(root.root), context: aContext({ now: () => now }) },
+    )
     const after = readCatalog(root.root)
     const stays = new Set(after.backups.map(({ id }) => id))
     expect([day, ...brokenPromises({ all, stays, policy, now, timeZone })]).toEqual([day])

@@ -15,7 +15,7 @@ import { type Progress, silentProgress } from '../../src/progress.js'
 import { chooseBackup } from '../../src/recovery/choose-backup.js'
 import { type OpenRules, openBackup } from '../../src/recovery/open-backup.js'
 import { restore } from '../../src/restore/restore.js'
-import { launch } from '../../src/run/launch.js'
+import { launchServer } from '../../src/run/launch-server.js'
 import type { RunRequest } from '../../src/run/run-request.js'
 import { startRun } from '../../src/run/start-run.js'
 import { snapshotConf, snapshotHba, snapshotIdent } from '../../src/snapshot/conf/conf.js'
@@ -107,7 +107,7 @@ const settings = () =>
 describe.each(removals)('of a backup whose removal %s', (_what, remove) => {
   it('nothing is started, and no run is left', async () => {
     remove()
-    const start = () => launch(runRequest(), 1, aContext())
+    const start = () => launchServer(runRequest(), 1, aContext())
     expect(await thrownBy(start)).toMatchObject(isNotFound)
     expect(readdirSync(root.runs)).toEqual([])
   })
@@ -155,7 +155,7 @@ describe('a backup that is removed', () => {
   it('while its files are looked at is no damaged one', async () => {
     rmSync(join(aBackup(root, '20261121T030000Z').data, 'backup_label'))
     const context = aContextThat('warn', /^latest skips/, removeAll)
-    const own = { zoneNeeded: false, mayBeUsed: true, mayMakeTablespaces: false, comparesMeanwhile: false }
+    const own = { zoneNeeded: false, mayBeOpened: true, mayMakeTablespaces: false, comparesMeanwhile: false }
     const rules: OpenRules = { ...own, fallback: { kind: 'snapshot' } }
     const open = () => openBackup(undefined, {}, rules, settings(), context)
     expect(await thrownBy(open)).toMatchObject(isNotFound)
@@ -164,7 +164,7 @@ describe('a backup that is removed', () => {
   it('while its WAL archive is looked at is no broken one', async () => {
     const catalog = readCatalog(root.root)
     const pool = walPool(catalog)
-    const rest = { catalog, id, installations: [], mayBeUsed: false, pool, caughtUp: () => undefined }
+    const rest = { catalog, id, installations: [], mayBeOpened: false, pool, caughtUp: () => undefined }
     const choice = { ...rest, target: { point: { kind: 'latest' as const } } }
     removeAll()
     expect(await thrownBy(() => chooseBackup(choice, aContext()))).toMatchObject(isNotFound)

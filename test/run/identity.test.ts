@@ -3,7 +3,7 @@ import { makeSocketDirectory, removeSocketDirectory } from '../../src/postgres/l
 import type { SqlClient } from '../../src/postgres/local/sql-client.js'
 import type { Sql } from '../../src/postgres/sql/sql.js'
 import type { OwnRunDirectory } from '../../src/run/directory/run-directory.js'
-import { type Answering, checkIsRun, checkStillRuns } from '../../src/run/identity.js'
+import { type AnsweringServer, checkIsRun, checkStillRuns } from '../../src/run/identity.js'
 import { identityLine } from '../../src/run/identity-line.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
 
@@ -50,7 +50,7 @@ describe('the server of a run', () => {
       atEnd(() => removeSocketDirectory(sockets))
       const directory = { sockets, secret: 'abc' } as OwnRunDirectory
       const log = `${aDirectory()}/log`
-      const answering: Answering = {
+      const answering: AnsweringServer = {
         ...{ directory, port: 5432, role: 'focker', database: 'app', major: 17, log },
         server: { hasEnded: () => known },
       }

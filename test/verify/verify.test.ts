@@ -24,7 +24,10 @@ async function verifyAnd(id: string | undefined, step: string, work: () => void)
     say: (text: string) => void said.push(text),
   }
   const options = { all: id === undefined }
-  const result = await verify(id, options, { root: root.root } as Settings, aContext({ progress }))
+  const result = await verify(id, options, {
+    settings: { root: root.root } as Settings,
+    context: aContext({ progress }),
+  })
   return { ids: result.checks.map((check) => check.id), said }
 }
 

@@ -8,7 +8,7 @@ import { aDirectory } from '../helpers/places.js'
 
 const sixteenMb = 16 * 1024 * 1024
 
-describe('segmentsOf', () => {
+describe('segmentRange', () => {
   it.each([
     ['0/3000028', '0/3000100', ['000000010000000000000003']],
     ['0/3000028', '0/4000000', ['000000010000000000000003']],

@@ -9,7 +9,7 @@ import { parseCommit } from '../../src/wal-reading/wal-dump.js'
 import { formatLsn, parseLsn } from '../../src/wal-segments/lsn.js'
 import { aContext, thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
-import { anyMajor, majors } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
 import { type ReceivedWal, receivedWal } from '../helpers/received-wal.js'
 import type { TestServer } from '../helpers/server.js'
 
@@ -41,7 +41,7 @@ async function aRow(server: TestServer): Promise<{ lsn: string; time: number }> 
 const fillSegments = (server: TestServer, count: number) =>
   server.sql(`insert into ledger (filler) select repeat('x', 500) from generate_series(1, ${count * 1500})`)
 
-describe.each(majors)('the end of an archive of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('the end of an archive of PostgreSQL %i', (major) => {
   let received: ReceivedWal
   let last: { lsn: string; time: number }
   beforeAll(async () => {

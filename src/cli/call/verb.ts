@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
-import type { Settings } from '../../config/load.js'
-import type { Context } from '../../context.js'
+import type { Task } from '../../config/load.js'
 import type { PgbkError } from '../../errors.js'
-import type { StandIn } from '../../privileges/step-down.js'
+import type { StandIn } from '../../privileges/drop-privileges.js'
 import type { Screen } from '../../terminal/screen.js'
 import type { GlobalOptions } from './options.js'
 
@@ -31,9 +30,7 @@ export interface Invocation<Options extends object = object> {
 }
 
 /** All that carrying a command out needs. */
-export interface Call<Options extends object = object> extends Invocation<Options> {
-  settings: Settings
-  context: Context
+export interface Call<Options extends object = object> extends Invocation<Options>, Task {
   print(outcome: Outcome): Promise<void>
 }
 

@@ -23,11 +23,11 @@ export const create: Verb<CreateOptions> = {
         .option('--new-cluster', 'the root belongs to another cluster from now on'),
     ),
   standIn: ({ settings: { root } }) => ({ as: 'run_as', root, makes: 'backups' }),
-  async run({ options, settings, context }) {
+  async run(call) {
     const { create } = await import('../../create/create.js')
     // commander's default for --no-verify is true, and would beat the configuration.
-    const { verify, ...given } = options
-    const backup = await create(verify === false ? { ...given, verify } : given, settings, context)
+    const { verify, ...given } = call.options
+    const backup = await create(verify === false ? { ...given, verify } : given, call)
     const { createJson, createText } = await import('../../terminal/views/create-view.js')
     return {
       ...failureOf(backup),

@@ -10,9 +10,9 @@ export const remove: Verb<DeleteOptions> = {
       .argument('<id...>', 'ids of backups')
       .option('-y, --yes', 'do not ask')
       .option('--last', 'even when no whole backup is left'),
-  async run({ ids, options, settings, context }) {
+  async run(call) {
     const { deleteBackups } = await import('../../removal/delete.js')
-    const result = await deleteBackups(ids, options, settings, context)
+    const result = await deleteBackups(call.ids, call.options, call)
     const { deleteJson, deleteText } = await import('../../terminal/views/delete-view.js')
     return { json: () => deleteJson(result), text: (screen) => deleteText(result, screen) }
   },

@@ -11,9 +11,9 @@ export const doctor: Verb<ConnectionFlags> = {
   declare: addConnectionOptions,
   // Root's own crontab is looked at first.
   standIn: () => undefined,
-  async run({ options, settings, context }) {
+  async run(call) {
     const { doctor } = await import('../../doctor/doctor.js')
-    return outcomeOf(await doctor(options, settings, context))
+    return outcomeOf(await doctor(call.options, call))
   },
   async runWithout(fault, { context }) {
     const { doctorWithout } = await import('../../doctor/doctor.js')

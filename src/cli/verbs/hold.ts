@@ -6,9 +6,13 @@ export const hold: Verb<HoldOptions> = {
   name: 'hold',
   description: 'protect a backup from being removed',
   declare: (command) => command.argument('<id>', idMeaning).option('--reason <text>', 'a line that says why'),
-  async run({ ids: [id = ''], options, settings, context }) {
+  async run(call) {
+    const {
+      ids: [id = ''],
+      options,
+    } = call
     const { holdBackup } = await import('../../removal/hold.js')
-    const backup = await holdBackup(id, options, settings, context)
+    const backup = await holdBackup(id, options, call)
     const { heldJson, heldText } = await import('../../terminal/views/hold-view.js')
     return { json: () => heldJson(backup), text: (screen) => heldText(backup, screen) }
   },
@@ -26,9 +30,9 @@ export const release: Verb = {
   name: 'release',
   description: 'lift the hold on a backup',
   declare: (command) => command.argument('<id>', idMeaning),
-  async run({ ids: [id = ''], settings, context }) {
+  async run(call) {
     const { releaseBackup } = await import('../../removal/hold.js')
-    const backup = await releaseBackup(id, settings, context)
+    const backup = await releaseBackup(call.ids[0] ?? '', call)
     const { heldJson, releasedText } = await import('../../terminal/views/hold-view.js')
     return { json: () => heldJson(backup), text: (screen) => releasedText(backup, screen) }
   },

@@ -11,9 +11,9 @@ export const prune: Verb<PruneOptions> = {
       .option('-n, --dry-run', 'change nothing; show what would go, and why the others stay')
       .option('-y, --yes', 'do not ask')
       .option('--default-policy', 'without a policy: daily 7, on_demand 3, min 2'),
-  async run({ options, settings, context }) {
+  async run(call) {
     const { prune } = await import('../../removal/prune.js')
-    const result = await prune(options, settings, context)
+    const result = await prune(call.options, call)
     const { pruneJson, pruneText } = await import('../../terminal/views/prune-view.js')
     return { json: () => pruneJson(result), text: (screen) => pruneText(result, screen) }
   },

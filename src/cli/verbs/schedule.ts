@@ -30,21 +30,21 @@ export const schedule: Verb<Options> = {
   standIn: () => undefined,
   async run(call) {
     const { options, settings, context } = call
-    const commands = await import('../../schedule/schedule.js')
+    const schedules = await import('../../schedule/schedule.js')
     const view = await import('../../terminal/views/schedule-view.js')
     if (options.list) {
-      const entries = await commands.listSchedules(context)
+      const entries = await schedules.listSchedules(context)
       return { json: () => view.entriesJson(entries), text: (screen) => view.entriesText(entries, screen) }
     }
     if (options.remove) {
-      const removed = await commands.removeSchedule(settings, context)
+      const removed = await schedules.removeSchedule(call)
       return {
         json: () => view.removedJson(settings.root, removed),
         text: (screen) => view.removedText(settings.root, removed, screen),
       }
     }
     if (options.print) return printed(call)
-    const written = await commands.schedule(options, settings, context)
+    const written = await schedules.schedule(options, call)
     return { json: () => view.scheduleJson(written), text: (screen) => view.scheduleText(written, screen) }
   },
   help: `
@@ -83,13 +83,14 @@ function faultOf({ options, words }: Invocation<Options>): string | undefined {
   return options.systemd && !options.print ? '--systemd only prints: add --print' : undefined
 }
 
-async function printed({ options, settings, context }: Call<Options>): Promise<Outcome> {
+async function printed(call: Call<Options>): Promise<Outcome> {
+  const { options } = call
   const { planSchedule, planUnits } = await import('../../schedule/schedule.js')
   const view = await import('../../terminal/views/schedule-view.js')
   if (options.systemd) {
-    const units = planUnits(options, settings, context)
+    const units = planUnits(options, call)
     return { json: () => view.unitsJson(units), text: () => view.unitsText(units) }
   }
-  const { line } = planSchedule(options, settings, context)
+  const { line } = planSchedule(options, call)
   return { json: () => view.lineJson(line), text: () => view.lineText({ line }) }
 }

@@ -1,5 +1,7 @@
-import { messageOf, PgbkError } from '../../errors.js'
+import { localPath } from '../../catalog/source-place.js'
+import { messageOf, PgbkError, systemFailure } from '../../errors.js'
 import type { StatusOptions } from '../../monitoring/status.js'
+import { replaceDurably } from '../../system/files/durable.js'
 import { addConnectionOptions, parseSpan } from '../call/options.js'
 import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
@@ -26,7 +28,7 @@ export const status: Verb<Options> = {
   async run(call) {
     if (call.options.nagios) return asPlugin(call)
     const { status } = await import('../../monitoring/status.js')
-    const result = await status(call.options, call.settings, call.context)
+    const result = await status(call.options, call)
     if (call.options.prometheus) {
       const { metricsText } = await import('../../terminal/views/prometheus.js')
       return metricsOutcome(metricsText(result), call)
@@ -69,19 +71,31 @@ function faultOf({ options, globals, words }: Invocation<Options>): string | und
 }
 
 /** A monitor wants a line on standard output also where nothing can be told. */
-async function asPlugin({ options, settings, context, print }: Call<Options>): Promise<number> {
+async function asPlugin(call: Call<Options>): Promise<number> {
   const { nagiosOutput, nagiosUnknown } = await import('../../terminal/views/nagios.js')
   const { status } = await import('../../monitoring/status.js')
-  const answer = await status(options, settings, context)
+  const answer = await status(call.options, call)
     .then(nagiosOutput)
     .catch((error) => nagiosUnknown(messageOf(error)))
-  await print({ json: () => ({}), text: () => answer.text })
+  await call.print({ json: () => ({}), text: () => answer.text })
   return answer.exitStatus
 }
 
 async function metricsOutcome(text: string, { options, context }: Call<Options>): Promise<Outcome> {
   if (options.output === undefined) return { json: () => ({}), text: () => text }
-  const { writeMetrics } = await import('../../monitoring/write-metrics.js')
-  await writeMetrics(options.output, text, context)
+  await writeMetrics(localPath(options.output, context.cwd), text)
   return { json: () => ({}), text: () => '' }
+}
+
+/** In one step; everybody may read it, as the collector is somebody else. @throws as `systemFailure`. */
+async function writeMetrics(path: string, text: string): Promise<void> {
+  try {
+    await replaceDurably(path, text, 0o644)
+  } catch (cause) {
+    throw systemFailure(
+      `cannot write ${path}`,
+      cause,
+      'Started by root, pgbk works as the owner of the root directory. Name a directory of that user, or leave --output out and let the shell write: >FILE',
+    )
+  }
 }

@@ -20,9 +20,9 @@ export const verify: Verb<VerifyOptions> = {
     if (options.sandbox && !options.prove) return '--sandbox goes with --prove'
     return options.all && ids[0] !== undefined ? 'an id cannot be combined with --all' : undefined
   },
-  async run({ ids: [id], options, settings, context }) {
+  async run(call) {
     const { verify } = await import('../../verify/verify.js')
-    const result = await verify(id, options, settings, context)
+    const result = await verify(call.ids[0], call.options, call)
     const { verifyJson, verifyText } = await import('../../terminal/views/verify-view.js')
     return {
       ...(result.checks.length === 1 ? { id: result.checks[0]?.id } : {}),

@@ -23,9 +23,9 @@ export const walReceive: Verb<ConnectionFlags> = {
       : undefined
   },
   standIn: ({ settings: { root } }) => ({ as: 'owner', root, makes: 'backups' }),
-  async run({ options, settings, context }) {
-    const { walReceive } = await import('../../wal-receiver/receive-wal.js')
-    return walReceive(options, settings, context)
+  async run(call) {
+    const { receiveWal } = await import('../../wal-receiver/receive-wal.js')
+    return receiveWal(call.options, call)
   },
   help: `
 Runs pg_receivewal until it is ended (Ctrl-C, SIGTERM), and creates the
@@ -51,11 +51,11 @@ export const walStatus: Verb<ConnectionFlags> = {
   name: 'wal status',
   description: 'what the WAL archives cover, and how the receiver is',
   declare: addConnectionOptions,
-  async run({ options, settings, context }) {
+  async run(call) {
     const { walStatus } = await import('../../monitoring/wal-status.js')
-    const result = await walStatus(options, settings, context)
+    const result = await walStatus(call.options, call)
     const { sayWarnings, walStatusJson, walStatusText } = await import('../../terminal/views/wal-view.js')
-    sayWarnings(result, context.progress)
+    sayWarnings(result, call.context.progress)
     return { json: () => walStatusJson(result), text: (screen) => walStatusText(result, screen) }
   },
   help: `
@@ -74,9 +74,9 @@ export const walDropSlot: Verb<DropSlotOptions> = {
   name: 'wal drop-slot',
   description: "remove the receiver's replication slot from the server",
   declare: (command) => addConnectionOptions(command.option('-y, --yes', 'do not ask')),
-  async run({ options, settings, context }) {
-    const { walDropSlot } = await import('../../wal-receiver/drop-slot.js')
-    const result = await walDropSlot(options, settings, context)
+  async run(call) {
+    const { dropReceiverSlot } = await import('../../wal-receiver/drop-slot.js')
+    const result = await dropReceiverSlot(call.options, call)
     const { dropSlotJson, dropSlotText } = await import('../../terminal/views/wal-view.js')
     return { json: () => dropSlotJson(result), text: (screen) => dropSlotText(result, screen) }
   },

@@ -8,16 +8,31 @@ import { baseBackupOptions } from '../../postgres/sql/session-pins.js'
 import type { Progress } from '../../progress.js'
 import { runProgram } from '../../system/program/run-program.js'
 
-export interface BaseBackupOptions {
+/** What of a copy is the caller's choice. */
+export interface CopyOptions {
+  label: string
+  checkpoint: 'fast' | 'spread'
+  /** As pg_basebackup takes it: kilobytes a second, or with a suffix k or M. */
+  maxRate?: string | undefined
+}
+
+export interface BaseBackupOptions extends CopyOptions {
   /** Absolute path of the new data directory. */
   dataDirectory: string
   /** Absolute path of the directory that gets one directory for each further tablespace. */
   tablespacesDirectory: string
   tablespaces: TablespaceFacts[]
-  label: string
-  checkpoint: 'fast' | 'spread'
-  /** As pg_basebackup takes it: kilobytes a second, or with a suffix k or M. */
-  maxRate?: string | undefined
+}
+
+/** @throws {PgbkError} `usage` for a rate that pg_basebackup would not take (32 kB to 1 GB a second). */
+export function checkRate(rate: string | undefined): void {
+  if (rate === undefined) return
+  const [, digits, unit] = /^(\d+)([kM]?)$/.exec(rate) ?? []
+  const kilobytes = Number(digits) * (unit === 'M' ? 1024 : 1)
+  if (kilobytes >= 32 && kilobytes <= 1024 * 1024) return
+  throw new PgbkError('usage', `${JSON.stringify(rate)} is not a transfer rate for --max-rate`, {
+    hint: 'Kilobytes per second, or with a suffix: 800k, 50M. From 32k to 1024M.',
+  })
 }
 
 /** The command line of pg_basebackup. Passwords are in the connection's environment. */
@@ -43,7 +58,7 @@ function escapeMapping(path: string): string {
   return path.replaceAll('=', '\\=')
 }
 
-export interface RunBaseBackup {
+interface RunBaseBackup {
   program: string
   /** Words of a command that it is the last part of. */
   within: string[]

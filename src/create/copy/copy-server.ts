@@ -1,22 +1,39 @@
+import { realpathSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BackupLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
-import { PgbkError } from '../../errors.js'
+import { messageOf, PgbkError } from '../../errors.js'
+import { type Psql, query, replicationCommands } from '../../postgres/connection/psql.js'
 import { readSystemIdentifiers } from '../../postgres/local/control-file.js'
 import type { ConnectedServer } from '../../postgres/server/connect-to-server.js'
 import { isOutside, type ServerFacts } from '../../postgres/server/server-facts.js'
+import { sql } from '../../postgres/sql/sql.js'
 import { makeLinksRelative } from '../../snapshot/arrange-snapshot.js'
 import { type BackupLabel, readBackupLabel } from '../../snapshot/backup-label.js'
 import { readWalRange } from '../../snapshot/manifest/manifest.js'
 import type { WalRange } from '../../snapshot/manifest/manifest-parser.js'
+import { hasProc } from '../../system/process/process-table.js'
 import { runProgram } from '../../system/program/run-program.js'
-import { checkCopied } from './check-copied.js'
-import { checkDatabases } from './check-databases.js'
-import { checkBeforeCopy, checkSameTablespaces, checkVersionDirectories } from './check-tablespaces.js'
-import { type CopyTimes, endOfCopy } from './copy-end.js'
-import { leftOutOfCopy } from './left-out-of-copy.js'
-import { type CopyOptions, runCopy } from './run-copy.js'
+import { writeOnlyBelow } from '../../system/program/write-only-below.js'
+import { baseBackupArgs, type CopyOptions, runBaseBackup } from './base-backup.js'
+import {
+  checkBeforeCopy,
+  checkCopied,
+  checkDatabases,
+  checkSameTablespaces,
+  checkVersionDirectories,
+} from './check-copy.js'
+import { leftOutOfCopy, refusalOf } from './left-out-of-copy.js'
+import { watchWaiting } from './waiting.js'
+
+/** By the server's clock: that is the one of the commits' times. */
+interface CopyTimes {
+  /** The end of the snapshot: it has what was committed before. */
+  endedAt: Date
+  /** When pg_basebackup had ended, or a little later. */
+  serverTime: Date
+}
 
 /** What the copied files say about themselves. */
 export interface CopiedData extends CopyTimes {
@@ -30,7 +47,7 @@ export interface CopiedData extends CopyTimes {
 export async function copyData(
   server: ConnectedServer,
   layout: BackupLayout,
-  options: CopyOptions,
+  options: CopyOptions & { applicationName: string },
   context: Context,
 ): Promise<CopiedData> {
   const { facts, psql } = server
@@ -53,6 +70,79 @@ export async function copyData(
   await checkDatabases(psql, facts, layout)
   return { ...times, label, range, leftOut }
 }
+
+/**
+ * Runs pg_basebackup into the layout.
+ * @returns what the server, and pg_basebackup itself, have told besides.
+ */
+async function runCopy(
+  { facts, psql, clients }: ConnectedServer,
+  layout: BackupLayout,
+  options: CopyOptions & { applicationName: string },
+  { signal, progress }: Context,
+): Promise<string[]> {
+  const args = baseBackupArgs(psql.connection, {
+    ...options,
+    dataDirectory: layout.data,
+    tablespacesDirectory: layout.tablespaces,
+    tablespaces: facts.tablespaces,
+  })
+  progress.detail(`pg_basebackup ${args.join(' ')}`)
+  const within = await containment(psql, layout, progress)
+  const watch = watchWaiting(psql, options.applicationName, progress)
+  try {
+    return await runBaseBackup({
+      program: join(clients.bin, 'pg_basebackup'),
+      within,
+      args,
+      connection: psql.connection,
+      signal,
+      progress: watch.progress,
+      onLeftOut: (path) => refusalOf(path, facts),
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    checkVersionDirectories(facts, layout)
+    throw error
+  } finally {
+    watch.stop()
+  }
+}
+
+/**
+ * pg_basebackup makes directories wherever its server says, if no mapping names the place. Where this system allows it, it cannot; a
+ * connection is tried in the same surroundings, in which root's own files (a key of TLS) look like somebody else's.
+ */
+async function containment(
+  psql: Psql,
+  { directory }: BackupLayout,
+  { detail }: Context['progress'],
+): Promise<string[]> {
+  const within = writeOnlyBelow(realpathSync(directory))
+  try {
+    if (!hasProc()) return []
+    await replicationCommands({ ...psql, within }, ['IDENTIFY_SYSTEM'])
+    return within
+  } catch (error) {
+    psql.signal?.throwIfAborted()
+    detail(`pg_basebackup could write elsewhere: ${messageOf(error)}`)
+    return []
+  }
+}
+
+/**
+ * To be asked right after pg_basebackup has ended. The server sends the manifest when the snapshot ends; after that all files are
+ * flushed to disk, which may take a while.
+ */
+async function endOfCopy(psql: Psql, { data }: BackupLayout, { now }: Context): Promise<CopyTimes> {
+  const milliseconds = await query(psql, serverTimeQuery)
+  const serverTime = Number(milliseconds)
+  const { mtimeMs } = await stat(join(data, 'backup_manifest'))
+  const flushing = Math.max(0, now().getTime() - mtimeMs)
+  return { serverTime: new Date(serverTime), endedAt: new Date(serverTime - flushing) }
+}
+
+const serverTimeQuery = sql`SELECT pg_catalog.ceil(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint;`
 
 /** A server with group access (initdb --allow-group-access) passes that on to its copies. */
 async function closeToOthers(layout: BackupLayout, { env, signal }: Context): Promise<void> {

@@ -10,7 +10,7 @@ const explanations: Record<string, string> = {
   CheckpointStart: 'the server waits for another checkpoint to end before it begins its own',
 }
 
-export interface WaitWatch {
+interface WaitWatch {
   /** Tells the watch about activity and passes everything on. */
   progress: Progress
   stop(): void

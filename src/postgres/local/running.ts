@@ -2,7 +2,7 @@ import { readlinkSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { PgbkError, systemCode } from '../../errors.js'
 import { mostBytes, readSmallText } from '../../system/files/read-small.js'
-import { isAlive, processUser } from '../../system/process/processes.js'
+import { isAlive, processUser } from '../../system/process/process-table.js'
 
 /**
  * The process of a server that runs in a data directory, by its postmaster.pid. A pid may have been given to another program

@@ -1,4 +1,4 @@
-import { hasProc } from '../../system/process/processes.js'
+import { hasProc } from '../../system/process/process-table.js'
 
 /**
  * Words that start a program with no capability and no way to more rights, such as setuid programs.

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { PgbkError, systemCode } from '../../errors.js'
-import { hasProc, isOwnUser } from '../../system/process/processes.js'
+import { hasProc, isOwnUser } from '../../system/process/process-table.js'
 
 /** Where a server's socket is. */
 export interface SocketPlace {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Fault } from '../../catalog/fault.js'
 import type { Environment } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { minimumsAmong } from '../../snapshot/conf/minimums.js'
@@ -33,14 +34,6 @@ export function findVerifier(major: number, installations: Installation[]): Veri
   return undefined
 }
 
-/** Something that pg_verifybackup has found. */
-export interface SnapshotFault {
-  /** Below the snapshot; `data/pg_wal` where it is about the WAL. */
-  file: string
-  /** In pg_verifybackup's own words. */
-  problem: string
-}
-
 export interface SnapshotCheck extends CheckOptions {
   /** Told how many bytes are read, from version 16 on. */
   onBytes?(done: number, total: number): void
@@ -50,14 +43,15 @@ export interface SnapshotCheck extends CheckOptions {
 const mostFaults = 1000
 
 /**
- * Compares every file of a snapshot's data directory with the manifest, and returns all that is wrong.
+ * Compares every file of a snapshot's data directory with the manifest, and returns all that is wrong, in the words of
+ * pg_verifybackup; what it says of the WAL is a fault of `data/pg_wal`.
  * It passes its path through a shell: so it runs inside the snapshot, and the path is just `data`.
  */
 export async function snapshotFaults(
   verifier: Verifier,
   snapshot: string,
   check: SnapshotCheck,
-): Promise<SnapshotFault[]> {
+): Promise<Fault[]> {
   const args = [
     ...(verifier.major >= 16 && check.onBytes ? ['--progress'] : []),
     // Without PG_VERSION in it, 18 would take a directory for one of tar files.
@@ -86,7 +80,7 @@ export async function snapshotFaults(
   return faults.length > 0 ? faults : [{ file: 'data', problem: `pg_verifybackup ended with ${status}` }]
 }
 
-function faultIn(line: string): SnapshotFault {
+function faultIn(line: string): Fault {
   const [, program, , problem = line] =
     /^(pg_\w+): ((?:error|fatal|warning|hint|detail): )?(.*)$/.exec(line) ?? []
   if (program === 'pg_waldump' || problem.startsWith('WAL parsing')) return { file: 'data/pg_wal', problem }

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Environment } from '../../context.js'
-import { findOwnProcesses, hasProc, signalProcess } from '../../system/process/processes.js'
+import { findOwnProcesses, hasProc, signalProcess } from '../../system/process/process-table.js'
 import { runProgram } from '../../system/program/run-program.js'
 
 /**

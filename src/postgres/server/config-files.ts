@@ -5,7 +5,7 @@ import { type IncludedFile, includedFiles } from '../../snapshot/conf/included-f
 import { relativeInside } from '../../system/paths/inside.js'
 import { type Psql, query } from '../connection/psql.js'
 import { sql } from '../sql/sql.js'
-import { type FileReader, type Refused, readerOfServer } from './config-reader.js'
+import { type FileReader, type RefusedFile, readerOfServer } from './config-reader.js'
 import { majorVersion, type ServerFacts } from './server-facts.js'
 
 /** One of the server's configuration files. */
@@ -96,7 +96,7 @@ async function follow(
   major: number,
 ): Promise<{ files: FoundFile[]; missing: { path: string; reason: string }[]; closed: string[] }> {
   const files: FoundFile[] = []
-  const missing = new Map<string, Refused>()
+  const missing = new Map<string, RefusedFile>()
   const waiting = [...roots]
   const seen = new Set<string>()
   for (let one = waiting.shift(); one !== undefined && seen.size < mostFiles; one = waiting.shift()) {
@@ -125,7 +125,7 @@ async function allWanted(
   included: IncludedFile[],
   kind: Wanted['kind'],
   reader: FileReader,
-  missing: Map<string, Refused>,
+  missing: Map<string, RefusedFile>,
 ): Promise<Wanted[]> {
   const wanted: Wanted[] = []
   for (const { type, path } of included) {

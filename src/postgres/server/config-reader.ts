@@ -9,7 +9,7 @@ import { namesIn } from '../../system/paths/names-in.js'
 import { type Psql, query } from '../connection/psql.js'
 import { sql } from '../sql/sql.js'
 
-export interface Refused {
+export interface RefusedFile {
   refusal: string
   isMissing: boolean
 }
@@ -17,9 +17,9 @@ export interface Refused {
 /** Reads configuration files where the server has them. */
 export interface FileReader {
   /** `inData` is its path below the data directory when it has come from there. */
-  read(path: string): Promise<{ content: Buffer; inData: string | undefined } | Refused>
+  read(path: string): Promise<{ content: Buffer; inData: string | undefined } | RefusedFile>
   /** The paths of the files in a directory that count when it is included. */
-  list(directory: string): Promise<{ paths: string[] } | Refused>
+  list(directory: string): Promise<{ paths: string[] } | RefusedFile>
 }
 
 /** What has come with the base backup is not asked for; but links in the data directory have not. */
@@ -62,7 +62,7 @@ export function readerOfServer(
 /** More bytes than a path of PostgreSQL's has (MAXPGPATH in pg_config_manual.h). */
 const longestPath = 4096
 
-async function asked<T>(psql: Psql, path: string, ask: () => Promise<T>): Promise<T | Refused> {
+async function asked<T>(psql: Psql, path: string, ask: () => Promise<T>): Promise<T | RefusedFile> {
   if (path.length > longestPath) return { refusal: 'its path is too long', isMissing: false }
   if (path.includes('\ufffd')) return { refusal: 'its name is not UTF-8', isMissing: false }
   try {

@@ -1,4 +1,5 @@
 import type { Context } from '../../context.js'
+import { formatBytes } from '../../text/format.js'
 import { type ConnectionFlags, connectionFrom } from '../connection/connection.js'
 import { pinned } from '../connection/pin-connection.js'
 import type { Psql } from '../connection/psql.js'
@@ -62,4 +63,23 @@ export async function connectToServer(
     installations,
     clients: clientsFor(majorVersion(facts), installations),
   }
+}
+
+/** The first thing that a person wants to know: which server is that? */
+export function serverLine(facts: ServerFacts): string {
+  const name =
+    facts.cluster_name === ''
+      ? `cluster ${facts.system_identifier}`
+      : `cluster ${facts.cluster_name} (${facts.system_identifier})`
+  const databases = facts.databases.filter(({ allows_connections }) => allows_connections).length
+  const place = facts.host.startsWith('/')
+    ? `socket ${facts.host}, port ${facts.port}`
+    : `${facts.host}:${facts.port}`
+  const role = facts.in_recovery ? ', a standby' : ''
+  return `PostgreSQL ${facts.version} at ${place}, ${name}${role}, ${formatBytes(knownSize(facts))} in ${databases} databases`
+}
+
+/** Bytes of the databases, as far as the role may know them. */
+export function knownSize({ databases }: ServerFacts): number {
+  return databases.reduce((sum, { size_bytes }) => sum + (size_bytes ?? 0), 0)
 }

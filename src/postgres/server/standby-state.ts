@@ -1,6 +1,6 @@
 import { count, isoTime } from '../../catalog/record-fields.js'
 import { v } from '../../schema.js'
-import { formatAge, formatDuration, formatTimes } from '../../text/units.js'
+import { formatAge, formatDuration, formatTimes } from '../../text/format.js'
 import { jsonAnswer } from '../connection/json-answer.js'
 import { type Psql, query } from '../connection/psql.js'
 import { sql } from '../sql/sql.js'

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { LocalBackup } from '../../catalog/backup.js'
 import { PgbkError } from '../../errors.js'
 import { freeBytes } from '../../system/files/measure.js'
-import { formatBytes } from '../../text/units.js'
+import { formatBytes } from '../../text/format.js'
 import { copyMethodFor } from './copy-cluster.js'
 
 /** What will be written to one file system. */

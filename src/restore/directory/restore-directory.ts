@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { layoutOf, recordOf } from '../../catalog/backup.js'
-import { checkThere } from '../../catalog/removed.js'
+import { checkStillThere } from '../../catalog/removed-meanwhile.js'
 import type { Context } from '../../context.js'
 import { messageOf } from '../../errors.js'
 import { recoverySettings } from '../../recovery/recovery-conf.js'
@@ -32,7 +32,7 @@ export async function restoreDirectory<T extends DirectoryRequest>(
     const request = await prepare()
     const notes = await fillData(request, context)
     context.signal.throwIfAborted()
-    checkThere(request.backup)
+    checkStillThere(request.backup)
     if (request.staging !== undefined) await rm(request.staging, { recursive: true })
     // The data directory last: its marker tells that nothing is finished yet.
     for (const directory of claimed) await releaseDirectory(directory)

@@ -69,12 +69,12 @@ function portTaken(port: number, name: string, { pgbk }: Context): PgbkError {
 }
 
 /** What was stopped: an instance, which stays, or a run, which goes with its working copy. */
-export type Stopped =
+export type StopResult =
   | { instance: Instance; wasRunning: boolean; run?: never }
   | { run: RunDirectory; instance?: never; wasRunning?: never }
 
 /** Stops an instance, or ends a run and removes its working copy. @throws {PgbkError} `not-found`. */
-export async function stopInstance(name: string, settings: Settings, context: Context): Promise<Stopped> {
+export async function stopInstance(name: string, settings: Settings, context: Context): Promise<StopResult> {
   const { instances, runs, root } = await listInstances(settings, context)
   const run = runs.find((one) => one.name === name)
   const instance = instances.find((one) => one.name === name)

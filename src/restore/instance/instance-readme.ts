@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import type { LocalBackup } from '../../catalog/backup.js'
 import { instanceLayout } from '../../catalog/layout.js'
+import { formatTime } from '../../text/format.js'
 import { printableValues } from '../../text/printable.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
-import { formatTime } from '../../text/units.js'
 import { ownSockets } from './instance-conf.js'
 import type { InstanceRecord } from './instance-record.js'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
 import { majorOf } from '../../catalog/record.js'
-import { checkThere } from '../../catalog/removed.js'
+import { checkStillThere } from '../../catalog/removed-meanwhile.js'
 import type { Context } from '../../context.js'
 import { messageOf } from '../../errors.js'
 import type { ServerPrograms } from '../../postgres/programs/find-server.js'
@@ -40,7 +40,7 @@ export async function restoreInstance(request: InstanceRequest, context: Context
   try {
     await fillInstanceFiles(request, layout, context)
     context.signal.throwIfAborted()
-    checkThere(request.backup)
+    checkStillThere(request.backup)
     const published = await publishInstance(layout, name)
     return readInstance(published.directory, name)
   } catch (error) {

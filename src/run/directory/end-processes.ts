@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../../context.js'
-import { signalProcess } from '../../system/process/processes.js'
+import { signalProcess } from '../../system/process/process-table.js'
 
 /**
  * Which signal to send from how many ms on: fast shutdown, immediate shutdown, the end. The last alone is not for the process to

@@ -8,7 +8,7 @@ import { messageOf, PgbkError, systemCode, systemFailure } from '../../errors.js
 import { makeSocketDirectory, removeSocketDirectory } from '../../postgres/local/sockets.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { markOfThisProcess } from '../../system/process/process-mark.js'
-import { isAlive } from '../../system/process/processes.js'
+import { isAlive } from '../../system/process/process-table.js'
 import {
   type OwnRunDirectory,
   placesForRuns,

@@ -8,7 +8,7 @@ import { replaceFleetingly } from '../../system/files/durable.js'
 import { lookAtNote } from '../../system/files/read-note.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { lifeOf, markFields, type ProcessMark } from '../../system/process/process-mark.js'
-import { directoryOf, findOwnProcesses } from '../../system/process/processes.js'
+import { directoryOf, findOwnProcesses } from '../../system/process/process-table.js'
 
 /** Who made a run's directory, and what runs in it. */
 export interface RunMarker extends ProcessMark {

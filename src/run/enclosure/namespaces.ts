@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { Launch } from '../working-copy/working-copy.js'
+import type { WorkingCopyAccess } from '../working-copy/working-copy.js'
 import { sandboxSetUp } from './sandbox-set-up.js'
 import { type Namespaces, noNamespaces } from './supervisor.js'
 
@@ -40,13 +40,17 @@ ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || perl -e '${raiseL
 `
 
 /** What goes around a server on a working copy. */
-export function namespacesFor(enclosure: Enclosure, launch: Launch, view: SandboxView): Namespaces {
-  if (enclosure !== 'open') return closed(launch, view, enclosure === 'networked')
+export function namespacesFor(
+  enclosure: Enclosure,
+  access: WorkingCopyAccess,
+  view: SandboxView,
+): Namespaces {
+  if (enclosure !== 'open') return closed(access, view, enclosure === 'networked')
   const enter = 'cd snapshot || exit 70\n'
-  if (!launch.mounts) return { ...noNamespaces, setUp: `${launch.setUp}\n${enter}` }
+  if (!access.mounts) return { ...noNamespaces, setUp: `${access.setUp}\n${enter}` }
   return {
     ...openHouse,
-    setUp: `${launch.setUp}\n${readOnlyBackups}${enter}`,
+    setUp: `${access.setUp}\n${readOnlyBackups}${enter}`,
     setUpArguments: [view.backups],
   }
 }
@@ -60,7 +64,7 @@ mount -o remount,bind,ro "$1" || exit 70
 shift
 `
 
-function closed(launch: Launch, view: SandboxView, hasNetwork: boolean): Namespaces {
+function closed(access: WorkingCopyAccess, view: SandboxView, hasNetwork: boolean): Namespaces {
   const { sockets, port, readable, hidden, postgres = '' } = view
   return {
     outer: [...users, '--ipc', ...(hasNetwork ? [] : ['--net'])],
@@ -68,7 +72,7 @@ function closed(launch: Launch, view: SandboxView, hasNetwork: boolean): Namespa
     ownPids: true,
     socket: port === undefined ? '' : join(sockets, `.s.PGSQL.${port}`),
     outerSetUp: hasNetwork ? '' : loopback,
-    setUp: `run=$PWD\n${launch.setUp}\n${sandboxSetUp}`,
+    setUp: `run=$PWD\n${access.setUp}\n${sandboxSetUp}`,
     setUpArguments: [...hidden, '', ...readable, '', sockets, postgres],
   }
 }

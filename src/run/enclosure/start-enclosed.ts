@@ -5,10 +5,10 @@ import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { factsOf } from '../../errors.js'
 import { withoutRights } from '../../postgres/local/server-process.js'
-import { hasProc } from '../../system/process/processes.js'
+import { hasProc } from '../../system/process/process-table.js'
 import { removeWhenOver } from '../directory/clean-up.js'
 import { type OwnRunDirectory, runArgument } from '../directory/run-directory.js'
-import type { Launch } from '../working-copy/working-copy.js'
+import type { WorkingCopyAccess } from '../working-copy/working-copy.js'
 import { holdPort } from './held-port.js'
 import { type Enclosure, homesToHide, installationOf, namespacesFor, type SandboxView } from './namespaces.js'
 import { type Companion, type SupervisedServer, supervise } from './supervisor.js'
@@ -20,7 +20,7 @@ export interface EnclosedRequest {
   backup: LocalBackup
   root: string
   run: OwnRunDirectory
-  launch: Launch
+  access: WorkingCopyAccess
   sandbox: SandboxMode
   command: string[]
   /** The path of the server program, whose installation it needs. */
@@ -35,7 +35,7 @@ export interface EnclosedRequest {
   complete?: Promise<void> | undefined
 }
 
-export interface Enclosed {
+export interface EnclosedServer {
   server: SupervisedServer
   enclosure: Enclosure
   /** Why it is not closed although that was asked for, in plain words. */
@@ -46,7 +46,7 @@ export interface Enclosed {
  * Starts a server on a working copy, in a sandbox where that is asked for and can be had.
  * @throws {PgbkError} `failed` when it could not even be called, with what its set-up said.
  */
-export async function startEnclosed(request: EnclosedRequest, context: Context): Promise<Enclosed> {
+export async function startEnclosed(request: EnclosedRequest, context: Context): Promise<EnclosedServer> {
   if (request.sandbox === 'off') return { ...(await start('open', request, context)), gap: undefined }
   if (!hasProc()) return { ...(await start('open', request, context)), gap: 'this system has none' }
   let gap: string | undefined
@@ -73,13 +73,13 @@ async function start(
   enclosure: Enclosure,
   request: EnclosedRequest,
   context: Context,
-): Promise<Omit<Enclosed, 'gap'>> {
-  const { run, launch, command, outerPort } = request
+): Promise<Omit<EnclosedServer, 'gap'>> {
+  const { run, access, command, outerPort } = request
   // A link among the data leads nowhere in a sandbox.
   if (enclosure !== 'closed') await request.complete
   const held = enclosure === 'closed' && outerPort !== undefined ? await holdPort(outerPort) : undefined
   try {
-    const namespaces = namespacesFor(enclosure, launch, viewOf(request, context))
+    const namespaces = namespacesFor(enclosure, access, viewOf(request, context))
     const server = await supervise({
       namespaces,
       companion:
@@ -124,7 +124,10 @@ function viewOf(
 }
 
 /** Says what a server that was to be shut off can reach all the same. */
-export function sayGap({ enclosure, gap }: Pick<Enclosed, 'enclosure' | 'gap'>, { progress }: Context): void {
+export function sayGap(
+  { enclosure, gap }: Pick<EnclosedServer, 'enclosure' | 'gap'>,
+  { progress }: Context,
+): void {
   if (gap === undefined) return
   const extent = enclosure === 'open' ? 'all that you can reach' : 'the network of this machine'
   progress.say(`The server runs without its sandbox (${gap}): what is in the data can reach ${extent}.`)

@@ -3,8 +3,8 @@ import type { Context, Environment } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { serverFailure } from '../../postgres/local/server-log.js'
 import { wasCutOff } from '../../postgres/local/session-failures.js'
-import { isAlive, pidHere, startTimeOf } from '../../system/process/processes.js'
-import { type HeldProgram, holdProgram } from '../../system/program/hold-program.js'
+import { isAlive, pidHere, startTimeOf } from '../../system/process/process-table.js'
+import { type StdinBoundProgram, startStdinBound } from '../../system/program/start-stdin-bound.js'
 import { endProcesses } from '../directory/end-processes.js'
 import { supervisorScripts } from './supervisor-scripts.js'
 
@@ -81,7 +81,7 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const [file = '', ...args] = supervisorCommand(options)
   const { env, signal, companion } = options
   const descriptor = companion?.descriptor
-  const held = await holdProgram(file, args, { kind: 'server', env, signal, descriptor })
+  const held = await startStdinBound(file, args, { kind: 'server', env, signal, descriptor })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
   if (!pidThere) {
     const said = held.stderr().trim()
@@ -97,7 +97,7 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
 const nothingToSeal = () => true
 
 /** Tells whether the directory of its socket is sealed. @throws as `sealed`. */
-function sealOf(held: HeldProgram, signal: AbortSignal): () => boolean {
+function sealOf(held: StdinBoundProgram, signal: AbortSignal): () => boolean {
   return () => {
     signal.throwIfAborted()
     const [, reason] = /^unsealed ?(.*)$/m.exec(held.output()) ?? []
@@ -106,7 +106,7 @@ function sealOf(held: HeldProgram, signal: AbortSignal): () => boolean {
   }
 }
 
-function hasSaid(held: HeldProgram, line: string): boolean {
+function hasSaid(held: StdinBoundProgram, line: string): boolean {
   return held.output().split('\n').includes(line)
 }
 
@@ -134,7 +134,11 @@ function supervisorCommand(options: SuperviseOptions): string[] {
  * @param pid undefined when it has ended at once.
  * @param isSealed is asked until it says so.
  */
-function supervised(held: HeldProgram, pid: number | undefined, isSealed: () => boolean): SupervisedServer {
+function supervised(
+  held: StdinBoundProgram,
+  pid: number | undefined,
+  isSealed: () => boolean,
+): SupervisedServer {
   const startTime = pid === undefined ? undefined : startTimeOf(pid)
   // The shell says so a little later: what has noticed the server's end must not be quicker.
   const hasEnded = () =>

@@ -18,7 +18,7 @@ import type { Run } from '../start-run.js'
 import { checkDatabase } from './check-database.js'
 import { damage, type Finding, failureText, summary, unproven } from './finding.js'
 
-export interface CheckRequest {
+interface CheckRequest {
   record: BackupRecord
   run: Run
   sql: Config['verify']['sql']

@@ -7,11 +7,10 @@ import { serverFailure } from '../../postgres/local/server-log.js'
 import { connectSql, type SqlClient, type SqlTarget } from '../../postgres/local/sql-client.js'
 import { wordsOf } from '../../postgres/sql/server-words.js'
 import { inParallel } from '../../system/files/in-parallel.js'
-import { checkRelation, checkVisibility } from './check-relation.js'
 import { damage, type Finding, findingOf, isLost, unproven } from './finding.js'
-import { badFiles, inWords, type Relation, relationsOf } from './relations.js'
+import { badFiles, checkRelation, checkVisibility, inWords, type Relation, relationsOf } from './relations.js'
 
-export interface DatabaseCheck {
+interface DatabaseCheck {
   target: SqlTarget
   /** Of the copy's server, to know why it has ended a session. */
   log: string
@@ -74,12 +73,13 @@ const mostSayingMs = 2000
 
 async function checkWith(
   clients: [SqlClient, ...SqlClient[]],
-  { target: { database, major }, libc }: DatabaseCheck,
+  { target, libc }: DatabaseCheck,
   context: Context,
   findings: Finding[],
 ): Promise<void> {
+  const { database, major } = target
   const [first] = clients
-  const amcheck = await have(first, 'amcheck', major, database, findings)
+  const amcheck = await have(first, 'amcheck', target, findings)
   const bad = await badFiles(first)
   for (const { what, fault } of bad) findings.push(damage({ database, what }, fault))
   const [relations, closed, others] = [
@@ -105,7 +105,7 @@ async function checkWith(
     }
   })
   const took = context.now().getTime() - startedAt
-  if (await have(first, 'pg_visibility', major, database, findings))
+  if (await have(first, 'pg_visibility', target, findings))
     await checkMaps(clients, open, context, { database, findings, mostMs: Math.max(took, leastMs) })
 }
 
@@ -113,8 +113,7 @@ async function checkWith(
 async function have(
   client: SqlClient,
   name: 'amcheck' | 'pg_visibility',
-  major: number,
-  database: string,
+  { major, database }: SqlTarget,
   findings: Finding[],
 ): Promise<boolean> {
   try {

@@ -10,22 +10,22 @@ export type Finding =
   /** `database` is null for the backup as a whole. */
   | { kind: 'unproven'; database: string | null; reason: string }
 
-export interface Subject {
+interface FindingSubject {
   database: string | null
   /** `table public.orders`; absent for the database as a whole. */
   what?: string
 }
 
-export function damage({ database, what }: Subject, text: string): Finding {
+export function damage({ database, what }: FindingSubject, text: string): Finding {
   return { kind: 'damage', text: [database && `database ${database}`, what, text].filter(Boolean).join(': ') }
 }
 
-export function unproven({ database, what }: Subject, reason: string): Finding {
+export function unproven({ database, what }: FindingSubject, reason: string): Finding {
   return { kind: 'unproven', database, reason: what === undefined ? reason : `${what}: ${reason}` }
 }
 
 /** What a failure says of its subject. */
-export function findingOf(error: unknown, subject: Subject): Finding {
+export function findingOf(error: unknown, subject: FindingSubject): Finding {
   const words = wordsOf(error)
   const text = failureText(error)
   return words && namesDamage(words) ? damage(subject, text) : unproven(subject, text)

@@ -2,10 +2,10 @@ import { constants } from 'node:fs'
 import { systemCode, systemFailure } from '../../errors.js'
 import { copyTree } from '../../system/files/copy-tree.js'
 import { freeBytes, measureTree } from '../../system/files/measure.js'
-import { formatBytes } from '../../text/units.js'
+import { formatBytes } from '../../text/format.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
-const launch: WorkingCopyMethod['launch'] = { mounts: false, setUp: '' }
+const access: WorkingCopyMethod['access'] = { mounts: false, setUp: '' }
 
 /** Every file shares its blocks with the backup's until one of them is written (XFS, Btrfs, APFS). */
 export const reflink: WorkingCopyMethod = {
@@ -24,7 +24,7 @@ export const reflink: WorkingCopyMethod = {
       throw error
     }
   },
-  launch,
+  access,
   explain: (failure) => failure,
 }
 
@@ -53,6 +53,6 @@ export const copy: WorkingCopyMethod = {
     }
     return undefined
   },
-  launch,
+  access,
   explain: (failure) => failure,
 }

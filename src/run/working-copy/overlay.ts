@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { hasProc } from '../../system/process/processes.js'
+import { hasProc } from '../../system/process/process-table.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
 /**
@@ -24,7 +24,7 @@ export const overlay: WorkingCopyMethod = {
     return undefined
   },
 
-  launch: { mounts: true, setUp: mountOverlay },
+  access: { mounts: true, setUp: mountOverlay },
 
   explain(failure) {
     if (/^unshare: /m.test(failure)) return `user namespaces are forbidden here (${failure})`

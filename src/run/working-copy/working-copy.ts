@@ -10,7 +10,7 @@ export interface WorkingCopyRequest {
 }
 
 /** How a server's own shell, in the run's directory, gets at a working copy; see `Namespaces`. */
-export interface Launch {
+export interface WorkingCopyAccess {
   /** Whether it has to mount something, which needs name spaces. */
   mounts: boolean
   setUp: string
@@ -25,7 +25,7 @@ export interface WorkingCopyMethod {
   kind: WorkingCopyKind
   /** Does what has to be done before the launch; returns why this way cannot be gone here, or undefined when it can. */
   prepare(request: WorkingCopyRequest, context: Context): Promise<string | undefined>
-  launch: Launch
+  access: WorkingCopyAccess
   /** Says in plain words what a launch that failed has said. */
   explain(failure: string): string
 }

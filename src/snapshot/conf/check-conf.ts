@@ -1,6 +1,7 @@
 import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
+import type { Fault } from '../../catalog/fault.js'
 import { PgbkError } from '../../errors.js'
-import { type ConfFault, startFaults } from './conf-faults.js'
+import { startFaults } from './conf-faults.js'
 
 const mostNamed = 5
 
@@ -14,7 +15,7 @@ export function checkConf(backup: Pick<LocalBackup, 'id' | 'directory' | 'state'
 }
 
 /** The first faults in one line. */
-export function toldFaults(faults: readonly ConfFault[]): string {
+export function toldFaults(faults: readonly Fault[]): string {
   const named = faults.slice(0, mostNamed).map(({ file, problem }) => `${file}: ${problem}`)
   const more = faults.length > mostNamed ? `; and ${faults.length - mostNamed} more` : ''
   return named.join('; ') + more

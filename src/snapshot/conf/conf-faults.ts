@@ -1,6 +1,7 @@
 import { type Dirent, lstatSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
+import type { Fault } from '../../catalog/fault.js'
 import type { BackupLayout } from '../../catalog/layout.js'
 import type { BackupRecord } from '../../catalog/record.js'
 import { systemCode } from '../../errors.js'
@@ -9,20 +10,12 @@ import { snapshotHba, snapshotIdent } from './conf.js'
 import { readConfFile } from './conf-file.js'
 import { neededNames, settingProblem } from './conf-rules.js'
 import { isInclude, parseConf } from './conf-text.js'
-import { ownFileChecksums } from './own-files.js'
-
-/** Something in what a snapshot starts with that pgbk has not put there. */
-export interface ConfFault {
-  /** Below the backup's directory. */
-  file: string
-  /** `it is missing` */
-  problem: string
-}
+import { pgbkFileChecksums } from './pgbk-files.js'
 
 const ofServer = ['conf/postgresql.conf', 'conf/pg_hba.conf', 'conf/pg_ident.conf']
 
 /** Whether all that opens the snapshot is there, as it was made, and nothing that would override it: pg_verifybackup exempts these files. */
-export function confFaults({ config_files, own_files }: BackupRecord, layout: BackupLayout): ConfFault[] {
+export function confFaults({ config_files, own_files }: BackupRecord, layout: BackupLayout): Fault[] {
   const originals = config_files.map(({ copy }) => `conf/original/${copy}`)
   const faults = [
     ...directoryFaults(layout),
@@ -37,7 +30,7 @@ export function confFaults({ config_files, own_files }: BackupRecord, layout: Ba
  * What a server would be started with that pgbk has not written. Other changes of README and conf/ are somebody's own business: a run
  * and an instance get a configuration of their own, with values of this one.
  */
-export function startFaults(backup: Pick<LocalBackup, 'directory' | 'state'>): ConfFault[] {
+export function startFaults(backup: Pick<LocalBackup, 'directory' | 'state'>): Fault[] {
   const layout = layoutOf(backup)
   const faults = [
     ...directoryFaults(layout),
@@ -56,7 +49,7 @@ export const notCompared =
   'conf/ not checked: the record has no checksums of it, only what it sets was looked at'
 
 /** A link in place of one of these would lead a server, and what is written for it, elsewhere. */
-function directoryFaults({ snapshot }: BackupLayout): ConfFault[] {
+function directoryFaults({ snapshot }: BackupLayout): Fault[] {
   return ['.', 'conf', 'data'].flatMap((name) => {
     const found = lstatSync(join(snapshot, name), { throwIfNoEntry: false })
     return !found || found.isDirectory() ? [] : [fault(name, 'it is not a directory')]
@@ -64,7 +57,7 @@ function directoryFaults({ snapshot }: BackupLayout): ConfFault[] {
 }
 
 /** Links and pipes below conf/, and what is too large to be a configuration. */
-function strangers({ snapshot, conf }: BackupLayout): ConfFault[] {
+function strangers({ snapshot, conf }: BackupLayout): Fault[] {
   return entriesBelow(conf).flatMap((entry) => {
     if (entry.isDirectory()) return []
     const path = join(entry.parentPath, entry.name)
@@ -82,8 +75,8 @@ function entriesBelow(directory: string): Dirent[] {
 }
 
 /** A snapshot is used up where it lies, or not at all: nobody has to change what it starts with. */
-function changedFaults(recorded: Record<string, string>, layout: BackupLayout): ConfFault[] {
-  const found = ownFileChecksums(layout)
+function changedFaults(recorded: Record<string, string>, layout: BackupLayout): Fault[] {
+  const found = pgbkFileChecksums(layout)
   return [...new Set([...Object.keys(recorded), ...Object.keys(found)])].sort().flatMap((file) => {
     if (recorded[file] === found[file]) return []
     if (found[file] === undefined) return [fault(file, 'it is missing')]
@@ -99,7 +92,7 @@ function changedFaults(recorded: Record<string, string>, layout: BackupLayout): 
 }
 
 /** @param known faults of the files themselves: those are not read. */
-function textFaults(layout: BackupLayout, known: readonly ConfFault[]): ConfFault[] {
+function textFaults(layout: BackupLayout, known: readonly Fault[]): Fault[] {
   const isReadable = (file: string) => !known.some((one) => one.file === `snapshot/${file}`)
   if (!['.', 'conf'].every(isReadable)) return []
   const textOf = (file: string) =>
@@ -117,7 +110,7 @@ function differenceOf(text: string, wanted: string): string {
   return `line ${at + 1} is not as pgbk writes it`
 }
 
-function settingFaults(file: string, text: string): ConfFault[] {
+function settingFaults(file: string, text: string): Fault[] {
   const lines = parseConf(text)
   const named = new Set(lines.map(({ name }) => name))
   const wrong = lines.flatMap((line) => {
@@ -137,10 +130,10 @@ function printable(name = ''): string {
   return name.replace(/[^\w.]/g, '?').slice(0, 63)
 }
 
-function dataFaults({ snapshot }: BackupLayout): ConfFault[] {
+function dataFaults({ snapshot }: BackupLayout): Fault[] {
   const find = (name: string) => statIn(snapshot, `data/${name}`)
   const autoConf = find('postgresql.auto.conf')
-  const faults: ConfFault[] = []
+  const faults: Fault[] = []
   if (autoConf && !autoConf.isFile()) faults.push(fault('data/postgresql.auto.conf', 'it is not a file'))
   else if (autoConf && autoConf.size > 0)
     faults.push(fault('data/postgresql.auto.conf', 'it is not empty, and would override conf/'))
@@ -151,7 +144,7 @@ function dataFaults({ snapshot }: BackupLayout): ConfFault[] {
   return faults
 }
 
-function neededFault({ snapshot }: BackupLayout, file: string): ConfFault[] {
+function neededFault({ snapshot }: BackupLayout, file: string): Fault[] {
   const found = statIn(snapshot, file)
   if (!found) return [fault(file, 'it is missing')]
   if (!found.isFile()) return [fault(file, 'it is not a file')]
@@ -169,6 +162,6 @@ function statIn(snapshot: string, file: string) {
   }
 }
 
-function fault(file: string, problem: string): ConfFault {
+function fault(file: string, problem: string): Fault {
   return { file: `snapshot/${file}`, problem }
 }

@@ -22,3 +22,11 @@ export async function inParallel<T>(
   const first = ends.find((end) => end.status === 'rejected')
   if (first) throw first.reason
 }
+
+/** Like Promise.all, but nothing is still going on when it fails: what comes next is the clean-up. */
+export async function allOf<T extends readonly unknown[]>(
+  work: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
+}

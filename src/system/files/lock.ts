@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../../context.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { checkJson, v } from '../../schema.js'
-import { type HeldProgram, holdProgram } from '../program/hold-program.js'
+import { type StdinBoundProgram, startStdinBound } from '../program/start-stdin-bound.js'
 import { type LockFile, openLockFile, readLockFile } from './lock-file.js'
 
 export interface LockOptions {
@@ -87,7 +87,7 @@ export async function holderOf(file: string, context: Context): Promise<string |
 const [attempts, betweenMs] = [3, 100]
 
 interface Acquired {
-  holder: HeldProgram
+  holder: StdinBoundProgram
   opened: LockFile
 }
 
@@ -128,12 +128,16 @@ async function tryToAcquire(
 }
 
 /** flock is in util-linux and busybox; macOS has none, but perl. */
-async function startHolder(file: string, wait: boolean, { env, signal }: Context): Promise<HeldProgram> {
+async function startHolder(
+  file: string,
+  wait: boolean,
+  { env, signal }: Context,
+): Promise<StdinBoundProgram> {
   try {
-    return await holdProgram('flock', [...(wait ? [] : ['-n']), file, 'sh', '-c', hold], { env, signal })
+    return await startStdinBound('flock', [...(wait ? [] : ['-n']), file, 'sh', '-c', hold], { env, signal })
   } catch (error) {
     if (!(error instanceof PgbkError) || error.code !== 'programs-missing') throw error
-    return holdProgram('perl', ['-e', perlHolder, file, wait ? '2' : '6'], { env, signal })
+    return startStdinBound('perl', ['-e', perlHolder, file, wait ? '2' : '6'], { env, signal })
   }
 }
 

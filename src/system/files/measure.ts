@@ -4,13 +4,13 @@ import { bytePath, systemPath } from '../paths/byte-path.js'
 import { listTree } from './list-tree.js'
 import { walkTree } from './walk-tree.js'
 
-export interface Measure {
+export interface TreeMeasure {
   bytes: number
   files: number
 }
 
 /** Adds up the regular files below a directory; symbolic links are not followed. @param but a directory in it that does not count. */
-export async function measureTree(directory: string, but?: string): Promise<Measure> {
+export async function measureTree(directory: string, but?: string): Promise<TreeMeasure> {
   const sum = { bytes: 0, files: 0 }
   const add = (bytes: number) => {
     sum.bytes += bytes

@@ -1,5 +1,5 @@
 import { v } from '../../schema.js'
-import { isAlive, pidSpace, startTimeOf } from './processes.js'
+import { isAlive, pidSpace, startTimeOf } from './process-table.js'
 
 /** What tells one process from all others, in a marker that others read later. */
 export const markFields = {

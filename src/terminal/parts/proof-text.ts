@@ -1,6 +1,6 @@
 import type { StoredBackup } from '../../catalog/backup.js'
 import { outcomeOf, unprovenReasons } from '../../catalog/proof-outcome.js'
-import { formatAgo, formatDuration } from '../../text/units.js'
+import { formatAgo, formatDuration } from '../../text/format.js'
 
 /** `proven 2 days ago, ready in 0.9 s`, `failed ...`, `not proven ...`; empty where there is no proof. */
 export function proofText(proof: StoredBackup['proof'], now: Date): string {

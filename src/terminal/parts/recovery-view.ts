@@ -1,7 +1,7 @@
 import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import type { RecoveryResult } from '../../recovery/await-recovery.js'
 import type { RecoveryPlan } from '../../recovery/recovery-plan.js'
-import { formatAgo, formatBytes, formatTimes } from '../../text/units.js'
+import { formatAgo, formatBytes, formatTimes } from '../../text/format.js'
 import { printable } from '../screen.js'
 import type { Style } from '../style.js'
 

@@ -1,4 +1,4 @@
-import { formatDuration, formatTime } from '../../text/units.js'
+import { formatDuration, formatTime } from '../../text/format.js'
 import type { BackupWindow } from '../../wal-coverage/window.js'
 
 /** A window as programs get it. */

@@ -1,6 +1,6 @@
 import type { ArchiveResult } from '../../download/download-archive.js'
+import { formatBytes, formatDuration } from '../../text/format.js'
 import { shellWord } from '../../text/shell-word.js'
-import { formatBytes, formatDuration } from '../../text/units.js'
 import { backupJson } from '../parts/backup-json.js'
 import type { Screen } from '../screen.js'
 

@@ -1,5 +1,5 @@
 import { type LocalBackup, recordOf } from '../../catalog/backup.js'
-import { formatAgo, formatBytes, formatDuration, formatTimes } from '../../text/units.js'
+import { formatAgo, formatBytes, formatDuration, formatTimes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { openCommand } from '../parts/open-command.js'
 import { proofText, unprovenOf } from '../parts/proof-text.js'

@@ -1,5 +1,5 @@
 import type { DeleteResult } from '../../removal/delete.js'
-import { formatBytes } from '../../text/units.js'
+import { formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { moveJson } from '../parts/move-view.js'
 import type { Screen } from '../screen.js'

@@ -1,5 +1,5 @@
 import type { DemoResult } from '../../demo/demo.js'
-import { formatDuration } from '../../text/units.js'
+import { formatDuration } from '../../text/format.js'
 
 export function demoJson({ duration_ms, unharmed }: DemoResult): object {
   return { demo: { duration_ms, unharmed } }

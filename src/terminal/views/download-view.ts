@@ -1,5 +1,5 @@
 import type { DownloadResult } from '../../download/download.js'
-import { formatBytes, formatDuration } from '../../text/units.js'
+import { formatBytes, formatDuration } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import type { Screen } from '../screen.js'
 

@@ -1,9 +1,9 @@
 import type { Progress } from '../../progress.js'
 import type { Instance } from '../../restore/instance/instance.js'
-import type { InstanceList, Stopped } from '../../restore/instance/instance-commands.js'
+import type { InstanceList, StopResult } from '../../restore/instance/instance-commands.js'
 import type { RunDirectory } from '../../run/directory/run-directory.js'
+import { formatAge } from '../../text/format.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
-import { formatAge } from '../../text/units.js'
 import { printable, type Screen } from '../screen.js'
 import { tableLines } from '../table.js'
 
@@ -89,11 +89,11 @@ export function startedText(instance: Instance, { quiet, style }: Screen): strin
   return `${style.good('Instance')} ${style.strong(instance.name)} is running\n${style.faint('psql'.padEnd(11))}${style.strong(printable(psqlOf(instance)))}\n`
 }
 
-export function stoppedJson({ run, instance }: Stopped): object {
+export function stoppedJson({ run, instance }: StopResult): object {
   return { stopped: run ? runJson(run) : instanceJson(instance) }
 }
 
-export function stoppedText({ run, instance, wasRunning }: Stopped, { quiet, pgbk }: Screen): string {
+export function stoppedText({ run, instance, wasRunning }: StopResult, { quiet, pgbk }: Screen): string {
   if (quiet) return ''
   return run
     ? `Stopped ${run.name}; its working copy is removed.\n`

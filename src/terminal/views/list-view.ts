@@ -1,7 +1,7 @@
 import type { StoredBackup } from '../../catalog/backup.js'
 import type { ListResult } from '../../inventory/list.js'
 import type { Progress } from '../../progress.js'
-import { formatAge, formatBytes } from '../../text/units.js'
+import { formatAge, formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { hasFailed, proofText } from '../parts/proof-text.js'
 import { windowColumn, windowJson } from '../parts/window-text.js'

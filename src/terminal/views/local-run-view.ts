@@ -1,6 +1,6 @@
 import type { LocalRunResult, RunPlan } from '../../run/local-run.js'
+import { formatTimes } from '../../text/format.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
-import { formatTimes } from '../../text/units.js'
 import {
   ago,
   planRows,

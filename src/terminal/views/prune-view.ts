@@ -1,5 +1,5 @@
-import type { Judged, PruneResult } from '../../removal/prune.js'
-import { formatAge, formatBytes } from '../../text/units.js'
+import type { JudgedBackup, PruneResult } from '../../removal/prune.js'
+import { formatAge, formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { movedBytes, moveJson } from '../parts/move-view.js'
 import type { Screen } from '../screen.js'
@@ -24,7 +24,7 @@ export function pruneText(result: PruneResult, screen: Screen): string {
   return `${[...table(result, screen), '', screen.style.faint(summary(result))].join('\n')}\n`
 }
 
-function judgedJson({ backup, reasons }: Judged): object {
+function judgedJson({ backup, reasons }: JudgedBackup): object {
   return {
     ...backupJson(backup, backup.directory),
     reasons: reasons.map(({ rule, detail = null }) => ({ rule, detail })),
@@ -33,7 +33,7 @@ function judgedJson({ backup, reasons }: Judged): object {
 
 function table({ kept, pruned, dryRun }: PruneResult, { now, style, width }: Screen): string[] {
   const rows = [...kept, ...pruned].sort((a, b) => (a.backup.id < b.backup.id ? 1 : -1))
-  const [header = '', ...lines] = tableLines<Judged>(
+  const [header = '', ...lines] = tableLines<JudgedBackup>(
     [
       { title: 'ID', value: ({ backup }) => backup.id },
       {
@@ -61,7 +61,7 @@ function table({ kept, pruned, dryRun }: PruneResult, { now, style, width }: Scr
   return [style.strong(header), ...lines]
 }
 
-function why({ reasons }: Judged): string {
+function why({ reasons }: JudgedBackup): string {
   if (reasons.length === 0) return 'no rule keeps it'
   return reasons.map(({ rule, detail }) => (detail === undefined ? rule : `${rule} (${detail})`)).join(', ')
 }

@@ -1,8 +1,7 @@
 import type { CrontabEntry } from '../../schedule/entry.js'
-import type { Forecast } from '../../schedule/forecast.js'
-import type { WrittenSchedule } from '../../schedule/schedule.js'
-import type { Unit } from '../../schedule/units.js'
-import { formatBytes } from '../../text/units.js'
+import type { Forecast, WrittenSchedule } from '../../schedule/schedule.js'
+import type { SystemdUnit } from '../../schedule/systemd-units.js'
+import { formatBytes } from '../../text/format.js'
 import { printable, type Screen } from '../screen.js'
 
 export function scheduleJson({ entry, changed, forecast }: WrittenSchedule): object {
@@ -34,11 +33,11 @@ export function lineText({ line }: Pick<CrontabEntry, 'line'>): string {
   return `${textOf(line)}\n`
 }
 
-export function unitsJson(units: Unit[]): object {
+export function unitsJson(units: SystemdUnit[]): object {
   return { units }
 }
 
-export function unitsText(units: Unit[]): string {
+export function unitsText(units: SystemdUnit[]): string {
   const files = units.map(({ name, text }) => `# /etc/systemd/system/${name}\n${text}`)
   const [, timer, receiver] = units
   return `${files.join('\n')}

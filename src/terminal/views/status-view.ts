@@ -1,6 +1,6 @@
 import type { StoredBackup } from '../../catalog/backup.js'
 import type { StatusResult } from '../../monitoring/status.js'
-import { formatAge, formatBytes, formatDuration } from '../../text/units.js'
+import { formatAge, formatBytes, formatDuration } from '../../text/format.js'
 import { proofText } from '../parts/proof-text.js'
 import { printable, type Screen } from '../screen.js'
 

@@ -1,6 +1,6 @@
 import type { Proof } from '../../catalog/proof.js'
 import { outcomeOf } from '../../catalog/proof-outcome.js'
-import { formatBytes, formatDuration } from '../../text/units.js'
+import { formatBytes, formatDuration } from '../../text/format.js'
 import type { VerifyResult } from '../../verify/verify.js'
 import { unprovenOf } from '../parts/proof-text.js'
 import { printable, type Screen } from '../screen.js'

@@ -1,6 +1,6 @@
 import type { ArchiveStatus, WalStatus } from '../../monitoring/wal-status.js'
 import type { Progress } from '../../progress.js'
-import { formatBytes, formatTime } from '../../text/units.js'
+import { formatBytes, formatTime } from '../../text/format.js'
 import type { ReceiverState } from '../../wal-archive/receiver-state.js'
 import type { DropSlotResult } from '../../wal-receiver/drop-slot.js'
 import type { SegmentForm } from '../../wal-segments/segment-forms.js'

@@ -5,7 +5,7 @@ import { causeOfEnd, logEntries } from '../../../src/postgres/local/log-entries.
 import { namesDamage, namesLack, wordsText } from '../../../src/postgres/sql/server-words.js'
 import { newCluster } from '../../helpers/new-cluster.js'
 import { aDirectory, aFreePort } from '../../helpers/places.js'
-import { attempt, binOf, oldestUsualNewest } from '../../helpers/programs.js'
+import { attempt, binOf, oldestAndNewest } from '../../helpers/programs.js'
 
 /** Starts a server in the foreground, which is to fail, as a run is started. @returns why, and whether that is damage. */
 async function failureOf(
@@ -106,7 +106,7 @@ it.each([
   expect(namesLack({ sqlstate, message })).toBe(false)
 })
 
-for (const major of oldestUsualNewest)
+for (const major of oldestAndNewest)
   describe(`why PostgreSQL ${major} does not start`, () => {
     it.each([
       ['pg_control has another checksum', overwrite('global/pg_control'), /checksum|control file/],

@@ -12,7 +12,8 @@ it('writes no proof into a backup that is being removed', async () => {
   const catalog = readCatalog(root.root)
   const [backup] = catalog.backups as [LocalBackup]
   renameSync(record, marker)
-  const work = () => prove(catalog, backup, ['data/x: it is missing'], {} as Settings, aContext())
+  const work = () =>
+    prove(backup, catalog, ['data/x: it is missing'], { settings: {} as Settings, context: aContext() })
   expect(await thrownBy(work)).toMatchObject({ code: 'not-found' })
   expect(existsSync(proof)).toBe(false)
 })

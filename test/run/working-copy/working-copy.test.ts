@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import type { WorkingCopyKind } from '../../../src/run/working-copy/working-copy.js'
 import { aBackupOf, type MadeBackup } from '../../helpers/backup.js'
 import { aReadyRun, localRun, nothing, remainsOf } from '../../helpers/local-run.js'
-import { eachUser, needs } from '../../helpers/needs.js'
+import { needs } from '../../helpers/needs.js'
 import { anyMajor } from '../../helpers/programs.js'
 import {
   aRoot,
@@ -24,11 +24,13 @@ beforeAll(async () => {
   await fill(server)
 })
 
-needs('user namespaces').describe('an overlay', () => keepsTheContract('overlay', aRoot))
-needs('root', 'mounts', 'loop devices', 'program mkfs.xfs').describe('a reflink clone', () =>
-  keepsTheContract('reflink', aDiskWithReflinks),
+needs('user namespaces').describe('an overlay', () =>
+  keepsTheContract('overlay', aRoot, ['an ordinary user', 'root']),
 )
-describe('a copy', () => keepsTheContract('copy', aRoot))
+needs('root', 'mounts', 'loop devices', 'program mkfs.xfs').describe('a reflink clone', () =>
+  keepsTheContract('reflink', aDiskWithReflinks, ['root']),
+)
+describe('a copy', () => keepsTheContract('copy', aRoot, ['an ordinary user']))
 
 /** Changes to every kind of file that a snapshot has: tables in all tablespaces, WAL, settings, databases. */
 const changes = [
@@ -44,8 +46,12 @@ const changes = [
   'checkpoint',
 ]
 
-/** What every kind of working copy has to do, whoever uses it. */
-function keepsTheContract(kind: WorkingCopyKind, aPlace: () => string | Promise<string>): void {
+/** What every kind of working copy has to do, whoever uses it: that it is root makes no other difference to one than to the next. */
+function keepsTheContract(
+  kind: WorkingCopyKind,
+  aPlace: () => string | Promise<string>,
+  users: ('an ordinary user' | 'root')[],
+): void {
   let backup: MadeBackup
   let before: string
   beforeAll(async () => {
@@ -53,7 +59,9 @@ function keepsTheContract(kind: WorkingCopyKind, aPlace: () => string | Promise<
     before = fingerprint(backup.directory)
   })
 
-  eachUser('used by %s', (user) => {
+  for (const user of users) needs(user).describe(`used by ${user}`, () => usedBy(user))
+
+  function usedBy(user: 'an ordinary user' | 'root') {
     const options = { asRoot: user === 'root' }
     const args = ['--working-copy', kind, '--dbname', 'app']
     const psql = (...statements: string[]) =>
@@ -103,5 +111,5 @@ function keepsTheContract(kind: WorkingCopyKind, aPlace: () => string | Promise<
       expect(remainsOf(backup.root)).toEqual(nothing)
       expect(readdirSync(backup.root)).toEqual(['data'])
     })
-  })
+  }
 }

@@ -21,7 +21,7 @@ import {
 } from '../../../src/snapshot/conf/conf.js'
 import { confFaults, startFaults } from '../../../src/snapshot/conf/conf-faults.js'
 import { knownValues, settingProblem } from '../../../src/snapshot/conf/conf-rules.js'
-import { ownFileChecksums } from '../../../src/snapshot/conf/own-files.js'
+import { pgbkFileChecksums } from '../../../src/snapshot/conf/pgbk-files.js'
 import { aRecord, thrownBy } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
 
@@ -64,7 +64,7 @@ describe('what a snapshot is started with', () => {
   it.each([13, 14, 15, 16, 17, 18])('has no fault as create writes it for PostgreSQL %i', (major) => {
     const layout = aSnapshot({ major })
     expect(startOf(layout)).toEqual([])
-    expect(confFaults(aRecord({ own_files: ownFileChecksums(layout) }), layout)).toEqual([])
+    expect(confFaults(aRecord({ own_files: pgbkFileChecksums(layout) }), layout)).toEqual([])
   })
 
   const umlauts = 'public.größe ÄÖÜß € \u{1f600} \u0085'
@@ -77,7 +77,7 @@ describe('what a snapshot is started with', () => {
       const [own, custom] = name.includes('.') ? [{}, settings] : [settings, {}]
       const layout = aSnapshot({ settings: own, customSettings: custom, knowsTimeZone: true })
       expect(startOf(layout)).toEqual([])
-      expect(confFaults(aRecord({ own_files: ownFileChecksums(layout) }), layout)).toEqual([])
+      expect(confFaults(aRecord({ own_files: pgbkFileChecksums(layout) }), layout)).toEqual([])
     },
   )
 

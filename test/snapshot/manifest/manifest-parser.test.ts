@@ -10,7 +10,7 @@ import { bytePath } from '../../../src/system/paths/byte-path.js'
 import { isPlainName } from '../../../src/system/paths/inside.js'
 import { aBackupOf, fileIn } from '../../helpers/backup.js'
 import { randomNumbers, seed } from '../../helpers/chance.js'
-import { majors, run } from '../../helpers/programs.js'
+import { oldestAndNewest, run } from '../../helpers/programs.js'
 import { aServer } from '../../helpers/server.js'
 
 interface Read {
@@ -56,7 +56,7 @@ function refusal(bytes: Buffer | string): string | undefined {
   }
 }
 
-describe.each(majors)('a manifest of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('a manifest of PostgreSQL %i', (major) => {
   it('is read to its end, with every file that is there', async () => {
     const server = await aServer({ major })
     const space = join(server.directory, 'space')

@@ -57,7 +57,7 @@ it.each(['LC_ALL', 'PATH', 'LANGUAGE'])('what runs has this %s', async (name) =>
 
 /** Who makes an environment all the same, and why no program gets it that way. */
 const allowed: Record<string, string> = {
-  'process.ts': 'the one that all others come from',
+  'process-context.ts': 'the one that all others come from',
   'postgres/connection/service-file.ts': 'what libpq is told is a part of a connection',
   'schedule/command.ts': 'variables for a scheduled line',
   'system/process/become.ts': 'of this process, when it changes its user',

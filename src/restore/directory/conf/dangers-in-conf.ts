@@ -17,7 +17,7 @@ export function settingsInText(text: string): Map<string, string[]> {
 }
 
 /** Settings that take the danger out of others, and in plain words why. */
-export interface Defused {
+export interface DefusedSettings {
   settings: Record<string, string>
   reasons: string[]
 }
@@ -26,7 +26,7 @@ export interface Defused {
  * What else a server's own configuration would run, load from elsewhere, reach or write elsewhere when a copy is started with it. What
  * it listens on, whom it lets in and which keys it has stay as they are: that makes it this server.
  */
-export function dangersIn(found: FoundSettings): Defused {
+export function dangersIn(found: FoundSettings): DefusedSettings {
   const off = (names: readonly string[], isDanger: (value: string, name: string) => boolean) =>
     names.filter((name) => found.get(name)?.some((value) => isDanger(value, name)))
   const run = off([...namesOf('runs'), ...languagesThatRun], (value, name) => value !== offOf(name))
