@@ -1,11 +1,11 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { resolveSource } from '../system/paths/source-place.js'
 import { shellWord } from '../text/shell-word.js'
 import type { StoredBackup } from './backup.js'
 import type { Catalog } from './catalog.js'
 import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
-import { resolveSource } from './source-place.js'
 
 type SelectContext = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
 

@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
-import { PgbkError } from '../errors.js'
+import { PgbkError } from '../../errors.js'
 
 /** Another root: in a directory here, or on a host that ssh reaches. */
 type SourcePlace =
