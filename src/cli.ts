@@ -6,7 +6,7 @@ import type { Context, PrintedCommand } from './context.js'
 import { isUnexpected, PgbkError, pgbkErrorFrom } from './errors.js'
 import type { ProcessContext } from './process-context.js'
 import type { Reporter } from './terminal/reporter.js'
-import type { Style } from './terminal/style.js'
+import type { Style } from './terminal/screen.js'
 
 /**
  * Runs one command line and returns its exit status. Results go to stdout, everything else to stderr; with `--json`
@@ -167,7 +167,7 @@ async function styleFor(
   invocation: Invocation | undefined,
   { env }: ProcessContext,
 ): Promise<Style> {
-  const { createStyle } = await import('./terminal/style.js')
+  const { createStyle } = await import('./terminal/screen.js')
   const wanted = invocation?.globals.color !== false && !env.NO_COLOR && env.TERM !== 'dumb'
   return createStyle(wanted && stream.isTTY === true)
 }
@@ -178,7 +178,7 @@ async function report(error: unknown, form: AnswerForm, world: ProcessContext): 
   if (form.nagios) return await reportToMonitor(known, world)
   if (form.json) await write(world.stdout, errorJson(known))
   const wanted = form.color && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
-  const { createStyle } = await import('./terminal/style.js')
+  const { createStyle } = await import('./terminal/screen.js')
   const verbose = form.verbose || isUnexpected(error)
   const style = createStyle(wanted && world.stderr.isTTY === true)
   const text = errorText(known, { style, width: world.stderr.columns || undefined, verbose })

@@ -1,11 +1,11 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { resolveSource } from '../system/paths/source-place.js'
 import { shellWord } from '../text/shell-word.js'
 import type { StoredBackup } from './backup.js'
 import type { Catalog } from './catalog.js'
 import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
+import { resolveSource } from './source-place.js'
 
 type SelectContext = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
 
@@ -48,7 +48,7 @@ function latest<B extends StoredBackup>(catalog: Catalog<B>, ways: WaysOn, { pro
 }
 
 /** Why `latest` does not mean this one; undefined when it may. */
-export function whyNotLatest(backup: StoredBackup): string | undefined {
+function whyNotLatest(backup: StoredBackup): string | undefined {
   const { state, proof } = backup
   if (state !== 'whole') return `its state is ${state}`
   return resultOf(proof) === 'failed' ? 'its newest check failed' : recordFault(backup)

@@ -1,9 +1,9 @@
 import { lstatSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { localPath } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { Progress } from '../progress.js'
-import { localPath } from '../system/paths/source-place.js'
 import { firstUntrusted, isShared, type Trust, untrustedItself } from '../system/paths/trusted-path.js'
 import { notTrusted } from './trusted-file.js'
 

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
+import { localPath, resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
-import { localPath, resolveSource } from '../system/paths/source-place.js'
 import { trustOf } from '../system/paths/trusted-path.js'
 import { withEnvironment } from './env.js'
 import { type FoundConfigFile, findFile } from './find-file.js'

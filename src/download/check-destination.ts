@@ -5,12 +5,12 @@ import { isLocal, type LocalBackup, type StoredBackup } from '../catalog/backup.
 import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
+import { resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import type { Place } from '../place/contract/place.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { freeBytes } from '../system/files/measure.js'
-import { resolveSource } from '../system/paths/source-place.js'
 import { formatBytes } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
 import { identityOf, isSameBackup } from './download-directory.js'
@@ -61,7 +61,7 @@ function checkNotOpened({ id, state }: StoredBackup, { name }: Place, { pgbk, cw
 export async function findHere(
   root: RootLayout,
   wanted: StoredBackup,
-  replace: boolean,
+  { replace }: { replace?: boolean },
 ): Promise<LocalBackup | undefined> {
   const directory = root.backup(wanted.id)
   if (!(await isThere(directory))) return undefined

@@ -2,15 +2,14 @@ import { existsSync } from 'node:fs'
 import { isLocal, type StoredBackup } from '../catalog/backup.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
-import type { Settings } from '../config/load.js'
+import { localPath, sourceName } from '../catalog/source-place.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { wantedOf } from '../place/contract/listing.js'
-import { sourceName } from '../place/contract/source-name.js'
 import { openPlace } from '../place/open-place.js'
 import { type Compression, compressionOf, requireZstd } from '../place/tar-archive/compression.js'
 import { archiveToFile, archiveToOutput } from '../place/tar-archive/write-archive.js'
-import { localPath } from '../system/paths/source-place.js'
 import { checkWanted } from './check-destination.js'
 
 export interface ArchiveOptions {
@@ -38,13 +37,12 @@ export interface ArchiveResult {
 export async function downloadArchive(
   id: string,
   options: ArchiveOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<ArchiveResult> {
   const startedAt = context.now()
   const file = options.archive === '-' ? undefined : localPath(options.archive, context.cwd)
   const compression = file === undefined ? (options.compress ?? 'none') : compressionOf(file)
-  checkTarget(file, options.replace ?? false, context)
+  checkTarget(file, options, context)
   if (compression === 'zstd') await requireZstd(context)
   const name = sourceName(options.from, settings, settings.root)
   const source = await openPlace(name, context)
@@ -55,7 +53,7 @@ export async function downloadArchive(
   const write = () =>
     file === undefined
       ? archiveToOutput(job, context)
-      : archiveToFile(job, file, options.replace ?? false, context)
+      : archiveToFile(job, { file, replace: options.replace }, context)
   const bytes = await (isLocal(backup) ? unlessRemoved(backup, context, write) : write())
   const durationMs = context.now().getTime() - startedAt.getTime()
   const location = source.locationOf(backup.id)
@@ -63,7 +61,7 @@ export async function downloadArchive(
 }
 
 /** @throws {PgbkError} `usage` for a terminal, or a file that is there. */
-function checkTarget(file: string | undefined, replace: boolean, { stdout, pgbk }: Context): void {
+function checkTarget(file: string | undefined, { replace }: ArchiveOptions, { stdout, pgbk }: Context): void {
   if (file === undefined) {
     if (!stdout.isTTY) return
     throw new PgbkError('usage', 'an archive cannot be written to a terminal', {

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs'
 import type { LocalBackup, StoredBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import { sourceName } from '../catalog/source-place.js'
+import type { Task } from '../config/load.js'
+import { openPlace } from '../place/open-place.js'
 import { freeBytes } from '../system/files/measure.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
@@ -25,13 +26,10 @@ export interface ListOptions {
 }
 
 /** All backups of the root, or of another one, newest first, and what there is beside them. */
-export async function list(options: ListOptions, settings: Settings, context: Context): Promise<ListResult> {
+export async function list(options: ListOptions, { settings, context }: Task): Promise<ListResult> {
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
-    const { openPlace } = await import('../place/open-place.js')
-    const { sourceName } = await import('../place/contract/source-name.js')
-    const name = sourceName(options.from, settings)
-    const source = await openPlace(name, context)
+    const source = await openPlace(sourceName(options.from, settings), context)
     const { locationOf } = source
     return { ...(await source.list()), locationOf, windows, free: undefined, source: source.name }
   }

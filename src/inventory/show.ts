@@ -2,11 +2,9 @@ import type { StoredBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
-import { sourceName } from '../place/contract/source-name.js'
+import { resolveSource, sourceName } from '../catalog/source-place.js'
+import type { Task } from '../config/load.js'
 import { openPlace } from '../place/open-place.js'
-import { resolveSource } from '../system/paths/source-place.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
 
@@ -29,8 +27,7 @@ export interface ShowResult {
 export async function show(
   id: string,
   options: ShowOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<ShowResult> {
   if (options.from === undefined) {
     const catalog = readCatalog(settings.root)

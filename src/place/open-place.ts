@@ -1,5 +1,5 @@
+import { parseSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
-import { parseSource } from '../system/paths/source-place.js'
 import type { Place } from './contract/place.js'
 
 /**

@@ -4,7 +4,7 @@ import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
 import { localPlace } from '../place/local-place.js'
-import { checkPlainLine } from '../text/plain-line.js'
+import { checkPlainLine } from '../text/printable.js'
 
 export interface HoldOptions {
   reason?: string

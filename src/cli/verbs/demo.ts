@@ -8,9 +8,9 @@ export const demo: Verb = {
     checkUserOfPostgres(settings.run_as, context)
     return { as: 'run_as' }
   },
-  async run({ settings, context }) {
+  async run(call) {
     const { demo } = await import('../../demo/demo.js')
-    const result = await demo(settings, context)
+    const result = await demo(call)
     const { demoJson, demoText } = await import('../../terminal/views/demo-view.js')
     return { json: () => demoJson(result), text: () => demoText(result) }
   },

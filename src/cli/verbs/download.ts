@@ -1,22 +1,16 @@
 import { resolve } from 'node:path'
 import { Option } from 'commander'
-import type { Settings } from '../../config/load.js'
-import type { Context } from '../../context.js'
+import type { Task } from '../../config/load.js'
 import type { DownloadOptions } from '../../download/download.js'
 import type { ArchiveOptions } from '../../download/download-archive.js'
 import { idMeaning } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
 import type { Outcome, Verb } from '../call/verb.js'
 
-async function archive(
-  id: string,
-  options: ArchiveOptions,
-  settings: Settings,
-  context: Context,
-): Promise<Outcome> {
+async function archive(id: string, options: ArchiveOptions, task: Task): Promise<Outcome> {
   const { downloadArchive } = await import('../../download/download-archive.js')
-  const result = await downloadArchive(id, options, settings, context)
-  const { archiveJson, archiveText } = await import('../../terminal/views/archive-view.js')
+  const result = await downloadArchive(id, options, task)
+  const { archiveJson, archiveText } = await import('../../terminal/views/download-view.js')
   return { json: () => archiveJson(result), text: (screen) => archiveText(result, screen) }
 }
 
@@ -52,11 +46,15 @@ export const download: Verb<Options> = {
     archive === undefined
       ? { as: 'run_as', root: to === undefined ? settings.root : resolve(context.cwd, to), makes: 'backups' }
       : standInFor(from, settings, context, settings.root),
-  async run({ ids: [id = ''], options, settings, context }) {
+  async run(call) {
+    const {
+      ids: [id = ''],
+      options,
+    } = call
     const { archive: file } = options
-    if (file !== undefined) return archive(id, { ...options, archive: file }, settings, context)
+    if (file !== undefined) return archive(id, { ...options, archive: file }, call)
     const { download } = await import('../../download/download.js')
-    const result = await download(id, options, settings, context)
+    const result = await download(id, options, call)
     const { downloadJson, downloadText } = await import('../../terminal/views/download-view.js')
     return { json: () => downloadJson(result), text: (screen) => downloadText(result, screen) }
   },

@@ -22,13 +22,13 @@ const nameMeaning = 'its name, see pgbk instance list'
 export const instanceList: Verb = {
   name: 'instance list',
   description: 'list all instances, and the runs in progress',
-  async run({ settings, context }) {
+  async run(call) {
     const { listInstances } = await import('../../restore/instance/instance-commands.js')
-    const result = await listInstances(settings, context)
+    const result = await listInstances(call)
     const { instancesJson, instancesText, sayNoInstances } = await import(
       '../../terminal/views/instance-view.js'
     )
-    sayNoInstances(result, context.progress)
+    sayNoInstances(result, call.context.progress)
     return { json: () => instancesJson(result), text: (screen) => instancesText(result, screen) }
   },
 }
@@ -39,9 +39,13 @@ export const instanceStart: Verb<StartOptions> = {
   takesTime: true,
   declare: (command) =>
     command.argument('<name>', nameMeaning).option('--port <port>', 'a new port, from now on', parsePort),
-  async run({ ids: [name = ''], options, settings, context }) {
+  async run(call) {
+    const {
+      ids: [name = ''],
+      options,
+    } = call
     const { startInstance } = await import('../../restore/instance/instance-commands.js')
-    const instance = await startInstance(name, options, settings, context)
+    const instance = await startInstance(name, options, call)
     const { instanceJson, startedText } = await import('../../terminal/views/instance-view.js')
     return {
       json: () => ({ instance: instanceJson(instance) }),
@@ -55,9 +59,12 @@ export const instanceStop: Verb = {
   description: 'stop an instance; or end a run, and remove its working copy',
   takesTime: true,
   declare: (command) => command.argument('<name>', nameMeaning),
-  async run({ ids: [name = ''], settings, context }) {
+  async run(call) {
+    const {
+      ids: [name = ''],
+    } = call
     const { stopInstance } = await import('../../restore/instance/instance-commands.js')
-    const stopped = await stopInstance(name, settings, context)
+    const stopped = await stopInstance(name, call)
     const { stoppedJson, stoppedText } = await import('../../terminal/views/instance-view.js')
     return { json: () => stoppedJson(stopped), text: (screen) => stoppedText(stopped, screen) }
   },
@@ -68,9 +75,13 @@ export const instanceDelete: Verb<DeleteInstanceOptions> = {
   description: 'remove an instance with all its data, after asking',
   takesTime: true,
   declare: (command) => command.argument('<name>', nameMeaning).option('-y, --yes', 'do not ask'),
-  async run({ ids: [name = ''], options, settings, context }) {
+  async run(call) {
+    const {
+      ids: [name = ''],
+      options,
+    } = call
     const { deleteInstance } = await import('../../restore/instance/instance-commands.js')
-    const instance = await deleteInstance(name, options, settings, context)
+    const instance = await deleteInstance(name, options, call)
     const { deletedText, instanceJson } = await import('../../terminal/views/instance-view.js')
     return {
       json: () => ({ deleted: instanceJson(instance) }),

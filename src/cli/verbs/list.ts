@@ -9,11 +9,11 @@ export const list: Verb<ListOptions> = {
   declare: (command) => command.alias('ls').addOption(listFromOption()),
   standIn: ({ options: { from }, settings, context }) =>
     from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
-  async run({ options, settings, context }) {
+  async run(call) {
     const { list } = await import('../../inventory/list.js')
-    const result = await list(options, settings, context)
+    const result = await list(call.options, call)
     const { listJson, listText, sayRejected } = await import('../../terminal/views/list-view.js')
-    sayRejected(result, context.progress)
+    sayRejected(result, call.context.progress)
     return { json: () => listJson(result), text: (screen) => listText(result, screen) }
   },
   help: `

@@ -39,10 +39,17 @@ export const localRun: Verb<LocalRunOptions> = {
     return undefined
   },
   /** A run's result is there when it is ready, long before it ends. */
-  async run({ ids: [id], words, options, settings, context, print }) {
+  async run(call) {
+    const {
+      ids: [id],
+      words,
+      options,
+      context,
+      print,
+    } = call
     const { localRun } = await import('../../run/local-run.js')
     const view = await import('../../terminal/views/local-run-view.js')
-    return localRun(id, words, options, settings, context, {
+    return localRun(id, { ...options, command: words }, call, {
       planned: async (plan) => {
         const text = () => view.runPlanText(plan, context.now())
         if (options.dryRun) await print({ json: () => view.runPlanJson(plan), text: () => `${text()}\n` })

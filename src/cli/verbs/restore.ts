@@ -67,30 +67,34 @@ Examples:
 }
 
 async function carryOut(call: Call<Options>): Promise<RestoreResult | number> {
-  const { ids, settings, context } = call
+  const {
+    ids: [id],
+    context,
+  } = call
   if (call.options.received !== undefined) {
     const { restoreReceived } = await import('../../restore/restore-received.js')
     const { errandIn } = await import('../../restore/enter-directory.js')
-    return restoreReceived(errandIn(call.options.received), settings, context)
+    return restoreReceived(errandIn(call.options.received), call)
   }
   const { planText } = await import('../../terminal/views/restore-view.js')
   const announce = (plan: RestorePlan) => context.progress.say(`Restoring:\n${planText(plan, context.now())}`)
   const { other, options } = await enter(call)
   if (other) {
     const { restoreForAnother } = await import('../../restore/restore-for-another.js')
-    return restoreForAnother(other, ids[0], options, settings, context, announce)
+    return restoreForAnother(other, { id, options, announce }, call)
   }
   const { restore } = await import('../../restore/restore.js')
-  return restore(ids[0], options, settings, context, announce)
+  return restore(id, options, call, announce)
 }
 
-async function enter({ options, globals, settings, context }: Call<Options>): Promise<EnteredDirectory> {
+async function enter(call: Call<Options>): Promise<EnteredDirectory> {
+  const { options, globals, context } = call
   if (options.pgdata === undefined || context.user().uid !== 0) return { options }
   const { enterDirectory } = await import('../../restore/enter-directory.js')
   const { json, quiet, verbose, color } = globals
   const flags = { '--json': json, '--quiet': quiet, '--verbose': verbose, '--no-color': color === false }
   const words = Object.entries(flags).flatMap(([flag, isSet]) => (isSet ? [flag] : []))
-  return enterDirectory(options, words, settings, context)
+  return enterDirectory(options, words, call)
 }
 
 function faultOf({ words, options }: Invocation<Options>): string | undefined {

@@ -9,9 +9,13 @@ export const show: Verb<ShowOptions> = {
   declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption()),
   standIn: ({ options: { from }, settings, context }) =>
     from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
-  async run({ ids: [id = ''], options, settings, context }) {
+  async run(call) {
+    const {
+      ids: [id = ''],
+      options,
+    } = call
     const { show } = await import('../../inventory/show.js')
-    const result = await show(id, options, settings, context)
+    const result = await show(id, options, call)
     const { showJson, showText } = await import('../../terminal/views/show-view.js')
     return { json: () => showJson(result), text: (screen) => showText(result, screen) }
   },

@@ -1,7 +1,7 @@
+import { localPath } from '../../catalog/source-place.js'
 import { messageOf, PgbkError, systemFailure } from '../../errors.js'
 import type { StatusOptions } from '../../monitoring/status.js'
 import { replaceDurably } from '../../system/files/durable.js'
-import { localPath } from '../../system/paths/source-place.js'
 import { addConnectionOptions, parseSpan } from '../call/options.js'
 import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 

@@ -26,8 +26,7 @@ export async function hasGnuTar({ env, signal }: Context): Promise<boolean> {
  */
 export async function archiveHere(
   root: string,
-  backup: StoredBackup,
-  listing: Listing,
+  { backup, listing }: { backup: StoredBackup; listing: Listing },
   target: { file: string; isCompressed: boolean },
   { env, signal, progress }: Context,
 ): Promise<void> {

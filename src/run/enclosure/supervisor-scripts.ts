@@ -1,4 +1,4 @@
-export interface SupervisorParts {
+interface SupervisorParts {
   outerSetUp: string
   setUp: string
   cleanUp: string

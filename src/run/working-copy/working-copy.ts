@@ -3,7 +3,7 @@ import type { RunDirectory } from '../directory/run-directory.js'
 
 export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy'
 
-export interface WorkingCopyRequest {
+interface WorkingCopyRequest {
   /** The backup's, which keeps every byte. */
   snapshot: string
   run: RunDirectory

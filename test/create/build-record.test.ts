@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { describeStandby } from '../../src/create/describe.js'
+import { describeStandby } from '../../src/create/build-record.js'
 import type { StandbyState } from '../../src/postgres/server/standby-state.js'
 
 const old = '2026-11-17T03:00:00.123456Z'

@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
-import { PgbkError } from '../../errors.js'
+import { PgbkError } from '../errors.js'
 
 /** Another root: in a directory here, or on a host that ssh reaches. */
 type SourcePlace =
@@ -51,5 +51,21 @@ export function resolveSource(text: string, base: string): string {
 function noSource(text: string): PgbkError {
   return new PgbkError('usage', `${JSON.stringify(text)} is not a source`, {
     hint: 'A source is a directory that holds data/, or [USER@]HOST:DIR, as in scp. Write ./a:b for a directory with a colon.',
+  })
+}
+
+/**
+ * The SOURCE that is meant: the one that was named, else that of the configuration, else the fallback.
+ * @throws {PgbkError} `usage` when there is none.
+ */
+export function sourceName(
+  from: string | true | undefined,
+  { source }: { source?: string | undefined },
+  fallback?: string,
+): string {
+  const name = (from === true ? undefined : from) ?? source ?? fallback
+  if (name !== undefined) return name
+  throw new PgbkError('usage', 'no source is named', {
+    hint: 'Name one with --from DIR or --from [USER@]HOST:DIR, or as source in .pgbkrc.yaml.',
   })
 }

@@ -10,19 +10,19 @@ const explanations: Record<string, string> = {
   CheckpointStart: 'the server waits for another checkpoint to end before it begins its own',
 }
 
-interface WaitWatch {
+interface WaitEventWatch {
   /** Tells the watch about activity and passes everything on. */
   progress: Progress
   stop(): void
 }
 
 /** Watches a backup, and once nothing has moved for `afterMs` says what the server waits for. */
-export function watchWaiting(
+export function watchWaitEvents(
   psql: Psql,
   applicationName: string,
   progress: Progress,
   afterMs = 60_000,
-): WaitWatch {
+): WaitEventWatch {
   let lastBytes = 0
   let said: string | undefined
   const explain = async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
-import { PgbkError } from '../../../src/errors.js'
-import { localPath, parseSource, resolveSource } from '../../../src/system/paths/source-place.js'
-import { thrownBy } from '../../catalog/samples.js'
+import { localPath, parseSource, resolveSource } from '../../src/catalog/source-place.js'
+import { PgbkError } from '../../src/errors.js'
+import { thrownBy } from './samples.js'
 
 describe('a source', () => {
   it.each([

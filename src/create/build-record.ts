@@ -15,7 +15,7 @@ import { isRaw, rawBytes } from '../text/raw-text.js'
 import type { StandbyWal } from './archive-wal.js'
 import type { CopiedData } from './copy/copy-server.js'
 
-export interface Description {
+export interface RecordInput {
   id: string
   label: string | undefined
   scheduled: boolean
@@ -36,19 +36,19 @@ export interface Description {
 }
 
 /** Puts together what is known of a backup; only its own size is still missing. */
-export async function describe(description: Description, layout: BackupLayout): Promise<RecordDraft> {
-  const { facts, copied, startedAt, finishedAt } = description
+export async function buildRecord(input: RecordInput, layout: BackupLayout): Promise<RecordDraft> {
+  const { facts, copied, startedAt, finishedAt } = input
   return {
     format: recordFormat,
-    id: description.id,
-    kind: description.scheduled ? 'scheduled' : 'on-demand',
-    label: description.label ?? null,
+    id: input.id,
+    kind: input.scheduled ? 'scheduled' : 'on-demand',
+    label: input.label ?? null,
     started_at: startedAt.toISOString(),
     // Moments are compared with it: neither clock must put the snapshot's end too early.
     finished_at: new Date(Math.max(finishedAt.getTime(), copied.serverTime.getTime())).toISOString(),
     copied_at: copied.endedAt.toISOString(),
-    ...description.standby,
-    server: { ...describeServer(facts), time_zone: description.timeZone },
+    ...input.standby,
+    server: { ...describeServer(facts), time_zone: input.timeZone },
     superuser: facts.superuser,
     timeline: copied.range.timeline,
     start_lsn: copied.label.startLsn,
@@ -57,14 +57,14 @@ export async function describe(description: Description, layout: BackupLayout): 
     wal_segment_size: facts.wal_segment_size,
     data_checksums: facts.data_checksums,
     tablespaces: await describeTablespaces(facts, layout),
-    databases: describeDatabases(description),
-    extensions: description.inside.extensions,
+    databases: describeDatabases(input),
+    extensions: input.inside.extensions,
     preload_libraries: listOf(facts.preload_libraries),
-    config_files: description.configFiles,
-    configuration: description.configuration,
-    ...(description.skipped.length > 0 ? { skipped: description.skipped.slice(0, mostSkipped) } : {}),
-    verified: description.verified,
-    tools: description.tools,
+    config_files: input.configFiles,
+    configuration: input.configuration,
+    ...(input.skipped.length > 0 ? { skipped: input.skipped.slice(0, mostSkipped) } : {}),
+    verified: input.verified,
+    tools: input.tools,
     // A clock may be set back meanwhile.
     duration_ms: Math.max(0, finishedAt.getTime() - startedAt.getTime()),
   }
@@ -100,7 +100,7 @@ function describeTablespaces(facts: ServerFacts, layout: BackupLayout): Promise<
   )
 }
 
-function describeDatabases({ facts, inside }: Description): BackupRecord['databases'] {
+function describeDatabases({ facts, inside }: RecordInput): BackupRecord['databases'] {
   return facts.databases.map((database) => ({
     name: database.name,
     ...(isRaw(database.raw_name) ? { name_bytes: rawBytes(database.raw_name).toString('hex') } : {}),

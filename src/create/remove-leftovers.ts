@@ -20,7 +20,7 @@ import { type HeldLock, withLock } from '../system/files/lock.js'
  * directories. What carries no marker of pgbk is left alone and named.
  * @returns whether there was anything.
  */
-export async function sweep(root: RootLayout, psql: Psql, context: Context): Promise<boolean> {
+export async function removeLeftOvers(root: RootLayout, psql: Psql, context: Context): Promise<boolean> {
   // A root that is new has no lock file, and nothing to sweep.
   if (!existsSync(root.createLock)) return false
   return withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>
