@@ -111,8 +111,9 @@ function strayPackages(sources: Sources): string[] {
   })
 }
 
-/** Who asks the process that it runs in; the relay is a program of its own. */
-const ofTheProcess = /^(system\/|cli\/|main\.ts$|process-context\.ts$|run\/enclosure\/relay\.ts$)/
+/** Who asks the process that it runs in; the relay and the file server are programs of their own. */
+const ofTheProcess =
+  /^(system\/|cli\/|main\.ts$|process-context\.ts$|run\/enclosure\/relay\.ts$|file-server\/file-server\.ts$)/
 
 function forbiddenWords(sources: Sources): string[] {
   const always = /\bprocess\.exit\b|\bconsole\.|\bnew Error\(|\bnode:process\b|\bglobalThis\b/g

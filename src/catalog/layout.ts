@@ -81,6 +81,9 @@ export function runLayout(directory: string) {
     lower: join(directory, 'lower'),
     upper: join(directory, 'upper'),
     work: join(directory, 'work'),
+    /** Where the tree of a file server is mounted, and what it keeps of what is written. */
+    files: join(directory, 'files'),
+    store: join(directory, 'store'),
     /** Leads to the backup's WAL archive: restore_command looks for it beside the snapshot. */
     wal: join(directory, 'wal'),
     log: join(directory, 'log'),

@@ -33,7 +33,7 @@ const schema = v.strictObject({
   ),
   run: v.optional(
     v.strictObject({
-      working_copy: v.optional(v.picklist(['auto', 'overlay', 'reflink', 'copy']), 'auto'),
+      working_copy: v.optional(v.picklist(['auto', 'overlay', 'reflink', 'copy', 'thin']), 'auto'),
       sandbox: v.optional(v.picklist(['auto', 'off']), 'auto'),
       settings: v.optional(v.record(settingName, scalar), {}),
     }),

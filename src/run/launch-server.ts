@@ -11,7 +11,7 @@ import { type EnclosedServer, startEnclosed } from './enclosure/start-enclosed.j
 import type { RunRequest } from './run-request.js'
 import { serverCommand } from './server-command.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
-import { workingCopyMethods } from './working-copy/working-copy-methods.js'
+import { methodsFor } from './working-copy/working-copy-methods.js'
 
 /** Above this, a full copy is not begun without being asked for. */
 const askAbove = 1024 ** 3
@@ -27,15 +27,12 @@ export async function launchServer(
   port: number,
   context: Context,
 ): Promise<LaunchedServer> {
-  const wanted = workingCopyMethods.filter(
-    ({ kind }) => request.workingCopy === 'auto' || kind === request.workingCopy,
-  )
   const obstacles: string[] = []
-  for (const method of wanted) {
+  for (const method of methodsFor(request.workingCopy)) {
     if (method.kind === 'copy' && request.workingCopy === 'auto')
       await agreeToCopy(request.backup, obstacles, context)
     // What is not all there is not copied.
-    if (method.kind !== 'overlay') await request.complete
+    if (!method.access.mounts) await request.complete
     const further = furtherBackups(request.recovery)
     const directory = makeRunDirectory(request.backup, request.root, context, further)
     try {

@@ -72,7 +72,8 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
 }
 
 async function startOn(port: number, request: RunRequest, context: Context): Promise<Run> {
-  checkOwner(request.backup, context)
+  // That one shows all files as the caller's.
+  if (request.workingCopy !== 'thin') checkOwner(request.backup, context)
   const launched = await launchServer(request, port, context)
   const { directory, server } = launched
   const hasCrashed = watchForCrashes(directory.layout.log)

@@ -17,6 +17,7 @@ export type Need =
   | 'mounts'
   | 'loop devices'
   | 'user namespaces'
+  | '/dev/fuse'
   | 'an ordinary user'
   | 'faketime'
   | `PostgreSQL ${string}`
@@ -62,6 +63,13 @@ export function eachUser(title: string, define: (user: 'an ordinary user' | 'roo
     needs(user).describe(title.replace('%s', user), () => define(user))
 }
 
+/** Commands that fail where it is missing. */
+const trials: Partial<Record<Need, string>> = {
+  mounts: 'unshare --mount mount -t tmpfs tmpfs /mnt',
+  'loop devices': 'losetup --find',
+  faketime: 'ls /usr/lib/*/faketime/libfaketime.so.1',
+}
+
 const answers = new Map<Need, string | undefined>()
 
 function reasonWithout(need: Need): string | undefined {
@@ -73,10 +81,10 @@ function findReason(need: Need): string | undefined {
   if (need === 'root' && !isRoot) return 'started by an ordinary user'
   if (need === 'root' || need === 'an ordinary user')
     return isRoot && ordinaryUser.name !== 'postgres' ? 'there is no user postgres to become' : undefined
-  if (need === 'mounts') return said([], 'unshare --mount mount -t tmpfs tmpfs /mnt')
-  if (need === 'loop devices') return said([], 'losetup --find')
+  const trial = trials[need]
+  if (trial !== undefined) return said([], trial)
   if (need === 'user namespaces') return sandboxFault()
-  if (need === 'faketime') return said([], 'ls /usr/lib/*/faketime/libfaketime.so.1')
+  if (need === '/dev/fuse') return said(asUser(), `${users} sh -c 'exec 6<>/dev/fuse'`)
   const [kind, name = ''] = need.split(/ (.*)/s)
   if (need === 'PostgreSQL programs')
     return said([], 'ls /usr/lib/postgresql/*/bin/pg_verifybackup') && 'not installed'
@@ -85,12 +93,13 @@ function findReason(need: Need): string | undefined {
   return places.some((place) => existsSync(join(place, name))) ? undefined : 'not installed'
 }
 
+const users = 'unshare --user --map-current-user --keep-caps'
+
 /** Tries what a run on an overlay in a sandbox does, as the user of the servers. */
 function sandboxFault(): string | undefined {
   const overlay = 'mkdir l u w m && mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w,userxattr m'
   const inside = `mount -t proc proc /proc && mount -t tmpfs tmpfs /mnt && cd /mnt && ${overlay}`
-  const users = 'unshare --user --map-current-user --keep-caps --ipc --net'
-  return said(asUser(), `${users} unshare --mount --pid --fork --kill-child sh -c '${inside}'`)
+  return said(asUser(), `${users} --ipc --net unshare --mount --pid --fork --kill-child sh -c '${inside}'`)
 }
 
 /** What a command of sh complains of; undefined when it succeeds. */

@@ -43,7 +43,7 @@ export const workingCopyOption = () =>
   new Option(
     '--working-copy <way>',
     'how the working copy is made (default: the first way that works)',
-  ).choices(['auto', 'overlay', 'reflink', 'copy'])
+  ).choices(['auto', 'overlay', 'reflink', 'copy', 'thin'])
 
 export const sandboxOption = () =>
   new Option('--sandbox <mode>', 'isolate the server from this machine: auto (default), or off').choices([

@@ -67,7 +67,8 @@ export const localRun: Verb<LocalRunOptions> = {
 Starts PostgreSQL on a working copy of the backup: at once, whatever its size,
 where overlays or reflinks are available. An overlay copies a data file (at most
 1 GB) when PostgreSQL first opens it, even for reading; files that are never opened
-take no space. The backup is never changed, what the server writes is thrown away
+take no space. With --working-copy thin, blocks are kept in the place of files, on every
+file system that Linux has. The backup is never changed, what the server writes is thrown away
 at the end, and neither the server nor COMMAND can accidentally reach the server
 that was backed up.
 

@@ -55,7 +55,10 @@ export function namespacesFor(
   }
 }
 
-const openHouse = { ...noNamespaces, outer: users, inner: ['unshare', '--mount'] }
+/** What is unmounted outside is unmounted there too: else the disks of others would stay busy. A sandbox keeps none but its own. */
+const ownMounts = ['unshare', '--mount', '--propagation', 'slave']
+
+const openHouse = { ...noNamespaces, outer: users, inner: ownMounts }
 
 /** Not even COPY TO the real path of a backup reaches it. */
 const readOnlyBackups = `

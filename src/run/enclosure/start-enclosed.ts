@@ -84,6 +84,7 @@ async function start(
       namespaces,
       companion:
         held && outerPort !== undefined ? relayTo(outerPort, held.descriptor, run, context) : undefined,
+      fileServer: access.hasFileServer ? fileServerFor(run, context) : undefined,
       cleanUp: removeWhenOver,
       sockets: run.sockets,
       dropping: withoutRights(namespaces.outer.includes('--user')),
@@ -103,6 +104,12 @@ function relayTo(port: number, descriptor: number, { layout }: OwnRunDirectory, 
   const [node = ''] = context.self
   const relay = fileURLToPath(new URL('./relay.js', import.meta.url))
   return { command: [node, relay, String(port), runArgument(layout.directory)], descriptor }
+}
+
+function fileServerFor({ layout }: OwnRunDirectory, { self }: Context): [string, string, string] {
+  const [node = ''] = self
+  const program = fileURLToPath(new URL('./file-server.js', import.meta.url))
+  return [node, program, runArgument(layout.directory)]
 }
 
 function viewOf(

@@ -1,3 +1,8 @@
+const withoutAnyRights = '--ambient-caps=-all --inh-caps=-all --bounding-set=-all --no-new-privs'
+
+/** Of node: a file server that has shown 50,000 files has 90 MB with it, and 120 without. */
+const littleMemory = '--max-semi-space-size=1'
+
 interface SupervisorParts {
   outerSetUp: string
   setUp: string
@@ -16,7 +21,9 @@ interface SupervisorParts {
  * noted it in postmaster.pid, which comes after all that it does to the socket (StreamServerPort, PostmasterMain): what the data starts could else put a link to another
  * server's in its place, and lead clients there. Where something there is open for writing, that is refused (mount(2), EBUSY), and
  * the reason told. Descriptor 3 is the companion's, 4 the input (that of a background
- * command is /dev/null), 5 the log.
+ * command is /dev/null), 5 the log, 6 the device of a file server. That one is outside of the server's mounts: it ends by itself when they
+ * are gone. Where it fails, the server is ended, with the shells around it: while one of them has the device, who waits for an
+ * answer waits for ever.
  */
 export function supervisorScripts({ outerSetUp, setUp, cleanUp }: SupervisorParts): {
   outermost: string
@@ -46,8 +53,26 @@ if [ -n "$2" ]; then
 fi
 shift 5
 exec 3<&-
+node=$1
+program=$2
+known=$3
+shift 3
+[ -z "$program" ] || exec 6<>/dev/fuse
 "$@" </dev/null 4<&- &
 server=$!
+files=
+if [ -n "$program" ]; then
+  {
+    setpriv ${withoutAnyRights} --pdeathsig KILL "$node" ${littleMemory} "$program" lower store "$known" <&6 4<&- 6<&- >/dev/null 2>>log &
+    exec 4<&- 6<&-
+    wait $! && exit
+    echo "pgbk: the file server of the working copy has ended with status $?" >>log
+    [ $signal = KILL ] || signal=QUIT
+    kill -$signal $server
+  } 2>/dev/null &
+  files=$!
+  exec 6<&-
+fi
 {
   pid=$server
   while read -r word value <&4; do
@@ -69,6 +94,7 @@ case $status in
   *) status=0; echo ended; cat <&4 >/dev/null ;;
 esac
 [ -z "$companion" ] || { kill $companion; wait $companion; } 2>/dev/null
+[ -z "$files" ] || { kill $files; wait $files; } 2>/dev/null
 exit $status
 `,
     starting: `

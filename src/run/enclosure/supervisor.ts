@@ -62,6 +62,8 @@ export interface Companion {
 interface SuperviseOptions {
   namespaces?: Namespaces
   companion?: Companion | undefined
+  /** Node, the program of a file server, and a word by which it is known; see `WorkingCopyAccess`. */
+  fileServer?: [string, string, string] | undefined
   /** Shell commands when all is over; `$run` is `cwd`, `$sockets` the directory of its socket. */
   cleanUp?: string
   sockets?: string
@@ -111,7 +113,16 @@ function hasSaid(held: StdinBoundProgram, line: string): boolean {
 }
 
 function supervisorCommand(options: SuperviseOptions): string[] {
-  const { namespaces = noNamespaces, companion, dropping = [], cwd, log, sockets = '', command } = options
+  const {
+    namespaces = noNamespaces,
+    companion,
+    fileServer,
+    dropping = [],
+    cwd,
+    log,
+    sockets = '',
+    command,
+  } = options
   const { outer, inner, ownPids, socket, outerSetUp, setUp, setUpArguments } = namespaces
   const scripts = supervisorScripts({ outerSetUp, setUp, cleanUp: options.cleanUp ?? '' })
   const shell = (script: string) => ['sh', '-c', script, 'sh']
@@ -121,6 +132,7 @@ function supervisorCommand(options: SuperviseOptions): string[] {
     ...outer,
     ...shell(scripts.watching),
     ...[ownPids ? 'KILL' : 'INT', ...(companion?.command ?? ['', '', '', ''])],
+    ...(fileServer ?? ['', '', '']),
     ...inner,
     ...shell(scripts.starting),
     ...[log, ownPids ? 'own' : '', socket],

@@ -1,7 +1,10 @@
 import type { Context } from '../../context.js'
 import type { RunDirectory } from '../directory/run-directory.js'
 
-export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy'
+export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy' | 'thin'
+
+/** What a file system is served through (fuse(4)). */
+export const fuseDevice = '/dev/fuse'
 
 interface WorkingCopyRequest {
   /** The backup's, which keeps every byte. */
@@ -13,6 +16,8 @@ interface WorkingCopyRequest {
 export interface WorkingCopyAccess {
   /** Whether it has to mount something, which needs name spaces. */
   mounts: boolean
+  /** Whether a file server serves `lower` through `fuseDevice`, which is descriptor 6 of the shell, and keeps changes in `store`. */
+  hasFileServer?: boolean
   setUp: string
 }
 

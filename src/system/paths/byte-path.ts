@@ -18,7 +18,7 @@ export function systemPath(path: BytePath): string | Buffer {
   return isAscii(path) ? path : pathBytes(path)
 }
 
-function pathBytes(path: BytePath): Buffer {
+export function pathBytes(path: BytePath): Buffer {
   return Buffer.from(path, 'latin1')
 }
 

@@ -47,15 +47,16 @@ export function localRunText(
     ],
     ['URL', run.url],
     ['Log', run.log],
-    [
-      'Copy',
-      run.kind === 'overlay'
-        ? 'overlay: files are copied when first opened, the backup stays as it is'
-        : `${run.kind}: the backup stays as it is`,
-    ],
+    ['Copy', `${run.kind}: ${howCopied[run.kind] ?? ''}the backup stays as it is`],
     ['Stop', detached ? pgbk(`instance stop ${run.name}`) : 'Ctrl-C; all changes are thrown away'],
   ]
   return `${rowsText(rows, style)}\n`
+}
+
+/** What of a backup's files a run copies; of the other kinds, all that there is to copy was copied before it started. */
+const howCopied: Partial<Record<LocalRunResult['run']['kind'], string>> = {
+  overlay: 'files are copied when first opened, ',
+  thin: 'only changed blocks are kept, ',
 }
 
 const pausedRows: Row[] = [

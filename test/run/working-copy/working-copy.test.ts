@@ -31,6 +31,9 @@ needs('root', 'mounts', 'loop devices', 'program mkfs.xfs').describe('a reflink 
   keepsTheContract('reflink', aDiskWithReflinks, ['root']),
 )
 describe('a copy', () => keepsTheContract('copy', aRoot, ['an ordinary user']))
+needs('user namespaces', '/dev/fuse').describe('a thin copy', () =>
+  keepsTheContract('thin', aRoot, ['an ordinary user', 'root']),
+)
 
 /** Changes to every kind of file that a snapshot has: tables in all tablespaces, WAL, settings, databases. */
 const changes = [

@@ -1,0 +1,64 @@
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Context } from '../../context.js'
+import { systemCode, systemReason } from '../../errors.js'
+import { hasProc } from '../../system/process/process-table.js'
+import { fuseDevice, type WorkingCopyMethod } from './working-copy.js'
+
+/**
+ * The file server's tree is the lower layer of an overlay, so that small files are copied when they are first opened, as they are
+ * from a backup that lies there; the tables lie on it alone, which keeps what was written of them in blocks. They are bound,
+ * not linked: CREATE DATABASE and ALTER DATABASE SET TABLESPACE pass over links without a word (copydir.c). Descriptor 6 is
+ * the device, which the server must not keep.
+ */
+const mountThin = `
+mount -i -t fuse -o "fd=6,rootmode=40000,user_id=$(id -u),group_id=$(id -g),default_permissions" pgbk-thin files || exit 70
+exec 6<&-
+mount -t overlay overlay -o lowerdir=files,upperdir=upper,workdir=work,userxattr,volatile snapshot || exit 70
+for tables in data/base tablespaces; do
+  [ ! -d files/$tables ] || mount --bind files/$tables snapshot/$tables || exit 70
+done
+`
+
+/** Every block is read from where it lies until it is written; whom the backup belongs to makes no difference. */
+export const thin: WorkingCopyMethod = {
+  kind: 'thin',
+
+  async prepare({ snapshot, run }, context) {
+    if (!hasProc()) return 'this system has no file systems of that kind'
+    const obstacle = deviceObstacle() ?? readingObstacle(join(snapshot, 'data'), context)
+    if (obstacle !== undefined) return obstacle
+    for (const directory of [run.layout.files, run.layout.store]) mkdirSync(directory)
+    return undefined
+  },
+
+  access: { mounts: true, hasFileServer: true, setUp: mountThin },
+
+  explain(failure) {
+    if (/^unshare: /m.test(failure)) return `user namespaces are forbidden here (${failure})`
+    if (failure.includes(fuseDevice)) return `${fuseDevice} cannot be opened here (${failure.split('\n')[0]})`
+    if (/unknown filesystem type/.test(failure)) return 'the kernel has no FUSE, or no overlay file systems'
+    return failure
+  },
+}
+
+function deviceObstacle(): string | undefined {
+  try {
+    accessSync(fuseDevice, constants.R_OK | constants.W_OK)
+    return undefined
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return `there is no ${fuseDevice}; as root:  modprobe fuse`
+    const mode = (statSync(fuseDevice).mode & 0o7777).toString(8).padStart(4, '0')
+    return `${fuseDevice} has mode ${mode} (${systemReason(error)}); as root:  chmod 666 ${fuseDevice}`
+  }
+}
+
+/** Files of others can be used, if they can be read. */
+function readingObstacle(data: string, { user }: Context): string | undefined {
+  try {
+    accessSync(data, constants.R_OK | constants.X_OK)
+    return undefined
+  } catch (error) {
+    return `${user().name} may not read ${data} (${systemReason(error)})`
+  }
+}
