@@ -50,7 +50,7 @@ function makeDirectory(path: string): void {
 }
 
 /** What there is of a root already, or around it: a place on its disk. */
-export function existingPlace({ backups, root }: RootLayout): string {
+export function existingDirectory({ backups, root }: RootLayout): string {
   return [backups, root, dirname(root)].find((directory) => existsSync(directory)) ?? '/'
 }
 

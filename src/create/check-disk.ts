@@ -1,6 +1,6 @@
 import { realpathSync, rmSync, statSync } from 'node:fs'
 import type { RootLayout } from '../catalog/layout.js'
-import { existingPlace } from '../catalog/prepare-root.js'
+import { existingDirectory } from '../catalog/prepare-root.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { knownSize } from '../postgres/server/connect-to-server.js'
@@ -24,8 +24,8 @@ export function neededBytes(facts: ServerFacts): number {
  * @throws {PgbkError} `disk-full` when there is too little, `usage` when the root lies inside the server's own data.
  */
 export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: Progress): Promise<string[]> {
-  const place = existingPlace(root)
-  const shared = isLocal(facts) ? checkPlace(place, root, facts) : []
+  const place = existingDirectory(root)
+  const shared = isOnThisMachine(facts) ? checkPlace(place, root, facts) : []
   const needed = neededBytes(facts)
   const free = await freeBytes(place)
   if (free < needed) {
@@ -47,7 +47,7 @@ export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: 
 }
 
 /** Whether the server's paths are perhaps those of this machine. */
-export function isLocal({ host }: Pick<ServerFacts, 'host'>): boolean {
+export function isOnThisMachine({ host }: Pick<ServerFacts, 'host'>): boolean {
   return host.startsWith('/') || ['localhost', '127.0.0.1', '::1'].includes(host)
 }
 

@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs'
 import { opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.js'
-import { isLocal } from '../create/check-disk.js'
+import { isOnThisMachine } from '../create/check-disk.js'
 import { refusalOf } from '../create/copy/left-out-of-copy.js'
 import { readSystemIdentifiers } from '../postgres/local/control-file.js'
 import { lossOf } from '../postgres/server/left-out.js'
@@ -32,7 +32,7 @@ export async function checkDataDirectory(facts: ServerFacts, { signal }: Context
 }
 
 async function isHere(facts: ServerFacts): Promise<boolean> {
-  if (facts.data_directory === null || !isLocal(facts)) return false
+  if (facts.data_directory === null || !isOnThisMachine(facts)) return false
   try {
     return (await readSystemIdentifiers(facts.data_directory)).includes(facts.system_identifier)
   } catch {

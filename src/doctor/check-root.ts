@@ -4,7 +4,7 @@ import type { LocalBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { existingPlace, openRootToCreate } from '../catalog/prepare-root.js'
+import { existingDirectory, openRootToCreate } from '../catalog/prepare-root.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkDisk, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
@@ -113,7 +113,7 @@ async function roomCheck(
   { settings, context }: Task,
 ): Promise<Check> {
   if (!existsSync(layout.root)) return skipped('disk', `needs about ${formatBytes(needed)}`)
-  const free = await freeBytes(existingPlace(layout))
+  const free = await freeBytes(existingDirectory(layout))
   const text = `${formatBytes(free)} are free, and the next backup takes about ${formatBytes(needed)}`
   const days = removesAnything(settings.retention) ? undefined : daysUntilFull(made, free, context.now())
   if (days === undefined) return ok('disk', text)
@@ -125,7 +125,7 @@ async function roomCheck(
 /** Bytes: what is free, and what the backups take. */
 export async function roomIn(layout: RootLayout, { backups }: Catalog): Promise<number> {
   const taken = backups.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
-  return (await freeBytes(existingPlace(layout))) + taken
+  return (await freeBytes(existingDirectory(layout))) + taken
 }
 
 /** By the bytes that the backups of the last two weeks have taken; undefined where there are too few of them to tell. */

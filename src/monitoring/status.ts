@@ -3,7 +3,7 @@ import type { LocalBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { type LastCreate, readLastCreate } from '../catalog/last-create.js'
 import { rootLayout } from '../catalog/layout.js'
-import { existingPlace } from '../catalog/prepare-root.js'
+import { existingDirectory } from '../catalog/prepare-root.js'
 import { type Proof, resultOf } from '../catalog/proof.js'
 import type { Task } from '../config/load.js'
 import { messageOf, PgbkError } from '../errors.js'
@@ -94,7 +94,7 @@ export async function status(options: StatusOptions, task: Task): Promise<Status
     lastCreate,
     handsOverTo: (figures.receiver === 'alive' && receiver?.handing_over_to) || undefined,
     retainedBytes: slot === null ? 0 : (slot?.retained_bytes ?? undefined),
-    freeBytes: existsSync(root.root) ? await freeBytes(existingPlace(root)) : undefined,
+    freeBytes: existsSync(root.root) ? await freeBytes(existingDirectory(root)) : undefined,
     problems: judgeHealth(figures, limits, context.pgbk),
   }
 }
