@@ -1,5 +1,5 @@
 import { type AnswerForm, answerForm } from './cli/call/answer-form.js'
-import type { Call, Invocation, Outcome } from './cli/call/verb.js'
+import type { Call, Invocation, Outcome } from './cli/call/command-spec.js'
 import { write } from './cli/output.js'
 import type { Settings } from './config/load.js'
 import type { Context, PrintedCommand } from './context.js'
@@ -81,7 +81,7 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
     reporter.close()
     await printOutcome(outcome, invocation, world, pgbk)
   }
-  const { name: command, tellsHooks, runWithout } = invocation.verb
+  const { name: command, tellsHooks, runWithout } = invocation.spec
   const call = { ...invocation, context, print }
   const settings = await loadConfig(invocation.globals, context).catch((error) => {
     if (error instanceof PgbkError && runWithout) return error
@@ -92,7 +92,7 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
     const ended =
       settings instanceof PgbkError
         ? ((await runWithout?.(settings, call)) ?? 0)
-        : await invocation.verb.run({ ...call, settings })
+        : await invocation.spec.run({ ...call, settings })
     if (typeof ended !== 'number') await print(ended)
     return ended
   }
@@ -106,7 +106,7 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
 /** Before anything is done with files that somebody else could swap; where the configuration has faults, its user is not known. */
 async function giveUpRoot(call: Omit<Call, 'settings'>, settings: Settings | PgbkError): Promise<void> {
   const { dropPrivileges } = await import('./privileges/drop-privileges.js')
-  const { verb, context } = call
+  const { spec, context } = call
   if (settings instanceof PgbkError) {
     try {
       dropPrivileges({ as: 'run_as' }, defaultRunAs, context)
@@ -115,8 +115,8 @@ async function giveUpRoot(call: Omit<Call, 'settings'>, settings: Settings | Pgb
     }
     return
   }
-  const standIn = verb.standIn
-    ? verb.standIn({ ...call, settings })
+  const standIn = spec.standIn
+    ? spec.standIn({ ...call, settings })
     : { as: 'owner' as const, root: settings.root }
   if (standIn) dropPrivileges(standIn, settings.run_as, context)
 }
@@ -151,9 +151,9 @@ async function asker(world: ProcessContext, reporter: Reporter): Promise<Context
   }
 }
 
-function isAnimated({ verb }: Invocation, { stderr, env }: ProcessContext): boolean {
+function isAnimated({ spec }: Invocation, { stderr, env }: ProcessContext): boolean {
   return (
-    verb.takesTime === true &&
+    spec.takesTime === true &&
     stderr.isTTY === true &&
     // A terminal may have no size, and the spinner's library no end then.
     stderr.columns > 0 &&

@@ -1,6 +1,6 @@
 import type { DeleteInstanceOptions, StartOptions } from '../../restore/instance/instance-commands.js'
+import type { CommandSpec } from '../call/command-spec.js'
 import { parsePort } from '../call/options.js'
-import type { Verb } from '../call/verb.js'
 
 export const instanceHelp = `
 An instance is a lasting server that pgbk restore has made; a run is the
@@ -19,7 +19,7 @@ Examples:
 
 const nameMeaning = 'its name, see pgbk instance list'
 
-export const instanceList: Verb = {
+export const instanceList: CommandSpec = {
   name: 'instance list',
   description: 'list all instances, and the runs in progress',
   async run(call) {
@@ -33,7 +33,7 @@ export const instanceList: Verb = {
   },
 }
 
-export const instanceStart: Verb<StartOptions> = {
+export const instanceStart: CommandSpec<StartOptions> = {
   name: 'instance start',
   description: 'start an instance',
   takesTime: true,
@@ -54,7 +54,7 @@ export const instanceStart: Verb<StartOptions> = {
   },
 }
 
-export const instanceStop: Verb = {
+export const instanceStop: CommandSpec = {
   name: 'instance stop',
   description: 'stop an instance; or end a run, and remove its working copy',
   takesTime: true,
@@ -70,7 +70,7 @@ export const instanceStop: Verb = {
   },
 }
 
-export const instanceDelete: Verb<DeleteInstanceOptions> = {
+export const instanceDelete: CommandSpec<DeleteInstanceOptions> = {
   name: 'instance delete',
   description: 'remove an instance with all its data, after asking',
   takesTime: true,

@@ -2,10 +2,10 @@ import type { LocalBackup } from '../../catalog/backup.js'
 import { resultOf } from '../../catalog/proof.js'
 import type { CreateOptions } from '../../create/create.js'
 import { PgbkError } from '../../errors.js'
+import type { CommandSpec, Outcome } from '../call/command-spec.js'
 import { addConnectionOptions, checkpointOption, sandboxOption } from '../call/options.js'
-import type { Outcome, Verb } from '../call/verb.js'
 
-export const create: Verb<CreateOptions> = {
+export const create: CommandSpec<CreateOptions> = {
   name: 'create',
   description: 'back up the server',
   takesTime: true,

@@ -1,9 +1,9 @@
 import type { ShowOptions } from '../../inventory/show.js'
+import type { CommandSpec } from '../call/command-spec.js'
 import { idMeaning, listFromOption } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
-import type { Verb } from '../call/verb.js'
 
-export const show: Verb<ShowOptions> = {
+export const show: CommandSpec<ShowOptions> = {
   name: 'show',
   description: 'show everything about one backup',
   declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption()),

@@ -1,10 +1,10 @@
-import type { Call, Outcome, Verb } from '../call/verb.js'
+import type { Call, CommandSpec, Outcome } from '../call/command-spec.js'
 
 const shells = ['bash', 'zsh', 'fish']
 /** What the scripts themselves ask for. */
 const lists = ['ids', 'names']
 
-export const completion: Verb = {
+export const completion: CommandSpec = {
   name: 'completion',
   description: 'print a script by which a shell completes commands',
   declare: (command) => command.argument('<shell>', 'bash, zsh or fish'),

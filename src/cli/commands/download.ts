@@ -3,9 +3,9 @@ import { Option } from 'commander'
 import type { Task } from '../../config/load.js'
 import type { DownloadOptions } from '../../download/download.js'
 import type { ArchiveOptions } from '../../download/download-archive.js'
+import type { CommandSpec, Outcome } from '../call/command-spec.js'
 import { idMeaning } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
-import type { Outcome, Verb } from '../call/verb.js'
 
 async function archive(id: string, options: ArchiveOptions, task: Task): Promise<Outcome> {
   const { downloadArchive } = await import('../../download/download-archive.js')
@@ -16,7 +16,7 @@ async function archive(id: string, options: ArchiveOptions, task: Task): Promise
 
 interface Options extends DownloadOptions, Partial<ArchiveOptions> {}
 
-export const download: Verb<Options> = {
+export const download: CommandSpec<Options> = {
   name: 'download',
   description: 'copy a backup from another root to this one',
   takesTime: true,

@@ -1,6 +1,6 @@
 import type { ScheduleOptions } from '../../schedule/schedule.js'
+import type { Call, CommandSpec, Invocation, Outcome } from '../call/command-spec.js'
 import { addConnectionOptions } from '../call/options.js'
-import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
 interface Options extends ScheduleOptions {
   list?: boolean
@@ -9,7 +9,7 @@ interface Options extends ScheduleOptions {
   systemd?: boolean
 }
 
-export const schedule: Verb<Options> = {
+export const schedule: CommandSpec<Options> = {
   name: 'schedule',
   description: 'make backups automatically: a crontab entry, or systemd units',
   takesTime: true,

@@ -1,10 +1,10 @@
 import type { DoctorResult } from '../../doctor/doctor.js'
 import { PgbkError } from '../../errors.js'
 import type { ConnectionFlags } from '../../postgres/connection/connection.js'
+import type { CommandSpec, Outcome } from '../call/command-spec.js'
 import { addConnectionOptions } from '../call/options.js'
-import type { Outcome, Verb } from '../call/verb.js'
 
-export const doctor: Verb<ConnectionFlags> = {
+export const doctor: CommandSpec<ConnectionFlags> = {
   name: 'doctor',
   description: 'check everything that a backup needs, and say how to fix what is wrong',
   takesTime: true,

@@ -1,7 +1,7 @@
 import type { ConnectionFlags } from '../../postgres/connection/connection.js'
 import type { DropSlotOptions } from '../../wal-receiver/drop-slot.js'
+import type { CommandSpec } from '../call/command-spec.js'
 import { addConnectionOptions } from '../call/options.js'
-import type { Verb } from '../call/verb.js'
 
 export const walHelp = `
 A backup's wal/ begins with the segments that its snapshot needs. The receiver
@@ -12,7 +12,7 @@ Examples:
   pgbk wal status
 `
 
-export const walReceive: Verb<ConnectionFlags> = {
+export const walReceive: CommandSpec<ConnectionFlags> = {
   name: 'wal receive',
   description: 'keep the WAL archive of the newest backup growing',
   declare: addConnectionOptions,
@@ -47,7 +47,7 @@ Examples:
 `,
 }
 
-export const walStatus: Verb<ConnectionFlags> = {
+export const walStatus: CommandSpec<ConnectionFlags> = {
   name: 'wal status',
   description: 'what the WAL archives cover, and how the receiver is',
   declare: addConnectionOptions,
@@ -70,7 +70,7 @@ Examples:
 `,
 }
 
-export const walDropSlot: Verb<DropSlotOptions> = {
+export const walDropSlot: CommandSpec<DropSlotOptions> = {
   name: 'wal drop-slot',
   description: "remove the receiver's replication slot from the server",
   declare: (command) => addConnectionOptions(command.option('-y, --yes', 'do not ask')),

@@ -2,14 +2,14 @@ import { Option } from 'commander'
 import type { EnteredDirectory } from '../../restore/enter-directory.js'
 import type { RestoreResult } from '../../restore/finish-directory.js'
 import type { RestoreOptions, RestorePlan } from '../../restore/plan-restore.js'
+import type { Call, CommandSpec, Invocation } from '../call/command-spec.js'
 import { addTargetOptions, collect, idMeaning, parsePort } from '../call/options.js'
-import type { Call, Invocation, Verb } from '../call/verb.js'
 
 interface Options extends RestoreOptions {
   received?: string
 }
 
-export const restore: Verb<Options> = {
+export const restore: CommandSpec<Options> = {
   name: 'restore',
   description: 'a lasting server from a backup: a new instance, or a given data directory',
   takesTime: true,

@@ -1,10 +1,10 @@
 import { unprovenReasons } from '../../catalog/proof-outcome.js'
 import { PgbkError } from '../../errors.js'
 import type { Verified, VerifyOptions } from '../../verify/verify.js'
+import type { CommandSpec, Outcome } from '../call/command-spec.js'
 import { idMeaning, sandboxOption } from '../call/options.js'
-import type { Outcome, Verb } from '../call/verb.js'
 
-export const verify: Verb<VerifyOptions> = {
+export const verify: CommandSpec<VerifyOptions> = {
   name: 'verify',
   description: 'check that a backup is as it was made',
   takesTime: true,

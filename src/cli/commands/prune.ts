@@ -1,7 +1,7 @@
 import type { PruneOptions } from '../../removal/prune.js'
-import type { Verb } from '../call/verb.js'
+import type { CommandSpec } from '../call/command-spec.js'
 
-export const prune: Verb<PruneOptions> = {
+export const prune: CommandSpec<PruneOptions> = {
   name: 'prune',
   description: 'remove the backups that the retention policy does not keep',
   takesTime: true,

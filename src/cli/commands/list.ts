@@ -1,9 +1,9 @@
 import type { ListOptions } from '../../inventory/list.js'
+import type { CommandSpec } from '../call/command-spec.js'
 import { listFromOption } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
-import type { Verb } from '../call/verb.js'
 
-export const list: Verb<ListOptions> = {
+export const list: CommandSpec<ListOptions> = {
   name: 'list',
   description: 'list all backups, newest first',
   declare: (command) => command.alias('ls').addOption(listFromOption()),

@@ -1,4 +1,5 @@
 import type { LocalRunOptions } from '../../run/local-run.js'
+import type { CommandSpec } from '../call/command-spec.js'
 import {
   addTargetOptions,
   collect,
@@ -7,9 +8,8 @@ import {
   sandboxOption,
   workingCopyOption,
 } from '../call/options.js'
-import type { Verb } from '../call/verb.js'
 
-export const localRun: Verb<LocalRunOptions> = {
+export const localRun: CommandSpec<LocalRunOptions> = {
   name: 'local-run',
   description: 'a throw-away server on a backup, which stays as it is',
   takesTime: true,

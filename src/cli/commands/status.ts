@@ -2,8 +2,8 @@ import { localPath } from '../../catalog/source-place.js'
 import { messageOf, PgbkError, systemFailure } from '../../errors.js'
 import type { StatusOptions } from '../../monitoring/status.js'
 import { replaceDurably } from '../../system/files/durable.js'
+import type { Call, CommandSpec, Invocation, Outcome } from '../call/command-spec.js'
 import { addConnectionOptions, parseSpan } from '../call/options.js'
-import type { Call, Invocation, Outcome, Verb } from '../call/verb.js'
 
 interface Options extends StatusOptions {
   nagios?: boolean
@@ -11,7 +11,7 @@ interface Options extends StatusOptions {
   output?: string
 }
 
-export const status: Verb<Options> = {
+export const status: CommandSpec<Options> = {
   name: 'status',
   description: 'whether the newest backup is fresh and proven, in one line',
   declare: (command) =>

@@ -1,7 +1,7 @@
 import { checkUserOfPostgres } from '../../demo/demo-needs.js'
-import type { Verb } from '../call/verb.js'
+import type { CommandSpec } from '../call/command-spec.js'
 
-export const demo: Verb = {
+export const demo: CommandSpec = {
   name: 'demo',
   description: 'a tour on a throw-away server, with no set-up',
   standIn({ settings, context }) {

@@ -1,8 +1,8 @@
 import type { HoldOptions } from '../../removal/hold.js'
+import type { CommandSpec } from '../call/command-spec.js'
 import { idMeaning } from '../call/options.js'
-import type { Verb } from '../call/verb.js'
 
-export const hold: Verb<HoldOptions> = {
+export const hold: CommandSpec<HoldOptions> = {
   name: 'hold',
   description: 'protect a backup from being removed',
   declare: (command) => command.argument('<id>', idMeaning).option('--reason <text>', 'a line that says why'),
@@ -26,7 +26,7 @@ Examples:
 `,
 }
 
-export const release: Verb = {
+export const release: CommandSpec = {
   name: 'release',
   description: 'lift the hold on a backup',
   declare: (command) => command.argument('<id>', idMeaning),

@@ -1,7 +1,7 @@
 import type { DeleteOptions } from '../../removal/delete.js'
-import type { Verb } from '../call/verb.js'
+import type { CommandSpec } from '../call/command-spec.js'
 
-export const remove: Verb<DeleteOptions> = {
+export const remove: CommandSpec<DeleteOptions> = {
   name: 'delete',
   description: 'remove backups, after asking',
   takesTime: true,

@@ -17,12 +17,12 @@ export interface Outcome {
 
 /** What the command line asks for. */
 export interface Invocation<Options extends object = object> {
-  verb: Verb
+  spec: CommandSpec
   /** Ids of backups, or names. */
   ids: string[]
   /** COMMAND: all that stood after the first `--`. */
   words: string[] | undefined
-  /** The command's own, as its verb declares them. */
+  /** The command's own, as it declares them. */
   options: Options
   globals: GlobalOptions
   /** All commands as they are declared. */
@@ -38,7 +38,7 @@ export interface Call<Options extends object = object> extends Invocation<Option
  * One command as the command line knows it. Its own module, and what that needs, is loaded only when it is called.
  * `Options` has what `declare` adds: `--max-rate` is `maxRate`.
  */
-export interface Verb<Options extends object = object> {
+export interface CommandSpec<Options extends object = object> {
   /** `create`, or `instance stop`. */
   name: string
   description: string
