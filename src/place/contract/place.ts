@@ -21,7 +21,7 @@ export interface Place<B extends StoredBackup = StoredBackup> {
   locationOf(id: string): string
   /** All backups, newest first, and what lies among them without being one. A place without any has none. */
   list(): Promise<Catalog<B>>
-  /** The record's bytes, as they were when the backup was listed. */
+  /** The record's bytes, the same ones however often they are asked for. */
   readRecord(backup: B): Promise<Buffer>
   /** All that is in it now, but its record and what was put beside it. @throws {PgbkError} as `checkListing`. */
   files(backup: B): Promise<Listing>
