@@ -48,9 +48,12 @@ function kilobytesIn(directory) {
 }
 
 function fileServers() {
-  return readdirSync('/proc').filter(
-    (pid) => /^\d+$/.test(pid) && textOf(`/proc/${pid}/cmdline`).includes('file-server.js'),
-  )
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && isOwn(textOf(`/proc/${pid}/cmdline`)))
+}
+
+/** Others may run on this machine. */
+function isOwn(words) {
+  return words.includes('file-server.js') && words.includes(`${root}/`)
 }
 
 function peakOf(pid) {
