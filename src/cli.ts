@@ -1,12 +1,12 @@
 import { type AnswerForm, answerForm } from './cli/call/answer-form.js'
-import type { Call, Invocation, Outcome } from './cli/call/verb.js'
+import type { Call, Invocation, Outcome } from './cli/call/command-spec.js'
 import { write } from './cli/output.js'
 import type { Settings } from './config/load.js'
 import type { Context, PrintedCommand } from './context.js'
 import { isUnexpected, PgbkError, pgbkErrorFrom } from './errors.js'
 import type { ProcessContext } from './process-context.js'
 import type { Reporter } from './terminal/reporter.js'
-import type { Style } from './terminal/style.js'
+import type { Style } from './terminal/screen.js'
 
 /**
  * Runs one command line and returns its exit status. Results go to stdout, everything else to stderr; with `--json`
@@ -81,7 +81,7 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
     reporter.close()
     await printOutcome(outcome, invocation, world, pgbk)
   }
-  const { name: command, tellsHooks, runWithout } = invocation.verb
+  const { name: command, tellsHooks, runWithout } = invocation.spec
   const call = { ...invocation, context, print }
   const settings = await loadConfig(invocation.globals, context).catch((error) => {
     if (error instanceof PgbkError && runWithout) return error
@@ -92,7 +92,7 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
     const ended =
       settings instanceof PgbkError
         ? ((await runWithout?.(settings, call)) ?? 0)
-        : await invocation.verb.run({ ...call, settings })
+        : await invocation.spec.run({ ...call, settings })
     if (typeof ended !== 'number') await print(ended)
     return ended
   }
@@ -106,7 +106,7 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
 /** Before anything is done with files that somebody else could swap; where the configuration has faults, its user is not known. */
 async function giveUpRoot(call: Omit<Call, 'settings'>, settings: Settings | PgbkError): Promise<void> {
   const { dropPrivileges } = await import('./privileges/drop-privileges.js')
-  const { verb, context } = call
+  const { spec, context } = call
   if (settings instanceof PgbkError) {
     try {
       dropPrivileges({ as: 'run_as' }, defaultRunAs, context)
@@ -115,8 +115,8 @@ async function giveUpRoot(call: Omit<Call, 'settings'>, settings: Settings | Pgb
     }
     return
   }
-  const standIn = verb.standIn
-    ? verb.standIn({ ...call, settings })
+  const standIn = spec.standIn
+    ? spec.standIn({ ...call, settings })
     : { as: 'owner' as const, root: settings.root }
   if (standIn) dropPrivileges(standIn, settings.run_as, context)
 }
@@ -151,9 +151,9 @@ async function asker(world: ProcessContext, reporter: Reporter): Promise<Context
   }
 }
 
-function isAnimated({ verb }: Invocation, { stderr, env }: ProcessContext): boolean {
+function isAnimated({ spec }: Invocation, { stderr, env }: ProcessContext): boolean {
   return (
-    verb.takesTime === true &&
+    spec.takesTime === true &&
     stderr.isTTY === true &&
     // A terminal may have no size, and the spinner's library no end then.
     stderr.columns > 0 &&
@@ -167,7 +167,7 @@ async function styleFor(
   invocation: Invocation | undefined,
   { env }: ProcessContext,
 ): Promise<Style> {
-  const { createStyle } = await import('./terminal/style.js')
+  const { createStyle } = await import('./terminal/screen.js')
   const wanted = invocation?.globals.color !== false && !env.NO_COLOR && env.TERM !== 'dumb'
   return createStyle(wanted && stream.isTTY === true)
 }
@@ -178,7 +178,7 @@ async function report(error: unknown, form: AnswerForm, world: ProcessContext): 
   if (form.nagios) return await reportToMonitor(known, world)
   if (form.json) await write(world.stdout, errorJson(known))
   const wanted = form.color && !world.env.NO_COLOR && world.env.TERM !== 'dumb'
-  const { createStyle } = await import('./terminal/style.js')
+  const { createStyle } = await import('./terminal/screen.js')
   const verbose = form.verbose || isUnexpected(error)
   const style = createStyle(wanted && world.stderr.isTTY === true)
   const text = errorText(known, { style, width: world.stderr.columns || undefined, verbose })

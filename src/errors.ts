@@ -41,6 +41,8 @@ export interface ErrorFacts {
   path?: string
   /** The 24 digits of a WAL segment. */
   segment?: string
+  /** Its file in the archive. */
+  file?: string
   /** A position in the WAL, as PostgreSQL writes it. */
   lsn?: string
   port?: number
@@ -144,4 +146,18 @@ export function pgbkErrorFrom(error: unknown): PgbkError {
   const fault = pathFaultOf(error)
   if (fault !== undefined) return new PgbkError('failed', fault, { cause: error })
   return new PgbkError('failed', `unexpected error: ${messageOf(error)}`, { cause: error })
+}
+
+/** A system's error as a person can use it; any other as it is. @param what was tried: `download 20261120T030000Z`. @param ifClosed what to do where permission is denied. */
+export function explained(cause: unknown, what: string, ifClosed?: string): unknown {
+  if (cause instanceof PgbkError || systemCode(cause) === undefined) return cause
+  return systemFailure(`cannot ${what}`, cause, ifClosed)
+}
+
+/** Something of a backup that is not as it was when that was made. */
+export interface Fault {
+  /** Below the directory that was looked at. */
+  file: string
+  /** `it is missing` */
+  problem: string
 }

@@ -7,7 +7,7 @@ import { describe, expect, it } from '@jest/globals'
 type Sources = Record<string, string>
 
 /** A command of the command line is named after the function that does it. */
-const mayRepeat = /^cli\/(verbs|commands)\//
+const mayRepeat = /^cli\/commands\//
 
 const declaration =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|let|interface|type|enum) (\w+)/gm
@@ -41,7 +41,7 @@ describe('an exported name', () => {
     const sources = {
       'one.ts': 'export async function start() {}\nexport interface Found {}\nfunction own() {}\n',
       'room/two.ts': 'export const start = 1\nexport type Found = 1\nexport function own() {}\n',
-      'cli/verbs/start.ts': 'export const start = {}\n',
+      'cli/commands/start.ts': 'export const start = {}\n',
     }
     expect(repeatedNames(sources)).toEqual({
       Found: ['one.ts', 'room/two.ts'],

@@ -48,7 +48,7 @@ function latest(catalog: Catalog, ways: WaysOn, { progress }: SelectContext): Lo
 }
 
 /** Why `latest` does not mean this one; undefined when it may. */
-export function whyNotLatest(backup: LocalBackup): string | undefined {
+function whyNotLatest(backup: LocalBackup): string | undefined {
   const { state, proof } = backup
   if (state !== 'whole') return `its state is ${state}`
   return resultOf(proof) === 'failed' ? 'its newest check failed' : recordFault(backup)

@@ -2,10 +2,10 @@ import { Command, CommanderError } from 'commander'
 import { PgbkError } from '../errors.js'
 import { version } from '../version.js'
 import { type AnswerForm, answerForm } from './call/answer-form.js'
+import type { CommandSpec, Invocation } from './call/command-spec.js'
 import { addGlobalOptions, type GlobalOptions } from './call/options.js'
-import type { Invocation, Verb } from './call/verb.js'
+import { commandSpecs, groups } from './commands.js'
 import { mainHelp } from './main-help.js'
-import { groups, verbs } from './verbs.js'
 
 /**
  * Reads the command line. Undefined when it asked for help or the version, which are then printed.
@@ -76,9 +76,9 @@ function splitCommand(argv: string[]): { args: string[]; words: string[] | undef
 
 /** @throws {PgbkError} `usage` for options, or a COMMAND, that the command cannot take together. */
 export function checkInvocation(invocation: Invocation): void {
-  const { verb, words } = invocation
-  const fault = verb.faultOf ? verb.faultOf(invocation) : words && `${verb.name} takes no COMMAND after --`
-  if (fault !== undefined) throw new PgbkError('usage', fault, { hint: `See pgbk ${verb.name} --help.` })
+  const { spec, words } = invocation
+  const fault = spec.faultOf ? spec.faultOf(invocation) : words && `${spec.name} takes no COMMAND after --`
+  if (fault !== undefined) throw new PgbkError('usage', fault, { hint: `See pgbk ${spec.name} --help.` })
 }
 
 function withSubcommands(command: Command): Command[] {
@@ -96,22 +96,26 @@ function declareProgram(found: (invocation: FoundInvocation) => void): Command {
     .helpCommand('help [command]', 'print help for a command')
     .enablePositionalOptions()
   addGlobalOptions(program).addHelpText('after', mainHelp)
-  for (const verb of verbs) declareVerb(verb, program, found)
+  for (const spec of commandSpecs) declareCommand(spec, program, found)
   return program
 }
 
-function declareVerb(verb: Verb, program: Command, found: (invocation: FoundInvocation) => void): void {
-  const [name = '', ...group] = verb.name.split(' ').reverse()
+function declareCommand(
+  spec: CommandSpec,
+  program: Command,
+  found: (invocation: FoundInvocation) => void,
+): void {
+  const [name = '', ...group] = spec.name.split(' ').reverse()
   const parent = group[0] === undefined ? program : groupOf(group[0], program)
-  const command = subcommand(parent, name, verb.description, verb.help)
-  addGlobalOptions(verb.declare?.(command) ?? command).action((...args: unknown[]) => {
+  const command = subcommand(parent, name, spec.description, spec.help)
+  addGlobalOptions(spec.declare?.(command) ?? command).action((...args: unknown[]) => {
     // commander adds the options and the command itself; an argument that may be repeated is a list.
     const ids = args
       .slice(0, -2)
       .flat()
       .filter((arg) => arg !== undefined) as string[]
     found({
-      verb,
+      spec,
       ids,
       options: command.opts<object>(),
       globals: mergeGlobals(program.opts(), command.opts()),

@@ -4,7 +4,7 @@ import type { Context, Environment } from '../context.js'
 import { messageOf, type PgbkError, pgbkErrorFrom } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { printableLines } from '../terminal/screen.js'
-import type { Outcome } from './call/verb.js'
+import type { Outcome } from './call/command-spec.js'
 
 /** What happened, as the hooks are told. */
 interface HookEvent {

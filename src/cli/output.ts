@@ -8,13 +8,18 @@ import { messageOf, PgbkError, systemCode } from '../errors.js'
  */
 export async function write(stream: Writable, text: string): Promise<void> {
   if (text === '' || stream.destroyed) return
+  const end = new AbortController()
   try {
     const taken = new Promise<void>((resolve, reject) =>
       stream.write(text, (error) => (error ? reject(error) : resolve())),
     )
-    await Promise.race([taken, once(stream, 'error').then(([error]) => Promise.reject(error))])
+    const failed = once(stream, 'error', { signal: end.signal }).then(([error]) => Promise.reject(error))
+    await Promise.race([taken, failed])
   } catch (cause) {
     if (systemCode(cause) === 'EPIPE') return
     throw new PgbkError('failed', `cannot write to standard output: ${messageOf(cause)}`, { cause })
+  } finally {
+    // Else node complains of the eleventh listener.
+    end.abort()
   }
 }

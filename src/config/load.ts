@@ -16,7 +16,7 @@ export interface ConfigFlags {
 /** The settings of one call, with an absolute root, and the file that they come from, if there is one. */
 export type Settings = Config & { root: string; configFile?: string | undefined }
 
-/** What every story is told: the settings of the call, and the world that it works in. A verb's `Call` is one. */
+/** What every story is told: the settings of the call, and the world that it works in. A command's `Call` is one. */
 export interface Task {
   readonly settings: Settings
   readonly context: Context

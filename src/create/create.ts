@@ -27,15 +27,15 @@ import { syncPath, writeDurably } from '../system/files/durable.js'
 import { allOf } from '../system/files/in-parallel.js'
 import { type HeldLock, withLock } from '../system/files/lock.js'
 import { measureTree } from '../system/files/measure.js'
-import { checkPlainLine } from '../text/plain-line.js'
+import { checkPlainLine } from '../text/printable.js'
 import { version } from '../version.js'
 import { archiveWal } from './archive-wal.js'
+import { buildRecord, describeStandby } from './build-record.js'
 import { checkDisk, warnOfSharedDisk } from './check-disk.js'
 import { checkRate } from './copy/base-backup.js'
 import { copyData } from './copy/copy-server.js'
-import { describe, describeStandby } from './describe.js'
 import { keepConf } from './keep-conf.js'
-import { cleanUp, sweep } from './sweep.js'
+import { cleanUp, removeLeftOvers } from './remove-leftovers.js'
 
 export interface CreateOptions extends ConnectionFlags {
   label?: string
@@ -68,7 +68,7 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
     context.progress.say(serverLine(server.facts))
     if (!options.newCluster) checkCluster(readCatalog(root.root), 'this server', server.facts)
     // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
-    if (await sweep(root, server.psql, context))
+    if (await removeLeftOvers(root, server.psql, context))
       server = { ...server, facts: await readServerFacts(server.psql) }
     await checkServer(server.psql, server.facts)
     const sharing = await checkDisk(root, server.facts, context.progress)
@@ -144,7 +144,7 @@ async function fill(
   ])
 
   const tools = { pgbk: version, pg_basebackup: server.clients.version, pg_verifybackup: verifiedBy ?? null }
-  const draft = await describe(
+  const draft = await buildRecord(
     {
       ...job,
       ...conf,

@@ -11,8 +11,8 @@ import { arrangeConf } from '../snapshot/arrange-snapshot.js'
 import { snapshotConf } from '../snapshot/conf/conf.js'
 import { confLine, isSettingName } from '../snapshot/conf/conf-line.js'
 import { knownValues } from '../snapshot/conf/conf-rules.js'
+import type { RecordInput } from './build-record.js'
 import type { CopiedData } from './copy/copy-server.js'
-import type { Description } from './describe.js'
 
 /** Writes conf/, and says what of the server is not in the backup. */
 export async function keepConf(
@@ -20,7 +20,7 @@ export async function keepConf(
   layout: BackupLayout,
   known: { id: string; copied: CopiedData; settings: ServerSettings },
   context: Context,
-): Promise<Pick<Description, 'configFiles' | 'configuration' | 'skipped'>> {
+): Promise<Pick<RecordInput, 'configFiles' | 'configuration' | 'skipped'>> {
   const { id, copied, settings } = known
   const { psql, facts } = server
   const found = await readConfigFiles(psql, facts, layout)

@@ -60,13 +60,9 @@ export async function startDemoServer(
   )
   const psql: Psql = { program: join(bin, 'psql'), connection, signal: context.signal }
   mkdirSync(join(directory, 'archive disk'))
-  const process = await startPlainServer(
-    [join(bin, 'postgres'), '-D', data, '-p', String(port), ...flags],
-    directory,
-    join(directory, 'server.log'),
-    psql,
-    context,
-  )
+  const command = [join(bin, 'postgres'), '-D', data, '-p', String(port), ...flags]
+  const plain = { command, cwd: directory, log: join(directory, 'server.log'), psql }
+  const process = await startPlainServer(plain, context)
   await query(psql, sql`CREATE DATABASE bookshop;`)
   const values = { tablespace: join(directory, 'archive disk') }
   await query(psql, sampleData, { database: 'bookshop', values })
@@ -75,10 +71,7 @@ export async function startDemoServer(
 
 /** Starts a server that psql can ask, in this directory. */
 export async function startPlainServer(
-  command: string[],
-  cwd: string,
-  log: string,
-  psql: Psql,
+  { command, cwd, log, psql }: { command: string[]; cwd: string; log: string; psql: Psql },
   context: Context,
 ): Promise<SupervisedServer> {
   const { env, signal } = context

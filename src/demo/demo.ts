@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { connectionFrom } from '../postgres/connection/connection.js'
 import { query } from '../postgres/connection/psql.js'
@@ -30,7 +29,7 @@ export interface DemoResult {
 }
 
 /** The tour: every command on a throw-away server, with its real output. Nothing is left behind. */
-export async function demo(settings: Settings, context: Context): Promise<DemoResult> {
+export async function demo({ settings, context }: Task): Promise<DemoResult> {
   const startedAt = context.now().getTime()
   const directory = mkdtempSync(join(context.env.TMPDIR || '/tmp', 'pgbk-demo-'))
   const [backups, laptop] = [join(directory, 'backups'), join(directory, 'laptop')]
@@ -109,13 +108,10 @@ async function openCopy(tour: Tour, snapshot: string): Promise<void> {
   context.progress.say(`\n$ cd ${snapshot}\n$ postgres -D conf -p ${port} &`)
   const place = { host: '/tmp', port: String(port), username: demoRole, dbname: 'bookshop' }
   const connection = connectionFrom(place, undefined, context.env, 'pgbk_demo')
-  const opened = await startPlainServer(
-    [join(server.bin, 'postgres'), '-D', 'conf', '-p', String(port)],
-    snapshot,
-    join(directory, 'copy.log'),
-    { ...server.psql, connection },
-    context,
-  )
+  const command = [join(server.bin, 'postgres'), '-D', 'conf', '-p', String(port)]
+  const psqlThere = { ...server.psql, connection }
+  const log = join(directory, 'copy.log')
+  const opened = await startPlainServer({ command, cwd: snapshot, log, psql: psqlThere }, context)
   try {
     await psql(tour, { host: '/tmp', port }, '-c', 'SELECT count(*) FROM orders')
     await psql(tour, { host: '/tmp', port }, '-c', 'TRUNCATE orders')

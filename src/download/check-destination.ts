@@ -61,7 +61,7 @@ function checkNotOpened({ id, state }: LocalBackup, { name }: Source, { pgbk, cw
 export async function findHere(
   root: RootLayout,
   wanted: LocalBackup,
-  replace: boolean,
+  { replace }: { replace?: boolean },
 ): Promise<LocalBackup | undefined> {
   const directory = root.backup(wanted.id)
   if (!(await isThere(directory))) return undefined

@@ -3,9 +3,18 @@ import { PgbkError } from '../errors.js'
 import { neededDirectories } from '../snapshot/data-directories.js'
 import { exemptFromManifest, visitManifest } from '../snapshot/manifest/manifest.js'
 import type { Listing } from '../source/contract/listing.js'
-import { linkedTablespacesIn, manifestName, nameInBackup, someOf } from '../source/contract/names.js'
+import {
+  linkedTablespacesIn,
+  manifestName,
+  nameInBackup,
+  someOf,
+  walFileOf,
+} from '../source/contract/names.js'
 import type { Source } from '../source/contract/source.js'
+import { mostBytes } from '../system/files/read-small.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
+import { packingAt } from '../wal-segments/segment-file.js'
+import { segmentIn } from '../wal-segments/segment-forms.js'
 
 /**
  * Whether a source has all that the manifest names, which has just come: a copy by other tools may be half there.
@@ -35,4 +44,25 @@ export async function checkListed(
   throw new PgbkError('damaged', `the backup in ${source} is incomplete: it lacks ${someOf(missing)}`, {
     hint: 'Was it copied there by a program that was interrupted? Choose another backup (pgbk list --from).',
   })
+}
+
+/** What gzip adds to bytes that cannot be made fewer. */
+const gzipSlack = 1 << 20
+
+/**
+ * The bytes that a file of a backup has at most, by its name: what the manifest says; a segment's size; and for what is neither, a
+ * configuration file or a note, as much as such a file has. More is never taken from a source.
+ * @param sizes what the manifest says; undefined before it has come.
+ */
+export function limitOf(
+  name: BytePath,
+  sizes: ReadonlyMap<BytePath, number> | undefined,
+  segmentSize: number,
+): number {
+  if (name === manifestName) return mostBytes.manifest
+  const said = sizes?.get(name)
+  if (said !== undefined) return said
+  const file = walFileOf(name) ?? ''
+  if (segmentIn(file) === undefined) return mostBytes.conf
+  return packingAt(file) ? segmentSize + gzipSlack : segmentSize
 }

@@ -2,12 +2,11 @@ import { existsSync } from 'node:fs'
 import type { LocalBackup } from '../catalog/backup.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
-import { localPath } from '../catalog/source-place.js'
-import type { Settings } from '../config/load.js'
+import { localPath, sourceName } from '../catalog/source-place.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { wantedOf } from '../source/contract/listing.js'
-import { sourceName } from '../source/contract/source-name.js'
 import { openSource } from '../source/open-source.js'
 import { type Compression, compressionOf, requireZstd } from '../source/tar-archive/compression.js'
 import { archiveToFile, archiveToOutput } from '../source/tar-archive/write-archive.js'
@@ -37,13 +36,12 @@ export interface ArchiveResult {
 export async function downloadArchive(
   id: string,
   options: ArchiveOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<ArchiveResult> {
   const startedAt = context.now()
   const file = options.archive === '-' ? undefined : localPath(options.archive, context.cwd)
   const compression = file === undefined ? (options.compress ?? 'none') : compressionOf(file)
-  checkTarget(file, options.replace ?? false, context)
+  checkTarget(file, options, context)
   if (compression === 'zstd') await requireZstd(context)
   const name = sourceName(options.from, settings, settings.root)
   const source = await openSource(name, context)
@@ -54,7 +52,7 @@ export async function downloadArchive(
   const write = () =>
     file === undefined
       ? archiveToOutput(job, context)
-      : archiveToFile(job, file, options.replace ?? false, context)
+      : archiveToFile(job, { file, replace: options.replace }, context)
   const isHere = source.realDirectory !== undefined
   const bytes = await (isHere ? unlessRemoved(backup, context, write) : write())
   const durationMs = context.now().getTime() - startedAt.getTime()
@@ -62,7 +60,7 @@ export async function downloadArchive(
 }
 
 /** @throws {PgbkError} `usage` for a terminal, or a file that is there. */
-function checkTarget(file: string | undefined, replace: boolean, { stdout, pgbk }: Context): void {
+function checkTarget(file: string | undefined, { replace }: ArchiveOptions, { stdout, pgbk }: Context): void {
   if (file === undefined) {
     if (!stdout.isTTY) return
     throw new PgbkError('usage', 'an archive cannot be written to a terminal', {

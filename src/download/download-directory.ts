@@ -32,7 +32,7 @@ const markerSchema: v.GenericSchema<unknown, DownloadMarker> = v.object({
 })
 
 /** What two backups of the same id differ in. */
-export interface BackupIdentity {
+interface BackupIdentity {
   id: string
   system_identifier: string
   started_at: string
@@ -56,8 +56,7 @@ export function isSameBackup(one: BackupIdentity, other: BackupIdentity): boolea
  */
 export async function withDownloadDirectory<T>(
   root: RootLayout,
-  backup: LocalBackup,
-  source: string,
+  { backup, source }: { backup: LocalBackup; source: string },
   context: Context,
   work: (download: DownloadDirectory, guarded: Context) => Promise<T>,
 ): Promise<T> {

@@ -5,26 +5,25 @@ import type { RootLayout } from '../catalog/layout.js'
 import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { summarize } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
-import { localPath } from '../catalog/source-place.js'
-import type { Settings } from '../config/load.js'
+import { localPath, sourceName } from '../catalog/source-place.js'
+import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
+import { explained, PgbkError } from '../errors.js'
 import { checkNotInUse } from '../removal/in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
+import { isReceivedInto, receiverLeaves } from '../removal/receiver-leaves.js'
 import { joiningFor } from '../removal/remove-keeping-wal.js'
 import { checkComplete } from '../snapshot/completeness.js'
-import { explained } from '../source/contract/explain.js'
 import type { Source } from '../source/contract/source.js'
-import { sourceName } from '../source/contract/source-name.js'
 import { openSource } from '../source/open-source.js'
 import { syncTree } from '../system/files/durable.js'
 import { withLock } from '../system/files/lock.js'
-import { checkDownloadedConf } from './check-conf.js'
 import { checkOtherRoot, checkRoomForDownload, checkWanted, findHere } from './check-destination.js'
 import { type DownloadDirectory, removeDownload, withDownloadDirectory } from './download-directory.js'
 import { type FetchedBackup, fetchFiles } from './fetch-files.js'
 import { lookAtOld } from './keep-whole.js'
 import { publishDownload } from './publish-download.js'
-import { verifyDownload } from './verify-download.js'
+import { checkDownloadedConf, verifyDownload } from './verify-download.js'
 
 export interface DownloadOptions {
   from?: string
@@ -49,8 +48,7 @@ export interface DownloadResult {
 export async function download(
   id: string,
   options: DownloadOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<DownloadResult> {
   const startedAt = context.now()
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
@@ -63,11 +61,11 @@ export async function download(
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
   if (!newCluster) checkCluster(readCatalog(destination), `backup ${backup.id}`, server)
-  const here = await findHere(root, backup, options.replace ?? false)
+  const here = await findHere(root, backup, options)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
   createRoot(root)
-  return withDownloadDirectory(root, backup, name, context, async (directory, guarded) => {
+  return withDownloadDirectory(root, { backup, source: name }, context, async (directory, guarded) => {
     const job = { root, source, backup, record, directory, options, settings }
     const { received, verifiedBy } = await complete(job, guarded)
     const published = await publish(job, guarded)
@@ -100,10 +98,8 @@ async function complete(
   const { root, source, backup, directory, options } = job
   const { layout } = directory
   try {
-    const noWal = options.wal === false
-    const fetched = await fetchFiles(source, backup, directory, { noWal }, context, (kept) =>
-      checkRoomForDownload(root, backup, kept),
-    )
+    const wanted = { source, backup, directory, noWal: options.wal === false }
+    const fetched = await fetchFiles(wanted, context, (kept) => checkRoomForDownload(root, backup, kept))
     context.progress.step('verifying')
     const work = [verify(job, fetched, context), syncTree(layout.directory)] as const
     await Promise.allSettled(work)
@@ -122,7 +118,7 @@ async function verify(
   context: Context,
 ): Promise<string> {
   const { layout } = directory
-  const verifiedBy = await verifyDownload(backup, layout, fetched, settings.bin_dir, context)
+  const verifiedBy = await verifyDownload({ backup, layout }, fetched, { settings, context })
   await checkComplete({ ...backup, state: 'whole', directory: layout.directory })
   await checkDownloadedConf(backup, layout, fetched, context)
   return verifiedBy
@@ -140,7 +136,7 @@ async function leave({ backup, directory: { layout } }: DownloadJob, { progress 
 async function publish(job: DownloadJob, context: Context): Promise<LocalBackup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
-    const here = await findHere(root, backup, options.replace ?? false)
+    const here = await findHere(root, backup, options)
     if (here) {
       await lock.check()
       await removeDownload(directory.layout)
@@ -148,13 +144,35 @@ async function publish(job: DownloadJob, context: Context): Promise<LocalBackup>
     }
     checkNotInUse([{ id: backup.id, directory: root.backup(backup.id) }], root.root, context)
     const stored = storedBackup(summarize(record.toString()), 'whole')
-    await keepReplacedWal(
+    const downloaded = { ...stored, directory: directory.layout.directory }
+    const keep = () =>
+      keepReplacedWal(root, downloaded, joiningFor({ settings: job.settings, context: guarded }), guarded)
+    await keep()
+    const { directory: place } = await publishDownload(
       root,
-      { ...stored, directory: directory.layout.directory },
-      joiningFor({ settings: job.settings, context: guarded }),
-      guarded,
+      { id: backup.id, layout: directory.layout, record },
+      lock,
+      () => keepReceived(job, keep, guarded),
     )
-    const { directory: place } = await publishDownload(root, backup.id, directory.layout, record, lock)
     return { ...stored, directory: place }
   })
+}
+
+/** What a receiver writes into the archive of the one that is replaced follows when it has left that. */
+async function keepReceived(
+  { root, backup: { id } }: DownloadJob,
+  keep: () => Promise<void>,
+  context: Context,
+): Promise<void> {
+  if (!isReceivedInto(root, id, context)) return
+  context.progress.step('waiting for the receiver of WAL to leave the old archive')
+  if (!(await receiverLeaves(root, id, context)))
+    throw new PgbkError(
+      'failed',
+      `backup ${id} cannot be replaced: pgbk wal receive writes into its archive`,
+      {
+        hint: 'Stop it, and try again; then start it anew.',
+      },
+    )
+  await keep()
 }

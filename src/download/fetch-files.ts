@@ -15,10 +15,9 @@ import type { Source } from '../source/contract/source.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
-import { checkListed } from './check-listed.js'
+import { checkListed, limitOf } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
 import { type FoundFiles, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
-import { limitOf } from './size-limits.js'
 
 export interface FetchedBackup {
   listing: Listing
@@ -27,53 +26,60 @@ export interface FetchedBackup {
   received: number
 }
 
-/** Told before files travel, with the bytes that are there already. */
-type Announce = (kept: number) => Promise<void>
+/** What is to come from where, and where to. */
+interface WantedFiles extends WantedWal {
+  source: Source
+  backup: LocalBackup
+  directory: DownloadDirectory
+}
+
+/** What is known while it comes. */
+interface Fetching extends WantedFiles {
+  writer: FileWriter
+  /** The bytes of the files that the manifest names, as soon as that is here. */
+  sizes: Map<BytePath, number> | undefined
+}
 
 const mostRounds = 20
 
 /**
  * Brings all files of a backup here that are not here yet. The WAL archive may grow meanwhile, a segment be compressed or finished:
  * what was listed and has not come is looked for again, for as long as anything comes.
+ * @param announce is told before files travel, with the bytes that are there already.
  * @throws {PgbkError} `failed` when the source does not send what it lists; `not-found` when the backup is removed there; a system
  * error.
  */
 export async function fetchFiles(
-  source: Source,
-  backup: LocalBackup,
-  { layout, isResumed }: DownloadDirectory,
-  options: WantedWal,
+  wanted: WantedFiles,
   context: Context,
-  announce: Announce,
+  announce: (kept: number) => Promise<void>,
 ): Promise<FetchedBackup> {
-  const { progress } = context
-  const total = recordOf(backup).size_bytes
+  const { source, backup } = wanted
+  const { isResumed, layout } = wanted.directory
+  const { directory } = layout
+  const { size_bytes: total, wal_segment_size: segmentSize } = recordOf(backup)
   let [kept, received] = [0, 0]
-  const known: Known = { directory: layout.directory, sizes: undefined }
-  const { wal_segment_size: segmentSize } = recordOf(backup)
-  const writer = openFileWriter(
-    layout.directory,
-    (bytes) => {
-      received += bytes
-      progress.bytes(received, Math.max(total - kept, received))
-    },
-    (name) => limitOf(name, known.sizes, segmentSize),
-  )
-  const old = isResumed ? await lookAtOld(layout.directory) : undefined
+  const onBytes = (bytes: number) => {
+    received += bytes
+    context.progress.bytes(received, Math.max(total - kept, received))
+  }
+  const writer = openFileWriter(directory, onBytes, (name) => limitOf(name, fetching.sizes, segmentSize))
+  const fetching: Fetching = { ...wanted, writer, sizes: undefined }
+  const old = isResumed ? await lookAtOld(directory) : undefined
   for (let round = 0; round < mostRounds; round++) {
-    const listing = wantedOf(await source.listing(backup), backup, options)
+    const listing = wantedOf(await source.listing(backup), backup, wanted)
     const linkedTablespaces = linkedTablespacesIn(listing)
-    await makeDirectories(layout.directory, listing)
+    await makeDirectories(directory, listing)
     if (round === 0) {
-      if (old) kept = await keepOld(source, backup, old, writer, listing, layout.directory, context)
+      if (old) kept = await keepOld(fetching, old, listing, context)
       await announce(kept)
     }
     const before = writer.names.size
-    const { left, complaints } = await receiveMissing(source, backup, writer, listing, known, context)
+    const { left, complaints } = await receiveMissing(fetching, listing, context)
     await writer.flushed()
     if (left.length === 0) {
-      await removeOutgrown(layout.directory, writer.names)
-      await makeLinks(layout.directory, listing)
+      await removeOutgrown(directory, writer.names)
+      await makeLinks(directory, listing)
       return { listing, linkedTablespaces, received }
     }
     if (writer.names.size > before) continue
@@ -83,27 +89,18 @@ export async function fetchFiles(
   throw new PgbkError('failed', `${source.name} changes faster than it can be copied`)
 }
 
-/** What is known of a backup as soon as its manifest is here. */
-interface Known {
-  directory: string
-  /** The bytes of the files that it names. */
-  sizes: Map<BytePath, number> | undefined
-}
-
 /** The manifest comes first: it tells what must be there, and how large that is, before all the rest travels. */
 async function receiveMissing(
-  source: Source,
-  backup: LocalBackup,
-  writer: FileWriter,
+  fetching: Fetching,
   listing: Listing,
-  known: Known,
   { signal }: Context,
 ): Promise<{ left: BytePath[]; complaints: string }> {
+  const { source, backup, writer, directory } = fetching
   if (!writer.names.has(manifestName)) {
     const complaints = await source.transfer(backup, [manifestName], writer)
     if (!writer.names.has(manifestName)) return { left: [manifestName], complaints }
   }
-  known.sizes ??= await checkListed(known.directory, listing, source, signal)
+  fetching.sizes ??= await checkListed(directory.layout.directory, listing, source, signal)
   const missing = missingOf(listing, writer.names)
   const complaints = missing.length > 0 ? await source.transfer(backup, missing, writer) : ''
   return { left: missingOf(listing, writer.names), complaints }
@@ -111,14 +108,12 @@ async function receiveMissing(
 
 /** Returns the bytes that stay. */
 async function keepOld(
-  source: Source,
-  backup: LocalBackup,
+  { source, backup, writer, directory: { layout } }: Fetching,
   old: FoundFiles,
-  writer: FileWriter,
   listing: Listing,
-  directory: string,
   { progress, signal }: Context,
 ): Promise<number> {
+  const { directory } = layout
   if (!(await keepManifest(directory, old, writer))) await source.transfer(backup, [manifestName], writer)
   await checkListed(directory, listing, source, signal)
   progress.step('checking what is here already')

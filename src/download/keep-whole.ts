@@ -23,18 +23,13 @@ export interface FoundFiles {
 export async function lookAtOld(directory: string): Promise<FoundFiles> {
   const found: FoundFiles = { files: new Set(), bytes: 0 }
   await walkTree(bytePath(directory), ({ name, kind }) => {
-    if (!kind.isDirectory() && !isLeftOut(name)) lookAtFile(directory, name, kind.isFile(), found)
-  })
-  return found
-}
-
-function lookAtFile(directory: string, name: BytePath, isFile: boolean, found: FoundFiles): void {
-  const path = bytesInside(directory, name)
-  if (!isFile || isUnfinished(name)) unlinkSync(path)
-  else {
+    if (kind.isDirectory() || isLeftOut(name)) return
+    const path = bytesInside(directory, name)
+    if (!kind.isFile() || isUnfinished(name)) return unlinkSync(path)
     found.files.add(name)
     found.bytes += lstatSync(path).size
-  }
+  })
+  return found
 }
 
 /** Whether the manifest of an earlier download is there and whole. */
@@ -53,7 +48,7 @@ export async function keepManifest(
   return false
 }
 
-export interface KeepWholeOptions {
+interface KeepWholeOptions {
   linkedTablespaces: ReadonlySet<string>
   walSegmentSize: number
   signal: AbortSignal

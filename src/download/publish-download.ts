@@ -7,17 +7,25 @@ import { discard } from '../catalog/partial.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
 import type { HeldLock } from '../system/files/lock.js'
 
+interface CompleteDownload {
+  id: string
+  /** Of the download's directory. */
+  layout: BackupLayout
+  /** The bytes of backup.json. */
+  record: Buffer
+}
+
 /**
  * Turns a complete download, whose files are on disk already, into a listed backup: the record, then one rename. What was in its
  * place is moved aside before, marked as a removal, and goes afterwards; that somebody holds it goes on. Only under the catalog
  * lock.
+ * @param last what has to be done when nobody takes the old one for a backup any more, before it goes. Where that fails, it stays.
  */
 export async function publishDownload(
   root: RootLayout,
-  id: string,
-  download: BackupLayout,
-  record: Buffer,
+  { id, layout: download, record }: CompleteDownload,
   lock: HeldLock,
+  last: () => Promise<void> = async () => {},
 ): Promise<BackupLayout> {
   const published = backupLayout(root.backup(id))
   await writeDurably(download.record, record)
@@ -26,6 +34,8 @@ export async function publishDownload(
   const hold = readHold(published.hold)
   if (hold) await writeHold(download, hold)
   await syncPath(download.directory)
+  await lock.check()
+  if (existsSync(published.directory)) await withoutRecord(published, last)
   // Not between the next steps: what is moved aside would be lost.
   await lock.check()
   const replaced = existsSync(published.directory) ? await retireBackup(root, id, published) : undefined
@@ -37,11 +47,26 @@ export async function publishDownload(
   return published
 }
 
+/** The record of a backup that is being replaced: the backup is none meanwhile, and after a kill nothing of it is thrown away. */
+const restingRecord = ({ directory }: BackupLayout) => join(directory, '.pgbk-replaced.json')
+
+async function withoutRecord(old: BackupLayout, work: () => Promise<void>): Promise<void> {
+  const resting = restingRecord(old)
+  if (existsSync(old.record)) await rename(old.record, resting)
+  try {
+    await work()
+  } catch (error) {
+    if (existsSync(resting)) await rename(resting, old.record)
+    throw error
+  }
+}
+
 /** From its first step on the old one is not a backup but something to throw away, whatever happens. */
 async function retireBackup(root: RootLayout, id: string, old: BackupLayout): Promise<BackupLayout> {
   const aside = backupLayout(join(root.backups, `.${id}.replaced.partial`))
   if (existsSync(aside.directory)) await discard(aside)
-  if (existsSync(old.record)) await rename(old.record, old.marker)
+  const resting = restingRecord(old)
+  if (existsSync(resting)) await rename(resting, old.marker)
   else await writeDurably(old.marker, '{}\n')
   await syncPath(old.directory)
   await rename(old.directory, aside.directory)

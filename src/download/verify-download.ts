@@ -1,12 +1,15 @@
-import { lstat, unlink } from 'node:fs/promises'
+import { lstat, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
 import { findInstallations } from '../postgres/programs/find.js'
+import { toldFaults } from '../snapshot/conf/check-conf.js'
+import { confFaults, notCompared } from '../snapshot/conf/conf-faults.js'
 import { isAsInManifest } from '../snapshot/manifest/checksum.js'
 import { exemptFromManifest, isManifestWhole, manifestFiles } from '../snapshot/manifest/manifest.js'
 import { manifestName, nameInBackup, walFileOf } from '../source/contract/names.js'
@@ -30,16 +33,14 @@ interface Fault {
  * @throws {PgbkError} `damaged`.
  */
 export async function verifyDownload(
-  backup: LocalBackup,
-  layout: BackupLayout,
+  { backup, layout }: { backup: LocalBackup; layout: BackupLayout },
   fetched: FetchedBackup,
-  binDir: string | undefined,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<string> {
   const { env, signal } = context
   const wal = await faultsOfWal(backup, layout, fetched)
   if (wal.length > 0) throw await damaged(layout, fetched, wal)
-  const verifier = findVerifier(majorOf(recordOf(backup)), await findInstallations(binDir, context))
+  const verifier = findVerifier(majorOf(recordOf(backup)), await findInstallations(settings.bin_dir, context))
   if (!verifier) {
     const faults = await faultsOfFiles(layout, fetched, signal)
     if (faults.length > 0) throw await damaged(layout, fetched, faults)
@@ -131,4 +132,28 @@ async function damaged(
 
 function unlessGone(error: unknown): void {
   if (systemCode(error) !== 'ENOENT') throw error
+}
+
+/**
+ * Checks what a downloaded snapshot would be started with: no manifest names these files, and they come from the source. Those at
+ * fault are removed, so that the next download fetches them again.
+ * @throws {PgbkError} `damaged`.
+ */
+export async function checkDownloadedConf(
+  backup: LocalBackup,
+  layout: BackupLayout,
+  { listing }: FetchedBackup,
+  { progress }: Context,
+): Promise<void> {
+  const record = recordOf(backup)
+  const faults = confFaults(record, layout)
+  if (faults.length > 0) {
+    const fetched = new Set(listing.files)
+    for (const { file } of faults)
+      if (fetched.has(bytePath(file))) await rm(join(layout.directory, file), { force: true })
+    throw new PgbkError('damaged', `what was downloaded is not what pgbk writes: ${toldFaults(faults)}`, {
+      hint: 'The files at fault were removed, and the next download fetches only these again. If they are at fault again, somebody has changed the backup at its source: do not start it there either, and choose another one.',
+    })
+  }
+  if (!record.own_files) progress.warn(`${backup.id}: ${notCompared}`)
 }

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import type { LocalBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import { sourceName } from '../catalog/source-place.js'
+import type { Task } from '../config/load.js'
+import { openSource } from '../source/open-source.js'
 import { freeBytes } from '../system/files/measure.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
@@ -22,13 +23,10 @@ export interface ListOptions {
 }
 
 /** All backups of the root, or of another one, newest first, and what there is beside them. */
-export async function list(options: ListOptions, settings: Settings, context: Context): Promise<ListResult> {
+export async function list(options: ListOptions, { settings, context }: Task): Promise<ListResult> {
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
-    const { openSource } = await import('../source/open-source.js')
-    const { sourceName } = await import('../source/contract/source-name.js')
-    const name = sourceName(options.from, settings)
-    const source = await openSource(name, context)
+    const source = await openSource(sourceName(options.from, settings), context)
     return { ...(await source.catalog()), windows, free: undefined, source: source.name }
   }
   const catalog = readCatalog(settings.root)

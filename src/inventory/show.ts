@@ -2,10 +2,8 @@ import type { LocalBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
-import { resolveSource } from '../catalog/source-place.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
-import { sourceName } from '../source/contract/source-name.js'
+import { resolveSource, sourceName } from '../catalog/source-place.js'
+import type { Task } from '../config/load.js'
 import { openSource } from '../source/open-source.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
@@ -27,8 +25,7 @@ export interface ShowResult {
 export async function show(
   id: string,
   options: ShowOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<ShowResult> {
   if (options.from === undefined) {
     const catalog = readCatalog(settings.root)

@@ -14,15 +14,16 @@ import type { CaughtUp } from '../wal-archive/caught-up.js'
 import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import type { WalPool } from '../wal-archive/wal-pool.js'
 import { isBefore } from '../wal-segments/lsn.js'
-import { planRecovery, type RecoveryPlan, type UnreachableFromBackup } from './recovery-plan.js'
+import { planRecovery, type UnreachableFromBackup } from './plan-recovery.js'
+import type { RecoveryPlan } from './recovery-plan.js'
 import { describePoint, type RecoveryTarget, type TargetPoint } from './recovery-target.js'
 
-export interface ChosenBackup {
+interface ChosenBackup {
   backup: LocalBackup
   plan: RecoveryPlan
 }
 
-export interface BackupChoice {
+interface BackupChoice {
   catalog: Catalog
   /** As the user wrote it; undefined when none was named. */
   id: string | undefined

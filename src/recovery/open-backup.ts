@@ -1,38 +1,35 @@
-import { basename, dirname } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
+import { PgbkError } from '../errors.js'
 import { findDifferences } from '../postgres/local/differences.js'
 import { allInstallations, findServer, type ServerPrograms } from '../postgres/programs/find-server.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { checkConf } from '../snapshot/conf/check-conf.js'
+import { shellWord } from '../text/shell-word.js'
 import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import { caughtUp } from '../wal-archive/caught-up.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { readReceiverState } from '../wal-archive/receiver-state.js'
 import { walPool } from '../wal-archive/wal-pool.js'
+import type { NewTablespace } from '../wal-reading/scan-wal.js'
 import { damageText } from '../wal-reading/wal-damage.js'
-import { segmentFileOf } from '../wal-segments/segment-forms.js'
+import { nameIn } from '../wal-segments/archive-segments.js'
 import { chooseBackup } from './choose-backup.js'
-import { checkNewTablespaces } from './new-tablespaces.js'
-import { parseRecoveryTarget, type TargetOptions } from './parse-recovery-target.js'
+import { parseRecoveryTarget, type TargetOptions, type TargetRules } from './parse-recovery-target.js'
 import type { RecoveryPlan } from './recovery-plan.js'
-import type { TargetPoint } from './recovery-target.js'
 
 export interface OpenOptions extends TargetOptions {
   fetchPostgres?: boolean
 }
 
 /** How a command differs from others that open a backup. */
-export interface OpenRules {
-  /** Which target is meant when none is named. */
-  fallback: TargetPoint
-  /** Whether a time without a zone is refused where nobody can look at what was made of it. */
-  zoneNeeded: boolean
+export interface OpenRules extends TargetRules {
   /** Whether a snapshot in which a server was started will do, as long as no WAL is to be replayed. */
   mayBeOpened: boolean
   /** Whether replay may make tablespaces at the paths which they had on the server. */
@@ -62,11 +59,11 @@ export async function openBackup(
   id: string | undefined,
   options: OpenOptions,
   rules: OpenRules,
-  settings: Settings,
-  context: Context,
+  task: Task,
 ): Promise<OpenedBackup> {
+  const { settings, context } = task
   const { progress } = context
-  const target = parseRecoveryTarget(options, rules.fallback, settings, context, rules)
+  const target = parseRecoveryTarget(options, rules, task)
   const installations = await allInstallations(settings.bin_dir, context)
   const mayBeOpened = rules.mayBeOpened && target.point.kind === 'snapshot'
   const catalog = readCatalog(settings.root)
@@ -116,9 +113,45 @@ function atTheEnd({ gap, unfinished }: RecoveryPlan): string[] {
 /** What is damaged in one archive, and replayed from another. */
 function replacedCopies({ archive, recovery }: RecoveryPlan): string[] {
   return [...(archive?.replaced ?? [])].flatMap(([path, reason]) => {
-    const name = segmentFileOf(basename(path))?.name ?? ''
+    const name = nameIn(path)
     const taken = archive?.chain.find((one) => one.name === name)
     if (!taken || !recovery || taken.segment > recovery.lastSegment) return []
-    return [`${damageText(name, dirname(path), reason)}; the copy in ${taken.directory} is used`]
+    const instead =
+      taken.directory === dirname(path) ? `${taken.file} beside it` : `the copy in ${taken.directory}`
+    return [`${damageText(name, dirname(path), reason)}; ${instead} is used`]
   })
 }
+
+/**
+ * Replay makes a tablespace at the path that it had on the server, and empties what is there (13) or writes into it: on the server's
+ * own machine its live files.
+ * @param mayWrite whether it may do so where there is an empty directory.
+ * @throws {PgbkError} `failed`.
+ */
+export function checkNewTablespaces(tablespaces: NewTablespace[], { mayWrite }: { mayWrite: boolean }): void {
+  for (const { lsn, path } of tablespaces) {
+    const isThere = existsSync(path)
+    if (mayWrite && isThere && readdirSync(path).length === 0) continue
+    const obstacle = !mayWrite ? outside : isThere ? inUse : notThere(path)
+    throw new PgbkError('failed', `the WAL to be replayed creates a tablespace in ${path}${obstacle.state}`, {
+      hint: `${obstacle.ways} A moment before that can be reached:  --to-lsn ${lsn} --exclusive`,
+    })
+  }
+}
+
+const later = 'A backup that was made later has the tablespace in it.'
+
+const outside = {
+  state: '',
+  ways: `Replay would write to that path, outside of the working copy: pgbk restore can do that, on another machine. ${later}`,
+}
+
+const inUse = {
+  state: ', which is in use on this machine',
+  ways: `Replay would write into those files, on the server itself into its own. ${later}`,
+}
+
+const notThere = (path: string) => ({
+  state: ', which is not there on this machine',
+  ways: `If replay may write there, make an empty directory for it:  install -d -m 700 -o postgres ${shellWord(path)}\n${later}`,
+})

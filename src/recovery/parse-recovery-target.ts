@@ -1,5 +1,4 @@
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { formatTimes } from '../text/format.js'
 import { shortInstant } from '../text/instant.js'
@@ -20,19 +19,20 @@ export interface TargetOptions {
   pause?: boolean
 }
 
+/** How a command differs from others that are given a recovery target. */
+export interface TargetRules {
+  /** Which target is meant when none is named. */
+  fallback: TargetPoint
+  /** Whether a time without a zone is refused where nobody can look at what was made of it. */
+  zoneNeeded: boolean
+}
+
 /**
  * Reads the options that name a recovery target; a time without a zone is said back with the zone that was assumed.
- * @param fallback what is meant when none is named.
  * @throws {PgbkError} `usage`.
  */
-export function parseRecoveryTarget(
-  options: TargetOptions,
-  fallback: TargetPoint,
-  settings: Settings,
-  context: Context,
-  { zoneNeeded }: { zoneNeeded: boolean },
-): RecoveryTarget {
-  const point = parsePoint(options, settings, context, zoneNeeded) ?? fallback
+export function parseRecoveryTarget(options: TargetOptions, rules: TargetRules, task: Task): RecoveryTarget {
+  const point = parsePoint(options, rules, task) ?? rules.fallback
   const { exclusive = false, pause = false, timeline } = options
   if (exclusive && ['snapshot', 'latest'].includes(point.kind))
     throw new PgbkError('usage', '--exclusive needs --to-time, --to-lsn, --to-xid or --to-name')
@@ -43,19 +43,14 @@ export function parseRecoveryTarget(
   return { point, exclusive, pause, timeline }
 }
 
-function parsePoint(
-  options: TargetOptions,
-  settings: Settings,
-  context: Context,
-  zoneNeeded: boolean,
-): TargetPoint | undefined {
+function parsePoint(options: TargetOptions, rules: TargetRules, task: Task): TargetPoint | undefined {
   const { toTime, toLsn, toXid, toName, toLatest, toSnapshot } = options
   const named = [toTime, toLsn, toXid, toName, toLatest, toSnapshot].filter((one) => one !== undefined)
   if (named.length > 1)
     throw new PgbkError('usage', 'more than one recovery target is given', {
       hint: 'Use only one of the --to-... options.',
     })
-  if (toTime !== undefined) return { kind: 'time', time: readTime(toTime, settings, context, zoneNeeded) }
+  if (toTime !== undefined) return { kind: 'time', time: readTime(toTime, rules, task) }
   if (toLsn !== undefined) return { kind: 'lsn', lsn: readLsn(toLsn) }
   if (toXid !== undefined) return { kind: 'xid', xid: readXid(toXid) }
   if (toName !== undefined) return { kind: 'name', name: toName }
@@ -63,8 +58,8 @@ function parsePoint(
   return toSnapshot ? { kind: 'snapshot' } : undefined
 }
 
-function readTime(text: string, { time_zone }: Settings, context: Context, zoneNeeded: boolean): string {
-  const zone = time_zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone
+function readTime(text: string, { zoneNeeded }: TargetRules, { settings, context }: Task): string {
+  const zone = settings.time_zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone
   const { instant, assumedZone } = parseTime(text, context.now(), zone)
   if (assumedZone === undefined) return instant
   if (zoneNeeded && !context.ask)

@@ -1,7 +1,7 @@
 import { PgbkError } from '../errors.js'
 import { type Instant, instantOf } from '../text/instant.js'
 
-export interface ParsedTime {
+interface ParsedTime {
   instant: Instant
   /** The zone by which a time that named none was read; undefined when it named one, or was relative. */
   assumedZone: string | undefined

@@ -7,7 +7,7 @@ import type { OpenedBackup } from './open-backup.js'
 /**
  * What to do about a replay that failed though all was well by the notes beside its WAL: bits may have flipped in a file that nobody
  * has written to. The notes are forgotten, and all is read.
- * @param open plans as before.
+ * @param open plans as before, and reads all WAL.
  * @returns another way to the target, where the WAL leads to one.
  * @throws the error, where the notes have nothing to do with it; as `open`, which tells the damage.
  */
@@ -15,13 +15,13 @@ export async function readAgain(
   error: unknown,
   { backup, recovery }: Pick<OpenedBackup, 'backup' | 'recovery'>,
   root: string,
-  open: (readsAll: boolean) => Promise<OpenedBackup>,
+  open: () => Promise<OpenedBackup>,
 ): Promise<OpenedBackup> {
   const isOfReplay = error instanceof PgbkError && ['failed', 'damaged'].includes(error.code)
   if (!isOfReplay || recovery.noted.length === 0) throw error
   const notes = new SegmentNotes(rootLayout(root).backups)
   for (const archive of recovery.noted) await notes.replace(archive, [])
-  const opened = await open(true)
+  const opened = await open()
   const isSame = opened.backup.id === backup.id
   if (isSame && isDeepStrictEqual(opened.recovery.recovery, recovery.recovery)) throw error
   return opened

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { restoreCommand } from '../snapshot/conf/conf.js'
 import { readConfFile } from '../snapshot/conf/conf-file.js'
@@ -6,9 +7,10 @@ import { minimumsAmong, minimumText } from '../snapshot/conf/minimums.js'
 import { shellWord } from '../text/shell-word.js'
 import type { ArchivedWal } from '../wal-archive/archived-wal.js'
 import { segmentName } from '../wal-segments/lsn.js'
+import { filesOf } from '../wal-segments/segment-forms.js'
 
 /** A WAL archive, and the part of a chain that is in it. */
-export interface ArchivePart {
+interface ArchivePart {
   /** Absolute. */
   directory: string
   /** The number of the first segment that is taken from it; it counts up to the next part's. */
@@ -23,6 +25,8 @@ export interface RecoveryInput {
   stop: { lsn: string; inclusive: boolean }
   /** The number of the last segment that is needed; later ones are not looked at. */
   lastSegment: bigint
+  /** Files in these archives that are damaged, and another form of the same segment is not. */
+  damaged?: string[] | undefined
   /** Bytes. */
   segmentSize: number
   /** Settings that the WAL demands, by name, where the copy's configuration has less. */
@@ -50,6 +54,7 @@ export function recoverySettings(
       linked,
       partial: true,
       lastSegment: digitsOf(input.lastSegment),
+      damaged: input.damaged ?? [],
       further: further.map(({ directory, from }) => ({ directory, after: digitsOf(from - 1n) })),
     }),
     recovery_target_lsn: input.stop.lsn,
@@ -76,6 +81,19 @@ export function archiveParts(
     if (from.segment <= lastSegment && parts.at(-1)?.directory !== archive.directory)
       parts.push({ directory: archive.directory, from: from.segment })
   return parts
+}
+
+/** The files in the archives of a chain that come before the form of a segment that is in it, and are no use. */
+export function damagedForms({ replaced, chain }: Pick<ArchivedWal, 'replaced' | 'chain'>): string[] {
+  return chain.flatMap(({ directory, name, file, form }) => {
+    const isDamaged = (one: string) => {
+      const path = join(directory, one)
+      // A receiver may just have finished an unfinished one.
+      return form === 'partial' ? replaced?.has(path) === true : existsSync(path)
+    }
+    const files = form === 'raw' ? [] : filesOf(name)
+    return files.slice(0, files.indexOf(file)).filter(isDamaged)
+  })
 }
 
 /**

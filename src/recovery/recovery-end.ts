@@ -8,7 +8,7 @@ import { parseLsn } from '../wal-segments/lsn.js'
 import type { RecoveryPlan } from './recovery-plan.js'
 
 /** Where a recovery has ended, as the history file of the timeline tells that began there. */
-export interface RecoveryEnd {
+interface RecoveryEnd {
   /** The new timeline. */
   timeline: number
   /** The end of the last record that was replayed. */

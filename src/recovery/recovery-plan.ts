@@ -1,32 +1,16 @@
 import { basename, dirname } from 'node:path'
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
-import { windowStart } from '../catalog/data-time.js'
-import { majorOf, snapshotEnd } from '../catalog/record.js'
-import type { Context } from '../context.js'
+import { snapshotEnd } from '../catalog/record.js'
 import type { PgbkError } from '../errors.js'
-import type { Installation } from '../postgres/programs/find.js'
-import { type Instant, instantOf } from '../text/instant.js'
+import type { Instant } from '../text/instant.js'
 import type { ArchivedWal, ArchiveGap } from '../wal-archive/archived-wal.js'
-import type { CaughtUp } from '../wal-archive/caught-up.js'
-import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
-import type { WalPool } from '../wal-archive/wal-pool.js'
-import { soundWal } from '../wal-coverage/sound-wal.js'
-import { holdsSnapshotOnly } from '../wal-coverage/window.js'
-import {
-  type ArchiveEnd,
-  type ArchiveEndSearch,
-  findArchiveEnd,
-  findReadableEnd,
-} from '../wal-reading/archive-end.js'
-import type { RecordQuery } from '../wal-reading/find-record.js'
-import type { ScanSearch } from '../wal-reading/scan-stretches.js'
-import { type NewTablespace, scanWal, type WalScan } from '../wal-reading/scan-wal.js'
-import { upTo, type WalDamage } from '../wal-reading/wal-damage.js'
-import { formatLsn, isBefore, lastSegmentBefore, parseLsn, segmentNumber } from '../wal-segments/lsn.js'
+import type { ArchiveEnd } from '../wal-reading/archive-end.js'
+import type { NewTablespace } from '../wal-reading/scan-wal.js'
+import { formatLsn, isBefore, lastSegmentBefore, parseLsn } from '../wal-segments/lsn.js'
 import type { ReplayRange } from './await-recovery.js'
-import { archiveParts, minimumsIn, type RecoveryInput } from './recovery-conf.js'
+import { archiveParts, damagedForms, minimumsIn, type RecoveryInput } from './recovery-conf.js'
 import { describePoint, type RecoveryTarget } from './recovery-target.js'
-import { type ResolvedTarget, resolveTarget, type StopPoint } from './resolve-target.js'
+import type { ResolvedTarget, StopPoint } from './resolve-target.js'
 
 /** How a copy of a backup gets to the recovery target. */
 export interface RecoveryPlan {
@@ -67,125 +51,12 @@ export function furtherBackups({ recovery }: Pick<RecoveryPlan, 'recovery'>): st
   return (recovery?.archives ?? []).slice(1).map(({ directory }) => basename(dirname(directory)))
 }
 
-/** Why a backup does not lead to a target. */
-export interface UnreachableFromBackup {
-  id: string
-  /** The times that it does lead to, ISO 8601. */
-  from: string
-  to: string
-  reason: string
-  /** It may be in WAL that is still to come. */
-  mayGrow: boolean
-}
-
-export type Planned =
-  | { plan: RecoveryPlan; unreachable?: never }
-  | { unreachable: UnreachableFromBackup; plan?: never }
-
-export interface PlanningOptions {
-  installations: Installation[]
-  /** Of the root: the WAL of later backups goes on where this one's archive ends. */
-  pool: WalPool
-  /** What is known of segments, so that they need not be read. */
-  notes?: SegmentNotes | undefined
-  /** Until when everything is in this WAL, though nothing was committed. */
-  caughtUp(wal: ArchivedWal): CaughtUp | undefined
-}
-
-/**
- * Plans the recovery of a copy from what is in the backup's WAL archive; writes nothing but notes for the next time. PostgreSQL takes some targets that it
- * cannot reach for others without an error, so each is compared with what the archive holds.
- * @throws {PgbkError} `programs-missing` without pg_waldump of the backup's major where there is WAL to look at, `damaged` when
- * that cannot be read.
- */
-export async function planRecovery(
-  backup: LocalBackup,
-  target: RecoveryTarget,
-  { installations, pool, notes, caughtUp }: PlanningOptions,
-  { env, signal }: Context,
-): Promise<Planned> {
-  if (target.point.kind === 'snapshot') return { plan: snapshotOnly(backup, target) }
-  const record = recordOf(backup)
-  const programs = { env, signal, notes }
-  const from = segmentNumber(parseLsn(record.stop_lsn), record.wal_segment_size) - 1n
-  const { system_identifier: systemIdentifier } = record.server
-  const search = { ...programs, major: majorOf(record), installations, from, systemIdentifier }
-  const joining = { ...programs, installations: async () => installations, timeline: target.timeline }
-  const { planned } = await soundWal(backup, pool, joining, (wal) =>
-    planThrough(backup, target, { ...search, wal }, caughtUp),
-  )
-  return planned
-}
-
-/** A plan, and the damage that keeps it from what comes after. */
-interface Attempt {
-  planned: Planned
-  damage: WalDamage | undefined
-}
-
-/** The same through this WAL. */
-async function planThrough(
-  backup: LocalBackup,
-  target: RecoveryTarget,
-  search: ScanSearch,
-  caughtUp: PlanningOptions['caughtUp'],
-): Promise<Attempt> {
-  const record = recordOf(backup)
-  const nothing = snapshotOnly(backup, target)
-  const start = windowStart(record)
-  const { wal: archived } = search
-  // Without a look into it, for which programs are needed.
-  if (target.point.kind === 'latest' && holdsSnapshotOnly(backup, archived))
-    return { planned: { plan: { ...nothing, gap: archived.gap } }, damage: undefined }
-  if (target.timeline !== undefined && archived.timelines.at(-1)?.timeline !== target.timeline) {
-    const reason = `its archive does not lead to timeline ${target.timeline}`
-    const unreachable = { id: backup.id, from: start, to: start, reason, mayGrow: false }
-    return { planned: { unreachable }, damage: undefined }
-  }
-  const { wal, end, damage, scan } = await readableEnd(search, target)
-  const until = latest(snapshotEnd(record), end?.commit?.time, caughtUp(wal)?.at)
-  const known = { ...nothing, until, gap: wal.gap, damage: damage?.error, unfinished: end?.unfinished }
-  const endLsn = end?.record.endLsn
-  const scanTo = async (query?: RecordQuery) =>
-    query === undefined && scan ? scan : scanWal({ ...search, wal, endLsn }, query)
-  const resolved = await resolveTarget({ backup, target, end, until, scanTo })
-  if ('reason' in resolved) {
-    const reachable = resolved.damage
-      ? (await endBefore(resolved.damage, { ...search, wal }))?.commit?.time
-      : until
-    const to = latest(start, reachable)
-    const reason = resolved.reason + gapReason(wal.gap)
-    const mayGrow = resolved.isBehind === true && !resolved.damage && !wal.gap
-    const unreachable = { id: backup.id, from: start, to, reason, mayGrow }
-    return { planned: { unreachable }, damage: resolved.damage ?? damage }
-  }
-  const way =
-    end && resolved.stop ? wayTo(resolved, resolved.stop, backup, wal, end, target) : { asOf: resolved.asOf }
-  return { planned: { plan: { ...known, ...way } }, damage }
-}
-
-type WayTo = Pick<
-  RecoveryPlan,
-  | 'wal'
-  | 'archive'
-  | 'range'
-  | 'switches'
-  | 'recovery'
-  | 'requiredLsn'
-  | 'notAfter'
-  | 'asOf'
-  | 'newTablespaces'
-  | 'noted'
->
-
-function wayTo(
-  { scan, requiredLsn, notAfter, asOf, lastCommit }: ResolvedTarget,
-  stop: StopPoint,
-  backup: LocalBackup,
-  wal: ArchivedWal,
-  end: ArchiveEnd,
-  target: RecoveryTarget,
-): WayTo {
+/** What a plan says of the way to a stop point. */
+export function wayTo(
+  { backup, target }: { backup: LocalBackup; target: RecoveryTarget },
+  { stop, scan, requiredLsn, notAfter, asOf, lastCommit }: ResolvedTarget & { stop: StopPoint },
+  { wal, end }: { wal: ArchivedWal; end: ArchiveEnd },
+): Partial<RecoveryPlan> {
   const record = recordOf(backup)
   const lastSegment = lastSegmentBefore(stop.endLsn, record.wal_segment_size)
   // Not the newest: of one that begins after the stop the copy would have a history that is out of order.
@@ -200,6 +71,7 @@ function wayTo(
       .map(({ timeline, fromLsn }) => ({ timeline, lsn: formatLsn(fromLsn) })),
     recovery: {
       archives: archiveParts(wal, lastSegment),
+      damaged: damagedForms(wal),
       timeline,
       stop,
       lastSegment,
@@ -215,34 +87,8 @@ function wayTo(
   }
 }
 
-interface Readable {
-  wal: ArchivedWal
-  end: ArchiveEnd | undefined
-  damage?: WalDamage
-  /** What is in all of it, where that had to be read. */
-  scan?: WalScan
-}
-
-/**
- * The archive as far as it can be read, and its end. Its last segments are read in any case; to go to its very end, all must be.
- */
-async function readableEnd(search: ScanSearch, { point }: RecoveryTarget): Promise<Readable> {
-  const { wal } = search
-  if (wal.chain.length === 0) return { wal, end: undefined }
-  const end = await findReadableEnd(search)
-  if (end && point.kind !== 'latest') return { wal, end }
-  const scan = await scanWal({ ...search, endLsn: end?.record.endLsn })
-  const { damage } = scan
-  if (!damage) return end ? { wal, end, scan } : { wal, end: await findArchiveEnd(search) }
-  return { wal: upTo(wal, damage), end: await endBefore(damage, search), damage }
-}
-
-async function endBefore(damage: WalDamage, search: ArchiveEndSearch): Promise<ArchiveEnd | undefined> {
-  const wal = upTo(search.wal, damage)
-  return wal.chain.length > 0 ? findArchiveEnd({ ...search, wal }) : undefined
-}
-
-function snapshotOnly(backup: LocalBackup, target: RecoveryTarget): RecoveryPlan {
+/** Where no WAL but that of the snapshot is replayed. */
+export function snapshotOnly(backup: LocalBackup, target: RecoveryTarget): RecoveryPlan {
   const record = recordOf(backup)
   return {
     target,
@@ -262,17 +108,6 @@ function snapshotOnly(backup: LocalBackup, target: RecoveryTarget): RecoveryPlan
     unfinished: undefined,
     noted: [],
   }
-}
-
-function latest(first: string, ...others: (string | undefined)[]): string {
-  return others.reduce<string>(
-    (newest, one) => (one !== undefined && instantOf(one) > instantOf(newest) ? one : newest),
-    first,
-  )
-}
-
-function gapReason(gap: ArchiveGap | undefined): string {
-  return gap ? `; the archive is broken at ${gap.missing}: ${gap.reason}` : ''
 }
 
 /** The segments that hold WAL between two positions. */

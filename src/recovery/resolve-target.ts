@@ -10,7 +10,7 @@ import type { WalDamage } from '../wal-reading/wal-damage.js'
 import { formatLsn, isBefore, parseLsn } from '../wal-segments/lsn.js'
 import type { RecoveryTarget, TargetPoint } from './recovery-target.js'
 
-export interface TargetSearch {
+interface TargetSearch {
   backup: LocalBackup
   target: RecoveryTarget
   /** Undefined for an empty archive. */
@@ -43,7 +43,7 @@ export interface ResolvedTarget {
 }
 
 /** Why that is not possible. */
-export interface Unreachable {
+interface Unreachable {
   reason: string
   /** What is in the way, where it is that. */
   damage?: WalDamage | undefined

@@ -5,7 +5,7 @@ import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
 import { withLock } from '../system/files/lock.js'
-import { checkPlainLine } from '../text/plain-line.js'
+import { checkPlainLine } from '../text/printable.js'
 
 export interface HoldOptions {
   reason?: string

@@ -1,5 +1,6 @@
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { layoutOf } from '../catalog/backup.js'
 import { type InstanceLayout, rootLayout } from '../catalog/layout.js'
+import type { BackupRef } from '../catalog/removed-meanwhile.js'
 import { type RestoreClaim, restoreClaimsIn } from '../catalog/restore-note.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -18,8 +19,6 @@ export interface InUse {
   /** How to end it. */
   hint: string
 }
-
-type BackupRef = Pick<LocalBackup, 'id' | 'directory'>
 
 /** Looks at once for all that goes on in a root; the function then tells what of it concerns a backup. */
 export function findInUse(root: string, context: Context): (backup: BackupRef) => InUse[] {

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
-import { readArchive, usableSegments } from '../wal-archive/archive-index.js'
+import { readArchive } from '../wal-archive/archive-index.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { type PooledBackup, type WalPool, walPool } from '../wal-archive/wal-pool.js'
@@ -11,7 +11,7 @@ import type { WalMove } from '../wal-coverage/move-wal.js'
 import { soundWal } from '../wal-coverage/sound-wal.js'
 import { readAround } from '../wal-reading/read-around.js'
 import { damageIn, type WalDamage } from '../wal-reading/wal-damage.js'
-import { pathOf } from '../wal-segments/archive-segments.js'
+import { pathOf, usableFormsOf } from '../wal-segments/archive-segments.js'
 import { sameContent } from '../wal-segments/same-content.js'
 
 /** What is going on in a root when backups are removed. */
@@ -80,7 +80,7 @@ function inOrderFrom(
   return [...same, ...staying.filter((one) => one.id < id), ...staying.filter((one) => one.id > id).reverse()]
 }
 
-interface NeedSearch extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {
+interface NeededWalSearch extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {
   pool: WalPool
   /** The archive of the backup that goes. */
   going: string
@@ -98,7 +98,7 @@ interface Needed {
 }
 
 /** What lies in the archive that goes, and is not available from those that stay, or only in copies that are damaged there. */
-async function neededBy(to: LocalBackup, search: NeedSearch): Promise<Needed> {
+async function neededBy(to: LocalBackup, search: NeededWalSearch): Promise<Needed> {
   const { going, gone, pool } = search
   const { wal } = await soundWal(to, pool, search, async (wal) => {
     const [first] = await damagedBeside(to, wal, search, 1)
@@ -137,33 +137,29 @@ function soundIn(backup: LocalBackup, damaged: ReadonlySet<string>): ArchivedSeg
 async function damagedBeside(
   backup: PooledBackup,
   wal: ArchivedWal,
-  search: NeedSearch,
+  search: NeededWalSearch,
   most = Number.POSITIVE_INFINITY,
 ): Promise<{ segment: ArchivedSegment; damage: WalDamage }[]> {
   const { going } = search
-  const copies = finishedIn(going, wal.segmentSize)
+  const copies = readArchive(going, wal.segmentSize).found
   const found: { segment: ArchivedSegment; damage: WalDamage }[] = []
   for (const [index, one] of wal.chain.entries()) {
-    const copy = copies.get(one.name)
     if (found.length >= most) return found
-    if (!copy || one.directory === going || one.form === 'partial') continue
-    if (await isSame(one, copy, wal.segmentSize, search)) continue
+    if (one.form === 'partial') continue
+    const others = usableFormsOf(copies.get(one.name)).filter((copy) => pathOf(copy) !== pathOf(one))
+    const same = await Promise.all(others.map((copy) => isSame(one, copy, wal.segmentSize, search)))
+    if (same.every((isSo) => isSo)) continue
     const damage = await readAround(backup, wal, index, search)
     if (damage) found.push({ segment: one, damage })
   }
   return found
 }
 
-function finishedIn(archive: string, segmentSize: number): Map<string, ArchivedSegment> {
-  const usable = usableSegments(readArchive(archive, segmentSize))
-  return new Map(usable.filter(({ form }) => form !== 'partial').map((one) => [one.name, one]))
-}
-
 async function isSame(
   one: ArchivedSegment,
   copy: ArchivedSegment,
   segmentSize: number,
-  { notes, same }: NeedSearch,
+  { notes, same }: NeededWalSearch,
 ): Promise<boolean> {
   const key = `${pathOf(one)} ${pathOf(copy)}`
   const known = same.get(key)

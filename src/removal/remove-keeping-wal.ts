@@ -1,16 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { removeBackup } from '../catalog/remove.js'
 import type { Task } from '../config/load.js'
-import type { Context } from '../context.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
 import { formatBytes } from '../text/format.js'
-import { readAliveReceiver } from '../wal-archive/receiver-state.js'
 import type { JoiningOptions } from '../wal-coverage/joined-wal.js'
 import { moveWal, type WalMove } from '../wal-coverage/move-wal.js'
 import { neededWal, type PlannedRemoval } from './needed-wal.js'
+import { isReceivedInto, receiverLeaves } from './receiver-leaves.js'
 
 /** What moves before backups are removed. Nothing is changed by this. */
 export async function plannedMoves(removal: PlannedRemoval, task: Task): Promise<WalMove[]> {
@@ -48,8 +46,8 @@ export async function removeKeepingWal(
   await lock.check()
   const isAlone = removal.promised.every(({ id }) => id === backup.id)
   await removeBackup(root, backup, async () => {
-    if (isAlone || !isReceivedInto(root, backup, context)) return
-    await untilLeft(root, backup, context)
+    if (isAlone || !isReceivedInto(root, backup.id, context)) return
+    await receiverLeaves(root, backup.id, context)
     for (const move of await plan()) await moveWal(move)
   })
   return moves.filter(hasSegments)
@@ -64,16 +62,4 @@ function hasSegments({ segments }: WalMove): boolean {
 export function sizeText(segments: WalMove['segments']): string {
   const bytes = segments.reduce((sum, one) => sum + one.bytes, 0)
   return `${segments.length} ${segments.length === 1 ? 'segment' : 'segments'}, ${formatBytes(bytes)}`
-}
-
-function isReceivedInto(root: RootLayout, { id }: LocalBackup, { now }: Context): boolean {
-  return readAliveReceiver(root, now())?.backup === id
-}
-
-const mostWaitMs = 10_000
-
-/** It looks every second whether its backup is still there. */
-async function untilLeft(root: RootLayout, backup: LocalBackup, context: Context): Promise<void> {
-  const end = Date.now() + mostWaitMs
-  while (isReceivedInto(root, backup, context) && Date.now() < end) await sleep(100)
 }

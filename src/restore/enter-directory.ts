@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Settings, Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { dropPrivileges } from '../privileges/drop-privileges.js'
 import { ownerOfRoot } from '../privileges/owner-of-root.js'
@@ -8,7 +7,7 @@ import { targetDirectories } from '../privileges/target-directories.js'
 import { checkWay } from '../privileges/trust.js'
 import { checkJson, v } from '../schema.js'
 import { giveTo } from '../system/process/become.js'
-import { type Partner, startPartner } from '../system/program/start-partner.js'
+import { type Partner, startPartner } from '../system/program/start-program.js'
 import { parseMapping } from './directory/plan-directory.js'
 import type { RestoreOptions } from './plan-restore.js'
 
@@ -76,9 +75,9 @@ export interface EnteredDirectory {
 export async function enterDirectory(
   options: RestoreOptions,
   words: string[],
-  settings: Settings,
-  context: Context,
+  task: Task,
 ): Promise<EnteredDirectory> {
+  const { settings, context } = task
   const { pgdata = '', tablespaceMapping = [], dryRun = false } = options
   const { root, run_as } = settings
   const named = [pgdata, ...tablespaceMapping.map((mapping) => parseMapping(mapping)[1])]
@@ -92,12 +91,7 @@ export async function enterDirectory(
   }
   checkWay(root, reader)
   const [data = ''] = paths
-  const other = await sendOut(
-    { uid: owner.uid, options: { ...given, pgdata: data } },
-    words,
-    settings,
-    context,
-  )
+  const other = await sendOut({ uid: owner.uid, options: { ...given, pgdata: data } }, words, task)
   try {
     if (!dryRun) giveTo(owner, make())
     dropPrivileges({ as: 'owner', root }, run_as, context)
@@ -113,8 +107,7 @@ export async function enterDirectory(
 async function sendOut(
   errand: RestoreErrand,
   words: string[],
-  settings: Settings,
-  { self, env }: Context,
+  { settings, context: { self, env } }: Task,
 ): Promise<Partner> {
   const [node = '', ...script] = self
   const received = ['restore', '--received', JSON.stringify(errand), '--config', '/dev/null', ...words]

@@ -4,13 +4,10 @@ import { rootLayout } from '../catalog/layout.js'
 import { largestDatabase } from '../catalog/recorded-database.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { localPath } from '../catalog/source-place.js'
-import type { Settings } from '../config/load.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { choosePort } from '../postgres/local/port.js'
-import type { ServerPrograms } from '../postgres/programs/find-server.js'
 import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from '../recovery/open-backup.js'
-import type { RecoveryPlan } from '../recovery/recovery-plan.js'
 import { checkOwner } from '../start-up/check-owner.js'
 import { minimumsOfServer } from '../start-up/copy-minimums.js'
 import { type RoomNeed, roomNeeds } from './copy/check-room.js'
@@ -53,14 +50,14 @@ export interface RestorePlan extends Omit<OpenedBackup, 'complete'> {
 export async function planRestore(
   id: string | undefined,
   options: RestoreOptions,
-  settings: Settings,
-  context: Context,
+  task: Task,
 ): Promise<RestorePlan> {
+  const { context } = task
   // Before a backup is looked at, which may take long.
   const pgdata = options.pgdata && localPath(options.pgdata, context.cwd)
-  const { backup, recovery, programs, complete } = await openToRestore(id, options, settings, context, false)
+  const { backup, recovery, programs, complete } = await openToRestore(id, options, restoreRules, task)
   const destination = await unlessRemoved(backup, context, () =>
-    planDestination(backup, recovery, programs, { ...options, pgdata }, settings, context),
+    planDestination({ backup, recovery, programs }, { ...options, pgdata }, task),
   ).catch(async (error) => {
     await complete // a file that is missing is told as that
     throw error
@@ -81,17 +78,16 @@ export async function planRestore(
 export async function openToRestore(
   id: string | undefined,
   options: RestoreOptions,
-  settings: Settings,
-  context: Context,
-  readsAll: boolean,
+  rules: OpenRules,
+  task: Task,
 ): Promise<OpenedBackup> {
-  const opened = await openBackup(id, options, { ...rules, readsAll }, settings, context)
+  const opened = await openBackup(id, options, rules, task)
   if (!opened.recovery.damage || options.toLatest) return opened
   await opened.complete
   throw wouldLose(opened.recovery.damage)
 }
 
-const rules: OpenRules = {
+export const restoreRules: OpenRules = {
   fallback: { kind: 'latest' },
   zoneNeeded: true,
   mayBeOpened: false,
@@ -114,14 +110,10 @@ function wouldNotStart(missing: string[]): PgbkError {
 }
 
 async function planDestination(
-  backup: LocalBackup,
-  recovery: RecoveryPlan,
-  programs: ServerPrograms,
+  { backup, recovery, programs }: Omit<OpenedBackup, 'complete'>,
   options: RestoreOptions,
-  settings: Settings,
-  context: Context,
+  { settings: { root }, context }: Task,
 ): Promise<RestorePlan['destination']> {
-  const { root } = settings
   const { pgdata, tablespaceMapping: mappings = [], asProduction = false, isOfAnother = false } = options
   const willBeGiven = options.dryRun ? (options.willBeGiven ?? []) : []
   if (pgdata !== undefined) {

@@ -1,13 +1,12 @@
 import { rootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { noteRestore } from '../catalog/restore-note.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
 import { v } from '../schema.js'
-import type { Listing } from '../source/contract/listing.js'
-import { wantedOf } from '../source/contract/listing.js'
+import { type Listing, wantedOf } from '../source/contract/listing.js'
 import { openSource } from '../source/open-source.js'
 import { archiveToOutput } from '../source/tar-archive/write-archive.js'
 import { isText, shownPath } from '../system/paths/byte-path.js'
@@ -30,6 +29,13 @@ type Handover = v.InferOutput<typeof handoverSchema>
 /** The exit status of that process when the backup did not come whole: whoever sends it says why. */
 export const notSent = 75
 
+interface WantedRestore {
+  id: string | undefined
+  options: RestoreOptions
+  /** Is told the plan before anything is written. */
+  announce: (plan: RestorePlan) => void
+}
+
 /**
  * Restores into a directory of another user: this process reads the backup, as its owner, and that user's process gets it as a tar and
  * does the rest.
@@ -37,21 +43,18 @@ export const notSent = 75
  */
 export async function restoreForAnother(
   other: DirectoryOfAnother,
-  id: string | undefined,
-  options: RestoreOptions,
-  settings: Settings,
-  context: Context,
-  announce: (plan: RestorePlan) => void,
+  { id, options, announce }: WantedRestore,
+  task: Task,
 ): Promise<number | RestoreResult> {
-  const status = statusOf(other, context)
+  const status = statusOf(other, task.context)
   try {
     const wanted = { ...options, pgdata: other.data, isOfAnother: true }
-    const plan = await planRestore(id, wanted, settings, context)
+    const plan = await planRestore(id, wanted, task)
     other.input.write(`${JSON.stringify(handoverOf(plan))}\n`)
     if ((await Promise.race([other.firstLine(), status])) !== 'ready') return await status
     if (options.dryRun) return { plan, dryRun: true, notes: [] }
     announce(plan)
-    return await sendAll(other, status, plan, settings, context)
+    return await sendAll(other, status, plan, task)
   } finally {
     other.input.end()
     await status.catch(() => {})
@@ -94,15 +97,14 @@ async function sendAll(
   other: DirectoryOfAnother,
   status: Promise<number>,
   plan: RestorePlan,
-  settings: Settings,
-  context: Context,
+  task: Task,
 ): Promise<number> {
   try {
-    await send(other, plan, settings, context)
+    await send(other, plan, task)
   } catch (error) {
     other.input.end()
     if ((await status) === notSent) throw error
-    context.signal.throwIfAborted()
+    task.context.signal.throwIfAborted()
   }
   other.input.end()
   const end = await status
@@ -114,8 +116,7 @@ async function sendAll(
 async function send(
   { input, data }: DirectoryOfAnother,
   { backup, recovery }: RestorePlan,
-  { root }: Settings,
-  context: Context,
+  { settings: { root }, context }: Task,
 ): Promise<void> {
   const takeBack = await noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
   try {

@@ -4,17 +4,20 @@ import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
 import { isId } from '../catalog/id.js'
 import { backupLayout, rootLayout } from '../catalog/layout.js'
 import { summarize } from '../catalog/record.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { dropPrivilegesTo } from '../privileges/drop-privileges.js'
 import { checkJson } from '../schema.js'
-import { readFirstLine } from '../source/tar-archive/first-line.js'
-import { unpackArchive } from '../source/tar-archive/unpack-archive.js'
+import { readFirstLine, unpackArchive } from '../source/tar-archive/unpack-archive.js'
 import { checkSpace, roomNeeds } from './copy/check-room.js'
 import { checkClaimable } from './directory/claimed-directory.js'
-import type { DirectoryRequest } from './directory/plan-directory.js'
-import { directoryPlaces, tablespacePlaces, topsOf } from './directory/plan-directory.js'
+import {
+  type DirectoryRequest,
+  directoryPlaces,
+  tablespacePlaces,
+  topsOf,
+} from './directory/plan-directory.js'
 import { restoreDirectory } from './directory/restore-directory.js'
 import type { RestoreErrand } from './enter-directory.js'
 import { finishDirectory, type RestoreResult } from './finish-directory.js'
@@ -28,12 +31,12 @@ import { handoverSchema, notSent } from './restore-for-another.js'
  */
 export async function restoreReceived(
   { uid, options }: RestoreErrand,
-  settings: Settings,
-  context: Context,
+  task: Task,
 ): Promise<RestoreResult | number> {
+  const { context } = task
   dropPrivilegesTo(uid, context)
   try {
-    return await receiveAndRestore(options, settings, context)
+    return await receiveAndRestore(options, task)
   } finally {
     // The sender would wait for the end of a process that waits for the end of its input.
     context.stdin.destroy()
@@ -42,8 +45,7 @@ export async function restoreReceived(
 
 async function receiveAndRestore(
   wanted: RestoreOptions,
-  settings: Settings,
-  context: Context,
+  { settings, context }: Task,
 ): Promise<RestoreResult | number> {
   const line = await readFirstLine(context.stdin, context.signal)
   if (line === undefined) return notSent
@@ -68,8 +70,7 @@ async function receiveAndRestore(
     const plan = await planRestore(
       id,
       { ...options, isOfAnother: true },
-      { ...settings, root: staging },
-      withoutWarnings(context),
+      { settings: { ...settings, root: staging }, context: withoutWarnings(context) },
     )
     return { ...(plan.destination.request as DirectoryRequest), staging, plan }
   }

@@ -3,7 +3,7 @@ import { recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { noteRestore } from '../catalog/restore-note.js'
-import type { Settings } from '../config/load.js'
+import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import type { RecoveryResult } from '../recovery/await-recovery.js'
@@ -19,7 +19,13 @@ import { defaultName } from './instance/instance-directory.js'
 import { sweepInstances } from './instance/instance-remains.js'
 import { type InstanceRequest, restoreInstance } from './instance/restore-instance.js'
 import { startInstanceServer } from './instance/start-instance-server.js'
-import { openToRestore, planRestore, type RestoreOptions, type RestorePlan } from './plan-restore.js'
+import {
+  openToRestore,
+  planRestore,
+  type RestoreOptions,
+  type RestorePlan,
+  restoreRules,
+} from './plan-restore.js'
 
 /**
  * Makes a lasting server of a backup: an instance, or a given data directory.
@@ -28,35 +34,33 @@ import { openToRestore, planRestore, type RestoreOptions, type RestorePlan } fro
 export async function restore(
   id: string | undefined,
   options: RestoreOptions,
-  settings: Settings,
-  context: Context,
+  task: Task,
   announce: (plan: RestorePlan) => void,
 ): Promise<RestoreResult> {
-  const plan = await planRestore(id, options, settings, context)
+  const plan = await planRestore(id, options, task)
   if (options.dryRun) return { plan, dryRun: true, notes: [] }
   announce(plan)
-  const open = (readsAll: boolean) => openToRestore(id, options, settings, context, readsAll)
+  const open = () => openToRestore(id, options, { ...restoreRules, readsAll: true }, task)
   try {
-    return await carryOut(plan, options, settings, context)
+    return await carryOut(plan, options, task)
   } catch (error) {
-    throw (await readAgain(error, plan, settings.root, open)).recovery.damage ?? error
+    throw (await readAgain(error, plan, task.settings.root, open)).recovery.damage ?? error
   }
 }
 
 async function carryOut(
   plan: RestorePlan,
   options: RestoreOptions,
-  settings: Settings,
-  context: Context,
+  { settings: { root }, context }: Task,
 ): Promise<RestoreResult> {
   await checkRoomForCopy(plan.backup, plan.room)
   context.signal.throwIfAborted()
   const { destination } = plan
   if (destination.kind === 'directory') {
-    const notes = await fillDirectory(destination.request, settings, context)
+    const notes = await fillDirectory(destination.request, root, context)
     return finishDirectory(plan, destination.request, notes, context)
   }
-  await sweepInstances(settings.root, context)
+  await sweepInstances(root, context)
   const fill = options.name === undefined ? fillNextInstance : fillInstance
   const instance = await fill(destination.request, context)
   if (!plan.start) return { plan, dryRun: false, notes: [], instance }
@@ -65,18 +69,14 @@ async function carryOut(
     plan,
     dryRun: false,
     notes: [],
-    instance: findInstance(settings.root, instance.name),
+    instance: findInstance(root, instance.name),
     port: instance.port,
     recoveryResult,
   }
 }
 
 /** Nobody may remove the backup until the directory has all that it needs of it, which may be only after its first start. */
-async function fillDirectory(
-  request: DirectoryRequest,
-  { root }: Settings,
-  context: Context,
-): Promise<string[]> {
+async function fillDirectory(request: DirectoryRequest, root: string, context: Context): Promise<string[]> {
   const { backup, data, tablespaces, recovery, archive } = request
   const takeBack = await noteRestore(rootLayout(root), backup.id, data, furtherBackups(recovery))
   let isNeeded = false

@@ -38,7 +38,7 @@ export async function launchServer(
     try {
       // From its marker on no delete takes the backup away: one that has looked before has begun by now.
       checkStillThere(request.backup)
-      const obstacle = await tryMethod(method, request, directory, port, context)
+      const obstacle = await tryMethod(method, { ...request, run: directory, port }, context)
       if (typeof obstacle !== 'string') {
         if (method.kind === 'reflink' && obstacles.length > 0)
           context.progress.say(`The snapshot is cloned: ${obstacles.join('; ')}`)
@@ -64,12 +64,10 @@ const roomHint = 'Make room, or set XDG_CACHE_HOME to a directory on an ordinary
 /** The server, or the reason why this way cannot be gone. */
 async function tryMethod(
   method: WorkingCopyMethod,
-  request: RunRequest,
-  run: OwnRunDirectory,
-  port: number,
+  request: RunRequest & { run: OwnRunDirectory; port: number },
   context: Context,
 ): Promise<EnclosedServer | string> {
-  const { backup, root, sandbox, programs, recovery, hasPort } = request
+  const { backup, root, run, sandbox, programs, recovery, hasPort, port } = request
   const { access } = method
   const obstacle = await method.prepare({ snapshot: layoutOf(backup).snapshot, run }, context)
   if (obstacle !== undefined) return obstacle

@@ -1,7 +1,7 @@
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { recordOf } from '../catalog/backup.js'
 import { localPath } from '../catalog/source-place.js'
-import type { Settings } from '../config/load.js'
+import type { Settings, Task } from '../config/load.js'
 import { isPort } from '../config/schema.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
@@ -9,19 +9,19 @@ import { wasCutOff } from '../postgres/local/session-failures.js'
 import { connectUsersSql } from '../postgres/local/sql-client.js'
 import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from '../recovery/open-backup.js'
 import { readAgain } from '../recovery/read-again.js'
-import { runForeground } from '../system/program/run-foreground.js'
-import { commandVariables } from './command-variables.js'
-import { endRun } from './directory/end-run.js'
+import { endRun, sweepRuns } from './directory/end-run.js'
 import { writeRunMarker } from './directory/run-directory.js'
-import { sweepRuns } from './directory/sweep-runs.js'
 import type { SandboxMode } from './enclosure/start-enclosed.js'
 import { checkStillRuns, endedByItself, hasGone, runSocket } from './identity.js'
+import { runCommand } from './run-command.js'
 import { type RunRequest, settingTexts } from './run-request.js'
 import { sayOfDatabase } from './say-of-database.js'
 import { type Run, startRun } from './start-run.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
 
 export interface LocalRunOptions extends OpenOptions {
+  /** COMMAND, and its arguments. */
+  command?: string[] | undefined
   port?: number
   dbname?: string
   /** Settings as `postgres -c`: `name=value`. */
@@ -44,7 +44,7 @@ export interface LocalRunResult extends RunPlan {
 }
 
 /** Who wants to know how it goes. */
-export interface RunListener {
+interface RunListener {
   /** Before anything is written. */
   planned(plan: RunPlan): Promise<void>
   /** The server answers, at its recovery target. */
@@ -57,17 +57,15 @@ export interface RunListener {
  */
 export async function localRun(
   id: string | undefined,
-  command: string[] | undefined,
   options: LocalRunOptions,
-  settings: Settings,
-  context: Context,
+  task: Task,
   listener: RunListener,
 ): Promise<number> {
+  const { settings, context } = task
   const { progress } = context
   const ownSettings = parseSettings(options.set ?? [])
   const sql = options.sql === undefined ? undefined : readSql(localPath(options.sql, context.cwd))
-  const open = (readsAll: boolean) => openBackup(id, options, { ...rules, readsAll }, settings, context)
-  const planned = await open(false)
+  const planned = await openBackup(id, options, rules, task)
   if (planned.backup.state === 'used') {
     progress.warn(
       `a server was started inside the snapshot of ${planned.backup.id}: the data is what that server has left`,
@@ -84,7 +82,8 @@ export async function localRun(
     return { ...opened, run: await startRun(requestOf(opened, ownSettings, options, settings), context) }
   }
   const { backup, recovery, programs, run } = await start(planned).catch(async (error) => {
-    const opened = await readAgain(error, planned, settings.root, open)
+    const readAll = () => openBackup(id, options, { ...rules, readsAll: true }, task)
+    const opened = await readAgain(error, planned, settings.root, readAll)
     await listener.planned(opened)
     return start(opened)
   })
@@ -95,7 +94,7 @@ export async function localRun(
     context.signal.throwIfAborted()
     await checkStillRuns(run, context)
     // The environment leads it; a database's name as an argument could be taken for a connection string.
-    const words = options.psql ? ['psql'] : command
+    const words = options.psql ? ['psql'] : options.command
     if (words) return await runCommand(words, run, programs.bin, context)
     detached = options.detach ?? false
     if (detached) detach(run)
@@ -103,7 +102,10 @@ export async function localRun(
     if (!detached) await untilStopped(run, context)
     return 0
   } finally {
-    if (!detached) await stop(run, context)
+    if (!detached) {
+      await run.server.stop(context)
+      await endRun(run.directory, context)
+    }
   }
 }
 
@@ -140,42 +142,6 @@ async function untilStopped(run: Run, { signal }: Context): Promise<void> {
     await new Promise((wake) => setTimeout(wake, 100))
   }
   if ((signal.reason as PgbkError).code !== 'interrupted') signal.throwIfAborted()
-}
-
-async function runCommand(words: string[], run: Run, bin: string, context: Context): Promise<number> {
-  const [file = '', ...args] = words
-  const variables = commandVariables(run)
-  const cwd = enterable(context)
-  context.progress.end()
-  const { env, signal, urgent, umask } = context
-  const status = await runForeground(file, args, {
-    kind: 'command',
-    env,
-    variables,
-    programs: bin,
-    cwd,
-    signal,
-    urgent,
-    umask,
-  })
-  if (await hasGone(run, context)) throw endedByItself(run)
-  return status
-}
-
-/** Root's home directory is closed to the user whom root has become. */
-function enterable({ cwd, user, progress }: Context): string {
-  try {
-    accessSync(cwd, constants.X_OK)
-    return cwd
-  } catch {
-    progress.say(`user ${user().name}, as whom COMMAND runs, cannot enter ${cwd}: it starts in /`)
-    return '/'
-  }
-}
-
-async function stop(run: Run, context: Context): Promise<void> {
-  await run.server.stop(context)
-  await endRun(run.directory, context)
 }
 
 function detach(run: Run): void {

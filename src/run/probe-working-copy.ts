@@ -32,7 +32,7 @@ export async function probeWorkingCopy(
   for (const method of workingCopyMethods) {
     const run = makeRunDirectory(backup, root, context)
     try {
-      const found = await tryMethod(method, backup, root, run, context)
+      const found = await tryMethod(method, { backup, root, run }, context)
       if (typeof found !== 'string') return { ...found, kind: method.kind, obstacles }
       obstacles.push(`no ${method.kind}: ${found}`)
     } finally {
@@ -45,9 +45,7 @@ export async function probeWorkingCopy(
 /** How far it is shut off, or why this way cannot be gone. */
 async function tryMethod(
   method: WorkingCopyMethod,
-  backup: LocalBackup,
-  root: string,
-  run: OwnRunDirectory,
+  { backup, root, run }: { backup: LocalBackup; root: string; run: OwnRunDirectory },
   context: Context,
 ): Promise<Pick<ProbedWorkingCopy, 'enclosure' | 'gap'> | string> {
   // A few small files tell as much as the whole snapshot.

@@ -9,7 +9,6 @@ import { snapshotHba, snapshotIdent } from '../snapshot/conf/conf.js'
 import { copyConf } from '../start-up/copy-conf.js'
 import { allSwitchedOff } from '../start-up/dangerous-settings.js'
 import type { OwnRunDirectory } from './directory/run-directory.js'
-import { identityLine } from './identity-line.js'
 import type { RunRequest } from './run-request.js'
 
 /**
@@ -65,3 +64,8 @@ export function runFilePlaces({ conf, data }: RunLayout): Record<string, string>
  * leads to.
  */
 export const withoutOverrides = 'rm -f data/postgresql.auto.conf data/recovery.signal data/standby.signal'
+
+/** A line of a server's configuration file, by which pgbk knows that it talks to that server and to no other. */
+export function identityLine(secret: string): string {
+  return `pgbk.secret = '${secret}'\n`
+}

@@ -25,8 +25,7 @@ import { type SupervisedServer, toldByLog, waitUntilReady } from './enclosure/su
 import { endedByAnother } from './ended-by-another.js'
 import { checkIsRun, runSocket } from './identity.js'
 import { type LaunchedServer, launchServer } from './launch-server.js'
-import { cutOffPublishers, givePassword, makeReadOnly } from './own-copy.js'
-import { chooseDatabase } from './run-database.js'
+import { chooseDatabase, cutOffPublishers, givePassword, makeReadOnly } from './own-copy.js'
 import type { RunRequest } from './run-request.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
 

@@ -19,7 +19,7 @@ export async function makeLinksRelative(layout: BackupLayout, tablespaceOids: nu
   if (tablespaceOids.length > 0) await syncPath(layout.tablespaces)
 }
 
-export interface OriginalFile {
+interface OriginalFile {
   /** Path below conf/original. */
   copy: string
   /** Path below the data directory when it came with the base backup. */
@@ -27,7 +27,7 @@ export interface OriginalFile {
   content?: Buffer | undefined
 }
 
-export interface ConfFiles {
+interface ConfFiles {
   postgresqlConf: string
   originals: OriginalFile[]
 }

@@ -38,18 +38,18 @@ async function faultsOf(layout: BackupLayout, state: BackupState, signal?: Abort
   await visitManifest(join(layout.data, 'backup_manifest'), (file) => {
     signal?.throwIfAborted()
     if (faults.length === mostNamed || (state === 'used' && changesInUse(file.path))) return
-    const fault = parents(file.path) ?? faultOf(data, file, state === 'whole')
+    const fault = parents(file.path) ?? faultOf(data, file, state)
     if (fault !== undefined) faults.push(fault)
   })
   return faults
 }
 
-function faultOf(data: BytePath, { path, size }: ManifestFile, exact: boolean): string | undefined {
+function faultOf(data: BytePath, { path, size }: ManifestFile, state: BackupState): string | undefined {
   if (exemptFromManifest.has(path)) return undefined
   try {
     const found = lstatSync(systemPath(joinBytes(data, path)))
     if (!found.isFile()) return `data/${shownPath(path)} is ${kindOf(found)}`
-    return exact && found.size !== size
+    return state === 'whole' && found.size !== size
       ? `data/${shownPath(path)} has ${found.size} bytes instead of ${size}`
       : undefined
   } catch (error) {

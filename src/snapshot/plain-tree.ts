@@ -13,7 +13,7 @@ export interface StrangeEntry {
   isLink: boolean
 }
 
-export interface PlainTreeRules {
+interface PlainTreeRules {
   /** Where a link may lead, by its name below the directory; undefined for a name that cannot be a link. */
   linkTarget(name: string): string | undefined
   /** Whether files may have further names (hard links). */

@@ -1,5 +1,5 @@
 /** What a setting can do to more than the server's own data. */
-export type Danger =
+type Danger =
   /** Its value is run by a shell. */
   | 'runs'
   /** Code is loaded from where it says. */
@@ -15,7 +15,7 @@ export type Danger =
   /** Commits wait for other servers. */
   | 'waits'
 
-export interface DangerousSetting {
+interface DangerousSetting {
   name: string
   danger: Danger
   /** The value with which it does nothing of the kind; undefined where PostgreSQL has none, or pgbk always says its own. */

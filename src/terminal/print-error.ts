@@ -1,7 +1,6 @@
 import type { PgbkError } from '../errors.js'
 import { jsonText } from './json-text.js'
-import { printableLines, printableMessage } from './screen.js'
-import type { Style } from './style.js'
+import { printableLines, printableMessage, type Style } from './screen.js'
 import { wrap } from './wrap.js'
 
 /** `{"error": {"code", "message", "hint"}}` */
@@ -21,7 +20,7 @@ export function withoutPasswords(text: string): string {
     .replace(/\b((?:ssl)?password|\w+_secret|scram_\w+_key)(\s*=\s*)('[^']*'?|\S+)/gi, '$1$2***')
 }
 
-export interface ErrorScreen {
+interface ErrorScreen {
   style: Style
   /** Columns of the terminal, if it is one. */
   width: number | undefined

@@ -1,11 +1,10 @@
 import type { Ora } from 'ora'
 import { type Progress, silentProgress } from '../progress.js'
 import { formatBytes, formatDuration } from '../text/format.js'
-import { printableLines, printableMessage } from './screen.js'
-import type { Style } from './style.js'
+import { printableLines, printableMessage, type Style } from './screen.js'
 import { wrap } from './wrap.js'
 
-export interface ReporterOptions {
+interface ReporterOptions {
   quiet: boolean
   verbose: boolean
   /** A spinner that is drawn again and again; else plain lines, as for a pipe or cron. */

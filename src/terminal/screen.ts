@@ -1,6 +1,6 @@
+import { Chalk } from 'chalk'
 import type { PrintedCommand } from '../context.js'
 import { printable } from '../text/printable.js'
-import type { Style } from './style.js'
 
 /** What a view has to fit its text to. */
 export interface Screen {
@@ -23,4 +23,24 @@ export function printableLines(text: string): string {
 /** The same where a value in it may have line breaks: what follows one is set in, and so is none of ours. */
 export function printableMessage(text: string): string {
   return printableLines(text).replaceAll('\n', '\n  ')
+}
+
+/** What colours are used for; with colours off every function returns its text. */
+export interface Style {
+  good(text: string): string
+  warning(text: string): string
+  bad(text: string): string
+  faint(text: string): string
+  strong(text: string): string
+}
+
+export function createStyle(colors: boolean): Style {
+  const chalk = new Chalk({ level: colors ? 1 : 0 })
+  return {
+    good: (text) => chalk.green(text),
+    warning: (text) => chalk.yellow(text),
+    bad: (text) => chalk.red(text),
+    faint: (text) => chalk.dim(text),
+    strong: (text) => chalk.bold(text),
+  }
 }

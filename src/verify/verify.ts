@@ -3,7 +3,6 @@ import { join, relative } from 'node:path'
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
-import type { Fault } from '../catalog/fault.js'
 import { isId } from '../catalog/id.js'
 import { type BackupLayout, backupLayout, rootLayout } from '../catalog/layout.js'
 import type { Proof } from '../catalog/proof.js'
@@ -12,7 +11,7 @@ import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
-import { PgbkError, systemCode, systemReason } from '../errors.js'
+import { type Fault, PgbkError, systemCode, systemReason } from '../errors.js'
 import { findVerifier, type Verifier } from '../postgres/programs/check-backup.js'
 import { findInstallations, type Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
@@ -76,7 +75,7 @@ export async function verify(
   const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context) : []
   for (const backup of chosen) {
     try {
-      const check = await verifyBackup(backup, installations, context)
+      const check = await verifyBackup(backup, catalog, installations, context)
       checks.push(toProve ? await proveToo(check, backup, catalog, withSandbox(task, sandbox)) : check)
     } catch (error) {
       // Of all backups of a root, one that a prune removes meanwhile is none.
@@ -94,16 +93,22 @@ export async function verify(
 /** Compares a backup with its manifest and its record, and reads all of its WAL archive. Nothing is changed. */
 async function verifyBackup(
   backup: LocalBackup,
+  catalog: Catalog,
   installations: Installation[],
   context: Context,
 ): Promise<Verified> {
   const startedAt = context.now().getTime()
-  const found = await unlessRemoved(backup, context, () => lookAt(backup, installations, context))
+  const found = await unlessRemoved(backup, context, () => lookAt(backup, catalog, installations, context))
   checkStillThere(backup)
   return { id: backup.id, ...found, duration_ms: Math.max(0, context.now().getTime() - startedAt) }
 }
 
-async function lookAt(backup: LocalBackup, installations: Installation[], context: Context): Promise<Found> {
+async function lookAt(
+  backup: LocalBackup,
+  catalog: Catalog,
+  installations: Installation[],
+  context: Context,
+): Promise<Found> {
   const { id } = backup
   const layout = layoutOf(backup)
   const damage = recordFault(backup)
@@ -128,9 +133,9 @@ async function lookAt(backup: LocalBackup, installations: Installation[], contex
   context.progress.step(`verifying ${id}: the WAL archive`)
   const wal = { segments: 0, bytes: 0 }
   const ofWal = await orUnreadable(layout, async () => {
-    const checked = await checkWal(record, layout, context)
+    const checked = await checkWal(backup, catalog, installations, context)
     Object.assign(wal, { segments: checked.segments, bytes: checked.bytes })
-    const inReplay = await walRecordFaults(record, layout, installations, context).catch((error) => {
+    const inReplay = await walRecordFaults(backup, installations, context).catch((error) => {
       context.signal.throwIfAborted()
       // What cannot be read has been told then.
       if (checked.faults.length > 0) return []

@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Fault } from '../catalog/fault.js'
-import type { BackupLayout } from '../catalog/layout.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
-import { messageOf, systemCode } from '../errors.js'
+import { type Fault, messageOf, PgbkError, systemCode } from '../errors.js'
+import type { Installation } from '../postgres/programs/find.js'
 import { filesInArchive } from '../wal-archive/archive-listing.js'
-import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
+import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../wal-archive/archived-wal.js'
+import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
+import { type JoiningOptions, joinedWal } from '../wal-coverage/joined-wal.js'
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { segmentPieces } from '../wal-segments/segment-file.js'
 import { isFinished, type SegmentForm, segmentFileOf } from '../wal-segments/segment-forms.js'
@@ -19,15 +22,22 @@ interface WalCheck {
   bytes: number
 }
 
-/** Whether the WAL archive is unbroken, and every file in it is the segment that its name says. */
+/**
+ * Whether the WAL archive is unbroken, and every file in it is the segment that its name says.
+ * @param catalog all backups of the root: what is missing may be taken from their archives.
+ */
 export async function checkWal(
-  record: BackupRecord,
-  layout: BackupLayout,
-  { progress, signal }: Context,
+  backup: LocalBackup,
+  catalog: Catalog,
+  installations: Installation[],
+  { env, progress, signal }: Context,
 ): Promise<WalCheck> {
+  const [record, layout] = [recordOf(backup), layoutOf(backup)]
   const wal = readArchivedWal(layout.wal, record)
   const files = segmentFiles(layout.wal, record)
-  const faults = [...chainFaults(wal), ...historyFaults(wal)]
+  const joining = { env, signal, installations: async () => installations }
+  const gapFaults = wal.gap ? [await gapFault(wal.gap, backup, walPool(catalog), joining)] : []
+  const faults = [...gapFaults, ...historyFaults(wal)]
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
   let magic: number | undefined
   let done = 0
@@ -92,10 +102,26 @@ function segmentFiles(directory: string, record: BackupRecord): SegmentFile[] {
 }
 
 /** What is wrong with the segment before the gap, or missing, is told by its name. */
-function chainFaults({ gap }: ArchivedWal): Fault[] {
-  if (!gap) return []
-  const after = gap.next === undefined ? '' : `; what follows from ${gap.next} on cannot be reached`
-  return [{ file: `wal/${gap.missing}`, problem: `${gap.reason}${after}` }]
+async function gapFault(
+  { missing, next, reason }: ArchiveGap,
+  backup: LocalBackup,
+  pool: WalPool,
+  joining: JoiningOptions,
+): Promise<Fault> {
+  const archive = await takenFrom(missing, () => joinedWal(backup, pool, joining))
+  const unreached = next === undefined ? '' : `; what follows from ${next} on cannot be reached`
+  const rest = archive === undefined ? unreached : `; the copy in ${archive} is used`
+  return { file: `wal/${missing}`, problem: reason + rest }
+}
+
+/** The archive in which a chain has a segment; undefined where it cannot be told. */
+async function takenFrom(segment: string, join: () => Promise<ArchivedWal>): Promise<string | undefined> {
+  try {
+    return (await join()).chain.find(({ name }) => name === segment)?.directory
+  } catch (error) {
+    if (error instanceof PgbkError && error.code === 'programs-missing') return undefined
+    throw error
+  }
 }
 
 function historyFaults({ faults }: ArchivedWal): Fault[] {

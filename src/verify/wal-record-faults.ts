@@ -1,30 +1,32 @@
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { Fault } from '../catalog/fault.js'
-import type { BackupLayout } from '../catalog/layout.js'
-import { type BackupRecord, majorOf } from '../catalog/record.js'
+import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
+import type { Fault } from '../errors.js'
 import { type Installation, programOf } from '../postgres/programs/find.js'
 import { type ArchivedWal, readArchivedWal } from '../wal-archive/archived-wal.js'
 import { removeDamageNotes } from '../wal-archive/notes/damage-notes.js'
 import { byDirectory, type IndexedNote, SegmentNotes } from '../wal-archive/notes/segment-notes.js'
+import { walPool } from '../wal-archive/wal-pool.js'
+import { soundWal } from '../wal-coverage/sound-wal.js'
 import { findReadableEnd } from '../wal-reading/archive-end.js'
 import { scanWal } from '../wal-reading/scan-wal.js'
 import type { WalDamage } from '../wal-reading/wal-damage.js'
+import { nameIn } from '../wal-segments/archive-segments.js'
 
 /**
  * Reads every record of the unbroken archive by pg_waldump, which knows their checksums: a bit that has flipped inside of a page is
  * found by nothing else. What is noted of its segments is compared with that. None where pg_waldump of this major is not installed.
  */
 export async function walRecordFaults(
-  record: BackupRecord,
-  layout: BackupLayout,
+  backup: LocalBackup,
   installations: Installation[],
   { env, signal, progress }: Context,
 ): Promise<Fault[]> {
+  const [record, layout] = [recordOf(backup), layoutOf(backup)]
   const major = majorOf(record)
-  const wal = readArchivedWal(layout.wal, record)
-  if (wal.chain.length === 0) return []
+  if (readArchivedWal(layout.wal, record).chain.length === 0) return []
   if (programOf(major, 'pg_waldump', installations) === undefined) {
     progress.warn(
       `the records in the WAL archive of ${record.id} are not verified: that needs pg_waldump ${major}`,
@@ -32,25 +34,36 @@ export async function walRecordFaults(
     return []
   }
   const { system_identifier: systemIdentifier } = record.server
-  const search = { wal, major, installations, env, signal, systemIdentifier }
-  // Unknown where the damage is among the last segments.
-  const end = await findReadableEnd(search)
+  const search = { major, installations, env, signal, systemIdentifier }
   const notes = new SegmentNotes(dirname(layout.directory))
-  const read: IndexedNote[] = []
-  const compared = { notes, onNotes: (found: IndexedNote[]) => read.push(...found) }
-  const { damage } = await scanWal({ ...search, endLsn: end?.record.endLsn, ...compared })
+  const own = walPool({ root: '', backups: [backup], rejected: [] })
+  const options = { env, signal, installations: async () => installations }
+  const { wal, read, damage } = await soundWal(backup, own, options, async (wal) => {
+    // Unknown where the damage is among the last segments.
+    const end = await findReadableEnd({ ...search, wal })
+    const read: IndexedNote[] = []
+    const compared = { notes, onNotes: (found: IndexedNote[]) => read.push(...found) }
+    return { wal, read, ...(await scanWal({ ...search, wal, endLsn: end?.record.endLsn, ...compared })) }
+  })
   const wrong = await checkNotes(notes, wal, read, damage)
   if (wrong > 0 && !damage)
     progress.warn(
       `${wrong} of the notes about WAL segments of ${record.id} were wrong, and have been replaced: they only serve to plan a recovery, and are not part of the backup`,
     )
-  if (!damage) {
-    const sound = wal.chain.map(({ name }) => name)
-    await removeDamageNotes(layout.wal, sound, notes.backups)
-    return []
-  }
-  const segment = wal.chain[damage.index]
-  return [{ file: `wal/${segment?.file}`, problem: damage.reason }]
+  const replaced = replacedFaults(wal)
+  if (damage) return [...replaced, { file: `wal/${wal.chain[damage.index]?.file}`, problem: damage.reason }]
+  const isReplaced = (name: string) => replaced.some(({ file }) => file.startsWith(`wal/${name}`))
+  const sound = wal.chain.map(({ name }) => name).filter((name) => !isReplaced(name))
+  await removeDamageNotes(layout.wal, sound, notes.backups)
+  return replaced
+}
+
+/** What is damaged where the same archive has it in another form. */
+function replacedFaults({ replaced, chain }: ArchivedWal): Fault[] {
+  return [...(replaced ?? [])].map(([path, problem]) => {
+    const instead = chain.find(({ name }) => name === nameIn(path))
+    return { file: `wal/${basename(path)}`, problem: `${problem}; ${instead?.file} beside it is used` }
+  })
 }
 
 /**

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
-import type { Fault } from '../catalog/fault.js'
-import { messageOf } from '../errors.js'
+import { type Fault, messageOf } from '../errors.js'
 import { mostBytes, readSmallText } from '../system/files/read-small.js'
 import {
   type ArchivedSegment,
@@ -8,6 +7,7 @@ import {
   type FoundSegment,
   pathOf,
   segmentsIn,
+  usableFormsOf,
 } from '../wal-segments/archive-segments.js'
 import { parseHistory, type TimelinePart, type TimelineSwitch } from '../wal-segments/timeline-path.js'
 import { namesOf } from '../wal-segments/timeline-segments.js'
@@ -78,13 +78,21 @@ export function indexOf(
 /** Paths of segments that are damaged, and what is wrong with each. */
 export type DamagedCopies = ReadonlyMap<string, string>
 
-/** The same archive, in which damaged copies of segments are of no use. */
+/** The same archive, in which damaged copies of segments are of no use: another form of one is taken, or none. */
 export function withoutCopies(archive: Archive, damaged: DamagedCopies, segmentSize: number): Archive {
   const found = new Map<string, FoundSegment>()
   for (const [name, one] of archive.found) {
     const fault = damaged.get(pathOf(one.segment))
-    found.set(name, fault === undefined ? one : { ...one, fault, isDamagedCopy: true })
+    const [sound, ...others] = usableFormsOf(one).filter((form) => !damaged.has(pathOf(form)))
+    if (fault === undefined) found.set(name, one)
+    else found.set(name, sound ? { segment: sound, others } : { ...one, fault, isDamagedCopy: true })
   }
+  return { ...archive, ...indexOfFound(archive.directory, found, segmentSize, archive.gapNote) }
+}
+
+/** The same archive, of which it is known what a segment that it lacks has in it. */
+export function withMissing(archive: Archive, elsewhere: ArchivedSegment, segmentSize: number): Archive {
+  const found = new Map([...archive.found, [elsewhere.name, { segment: elsewhere, fault: 'it is missing' }]])
   return { ...archive, ...indexOfFound(archive.directory, found, segmentSize, archive.gapNote) }
 }
 

@@ -1,4 +1,4 @@
-import type { Fault } from '../catalog/fault.js'
+import type { Fault } from '../errors.js'
 import type { ArchivedSegment, ArchiveFile } from '../wal-segments/archive-segments.js'
 import { parseLsn, parseSegmentName } from '../wal-segments/lsn.js'
 import { type TimelinePart, type TimelineSwitch, timelinePath } from '../wal-segments/timeline-path.js'

@@ -2,13 +2,14 @@ import { dirname } from 'node:path'
 import type { LocalBackup } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
-import { type ArchivedSegment, pathOf } from '../wal-segments/archive-segments.js'
-import { segmentName } from '../wal-segments/lsn.js'
-import { type Archive, type DamagedCopies, usableIn, withoutCopies } from './archive-index.js'
+import { type ArchivedSegment, pathOf, usableFormsOf } from '../wal-segments/archive-segments.js'
+import { parseLsn, segmentName, segmentNumber } from '../wal-segments/lsn.js'
+import { type Archive, type DamagedCopies, withMissing, withoutCopies } from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
 import { type ArchivedWal, walThrough } from './archived-wal.js'
 import { agreedHistories, waysFrom } from './pool-histories.js'
 import { type ArchivePlace, archiveIn, type PoolListing, poolListing, unlessNone } from './pool-listing.js'
+import { snapshotSegment } from './snapshot-segment.js'
 import { followChain } from './wal-chain.js'
 
 export type PooledBackup = Pick<LocalBackup, 'id' | 'directory' | 'summary'>
@@ -34,7 +35,7 @@ export interface WalPool {
   namesOf(backup: Pick<LocalBackup, 'directory'>): string[] | undefined
   /** Whether others may have what comes after a segment, or more of it: cheap, for thousands of backups. */
   mayGoOn(segment: { timeline: number; segment: bigint; isPartial: boolean }, segmentSize: number): boolean
-  /** The finished segments of a name in the archives of a backup's cluster, but those that are damaged. */
+  /** The files of a segment in the archives of a backup's cluster, but those that are damaged. */
   copiesOf(backup: PooledBackup, name: string, damaged: DamagedCopies): ArchivedSegment[]
   /** Whether archives join at their seams, as far as somebody has looked. */
   seams: Map<string, boolean>
@@ -80,7 +81,7 @@ function look(
   const size = needs.wal_segment_size
   const directory = archiveIn(backup.directory)
   const readAt = readerWithout(damaged, listing, size)
-  const own = readAt(directory)
+  const own = withFirst(readAt(directory), backup)
   const cluster = claimedCluster(backup)
   const isOther = (place: ArchivePlace) =>
     place.directory !== directory && !without?.has(place.directory) && mayBeOf(cluster, place)
@@ -107,6 +108,14 @@ function look(
       return walThrough(own, { timelines, histories, ...followed }, size)
   }
   return walThrough(own, { timelines: [], histories, runs: [], gap: undefined }, size)
+}
+
+/** Where an archive lacks its first segment, a copy of another one can be compared with that of the snapshot. */
+function withFirst(archive: Archive, backup: PooledBackup): Archive {
+  const { start_lsn, timeline, wal_segment_size: size } = backup.summary
+  const first = segmentName(timeline, segmentNumber(parseLsn(start_lsn), size), size)
+  const inSnapshot = archive.found.has(first) ? undefined : snapshotSegment(backup, first)
+  return inSnapshot ? withMissing(archive, inSnapshot, size) : archive
 }
 
 /** Each archive is the same object whenever it is asked for. */
@@ -144,8 +153,8 @@ function copiesIn(
     .flatMap(
       ({ directory }) => unlessNone(() => listing.read(directory, backup.summary.wal_segment_size)) ?? [],
     )
-    .flatMap((archive) => usableIn(archive, name) ?? [])
-    .filter((segment) => segment.form !== 'partial' && !damaged.has(pathOf(segment)))
+    .flatMap(({ found }) => usableFormsOf(found.get(name)))
+    .filter((segment) => !damaged.has(pathOf(segment)))
 }
 
 function hasHistories({ directory }: ArchivePlace, listing: PoolListing): boolean {

@@ -6,6 +6,9 @@ import type { ArchivedSegment, ArchivedWal } from './archived-wal.js'
 
 /** Where a chain goes on in another archive. */
 export interface WalSeam {
+  /** The archive that the chain comes from. */
+  archive: string
+  /** Its last segment before the seam, or what it has of the first one after it, which is less, damaged, or in the snapshot alone. */
   before: ArchivedSegment
   after: ArchivedSegment
   /** A segment that both archives have; undefined where there is none. */
@@ -37,7 +40,7 @@ export function seamsOf({
       ? overlapIn(both, [insteadOf, from], segmentSize, segmentSize)
       : overlapOf(both, before, from, timelines, segmentSize)
     const overlaps = () => [...(overlap ? [overlap] : []), ...overlapsNear(both, from, overlap, segmentSize)]
-    return [{ before, after: from, overlap, overlaps }]
+    return [{ archive: cameFrom.directory, before, after: from, overlap, overlaps }]
   })
 }
 

@@ -50,8 +50,8 @@ export function findDamages(search: DamageSearch): DamageFinder {
   const ask = async (backup: LocalBackup, wal: ArchivedWal, index: number, noted: DamageNote | undefined) => {
     if (noted && stillFits(noted, wal, index))
       return damageOf(wal.chain, index, { reason: noted.reason, isReadable: noted.is_readable })
-    const { directory = '', name = '' } = wal.chain[index] ?? {}
-    const key = `${directory}/${name}`
+    const { directory = '', name = '', file } = wal.chain[index] ?? {}
+    const key = `${directory}/${file}`
     if (!known.has(key)) known.set(key, (await readAround(backup, wal, index, reading))?.error)
     const error = known.get(key)
     if (noted && error?.facts.segment !== name)

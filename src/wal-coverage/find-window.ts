@@ -6,17 +6,17 @@ import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import type { Installation } from '../postgres/programs/find.js'
 import { type ArchivedWal, lastOf, readArchivedWal } from '../wal-archive/archived-wal.js'
-import { type CaughtUp, chainCaughtUpBefore, chainCaughtUpNow } from '../wal-archive/caught-up.js'
+import { chainCaughtUpBefore, chainCaughtUpNow } from '../wal-archive/caught-up.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import { type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { walPool } from '../wal-archive/wal-pool.js'
 import { DamagedSegment, damageIn, upTo, type WalDamage } from '../wal-reading/wal-damage.js'
 import type { DamageFinder } from './find-damage.js'
 import type { EndFinder } from './known-ends.js'
-import { type BackupWindow, holdsSnapshotOnly, quickWindow, snapshotWindow } from './window.js'
+import { type BackupWindow, holdsSnapshotOnly, quickWindow, snapshotWindow, windowTo } from './window.js'
 
 /** Finds windows. One for many backups looks for programs, for a receiver, and at each archive once. */
-export interface WindowFinder {
+interface WindowFinder {
   /**
    * Undefined when the backup has been removed meanwhile. What cannot be found out is the window's `fault`.
    * @throws the signal's reason when aborted.
@@ -24,7 +24,7 @@ export interface WindowFinder {
   windowOf(backup: LocalBackup): Promise<BackupWindow | undefined>
 }
 
-export interface WindowPlaces {
+interface WindowPlaces {
   /** Where a receiver may be at work. */
   root: string
   bin_dir?: string | undefined
@@ -180,8 +180,7 @@ function liveWindow(
 async function archiveWindow(backup: LocalBackup, wal: ArchivedWal, ends: EndFinder): Promise<BackupWindow> {
   if (!lastOf(wal)) return snapshotWindow(backup, wal)
   try {
-    const { end_lsn, commit } = await ends.endOf(backup, wal)
-    return windowTo(backup, wal, end_lsn, commit, chainCaughtUpBefore(wal))
+    return windowTo(backup, wal, await ends.endOf(backup, wal), chainCaughtUpBefore(wal))
   } catch (error) {
     if (!(error instanceof PgbkError) || !['damaged', 'programs-missing'].includes(error.code)) throw error
     const damage = error instanceof DamagedSegment ? damageIn(wal.chain, error) : undefined
@@ -198,21 +197,4 @@ function beforeDamage(wal: ArchivedWal, damage: WalDamage): ArchivedWal {
   // That has been tried.
   const isCut = lastOf(wal)?.form === 'partial' && damage.index === wal.chain.length - 1
   return upTo(wal, { ...damage, isReadable: damage.isReadable && !isCut })
-}
-
-function windowTo(
-  backup: LocalBackup,
-  wal: ArchivedWal,
-  to_lsn: string,
-  commit: { time: string } | null,
-  known: CaughtUp | undefined,
-): BackupWindow {
-  const window = snapshotWindow(backup, wal)
-  const timeline = lastOf(wal)?.timeline ?? window.timeline
-  const last = Math.max(Date.parse(window.from), commit ? Date.parse(commit.time) : 0)
-  if (known && Date.parse(known.at) > last)
-    return { ...window, to: known.at, to_lsn, timeline, ends_with: 'caught-up' }
-  // The clocks of two machines differ, and the copying ends before the backup is finished.
-  if (!commit || Date.parse(commit.time) <= Date.parse(window.from)) return { ...window, to_lsn, timeline }
-  return { ...window, to: commit.time, to_lsn, timeline, ends_with: 'commit' }
 }

@@ -1,13 +1,11 @@
-import { lstatSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { claimedCluster } from '../catalog/check-cluster.js'
-import { backupLayout } from '../catalog/layout.js'
 import { PgbkError } from '../errors.js'
 import type { CheckOptions } from '../postgres/programs/check-backup.js'
 import type { Installation } from '../postgres/programs/find.js'
 import type { DamagedCopies } from '../wal-archive/archive-index.js'
 import { type ArchivedSegment, type ArchivedWal, withRuns } from '../wal-archive/archived-wal.js'
 import { readSeamNote, writeSeamNote } from '../wal-archive/notes/seam-note.js'
+import { snapshotSegment } from '../wal-archive/snapshot-segment.js'
 import { segmentsOfRuns } from '../wal-archive/wal-chain.js'
 import type { PooledBackup, WalPool } from '../wal-archive/wal-pool.js'
 import { type SeamOverlap, seamsOf, type WalSeam } from '../wal-archive/wal-seams.js'
@@ -46,8 +44,8 @@ export async function joinedWal(
     const wal = pool.walOf(backup, { timeline: options.timeline, without, damaged: options.damaged })
     const wrong = await firstWrongSeam(wal, backup, pool, options)
     if (!wrong) return wal
-    const { before, after } = wrong
-    without.add(after.directory === wal.directory ? before.directory : after.directory)
+    const { archive, after } = wrong
+    without.add(after.directory === wal.directory ? archive : after.directory)
   }
 }
 
@@ -78,7 +76,7 @@ async function joinsAt(
   const { env, signal } = options
   const { segmentSize } = wal
   const search = { env, signal, segmentSize, program: () => waldumpFor(backup, options) }
-  for (const overlap of [...seam.overlaps(), ...inSnapshot(seam, wal)]) {
+  for (const overlap of [...seam.overlaps(), ...inSnapshot(seam, backup, wal)]) {
     const isSame = await isSameHistory(overlap, search)
     if (isSame !== undefined) return isSame
   }
@@ -86,13 +84,10 @@ async function joinsAt(
 }
 
 /** What came with the snapshot of the backup tells as much as its archive. */
-function inSnapshot({ before, after }: WalSeam, { directory, segmentSize }: ArchivedWal): SeamOverlap[] {
-  const wal = `${backupLayout(dirname(directory)).data}/pg_wal`
-  const found = lstatSync(`${wal}/${after.name}`, { throwIfNoEntry: false })
-  const isThere = found?.isFile() && found.size === segmentSize && after.form !== 'partial'
-  if (before.directory !== directory || !isThere) return []
-  const one = { ...after, form: 'raw' as const, directory: wal, file: after.name, bytes: segmentSize }
-  return [{ one, other: after, upTo: segmentSize, previous: [undefined, undefined] }]
+function inSnapshot({ archive, after }: WalSeam, backup: PooledBackup, wal: ArchivedWal): SeamOverlap[] {
+  if (archive !== wal.directory || after.form === 'partial') return []
+  const one = snapshotSegment(backup, after.name)
+  return one ? [{ one, other: after, upTo: wal.segmentSize, previous: [undefined, undefined] }] : []
 }
 
 async function waldumpFor({ summary }: PooledBackup, options: JoiningOptions): Promise<string> {

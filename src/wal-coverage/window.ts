@@ -12,6 +12,7 @@ import {
   countOf,
   lastOf,
 } from '../wal-archive/archived-wal.js'
+import type { CaughtUp } from '../wal-archive/caught-up.js'
 import { gapNoteName } from '../wal-archive/gap-note.js'
 import { fileIdentity } from '../wal-archive/notes/segment-notes.js'
 import type { WalPool } from '../wal-archive/wal-pool.js'
@@ -174,4 +175,21 @@ export function readKnownEnd(directory: string): KnownEnd | undefined {
 /** Only a help for the next time: where it cannot be written, it is not. */
 export function writeKnownEnd(directory: string, known: KnownEnd): void {
   tryToWriteNote(join(directory, fileName), known)
+}
+
+/** Up to the last commit, or to when a receiver had everything. @param end of the WAL, and the last commit in it. */
+export function windowTo(
+  backup: LocalBackup,
+  wal: ArchivedWal,
+  { end_lsn: to_lsn, commit }: Pick<KnownEnd, 'end_lsn' | 'commit'>,
+  known: CaughtUp | undefined,
+): BackupWindow {
+  const window = snapshotWindow(backup, wal)
+  const timeline = lastOf(wal)?.timeline ?? window.timeline
+  const last = Math.max(Date.parse(window.from), commit ? Date.parse(commit.time) : 0)
+  if (known && Date.parse(known.at) > last)
+    return { ...window, to: known.at, to_lsn, timeline, ends_with: 'caught-up' }
+  // The clocks of two machines differ, and the copying ends before the backup is finished.
+  if (!commit || Date.parse(commit.time) <= Date.parse(window.from)) return { ...window, to_lsn, timeline }
+  return { ...window, to: commit.time, to_lsn, timeline, ends_with: 'commit' }
 }

@@ -13,7 +13,8 @@ export interface WalDamage {
 }
 
 /** `path` is the archive. */
-export type DamageFacts = Required<Pick<ErrorFacts, 'segment' | 'path' | 'reason' | 'isReadable'>>
+export type DamageFacts = Required<Pick<ErrorFacts, 'segment' | 'path' | 'reason' | 'isReadable'>> &
+  Pick<ErrorFacts, 'file'>
 
 /** The same as an error, which names the segment: chains that begin elsewhere may lead there too. */
 export class DamagedSegment extends PgbkError {
@@ -37,14 +38,16 @@ export function damageOf(
   index: number,
   { reason, isReadable }: Pick<WalDamage, 'reason' | 'isReadable'>,
 ): WalDamage {
-  const { name: segment = '', directory: path = '' } = chain[index] ?? {}
-  return { index, reason, isReadable, error: new DamagedSegment({ segment, path, reason, isReadable }) }
+  const { name: segment = '', directory: path = '', file = '' } = chain[index] ?? {}
+  return { index, reason, isReadable, error: new DamagedSegment({ segment, path, file, reason, isReadable }) }
 }
 
 /** What an error says of a chain; undefined where that does not lead through this copy of the segment. */
 export function damageIn(chain: ArchivedSegment[], error: DamagedSegment): WalDamage | undefined {
-  const { segment, path, reason, isReadable } = error.facts
-  const index = chain.findIndex(({ name, directory }) => name === segment && directory === path)
+  const { segment, path, file, reason, isReadable } = error.facts
+  const index = chain.findIndex(
+    (one) => one.name === segment && one.directory === path && (file ?? one.file) === one.file,
+  )
   return index === -1 ? undefined : { index, reason, isReadable, error }
 }
 

@@ -5,7 +5,10 @@ import type { Environment } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { syncPath } from '../system/files/durable.js'
 import { runProgram } from '../system/program/run-program.js'
+import { filesInArchive } from '../wal-archive/archive-listing.js'
+import { segmentsIn, usableFormsOf } from '../wal-segments/archive-segments.js'
 import { parseSegmentName } from '../wal-segments/lsn.js'
+import { sameContent } from '../wal-segments/same-content.js'
 import { fileOf } from '../wal-segments/segment-forms.js'
 import { draftOf } from './archive-files.js'
 import type { SegmentNoter } from './segment-noter.js'
@@ -55,8 +58,10 @@ export function startCompressor(options: CompressorOptions): Compressor {
     if (level === undefined) seen.set(archive, inOrder(name))
     if (level === undefined && noter?.isNoted(archive, name)) return
     const note = await noter?.read(archive, name)
-    if (level !== undefined) await compressSegment(archive, name, { level, env, signal })
-    await noter?.keep(archive, fileOf(name, level === undefined ? 'raw' : 'gzip'), note)
+    const isPacked =
+      level !== undefined && (await compressSegment(archive, name, { level, segmentSize, env, signal }))
+    if (!isPacked) seen.set(archive, inOrder(name))
+    await noter?.keep(archive, fileOf(name, isPacked ? 'gzip' : 'raw'), note)
   }
   const finishAll = async () => {
     try {
@@ -126,6 +131,7 @@ const script = 'nice -n 10 gzip -c "-$3" <"$1" >"$2" && nice -n 10 gzip -dc <"$2
 
 interface CompressOptions {
   level: number
+  segmentSize: number
   env: Environment
   signal: AbortSignal
 }
@@ -133,14 +139,23 @@ interface CompressOptions {
 /**
  * Compresses one segment: into a draft, compared, flushed, renamed; then the raw one goes. At any moment one of them is whole.
  * It is done by a program of low priority beside this process.
+ * @returns false where another compressed one is there: one of the two is damaged, and whoever replays them sees which.
  * @throws {PgbkError} `failed` when it cannot be; the raw one stays then.
  */
 export async function compressSegment(
   archive: string,
   name: string,
   options: CompressOptions,
-): Promise<void> {
+): Promise<boolean> {
   const raw = join(archive, name)
+  const files = filesInArchive(archive, () => [name, fileOf(name, 'gzip')])
+  const [one, other] = usableFormsOf(segmentsIn(files, options.segmentSize).get(name))
+  if (one && other) {
+    const isSame = (await sameContent(one, other, options)) === 'same'
+    // Somebody was killed before it went.
+    if (isSame) await unlink(raw)
+    return isSame
+  }
   const draft = join(archive, draftOf(fileOf(name, 'gzip')))
   const { env, signal, level } = options
   try {
@@ -157,6 +172,7 @@ export async function compressSegment(
     await rename(draft, join(archive, fileOf(name, 'gzip')))
     await syncPath(archive)
     await unlink(raw)
+    return true
   } finally {
     await rm(draft, { force: true })
   }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { parseSegmentName } from './lsn.js'
 import { isFinished, packingOf, type SegmentForm, segmentFileOf, segmentForms } from './segment-forms.js'
 
@@ -20,6 +21,11 @@ export function pathOf({ directory, file }: Pick<ArchivedSegment, 'directory' | 
   return `${directory}/${file}`
 }
 
+/** The 24 digits of the segment in such a file. */
+export function nameIn(path: string): string {
+  return segmentFileOf(basename(path))?.name ?? ''
+}
+
 /** A file of the archive, by name and size alone. */
 export interface ArchiveFile {
   /** The archive. */
@@ -31,6 +37,8 @@ export interface ArchiveFile {
 /** A segment and, where it cannot be used, why. */
 export interface FoundSegment {
   segment: ArchivedSegment
+  /** Other files of it that can be used, where this one is damaged. */
+  others?: ArchivedSegment[]
   fault?: string
   /** It was found to be damaged where another archive has a sound copy: until then it is told by what is in it. */
   isDamagedCopy?: true
@@ -45,9 +53,22 @@ export function segmentsIn(files: ArchiveFile[], segmentSize: number): Map<strin
     const one = segmentOf(file, segmentSize)
     if (!one) continue
     const other = best.get(one.segment.name)
-    if (!other || worth(one) > worth(other)) best.set(one.segment.name, one)
+    best.set(
+      one.segment.name,
+      !other ? one : worth(one) > worth(other) ? withOther(one, other) : withOther(other, one),
+    )
   }
   return best
+}
+
+function withOther(better: FoundSegment, lesser: FoundSegment): FoundSegment {
+  const all = [...(better.others ?? []), ...(lesser.fault === undefined ? [lesser.segment] : [])]
+  return { ...better, others: [...all, ...(lesser.others ?? [])] }
+}
+
+/** All files of a segment that can be used, the best first. */
+export function usableFormsOf(found: FoundSegment | undefined): ArchivedSegment[] {
+  return found && found.fault === undefined ? [found.segment, ...(found.others ?? [])] : []
 }
 
 function segmentOf(

@@ -26,7 +26,7 @@ describe('a command line', () => {
     [['show', 'latest'], 'show', ['latest']],
     [['delete', '20261120', 'oldest'], 'delete', ['20261120', 'oldest']],
   ])('%j asks for %s', (argv, command, ids) =>
-    expect(parse(...argv).invocation).toMatchObject({ verb: { name: command }, ids }),
+    expect(parse(...argv).invocation).toMatchObject({ spec: { name: command }, ids }),
   )
 
   it('has the options of create', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from '@jest/globals'
 import { Command } from 'commander'
-import { verbs } from '../../src/cli/verbs.js'
+import { commandSpecs } from '../../src/cli/commands.js'
 
 /** The fields of all types of options. */
 function fieldsOfOptions(): Set<string> {
@@ -19,11 +19,11 @@ function fieldsOfOptions(): Set<string> {
 
 const fields = fieldsOfOptions()
 
-it.each(verbs.map((verb) => [verb.name, verb] as const))(
+it.each(commandSpecs.map((spec) => [spec.name, spec] as const))(
   'an option of %s is a field of a type, under the name that commander gives it',
-  (_name, verb) => {
-    const command = new Command(verb.name)
-    const declared = (verb.declare?.(command) ?? command).options.map((option) => option.attributeName())
+  (_name, spec) => {
+    const command = new Command(spec.name)
+    const declared = (spec.declare?.(command) ?? command).options.map((option) => option.attributeName())
     expect(declared.filter((name) => !fields.has(name))).toEqual([])
   },
 )

@@ -8,7 +8,7 @@ import { until } from '../helpers/traces.js'
 /** What create and doctor say of a server that takes no connection. */
 async function refusals(env: Record<string, string>): Promise<string[]> {
   const root = await aRoot()
-  const ended = await Promise.all(['create', 'doctor'].map((verb) => runPgbk([verb, '-C', root], { env })))
+  const ended = await Promise.all(['create', 'doctor'].map((spec) => runPgbk([spec, '-C', root], { env })))
   return ended.map(({ stdout, stderr }) => stdout + stderr)
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
@@ -7,11 +7,11 @@ import type { LocalBackup } from '../../src/catalog/backup.js'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import type { Settings } from '../../src/config/load.js'
 import { findInstallations } from '../../src/postgres/programs/find.js'
-import { planRecovery } from '../../src/recovery/recovery-plan.js'
+import { planRecovery } from '../../src/recovery/plan-recovery.js'
 import { deleteBackups } from '../../src/removal/delete.js'
 import { walPool } from '../../src/wal-archive/wal-pool.js'
 import { findWindows } from '../../src/wal-coverage/find-window.js'
-import { lastSegmentBefore, parseSegmentName } from '../../src/wal-segments/lsn.js'
+import { lastSegmentBefore, parseLsn, parseSegmentName } from '../../src/wal-segments/lsn.js'
 import { aContext } from '../catalog/samples.js'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { aLedger, answerAt, type Entry, type Ledger, ledgerQuery, write } from '../helpers/ledger.js'
@@ -37,6 +37,7 @@ const harms: Record<string, (path: string) => void> = {
     writeFileSync(`${path}.gz`, packed.subarray(0, packed.length / 2))
     rmSync(path)
   },
+  removed: (path) => rmSync(path),
 }
 
 function change(path: string, work: (bytes: Buffer) => void): void {
@@ -133,6 +134,65 @@ describe('of two backups whose archives have the same segments', () => {
     },
     300_000,
   )
+
+  it.each(['bits flipped in its middle', 'truncated'])(
+    'a sound compressed form beside it is taken where no other archive has one: %s',
+    async (harm) => {
+      const name = shared(1n)
+      const paths = backups.map((backup) => join(walOf(backup), name))
+      writeFileSync(`${paths[0]}.gz`, gzipSync(readFileSync(paths[0] ?? '')))
+      for (const path of paths) harms[harm]?.(path)
+      expect(await ends()).toEqual(whole(2))
+      const psql = ['--dbname', 'app', '--', 'psql', '-XAtc', ledgerQuery]
+      for (const id of [idOf(0), idOf(1)]) {
+        const latest = await localRun(ledger.root, [id, '--to-latest', ...psql])
+        expect(latest).toMatchObject({ status: 0, stdout: answerAt(last().n) })
+      }
+      const { stdout } = await runPgbk(['verify', idOf(0), '--json', '-C', ledger.root])
+      expect(JSON.parse(stdout).checks[0].faults.map(({ file }: { file: string }) => file)).toEqual([
+        `wal/${name}`,
+      ])
+      const settings = { root: ledger.root } as Settings
+      await deleteBackups([idOf(0)], { yes: true }, { settings, context })
+      expect(await ends()).toEqual(whole(1))
+    },
+    300_000,
+  )
+
+  it('an unfinished copy that reaches further is taken in the place of a finished one that is damaged', async () => {
+    const name = shared(3n)
+    const [older, newer] = backups.map((backup) => join(walOf(backup), name)) as [string, string]
+    const begin = numberOf(name) * BigInt(mb)
+    const most = (bytes: bigint) =>
+      ledger.entries.findLast(({ lsn }) => parseLsn(lsn) < begin + bytes)?.time ?? ''
+    expect(most(100_000n) < most(650_000n)).toBe(true)
+    change(older, (bytes) => bytes.fill(0xa5, 100_000, 100_010))
+    change(newer, (bytes) => bytes.fill(0, 700_000))
+    renameSync(newer, `${newer}.partial`)
+    for (const one of readdirSync(walOf(backups[1])))
+      if (numberOf(one) > numberOf(name)) rmSync(join(walOf(backups[1]), one))
+    const [, [to = '', gap, asOf] = []] = await ends()
+    expect([to, gap]).toEqual([
+      asOf,
+      expect.objectContaining({ missing: name, reason: expect.stringMatching(/damaged/) }),
+    ])
+    expect(String(to) >= most(650_000n)).toBe(true)
+    const settings = { root: ledger.root } as Settings
+    await deleteBackups([idOf(1)], { yes: true }, { settings, context })
+    expect((await ends())[0]?.[0]).toBe(to)
+  }, 300_000)
+
+  it('the first segment of the newer archive is taken from the older one, and verify says so', async () => {
+    const name = shared(0n)
+    rmSync(join(walOf(backups[1]), name))
+    const psql = ['--dbname', 'app', '--', 'psql', '-XAtc', ledgerQuery]
+    const latest = await localRun(ledger.root, [idOf(1), '--to-latest', ...psql])
+    expect(latest).toMatchObject({ status: 0, stdout: answerAt(last().n) })
+    const verified = await runPgbk(['verify', idOf(1), '--json', '-C', ledger.root])
+    expect(JSON.parse(verified.stdout).checks[0].faults).toEqual([
+      { file: `wal/${name}`, problem: `it is missing; the copy in ${walOf(backups[0])} is used` },
+    ])
+  }, 300_000)
 
   it('one is recovered through the sound copy, and says which one is damaged', async () => {
     const name = shared(1n)

@@ -182,7 +182,7 @@ describe('an instance', () => {
       const context = aContext({ user, progress: { ...silentProgress, say: (text) => void said.push(text) } })
       let other = ''
       const { instance } = await asOrdinaryUser(() =>
-        restore(undefined, { start: false }, settings, context, ({ destination }) => {
+        restore(undefined, { start: false }, { settings, context }, ({ destination }) => {
           const { name } = destination.request as { name: string }
           other = join(backup.root, 'data/instances', how === 'begun' ? `.${name}.partial` : name)
           mkdirSync(other, { recursive: true })

@@ -14,7 +14,7 @@ const context = {
 
 function target(options: TargetOptions, { zoneNeeded = false, zone = 'Europe/Berlin' } = {}) {
   const settings = { time_zone: zone } as Settings
-  return parseRecoveryTarget(options, { kind: 'latest' }, settings, context, { zoneNeeded })
+  return parseRecoveryTarget(options, { fallback: { kind: 'latest' }, zoneNeeded }, { settings, context })
 }
 
 describe('a recovery target', () => {

@@ -115,6 +115,9 @@ export class WalHistory {
     } as object)
     for (const name of readdirSync(wal)) rmSync(join(wal, name))
     this.put(number, wal)
+    const inSnapshot = join(this.root.backup(`${id}Z`), 'snapshot/data/pg_wal')
+    mkdirSync(inSnapshot)
+    this.put(number, inSnapshot)
     if (older)
       for (const name of readdirSync(this.wal(older)))
         if (name.endsWith('.history')) copyFileSync(join(this.wal(older), name), join(wal, name))
@@ -147,9 +150,7 @@ export class WalHistory {
     const names = one ? segmentsIn(layoutOf(one).wal) : []
     const copies = (name: string) =>
       backups.filter((backup) => soundIn(layoutOf(backup).wal).includes(name)).length
-    // Of a first one nothing would tell whether others have the same: here is no snapshot.
-    const isFirst = (name: string) => backups.some((backup) => name === this.nameOf(this.firstOf(backup)))
-    const shared = names.filter((name) => copies(name) > 1 && !isFirst(name))
+    const shared = names.filter((name) => copies(name) > 1)
     const name = shared[file % Math.max(1, shared.length)]
     if (!one || name === undefined) return
     this.isHarmed = true
@@ -216,12 +217,10 @@ export class WalHistory {
     mkdirSync(this.root.backups, { recursive: true })
   }
 
-  /** The last segment that a backup reaches: its own first, and all after it, are there, wherever they lie. */
-  reachOf(backup: LocalBackup): number | undefined {
-    const layout = layoutOf(backup)
-    const first = this.firstOf({ summary: backup.summary } as LocalBackup)
+  /** The last segment that a backup reaches: its first, and all after it, are there, wherever they lie. */
+  reachOf({ summary }: LocalBackup): number | undefined {
+    const first = this.firstOf({ summary } as LocalBackup)
     const everywhere = new Set(this.backups().flatMap((one) => soundIn(layoutOf(one).wal)))
-    if (!readdirSync(layout.wal).includes(this.nameOf(first))) return undefined
     if (!everywhere.has(this.nameOf(first))) return undefined
     let last = first
     while (everywhere.has(this.nameOf(last + 1))) last++

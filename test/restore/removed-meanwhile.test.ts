@@ -114,10 +114,16 @@ describe.each(removals)('of a backup whose removal %s', (_what, remove) => {
 
   it('no instance is made', async () => {
     const announce = () => {}
-    const first = await restore(id, { name: 'one', start: false }, settings(), aContext(), announce)
+    const first = await restore(
+      id,
+      { name: 'one', start: false },
+      { settings: settings(), context: aContext() },
+      announce,
+    )
     expect(first.instance?.name).toBe('one')
     const context = aContextThat('step', /^copying$/, remove)
-    const again = () => restore(id, { name: 'two', start: false }, settings(), context, announce)
+    const again = () =>
+      restore(id, { name: 'two', start: false }, { settings: settings(), context }, announce)
     expect(await thrownBy(again)).toMatchObject(isNotFound)
     expect(readdirSync(root.instances)).toEqual(['one'])
   })
@@ -125,7 +131,7 @@ describe.each(removals)('of a backup whose removal %s', (_what, remove) => {
   it('no data directory is filled', async () => {
     const pgdata = aDirectory()
     const context = aContextThat('step', /^copying$/, remove)
-    const fill = () => restore(id, { pgdata }, settings(), context, () => {})
+    const fill = () => restore(id, { pgdata }, { settings: settings(), context }, () => {})
     expect(await thrownBy(fill)).toMatchObject(isNotFound)
     expect(readdirSync(pgdata)).toEqual([])
     expect(namesIn(root.restores)).toEqual([])
@@ -157,7 +163,7 @@ describe('a backup that is removed', () => {
     const context = aContextThat('warn', /^latest skips/, removeAll)
     const own = { zoneNeeded: false, mayBeOpened: true, mayMakeTablespaces: false, comparesMeanwhile: false }
     const rules: OpenRules = { ...own, fallback: { kind: 'snapshot' } }
-    const open = () => openBackup(undefined, {}, rules, settings(), context)
+    const open = () => openBackup(undefined, {}, rules, { settings: settings(), context })
     expect(await thrownBy(open)).toMatchObject(isNotFound)
   })
 
@@ -179,7 +185,7 @@ describe('a backup that is removed', () => {
   it('while it is archived leaves no archive', async () => {
     const archive = join(aDirectory(), 'one.tar')
     const context = aContextThat('step', /^archiving/, removeAll)
-    const write = () => downloadArchive(id, { from: root.root, archive }, settings(), context)
+    const write = () => downloadArchive(id, { from: root.root, archive }, { settings: settings(), context })
     expect(await thrownBy(write)).toMatchObject(isNotFound)
     expect(readdirSync(dirname(archive))).toEqual([])
   })
@@ -188,8 +194,10 @@ describe('a backup that is removed', () => {
     const source = await openSource(root.root, aContext())
     const layout = backupLayout(aDirectory())
     const fetch = () =>
-      fetchFiles(source, backup, { layout, isResumed: false }, { noWal: false }, aContext(), async () =>
-        removeAll(),
+      fetchFiles(
+        { source, backup, directory: { layout, isResumed: false }, noWal: false },
+        aContext(),
+        async () => removeAll(),
       )
     expect(await thrownBy(fetch)).toMatchObject(isNotFound)
   })

@@ -4,7 +4,7 @@ import type { SqlClient } from '../../src/postgres/local/sql-client.js'
 import type { Sql } from '../../src/postgres/sql/sql.js'
 import type { OwnRunDirectory } from '../../src/run/directory/run-directory.js'
 import { type AnsweringServer, checkIsRun, checkStillRuns } from '../../src/run/identity.js'
-import { identityLine } from '../../src/run/identity-line.js'
+import { identityLine } from '../../src/run/run-conf.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
 
 /** A server that says of itself what it is told to say. */

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
 import { backupLayout, runLayout } from '../../src/catalog/layout.js'
-import { linkWal } from '../../src/run/wal-links.js'
+import { linkWal } from '../../src/run/server-command.js'
 import { aDirectory } from '../helpers/places.js'
 
 it('only finished segments that are wanted, and not in the snapshot, are linked where they are', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { PgbkError } from '../../src/errors.js'
 import { errorJson, errorText } from '../../src/terminal/print-error.js'
-import { createStyle } from '../../src/terminal/style.js'
+import { createStyle } from '../../src/terminal/screen.js'
 import { commandsOfTerminals, hasCommands } from './screens.js'
 
 const plain = { style: createStyle(false), width: undefined, verbose: false }

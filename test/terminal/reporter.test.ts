@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from '@jest/globals'
 import { openReporter } from '../../src/terminal/reporter.js'
-import { createStyle } from '../../src/terminal/style.js'
+import { createStyle } from '../../src/terminal/screen.js'
 import { commandsOfTerminals, hasCommands } from './screens.js'
 
 async function aReporter(changes = {}) {

@@ -1,8 +1,7 @@
 import { type Additions, type BackupState, type LocalBackup, storedBackup } from '../../src/catalog/backup.js'
 import type { BackupRecord } from '../../src/catalog/record.js'
 import type { ListResult } from '../../src/inventory/list.js'
-import type { Screen } from '../../src/terminal/screen.js'
-import { createStyle } from '../../src/terminal/style.js'
+import { createStyle, type Screen } from '../../src/terminal/screen.js'
 import { type BackupWindow, snapshotWindow } from '../../src/wal-coverage/window.js'
 import { aRecord, readFrom } from '../catalog/samples.js'
 

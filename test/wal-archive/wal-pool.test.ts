@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { layoutOf } from '../../src/catalog/backup.js'
@@ -101,6 +101,24 @@ describe('the WAL of the newest backup goes on in the archive of an older one', 
     expect(
       chainOf('newer', inOlder, inNewer, ({ to }) => rmSync(join(to, '000000010000000000000003'))).chain,
     ).toBe(chain)
+  })
+
+  it.each([
+    ['its first segment is missing, and the snapshot has it', ['5', '6'], 'old 5, old 6'],
+    ['but not when nothing is there to compare it with', [], ''],
+  ])('when %s', (_, inSnapshot, chain) => {
+    const found = chainOf('newer', ['4', '5', '6'], [], ({ to, backups: [, newer] }) => {
+      rmSync(join(to, '000000010000000000000003'))
+      const wal = join(layoutOf(newer).data, 'pg_wal')
+      mkdirSync(wal)
+      for (const digit of inSnapshot) {
+        const path = join(wal, `00000001000000000000000${digit}`)
+        writeFileSync(path, '')
+        truncateSync(path, mb)
+      }
+    })
+    expect(found.chain).toBe(chain)
+    if (chain === '') expect(found.gap).toMatchObject({ missing: '000000010000000000000005' })
   })
 
   it('of two unfinished segments the one counts that more was written to', () => {

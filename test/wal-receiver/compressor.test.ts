@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
 import { compressible, compressSegment, gzipLevel } from '../../src/wal-receiver/compressor.js'
 import { thrownBy } from '../catalog/samples.js'
@@ -10,7 +10,7 @@ const mb = 1024 * 1024
 const name = '000000010000000000000003'
 const env = { PATH: process.env.PATH }
 const signal = new AbortController().signal
-const options = { level: 1, env, signal }
+const options = { level: 1, segmentSize: mb, env, signal }
 
 describe('wal.compress', () => {
   it.each([
@@ -63,6 +63,19 @@ describe('a segment', () => {
     await compressSegment(archive, name, options)
     expect(readdirSync(archive)).toEqual([`${name}.gz`])
     expect(gunzipSync(readFileSync(join(archive, `${name}.gz`))).equals(content)).toBe(true)
+  })
+
+  it('goes where the same is compressed already, and stays where something else is, which stays too', async () => {
+    const { archive, content } = anArchive()
+    const packed = join(archive, `${name}.gz`)
+    writeFileSync(packed, gzipSync(content))
+    const [raw, sound] = [join(archive, name), readFileSync(packed)]
+    expect(await compressSegment(archive, name, options)).toBe(true)
+    expect(readdirSync(archive)).toEqual([`${name}.gz`])
+    writeFileSync(raw, Buffer.alloc(mb, 'damage '))
+    expect(await compressSegment(archive, name, options)).toBe(false)
+    expect(readdirSync(archive)).toEqual([name, `${name}.gz`])
+    expect(readFileSync(packed).equals(sound)).toBe(true)
   })
 
   it('stays when gzip fails, or what it has written is not the same, and no draft is left', async () => {

@@ -52,7 +52,7 @@ const others: Record<string, string> = {
   'catalog/catalog.ts': 'directories of creates',
   'catalog/layout.ts': 'directories of creates',
   'catalog/partial.ts': 'directories of creates',
-  'cli/verbs/download.ts': 'archives of whole backups',
+  'cli/commands/download.ts': 'archives of whole backups',
   'doctor/check-root.ts': 'directories of creates',
   'restore/instance/instance-directory.ts': 'directories of instances',
   'restore/instance/instance-remains.ts': 'directories of instances',

@@ -1,4 +1,4 @@
-import type { Invocation } from './verb.js'
+import type { Invocation } from './command-spec.js'
 
 /** How a call wants to be told of its failure. */
 export interface AnswerForm {

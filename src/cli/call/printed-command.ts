@@ -4,17 +4,17 @@ import type { PrintedCommand } from '../../context.js'
 import type { ConnectionFlags } from '../../postgres/connection/connection.js'
 import { withoutSecrets } from '../../postgres/connection/conninfo.js'
 import { shellWord } from '../../text/shell-word.js'
-import type { Invocation } from './verb.js'
+import type { Invocation } from './command-spec.js'
 
 /**
  * Writes commands of pgbk as they are printed for somebody to paste, in any directory: with the root, the configuration and the
  * connection that this command line names. A password is never among them.
  */
 export function printedCommand(
-  { globals, verb, options, program }: Pick<Invocation, 'globals' | 'verb' | 'options' | 'program'>,
+  { globals, spec, options, program }: Pick<Invocation, 'globals' | 'spec' | 'options' | 'program'>,
   cwd: string,
 ): PrintedCommand {
-  const connection = takesConnection(verb.name, program) ? connectionWords(options) : []
+  const connection = takesConnection(spec.name, program) ? connectionWords(options) : []
   const path = (name: string | undefined) => (name === undefined ? undefined : resolve(cwd, name))
   return (command, { root = globals.root, config = globals.config } = {}) => {
     const words = [

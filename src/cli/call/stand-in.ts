@@ -1,8 +1,7 @@
-import { parseSource } from '../../catalog/source-place.js'
+import { parseSource, sourceName } from '../../catalog/source-place.js'
 import type { Settings } from '../../config/load.js'
 import type { Context } from '../../context.js'
 import type { StandIn } from '../../privileges/drop-privileges.js'
-import { sourceName } from '../../source/contract/source-name.js'
 
 /** Whom root reads a SOURCE as: the owner of one that is here; for one behind ssh, the user `run_as`, with that user's keys. */
 export function standInFor(

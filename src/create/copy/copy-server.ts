@@ -16,6 +16,7 @@ import type { WalRange } from '../../snapshot/manifest/manifest-parser.js'
 import { hasProc } from '../../system/process/process-table.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { writeOnlyBelow } from '../../system/program/write-only-below.js'
+import { watchWaitEvents } from './backup-wait-events.js'
 import { baseBackupArgs, type CopyOptions, runBaseBackup } from './base-backup.js'
 import {
   checkBeforeCopy,
@@ -25,7 +26,6 @@ import {
   checkVersionDirectories,
 } from './check-copy.js'
 import { leftOutOfCopy, refusalOf } from './left-out-of-copy.js'
-import { watchWaiting } from './waiting.js'
 
 /** By the server's clock: that is the one of the commits' times. */
 interface CopyTimes {
@@ -89,7 +89,7 @@ async function runCopy(
   })
   progress.detail(`pg_basebackup ${args.join(' ')}`)
   const within = await containment(psql, layout, progress)
-  const watch = watchWaiting(psql, options.applicationName, progress)
+  const watch = watchWaitEvents(psql, options.applicationName, progress)
   try {
     return await runBaseBackup({
       program: join(clients.bin, 'pg_basebackup'),

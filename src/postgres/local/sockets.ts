@@ -1,9 +1,10 @@
+import { randomInt } from 'node:crypto'
 import {
   closeSync,
   constants,
   fstatSync,
   lstatSync,
-  mkdtempSync,
+  mkdirSync,
   openSync,
   realpathSync,
   rmSync,
@@ -28,9 +29,16 @@ export interface SocketDoor {
   close(): void
 }
 
-/** Makes the directory of a server's socket, 0700. Short, because a socket's path has no more than 107 bytes. */
-export function makeSocketDirectory(): string {
-  return mkdtempSync('/tmp/pgbk-')
+/** A path for the directory of a server's socket. Short, because a socket's path has no more than 107 bytes. */
+export function newSocketPath(): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+  return `/tmp/pgbk-${Array.from({ length: 6 }, () => letters[randomInt(letters.length)]).join('')}`
+}
+
+/** Makes that directory, 0700. @throws a system error, also where something is there. */
+export function makeSocketDirectory(path = newSocketPath()): string {
+  mkdirSync(path, { mode: 0o700 })
+  return path
 }
 
 /** Removes one that `makeSocketDirectory` has made; what else a path may lead to is not touched. */

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
-import type { Fault } from '../../catalog/fault.js'
 import type { Environment } from '../../context.js'
-import { PgbkError } from '../../errors.js'
+import { type Fault, PgbkError } from '../../errors.js'
 import { minimumsAmong } from '../../snapshot/conf/minimums.js'
 import type { WalRange } from '../../snapshot/manifest/manifest-parser.js'
 import { runProgram } from '../../system/program/run-program.js'

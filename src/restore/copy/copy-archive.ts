@@ -9,7 +9,7 @@ import type { ArchivedWal } from '../../wal-archive/archived-wal.js'
 import { withSegmentFile } from '../../wal-segments/segment-file.js'
 import { copyFailed } from './copy-cluster.js'
 
-export interface CopyArchiveOptions {
+interface CopyArchiveOptions {
   /** The number of the last segment that is needed. */
   lastSegment: bigint
   signal: AbortSignal

@@ -11,7 +11,7 @@ import { syncPath } from '../../system/files/durable.js'
 import type { TreeEntry } from '../../system/files/walk-tree.js'
 
 /** Where the parts of a restored cluster go: directories that are there and empty. */
-export interface ClusterPlaces {
+interface ClusterPlaces {
   data: string
   /** Those outside of the data directory. */
   tablespaces: readonly TablespacePlace[]
@@ -27,7 +27,7 @@ export interface TablespacePlace {
 }
 
 /** How files get there: as reflinks, which take no room and no time, or copied. */
-export type CopyMethod = 'reflink' | 'copy'
+type CopyMethod = 'reflink' | 'copy'
 
 /** Whether the file systems of backup and destination can share blocks. Writes one small file, and removes it. */
 export async function copyMethodFor(backup: LocalBackup, destination: string): Promise<CopyMethod> {

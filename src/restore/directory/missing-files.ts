@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { dirname, isAbsolute, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { Context } from '../../context.js'
 import { systemCode } from '../../errors.js'
 import { directoriesOf } from '../../postgres/local/differences.js'
@@ -9,7 +9,6 @@ import { timeZoneHint } from '../../start-up/known-time-zone.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { missingAuth } from './conf/contain-auth.js'
 import { librariesIn } from './conf/dangers-in-conf.js'
-import { isLibrary } from './conf/is-library.js'
 
 /** What a server reads when it starts with ssl; where one has no default and is not set, it is not read. */
 const sslFiles = ['ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_dh_params_file']
@@ -22,7 +21,7 @@ export interface MissingFiles {
   others: string[]
 }
 
-export interface ConfiguredDirectory {
+interface ConfiguredDirectory {
   /** Where its configuration is. */
   data: string
   /** Where its data is: there too, or still in the snapshot. */
@@ -93,14 +92,14 @@ async function missingLibraries(libraries: string[], bin: string, context: Conte
 
 /** The log's directory is made where it is missing, but not the one above it (SysLogger_Start() in syslogger.c). */
 async function missingDirectories(directory: ConfiguredDirectory, ask: Ask): Promise<string[]> {
-  const { data, isOfAnother } = directory
+  const { data } = directory
   const sockets = librariesIn(await ask('unix_socket_directories'))
     .filter((name) => !name.startsWith('@'))
     .map((name) => resolve(data, name))
-    .filter((name) => !isUsable(name, isOfAnother))
+    .filter((name) => !isUsable(name, directory))
     .map((name) => `unix_socket_directories has ${name}, ${notUsable(name)}`)
   const log = (await ask('logging_collector')) === 'on' ? await ask('log_directory') : ''
-  if (!isAbsolute(log) || isUsable(existsSync(log) ? log : dirname(log), isOfAnother)) return sockets
+  if (!isAbsolute(log) || isUsable(existsSync(log) ? log : dirname(log), directory)) return sockets
   return [...sockets, `log_directory = ${log}, ${notUsable(log)}`]
 }
 
@@ -109,10 +108,10 @@ function notUsable(directory: string): string {
   return `${what}: the server does not start without it`
 }
 
-function isUsable(directory: string, isOfAnother: boolean): boolean {
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return false
+function isUsable(path: string, { isOfAnother }: ConfiguredDirectory): boolean {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return false
   try {
-    if (!isOfAnother) accessSync(directory, constants.W_OK | constants.X_OK)
+    if (!isOfAnother) accessSync(path, constants.W_OK | constants.X_OK)
     return true
   } catch (error) {
     if (['EACCES', 'EROFS'].includes(systemCode(error) ?? '')) return false
@@ -166,4 +165,14 @@ function faultsIn(log: string): string {
     .map((line) => line.replace(/^.*?\b(?:LOG|FATAL|ERROR): {2}/, ''))
   const telling = lines.filter((line) => !/^skipping missing|contains errors$/.test(line))
   return (telling.length > 0 ? telling : lines).slice(0, 3).join('; ')
+}
+
+/**
+ * Whether a library that is to be preloaded is installed, as expand_dynamic_library_name() in src/backend/utils/fmgr/dfmgr.c looks for it,
+ * with the default dynamic_library_path.
+ * @param directory of the installation's libraries.
+ */
+function isLibrary(name: string, directory: string): boolean {
+  const path = name.includes('/') ? name.replace(/^\$libdir(?=\/)/, directory) : join(directory, name)
+  return existsSync(path) || existsSync(`${path}.so`)
 }

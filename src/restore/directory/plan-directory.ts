@@ -35,7 +35,7 @@ export interface DirectoryRequest {
   configEntries: string[]
 }
 
-export interface DirectoryOptions {
+interface DirectoryOptions {
   root: string
   /** As the user wrote it. */
   pgdata: string

@@ -12,7 +12,7 @@ import { adaptAuth } from './conf/adapt-auth.js'
 import { containAuth } from './conf/contain-auth.js'
 import { containConf } from './conf/contain-conf.js'
 import { type FoundSettings, settingsInText } from './conf/dangers-in-conf.js'
-import { lastingSettings } from './conf/lasting-settings.js'
+import { lastingSettings, socketsHere } from './conf/lasting-settings.js'
 import {
   adaptConf,
   markedBlock,
@@ -23,7 +23,6 @@ import {
 } from './conf/production-conf.js'
 import { autoConfName, originalOf } from './conf/server-file-names.js'
 import { serverFiles } from './conf/server-files.js'
-import { socketsHere } from './conf/sockets-here.js'
 
 export interface ProductionConf {
   backup: LocalBackup

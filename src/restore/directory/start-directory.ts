@@ -14,14 +14,14 @@ import {
 import { readPostmaster } from '../../postgres/local/running.js'
 import { databasesToAsk } from '../../postgres/local/sql-client.js'
 import type { RecoveryResult } from '../../recovery/await-recovery.js'
-import type { DetachedProgram } from '../../system/program/start-detached.js'
+import type { DetachedProgram } from '../../system/program/start-program.js'
 import { shellWord } from '../../text/shell-word.js'
 import { awaitReplay } from '../copy/await-replay.js'
 import type { DirectoryRequest } from './plan-directory.js'
 import { endRecovery } from './production-directory.js'
 
 /** The log of the first start: what the server's own configuration says of its log counts only after that. */
-export function firstLog(data: string): string {
+function firstLog(data: string): string {
   return join(data, 'pgbk-restore.log')
 }
 

@@ -1,4 +1,4 @@
-import type { Settings } from '../../config/load.js'
+import type { Task } from '../../config/load.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { stopServer } from '../../postgres/local/instance-server.js'
@@ -19,8 +19,7 @@ export interface InstanceList {
 }
 
 /** All instances, and the runs that go on now; their states are found out from the system, not from what they once said. */
-export async function listInstances(settings: Settings, context: Context): Promise<InstanceList> {
-  const { root } = settings
+export async function listInstances({ settings: { root }, context }: Task): Promise<InstanceList> {
   return { root, ...readInstances(root), runs: findRuns(root, context).filter(isRunning) }
 }
 
@@ -32,10 +31,8 @@ export interface StartOptions {
 export async function startInstance(
   name: string,
   { port }: StartOptions,
-  settings: Settings,
-  context: Context,
+  { settings: { root, bin_dir }, context }: Task,
 ): Promise<Instance> {
-  const { root, bin_dir } = settings
   const instance = findInstance(root, name)
   const installations = await allInstallations(bin_dir, context)
   const programs = await findServer(instance.record.major, installations, false, context)
@@ -74,8 +71,9 @@ export type StopResult =
   | { run: RunDirectory; instance?: never; wasRunning?: never }
 
 /** Stops an instance, or ends a run and removes its working copy. @throws {PgbkError} `not-found`. */
-export async function stopInstance(name: string, settings: Settings, context: Context): Promise<StopResult> {
-  const { instances, runs, root } = await listInstances(settings, context)
+export async function stopInstance(name: string, task: Task): Promise<StopResult> {
+  const { context } = task
+  const { instances, runs, root } = await listInstances(task)
   const run = runs.find((one) => one.name === name)
   const instance = instances.find((one) => one.name === name)
   if (run) {
@@ -101,10 +99,10 @@ export interface DeleteInstanceOptions {
 export async function deleteInstance(
   name: string,
   { yes = false }: DeleteInstanceOptions,
-  settings: Settings,
-  context: Context,
+  task: Task,
 ): Promise<Instance> {
-  const { layout } = await findStopped(name, settings, context)
+  const { context } = task
+  const { layout } = await findStopped(name, task)
   if (!yes && !context.ask)
     throw new PgbkError('usage', 'without a terminal, instance delete needs --yes', {
       hint: `It would remove ${layout.directory} with all its data.`,
@@ -112,15 +110,16 @@ export async function deleteInstance(
   if (!yes && !(await context.ask?.(`Delete the instance ${name} with all its data for good?`)))
     throw new PgbkError('failed', 'nothing was deleted')
   // Before the answer it may have been started.
-  const instance = await findStopped(name, settings, context)
+  const instance = await findStopped(name, task)
   context.progress.step(`deleting ${name}`)
   await removeInstance(instance.layout)
   return instance
 }
 
 /** What may be deleted now. @throws {PgbkError} as `deleteInstance`; `usage` for a run. */
-async function findStopped(name: string, settings: Settings, context: Context): Promise<Instance> {
-  const { instances, runs, root } = await listInstances(settings, context)
+async function findStopped(name: string, task: Task): Promise<Instance> {
+  const { context } = task
+  const { instances, runs, root } = await listInstances(task)
   if (runs.some((run) => run.name === name)) {
     throw new PgbkError('usage', `${name} is a run`, {
       hint: `It is removed when it ends:\n  ${context.pgbk(`instance stop ${name}`)}`,

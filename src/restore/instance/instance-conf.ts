@@ -1,20 +1,21 @@
+import { mkdirSync, readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
-import { type InstanceLayout, instanceLayout } from '../../catalog/layout.js'
+import { type BackupLayout, type InstanceLayout, instanceLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { isShortEnough } from '../../postgres/local/sockets.js'
 import type { ServerPrograms } from '../../postgres/programs/find-server.js'
 import { snapshotHba, snapshotIdent } from '../../snapshot/conf/conf.js'
+import { readConfFile } from '../../snapshot/conf/conf-file.js'
 import { confLines, confLiteral } from '../../snapshot/conf/conf-line.js'
 import { lastingMinimums } from '../../snapshot/conf/minimums.js'
 import { copyConf } from '../../start-up/copy-conf.js'
 import { replaceDurably, syncPath, writeDurably } from '../../system/files/durable.js'
 import { mostBytes, readSmallText } from '../../system/files/read-small.js'
-import { copyOriginals } from '../copy/copy-originals.js'
 
 /** The instance whose configuration is written. */
-export interface InstanceToConfigure {
+interface InstanceToConfigure {
   backup: LocalBackup
   name: string
   port: number
@@ -114,4 +115,27 @@ export async function changePort({ postgresqlConf }: InstanceLayout, port: numbe
     ? `${text.slice(0, last.index)}port = ${port}${text.slice(last.index + last[0].length)}`
     : `${text}\nport = ${port}\n`
   await replaceDurably(postgresqlConf, changed)
+}
+
+/**
+ * Copies the server's own configuration files out of a snapshot, flushed to disk. Only ordinary files come along.
+ * @param to a directory, which is there and empty.
+ * @throws {PgbkError} `damaged` for a file that is too large; a system error; the signal's reason when aborted.
+ */
+async function copyOriginals(
+  { snapshot, originalConf }: Pick<BackupLayout, 'snapshot' | 'originalConf'>,
+  to: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const directories = new Set([to])
+  for (const entry of readdirSync(originalConf, { recursive: true, withFileTypes: true })) {
+    signal.throwIfAborted()
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const target = join(to, relative(originalConf, path))
+    mkdirSync(dirname(target), { recursive: true })
+    await writeDurably(target, readConfFile(path, snapshot))
+    directories.add(dirname(target))
+  }
+  for (const directory of directories) await syncPath(directory)
 }

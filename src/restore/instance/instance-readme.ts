@@ -4,10 +4,10 @@ import { instanceLayout } from '../../catalog/layout.js'
 import { formatTime } from '../../text/format.js'
 import { printableValues } from '../../text/printable.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
+import type { InstanceRecord } from './instance.js'
 import { ownSockets } from './instance-conf.js'
-import type { InstanceRecord } from './instance-record.js'
 
-export interface InstanceReadme {
+interface InstanceReadme {
   record: InstanceRecord
   backup: LocalBackup
   root: string

@@ -1,17 +1,19 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
+import { isoTime, text } from '../../catalog/record-fields.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { isInProduction } from '../../postgres/local/control-file.js'
 import { type Postmaster, readPostmaster } from '../../postgres/local/running.js'
 import { isShortEnough } from '../../postgres/local/sockets.js'
+import { v } from '../../schema.js'
+import { needNote } from '../../system/files/read-note.js'
 import { mostBytes, readSmallText } from '../../system/files/read-small.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { portIn, socketsIn } from './instance-conf.js'
-import { type InstanceRecord, readInstanceRecord } from './instance-record.js'
 
 /** `recovering`: it replays WAL; `not recovered`: it was stopped before that was done. */
-export type InstanceState = 'running' | 'starting' | 'stopping' | 'recovering' | 'stopped' | 'not recovered'
+type InstanceState = 'running' | 'starting' | 'stopping' | 'recovering' | 'stopped' | 'not recovered'
 
 /** A lasting server that was restored from a backup. */
 export interface Instance {
@@ -42,7 +44,7 @@ export interface NotAnInstance {
   reason: string
 }
 
-export interface InstanceCatalog {
+interface InstanceCatalog {
   instances: Instance[]
   rejected: NotAnInstance[]
 }
@@ -108,4 +110,26 @@ export function findInstance(root: string, name: string): Instance {
   throw new PgbkError('not-found', `there is no instance ${JSON.stringify(name)} in ${root}`, {
     hint: names ? `There are:\n${names}` : 'There is none yet; pgbk restore makes one.',
   })
+}
+
+/** The format of instance.json that this pgbk writes, and the highest that it reads. */
+export const instanceFormat = 1
+
+const schema = v.object({
+  format: v.literal(instanceFormat, `must be ${instanceFormat}: update pgbk to work with this instance`),
+  name: text,
+  backup: text,
+  created_at: isoTime,
+  server_version: text,
+  major: v.pipe(v.number(), v.integer()),
+  role: text,
+  database: text,
+})
+
+/** instance.json: what does not change in the life of an instance. docs/format.md explains every field. */
+export type InstanceRecord = v.InferOutput<typeof schema>
+
+/** @throws {PgbkError} `damaged`; a system error when it cannot be read. */
+export function readInstanceRecord(path: string): InstanceRecord {
+  return needNote(schema, path)
 }

@@ -12,11 +12,10 @@ import { recoverySettings } from '../../recovery/recovery-conf.js'
 import type { RecoveryPlan } from '../../recovery/recovery-plan.js'
 import { syncPath, writeDurably } from '../../system/files/durable.js'
 import { copyCluster, copyControlFile } from '../copy/copy-cluster.js'
-import { type Instance, readInstance } from './instance.js'
+import { type Instance, type InstanceRecord, instanceFormat, readInstance } from './instance.js'
 import { writeInstanceConf } from './instance-conf.js'
 import { createInstanceDirectory, publishInstance } from './instance-directory.js'
 import { instanceReadme } from './instance-readme.js'
-import { type InstanceRecord, instanceFormat } from './instance-record.js'
 import { removeInstance } from './instance-remains.js'
 
 /** Everything that has been checked, and what is wanted. */

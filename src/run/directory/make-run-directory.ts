@@ -5,7 +5,7 @@ import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
 import { type RunLayout, runLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { messageOf, PgbkError, systemCode, systemFailure } from '../../errors.js'
-import { makeSocketDirectory, removeSocketDirectory } from '../../postgres/local/sockets.js'
+import { makeSocketDirectory, newSocketPath, removeSocketDirectory } from '../../postgres/local/sockets.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { markOfThisProcess } from '../../system/process/process-mark.js'
 import { isAlive } from '../../system/process/process-table.js'
@@ -43,23 +43,19 @@ function makeNamed(
   { backup, archives }: { backup: LocalBackup; archives: string[] | undefined },
   { now }: Context,
 ): OwnRunDirectory | undefined {
-  let sockets = ''
+  const sockets = newSocketPath()
+  const marker: RunMarker = {
+    backup: backup.id,
+    archives,
+    ...markOfThisProcess(),
+    detached: false,
+    started_at: now().toISOString(),
+    socket_directory: sockets,
+  }
+  const run = { name, layout, marker, sockets, secret: randomBytes(24).toString('hex') }
   try {
-    sockets = makeSocketDirectory()
-    const marker: RunMarker = {
-      backup: backup.id,
-      archives,
-      ...markOfThisProcess(),
-      detached: false,
-      started_at: now().toISOString(),
-      socket_directory: sockets,
-    }
-    const run = { name, layout, marker, sockets, secret: randomBytes(24).toString('hex') }
-    if (appearMarked(run)) return filled(run, backup)
-    removeSocketDirectory(sockets)
-    return undefined
+    return appearMarked(run) ? filled(run, backup) : undefined
   } catch (error) {
-    removeSocketDirectory(sockets)
     throw systemFailure(`cannot make ${layout.directory} for the working copy`, error)
   }
 }
@@ -83,15 +79,19 @@ function appearMarked({ name, layout: { directory }, marker }: RunDirectory): bo
   }
 }
 
+/** With the directory of its socket, which its marker names already. */
 function filled(run: OwnRunDirectory, backup: LocalBackup): OwnRunDirectory {
   const { snapshot, wal } = layoutOf(backup)
-  const { layout } = run
+  const { layout, sockets } = run
+  let made: string | undefined
   try {
+    made = makeSocketDirectory(sockets)
     for (const directory of [layout.snapshot, layout.upper, layout.work, layout.sandbox]) mkdirSync(directory)
     symlinkSync(snapshot, layout.lower)
     symlinkSync(wal, layout.wal)
     return run
   } catch (error) {
+    if (made !== undefined) removeSocketDirectory(made)
     rmSync(layout.directory, { recursive: true, force: true })
     throw error
   }

@@ -24,7 +24,7 @@ export interface RunMarker extends ProcessMark {
   server?: RunningServer | undefined
 }
 
-export interface RunningServer {
+interface RunningServer {
   pid: number
   port: number
   role: string

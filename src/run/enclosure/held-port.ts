@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { PgbkError } from '../../errors.js'
 
 /** A port of 127.0.0.1 that is listened on; who gets the descriptor can take its connections. */
-export interface HeldPort {
+interface HeldPort {
   descriptor: number
   /** Of this process's own hold on it. */
   release(): void

@@ -45,7 +45,7 @@ export function namespacesFor(
   access: WorkingCopyAccess,
   view: SandboxView,
 ): Namespaces {
-  if (enclosure !== 'open') return closed(access, view, enclosure === 'networked')
+  if (enclosure !== 'open') return closed(enclosure, access, view)
   const enter = 'cd snapshot || exit 70\n'
   if (!access.mounts) return { ...noNamespaces, setUp: `${access.setUp}\n${enter}` }
   return {
@@ -67,7 +67,8 @@ mount -o remount,bind,ro "$1" || exit 70
 shift
 `
 
-function closed(access: WorkingCopyAccess, view: SandboxView, hasNetwork: boolean): Namespaces {
+function closed(enclosure: 'closed' | 'networked', access: WorkingCopyAccess, view: SandboxView): Namespaces {
+  const hasNetwork = enclosure === 'networked'
   const { sockets, port, readable, hidden, postgres = '' } = view
   return {
     outer: [...users, '--ipc', ...(hasNetwork ? [] : ['--net'])],

@@ -6,7 +6,7 @@ import type { Context } from '../../context.js'
 import { factsOf } from '../../errors.js'
 import { withoutRights } from '../../postgres/local/server-process.js'
 import { hasProc } from '../../system/process/process-table.js'
-import { removeWhenOver } from '../directory/clean-up.js'
+import { removeWhenOver } from '../directory/end-run.js'
 import { type OwnRunDirectory, runArgument } from '../directory/run-directory.js'
 import type { WorkingCopyAccess } from '../working-copy/working-copy.js'
 import { holdPort } from './held-port.js'
@@ -16,7 +16,7 @@ import { type Companion, type SupervisedServer, supervise } from './supervisor.j
 /** Whether a run is to be shut off from this machine: where that can be had, or not at all. */
 export type SandboxMode = 'auto' | 'off'
 
-export interface EnclosedRequest {
+interface EnclosedRequest {
   backup: LocalBackup
   root: string
   run: OwnRunDirectory

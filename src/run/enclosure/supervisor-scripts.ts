@@ -3,7 +3,7 @@ const withoutAnyRights = '--ambient-caps=-all --inh-caps=-all --bounding-set=-al
 /** Of node: a file server that has shown 50,000 files has 90 MB with it, and 120 without. */
 const littleMemory = '--max-semi-space-size=1'
 
-export interface SupervisorParts {
+interface SupervisorParts {
   outerSetUp: string
   setUp: string
   cleanUp: string

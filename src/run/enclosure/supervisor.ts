@@ -5,7 +5,7 @@ import { serverFailure } from '../../postgres/local/server-log.js'
 import { wasCutOff } from '../../postgres/local/session-failures.js'
 import { isAlive, pidHere, startTimeOf } from '../../system/process/process-table.js'
 import { type StdinBoundProgram, startStdinBound } from '../../system/program/start-stdin-bound.js'
-import { endProcesses } from '../directory/end-processes.js'
+import { endProcesses } from '../directory/end-run.js'
 import { supervisorScripts } from './supervisor-scripts.js'
 
 /** A server that ends with this process, unless it is detached. */
@@ -59,7 +59,7 @@ export interface Companion {
   descriptor: number
 }
 
-export interface SuperviseOptions {
+interface SuperviseOptions {
   namespaces?: Namespaces
   companion?: Companion | undefined
   /** Node, the program of a file server, and a word by which it is known; see `WorkingCopyAccess`. */

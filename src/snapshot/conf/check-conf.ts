@@ -1,6 +1,5 @@
 import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
-import type { Fault } from '../../catalog/fault.js'
-import { PgbkError } from '../../errors.js'
+import { type Fault, PgbkError } from '../../errors.js'
 import { startFaults } from './conf-faults.js'
 
 const mostNamed = 5

@@ -99,7 +99,7 @@ restore_command = '${restoreCommand('../../wal', { segmentSize: input.walSegment
  * @param directory the words of a shell for it; `%` is doubled already. Relative paths start at the data directory.
  * @param limits the bytes of a segment, of which no more are ever written; whether some are linked in pg_wal already; also `.partial`, the unfinished segment at the archive's end; no segment after `lastSegment`, the digits of its name
  * behind the timeline: PostgreSQL reads ahead, and must not stumble over what it does not need; further directories, each for what
- * comes after a segment, whose words and digits are given likewise. Timeline histories may be in any of them.
+ * comes after a segment, whose words and digits are given likewise. Timeline histories may be in any of them. `damaged` files are passed over.
  */
 export function restoreCommand(
   directory: string,
@@ -109,6 +109,7 @@ export function restoreCommand(
     partial?: boolean
     lastSegment?: string
     further?: { directory: string; after: string }[]
+    damaged?: string[]
   },
 ): string {
   // One byte more than a segment: PostgreSQL refuses that, and nothing fills the disk.
@@ -123,6 +124,9 @@ export function restoreCommand(
     `d=${directory};`,
     ...furtherSteps(limits.further ?? []),
     `for f in ${forms.map((form) => `"$d/%f${endingOf(form)}"`).join(' ')}; do`,
+    ...(limits.damaged?.length
+      ? [`case "$f" in ${limits.damaged.map((file) => `*/${file}`).join('|')}) continue;; esac;`]
+      : []),
     'if [ -f "$f" ]; then',
     `case "$f" in ${unpackings.join(' ')} *) cp "$f" "%p";; esac && exit 0;`,
     'if [ -f "$f" ]; then exit 126; fi;',

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 /** So much of a large file is flushed to disk while more of it comes: at the end all of it has to be there. */
 export const flushedAtOnce = 32 << 20
 
-export interface FlushedFile {
+interface FlushedFile {
   readonly descriptor: number
   /** Told after every write. */
   wrote(bytes: number): void
@@ -13,7 +13,7 @@ export interface FlushedFile {
 }
 
 /** Flushes files in the background, one flush of a file at a time. */
-export interface Flusher {
+interface Flusher {
   take(descriptor: number): FlushedFile
   /** Waits for all flushes. @throws a system error when one has failed: the system tells that only once. */
   end(): Promise<void>

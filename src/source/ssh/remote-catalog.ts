@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { storedBackup } from '../../catalog/backup.js'
 import {
   type Catalog,
@@ -39,19 +39,14 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string, 
     else if (state === 'whole' || state === 'used') {
       const record = frame.subarray(lineEnd + 1)
       records.set(entry, record)
-      addRemote(catalog, join(root, 'data/backup', entry), entry, record, state)
+      addRemote(catalog, join(root, 'data/backup', entry), record, state)
     } else catalog.rejected.push({ name: entry, ...rejectionFor(state, entry, name) })
   }
   return { catalog: newestFirst(catalog), records }
 }
 
-function addRemote(
-  catalog: Catalog,
-  directory: string,
-  id: string,
-  record: Buffer,
-  state: 'whole' | 'used',
-): void {
+function addRemote(catalog: Catalog, directory: string, record: Buffer, state: 'whole' | 'used'): void {
+  const id = basename(directory)
   try {
     if (record.length > mostBytes.record) throw new PgbkError('damaged', oddRecord)
     const read = summarize(record.toString())

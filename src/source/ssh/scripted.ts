@@ -4,7 +4,7 @@ import { shellWord } from '../../text/shell-word.js'
 import { scriptStatus } from './remote-scripts.js'
 
 /** Where a script ran. */
-export interface ScriptPlace {
+interface ScriptPlace {
   /** Undefined for this machine. */
   host: string | undefined
   directory: string

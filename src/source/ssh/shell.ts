@@ -46,14 +46,13 @@ export function sshShell(host: string, context: Context): Shell {
       let isConnected = false
       const end = await streamProgram('ssh', ['-T', '--', host, command], options, async (output) => {
         isConnected = await skipGreeting(output)
-        return isConnected ? read(output) : undefined
+        return isConnected ? { answer: await read(output) } : undefined
       })
       const { status, outcome } = end
-      if (status === 255 || (!isConnected && outcome.status === 'fulfilled')) {
-        throw connectionLost(host, end, isConnected, context)
-      }
-      // biome-ignore lint/suspicious/noExplicitAny: undefined only where the connection failed
-      return end as any
+      if (status === 255) throw isConnected ? connectionLost(host, end) : noConnection(host, end, context)
+      if (outcome.status === 'rejected') return { ...end, outcome }
+      if (outcome.value === undefined) throw noConnection(host, end, context)
+      return { ...end, outcome: { ...outcome, value: outcome.value.answer } }
     },
   }
 }
@@ -80,23 +79,21 @@ function skipGreeting(output: Readable): Promise<boolean> {
   })
 }
 
-function connectionLost(
-  host: string,
-  { stderr, status, endedBy }: StreamEnd<unknown>,
-  wasConnected: boolean,
-  context: Context,
-): PgbkError {
-  const words = stderr.trim().split(/\r?\n/).filter(Boolean).slice(-3).join('; ')
-  const reason = words || (endedBy ? `ssh was ended by ${endedBy}` : `ssh ended with status ${status}`)
-  if (wasConnected)
-    return new PgbkError('unreachable', `the connection to ${host} was lost: ${reason}`, {
-      hint: 'Try again: what has arrived is not transferred a second time.',
-    })
-  const unknownHost = /host key verification failed/i.test(stderr)
-  const byHand = `ssh ${shellWord(host)} true`
-  return new PgbkError('unreachable', `cannot reach ${host} by ssh: ${reason}`, {
-    hint: unknownHost
-      ? `Compare the host's key once, by hand, as user ${context.user().name}:  ${byHand}`
-      : `This must work first, as user ${context.user().name}:  ${byHand}`,
+function connectionLost(host: string, end: StreamEnd<unknown>): PgbkError {
+  return new PgbkError('unreachable', `the connection to ${host} was lost: ${reasonOf(end)}`, {
+    hint: 'Try again: what has arrived is not transferred a second time.',
   })
+}
+
+function noConnection(host: string, end: StreamEnd<unknown>, { user }: Context): PgbkError {
+  const unknownHost = /host key verification failed/i.test(end.stderr)
+  const byHand = `as user ${user().name}:  ssh ${shellWord(host)} true`
+  return new PgbkError('unreachable', `cannot reach ${host} by ssh: ${reasonOf(end)}`, {
+    hint: unknownHost ? `Compare the host's key once, by hand, ${byHand}` : `This must work first, ${byHand}`,
+  })
+}
+
+function reasonOf({ stderr, status, endedBy }: StreamEnd<unknown>): string {
+  const words = stderr.trim().split(/\r?\n/).filter(Boolean).slice(-3).join('; ')
+  return words || (endedBy ? `ssh was ended by ${endedBy}` : `ssh ended with status ${status}`)
 }

@@ -8,7 +8,7 @@ import type { Listing } from '../contract/listing.js'
 import { linkedTablespacesIn, nameInBackup } from '../contract/names.js'
 
 /** What an archive has, as seen while it was made. */
-export interface ArchiveContent {
+interface ArchiveContent {
   /** The bytes of each entry by its name in the backup. */
   sizes: ReadonlyMap<BytePath, number>
   manifest: AsyncIterable<ManifestFile> | Iterable<ManifestFile>

@@ -3,10 +3,10 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
-import { startFilter } from '../../system/program/filter-program.js'
 import { runProgram } from '../../system/program/run-program.js'
+import { startFilter } from '../../system/program/start-program.js'
 
-export const compressions = ['none', 'gzip', 'zstd'] as const
+const compressions = ['none', 'gzip', 'zstd'] as const
 export type Compression = (typeof compressions)[number]
 
 /** @throws {PgbkError} `usage` for a name that does not say how it is compressed. */

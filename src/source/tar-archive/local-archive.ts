@@ -25,8 +25,7 @@ export async function hasGnuTar({ env, signal }: Context): Promise<boolean> {
  */
 export async function archiveHere(
   root: string,
-  backup: LocalBackup,
-  listing: Listing,
+  { backup, listing }: { backup: LocalBackup; listing: Listing },
   target: { file: string; isCompressed: boolean },
   { env, signal, progress }: Context,
 ): Promise<void> {

@@ -3,8 +3,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReadEntry, Unpack } from 'tar'
-import { systemCode } from '../../errors.js'
-import { explained } from '../contract/explain.js'
+import { explained, systemCode } from '../../errors.js'
 
 /** What it had begun to write. */
 async function isDone(into: Unpack): Promise<void> {
@@ -39,5 +38,38 @@ export async function unpackArchive(tar: Readable, directory: string, signal: Ab
     signal.throwIfAborted()
     if (systemCode(cause)?.startsWith('E')) throw explained(cause, 'take over the backup')
     return cause
+  }
+}
+
+/** A longer line is not one of ours. */
+const longest = 32 << 20
+
+/**
+ * Reads the first line of a stream, and leaves what follows in it. Undefined when it ends before.
+ * @throws the signal's reason when aborted.
+ */
+export async function readFirstLine(input: Readable, signal: AbortSignal): Promise<string | undefined> {
+  let read: Buffer = Buffer.alloc(0)
+  for (;;) {
+    const chunk: Buffer | null = input.read()
+    if (chunk === null) {
+      if (input.readableEnded || input.destroyed || read.length > longest) return undefined
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          signal.removeEventListener('abort', wake)
+          for (const event of ['readable', 'end', 'close', 'error']) input.off(event, wake)
+          resolve()
+        }
+        for (const event of ['readable', 'end', 'close', 'error']) input.on(event, wake)
+        signal.addEventListener('abort', wake)
+      })
+      signal.throwIfAborted()
+      continue
+    }
+    read = Buffer.concat([read, chunk])
+    const end = read.indexOf('\n')
+    if (end === -1) continue
+    if (end + 1 < read.length) input.unshift(read.subarray(end + 1))
+    return read.subarray(0, end).toString()
   }
 }

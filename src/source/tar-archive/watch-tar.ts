@@ -16,7 +16,7 @@ export interface SeenTar {
 }
 
 /** Looks at a tar while it passes. */
-export interface TarWatch {
+interface TarWatch {
   look(chunk: Buffer): void
   /** After the end. @throws {PgbkError} `damaged` when it was no whole tar. */
   end(): SeenTar

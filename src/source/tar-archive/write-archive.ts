@@ -5,9 +5,8 @@ import { dirname } from 'node:path'
 import { Writable } from 'node:stream'
 import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import type { Context } from '../../context.js'
-import { PgbkError } from '../../errors.js'
+import { explained, PgbkError } from '../../errors.js'
 import { syncPath } from '../../system/files/durable.js'
-import { explained } from '../contract/explain.js'
 import type { Listing } from '../contract/listing.js'
 import type { Source } from '../contract/source.js'
 import { checkArchive } from './archive-check.js'
@@ -15,7 +14,7 @@ import { type Compress, type Compression, openCompression } from './compression.
 import { archiveHere, hasGnuTar } from './local-archive.js'
 import { type SeenTar, watchTar } from './watch-tar.js'
 
-export interface ArchiveJob {
+interface ArchiveJob {
   source: Source
   backup: LocalBackup
   /** What is to be in it. */
@@ -78,8 +77,7 @@ async function isComplete(backup: LocalBackup, listing: Listing, content: SeenTa
  */
 export async function archiveToFile(
   job: ArchiveJob,
-  file: string,
-  replace: boolean,
+  { file, replace }: { file: string; replace: boolean | undefined },
   context: Context,
 ): Promise<number> {
   const part = `${file}.${randomBytes(4).toString('hex')}.part`
@@ -90,14 +88,14 @@ export async function archiveToFile(
     if (source.realDirectory !== undefined && compression !== 'gzip' && (await hasGnuTar(context))) {
       await handle.close()
       context.progress.step('archiving')
-      await archiveHere(source.realDirectory, backup, listing, { file: part, isCompressed }, context)
+      await archiveHere(source.realDirectory, { backup, listing }, { file: part, isCompressed }, context)
     } else {
       const sink = handle.createWriteStream({ highWaterMark: 1 << 20 })
       await writeTar(job, await openCompression(compression, context), sink, context)
     }
     await syncPath(part)
     const { size } = await stat(part)
-    checkStillFree(file, replace)
+    if (!replace && existsSync(file)) throw takenMeanwhile(file)
     await rename(part, file)
     await syncPath(dirname(file))
     return size
@@ -110,11 +108,10 @@ export async function archiveToFile(
 const closedHint =
   'Started by root, pgbk works as the owner of the root directory. Name a directory of that user, or let the shell write: --archive - >FILE'
 
-function checkStillFree(file: string, replace: boolean): void {
-  if (!replace && existsSync(file))
-    throw new PgbkError('failed', `${file} was created by somebody else meanwhile`, {
-      hint: 'Choose another name.',
-    })
+function takenMeanwhile(file: string): PgbkError {
+  return new PgbkError('failed', `${file} was created by somebody else meanwhile`, {
+    hint: 'Choose another name.',
+  })
 }
 
 /** Writes an archive to standard output. @returns its bytes. */

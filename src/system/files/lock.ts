@@ -6,7 +6,7 @@ import { checkJson, v } from '../../schema.js'
 import { type StdinBoundProgram, startStdinBound } from '../program/start-stdin-bound.js'
 import { type LockFile, openLockFile, readLockFile } from './lock-file.js'
 
-export interface LockOptions {
+interface LockOptions {
   /** What the holder is doing, for the message that others get: `create`. */
   purpose: string
   /** Wait until the lock is free instead of failing. */
@@ -76,7 +76,7 @@ function leaveNote(file: string, opened: LockFile, purpose: string, { now, progr
 export async function holderOf(file: string, context: Context): Promise<string | undefined> {
   if (!existsSync(file)) return undefined
   readLockFile(file)
-  const holder = await startHolder(file, false, context)
+  const holder = await startHolder(file, {}, context)
   await holder.end()
   if (holder.firstLine === 'held') return undefined
   if (holder.stderr()) throw new PgbkError('failed', `cannot lock ${file}: ${holder.stderr().trim()}`)
@@ -114,7 +114,7 @@ async function tryToAcquire(
 ): Promise<Acquired | undefined> {
   const opened = openLockFile(file)
   try {
-    const holder = await startHolder(file, options.wait ?? false, context)
+    const holder = await startHolder(file, options, context)
     // While it was waited for, the file may have been removed: others would lock the next one.
     if (holder.firstLine === 'held' && opened.isThere()) return { holder, opened }
     await holder.end()
@@ -130,7 +130,7 @@ async function tryToAcquire(
 /** flock is in util-linux and busybox; macOS has none, but perl. */
 async function startHolder(
   file: string,
-  wait: boolean,
+  { wait }: Pick<LockOptions, 'wait'>,
   { env, signal }: Context,
 ): Promise<StdinBoundProgram> {
   try {

@@ -4,7 +4,7 @@ import { bytePath, systemPath } from '../paths/byte-path.js'
 import { listTree } from './list-tree.js'
 import { walkTree } from './walk-tree.js'
 
-export interface TreeMeasure {
+interface TreeMeasure {
   bytes: number
   files: number
 }

@@ -7,9 +7,7 @@ import { mostBytes, readSmallText } from './read-small.js'
  * What a small JSON file of pgbk says, or why it says nothing: it is not there, is closed to the caller (or a directory above it is),
  * is something else than a file or without end (`foreign`: no pgbk puts that there), or has another text (`garbled`).
  */
-export type NoteReading<T> =
-  | { value: T }
-  | { value?: undefined; why: 'absent' | 'closed' | 'foreign' | 'garbled' }
+type NoteReading<T> = { value: T } | { value?: undefined; why: 'absent' | 'closed' | 'foreign' | 'garbled' }
 
 /** Reads one. Cheap where it is not there, as thousands of them are not. @throws a system error of another kind. */
 export function lookAtNote<T>(

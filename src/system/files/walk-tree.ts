@@ -12,7 +12,7 @@ export interface TreeEntry {
   kind: Pick<Dirent, 'isDirectory' | 'isFile' | 'isSymbolicLink'>
 }
 
-export interface TreeRules {
+interface TreeRules {
   /** Whether the walk goes on below a directory. Default: below all. */
   enters?(directory: TreeEntry): boolean
   /** A directory that is gone when it is to be read has nothing in it. */
@@ -38,9 +38,9 @@ export function* treeEntries(top: BytePath, rules: TreeRules = {}): Generator<Tr
 }
 
 /** Those of one directory. */
-function* entriesIn(top: BytePath, below: BytePath, { mayGo }: TreeRules): Generator<TreeEntry> {
+function* entriesIn(top: BytePath, below: BytePath, rules: TreeRules): Generator<TreeEntry> {
   const here = below === '' ? top : joinBytes(top, below)
-  const directory = opened(here, mayGo ?? false)
+  const directory = opened(here, rules)
   if (!directory) return
   try {
     for (let kind = directory.readSync(); kind !== null; kind = directory.readSync()) {
@@ -52,7 +52,7 @@ function* entriesIn(top: BytePath, below: BytePath, { mayGo }: TreeRules): Gener
   }
 }
 
-function opened(path: BytePath, mayGo: boolean): Dir | undefined {
+function opened(path: BytePath, { mayGo }: TreeRules): Dir | undefined {
   try {
     return opendirSync(systemPath(path) as string, { encoding: 'latin1', bufferSize: atOnce })
   } catch (error) {
@@ -72,7 +72,7 @@ function withPath(error: unknown, path: BytePath): unknown {
 /** So many entries are looked at before others have their turn: a thousandth of a second. */
 const beforeTurn = 256
 
-export interface WalkOptions extends TreeRules {
+interface WalkOptions extends TreeRules {
   signal?: AbortSignal | undefined
 }
 

@@ -22,7 +22,7 @@ export interface Untrusted {
   remedy: string | undefined
 }
 
-export type WalkedPath = { real: string; fault?: undefined } | { real?: undefined; fault: Untrusted }
+type WalkedPath = { real: string; fault?: undefined } | { real?: undefined; fault: Untrusted }
 
 /** What a user may believe: root's, and their own. */
 export function trustOf(user: Pick<SystemUser, 'uid' | 'gid' | 'name'>): Trust {

@@ -16,6 +16,8 @@ export interface ProgramPlace {
   programs?: string
   /** A directory that the user of the process can enter. Default `/`. */
   cwd?: string
+  /** Default: the one of this process. */
+  umask?: number
 }
 
 const rules = {

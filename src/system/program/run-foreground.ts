@@ -1,7 +1,8 @@
 import { constants } from 'node:os'
-import { type ErrorCode, messageOf, PgbkError, systemCode } from '../../errors.js'
+import type { ErrorCode, PgbkError } from '../../errors.js'
 import { isInForeground } from '../process/process-table.js'
-import { type ProgramPlace, startOptions } from './program-environment.js'
+import type { ProgramPlace } from './program-environment.js'
+import { startProgram } from './start-program.js'
 
 const signalNames: Partial<Record<ErrorCode, NodeJS.Signals>> = {
   interrupted: 'SIGINT',
@@ -9,12 +10,11 @@ const signalNames: Partial<Record<ErrorCode, NodeJS.Signals>> = {
   'hung-up': 'SIGHUP',
 }
 
-export interface ForegroundOptions extends ProgramPlace {
+interface ForegroundOptions extends ProgramPlace {
   /** Passed on to the program when it is aborted, by the name of its reason's signal. */
   signal: AbortSignal
   /** Passed on too: the second of such signals. */
   urgent: AbortSignal
-  umask: number
 }
 
 /**
@@ -27,16 +27,12 @@ export async function runForeground(
   args: string[],
   options: ForegroundOptions,
 ): Promise<number> {
-  const { execa } = await import('execa')
   const { signal, urgent } = options
-  const before = process.umask(options.umask)
-  const child = execa(file, args, {
-    ...startOptions(options),
+  const { child } = await startProgram(file, args, options, {
     stdio: 'inherit',
     buffer: false,
     cleanup: false,
   })
-  process.umask(before)
   const passOn = (event: Event) => {
     const { code } = (event.target as AbortSignal).reason as PgbkError
     const name = signalNames[code]
@@ -44,14 +40,7 @@ export async function runForeground(
     if (name !== undefined && !(name === 'SIGINT' && isInForeground())) child.kill(name)
   }
   for (const one of [signal, urgent]) one.addEventListener('abort', passOn)
-  const { exitCode, signal: endedBy, cause } = await child
+  const { exitCode, signal: endedBy } = await child
   for (const one of [signal, urgent]) one.removeEventListener('abort', passOn)
-  if (child.pid === undefined) throw notStarted(file, cause)
   return exitCode ?? 128 + (constants.signals[endedBy as NodeJS.Signals] ?? 0)
-}
-
-function notStarted(file: string, cause: unknown): PgbkError {
-  return systemCode(cause) === 'ENOENT'
-    ? new PgbkError('command-not-found', `${file}: command not found`, { cause })
-    : new PgbkError('command-not-runnable', `${file} cannot be run: ${messageOf(cause)}`, { cause })
 }

@@ -2,9 +2,9 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { byteCommand } from './byte-arguments.js'
-import { cannotStart } from './cannot-start.js'
 import { groupIsGone, signalGroup } from './process-group.js'
-import { type ProgramPlace, startOptions } from './program-environment.js'
+import type { ProgramPlace } from './program-environment.js'
+import { startProgram } from './start-program.js'
 
 export interface ProgramOptions extends ProgramPlace {
   /** For its standard input, which is empty otherwise. */
@@ -20,7 +20,7 @@ export interface ProgramOptions extends ProgramPlace {
   timeoutMs?: number
 }
 
-export interface ProgramResult {
+interface ProgramResult {
   /** Exit status, or undefined when a signal ended the program. */
   status: number | undefined
   /** The signal that ended the program, if one did. */
@@ -43,11 +43,9 @@ export async function runProgram(
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
   const { signal, onErrorLine, onLine } = options
-  const { execa } = await import('execa')
   signal?.throwIfAborted()
   const [command, words] = byteCommand(file, args)
-  const child = execa(command, words, {
-    ...startOptions(options),
+  const { child, pid } = await startProgram(command, words, options, {
     stripFinalNewline: false,
     encoding: options.bytewise ? 'latin1' : 'utf8',
     detached: true,
@@ -59,14 +57,13 @@ export async function runProgram(
   if (options.bytewise) child.stderr?.setEncoding('latin1')
   if (onErrorLine && child.stderr) createInterface({ input: child.stderr }).on('line', onErrorLine)
   const told = onLine && child.stdout && linesOf(child.stdout, onLine)
-  const endGroup = () => signalGroup(child.pid, 'SIGTERM')
+  const endGroup = () => signalGroup(pid, 'SIGTERM')
   signal?.addEventListener('abort', endGroup)
   const result = await child
   signal?.removeEventListener('abort', endGroup)
-  if (child.pid !== undefined) await told
-  await groupIsGone(child.pid)
+  await told
+  await groupIsGone(pid)
   signal?.throwIfAborted()
-  if (child.pid === undefined) throw cannotStart(file, result)
   return {
     status: result.exitCode,
     endedBy: result.signal,

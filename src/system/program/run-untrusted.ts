@@ -1,18 +1,17 @@
 import { once } from 'node:events'
-import { cannotStart } from './cannot-start.js'
 import { signalGroup } from './process-group.js'
-import { type ProgramPlace, startOptions } from './program-environment.js'
+import type { ProgramPlace } from './program-environment.js'
+import { startProgram } from './start-program.js'
 
 export interface UntrustedOptions extends ProgramPlace {
   /** For its standard input. */
   input?: string
   signal?: AbortSignal
-  umask: number
   /** After so many ms its whole process group is ended. */
   limitMs: number
 }
 
-export interface UntrustedResult {
+interface UntrustedResult {
   /** Undefined when a signal ended it. */
   status: number | undefined
   /** It did not end by itself within the limit, or before the signal was aborted. */
@@ -34,17 +33,12 @@ export async function runUntrusted(
   args: string[],
   options: UntrustedOptions,
 ): Promise<UntrustedResult> {
-  const { execa } = await import('execa')
-  const before = process.umask(options.umask)
-  const child = execa(file, args, {
-    ...startOptions(options),
+  const { child, pid } = await startProgram(file, args, options, {
     buffer: false,
     detached: true,
     cleanup: false,
     stdin: 'pipe',
   })
-  process.umask(before)
-  if (child.pid === undefined) throw cannotStart(file, await child)
   let output = ''
   const keep = (chunk: unknown) => {
     output = `${output}${chunk}`.slice(-mostOutput)
@@ -55,7 +49,7 @@ export async function runUntrusted(
   child.stdin.end(options.input ?? '')
   const closed = once(child, 'close').then(() => true)
   const ended = await firstOf(closed, options.limitMs, options.signal)
-  if (!ended) await endGroup(child.pid, closed)
+  if (!ended) await endGroup(pid, closed)
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
   return { status: child.exitCode ?? undefined, stopped: !ended, output }
 }

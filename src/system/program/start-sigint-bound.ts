@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
-import { cannotStart } from './cannot-start.js'
 import { groupIsGone, signalGroup } from './process-group.js'
-import { type ProgramPlace, startOptions } from './program-environment.js'
+import type { ProgramPlace } from './program-environment.js'
+import { startProgram } from './start-program.js'
 
 /** A program that goes on beside this process, and never longer than it. */
 export interface SigintBoundProgram {
@@ -12,7 +12,7 @@ export interface SigintBoundProgram {
   stop(): Promise<void>
 }
 
-export interface SigintBoundOptions extends ProgramPlace {
+interface SigintBoundOptions extends ProgramPlace {
   onErrorLine(line: string): void
 }
 
@@ -49,9 +49,7 @@ export async function startSigintBound(
   args: string[],
   options: SigintBoundOptions,
 ): Promise<SigintBoundProgram> {
-  const { execa } = await import('execa')
-  const child = execa('sh', ['-c', script, 'sh', file, ...args], {
-    ...startOptions(options),
+  const { child, pid } = await startProgram('sh', ['-c', script, 'sh', file, ...args], options, {
     stdin: 'pipe',
     stdout: 'ignore',
     detached: true,
@@ -62,10 +60,9 @@ export async function startSigintBound(
   const lines = createInterface({ input: child.stderr }).on('line', options.onErrorLine)
   const allRead = new Promise<void>((resolve) => lines.once('close', resolve))
   let over = false
-  const ended = Promise.all([child, allRead]).then(async ([result]) => {
-    await groupIsGone(child.pid)
+  const ended = Promise.all([child, allRead]).then(async () => {
+    await groupIsGone(pid)
     over = true
-    if (child.pid === undefined) throw cannotStart('sh', result)
   })
   return {
     hasEnded: () => over,
@@ -74,7 +71,7 @@ export async function startSigintBound(
       // It may not listen yet.
       const ask = () => void child.stdin.write('stop\n')
       const again = setInterval(ask, 500)
-      const kill = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), patienceMs)
+      const kill = setTimeout(() => signalGroup(pid, 'SIGKILL'), patienceMs)
       ask()
       await ended
       clearInterval(again)

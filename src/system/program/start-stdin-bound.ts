@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { cannotStart } from './cannot-start.js'
 import { signalGroup } from './process-group.js'
-import { type ProgramPlace, startOptions } from './program-environment.js'
+import type { ProgramPlace } from './program-environment.js'
+import { startProgram } from './start-program.js'
 
 /** A program that goes on until it is told to end, or until this process is gone. */
 export interface StdinBoundProgram {
@@ -36,10 +36,8 @@ export async function startStdinBound(
   args: string[],
   options: ProgramPlace & { signal?: AbortSignal; descriptor?: number | undefined },
 ): Promise<StdinBoundProgram> {
-  const { execa } = await import('execa')
   options.signal?.throwIfAborted()
-  const child = execa(file, args, {
-    ...startOptions(options),
+  const { child, pid } = await startProgram(file, args, options, {
     // execa takes a descriptor's number here, as node does; its type knows of it for the first three only.
     stdio: ['pipe', 'pipe', 'pipe', (options.descriptor ?? 'ignore') as 'ignore'],
     detached: true,
@@ -55,7 +53,7 @@ export async function startStdinBound(
     stderr += chunk
   })
   child.stdin.on('error', () => {}) // it has ended: hasEnded tells
-  const stop = () => signalGroup(child.pid, 'SIGTERM')
+  const stop = () => signalGroup(pid, 'SIGTERM')
   options.signal?.addEventListener('abort', stop, { once: true })
   await Promise.race([once(child.stdout, 'data'), child])
   options.signal?.removeEventListener('abort', stop)
@@ -64,9 +62,8 @@ export async function startStdinBound(
     await child
     options.signal.throwIfAborted()
   }
-  if (child.pid === undefined) throw cannotStart(file, await child)
   return {
-    pid: child.pid,
+    pid,
     firstLine: stdout === '' ? undefined : stdout.split('\n')[0],
     stderr: () => stderr,
     output: () => stdout,

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
-import { cannotStart } from './cannot-start.js'
-import { type ProgramPlace, startOptions } from './program-environment.js'
+import type { ProgramPlace } from './program-environment.js'
+import { startProgram } from './start-program.js'
 
-export interface StreamOptions extends ProgramPlace {
+interface StreamOptions extends ProgramPlace {
   /** For its standard input, which is empty otherwise. */
   input?: Uint8Array
   /** Ends the program when it is aborted. */
@@ -36,11 +36,9 @@ export async function streamProgram<T>(
   options: StreamOptions,
   read: (output: Readable) => Promise<T>,
 ): Promise<StreamEnd<T>> {
-  const { execa } = await import('execa')
   const { input, signal } = options
   signal.throwIfAborted()
-  const child = execa(file, args, {
-    ...startOptions(options),
+  const { child } = await startProgram(file, args, options, {
     buffer: false,
     stdout: 'pipe',
     stderr: 'pipe',
@@ -66,7 +64,6 @@ export async function streamProgram<T>(
   const result = await child
   signal.removeEventListener('abort', letGo)
   signal.throwIfAborted()
-  if (child.pid === undefined) throw cannotStart(file, result)
   if (gaveUp && outcome.status === 'rejected') throw outcome.reason
   return { status: result.exitCode, endedBy: result.signal, stderr, outcome }
 }

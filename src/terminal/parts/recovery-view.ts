@@ -2,8 +2,7 @@ import { type LocalBackup, recordOf } from '../../catalog/backup.js'
 import type { RecoveryResult } from '../../recovery/await-recovery.js'
 import type { RecoveryPlan } from '../../recovery/recovery-plan.js'
 import { formatAgo, formatBytes, formatTimes } from '../../text/format.js'
-import { printable } from '../screen.js'
-import type { Style } from '../style.js'
+import { printable, type Style } from '../screen.js'
 
 /** A name and what stands behind it. */
 export type Row = [name: string, value: string]

@@ -1,7 +1,6 @@
 import type { Check, CheckStatus } from '../../doctor/check.js'
 import type { DoctorResult } from '../../doctor/doctor.js'
-import { printable, printableLines, type Screen } from '../screen.js'
-import type { Style } from '../style.js'
+import { printable, printableLines, type Screen, type Style } from '../screen.js'
 import { wrap } from '../wrap.js'
 
 export function doctorJson({

@@ -1,5 +1,7 @@
 import type { DownloadResult } from '../../download/download.js'
+import type { ArchiveResult } from '../../download/download-archive.js'
 import { formatBytes, formatDuration } from '../../text/format.js'
+import { shellWord } from '../../text/shell-word.js'
 import { backupJson } from '../parts/backup-json.js'
 import type { Screen } from '../screen.js'
 
@@ -37,4 +39,30 @@ function amount({ bytes, durationMs }: NonNullable<DownloadResult['transfer']>):
   return durationMs < 200
     ? `${formatBytes(bytes)} in ${time}`
     : `${formatBytes(bytes)} in ${time}, ${formatBytes((bytes * 1000) / durationMs)}/s`
+}
+
+export function archiveJson(result: ArchiveResult): object {
+  const { backup, source, file, compression, bytes, durationMs } = result
+  return {
+    backup: backupJson(backup),
+    source,
+    archive: { file, compression, size_bytes: bytes },
+    duration_ms: durationMs,
+  }
+}
+
+/** Nothing where standard output is the archive. */
+export function archiveText(
+  { backup, file, bytes, durationMs }: ArchiveResult,
+  { style, quiet }: Screen,
+): string {
+  if (quiet || file === undefined) return ''
+  const { id, summary } = backup
+  const unpacked = formatBytes(summary.size_bytes)
+  return `${style.good('Archive')} ${style.strong(file)}: ${formatBytes(bytes)} (${unpacked} unpacked), ${formatDuration(durationMs)}
+
+Unpack it:            tar -xf ${shellWord(file)} -C DIR
+Then check it:        pgbk verify -C DIR ${id}
+Or run it:            pgbk local-run -C DIR ${id}
+`
 }

@@ -5,8 +5,7 @@ import { formatAge, formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { hasFailed, proofText } from '../parts/proof-text.js'
 import { windowColumn, windowJson } from '../parts/window-text.js'
-import type { Screen } from '../screen.js'
-import type { Style } from '../style.js'
+import type { Screen, Style } from '../screen.js'
 import { type Column, tableLines } from '../table.js'
 
 export function listJson({ root, backups, windows, rejected, free, source }: ListResult): object {

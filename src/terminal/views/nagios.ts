@@ -4,7 +4,7 @@ import { durationMs, isCritical, summaryText } from './status-view.js'
 /** Exit statuses of a plugin (Monitoring Plugins Development Guidelines, "Plugin Return Codes"). */
 const states = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const
 
-export interface PluginOutput {
+interface PluginOutput {
   exitStatus: number
   text: string
 }

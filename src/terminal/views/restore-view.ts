@@ -5,8 +5,7 @@ import type { RestorePlan } from '../../restore/plan-restore.js'
 import { formatBytes } from '../../text/format.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
 import { planRows, type Row, recoveryJson, recoveryResultText, rowsText } from '../parts/recovery-view.js'
-import { printable, type Screen } from '../screen.js'
-import type { Style } from '../style.js'
+import { printable, type Screen, type Style } from '../screen.js'
 import { instanceJson, psqlOf } from './instance-view.js'
 
 /** What will be done; for the time before it is done, and for a dry run. */
@@ -129,7 +128,7 @@ function directoryText(result: RestoreResult, request: DirectoryRequest, { style
       '\n',
     ),
     notes.length > 0 ? `Look at these:\n${notes.map((note) => `  - ${printable(note)}`).join('\n')}` : '',
-    switchedOff ? offText(request, port !== undefined) : '',
+    switchedOff ? offText(request, port) : '',
   ]
   return `\n${parts.filter(Boolean).join('\n\n')}\n`
 }
@@ -140,9 +139,9 @@ function runningText({ login }: RestoreResult, port: number, style: Style): stri
   return `Its server is running on port ${port}.\n${rowsText([['psql', style.strong(printable(psql))]], style)}`
 }
 
-function offText({ data, switchedOff }: DirectoryRequest, running: boolean): string {
+function offText({ data, switchedOff }: DirectoryRequest, port: number | undefined): string {
   const lines = (switchedOff?.reasons ?? []).map((reason) => `  - ${reason}`).join('\n')
-  const restart = running ? ', then restart it' : ''
+  const restart = port !== undefined ? ', then restart it' : ''
   return `Switched off, so that it cannot harm the server it came from:
 ${lines}
 When it takes over from that server, take the block out${restart}:

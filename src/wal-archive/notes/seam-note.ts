@@ -16,7 +16,7 @@ const fileName = '.pgbk-seam.json'
 
 /** What was found out in this root about a seam whose files are as they were; undefined when nothing is known. */
 export function readSeamNote(seam: WalSeam): boolean | undefined {
-  const { directory } = seam.before
+  const { archive: directory } = seam
   const line = readNote(signed, `${directory}/${fileName}`)?.signed
   const key = line === undefined ? undefined : readSegmentKey(backupsOf(directory))
   const text = key && signedText(line ?? '', key)
@@ -26,7 +26,7 @@ export function readSeamNote(seam: WalSeam): boolean | undefined {
 
 /** Only a help for the next time: where it cannot be written, it is not. */
 export async function writeSeamNote(seam: WalSeam, joins: boolean): Promise<void> {
-  const { directory } = seam.before
+  const { archive: directory } = seam
   const key = await segmentKey(backupsOf(directory))
   if (!key) return
   const text = JSON.stringify({ seam: seamKey(seam), joins })

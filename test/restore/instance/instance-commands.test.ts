@@ -24,7 +24,7 @@ describe('an instance that another pgbk starts in the same moment', () => {
       return me
     }
     const context = contextOf({ user, progress: { ...silentProgress, say: (text) => void said.push(text) } })
-    const instance = await startInstance('staging', options, settingsFor(root.root), context)
+    const instance = await startInstance('staging', options, { settings: settingsFor(root.root), context })
     expect(instance.pid).toBeDefined()
     expect(said).toEqual(['staging is running already.'])
   })
@@ -34,7 +34,8 @@ describe('an instance that another pgbk starts in the same moment', () => {
     const { data } = anInstance(root, 'staging')
     aServerProcess(data, 'standby')
     const port = await aFreePort()
-    const start = () => startInstance('staging', { port }, settingsFor(root.root), contextOf({}))
+    const start = () =>
+      startInstance('staging', { port }, { settings: settingsFor(root.root), context: contextOf({}) })
     expect(await thrownBy(start)).toMatchObject({
       code: 'usage',
       message: expect.stringContaining('on port 5433'),
@@ -50,7 +51,8 @@ describe('an instance about whose deletion a question stands', () => {
       aServerProcess(data, 'standby')
       return true
     }
-    const remove = () => deleteInstance('staging', {}, settingsFor(root.root), contextOf({ ask }))
+    const remove = () =>
+      deleteInstance('staging', {}, { settings: settingsFor(root.root), context: contextOf({ ask }) })
     expect(await thrownBy(remove)).toMatchObject({
       code: 'failed',
       message: expect.stringContaining('staging is running'),
@@ -65,7 +67,8 @@ describe('an instance about whose deletion a question stands', () => {
       rmSync(directory, { recursive: true })
       return true
     }
-    const remove = () => deleteInstance('staging', {}, settingsFor(root.root), contextOf({ ask }))
+    const remove = () =>
+      deleteInstance('staging', {}, { settings: settingsFor(root.root), context: contextOf({ ask }) })
     expect(await thrownBy(remove)).toMatchObject({ code: 'not-found' })
   })
 })

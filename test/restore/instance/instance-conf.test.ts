@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
 import { instanceLayout } from '../../../src/catalog/layout.js'
+import { readInstanceRecord } from '../../../src/restore/instance/instance.js'
 import { changePort, portIn } from '../../../src/restore/instance/instance-conf.js'
-import { readInstanceRecord } from '../../../src/restore/instance/instance-record.js'
 import { thrownBy } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
 

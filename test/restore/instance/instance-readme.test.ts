@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import type { LocalBackup } from '../../../src/catalog/backup.js'
+import type { InstanceRecord } from '../../../src/restore/instance/instance.js'
 import { instanceReadme } from '../../../src/restore/instance/instance-readme.js'
-import type { InstanceRecord } from '../../../src/restore/instance/instance-record.js'
 
 const record = {
   ...{ name: 'staging', major: 17, role: 'focker', database: 'app' },

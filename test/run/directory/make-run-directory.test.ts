@@ -1,11 +1,13 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, it } from '@jest/globals'
+import { execa } from 'execa'
 import type { LocalBackup } from '../../../src/catalog/backup.js'
 import { readCatalog } from '../../../src/catalog/catalog.js'
 import { removeSocketDirectory } from '../../../src/postgres/local/sockets.js'
+import { sweepRuns } from '../../../src/run/directory/end-run.js'
 import { makeRunDirectory } from '../../../src/run/directory/make-run-directory.js'
-import { sweepRuns } from '../../../src/run/directory/sweep-runs.js'
 import { aBackup, aContext, anEmptyRoot } from '../../catalog/samples.js'
 
 it('a run does not get the name of one that others may still be removing', () => {
@@ -33,4 +35,39 @@ it('one that was killed before it had its marker is removed by the next, and one
   mkdirSync(join(runs, '.of somebody else.new'))
   await sweepRuns(root, aContext({ user: () => ({ uid, gid, name: 'me', home: '/' }) }))
   expect(readdirSync(runs).sort()).toEqual([`.20261120T030000Z-12345.${pid}.new`, '.of somebody else.new'])
+})
+
+it('one that was killed when it had just made the directory of its socket is swept with that', async () => {
+  const root = anEmptyRoot()
+  aBackup(root, '20261120T030000Z')
+  const module = fileURLToPath(new URL('../../../dist/run/directory/make-run-directory.js', import.meta.url))
+  const code = `
+    import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    for (const name of ['mkdirSync', 'mkdtempSync']) {
+      const make = fs[name]
+      fs[name] = (path, ...rest) => {
+        const made = make(path, ...rest) ?? path
+        if (path.startsWith('/tmp/pgbk-') && !path.startsWith(process.argv[2])) {
+          fs.writeSync(1, made)
+          process.kill(process.pid, 'SIGKILL')
+        }
+        return made
+      }
+    }
+    syncBuiltinESMExports()
+    const [module, root] = process.argv.slice(1)
+    const { makeRunDirectory } = await import(module)
+    const backup = { id: '20261120T030000Z', directory: root }
+    const context = { env: { HOME: '/' }, user: () => ({ home: '/' }), now: () => new Date() }
+    makeRunDirectory(backup, root, context)`
+  const args = ['--input-type=module', '--eval', code, module, root.root]
+  const { stdout: sockets, signal } = await execa(process.execPath, args, { reject: false })
+  expect({ signal, sockets, isThere: existsSync(sockets) }).toMatchObject({
+    signal: 'SIGKILL',
+    isThere: true,
+  })
+  const { uid, gid } = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+  await sweepRuns(root.root, aContext({ user: () => ({ uid, gid, name: 'me', home: '/' }) }))
+  expect([existsSync(sockets), readdirSync(root.runs)]).toEqual([false, []])
 })

@@ -8,7 +8,7 @@ import { placeOutside, replaceNames } from './adapt-auth.js'
 import { countingFiles, leadsOut } from './contain-conf.js'
 
 /** What pg_hba.conf and pg_ident.conf name in a data directory that is not there. */
-export interface MissingAuth {
+interface MissingAuth {
   /** Below the data directory. */
   file: string
   by: string

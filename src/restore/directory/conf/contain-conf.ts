@@ -11,7 +11,7 @@ import { settingsOf } from './dangers-in-conf.js'
 import { isPlace } from './production-conf.js'
 
 /** What a server in a data directory will read. */
-export interface ContainedConf {
+interface ContainedConf {
   /** Every value of every setting, by its name. */
   settings: Map<string, string[]>
   /** What was taken out, in plain words. */

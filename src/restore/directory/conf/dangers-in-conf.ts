@@ -17,7 +17,7 @@ export function settingsInText(text: string): Map<string, string[]> {
 }
 
 /** Settings that take the danger out of others, and in plain words why. */
-export interface DefusedSettings {
+interface DefusedSettings {
   settings: Record<string, string>
   reasons: string[]
 }

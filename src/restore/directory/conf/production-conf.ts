@@ -14,7 +14,7 @@ export function isPlace({ name, text }: ConfLine): boolean {
 }
 
 /** One file of the server's configuration on its way into a data directory. */
-export interface AdaptedFile {
+interface AdaptedFile {
   text: string
   /** What was changed or will be missing, in plain words. */
   notes: string[]
@@ -36,17 +36,21 @@ export function adaptConf(
   const notes: string[] = []
   const lines = parseConf(text).map((line) => {
     if (isPlace(line)) return `#${line.text}    # pgbk restore: named a place on the server`
-    return isInclude(line) ? adaptInclude(line, from, copies, isEmpty, notes) : line.text
+    return isInclude(line) ? adaptInclude(line, from, { copies, isEmpty, notes }) : line.text
   })
   return { text: lines.join('\n'), notes }
+}
+
+interface Adapting {
+  copies: ReadonlyMap<string, string>
+  isEmpty: (directory: string) => boolean
+  notes: string[]
 }
 
 function adaptInclude(
   { text: line, name: kind = '', value }: ConfLine,
   from: string,
-  copies: ReadonlyMap<string, string>,
-  isEmpty: (directory: string) => boolean,
-  notes: string[],
+  { copies, isEmpty, notes }: Adapting,
 ): string {
   const named = fromLatin1(value)
   const there = resolve(from, '..', named)

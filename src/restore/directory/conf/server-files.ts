@@ -9,7 +9,7 @@ import { namesIn } from '../../../system/paths/names-in.js'
 import { autoConfName, dataDirectoryOf, originalOf, serverFileNames } from './server-file-names.js'
 
 /** One of the server's configuration files on its way into a data directory. */
-export interface ServerFile {
+interface ServerFile {
   /** On the server. */
   path: string
   /** Below the data directory. */

@@ -1,0 +1,57 @@
+import type { CommandSpec } from './call/command-spec.js'
+import { completion } from './commands/completion.js'
+import { create } from './commands/create.js'
+import { remove } from './commands/delete.js'
+import { demo } from './commands/demo.js'
+import { doctor } from './commands/doctor.js'
+import { download } from './commands/download.js'
+import { hold, release } from './commands/hold.js'
+import {
+  instanceDelete,
+  instanceHelp,
+  instanceList,
+  instanceStart,
+  instanceStop,
+} from './commands/instance.js'
+import { list } from './commands/list.js'
+import { localRun } from './commands/local-run.js'
+import { prune } from './commands/prune.js'
+import { restore } from './commands/restore.js'
+import { schedule } from './commands/schedule.js'
+import { show } from './commands/show.js'
+import { status } from './commands/status.js'
+import { verify } from './commands/verify.js'
+import { walDropSlot, walHelp, walReceive, walStatus } from './commands/wal.js'
+
+/** All commands, in the order of the help. */
+export const commandSpecs: readonly CommandSpec[] = [
+  create,
+  list,
+  show,
+  download,
+  localRun,
+  restore,
+  instanceList,
+  instanceStart,
+  instanceStop,
+  instanceDelete,
+  walReceive,
+  walStatus,
+  walDropSlot,
+  verify,
+  remove,
+  prune,
+  hold,
+  release,
+  schedule,
+  status,
+  doctor,
+  completion,
+  demo,
+]
+
+/** Words that stand before other commands: `instance list`. */
+export const groups: Record<string, { description: string; help: string }> = {
+  instance: { description: 'restored servers, and runs in progress', help: instanceHelp },
+  wal: { description: 'the WAL archive and its receiver', help: walHelp },
+}

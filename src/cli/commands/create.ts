@@ -1,0 +1,68 @@
+import type { LocalBackup } from '../../catalog/backup.js'
+import { resultOf } from '../../catalog/proof.js'
+import type { CreateOptions } from '../../create/create.js'
+import { PgbkError } from '../../errors.js'
+import type { CommandSpec, Outcome } from '../call/command-spec.js'
+import { addConnectionOptions, checkpointOption, sandboxOption } from '../call/options.js'
+
+export const create: CommandSpec<CreateOptions> = {
+  name: 'create',
+  description: 'back up the server',
+  takesTime: true,
+  tellsHooks: () => true,
+  declare: (command) =>
+    addConnectionOptions(
+      command
+        .option('--label <text>', 'a line that says what this backup is for')
+        .option('--scheduled', 'mark it as made by a schedule')
+        .addOption(checkpointOption())
+        .option('--max-rate <rate>', 'limit the transfer: kilobytes per second, or 800k, 50M')
+        .option('--no-verify', 'do not run pg_verifybackup')
+        .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')
+        .addOption(sandboxOption())
+        .option('--new-cluster', 'the root belongs to another cluster from now on'),
+    ),
+  standIn: ({ settings: { root } }) => ({ as: 'run_as', root, makes: 'backups' }),
+  async run(call) {
+    const { create } = await import('../../create/create.js')
+    // commander's default for --no-verify is true, and would beat the configuration.
+    const { verify, ...given } = call.options
+    const backup = await create(verify === false ? { ...given, verify } : given, call)
+    const { createJson, createText } = await import('../../terminal/views/create-view.js')
+    return {
+      ...failureOf(backup),
+      id: backup.id,
+      json: () => createJson(backup),
+      text: (screen) => createText(backup, screen),
+    }
+  },
+  help: `
+Runs pg_basebackup and writes data/backup/<id>/: the snapshot, its
+configuration, and the WAL that belongs to it, checked by pg_verifybackup. It is
+listed only when it is whole; one that fails or is interrupted leaves nothing.
+
+The role needs LOGIN and REPLICATION and a "replication" line in pg_hba.conf,
+the server two free WAL senders. With more rights (a superuser, or pg_monitor
+and pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
+configuration files are copied too. Passwords come from ~/.pgpass, PGPASSWORD, a
+service file, or the connection string.
+
+With --prove, a failed proof ends the command with status 6. If this machine
+cannot prove the backup (see pgbk verify --help), that is only a warning.
+
+Started by root, pgbk works as the user run_as (default: postgres).
+
+Examples:
+  pgbk create
+  pgbk create --label "before the upgrade to 4.2"
+  pgbk create -h db1 -p 5432 -U backup -C /srv/backups/db1
+  pgbk create -d "postgresql://backup@db1/app?sslmode=verify-full"
+  pgbk create --scheduled --quiet --max-rate 50M     (for cron)
+`,
+}
+
+/** The backup stays, for somebody to look at; "latest" skips it. */
+function failureOf({ id, proof }: LocalBackup): Pick<Outcome, 'failure'> {
+  if (proof === undefined || proof === 'unreadable' || resultOf(proof) !== 'failed') return {}
+  return { failure: new PgbkError('check-failed', `backup ${id} is not proven: ${proof.faults.join('; ')}`) }
+}

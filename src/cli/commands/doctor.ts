@@ -1,0 +1,53 @@
+import type { DoctorResult } from '../../doctor/doctor.js'
+import { PgbkError } from '../../errors.js'
+import type { ConnectionFlags } from '../../postgres/connection/connection.js'
+import type { CommandSpec, Outcome } from '../call/command-spec.js'
+import { addConnectionOptions } from '../call/options.js'
+
+export const doctor: CommandSpec<ConnectionFlags> = {
+  name: 'doctor',
+  description: 'check everything that a backup needs, and say how to fix what is wrong',
+  takesTime: true,
+  declare: addConnectionOptions,
+  // Root's own crontab is looked at first.
+  standIn: () => undefined,
+  async run(call) {
+    const { doctor } = await import('../../doctor/doctor.js')
+    return outcomeOf(await doctor(call.options, call))
+  },
+  async runWithout(fault, { context }) {
+    const { doctorWithout } = await import('../../doctor/doctor.js')
+    return outcomeOf(await doctorWithout(fault, context))
+  },
+  help: `
+Looks at this machine, the root, the connection, the server, the schedule and
+the existing backups, as the user that create works as, with the same
+connection options. Every line is a check:
+  ok        all is well
+  warning   create would work, but somebody should look
+  failed    create would not work
+  skipped   could not be checked
+Below each problem is the statement, line or command that fixes it. Nothing is
+changed: doctor prints, and you decide.
+
+It works before anything is configured, and leads to the first backup. The exit
+status is 0 when create would work, and 6 when a check failed.
+
+Examples:
+  pgbk doctor
+  pgbk doctor -h db1 -U backup -C /srv/backups
+  pgbk doctor --quiet                  only the problems
+  pgbk doctor --json | jq '.checks[] | select(.status != "ok")'
+`,
+}
+
+async function outcomeOf(result: DoctorResult): Promise<Outcome> {
+  const { doctorJson, doctorText } = await import('../../terminal/views/doctor-view.js')
+  const faults = result.checks.filter(({ status }) => status === 'failed')
+  const failure = new PgbkError('check-failed', faults.map(({ name, text }) => `${name}: ${text}`).join('; '))
+  return {
+    json: () => doctorJson(result),
+    text: (screen) => doctorText(result, screen),
+    ...(faults.length > 0 ? { failure } : {}),
+  }
+}

@@ -1,0 +1,40 @@
+import type { PruneOptions } from '../../removal/prune.js'
+import type { CommandSpec } from '../call/command-spec.js'
+
+export const prune: CommandSpec<PruneOptions> = {
+  name: 'prune',
+  description: 'remove the backups that the retention policy does not keep',
+  takesTime: true,
+  tellsHooks: ({ options }) => !options.dryRun,
+  declare: (command) =>
+    command
+      .option('-n, --dry-run', 'change nothing; show what would go, and why the others stay')
+      .option('-y, --yes', 'do not ask')
+      .option('--default-policy', 'without a policy: daily 7, on_demand 3, min 2'),
+  async run(call) {
+    const { prune } = await import('../../removal/prune.js')
+    const result = await prune(call.options, call)
+    const { pruneJson, pruneText } = await import('../../terminal/views/prune-view.js')
+    return { json: () => pruneJson(result), text: (screen) => pruneText(result, screen) }
+  },
+  help: `
+The policy is the key retention of the configuration. A backup stays when any
+rule keeps it:
+  daily, weekly, monthly   the newest whole one of each of the newest so many
+                           days, weeks, months that have any
+  on_demand                the newest so many that were made by hand
+  window                   all that restoring to any moment of this span needs
+  min                      never fewer whole ones than this
+Without a policy, and without --default-policy, nothing is removed. Never
+removed are: the newest whole backup, the newest that no check has failed, the
+newest proven one, those in use or held (pgbk hold), and what is not, or no
+longer, a whole backup. Each cluster in a root is judged by itself.
+
+On a terminal it asks first. Elsewhere it requires --yes.
+
+Examples:
+  pgbk prune --dry-run
+  pgbk prune
+  pgbk prune --yes --quiet      (for cron)
+`,
+}
