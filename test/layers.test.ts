@@ -44,7 +44,7 @@ const owners: Record<string, string | string[]> = {
   ora: 'terminal/',
   postgres: 'postgres/local/',
   'string-width': 'terminal/',
-  tar: ['source/', 'postgres/programs/unpack-package.ts'],
+  tar: ['place/', 'postgres/programs/unpack-package.ts'],
   valibot: 'schema.ts',
 }
 
@@ -191,7 +191,7 @@ describe('the check of a made-up graph', () => {
       'postgres/local is not above postgres/connection',
     ],
     ['wal-archive/a.ts', "import { x } from './notes/b.js'", 'wal-archive is not above wal-archive/notes'],
-    ['source/a.ts', "import { x } from '../run/b.js'", 'source is not above run'],
+    ['place/a.ts', "import { x } from '../run/b.js'", 'place is not above run'],
     ['errors.ts', "export { x } from './catalog/b.js'", 'errors.ts is not above catalog'],
     ['create/a.ts', "const x = await import('../terminal/b.js')", 'create is not above terminal'],
     ['terminal/a.ts', "import {\n  type X,\n  y,\n} from '../catalog/b.js'", 'terminal may take types only'],

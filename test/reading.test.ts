@@ -35,8 +35,8 @@ const allowed: Record<string, string[]> = {
   'postgres/programs/install-hint.ts': ['readFileSync'], // /etc/os-release
   'postgres/programs/package-links.ts': ['readFileSync'], // of a package that was checked
   'postgres/programs/unpack-package.ts': ['open'], // makes a file, with O_EXCL
-  'source/contract/file-writer.ts': ['openSync'], // writes, with O_NOFOLLOW
-  'source/tar-archive/write-archive.ts': ['open'], // makes the archive, with O_EXCL
+  'place/contract/file-writer.ts': ['openSync'], // writes, with O_NOFOLLOW
+  'place/tar-archive/write-archive.ts': ['open'], // makes the archive, with O_EXCL
   'system/files/copy-file.ts': ['copyFile', 'copyFileSync', 'openSync'], // after it has looked that it is a file; makes empty ones, with O_NOFOLLOW
   'system/files/durable.ts': ['open', 'openSync'], // writes, with O_NOFOLLOW and O_NONBLOCK; opens to flush, and reads nothing
   'system/files/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
@@ -98,9 +98,9 @@ const renaming: Record<string, string> = {
   'restore/instance/instance-remains.ts': 'a record becomes a marker; a directory',
   'run/directory/make-run-directory.ts': 'a directory that appears with its marker in it',
   'snapshot/arrange-snapshot.ts': 'a signal file is moved elsewhere',
-  'source/contract/file-writer.ts': 'files of any size, flushed many at a time',
+  'place/contract/file-writer.ts': 'files of any size, flushed many at a time',
   'download/publish-download.ts': 'directories',
-  'source/tar-archive/write-archive.ts': 'an archive',
+  'place/tar-archive/write-archive.ts': 'an archive',
   'system/files/copy-file.ts': 'files of any size that are moved',
   'wal-coverage/move-wal.ts': 'a segment',
   'wal-receiver/archive-files.ts': 'a segment',

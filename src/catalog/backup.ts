@@ -58,3 +58,8 @@ export function recordOf({ raw }: Pick<StoredBackup, 'raw'>): BackupRecord {
 export function layoutOf({ directory }: Pick<LocalBackup, 'directory'>): BackupLayout {
   return backupLayout(directory)
 }
+
+/** Whether it lies on this machine. */
+export function isLocal(backup: StoredBackup): backup is LocalBackup {
+  return 'directory' in backup
+}

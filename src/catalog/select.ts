@@ -1,7 +1,7 @@
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { shellWord } from '../text/shell-word.js'
-import type { LocalBackup } from './backup.js'
+import type { StoredBackup } from './backup.js'
 import type { Catalog } from './catalog.js'
 import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
@@ -15,12 +15,12 @@ type SelectContext = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
  * @param source the other root that the catalogue is of, as the user named it.
  * @throws {PgbkError} `usage` for a text that cannot be an id, `not-found` when there is no such backup or more than one.
  */
-export function selectBackup(
-  catalog: Catalog,
+export function selectBackup<B extends StoredBackup>(
+  catalog: Catalog<B>,
   wanted: string,
   context: SelectContext,
   source?: string,
-): LocalBackup {
+): B {
   const ways = waysOn(context, source)
   if (wanted === 'latest') return latest(catalog, ways, context)
   if (wanted === 'oldest') return orNone(catalog, catalog.backups.at(-1), ways)
@@ -38,7 +38,7 @@ export function selectBackup(
   return matches[0] ?? noSuchBackup(catalog, wanted, ways)
 }
 
-function latest(catalog: Catalog, ways: WaysOn, { progress }: SelectContext): LocalBackup {
+function latest<B extends StoredBackup>(catalog: Catalog<B>, ways: WaysOn, { progress }: SelectContext): B {
   const index = catalog.backups.findIndex((backup) => whyNotLatest(backup) === undefined)
   const skipped = index === -1 ? catalog.backups : catalog.backups.slice(0, index)
   const backup = catalog.backups[index]
@@ -48,13 +48,13 @@ function latest(catalog: Catalog, ways: WaysOn, { progress }: SelectContext): Lo
 }
 
 /** Why `latest` does not mean this one; undefined when it may. */
-function whyNotLatest(backup: LocalBackup): string | undefined {
+function whyNotLatest(backup: StoredBackup): string | undefined {
   const { state, proof } = backup
   if (state !== 'whole') return `its state is ${state}`
   return resultOf(proof) === 'failed' ? 'its newest check failed' : recordFault(backup)
 }
 
-function noneIsLatest(catalog: Catalog, skipped: LocalBackup[], ways: WaysOn): PgbkError {
+function noneIsLatest(catalog: Catalog<StoredBackup>, skipped: StoredBackup[], ways: WaysOn): PgbkError {
   const whole = skipped.filter(({ state }) => state === 'whole')
   if (whole.length === 0) return noWholeBackup(catalog, ways)
   const why = whole.every((one) => recordFault(one) === undefined)
@@ -65,12 +65,12 @@ function noneIsLatest(catalog: Catalog, skipped: LocalBackup[], ways: WaysOn): P
   })
 }
 
-function orNone(catalog: Catalog, backup: LocalBackup | undefined, ways: WaysOn): LocalBackup {
+function orNone<B extends StoredBackup>(catalog: Catalog<B>, backup: B | undefined, ways: WaysOn): B {
   if (backup) return backup
   throw noWholeBackup(catalog, ways)
 }
 
-function noWholeBackup(catalog: Catalog, ways: WaysOn): PgbkError {
+function noWholeBackup(catalog: Catalog<StoredBackup>, ways: WaysOn): PgbkError {
   const closed = catalog.backups.length === 0 && catalog.rejected.find((one) => one.closed !== undefined)
   if (closed)
     return new PgbkError(
@@ -85,7 +85,7 @@ function noWholeBackup(catalog: Catalog, ways: WaysOn): PgbkError {
   })
 }
 
-function noSuchBackup(catalog: Catalog, wanted: string, ways: WaysOn): never {
+function noSuchBackup(catalog: Catalog<StoredBackup>, wanted: string, ways: WaysOn): never {
   const rejected = catalog.rejected.find(({ name }) => name === wanted)
   if (rejected) {
     throw new PgbkError('not-found', `${wanted} is not a whole backup: ${rejected.reason}`, {
@@ -97,7 +97,7 @@ function noSuchBackup(catalog: Catalog, wanted: string, ways: WaysOn): never {
   })
 }
 
-function hintFor(catalog: Catalog, ways: WaysOn): string {
+function hintFor(catalog: Catalog<StoredBackup>, ways: WaysOn): string {
   return catalog.backups.length > 0 ? `See those that are there:\n  ${ways.list}` : ways.first
 }
 

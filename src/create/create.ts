@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { type LocalBackup, storedBackup } from '../catalog/backup.js'
+import type { LocalBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { rememberCreate } from '../catalog/last-create.js'
-import type { BackupLayout, RootLayout } from '../catalog/layout.js'
-import { type Partial, publish, startPartial } from '../catalog/partial.js'
+import type { BackupLayout } from '../catalog/layout.js'
+import type { Partial } from '../catalog/partial.js'
 import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { unprovenReasons } from '../catalog/proof-outcome.js'
 import { type BackupRecord, parseRecord } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
+import { type LocalPlace, localPlace } from '../place/local-place.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
 import { type ConnectedServer, connectToServer, serverLine } from '../postgres/server/connect-to-server.js'
@@ -25,7 +26,7 @@ import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { snapshotReadme } from '../snapshot/readme.js'
 import { syncPath, writeDurably } from '../system/files/durable.js'
 import { allOf } from '../system/files/in-parallel.js'
-import { type HeldLock, withLock } from '../system/files/lock.js'
+import type { HeldLock } from '../system/files/lock.js'
 import { measureTree } from '../system/files/measure.js'
 import { checkPlainLine } from '../text/printable.js'
 import { version } from '../version.js'
@@ -62,11 +63,12 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
   checkPlainLine(wanted.label, 'label')
   checkRate(wanted.maxRate)
   const root = openRootToCreate(settings.root, context)
+  const place = localPlace(root.root, context)
   return rememberCreate(root, wanted, context, async () => {
     const applicationName = `pgbk_create_${randomBytes(6).toString('hex')}`
     let server = await connectToServer(options, settings, applicationName, context)
     context.progress.say(serverLine(server.facts))
-    if (!options.newCluster) checkCluster(readCatalog(root.root), 'this server', server.facts)
+    if (!options.newCluster) checkCluster(await place.list(), 'this server', server.facts)
     // A killed create may still hold the WAL senders, the slot and the disk that this one needs.
     if (await removeLeftOvers(root, server.psql, context))
       server = { ...server, facts: await readServerFacts(server.psql) }
@@ -78,9 +80,9 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
 
     createRoot(root)
     await warnOfSharedDisk(root, sharing, context)
-    const job = { ...wanted, root, server, standby, applicationName }
-    const backup = await withLock(root.createLock, { purpose: 'create' }, context, (guarded, lock) =>
-      makeBackup(job, lock, guarded),
+    const job = { ...wanted, place, server, standby, applicationName }
+    const backup = await place.lease('create', { purpose: 'create' }, context, (guarded, lease) =>
+      makeBackup(job, lease, guarded),
     )
     // Not under the lock: the next create need not wait.
     return options.prove ? withProof(backup, withSandbox(task, options.sandbox)) : backup
@@ -89,7 +91,7 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
 
 /** Everything that has been checked, and what is wanted. */
 interface CreateJob {
-  root: RootLayout
+  place: LocalPlace
   server: ConnectedServer
   /** Where the server is one. */
   standby: StandbyState | undefined
@@ -102,19 +104,18 @@ interface CreateJob {
 }
 
 /** Makes one backup in a partial directory and publishes it. Whatever goes wrong, nothing of it stays, here or on the server. */
-async function makeBackup(job: CreateJob, lock: HeldLock, context: Context): Promise<LocalBackup> {
-  const { root, server, applicationName } = job
+async function makeBackup(job: CreateJob, lease: HeldLock, context: Context): Promise<LocalBackup> {
+  const { place, applicationName } = job
   const startedAt = context.now()
   const marker = { made_by: 'create', application_name: applicationName }
-  const partial = await startPartial(root, startedAt, marker)
+  const partial = await place.stage(startedAt, marker)
   try {
     const record = await fill(partial, job, startedAt, context)
     const text = `${JSON.stringify(record, undefined, 2)}\n`
     parseRecord(text)
-    const { directory } = await publish(root, partial, text, lock.check)
-    return { ...storedBackup({ summary: record, raw: record }, 'whole'), directory }
+    return await place.publish(partial, text, lease.check)
   } catch (error) {
-    await cleanUp(partial.layout, server.psql, applicationName, context)
+    await cleanUp(partial, job, context)
     throw error
   }
 }

@@ -1,8 +1,15 @@
 import { existsSync } from 'node:fs'
-import type { BackupLayout, RootLayout } from '../catalog/layout.js'
-import { discard, findLeftOvers, type LeftOver, type PartialMarker } from '../catalog/partial.js'
+import type { RootLayout } from '../catalog/layout.js'
+import {
+  discard,
+  findLeftOvers,
+  type LeftOver,
+  type Partial,
+  type PartialMarker,
+} from '../catalog/partial.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import type { LocalPlace } from '../place/local-place.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { endOrphans } from '../postgres/programs/orphans.js'
 import { endWalSenders } from '../postgres/server/wal-senders.js'
@@ -73,18 +80,21 @@ async function remove({ name, layout }: LeftOver, lock: HeldLock, { progress }: 
 
 /** Of a create that has failed; why it has matters more than what fails here, which the next create takes up again. */
 export async function cleanUp(
-  layout: BackupLayout,
-  psql: Psql,
-  applicationName: string,
+  partial: Partial,
+  { place, server, applicationName }: { place: LocalPlace; server: { psql: Psql }; applicationName: string },
   { progress }: Context,
 ): Promise<void> {
   progress.step('cleaning up')
-  await tryEndWalSenders({ ...psql, signal: undefined, timeoutMs: 20_000 }, applicationName, progress.warn)
+  await tryEndWalSenders(
+    { ...server.psql, signal: undefined, timeoutMs: 20_000 },
+    applicationName,
+    progress.warn,
+  )
   try {
-    await discard(layout)
+    await place.discard(partial)
   } catch (error) {
     progress.warn(
-      `${layout.directory} could not be removed, the next create will try again: ${messageOf(error)}`,
+      `${partial.layout.directory} could not be removed, the next create will try again: ${messageOf(error)}`,
     )
   }
 }

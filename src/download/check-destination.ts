@@ -1,23 +1,23 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { isLocal, type LocalBackup, type StoredBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import type { Place } from '../place/contract/place.js'
 import { checkComplete } from '../snapshot/completeness.js'
-import type { Source } from '../source/contract/source.js'
 import { freeBytes } from '../system/files/measure.js'
 import { formatBytes } from '../text/format.js'
 import { shellWord } from '../text/shell-word.js'
 import { identityOf, isSameBackup } from './download-directory.js'
 
 /** @throws {PgbkError} `usage` when a root would be copied into itself. */
-export function checkOtherRoot(source: Source, root: string): void {
-  if (source.realDirectory === undefined || source.realDirectory !== realOf(root)) return
+export function checkOtherRoot(source: Place, root: string): void {
+  if (source.directory === undefined || realOf(source.directory) !== realOf(root)) return
   throw new PgbkError('usage', `source and destination are the same: ${source.name} is ${root}`, {
     hint: 'Name another root with --from, or another destination with --to.',
   })
@@ -35,17 +35,17 @@ function realOf(path: string): string {
  * @returns its record.
  * @throws {PgbkError} `damaged`; `not-found` when it has been removed meanwhile.
  */
-export async function checkWanted(backup: LocalBackup, source: Source, context: Context): Promise<Buffer> {
+export async function checkWanted(backup: StoredBackup, source: Place, context: Context): Promise<Buffer> {
   checkNotOpened(backup, source, context)
-  if (source.realDirectory === undefined) return source.recordOf(backup)
+  if (!isLocal(backup)) return source.readRecord(backup)
   return unlessRemoved(backup, context, async () => {
     await checkComplete(backup)
-    return source.recordOf(backup)
+    return source.readRecord(backup)
   })
 }
 
 /** @throws {PgbkError} `damaged` for a backup that is no longer what was backed up. */
-function checkNotOpened({ id, state }: LocalBackup, { name }: Source, { pgbk, cwd }: Context): void {
+function checkNotOpened({ id, state }: StoredBackup, { name }: Place, { pgbk, cwd }: Context): void {
   if (state === 'whole') return
   throw new PgbkError(
     'damaged',
@@ -60,7 +60,7 @@ function checkNotOpened({ id, state }: LocalBackup, { name }: Source, { pgbk, cw
  */
 export async function findHere(
   root: RootLayout,
-  wanted: LocalBackup,
+  wanted: StoredBackup,
   { replace }: { replace?: boolean },
 ): Promise<LocalBackup | undefined> {
   const directory = root.backup(wanted.id)
@@ -106,10 +106,10 @@ async function faultOf(backup: LocalBackup): Promise<string | undefined> {
 /** @throws {PgbkError} `disk-full` when what is still to come does not fit. */
 export async function checkRoomForDownload(
   root: RootLayout,
-  backup: LocalBackup,
+  backup: StoredBackup,
   kept: number,
 ): Promise<void> {
-  const needed = Math.max(0, recordOf(backup).size_bytes - kept)
+  const needed = Math.max(0, backup.storedBytes - kept)
   const free = await freeBytes(root.backups)
   if (free >= needed) return
   throw new PgbkError(

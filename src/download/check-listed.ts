@@ -1,16 +1,16 @@
 import { join } from 'node:path'
 import { PgbkError } from '../errors.js'
-import { neededDirectories } from '../snapshot/data-directories.js'
-import { exemptFromManifest, visitManifest } from '../snapshot/manifest/manifest.js'
-import type { Listing } from '../source/contract/listing.js'
+import type { Listing } from '../place/contract/listing.js'
 import {
   linkedTablespacesIn,
   manifestName,
   nameInBackup,
   someOf,
   walFileOf,
-} from '../source/contract/names.js'
-import type { Source } from '../source/contract/source.js'
+} from '../place/contract/names.js'
+import type { Place } from '../place/contract/place.js'
+import { neededDirectories } from '../snapshot/data-directories.js'
+import { exemptFromManifest, visitManifest } from '../snapshot/manifest/manifest.js'
 import { mostBytes } from '../system/files/read-small.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { packingAt } from '../wal-segments/segment-file.js'
@@ -25,7 +25,7 @@ import { segmentIn } from '../wal-segments/segment-forms.js'
 export async function checkListed(
   directory: string,
   listing: Listing,
-  { name: source }: Source,
+  { name: source }: Place,
   signal: AbortSignal,
 ): Promise<Map<BytePath, number>> {
   const here = new Set([...listing.directories, ...listing.files])

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
-import type { LocalBackup } from '../catalog/backup.js'
+import { isLocal, type StoredBackup } from '../catalog/backup.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import { localPath, sourceName } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { wantedOf } from '../source/contract/listing.js'
-import { openSource } from '../source/open-source.js'
-import { type Compression, compressionOf, requireZstd } from '../source/tar-archive/compression.js'
-import { archiveToFile, archiveToOutput } from '../source/tar-archive/write-archive.js'
+import { wantedOf } from '../place/contract/listing.js'
+import { openPlace } from '../place/open-place.js'
+import { type Compression, compressionOf, requireZstd } from '../place/tar-archive/compression.js'
+import { archiveToFile, archiveToOutput } from '../place/tar-archive/write-archive.js'
 import { checkWanted } from './check-destination.js'
 
 export interface ArchiveOptions {
@@ -23,7 +23,8 @@ export interface ArchiveOptions {
 }
 
 export interface ArchiveResult {
-  backup: LocalBackup
+  backup: StoredBackup
+  location: string
   source: string
   /** Undefined for standard output. */
   file: string | undefined
@@ -44,19 +45,19 @@ export async function downloadArchive(
   checkTarget(file, options, context)
   if (compression === 'zstd') await requireZstd(context)
   const name = sourceName(options.from, settings, settings.root)
-  const source = await openSource(name, context)
-  const backup = selectBackup(await source.catalog(), id, context, name)
+  const source = await openPlace(name, context)
+  const backup = selectBackup(await source.list(), id, context, name)
   await checkWanted(backup, source, context)
-  const listing = wantedOf(await source.listing(backup), backup, { noWal: options.wal === false })
+  const listing = wantedOf(await source.files(backup), backup, { noWal: options.wal === false })
   const job = { source, backup, listing, compression }
   const write = () =>
     file === undefined
       ? archiveToOutput(job, context)
       : archiveToFile(job, { file, replace: options.replace }, context)
-  const isHere = source.realDirectory !== undefined
-  const bytes = await (isHere ? unlessRemoved(backup, context, write) : write())
+  const bytes = await (isLocal(backup) ? unlessRemoved(backup, context, write) : write())
   const durationMs = context.now().getTime() - startedAt.getTime()
-  return { backup, source: name, file, compression, bytes, durationMs }
+  const location = source.locationOf(backup.id)
+  return { backup, location, source: name, file, compression, bytes, durationMs }
 }
 
 /** @throws {PgbkError} `usage` for a terminal, or a file that is there. */

@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { recordOf, type StoredBackup } from '../catalog/backup.js'
 import { type BackupLayout, backupLayout, type RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
@@ -40,7 +40,7 @@ interface BackupIdentity {
   stop_lsn: string
 }
 
-export function identityOf(backup: LocalBackup): BackupIdentity {
+export function identityOf(backup: StoredBackup): BackupIdentity {
   const { id, server, started_at, start_lsn, stop_lsn } = recordOf(backup)
   return { id, system_identifier: server.system_identifier, started_at, start_lsn, stop_lsn }
 }
@@ -56,7 +56,7 @@ export function isSameBackup(one: BackupIdentity, other: BackupIdentity): boolea
  */
 export async function withDownloadDirectory<T>(
   root: RootLayout,
-  { backup, source }: { backup: LocalBackup; source: string },
+  { backup, source }: { backup: StoredBackup; source: string },
   context: Context,
   work: (download: DownloadDirectory, guarded: Context) => Promise<T>,
 ): Promise<T> {

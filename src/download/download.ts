@@ -1,4 +1,4 @@
-import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
+import { type LocalBackup, recordOf, type StoredBackup, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import type { RootLayout } from '../catalog/layout.js'
@@ -9,13 +9,13 @@ import { localPath, sourceName } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { explained, PgbkError } from '../errors.js'
+import type { Place } from '../place/contract/place.js'
+import { openPlace } from '../place/open-place.js'
 import { checkNotInUse } from '../removal/in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
 import { isReceivedInto, receiverLeaves } from '../removal/receiver-leaves.js'
 import { joiningFor } from '../removal/remove-keeping-wal.js'
 import { checkComplete } from '../snapshot/completeness.js'
-import type { Source } from '../source/contract/source.js'
-import { openSource } from '../source/open-source.js'
 import { syncTree } from '../system/files/durable.js'
 import { withLock } from '../system/files/lock.js'
 import { checkOtherRoot, checkRoomForDownload, checkWanted, findHere } from './check-destination.js'
@@ -54,9 +54,9 @@ export async function download(
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
   const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
   const root = openRootToCreate(destination, context)
-  const source = await openSource(name, context)
+  const source = await openPlace(name, context)
   checkOtherRoot(source, destination)
-  const backup = selectBackup(await source.catalog(), id, context, name)
+  const backup = selectBackup(await source.list(), id, context, name)
   const record = await checkWanted(backup, source, context)
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
@@ -81,8 +81,8 @@ export async function download(
 
 interface DownloadJob {
   root: RootLayout
-  source: Source
-  backup: LocalBackup
+  source: Place
+  backup: StoredBackup
   /** Its bytes in the source. */
   record: Buffer
   directory: DownloadDirectory

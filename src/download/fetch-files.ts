@@ -1,17 +1,17 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { recordOf, type StoredBackup } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
-import { type FileWriter, openFileWriter } from '../source/contract/file-writer.js'
-import { type Listing, type WantedWal, wantedOf } from '../source/contract/listing.js'
+import { type FileWriter, openFileWriter } from '../place/contract/file-writer.js'
+import { type Listing, type WantedWal, wantedOf } from '../place/contract/listing.js'
 import {
   linkedTablespacesIn,
   manifestName,
   someOf,
   tablespaceOf,
   walFileOf,
-} from '../source/contract/names.js'
-import type { Source } from '../source/contract/source.js'
+} from '../place/contract/names.js'
+import type { Place } from '../place/contract/place.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
@@ -28,8 +28,8 @@ export interface FetchedBackup {
 
 /** What is to come from where, and where to. */
 interface WantedFiles extends WantedWal {
-  source: Source
-  backup: LocalBackup
+  source: Place
+  backup: StoredBackup
   directory: DownloadDirectory
 }
 
@@ -57,7 +57,8 @@ export async function fetchFiles(
   const { source, backup } = wanted
   const { isResumed, layout } = wanted.directory
   const { directory } = layout
-  const { size_bytes: total, wal_segment_size: segmentSize } = recordOf(backup)
+  const { storedBytes: total } = backup
+  const { wal_segment_size: segmentSize } = recordOf(backup)
   let [kept, received] = [0, 0]
   const onBytes = (bytes: number) => {
     received += bytes
@@ -67,7 +68,7 @@ export async function fetchFiles(
   const fetching: Fetching = { ...wanted, writer, sizes: undefined }
   const old = isResumed ? await lookAtOld(directory) : undefined
   for (let round = 0; round < mostRounds; round++) {
-    const listing = wantedOf(await source.listing(backup), backup, wanted)
+    const listing = wantedOf(await source.files(backup), backup, wanted)
     const linkedTablespaces = linkedTablespacesIn(listing)
     await makeDirectories(directory, listing)
     if (round === 0) {
@@ -83,7 +84,7 @@ export async function fetchFiles(
       return { listing, linkedTablespaces, received }
     }
     if (writer.names.size > before) continue
-    await source.listing(backup) // Is it gone altogether?
+    await source.files(backup) // Is it gone altogether?
     throw notSent(source, left, complaints)
   }
   throw new PgbkError('failed', `${source.name} changes faster than it can be copied`)
@@ -174,7 +175,7 @@ async function makeLinks(directory: string, { links }: Listing): Promise<void> {
     await symlink(`../../tablespaces/${tablespaceOf(link)}`, bytesInside(directory, link))
 }
 
-function notSent({ name }: Source, left: BytePath[], complaints: string): PgbkError {
+function notSent({ name }: Place, left: BytePath[], complaints: string): PgbkError {
   const message = `${name} does not send ${someOf(left)}${complaints && `: ${complaints}`}`
   if (!/permission denied/i.test(complaints)) return new PgbkError('failed', message)
   return new PgbkError('failed', message, {

@@ -1,18 +1,18 @@
 import { lstat, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { recordOf, type StoredBackup } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { manifestName, nameInBackup, walFileOf } from '../place/contract/names.js'
 import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import { toldFaults } from '../snapshot/conf/check-conf.js'
 import { confFaults, notCompared } from '../snapshot/conf/conf-faults.js'
 import { isAsInManifest } from '../snapshot/manifest/checksum.js'
 import { exemptFromManifest, isManifestWhole, manifestFiles } from '../snapshot/manifest/manifest.js'
-import { manifestName, nameInBackup, walFileOf } from '../source/contract/names.js'
 import { inParallel } from '../system/files/in-parallel.js'
 import { type BytePath, bytePath, shownPath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
@@ -33,7 +33,7 @@ interface Fault {
  * @throws {PgbkError} `damaged`.
  */
 export async function verifyDownload(
-  { backup, layout }: { backup: LocalBackup; layout: BackupLayout },
+  { backup, layout }: { backup: StoredBackup; layout: BackupLayout },
   fetched: FetchedBackup,
   { settings, context }: Task,
 ): Promise<string> {
@@ -83,7 +83,7 @@ async function faultsOfFiles(
 
 /** The snapshot's own segments must be there, and every complete one must be as long as segments are. */
 async function faultsOfWal(
-  backup: LocalBackup,
+  backup: StoredBackup,
   { directory }: BackupLayout,
   { listing }: FetchedBackup,
 ): Promise<Fault[]> {
@@ -140,7 +140,7 @@ function unlessGone(error: unknown): void {
  * @throws {PgbkError} `damaged`.
  */
 export async function checkDownloadedConf(
-  backup: LocalBackup,
+  backup: StoredBackup,
   layout: BackupLayout,
   { listing }: FetchedBackup,
   { progress }: Context,

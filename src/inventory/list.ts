@@ -1,14 +1,17 @@
 import { existsSync } from 'node:fs'
-import type { LocalBackup } from '../catalog/backup.js'
+import type { LocalBackup, StoredBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
+import { rootLayout } from '../catalog/layout.js'
 import { sourceName } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
-import { openSource } from '../source/open-source.js'
+import { openPlace } from '../place/open-place.js'
 import { freeBytes } from '../system/files/measure.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
 
-export interface ListResult extends Catalog {
+export interface ListResult extends Catalog<StoredBackup> {
+  /** Where a backup is, for a person. */
+  locationOf(id: string): string
   /** Bytes that are free where the backups are; undefined when there is no such directory yet, or it is another root's. */
   free: number | undefined
   /** By id; none of another root's, whose archives would have to come here to be looked at. */
@@ -26,8 +29,9 @@ export interface ListOptions {
 export async function list(options: ListOptions, { settings, context }: Task): Promise<ListResult> {
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
-    const source = await openSource(sourceName(options.from, settings), context)
-    return { ...(await source.catalog()), windows, free: undefined, source: source.name }
+    const source = await openPlace(sourceName(options.from, settings), context)
+    const { locationOf } = source
+    return { ...(await source.list()), locationOf, windows, free: undefined, source: source.name }
   }
   const catalog = readCatalog(settings.root)
   const finder = findWindows(settings, catalog, context)
@@ -39,5 +43,6 @@ export async function list(options: ListOptions, { settings, context }: Task): P
     backups.push(backup)
   }
   const free = existsSync(catalog.root) ? await freeBytes(catalog.root) : undefined
-  return { ...catalog, backups, windows, free, source: undefined }
+  const { backup: locationOf } = rootLayout(settings.root)
+  return { ...catalog, backups, locationOf, windows, free, source: undefined }
 }

@@ -1,10 +1,10 @@
-import type { LocalBackup } from '../catalog/backup.js'
+import type { StoredBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import { resolveSource, sourceName } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
-import { openSource } from '../source/open-source.js'
+import { openPlace } from '../place/open-place.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
 
@@ -14,7 +14,9 @@ export interface ShowOptions {
 }
 
 export interface ShowResult {
-  backup: LocalBackup
+  backup: StoredBackup
+  /** Where it is, for a person. */
+  location: string
   /** Undefined for one of another root. */
   window: BackupWindow | undefined
   /** The other root that was asked. */
@@ -32,10 +34,11 @@ export async function show(
     const backup = selectBackup(catalog, id, context)
     const window = await findWindows(settings, catalog, context).windowOf(backup)
     checkStillThere(backup)
-    return { backup, window, source: undefined }
+    return { backup, location: backup.directory, window, source: undefined }
   }
   const name = sourceName(options.from, settings)
-  const source = await openSource(name, context)
-  const backup = selectBackup(await source.catalog(), id, context, name)
-  return { backup, window: undefined, source: resolveSource(name, context.cwd) }
+  const source = await openPlace(name, context)
+  const backup = selectBackup(await source.list(), id, context, name)
+  const location = source.locationOf(backup.id)
+  return { backup, location, window: undefined, source: resolveSource(name, context.cwd) }
 }

@@ -1,5 +1,5 @@
 import type { LocalBackup } from '../catalog/backup.js'
-import { type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
@@ -7,7 +7,7 @@ import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { withLock } from '../system/files/lock.js'
+import { localPlace } from '../place/local-place.js'
 import { formatBytes } from '../text/format.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { checkNotInUse } from './in-use.js'
@@ -34,19 +34,20 @@ export async function deleteBackups(
 ): Promise<DeleteResult> {
   if (!context.ask) requireWholeIds(ids)
   const root = openRootToChange(settings.root, context)
-  const chosen = choose(readCatalog(settings.root), ids, options, context)
+  const place = localPlace(root.root, context)
+  const chosen = choose(await place.list(), ids, options, context)
   if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
     throw new PgbkError('failed', 'nothing was deleted')
   }
-  return withLock(root.catalogLock, { purpose: 'delete', wait: true }, context, async (guarded, lock) => {
-    const catalog = readCatalog(settings.root)
+  return place.lease('catalog', { purpose: 'delete', wait: true }, context, async (guarded, lease) => {
+    const catalog = await place.list()
     const ids = chosen.map(({ id }) => id)
     const deleted = choose(catalog, ids, options, context)
     const moved: WalMove[] = []
     for (const [index, backup] of deleted.entries()) {
       guarded.progress.step(`deleting ${backup.id}`)
-      const there = index === 0 ? catalog : readCatalog(settings.root)
-      const removal = { catalog: there, going: deleted, promised: there.backups, root, lock }
+      const there = index === 0 ? catalog : await place.list()
+      const removal = { catalog: there, going: deleted, promised: there.backups, root, place, lease }
       moved.push(...(await removeKeepingWal(backup, removal, { settings, context: guarded })))
     }
     return { deleted, moved }
@@ -55,7 +56,7 @@ export async function deleteBackups(
 
 /** Names all that would go, and asks. */
 export function removalQuestion(chosen: LocalBackup[]): string {
-  const size = formatBytes(chosen.reduce((sum, { summary }) => sum + summary.size_bytes, 0))
+  const size = formatBytes(chosen.reduce((sum, { storedBytes }) => sum + storedBytes, 0))
   const names = chosen
     .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
     .join('\n')

@@ -1,10 +1,9 @@
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
-import { readCatalog } from '../catalog/catalog.js'
 import { removeHold, writeHold } from '../catalog/hold.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
-import { withLock } from '../system/files/lock.js'
+import { localPlace } from '../place/local-place.js'
 import { checkPlainLine } from '../text/printable.js'
 
 export interface HoldOptions {
@@ -43,11 +42,12 @@ async function change(
   { settings, context }: Task,
   work: (backup: LocalBackup) => Promise<void>,
 ): Promise<LocalBackup> {
-  const root = openRootToChange(settings.root, context)
-  const { id } = selectBackup(readCatalog(settings.root), wanted, context)
-  return withLock(root.catalogLock, { purpose, wait: true }, context, async (_guarded, lock) => {
-    await lock.check()
-    await work(selectBackup(readCatalog(settings.root), id, context))
-    return selectBackup(readCatalog(settings.root), id, context)
+  const { root } = openRootToChange(settings.root, context)
+  const place = localPlace(root, context)
+  const { id } = selectBackup(await place.list(), wanted, context)
+  return place.lease('catalog', { purpose, wait: true }, context, async (_guarded, lease) => {
+    await lease.check()
+    await work(selectBackup(await place.list(), id, context))
+    return selectBackup(await place.list(), id, context)
   })
 }

@@ -9,6 +9,7 @@ import { resultOf } from '../catalog/proof.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { localPlace } from '../place/local-place.js'
 import { promisedBy } from '../retention/promised-wal.js'
 import {
   type Candidate,
@@ -18,7 +19,6 @@ import {
   removesAnything,
   scheduledPolicy,
 } from '../retention/retention.js'
-import { withLock } from '../system/files/lock.js'
 import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
@@ -107,15 +107,16 @@ async function removeUnlessNeeded(
 ): Promise<WalMove[] | undefined> {
   const { settings, context } = task
   const options = { purpose: 'prune', wait: true }
-  return withLock(root.catalogLock, options, context, async (guarded, lock) => {
+  const place = localPlace(root.root, context)
+  return place.lease('catalog', options, context, async (guarded, lease) => {
     const judged = judgeAll(policy, task)
     const found = judged.find(({ backup }) => backup.id === id)
     if (!found || !goes(found)) {
       context.progress.warn(found ? `${id} stays: it is needed since just now` : `${id} has gone by itself`)
       return undefined
     }
-    const removal = removalOf(readCatalog(settings.root), judged, policy, context)
-    return removeKeepingWal(found.backup, { ...removal, root, lock }, { settings, context: guarded })
+    const removal = removalOf(await place.list(), judged, policy, context)
+    return removeKeepingWal(found.backup, { ...removal, root, place, lease }, { settings, context: guarded })
   })
 }
 

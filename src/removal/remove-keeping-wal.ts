@@ -1,7 +1,7 @@
 import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { removeBackup } from '../catalog/remove.js'
 import type { Task } from '../config/load.js'
+import type { LocalPlace } from '../place/local-place.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import type { HeldLock } from '../system/files/lock.js'
 import { formatBytes } from '../text/format.js'
@@ -31,10 +31,10 @@ export function joiningFor({ settings, context }: Task): JoiningOptions {
  */
 export async function removeKeepingWal(
   backup: LocalBackup,
-  removal: PlannedRemoval & { root: RootLayout; lock: HeldLock },
+  removal: PlannedRemoval & { root: RootLayout; place: LocalPlace; lease: HeldLock },
   task: Task,
 ): Promise<WalMove[]> {
-  const { root, lock } = removal
+  const { root, place, lease } = removal
   const { context } = task
   const plan = () => neededWal(backup, removal, joiningFor(task))
   const moves = await plan()
@@ -43,9 +43,9 @@ export async function removeKeepingWal(
       `the WAL of ${from.id} (${sizeText(segments)}) moves to ${to.id}, which still needs it`,
     )
   for (const move of moves) await moveWal(move)
-  await lock.check()
+  await lease.check()
   const isAlone = removal.promised.every(({ id }) => id === backup.id)
-  await removeBackup(root, backup, async () => {
+  await place.remove(backup, async () => {
     if (isAlone || !isReceivedInto(root, backup.id, context)) return
     await receiverLeaves(root, backup.id, context)
     for (const move of await plan()) await moveWal(move)

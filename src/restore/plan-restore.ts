@@ -138,7 +138,7 @@ function placesOf(backup: LocalBackup, destination: RestorePlan['destination']):
   const record = recordOf(backup)
   if (destination.kind === 'instance')
     return new Map([
-      [join(rootLayout(destination.request.root).instances, destination.request.name), record.size_bytes],
+      [join(rootLayout(destination.request.root).instances, destination.request.name), backup.logicalBytes],
     ])
   return directoryPlaces(record, destination.request)
 }

@@ -4,11 +4,11 @@ import { noteRestore } from '../catalog/restore-note.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { type Listing, wantedOf } from '../place/contract/listing.js'
+import { openPlace } from '../place/open-place.js'
+import { archiveToOutput } from '../place/tar-archive/write-archive.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
 import { v } from '../schema.js'
-import { type Listing, wantedOf } from '../source/contract/listing.js'
-import { openSource } from '../source/open-source.js'
-import { archiveToOutput } from '../source/tar-archive/write-archive.js'
 import { isText, shownPath } from '../system/paths/byte-path.js'
 import { bringTogether } from '../wal-coverage/move-wal.js'
 import type { DirectoryOfAnother } from './enter-directory.js'
@@ -123,8 +123,8 @@ async function send(
     await unlessRemoved(backup, context, async () => {
       if (recovery.archive && recovery.recovery)
         await bringTogether(backup, recovery.archive, recovery.recovery.lastSegment)
-      const source = await openSource(root, context)
-      const listing = wantedOf(await source.listing(backup), backup, { noWal: false })
+      const source = await openPlace(root, context)
+      const listing = wantedOf(await source.files(backup), backup, { noWal: false })
       checkTexts(listing)
       await archiveToOutput({ source, backup, listing, compression: 'none' }, { ...context, stdout: input })
     })

@@ -1,4 +1,4 @@
-import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -93,10 +93,9 @@ async function tryMethod(
 }
 
 async function agreeToCopy(backup: LocalBackup, obstacles: string[], context: Context): Promise<void> {
-  const record = recordOf(backup)
-  const size = formatBytes(record.size_bytes)
+  const size = formatBytes(backup.logicalBytes)
   context.progress.say(`The snapshot has to be copied in full (${size}): ${obstacles.join('; ')}`)
-  if (record.size_bytes <= askAbove) return
+  if (backup.logicalBytes <= askAbove) return
   if (!context.ask) {
     throw new PgbkError('usage', `a full copy of ${size} would be needed: ${obstacles.join('; ')}`, {
       hint: 'If that is intended, use --working-copy copy.',

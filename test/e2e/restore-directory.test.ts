@@ -302,11 +302,11 @@ describe('restore -D', () => {
   })
 
   describe('by root, into an empty directory of another user', () => {
-    /** In a place of root's; its user cannot see the backup. */
+    /** In a place of root's, with the mode of a data directory. Its user cannot see the backup, and the backup's not what is in it. */
     const ofNobody = async (parent = 0) => {
       const place = aPlace()
       const data = join(place, 'main')
-      mkdirSync(data)
+      mkdirSync(data, { mode: 0o700 })
       const { execaSync } = await import('execa')
       execaSync('chown', ['nobody', data])
       chmodSync(place, 0o755)

@@ -10,6 +10,7 @@ import type { Settings } from '../../src/config/load.js'
 import { checkWanted } from '../../src/download/check-destination.js'
 import { downloadArchive } from '../../src/download/download-archive.js'
 import { fetchFiles } from '../../src/download/fetch-files.js'
+import { openPlace } from '../../src/place/open-place.js'
 import { type Progress, silentProgress } from '../../src/progress.js'
 import { chooseBackup } from '../../src/recovery/choose-backup.js'
 import { type OpenRules, openBackup } from '../../src/recovery/open-backup.js'
@@ -19,7 +20,6 @@ import type { RunRequest } from '../../src/run/run-request.js'
 import { startRun } from '../../src/run/start-run.js'
 import { snapshotConf, snapshotHba, snapshotIdent } from '../../src/snapshot/conf/conf.js'
 import { neededDirectories } from '../../src/snapshot/data-directories.js'
-import { openSource } from '../../src/source/open-source.js'
 import { namesIn } from '../../src/system/paths/names-in.js'
 import { walPool } from '../../src/wal-archive/wal-pool.js'
 import { findWindows } from '../../src/wal-coverage/find-window.js'
@@ -138,10 +138,10 @@ describe.each(removals)('of a backup whose removal %s', (_what, remove) => {
   })
 
   it('no list of its files is taken for whole', async () => {
-    const source = await openSource(root.root, aContext())
-    expect((await source.listing(backup)).files).toContain('snapshot/data/PG_VERSION')
+    const source = await openPlace(root.root, aContext())
+    expect((await source.files(backup)).files).toContain('snapshot/data/PG_VERSION')
     remove()
-    expect(await thrownBy(() => source.listing(backup))).toMatchObject(isNotFound)
+    expect(await thrownBy(() => source.files(backup))).toMatchObject(isNotFound)
   })
 
   it('no list of its files on another host is taken for whole', async () => {
@@ -149,11 +149,11 @@ describe.each(removals)('of a backup whose removal %s', (_what, remove) => {
     writeFileSync(join(bin, 'ssh'), '#!/bin/sh\nshift 3; eval "$@"\n')
     chmodSync(join(bin, 'ssh'), 0o755)
     const env = { PATH: `${bin}:${process.env.PATH}` }
-    const source = await openSource(`host:${root.root}`, aContext({ env }))
-    expect((await source.listing(backup)).files).toContain('snapshot/data/PG_VERSION')
+    const source = await openPlace(`host:${root.root}`, aContext({ env }))
+    expect((await source.files(backup)).files).toContain('snapshot/data/PG_VERSION')
     remove()
     const message = `the backup is gone from ${root.root} on host`
-    expect(await thrownBy(() => source.listing(backup))).toMatchObject({ code: 'not-found', message })
+    expect(await thrownBy(() => source.files(backup))).toMatchObject({ code: 'not-found', message })
   })
 })
 
@@ -191,7 +191,7 @@ describe('a backup that is removed', () => {
   })
 
   it('while it is downloaded is not one that a source does not send', async () => {
-    const source = await openSource(root.root, aContext())
+    const source = await openPlace(root.root, aContext())
     const layout = backupLayout(aDirectory())
     const fetch = () =>
       fetchFiles(
@@ -203,7 +203,7 @@ describe('a backup that is removed', () => {
   })
 
   it('before it is downloaded is no damaged one', async () => {
-    const source = await openSource(root.root, aContext())
+    const source = await openPlace(root.root, aContext())
     removeAll()
     expect(await thrownBy(() => checkWanted(backup, source, aContext()))).toMatchObject(isNotFound)
   })

@@ -29,7 +29,17 @@ export const asFound = { state: 'whole', hold: null, proof: null }
 
 export function aList(backups: LocalBackup[], changes: Partial<ListResult> = {}): ListResult {
   const windows = new Map(backups.map((backup) => [backup.id, aWindow(backup)]))
-  return { root: '/srv/pg', backups, windows, rejected: [], free: 1024 ** 3, source: undefined, ...changes }
+  const locationOf = (id: string) => `/srv/pg/data/backup/${id}`
+  return {
+    root: '/srv/pg',
+    backups,
+    locationOf,
+    windows,
+    rejected: [],
+    free: 1024 ** 3,
+    source: undefined,
+    ...changes,
+  }
 }
 
 /** The window of a backup whose archive ends with its snapshot. */

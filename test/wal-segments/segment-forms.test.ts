@@ -58,9 +58,9 @@ const others: Record<string, string> = {
   'restore/instance/instance-remains.ts': 'directories of instances',
   'snapshot/conf/conf-rules.ts': 'commands of earlier versions',
   'snapshot/readme.ts': 'what people read',
-  'source/ssh/remote-scripts.ts': 'directories of creates',
+  'place/ssh/remote-scripts.ts': 'directories of creates',
   'download/publish-download.ts': 'directories of downloads',
-  'source/tar-archive/compression.ts': 'archives of whole backups',
+  'place/tar-archive/compression.ts': 'archives of whole backups',
 }
 
 it('is told by its name in one place alone', () => {

@@ -62,7 +62,6 @@ export async function copyCluster(
   { signal, progress }: Context,
 ): Promise<void> {
   const layout = layoutOf(backup)
-  const record = recordOf(backup)
   let done = 0
   const options = {
     mode: constants.COPYFILE_FICLONE,
@@ -74,7 +73,7 @@ export async function copyCluster(
     leaveOut: ({ kind }: TreeEntry) => kind.isSymbolicLink(),
     onFile: (bytes: number) => {
       done += bytes
-      progress.bytes(done, record.size_bytes)
+      progress.bytes(done, backup.logicalBytes)
     },
   }
   progress.step('copying')
@@ -108,7 +107,7 @@ async function copyDatabases(
   const record = recordOf(backup)
   const [from, to] = [join(layoutOf(backup).data, 'base'), join(data, 'base')]
   // A tablespace may have been given a place in it.
-  if (move || existsSync(to) || record.size_bytes > smallFiles * record.file_count) return []
+  if (move || existsSync(to) || backup.logicalBytes > smallFiles * record.file_count) return []
   return (await copyInBulk(from, to, signal)) ? ['base'] : []
 }
 

@@ -28,7 +28,7 @@ export async function rehearseConf(
       const content = confFileIfThere(join(source, name), source)
       if (content) await writeDurably(join(data, name), content)
     }
-    await writeProductionConf({ ...productionConf(request), data, source })
+    await writeProductionConf({ ...productionConf(request, source), data })
     return await missingFiles(
       { data, source, major: majorOf(recordOf(backup)), isOfAnother },
       programs,

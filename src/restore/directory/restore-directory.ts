@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { layoutOf, recordOf } from '../../catalog/backup.js'
+import { recordOf } from '../../catalog/backup.js'
 import { checkStillThere } from '../../catalog/removed-meanwhile.js'
 import type { Context } from '../../context.js'
 import { messageOf } from '../../errors.js'
@@ -57,22 +57,25 @@ async function fillData(request: DirectoryRequest, context: Context): Promise<st
 
 async function writeConf(request: DirectoryRequest, { signal }: Context): Promise<string[]> {
   const { archive, recovery: plan } = request
-  const notes = await writeProductionConf(productionConf(request))
+  const notes = await writeProductionConf(productionConf(request, request.data))
   if (!plan.recovery || !plan.archive || archive === undefined) return notes
   await copyArchive(plan.archive, archive, { ...plan.recovery, signal })
   return [...notes, `${archive} holds the WAL for the first start; remove it when that is done`]
 }
 
-/** What the configuration of a directory that is filled is made of; the data is there already. */
-export function productionConf(request: DirectoryRequest): ProductionConf {
+/**
+ * What the configuration of a directory that is filled is made of.
+ * @param source where its data is by now. Before it comes, the directory may be closed to who plans.
+ */
+export function productionConf(request: DirectoryRequest, source: string): ProductionConf {
   const { backup, archive, minimums, recovery: plan } = request
   // Its configuration files, which are used here, may have less than it was started with, and the WAL may bring more.
   const most = highestOf(minimums, plan.recovery?.minimums ?? {})
   const withRoom = withRoomForOrigins(most, recordOf(backup))
   const copied = archive === undefined ? {} : { archives: [{ directory: archive, from: 0n }] }
   const recovery = plan.recovery && recoverySettings({ ...plan.recovery, ...copied, minimums: withRoom })
-  const brings = recovery !== undefined && [request.data, layoutOf(backup).data].some(hasOrigins)
-  return { ...request, source: request.data, minimums: brings ? withRoom : most, recovery }
+  const brings = recovery !== undefined && hasOrigins(source)
+  return { ...request, source, minimums: brings ? withRoom : most, recovery }
 }
 
 /** Its own failures must not hide why it came to this; the next restore into this directory takes it up again. */

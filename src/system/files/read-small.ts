@@ -137,7 +137,11 @@ export async function openRegularFile(path: string | Buffer): Promise<FileHandle
 }
 
 /** The pieces of a large file, from a position on. @throws as `readSmall`, but for the size. */
-export async function* piecesOf(path: string, start = 0, pieceSize = 1 << 20): AsyncGenerator<Buffer> {
+export async function* piecesOf(
+  path: string | Buffer,
+  start = 0,
+  pieceSize = 1 << 20,
+): AsyncGenerator<Buffer> {
   const file = await openRegularFile(path)
   try {
     for (let at = start; ; ) {

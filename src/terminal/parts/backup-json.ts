@@ -1,7 +1,7 @@
-import type { LocalBackup } from '../../catalog/backup.js'
+import type { StoredBackup } from '../../catalog/backup.js'
 
 /** A backup as programs get it: its record, its state now, where it is, and what was put beside it since. */
-export function backupJson({ raw, state, directory, hold, proof }: LocalBackup): object {
+export function backupJson({ raw, state, hold, proof }: StoredBackup, directory: string): object {
   return {
     ...raw,
     state,

@@ -6,7 +6,7 @@ import { proofText, unprovenOf } from '../parts/proof-text.js'
 import { printable, type Screen } from '../screen.js'
 
 export function createJson(backup: LocalBackup): object {
-  return { backup: backupJson(backup) }
+  return { backup: backupJson(backup, backup.directory) }
 }
 
 export function createText(backup: LocalBackup, { style, quiet, now, pgbk }: Screen): string {

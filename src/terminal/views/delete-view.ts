@@ -5,10 +5,13 @@ import { moveJson } from '../parts/move-view.js'
 import type { Screen } from '../screen.js'
 
 export function deleteJson({ deleted, moved }: DeleteResult): object {
-  return { deleted: deleted.map(backupJson), moved_wal: moved.map(moveJson) }
+  return {
+    deleted: deleted.map((backup) => backupJson(backup, backup.directory)),
+    moved_wal: moved.map(moveJson),
+  }
 }
 
 export function deleteText({ deleted }: DeleteResult, { quiet }: Screen): string {
   if (quiet) return ''
-  return deleted.map(({ id, summary }) => `Deleted ${id} (${formatBytes(summary.size_bytes)})\n`).join('')
+  return deleted.map(({ id, storedBytes }) => `Deleted ${id} (${formatBytes(storedBytes)})\n`).join('')
 }

@@ -7,7 +7,7 @@ import type { Screen } from '../screen.js'
 
 export function downloadJson({ backup, source, transfer }: DownloadResult): object {
   return {
-    backup: backupJson(backup),
+    backup: backupJson(backup, backup.directory),
     source,
     already_here: transfer === undefined,
     received_bytes: transfer?.bytes ?? 0,
@@ -42,9 +42,9 @@ function amount({ bytes, durationMs }: NonNullable<DownloadResult['transfer']>):
 }
 
 export function archiveJson(result: ArchiveResult): object {
-  const { backup, source, file, compression, bytes, durationMs } = result
+  const { backup, location, source, file, compression, bytes, durationMs } = result
   return {
-    backup: backupJson(backup),
+    backup: backupJson(backup, location),
     source,
     archive: { file, compression, size_bytes: bytes },
     duration_ms: durationMs,
@@ -57,8 +57,8 @@ export function archiveText(
   { style, quiet }: Screen,
 ): string {
   if (quiet || file === undefined) return ''
-  const { id, summary } = backup
-  const unpacked = formatBytes(summary.size_bytes)
+  const { id, storedBytes } = backup
+  const unpacked = formatBytes(storedBytes)
   return `${style.good('Archive')} ${style.strong(file)}: ${formatBytes(bytes)} (${unpacked} unpacked), ${formatDuration(durationMs)}
 
 Unpack it:            tar -xf ${shellWord(file)} -C DIR

@@ -4,7 +4,7 @@ import type { Screen } from '../screen.js'
 import { printable } from '../screen.js'
 
 export function heldJson(backup: LocalBackup): object {
-  return { backup: backupJson(backup) }
+  return { backup: backupJson(backup, backup.directory) }
 }
 
 export function heldText({ id, hold }: LocalBackup, { quiet }: Screen): string {

@@ -1,4 +1,4 @@
-import type { LocalBackup } from '../../catalog/backup.js'
+import type { StoredBackup } from '../../catalog/backup.js'
 import type { ListResult } from '../../inventory/list.js'
 import type { Progress } from '../../progress.js'
 import { formatAge, formatBytes } from '../../text/format.js'
@@ -8,11 +8,11 @@ import { windowColumn, windowJson } from '../parts/window-text.js'
 import type { Screen, Style } from '../screen.js'
 import { type Column, tableLines } from '../table.js'
 
-export function listJson({ root, backups, windows, rejected, free, source }: ListResult): object {
+export function listJson({ root, backups, locationOf, windows, rejected, free, source }: ListResult): object {
   const place = source === undefined ? { root } : { source }
-  const withWindow = (backup: LocalBackup) => {
+  const withWindow = (backup: StoredBackup) => {
     const window = windows.get(backup.id)
-    return { ...backupJson(backup), window: window ? windowJson(window) : null }
+    return { ...backupJson(backup, locationOf(backup.id)), window: window ? windowJson(window) : null }
   }
   const others = rejected.map(({ name, reason }) => ({ name, reason }))
   return { backups: backups.map(withWindow), rejected: others, ...place, free_bytes: free ?? null }
@@ -47,8 +47,8 @@ function emptyText({ root, source }: ListResult, { pgbk }: Screen): string {
   return `No backups in ${root}.\nMake the first one, or name another root with -C DIR:\n  ${pgbk('create')}\n`
 }
 
-function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<LocalBackup>[] {
-  const windowOf = ({ id, summary }: LocalBackup) => {
+function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): Column<StoredBackup>[] {
+  const windowOf = ({ id, summary }: StoredBackup) => {
     const window = windows.get(id)
     return window ? windowColumn(window, now, summary.started_at) : ''
   }
@@ -62,7 +62,7 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
     },
     { title: 'KIND', value: ({ summary }) => summary.kind, expendable: 2 },
     { title: 'VERSION', value: ({ summary }) => summary.server.version, align: 'right', expendable: 1 },
-    { title: 'SIZE', value: ({ summary }) => formatBytes(summary.size_bytes), align: 'right' },
+    { title: 'SIZE', value: ({ storedBytes }) => formatBytes(storedBytes), align: 'right' },
     {
       title: 'STATE',
       value: ({ state, hold }) => (hold ? `${state}, held` : state),
@@ -74,7 +74,7 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
   ]
 }
 
-function proofColumn(now: Date, style: Style): Column<LocalBackup> {
+function proofColumn(now: Date, style: Style): Column<StoredBackup> {
   return {
     title: 'PROOF',
     value: ({ proof }) => proofText(proof, now),
@@ -84,7 +84,7 @@ function proofColumn(now: Date, style: Style): Column<LocalBackup> {
 }
 
 function totals({ root, backups, free }: ListResult): string {
-  const sum = backups.reduce((total, { summary }) => total + summary.size_bytes, 0)
+  const sum = backups.reduce((total, { storedBytes }) => total + storedBytes, 0)
   const count = `${backups.length} ${backups.length === 1 ? 'backup' : 'backups'}`
   return `${count}, ${formatBytes(sum)}${free === undefined ? '' : `, ${formatBytes(free)} free`}, in ${root}`
 }

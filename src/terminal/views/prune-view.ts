@@ -26,7 +26,7 @@ export function pruneText(result: PruneResult, screen: Screen): string {
 
 function judgedJson({ backup, reasons }: JudgedBackup): object {
   return {
-    ...backupJson(backup),
+    ...backupJson(backup, backup.directory),
     reasons: reasons.map(({ rule, detail = null }) => ({ rule, detail })),
   }
 }
@@ -44,7 +44,7 @@ function table({ kept, pruned, dryRun }: PruneResult, { now, style, width }: Scr
       { title: 'KIND', value: ({ backup }) => backup.summary.kind, expendable: 2 },
       {
         title: 'SIZE',
-        value: ({ backup }) => formatBytes(backup.summary.size_bytes),
+        value: ({ backup }) => formatBytes(backup.storedBytes),
         align: 'right',
         expendable: 1,
       },
@@ -67,7 +67,7 @@ function why({ reasons }: JudgedBackup): string {
 }
 
 function summary({ kept, pruned, dryRun, root, moved }: PruneResult): string {
-  const size = formatBytes(pruned.reduce((sum, { backup }) => sum + backup.summary.size_bytes, 0))
+  const size = formatBytes(pruned.reduce((sum, { backup }) => sum + backup.storedBytes, 0))
   const count = kept.length + pruned.length
   const total = `${count} ${count === 1 ? 'backup' : 'backups'} in ${root}`
   if (pruned.length === 0) return `nothing to remove of ${total}`

@@ -1,9 +1,8 @@
-import { type LocalBackup, layoutOf, recordOf } from '../../catalog/backup.js'
+import { isLocal, type LocalBackup, layoutOf, recordOf, type StoredBackup } from '../../catalog/backup.js'
 import type { BackupRecord } from '../../catalog/record.js'
 import type { ShowResult } from '../../inventory/show.js'
 import { formatAgo, formatBytes, formatDuration, formatTime } from '../../text/format.js'
 import { shellWord } from '../../text/shell-word.js'
-import type { BackupWindow } from '../../wal-coverage/window.js'
 import { backupJson } from '../parts/backup-json.js'
 import { openCommand } from '../parts/open-command.js'
 import { hasFailed, proofText, unprovenOf } from '../parts/proof-text.js'
@@ -11,14 +10,15 @@ import { gapText, windowJson, windowText } from '../parts/window-text.js'
 import { printable, type Screen } from '../screen.js'
 import { tableLines } from '../table.js'
 
-export function showJson({ backup, window }: ShowResult): object {
-  return { backup: { ...backupJson(backup), window: window ? windowJson(window) : null } }
+export function showJson({ backup, location, window }: ShowResult): object {
+  return { backup: { ...backupJson(backup, location), window: window ? windowJson(window) : null } }
 }
 
-export function showText({ backup, window, source }: ShowResult, screen: Screen): string {
+export function showText(result: ShowResult, screen: Screen): string {
+  const { backup, source } = result
   const record = recordOf(backup)
   const parts = [
-    fields(backup, window, screen),
+    fields(result, screen),
     section('Databases', databases(record), screen),
     section('Tablespaces', tablespaces(record), screen),
     section('Extensions', extensions(record), screen),
@@ -27,8 +27,8 @@ export function showText({ backup, window, source }: ShowResult, screen: Screen)
   return `${parts.filter(Boolean).join('\n\n')}\n`
 }
 
-function fields(backup: LocalBackup, window: BackupWindow | undefined, { style, now }: Screen): string {
-  const { id, state, directory } = backup
+function fields({ backup, location, window }: ShowResult, { style, now }: Screen): string {
+  const { id, state } = backup
   const record = recordOf(backup)
   const { server } = record
   const age = formatAgo(now.getTime() - Date.parse(record.started_at))
@@ -61,7 +61,7 @@ function fields(backup: LocalBackup, window: BackupWindow | undefined, { style, 
     ['Preloaded', record.preload_libraries === null ? 'unknown' : record.preload_libraries.join(', ')],
     ['Tools', `pgbk ${record.tools.pgbk}, pg_basebackup ${record.tools.pg_basebackup}`],
     ['Left out', leftOutText(record), style.warning],
-    ['Directory', directory],
+    ['Directory', location],
   ]
   return rows
     .filter(([, value]) => value !== '')
@@ -83,17 +83,17 @@ function asOfText(record: BackupRecord, now: Date): string {
   return `${formatTime(time)} (${formatAgo(now.getTime() - Date.parse(time))}): ${knownBy[standby.known_by]}`
 }
 
-function heldText({ hold }: LocalBackup): string {
+function heldText({ hold }: StoredBackup): string {
   if (!hold) return ''
   return `since ${formatTime(hold.since)}${hold.reason === null ? '' : `: ${hold.reason}`}`
 }
 
-function proofPaint({ proof }: LocalBackup, style: Screen['style']): (text: string) => string {
+function proofPaint({ proof }: StoredBackup, style: Screen['style']): (text: string) => string {
   if (hasFailed(proof)) return style.bad
   return unprovenOf(proof).length > 0 ? style.warning : style.good
 }
 
-function proofRow({ proof }: LocalBackup, now: Date): string {
+function proofRow({ proof }: StoredBackup, now: Date): string {
   const text = proofText(proof, now)
   if (proof === undefined || proof === 'unreadable') return text
   if (!proof.ok) return [text, ...proof.faults, ...unprovenOf(proof)].join('; ')
@@ -162,13 +162,16 @@ function extensions({ extensions: rows }: BackupRecord): string[] {
   )
 }
 
-function nextCommands(backup: LocalBackup, source: string | undefined, { pgbk }: Screen): string[] {
+function nextCommands(backup: StoredBackup, source: string | undefined, { pgbk }: Screen): string[] {
   const { id } = backup
   if (source !== undefined) return [pgbk(`download ${id} --from ${shellWord(source)}`)]
+  const byHand = (there: LocalBackup) => [
+    `cd ${shellWord(layoutOf(there).snapshot)} && pg_verifybackup data`,
+    `${openCommand(there)}    # uses it up`,
+  ]
   return [
     pgbk(`local-run ${id}`),
-    `cd ${shellWord(layoutOf(backup).snapshot)} && pg_verifybackup data`,
-    `${openCommand(backup)}    # uses it up`,
+    ...(isLocal(backup) ? byHand(backup) : []),
     pgbk(`${backup.hold ? 'release' : 'delete'} ${id}`),
   ]
 }

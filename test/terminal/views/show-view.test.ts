@@ -8,6 +8,7 @@ import { aScreen, asFound, aWindow, commandsOfTerminals, hasCommands, theBackup 
 
 const here = (backup: LocalBackup, changes = {}) => ({
   backup,
+  location: backup.directory,
   window: aWindow(backup, changes),
   source: undefined,
 })
@@ -85,7 +86,7 @@ describe('show', () => {
   })
 
   it('of another root offers its download, and nothing that needs the backup here', () => {
-    const text = showText({ backup: theBackup(), window: undefined, source: "db1:it's here" }, aScreen())
+    const text = showText({ ...here(theBackup()), window: undefined, source: "db1:it's here" }, aScreen())
     const next = text.slice(text.indexOf('Next'))
     expect(next).toBe(`Next\n  pgbk download 20261120T030000Z --from 'db1:it'\\''s here' -C /srv/pg\n`)
   })

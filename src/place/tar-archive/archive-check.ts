@@ -1,4 +1,4 @@
-import { type LocalBackup, recordOf } from '../../catalog/backup.js'
+import { recordOf, type StoredBackup } from '../../catalog/backup.js'
 import { PgbkError } from '../../errors.js'
 import { exemptFromManifest, type ManifestFile } from '../../snapshot/manifest/manifest.js'
 import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path.js'
@@ -21,7 +21,7 @@ interface ArchiveContent {
  * @throws {PgbkError} `damaged` when something is missing or has another size; `failed` when what is there has changed meanwhile.
  */
 export async function checkArchive(
-  backup: LocalBackup,
+  backup: StoredBackup,
   listing: Listing,
   { sizes, manifest, complaints }: ArchiveContent,
 ): Promise<void> {
@@ -46,7 +46,7 @@ function unexpected(complaints: string, id: string): string | undefined {
   )
 }
 
-function missingNames(backup: LocalBackup, listing: Listing, here: ReadonlyMap<BytePath, number>): string[] {
+function missingNames(backup: StoredBackup, listing: Listing, here: ReadonlyMap<BytePath, number>): string[] {
   const needed = ownSegments(recordOf(backup))
   const finished = listing.files.filter((name) => {
     const segment = name.startsWith('wal/') ? segmentIn(name.slice(4)) : undefined

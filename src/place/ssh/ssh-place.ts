@@ -1,40 +1,42 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { type BytePath, bytePath, joinBytes } from '../../system/paths/byte-path.js'
 import { archiveNames, checkListing, type RawListing } from '../contract/listing.js'
-import type { Source } from '../contract/source.js'
+import type { Place } from '../contract/place.js'
 import { receiveTar } from './receive-tar.js'
 import { parseRemoteCatalog, type RemoteCatalog } from './remote-catalog.js'
-import { archiveScript, catalogScript, listingScript, transferScript } from './remote-scripts.js'
+import { archiveScript, catalogScript, listingScript, readScript, transferScript } from './remote-scripts.js'
 import { complaintsOf, scriptAnswer } from './scripted.js'
 import { type Shell, sshShell } from './shell.js'
 import { nameList } from './tar-list.js'
 
-/** A root on a host that ssh reaches. It needs sh, cat, find and tar there, and nothing else. */
-export function sshSource(name: string, host: string, directory: string, context: Context): Source {
+/** A root on a host that ssh reaches. It needs sh, cat, tail, find and tar there, and nothing else. */
+export function sshPlace(name: string, host: string, directory: string, context: Context): Place {
   const shell = sshShell(host, context)
-  const place = { host, directory }
+  const where = { host, directory }
   const { progress } = context
   let known: RemoteCatalog | undefined
   return {
     name,
-    realDirectory: undefined,
-    async catalog() {
+    directory: undefined,
+    locationOf: (id) => join(`${host}:${directory || '.'}`, 'data/backup', id),
+    async list() {
       const token = newToken()
       const output = await ask(shell, catalogScript(directory, token))
-      known = parseRemoteCatalog(scriptAnswer(output, place), token, name, `${host}:${directory || '.'}`)
+      known = parseRemoteCatalog(scriptAnswer(output, where), token, name)
       return known.catalog
     },
-    recordOf({ id }) {
+    async readRecord({ id }) {
       const record = known?.records.get(id)
       if (record) return record
       throw new PgbkError('failed', `the record of ${id} was not read`)
     },
-    async listing({ id }) {
+    async files({ id }) {
       const token = newToken()
       const output = await ask(shell, listingScript(directory, id, token))
-      return checkListing(parseListing(scriptAnswer(output, place), token, name), name)
+      return checkListing(parseListing(scriptAnswer(output, where), token, name), name)
     },
     async transfer({ id }, names, writer) {
       const list = nameList(names.map((one) => joinBytes(here, one)))
@@ -42,14 +44,18 @@ export function sshSource(name: string, host: string, directory: string, context
         progress.step('copying')
         return receiveTar(output, names, writer, name)
       })
-      return complaintsOf(end, place)
+      return complaintsOf(end, where)
     },
-    async archive({ id }, listing, read) {
+    async read({ id }, file, from, take) {
+      const asked = nameList([joinBytes(here, file)])
+      return scriptAnswer(await shell.run(readScript(directory, id, from), asked, take), where)
+    },
+    async archive({ id }, listing, take) {
       const end = await shell.run(archiveScript(directory), nameList(archiveNames(id, listing)), (output) => {
         progress.step('archiving')
-        return read(output)
+        return take(output)
       })
-      return complaintsOf(end, place)
+      return complaintsOf(end, where)
     },
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
 import { PgbkError } from '../../../src/errors.js'
-import { watchTar } from '../../../src/source/tar-archive/watch-tar.js'
+import { watchTar } from '../../../src/place/tar-archive/watch-tar.js'
 import { bytePath } from '../../../src/system/paths/byte-path.js'
 import { aDirectory } from '../../helpers/places.js'
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { type LocalBackup, recordOf } from '../../catalog/backup.js'
+import type { StoredBackup } from '../../catalog/backup.js'
+import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { manifestFiles } from '../../snapshot/manifest/manifest.js'
@@ -25,7 +26,7 @@ export async function hasGnuTar({ env, signal }: Context): Promise<boolean> {
  */
 export async function archiveHere(
   root: string,
-  { backup, listing }: { backup: LocalBackup; listing: Listing },
+  { backup, listing }: { backup: StoredBackup; listing: Listing },
   target: { file: string; isCompressed: boolean },
   { env, signal, progress }: Context,
 ): Promise<void> {
@@ -37,7 +38,7 @@ export async function archiveHere(
     if (!entry) return void complaints.push(shownPath(line as BytePath))
     sizes.set(entry.name, entry.size)
     done += entry.size
-    progress.bytes(done, recordOf(backup).size_bytes)
+    progress.bytes(done, backup.storedBytes)
   }
   const tar = `(${archiveScript(root, '-vv --quoting-style=literal')})`
   const into = `> ${shellWord(target.file)}`
@@ -54,7 +55,7 @@ export async function archiveHere(
   if (status !== 0 && said.length === 0)
     throw new PgbkError('failed', `the archive cannot be made: ${endedBy ?? `status ${status}`}`)
   if (tarFailed && said.length === 0) throw new PgbkError('failed', 'the archive cannot be made: tar failed')
-  const manifest = manifestFiles(join(backup.directory, manifestName))
+  const manifest = manifestFiles(join(rootLayout(root).backup(backup.id), manifestName))
   await checkArchive(backup, listing, { sizes, manifest, complaints: said.join('\n') })
 }
 

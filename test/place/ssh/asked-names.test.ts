@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { AskedNames } from '../../../src/source/ssh/asked-names.js'
+import { AskedNames } from '../../../src/place/ssh/asked-names.js'
 import { bytePath, shownPath } from '../../../src/system/paths/byte-path.js'
 
 const [one, other] = [0xe8, 0xe9].map((byte) => bytePath(Buffer.from([0x63, byte])))

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals'
 import { PgbkError } from '../../../src/errors.js'
-import { compressionOf } from '../../../src/source/tar-archive/compression.js'
+import { compressionOf } from '../../../src/place/tar-archive/compression.js'
 
 it.each([
   ['b.tar', 'none'],

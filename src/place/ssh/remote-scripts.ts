@@ -2,7 +2,7 @@ import { mostBytes } from '../../system/files/read-small.js'
 import { shellWord } from '../../text/shell-word.js'
 
 /** Exit statuses of the scripts, where nothing of theirs is to be read. */
-export const scriptStatus = { noDirectory: 41, noRoot: 42, noBackup: 43, noTar: 44 }
+export const scriptStatus = { noDirectory: 41, noRoot: 42, noBackup: 43, noTar: 44, noFile: 45 }
 
 /**
  * Enters the root, or tells why not: `cd` of some shells gives no reason, find does. A directory that begins with `~` is what sh
@@ -84,6 +84,17 @@ const tarOfList = [
 /** A tar of names below the backup. */
 export function transferScript(directory: string, id: string): string {
   return [enter(directory), enterBackup(id), tarOfList].join('; ')
+}
+
+/** A file from an offset on; its name is on standard input. */
+export function readScript(directory: string, id: string, from: number): string {
+  return [
+    enter(directory),
+    enterBackup(id),
+    'IFS= read -r n',
+    `if [ -h "$n" ] || [ ! -f "$n" ]; then exit ${scriptStatus.noFile}; fi`,
+    `exec tail -c +${from + 1} "$n"`,
+  ].join('; ')
 }
 
 /** A tar of names below the root. @param options further ones, where tar is known. */

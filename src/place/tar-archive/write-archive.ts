@@ -3,20 +3,20 @@ import { existsSync } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Writable } from 'node:stream'
-import { type LocalBackup, recordOf } from '../../catalog/backup.js'
+import type { StoredBackup } from '../../catalog/backup.js'
 import type { Context } from '../../context.js'
 import { explained, PgbkError } from '../../errors.js'
 import { syncPath } from '../../system/files/durable.js'
 import type { Listing } from '../contract/listing.js'
-import type { Source } from '../contract/source.js'
+import type { Place } from '../contract/place.js'
 import { checkArchive } from './archive-check.js'
 import { type Compress, type Compression, openCompression } from './compression.js'
 import { archiveHere, hasGnuTar } from './local-archive.js'
 import { type SeenTar, watchTar } from './watch-tar.js'
 
 interface ArchiveJob {
-  source: Source
-  backup: LocalBackup
+  source: Place
+  backup: StoredBackup
   /** What is to be in it. */
   listing: Listing
   compression: Compression
@@ -37,7 +37,7 @@ async function writeTar(
 ): Promise<void> {
   const { source, backup, listing } = job
   const watch = watchTar(backup.id, listing)
-  const heldBack = source.recordOf(backup).length + tarEnding
+  const heldBack = (await source.readRecord(backup)).length + tarEnding
   let done = 0
   let content: SeenTar | undefined
   const complaints = await source.archive(backup, listing, (tar) =>
@@ -47,7 +47,7 @@ async function writeTar(
         for await (const chunk of tar) {
           watch.look(chunk)
           done += chunk.length
-          progress.bytes(done, recordOf(backup).size_bytes)
+          progress.bytes(done, backup.storedBytes)
           held = Buffer.concat([held, chunk])
           if (held.length <= heldBack) continue
           yield held.subarray(0, -heldBack)
@@ -62,7 +62,7 @@ async function writeTar(
   await checkArchive(backup, listing, { ...(content ?? watch.end()), complaints })
 }
 
-async function isComplete(backup: LocalBackup, listing: Listing, content: SeenTar): Promise<boolean> {
+async function isComplete(backup: StoredBackup, listing: Listing, content: SeenTar): Promise<boolean> {
   try {
     await checkArchive(backup, listing, { ...content, complaints: '' })
     return true
@@ -85,10 +85,10 @@ export async function archiveToFile(
     const handle = await open(part, 'wx', 0o600)
     const { source, backup, listing, compression } = job
     const isCompressed = compression === 'zstd'
-    if (source.realDirectory !== undefined && compression !== 'gzip' && (await hasGnuTar(context))) {
+    if (source.directory !== undefined && compression !== 'gzip' && (await hasGnuTar(context))) {
       await handle.close()
       context.progress.step('archiving')
-      await archiveHere(source.realDirectory, { backup, listing }, { file: part, isCompressed }, context)
+      await archiveHere(source.directory, { backup, listing }, { file: part, isCompressed }, context)
     } else {
       const sink = handle.createWriteStream({ highWaterMark: 1 << 20 })
       await writeTar(job, await openCompression(compression, context), sink, context)

@@ -1,5 +1,4 @@
-import { basename, join } from 'node:path'
-import { storedBackup } from '../../catalog/backup.js'
+import { type StoredBackup, storedBackup } from '../../catalog/backup.js'
 import {
   type Catalog,
   checkId,
@@ -15,7 +14,7 @@ import { mostBytes } from '../../system/files/read-small.js'
 
 /** A catalogue as it came over the wire, with the records' own bytes by id. */
 export interface RemoteCatalog {
-  catalog: Catalog
+  catalog: Catalog<StoredBackup>
   records: Map<string, Buffer>
 }
 
@@ -23,8 +22,8 @@ export interface RemoteCatalog {
  * Reads what the catalogue script printed.
  * @throws {PgbkError} `failed` when the end is missing, or a backup may not be read.
  */
-export function parseRemoteCatalog(output: Buffer, token: string, name: string, root: string): RemoteCatalog {
-  const catalog: Catalog = { root: name, backups: [], rejected: [] }
+export function parseRemoteCatalog(output: Buffer, token: string, name: string): RemoteCatalog {
+  const catalog: Catalog<StoredBackup> = { root: name, backups: [], rejected: [] }
   const records = new Map<string, Buffer>()
   const frames = framesOf(output, `\n${token} `)
   if (frames.pop()?.toString() !== 'end\n') {
@@ -39,19 +38,23 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string, 
     else if (state === 'whole' || state === 'used') {
       const record = frame.subarray(lineEnd + 1)
       records.set(entry, record)
-      addRemote(catalog, join(root, 'data/backup', entry), record, state)
+      addRemote(catalog, entry, record, state)
     } else catalog.rejected.push({ name: entry, ...rejectionFor(state, entry, name) })
   }
   return { catalog: newestFirst(catalog), records }
 }
 
-function addRemote(catalog: Catalog, directory: string, record: Buffer, state: 'whole' | 'used'): void {
-  const id = basename(directory)
+function addRemote(
+  catalog: Catalog<StoredBackup>,
+  id: string,
+  record: Buffer,
+  state: 'whole' | 'used',
+): void {
   try {
     if (record.length > mostBytes.record) throw new PgbkError('damaged', oddRecord)
     const read = summarize(record.toString())
     checkId(read, id)
-    catalog.backups.push({ ...storedBackup(read, state), directory })
+    catalog.backups.push(storedBackup(read, state))
   } catch (error) {
     catalog.rejected.push({ name: id, reason: messageOf(error) })
   }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import { PgbkError } from '../../../src/errors.js'
-import { archiveNames, checkListing } from '../../../src/source/contract/listing.js'
-import { nameInBackup } from '../../../src/source/contract/names.js'
-import { nameList } from '../../../src/source/ssh/tar-list.js'
+import { archiveNames, checkListing } from '../../../src/place/contract/listing.js'
+import { nameInBackup } from '../../../src/place/contract/names.js'
+import { nameList } from '../../../src/place/ssh/tar-list.js'
 import { type BytePath, bytePath } from '../../../src/system/paths/byte-path.js'
 import { isPlainName } from '../../../src/system/paths/inside.js'
 

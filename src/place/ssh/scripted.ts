@@ -45,6 +45,8 @@ function scriptFault(status: number, stderr: string, { host, directory }: Script
   if (status === scriptStatus.noTar) return new PgbkError('programs-missing', `there is no tar${where}`)
   if (status === scriptStatus.noBackup)
     return new PgbkError('not-found', `the backup is gone from ${shown}${where}`)
+  if (status === scriptStatus.noFile)
+    return new PgbkError('not-found', `the file is gone from ${shown}${where}`)
   const path = status === scriptStatus.noRoot ? `${shown}/data/backup` : shown
   if (/permission denied/i.test(stderr)) return closedSource(path, where, host)
   if (status === scriptStatus.noRoot) return noRoot(`${shown}${where}`)

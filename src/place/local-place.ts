@@ -1,17 +1,21 @@
-import { realpathSync, statSync } from 'node:fs'
-import { layoutOf } from '../catalog/backup.js'
+import { statSync } from 'node:fs'
+import { type LocalBackup, layoutOf, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
+import { discard, type Partial, publish, startPartial } from '../catalog/partial.js'
+import { summarize } from '../catalog/record.js'
+import { removeBackup } from '../catalog/remove.js'
 import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { inParallel } from '../system/files/in-parallel.js'
-import { mostBytes, readSmall } from '../system/files/read-small.js'
+import { withLock } from '../system/files/lock.js'
+import { mostBytes, piecesOf, readSmall } from '../system/files/read-small.js'
 import { type TreeEntry, walkTree } from '../system/files/walk-tree.js'
-import { type BytePath, bytePath } from '../system/paths/byte-path.js'
+import { type BytePath, bytePath, shownPath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
 import { archiveNames, checkListing, mostListed, type RawListing } from './contract/listing.js'
-import type { Source } from './contract/source.js'
+import type { WritablePlace } from './contract/place.js'
 import { archiveScript } from './ssh/remote-scripts.js'
 import { closedSource, complaintsOf, noRoot } from './ssh/scripted.js'
 import { localShell } from './ssh/shell.js'
@@ -19,26 +23,38 @@ import { nameList } from './ssh/tar-list.js'
 
 const atOnce = 4
 
-/** @throws {PgbkError} `not-found` when it is not there, or no root; `failed` when it may not be read. */
-export function directorySource(name: string, directory: string, context: Context): Source {
-  checkRoot(directory)
+/** A root on this machine, which need not be there yet. */
+export type LocalPlace = WritablePlace<LocalBackup, Partial>
+
+/** @param name as the user wrote it. */
+export function localPlace(directory: string, context: Context, name: string = directory): LocalPlace {
+  const root = rootLayout(directory)
   const records = new Map<string, Buffer>()
   return {
     name,
-    realDirectory: realpathSync(directory),
-    async catalog() {
+    directory,
+    locationOf: root.backup,
+    async list() {
       return readCatalog(directory)
     },
-    recordOf(backup) {
+    async readRecord(backup) {
       const record = records.get(backup.id) ?? readSmall(layoutOf(backup).record, mostBytes.record)
       records.set(backup.id, record)
       return record
     },
-    async listing(backup) {
+    async files(backup) {
       const raw: RawListing = { directories: [], files: [], links: [] }
       await unlessRemoved(backup, context, () => list(backup.directory, raw, context.signal))
       checkStillThere(backup)
       return checkListing(raw, name)
+    },
+    async read(backup, file, from, take) {
+      try {
+        return await take(piecesOf(bytesInside(backup.directory, file), from))
+      } catch (cause) {
+        if (systemCode(cause) !== 'ENOENT') throw cause
+        throw new PgbkError('not-found', `${shownPath(file)} of backup ${backup.id} is gone`, { cause })
+      }
     },
     async transfer(backup, names, writer) {
       const gone: string[] = []
@@ -54,13 +70,29 @@ export function directorySource(name: string, directory: string, context: Contex
       })
       return gone.slice(0, 5).join('; ')
     },
-    async archive({ id }, listing, read) {
+    async archive({ id }, listing, take) {
       context.progress.step('archiving')
       const names = nameList(archiveNames(id, listing))
-      const end = await localShell(context).run(archiveScript(directory), names, read)
+      const end = await localShell(context).run(archiveScript(directory), names, take)
       return complaintsOf(end, { host: undefined, directory })
     },
+    stage: (startedAt, marker) => startPartial(root, startedAt, marker),
+    async publish(partial, record, check) {
+      const read = summarize(record)
+      const layout = await publish(root, partial, record, check)
+      return { ...storedBackup(read, 'whole'), directory: layout.directory }
+    },
+    discard: ({ layout }) => discard(layout),
+    remove: (backup, last) => removeBackup(root, backup, last),
+    lease: (kind, options, guarded, work) =>
+      withLock(kind === 'create' ? root.createLock : root.catalogLock, options, guarded, work),
   }
+}
+
+/** One that is there. @throws {PgbkError} `not-found` when it is not, or is no root; `failed` when it may not be read. */
+export function existingPlace(name: string, directory: string, context: Context): LocalPlace {
+  checkRoot(directory)
+  return localPlace(directory, context, name)
 }
 
 function checkRoot(directory: string): void {
