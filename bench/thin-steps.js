@@ -19,7 +19,7 @@ function time(what, file, ...args) {
 
 const sql = (what, statement) => time(what, 'psql', '-XAtqc', statement)
 const written = (what) => {
-  found[`written after it (${what}), MB`] = Number.parseInt(call('du', '-sk', `${root}/data/run`), 10) / 1024
+  found[`written after it (${what}), MB`] = kilobytesIn(`${root}/data/run`) / 1024
 }
 const pgbench = (what, ...flags) => {
   const said = call('pgbench', '-n', '-c', '4', '-j', '2', '-T', seconds, ...flags)
@@ -42,10 +42,18 @@ written('all')
 found['memory of the file server, MB'] = Math.max(0, ...fileServers().map(peakOf))
 process.stdout.write(JSON.stringify(found))
 
+/** What du cannot look into is an overlay's own directory, which is empty. */
+function kilobytesIn(directory) {
+  return Number.parseInt(spawnSync('du', ['-sk', directory], { encoding: 'utf8' }).stdout, 10)
+}
+
 function fileServers() {
-  return readdirSync('/proc').filter(
-    (pid) => /^\d+$/.test(pid) && textOf(`/proc/${pid}/cmdline`).includes('file-server.js'),
-  )
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && isOwn(textOf(`/proc/${pid}/cmdline`)))
+}
+
+/** Others may run on this machine. */
+function isOwn(words) {
+  return words.includes('file-server.js') && words.includes(`${root}/`)
 }
 
 function peakOf(pid) {

@@ -22,22 +22,21 @@ needs('user namespaces', '/dev/fuse').describe('a thin run', () => {
   })
 
   const args = ['--working-copy', 'thin', '--dbname', 'app']
-  const fileServers = () => pidsIn(backup.root).filter((pid) => wordsOf(pid).includes('file-server.js'))
+  // The shells around it have its words too.
+  const fileServers = () =>
+    pidsIn(backup.root).filter((pid) => /^\S*node .*file-server\.js lower/.test(wordsOf(pid)))
   const isOver = () =>
     JSON.stringify(remainsOf(backup.root)) === JSON.stringify(nothing) && fileServers().length === 0
 
   it('ends when its file server is killed, says so, and leaves nothing', async () => {
-    const child = startLocalRun(backup.root, [
-      ...args,
-      '--',
-      'sh',
-      '-c',
-      'psql -c "select pg_sleep(60)"; exit 3',
-    ])
-    await until(
-      'it has a file server and runs COMMAND',
-      () => pidsIn(backup.root).some((pid) => wordsOf(pid).startsWith('psql')) || child.exitCode !== null,
-    )
+    const command = ['sh', '-c', 'echo ready; psql -c "select pg_sleep(60)"; exit 3']
+    const child = startLocalRun(backup.root, [...args, '--', ...command])
+    let printed = ''
+    child.stdout?.on('data', (chunk) => {
+      printed += chunk
+    })
+    await until('COMMAND runs', () => printed !== '' || child.exitCode !== null)
+    expect(fileServers()).toHaveLength(1)
     process.kill(Number(fileServers()[0]), 'SIGKILL')
     const { exitCode, stderr } = await child
     expect(exitCode).toBe(1)

@@ -54,7 +54,7 @@ needs('root', 'mounts', 'user namespaces', '/dev/fuse').describe('a thin run', (
   })
 })
 
-needs('root', 'mounts', 'loop devices', 'user namespaces', '/dev/fuse').describe(
+needs('root', 'mounts', 'loop devices', 'program mkfs.ext4', 'user namespaces', '/dev/fuse').describe(
   'a run without a sandbox',
   () => {
     it.each(['overlay', 'thin'])(

@@ -13,10 +13,10 @@ import { fingerprint } from '../helpers/tree.js'
 const torture = (major: number) => `
   set work_mem = '64kB';
   set max_parallel_workers_per_gather = 0;
-  insert into ledger select generate_series(2000, 60000);
+  insert into ledger select n, timestamptz '2026-11-20' from generate_series(2000, 40000) n;
   update ledger set at = null where id % 3 = 0;
   delete from ledger where id % 7 = 0;
-  create table wide as select n, repeat(md5(n::text), 20) as filler from generate_series(1, 20000) n order by md5(n::text);
+  create table wide as select n, repeat(md5(n::text), 20) as filler from generate_series(1, 10000) n order by md5(n::text);
   create index on wide (filler);
   alter table wide add primary key (n);
   checkpoint;

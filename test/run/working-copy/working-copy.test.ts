@@ -74,8 +74,11 @@ function keepsTheContract(
         options,
       )
 
+    // psql of 13 and 14 tells of the last statement of each -c alone.
+    const rows = () => psql(...filledRows.split(';').filter((one) => one.trim() !== ''))
+
     it('shows all data, that of the tablespaces too', async () => {
-      expect(await psql(filledRows)).toMatchObject({ status: 0, stdout: filledAnswer })
+      expect(await rows()).toMatchObject({ status: 0, stdout: filledAnswer })
     })
 
     it('takes every kind of write, and lets the backup keep every byte, mode, owner and time', async () => {
@@ -87,7 +90,7 @@ function keepsTheContract(
 
     it('forgets what was written', async () => {
       await psql('drop table ledger', 'checkpoint')
-      expect((await psql(filledRows)).stdout).toBe(filledAnswer)
+      expect((await rows()).stdout).toBe(filledAnswer)
     })
 
     it('belongs, and its server too, to the owner of the backup', async () => {
