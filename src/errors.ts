@@ -85,6 +85,13 @@ export function systemCode(error: unknown): string | undefined {
     : undefined
 }
 
+/** The path that a system error is about; undefined for other errors, and for those of an open file. */
+export function systemErrorPath(error: unknown): string | undefined {
+  return types.isNativeError(error) && 'path' in error && typeof error.path === 'string'
+    ? error.path
+    : undefined
+}
+
 /** What the system calls an error, without the call and its path: `permission denied`. */
 export function systemReason(error: unknown): string {
   const { errno } = (error ?? {}) as { errno?: unknown }

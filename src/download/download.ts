@@ -145,14 +145,14 @@ async function publish(job: DownloadJob, context: Context): Promise<LocalBackup>
     checkNotInUse([{ id: backup.id, directory: root.backup(backup.id) }], root.root, context)
     const stored = storedBackup(summarize(record.toString()), 'whole')
     const downloaded = { ...stored, directory: directory.layout.directory }
-    const keep = () =>
-      keepReplacedWal(root, downloaded, joiningFor({ settings: job.settings, context: guarded }), guarded)
-    await keep()
+    const joining = joiningFor({ settings: job.settings, context: guarded })
+    const keep = (grows: boolean) => keepReplacedWal(root, downloaded, { joining, grows }, guarded)
+    await keep(isReceivedInto(root, backup.id, guarded))
     const { directory: place } = await publishDownload(
       root,
       { id: backup.id, layout: directory.layout, record },
       lock,
-      () => keepReceived(job, keep, guarded),
+      () => keepReceived(job, () => keep(false), guarded),
     )
     return { ...stored, directory: place }
   })

@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Readable, type Transform } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { messageOf, PgbkError, systemCode, systemErrorPath } from '../errors.js'
 import { piecesOf } from '../system/files/read-small.js'
 import type { ArchivedSegment } from './archive-segments.js'
 import { filesOf, finishedForms, type Packing, packingOf, segmentFileOf } from './segment-forms.js'
@@ -86,7 +86,7 @@ function checkUnpackedSize(source: string, size: number, segmentSize: number): v
 /**
  * Does work with a segment's file. A receiver that is at work finishes and compresses segments: one that has gone is looked for under
  * the names that it can have by then.
- * @param work gets the file's path; throws ENOENT when there is none.
+ * @param work gets the file's path; throws ENOENT of it when there is none.
  * @throws {PgbkError} `damaged` when the segment is there in no form.
  */
 export async function withSegmentFile<T>(
@@ -94,10 +94,12 @@ export async function withSegmentFile<T>(
   work: (path: string) => Promise<T>,
 ): Promise<T> {
   for (const candidate of new Set([file, ...filesOf(name, finishedForms)])) {
+    const path = join(directory, candidate)
     try {
-      return await work(join(directory, candidate))
+      return await work(path)
     } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error
+      // Work with two files may lack the other one.
+      if (systemCode(error) !== 'ENOENT' || (systemErrorPath(error) ?? path) !== path) throw error
     }
   }
   throw new PgbkError('damaged', `WAL segment ${name} has gone from ${directory}`, {

@@ -25,7 +25,7 @@ it('a backup is replaced while a receiver writes into its archive, and no row is
   for (let count = 1; count <= 3; count++) {
     rmSync(join(snapshot, 'data/global/pg_control'))
     const { status, stderr } = await download(from, root, ['--replace'])
-    expect({ status, stderr }).toMatchObject({ status: 0 })
+    expect(status === 0 ? '' : stderr).toBe('')
     await receiver.untilItSays(/into the archive of backup/, 1 + count)
   }
   isOver = true

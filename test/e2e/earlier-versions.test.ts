@@ -52,7 +52,7 @@ needs('program zstd').describe.each(released)('a root that version 0.1.0 made, o
 
   it('is restored to an instance, which starts', async () => {
     const restored = await json('restore', '--name', 'again')
-    atEnd(async () => void (await runPgbk(['instance', 'delete', 'again', '--yes', '-C', root])))
+    atEnd(async () => void (await json('instance', 'stop', 'again')))
     const { port, socket_directory } = restored.instance
     const at = ['-h', socket_directory, '-p', String(port), '-U', 'focker', '-d', 'postgres']
     const answer = await run(['psql', '-XAt', ...at, '-c', 'select count(*) from ledger'])

@@ -44,7 +44,11 @@ needs('root', 'mounts', 'user namespaces', '/dev/fuse').describe('a thin run', (
 
   it.each([
     ['has mode 0600 (permission denied)', 'chmod 600 $file && mount --bind $file /dev/fuse'],
-    ['there is no /dev/fuse', 'mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3'],
+    [
+      'there is no /dev/fuse',
+      // The backup may lie in /dev/shm.
+      'mount -t tmpfs tmpfs /mnt && mknod -m 666 /mnt/null c 1 3 && mkdir /mnt/shm && mount --bind /dev/shm /mnt/shm && mount --rbind /mnt /dev',
+    ],
   ])('that is not possible says why: %s', async (reason, prepare) => {
     const file = `${aDirectory('pgbk-device-')}/fuse`
     const script = `file=${file}; : >$file && ${prepare} && exec "$@"`

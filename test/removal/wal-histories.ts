@@ -186,7 +186,7 @@ export class WalHistory {
     if (!one || soundIn(layoutOf(one).wal)[0] !== this.nameOf(this.firstOf(one))) return
     const download = this.download(one, 1 + count)
     try {
-      await keepReplacedWal(this.root, download, joining, aContext())
+      await keepReplacedWal(this.root, download, { joining, grows: false }, aContext())
       rmSync(layoutOf(one).wal, { recursive: true })
       renameSync(layoutOf(download).wal, layoutOf(one).wal)
     } catch (error) {

@@ -1,5 +1,5 @@
 import { renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
 import { recordOf } from '../../src/catalog/backup.js'
@@ -50,9 +50,15 @@ describe('a segment that is not as it should be', () => {
     ['gone', (path: string) => rmSync(path), 'it has gone'],
   ])('is told of in the same words, raw or compressed: %s', async (_what, harm, reason) => {
     for (const form of ['raw', 'gzip'] as const) {
-      const { damage, from } = await damageOf(form, harm)
+      const { damage, from, path } = await damageOf(form, harm)
       expect(damage).toMatchObject({ index: 1, reason, isReadable: false })
-      expect(damage?.error.facts).toEqual({ segment: name, path: from, reason, isReadable: false })
+      expect(damage?.error.facts).toEqual({
+        segment: name,
+        path: from,
+        file: basename(path),
+        reason,
+        isReadable: false,
+      })
       expect(damage?.error.message).toBe(`WAL segment ${name} in ${from} ${reason.replace(/^it /, '')}`)
     }
   })

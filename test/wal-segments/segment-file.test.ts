@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
+import { sameContent } from '../../src/wal-segments/same-content.js'
 import { segmentPieces, unpackSegment } from '../../src/wal-segments/segment-file.js'
 import { thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
@@ -58,6 +59,37 @@ describe('a compressed segment', () => {
       let bytes = 0
       for await (const piece of segmentPieces(file, size)) bytes += piece.length
       expect(bytes).toBe(size + 1)
+    }
+  })
+})
+
+describe('a segment that was compressed since it was listed', () => {
+  const directory = aDirectory()
+  writeFileSync(join(directory, `${segment}.gz`), gzipSync(Buffer.alloc(size, 1)))
+  const listed = { directory, name: segment, timeline: 1, segment: 3n, bytes: size }
+
+  it('is found under its new name, also by work with two of its files', async () => {
+    const raw = { ...listed, file: segment, form: 'raw' as const }
+    const packed = { ...listed, file: `${segment}.gz`, form: 'gzip' as const }
+    expect(await sameContent(raw, packed, { segmentSize: size })).toBe('same')
+    expect(await sameContent(packed, raw, { segmentSize: size })).toBe('same')
+  })
+
+  it('is told of by itself when it has gone in every form', async () => {
+    const gone = {
+      ...listed,
+      name: segment.replace(/3$/, '4'),
+      file: segment.replace(/3$/, '4'),
+      form: 'raw' as const,
+    }
+    const packed = { ...listed, file: `${segment}.gz`, form: 'gzip' as const }
+    for (const [one, other] of [
+      [gone, packed],
+      [packed, gone],
+    ] as const) {
+      expect(await thrownBy(() => sameContent(one, other, { segmentSize: size }))).toMatchObject({
+        facts: { segment: gone.name, reason: 'it has gone' },
+      })
     }
   })
 })

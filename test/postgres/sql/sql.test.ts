@@ -69,9 +69,9 @@ describe('the SQL of pgbk', () => {
         .map((line) => `${file}: ${line.trim()}`),
     )
     // What is printed for a person, and the questions of the demo, which are shown as psql is called.
-    expect(
-      untagged.filter((line) => !/^(commands\/demo\.ts|.*(hint|then, as a superuser))/.test(line)),
-    ).toEqual([])
+    expect(untagged.filter((line) => !/^(demo\/demo\.ts|.*(hint|then, as a superuser))/.test(line))).toEqual(
+      [],
+    )
   })
 })
 
