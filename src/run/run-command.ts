@@ -35,8 +35,8 @@ function enterable({ cwd, user, progress }: Context): string {
 }
 
 /**
- * What leads a COMMAND to the server of a run. libpq is led to the private socket, where nobody can answer in the server's place; DATABASE_URL is for
- * programs that know TCP only.
+ * What leads a COMMAND to the server of a run. libpq is led to the private socket, where nobody can answer in the server's place;
+ * DATABASE_URL is for programs that know TCP only.
  * @throws {PgbkError} `failed` for a database that has a raw name.
  */
 function commandVariables(run: Run): Environment {

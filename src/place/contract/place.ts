@@ -8,8 +8,8 @@ import type { FileWriter } from './file-writer.js'
 import type { Listing } from './listing.js'
 
 /**
- * Where backups lie, to read from. Each is whole or not listed; its files never change, but more WAL may come, and another pgbk may
- * remove it at any moment. What a place says and sends is not trusted. What does not exist, or has gone, is `not-found`; what may not be read is
+ * Where backups lie, to read from. Each is whole or not listed; its files never change, but more WAL may come, and another pgbk may remove
+ * it at any moment. What a place says and sends is not trusted. What does not exist, or has gone, is `not-found`; what may not be read is
  * `failed`; a place that does not answer is `unreachable`.
  */
 export interface Place<B extends StoredBackup = StoredBackup> {

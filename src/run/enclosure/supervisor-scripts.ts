@@ -12,18 +12,17 @@ interface SupervisorParts {
 /**
  * The shells between pgbk and a server, each the parent of the next:
  * - outermost, in the caller's name spaces: cleans up when all is over;
- * - watching: reads its own input, which ends when pgbk ends, in whatever way, so that a killed pgbk leaves no server behind. It
- *   is told the pid of a server that has pids of its own: when that one ends, its shell does, and with it all that it has started;
+ * - watching: reads its own input, which ends when pgbk ends, in whatever way, so that a killed pgbk leaves no server behind. It is told
+ *   the pid of a server that has pids of its own: when that one ends, its shell does, and with it all that it has started;
  * - starting: makes the server's surroundings, and is the first of its pids where it has pids of its own.
  *
- * Statuses 70 and 71 of the inner ones say that no server was started; so does the lack of .begun, where the last could not even
- * be called. A socket's directory is sealed as soon as the server has
- * noted it in postmaster.pid, which comes after all that it does to the socket (StreamServerPort, PostmasterMain): what the data starts could else put a link to another
- * server's in its place, and lead clients there. Where something there is open for writing, that is refused (mount(2), EBUSY), and
- * the reason told. Descriptor 3 is the companion's, 4 the input (that of a background
- * command is /dev/null), 5 the log, 6 the device of a file server. That one is outside of the server's mounts: it ends by itself when they
- * are gone. Where it fails, the server is ended, with the shells around it: while one of them has the device, who waits for an
- * answer waits for ever.
+ * Statuses 70 and 71 of the inner ones say that no server was started; so does the lack of .begun, where the last could not even be called.
+ * A socket's directory is sealed as soon as the server has noted it in postmaster.pid, which comes after all that it does to the socket
+ * (StreamServerPort, PostmasterMain): what the data starts could else put a link to another server's in its place, and lead clients there.
+ * Where something there is open for writing, that is refused (mount(2), EBUSY), and the reason told. Descriptor 3 is the companion's, 4 the
+ * input (that of a background command is /dev/null), 5 the log, 6 the device of a file server. That one is outside of the server's mounts:
+ * it ends by itself when they are gone. Where it fails, the server is ended, with the shells around it: while one of them has the device,
+ * who waits for an answer waits for ever.
  */
 export function supervisorScripts({ outerSetUp, setUp, cleanUp }: SupervisorParts): {
   outermost: string
