@@ -3,13 +3,12 @@ import {
   constants,
   ftruncateSync,
   openSync,
+  rmSync,
   type StatsFs,
   statfsSync,
-  unlinkSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { systemCode } from '../../errors.js'
 import { descriptors } from '../../system/files/descriptors.js'
 import { readFully } from '../../system/files/read-fully.js'
 
@@ -49,17 +48,9 @@ export function openStore(directory: string): Store {
     cut: (id, size) => ftruncateSync(files.get(id), size),
     remove: (id) => {
       files.close(id)
-      unlinkIfThere(pathOf(id))
+      // A run's directory may be removed while its last files are closed.
+      rmSync(pathOf(id), { force: true })
     },
     room: () => statfsSync(directory),
-  }
-}
-
-/** A run's directory may be removed while its last files are closed. */
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
   }
 }

@@ -8,7 +8,7 @@ import { type FileSystem, start } from './operation.js'
 const validity = 1_000_000_000
 
 /** S_IFREG, S_IFDIR and S_IFLNK of inode(7). */
-const types: Record<Kind, number> = { file: 0o100000, directory: 0o040000, link: 0o120000 }
+export const fileTypes: Record<Kind, number> = { file: 0o100000, directory: 0o040000, link: 0o120000 }
 
 /** A fuse_entry_out for a node, of which the kernel is told by that. */
 export function entryAnswer(fileSystem: FileSystem, node: AnyNode, answer: Buffer): number {
@@ -42,7 +42,7 @@ function writeAttributes({ owner }: FileSystem, node: AnyNode, answer: Buffer, a
     atimensec: atime.nanoseconds,
     mtimensec: mtime.nanoseconds,
     ctimensec: ctime.nanoseconds,
-    mode: types[node.kind] | permissions,
+    mode: fileTypes[node.kind] | permissions,
     // Of a directory this does not count what is in it, as on Btrfs: programs know that.
     nlink: node.isNamed ? 1 : 0,
     ...owner,

@@ -1,15 +1,12 @@
 import type { BytePath } from '../../system/paths/byte-path.js'
-import type { Kind } from '../origin/origin.js'
 import { fuse_dirent, fuse_open_out, fuse_read_in, fuse_release_in, opcodes } from '../protocol/fuse.js'
 import { Refusal } from '../protocol/refusal.js'
 import type { AnyNode, DirectoryNode } from '../tree/node.js'
 import type { Tree } from '../tree/tree.js'
+import { fileTypes } from './answers.js'
 import { body, type FileSystem, type Operation, start } from './operation.js'
 
 type Entry = [name: BytePath, node: AnyNode]
-
-/** DT_REG, DT_DIR and DT_LNK of readdir(3). */
-const types: Record<Kind, number> = { file: 8, directory: 4, link: 10 }
 
 /**
  * Who reads a directory sees what was in it when the reading began, or began anew: so nothing is left out or told twice because other
@@ -61,7 +58,8 @@ function writeEntries(entries: Entry[], from: number, into: Buffer): number {
       ino: node.id,
       off: index + 1,
       namelen: name.length,
-      type: types[node.kind],
+      // DT_REG, DT_DIR or DT_LNK of readdir(3), as IFTODT() of dirent.h has them.
+      type: fileTypes[node.kind] >> 12,
     })
     into.write(name, at + fuse_dirent.size, 'latin1')
     into.fill(0, at + fuse_dirent.size + name.length, end)
