@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 import { type LocalBackup, layoutOf, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
@@ -49,10 +49,12 @@ export function localPlace(directory: string, context: Context, name: string = d
       return checkListing(raw, name)
     },
     async read(backup, file, from, take) {
+      const path = bytesInside(backup.directory, file)
       try {
-        return await take(piecesOf(bytesInside(backup.directory, file), from))
+        return await take(piecesOf(path, from))
       } catch (cause) {
-        if (systemCode(cause) !== 'ENOENT') throw cause
+        // What takes it may lack a file of its own.
+        if (systemCode(cause) !== 'ENOENT' || lstatSync(path, { throwIfNoEntry: false })) throw cause
         throw new PgbkError('not-found', `${shownPath(file)} of backup ${backup.id} is gone`, { cause })
       }
     },

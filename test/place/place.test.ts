@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { list as listTar } from 'tar'
@@ -163,6 +164,9 @@ function isRead<S extends Staged>(aWorld: () => World<S>): void {
   it('has nothing to read where there is no such file', async () => {
     const backup = await one()
     expect(await thrownBy(() => textFrom(place, backup, 'wal/none', 0))).toMatchObject({ code: 'not-found' })
+    // Of what takes it, a failure stays that.
+    const missing = () => place.read(backup, small as BytePath, 0, () => readFile('/nonexistent'))
+    expect(await thrownBy(missing)).toMatchObject({ code: 'ENOENT' })
   })
 
   it('sends files, but for those that are gone', async () => {
