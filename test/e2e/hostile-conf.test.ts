@@ -8,7 +8,7 @@ import { failureOf, localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
-import { ask, endServersOf, refusal, restore, restored } from '../helpers/restore.js'
+import { ask, refusal, restore, restored } from '../helpers/restore.js'
 import { aRoot, aServer, openSnapshot, type TestServer } from '../helpers/server.js'
 
 /** The same backup in a root of its own, for somebody to spoil. */
@@ -158,7 +158,6 @@ describe('a configuration that pgbk has not written', () => {
     const question = "select current_setting('app.tenant'), current_setting('plperl.on_init', true) is null"
     const { stdout } = await localRun(backup.root, ['--dbname', 'postgres', '--', 'psql', '-XAtc', question])
     expect(stdout).toBe('acme|t')
-    endServersOf(backup.root)
     const made = await restored(backup.root, ['--name', 'x'])
     expect(await ask(made, question, 'postgres')).toBe('acme|t')
     const conf = readFileSync(join(made.directory, 'conf/postgresql.conf'), 'utf8')
@@ -219,7 +218,6 @@ describe("a server's own configuration that is hostile", () => {
       `include '${evil}.conf'\nhba_file = '${trap}'\nrecovery_end_command = 'touch ${trap}'\n`,
     )
     const data = join(aDirectory(), 'main')
-    endServersOf(data)
     const port = await aFreePort()
     const made = await restored(backup.root, ['-D', data, '--start', '--port', String(port)])
     expect(made.switched_off).toEqual(

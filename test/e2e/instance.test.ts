@@ -16,15 +16,14 @@ import {
   archiveWal,
   ask,
   instancesIn,
-  killServersIn,
   pgbkIn,
   type Restored,
   refusal,
   restored,
-  serversIn,
   writeSegments,
 } from '../helpers/restore.js'
 import { aServer } from '../helpers/server.js'
+import { killServersIn, serversIn } from '../helpers/servers-in.js'
 import { until } from '../helpers/traces.js'
 import { asUser, ifRoot, isRoot, ordinaryUser } from '../helpers/users.js'
 

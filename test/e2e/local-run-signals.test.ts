@@ -4,19 +4,12 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { randomNumbers, roundsOf } from '../helpers/chance.js'
-import {
-  aReadyRun,
-  cache,
-  localRun,
-  nothing,
-  pidsIn,
-  remainsOf,
-  startLocalRun,
-} from '../helpers/local-run.js'
+import { aReadyRun, cache, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
 import { eachUser } from '../helpers/needs.js'
 import { program } from '../helpers/pgbk.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
+import { pidsIn } from '../helpers/servers-in.js'
 import { until } from '../helpers/traces.js'
 import { asUser } from '../helpers/users.js'
 

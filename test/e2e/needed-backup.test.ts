@@ -5,7 +5,7 @@ import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { anyMajor, binOf, run } from '../helpers/programs.js'
-import { archiveWal, ask, endServersOf, refusal, restore, writeSegments } from '../helpers/restore.js'
+import { archiveWal, ask, refusal, restore, writeSegments } from '../helpers/restore.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 import { isRoot } from '../helpers/users.js'
 
@@ -28,7 +28,6 @@ describe.each(callers)('a backup from which a directory was restored by %s', (_w
     await writeSegments(server, 2)
     await archiveWal(server, backup)
     await server.stop()
-    endServersOf(data)
     const { status, stderr } = await restore(backup.root, [backup.record.id, '-D', data], { asRoot })
     expect({ stderr, status }).toMatchObject({ status: 0 })
   })

@@ -11,17 +11,15 @@ import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
 import {
   archiveWal,
   ask,
-  endServersOf,
   instancesIn,
-  killServersIn,
   pgbkIn,
   restore,
   restored,
-  serversIn,
   startRestore,
   writeSegments,
 } from '../helpers/restore.js'
 import { aServer } from '../helpers/server.js'
+import { killServersIn, serversIn } from '../helpers/servers-in.js'
 import { aSmallDisk } from '../helpers/small-disk.js'
 import { until } from '../helpers/traces.js'
 import { isRoot } from '../helpers/users.js'
@@ -119,7 +117,6 @@ describe('a restore into a directory that ends at a random moment', () => {
     'by %s, as root: %s (moment %i of the seed), cannot be started, and is repeated',
     async (signal, asRoot, _, ms) => {
       const place = aDirectory('pgbk-restored-')
-      endServersOf(place)
       const [data, fast] = [join(place, 'main'), join(place, 'fast')]
       const location = backup.record.tablespaces[0]?.location
       const args = ['-D', data, '--tablespace-mapping', `${location}=${fast}`]

@@ -19,24 +19,21 @@ import { anyMajor, attempt, binOf, oldestAndNewest, run } from '../helpers/progr
 import {
   archiveWal,
   ask,
-  endServersOf,
   type Restored,
   refusal,
   restore,
   restored,
-  serversIn,
   writeSegments,
 } from '../helpers/restore.js'
 import { aServer, fill, filledAnswer, filledRows, type TestServer, verifies } from '../helpers/server.js'
+import { serversIn } from '../helpers/servers-in.js'
 import { aSmallDisk } from '../helpers/small-disk.js'
 import { fingerprint } from '../helpers/tree.js'
 import { ifRoot, ordinaryUser } from '../helpers/users.js'
 
 /** A directory of the ordinary user's, for what is restored. */
 function aPlace(): string {
-  const place = aDirectory('pgbk-restored-')
-  endServersOf(place)
-  return place
+  return aDirectory('pgbk-restored-')
 }
 
 /** Its socket is where the server's own configuration says. */

@@ -13,7 +13,6 @@ import {
   refusal,
   restore,
   restored,
-  serversIn,
   writeSegments,
 } from '../helpers/restore.js'
 import {
@@ -27,6 +26,7 @@ import {
   type TestServer,
   verifies,
 } from '../helpers/server.js'
+import { serversIn } from '../helpers/servers-in.js'
 import { fingerprint } from '../helpers/tree.js'
 import { ordinaryUser } from '../helpers/users.js'
 

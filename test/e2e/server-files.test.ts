@@ -5,7 +5,7 @@ import { execaSync } from 'execa'
 import { aBackupOf, entriesBelow, type MadeBackup } from '../helpers/backup.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { anyMajor, binOf, oldestAndNewest, run } from '../helpers/programs.js'
-import { ask, endServersOf, refusal, restore, restored } from '../helpers/restore.js'
+import { ask, refusal, restore, restored } from '../helpers/restore.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 import { isRoot, ordinaryUser } from '../helpers/users.js'
 
@@ -116,7 +116,6 @@ describe.each(oldestAndNewest)('the configuration of a server of PostgreSQL %i',
     await server.stop()
     await run(['mv', etc, away])
     const place = aDirectory('pgbk-restored-')
-    endServersOf(place)
     const data = join(place, 'main')
     const port = await aFreePort()
     const made = await restored(backup.root, ['-D', data, '--start', '--port', String(port)])

@@ -7,7 +7,7 @@ import { localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
 import { anyMajor, attempt, binOf, oldestAndNewest, run } from '../helpers/programs.js'
-import { archiveWal, ask, endServersOf, pgbkIn, refusal, restore, restored } from '../helpers/restore.js'
+import { archiveWal, ask, pgbkIn, refusal, restore, restored } from '../helpers/restore.js'
 import { aRoot, aServer, openSnapshot, type TestServer } from '../helpers/server.js'
 
 const originsSetting = (major: number) =>
@@ -121,7 +121,6 @@ describe.each(oldestAndNewest)('a server of PostgreSQL %i with more than the def
     await archiveWal(server, backup)
     expect((await inRun(backup, state, ['--to-latest'])).stdout).toBe('40|t|1')
     const place = aDirectory('pgbk-restored-')
-    endServersOf(place)
     const data = join(place, 'main')
     const port = await aFreePort()
     await restored(backup.root, ['-D', data, '--start', '--port', String(port)])

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type PgbkOptions, runPgbk, startPgbk } from './pgbk.js'
 import { aDirectory } from './places.js'
 import { anyMajor, binOf, type Ended, run } from './programs.js'
+import { pidsIn } from './servers-in.js'
 import { until } from './traces.js'
 
 /** Who may start a run in these tests. */
@@ -114,16 +115,6 @@ export function remainsOf(root: string, place = join(root, 'data/run')): Remains
   }
 }
 
-/** The processes that work in a directory or were started with its name. */
-export function pidsIn(directory: string): string[] {
-  return namesIn('/proc').filter(
-    (pid) =>
-      /^\d+$/.test(pid) &&
-      (textOf(`/proc/${pid}/cmdline`).includes(`${directory}/`) ||
-        linkOf(`/proc/${pid}/cwd`).startsWith(directory)),
-  )
-}
-
 function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory)
@@ -140,7 +131,7 @@ function textOf(path: string): string {
   }
 }
 
-function linkOf(path: string): string {
+function _linkOf(path: string): string {
   try {
     return readlinkSync(path)
   } catch {

@@ -4,13 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach } from '@jest/globals'
 import { execaSync } from 'execa'
+import { killServersIn } from './servers-in.js'
 import { isRoot, ordinaryUser } from './users.js'
 
-/** A new directory of the ordinary user; it goes as `atEnd` says. */
+/** A new directory of the ordinary user; it goes as `atEnd` says, with the servers that were left running in it. */
 export function aDirectory(name = 'pgbk-test-'): string {
   const directory = mkdtempSync(join(tmpdir(), name))
   if (isRoot) chownSync(directory, ordinaryUser.uid, ordinaryUser.gid)
-  atEnd(() => removeTree(directory))
+  atEnd(async () => {
+    await killServersIn(directory)
+    removeTree(directory)
+  })
   return directory
 }
 

@@ -4,12 +4,10 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { MadeBackup } from './backup.js'
 import { aFile } from './backup.js'
-import { pidsIn } from './local-run.js'
 import { type PgbkOptions, runPgbk, startPgbk } from './pgbk.js'
-import { aDirectory, atEnd } from './places.js'
-import { anyMajor, attempt, binOf, type Ended, run } from './programs.js'
+import { aDirectory } from './places.js'
+import { anyMajor, binOf, type Ended, run } from './programs.js'
 import type { TestServer } from './server.js'
-import { until } from './traces.js'
 
 const cache = aDirectory('pgbk-cache-')
 
@@ -23,7 +21,7 @@ export function pgbkIn(root: string, args: string[], options: PgbkOptions = {}):
   return runPgbk([...args, '-C', root], inCache(options))
 }
 
-/** `pgbk restore` on a root, to its end; its servers go when the tests of this file are over. */
+/** `pgbk restore` on a root, to its end; its servers end when its root goes. */
 export function restore(root: string, args: string[] = [], options: PgbkOptions = {}): Promise<Ended> {
   return Promise.resolve(startRestore(root, args, options)).then(({ exitCode: status, stdout, stderr }) => ({
     status,
@@ -33,44 +31,7 @@ export function restore(root: string, args: string[] = [], options: PgbkOptions 
 }
 
 export function startRestore(root: string, args: string[] = [], options: PgbkOptions = {}) {
-  endServersOf(root)
   return startPgbk(['restore', '-C', root, ...args], inCache(options))
-}
-
-const ended = new Set<string>()
-
-/** Ends what was left running below a directory, at the end of the test file. */
-export function endServersOf(directory: string): void {
-  if (ended.has(directory)) return
-  ended.add(directory)
-  atEnd(() => killServersIn(directory))
-}
-
-/** kill -9 for a server with all its processes, as when the machine goes down; waits until the system has forgotten them. */
-export async function killServersIn(directory: string): Promise<void> {
-  const killed = new Set<string>()
-  await until(`no server works in ${directory}`, async () => {
-    const pids = serversIn(directory)
-    for (const pid of pids) {
-      await attempt(['kill', '-9', pid])
-      killed.add(pid)
-    }
-    // A zombie holds postmaster.pid for PostgreSQL.
-    return pids.length === 0 && [...killed].every((pid) => !existsSync(`/proc/${pid}`))
-  })
-}
-
-/** The processes of servers that work in a directory. */
-export function serversIn(directory: string): string[] {
-  return pidsIn(directory).filter((pid) => isPostgres(pid))
-}
-
-function isPostgres(pid: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres')
-  } catch {
-    return false
-  }
 }
 
 /** What `--json` says of an instance, or of a given directory. */
