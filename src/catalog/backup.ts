@@ -15,8 +15,10 @@ export interface StoredBackup {
   raw: object
   /** What its snapshot takes once it is a plain directory: what a restore needs. */
   logicalBytes: number
-  /** What it takes where it lies, without the WAL that came later: what is freed with it. */
+  /** What its files have where it lies, without the WAL that came later. */
   storedBytes: number
+  /** What it takes of the disk by itself: less than that where it shares blocks with other backups of its root. */
+  ownBytes: number
   /** Why it must not be removed, if somebody said so. */
   hold: Hold | undefined
   /** What its newest check found, if one was made. */
@@ -37,7 +39,17 @@ export function storedBackup(
   { hold, proof }: Partial<Additions> = {},
 ): StoredBackup {
   const { id, size_bytes } = summary
-  return { id, state, summary, raw, logicalBytes: size_bytes, storedBytes: size_bytes, hold, proof }
+  return {
+    id,
+    state,
+    summary,
+    raw,
+    logicalBytes: size_bytes,
+    storedBytes: size_bytes,
+    ownBytes: size_bytes,
+    hold,
+    proof,
+  }
 }
 
 const checked = new WeakMap<object, BackupRecord>()

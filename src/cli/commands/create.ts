@@ -18,6 +18,7 @@ export const create: CommandSpec<CreateOptions> = {
         .addOption(checkpointOption())
         .option('--max-rate <rate>', 'limit the transfer: kilobytes per second, or 800k, 50M')
         .option('--no-verify', 'do not run pg_verifybackup')
+        .option('--independent', 'share no blocks with earlier backups (XFS, Btrfs)')
         .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')
         .addOption(sandboxOption())
         .option('--new-cluster', 'the root belongs to another cluster from now on'),

@@ -19,7 +19,7 @@ export function createText(backup: LocalBackup, { style, quiet, now, pgbk }: Scr
       .join('')
   const proof = proofText(backup.proof, now)
   const checked = `${record.verified ? 'verified' : 'not verified'}${proof && `, ${proof}`}`
-  return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
+  return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files${ownText(backup)}, ${formatDuration(record.duration_ms)}, ${checked}
   ${directory}
 ${asOfText(backup, now)}${faultsOf(backup)
   .map((fault) => `  not proven: ${fault}\n`)
@@ -29,6 +29,12 @@ Run it:
 Or, using it up:
   ${openCommand(backup)}
 `
+}
+
+/** Where blocks are shared. */
+function ownText({ summary }: LocalBackup): string {
+  const { shared, size_bytes } = summary
+  return shared ? ` (${formatBytes(size_bytes - shared.bytes)} more on the disk)` : ''
 }
 
 /** Of a standby, which may be behind; a primary's data are of now. */

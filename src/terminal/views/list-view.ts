@@ -63,6 +63,15 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
     { title: 'KIND', value: ({ summary }) => summary.kind, expendable: 2 },
     { title: 'VERSION', value: ({ summary }) => summary.server.version, align: 'right', expendable: 1 },
     { title: 'SIZE', value: ({ storedBytes }) => formatBytes(storedBytes), align: 'right' },
+    ...(backups.some(isShared)
+      ? [
+          {
+            title: 'OWN',
+            value: ({ ownBytes }: StoredBackup) => formatBytes(ownBytes),
+            align: 'right' as const,
+          },
+        ]
+      : []),
     {
       title: 'STATE',
       value: ({ state, hold }) => (hold ? `${state}, held` : state),
@@ -72,6 +81,10 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
     ...(backups.some(({ proof }) => proof !== undefined) ? [proofColumn(now, style)] : []),
     { title: 'LABEL', value: ({ summary }) => summary.label ?? '', expendable: 3 },
   ]
+}
+
+function isShared({ storedBytes, ownBytes }: StoredBackup): boolean {
+  return ownBytes < storedBytes
 }
 
 function proofColumn(now: Date, style: Style): Column<StoredBackup> {
@@ -84,7 +97,7 @@ function proofColumn(now: Date, style: Style): Column<StoredBackup> {
 }
 
 function totals({ root, backups, free }: ListResult): string {
-  const sum = backups.reduce((total, { storedBytes }) => total + storedBytes, 0)
+  const sum = backups.reduce((total, { ownBytes }) => total + ownBytes, 0)
   const count = `${backups.length} ${backups.length === 1 ? 'backup' : 'backups'}`
   return `${count}, ${formatBytes(sum)}${free === undefined ? '' : `, ${formatBytes(free)} free`}, in ${root}`
 }
