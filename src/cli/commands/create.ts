@@ -48,6 +48,9 @@ and pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
 configuration files are copied too. Passwords come from ~/.pgpass, PGPASSWORD, a
 service file, or the connection string.
 
+On a file system with reflinks (XFS, Btrfs) the new backup shares the blocks that
+have not changed with the one before it, and takes as little more of the disk.
+
 With --prove, a failed proof ends the command with status 6. If this machine
 cannot prove the backup (see pgbk verify --help), that is only a warning.
 

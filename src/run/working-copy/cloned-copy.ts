@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { systemCode, systemFailure } from '../../errors.js'
 import { copyTree } from '../../system/files/copy-tree.js'
 import { freeBytes, measureTree } from '../../system/files/measure.js'
+import { lacksReflinks } from '../../system/files/share-file.js'
 import { formatBytes } from '../../text/format.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
@@ -19,8 +20,7 @@ export const reflink: WorkingCopyMethod = {
       signal.throwIfAborted()
       if (systemCode(error) === 'EXDEV')
         return 'the working directory is on another file system than the backup'
-      if (['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ENOTTY'].includes(systemCode(error) ?? ''))
-        return 'the file system has no reflinks'
+      if (lacksReflinks(error)) return 'the file system has no reflinks'
       throw error
     }
   },

@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+import { systemCode } from '../../errors.js'
 import { type BytePath, bytePath, joinBytes, systemPath } from '../paths/byte-path.js'
 import { readRange } from './read-fully.js'
 import { openRegularFile } from './read-small.js'
@@ -137,17 +138,24 @@ async function replaceByClone(
 const draftEnd = '.pgbk-clone'
 
 /**
- * Whether files of one directory can share blocks with those of another. @param file of the first, with bytes in it, which is cloned
- * for a moment.
+ * Whether files of one directory can share blocks with those of another.
+ * @param file of the first, with bytes in it, which is cloned for a moment.
+ * @throws a system error for any other reason.
  */
 export function canShare(file: string, directory: string): boolean {
   const probe = systemPath(joinBytes(bytePath(directory), bytePath(`.probe${draftEnd}`)))
   try {
     copyFileSync(file, probe, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL)
     return true
-  } catch {
-    return false
+  } catch (error) {
+    if (lacksReflinks(error)) return false
+    throw error
   } finally {
     rmSync(probe, { force: true })
   }
+}
+
+/** Whether a clone has failed because the file system makes none, or only within itself. */
+export function lacksReflinks(error: unknown): boolean {
+  return ['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ENOTTY', 'EXDEV'].includes(systemCode(error) ?? '')
 }

@@ -5,6 +5,7 @@ import { aBackupOf, type MadeBackup } from '../../helpers/backup.js'
 import { aReadyRun, localRun, nothing, remainsOf } from '../../helpers/local-run.js'
 import { needs } from '../../helpers/needs.js'
 import { anyMajor } from '../../helpers/programs.js'
+import { aDiskWithReflinks } from '../../helpers/reflink-disk.js'
 import {
   aRoot,
   aServer,
@@ -16,7 +17,6 @@ import {
 } from '../../helpers/server.js'
 import { fingerprint } from '../../helpers/tree.js'
 import { ordinaryUser } from '../../helpers/users.js'
-import { aDiskWithReflinks } from '../../helpers/xfs.js'
 
 let server: TestServer
 beforeAll(async () => {
@@ -28,7 +28,7 @@ needs('user namespaces').describe('an overlay', () =>
   keepsTheContract('overlay', aRoot, ['an ordinary user', 'root']),
 )
 needs('root', 'mounts', 'loop devices', 'program mkfs.xfs').describe('a reflink clone', () =>
-  keepsTheContract('reflink', aDiskWithReflinks, ['root']),
+  keepsTheContract('reflink', () => aDiskWithReflinks(), ['root']),
 )
 describe('a copy', () => keepsTheContract('copy', aRoot, ['an ordinary user']))
 needs('user namespaces', '/dev/fuse').describe('a thin copy', () =>
