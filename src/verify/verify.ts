@@ -191,7 +191,7 @@ async function orUnreadable(
 ): Promise<Fault[]> {
   const nameOf = (path: string) => {
     const inSnapshot = relativeInside(snapshot, path)
-    return inSnapshot === undefined ? relativeInside(directory, path) : join('snapshot', inSnapshot)
+    return inSnapshot === undefined ? relativeInside(directory, path) : `snapshot/${inSnapshot}`
   }
   try {
     return await look()
