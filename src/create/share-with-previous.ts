@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { type LocalBackup, plainSnapshotOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { clusterOf } from '../catalog/check-cluster.js'
 import type { BackupLayout } from '../catalog/layout.js'
@@ -44,7 +44,7 @@ export function baseFor(
   )
   const [newest] = backups
   if (!newest) return { none: 'it is the first one' }
-  if (!canShare(join(layoutOf(newest).data, 'PG_VERSION'), directory))
+  if (!canShare(join(plainSnapshotOf(newest).data, 'PG_VERSION'), directory))
     return { none: 'the file system has no reflinks' }
   if (independent) return { none: 'it was asked for' }
   const sharing = backups.findIndex(({ summary }) => !summary.shared)
@@ -85,7 +85,7 @@ export async function shareWith(
   layout: BackupLayout,
   { signal, progress }: Context,
 ): Promise<BackupRecord['shared']> {
-  const [older, newer] = [layoutOf(base).snapshot, layout.snapshot].map((path) => bytePath(path))
+  const [older, newer] = [plainSnapshotOf(base).snapshot, layout.snapshot].map((path) => bytePath(path))
   if (older === undefined || newer === undefined) return undefined
   progress.step(`comparing with ${base.id}`)
   const idle = Array.from({ length: atOnce }, shareBuffers)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { layoutOf } from '../catalog/backup.js'
+import { plainSnapshotOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import type { Task } from '../config/load.js'
@@ -27,7 +27,7 @@ export function checkSpace({ root, backups }: Catalog, { settings, context }: Ta
   if (own < full) return [ok('shared blocks', `${count} of ${formatBytes(full)} take ${formatBytes(own)}`)]
   if (settings.create.thin === 'off') return [ok('shared blocks', 'none: create.thin is off')]
   try {
-    if (canShare(join(layoutOf(newest).data, 'PG_VERSION'), rootLayout(root).backups))
+    if (canShare(join(plainSnapshotOf(newest).data, 'PG_VERSION'), rootLayout(root).backups))
       return [ok('shared blocks', `the next backup will share with ${newest.id} what has not changed`)]
   } catch (error) {
     return [skipped('shared blocks', messageOf(error))]
