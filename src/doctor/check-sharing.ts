@@ -9,7 +9,7 @@ import { formatBytes } from '../text/format.js'
 import { type Check, ok, skipped, warning } from './check.js'
 
 /** Whether backups share what has not changed, could, or all share it. */
-export function checkSpace({ root, backups }: Catalog, { settings, context }: Task): Check[] {
+export function checkSharing({ root, backups }: Catalog, { settings, context }: Task): Check[] {
   const whole = backups.filter(({ state }) => state === 'whole')
   const [newest] = whole
   if (!newest || whole.length < 2) return []
