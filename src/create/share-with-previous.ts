@@ -66,12 +66,12 @@ export async function prepareToShare(
   { env, signal, progress }: Context,
 ): Promise<void> {
   if (thin === 'off' || (await statfs(directory)).type !== xfs) return
-  const said = await runProgram('xfs_io', ['-c', 'cowextsize 8192', directory], { env, signal }).catch(
-    (error: unknown) => ({ status: 1, stderr: messageOf(error) }),
-  )
-  signal.throwIfAborted()
-  if (said.status !== 0) progress.detail(`cannot set the copy-on-write extent size: ${said.stderr.trim()}`)
+  const { status, stderr } = await runProgram('sh', ['-c', setExtentSize, 'sh', directory], { env, signal })
+  if (status !== 0) progress.detail(`cannot set the copy-on-write extent size: ${stderr.trim()}`)
 }
+
+/** cron's PATH has no directories of the administrator's. */
+const setExtentSize = `PATH=$PATH:/usr/sbin:/sbin; exec xfs_io -c 'cowextsize 8192' "$1"`
 
 const atOnce = 2
 

@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, it } from '@jest/globals'
+import { execaSync } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { localRun } from '../helpers/local-run.js'
@@ -171,20 +172,37 @@ onReflinks.each(places)('backups on %s of PostgreSQL %i', (type, major) => {
   })
 })
 
+/** Bytes. */
+function usedIn(directory: string): number {
+  execaSync('sync', ['-f', directory])
+  const { blocks, bfree, bsize } = statfsSync(directory)
+  return (blocks - bfree) * bsize
+}
+
 onReflinks('a backup that is compared with the one before it', () => {
   let server: TestServer
   let root: string
-  let first: MadeBackup
   beforeAll(async () => {
     server = await aServer({ major: anyMajor })
     await server.sql(
       'create table bulk as select g, md5(g::text) from generate_series(1, 100000) g; checkpoint',
     )
     root = aDiskWithReflinks('xfs')
-    first = await aBackupOf(server, { root })
+    await aBackupOf(server, { root })
+  })
+
+  it('takes as little of an XFS as has changed, from cron too', async () => {
+    const env = { PATH: '/usr/bin:/bin' }
+    const next = await aBackupOf(server, { root, env })
+    await server.sql(`update bulk set md5 = reverse(md5) where g % 3000 = 1; checkpoint`)
+    const before = usedIn(root)
+    const { record } = await aBackupOf(server, { root, env })
+    expect(record.shared?.with[0]).toBe(next.record.id)
+    expect((usedIn(root) - before) / 2 ** 20).toBeLessThan(record.wal_segment_size / 2 ** 20 + 4)
   })
 
   it('takes nothing from it that has rotted there', async () => {
+    const first = await aBackupOf(server, { root })
     const path = `data/${await server.sql("select pg_relation_filepath('bulk')")}`
     const file = join(first.snapshot, path)
     const good = readFileSync(file)
@@ -192,7 +210,10 @@ onReflinks('a backup that is compared with the one before it', () => {
     rotten[100_000] = ~(rotten[100_000] ?? 0) & 255
     writeFileSync(file, rotten)
     const next = await aBackupOf(server, { root })
-    expect(next.record).toMatchObject({ verified: true, shared: { with: [first.record.id] } })
+    expect(next.record).toMatchObject({
+      verified: true,
+      shared: { with: [first.record.id, ...(first.record.shared?.with ?? [])] },
+    })
     expect(readFileSync(join(next.snapshot, path)).equals(good)).toBe(true)
     expect((await pgbkIn(root, ['verify', first.record.id])).status).toBe(6)
     expect((await pgbkIn(root, ['verify', next.record.id])).status).toBe(0)
