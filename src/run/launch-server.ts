@@ -1,4 +1,4 @@
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import type { ReadableBackup } from '../catalog/backup.js'
 import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -69,7 +69,7 @@ async function tryMethod(
 ): Promise<EnclosedServer | string> {
   const { backup, root, run, sandbox, programs, recovery, hasPort, port } = request
   const { access } = method
-  const obstacle = await method.prepare({ snapshot: layoutOf(backup).snapshot, run }, context)
+  const obstacle = await method.prepare({ snapshot: backup.snapshot, run }, context)
   if (obstacle !== undefined) return obstacle
   const command = await serverCommand(request, run, port, context)
   try {
@@ -92,7 +92,7 @@ async function tryMethod(
   }
 }
 
-async function agreeToCopy(backup: LocalBackup, obstacles: string[], context: Context): Promise<void> {
+async function agreeToCopy(backup: ReadableBackup, obstacles: string[], context: Context): Promise<void> {
   const size = formatBytes(backup.logicalBytes)
   context.progress.say(`The snapshot has to be copied in full (${size}): ${obstacles.join('; ')}`)
   if (backup.logicalBytes <= askAbove) return

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { type ReadableBackup, snapshotOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 
@@ -8,9 +8,9 @@ import { PgbkError } from '../errors.js'
  * directory by then.
  * @throws {PgbkError} `failed` when the files belong to somebody else.
  */
-export function checkOwner(backup: LocalBackup, context: Context): void {
+export function checkOwner(backup: ReadableBackup, context: Context): void {
   const { id, directory } = backup
-  const { uid } = statSync(layoutOf(backup).data)
+  const { uid } = statSync(snapshotOf(backup).data)
   const caller = context.user()
   if (caller.uid === uid) return
   if (uid === 0)
