@@ -1,0 +1,110 @@
+import { statSync } from 'node:fs'
+import { type LocalBackup, recordOf, snapshotOf } from '../catalog/backup.js'
+import { changeForm, sweepForms } from '../catalog/change-form.js'
+import type { BackupLayout } from '../catalog/layout.js'
+import { openRootToChange } from '../catalog/prepare-root.js'
+import { recordFormat } from '../catalog/record.js'
+import { selectBackup } from '../catalog/select.js'
+import type { Settings, Task } from '../config/load.js'
+import { type Context, withEnds } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { imageFacts, makeImage } from '../forms/make-image.js'
+import { materialise } from '../forms/materialise.js'
+import { mountImage } from '../forms/mount-image.js'
+import { type LocalPlace, localPlace } from '../place/local-place.js'
+import { findInstallations } from '../postgres/programs/find.js'
+import { checkNotInUse } from '../removal/in-use.js'
+import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
+import { imageReadme } from '../snapshot/image-readme.js'
+import { writeDurably } from '../system/files/durable.js'
+import { measureTree } from '../system/files/measure.js'
+import { checkCopyOfSnapshot, neededVerifier } from './check-copy-of-snapshot.js'
+
+/** A backup in its new form, and what it took before. */
+export interface ChangedForm {
+  backup: LocalBackup
+  storedBefore: number
+}
+
+/**
+ * Packs a whole backup: its snapshot becomes one compressed image, which pg_verifybackup has read all of before the directory goes. A
+ * backup that is packed stays so, and that is said.
+ * @throws {PgbkError} `not-found`; `failed` for one that is used, or in use; `programs-missing`, `disk-full`, `damaged`. Nothing has changed
+ * then.
+ */
+export async function pack(id: string, task: Task): Promise<ChangedForm> {
+  return changed(id, 'pack', task, async (backup, aside, own) => {
+    const plain = await materialise(backup, own)
+    const verifier = neededVerifier(backup, await findInstallations(task.settings.bin_dir, own))
+    own.progress.step(`packing ${backup.id}`)
+    await makeImage(plain.snapshot, aside.image, own)
+    own.progress.step(`verifying the image of ${backup.id}`)
+    const { uid, gid } = statSync(snapshotOf(plain).data)
+    const mounted = await mountImage({ file: aside.image, uid, gid }, own)
+    own.atEnd(mounted.release)
+    const checksums = pgbkFileChecksums(snapshotOf(plain))
+    await checkCopyOfSnapshot({ ...plain, snapshot: mounted.directory }, checksums, verifier, own)
+    const { bytes } = await measureTree(plain.snapshot)
+    const packed = { ...(await imageFacts(aside.image, own)), snapshot_bytes: bytes, uid, gid }
+    const raw = { ...backup.raw, format: recordFormat.packed, packed }
+    await writeDurably(aside.imageReadme, imageReadme(recordOf({ raw })))
+    return raw
+  })
+}
+
+/**
+ * Changes the form of a backup: the other one is made beside it, and takes its place in one step, under the catalog lock.
+ * @param make makes it in a directory of its own, and returns the record with it.
+ */
+export async function changed(
+  wanted: string,
+  purpose: 'pack' | 'unpack',
+  { settings, context }: Task,
+  make: (backup: LocalBackup, aside: BackupLayout, own: Context) => Promise<object>,
+): Promise<ChangedForm> {
+  const root = openRootToChange(settings.root, context)
+  const place = localPlace(root.root, context)
+  const chosen = selectBackup(await place.list(), wanted, context)
+  const form = purpose === 'pack' ? 'packed' : 'plain'
+  if (chosen.form === form) {
+    context.progress.warn(`${chosen.id} is ${form} already`)
+    return { backup: chosen, storedBefore: chosen.storedBytes }
+  }
+  // A create sweeps what others leave, and must not take this for it.
+  return place.lease('create', { purpose }, context, async (guarded) => {
+    await place.lease('catalog', { purpose, wait: true }, guarded, () => sweepForms(root))
+    const before = await checked(chosen.id, place, settings, guarded)
+    const staged = await place.stage(guarded.now(), { made_by: purpose })
+    try {
+      const record = await withEnds(guarded, (own) => make(before, staged.layout, own))
+      await place.lease('catalog', { purpose, wait: true }, guarded, async (locked, lease) => {
+        const still = await checked(before.id, place, settings, locked)
+        await lease.check()
+        await changeForm(still, {
+          record: `${JSON.stringify(record, undefined, 2)}\n`,
+          aside: staged.layout.directory,
+        })
+      })
+    } finally {
+      await place.discard(staged)
+    }
+    return { backup: selectBackup(await place.list(), before.id, guarded), storedBefore: before.storedBytes }
+  })
+}
+
+/** The backup, as it is now, if its form may be changed. @throws {PgbkError} as `pack`. */
+async function checked(
+  id: string,
+  place: LocalPlace,
+  { root }: Settings,
+  context: Context,
+): Promise<LocalBackup> {
+  const backup = selectBackup(await place.list(), id, context)
+  recordOf(backup)
+  if (backup.state === 'used')
+    throw new PgbkError('failed', `backup ${id} is used: a server was started inside its snapshot`, {
+      hint: 'It is no longer what was backed up, and is not packed.',
+    })
+  checkNotInUse([backup], root, context)
+  return backup
+}
