@@ -44,7 +44,10 @@ export async function changeForm(backup: LocalBackup, { record, aside }: FormCha
   }
 }
 
-/** Removes what killed changes of a form have left: the files of the form that does not count. Only under the catalog lock. */
+/**
+ * Removes what killed changes of a form have left: the files of the form that does not count. Only where no form is changed meanwhile,
+ * under the lock of creates.
+ */
 export async function sweepForms({ backups }: RootLayout): Promise<void> {
   for (const name of readdirSync(backups)) if (isId(name)) await sweepForm(join(backups, name))
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { sweepForms } from '../catalog/change-form.js'
 import type { RootLayout } from '../catalog/layout.js'
 import {
   discard,
@@ -29,6 +30,7 @@ export async function removeLeftOvers(root: RootLayout, psql: Psql, context: Con
 }
 
 async function sweepLocked(root: RootLayout, psql: Psql, lock: HeldLock, context: Context): Promise<boolean> {
+  await sweepForms(root)
   const found = await findLeftOvers(root)
   for (const leftOver of found) {
     if (!leftOver.marker) {

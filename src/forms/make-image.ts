@@ -43,18 +43,22 @@ export async function unpackImage(
   await run('unsquashfs', ['-no-progress', '-no-xattrs', '-d', directory, file], { env, signal })
 }
 
+/** It ends with this process: it would go on writing into what the next one clears away. */
 async function run(program: string, args: string[], place: Surroundings & { cwd?: string }): Promise<void> {
-  const { status, stdout, stderr } = await runProgram(program, args, place).catch((cause) => {
-    if (!(cause instanceof PgbkError) || cause.code !== 'programs-missing') throw cause
-    throw new PgbkError('programs-missing', `${program} is not installed`, { cause, hint: toolsHint })
-  })
+  const { status, stdout, stderr } = await runProgram(
+    'setpriv',
+    ['--pdeathsig', 'KILL', program, ...args],
+    place,
+  )
   if (status === 0) return
+  if (status === 127)
+    throw new PgbkError('programs-missing', `${program} is not installed`, { hint: toolsHint })
   const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join('; ') || `it ended with ${status}`
   const isFull = /No space left on device|Disk quota exceeded/.test(said)
   throw new PgbkError(isFull ? 'disk-full' : 'failed', `${program} failed: ${said}`)
 }
 
-export const toolsHint =
+const toolsHint =
   'Install squashfs-tools (Debian, Ubuntu, Fedora: package squashfs-tools; Homebrew: squashfs).'
 
 export interface ImageFacts {

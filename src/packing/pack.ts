@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs'
 import { type LocalBackup, recordOf, snapshotOf } from '../catalog/backup.js'
 import { changeForm, sweepForms } from '../catalog/change-form.js'
-import type { BackupLayout } from '../catalog/layout.js'
+import type { BackupLayout, RootLayout } from '../catalog/layout.js'
+import { discard, findLeftOvers } from '../catalog/partial.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
 import { recordFormat } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
@@ -17,6 +18,7 @@ import { checkNotInUse } from '../removal/in-use.js'
 import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { imageReadme } from '../snapshot/image-readme.js'
 import { writeDurably } from '../system/files/durable.js'
+import type { HeldLock } from '../system/files/lock.js'
 import { measureTree } from '../system/files/measure.js'
 import { checkCopyOfSnapshot, neededVerifier } from './check-copy-of-snapshot.js'
 
@@ -71,15 +73,15 @@ export async function changed(
     return { backup: chosen, storedBefore: chosen.storedBytes }
   }
   // A create sweeps what others leave, and must not take this for it.
-  return place.lease('create', { purpose }, context, async (guarded) => {
-    await place.lease('catalog', { purpose, wait: true }, guarded, () => sweepForms(root))
+  return place.lease('create', { purpose }, context, async (guarded, lease) => {
+    await sweep(root, lease)
     const before = await checked(chosen.id, place, settings, guarded)
     const staged = await place.stage(guarded.now(), { made_by: purpose })
     try {
       const record = await withEnds(guarded, (own) => make(before, staged.layout, own))
-      await place.lease('catalog', { purpose, wait: true }, guarded, async (locked, lease) => {
+      await place.lease('catalog', { purpose, wait: true }, guarded, async (locked, held) => {
         const still = await checked(before.id, place, settings, locked)
-        await lease.check()
+        await held.check()
         await changeForm(still, {
           record: `${JSON.stringify(record, undefined, 2)}\n`,
           aside: staged.layout.directory,
@@ -90,6 +92,16 @@ export async function changed(
     }
     return { backup: selectBackup(await place.list(), before.id, guarded), storedBefore: before.storedBytes }
   })
+}
+
+/** Clears away what a killed pack or unpack has left. */
+async function sweep(root: RootLayout, lease: HeldLock): Promise<void> {
+  await sweepForms(root)
+  for (const { layout, marker } of await findLeftOvers(root)) {
+    if (!['pack', 'unpack'].includes(marker?.made_by ?? '')) continue
+    await lease.check()
+    await discard(layout)
+  }
 }
 
 /** The backup, as it is now, if its form may be changed. @throws {PgbkError} as `pack`. */
