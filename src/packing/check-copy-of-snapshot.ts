@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type LocalBackup, type ReadableBackup, recordOf, snapshotOf } from '../catalog/backup.js'
-import { majorOf } from '../catalog/record.js'
+import { type ReadableBackup, snapshotOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { imageObstacles } from '../forms/image-obstacles.js'
 import { findVerifier, type Verifier, verifySnapshot } from '../postgres/programs/check-backup.js'
 import type { Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
@@ -10,12 +10,26 @@ import { checkComplete } from '../snapshot/completeness.js'
 import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 
 /** What reads all of a snapshot in its other form. @throws {PgbkError} `programs-missing`: the old form would go on trust. */
-export function neededVerifier(backup: LocalBackup, installations: Installation[]): Verifier {
-  const major = majorOf(recordOf(backup))
+export function neededVerifier(major: number, installations: Installation[]): Verifier {
   const verifier = findVerifier(major, installations)
   if (verifier) return verifier
   throw new PgbkError('programs-missing', `pg_verifybackup ${major} or newer is not installed here`, {
     hint: `Without it nothing tells whether the other form is whole. It comes with the server programs of PostgreSQL:\n${installHint(major)}`,
+  })
+}
+
+/** Makes sure that snapshots can be packed here, before there is one. @throws {PgbkError} `programs-missing`. */
+export async function checkPackable(
+  major: number,
+  installations: Installation[],
+  context: Context,
+): Promise<void> {
+  neededVerifier(major, installations)
+  const { making, mounting } = await imageObstacles(context)
+  const [lack] = [...making, ...mounting]
+  if (lack === undefined) return
+  throw new PgbkError('programs-missing', `backups cannot be packed here: ${lack}`, {
+    hint: 'It takes squashfs-tools, squashfuse and /dev/fuse:  apt-get install squashfs-tools squashfuse',
   })
 }
 

@@ -1,26 +1,20 @@
-import { statSync } from 'node:fs'
-import { type LocalBackup, recordOf, snapshotOf } from '../catalog/backup.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { changeForm, sweepForms } from '../catalog/change-form.js'
 import type { BackupLayout, RootLayout } from '../catalog/layout.js'
 import { discard, findLeftOvers } from '../catalog/partial.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
-import { recordFormat } from '../catalog/record.js'
+import { majorOf } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Settings, Task } from '../config/load.js'
 import { type Context, withEnds } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { imageFacts, makeImage } from '../forms/make-image.js'
 import { materialise } from '../forms/materialise.js'
-import { mountImage } from '../forms/mount-image.js'
 import { type LocalPlace, localPlace } from '../place/local-place.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import { checkNotInUse } from '../removal/in-use.js'
-import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
-import { imageReadme } from '../snapshot/image-readme.js'
-import { writeDurably } from '../system/files/durable.js'
 import type { HeldLock } from '../system/files/lock.js'
-import { measureTree } from '../system/files/measure.js'
-import { checkCopyOfSnapshot, neededVerifier } from './check-copy-of-snapshot.js'
+import { neededVerifier } from './check-copy-of-snapshot.js'
+import { packSnapshot } from './pack-snapshot.js'
 
 /** A backup in its new form, and what it took before. */
 export interface ChangedForm {
@@ -37,20 +31,11 @@ export interface ChangedForm {
 export async function pack(id: string, task: Task): Promise<ChangedForm> {
   return changed(id, 'pack', task, async (backup, aside, own) => {
     const plain = await materialise(backup, own)
-    const verifier = neededVerifier(backup, await findInstallations(task.settings.bin_dir, own))
-    own.progress.step(`packing ${backup.id}`)
-    await makeImage(plain.snapshot, aside.image, own)
-    own.progress.step(`verifying the image of ${backup.id}`)
-    const { uid, gid } = statSync(snapshotOf(plain).data)
-    const mounted = await mountImage({ file: aside.image, uid, gid }, own)
-    own.atEnd(mounted.release)
-    const checksums = pgbkFileChecksums(snapshotOf(plain))
-    await checkCopyOfSnapshot({ ...plain, snapshot: mounted.directory }, checksums, verifier, own)
-    const { bytes } = await measureTree(plain.snapshot)
-    const packed = { ...(await imageFacts(aside.image, own)), snapshot_bytes: bytes, uid, gid }
-    const raw = { ...backup.raw, format: recordFormat.packed, packed }
-    await writeDurably(aside.imageReadme, imageReadme(recordOf({ raw })))
-    return raw
+    const verifier = neededVerifier(
+      majorOf(recordOf(backup)),
+      await findInstallations(task.settings.bin_dir, own),
+    )
+    return packSnapshot(plain, aside, verifier, own)
   })
 }
 

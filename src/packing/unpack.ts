@@ -1,5 +1,5 @@
 import { type LocalBackup, recordOf, snapshotOf } from '../catalog/backup.js'
-import { recordFormat } from '../catalog/record.js'
+import { majorOf, recordFormat } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { checkImageIs } from '../forms/check-image.js'
@@ -20,7 +20,7 @@ import { type ChangedForm, changed } from './pack.js'
 export async function unpack(id: string, task: Task): Promise<ChangedForm> {
   return changed(id, 'unpack', task, async (backup, aside, own) => {
     const record = recordOf(backup)
-    const verifier = neededVerifier(backup, await findInstallations(task.settings.bin_dir, own))
+    const verifier = neededVerifier(majorOf(record), await findInstallations(task.settings.bin_dir, own))
     own.progress.step(`reading the image of ${backup.id}`)
     const image = await checkImageIs(backup, own)
     await checkRoom(backup, aside.directory)

@@ -21,7 +21,7 @@ import {
 import { pidsIn } from '../helpers/servers-in.js'
 import { entriesOf, until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
-import { asUser, isRoot } from '../helpers/users.js'
+import { isRoot } from '../helpers/users.js'
 
 const needed = ['user namespaces', '/dev/fuse', 'program mksquashfs', 'program squashfuse'] as const
 
