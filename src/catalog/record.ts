@@ -2,7 +2,6 @@ import { PgbkError } from '../errors.js'
 import { check, parseJson, v } from '../schema.js'
 import { mostBytes, readSmallText } from '../system/files/read-small.js'
 import { standbyEntry } from './data-time.js'
-import { formOf, packedEntry } from './packed.js'
 import {
   arrayOf,
   count,
@@ -11,12 +10,13 @@ import {
   lsn,
   oid,
   optionalText,
+  packedEntry,
   plainName,
   segmentSize,
   text,
   timeline,
 } from './record-fields.js'
-import { ranges } from './record-ranges.js'
+import { formOf, ranges } from './record-ranges.js'
 
 /** The formats of backup.json: a packed backup has one of its own, so that a pgbk that knows none does not take it for damaged. */
 export const recordFormat = { plain: 1, packed: 2 } as const

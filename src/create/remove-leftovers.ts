@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { sweepForms } from '../catalog/change-form.js'
 import type { RootLayout } from '../catalog/layout.js'
 import {
   discard,
@@ -10,6 +9,7 @@ import {
 } from '../catalog/partial.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import { sweepForms } from '../packing/change-form.js'
 import type { LocalPlace } from '../place/local-place.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { endOrphans } from '../postgres/programs/orphans.js'

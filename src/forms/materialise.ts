@@ -11,7 +11,7 @@ import { mountImage } from './mount-image.js'
  */
 export async function materialise<B extends LocalBackup>(
   backup: B,
-  context: Pick<Context, 'atEnd' | 'env' | 'signal'>,
+  context: Pick<Context, 'atEnd' | 'env' | 'signal' | 'pgbk'>,
 ): Promise<B & ReadableBackup> {
   const { packed } = backup.summary
   if (!packed) return { ...backup, snapshot: plainSnapshotOf(backup).snapshot }

@@ -32,43 +32,38 @@ exit 0
 /**
  * Mounts an image where only this process and those that it starts can see it: no other process has a path to it but through the one
  * that holds it, and nothing is left when this process ends.
- * @throws {PgbkError} `programs-missing`, `failed` or `damaged` with the reason; the signal's reason when aborted.
+ * @throws {PgbkError} `programs-missing`, `failed` or `damaged`, with the reason; the signal's reason when aborted.
  */
 export async function mountImage(
   image: SnapshotImage,
-  { env, signal }: Pick<Context, 'env' | 'signal'>,
+  { env, signal, pgbk }: Pick<Context, 'env' | 'signal' | 'pgbk'>,
 ): Promise<MountedImage> {
   const [file = '', ...words] = imageNamespaces(image)
   const args = [...words, 'sh', '-c', holder, 'sh', image.file]
   const held = await startStdinBound(file, args, { env, signal })
-  if (held.firstLine !== 'ready') throw notMountable(held.stderr())
+  if (held.firstLine !== 'ready') throw notMountable(held.stderr(), pgbk('unpack ID'))
   return { directory: seenBy(held.pid, mountPoint), release: held.end }
 }
 
 /** Why an image cannot be mounted on this machine, by what the shell that tried has said. */
-export function notMountable(said: string): PgbkError {
-  const reason =
-    said
-      .trim()
-      .replaceAll(/^image: /gm, '')
-      .replaceAll(/\n+/g, '; ') || 'no reason was given'
-  const [, code, hint] = kinds.find(([pattern]) => pattern.test(reason)) ?? [/./, 'failed' as const, unpack]
+function notMountable(said: string, unpack: string): PgbkError {
+  const words = said.trim().replaceAll(/^image: /gm, '')
+  const reason = words.replaceAll(/\n+/g, '; ') || 'no reason was given'
+  const [, code, remedy] = kinds.find(([pattern]) => pattern.test(reason)) ?? otherwise
+  const hint =
+    code === 'damaged' ? remedy : `${remedy} Else it has to be unpacked before it is used:\n  ${unpack}`
   return new PgbkError(code, `the packed snapshot cannot be mounted: ${reason}`, { hint, facts: { reason } })
 }
-
-const unpack = 'Without that it has to be unpacked before it is used:  pgbk unpack ID'
 
 const kinds: [RegExp, ErrorCode, string][] = [
   [
     /squashfuse is not installed/,
     'programs-missing',
-    `Install it (Debian, Ubuntu, Fedora: package squashfuse). ${unpack}`,
+    'Install it (Debian, Ubuntu, Fedora: package squashfuse).',
   ],
-  [/\/dev\/fuse/, 'failed', `As root:  modprobe fuse; chmod 666 /dev/fuse\n${unpack}`],
-  [
-    /unshare: /,
-    'failed',
-    `User namespaces are forbidden here; pgbk doctor says how to allow them. ${unpack}`,
-  ],
+  [/\/dev\/fuse/, 'failed', 'As root:  modprobe fuse; chmod 666 /dev/fuse .'],
+  [/unshare: /, 'failed', 'User namespaces are forbidden here; pgbk doctor says how to allow them.'],
   [/squashfs image|squashfs superblock/i, 'damaged', 'Look at it with pgbk verify, and use another backup.'],
 ]
+
+const otherwise: (typeof kinds)[number] = [/./, 'failed', 'See what keeps squashfuse from it.']

@@ -5,6 +5,6 @@ import { PgbkError } from '../errors.js'
 export function refusePacked({ id, form }: Pick<StoredBackup, 'id' | 'form'>, what: string): void {
   if (form === 'plain') return
   throw new PgbkError('failed', `backup ${id} is packed, and packed backups cannot ${what} yet`, {
-    hint: `Unpack it where it lies:  pgbk unpack ${id}\nOr copy its directory with other tools: nothing in it depends on the place.`,
+    hint: 'Unpack it where it lies (pgbk unpack), or copy its directory with other tools: nothing in it depends on the place.',
   })
 }

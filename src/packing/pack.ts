@@ -1,5 +1,4 @@
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
-import { changeForm, sweepForms } from '../catalog/change-form.js'
 import type { BackupLayout, RootLayout } from '../catalog/layout.js'
 import { discard, findLeftOvers } from '../catalog/partial.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
@@ -13,6 +12,7 @@ import { type LocalPlace, localPlace } from '../place/local-place.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import { checkNotInUse } from '../removal/in-use.js'
 import type { HeldLock } from '../system/files/lock.js'
+import { changeForm, sweepForms } from './change-form.js'
 import { neededVerifier } from './check-copy-of-snapshot.js'
 import { packSnapshot } from './pack-snapshot.js'
 

@@ -1,15 +1,15 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { type LocalBackup, layoutOf, plainSnapshotOf } from '../catalog/backup.js'
+import { isId } from '../catalog/id.js'
+import { backupFiles, type RootLayout } from '../catalog/layout.js'
+import { readRecord } from '../catalog/record.js'
 import { PgbkError } from '../errors.js'
 import { replaceDurably, syncPath } from '../system/files/durable.js'
 import { markDirectory, unmarkDirectory } from '../system/files/marked-directory.js'
 import { removeTree } from '../system/files/remove-tree.js'
 import { bytePath } from '../system/paths/byte-path.js'
-import { type LocalBackup, layoutOf, plainSnapshotOf } from './backup.js'
-import { isId } from './id.js'
-import { backupFiles, type RootLayout } from './layout.js'
-import { readRecord } from './record.js'
 
 /** A snapshot in its other form, whole and on disk, beside the backup. */
 interface FormChange {
