@@ -12,8 +12,8 @@ program=$(command -v squashfuse_ll || command -v squashfuse) || noImage 'squashf
 said=$(mktemp) || noImage 'no room for a note'
 setpriv --pdeathsig KILL "$program" -f "$image" "$top" </dev/null >/dev/null 2>"$said" 3<&- &
 served=$!
-until [ -d "$top/data" ]; do
-  kill -0 $served 2>/dev/null || noImage "$(tail -n 3 "$said")"
+until mountpoint -q "$top"; do
+  kill -0 $served 2>/dev/null || noImage "$(tail -n 3 "$said"; rm -f "$said")"
   sleep 0.01
 done
 rm -f "$said"

@@ -127,11 +127,13 @@ const contentOf = (directory: string) =>
   fingerprint(directory).replaceAll(/ \d+(\.\d+)? \d+(\.\d+)?(?= )/g, '')
 
 needs(...needed).describe('a packed backup', () => {
+  let server: TestServer
   let original: MadeBackup
   let backup: MadeBackup
   let next = 0
   beforeAll(async () => {
-    original = await aBackupOf(await aFilledServer(anyMajor))
+    server = await aFilledServer(anyMajor)
+    original = await aBackupOf(server)
   })
   beforeEach(async () => {
     backup = await aTwinOf(original, `203001${String(++next).padStart(2, '0')}T000000Z`)
@@ -139,6 +141,15 @@ needs(...needed).describe('a packed backup', () => {
   const pgbk = (command: string, ...args: string[]) =>
     runPgbk([command, backup.record.id, '-C', backup.root, ...args])
   const pack = async () => expect(await pgbk('pack')).toMatchObject({ status: 0 })
+
+  it('is made by create --packed, and nothing plain is left of it', async () => {
+    const { root, directory, record } = await aBackupOf(server, { args: ['--packed'] })
+    expect(readdirSync(directory).sort()).toEqual(['README', 'backup.json', 'snapshot.squashfs', 'wal'])
+    expect(record).toMatchObject({ format: 2, verified: true })
+    expect(entriesOf(root).filter((name) => name.endsWith('.partial'))).toEqual([])
+    const { status, stdout } = await localRun(root, ['--dbname', 'app', '--', 'psql', '-XAtqc', count])
+    expect({ status, stdout: stdout.trim() }).toEqual({ status: 0, stdout: '1000' })
+  })
 
   eachUser('is used by %s', (user) => {
     it('with the rights of its owner, and nothing is left', async () => {
