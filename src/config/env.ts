@@ -14,6 +14,7 @@ const variables: Record<string, [string, string?]> = {
   PGBK_CREATE_VERIFY: ['create', 'verify'],
   PGBK_CREATE_THIN: ['create', 'thin'],
   PGBK_CREATE_INDEPENDENT_EVERY: ['create', 'independent_every'],
+  PGBK_CREATE_FORM: ['create', 'form'],
   PGBK_RUN_WORKING_COPY: ['run', 'working_copy'],
   PGBK_RUN_SANDBOX: ['run', 'sandbox'],
   PGBK_RETENTION_DAILY: ['retention', 'daily'],

@@ -30,6 +30,7 @@ const schema = v.strictObject({
       verify: v.optional(v.boolean(), true),
       thin: v.optional(v.picklist(['auto', 'off']), 'auto'),
       independent_every: v.optional(v.pipe(count, v.minValue(1)), 14),
+      form: v.optional(v.picklist(['plain', 'packed']), 'plain'),
     }),
     {},
   ),

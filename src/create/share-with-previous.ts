@@ -40,7 +40,7 @@ export function baseFor(
 ): Base {
   if (thin === 'off') return { none: 'create.thin is off' }
   const backups = catalog.backups.filter(
-    (backup) => backup.state === 'whole' && clusterOf(backup) === cluster,
+    (backup) => backup.form === 'plain' && backup.state === 'whole' && clusterOf(backup) === cluster,
   )
   const [newest] = backups
   if (!newest) return { none: 'it is the first one' }

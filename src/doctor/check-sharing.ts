@@ -10,7 +10,7 @@ import { type Check, ok, skipped, warning } from './check.js'
 
 /** Whether backups share what has not changed, could, or all share it. */
 export function checkSharing({ root, backups }: Catalog, { settings, context }: Task): Check[] {
-  const whole = backups.filter(({ state }) => state === 'whole')
+  const whole = backups.filter(({ form, state }) => form === 'plain' && state === 'whole')
   const [newest] = whole
   if (!newest || whole.length < 2) return []
   const full = whole.reduce((sum, { storedBytes }) => sum + storedBytes, 0)

@@ -8,11 +8,11 @@ import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { localRun } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { startPgbk } from '../helpers/pgbk.js'
-import { anyMajor, majors, run } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { aDiskWithReflinks, type ReflinkFileSystem } from '../helpers/reflink-disk.js'
 import { pgbkIn } from '../helpers/restore.js'
 import { aServer, fill, openSnapshot, type TestServer } from '../helpers/server.js'
-import { idsIn, noTraces, tracesOf } from '../helpers/traces.js'
+import { idsIn, noTraces, tracesOf, until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
 
 const { describe: onReflinks } = needs(
@@ -103,13 +103,17 @@ const changes: [string, (server: TestServer) => Promise<unknown>][] = [
         join(server.data, 'postgresql.conf'),
       ])
       await server.start()
+      await until(
+        'the server has left recovery',
+        async () => (await server.sql('select pg_is_in_recovery()')) === 'f',
+      )
       await server.sql('insert into parts values (1)', 'app')
     },
   ],
 ]
 
 const places: [ReflinkFileSystem, number][] = [
-  ...majors.map((major): [ReflinkFileSystem, number] => ['xfs', major]),
+  ...oldestAndNewest.map((major): [ReflinkFileSystem, number] => ['xfs', major]),
   ['btrfs', anyMajor],
 ]
 
@@ -183,22 +187,23 @@ onReflinks('a backup that is compared with the one before it', () => {
   let server: TestServer
   let root: string
   beforeAll(async () => {
-    server = await aServer({ major: anyMajor })
-    await server.sql(
-      'create table bulk as select g, md5(g::text) from generate_series(1, 100000) g; checkpoint',
-    )
-    root = aDiskWithReflinks('xfs')
+    server = await aServer({ major: anyMajor, settings: { autovacuum: 'off' } })
+    await server.sql('create table bulk as select g, md5(g::text) from generate_series(1, 300000) g')
+    await server.sql('vacuum freeze')
+    await server.sql('checkpoint')
+    root = aDiskWithReflinks('xfs', 1500)
     await aBackupOf(server, { root })
   })
 
   it('takes as little of an XFS as has changed, from cron too', async () => {
     const env = { PATH: '/usr/bin:/bin' }
     const next = await aBackupOf(server, { root, env })
-    await server.sql(`update bulk set md5 = reverse(md5) where g % 3000 = 1; checkpoint`)
+    await server.sql(`update bulk set md5 = reverse(md5) where g % 1000 = 1; checkpoint`)
     const before = usedIn(root)
     const { record } = await aBackupOf(server, { root, env })
     expect(record.shared?.with[0]).toBe(next.record.id)
-    expect((usedIn(root) - before) / 2 ** 20).toBeLessThan(record.wal_segment_size / 2 ** 20 + 4)
+    // A segment of WAL, 300 pages, and what the file system notes; with 128 kB for each page it would be the whole table.
+    await until('the disk has what is free again', () => usedIn(root) - before < 28 * 2 ** 20)
   })
 
   it('takes nothing from it that has rotted there', async () => {

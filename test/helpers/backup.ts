@@ -34,6 +34,7 @@ export async function aBackup({ root, args = [], ...options }: BackupOptions): P
   if (status !== 0) throw new Error(`create ended with ${status}:\n${stdout}${stderr}`)
   const {
     directory,
+    form: _form,
     state: _state,
     hold: _hold,
     proof: _proof,

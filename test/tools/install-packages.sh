@@ -27,6 +27,8 @@ if [ "${1:-}" = test ]; then
   here mkfs.btrfs || lack btrfs-progs
   here filefrag || lack e2fsprogs
   here bsdtar || lack libarchive-tools
+  here mksquashfs || lack squashfs-tools
+  here squashfuse || lack squashfuse
   # For systemd-analyze alone.
   here systemd-analyze || lack systemd
   here cron || lack cron

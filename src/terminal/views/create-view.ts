@@ -19,21 +19,21 @@ export function createText(backup: LocalBackup, { style, quiet, now, pgbk }: Scr
       .join('')
   const proof = proofText(backup.proof, now)
   const checked = `${record.verified ? 'verified' : 'not verified'}${proof && `, ${proof}`}`
-  return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files${ownText(backup)}, ${formatDuration(record.duration_ms)}, ${checked}
+  return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files${diskText(backup)}, ${formatDuration(record.duration_ms)}, ${checked}
   ${directory}
 ${asOfText(backup, now)}${faultsOf(backup)
   .map((fault) => `  not proven: ${fault}\n`)
   .join('')}
 Run it:
   ${pgbk(`local-run ${id}`)}
-Or, using it up:
+${backup.form === 'plain' ? 'Or, using it up' : 'Or, without pgbk'}:
   ${openCommand(backup)}
 `
 }
 
-/** Where blocks are shared. */
-function ownText({ summary }: LocalBackup): string {
-  const { shared, size_bytes } = summary
+/** What it takes of the disk, where that is less. */
+function diskText({ form, storedBytes, summary: { shared, size_bytes } }: LocalBackup): string {
+  if (form === 'packed') return `, packed: ${formatBytes(storedBytes)}`
   return shared ? ` (${formatBytes(size_bytes - shared.bytes)} more on the disk)` : ''
 }
 

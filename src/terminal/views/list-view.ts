@@ -72,6 +72,9 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
           },
         ]
       : []),
+    ...(backups.some(({ form }) => form !== backups[0]?.form)
+      ? [{ title: 'FORM', value: ({ form }: StoredBackup) => form, expendable: 2 }]
+      : []),
     {
       title: 'STATE',
       value: ({ state, hold }) => (hold ? `${state}, held` : state),
