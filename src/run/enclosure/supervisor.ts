@@ -86,6 +86,8 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const held = await startStdinBound(file, args, { kind: 'server', env, signal, descriptor })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
   if (!pidThere) {
+    // Its shells wait for that, where it was called, and has ended before it could say so.
+    await held.end()
     const said = held.stderr().trim()
     throw new PgbkError('failed', said || `${file} ended without a word`, { facts: { said } })
   }
