@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { beforeAll, expect, it } from '@jest/globals'
 import { execa } from 'execa'
-import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { aBackupOf, aFile, type MadeBackup } from '../helpers/backup.js'
 import { cache, localRun, nothing, remainsOf } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
-import { program } from '../helpers/pgbk.js'
+import { program, runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, type Ended } from '../helpers/programs.js'
 import { aServer, fill, filledAnswer, filledRows } from '../helpers/server.js'
@@ -113,6 +113,16 @@ needs('root', 'mounts', 'user namespaces', '/dev/fuse').describe('a thin run', (
       expect(remainsOf(backup.root)).toEqual(nothing)
     },
   )
+})
+
+needs('user namespaces', '/dev/fuse').it('a proof starts a thin copy, where nothing is wished', async () => {
+  const { root } = backup
+  const mounts = "regexp_split_to_table(pg_read_file('/proc/self/mountinfo'), '\\n') line"
+  const statement = `select count(*) from ${mounts} where line ~ 'snapshot/data/base .* fuse pgbk-thin'`
+  await aFile(`${root}/.pgbkrc.yaml`, JSON.stringify({ verify: { sql: [{ statement, expect: 1 }] } }))
+  const { status, stdout } = await runPgbk(['verify', '--prove', '--json', '-C', root])
+  expect([status, JSON.parse(stdout).checks[0].proof.faults]).toEqual([0, []])
+  rmSync(`${root}/.pgbkrc.yaml`)
 })
 
 needs('root', 'mounts', 'loop devices', 'program mkfs.ext4', 'user namespaces', '/dev/fuse').describe(

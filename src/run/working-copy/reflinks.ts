@@ -1,6 +1,6 @@
-import { constants, rmSync } from 'node:fs'
+import { constants, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemCode } from '../../errors.js'
+import { systemCode, systemReason } from '../../errors.js'
 import { copyTree } from '../../system/files/copy-tree.js'
 import type { WorkingCopyRequest } from './working-copy.js'
 
@@ -17,11 +17,12 @@ export async function reflinkObstacle(
 ): Promise<string | undefined> {
   const trial = join(run.layout.snapshot, 'conf')
   try {
+    mkdirSync(trial)
     await copyTree(join(snapshot, 'conf'), trial, { mode: sharing, signal })
     return undefined
   } catch (error) {
     signal.throwIfAborted()
-    return whyNotShared(error) ?? 'a trial has failed'
+    return whyNotShared(error) ?? `a trial has failed (${systemReason(error)})`
   } finally {
     rmSync(trial, { recursive: true, force: true })
   }
