@@ -8,7 +8,6 @@ import { type EnclosedServer, startEnclosed } from './enclosure/start-enclosed.j
 import type { RunRequest } from './run-request.js'
 import { serverCommand } from './server-command.js'
 import { tryMethods } from './try-methods.js'
-import { failureIn } from './working-copy/failure-in.js'
 import { remedyFor } from './working-copy/remedy.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
 
@@ -97,7 +96,7 @@ async function tryMethod(
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError)) throw error
     await request.complete // what a backup lacks is no obstacle of this way
-    return method.explain(failureIn(run.layout, error))
+    return method.explain(error.facts.said || error.message)
   }
 }
 

@@ -7,7 +7,6 @@ import type { OwnRunDirectory } from './directory/run-directory.js'
 import type { Enclosure } from './enclosure/namespaces.js'
 import { startEnclosed } from './enclosure/start-enclosed.js'
 import { tryMethods } from './try-methods.js'
-import { failureIn } from './working-copy/failure-in.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
 
 export interface ProbedWorkingCopy {
@@ -62,6 +61,6 @@ async function tryMethod(
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof PgbkError)) throw error
-    return method.explain(failureIn(run.layout, error))
+    return method.explain(error.facts.said || error.message)
   }
 }

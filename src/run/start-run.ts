@@ -26,7 +26,7 @@ import { checkIsRun, runSocket } from './identity.js'
 import { type LaunchedServer, launchServer } from './launch-server.js'
 import { chooseDatabase, cutOffPublishers, givePassword, makeReadOnly } from './own-copy.js'
 import type { RunRequest } from './run-request.js'
-import { fileServerFailure } from './working-copy/failure-in.js'
+import { fileServerFailure } from './working-copy/file-server-failure.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
 
 /** A throw-away server that answers. */
