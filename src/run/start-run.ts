@@ -86,7 +86,9 @@ async function startOn(port: number, request: RunRequest, context: Context): Pro
     await endRun(directory, context)
     // Why a server does not start with what is not all there.
     if (!context.signal.aborted) await request.complete
-    if (reason !== undefined && request.workingCopy === 'auto' && !context.signal.aborted)
+    // Once: what the data starts writes into the log too.
+    const mayFail = request.workingCopy === 'auto' && kind === 'thin' && !request.failed
+    if (reason !== undefined && mayFail && !context.signal.aborted)
       return startOn(port, { ...request, failed: { kind, reason } }, context)
     throw ended ?? namingLibrary(error, recordOf(request.backup))
   }

@@ -72,7 +72,7 @@ async function choose(request: TryRequest, run: OwnRunDirectory, context: Contex
   const isThin = workingCopy === 'thin'
   const fault = isThin ? undefined : ownerFault(backup, context)
   if (fault && workingCopy !== 'auto') throw fault
-  const wish = fault ? { workingCopy: 'thin' as const } : request
+  const wish = fault ? { ...request, workingCopy: 'thin' as const } : request
   const { snapshot } = layoutOf(backup)
   return { ...(await methodsFor(wish, { snapshot, run }, context.signal)), fault }
 }

@@ -32,11 +32,11 @@ async function amongOwnMounts(script: string, [command = '', ...words]: string[]
   return { status: ended.exitCode, stdout: ended.stdout, stderr: ended.stderr }
 }
 
-/** What makes a program fail sometimes, for those that find it by PATH. */
-function aProgram(name: string, fails: string): string {
+/** Puts a directory before others in PATH, with a program that does something first. */
+function aPathWith(name: string, first: string): string {
   const directory = aDirectory('pgbk-bin-')
-  writeFileSync(`${directory}/${name}`, `#!/bin/sh\n${fails}\nexec /usr/bin/${name} "$@"\n`, { mode: 0o755 })
-  return `PATH=${directory}:$PATH`
+  writeFileSync(`${directory}/${name}`, `#!/bin/sh\n${first}\nexec /usr/bin/${name} "$@"\n`, { mode: 0o755 })
+  return `${directory}:/usr/sbin:/usr/bin:/sbin:/bin`
 }
 
 needs('root', 'mounts', 'user namespaces', '/dev/fuse').describe('a thin run', () => {
@@ -75,12 +75,12 @@ needs('root', 'mounts', 'user namespaces', '/dev/fuse').describe('a thin run', (
     [
       'the kernel does not mount FUSE for users here (mount: files: permission denied.)',
       'from Linux 5.11 on',
-      aProgram('mount', 'case "$*" in *fuse*) echo "mount: files: permission denied." >&2; exit 32; esac'),
+      `PATH=${aPathWith('mount', 'case "$*" in *fuse*) echo "mount: files: permission denied." >&2; exit 32; esac')}`,
     ],
     [
       'its file server has ended (status 1)',
       undefined,
-      aProgram('setpriv', 'case "$*" in *file-server*) exit 1; esac'),
+      `PATH=${aPathWith('setpriv', 'case "$*" in *file-server*) exit 1; esac')}`,
     ],
   ])(
     'that is not possible says why, and a run without a wish gets an overlay: %s',
@@ -114,6 +114,19 @@ needs('root', 'mounts', 'user namespaces', '/dev/fuse').describe('a thin run', (
     },
   )
 })
+
+needs('user namespaces', '/dev/fuse').it(
+  'a run whose file server ends while its server starts goes on with an overlay',
+  async () => {
+    const killed = '(until [ -e upper/data/postmaster.pid ]; do sleep 0.01; done; kill -9 $$) &'
+    const PATH = aPathWith('setpriv', `case "$*" in *file-server*) ${killed} esac`)
+    const asked = ['--dbname', 'app', ...psql('select count(*) from ledger')]
+    const { status, stdout, stderr } = await localRun(backup.root, asked, { env: { PATH } })
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '1000' })
+    expect(stderr).toContain('no thin: its file server has ended (status 137)')
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  },
+)
 
 needs('user namespaces', '/dev/fuse').it('a proof starts a thin copy, where nothing is wished', async () => {
   const { root } = backup

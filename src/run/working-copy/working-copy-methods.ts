@@ -13,7 +13,7 @@ export interface WorkingCopyWish {
 
 /** Which ways to try. */
 interface WorkingCopyChoice {
-  /** The best one first; there is always one. */
+  /** The best one first. */
   methods: readonly WorkingCopyMethod[]
   /** Why better ones are not among them. */
   obstacles: string[]
@@ -34,20 +34,16 @@ export async function methodsFor(
   request: WorkingCopyRequest,
   signal: AbortSignal,
 ): Promise<WorkingCopyChoice> {
+  const failure = failed ? [`no ${failed.kind}: ${failed.reason}`] : []
+  const untried = (methods: WorkingCopyMethod[]) => methods.filter(({ kind }) => kind !== failed?.kind)
   // What it reads may be somebody else's, and lead anywhere: that is left to its file server.
-  if (wish === 'thin') return { methods: [thin], obstacles: [], hasReflinks: false }
+  if (wish === 'thin') return { methods: untried([thin]), obstacles: failure, hasReflinks: false }
   const obstacle = await reflinkObstacle(request, signal)
   const hasReflinks = obstacle === undefined
-  const all = hasReflinks ? withReflinks : withoutReflinks
-  if (wish !== 'auto')
-    return {
-      methods: [overlay, reflink, copy].filter(({ kind }) => kind === wish),
-      obstacles: [],
-      hasReflinks,
-    }
-  const obstacles = [
-    ...(hasReflinks ? [] : [`no reflink: ${obstacle}`]),
-    ...(failed ? [`no ${failed.kind}: ${failed.reason}`] : []),
-  ]
-  return { methods: all.filter(({ kind }) => kind !== failed?.kind), obstacles, hasReflinks }
+  if (wish !== 'auto') {
+    const methods = [overlay, reflink, copy].filter(({ kind }) => kind === wish)
+    return { methods, obstacles: [], hasReflinks }
+  }
+  const methods = untried(hasReflinks ? withReflinks : withoutReflinks)
+  return { methods, obstacles: hasReflinks ? failure : [`no reflink: ${obstacle}`, ...failure], hasReflinks }
 }
