@@ -2,7 +2,7 @@ import { type AnswerForm, answerForm } from './cli/call/answer-form.js'
 import type { Call, Invocation, Outcome } from './cli/call/command-spec.js'
 import { write } from './cli/output.js'
 import type { Settings } from './config/load.js'
-import type { Context, PrintedCommand } from './context.js'
+import { type Context, type PrintedCommand, withEnds } from './context.js'
 import { isUnexpected, PgbkError, pgbkErrorFrom } from './errors.js'
 import type { ProcessContext } from './process-context.js'
 import type { Reporter } from './terminal/reporter.js'
@@ -76,30 +76,31 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
   const warnings: string[] = []
   const progress = notingWarnings(reporter.progress, warnings)
   const pgbk = printedCommand(invocation, world.cwd)
-  const context: Context = { ...world, progress, pgbk, ask: await asker(world, reporter) }
+  const known = { ...world, progress, pgbk, ask: await asker(world, reporter) }
   const print = async (outcome: Outcome) => {
     reporter.close()
     await printOutcome(outcome, invocation, world, pgbk)
   }
   const { name: command, tellsHooks, runWithout } = invocation.spec
-  const call = { ...invocation, context, print }
-  const settings = await loadConfig(invocation.globals, context).catch((error) => {
-    if (error instanceof PgbkError && runWithout) return error
-    throw error
-  })
-  const work = async () => {
-    if (world.user().uid === 0) await giveUpRoot(call, settings)
-    const ended =
-      settings instanceof PgbkError
-        ? ((await runWithout?.(settings, call)) ?? 0)
-        : await invocation.spec.run({ ...call, settings })
-    if (typeof ended !== 'number') await print(ended)
-    return ended
-  }
-  const ended =
-    tellsHooks?.(invocation) && !(settings instanceof PgbkError)
+  const ended = await withEnds(known, async (context) => {
+    const call = { ...invocation, context, print }
+    const settings = await loadConfig(invocation.globals, context).catch((error) => {
+      if (error instanceof PgbkError && runWithout) return error
+      throw error
+    })
+    const work = async () => {
+      if (world.user().uid === 0) await giveUpRoot(call, settings)
+      const outcome =
+        settings instanceof PgbkError
+          ? ((await runWithout?.(settings, call)) ?? 0)
+          : await invocation.spec.run({ ...call, settings })
+      if (typeof outcome !== 'number') await print(outcome)
+      return outcome
+    }
+    return tellsHooks?.(invocation) && !(settings instanceof PgbkError)
       ? await tellingHooks(work, { command, settings, context, warnings, complain: reporter.complain })
       : await work()
+  })
   return typeof ended === 'number' ? ended : (ended.failure?.exitStatus ?? 0)
 }
 

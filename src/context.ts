@@ -61,6 +61,21 @@ export interface Context {
    * @throws {PgbkError} `config` when there is no such user; EACCES when the directory is closed to them.
    */
   become(user: string | number, prepare?: Preparation): void
+  /** Has something done when the command is over, or the part of it that this context is for (`withEnds`). It must not fail. */
+  atEnd(work: () => Promise<void>): void
   /** Asks a yes-or-no question; undefined where nobody can answer because there is no terminal. */
   ask: ((question: string) => Promise<boolean>) | undefined
+}
+
+/** Works with a context of its own: what was to be done at its end is done, however it ends, the last first. */
+export async function withEnds<T>(
+  context: Omit<Context, 'atEnd'>,
+  work: (own: Context) => Promise<T>,
+): Promise<T> {
+  const ends: (() => Promise<void>)[] = []
+  try {
+    return await work({ ...context, atEnd: (end) => void ends.push(end) })
+  } finally {
+    for (const end of ends.reverse()) await end()
+  }
 }

@@ -1,5 +1,5 @@
 import type { Hold } from './hold.js'
-import { type BackupLayout, backupLayout } from './layout.js'
+import { type BackupFiles, backupFiles, backupLayout, type SnapshotLayout, snapshotLayout } from './layout.js'
 import type { Proof } from './proof.js'
 import { type BackupRecord, checkRecord, type ReadRecord, type RecordSummary } from './record.js'
 
@@ -28,6 +28,12 @@ export interface LocalBackup extends StoredBackup {
   directory: string
 }
 
+/** A backup whose snapshot's files are in a directory, for as long as it is open: `materialise` gives it. */
+export interface ReadableBackup extends LocalBackup {
+  /** That directory: not always one in the backup's own, and none to tell anybody of. */
+  snapshot: string
+}
+
 /** What was put beside a finished backup later. */
 export type Additions = Pick<StoredBackup, 'hold' | 'proof'>
 
@@ -54,8 +60,18 @@ export function recordOf({ raw }: Pick<StoredBackup, 'raw'>): BackupRecord {
   return record
 }
 
-/** Where everything of it lies. */
-export function layoutOf({ directory }: Pick<LocalBackup, 'directory'>): BackupLayout {
+/** Where all of it lies but what is in its snapshot. */
+export function layoutOf({ directory }: Pick<LocalBackup, 'directory'>): BackupFiles {
+  return backupFiles(directory)
+}
+
+/** Where everything of its snapshot lies. */
+export function snapshotOf({ snapshot }: Pick<ReadableBackup, 'snapshot'>): SnapshotLayout {
+  return snapshotLayout(snapshot)
+}
+
+/** Where the snapshot of a plain backup lies: for who names it, or asks who works there. Others `materialise` it. */
+export function plainSnapshotOf({ directory }: Pick<LocalBackup, 'directory'>): SnapshotLayout {
   return backupLayout(directory)
 }
 

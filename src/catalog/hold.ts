@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { v } from '../schema.js'
 import { replaceDurably, syncPath } from '../system/files/durable.js'
 import { lookAtNote } from '../system/files/read-note.js'
-import type { BackupLayout } from './layout.js'
+import type { BackupFiles } from './layout.js'
 
 const schema = v.object({ format: v.literal(1), since: v.string(), reason: v.nullable(v.string()) })
 
@@ -19,12 +19,12 @@ export function readHold(path: string): Hold | undefined {
 }
 
 /** Holds a backup, or changes the reason. Only under the catalog lock. */
-export async function writeHold({ hold }: BackupLayout, content: Hold): Promise<void> {
+export async function writeHold({ hold }: BackupFiles, content: Hold): Promise<void> {
   await replaceDurably(hold, `${JSON.stringify(content, undefined, 2)}\n`)
 }
 
 /** Only under the catalog lock. */
-export async function removeHold({ hold, directory }: BackupLayout): Promise<void> {
+export async function removeHold({ hold, directory }: BackupFiles): Promise<void> {
   await rm(hold)
   await syncPath(directory)
 }

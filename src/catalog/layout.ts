@@ -33,11 +33,8 @@ export function rootLayout(root: string) {
   }
 }
 
-/** What lies where in one backup directory. */
-export function backupLayout(directory: string) {
-  const snapshot = join(directory, 'snapshot')
-  const conf = join(snapshot, 'conf')
-  const data = join(snapshot, 'data')
+/** What lies where in one backup directory, whatever its snapshot lies in. */
+export function backupFiles(directory: string) {
   return {
     directory,
     record: join(directory, 'backup.json'),
@@ -51,6 +48,15 @@ export function backupLayout(directory: string) {
     downloadMarker: join(directory, '.pgbk-download.json'),
     /** Held by the download that works here. */
     downloadLock: join(directory, '.pgbk-download.lock'),
+    wal: join(directory, 'wal'),
+  }
+}
+
+/** What lies where in a snapshot. */
+export function snapshotLayout(snapshot: string) {
+  const conf = join(snapshot, 'conf')
+  const data = join(snapshot, 'data')
+  return {
     snapshot,
     readme: join(snapshot, 'README'),
     conf,
@@ -59,8 +65,12 @@ export function backupLayout(directory: string) {
     pgWal: join(data, 'pg_wal'),
     tablespaceLinks: join(data, 'pg_tblspc'),
     tablespaces: join(snapshot, 'tablespaces'),
-    wal: join(directory, 'wal'),
   }
+}
+
+/** What lies where in a backup directory whose snapshot is a directory: a plain one, and one in the making. */
+export function backupLayout(directory: string): BackupLayout {
+  return { ...backupFiles(directory), ...snapshotLayout(join(directory, 'snapshot')) }
 }
 
 /** What lies where in the directory of one run. */
@@ -120,4 +130,6 @@ export function instanceLayout(directory: string) {
 export type InstanceLayout = ReturnType<typeof instanceLayout>
 export type RunLayout = ReturnType<typeof runLayout>
 export type RootLayout = ReturnType<typeof rootLayout>
-export type BackupLayout = ReturnType<typeof backupLayout>
+export type BackupFiles = ReturnType<typeof backupFiles>
+export type SnapshotLayout = ReturnType<typeof snapshotLayout>
+export type BackupLayout = BackupFiles & SnapshotLayout

@@ -70,9 +70,12 @@ export async function publish(
 }
 
 /** Removes what is no backup, or no longer one. */
-export async function discard(layout: BackupLayout): Promise<void> {
-  await removeInBulk(layout.snapshot)
-  await removeMarked(layout.marker)
+export async function discard({
+  directory,
+  marker,
+}: Pick<BackupLayout, 'directory' | 'marker'>): Promise<void> {
+  await removeInBulk(backupLayout(directory).snapshot)
+  await removeMarked(marker)
 }
 
 export interface LeftOver {

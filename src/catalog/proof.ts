@@ -1,7 +1,7 @@
 import { v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { lookAtNote } from '../system/files/read-note.js'
-import type { BackupLayout } from './layout.js'
+import type { BackupFiles } from './layout.js'
 import { outcomeOf } from './proof-outcome.js'
 import { arrayOf, count, isoTime, text } from './record-fields.js'
 
@@ -38,7 +38,7 @@ export function readProof(path: string, id: string): Proof | 'unreadable' | unde
 }
 
 /** Replaces the proof before it. */
-export async function writeProof(layout: BackupLayout, proof: Proof): Promise<void> {
+export async function writeProof(layout: BackupFiles, proof: Proof): Promise<void> {
   await replaceDurably(layout.proof, `${JSON.stringify(proof, undefined, 2)}\n`)
 }
 

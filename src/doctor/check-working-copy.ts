@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/catalog.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { materialise } from '../forms/materialise.js'
 import { type ProbedWorkingCopy, probeWorkingCopy } from '../run/probe-working-copy.js'
 import { remedyFor } from '../run/working-copy/remedy.js'
 import { type Check, ok, skipped, warning } from './check.js'
@@ -10,7 +11,7 @@ export async function checkWorkingCopy({ root, backups }: Catalog, context: Cont
   const newest = backups.find(({ state }) => state === 'whole')
   if (!newest) return [skipped('working copy', 'can be checked once there is a backup')]
   try {
-    const probed = await probeWorkingCopy(newest, root, context)
+    const probed = await probeWorkingCopy(await materialise(newest, context), root, context)
     return [workingCopyOf(probed), sandboxOf(probed)]
   } catch (error) {
     context.signal.throwIfAborted()

@@ -8,6 +8,7 @@ import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { materialise } from '../forms/materialise.js'
 import type { Place } from '../place/contract/place.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { freeBytes } from '../system/files/measure.js'
@@ -39,7 +40,7 @@ export async function checkWanted(backup: StoredBackup, source: Place, context: 
   checkNotOpened(backup, source, context)
   if (!isLocal(backup)) return source.readRecord(backup)
   return unlessRemoved(backup, context, async () => {
-    await checkComplete(backup)
+    await checkComplete(await materialise(backup, context))
     return source.readRecord(backup)
   })
 }
@@ -62,6 +63,7 @@ export async function findHere(
   root: RootLayout,
   wanted: StoredBackup,
   { replace }: { replace?: boolean },
+  context: Context,
 ): Promise<LocalBackup | undefined> {
   const directory = root.backup(wanted.id)
   if (!(await isThere(directory))) return undefined
@@ -73,7 +75,7 @@ export async function findHere(
     })
   }
   const fault = here
-    ? await faultOf(here)
+    ? await faultOf(here, context)
     : (rejected.find(({ name }) => name === wanted.id)?.reason ?? 'not whole')
   if (fault === undefined) return here
   if (replace) return undefined
@@ -92,10 +94,10 @@ async function isThere(path: string): Promise<boolean> {
   )
 }
 
-async function faultOf(backup: LocalBackup): Promise<string | undefined> {
+async function faultOf(backup: LocalBackup, context: Context): Promise<string | undefined> {
   if (backup.state === 'used') return 'used: a server was started inside its snapshot'
   try {
-    await checkComplete(backup)
+    await checkComplete(await materialise(backup, context))
     return undefined
   } catch (error) {
     if (!(error instanceof PgbkError)) throw error

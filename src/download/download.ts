@@ -61,7 +61,7 @@ export async function download(
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
   if (!newCluster) checkCluster(readCatalog(destination), `backup ${backup.id}`, server)
-  const here = await findHere(root, backup, options)
+  const here = await findHere(root, backup, options, context)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
   createRoot(root)
@@ -119,7 +119,7 @@ async function verify(
 ): Promise<string> {
   const { layout } = directory
   const verifiedBy = await verifyDownload({ backup, layout }, fetched, { settings, context })
-  await checkComplete({ ...backup, state: 'whole', directory: layout.directory })
+  await checkComplete({ ...backup, state: 'whole', ...layout })
   await checkDownloadedConf(backup, layout, fetched, context)
   return verifiedBy
 }
@@ -136,7 +136,7 @@ async function leave({ backup, directory: { layout } }: DownloadJob, { progress 
 async function publish(job: DownloadJob, context: Context): Promise<LocalBackup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
-    const here = await findHere(root, backup, options)
+    const here = await findHere(root, backup, options, context)
     if (here) {
       await lock.check()
       await removeDownload(directory.layout)

@@ -24,7 +24,7 @@ export function serve(device: number, answerRequest: AnswerRequest): void {
       waited += lookEvery
     }
     if (typeof length !== 'number') continue
-    const answerLength = answerRequest(request.subarray(0, length), answer)
+    const answerLength = answerRequest(request, answer)
     if (answerLength > 0) send(device, answer, answerLength)
   }
 }

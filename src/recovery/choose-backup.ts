@@ -1,4 +1,4 @@
-import type { LocalBackup } from '../catalog/backup.js'
+import { type LocalBackup, type ReadableBackup, snapshotOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
@@ -6,6 +6,7 @@ import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { materialise } from '../forms/materialise.js'
 import type { Installation } from '../postgres/programs/find.js'
 import { formatTime, formatTimes } from '../text/format.js'
 import { instantOf } from '../text/instant.js'
@@ -15,11 +16,11 @@ import type { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
 import type { WalPool } from '../wal-archive/wal-pool.js'
 import { isBefore } from '../wal-segments/lsn.js'
 import { planRecovery, type UnreachableFromBackup } from './plan-recovery.js'
-import type { RecoveryPlan } from './recovery-plan.js'
+import { aboveConf, type RecoveryPlan } from './recovery-plan.js'
 import { describePoint, type RecoveryTarget, type TargetPoint } from './recovery-target.js'
 
 interface ChosenBackup {
-  backup: LocalBackup
+  backup: ReadableBackup
   plan: RecoveryPlan
 }
 
@@ -39,7 +40,7 @@ interface BackupChoice {
 }
 
 /**
- * The backup that leads to a recovery target, with the way there: the named one, else the newest whose snapshot ends before it.
+ * The backup that leads to a recovery target, opened, with the way there: the named one, else the newest whose snapshot ends before it.
  * @throws {PgbkError} `not-found` when there is no such backup, `usage` when none leads to the target, saying which times can be
  * reached; as `planRecovery` otherwise.
  */
@@ -55,7 +56,7 @@ export async function chooseBackup(choice: BackupChoice, context: Context): Prom
     }
     if (!choice.mayBeOpened) checkNotOpened(backup, context)
     const planned = await plan(backup, choice, context)
-    if (planned.plan) return { backup, plan: planned.plan }
+    if (planned.plan) return unlessRemoved(backup, context, () => opened(backup, planned.plan, context))
     tried.push(planned.unreachable)
   }
   const reasons = [...tried, ...(await laterOne(choice, context))]
@@ -63,6 +64,11 @@ export async function chooseBackup(choice: BackupChoice, context: Context): Prom
     throw unreachable(`${formatTimes(point.time)} has not come yet`, reasons, choice)
   const named = id === undefined ? 'no backup can be taken' : `backup ${reasons[0]?.id ?? id} cannot be taken`
   throw unreachable(`${named} to ${describePoint(point)}`, reasons, choice)
+}
+
+async function opened(chosen: LocalBackup, plan: RecoveryPlan, context: Context): Promise<ChosenBackup> {
+  const backup = await materialise(chosen, context)
+  return { backup, plan: aboveConf(plan, snapshotOf(backup).conf) }
 }
 
 function candidatesFor({ catalog, id, target: { point } }: BackupChoice, context: Context): LocalBackup[] {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { type ReadableBackup, recordOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
@@ -44,7 +44,7 @@ export interface OpenRules extends TargetRules {
 export interface OpenedBackup {
   /** Settled when all its files are known to be there. @throws {PgbkError} `damaged` when they are not; `not-found`. */
   complete: Promise<void>
-  backup: LocalBackup
+  backup: ReadableBackup
   recovery: RecoveryPlan
   programs: ServerPrograms
 }

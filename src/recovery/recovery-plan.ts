@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path'
-import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import { snapshotEnd } from '../catalog/record.js'
 import type { PgbkError } from '../errors.js'
 import type { Instant } from '../text/instant.js'
@@ -76,7 +76,7 @@ export function wayTo(
       stop,
       lastSegment,
       segmentSize: record.wal_segment_size,
-      minimums: higherThanIn(layoutOf(backup).conf, scan?.minimums ?? {}),
+      minimums: scan?.minimums ?? {},
       action: target.pause ? 'pause' : 'promote',
     },
     requiredLsn,
@@ -117,8 +117,14 @@ function measureBetween({ chain, segmentSize }: ArchivedWal, from: bigint, to: b
   return { segments: between.length, bytes: between.reduce((sum, { bytes }) => sum + bytes, 0) }
 }
 
-/** What the server's settings were raised to, above those of the snapshot's configuration. */
-function higherThanIn(conf: string, minimums: Record<string, number>): Record<string, number> {
+/**
+ * A plan that sets nothing which the snapshot's configuration has already: of what the server's settings were raised to, what is above.
+ * @throws as `minimumsIn`.
+ */
+export function aboveConf(plan: RecoveryPlan, conf: string): RecoveryPlan {
+  const { recovery } = plan
+  if (!recovery) return plan
   const own = minimumsIn(conf)
-  return Object.fromEntries(Object.entries(minimums).filter(([name, value]) => value > (own[name] ?? 0)))
+  const higher = Object.entries(recovery.minimums).filter(([name, value]) => value > (own[name] ?? 0))
+  return { ...plan, recovery: { ...recovery, minimums: Object.fromEntries(higher) } }
 }

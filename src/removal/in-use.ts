@@ -1,4 +1,4 @@
-import { layoutOf } from '../catalog/backup.js'
+import { layoutOf, plainSnapshotOf } from '../catalog/backup.js'
 import { type InstanceLayout, rootLayout } from '../catalog/layout.js'
 import type { BackupRef } from '../catalog/removed-meanwhile.js'
 import { type RestoreClaim, restoreClaimsIn } from '../catalog/restore-note.js'
@@ -28,7 +28,7 @@ export function findInUse(root: string, context: Context): (backup: BackupRef) =
   const waiting = readInstances(root).instances.filter(({ layout }) => hasToReplay(layout))
   const handsOver = pendingHandOver(root, context)
   return (wanted) => [
-    ...byServer(runningServer(layoutOf(wanted).data)),
+    ...byServer(runningServer(plainSnapshotOf(wanted).data)),
     ...needs.filter(({ backup, archives }) => [backup, ...archives].includes(wanted.id)).map(byRestore),
     ...(handsOver === wanted.id ? [byReceiver(context)] : []),
     ...runs

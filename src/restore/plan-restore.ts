@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type LocalBackup, recordOf } from '../catalog/backup.js'
+import { type ReadableBackup, recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
 import { largestDatabase } from '../catalog/recorded-database.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
@@ -134,7 +134,7 @@ async function planDestination(
 }
 
 /** The directories that will be filled, with their bytes. */
-function placesOf(backup: LocalBackup, destination: RestorePlan['destination']): Map<string, number> {
+function placesOf(backup: ReadableBackup, destination: RestorePlan['destination']): Map<string, number> {
   const record = recordOf(backup)
   if (destination.kind === 'instance')
     return new Map([

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { type LocalBackup, recordOf, storedBackup } from '../catalog/backup.js'
+import { type LocalBackup, layoutOf, recordOf, storedBackup } from '../catalog/backup.js'
 import { isId } from '../catalog/id.js'
-import { backupLayout, rootLayout } from '../catalog/layout.js'
+import { rootLayout } from '../catalog/layout.js'
 import { summarize } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -97,7 +97,7 @@ async function receive({ directory }: LocalBackup, staging: string, context: Con
   context.progress.step('taking the backup over')
   mkdirSync(staging)
   const cutOff = await unpackArchive(context.stdin, staging, context.signal)
-  if (!existsSync(backupLayout(directory).record)) throw new NotSent(cutOff)
+  if (!existsSync(layoutOf({ directory }).record)) throw new NotSent(cutOff)
 }
 
 /** They were told with the plan. */

@@ -1,4 +1,4 @@
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import type { ReadableBackup } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
@@ -77,7 +77,7 @@ async function tryMethod(
 ): Promise<EnclosedServer | string> {
   const { backup, root, run, sandbox, programs, recovery, hasPort, port } = request
   const { access } = method
-  const obstacle = await method.prepare({ snapshot: layoutOf(backup).snapshot, run }, context)
+  const obstacle = await method.prepare({ snapshot: backup.snapshot, run }, context)
   if (obstacle !== undefined) return obstacle
   const command = await serverCommand(request, run, port, context)
   try {
@@ -101,7 +101,7 @@ async function tryMethod(
 }
 
 async function agreeToCopy(
-  backup: LocalBackup,
+  backup: ReadableBackup,
   obstacles: readonly string[],
   context: Context,
 ): Promise<void> {

@@ -1,4 +1,4 @@
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { type ReadableBackup, snapshotOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { choosePort } from '../postgres/local/port.js'
@@ -23,7 +23,7 @@ export interface ProbedWorkingCopy {
 
 /** Tries the ways to a working copy, as a run would, in a marked directory that is removed again; no server is started. */
 export async function probeWorkingCopy(
-  backup: LocalBackup,
+  backup: ReadableBackup,
   root: string,
   context: Context,
 ): Promise<ProbedWorkingCopy> {
@@ -40,11 +40,11 @@ export async function probeWorkingCopy(
 /** How far it is shut off, or why this way cannot be gone. */
 async function tryMethod(
   method: WorkingCopyMethod,
-  { backup, root, run }: { backup: LocalBackup; root: string; run: OwnRunDirectory },
+  { backup, root, run }: { backup: ReadableBackup; root: string; run: OwnRunDirectory },
   context: Context,
 ): Promise<Pick<ProbedWorkingCopy, 'enclosure' | 'gap'> | string> {
   // A few small files tell as much as the whole snapshot.
-  const { snapshot, conf: small } = layoutOf(backup)
+  const { snapshot, conf: small } = snapshotOf(backup)
   const { kind, access } = method
   const request = { snapshot: kind === 'reflink' ? small : snapshot, run }
   // A copy can always be made, if there is room.

@@ -1,4 +1,4 @@
-import type { LocalBackup } from '../catalog/backup.js'
+import type { ReadableBackup } from '../catalog/backup.js'
 import type { Config } from '../config/schema.js'
 import type { ServerPrograms } from '../postgres/programs/find-server.js'
 import type { RecoveryPlan } from '../recovery/recovery-plan.js'
@@ -8,7 +8,7 @@ import type { WorkingCopyWish } from './working-copy/working-copy-methods.js'
 
 /** What is wanted of a run. */
 export interface RunRequest {
-  backup: LocalBackup
+  backup: ReadableBackup
   root: string
   programs: ServerPrograms
   workingCopy: WorkingCopyKind | 'auto'

@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { layoutOf, recordOf } from '../catalog/backup.js'
+import { recordOf, snapshotOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { systemFailure } from '../errors.js'
 import { neededLibraries } from '../postgres/local/differences.js'
@@ -80,7 +80,7 @@ export function linkWal({ backup, recovery: plan }: RunRequest, { layout }: OwnR
   try {
     mkdirSync(layout.walLinks)
     for (const { name, directory, file } of segments ?? [])
-      if (!lstatSync(join(layoutOf(backup).data, 'pg_wal', name), { throwIfNoEntry: false }))
+      if (!lstatSync(join(snapshotOf(backup).data, 'pg_wal', name), { throwIfNoEntry: false }))
         symlinkSync(join(directory, file), join(layout.walLinks, name))
   } catch (cause) {
     throw systemFailure(`cannot write ${layout.walLinks}`, cause)

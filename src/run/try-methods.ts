@@ -1,4 +1,4 @@
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import type { ReadableBackup } from '../catalog/backup.js'
 import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -11,7 +11,7 @@ import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-
 import { methodsFor, type WorkingCopyWish } from './working-copy/working-copy-methods.js'
 
 interface TryRequest extends WorkingCopyWish {
-  backup: LocalBackup
+  backup: ReadableBackup
   root: string
   /** Other backups that the run needs. */
   archives?: string[]
@@ -73,7 +73,7 @@ async function choose(request: TryRequest, run: OwnRunDirectory, context: Contex
   const fault = isThin ? undefined : ownerFault(backup, context)
   if (fault && workingCopy !== 'auto') throw fault
   const wish = fault ? { ...request, workingCopy: 'thin' as const } : request
-  const { snapshot } = layoutOf(backup)
+  const { snapshot } = backup
   return { ...(await methodsFor(wish, { snapshot, run }, context.signal)), fault }
 }
 

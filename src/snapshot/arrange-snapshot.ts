@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readlink, rename, symlink, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { BackupLayout } from '../catalog/layout.js'
+import type { SnapshotLayout } from '../catalog/layout.js'
 import { copyOneFile } from '../system/files/copy-file.js'
 import { syncPath, syncTree, writeDurably } from '../system/files/durable.js'
 import { inside } from '../system/paths/inside.js'
 import { snapshotHba, snapshotIdent } from './conf/conf.js'
 
 /** Replaces the absolute links that pg_basebackup made by relative ones, so that the snapshot can be moved. */
-export async function makeLinksRelative(layout: BackupLayout, tablespaceOids: number[]): Promise<void> {
+export async function makeLinksRelative(layout: SnapshotLayout, tablespaceOids: number[]): Promise<void> {
   for (const oid of tablespaceOids) {
     const link = join(layout.tablespaceLinks, String(oid))
     await readlink(link)
@@ -38,7 +38,7 @@ interface ConfFiles {
  * these files (src/bin/pg_verifybackup/pg_verifybackup.c). All is on disk when this returns.
  * @returns the names below conf/original that were written.
  */
-export async function arrangeConf(layout: BackupLayout, files: ConfFiles): Promise<string[]> {
+export async function arrangeConf(layout: SnapshotLayout, files: ConfFiles): Promise<string[]> {
   await mkdir(layout.originalConf, { recursive: true })
   const written: string[] = []
   for (const original of files.originals) {
@@ -61,7 +61,10 @@ export async function arrangeConf(layout: BackupLayout, files: ConfFiles): Promi
   return written
 }
 
-async function keepOriginal(layout: BackupLayout, { copy, inData, content }: OriginalFile): Promise<boolean> {
+async function keepOriginal(
+  layout: SnapshotLayout,
+  { copy, inData, content }: OriginalFile,
+): Promise<boolean> {
   const target = inside(layout.originalConf, copy)
   const source = inData === undefined ? undefined : inside(layout.data, inData)
   if (content === undefined && (source === undefined || !existsSync(source))) return false

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BackupState, type LocalBackup, layoutOf } from '../catalog/backup.js'
-import type { BackupLayout } from '../catalog/layout.js'
+import { type BackupState, type ReadableBackup, snapshotOf } from '../catalog/backup.js'
+import type { SnapshotLayout } from '../catalog/layout.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { kindOf } from '../system/files/read-small.js'
 import { type BytePath, bytePath, joinBytes, shownPath, systemPath } from '../system/paths/byte-path.js'
@@ -16,8 +16,11 @@ const mostNamed = 5
  * its record came across.
  * @throws {PgbkError} `damaged`, naming the first files that are missing or have another size; the signal's reason when aborted.
  */
-export async function checkComplete(backup: LocalBackup, signal?: AbortSignal): Promise<void> {
-  const layout = layoutOf(backup)
+export async function checkComplete(
+  backup: Pick<ReadableBackup, 'id' | 'state' | 'snapshot'>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const layout = snapshotOf(backup)
   const manifest = join(layout.data, 'backup_manifest')
   if (!lstatSync(manifest, { throwIfNoEntry: false }))
     throw damaged(backup.id, ['data/backup_manifest is missing'])
@@ -31,7 +34,7 @@ export async function checkComplete(backup: LocalBackup, signal?: AbortSignal): 
 }
 
 /** Looks at each file by itself. */
-async function faultsOf(layout: BackupLayout, state: BackupState, signal?: AbortSignal): Promise<string[]> {
+async function faultsOf(layout: SnapshotLayout, state: BackupState, signal?: AbortSignal): Promise<string[]> {
   const faults: string[] = []
   const parents = parentCheck(layout)
   const data = bytePath(layout.data)
@@ -62,7 +65,7 @@ function faultOf(data: BytePath, { path, size }: ManifestFile, state: BackupStat
  * Tells of a file whether a directory above it is a link, through which it would be read, and written, elsewhere; each directory is
  * looked at once. Only the links of tablespaces may be there, to where pgbk has them.
  */
-function parentCheck(layout: BackupLayout): (path: BytePath) => string | undefined {
+function parentCheck(layout: SnapshotLayout): (path: BytePath) => string | undefined {
   const data = bytePath(layout.data)
   const known = new Map<string, string | undefined>([['', undefined]])
   const look = (directory: BytePath): string | undefined => {

@@ -1,6 +1,6 @@
 import { lstatSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BackupLayout } from '../catalog/layout.js'
+import type { SnapshotLayout } from '../catalog/layout.js'
 import { listTree } from '../system/files/list-tree.js'
 import { exemptFromManifest, type ManifestFile, visitManifest } from './manifest/manifest.js'
 import { hashOf } from './manifest/seen-names.js'
@@ -10,7 +10,7 @@ import { hashOf } from './manifest/seen-names.js'
  * @returns false where this is not known: each file has to be looked at then.
  * @throws as `visitManifest`; the signal's reason when aborted.
  */
-export async function hasAllFiles(layout: BackupLayout, signal?: AbortSignal): Promise<boolean> {
+export async function hasAllFiles(layout: SnapshotLayout, signal?: AbortSignal): Promise<boolean> {
   const [wanted, found] = [new NameSum(), new NameSum()]
   let hasOthers = false
   const placeOf = positionsIn(layout)
@@ -40,7 +40,7 @@ const isOfCluster =
 const isKnown = /^(?:f|l\d+ data\/pg_tblspc\/\d+$)/
 
 /** Tells where below the snapshot a file really is: what is in a tablespace is named by way of its link. */
-function positionsIn({ data }: BackupLayout): (file: ManifestFile) => string {
+function positionsIn({ data }: SnapshotLayout): (file: ManifestFile) => string {
   const linked = new Map<string, boolean>()
   return ({ path }) => {
     const [, oid, rest] = (path.startsWith('pg_tblspc/') && /^pg_tblspc\/(\d+)\/(.*)$/s.exec(path)) || []

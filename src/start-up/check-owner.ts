@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { type ReadableBackup, snapshotOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 
 /** @throws {PgbkError} `failed` when `ownerFault` finds something. */
-export function checkOwner(backup: LocalBackup, context: Context): void {
+export function checkOwner(backup: ReadableBackup, context: Context): void {
   const fault = ownerFault(backup, context)
   if (fault) throw fault
 }
@@ -13,9 +13,9 @@ export function checkOwner(backup: LocalBackup, context: Context): void {
  * Why no server of the caller's can run on the files of this backup, or copies of them: PostgreSQL runs only as the owner of its
  * files. Root has become the owner of the root directory by then.
  */
-export function ownerFault(backup: LocalBackup, context: Context): PgbkError | undefined {
+export function ownerFault(backup: ReadableBackup, context: Context): PgbkError | undefined {
   const { id, directory } = backup
-  const { uid } = statSync(layoutOf(backup).data)
+  const { uid } = statSync(snapshotOf(backup).data)
   const caller = context.user()
   if (caller.uid === uid) return undefined
   if (uid === 0)

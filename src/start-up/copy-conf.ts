@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import { type ReadableBackup, recordOf, snapshotOf } from '../catalog/backup.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { directoriesOf, harmlessLibraries } from '../postgres/local/differences.js'
@@ -19,9 +19,9 @@ import { knowsTimeZone, timeZoneHint } from './known-time-zone.js'
  * @param bin the directory of its programs.
  * @throws {PgbkError} `damaged` when the backup's is not a file; a system error.
  */
-export async function copyConf(backup: LocalBackup, bin: string, context: Context): Promise<Buffer> {
+export async function copyConf(backup: ReadableBackup, bin: string, context: Context): Promise<Buffer> {
   const { id } = backup
-  const layout = layoutOf(backup)
+  const layout = snapshotOf(backup)
   const record = recordOf(backup)
   const text = readConfFile(join(layout.conf, 'postgresql.conf'), layout.snapshot).toString('latin1')
   const values = new Map<string, string>()
@@ -46,7 +46,7 @@ export async function copyConf(backup: LocalBackup, bin: string, context: Contex
 }
 
 /** Earlier versions of pgbk had it in the snapshot's configuration, and not in the record. */
-function timeZoneOf(backup: LocalBackup, values: ReadonlyMap<string, string>): string | undefined {
+function timeZoneOf(backup: ReadableBackup, values: ReadonlyMap<string, string>): string | undefined {
   const zone = recordOf(backup).server.time_zone ?? values.get('timezone')
   return zone !== undefined && settingProblem('timezone', zone) === undefined ? zone : undefined
 }

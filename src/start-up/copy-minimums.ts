@@ -1,6 +1,6 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import { type ReadableBackup, recordOf, snapshotOf } from '../catalog/backup.js'
 import type { BackupRecord } from '../catalog/record.js'
 import { majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -24,11 +24,11 @@ const mostOrigins = 65_535
  * @throws {PgbkError} `damaged` when pg_control cannot be read, or the configuration is not a file.
  */
 export async function minimumsOfServer(
-  backup: Pick<LocalBackup, 'directory' | 'raw'>,
+  backup: Pick<ReadableBackup, 'snapshot' | 'raw'>,
   bin: string,
   { env, signal }: Context,
 ): Promise<Record<string, number>> {
-  const layout = layoutOf(backup)
+  const layout = snapshotOf(backup)
   const ofConf = minimumsIn(layout.conf)
   const program = join(bin, 'pg_controldata')
   const ofControl =
@@ -40,7 +40,7 @@ export async function minimumsOfServer(
 
 /** The same for a server that is started on a copy, whatever WAL it replays. */
 export async function minimumsOfCopy(
-  backup: Pick<LocalBackup, 'directory' | 'raw'>,
+  backup: Pick<ReadableBackup, 'snapshot' | 'raw'>,
   bin: string,
   context: Context,
 ): Promise<Record<string, number>> {

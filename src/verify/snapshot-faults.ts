@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
-import type { BackupLayout } from '../catalog/layout.js'
+import { type ReadableBackup, recordOf, snapshotOf } from '../catalog/backup.js'
+import type { SnapshotLayout } from '../catalog/layout.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { type Fault, messageOf, PgbkError, systemCode } from '../errors.js'
@@ -15,7 +15,7 @@ import { strangeEntries } from '../snapshot/plain-tree.js'
 import { mostBytes, readSmallText } from '../system/files/read-small.js'
 
 /** Where the record and the files of the snapshot contradict each other. */
-export async function recordFaults(record: BackupRecord, layout: BackupLayout): Promise<Fault[]> {
+export async function recordFaults(record: BackupRecord, layout: SnapshotLayout): Promise<Fault[]> {
   const { data } = layout
   const found = await Promise.all([
     compare('snapshot/data/PG_VERSION', async () => {
@@ -68,7 +68,7 @@ async function compare(file: string, read: () => Promise<Comparison[]>): Promise
 }
 
 /** What keeps a server from starting in a data directory, though all its files are there. */
-export function directoryFaults({ data }: BackupLayout): Fault[] {
+export function directoryFaults({ data }: SnapshotLayout): Fault[] {
   const missing = missingDirectories(data).map((name) => ({
     file: `snapshot/data/${name}`,
     problem: 'it is missing, and no server starts without it: its copy has lost empty directories',
@@ -86,11 +86,11 @@ function modeFaults(data: string): Fault[] {
 
 /** What is not where it was, or not what it was: links and tablespaces first, then every file, compared with the manifest. */
 export async function fileFaults(
-  backup: LocalBackup,
+  backup: ReadableBackup,
   verifier: Verifier,
   context: Context,
 ): Promise<Fault[]> {
-  const [record, layout] = [recordOf(backup), layoutOf(backup)]
+  const [record, layout] = [recordOf(backup), snapshotOf(backup)]
   const links = [...tablespaceFaults(record, layout), ...(await strangeFaults(record, layout, context))]
   if (links.some((link) => link.leadsOut)) return [...links, ...notCompared]
   const { env, signal, progress } = context
@@ -113,7 +113,7 @@ interface TablespaceFault extends Fault {
 }
 
 /** Whether every tablespace is where its link leads, by a relative link, and there are no others. */
-function tablespaceFaults({ tablespaces }: BackupRecord, layout: BackupLayout): TablespaceFault[] {
+function tablespaceFaults({ tablespaces }: BackupRecord, layout: SnapshotLayout): TablespaceFault[] {
   const outside = tablespaces.filter(isOutside).map(({ oid }) => String(oid))
   const all = tablespaces.map(({ oid }) => String(oid))
   return [
@@ -126,7 +126,7 @@ function tablespaceFaults({ tablespaces }: BackupRecord, layout: BackupLayout): 
 /** What is neither a file nor a directory among the data, and links but those of tablespaces, of which `tablespaceFaults` tells. */
 async function strangeFaults(
   { tablespaces }: BackupRecord,
-  { snapshot, data }: BackupLayout,
+  { snapshot, data }: SnapshotLayout,
   { signal }: Pick<Context, 'signal'>,
 ): Promise<TablespaceFault[]> {
   const known = new Set(tablespaces.map(({ oid }) => `data/pg_tblspc/${oid}`))
@@ -143,7 +143,7 @@ async function strangeFaults(
     }))
 }
 
-function linkFaults(oid: string, { tablespaceLinks, tablespaces }: BackupLayout): TablespaceFault[] {
+function linkFaults(oid: string, { tablespaceLinks, tablespaces }: SnapshotLayout): TablespaceFault[] {
   const faults: TablespaceFault[] = []
   const file = `snapshot/data/pg_tblspc/${oid}`
   const link = lstatSync(join(tablespaceLinks, oid), { throwIfNoEntry: false })

@@ -1,17 +1,18 @@
 import { existsSync, lstatSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import { join } from 'node:path'
+import { type LocalBackup, layoutOf, type ReadableBackup, recordOf, snapshotOf } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import { isId } from '../catalog/id.js'
-import { type BackupLayout, backupLayout, rootLayout } from '../catalog/layout.js'
+import { type BackupFiles, rootLayout } from '../catalog/layout.js'
 import type { Proof } from '../catalog/proof.js'
 import { type BackupRecord, majorOf } from '../catalog/record.js'
 import { checkStillThere, unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
-import type { Context } from '../context.js'
+import { type Context, withEnds } from '../context.js'
 import { type Fault, PgbkError, systemCode, systemReason } from '../errors.js'
+import { materialise } from '../forms/materialise.js'
 import { findVerifier, type Verifier } from '../postgres/programs/check-backup.js'
 import { findInstallations, type Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
@@ -75,8 +76,13 @@ export async function verify(
   const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context) : []
   for (const backup of chosen) {
     try {
-      const check = await verifyBackup(backup, catalog, installations, context)
-      checks.push(toProve ? await proveToo(check, backup, catalog, withSandbox(task, sandbox)) : check)
+      checks.push(
+        await withEnds(context, async (own) => {
+          const check = await verifyBackup(backup, catalog, installations, own)
+          if (!toProve) return check
+          return proveToo(check, backup, catalog, withSandbox({ settings, context: own }, sandbox))
+        }),
+      )
     } catch (error) {
       // Of all backups of a root, one that a prune removes meanwhile is none.
       if (!all || !(error instanceof PgbkError) || error.code !== 'not-found') throw error
@@ -104,15 +110,16 @@ async function verifyBackup(
 }
 
 async function lookAt(
-  backup: LocalBackup,
+  listed: LocalBackup,
   catalog: Catalog,
   installations: Installation[],
   context: Context,
 ): Promise<Found> {
-  const { id } = backup
-  const layout = layoutOf(backup)
-  const damage = recordFault(backup)
+  const damage = recordFault(listed)
   if (damage !== undefined) return unread({ file: 'backup.json', problem: damage })
+  const backup = await materialise(listed, context)
+  const { id } = backup
+  const layout = snapshotOf(backup)
   if (!existsSync(layout.data)) return unread({ file: 'snapshot/data', problem: 'it is missing' })
   if (backup.state === 'used' && existsSync(join(layout.data, 'backup_label.old'))) {
     const problem = 'a server was started inside it: it is no longer what was backed up'
@@ -128,11 +135,11 @@ async function lookAt(
     () => fileFaults(backup, verifier, context),
   ]
   const faults: Fault[] = []
-  for (const look of looks) faults.push(...(await orUnreadable(layout, look)))
+  for (const look of looks) faults.push(...(await orUnreadable(backup, look)))
   if (!record.own_files) context.progress.warn(`${id}: ${confNotCompared}`)
   context.progress.step(`verifying ${id}: the WAL archive`)
   const wal = { segments: 0, bytes: 0 }
-  const ofWal = await orUnreadable(layout, async () => {
+  const ofWal = await orUnreadable(backup, async () => {
     const checked = await checkWal(backup, catalog, installations, context)
     Object.assign(wal, { segments: checked.segments, bytes: checked.bytes })
     const inReplay = await walRecordFaults(backup, installations, context).catch((error) => {
@@ -169,34 +176,41 @@ async function proveToo(
 /** Directories that were backups, as their names tell, and are none for want of a good record; not the remains of a delete. */
 function brokenRecords({ root, rejected }: Catalog): Catalog['rejected'] {
   const { backup } = rootLayout(root)
-  return rejected.filter(({ name }) => isId(name) && !isOfDelete(backupLayout(backup(name))))
+  return rejected.filter(({ name }) => isId(name) && !isOfDelete(layoutOf({ directory: backup(name) })))
 }
 
 /** Also one that has come to its end since the catalogue was read. */
-function isOfDelete({ directory, marker }: BackupLayout): boolean {
+function isOfDelete({ directory, marker }: BackupFiles): boolean {
   return existsSync(marker) || lstatSync(directory, { throwIfNoEntry: false }) === undefined
 }
 
 /** A file or directory of the backup that cannot be read is a fault of it, as for whoever is to restore it. */
 async function orUnreadable(
-  { directory }: BackupLayout,
+  { directory, snapshot }: ReadableBackup,
   look: () => Fault[] | Promise<Fault[]>,
 ): Promise<Fault[]> {
+  const nameOf = (path: string) => {
+    const inSnapshot = relativeInside(snapshot, path)
+    return inSnapshot === undefined ? relativeInside(directory, path) : `snapshot/${inSnapshot}`
+  }
   try {
     return await look()
   } catch (error) {
     // A directory that is none, and files that are none or too large.
-    if (error instanceof PgbkError && error.code === 'damaged') return [faultOf(directory, error)]
+    if (error instanceof PgbkError && error.code === 'damaged') return [faultOf(nameOf, error)]
     const { path } = (error ?? {}) as { path?: unknown }
     if (systemCode(error) === undefined || typeof path !== 'string') throw error
-    const file = relative(directory, path)
-    if (file.startsWith('..')) throw error
+    const file = nameOf(path)
+    if (file === undefined) throw error
     return [{ file, problem: `it cannot be read: ${systemReason(error)}` }]
   }
 }
 
-function faultOf(directory: string, { message, facts: { path = '', reason = message } }: PgbkError): Fault {
-  const file = relativeInside(directory, path)
+function faultOf(
+  nameOf: (path: string) => string | undefined,
+  { message, facts: { path = '', reason = message } }: PgbkError,
+): Fault {
+  const file = nameOf(path)
   return file === undefined ? { file: '.', problem: message } : { file, problem: reason }
 }
 

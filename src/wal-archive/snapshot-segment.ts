@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import { type LocalBackup, plainSnapshotOf } from '../catalog/backup.js'
 import type { ArchivedSegment } from '../wal-segments/archive-segments.js'
 import { parseSegmentName } from '../wal-segments/lsn.js'
 
@@ -14,7 +14,7 @@ export function snapshotSegment(
 ): ArchivedSegment | undefined {
   const size = backup.summary.wal_segment_size
   const place = parseSegmentName(name, size)
-  const wal = join(layoutOf(backup).data, 'pg_wal')
+  const wal = join(plainSnapshotOf(backup).data, 'pg_wal')
   const found = lstatSync(join(wal, name), { throwIfNoEntry: false })
   if (!place || !found?.isFile() || found.size !== size) return undefined
   return { ...place, name, form: 'raw', directory: wal, file: name, bytes: size }

@@ -120,6 +120,7 @@ export function aContext(changes: Partial<Context> = {}): Context {
     user: () => ({ uid: ordinaryUser.uid, gid: ordinaryUser.gid, name: ordinaryUser.name, home: '/' }),
     idsOf: () => ({ uid: ordinaryUser.uid, gid: ordinaryUser.gid, name: ordinaryUser.name, home: '/' }),
     become: () => {},
+    atEnd: () => {},
     ask: undefined,
     ...changes,
   }

@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
-import { type LocalBackup, layoutOf, recordOf } from '../../src/catalog/backup.js'
+import { type LocalBackup, layoutOf, plainSnapshotOf, recordOf } from '../../src/catalog/backup.js'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import { idOf } from '../../src/catalog/id.js'
 import type { RootLayout } from '../../src/catalog/layout.js'
@@ -73,7 +73,10 @@ async function aDay(root: RootLayout, now: Date, draw: (limit: number) => number
     await writeProof(layoutOf(any), aProof({ backup: any.id, finished_at, ok }))
   }
   if (draw(60) === 0 && any.state === 'whole')
-    renameSync(join(layoutOf(any).data, 'backup_label'), join(layoutOf(any).data, 'backup_label.old'))
+    renameSync(
+      join(plainSnapshotOf(any).data, 'backup_label'),
+      join(plainSnapshotOf(any).data, 'backup_label.old'),
+    )
 }
 
 it(`keeps every promise for a year of daily backups (PGBK_TEST_SEED=${seed})`, async () => {

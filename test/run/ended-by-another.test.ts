@@ -3,6 +3,7 @@ import { beforeEach, expect, it } from '@jest/globals'
 import type { LocalBackup } from '../../src/catalog/backup.js'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import { PgbkError } from '../../src/errors.js'
+import { materialise } from '../../src/forms/materialise.js'
 import { removeSocketDirectory } from '../../src/postgres/local/sockets.js'
 import { makeRunDirectory } from '../../src/run/directory/make-run-directory.js'
 import type { RunDirectory } from '../../src/run/directory/run-directory.js'
@@ -12,10 +13,11 @@ import { atEnd } from '../helpers/places.js'
 
 let run: RunDirectory
 
-beforeEach(() => {
+beforeEach(async () => {
   const root = anEmptyRoot()
   aBackup(root, '20261120T030000Z')
-  const [backup] = readCatalog(root.root).backups as [LocalBackup]
+  const [listed] = readCatalog(root.root).backups as [LocalBackup]
+  const backup = await materialise(listed, aContext())
   const made = makeRunDirectory(backup, root.root, aContext())
   atEnd(() => removeSocketDirectory(made.sockets))
   run = made

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import type { LocalBackup } from '../../src/catalog/backup.js'
+import type { ReadableBackup } from '../../src/catalog/backup.js'
 import { backupLayout } from '../../src/catalog/layout.js'
 import type { Context } from '../../src/context.js'
 import { type ConfInput, snapshotConf } from '../../src/snapshot/conf/conf.js'
@@ -35,9 +35,9 @@ async function copied(text: string | Buffer, zone: string | undefined = 'Europe/
   const record = aRecord()
   const backup = {
     id: input.id,
-    directory: layout.directory,
+    snapshot: layout.snapshot,
     raw: { ...record, server: { ...record.server, time_zone: zone } },
-  } as LocalBackup
+  } as ReadableBackup
   const context = {
     env: { PATH: '/usr/bin:/bin' },
     signal: new AbortController().signal,
@@ -106,7 +106,7 @@ describe('the configuration of a server that is started on a copy', () => {
   it('is refused when there is no file to read', async () => {
     const layout = backupLayout(aDirectory())
     mkdirSync(join(layout.conf, 'postgresql.conf'), { recursive: true })
-    const backup = { id: input.id, directory: layout.directory, raw: aRecord() } as LocalBackup
+    const backup = { id: input.id, snapshot: layout.snapshot, raw: aRecord() } as ReadableBackup
     const { code } = await thrownBy(() => copyConf(backup, '/nowhere', {} as Context))
     expect(code).toBe('damaged')
   })

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { layoutOf } from '../../src/catalog/backup.js'
+import { layoutOf, plainSnapshotOf } from '../../src/catalog/backup.js'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import { lastOf } from '../../src/wal-archive/archived-wal.js'
 import { readSeamNote, seamKey, writeSeamNote } from '../../src/wal-archive/notes/seam-note.js'
@@ -109,7 +109,7 @@ describe('the WAL of the newest backup goes on in the archive of an older one', 
   ])('when %s', (_, inSnapshot, chain) => {
     const found = chainOf('newer', ['4', '5', '6'], [], ({ to, backups: [, newer] }) => {
       rmSync(join(to, '000000010000000000000003'))
-      const wal = join(layoutOf(newer).data, 'pg_wal')
+      const wal = plainSnapshotOf(newer).pgWal
       mkdirSync(wal)
       for (const digit of inSnapshot) {
         const path = join(wal, `00000001000000000000000${digit}`)

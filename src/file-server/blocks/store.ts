@@ -38,7 +38,7 @@ export function openStore(directory: string): Store {
     create: (id) => closeSync(openSync(pathOf(id), flags | constants.O_CREAT | constants.O_EXCL, 0o600)),
     read: (id, position, into, at, length) => {
       const got = readFully(files.get(id), position, into, at, length)
-      into.fill(0, at + got, at + length)
+      if (got < length) into.fill(0, at + got, at + length)
     },
     write: (id, position, from, at, length) => {
       const file = files.get(id)

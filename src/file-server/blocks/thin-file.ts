@@ -7,8 +7,9 @@ import type { Store } from './store.js'
 /** What is read from the origin or from the store as a whole: a page of the kernel's, half of one of PostgreSQL's. In bytes. */
 export const blockSize = 4096
 
-/** How much `allocate` does at once, in bytes. */
-const portion = 32 * blockSize
+/** How much `allocate` does at once, in bytes: as much as PostgreSQL wants at once (RelationAddBlocks). */
+const portion = 128 * blockSize
+const zeros = Buffer.alloc(portion)
 
 /**
  * The contents of a file that lies in the origin until a part of it is written. Each byte below `#shared` is the origin's, unless its
@@ -78,18 +79,22 @@ export class ThinFile {
   /** Takes room for a range now, so that no later write to it fails for want of it; the file reaches at least to its end. */
   allocate(position: number, length: number): void {
     const size = this.#size
-    const bytes = Buffer.alloc(Math.min(portion, length))
     try {
-      for (let from = position; from < position + length; from += bytes.length) {
-        const part = Math.min(bytes.length, position + length - from)
-        const got = this.read(from, bytes, 0, part)
-        bytes.fill(0, got)
-        this.write(from, bytes, 0, part)
+      for (let from = position; from < position + length; from += portion) {
+        const part = Math.min(portion, position + length - from)
+        this.write(from, from < this.#size ? this.#bytesAt(from, part) : zeros, 0, part)
       }
     } catch (error) {
       this.resize(size)
       throw error
     }
+  }
+
+  /** What is there, and zeros where the file has ended. */
+  #bytesAt(position: number, length: number): Buffer {
+    const bytes = Buffer.alloc(length)
+    this.read(position, bytes, 0, length)
+    return bytes
   }
 
   /** Nobody needs it any more. */

@@ -9,7 +9,7 @@ import { type FileSystem, noAnswer, type Operation, type Request } from './opera
 import { sessionOperations } from './session.js'
 
 /**
- * Carries a request out, and writes the answer to it.
+ * Carries a request out, and writes the answer to it. Both have room for more than that: requests say how long they are.
  * @returns how long the answer is in bytes; 0 where the kernel expects none.
  */
 export type AnswerRequest = (request: Buffer, answer: Buffer) => number
@@ -30,7 +30,8 @@ export function answerRequests(fileSystem: FileSystem): AnswerRequest {
     if (length === noAnswer) return 0
     const len = outHeaderSize + length
     fuse_out_header.write(answer, 0, { len, error })
-    bytes.copy(answer, uniqueOut, uniqueIn, uniqueIn + 8)
+    answer.writeUInt32LE(bytes.readUInt32LE(uniqueIn), uniqueOut)
+    answer.writeUInt32LE(bytes.readUInt32LE(uniqueIn + 4), uniqueOut + 4)
     return len
   }
 }

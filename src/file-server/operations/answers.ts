@@ -45,7 +45,8 @@ function writeAttributes({ owner }: FileSystem, node: AnyNode, answer: Buffer, a
     mode: fileTypes[node.kind] | permissions,
     // Of a directory this does not count what is in it, as on Btrfs: programs know that.
     nlink: node.isNamed ? 1 : 0,
-    ...owner,
+    uid: owner.uid,
+    gid: owner.gid,
     blksize: blockSize,
   })
   return fuse_attr.size

@@ -50,7 +50,10 @@ abstract class Node {
 
   /** Its contents have changed. */
   touch(): void {
-    this.setTimes({ mtime: timeNow() })
+    const now = timeNow()
+    const { attributes } = this
+    attributes.mtime = now
+    attributes.ctime = now
   }
 }
 

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import type { BackupLayout } from '../../catalog/layout.js'
+import type { SnapshotLayout } from '../../catalog/layout.js'
 import type { BackupRecord } from '../../catalog/record.js'
 import { type IncludedFile, includedFiles } from '../../snapshot/conf/included-files.js'
 import { relativeInside } from '../../system/paths/inside.js'
@@ -47,7 +47,7 @@ interface Wanted {
 export async function readConfigFiles(
   psql: Psql,
   facts: ServerFacts,
-  layout: Pick<BackupLayout, 'data'> | undefined,
+  layout: Pick<SnapshotLayout, 'data'> | undefined,
 ): Promise<ConfigFiles> {
   const [main, hba, ident] = facts.config_files
   if (main === undefined) return { files: [], configuration: undefined, closed: [] }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BackupLayout } from '../../catalog/layout.js'
+import type { SnapshotLayout } from '../../catalog/layout.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { ordinaryConfFile } from '../../snapshot/conf/conf-file.js'
 import { countingIn } from '../../snapshot/conf/included-files.js'
@@ -26,7 +26,7 @@ export interface FileReader {
 export function readerOfServer(
   psql: Psql,
   dataDirectory: string | null,
-  layout: Pick<BackupLayout, 'data'> | undefined,
+  layout: Pick<SnapshotLayout, 'data'> | undefined,
 ): FileReader {
   const inDataOf = (path: string) =>
     dataDirectory === null ? undefined : relativeInside(dataDirectory, path)

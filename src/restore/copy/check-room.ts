@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { LocalBackup } from '../../catalog/backup.js'
+import type { ReadableBackup } from '../../catalog/backup.js'
 import { PgbkError } from '../../errors.js'
 import { freeBytes } from '../../system/files/measure.js'
 import { formatBytes } from '../../text/format.js'
@@ -28,7 +28,7 @@ export async function roomNeeds(places: ReadonlyMap<string, number>): Promise<Ro
 }
 
 /** @throws {PgbkError} `disk-full` when a copy has no room, and reflinks are not available. */
-export async function checkRoomForCopy(backup: LocalBackup, needs: RoomNeed[]): Promise<void> {
+export async function checkRoomForCopy(backup: ReadableBackup, needs: RoomNeed[]): Promise<void> {
   const tight = tightest(needs)
   if (tight && (await copyMethodFor(backup, tight.place)) !== 'reflink') checkSpace(needs)
 }

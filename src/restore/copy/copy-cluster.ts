@@ -1,7 +1,7 @@
 import { constants, existsSync } from 'node:fs'
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type LocalBackup, layoutOf, recordOf } from '../../catalog/backup.js'
+import { type ReadableBackup, recordOf, snapshotOf } from '../../catalog/backup.js'
 import type { Context } from '../../context.js'
 import { type PgbkError, systemCode, systemFailure } from '../../errors.js'
 import { copyOneFile } from '../../system/files/copy-file.js'
@@ -30,11 +30,11 @@ export interface TablespacePlace {
 type CopyMethod = 'reflink' | 'copy'
 
 /** Whether the file systems of backup and destination can share blocks. Writes one small file, and removes it. */
-export async function copyMethodFor(backup: LocalBackup, destination: string): Promise<CopyMethod> {
+export async function copyMethodFor(backup: ReadableBackup, destination: string): Promise<CopyMethod> {
   const probe = await mkdtemp(join(destination, '.pgbk-probe-'))
   try {
     const mode = constants.COPYFILE_FICLONE_FORCE
-    await copyOneFile(join(layoutOf(backup).data, 'PG_VERSION'), join(probe, 'file'), mode)
+    await copyOneFile(join(snapshotOf(backup).data, 'PG_VERSION'), join(probe, 'file'), mode)
     return 'reflink'
   } catch (error) {
     if (noReflink.has(systemCode(error) ?? '')) return 'copy'
@@ -57,11 +57,11 @@ const leftOut: ReadonlySet<string> = new Set(['global/pg_control', ...overrides]
  * @throws {PgbkError} `disk-full`, or `failed` with the system's reason; the signal's reason when aborted.
  */
 export async function copyCluster(
-  backup: LocalBackup,
+  backup: ReadableBackup,
   places: ClusterPlaces,
   { signal, progress }: Context,
 ): Promise<void> {
-  const layout = layoutOf(backup)
+  const layout = snapshotOf(backup)
   let done = 0
   const options = {
     mode: constants.COPYFILE_FICLONE,
@@ -100,22 +100,22 @@ const smallFiles = 128 << 10
 
 /** Copies what has nearly all files of a cluster, where these are small. @returns the directories that are done. */
 async function copyDatabases(
-  backup: LocalBackup,
+  backup: ReadableBackup,
   { data, move }: ClusterPlaces,
   signal: AbortSignal,
 ): Promise<string[]> {
   const record = recordOf(backup)
-  const [from, to] = [join(layoutOf(backup).data, 'base'), join(data, 'base')]
+  const [from, to] = [join(snapshotOf(backup).data, 'base'), join(data, 'base')]
   // A tablespace may have been given a place in it.
   if (move || existsSync(to) || backup.logicalBytes > smallFiles * record.file_count) return []
   return (await copyInBulk(from, to, signal)) ? ['base'] : []
 }
 
 /** The last file: from now on the cluster can be started. */
-export async function copyControlFile(backup: LocalBackup, data: string): Promise<void> {
+export async function copyControlFile(backup: ReadableBackup, data: string): Promise<void> {
   const target = controlFile(data)
   try {
-    await copyOneFile(controlFile(layoutOf(backup).data), target, 0)
+    await copyOneFile(controlFile(snapshotOf(backup).data), target, 0)
     await syncPath(target)
     await syncPath(dirname(target))
   } catch (cause) {

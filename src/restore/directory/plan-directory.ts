@@ -1,5 +1,5 @@
 import { isAbsolute, join, resolve, sep } from 'node:path'
-import { type LocalBackup, recordOf } from '../../catalog/backup.js'
+import { type ReadableBackup, recordOf, type StoredBackup } from '../../catalog/backup.js'
 import { rootLayout } from '../../catalog/layout.js'
 import type { BackupRecord } from '../../catalog/record.js'
 import type { Context } from '../../context.js'
@@ -15,7 +15,7 @@ import { settingsOfServer } from './production-directory.js'
 
 /** A standard data directory that a backup is to be restored into. */
 export interface DirectoryRequest {
-  backup: LocalBackup
+  backup: ReadableBackup
   data: string
   tablespaces: TablespacePlace[]
   /** Undefined for `--as-production`. */
@@ -55,7 +55,7 @@ interface DirectoryOptions {
  * @throws {PgbkError} `usage`, `failed` or `locked`, as `checkClaimable`.
  */
 export function planDirectory(
-  backup: LocalBackup,
+  backup: ReadableBackup,
   recovery: RecoveryPlan,
   { root, pgdata, mappings, asProduction, isOfAnother, willBeGiven, minimums, port }: DirectoryOptions,
   context: Context,
@@ -115,7 +115,11 @@ function refuseInside(path: string, data: string): void {
 }
 
 /** Where the tablespaces go: as they are mapped, else into the data directory. @throws {PgbkError} `usage`. */
-export function tablespacePlaces(backup: LocalBackup, data: string, mappings: string[]): TablespacePlace[] {
+export function tablespacePlaces(
+  backup: Pick<StoredBackup, 'raw'>,
+  data: string,
+  mappings: string[],
+): TablespacePlace[] {
   const tablespaces = recordOf(backup).tablespaces.filter(isOutside)
   const wanted = new Map(
     mappings.map(parseMapping).map(([from, to]): [string, string] => [from, realPath(to)]),

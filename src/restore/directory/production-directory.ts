@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type LocalBackup, layoutOf, recordOf } from '../../catalog/backup.js'
+import { type ReadableBackup, recordOf, snapshotOf } from '../../catalog/backup.js'
 import { majorOf } from '../../catalog/record.js'
 import { snapshotHba, snapshotIdent } from '../../snapshot/conf/conf.js'
 import { confFileIfThere, readConfFile } from '../../snapshot/conf/conf-file.js'
@@ -25,7 +25,7 @@ import { autoConfName, originalOf } from './conf/server-file-names.js'
 import { serverFiles } from './conf/server-files.js'
 
 export interface ProductionConf {
-  backup: LocalBackup
+  backup: ReadableBackup
   /** The directory that it is brought into. */
   data: string
   /** Where the data directory is as it has come: there already, or still in the snapshot. */
@@ -100,7 +100,7 @@ async function writeOriginals({ backup, source }: ProductionConf, write: Write):
 }
 
 /** Where the role that made the backup may not read the files, the settings that it could see, else those of the snapshot. */
-async function writeSubstitute(backup: LocalBackup, write: Write): Promise<string> {
+async function writeSubstitute(backup: ReadableBackup, write: Write): Promise<string> {
   const visible = originalOf(backup, 'settings-from-pg_settings.conf')
   await write('postgresql.conf', visible ?? '# nothing is known of the server\n')
   return "the server's postgresql.conf is not in the backup: the one here has the settings that could be read from the server"
@@ -123,8 +123,8 @@ function autoConf(
 }
 
 /** What the server's configuration files say, as far as they are in the backup; for the plan. */
-export function settingsOfServer(backup: Pick<LocalBackup, 'directory'>): FoundSettings {
-  const layout = layoutOf(backup)
+export function settingsOfServer(backup: Pick<ReadableBackup, 'snapshot'>): FoundSettings {
+  const layout = snapshotOf(backup)
   const names = readdirSync(layout.originalConf, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))

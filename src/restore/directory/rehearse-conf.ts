@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { layoutOf, recordOf } from '../../catalog/backup.js'
+import { recordOf, snapshotOf } from '../../catalog/backup.js'
 import { majorOf } from '../../catalog/record.js'
 import type { Context } from '../../context.js'
 import type { ServerPrograms } from '../../postgres/programs/find-server.js'
@@ -21,7 +21,7 @@ export async function rehearseConf(
   context: Context,
 ): Promise<MissingFiles> {
   const { backup, isOfAnother } = request
-  const source = layoutOf(backup).data
+  const source = snapshotOf(backup).data
   const data = await mkdtemp(join(context.env.TMPDIR || '/tmp', 'pgbk-conf-'))
   try {
     for (const name of ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf']) {

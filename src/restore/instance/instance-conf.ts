@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
-import { type BackupLayout, type InstanceLayout, instanceLayout } from '../../catalog/layout.js'
+import { type ReadableBackup, snapshotOf } from '../../catalog/backup.js'
+import { type InstanceLayout, instanceLayout, type SnapshotLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { isShortEnough } from '../../postgres/local/sockets.js'
 import type { ServerPrograms } from '../../postgres/programs/find-server.js'
@@ -16,7 +16,7 @@ import { mostBytes, readSmallText } from '../../system/files/read-small.js'
 
 /** The instance whose configuration is written. */
 interface InstanceToConfigure {
-  backup: LocalBackup
+  backup: ReadableBackup
   name: string
   port: number
   programs: Pick<ServerPrograms, 'bin'>
@@ -46,7 +46,7 @@ export async function writeInstanceConf(
   await writeDurably(join(layout.data, 'postgresql.auto.conf'), '')
   const original = join(layout.conf, 'original')
   await mkdir(original)
-  await copyOriginals(layoutOf(backup), original, context.signal)
+  await copyOriginals(snapshotOf(backup), original, context.signal)
   await syncPath(layout.conf)
 }
 
@@ -123,7 +123,7 @@ export async function changePort({ postgresqlConf }: InstanceLayout, port: numbe
  * @throws {PgbkError} `damaged` for a file that is too large; a system error; the signal's reason when aborted.
  */
 async function copyOriginals(
-  { snapshot, originalConf }: Pick<BackupLayout, 'snapshot' | 'originalConf'>,
+  { snapshot, originalConf }: Pick<SnapshotLayout, 'snapshot' | 'originalConf'>,
   to: string,
   signal: AbortSignal,
 ): Promise<void> {

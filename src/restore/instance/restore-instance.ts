@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LocalBackup, recordOf } from '../../catalog/backup.js'
+import { type ReadableBackup, recordOf } from '../../catalog/backup.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
 import { majorOf } from '../../catalog/record.js'
 import { checkStillThere } from '../../catalog/removed-meanwhile.js'
@@ -20,7 +20,7 @@ import { removeInstance } from './instance-remains.js'
 
 /** Everything that has been checked, and what is wanted. */
 export interface InstanceRequest {
-  backup: LocalBackup
+  backup: ReadableBackup
   root: string
   name: string
   port: number

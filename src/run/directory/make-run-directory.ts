@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { accessSync, constants, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
+import { layoutOf, type ReadableBackup } from '../../catalog/backup.js'
 import { type RunLayout, runLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { messageOf, PgbkError, systemCode, systemFailure } from '../../errors.js'
@@ -22,7 +22,7 @@ import {
  * @throws {PgbkError} `root-not-writable` when there is no place for it, `disk-full` when there is no room; nothing is left.
  */
 export function makeRunDirectory(
-  backup: LocalBackup,
+  backup: ReadableBackup,
   root: string,
   context: Context,
   archives?: string[],
@@ -40,7 +40,7 @@ export function makeRunDirectory(
 function makeNamed(
   name: string,
   layout: RunLayout,
-  { backup, archives }: { backup: LocalBackup; archives: string[] | undefined },
+  { backup, archives }: { backup: ReadableBackup; archives: string[] | undefined },
   { now }: Context,
 ): OwnRunDirectory | undefined {
   const sockets = newSocketPath()
@@ -80,14 +80,14 @@ function appearMarked({ name, layout: { directory }, marker }: RunDirectory): bo
 }
 
 /** With the directory of its socket, which its marker names already. */
-function filled(run: OwnRunDirectory, backup: LocalBackup): OwnRunDirectory {
-  const { snapshot, wal } = layoutOf(backup)
+function filled(run: OwnRunDirectory, backup: ReadableBackup): OwnRunDirectory {
+  const { wal } = layoutOf(backup)
   const { layout, sockets } = run
   let made: string | undefined
   try {
     made = makeSocketDirectory(sockets)
     for (const directory of [layout.snapshot, layout.upper, layout.work, layout.sandbox]) mkdirSync(directory)
-    symlinkSync(snapshot, layout.lower)
+    symlinkSync(backup.snapshot, layout.lower)
     symlinkSync(wal, layout.wal)
     return run
   } catch (error) {

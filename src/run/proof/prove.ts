@@ -80,11 +80,11 @@ async function requestFor(
     pool: walPool({ root, backups: [backup], rejected: [] }),
     caughtUp: () => undefined,
   }
-  const { plan: recovery } = await chooseBackup(choice, context)
+  const { plan: recovery, backup: opened } = await chooseBackup(choice, context)
   checkNewTablespaces(recovery.newTablespaces, { mayWrite: false })
-  checkConf(backup)
+  checkConf(opened)
   return {
-    ...{ backup, root, programs, recovery, hasPort: false, port: undefined, database: undefined },
+    ...{ backup: opened, root, programs, recovery, hasPort: false, port: undefined, database: undefined },
     workingCopy: run.working_copy,
     sandbox: run.sandbox,
     settings: settingTexts(run.settings),

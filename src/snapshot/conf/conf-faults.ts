@@ -1,7 +1,7 @@
 import { type Dirent, lstatSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
-import type { BackupLayout } from '../../catalog/layout.js'
+import { type ReadableBackup, snapshotOf } from '../../catalog/backup.js'
+import type { SnapshotLayout } from '../../catalog/layout.js'
 import type { BackupRecord } from '../../catalog/record.js'
 import { type Fault, systemCode } from '../../errors.js'
 import { mostBytes } from '../../system/files/read-small.js'
@@ -14,7 +14,7 @@ import { pgbkFileChecksums } from './pgbk-files.js'
 const ofServer = ['conf/postgresql.conf', 'conf/pg_hba.conf', 'conf/pg_ident.conf']
 
 /** Whether all that opens the snapshot is there, as it was made, and nothing that would override it: pg_verifybackup exempts these files. */
-export function confFaults({ config_files, own_files }: BackupRecord, layout: BackupLayout): Fault[] {
+export function confFaults({ config_files, own_files }: BackupRecord, layout: SnapshotLayout): Fault[] {
   const originals = config_files.map(({ copy }) => `conf/original/${copy}`)
   const faults = [
     ...directoryFaults(layout),
@@ -29,8 +29,8 @@ export function confFaults({ config_files, own_files }: BackupRecord, layout: Ba
  * What a server would be started with that pgbk has not written. Other changes of README and conf/ are somebody's own business: a run
  * and an instance get a configuration of their own, with values of this one.
  */
-export function startFaults(backup: Pick<LocalBackup, 'directory' | 'state'>): Fault[] {
-  const layout = layoutOf(backup)
+export function startFaults(backup: Pick<ReadableBackup, 'snapshot' | 'state'>): Fault[] {
+  const layout = snapshotOf(backup)
   const faults = [
     ...directoryFaults(layout),
     ...ofServer.flatMap((file) => neededFault(layout, file)),
@@ -48,7 +48,7 @@ export const notCompared =
   'conf/ not checked: the record has no checksums of it, only what it sets was looked at'
 
 /** A link in place of one of these would lead a server, and what is written for it, elsewhere. */
-function directoryFaults({ snapshot }: BackupLayout): Fault[] {
+function directoryFaults({ snapshot }: SnapshotLayout): Fault[] {
   return ['.', 'conf', 'data'].flatMap((name) => {
     const found = lstatSync(join(snapshot, name), { throwIfNoEntry: false })
     return !found || found.isDirectory() ? [] : [fault(name, 'it is not a directory')]
@@ -56,7 +56,7 @@ function directoryFaults({ snapshot }: BackupLayout): Fault[] {
 }
 
 /** Links and pipes below conf/, and what is too large to be a configuration. */
-function strangers({ snapshot, conf }: BackupLayout): Fault[] {
+function strangers({ snapshot, conf }: SnapshotLayout): Fault[] {
   return entriesBelow(conf).flatMap((entry) => {
     if (entry.isDirectory()) return []
     const path = join(entry.parentPath, entry.name)
@@ -74,7 +74,7 @@ function entriesBelow(directory: string): Dirent[] {
 }
 
 /** A snapshot is used up where it lies, or not at all: nobody has to change what it starts with. */
-function changedFaults(recorded: Record<string, string>, layout: BackupLayout): Fault[] {
+function changedFaults(recorded: Record<string, string>, layout: SnapshotLayout): Fault[] {
   const found = pgbkFileChecksums(layout)
   return [...new Set([...Object.keys(recorded), ...Object.keys(found)])].sort().flatMap((file) => {
     if (recorded[file] === found[file]) return []
@@ -91,7 +91,7 @@ function changedFaults(recorded: Record<string, string>, layout: BackupLayout): 
 }
 
 /** @param known faults of the files themselves: those are not read. */
-function textFaults(layout: BackupLayout, known: readonly Fault[]): Fault[] {
+function textFaults(layout: SnapshotLayout, known: readonly Fault[]): Fault[] {
   const isReadable = (file: string) => !known.some((one) => one.file === `snapshot/${file}`)
   if (!['.', 'conf'].every(isReadable)) return []
   const textOf = (file: string) =>
@@ -129,7 +129,7 @@ function printable(name = ''): string {
   return name.replace(/[^\w.]/g, '?').slice(0, 63)
 }
 
-function dataFaults({ snapshot }: BackupLayout): Fault[] {
+function dataFaults({ snapshot }: SnapshotLayout): Fault[] {
   const find = (name: string) => statIn(snapshot, `data/${name}`)
   const autoConf = find('postgresql.auto.conf')
   const faults: Fault[] = []
@@ -143,7 +143,7 @@ function dataFaults({ snapshot }: BackupLayout): Fault[] {
   return faults
 }
 
-function neededFault({ snapshot }: BackupLayout, file: string): Fault[] {
+function neededFault({ snapshot }: SnapshotLayout, file: string): Fault[] {
   const found = statIn(snapshot, file)
   if (!found) return [fault(file, 'it is missing')]
   if (!found.isFile()) return [fault(file, 'it is not a file')]

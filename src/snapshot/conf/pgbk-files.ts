@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import type { BackupLayout } from '../../catalog/layout.js'
+import type { SnapshotLayout } from '../../catalog/layout.js'
 import { mostBytes, readSmall } from '../../system/files/read-small.js'
 
 /**
@@ -12,7 +12,7 @@ export function pgbkFileChecksums({
   snapshot,
   readme,
   conf,
-}: Pick<BackupLayout, 'snapshot' | 'readme' | 'conf'>): Record<string, string> {
+}: Pick<SnapshotLayout, 'snapshot' | 'readme' | 'conf'>): Record<string, string> {
   const inConf = readdirSync(conf, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))

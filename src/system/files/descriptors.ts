@@ -10,19 +10,24 @@ export interface Descriptors<Key> {
 export function descriptors<Key>(most: number, open: (key: Key) => number): Descriptors<Key> {
   // In the order of their last use.
   const known = new Map<Key, number>()
+  let latest: Key | undefined
+  let latestDescriptor = -1
   const close = (key: Key) => {
     const descriptor = known.get(key)
     if (descriptor === undefined) return
     known.delete(key)
+    if (key === latest) latest = undefined
     closeSync(descriptor)
   }
   return {
     get: (key) => {
+      if (key === latest) return latestDescriptor
       const descriptor = known.get(key) ?? open(key)
       known.delete(key)
       known.set(key, descriptor)
-      const [oldest] = known.size > most ? known.keys() : []
-      if (oldest !== undefined) close(oldest)
+      if (known.size > most) close(known.keys().next().value as Key)
+      latest = key
+      latestDescriptor = descriptor
       return descriptor
     },
     close,

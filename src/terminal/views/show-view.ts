@@ -1,4 +1,10 @@
-import { isLocal, type LocalBackup, layoutOf, recordOf, type StoredBackup } from '../../catalog/backup.js'
+import {
+  isLocal,
+  type LocalBackup,
+  plainSnapshotOf,
+  recordOf,
+  type StoredBackup,
+} from '../../catalog/backup.js'
 import type { BackupRecord } from '../../catalog/record.js'
 import type { ShowResult } from '../../inventory/show.js'
 import { formatAgo, formatBytes, formatDuration, formatTime } from '../../text/format.js'
@@ -166,7 +172,7 @@ function nextCommands(backup: StoredBackup, source: string | undefined, { pgbk }
   const { id } = backup
   if (source !== undefined) return [pgbk(`download ${id} --from ${shellWord(source)}`)]
   const byHand = (there: LocalBackup) => [
-    `cd ${shellWord(layoutOf(there).snapshot)} && pg_verifybackup data`,
+    `cd ${shellWord(plainSnapshotOf(there).snapshot)} && pg_verifybackup data`,
     `${openCommand(there)}    # uses it up`,
   ]
   return [

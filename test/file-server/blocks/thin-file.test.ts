@@ -53,6 +53,15 @@ it('takes all the room that is to be kept for it, or none', () => {
   expect(file.size).toBe(208_192)
 })
 
+it('keeps what is in a range for which room is taken', () => {
+  const { file, all, store } = aFile(letters(700_000, 'a'))
+  file.write(4096, letters(4096, 'b'), 0, 4096)
+  file.allocate(1000, 900_000)
+  const before = letters(700_000, 'a').fill('b', 4096, 8192)
+  expect(all().equals(Buffer.concat([before, Buffer.alloc(201_000)]))).toBe(true)
+  expect(store.written).toBeGreaterThan(900_000)
+})
+
 it('is an error, and not zeros, when the origin has become shorter', () => {
   const { file } = aFile(letters(8192, 'a'))
   const shorter = new ThinFile(

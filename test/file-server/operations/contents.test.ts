@@ -25,7 +25,8 @@ function aFileServer(room: number): Ask {
     const header = Buffer.alloc(fuse_in_header.size)
     fuse_in_header.write(header, 0, { opcode, nodeid, unique: 11 })
     const answer = Buffer.alloc(100_000)
-    const length = answerRequest(Buffer.concat([header, ...parts]), answer)
+    const ofOneBefore = Buffer.alloc(100_000, 'old')
+    const length = answerRequest(Buffer.concat([header, ...parts, ofOneBefore]), answer)
     const { len, error } = fuse_out_header.read(answer, 0)
     expect({ len, unique: answer.readBigUInt64LE(8) }).toEqual({ len: length, unique: 11n })
     return { error, answer: answer.subarray(outHeaderSize, length) }

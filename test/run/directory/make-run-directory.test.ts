@@ -5,15 +5,17 @@ import { expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import type { LocalBackup } from '../../../src/catalog/backup.js'
 import { readCatalog } from '../../../src/catalog/catalog.js'
+import { materialise } from '../../../src/forms/materialise.js'
 import { removeSocketDirectory } from '../../../src/postgres/local/sockets.js'
 import { sweepRuns } from '../../../src/run/directory/end-run.js'
 import { makeRunDirectory } from '../../../src/run/directory/make-run-directory.js'
 import { aBackup, aContext, anEmptyRoot } from '../../catalog/samples.js'
 
-it('a run does not get the name of one that others may still be removing', () => {
+it('a run does not get the name of one that others may still be removing', async () => {
   const root = anEmptyRoot()
   aBackup(root, '20261120T030000Z')
-  const [backup] = readCatalog(root.root).backups as [LocalBackup]
+  const [listed] = readCatalog(root.root).backups as [LocalBackup]
+  const backup = await materialise(listed, aContext())
   const names = Array.from({ length: 5 }, () => {
     const { name, layout, sockets } = makeRunDirectory(backup, root.root, aContext())
     rmSync(layout.directory, { recursive: true })

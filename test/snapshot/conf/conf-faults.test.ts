@@ -58,7 +58,7 @@ function aSnapshot(changes: Partial<ConfInput> = {}): BackupLayout {
 }
 
 const startOf = (layout: BackupLayout, state: 'whole' | 'used' = 'whole') =>
-  startFaults({ directory: layout.directory, state }).map(({ file, problem }) => `${file}: ${problem}`)
+  startFaults({ snapshot: layout.snapshot, state }).map(({ file, problem }) => `${file}: ${problem}`)
 
 describe('what a snapshot is started with', () => {
   it.each([13, 14, 15, 16, 17, 18])('has no fault as create writes it for PostgreSQL %i', (major) => {
@@ -201,7 +201,7 @@ describe('what a snapshot is started with', () => {
     spoil(layout)
     expect(startOf(layout).join('\n')).toContain(fault)
     const { code, message } = await thrownBy(() =>
-      checkConf({ id: input.id, directory: layout.directory, state: 'whole' }),
+      checkConf({ id: input.id, snapshot: layout.snapshot, state: 'whole' }),
     )
     expect({ code, message }).toEqual({ code: 'damaged', message: expect.stringContaining(fault) })
   })

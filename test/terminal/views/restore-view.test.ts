@@ -15,7 +15,8 @@ import { planText, restoreJson, restoreText } from '../../../src/terminal/views/
 import { aRecord } from '../../catalog/samples.js'
 import { aScreen, commandsOfTerminals, hasCommands, theBackup } from '../screens.js'
 
-const backup = theBackup()
+const snapshot = '/srv/pg/snapshot'
+const backup = { ...theBackup(), snapshot }
 const owner = { uid: 1, gid: 1 }
 const recovery: RestorePlan['recovery'] = {
   target: { point: { kind: 'latest' } },
@@ -137,7 +138,7 @@ describe('the plan of a restore', () => {
 
   it('has nothing that a terminal would obey', () => {
     const { server } = recordOf(backup)
-    const nasty = theBackup({ server: { ...server, host: commandsOfTerminals } })
+    const nasty = { ...theBackup({ server: { ...server, host: commandsOfTerminals } }), snapshot }
     expect(hasCommands(planText({ ...plan, backup: nasty }, now))).toBe(false)
   })
 })

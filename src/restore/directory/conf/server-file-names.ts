@@ -1,5 +1,5 @@
 import { dirname, isAbsolute, join, normalize } from 'node:path'
-import { type LocalBackup, layoutOf, recordOf, type StoredBackup } from '../../../catalog/backup.js'
+import { type ReadableBackup, recordOf, type StoredBackup, snapshotOf } from '../../../catalog/backup.js'
 import type { BackupRecord } from '../../../catalog/record.js'
 import { PgbkError } from '../../../errors.js'
 import { confFileIfThere, ordinaryConfFile } from '../../../snapshot/conf/conf-file.js'
@@ -19,7 +19,7 @@ const ofCluster =
  * The names that the server's configuration files get in a data directory, by their paths on the server.
  * @throws {PgbkError} `damaged` for a name of the data.
  */
-export function serverFileNames(backup: LocalBackup): Map<string, string> {
+export function serverFileNames(backup: ReadableBackup): Map<string, string> {
   const record = recordOf(backup)
   const roles = record.configuration ? rolesOf(record.configuration) : guessedRoles(backup)
   const names = new Map(
@@ -46,7 +46,7 @@ function rolesOf({
 }
 
 /** Earlier records do not tell: the main file comes first, and may name the two others; ALTER SYSTEM may have done so too. */
-function guessedRoles(backup: LocalBackup): Map<string | null, string> {
+function guessedRoles(backup: ReadableBackup): Map<string | null, string> {
   const files = recordOf(backup).config_files
   const [first] = files
   const main = first && !/pg_(hba|ident)\.conf$/.test(first.path) ? first : undefined
@@ -81,7 +81,7 @@ export function dataDirectoryOf(backup: Pick<StoredBackup, 'raw'>, data: string)
 }
 
 /** One of the server's own files. @throws {PgbkError} `damaged` when it lies elsewhere, or is not an ordinary file. */
-export function originalOf(backup: Pick<LocalBackup, 'directory'>, copy: string): Buffer | undefined {
-  const layout = layoutOf(backup)
+export function originalOf(backup: Pick<ReadableBackup, 'snapshot'>, copy: string): Buffer | undefined {
+  const layout = snapshotOf(backup)
   return confFileIfThere(inside(layout.originalConf, copy), layout.snapshot)
 }

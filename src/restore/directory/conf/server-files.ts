@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { type LocalBackup, recordOf } from '../../../catalog/backup.js'
+import { type ReadableBackup, recordOf } from '../../../catalog/backup.js'
 import { majorOf } from '../../../catalog/record.js'
 import { PgbkError } from '../../../errors.js'
 import { ordinaryConfFile } from '../../../snapshot/conf/conf-file.js'
@@ -25,7 +25,7 @@ interface ServerFile {
  * @param data the data directory as it has come: where this is called, it may have left the snapshot.
  * @throws {PgbkError} `damaged` when one of them is missing in the backup, or has a name of the data.
  */
-export function serverFiles(backup: LocalBackup, data: string): Map<string, ServerFile> {
+export function serverFiles(backup: ReadableBackup, data: string): Map<string, ServerFile> {
   const files = new Map<string, ServerFile>()
   const names = serverFileNames(backup)
   for (const { path, copy } of recordOf(backup).config_files) {

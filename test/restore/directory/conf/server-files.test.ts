@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { type LocalBackup, layoutOf } from '../../../../src/catalog/backup.js'
+import { type ReadableBackup, snapshotOf } from '../../../../src/catalog/backup.js'
 import { backupLayout } from '../../../../src/catalog/layout.js'
 import type { BackupRecord } from '../../../../src/catalog/record.js'
 import { containAuth, missingAuth } from '../../../../src/restore/directory/conf/contain-auth.js'
@@ -25,7 +25,7 @@ function aBackup(
     data = {},
     ...record
   }: { main?: string; data?: Record<string, string> } & Partial<BackupRecord>,
-): LocalBackup {
+): ReadableBackup {
   const layout = backupLayout(aDirectory())
   const copyOf = (path: string) => {
     if (path.endsWith('.auto.conf')) return 'postgresql.auto.conf'
@@ -43,8 +43,9 @@ function aBackup(
   return {
     id: 'x',
     directory: layout.directory,
+    snapshot: layout.snapshot,
     raw: aRecord({ server, config_files, ...record }),
-  } as LocalBackup
+  } as ReadableBackup
 }
 
 const configuration = {
@@ -55,9 +56,9 @@ const configuration = {
   missing: [],
 }
 
-const filesOf = (backup: LocalBackup) =>
+const filesOf = (backup: ReadableBackup) =>
   Object.fromEntries(
-    [...serverFiles(backup, layoutOf(backup).data).values()].map(({ path, name, kind }) => [
+    [...serverFiles(backup, snapshotOf(backup).data).values()].map(({ path, name, kind }) => [
       path,
       `${kind} ${name}`,
     ]),
@@ -113,17 +114,17 @@ describe('the files of a server’s configuration in a backup', () => {
     'are no files of the data: %s',
     async (name) => {
       const backup = aBackup({ '/etc/pg/postgresql.conf': '', [`/etc/pg/${name}`]: '' }, {})
-      const { code, message } = await thrownBy(() => serverFiles(backup, layoutOf(backup).data))
+      const { code, message } = await thrownBy(() => serverFiles(backup, snapshotOf(backup).data))
       expect({ code, message }).toEqual({ code: 'damaged', message: expect.stringContaining(name) })
     },
   )
 })
 
 describe('they are put back', () => {
-  const restored = async (backup: LocalBackup) => {
+  const restored = async (backup: ReadableBackup) => {
     const data = aDirectory()
     const given = { switchedOff: undefined, recovery: undefined, port: undefined, minimums: {} }
-    const notes = await writeProductionConf({ backup, data, source: layoutOf(backup).data, ...given })
+    const notes = await writeProductionConf({ backup, data, source: snapshotOf(backup).data, ...given })
     return { notes, text: (name: string) => readFileSync(join(data, name), 'utf8') }
   }
 
