@@ -57,9 +57,10 @@ export function localRunText(
 
 /** What a run does to a disk; the number grows. */
 function howCopied({ kind, directory }: LocalRunResult['run'], written: number | undefined): string {
-  const { directory: place } = directory.layout
-  if (written === undefined) return `shares the blocks of the backup until they are changed, in ${place}`
-  const size = formatBytes(written)
+  const { layout, marker } = directory
+  const place = layout.directory
+  if (marker.server?.reflinks) return `shares the blocks of the backup until they are changed, in ${place}`
+  const size = formatBytes(written ?? 0)
   if (kind === 'thin') return `reads the backup in place, keeps ${size} of changes in ${place}`
   if (kind === 'overlay') return `copies a file when it is first opened, ${size} so far, to ${place}`
   return `all of the backup, ${size}, in ${place}`
