@@ -5,7 +5,7 @@ import { aBackupOf, fileIn, type MadeBackup } from '../helpers/backup.js'
 import { startSlowCreate, untilItCopies } from '../helpers/copying.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
-import { anyMajor, attempt, oldestAndNewest, run } from '../helpers/programs.js'
+import { anyMajor, attempt, oldestAndNewest, run, shareOf } from '../helpers/programs.js'
 import { pgbkIn } from '../helpers/restore.js'
 import { aRoot, aServer, openSnapshot, type TestServer } from '../helpers/server.js'
 import { idsIn, noTraces, tracesOf } from '../helpers/traces.js'
@@ -51,7 +51,7 @@ describe.each(oldestAndNewest)('data of PostgreSQL %i that a base backup leaves 
     inSpace = `space/${await server.sql("select substring(pg_relation_filepath('far') from 'PG.*')", 'big')}`
   })
 
-  it.each([
+  const links: [string, () => string, RegExp][] = [
     ['a database', () => `data/base/${oid}`, /base\/\d+ \(database big\) is a symbolic link/],
     ['a file of a database', () => `data/base/${oid}/PG_VERSION`, /PG_VERSION \(database big\)/],
     ['the commit log', () => 'data/pg_xact', /pg_xact is a symbolic link/],
@@ -63,7 +63,9 @@ describe.each(oldestAndNewest)('data of PostgreSQL %i that a base backup leaves 
       () => space,
       /space\/PG_\S+ (of |\()tablespace ts\)? is a symbolic link/,
     ],
-  ])('is refused: %s that is a link', async (_, path, message) => {
+  ]
+
+  it.each(shareOf(links, major))('is refused: %s that is a link', async (_, path, message) => {
     const putBack = await moveAway(join(server.directory, path()))
     try {
       for (const user of [{}, { PGUSER: 'plain' }])

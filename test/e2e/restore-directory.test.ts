@@ -133,6 +133,7 @@ describe('restore -D', () => {
     const { status, stdout } = await restore(backup.root, ['-D', data])
     expect(status).toBe(0)
     expect(stdout).toContain('It is not started yet.')
+    expect(stdout).toContain(`replays WAL from ${join(backup.directory, 'wal')}, which must stay`)
     expect(serversIn(data)).toEqual([])
     const auto = join(data, 'postgresql.auto.conf')
     expect(readFileSync(auto, 'utf8')).toMatch(

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { type PgbkHost, startPgbkHost } from './pgbk-host.js'
 import type { Ended } from './programs.js'
-import { asUser, isRoot } from './users.js'
+import { isRoot, ordinaryIds } from './users.js'
 
 /** Ends a pgbk of root's that touches files as root. */
 const rootGuard = new URL('root-guard.mjs', import.meta.url).href
@@ -27,14 +27,12 @@ export interface PgbkOptions {
 
 /**
  * Runs the built program as a person would, with an environment that knows nothing of the caller's PostgreSQL: in a process that has
- * carried out other command lines before, unless it is root's, runs beside another, or its environment is that of its process.
+ * carried out other command lines before, unless it is root's or its environment is that of its process.
  */
 export async function runPgbk(args: string[], options: PgbkOptions = {}): Promise<Ended> {
   const { env = {}, cwd = '/', interruptWhen } = options
-  if (canBeHosted(args, options)) {
-    if (!host?.isAlive()) host = startPgbkHost()
-    if (!host.isBusy()) return await host.run({ args, env: { PATH: usualPath, ...env }, cwd, interruptWhen })
-  }
+  if (canBeHosted(args, options))
+    return await idleHost().run({ args, env: { PATH: usualPath, ...env }, cwd, interruptWhen })
   const child = startPgbk(args, options)
   let printed = ''
   child.stdout.on('data', (chunk) => {
@@ -45,7 +43,16 @@ export async function runPgbk(args: string[], options: PgbkOptions = {}): Promis
   return { status: result.exitCode, stdout: String(result.stdout), stderr: String(result.stderr) }
 }
 
-let host: PgbkHost | undefined
+const hosts: PgbkHost[] = []
+
+/** As many as there ever were command lines at the same time. */
+function idleHost(): PgbkHost {
+  const idle = hosts.find((host) => host.isAlive() && !host.isBusy())
+  if (idle) return idle
+  const another = startPgbkHost()
+  hosts.push(another)
+  return another
+}
 
 function canBeHosted(args: string[], { env = {}, asRoot, alone }: PgbkOptions): boolean {
   if (alone || (asRoot && isRoot) || args.some((one) => one.includes('\0'))) return false
@@ -59,8 +66,8 @@ export function startPgbk(
   script = program,
 ) {
   const guard = asRoot && isRoot ? ['--import', rootGuard] : []
-  const [file = '', ...rest] = [...(asRoot ? [] : asUser()), process.execPath, ...guard, script, ...args]
-  return execa(file, rest, {
+  return execa(process.execPath, [...guard, script, ...args], {
+    ...(asRoot ? {} : ordinaryIds),
     cwd,
     env: { PATH: usualPath, ...env },
     extendEnv: false,

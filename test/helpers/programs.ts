@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { describe, it } from '@jest/globals'
 import { execa, type Options } from 'execa'
 import { needs } from './needs.js'
-import { asUser, isRoot } from './users.js'
+import { isRoot, ordinaryIds } from './users.js'
 
 /**
  * The majors that end-to-end tests run on: PGBK_TEST_MAJORS (`15 17 18`), else all that are installed here. Where there is none, no
@@ -48,6 +48,12 @@ const noSuchMajor = () => needs('PostgreSQL of a further major')
 /** For tests of what PostgreSQL itself says or does: what lies between does as these, or as `anyMajor`, which most other tests take. */
 export const oldestAndNewest: number[] = [...new Set([Math.min(...majors), Math.max(...majors)])]
 
+/** Every second one of the cases, the others on the other one of these majors: for what a major makes different in the same way for all. */
+export function shareOf<T>(cases: T[], major: number): T[] {
+  const own = oldestAndNewest.indexOf(major)
+  return cases.filter((_, index) => index % oldestAndNewest.length === own)
+}
+
 /** For tests that need no particular major. */
 export const anyMajor: number = majors.includes(15) ? 15 : (majors.at(-1) as number)
 
@@ -89,7 +95,13 @@ export async function run(command: string[], options: Options = {}): Promise<End
 
 /** Runs a program to its end as the ordinary user, whatever its exit status. */
 export async function attempt(command: string[], options: Options = {}): Promise<Ended> {
-  const [file = '', ...args] = [...asUser(), ...command]
-  const result = await execa(file, args, { cwd: '/', reject: false, stdin: 'ignore', ...options })
+  const [file = '', ...args] = command
+  const result = await execa(file, args, {
+    cwd: '/',
+    reject: false,
+    stdin: 'ignore',
+    ...ordinaryIds,
+    ...options,
+  })
   return { status: result.exitCode, stdout: String(result.stdout ?? ''), stderr: String(result.stderr ?? '') }
 }

@@ -23,11 +23,7 @@ export function pgbkIn(root: string, args: string[], options: PgbkOptions = {}):
 
 /** `pgbk restore` on a root, to its end; its servers end when its root goes. */
 export function restore(root: string, args: string[] = [], options: PgbkOptions = {}): Promise<Ended> {
-  return Promise.resolve(startRestore(root, args, options)).then(({ exitCode: status, stdout, stderr }) => ({
-    status,
-    stdout: String(stdout),
-    stderr: String(stderr),
-  }))
+  return runPgbk(['restore', '-C', root, ...args], inCache(options))
 }
 
 export function startRestore(root: string, args: string[] = [], options: PgbkOptions = {}) {

@@ -26,16 +26,22 @@ function kill(pid: string): void {
 
 /** The processes of servers that work in a directory. */
 export function serversIn(directory: string): string[] {
-  return pidsIn(directory).filter((pid) => textOf(`/proc/${pid}/comm`).startsWith('postgres'))
+  return pids().filter((pid) => textOf(`/proc/${pid}/comm`).startsWith('postgres') && worksIn(directory, pid))
 }
 
 /** The processes that work in a directory or were started with its name. */
 export function pidsIn(directory: string): string[] {
-  return readdirSync('/proc').filter(
-    (pid) =>
-      /^\d+$/.test(pid) &&
-      (textOf(`/proc/${pid}/cmdline`).includes(`${directory}/`) ||
-        `${linkOf(`/proc/${pid}/cwd`)}/`.startsWith(`${directory}/`)),
+  return pids().filter((pid) => worksIn(directory, pid))
+}
+
+function pids(): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+}
+
+function worksIn(directory: string, pid: string): boolean {
+  return (
+    textOf(`/proc/${pid}/cmdline`).includes(`${directory}/`) ||
+    `${linkOf(`/proc/${pid}/cwd`)}/`.startsWith(`${directory}/`)
   )
 }
 

@@ -13,12 +13,16 @@ import { prune } from '../../src/removal/prune.js'
 import type { Candidate, RetentionPolicy } from '../../src/retention/retention.js'
 import { formatLsn, segmentName } from '../../src/wal-segments/lsn.js'
 import { aBackup, aContext, anEmptyRoot, aProof } from '../catalog/samples.js'
-import { randomNumbers, seed } from '../helpers/chance.js'
+import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { aCandidate } from '../retention/histories.js'
 import { brokenPromises } from '../retention/promises.js'
 
 const policy: RetentionPolicy = { daily: 7, weekly: 4, monthly: 3, on_demand: 2, min: 3, window: '10 days' }
 const timeZone = 'Europe/Berlin'
+
+/** From the middle of March on: over the beginning of summer time, and all failures of July; `npm run test:long` goes on for longer. */
+const days = roundsOf(70) * 2
+const firstDay = Date.parse('2026-03-12T05:00:00Z')
 
 function settingsFor(root: string): Settings {
   const { value } = parseConfig({ retention: policy, time_zone: timeZone })
@@ -79,14 +83,14 @@ async function aDay(root: RootLayout, now: Date, draw: (limit: number) => number
     )
 }
 
-it(`keeps every promise for a year of daily backups (PGBK_TEST_SEED=${seed})`, async () => {
+it(`keeps every promise for ${days} days of daily backups (PGBK_TEST_SEED=${seed})`, async () => {
   const root = anEmptyRoot()
   const numbers = randomNumbers(20_000, 2 ** 30, 'year')
   const draw = (limit: number) => (numbers.pop() ?? 0) % limit
   let pruned = 0
   let longest = 0
-  for (let day = 0; day < 365; day++) {
-    const now = new Date(Date.parse('2026-01-01T05:00:00Z') + day * 86_400_000 + draw(3000) * 1000)
+  for (let day = 0; day < days; day++) {
+    const now = new Date(firstDay + day * 86_400_000 + draw(3000) * 1000)
     await aDay(root, now, draw)
     if (draw(4) === 0) continue
     const all = readCatalog(root.root).backups.map(candidate)
@@ -104,7 +108,7 @@ it(`keeps every promise for a year of daily backups (PGBK_TEST_SEED=${seed})`, a
     pruned += result.pruned.length
     longest = Math.max(longest, stays.size)
   }
-  expect(pruned).toBeGreaterThan(150)
+  expect(pruned).toBeGreaterThan(days * 0.4)
   // Held and used ones pile up; all else is bounded by the policy.
   expect(longest).toBeLessThan(80)
 }, 300_000)

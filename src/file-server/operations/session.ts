@@ -18,7 +18,9 @@ export const bufferSize = mostBytesAtOnce + body + fuse_write_in.size
 
 /**
  * Names and contents stay in the kernel's cache for good, since nothing changes but through it. Written bytes go through to the store
- * at once: with FUSE_WRITEBACK_CACHE, PostgreSQL would be told that they are written before there is room for them on the disk.
+ * at once: with FUSE_WRITEBACK_CACHE, PostgreSQL would be told that they are written before there is room for them on the disk. Room
+ * cannot be held instead: nothing is asked when a file grows, and how much may wait is what the kernel is set to (1 % of
+ * vm.dirty_ratio with strict_limit in fuse_bdi_init, which an administrator can change at any time, and a later kernel may drop).
  */
 const wantedFlags = Object.values(initFlags).reduce((all, flag) => all | flag, 0)
 

@@ -43,11 +43,12 @@ export async function archiveHere(
   const tar = `(${archiveScript(root, '-vv --quoting-style=literal')})`
   const into = `> ${shellWord(target.file)}`
   const script = target.isCompressed
-    ? `{ ${tar} || echo "${failed} $?" >&2; } | zstd -q -1 -T0 -c ${into}`
+    ? `{ ${tar} || echo "${failed} $?" >&2; } | zstd -q -1 -T0 -c 2>&1 ${into}` // not in the midst of a line of tar's
     : `${tar} ${into}`
   const input = nameList(archiveNames(backup.id, listing))
   const options = { env, signal, input, onErrorLine, bytewise: true }
-  const { status, endedBy } = await runProgram('sh', ['-c', script], options)
+  const { status, endedBy, stdout } = await runProgram('sh', ['-c', script], options)
+  complaints.push(...stdout.split('\n').filter(Boolean))
   const said = complaints.filter((line) => !line.startsWith(failed))
   const full = said.find((line) => diskFull.test(line))
   if (full !== undefined) throw new PgbkError('disk-full', `the disk is full: ${full}`)

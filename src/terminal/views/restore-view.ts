@@ -114,11 +114,13 @@ ${reboot}
 function directoryText(result: RestoreResult, request: DirectoryRequest, { style }: Screen): string {
   const { plan, port, notes } = result
   const { data, switchedOff } = request
+  const archives = new Set(plan.recovery.archive?.chain.map(({ directory }) => directory))
+  const wal = request.archive ?? [...archives].join(' and ')
   const started = port === undefined ? 'It is not started yet.' : runningText(result, port, style)
   const recovers =
     port === undefined && plan.recovery.recovery
       ? [
-          `Its first start replays WAL from ${request.archive}, which must stay until then. When recovery.signal is gone, remove the settings for that:`,
+          `Its first start replays WAL from ${printable(wal)}, which must stay until then. When recovery.signal is gone, remove the settings for that:`,
           `  sed -i '/^# pgbk recovery: begin/,/^# pgbk recovery: end/d' ${shellWord(`${data}/postgresql.auto.conf`)}`,
         ]
       : []

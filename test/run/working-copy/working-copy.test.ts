@@ -43,6 +43,7 @@ const changes = [
   'truncate parts',
   'vacuum full ledger',
   'create table more tablespace two as select generate_series(1, 1000) as n',
+  'drop table ledger',
   'drop database "strange name"',
   'create database another',
   "alter system set work_mem = '9MB'",
@@ -80,37 +81,29 @@ function keepsTheContract(
       )
 
     // psql of 13 and 14 tells of the last statement of each -c alone.
-    const rows = () => psql(...filledRows.split(';').filter((one) => one.trim() !== ''))
+    const rows = filledRows.split(';').filter((one) => one.trim() !== '')
 
-    it('shows all data, that of the tablespaces too', async () => {
-      expect(await rows()).toMatchObject({ status: 0, stdout: filledAnswer })
+    it('shows all data, that of the tablespaces too, and belongs, and its server too, to the owner of the backup', async () => {
+      const ids = "create temp table ids (id int); copy ids from program 'id -u; stat -c %u .'"
+      const seen = await psql(...rows, ids, 'select distinct id from ids')
+      expect(seen).toMatchObject({ status: 0, stdout: `${filledAnswer}\n${ordinaryUser.uid}` })
     })
 
-    it('takes every kind of write, and lets the backup keep every byte, mode, owner and time', async () => {
+    it('takes every kind of write, forgets it, and lets the backup keep every byte, mode, owner and time', async () => {
       const { status, stderr } = await psql(...changes)
       expect({ status, error: /ERROR.*/.exec(stderr)?.[0] }).toEqual({ status: 0, error: undefined })
       expect(fingerprint(backup.directory)).toBe(before)
       expect(await verifies(backup.snapshot, anyMajor)).toBe(true)
-    })
-
-    it('forgets what was written', async () => {
-      await psql('drop table ledger', 'checkpoint')
-      expect((await rows()).stdout).toBe(filledAnswer)
-    })
-
-    it('belongs, and its server too, to the owner of the backup', async () => {
-      const ask = "create temp table ids (id int); copy ids from program 'id -u; stat -c %u .'"
-      const { stdout } = await psql(ask, 'select distinct id from ids')
-      expect(stdout).toBe(String(ordinaryUser.uid))
+      expect((await psql(...rows)).stdout).toBe(filledAnswer)
     })
 
     it('is one of several at once, each with its own writes', async () => {
-      const runs = await Promise.all([1, 2, 3].map(() => aReadyRun(backup.root, args, options)))
-      expect(runs.map(({ copy }) => copy)).toEqual([kind, kind, kind])
+      const runs = await Promise.all([1, 2].map(() => aReadyRun(backup.root, args, options)))
+      expect(runs.map(({ copy }) => copy)).toEqual([kind, kind])
       await Promise.all(runs.map((one, n) => one.sql(`delete from elsewhere where n <= ${n + 1}`)))
       const counts = await Promise.all(runs.map((one) => one.sql('select count(*) from elsewhere')))
-      expect(counts).toEqual(['99', '98', '97'])
-      expect(await Promise.all(runs.map((one) => one.stop()))).toEqual([0, 0, 0])
+      expect(counts).toEqual(['99', '98'])
+      expect(await Promise.all(runs.map((one) => one.stop()))).toEqual([0, 0])
       expect(fingerprint(backup.directory)).toBe(before)
     })
 
@@ -128,7 +121,6 @@ function keepsTheContract(
       })
 
     it('leaves nothing behind, also when its server does not start', async () => {
-      await psql('select 1')
       expect(remainsOf(backup.root)).toEqual(nothing)
       const failed = await localRun(backup.root, [...args, '-c', 'no_such_setting=1', '--', 'true'], options)
       expect(failed.status).toBe(1)
