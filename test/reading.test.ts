@@ -100,6 +100,7 @@ const renaming: Record<string, string> = {
   'snapshot/arrange-snapshot.ts': 'a signal file is moved elsewhere',
   'place/contract/file-writer.ts': 'files of any size, flushed many at a time',
   'download/publish-download.ts': 'directories',
+  'packing/change-form.ts': 'a snapshot, or an image',
   'place/tar-archive/write-archive.ts': 'an archive',
   'system/files/copy-file.ts': 'files of any size that are moved',
   'wal-coverage/move-wal.ts': 'a segment',

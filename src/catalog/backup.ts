@@ -6,9 +6,13 @@ import { type BackupRecord, checkRecord, type ReadRecord, type RecordSummary } f
 /** `used`: a server was started inside the snapshot, so that its data is no longer what was backed up. */
 export type BackupState = 'whole' | 'used'
 
+/** How a snapshot lies: as a directory, or as one compressed image. */
+export type BackupForm = 'plain' | 'packed'
+
 /** A backup, wherever it lies: plain data. */
 export interface StoredBackup {
   id: string
+  form: BackupForm
   state: BackupState
   summary: RecordSummary
   /** The record as it is stored, with fields that this version may not know. `recordOf` checks it. */
@@ -32,6 +36,17 @@ export interface LocalBackup extends StoredBackup {
 export interface ReadableBackup extends LocalBackup {
   /** That directory: not always one in the backup's own, and none to tell anybody of. */
   snapshot: string
+  /** Where it is packed: what that directory is mounted from. */
+  image?: SnapshotImage
+}
+
+/** The image of a packed snapshot. */
+export interface SnapshotImage {
+  /** Its path. */
+  file: string
+  /** To whom the files in it belong; whoever mounts it is shown them as its own. */
+  uid: number
+  gid: number
 }
 
 /** What was put beside a finished backup later. */
@@ -42,8 +57,11 @@ export function storedBackup(
   state: BackupState,
   { hold, proof }: Partial<Additions> = {},
 ): StoredBackup {
-  const { id, size_bytes } = summary
-  return { id, state, summary, raw, logicalBytes: size_bytes, storedBytes: size_bytes, hold, proof }
+  const { id, size_bytes, packed } = summary
+  const beside = packed && Math.max(0, size_bytes - packed.snapshot_bytes)
+  const storedBytes = packed && beside !== undefined ? beside + packed.bytes : size_bytes
+  const form = packed ? 'packed' : 'plain'
+  return { id, form, state, summary, raw, logicalBytes: size_bytes, storedBytes, hold, proof }
 }
 
 const checked = new WeakMap<object, BackupRecord>()

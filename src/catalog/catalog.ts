@@ -75,7 +75,9 @@ function addBackup(catalog: Catalog, directory: string, id: string): void {
       hold: readHold(`${directory}/hold.json`),
       proof: readProof(`${directory}/proof.json`, id),
     }
-    catalog.backups.push({ ...storedBackup(record, stateOf(directory), additions), directory })
+    // No server was ever started in an image, whatever lies beside it.
+    const state = record.summary.packed ? 'whole' : stateOf(directory)
+    catalog.backups.push({ ...storedBackup(record, state, additions), directory })
   } catch (cause) {
     const closed = isClosed(cause)
     if (closed && !isOwn(directory)) {

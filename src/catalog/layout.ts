@@ -48,7 +48,12 @@ export function backupFiles(directory: string) {
     downloadMarker: join(directory, '.pgbk-download.json'),
     /** Held by the download that works here. */
     downloadLock: join(directory, '.pgbk-download.lock'),
+    /** Is there while its form is changed. */
+    formMarker: join(directory, '.pgbk-form.json'),
     wal: join(directory, 'wal'),
+    /** The snapshot of a packed one, and what a person has to know of it. */
+    image: join(directory, 'snapshot.squashfs'),
+    imageReadme: join(directory, 'README'),
   }
 }
 
@@ -87,8 +92,10 @@ export function runLayout(directory: string) {
     conf: join(directory, 'conf'),
     /** Links to the segments that it replays. */
     walLinks: join(directory, 'conf/wal'),
-    /** The backup's snapshot, the lower layer of an overlay. */
+    /** The backup's snapshot, the lower layer of an overlay: a link to it, or where its image is mounted. */
     lower: join(directory, 'lower'),
+    /** Leads to the image of a packed one. */
+    image: join(directory, 'image'),
     upper: join(directory, 'upper'),
     work: join(directory, 'work'),
     /** Where the tree of a file server is mounted, and what it keeps of what is written. */

@@ -57,3 +57,22 @@ export const segmentSize = v.pipe(
 
 /** The name of a file below a directory, which leads nowhere else. */
 export const plainName = v.pipe(text, v.check(isPlainName, 'is not the name of a file inside the backup'))
+
+/** A user's or group's number. */
+const owner = v.pipe(count, v.maxValue(0xffff_fffe))
+
+/** What the record says of the image of a packed backup; a plain one has no such entry. */
+export const packedEntry = v.optional(
+  v.object({
+    /** Of the image. */
+    bytes: count,
+    sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'is not a SHA-256')),
+    /** What the snapshot takes as a plain directory. */
+    snapshot_bytes: count,
+    /** To whom the files in the image belong. */
+    uid: owner,
+    gid: owner,
+  }),
+)
+
+export type PackedFacts = NonNullable<v.InferOutput<typeof packedEntry>>

@@ -1,6 +1,7 @@
 import { v } from '../schema.js'
 import { parseLsn } from '../wal-segments/lsn.js'
 import { mostSegments } from '../wal-segments/segment-range.js'
+import type { PackedFacts } from './record-fields.js'
 
 interface Positions {
   start_lsn: string
@@ -33,4 +34,12 @@ function isPossible(record: Positions): boolean {
   const most = BigInt(record.size_bytes) / size + spareSegments
   const bounded = most < BigInt(mostSegments) ? most : BigInt(mostSegments) - spareSegments
   return (stop - start) / size <= bounded
+}
+
+/** A record is of the packed format exactly when it tells of an image. */
+export function formOf<T extends { format: 1 | 2; packed?: PackedFacts | undefined }>() {
+  return v.check<T, string>(
+    ({ format, packed }) => (format === 2) === (packed !== undefined),
+    'its format and the entry packed contradict each other',
+  )
 }

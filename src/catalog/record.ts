@@ -10,18 +10,21 @@ import {
   lsn,
   oid,
   optionalText,
+  packedEntry,
   plainName,
   segmentSize,
   text,
   timeline,
 } from './record-fields.js'
-import { ranges } from './record-ranges.js'
+import { formOf, ranges } from './record-ranges.js'
 
-/** The format of backup.json that this pgbk writes, and the highest that it reads. */
-export const recordFormat = 1
+/** The formats of backup.json: a packed backup has one of its own, so that a pgbk that knows none does not take it for damaged. */
+export const recordFormat = { plain: 1, packed: 2 } as const
+
+const highestFormat = Math.max(...Object.values(recordFormat))
 
 const entries = {
-  format: v.literal(recordFormat),
+  format: v.picklist(Object.values(recordFormat)),
   id: text,
   kind: v.picklist(['scheduled', 'on-demand']),
   label: optionalText,
@@ -85,9 +88,10 @@ const entries = {
   verified: v.boolean(),
   tools: v.object({ pgbk: text, pg_basebackup: text, pg_verifybackup: optionalText }),
   duration_ms: count,
+  packed: packedEntry,
 }
 
-const schema = v.pipe(v.object(entries), ranges())
+const schema = v.pipe(v.object(entries), ranges(), formOf())
 
 /** backup.json: all that is known about one backup. docs/format.md explains every field. */
 export type BackupRecord = v.InferOutput<typeof schema>
@@ -118,11 +122,12 @@ const summaryEntries = {
   start_lsn: lsn,
   stop_lsn: lsn,
   wal_segment_size: segmentSize,
+  packed: packedEntry,
   // Checked with the rest of the record: a fault in it must not keep the backup from the list.
   server: v.object({ version: text, system_identifier: v.fallback(v.optional(text), undefined) }),
 }
 
-const summarySchema = v.pipe(v.object(summaryEntries), ranges())
+const summarySchema = v.pipe(v.object(summaryEntries), ranges(), formOf())
 
 export type RecordSummary = v.InferOutput<typeof summarySchema>
 
@@ -169,10 +174,10 @@ function objectIn(json: string): object {
   if (typeof parsed === 'string') throw new PgbkError('damaged', `the record is unreadable: ${parsed}`)
   const input = parsed.json
   const format = formatOf(input)
-  if (typeof format === 'number' && format > recordFormat) {
+  if (typeof format === 'number' && format > highestFormat) {
     throw new PgbkError(
       'damaged',
-      `the record has format ${format}, but this pgbk reads formats up to ${recordFormat}`,
+      `the record has format ${format}, but this pgbk reads formats up to ${highestFormat}`,
       {
         hint: 'Update pgbk to work with this backup.',
       },

@@ -15,6 +15,7 @@ import {
 } from './commands/instance.js'
 import { list } from './commands/list.js'
 import { localRun } from './commands/local-run.js'
+import { pack, unpack } from './commands/pack.js'
 import { prune } from './commands/prune.js'
 import { restore } from './commands/restore.js'
 import { schedule } from './commands/schedule.js'
@@ -39,6 +40,8 @@ export const commandSpecs: readonly CommandSpec[] = [
   walStatus,
   walDropSlot,
   verify,
+  pack,
+  unpack,
   remove,
   prune,
   hold,

@@ -12,6 +12,7 @@ const variables: Record<string, [string, string?]> = {
   PGBK_CREATE_CHECKPOINT: ['create', 'checkpoint'],
   PGBK_CREATE_MAX_RATE: ['create', 'max_rate'],
   PGBK_CREATE_VERIFY: ['create', 'verify'],
+  PGBK_CREATE_FORM: ['create', 'form'],
   PGBK_RUN_WORKING_COPY: ['run', 'working_copy'],
   PGBK_RUN_SANDBOX: ['run', 'sandbox'],
   PGBK_RETENTION_DAILY: ['retention', 'daily'],

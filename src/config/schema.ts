@@ -28,6 +28,7 @@ const schema = v.strictObject({
         v.pipe(v.string(), v.regex(/^\d+[kM]?$/, 'must be kilobytes per second, like 50000, 800k or 50M')),
       ),
       verify: v.optional(v.boolean(), true),
+      form: v.optional(v.picklist(['plain', 'packed']), 'plain'),
     }),
     {},
   ),

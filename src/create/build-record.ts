@@ -39,7 +39,7 @@ export interface RecordInput {
 export async function buildRecord(input: RecordInput, layout: BackupLayout): Promise<RecordDraft> {
   const { facts, copied, startedAt, finishedAt } = input
   return {
-    format: recordFormat,
+    format: recordFormat.plain,
     id: input.id,
     kind: input.scheduled ? 'scheduled' : 'on-demand',
     label: input.label ?? null,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
-import type { LocalBackup } from '../catalog/backup.js'
+import { type BackupForm, type LocalBackup, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { checkCluster } from '../catalog/check-cluster.js'
 import { rememberCreate } from '../catalog/last-create.js'
@@ -8,9 +8,11 @@ import type { BackupLayout } from '../catalog/layout.js'
 import type { Partial } from '../catalog/partial.js'
 import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { unprovenReasons } from '../catalog/proof-outcome.js'
-import { type BackupRecord, parseRecord } from '../catalog/record.js'
+import { type BackupRecord, majorOf, parseRecord, summarize } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
-import type { Context } from '../context.js'
+import { type Context, withEnds } from '../context.js'
+import { checkPackable, neededVerifier } from '../packing/check-copy-of-snapshot.js'
+import { packSnapshot } from '../packing/pack-snapshot.js'
 import { type LocalPlace, localPlace } from '../place/local-place.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { findVerifier, verifySnapshot } from '../postgres/programs/check-backup.js'
@@ -28,6 +30,8 @@ import { syncPath, writeDurably } from '../system/files/durable.js'
 import { allOf } from '../system/files/in-parallel.js'
 import type { HeldLock } from '../system/files/lock.js'
 import { measureTree } from '../system/files/measure.js'
+import { removeTree } from '../system/files/remove-tree.js'
+import { bytePath } from '../system/paths/byte-path.js'
 import { checkPlainLine } from '../text/printable.js'
 import { version } from '../version.js'
 import { archiveWal } from './archive-wal.js'
@@ -44,6 +48,8 @@ export interface CreateOptions extends ConnectionFlags {
   checkpoint?: 'fast' | 'spread'
   maxRate?: string | undefined
   verify?: boolean
+  /** As one compressed image. */
+  packed?: boolean
   newCluster?: boolean
   /** Really start the finished backup, too. */
   prove?: boolean
@@ -59,6 +65,7 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
     checkpoint: options.checkpoint ?? settings.create.checkpoint,
     maxRate: options.maxRate ?? settings.create.max_rate,
     verify: options.verify ?? settings.create.verify,
+    form: options.packed ? ('packed' as const) : settings.create.form,
   }
   checkPlainLine(wanted.label, 'label')
   checkRate(wanted.maxRate)
@@ -73,6 +80,8 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
     if (await removeLeftOvers(root, server.psql, context))
       server = { ...server, facts: await readServerFacts(server.psql) }
     await checkServer(server.psql, server.facts)
+    if (wanted.form === 'packed')
+      await checkPackable(majorVersion(server.facts), server.installations, context)
     const sharing = await checkDisk(root, server.facts, context.progress)
     const standby = server.facts.in_recovery ? await readStandbyState(server.psql) : undefined
     const behind = standby && standbyWarning(standby)
@@ -101,6 +110,7 @@ interface CreateJob {
   checkpoint: 'fast' | 'spread'
   maxRate: string | undefined
   verify: boolean
+  form: BackupForm
 }
 
 /** Makes one backup in a partial directory and publishes it. Whatever goes wrong, nothing of it stays, here or on the server. */
@@ -110,7 +120,8 @@ async function makeBackup(job: CreateJob, lease: HeldLock, context: Context): Pr
   const marker = { made_by: 'create', application_name: applicationName }
   const partial = await place.stage(startedAt, marker)
   try {
-    const record = await fill(partial, job, startedAt, context)
+    const plain = await fill(partial, job, startedAt, context)
+    const record = job.form === 'packed' ? await packCopy(partial, plain, job, context) : plain
     const text = `${JSON.stringify(record, undefined, 2)}\n`
     parseRecord(text)
     return await place.publish(partial, text, lease.check)
@@ -118,6 +129,25 @@ async function makeBackup(job: CreateJob, lease: HeldLock, context: Context): Pr
     await cleanUp(partial, job, context)
     throw error
   }
+}
+
+/** The copy lies there in full before it is packed. @returns the record with the image. */
+async function packCopy(
+  { layout }: Partial,
+  record: BackupRecord,
+  { server }: CreateJob,
+  context: Context,
+): Promise<object> {
+  const text = JSON.stringify(record)
+  const plain = {
+    ...storedBackup(summarize(text), 'whole'),
+    directory: layout.directory,
+    snapshot: layout.snapshot,
+  }
+  const verifier = neededVerifier(majorOf(record), server.installations)
+  const packed = await withEnds(context, (own) => packSnapshot(plain, layout, verifier, own))
+  await removeTree(bytePath(layout.snapshot))
+  return packed
 }
 
 async function fill(

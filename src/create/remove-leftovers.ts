@@ -9,6 +9,7 @@ import {
 } from '../catalog/partial.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import { sweepForms } from '../packing/change-form.js'
 import type { LocalPlace } from '../place/local-place.js'
 import type { Psql } from '../postgres/connection/psql.js'
 import { endOrphans } from '../postgres/programs/orphans.js'
@@ -29,6 +30,7 @@ export async function removeLeftOvers(root: RootLayout, psql: Psql, context: Con
 }
 
 async function sweepLocked(root: RootLayout, psql: Psql, lock: HeldLock, context: Context): Promise<boolean> {
+  await sweepForms(root)
   const found = await findLeftOvers(root)
   for (const leftOver of found) {
     if (!leftOver.marker) {

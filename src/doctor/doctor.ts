@@ -6,6 +6,7 @@ import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
 import { type Check, failed, ok, skipped } from './check.js'
 import { checkBackups, checkReceiver } from './check-backups.js'
+import { checkPacking } from './check-packing.js'
 import { checkPrograms } from './check-programs.js'
 import { checkLock, checkPlace, checkRoot, roomIn } from './check-root.js'
 import { checkSafety } from './check-safety.js'
@@ -61,6 +62,7 @@ export async function doctor(flags: ConnectionFlags, task: Task): Promise<Doctor
     progress.step('looking at the backups')
     checks.push(...(await checkLock(layout, catalog, context)))
     checks.push(...(await checkWorkingCopy(catalog, context)))
+    checks.push(await checkPacking(catalog, context))
     checks.push(...(await checkReceiver(layout, server, settings.wal.slot, context)))
     checks.push(...checkBackups(layout, catalog.backups, context))
     checks.push(...checkSchedule(schedule, catalog, context))

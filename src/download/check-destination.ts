@@ -9,6 +9,7 @@ import { resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { materialise } from '../forms/materialise.js'
+import { refusePacked } from '../forms/refuse-packed.js'
 import type { Place } from '../place/contract/place.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { freeBytes } from '../system/files/measure.js'
@@ -38,6 +39,7 @@ function realOf(path: string): string {
  */
 export async function checkWanted(backup: StoredBackup, source: Place, context: Context): Promise<Buffer> {
   checkNotOpened(backup, source, context)
+  refusePacked(backup, 'be downloaded')
   if (!isLocal(backup)) return source.readRecord(backup)
   return unlessRemoved(backup, context, async () => {
     await checkComplete(await materialise(backup, context))

@@ -119,7 +119,7 @@ async function verify(
 ): Promise<string> {
   const { layout } = directory
   const verifiedBy = await verifyDownload({ backup, layout }, fetched, { settings, context })
-  await checkComplete({ ...backup, state: 'whole', ...layout })
+  await checkComplete({ id: backup.id, state: 'whole', snapshot: layout.snapshot })
   await checkDownloadedConf(backup, layout, fetched, context)
   return verifiedBy
 }

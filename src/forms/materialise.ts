@@ -1,13 +1,22 @@
 import { type LocalBackup, plainSnapshotOf, type ReadableBackup } from '../catalog/backup.js'
 import type { Context } from '../context.js'
+import { imageOf } from './check-image.js'
+import { mountImage } from './mount-image.js'
 
 /**
  * Gives a backup's snapshot as a directory: the one way by which a command comes to its files. Nothing in there is ever written. That
- * of a plain backup lies there anyway, whole or not. It is there until the context comes to its end.
+ * of a plain backup lies there anyway, whole or not; a packed one is mounted, where nobody else sees it, until the context comes to its
+ * end.
+ * @throws {PgbkError} as `imageOf` and `mountImage`.
  */
 export async function materialise<B extends LocalBackup>(
   backup: B,
-  _context: Pick<Context, 'atEnd'>,
+  context: Pick<Context, 'atEnd' | 'env' | 'signal' | 'pgbk'>,
 ): Promise<B & ReadableBackup> {
-  return { ...backup, snapshot: plainSnapshotOf(backup).snapshot }
+  const { packed } = backup.summary
+  if (!packed) return { ...backup, snapshot: plainSnapshotOf(backup).snapshot }
+  const image = imageOf(backup, packed)
+  const { directory, release } = await mountImage(image, context)
+  context.atEnd(release)
+  return { ...backup, snapshot: directory, image }
 }

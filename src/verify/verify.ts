@@ -12,6 +12,7 @@ import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
 import { type Context, withEnds } from '../context.js'
 import { type Fault, PgbkError, systemCode, systemReason } from '../errors.js'
+import { checkImageIs } from '../forms/check-image.js'
 import { materialise } from '../forms/materialise.js'
 import { findVerifier, type Verifier } from '../postgres/programs/check-backup.js'
 import { findInstallations, type Installation } from '../postgres/programs/find.js'
@@ -117,8 +118,13 @@ async function lookAt(
 ): Promise<Found> {
   const damage = recordFault(listed)
   if (damage !== undefined) return unread({ file: 'backup.json', problem: damage })
+  const { id } = listed
+  if (listed.form === 'packed') {
+    context.progress.step(`verifying ${id}: the image`)
+    const fault = await imageFault(listed, context)
+    if (fault) return unread(fault)
+  }
   const backup = await materialise(listed, context)
-  const { id } = backup
   const layout = snapshotOf(backup)
   if (!existsSync(layout.data)) return unread({ file: 'snapshot/data', problem: 'it is missing' })
   if (backup.state === 'used' && existsSync(join(layout.data, 'backup_label.old'))) {
@@ -157,6 +163,16 @@ async function lookAt(
     segments: wal.segments,
     wal_bytes: wal.bytes,
     pg_verifybackup: verifier.version,
+  }
+}
+
+/** An image with one other byte has not to be mounted. */
+async function imageFault(backup: LocalBackup, context: Context): Promise<Fault | undefined> {
+  try {
+    return void (await checkImageIs(backup, context))
+  } catch (error) {
+    if (!(error instanceof PgbkError) || error.code !== 'damaged') throw error
+    return { file: 'snapshot.squashfs', problem: error.facts.reason ?? error.message }
   }
 }
 

@@ -64,8 +64,8 @@ describe('what is no whole backup', () => {
     ],
     [
       'a newer record',
-      (file: string) => writeFileSync(file, '{"format": 2}'),
-      'the record has format 2, but this pgbk reads formats up to 1',
+      (file: string) => writeFileSync(file, '{"format": 3}'),
+      'the record has format 3, but this pgbk reads formats up to 2',
     ],
     [
       'half a record',

@@ -36,10 +36,11 @@ it('who restores, runs, proves and verifies comes to a snapshot by materialise a
   expect(filesWith(others, 'recovery', 'restore', 'run', 'verify', 'start-up')).toEqual([])
 })
 
-it('a snapshot is materialised where a backup is chosen or checked, and nowhere else', () => {
+it('a snapshot is materialised where a backup is chosen, checked or packed, and nowhere else', () => {
   expect(filesWith(/\bmaterialise\(/, '.').filter((file) => !file.startsWith('forms/'))).toEqual([
     'doctor/check-working-copy.ts',
     'download/check-destination.ts',
+    'packing/pack.ts',
     'recovery/choose-backup.ts',
     'verify/verify.ts',
   ])

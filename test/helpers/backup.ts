@@ -32,7 +32,14 @@ export async function aBackup({ root, args = [], ...options }: BackupOptions): P
   const place = root ?? (await aRoot())
   const { status, stdout, stderr } = await runPgbk(['create', '-C', place, '--json', ...args], options)
   if (status !== 0) throw new Error(`create ended with ${status}:\n${stdout}${stderr}`)
-  const { directory, state: _state, hold: _hold, proof: _proof, ...record } = JSON.parse(stdout).backup
+  const {
+    directory,
+    form: _form,
+    state: _state,
+    hold: _hold,
+    proof: _proof,
+    ...record
+  } = JSON.parse(stdout).backup
   return { root: place, record, directory, snapshot: join(directory, 'snapshot'), stderr }
 }
 

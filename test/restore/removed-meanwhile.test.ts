@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } 
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
-import { type LocalBackup, layoutOf } from '../../src/catalog/backup.js'
+import { type LocalBackup, layoutOf, plainSnapshotOf } from '../../src/catalog/backup.js'
 import { readCatalog } from '../../src/catalog/catalog.js'
 import { backupLayout, type RootLayout } from '../../src/catalog/layout.js'
 import type { Settings } from '../../src/config/load.js'
@@ -90,7 +90,8 @@ function aContextThat(kind: 'step' | 'warn', text: RegExp, work: () => void) {
 
 const runRequest = (own: Partial<RunRequest> = {}) =>
   ({
-    ...{ backup, root: root.root, workingCopy: 'copy', settings: {}, port: undefined },
+    backup: { ...backup, snapshot: plainSnapshotOf(backup).snapshot },
+    ...{ root: root.root, workingCopy: 'copy', settings: {}, port: undefined },
     recovery: { recovery: undefined },
     ...own,
   }) as unknown as RunRequest

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import type { LocalBackup } from '../../src/catalog/backup.js'
+import type { ReadableBackup } from '../../src/catalog/backup.js'
 import { backupLayout, runLayout } from '../../src/catalog/layout.js'
 import type { Context } from '../../src/context.js'
 import type { RecoveryInput } from '../../src/recovery/recovery-conf.js'
@@ -38,7 +38,7 @@ async function commandOf(settings: Record<string, string> = {}, plan?: RecoveryI
     minimums: {},
   }
   writeFileSync(join(layout.conf, 'postgresql.conf'), snapshotConf(conf))
-  const backup = { id, directory: layout.directory, raw: aRecord() } as LocalBackup
+  const backup = { id, snapshot: layout.snapshot, raw: aRecord() } as ReadableBackup
   const programs = { bin: '/nowhere', postgres: '/nowhere/postgres' }
   const request = {
     backup,

@@ -22,7 +22,7 @@ it('only finished segments that are wanted, and not in the snapshot, are linked 
     ...[segment(5, 'partial', later), segment(6, 'raw', later)],
   ]
   const recovery = { archive: { chain }, recovery: { lastSegment: 5n } }
-  linkWal({ backup: { directory: layout.directory }, recovery } as never, { layout: run } as never)
+  linkWal({ backup: { snapshot: layout.snapshot }, recovery } as never, { layout: run } as never)
   const links = readdirSync(run.walLinks).map((name) => readlinkSync(join(run.walLinks, name)))
   expect(links.sort()).toEqual([join(own, nameOf(2)), join(later, nameOf(4))].sort())
 })

@@ -25,6 +25,8 @@ if [ "${1:-}" = test ]; then
   here ps || lack procps
   here mkfs.xfs || lack xfsprogs
   here bsdtar || lack libarchive-tools
+  here mksquashfs || lack squashfs-tools
+  here squashfuse || lack squashfuse
   # For systemd-analyze alone.
   here systemd-analyze || lack systemd
   here cron || lack cron

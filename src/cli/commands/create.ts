@@ -17,6 +17,7 @@ export const create: CommandSpec<CreateOptions> = {
         .option('--scheduled', 'mark it as made by a schedule')
         .addOption(checkpointOption())
         .option('--max-rate <rate>', 'limit the transfer: kilobytes per second, or 800k, 50M')
+        .option('--packed', 'as one compressed image (see pgbk pack --help)')
         .option('--no-verify', 'do not run pg_verifybackup')
         .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')
         .addOption(sandboxOption())
@@ -46,6 +47,9 @@ the server two free WAL senders. With more rights (a superuser, or pg_monitor
 and pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
 configuration files are copied too. Passwords come from ~/.pgpass, PGPASSWORD, a
 service file, or the connection string.
+
+With --packed, the snapshot is copied in full, packed, and the image read by
+pg_verifybackup; then the directory goes. That needs room for both.
 
 With --prove, a failed proof ends the command with status 6. If this machine
 cannot prove the backup (see pgbk verify --help), that is only a warning.

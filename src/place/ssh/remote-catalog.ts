@@ -54,7 +54,8 @@ function addRemote(
     if (record.length > mostBytes.record) throw new PgbkError('damaged', oddRecord)
     const read = summarize(record.toString())
     checkId(read, id)
-    catalog.backups.push(storedBackup(read, state))
+    // No server was ever started in an image, whatever lies beside it.
+    catalog.backups.push(storedBackup(read, read.summary.packed ? 'whole' : state))
   } catch (error) {
     catalog.rejected.push({ name: id, reason: messageOf(error) })
   }

@@ -3,6 +3,7 @@ import type { Environment } from '../../context.js'
 import { type Fault, PgbkError } from '../../errors.js'
 import { minimumsAmong } from '../../snapshot/conf/minimums.js'
 import type { WalRange } from '../../snapshot/manifest/manifest-parser.js'
+import { isSeenByAnother } from '../../system/paths/other-mounts.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { type Installation, programOf } from './find.js'
 
@@ -44,19 +45,21 @@ const mostFaults = 1000
 /**
  * Compares every file of a snapshot's data directory with the manifest, and returns all that is wrong, in the words of
  * pg_verifybackup; what it says of the WAL is a fault of `data/pg_wal`.
- * It passes its path through a shell: so it runs inside the snapshot, and the path is just `data`.
+ * It passes its path through a shell: so it runs inside the snapshot, and the path is just `data`; but where it can only be given a
+ * path, which has no characters then that mean anything.
  */
 export async function snapshotFaults(
   verifier: Verifier,
   snapshot: string,
   check: SnapshotCheck,
 ): Promise<Fault[]> {
+  const cwd = isSeenByAnother(snapshot) ? undefined : snapshot
   const args = [
     ...(verifier.major >= 16 && check.onBytes ? ['--progress'] : []),
     // Without PG_VERSION in it, 18 would take a directory for one of tar files.
     ...(verifier.major >= 18 ? ['--format=plain'] : []),
     ...(verifier.checksWal ? [] : ['--no-parse-wal']),
-    'data',
+    cwd === undefined ? `${snapshot}/data` : 'data',
   ]
   const lines: string[] = []
   const onErrorLine = (line: string) => {
@@ -68,12 +71,14 @@ export async function snapshotFaults(
   const { status, endedBy } = await runProgram(verifier.program, args, {
     env,
     signal,
-    cwd: snapshot,
+    ...(cwd === undefined ? {} : { cwd }),
     onErrorLine,
   })
   if (status === 0) return []
   if (status === undefined) throw new PgbkError('failed', `pg_verifybackup was ended by ${endedBy}`)
-  const faults = lines.filter((line) => line.trim() !== '').map(faultIn)
+  const faults = lines
+    .filter((line) => line.trim() !== '')
+    .map((line) => faultIn(line.replaceAll(`${snapshot}/`, '')))
   if (faults.length > mostFaults)
     return [...faults.slice(0, mostFaults), { file: 'data', problem: 'there are more faults than these' }]
   return faults.length > 0 ? faults : [{ file: 'data', problem: `pg_verifybackup ended with ${status}` }]

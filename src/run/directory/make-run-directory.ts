@@ -87,7 +87,10 @@ function filled(run: OwnRunDirectory, backup: ReadableBackup): OwnRunDirectory {
   try {
     made = makeSocketDirectory(sockets)
     for (const directory of [layout.snapshot, layout.upper, layout.work, layout.sandbox]) mkdirSync(directory)
-    symlinkSync(backup.snapshot, layout.lower)
+    if (backup.image) {
+      mkdirSync(layout.lower)
+      symlinkSync(backup.image.file, layout.image)
+    } else symlinkSync(backup.snapshot, layout.lower)
     symlinkSync(wal, layout.wal)
     return run
   } catch (error) {

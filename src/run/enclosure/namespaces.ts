@@ -1,5 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import type { SnapshotImage } from '../../catalog/backup.js'
+import { imageNamespaces, mountImageScript } from '../../forms/mount-script.js'
 import type { WorkingCopyAccess } from '../working-copy/working-copy.js'
 import { sandboxSetUp } from './sandbox-set-up.js'
 import { type Namespaces, noNamespaces } from './supervisor.js'
@@ -20,6 +22,8 @@ export interface SandboxView {
   readable: string[]
   /** Directories that it must not see. */
   hidden: string[]
+  /** Where the backup is packed: what `lower` is to be mounted from. */
+  image: SnapshotImage | undefined
 }
 
 const users = ['unshare', '--user', '--map-current-user', '--keep-caps']
@@ -46,14 +50,23 @@ export function namespacesFor(
   view: SandboxView,
 ): Namespaces {
   if (enclosure !== 'open') return closed(enclosure, access, view)
+  const { image } = view
   const enter = 'cd snapshot || exit 70\n'
   if (!access.mounts) return { ...noNamespaces, setUp: `${access.setUp}\n${enter}` }
   return {
     ...openHouse,
+    ...(image ? { outer: imageNamespaces(image), outerSetUp: mountLower } : {}),
     setUp: `${access.setUp}\n${readOnlyBackups}${enter}`,
     setUpArguments: [view.backups],
   }
 }
+
+/** The image goes where a plain snapshot would be linked to, before the server's own mounts, which get it from there. */
+const mountLower = `
+image=image
+top=lower
+${mountImageScript}
+`
 
 /** What is unmounted outside is unmounted there too: else the disks of others would stay busy. A sandbox keeps none but its own. */
 const ownMounts = ['unshare', '--mount', '--propagation', 'slave']
@@ -70,12 +83,13 @@ shift
 function closed(enclosure: 'closed' | 'networked', access: WorkingCopyAccess, view: SandboxView): Namespaces {
   const hasNetwork = enclosure === 'networked'
   const { sockets, port, readable, hidden, postgres = '' } = view
+  const image = access.mounts ? view.image : undefined
   return {
-    outer: [...users, '--ipc', ...(hasNetwork ? [] : ['--net'])],
+    outer: [...(image ? imageNamespaces(image) : users), '--ipc', ...(hasNetwork ? [] : ['--net'])],
     inner: ['unshare', '--mount', '--pid', '--fork', '--kill-child'],
     ownPids: true,
     socket: port === undefined ? '' : join(sockets, `.s.PGSQL.${port}`),
-    outerSetUp: hasNetwork ? '' : loopback,
+    outerSetUp: [hasNetwork ? '' : loopback, image ? mountLower : ''].join('\n'),
     setUp: sandboxSetUp(access.setUp),
     setUpArguments: [...hidden, '', ...readable, '', sockets, postgres],
   }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { LocalBackup } from '../../catalog/backup.js'
+import type { ReadableBackup } from '../../catalog/backup.js'
 import { rootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { factsOf } from '../../errors.js'
@@ -17,7 +17,7 @@ import { type Companion, type SupervisedServer, supervise } from './supervisor.j
 export type SandboxMode = 'auto' | 'off'
 
 interface EnclosedRequest {
-  backup: LocalBackup
+  backup: ReadableBackup
   root: string
   run: OwnRunDirectory
   access: WorkingCopyAccess
@@ -124,6 +124,7 @@ function viewOf(
     sockets: run.sockets,
     postgres,
     port,
+    image: backup.image,
     backups: rootLayout(root).backups,
     readable: [...programs, backup.directory, ...new Set(further.filter((path) => existsSync(path)))],
     hidden: [...new Set([...homes, root])],

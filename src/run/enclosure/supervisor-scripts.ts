@@ -41,6 +41,7 @@ exec 3<&-
 ${cleanUp}
 `,
     watching: `
+served=
 ${outerSetUp}
 exec 4<&0
 rm -f .begun
@@ -94,6 +95,7 @@ case $status in
 esac
 [ -z "$companion" ] || { kill $companion; wait $companion; } 2>/dev/null
 [ -z "$files" ] || { kill $files; wait $files; } 2>/dev/null
+[ -z "$served" ] || { kill $served; wait $served; } 2>/dev/null
 exit $status
 `,
     starting: `

@@ -19,16 +19,20 @@ export function createText(backup: LocalBackup, { style, quiet, now, pgbk }: Scr
       .join('')
   const proof = proofText(backup.proof, now)
   const checked = `${record.verified ? 'verified' : 'not verified'}${proof && `, ${proof}`}`
-  return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${formatDuration(record.duration_ms)}, ${checked}
+  return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${packedText(backup)}${formatDuration(record.duration_ms)}, ${checked}
   ${directory}
 ${asOfText(backup, now)}${faultsOf(backup)
   .map((fault) => `  not proven: ${fault}\n`)
   .join('')}
 Run it:
   ${pgbk(`local-run ${id}`)}
-Or, using it up:
+${backup.form === 'plain' ? 'Or, using it up' : 'Or, without pgbk'}:
   ${openCommand(backup)}
 `
+}
+
+function packedText({ form, storedBytes }: LocalBackup): string {
+  return form === 'packed' ? `packed: ${formatBytes(storedBytes)}, ` : ''
 }
 
 /** Of a standby, which may be behind; a primary's data are of now. */

@@ -63,6 +63,9 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
     { title: 'KIND', value: ({ summary }) => summary.kind, expendable: 2 },
     { title: 'VERSION', value: ({ summary }) => summary.server.version, align: 'right', expendable: 1 },
     { title: 'SIZE', value: ({ storedBytes }) => formatBytes(storedBytes), align: 'right' },
+    ...(backups.some(({ form }) => form !== backups[0]?.form)
+      ? [{ title: 'FORM', value: ({ form }: StoredBackup) => form, expendable: 2 }]
+      : []),
     {
       title: 'STATE',
       value: ({ state, hold }) => (hold ? `${state}, held` : state),

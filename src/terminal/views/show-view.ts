@@ -49,6 +49,7 @@ function fields({ backup, location, window }: ShowResult, { style, now }: Screen
     ['Finished', `${formatTime(record.finished_at)}, after ${formatDuration(record.duration_ms)}`],
     ['Data as of', asOfText(record, now)],
     ['Size', `${formatBytes(record.size_bytes)} in ${record.file_count} files`],
+    ['Form', formText(backup)],
     ['Verified', record.verified ? `yes, by pg_verifybackup ${record.tools.pg_verifybackup}` : 'no'],
     ['Proof', proofRow(backup, now), proofPaint(backup, style)],
     [
@@ -171,13 +172,19 @@ function extensions({ extensions: rows }: BackupRecord): string[] {
 function nextCommands(backup: StoredBackup, source: string | undefined, { pgbk }: Screen): string[] {
   const { id } = backup
   if (source !== undefined) return [pgbk(`download ${id} --from ${shellWord(source)}`)]
+  const unpacked = (there: LocalBackup) => [openCommand(there), pgbk(`unpack ${id}`)]
   const byHand = (there: LocalBackup) => [
     `cd ${shellWord(plainSnapshotOf(there).snapshot)} && pg_verifybackup data`,
     `${openCommand(there)}    # uses it up`,
   ]
   return [
     pgbk(`local-run ${id}`),
-    ...(isLocal(backup) ? byHand(backup) : []),
+    ...(isLocal(backup) ? (backup.form === 'packed' ? unpacked(backup) : byHand(backup)) : []),
     pgbk(`${backup.hold ? 'release' : 'delete'} ${id}`),
   ]
+}
+
+/** Nothing for a plain one: it is what it has always been. */
+function formText({ form, storedBytes }: StoredBackup): string {
+  return form === 'plain' ? '' : `packed: it takes ${formatBytes(storedBytes)}`
 }

@@ -1,0 +1,69 @@
+import type { SnapshotImage } from '../catalog/backup.js'
+import type { Context } from '../context.js'
+import { type ErrorCode, PgbkError } from '../errors.js'
+import { seenBy } from '../system/paths/other-mounts.js'
+import { startStdinBound } from '../system/program/start-stdin-bound.js'
+import { imageNamespaces, mountImageScript } from './mount-script.js'
+
+/** An image's files as a directory, for as long as nobody releases it. */
+interface MountedImage {
+  directory: string
+  release(): Promise<void>
+}
+
+/** Where it is in the mounts of the process that holds it: memory of its own, which hides what is really there. */
+const mountPoint = '/tmp/snapshot'
+
+/** Ends when its input does: with this process, in whatever way. The image is named before anything hides its path. */
+const holder = `
+exec 9<"$1" || exit 70
+image=/proc/self/fd/9
+mount -t tmpfs -o mode=0700,size=1m tmpfs /tmp || { echo 'image: no file system in memory' >&2; exit 70; }
+top=${mountPoint}
+mkdir $top
+${mountImageScript}
+echo ready
+cat >/dev/null
+kill $served
+wait $served 2>/dev/null
+exit 0
+`
+
+/**
+ * Mounts an image where only this process and those that it starts can see it: no other process has a path to it but through the one
+ * that holds it, and nothing is left when this process ends.
+ * @throws {PgbkError} `programs-missing`, `failed` or `damaged`, with the reason; the signal's reason when aborted.
+ */
+export async function mountImage(
+  image: SnapshotImage,
+  { env, signal, pgbk }: Pick<Context, 'env' | 'signal' | 'pgbk'>,
+): Promise<MountedImage> {
+  const [file = '', ...words] = imageNamespaces(image)
+  const args = [...words, 'sh', '-c', holder, 'sh', image.file]
+  const held = await startStdinBound(file, args, { env, signal })
+  if (held.firstLine !== 'ready') throw notMountable(held.stderr(), pgbk('unpack ID'))
+  return { directory: seenBy(held.pid, mountPoint), release: held.end }
+}
+
+/** Why an image cannot be mounted on this machine, by what the shell that tried has said. */
+function notMountable(said: string, unpack: string): PgbkError {
+  const words = said.trim().replaceAll(/^image: /gm, '')
+  const reason = words.replaceAll(/\n+/g, '; ') || 'no reason was given'
+  const [, code, remedy] = kinds.find(([pattern]) => pattern.test(reason)) ?? otherwise
+  const hint =
+    code === 'damaged' ? remedy : `${remedy} Else it has to be unpacked before it is used:\n  ${unpack}`
+  return new PgbkError(code, `the packed snapshot cannot be mounted: ${reason}`, { hint, facts: { reason } })
+}
+
+const kinds: [RegExp, ErrorCode, string][] = [
+  [
+    /squashfuse is not installed/,
+    'programs-missing',
+    'Install it (Debian, Ubuntu, Fedora: package squashfuse).',
+  ],
+  [/\/dev\/fuse/, 'failed', 'As root:  modprobe fuse; chmod 666 /dev/fuse .'],
+  [/unshare: /, 'failed', 'User namespaces are forbidden here; pgbk doctor says how to allow them.'],
+  [/squashfs image|squashfs superblock/i, 'damaged', 'Look at it with pgbk verify, and use another backup.'],
+]
+
+const otherwise: (typeof kinds)[number] = [/./, 'failed', 'See what keeps squashfuse from it.']

@@ -1,0 +1,25 @@
+/**
+ * Shell commands that mount an image in a user and a mount name space of their own, where files of the image's owner are the caller's:
+ * ids are read in the name space of the mount. No program with other rights than the caller's is needed. The file system is served by a
+ * process that ends with the shell; `$image` and `$top`, an empty directory, must be set. Their failure ends the shell with 70, and the
+ * reason on standard error. Nothing that the shell has open is left to that process: whoever waits for its end would wait for ever.
+ */
+export const mountImageScript = `
+noImage() { echo "image: $1" >&2; exit 70; }
+PATH=$PATH:/usr/sbin:/sbin
+program=$(command -v squashfuse_ll || command -v squashfuse) || noImage 'squashfuse is not installed'
+[ -r /dev/fuse ] && [ -w /dev/fuse ] || noImage '/dev/fuse cannot be opened'
+said=$(mktemp) || noImage 'no room for a note'
+setpriv --pdeathsig KILL "$program" -f "$image" "$top" </dev/null >/dev/null 2>"$said" 3<&- &
+served=$!
+until mountpoint -q "$top"; do
+  kill -0 $served 2>/dev/null || noImage "$(tail -n 3 "$said"; rm -f "$said")"
+  sleep 0.01
+done
+rm -f "$said"
+`
+
+/** The words before such a shell. */
+export function imageNamespaces({ uid, gid }: { uid: number; gid: number }): string[] {
+  return ['unshare', '--user', `--map-user=${uid}`, `--map-group=${gid}`, '--keep-caps', '--mount']
+}

@@ -1,0 +1,75 @@
+import { lstatSync, readdirSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { type LocalBackup, layoutOf, plainSnapshotOf } from '../catalog/backup.js'
+import { isId } from '../catalog/id.js'
+import { backupFiles, type RootLayout } from '../catalog/layout.js'
+import { readRecord } from '../catalog/record.js'
+import { PgbkError } from '../errors.js'
+import { replaceDurably, syncPath } from '../system/files/durable.js'
+import { markDirectory, unmarkDirectory } from '../system/files/marked-directory.js'
+import { removeTree } from '../system/files/remove-tree.js'
+import { bytePath } from '../system/paths/byte-path.js'
+
+/** A snapshot in its other form, whole and on disk, beside the backup. */
+interface FormChange {
+  /** The record of the backup with it. */
+  record: string
+  /** Where the files of the other form lie; those of this one are moved there, to be thrown away. */
+  aside: string
+}
+
+/**
+ * Gives a backup its other form. Its record tells which one counts: so one rename, that of the record, changes it, and before and after
+ * that all files that it needs are there. Only under the catalog lock.
+ * @throws {PgbkError} `failed` when something lies where the files are to go.
+ */
+export async function changeForm(backup: LocalBackup, { record, aside }: FormChange): Promise<void> {
+  const layout = layoutOf(backup)
+  const forms = filesOfForms(backup.directory)
+  const [entering, leaving] =
+    backup.form === 'plain' ? [forms.packed, forms.plain] : [forms.plain, forms.packed]
+  for (const path of entering) checkFree(backup, path)
+  await markDirectory(layout.formMarker, { from: backup.form })
+  try {
+    for (const path of entering) await rename(join(aside, basename(path)), path)
+    await syncPath(backup.directory)
+    await replaceDurably(layout.record, record)
+    for (const path of leaving) await rename(path, join(aside, basename(path)))
+    await syncPath(backup.directory)
+    await unmarkDirectory(layout.formMarker)
+  } catch (error) {
+    await sweepForm(backup.directory)
+    throw error
+  }
+}
+
+/**
+ * Removes what killed changes of a form have left: the files of the form that does not count. Only where no form is changed meanwhile,
+ * under the lock of creates.
+ */
+export async function sweepForms({ backups }: RootLayout): Promise<void> {
+  for (const name of readdirSync(backups)) if (isId(name)) await sweepForm(join(backups, name))
+}
+
+async function sweepForm(directory: string): Promise<void> {
+  const { formMarker, record } = backupFiles(directory)
+  if (!lstatSync(formMarker, { throwIfNoEntry: false })) return
+  const { plain, packed } = filesOfForms(directory)
+  for (const path of readRecord(record).summary.packed ? plain : packed) await removeTree(bytePath(path))
+  await syncPath(directory)
+  await rm(formMarker, { force: true })
+}
+
+/** Paths of what lies beside `wal/` and the record. */
+function filesOfForms(directory: string): { plain: string[]; packed: string[] } {
+  const { image, imageReadme } = backupFiles(directory)
+  return { plain: [plainSnapshotOf({ directory }).snapshot], packed: [imageReadme, image] }
+}
+
+function checkFree({ id }: LocalBackup, path: string): void {
+  if (!lstatSync(path, { throwIfNoEntry: false })) return
+  throw new PgbkError('failed', `cannot change the form of ${id}: ${path} is there already`, {
+    hint: 'It is no part of the backup. Move it away, or remove it.',
+  })
+}

@@ -1,0 +1,42 @@
+import { statSync } from 'node:fs'
+import { type ReadableBackup, recordOf, snapshotOf } from '../catalog/backup.js'
+import type { BackupLayout } from '../catalog/layout.js'
+import { recordFormat } from '../catalog/record.js'
+import type { Context } from '../context.js'
+import { imageFacts, makeImage } from '../forms/make-image.js'
+import { mountImage } from '../forms/mount-image.js'
+import type { Verifier } from '../postgres/programs/check-backup.js'
+import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
+import { imageReadme } from '../snapshot/image-readme.js'
+import { writeDurably } from '../system/files/durable.js'
+import { measureTree } from '../system/files/measure.js'
+import { checkCopyOfSnapshot } from './check-copy-of-snapshot.js'
+
+/**
+ * Makes the packed form of a snapshot: the image, which is read in full before this returns, and its README, both on disk. The directory
+ * stays as it is.
+ * @param context the image is mounted until that comes to its end.
+ * @returns the record with it.
+ * @throws {PgbkError} `programs-missing`, `disk-full`, `damaged` or `failed`.
+ */
+export async function packSnapshot(
+  plain: ReadableBackup,
+  to: Pick<BackupLayout, 'image' | 'imageReadme'>,
+  verifier: Verifier,
+  context: Context,
+): Promise<object> {
+  const { id, raw, snapshot } = plain
+  context.progress.step(`packing ${id}`)
+  await makeImage(snapshot, to.image, context)
+  context.progress.step(`verifying the image of ${id}`)
+  const { uid, gid } = statSync(snapshotOf(plain).data)
+  const mounted = await mountImage({ file: to.image, uid, gid }, context)
+  context.atEnd(mounted.release)
+  const checksums = pgbkFileChecksums(snapshotOf(plain))
+  await checkCopyOfSnapshot({ ...plain, snapshot: mounted.directory }, checksums, verifier, context)
+  const { bytes } = await measureTree(snapshot)
+  const packed = { ...(await imageFacts(to.image, context)), snapshot_bytes: bytes, uid, gid }
+  const record = { ...raw, format: recordFormat.packed, packed }
+  await writeDurably(to.imageReadme, imageReadme(recordOf({ raw: record })))
+  return record
+}

@@ -1,0 +1,48 @@
+import { type LocalBackup, recordOf, snapshotOf } from '../catalog/backup.js'
+import { majorOf, recordFormat } from '../catalog/record.js'
+import type { Task } from '../config/load.js'
+import { PgbkError } from '../errors.js'
+import { checkImageIs } from '../forms/check-image.js'
+import { unpackImage } from '../forms/make-image.js'
+import { findInstallations } from '../postgres/programs/find.js'
+import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
+import { syncTree } from '../system/files/durable.js'
+import { freeBytes } from '../system/files/measure.js'
+import { formatBytes } from '../text/format.js'
+import { checkCopyOfSnapshot, neededVerifier } from './check-copy-of-snapshot.js'
+import { type ChangedForm, changed } from './pack.js'
+
+/**
+ * Unpacks a packed backup: its snapshot becomes a directory, which pg_verifybackup has read all of before the image goes. A plain
+ * backup stays so, and that is said.
+ * @throws {PgbkError} as `pack`.
+ */
+export async function unpack(id: string, task: Task): Promise<ChangedForm> {
+  return changed(id, 'unpack', task, async (backup, aside, own) => {
+    const record = recordOf(backup)
+    const verifier = neededVerifier(majorOf(record), await findInstallations(task.settings.bin_dir, own))
+    own.progress.step(`reading the image of ${backup.id}`)
+    const image = await checkImageIs(backup, own)
+    await checkRoom(backup, aside.directory)
+    own.progress.step(`unpacking ${backup.id}`)
+    await unpackImage(image.file, aside.snapshot, own)
+    await syncTree(aside.snapshot)
+    own.progress.step(`verifying ${backup.id}`)
+    const copy = { ...backup, snapshot: aside.snapshot }
+    const checksums = record.own_files ?? pgbkFileChecksums(snapshotOf(copy))
+    await checkCopyOfSnapshot(copy, checksums, verifier, own)
+    const { packed: _image, ...rest } = backup.raw as Record<string, unknown>
+    return { ...rest, format: recordFormat.plain }
+  })
+}
+
+/** @throws {PgbkError} `disk-full`. */
+async function checkRoom({ summary: { packed } }: LocalBackup, directory: string): Promise<void> {
+  const [needed, free] = [packed?.snapshot_bytes ?? 0, await freeBytes(directory)]
+  if (needed <= free) return
+  throw new PgbkError(
+    'disk-full',
+    `the unpacked snapshot needs ${formatBytes(needed)}, and ${formatBytes(free)} are free in ${directory}`,
+    { hint: 'The image stays beside it until it is verified. Make room there.' },
+  )
+}

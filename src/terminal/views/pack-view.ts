@@ -1,0 +1,21 @@
+import type { ChangedForm } from '../../packing/pack.js'
+import { formatBytes } from '../../text/format.js'
+import { backupJson } from '../parts/backup-json.js'
+import { openCommand } from '../parts/open-command.js'
+import type { Screen } from '../screen.js'
+
+export function packedJson({ backup }: ChangedForm): object {
+  return { backup: backupJson(backup, backup.directory) }
+}
+
+export function packedText(changed: ChangedForm, { quiet }: Screen): string {
+  return quiet ? '' : `Packed ${changed.backup.id}: ${sizes(changed)}.\n`
+}
+
+export function unpackedText(changed: ChangedForm, { quiet }: Screen): string {
+  return quiet ? '' : `Unpacked ${changed.backup.id}: ${sizes(changed)}.\n  ${openCommand(changed.backup)}\n`
+}
+
+function sizes({ backup, storedBefore }: ChangedForm): string {
+  return `${formatBytes(backup.storedBytes)} instead of ${formatBytes(storedBefore)}`
+}

@@ -1,0 +1,278 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { open, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, beforeEach, expect, it } from '@jest/globals'
+import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
+import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
+import { aReadyRun, failureOf, localRun, nothing, remainsOf } from '../helpers/local-run.js'
+import { eachUser, needs } from '../helpers/needs.js'
+import { runPgbk, startPgbk } from '../helpers/pgbk.js'
+import { anyMajor, binOf, oldestAndNewest, run } from '../helpers/programs.js'
+import { ask, restored } from '../helpers/restore.js'
+import {
+  aServer,
+  fill,
+  filledAnswer,
+  filledRows,
+  openSnapshot,
+  type TestServer,
+  verifies,
+} from '../helpers/server.js'
+import { pidsIn } from '../helpers/servers-in.js'
+import { entriesOf, until } from '../helpers/traces.js'
+import { fingerprint } from '../helpers/tree.js'
+import { isRoot } from '../helpers/users.js'
+
+const needed = ['user namespaces', '/dev/fuse', 'program mksquashfs', 'program squashfuse'] as const
+
+/** A server with tablespaces and rows. */
+async function aFilledServer(major: number): Promise<TestServer> {
+  const server = await aServer({ major })
+  await fill(server)
+  return server
+}
+
+const count = 'select count(*) from ledger, elsewhere where elsewhere.n = 1'
+const imageOf = ({ directory }: Pick<MadeBackup, 'directory'>) => join(directory, 'snapshot.squashfs')
+/** Processes that serve an image of this root, and those that hold them. */
+const served = (root: string) => pidsIn(root).filter((pid) => /squashfuse/.test(wordsOf(pid)))
+const wordsOf = (pid: number | string) => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
+
+needs(...needed).describe.each(oldestAndNewest)('a backup of PostgreSQL %i that is packed', (major) => {
+  let backup: MadeBackup
+  let plain: MadeBackup
+  beforeAll(async () => {
+    const server = await aFilledServer(major)
+    plain = await aBackupOf(server)
+    backup = await aTwinOf(plain, '20300101T000000Z')
+    const { status, stderr } = await pgbk('pack', backup.record.id)
+    if (status !== 0) throw new Error(stderr)
+  })
+  const pgbk = (...args: string[]) => runPgbk([...args, '-C', backup.root])
+
+  it('is one image, a README, a record of format 2, and WAL, and list tells its form and what it takes', async () => {
+    expect(readdirSync(backup.directory).sort()).toEqual([
+      'README',
+      'backup.json',
+      'snapshot.squashfs',
+      'wal',
+    ])
+    const { backups } = JSON.parse((await pgbk('list', '--json')).stdout)
+    const [packed, other] = backups
+    expect(packed).toMatchObject({ format: 2, form: 'packed', state: 'whole' })
+    expect(packed.packed.bytes).toBe(statSync(imageOf(backup)).size)
+    expect(other).toMatchObject({ format: 1, form: 'plain' })
+    const { stdout } = await pgbk('list')
+    expect(stdout).toMatch(/FORM.*packed.*plain/s)
+    expect((await pgbk('show', backup.record.id)).stdout).toMatch(/^Form +packed: it takes/m)
+  })
+
+  it('is opened by its README, without pgbk', async () => {
+    const copy = `${backup.root}/copy`
+    await run(['cp', '-a', backup.directory, copy])
+    await run(['unsquashfs', '-no-progress', '-d', `${copy}/snapshot`, `${copy}/snapshot.squashfs`])
+    expect(await verifies(`${copy}/snapshot`, major)).toBe(true)
+    const opened = await openSnapshot(`${copy}/snapshot`, major)
+    expect(await opened.sql(filledRows, 'app')).toBe(filledAnswer)
+  })
+
+  it.each(['overlay', 'thin', 'copy'])('runs on a working copy %s, and keeps every byte', async (kind) => {
+    const before = fingerprint(backup.directory)
+    const rows = ['--dbname', 'app', '--working-copy', kind, '--', 'psql', '-XAtq']
+    const statements = ['update ledger set at = now()', 'vacuum full parts_low', count]
+    const { status, stdout, stderr } = await localRun(backup.root, [
+      backup.record.id,
+      ...rows,
+      ...statements.flatMap((one) => ['-c', one]),
+    ])
+    expect({ status, stdout: stdout.trim(), stderr }).toMatchObject({ status: 0, stdout: '1000' })
+    expect(fingerprint(backup.directory)).toBe(before)
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it('passes verify and its proof', async () => {
+    const { status, stdout } = await pgbk('verify', backup.record.id, '--prove', '--json')
+    expect({ status, ...JSON.parse(stdout).checks[0] }).toMatchObject({
+      status: 0,
+      faults: [],
+      proof: { ok: true },
+    })
+  })
+
+  it('is restored', async () => {
+    const instance = await restored(backup.root, [backup.record.id, '--name', 'from-image'])
+    expect(await ask(instance, count, 'app')).toBe('1000')
+    await pgbk('instance', 'delete', instance.name, '--yes')
+  })
+
+  it('becomes what it was when it is unpacked', async () => {
+    expect((await pgbk('unpack', backup.record.id)).status).toBe(0)
+    expect(contentOf(backup.snapshot)).toBe(contentOf(plain.snapshot))
+    expect(existsSync(imageOf(backup))).toBe(false)
+    const { packed: _packed, ...record } = JSON.parse(
+      readFileSync(join(backup.directory, 'backup.json'), 'utf8'),
+    )
+    expect(record).toEqual({ ...backup.record, format: 1 })
+  })
+})
+
+/** Without times of a change and of the inode. */
+const contentOf = (directory: string) =>
+  fingerprint(directory).replaceAll(/ \d+(\.\d+)? \d+(\.\d+)?(?= )/g, '')
+
+needs(...needed).describe('a packed backup', () => {
+  let server: TestServer
+  let original: MadeBackup
+  let backup: MadeBackup
+  let next = 0
+  beforeAll(async () => {
+    server = await aFilledServer(anyMajor)
+    original = await aBackupOf(server)
+  })
+  beforeEach(async () => {
+    backup = await aTwinOf(original, `203001${String(++next).padStart(2, '0')}T000000Z`)
+  })
+  const pgbk = (command: string, ...args: string[]) =>
+    runPgbk([command, backup.record.id, '-C', backup.root, ...args])
+  const pack = async () => expect(await pgbk('pack')).toMatchObject({ status: 0 })
+
+  it('is made by create --packed, and nothing plain is left of it', async () => {
+    const { root, directory, record } = await aBackupOf(server, { args: ['--packed'] })
+    expect(readdirSync(directory).sort()).toEqual(['README', 'backup.json', 'snapshot.squashfs', 'wal'])
+    expect(record).toMatchObject({ format: 2, verified: true })
+    expect(entriesOf(root).filter((name) => name.endsWith('.partial'))).toEqual([])
+    const { status, stdout } = await localRun(root, ['--dbname', 'app', '--', 'psql', '-XAtqc', count])
+    expect({ status, stdout: stdout.trim() }).toEqual({ status: 0, stdout: '1000' })
+  })
+
+  eachUser('is used by %s', (user) => {
+    it('with the rights of its owner, and nothing is left', async () => {
+      const asRoot = user === 'root'
+      expect((await runPgbk(['pack', backup.record.id, '-C', backup.root], { asRoot })).status).toBe(0)
+      const { status, stdout } = await localRun(
+        backup.root,
+        [backup.record.id, '--dbname', 'app', '--', 'psql', '-XAtqc', count],
+        { asRoot },
+      )
+      expect({ status, stdout: stdout.trim() }).toEqual({ status: 0, stdout: '1000' })
+      expect(await runPgbk(['verify', backup.record.id, '-C', backup.root], { asRoot })).toMatchObject({
+        status: 0,
+      })
+      expect((await runPgbk(['unpack', backup.record.id, '-C', backup.root], { asRoot })).status).toBe(0)
+      expect(contentOf(backup.snapshot)).toBe(contentOf(original.snapshot))
+      expect(served(backup.root)).toEqual([])
+    })
+  })
+
+  it('goes on in a run that is detached, until that is stopped', async () => {
+    await pack()
+    const { stdout } = await localRun(backup.root, [
+      backup.record.id,
+      '--json',
+      '--detach',
+      '--dbname',
+      'app',
+    ])
+    const { name, url } = JSON.parse(stdout).run
+    expect((await run([`${binOf(anyMajor)}/psql`, '-XAtqc', count, url])).stdout).toBe('1000')
+    expect((await pgbk('unpack')).stderr).toContain(`is in use by the run ${name}`)
+    expect(await runPgbk(['instance', 'stop', name, '-C', backup.root])).toMatchObject({ status: 0 })
+    await until('nothing of it is left', () => served(backup.root).length === 0)
+    expect(remainsOf(backup.root)).toEqual(nothing)
+  })
+
+  it('leaves nothing of a run when pgbk is killed', async () => {
+    await pack()
+    const one = await aReadyRun(backup.root, [backup.record.id])
+    process.kill(one.child.pid as number, 'SIGKILL')
+    await one.child
+    await until('nothing of it is left', () => served(backup.root).length === 0)
+    await until('its directory is gone', () => remainsOf(backup.root).directories.length === 0)
+  })
+
+  it('with a byte flipped in its image is found by verify', async () => {
+    await pack()
+    const file = await open(imageOf(backup), 'r+')
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, 100_000)
+    await file.write(Buffer.from([(buffer[0] ?? 0) ^ 1]), 0, 1, 100_000)
+    await file.close()
+    const { status, stdout } = await pgbk('verify', '--json')
+    expect({ status, faults: JSON.parse(stdout).checks[0].faults }).toEqual({
+      status: 6,
+      faults: [{ file: 'snapshot.squashfs', problem: 'its SHA-256 is not that of the record' }],
+    })
+    expect((await pgbk('unpack')).status).toBe(1)
+    expect(existsSync(imageOf(backup))).toBe(true)
+  })
+
+  it('with an image that is cut off is not opened', async () => {
+    await pack()
+    const { size } = statSync(imageOf(backup))
+    await truncate(imageOf(backup), size - 4096)
+    const problem = `it has ${size - 4096} bytes instead of ${size}`
+    const { code, message } = await failureOf(backup.root, [backup.record.id])
+    expect({ code, message }).toEqual({ code: 'damaged', message: expect.stringContaining(problem) })
+    expect((await pgbk('verify')).status).toBe(6)
+  })
+
+  it('is refused by what cannot do it yet', async () => {
+    await pack()
+    const elsewhere = join(backup.root, 'elsewhere')
+    const { status, stderr } = await runPgbk([
+      ...['download', backup.record.id, '--from', backup.root, '--to', elsewhere],
+      ...['-C', backup.root],
+    ])
+    expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining('is packed') })
+    expect(existsSync(elsewhere)).toBe(false)
+  })
+
+  it('is not made of one that was opened, nor of one that is in use, and twice is once', async () => {
+    const one = await aReadyRun(backup.root, [backup.record.id])
+    expect((await pgbk('pack')).stderr).toContain(`is in use by the run ${one.name}`)
+    await one.stop()
+    await pack()
+    expect(await pgbk('pack')).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('is packed already'),
+    })
+    const other = await aTwinOf(original, '20310101T000000Z')
+    await run(['mv', `${other.snapshot}/data/backup_label`, `${other.snapshot}/data/backup_label.old`])
+    const used = await runPgbk(['pack', other.record.id, '-C', backup.root])
+    expect(used).toMatchObject({ status: 1, stderr: expect.stringContaining('is used') })
+    expect(existsSync(join(other.directory, 'snapshot/data'))).toBe(true)
+  })
+
+  it('leaves a directory alone that somebody has unpacked beside it', async () => {
+    await pack()
+    await run(['mkdir', backup.snapshot])
+    await writeFile(join(backup.snapshot, 'mine'), '')
+    expect((await pgbk('unpack')).stderr).toContain('is there already')
+    expect(readdirSync(backup.snapshot)).toEqual(['mine'])
+  })
+
+  it('is whole in one form or the other whenever pack and unpack are killed, and the next one clears away', async () => {
+    const started = Date.now()
+    await pack()
+    const length = Date.now() - started
+    let form = 'packed'
+    for (const delay of randomNumbers(roundsOf(4), length, 'kill pack')) {
+      const child = startPgbk([form === 'packed' ? 'unpack' : 'pack', backup.record.id, '-C', backup.root])
+      setTimeout(() => child.kill('SIGKILL'), delay)
+      await child
+      const { status, stdout } = await pgbk('verify', '--json')
+      const [check] = JSON.parse(stdout).checks
+      expect({ seed, delay, status, check }).toMatchObject({ status: 0, check: { faults: [] } })
+      form = JSON.parse((await pgbk('show', '--json')).stdout).backup.form
+    }
+    expect((await pgbk(form === 'packed' ? 'unpack' : 'pack')).status).toBe(0)
+    expect(entriesOf(backup.root).filter((name) => name.endsWith('.partial'))).toEqual([])
+    expect(await pgbk('verify')).toMatchObject({ status: 0 })
+    expect(isRoot || served(backup.root).length === 0).toBe(true)
+  })
+})
