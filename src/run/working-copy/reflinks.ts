@@ -2,6 +2,7 @@ import { constants, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemCode, systemReason } from '../../errors.js'
 import { copyTree } from '../../system/files/copy-tree.js'
+import { lacksReflinks } from '../../system/files/share-file.js'
 import type { WorkingCopyRequest } from './working-copy.js'
 
 /** Every file shares its blocks with the one that it is a copy of, or the copy fails. */
@@ -30,9 +31,8 @@ export async function reflinkObstacle(
 
 /** What the failure of a reflink says of the file systems; undefined when it is another failure. */
 export function whyNotShared(error: unknown): string | undefined {
-  const code = systemCode(error) ?? ''
-  if (code === 'EXDEV') return 'the working directory is on another file system than the backup'
-  if (['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ENOTTY'].includes(code))
-    return 'the file system has no reflinks'
-  return undefined
+  if (!lacksReflinks(error)) return undefined
+  return systemCode(error) === 'EXDEV'
+    ? 'the working directory is on another file system than the backup'
+    : 'the file system has no reflinks'
 }

@@ -6,6 +6,7 @@ import { aReadyRun, localRun, nothing, remainsOf } from '../../helpers/local-run
 import { needs } from '../../helpers/needs.js'
 import { runPgbk } from '../../helpers/pgbk.js'
 import { anyMajor } from '../../helpers/programs.js'
+import { aDiskWithReflinks } from '../../helpers/reflink-disk.js'
 import {
   aRoot,
   aServer,
@@ -17,7 +18,6 @@ import {
 } from '../../helpers/server.js'
 import { fingerprint } from '../../helpers/tree.js'
 import { ordinaryUser } from '../../helpers/users.js'
-import { aDiskWithReflinks } from '../../helpers/xfs.js'
 
 let server: TestServer
 beforeAll(async () => {
@@ -29,7 +29,7 @@ needs('user namespaces').describe('an overlay', () =>
   keepsTheContract('overlay', aRoot, ['an ordinary user', 'root']),
 )
 needs('root', 'mounts', 'loop devices', 'program mkfs.xfs').describe('a reflink clone', () =>
-  keepsTheContract('reflink', aDiskWithReflinks, ['root'], 'overlay'),
+  keepsTheContract('reflink', () => aDiskWithReflinks(), ['root'], 'overlay'),
 )
 describe('a copy', () => keepsTheContract('copy', aRoot, ['an ordinary user']))
 needs('user namespaces', '/dev/fuse').describe('a thin copy', () =>
