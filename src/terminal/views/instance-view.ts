@@ -63,7 +63,9 @@ export function instancesText(list: InstanceList, { width, now, style }: Screen)
       { title: 'AGE', value: ({ since }) => formatAge(now.getTime() - Date.parse(since)), align: 'right' },
       { title: 'STATE', value: ({ state }) => state },
       { title: 'PORT', value: ({ port }) => String(port ?? ''), align: 'right' },
-      { title: 'WRITTEN', value: ({ written }) => written, align: 'right' },
+      ...(rows.some(({ written }) => written !== '')
+        ? [{ title: 'WRITTEN', value: ({ written }: Row) => written, align: 'right' as const }]
+        : []),
       { title: 'DATABASE', value: ({ database }) => database, expendable: 1 },
     ],
     rows,
