@@ -31,9 +31,14 @@ export async function unpack(id: string, task: Task): Promise<ChangedForm> {
     const copy = { ...backup, snapshot: aside.snapshot }
     const checksums = record.own_files ?? pgbkFileChecksums(snapshotOf(copy))
     await checkCopyOfSnapshot(copy, checksums, verifier, own)
-    const { packed: _image, ...rest } = backup.raw as Record<string, unknown>
-    return { ...rest, format: recordFormat.plain }
+    return unpackedRecord(backup)
   })
+}
+
+/** The record of a packed backup when it is unpacked. */
+export function unpackedRecord({ raw }: Pick<LocalBackup, 'raw'>): object {
+  const { packed: _image, ...rest } = raw as Record<string, unknown>
+  return { ...rest, format: recordFormat.plain }
 }
 
 /** @throws {PgbkError} `disk-full`. */
