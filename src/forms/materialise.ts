@@ -16,7 +16,7 @@ export async function materialise<B extends LocalBackup>(
   const { packed } = backup.summary
   if (!packed) return { ...backup, snapshot: plainSnapshotOf(backup).snapshot }
   const image = imageOf(backup, packed)
-  const { directory, release } = await mountImage(image, context)
+  const { directory, isLost, release } = await mountImage(image, context)
   context.atEnd(release)
-  return { ...backup, snapshot: directory, image }
+  return { ...backup, snapshot: directory, image, isLost }
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { SnapshotImage } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { type ErrorCode, PgbkError } from '../errors.js'
@@ -8,6 +9,8 @@ import { imageNamespaces, mountImageScript } from './mount-script.js'
 /** An image's files as a directory, for as long as nobody releases it. */
 interface MountedImage {
   directory: string
+  /** Whether nothing in there can be read any more, because what served it has ended. */
+  isLost(): boolean
   release(): Promise<void>
 }
 
@@ -20,6 +23,7 @@ exec 9<"$1" || exit 70
 image=/proc/self/fd/9
 mount -t tmpfs -o mode=0700,size=1m tmpfs /tmp || { echo 'image: no file system in memory' >&2; exit 70; }
 top=${mountPoint}
+lost=-
 mkdir $top
 ${mountImageScript}
 echo ready
@@ -42,7 +46,16 @@ export async function mountImage(
   const args = [...words, 'sh', '-c', holder, 'sh', image.file]
   const held = await startStdinBound(file, args, { env, signal })
   if (held.firstLine !== 'ready') throw notMountable(held.stderr(), pgbk('unpack ID'))
-  return { directory: seenBy(held.pid, mountPoint), release: held.end }
+  const directory = seenBy(held.pid, mountPoint)
+  return { directory, isLost: () => held.hasEnded() || !canBeRead(directory), release: held.end }
+}
+
+function canBeRead(directory: string): boolean {
+  try {
+    return statSync(directory).isDirectory()
+  } catch {
+    return false
+  }
 }
 
 /** Why an image cannot be mounted on this machine, by what the shell that tried has said. */

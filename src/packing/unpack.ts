@@ -1,5 +1,5 @@
-import { type LocalBackup, recordOf, snapshotOf } from '../catalog/backup.js'
-import { majorOf, recordFormat } from '../catalog/record.js'
+import { type LocalBackup, recordOf, snapshotOf, unpackedRecord } from '../catalog/backup.js'
+import { majorOf } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { checkImageIs } from '../forms/check-image.js'
@@ -33,12 +33,6 @@ export async function unpack(id: string, task: Task): Promise<ChangedForm> {
     await checkCopyOfSnapshot(copy, checksums, verifier, own)
     return unpackedRecord(backup)
   })
-}
-
-/** The record of a packed backup when it is unpacked. */
-export function unpackedRecord({ raw }: Pick<LocalBackup, 'raw'>): object {
-  const { packed: _image, ...rest } = raw as Record<string, unknown>
-  return { ...rest, format: recordFormat.plain }
 }
 
 /** @throws {PgbkError} `disk-full`. */
