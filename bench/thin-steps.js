@@ -1,8 +1,10 @@
-// COMMAND of the runs of thin.js: `node thin-steps.js STARTED ROOT SECONDS`. Prints what each step takes, as JSON.
+// COMMAND of the runs of thin.js: `node thin-steps.js STARTED ROOT SECONDS WRITTEN`. Prints what each step takes, as JSON.
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 
-const [, , started, root, seconds] = process.argv
+const [, , started, root, seconds, how] = process.argv
+const taken = how === 'df' ? usedOnDisk : kilobytesIn
+const before = how === 'df' ? Number(process.env.BENCH_DISK_USED) : 0
 const found = { 'first answer, s': (Date.now() - Number(started)) / 1000 }
 
 function call(file, ...args) {
@@ -19,7 +21,7 @@ function time(what, file, ...args) {
 
 const sql = (what, statement) => time(what, 'psql', '-XAtqc', statement)
 const written = (what) => {
-  found[`written after it (${what}), MB`] = kilobytesIn(`${root}/data/run`) / 1024
+  found[`written after it (${what}), MB`] = (taken(`${root}/data/run`) - before) / 1024
 }
 const pgbench = (what, ...flags) => {
   const said = call('pgbench', '-n', '-c', '4', '-j', '2', '-T', seconds, ...flags)
@@ -45,6 +47,12 @@ process.stdout.write(JSON.stringify(found))
 /** What du cannot look into is an overlay's own directory, which is empty. */
 function kilobytesIn(directory) {
   return Number.parseInt(spawnSync('du', ['-sk', directory], { encoding: 'utf8' }).stdout, 10)
+}
+
+/** What others write there counts too. */
+function usedOnDisk(directory) {
+  const { blocks, bfree, bsize } = statfsSync(directory)
+  return ((blocks - bfree) * bsize) / 1024
 }
 
 function fileServers() {

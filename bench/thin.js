@@ -1,14 +1,22 @@
-// What a run costs on a thin working copy, on an overlay and on a full copy (`cp -r`): one backup, the ways in turn, A B C A B C ...
+// What a run costs on the ways to a working copy: one backup, the ways in turn, A B C A B C ... TMPDIR says on which file system; where
+// nobody else writes to that, `--written df` counts what files that share blocks take.
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { asUser, check, measure, median, newestMajor, pgbk, readOptions, withDirectory } from './measure.js'
 import { fill, withServer } from './server.js'
 
-const options = readOptions({ megabytes: 2048, runs: 3, seconds: 10, major: newestMajor() })
+const options = readOptions({
+  megabytes: 2048,
+  runs: 3,
+  seconds: 10,
+  major: newestMajor(),
+  ways: 'thin,overlay,copy',
+  written: 'du',
+})
 const bin = `/usr/lib/postgresql/${options.major}/bin`
-const ways = ['thin', 'overlay', 'copy']
+const ways = options.ways.split(',')
 
 await withDirectory(async (directory) => {
   const root = join(directory, 'root')
@@ -53,15 +61,20 @@ function stepsOn(way, root) {
     String(Date.now()),
     root,
     options.seconds,
+    options.written,
   ])
-  const env = { PATH: '/usr/local/bin:/usr/bin:/bin' }
+  const { blocks, bfree, bsize } = statfsSync(root)
+  const env = {
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    BENCH_DISK_USED: String(((blocks - bfree) * bsize) / 1024),
+  }
   const { status, stdout, stderr } = spawnSync(file, args, { cwd: '/', encoding: 'utf8', env })
   if (status !== 0) throw new Error(`${way}: ${status}\n${stderr}`)
   return JSON.parse(stdout)
 }
 
 function print(found) {
-  const names = Object.keys(found.get('thin')[0])
+  const names = Object.keys(found.get(ways[0])[0])
   for (const name of names) {
     const figures = ways.map((way) => {
       const all = found.get(way).map((one) => one[name])

@@ -39,6 +39,7 @@ const allowed: Record<string, string[]> = {
   'place/tar-archive/write-archive.ts': ['open'], // makes the archive, with O_EXCL
   'system/files/copy-file.ts': ['copyFile', 'copyFileSync', 'openSync'], // after it has looked that it is a file; makes empty ones, with O_NOFOLLOW
   'system/files/durable.ts': ['open', 'openSync'], // writes, with O_NOFOLLOW and O_NONBLOCK; opens to flush, and reads nothing
+  'system/files/share-file.ts': ['copyFileSync', 'openSync'], // clones what it has opened as a file; writes into the clone, with O_NOFOLLOW
   'system/files/lock-file.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, and a look that it is a file
   'system/paths/trusted-path.ts': ['readFileSync'], // /etc/group
   'system/process/become.ts': ['openSync'], // this program itself
@@ -104,6 +105,7 @@ const renaming: Record<string, string> = {
   'packing/change-form.ts': 'a snapshot, or an image',
   'place/tar-archive/write-archive.ts': 'an archive',
   'system/files/copy-file.ts': 'files of any size that are moved',
+  'system/files/share-file.ts': 'files of any size, flushed together',
   'wal-coverage/move-wal.ts': 'a segment',
   'wal-receiver/archive-files.ts': 'a segment',
   'wal-receiver/compressor.ts': 'a segment',

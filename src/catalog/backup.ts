@@ -25,8 +25,10 @@ export interface StoredBackup {
   raw: object
   /** What its snapshot takes once it is a plain directory: what a restore needs. */
   logicalBytes: number
-  /** What it takes where it lies, without the WAL that came later: what is freed with it. */
+  /** What its files have where it lies, without the WAL that came later. */
   storedBytes: number
+  /** What it takes of the disk by itself: less than that where it shares blocks with other backups of its root. */
+  ownBytes: number
   /** Why it must not be removed, if somebody said so. */
   hold: Hold | undefined
   /** What its newest check found, if one was made. */
@@ -68,8 +70,8 @@ export function storedBackup(
   const { id, size_bytes, packed } = summary
   const beside = packed && Math.max(0, size_bytes - packed.snapshot_bytes)
   const storedBytes = packed && beside !== undefined ? beside + packed.bytes : size_bytes
-  const form = packed ? 'packed' : 'plain'
-  return { id, form, state, summary, raw, logicalBytes: size_bytes, storedBytes, hold, proof }
+  const sizes = { logicalBytes: size_bytes, storedBytes, ownBytes: storedBytes }
+  return { id, form: packed ? 'packed' : 'plain', state, summary, raw, ...sizes, hold, proof }
 }
 
 const checked = new WeakMap<object, BackupRecord>()

@@ -51,7 +51,18 @@ export function rejectByName({ rejected }: Pick<Catalog, 'rejected'>, name: stri
 
 export function newestFirst<B extends StoredBackup>(catalog: Catalog<B>): Catalog<B> {
   catalog.backups.sort((a, b) => (a.id < b.id ? 1 : -1))
+  countShared(catalog.backups)
   return catalog
+}
+
+/** What a backup shared when it was made it still shares as long as one of those is there; a copy of it elsewhere shares nothing. */
+function countShared(backups: StoredBackup[]): void {
+  const ids = new Set(backups.map(({ id }) => id))
+  for (const backup of backups) {
+    const { shared } = backup.summary
+    if (shared?.with.some((id) => ids.has(id)))
+      backup.ownBytes = Math.max(0, backup.storedBytes - shared.bytes)
+  }
 }
 
 function entriesOf(directory: string): string[] {

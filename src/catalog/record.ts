@@ -23,6 +23,9 @@ export const recordFormat = { plain: 1, packed: 2 } as const
 
 const highestFormat = Math.max(...Object.values(recordFormat))
 
+/** What it has its blocks in common with, newest first, and how much of it; as it was when the backup was made. */
+const shared = v.optional(v.object({ with: arrayOf(text), bytes: count }))
+
 const entries = {
   format: v.picklist(Object.values(recordFormat)),
   id: text,
@@ -53,6 +56,7 @@ const entries = {
   wal_segment_size: segmentSize,
   data_checksums: v.boolean(),
   size_bytes: count,
+  shared,
   file_count: count,
   tablespaces: arrayOf(
     v.object({ oid, name: text, location: text, location_bytes: v.optional(hex), size_bytes: count }),
@@ -118,6 +122,7 @@ const summaryEntries = {
   copied_at: entries.copied_at,
   standby: entries.standby,
   size_bytes: count,
+  shared,
   timeline,
   start_lsn: lsn,
   stop_lsn: lsn,
@@ -132,7 +137,7 @@ const summarySchema = v.pipe(v.object(summaryEntries), ranges(), formOf())
 export type RecordSummary = v.InferOutput<typeof summarySchema>
 
 /** A record before the finished backup is measured. */
-export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'file_count' | 'own_files'>
+export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'shared' | 'file_count' | 'own_files'>
 
 /** A record as it was read: its summary is checked, the rest is not yet. */
 export interface ReadRecord {

@@ -12,6 +12,8 @@ const variables: Record<string, [string, string?]> = {
   PGBK_CREATE_CHECKPOINT: ['create', 'checkpoint'],
   PGBK_CREATE_MAX_RATE: ['create', 'max_rate'],
   PGBK_CREATE_VERIFY: ['create', 'verify'],
+  PGBK_CREATE_THIN: ['create', 'thin'],
+  PGBK_CREATE_INDEPENDENT_EVERY: ['create', 'independent_every'],
   PGBK_CREATE_FORM: ['create', 'form'],
   PGBK_RUN_WORKING_COPY: ['run', 'working_copy'],
   PGBK_RUN_SANDBOX: ['run', 'sandbox'],
@@ -41,7 +43,7 @@ export function withEnvironment(raw: RawConfig, env: Environment): RawConfig {
   return merged
 }
 
-const wholeNumbers = /^retention\.(daily|weekly|monthly|on_demand|min)$/
+const wholeNumbers = /^(retention\.(daily|weekly|monthly|on_demand|min)|create\.independent_every)$/
 
 /** Variables are texts; what cannot be read as its key's type is left as it is, for the schema to name. */
 function typed(value: string, path: string): string | number | boolean {

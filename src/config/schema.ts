@@ -28,6 +28,8 @@ const schema = v.strictObject({
         v.pipe(v.string(), v.regex(/^\d+[kM]?$/, 'must be kilobytes per second, like 50000, 800k or 50M')),
       ),
       verify: v.optional(v.boolean(), true),
+      thin: v.optional(v.picklist(['auto', 'off']), 'auto'),
+      independent_every: v.optional(v.pipe(count, v.minValue(1)), 14),
       form: v.optional(v.picklist(['plain', 'packed']), 'plain'),
     }),
     {},

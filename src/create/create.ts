@@ -41,6 +41,7 @@ import { checkRate } from './copy/base-backup.js'
 import { copyData } from './copy/copy-server.js'
 import { keepConf } from './keep-conf.js'
 import { cleanUp, removeLeftOvers } from './remove-leftovers.js'
+import { baseFor, prepareToShare, type ShareSettings, shareWith } from './share-with-previous.js'
 
 export interface CreateOptions extends ConnectionFlags {
   label?: string
@@ -48,6 +49,8 @@ export interface CreateOptions extends ConnectionFlags {
   checkpoint?: 'fast' | 'spread'
   maxRate?: string | undefined
   verify?: boolean
+  /** Share no blocks with earlier backups. */
+  independent?: boolean
   /** As one compressed image. */
   packed?: boolean
   newCluster?: boolean
@@ -65,6 +68,7 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
     checkpoint: options.checkpoint ?? settings.create.checkpoint,
     maxRate: options.maxRate ?? settings.create.max_rate,
     verify: options.verify ?? settings.create.verify,
+    independent: options.independent ?? false,
     form: options.packed ? ('packed' as const) : settings.create.form,
   }
   checkPlainLine(wanted.label, 'label')
@@ -89,7 +93,7 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
 
     createRoot(root)
     await warnOfSharedDisk(root, sharing, context)
-    const job = { ...wanted, place, server, standby, applicationName }
+    const job = { ...wanted, sharing: settings.create, place, server, standby, applicationName }
     const backup = await place.lease('create', { purpose: 'create' }, context, (guarded, lease) =>
       makeBackup(job, lease, guarded),
     )
@@ -110,6 +114,8 @@ interface CreateJob {
   checkpoint: 'fast' | 'spread'
   maxRate: string | undefined
   verify: boolean
+  independent: boolean
+  sharing: ShareSettings
   form: BackupForm
 }
 
@@ -120,6 +126,7 @@ async function makeBackup(job: CreateJob, lease: HeldLock, context: Context): Pr
   const marker = { made_by: 'create', application_name: applicationName }
   const partial = await place.stage(startedAt, marker)
   try {
+    await prepareToShare(partial.layout.directory, job.sharing, context)
     const plain = await fill(partial, job, startedAt, context)
     const record = job.form === 'packed' ? await packCopy(partial, plain, job, context) : plain
     const text = `${JSON.stringify(record, undefined, 2)}\n`
@@ -165,6 +172,7 @@ async function fill(
     readInsideDatabases(server.psql, server.facts, progress),
   ])
   const conf = await keepConf(server, layout, { id, copied, settings }, context)
+  const shared = await share(layout, job, context)
   progress.step(job.verify ? 'verifying' : 'archiving the WAL')
   const after = job.standby && (await readStandbyState(server.psql))
   const [verifiedBy, standbyWal, snapshot] = await allOf([
@@ -199,8 +207,27 @@ async function fill(
     ...draft,
     own_files: pgbkFileChecksums(layout),
     size_bytes: snapshot.bytes + statSync(layout.readme).size + rest.bytes,
+    ...(shared ? { shared } : {}),
     file_count: snapshot.files + 1 + rest.files,
   }
+}
+
+/** Only where pg_verifybackup reads the result: what was compared is not what was sent until then. */
+async function share(
+  layout: BackupLayout,
+  { server, place, independent, sharing, form, verify: isVerified }: CreateJob,
+  context: Context,
+): Promise<BackupRecord['shared']> {
+  if (form === 'packed') return undefined
+  if (!isVerified || !findVerifier(majorVersion(server.facts), server.installations)) return undefined
+  const { system_identifier: cluster } = server.facts
+  const found = baseFor(
+    { catalog: await place.list(), cluster, directory: layout.directory, independent },
+    sharing,
+  )
+  if ('backup' in found) return shareWith(found.backup, layout, context)
+  context.progress.detail(`shares no blocks with an earlier backup: ${found.none}`)
+  return undefined
 }
 
 /** Returns the version of the pg_verifybackup that found no fault, or undefined where there is none to ask. */

@@ -124,7 +124,7 @@ async function roomCheck(
 
 /** Bytes: what is free, and what the backups take. */
 export async function roomIn(layout: RootLayout, { backups }: Catalog): Promise<number> {
-  const taken = backups.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+  const taken = backups.reduce((sum, { ownBytes }) => sum + ownBytes, 0)
   return (await freeBytes(existingDirectory(layout))) + taken
 }
 
@@ -134,6 +134,6 @@ function daysUntilFull(backups: LocalBackup[], free: number, now: Date): number 
   const recent = backups.filter((backup) => ageOf(backup) < 14 * day)
   if (recent.length < 2) return undefined
   const span = Math.max(day, ...recent.map(ageOf))
-  const bytes = recent.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+  const bytes = recent.reduce((sum, { ownBytes }) => sum + ownBytes, 0)
   return Math.floor(free / (bytes / (span / day)))
 }

@@ -3,6 +3,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { materialise } from '../forms/materialise.js'
 import { type ProbedWorkingCopy, probeWorkingCopy } from '../run/probe-working-copy.js'
+import { remedyFor } from '../run/working-copy/remedy.js'
 import { type Check, ok, skipped, warning } from './check.js'
 
 /** How a run would keep the newest backup as it is, how far it would be shut off, and why not in a better way. */
@@ -19,12 +20,21 @@ export async function checkWorkingCopy({ root, backups }: Catalog, context: Cont
   }
 }
 
-function workingCopyOf({ kind, obstacles }: ProbedWorkingCopy): Check {
+function workingCopyOf({ kind, obstacles, hasReflinks }: ProbedWorkingCopy): Check {
+  const because = `because there is ${obstacles.join('; ')}`
+  const remedy = remedyFor(obstacles) ?? null
+  if (kind === undefined) return warning('working copy', obstacles.join('; '), remedy)
+  if (kind === 'thin')
+    return ok('working copy', 'thin: runs start at once, read the backup in place and keep what they change')
+  if (kind === 'overlay' && hasReflinks)
+    return ok(
+      'working copy',
+      "overlay: runs start at once, and share the backup's blocks until they change them",
+    )
   if (kind === 'overlay')
-    return ok('working copy', 'overlay: runs start at once, and copy a file when they first open it')
-  const text = `${kind}, because there is ${obstacles.join('; ')}`
-  if (kind === 'reflink') return ok('working copy', text)
-  return warning('working copy', `full ${text}`, remedyFor(obstacles.join('; ')))
+    return warning('working copy', `overlay, which copies a file when it is first opened, ${because}`, remedy)
+  if (kind === 'reflink') return ok('working copy', `${kind}, ${because}`)
+  return warning('working copy', `full ${kind}, ${because}`, remedy)
 }
 
 function sandboxOf({ enclosure, gap = '' }: ProbedWorkingCopy): Check {
@@ -34,17 +44,6 @@ function sandboxOf({ enclosure, gap = '' }: ProbedWorkingCopy): Check {
   return warning(
     'sandbox',
     `what a backup starts in a run or a proof can reach ${open}: ${gap}`,
-    remedyFor(gap),
+    remedyFor([gap]) ?? null,
   )
-}
-
-/** Which setting forbids user namespaces depends on the distribution. */
-function remedyFor(obstacles: string): string | null {
-  if (!/user namespaces are forbidden|^unshare: /m.test(obstacles)) return null
-  return [
-    'Allow user namespaces, as root, with the setting that this system has:',
-    '  sysctl -w kernel.apparmor_restrict_unprivileged_userns=0    # Ubuntu',
-    '  sysctl -w kernel.unprivileged_userns_clone=1                # Debian',
-    '  sysctl -w user.max_user_namespaces=10000                    # RHEL',
-  ].join('\n')
 }

@@ -25,7 +25,8 @@ export async function packSnapshot(
   verifier: Verifier,
   context: Context,
 ): Promise<object> {
-  const { id, raw, snapshot } = plain
+  const { id, snapshot } = plain
+  const { shared: _with, ...raw } = plain.raw as Record<string, unknown>
   context.progress.step(`packing ${id}`)
   await makeImage(snapshot, to.image, context)
   context.progress.step(`verifying the image of ${id}`)

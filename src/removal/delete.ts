@@ -1,5 +1,5 @@
 import type { LocalBackup } from '../catalog/backup.js'
-import type { Catalog } from '../catalog/catalog.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
@@ -8,8 +8,9 @@ import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { localPlace } from '../place/local-place.js'
-import { formatBytes } from '../text/format.js'
+import { formatAtLeast } from '../text/format.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
+import { freedByAll, freedBytes } from './freed-bytes.js'
 import { checkNotInUse } from './in-use.js'
 import { removeKeepingWal } from './remove-keeping-wal.js'
 
@@ -20,8 +21,11 @@ export interface DeleteOptions {
   last?: boolean
 }
 
+/** One that has gone, and what the disk got back. */
+export type DeletedBackup = LocalBackup & { freedBytes: number }
+
 export interface DeleteResult {
-  deleted: LocalBackup[]
+  deleted: DeletedBackup[]
   /** The WAL of theirs that others still need, and now have. */
   moved: WalMove[]
 }
@@ -36,27 +40,33 @@ export async function deleteBackups(
   const root = openRootToChange(settings.root, context)
   const place = localPlace(root.root, context)
   const chosen = choose(await place.list(), ids, options, context)
-  if (context.ask && !options.yes && !(await context.ask(removalQuestion(chosen)))) {
+  if (context.ask && !options.yes && !(await context.ask(await removalQuestion(chosen, root.root, context))))
     throw new PgbkError('failed', 'nothing was deleted')
-  }
   return place.lease('catalog', { purpose: 'delete', wait: true }, context, async (guarded, lease) => {
     const catalog = await place.list()
     const ids = chosen.map(({ id }) => id)
-    const deleted = choose(catalog, ids, options, context)
+    const going = choose(catalog, ids, options, context)
+    const deleted: DeletedBackup[] = []
     const moved: WalMove[] = []
-    for (const [index, backup] of deleted.entries()) {
+    for (const [index, backup] of going.entries()) {
       guarded.progress.step(`deleting ${backup.id}`)
       const there = index === 0 ? catalog : await place.list()
-      const removal = { catalog: there, going: deleted, promised: there.backups, root, place, lease }
+      const removal = { catalog: there, going, promised: there.backups, root, place, lease }
+      const freed = await freedBytes(backup, there.backups, guarded)
       moved.push(...(await removeKeepingWal(backup, removal, { settings, context: guarded })))
+      deleted.push({ ...backup, freedBytes: freed })
     }
     return { deleted, moved }
   })
 }
 
 /** Names all that would go, and asks. */
-export function removalQuestion(chosen: LocalBackup[]): string {
-  const size = formatBytes(chosen.reduce((sum, { storedBytes }) => sum + storedBytes, 0))
+export async function removalQuestion(
+  chosen: LocalBackup[],
+  root: string,
+  context: Context,
+): Promise<string> {
+  const size = formatAtLeast(await freedByAll(chosen, readCatalog(root).backups, context))
   const names = chosen
     .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
     .join('\n')

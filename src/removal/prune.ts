@@ -24,6 +24,7 @@ import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { quickWindow } from '../wal-coverage/window.js'
 import { removalQuestion } from './delete.js'
+import { type FreedBytes, freedByAll, freedBytes } from './freed-bytes.js'
 import { findInUse, type InUse } from './in-use.js'
 import type { PlannedRemoval } from './needed-wal.js'
 import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
@@ -53,6 +54,8 @@ export interface PruneResult {
   pruned: JudgedBackup[]
   /** WAL of theirs that others still need, and get before. */
   moved: WalMove[]
+  /** What the disk gets, or would get, back. */
+  freed: FreedBytes
 }
 
 /**
@@ -72,39 +75,50 @@ export async function prune(options: PruneOptions, task: Task): Promise<PruneRes
   const going = judged.filter(goes)
   warnOfOnDemand(going, policy, context)
   const kept = judged.filter((one) => !goes(one))
-  const result = { root, withoutPolicy: undefined, dryRun, kept, pruned: going, moved: [] }
+  const result = {
+    root,
+    withoutPolicy: undefined,
+    dryRun,
+    kept,
+    pruned: going,
+    moved: [],
+    freed: { bytes: 0, isExact: true },
+  }
   if (going.length === 0) return result
   if (layout === undefined) {
     const removal = removalOf(readCatalog(root), judged, policy, context)
-    return { ...result, moved: await plannedMoves(removal, task) }
+    const moved = await plannedMoves(removal, task)
+    return { ...result, moved, freed: await freedByAll(removal.going, removal.catalog.backups, context) }
   }
-  if (!options.yes) await ask(going, context)
+  if (!options.yes) await ask(going, root, context)
 
   const pruned: JudgedBackup[] = []
   const moved: WalMove[] = []
+  let bytes = 0
   try {
     for (const [index, one] of going.entries()) {
       signal.throwIfAborted()
       progress.step(`removing ${one.backup.id} (${index + 1} of ${going.length})`)
-      const moves = await removeUnlessNeeded(one.backup.id, layout, policy, task)
-      if (!moves) continue
+      const removed = await removeUnlessNeeded(one.backup.id, layout, policy, task)
+      if (!removed) continue
       pruned.push(one)
-      moved.push(...moves)
+      moved.push(...removed.moved)
+      bytes += removed.freedBytes
     }
   } catch (error) {
     for (const { backup } of pruned) progress.say(`removed ${backup.id}`)
     throw error
   }
-  return { ...result, kept: judgeAll(policy, task), pruned, moved }
+  return { ...result, kept: judgeAll(policy, task), pruned, moved, freed: { bytes, isExact: true } }
 }
 
-/** Returns what has moved; undefined for one that stays, or has gone by itself. */
+/** Returns what has moved and is free; undefined for one that stays, or has gone by itself. */
 async function removeUnlessNeeded(
   id: string,
   root: RootLayout,
   policy: RetentionPolicy,
   task: Task,
-): Promise<WalMove[] | undefined> {
+): Promise<{ moved: WalMove[]; freedBytes: number } | undefined> {
   const { settings, context } = task
   const options = { purpose: 'prune', wait: true }
   const place = localPlace(root.root, context)
@@ -116,14 +130,25 @@ async function removeUnlessNeeded(
       return undefined
     }
     const removal = removalOf(await place.list(), judged, policy, context)
-    return removeKeepingWal(found.backup, { ...removal, root, place, lease }, { settings, context: guarded })
+    const freed = await freedBytes(found.backup, removal.catalog.backups, guarded)
+    const within = { settings, context: guarded }
+    const moves = await removeKeepingWal(found.backup, { ...removal, root, place, lease }, within)
+    return { moved: moves, freedBytes: freed }
   })
 }
 
 function withoutPolicy({ settings, context }: Task, { dryRun }: Pick<PruneResult, 'dryRun'>): PruneResult {
   const { root, configFile = join(context.cwd, '.pgbkrc.yaml') } = settings
   const kept = readCatalog(root).backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
-  return { root, withoutPolicy: configFile, dryRun, kept, pruned: [], moved: [] }
+  return {
+    root,
+    withoutPolicy: configFile,
+    dryRun,
+    kept,
+    pruned: [],
+    moved: [],
+    freed: { bytes: 0, isExact: true },
+  }
 }
 
 /** What goes, and which of the others have to reach what they reach now. */
@@ -200,12 +225,17 @@ function warnOfOnDemand(going: JudgedBackup[], { on_demand }: RetentionPolicy, {
   )
 }
 
-async function ask(going: JudgedBackup[], context: Context): Promise<void> {
+async function ask(going: JudgedBackup[], root: string, context: Context): Promise<void> {
   if (!context.ask) {
     throw new PgbkError('usage', 'prune removes nothing without a confirmation', {
       hint: 'Without a terminal, use --yes; --dry-run shows what would be removed.',
     })
   }
-  if (await context.ask(removalQuestion(going.map(({ backup }) => backup)))) return
+  const question = await removalQuestion(
+    going.map(({ backup }) => backup),
+    root,
+    context,
+  )
+  if (await context.ask(question)) return
   throw new PgbkError('failed', 'nothing was removed')
 }

@@ -1,17 +1,15 @@
 import type { ReadableBackup } from '../catalog/backup.js'
-import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { furtherBackups } from '../recovery/recovery-plan.js'
 import { formatBytes } from '../text/format.js'
-import { endRun } from './directory/end-run.js'
-import { makeRunDirectory } from './directory/make-run-directory.js'
 import type { OwnRunDirectory } from './directory/run-directory.js'
 import { type EnclosedServer, startEnclosed } from './enclosure/start-enclosed.js'
 import type { RunRequest } from './run-request.js'
 import { serverCommand } from './server-command.js'
+import { tryMethods } from './try-methods.js'
+import { remedyFor } from './working-copy/remedy.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
-import { methodsFor } from './working-copy/working-copy-methods.js'
 
 /** Above this, a full copy is not begun without being asked for. */
 const askAbove = 1024 ** 3
@@ -19,6 +17,8 @@ const askAbove = 1024 ** 3
 export interface LaunchedServer extends EnclosedServer {
   directory: OwnRunDirectory
   kind: WorkingCopyKind
+  /** Whether files that are copied share their blocks with the backup's. */
+  hasReflinks: boolean
 }
 
 /** Takes the first method that works, and says why the better ones do not. */
@@ -27,35 +27,43 @@ export async function launchServer(
   port: number,
   context: Context,
 ): Promise<LaunchedServer> {
-  const obstacles: string[] = []
-  for (const method of methodsFor(request.workingCopy)) {
-    if (method.kind === 'copy' && request.workingCopy === 'auto')
-      await agreeToCopy(request.backup, obstacles, context)
-    // What is not all there is not copied.
-    if (!method.access.mounts) await request.complete
-    const further = furtherBackups(request.recovery)
-    const directory = makeRunDirectory(request.backup, request.root, context, further)
-    try {
-      // From its marker on no delete takes the backup away: one that has looked before has begun by now.
-      checkStillThere(request.backup)
-      const obstacle = await tryMethod(method, { ...request, run: directory, port }, context)
-      if (typeof obstacle !== 'string') {
-        if (method.kind === 'reflink' && obstacles.length > 0)
-          context.progress.say(`The snapshot is cloned: ${obstacles.join('; ')}`)
-        return { directory, ...obstacle, kind: method.kind }
-      }
-      obstacles.push(`no ${method.kind}: ${obstacle}`)
-      await endRun(directory, context)
-    } catch (error) {
-      await endRun(directory, context)
-      throw error
-    }
-  }
-  throw new PgbkError('failed', `no working copy can be made: ${obstacles.join('; ')}`, {
-    hint:
-      request.workingCopy === 'auto'
-        ? roomHint
-        : `Without --working-copy ${request.workingCopy} pgbk uses the first way that works.`,
+  const { found, obstacles, hasReflinks } = await tryMethods(
+    { ...request, archives: furtherBackups(request.recovery) },
+    async (method, run, betterOnes) => {
+      if (method.kind === 'copy' && request.workingCopy === 'auto')
+        await agreeToCopy(request.backup, betterOnes, context)
+      // What is not all there is not copied.
+      if (!method.access.mounts) await request.complete
+      return tryMethod(method, { ...request, run, port }, context)
+    },
+    context,
+  )
+  if (!found) throw noWay(request, obstacles)
+  sayOfMethod(found.kind, { obstacles, hasReflinks }, context)
+  return { ...found.result, directory: found.run, kind: found.kind, hasReflinks }
+}
+
+/** What another way would have saved. A thin copy costs as little as reflinks, which most file systems do not have. */
+function sayOfMethod(
+  kind: WorkingCopyKind,
+  { obstacles, hasReflinks }: { obstacles: string[]; hasReflinks: boolean },
+  { progress }: Context,
+): void {
+  if (obstacles.length === 0 || kind === 'copy') return
+  const reasons = obstacles.join('; ')
+  if (kind === 'thin') progress.detail(`Blocks are read where they lie: ${reasons}`)
+  else if (hasReflinks) progress.say(`The snapshot is cloned: ${reasons}`)
+  else progress.say(`Files are copied in full when they are first opened: ${reasons}`)
+}
+
+function noWay({ workingCopy }: RunRequest, obstacles: string[]): PgbkError {
+  const remedy = remedyFor(obstacles)
+  const others =
+    workingCopy === 'auto'
+      ? roomHint
+      : `Without --working-copy ${workingCopy} pgbk uses the first way that works.`
+  return new PgbkError('failed', `no working copy can be made: ${obstacles.join('; ')}`, {
+    hint: remedy === undefined ? others : `${remedy}\n${others}`,
   })
 }
 
@@ -92,7 +100,11 @@ async function tryMethod(
   }
 }
 
-async function agreeToCopy(backup: ReadableBackup, obstacles: string[], context: Context): Promise<void> {
+async function agreeToCopy(
+  backup: ReadableBackup,
+  obstacles: readonly string[],
+  context: Context,
+): Promise<void> {
   const size = formatBytes(backup.logicalBytes)
   context.progress.say(`The snapshot has to be copied in full (${size}): ${obstacles.join('; ')}`)
   if (backup.logicalBytes <= askAbove) return

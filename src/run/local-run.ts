@@ -11,6 +11,7 @@ import { type OpenedBackup, type OpenOptions, type OpenRules, openBackup } from 
 import { readAgain } from '../recovery/read-again.js'
 import { endRun, sweepRuns } from './directory/end-run.js'
 import { writeRunMarker } from './directory/run-directory.js'
+import { writtenBytes } from './directory/written-bytes.js'
 import type { SandboxMode } from './enclosure/start-enclosed.js'
 import { checkStillRuns, endedByItself, hasGone, runSocket } from './identity.js'
 import { runCommand } from './run-command.js'
@@ -40,6 +41,8 @@ export type RunPlan = Pick<OpenedBackup, 'backup' | 'recovery'>
 
 export interface LocalRunResult extends RunPlan {
   run: Run
+  /** See `writtenBytes`. */
+  written: number | undefined
   detached: boolean
 }
 
@@ -98,7 +101,8 @@ export async function localRun(
     if (words) return await runCommand(words, run, programs.bin, context)
     detached = options.detach ?? false
     if (detached) detach(run)
-    await listener.ready({ backup, recovery, run, detached })
+    const written = await writtenBytes(run.directory)
+    await listener.ready({ backup, recovery, run, written, detached })
     if (!detached) await untilStopped(run, context)
     return 0
   } finally {

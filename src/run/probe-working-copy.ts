@@ -2,20 +2,20 @@ import { type ReadableBackup, snapshotOf } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { choosePort } from '../postgres/local/port.js'
-import { checkOwner } from '../start-up/check-owner.js'
 import { endRun } from './directory/end-run.js'
-import { makeRunDirectory } from './directory/make-run-directory.js'
 import type { OwnRunDirectory } from './directory/run-directory.js'
 import type { Enclosure } from './enclosure/namespaces.js'
 import { startEnclosed } from './enclosure/start-enclosed.js'
+import { tryMethods } from './try-methods.js'
 import type { WorkingCopyKind, WorkingCopyMethod } from './working-copy/working-copy.js'
-import { workingCopyMethods } from './working-copy/working-copy-methods.js'
 
 export interface ProbedWorkingCopy {
   /** The best way that works here. */
-  kind: WorkingCopyKind
+  kind: WorkingCopyKind | undefined
   /** Why the better ones do not. */
   obstacles: string[]
+  /** Whether files that are copied share their blocks with the backup's. */
+  hasReflinks: boolean
   /** How far a run would be shut off, and why not further. */
   enclosure: Enclosure
   gap: string | undefined
@@ -27,19 +27,14 @@ export async function probeWorkingCopy(
   root: string,
   context: Context,
 ): Promise<ProbedWorkingCopy> {
-  checkOwner(backup, context)
-  const obstacles: string[] = []
-  for (const method of workingCopyMethods) {
-    const run = makeRunDirectory(backup, root, context)
-    try {
-      const found = await tryMethod(method, { backup, root, run }, context)
-      if (typeof found !== 'string') return { ...found, kind: method.kind, obstacles }
-      obstacles.push(`no ${method.kind}: ${found}`)
-    } finally {
-      await endRun(run, context)
-    }
-  }
-  return { kind: 'copy', obstacles, enclosure: 'open', gap: undefined }
+  const { found, ...others } = await tryMethods(
+    { backup, root, workingCopy: 'auto' },
+    (method, run) => tryMethod(method, { backup, root, run }, context),
+    context,
+  )
+  if (!found) return { kind: undefined, enclosure: 'open', gap: undefined, ...others }
+  await endRun(found.run, context)
+  return { ...found.result, kind: found.kind, ...others }
 }
 
 /** How far it is shut off, or why this way cannot be gone. */
@@ -51,7 +46,7 @@ async function tryMethod(
   // A few small files tell as much as the whole snapshot.
   const { snapshot, conf: small } = snapshotOf(backup)
   const { kind, access } = method
-  const request = { snapshot: kind === 'overlay' ? snapshot : small, run }
+  const request = { snapshot: kind === 'reflink' ? small : snapshot, run }
   // A copy can always be made, if there is room.
   const obstacle = kind === 'copy' ? undefined : await method.prepare(request, context)
   if (obstacle !== undefined) return obstacle

@@ -4,6 +4,7 @@ import type { ServerPrograms } from '../postgres/programs/find-server.js'
 import type { RecoveryPlan } from '../recovery/recovery-plan.js'
 import type { SandboxMode } from './enclosure/start-enclosed.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
+import type { WorkingCopyWish } from './working-copy/working-copy-methods.js'
 
 /** What is wanted of a run. */
 export interface RunRequest {
@@ -11,6 +12,8 @@ export interface RunRequest {
   root: string
   programs: ServerPrograms
   workingCopy: WorkingCopyKind | 'auto'
+  /** See `WorkingCopyWish`. */
+  failed?: WorkingCopyWish['failed']
   sandbox: SandboxMode
   /** Whether other programs reach it at its port; pgbk itself needs only its socket. */
   hasPort: boolean

@@ -14,7 +14,6 @@ import {
 } from '../postgres/local/sql-client.js'
 import { awaitRecovery, type RecoveringServer, type RecoveryResult } from '../recovery/await-recovery.js'
 import { checkRecoveryResult } from '../recovery/recovery-end.js'
-import { checkOwner } from '../start-up/check-owner.js'
 import { namingLibrary } from '../start-up/library-needed.js'
 import { percentEncoded } from '../text/raw-text.js'
 import { endRun } from './directory/end-run.js'
@@ -27,6 +26,7 @@ import { checkIsRun, runSocket } from './identity.js'
 import { type LaunchedServer, launchServer } from './launch-server.js'
 import { chooseDatabase, cutOffPublishers, givePassword, makeReadOnly } from './own-copy.js'
 import type { RunRequest } from './run-request.js'
+import { fileServerFailure } from './working-copy/file-server-failure.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
 
 /** A throw-away server that answers. */
@@ -72,28 +72,39 @@ export async function startRun(request: RunRequest, context: Context): Promise<R
 }
 
 async function startOn(port: number, request: RunRequest, context: Context): Promise<Run> {
-  // That one shows all files as the caller's.
-  if (request.workingCopy !== 'thin') checkOwner(request.backup, context)
   const launched = await launchServer(request, port, context)
-  const { directory, server } = launched
+  const { directory, server, kind } = launched
   const hasCrashed = watchForCrashes(directory.layout.log)
   const hasEnded = () => server.hasEnded() || hasCrashed()
   try {
     return await makeReady({ ...launched, hasEnded }, port, request, context)
   } catch (failure) {
     const error = await toldByLog(failure, hasEnded, directory.layout.log)
+    const reason = fileServerFailure(directory.layout.log)
     const ended = context.signal.aborted ? undefined : endedByAnother(directory, error)
     await server.stop(context)
     await endRun(directory, context)
     // Why a server does not start with what is not all there.
     if (!context.signal.aborted) await request.complete
+    // Once: what the data starts writes into the log too.
+    const mayFail = request.workingCopy === 'auto' && kind === 'thin' && !request.failed
+    if (reason !== undefined && mayFail && !context.signal.aborted)
+      return startOn(port, { ...request, failed: { kind, reason } }, context)
     throw ended ?? namingLibrary(error, recordOf(request.backup))
   }
 }
 
 /** Waits until the server has replayed what it has to, and makes it one that a person, or COMMAND, can use. */
 async function makeReady(
-  { directory, server, kind, enclosure, gap, hasEnded }: LaunchedServer & { hasEnded(): boolean },
+  {
+    directory,
+    server,
+    kind,
+    hasReflinks,
+    enclosure,
+    gap,
+    hasEnded,
+  }: LaunchedServer & { hasEnded(): boolean },
   port: number,
   request: RunRequest,
   context: Context,
@@ -138,6 +149,7 @@ async function makeReady(
     database,
     url,
     working_copy: kind,
+    reflinks: kind !== 'thin' && hasReflinks,
     sandbox: enclosure,
   }
   writeRunMarker(directory)

@@ -16,7 +16,7 @@ export interface UnitsRequest {
   /** What one run calls, one after the other. */
   commands: string[][]
   receive: string[]
-  /** A proof mounts the working copy of a backup in a name space of its own. */
+  /** A proof mounts the working copy of a backup in a name space of its own, served through /dev/fuse. */
   needsNamespaces: boolean
 }
 
@@ -45,7 +45,7 @@ ${environmentLines(surroundings)}User=${unitWord(user)}
 Nice=10
 IOSchedulingClass=idle
 KillMode=mixed
-${hardening(surroundings.root)}${needsNamespaces ? '' : 'RestrictNamespaces=true\n'}`
+${hardening(surroundings.root)}${needsNamespaces ? andFuse : noMounts}`
 }
 
 function timer({ surroundings, times }: UnitsRequest): string {
@@ -76,8 +76,7 @@ RestartSec=30
 RestartPreventExitStatus=2 4
 SuccessExitStatus=143
 KillMode=mixed
-${hardening(surroundings.root)}RestrictNamespaces=true
-
+${hardening(surroundings.root)}${noMounts}
 [Install]
 WantedBy=multi-user.target
 `
@@ -94,7 +93,6 @@ CapabilityBoundingSet=
 ProtectSystem=strict
 ReadWritePaths=${unitWord(root)} /tmp
 ProtectHome=read-only
-PrivateDevices=true
 ProtectClock=true
 ProtectHostname=true
 ProtectKernelLogs=true
@@ -108,6 +106,11 @@ LockPersonality=true
 SystemCallArchitectures=native
 `
 }
+
+const noMounts = 'PrivateDevices=true\nRestrictNamespaces=true\n'
+
+/** Otherwise the same devices as those of PrivateDevices (systemd.resource-control(5)). */
+const andFuse = 'DevicePolicy=closed\nDeviceAllow=/dev/fuse rw\n'
 
 /** In all words but the first, which is the program, a `$` begins a variable (systemd.service(5), "Command Lines"). */
 function commandLine(command: string[], surroundings: Surroundings): string {

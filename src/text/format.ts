@@ -12,6 +12,11 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${sizeUnits[unit]}`
 }
 
+/** `2.1 GB`, or `at least 48.0 MB` */
+export function formatAtLeast({ bytes, isExact }: { bytes: number; isExact: boolean }): string {
+  return `${isExact ? '' : 'at least '}${formatBytes(bytes)}`
+}
+
 /** A span as people read it: `0.8 s`, `12 s`, `4 min 10 s`, `2 h 5 min`. */
 export function formatDuration(ms: number): string {
   const seconds = ms / 1000

@@ -7,7 +7,7 @@ describe('a configuration', () => {
   it('has defaults for all that has any', () => {
     expect(parseConfig({}).value).toEqual({
       run_as: 'postgres',
-      create: { checkpoint: 'fast', verify: true, form: 'plain' },
+      create: { checkpoint: 'fast', verify: true, form: 'plain', thin: 'auto', independent_every: 14 },
       run: { working_copy: 'auto', sandbox: 'auto', settings: {} },
       verify: { sql: [] },
       wal: { slot: 'pgbk', compress: 'gzip' },
@@ -23,7 +23,14 @@ describe('a configuration', () => {
       bin_dir: '/usr/lib/postgresql/17/bin',
       run_as: 'backup',
       time_zone: 'Europe/Berlin',
-      create: { checkpoint: 'spread', max_rate: '50M', verify: false, form: 'packed' },
+      create: {
+        checkpoint: 'spread',
+        max_rate: '50M',
+        verify: false,
+        form: 'packed',
+        thin: 'off',
+        independent_every: 7,
+      },
       run: {
         working_copy: 'overlay',
         sandbox: 'off',

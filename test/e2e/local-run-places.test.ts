@@ -33,6 +33,7 @@ async function thatHasTheBackup(root: string | Promise<string>): Promise<string>
 }
 
 const { it: withDisk } = needs('root', 'mounts')
+const { it: withFuse } = needs('user namespaces', '/dev/fuse')
 
 eachUser('started by %s, a run of a backup', (user) => {
   const options = { asRoot: user === 'root' }
@@ -152,11 +153,17 @@ async function aRootOf(owner: number): Promise<string> {
 }
 
 const withOtherOwners = () => {
-  it('is refused to an ordinary user, with what can be done', async () => {
-    const { status, message, hint } = await failureOf(await aRootOf(4711), [])
+  it('is refused to an ordinary user who wants no thin copy, with what can be done', async () => {
+    const { status, message, hint } = await failureOf(await aRootOf(4711), ['--working-copy', 'overlay'])
     expect(status).toBe(1)
     expect(message).toContain('belongs to another user (uid 4711)')
     expect(hint).toMatch(/as that user or as root/)
+  })
+
+  withFuse('is one of an ordinary user who may read it', async () => {
+    const root = await aRootOf(4711)
+    expect(await localRun(root, countRows)).toMatchObject({ status: 0, stdout: '1000' })
+    expect(remainsOf(root, inCache)).toEqual(nothing)
   })
 
   it('is opened by root as its owner, who need not have a name', async () => {
@@ -169,7 +176,8 @@ const withOtherOwners = () => {
   })
 
   it("is refused to root when it is root's own, as PostgreSQL refuses root", async () => {
-    const { status, message, hint } = await failureOf(await aRootOf(0), [], { asRoot: true })
+    const args = ['--working-copy', 'overlay']
+    const { status, message, hint } = await failureOf(await aRootOf(0), args, { asRoot: true })
     expect(status).toBe(1)
     expect(message).toContain('belongs to root, and PostgreSQL does not run as root')
     expect(hint).toContain('chown -R')

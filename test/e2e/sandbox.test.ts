@@ -154,13 +154,15 @@ describe('a sandbox', () => {
     expect(await saidInside(backup, look)).toContain('No such file')
   })
 
-  it('that is off still leaves an overlay no way to the real path of the backup', async () => {
+  const keepsOut = async (copy: string) => {
     const before = fingerprint(backup.directory)
     const harm = `for f in ${backup.snapshot}/README ${backup.directory}/wal/x; do (echo harm >>$f); done`
-    const said = await saidInside(backup, harm, ['--sandbox', 'off', '--working-copy', 'overlay'])
+    const said = await saidInside(backup, harm, ['--sandbox', 'off', '--working-copy', copy])
     expect(said.match(/Read-only file system/g)).toHaveLength(2)
     expect(fingerprint(backup.directory)).toBe(before)
-  })
+  }
+  it('that is off still leaves an overlay no way to the real path of the backup', () => keepsOut('overlay'))
+  needs('/dev/fuse').it('that is off leaves a thin copy none either', () => keepsOut('thin'))
 
   it('is around a full copy too', async () => {
     const before = fingerprint(backup.directory)

@@ -80,14 +80,17 @@ needs('user namespaces', '/dev/fuse').describe('a thin run', () => {
   it.each(
     randomNumbers(roundsOf(4), 1500, 'thin').map((ms, n): [number, string] => [
       ms,
-      ['pgbk', 'all'][n % 2] as string,
+      ['pgbk', 'all', 'one of its processes'][n % 3] as string,
     ]),
   )('that is killed after %i ms (%s) leaves nothing after the next one', async (ms, whom) => {
     const child = startLocalRun(backup.root, args)
     await sleep(ms)
-    const others = whom === 'all' ? pidsIn(backup.root) : []
-    child.kill('SIGKILL')
-    for (const pid of others) await run(['sh', '-c', `kill -9 ${pid} 2>&1 || :`])
+    const others = pidsIn(backup.root).filter((pid) => pid !== String(child.pid))
+    const victims =
+      whom === 'all' ? others : whom === 'pgbk' ? [] : others.slice(ms % others.length).slice(0, 1)
+    if (victims.length === 0 || whom === 'all') child.kill('SIGKILL')
+    for (const pid of victims) await run(['sh', '-c', `kill -9 ${pid} 2>&1 || :`])
+    child.kill('SIGINT')
     await child
     expect(await localRun(backup.root, ['--', 'true'])).toMatchObject({ status: 0 })
     await until('nothing of it is left', isOver)

@@ -38,6 +38,7 @@ export async function aBackup({ root, args = [], ...options }: BackupOptions): P
     state: _state,
     hold: _hold,
     proof: _proof,
+    own_bytes: _own,
     ...record
   } = JSON.parse(stdout).backup
   return { root: place, record, directory, snapshot: join(directory, 'snapshot'), stderr }

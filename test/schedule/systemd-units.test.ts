@@ -108,7 +108,9 @@ describe('units for systemd', () => {
     const [backup] = units('/srv/a')
     expect(backup?.text).toMatch(/^ProtectSystem=strict\nReadWritePaths=\/srv\/a \/tmp$/m)
     expect(backup?.text).toContain('RestrictNamespaces=true')
-    expect(units('/srv/a', [], true)[0]?.text).not.toContain('RestrictNamespaces')
+    const [proving = { text: '' }] = units('/srv/a', [], true)
+    expect(proving.text).not.toMatch(/RestrictNamespaces|PrivateDevices/)
+    expect(proving.text).toContain('DeviceAllow=/dev/fuse rw')
   })
 
   it('stop after a create that failed', () =>

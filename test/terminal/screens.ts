@@ -25,7 +25,7 @@ export function theBackup(
 }
 
 /** What programs get beside the record of a backup that nothing has happened to. */
-export const asFound = { form: 'plain', state: 'whole', hold: null, proof: null }
+export const asFound = { form: 'plain', state: 'whole', own_bytes: 40_000_000, hold: null, proof: null }
 
 export function aList(backups: LocalBackup[], changes: Partial<ListResult> = {}): ListResult {
   const windows = new Map(backups.map((backup) => [backup.id, aWindow(backup)]))

@@ -24,6 +24,8 @@ if [ "${1:-}" = test ]; then
   here sshd || lack openssh-server
   here ps || lack procps
   here mkfs.xfs || lack xfsprogs
+  here mkfs.btrfs || lack btrfs-progs
+  here filefrag || lack e2fsprogs
   here bsdtar || lack libarchive-tools
   here mksquashfs || lack squashfs-tools
   here squashfuse || lack squashfuse

@@ -19,6 +19,7 @@ export const create: CommandSpec<CreateOptions> = {
         .option('--max-rate <rate>', 'limit the transfer: kilobytes per second, or 800k, 50M')
         .option('--packed', 'as one compressed image (see pgbk pack --help)')
         .option('--no-verify', 'do not run pg_verifybackup')
+        .option('--independent', 'share no blocks with earlier backups (XFS, Btrfs)')
         .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')
         .addOption(sandboxOption())
         .option('--new-cluster', 'the root belongs to another cluster from now on'),
@@ -48,6 +49,8 @@ and pg_read_server_files and EXECUTE on pg_read_file(text)) the server's own
 configuration files are copied too. Passwords come from ~/.pgpass, PGPASSWORD, a
 service file, or the connection string.
 
+On a file system with reflinks (XFS, Btrfs) the new backup shares the blocks
+that have not changed with the one before it.
 With --packed, the snapshot is copied in full, packed, and the image read by
 pg_verifybackup; then the directory goes. That needs room for both.
 

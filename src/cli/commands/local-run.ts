@@ -64,13 +64,13 @@ export const localRun: CommandSpec<LocalRunOptions> = {
     })
   },
   help: `
-Starts PostgreSQL on a working copy of the backup: at once, whatever its size,
-where overlays or reflinks are available. An overlay copies a data file (at most
-1 GB) when PostgreSQL first opens it, even for reading; files that are never opened
-take no space. With --working-copy thin, blocks are kept in the place of files, on every
-file system that Linux has. The backup is never changed, what the server writes is thrown away
-at the end, and neither the server nor COMMAND can accidentally reach the server
-that was backed up.
+Starts PostgreSQL on a working copy of the backup: at once, whatever its size. The
+backup is read where it lies, and only what changes is kept: by reflinks where the
+file system has them, else by a file server of pgbk's own (thin). Where neither is
+possible, an overlay copies a data file (at most 1 GB) when PostgreSQL first opens
+it, or all is copied before; pgbk says so, and why. The backup is never changed,
+what the server writes is thrown away at the end, and neither the server nor
+COMMAND can accidentally reach the server that was backed up.
 
 Without a recovery target, the data is as of the end of the snapshot. With one, WAL
 of the archive is replayed up to it; if no id is given, the newest backup from which

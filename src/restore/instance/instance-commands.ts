@@ -6,6 +6,7 @@ import { isFree } from '../../postgres/local/port.js'
 import { allInstallations, findServer } from '../../postgres/programs/find-server.js'
 import { endRun } from '../../run/directory/end-run.js'
 import { findRuns, isRunning, type RunDirectory } from '../../run/directory/run-directory.js'
+import { writtenBytes } from '../../run/directory/written-bytes.js'
 import { findInstance, type Instance, type NotAnInstance, readInstances } from './instance.js'
 import { changePort } from './instance-conf.js'
 import { removeInstance, sweepInstances } from './instance-remains.js'
@@ -15,11 +16,23 @@ export interface InstanceList {
   root: string
   instances: Instance[]
   rejected: NotAnInstance[]
-  runs: RunDirectory[]
+  runs: ListedRun[]
+}
+
+export interface ListedRun extends RunDirectory {
+  /** See `writtenBytes`. */
+  written: number | undefined
 }
 
 /** All instances, and the runs that go on now; their states are found out from the system, not from what they once said. */
-export async function listInstances({ settings: { root }, context }: Task): Promise<InstanceList> {
+export async function listInstances(task: Task): Promise<InstanceList> {
+  const { runs, ...others } = whatThereIs(task)
+  const listed: ListedRun[] = []
+  for (const run of runs) listed.push({ ...run, written: await writtenBytes(run) })
+  return { ...others, runs: listed }
+}
+
+function whatThereIs({ settings: { root }, context }: Task) {
   return { root, ...readInstances(root), runs: findRuns(root, context).filter(isRunning) }
 }
 
@@ -68,18 +81,19 @@ function portTaken(port: number, name: string, { pgbk }: Context): PgbkError {
 /** What was stopped: an instance, which stays, or a run, which goes with its working copy. */
 export type StopResult =
   | { instance: Instance; wasRunning: boolean; run?: never }
-  | { run: RunDirectory; instance?: never; wasRunning?: never }
+  | { run: ListedRun; instance?: never; wasRunning?: never }
 
 /** Stops an instance, or ends a run and removes its working copy. @throws {PgbkError} `not-found`. */
 export async function stopInstance(name: string, task: Task): Promise<StopResult> {
   const { context } = task
-  const { instances, runs, root } = await listInstances(task)
+  const { instances, runs, root } = whatThereIs(task)
   const run = runs.find((one) => one.name === name)
   const instance = instances.find((one) => one.name === name)
   if (run) {
     context.progress.step(`stopping ${name}`)
+    const written = await writtenBytes(run)
     await endRun(run, context)
-    return { run }
+    return { run: { ...run, written } }
   }
   if (!instance) throw unknown(name, root, [...instances, ...runs])
   checkOwner(instance, context)
@@ -119,7 +133,7 @@ export async function deleteInstance(
 /** What may be deleted now. @throws {PgbkError} as `deleteInstance`; `usage` for a run. */
 async function findStopped(name: string, task: Task): Promise<Instance> {
   const { context } = task
-  const { instances, runs, root } = await listInstances(task)
+  const { instances, runs, root } = whatThereIs(task)
   if (runs.some((run) => run.name === name)) {
     throw new PgbkError('usage', `${name} is a run`, {
       hint: `It is removed when it ends:\n  ${context.pgbk(`instance stop ${name}`)}`,

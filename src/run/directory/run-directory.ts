@@ -31,6 +31,8 @@ interface RunningServer {
   database: string
   url: string
   working_copy: string
+  /** Whether files that are copied share their blocks with the backup's. */
+  reflinks?: boolean | undefined
   /** How far it is shut off. */
   sandbox?: string | undefined
 }
@@ -50,6 +52,7 @@ const markerSchema: v.GenericSchema<unknown, RunMarker> = v.object({
       database: v.string(),
       url: v.string(),
       working_copy: v.string(),
+      reflinks: v.optional(v.boolean()),
       sandbox: v.optional(v.string()),
     }),
   ),

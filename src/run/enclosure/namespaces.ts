@@ -91,7 +91,7 @@ function closed(enclosure: 'closed' | 'networked', access: WorkingCopyAccess, vi
     ownPids: true,
     socket: port === undefined ? '' : join(sockets, `.s.PGSQL.${port}`),
     outerSetUp: [hasNetwork ? '' : loopback, image ? mountLower : ''].join('\n'),
-    setUp: `run=$PWD\n${access.setUp}\n${sandboxSetUp}`,
+    setUp: sandboxSetUp(access.setUp),
     setUpArguments: [...hidden, '', ...readable, '', sockets, postgres],
   }
 }

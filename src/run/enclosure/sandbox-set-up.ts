@@ -1,7 +1,8 @@
 /**
- * What is done in the server's own shell, in mount and process name spaces of its own, with the run's directory as the present one
- * and the working copy in `snapshot/`: builds a file system of its own in `sandbox/` from what a server needs, and makes that the
- * root. Nothing else of this machine has a path in there: no home directory, no other backup, no socket of another server.
+ * What is done in the server's own shell, in mount and process name spaces of its own, with the run's directory as the present one:
+ * builds a file system of its own in `sandbox/` from what a server needs, and makes that the root. Nothing else of this machine has a
+ * path in there: no home directory, no other backup, no socket of another server. The working copy comes to `snapshot/` as late
+ * as can be: a file server needs a moment until it answers.
  *
  * Arguments, each list ended by an empty one: what must stay hidden even where it lies below the system's own directories; what
  * is to be read (programs, its backup). Then the directory of the socket, and the server program, or "", to try whether it starts.
@@ -9,7 +10,8 @@
  * The directories of the system are bound as they are, read-only; of /etc only what programs need to find users, libraries and the
  * time zone. umount(8) looks for /etc/fstab when its caller is not root.
  */
-export const sandboxSetUp = `
+export const sandboxSetUp = (workingCopySetUp: string): string => `
+run=$PWD
 fail() { echo "sandbox: $1" >&2; exit 71; }
 bind() { mkdir -p "sandbox$1" && mount --rbind "$1" "sandbox$1" || fail "$1"; }
 readable() { bind "$1"; mount -o remount,bind,ro "sandbox$1" || fail "$1"; }
@@ -52,6 +54,7 @@ sockets=$2
 postgres=$3
 shift 3
 bind "$sockets"
+${workingCopySetUp}
 bind "$run/snapshot"
 [ ! -d conf ] || bind "$run/conf"
 cp -P wal "sandbox$run/wal" || fail wal

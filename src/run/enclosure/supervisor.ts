@@ -6,6 +6,7 @@ import { wasCutOff } from '../../postgres/local/session-failures.js'
 import { isAlive, pidHere, startTimeOf } from '../../system/process/process-table.js'
 import { type StdinBoundProgram, startStdinBound } from '../../system/program/start-stdin-bound.js'
 import { endProcesses } from '../directory/end-run.js'
+import { fileServerFailure } from '../working-copy/file-server-failure.js'
 import { supervisorScripts } from './supervisor-scripts.js'
 
 /** A server that ends with this process, unless it is detached. */
@@ -86,7 +87,9 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const held = await startStdinBound(file, args, { kind: 'server', env, signal, descriptor })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
   if (!pidThere) {
-    const said = held.stderr().trim()
+    const said = fileServerFailure(options.log) ?? held.stderr().trim()
+    // Its shells wait for that, where it was called, and has ended before it could say so; they may remove the log.
+    await held.end()
     throw new PgbkError('failed', said || `${file} ended without a word`, { facts: { said } })
   }
   if (!options.namespaces?.ownPids) return supervised(held, pidThere, nothingToSeal)

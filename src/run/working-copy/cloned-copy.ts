@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { systemCode, systemFailure } from '../../errors.js'
+import { systemFailure } from '../../errors.js'
 import { copyTree } from '../../system/files/copy-tree.js'
 import { freeBytes, measureTree } from '../../system/files/measure.js'
 import { formatBytes } from '../../text/format.js'
+import { sharing, whyNotShared } from './reflinks.js'
 import type { WorkingCopyMethod } from './working-copy.js'
 
 const access: WorkingCopyMethod['access'] = { mounts: false, setUp: '' }
@@ -12,15 +13,12 @@ export const reflink: WorkingCopyMethod = {
   kind: 'reflink',
   async prepare({ snapshot, run }, { signal }) {
     try {
-      const options = { mode: constants.COPYFILE_FICLONE_FORCE, signal }
-      await copyTree(snapshot, run.layout.snapshot, options)
+      await copyTree(snapshot, run.layout.snapshot, { mode: sharing, signal })
       return undefined
     } catch (error) {
       signal.throwIfAborted()
-      if (systemCode(error) === 'EXDEV')
-        return 'the working directory is on another file system than the backup'
-      if (['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ENOTTY'].includes(systemCode(error) ?? ''))
-        return 'the file system has no reflinks'
+      const obstacle = whyNotShared(error)
+      if (obstacle !== undefined) return obstacle
       throw error
     }
   },

@@ -31,6 +31,8 @@ export const overlay: WorkingCopyMethod = {
     if (/wrong fs type|bad option/.test(failure)) {
       return `the working directory is itself an overlay, or on a file system that cannot hold one (${failure.split('\n')[0]})`
     }
+    if (/^mount: snapshot: |on snapshot failed/m.test(failure))
+      return `the kernel does not mount overlays for users here (${failure.split('\n')[0]})`
     return failure
   },
 }

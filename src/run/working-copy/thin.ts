@@ -3,21 +3,26 @@ import { join } from 'node:path'
 import type { Context } from '../../context.js'
 import { systemCode, systemReason } from '../../errors.js'
 import { hasProc } from '../../system/process/process-table.js'
+import { overlay } from './overlay.js'
 import { fuseDevice, type WorkingCopyMethod } from './working-copy.js'
 
 /**
- * The file server's tree is the lower layer of an overlay, so that small files are copied when they are first opened, as they are
- * from a backup that lies there; the tables lie on it alone, which keeps what was written of them in blocks. They are bound,
- * not linked: CREATE DATABASE and ALTER DATABASE SET TABLESPACE pass over links without a word (copydir.c). Descriptor 6 is
- * the device, which the server must not keep.
+ * Small files lie on an overlay, which copies them when they are first opened; the tables lie on the file server's tree alone, which
+ * keeps what was written of them in blocks. They are bound, not linked: CREATE DATABASE and ALTER DATABASE SET TABLESPACE pass
+ * over links without a word (copydir.c). Of others' files the overlay could copy none: then its lower layer is the file server's
+ * tree too, where all belongs to the caller, and what the others let the caller read is not for everybody, as PostgreSQL wants it
+ * (checkDataDir() in src/backend/utils/init/miscinit.c). Descriptor 6 is the device, which the server must not keep.
  */
 const mountThin = `
 mount -i -t fuse -o "fd=6,rootmode=40000,user_id=$(id -u),group_id=$(id -g),default_permissions" pgbk-thin files || exit 70
 exec 6<&-
-mount -t overlay overlay -o lowerdir=files,upperdir=upper,workdir=work,userxattr,volatile snapshot || exit 70
+layer=files
+[ ! -O lower/data ] || [ ! -G lower/data ] || layer=lower
+mount -t overlay overlay -o lowerdir=$layer,upperdir=upper,workdir=work,userxattr,volatile snapshot || exit 70
 for tables in data/base tablespaces; do
   [ ! -d files/$tables ] || mount --bind files/$tables snapshot/$tables || exit 70
 done
+[ $layer = lower ] || chmod g-w,o-rwx snapshot/data || exit 70
 `
 
 /** Every block is read from where it lies until it is written; whom the backup belongs to makes no difference. */
@@ -35,10 +40,11 @@ export const thin: WorkingCopyMethod = {
   access: { mounts: true, hasFileServer: true, setUp: mountThin },
 
   explain(failure) {
-    if (/^unshare: /m.test(failure)) return `user namespaces are forbidden here (${failure})`
-    if (failure.includes(fuseDevice)) return `${fuseDevice} cannot be opened here (${failure.split('\n')[0]})`
-    if (/unknown filesystem type/.test(failure)) return 'the kernel has no FUSE, or no overlay file systems'
-    return failure
+    const [first = ''] = failure.split('\n')
+    if (first.includes(fuseDevice)) return `${fuseDevice} cannot be opened here (${first})`
+    if (/mount: (?:files:|.*on files failed)/.test(first))
+      return `the kernel does not mount FUSE for users here (${first})`
+    return overlay.explain(failure)
   },
 }
 
@@ -47,9 +53,9 @@ function deviceObstacle(): string | undefined {
     accessSync(fuseDevice, constants.R_OK | constants.W_OK)
     return undefined
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return `there is no ${fuseDevice}; as root:  modprobe fuse`
+    if (systemCode(error) === 'ENOENT') return `there is no ${fuseDevice}`
     const mode = (statSync(fuseDevice).mode & 0o7777).toString(8).padStart(4, '0')
-    return `${fuseDevice} has mode ${mode} (${systemReason(error)}); as root:  chmod 666 ${fuseDevice}`
+    return `${fuseDevice} has mode ${mode} (${systemReason(error)})`
   }
 }
 

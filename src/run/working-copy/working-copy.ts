@@ -6,7 +6,7 @@ export type WorkingCopyKind = 'overlay' | 'reflink' | 'copy' | 'thin'
 /** What a file system is served through (fuse(4)). */
 export const fuseDevice = '/dev/fuse'
 
-interface WorkingCopyRequest {
+export interface WorkingCopyRequest {
   /** The backup's, which keeps every byte. */
   snapshot: string
   run: RunDirectory

@@ -37,3 +37,20 @@ export async function freeBytes(directory: string): Promise<number> {
   const { bavail, bsize } = await statfs(directory)
   return bavail * bsize
 }
+
+/** The bytes that the files below some directories take on the disk, which may lose and get some meanwhile. */
+export async function diskUsage(directories: readonly string[]): Promise<number> {
+  let bytes = 0
+  for (const directory of directories)
+    await walkTree(
+      bytePath(directory),
+      ({ path }) => {
+        bytes += (lstatSync(systemPath(path), { throwIfNoEntry: false })?.blocks ?? 0) * blockBytes
+      },
+      { mayGo: true },
+    )
+  return bytes
+}
+
+/** Of st_blocks (inode(7)). */
+const blockBytes = 512

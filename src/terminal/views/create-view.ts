@@ -19,7 +19,7 @@ export function createText(backup: LocalBackup, { style, quiet, now, pgbk }: Scr
       .join('')
   const proof = proofText(backup.proof, now)
   const checked = `${record.verified ? 'verified' : 'not verified'}${proof && `, ${proof}`}`
-  return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files, ${packedText(backup)}${formatDuration(record.duration_ms)}, ${checked}
+  return `${style.good('Backup')} ${style.strong(id)}: ${formatBytes(record.size_bytes)} in ${record.file_count} files${diskText(backup)}, ${formatDuration(record.duration_ms)}, ${checked}
   ${directory}
 ${asOfText(backup, now)}${faultsOf(backup)
   .map((fault) => `  not proven: ${fault}\n`)
@@ -31,8 +31,10 @@ ${backup.form === 'plain' ? 'Or, using it up' : 'Or, without pgbk'}:
 `
 }
 
-function packedText({ form, storedBytes }: LocalBackup): string {
-  return form === 'packed' ? `packed: ${formatBytes(storedBytes)}, ` : ''
+/** What it takes of the disk, where that is less. */
+function diskText({ form, storedBytes, summary: { shared, size_bytes } }: LocalBackup): string {
+  if (form === 'packed') return `, packed: ${formatBytes(storedBytes)}`
+  return shared ? ` (${formatBytes(size_bytes - shared.bytes)} more on the disk)` : ''
 }
 
 /** Of a standby, which may be behind; a primary's data are of now. */

@@ -6,12 +6,15 @@ import type { Screen } from '../screen.js'
 
 export function deleteJson({ deleted, moved }: DeleteResult): object {
   return {
-    deleted: deleted.map((backup) => backupJson(backup, backup.directory)),
+    deleted: deleted.map((backup) => ({
+      ...backupJson(backup, backup.directory),
+      freed_bytes: backup.freedBytes,
+    })),
     moved_wal: moved.map(moveJson),
   }
 }
 
 export function deleteText({ deleted }: DeleteResult, { quiet }: Screen): string {
   if (quiet) return ''
-  return deleted.map(({ id, storedBytes }) => `Deleted ${id} (${formatBytes(storedBytes)})\n`).join('')
+  return deleted.map(({ id, freedBytes }) => `Deleted ${id} (${formatBytes(freedBytes)})\n`).join('')
 }

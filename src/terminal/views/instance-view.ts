@@ -1,15 +1,20 @@
 import type { Progress } from '../../progress.js'
 import type { Instance } from '../../restore/instance/instance.js'
-import type { InstanceList, StopResult } from '../../restore/instance/instance-commands.js'
+import type { InstanceList, ListedRun, StopResult } from '../../restore/instance/instance-commands.js'
 import type { RunDirectory } from '../../run/directory/run-directory.js'
-import { formatAge } from '../../text/format.js'
+import { formatAge, formatBytes } from '../../text/format.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
 import { printable, type Screen } from '../screen.js'
 import { tableLines } from '../table.js'
 
-export function runJson({ name, marker, layout }: RunDirectory): object {
+/** @param written see `writtenBytes`. */
+export function runJson({ name, marker, layout }: RunDirectory, written: number | undefined): object {
   const { backup, detached, started_at, socket_directory = null, server } = marker
-  return { name, backup, detached, started_at, socket_directory, ...server, directory: layout.directory }
+  return {
+    ...{ name, backup, detached, started_at, socket_directory, ...server },
+    written_bytes: written ?? null,
+    directory: layout.directory,
+  }
 }
 
 export function instanceJson({ name, record, state, port, pid, layout, sockets }: Instance): object {
@@ -32,7 +37,7 @@ export function instanceJson({ name, record, state, port, pid, layout, sockets }
 }
 
 export function instancesJson({ instances, runs }: InstanceList): object {
-  return { instances: instances.map(instanceJson), runs: runs.map(runJson) }
+  return { instances: instances.map(instanceJson), runs: runs.map((run) => runJson(run, run.written)) }
 }
 
 /** What was found where instances are kept, and is none. */
@@ -44,6 +49,7 @@ interface Row {
   name: string
   since: string
   port: number | undefined
+  written: string
   database: string
   state: string
 }
@@ -57,6 +63,7 @@ export function instancesText(list: InstanceList, { width, now, style }: Screen)
       { title: 'AGE', value: ({ since }) => formatAge(now.getTime() - Date.parse(since)), align: 'right' },
       { title: 'STATE', value: ({ state }) => state },
       { title: 'PORT', value: ({ port }) => String(port ?? ''), align: 'right' },
+      { title: 'WRITTEN', value: ({ written }) => written, align: 'right' },
       { title: 'DATABASE', value: ({ database }) => database, expendable: 1 },
     ],
     rows,
@@ -66,15 +73,16 @@ export function instancesText(list: InstanceList, { width, now, style }: Screen)
 }
 
 function rowOfInstance({ name, record, port, state }: Instance): Row {
-  return { name, since: record.created_at, port, database: record.database, state }
+  return { name, since: record.created_at, port, written: '', database: record.database, state }
 }
 
-function rowOfRun({ name, marker }: RunDirectory): Row {
+function rowOfRun({ name, marker, written }: ListedRun): Row {
   const { started_at, server, detached } = marker
   return {
     name,
     since: started_at,
     port: server?.port,
+    written: written === undefined ? '' : formatBytes(written),
     database: server?.database ?? '',
     state: detached ? 'detached run' : 'run',
   }
@@ -90,7 +98,7 @@ export function startedText(instance: Instance, { quiet, style }: Screen): strin
 }
 
 export function stoppedJson({ run, instance }: StopResult): object {
-  return { stopped: run ? runJson(run) : instanceJson(instance) }
+  return { stopped: run ? runJson(run, run.written) : instanceJson(instance) }
 }
 
 export function stoppedText({ run, instance, wasRunning }: StopResult, { quiet, pgbk }: Screen): string {

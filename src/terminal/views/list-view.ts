@@ -63,6 +63,15 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
     { title: 'KIND', value: ({ summary }) => summary.kind, expendable: 2 },
     { title: 'VERSION', value: ({ summary }) => summary.server.version, align: 'right', expendable: 1 },
     { title: 'SIZE', value: ({ storedBytes }) => formatBytes(storedBytes), align: 'right' },
+    ...(backups.some(isShared)
+      ? [
+          {
+            title: 'OWN',
+            value: ({ ownBytes }: StoredBackup) => formatBytes(ownBytes),
+            align: 'right' as const,
+          },
+        ]
+      : []),
     ...(backups.some(({ form }) => form !== backups[0]?.form)
       ? [{ title: 'FORM', value: ({ form }: StoredBackup) => form, expendable: 2 }]
       : []),
@@ -77,6 +86,10 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
   ]
 }
 
+function isShared({ storedBytes, ownBytes }: StoredBackup): boolean {
+  return ownBytes < storedBytes
+}
+
 function proofColumn(now: Date, style: Style): Column<StoredBackup> {
   return {
     title: 'PROOF',
@@ -87,7 +100,7 @@ function proofColumn(now: Date, style: Style): Column<StoredBackup> {
 }
 
 function totals({ root, backups, free }: ListResult): string {
-  const sum = backups.reduce((total, { storedBytes }) => total + storedBytes, 0)
+  const sum = backups.reduce((total, { ownBytes }) => total + ownBytes, 0)
   const count = `${backups.length} ${backups.length === 1 ? 'backup' : 'backups'}`
   return `${count}, ${formatBytes(sum)}${free === undefined ? '' : `, ${formatBytes(free)} free`}, in ${root}`
 }

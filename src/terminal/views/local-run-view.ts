@@ -1,5 +1,5 @@
 import type { LocalRunResult, RunPlan } from '../../run/local-run.js'
-import { formatTimes } from '../../text/format.js'
+import { formatBytes, formatTimes } from '../../text/format.js'
 import { databaseWord, shellWord } from '../../text/shell-word.js'
 import {
   ago,
@@ -12,8 +12,10 @@ import {
 import type { Screen } from '../screen.js'
 import { runJson } from './instance-view.js'
 
-export function localRunJson({ run, recovery }: LocalRunResult): object {
-  return { run: { ...runJson(run.directory), log: run.log, ...recoveryJson(recovery, run.recoveryResult) } }
+export function localRunJson({ run, written, recovery }: LocalRunResult): object {
+  return {
+    run: { ...runJson(run.directory, written), log: run.log, ...recoveryJson(recovery, run.recoveryResult) },
+  }
 }
 
 /** What will be done; for the time before it is done, and for a dry run. */
@@ -27,7 +29,7 @@ export function runPlanJson({ backup, recovery }: RunPlan): object {
 
 /** What a person wants to see when the server is ready. */
 export function localRunText(
-  { backup, recovery, run, detached }: LocalRunResult,
+  { backup, recovery, run, written, detached }: LocalRunResult,
   { style, now, quiet, pgbk }: Screen,
 ): string {
   if (quiet) return ''
@@ -47,16 +49,21 @@ export function localRunText(
     ],
     ['URL', run.url],
     ['Log', run.log],
-    ['Copy', `${run.kind}: ${howCopied[run.kind] ?? ''}the backup stays as it is`],
+    ['Copy', `${run.kind}: ${howCopied(run, written)}`],
     ['Stop', detached ? pgbk(`instance stop ${run.name}`) : 'Ctrl-C; all changes are thrown away'],
   ]
   return `${rowsText(rows, style)}\n`
 }
 
-/** What of a backup's files a run copies; of the other kinds, all that there is to copy was copied before it started. */
-const howCopied: Partial<Record<LocalRunResult['run']['kind'], string>> = {
-  overlay: 'files are copied when first opened, ',
-  thin: 'only changed blocks are kept, ',
+/** What a run does to a disk; the number grows. */
+function howCopied({ kind, directory }: LocalRunResult['run'], written: number | undefined): string {
+  const { layout, marker } = directory
+  const place = layout.directory
+  if (marker.server?.reflinks) return `shares the blocks of the backup until they are changed, in ${place}`
+  const size = formatBytes(written ?? 0)
+  if (kind === 'thin') return `reads the backup in place, keeps ${size} of changes in ${place}`
+  if (kind === 'overlay') return `copies a file when it is first opened, ${size} so far, to ${place}`
+  return `all of the backup, ${size}, in ${place}`
 }
 
 const pausedRows: Row[] = [

@@ -1,15 +1,16 @@
 import type { JudgedBackup, PruneResult } from '../../removal/prune.js'
-import { formatAge, formatBytes } from '../../text/format.js'
+import { formatAge, formatAtLeast, formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { movedBytes, moveJson } from '../parts/move-view.js'
 import type { Screen } from '../screen.js'
 import { tableLines } from '../table.js'
 
-export function pruneJson({ dryRun, kept, pruned, moved }: PruneResult): object {
+export function pruneJson({ dryRun, kept, pruned, moved, freed }: PruneResult): object {
   return {
     kept: kept.map(judgedJson),
     pruned: pruned.map(judgedJson),
     moved_wal: moved.map(moveJson),
+    freed_bytes: freed.bytes,
     dry_run: dryRun,
   }
 }
@@ -44,7 +45,7 @@ function table({ kept, pruned, dryRun }: PruneResult, { now, style, width }: Scr
       { title: 'KIND', value: ({ backup }) => backup.summary.kind, expendable: 2 },
       {
         title: 'SIZE',
-        value: ({ backup }) => formatBytes(backup.storedBytes),
+        value: ({ backup }) => formatBytes(backup.ownBytes),
         align: 'right',
         expendable: 1,
       },
@@ -66,8 +67,8 @@ function why({ reasons }: JudgedBackup): string {
   return reasons.map(({ rule, detail }) => (detail === undefined ? rule : `${rule} (${detail})`)).join(', ')
 }
 
-function summary({ kept, pruned, dryRun, root, moved }: PruneResult): string {
-  const size = formatBytes(pruned.reduce((sum, { backup }) => sum + backup.storedBytes, 0))
+function summary({ kept, pruned, dryRun, root, moved, freed }: PruneResult): string {
+  const size = formatAtLeast(freed)
   const count = kept.length + pruned.length
   const total = `${count} ${count === 1 ? 'backup' : 'backups'} in ${root}`
   if (pruned.length === 0) return `nothing to remove of ${total}`

@@ -49,6 +49,7 @@ function fields({ backup, location, window }: ShowResult, { style, now }: Screen
     ['Finished', `${formatTime(record.finished_at)}, after ${formatDuration(record.duration_ms)}`],
     ['Data as of', asOfText(record, now)],
     ['Size', `${formatBytes(record.size_bytes)} in ${record.file_count} files`],
+    ['Shared', sharedText(backup)],
     ['Form', formText(backup)],
     ['Verified', record.verified ? `yes, by pg_verifybackup ${record.tools.pg_verifybackup}` : 'no'],
     ['Proof', proofRow(backup, now), proofPaint(backup, style)],
@@ -88,6 +89,14 @@ function asOfText(record: BackupRecord, now: Date): string {
   const { standby, copied_at: time } = record
   if (!standby || time === undefined) return ''
   return `${formatTime(time)} (${formatAgo(now.getTime() - Date.parse(time))}): ${knownBy[standby.known_by]}`
+}
+
+/** Blocks that others have too. */
+function sharedText({ summary, storedBytes, ownBytes }: StoredBackup): string {
+  const [base] = summary.shared?.with ?? []
+  if (base === undefined) return ''
+  if (ownBytes === storedBytes) return 'with no backup that is still here'
+  return `${formatBytes(storedBytes - ownBytes)} with ${base} and those before it; ${formatBytes(ownBytes)} of its own`
 }
 
 function heldText({ hold }: StoredBackup): string {

@@ -4,7 +4,9 @@ import type { WorkingCopyKind } from '../../../src/run/working-copy/working-copy
 import { aBackupOf, type MadeBackup } from '../../helpers/backup.js'
 import { aReadyRun, localRun, nothing, remainsOf } from '../../helpers/local-run.js'
 import { needs } from '../../helpers/needs.js'
+import { runPgbk } from '../../helpers/pgbk.js'
 import { anyMajor } from '../../helpers/programs.js'
+import { aDiskWithReflinks } from '../../helpers/reflink-disk.js'
 import {
   aRoot,
   aServer,
@@ -16,7 +18,6 @@ import {
 } from '../../helpers/server.js'
 import { fingerprint } from '../../helpers/tree.js'
 import { ordinaryUser } from '../../helpers/users.js'
-import { aDiskWithReflinks } from '../../helpers/xfs.js'
 
 let server: TestServer
 beforeAll(async () => {
@@ -28,11 +29,11 @@ needs('user namespaces').describe('an overlay', () =>
   keepsTheContract('overlay', aRoot, ['an ordinary user', 'root']),
 )
 needs('root', 'mounts', 'loop devices', 'program mkfs.xfs').describe('a reflink clone', () =>
-  keepsTheContract('reflink', aDiskWithReflinks, ['root']),
+  keepsTheContract('reflink', () => aDiskWithReflinks(), ['root'], 'overlay'),
 )
 describe('a copy', () => keepsTheContract('copy', aRoot, ['an ordinary user']))
 needs('user namespaces', '/dev/fuse').describe('a thin copy', () =>
-  keepsTheContract('thin', aRoot, ['an ordinary user', 'root']),
+  keepsTheContract('thin', aRoot, ['an ordinary user', 'root'], 'thin'),
 )
 
 /** Changes to every kind of file that a snapshot has: tables in all tablespaces, WAL, settings, databases. */
@@ -50,11 +51,15 @@ const changes = [
   'checkpoint',
 ]
 
-/** What every kind of working copy has to do, whoever uses it: that it is root makes no other difference to one than to the next. */
+/**
+ * What every kind of working copy has to do, whoever uses it: that it is root makes no other difference to one than to the next.
+ * @param best what a run without a wish gets there; looked at where it is given.
+ */
 function keepsTheContract(
   kind: WorkingCopyKind,
   aPlace: () => string | Promise<string>,
   users: ('an ordinary user' | 'root')[],
+  best?: WorkingCopyKind,
 ): void {
   let backup: MadeBackup
   let before: string
@@ -101,6 +106,19 @@ function keepsTheContract(
       expect(await Promise.all(runs.map((one) => one.stop()))).toEqual([0, 0])
       expect(fingerprint(backup.directory)).toBe(before)
     })
+
+    if (best !== undefined)
+      it(`is where a run without a wish gets a copy that costs no room: ${best}`, async () => {
+        const one = await aReadyRun(backup.root, ['--dbname', 'app'], options)
+        expect(await one.sql('select count(*) from ledger')).toBe('1000')
+        const [{ written_bytes: written, ...listed }] = JSON.parse(
+          (await runPgbk(['instance', 'list', '-C', backup.root, '--json'], options)).stdout,
+        ).runs
+        expect(listed).toMatchObject({ name: one.name, working_copy: best, reflinks: kind === 'reflink' })
+        if (kind === 'reflink') expect(written).toBeNull()
+        else expect(written).toBeLessThan(backup.record.size_bytes)
+        expect(await one.stop()).toBe(0)
+      })
 
     it('leaves nothing behind, also when its server does not start', async () => {
       expect(remainsOf(backup.root)).toEqual(nothing)

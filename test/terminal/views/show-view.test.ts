@@ -149,16 +149,19 @@ describe('create and delete', () => {
   })
 
   it('say what was deleted', () => {
-    expect(deleteText({ moved: [], deleted: [theBackup()] }, aScreen())).toBe(
-      'Deleted 20261120T030000Z (38.1 MB)\n',
-    )
+    expect(
+      deleteText(
+        { moved: [], deleted: [{ ...theBackup(), freedBytes: theBackup().storedBytes }] },
+        aScreen(),
+      ),
+    ).toBe('Deleted 20261120T030000Z (38.1 MB)\n')
   })
 
   it('are quiet when that is wanted', () => {
     const quiet = aScreen({ quiet: true })
     expect([
       createText(theBackup(), quiet),
-      deleteText({ moved: [], deleted: [theBackup()] }, quiet),
+      deleteText({ moved: [], deleted: [{ ...theBackup(), freedBytes: theBackup().storedBytes }] }, quiet),
     ]).toEqual(['', ''])
   })
 })

@@ -5,8 +5,12 @@ import { execaSync } from 'execa'
 import { atEnd } from './places.js'
 import { ordinaryUser } from './users.js'
 
-/** A new XFS with reflinks that belongs to the ordinary user; it goes when the tests of this file are over. */
-export function aDiskWithReflinks(): string {
+export type ReflinkFileSystem = 'xfs' | 'btrfs'
+
+const make = { xfs: ['mkfs.xfs', '-q', '-m', 'reflink=1'], btrfs: ['mkfs.btrfs', '-q'] }
+
+/** A new file system with reflinks that belongs to the ordinary user; it goes as `atEnd` says. */
+export function aDiskWithReflinks(type: ReflinkFileSystem = 'xfs', megabytes = 600): string {
   const directory = mkdtempSync(join(tmpdir(), 'pgbk-xfs-'))
   const image = `${directory}.img`
   atEnd(() => {
@@ -15,8 +19,9 @@ export function aDiskWithReflinks(): string {
     rmSync(image)
   })
   writeFileSync(image, '')
-  truncateSync(image, 600 * 2 ** 20)
-  execaSync('mkfs.xfs', ['-q', '-m', 'reflink=1', image], { env: { PATH: path } })
+  truncateSync(image, megabytes * 2 ** 20)
+  const [program = '', ...args] = make[type]
+  execaSync(program, [...args, image], { env: { PATH: path } })
   execaSync('mount', ['-o', 'loop', image, directory])
   chmodSync(directory, 0o700)
   chownSync(directory, ordinaryUser.uid, ordinaryUser.gid)
