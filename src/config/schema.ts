@@ -51,6 +51,7 @@ const schema = v.strictObject({
       min: v.optional(count),
       window: v.optional(span),
       wal: v.optional(span),
+      pack_after: v.optional(span),
     }),
   ),
   verify: v.optional(

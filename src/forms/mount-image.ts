@@ -36,16 +36,18 @@ exit 0
 /**
  * Mounts an image where only this process and those that it starts can see it: no other process has a path to it but through the one
  * that holds it, and nothing is left when this process ends.
+ * @param otherwise what to do where this machine cannot do it.
  * @throws {PgbkError} `programs-missing`, `failed` or `damaged`, with the reason; the signal's reason when aborted.
  */
 export async function mountImage(
   image: SnapshotImage,
-  { env, signal, pgbk }: Pick<Context, 'env' | 'signal' | 'pgbk'>,
+  { env, signal }: Pick<Context, 'env' | 'signal'>,
+  otherwise = '',
 ): Promise<MountedImage> {
   const [file = '', ...words] = imageNamespaces(image)
   const args = [...words, 'sh', '-c', holder, 'sh', image.file]
   const held = await startStdinBound(file, args, { env, signal })
-  if (held.firstLine !== 'ready') throw notMountable(held.stderr(), pgbk('unpack ID'))
+  if (held.firstLine !== 'ready') throw notMountable(held.stderr(), otherwise)
   const directory = seenBy(held.pid, mountPoint)
   return { directory, isLost: () => held.hasEnded() || !canBeRead(directory), release: held.end }
 }
@@ -59,12 +61,11 @@ function canBeRead(directory: string): boolean {
 }
 
 /** Why an image cannot be mounted on this machine, by what the shell that tried has said. */
-function notMountable(said: string, unpack: string): PgbkError {
+function notMountable(said: string, otherwise: string): PgbkError {
   const words = said.trim().replaceAll(/^image: /gm, '')
   const reason = words.replaceAll(/\n+/g, '; ') || 'no reason was given'
-  const [, code, remedy] = kinds.find(([pattern]) => pattern.test(reason)) ?? otherwise
-  const hint =
-    code === 'damaged' ? remedy : `${remedy} Else it has to be unpacked before it is used:\n  ${unpack}`
+  const [, code, remedy] = kinds.find(([pattern]) => pattern.test(reason)) ?? unknown
+  const hint = code === 'damaged' || otherwise === '' ? remedy : `${remedy}\n${otherwise}`
   return new PgbkError(code, `the packed snapshot cannot be mounted: ${reason}`, { hint, facts: { reason } })
 }
 
@@ -79,4 +80,4 @@ const kinds: [RegExp, ErrorCode, string][] = [
   [/squashfs image|squashfs superblock/i, 'damaged', 'Look at it with pgbk verify, and use another backup.'],
 ]
 
-const otherwise: (typeof kinds)[number] = [/./, 'failed', 'See what keeps squashfuse from it.']
+const unknown: (typeof kinds)[number] = [/./, 'failed', 'See what keeps squashfuse from it.']

@@ -1,14 +1,13 @@
 import { existsSync, mkdirSync, writeSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LocalBackup, recordOf, storedBackup, unpackedRecord } from '../catalog/backup.js'
+import { type LocalBackup, layoutOf, recordOf, storedBackup } from '../catalog/backup.js'
 import { isId } from '../catalog/id.js'
-import { backupLayout, rootLayout } from '../catalog/layout.js'
+import { rootLayout } from '../catalog/layout.js'
 import { summarize } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { unpackImage } from '../forms/make-image.js'
+import { unpackReceived } from '../forms/unpack-received.js'
 import { readFirstLine, unpackArchive } from '../place/tar-archive/unpack-archive.js'
 import { dropPrivilegesTo } from '../privileges/drop-privileges.js'
 import { checkJson } from '../schema.js'
@@ -96,17 +95,13 @@ class NotSent extends PgbkError {
 
 /** The record comes last. What is packed is unpacked there: nobody needs its image. */
 async function receive(backup: LocalBackup, staging: string, context: Context): Promise<void> {
-  const { directory } = backup
   context.progress.step('taking the backup over')
   mkdirSync(staging)
   const cutOff = await unpackArchive(context.stdin, staging, context.signal)
-  const layout = backupLayout(directory)
-  if (!existsSync(layout.record)) throw new NotSent(cutOff)
+  if (!existsSync(layoutOf(backup).record)) throw new NotSent(cutOff)
   if (backup.form === 'plain') return
   context.progress.step('unpacking')
-  await unpackImage(layout.image, layout.snapshot, context)
-  await rm(layout.image)
-  await writeFile(layout.record, JSON.stringify(unpackedRecord(backup)))
+  await unpackReceived(backup, context)
 }
 
 /** They were told with the plan. */
