@@ -140,7 +140,14 @@ async function printOutcome(
   }
   const style = await styleFor(stdout, invocation, world)
   const screen = { style, width: stdout.columns || undefined, now: world.now(), quiet, pgbk }
-  await write(stdout, outcome.text(screen))
+  const text = outcome.text(screen)
+  await write(stdout, /[^\0-\x7f]/.test(text) ? await withExactWidths(() => outcome.text(screen)) : text)
+}
+
+async function withExactWidths(render: () => string): Promise<string> {
+  const { loadWidths } = await import('./terminal/width.js')
+  await loadWidths()
+  return render()
 }
 
 async function asker(world: ProcessContext, reporter: Reporter): Promise<Context['ask']> {

@@ -11,6 +11,7 @@ const variables: Record<string, [string, string?]> = {
   PGBK_TIME_ZONE: ['time_zone'],
   PGBK_CREATE_CHECKPOINT: ['create', 'checkpoint'],
   PGBK_CREATE_MAX_RATE: ['create', 'max_rate'],
+  PGBK_CREATE_WIRE: ['create', 'wire'],
   PGBK_CREATE_VERIFY: ['create', 'verify'],
   PGBK_CREATE_THIN: ['create', 'thin'],
   PGBK_CREATE_INDEPENDENT_EVERY: ['create', 'independent_every'],

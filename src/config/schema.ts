@@ -27,6 +27,7 @@ const schema = v.strictObject({
       max_rate: v.optional(
         v.pipe(v.string(), v.regex(/^\d+[kM]?$/, 'must be kilobytes per second, like 50000, 800k or 50M')),
       ),
+      wire: v.optional(v.picklist(['none', 'server-zstd']), 'none'),
       verify: v.optional(v.boolean(), true),
       thin: v.optional(v.picklist(['auto', 'off']), 'auto'),
       independent_every: v.optional(v.pipe(count, v.minValue(1)), 14),

@@ -37,7 +37,7 @@ import { version } from '../version.js'
 import { archiveWal } from './archive-wal.js'
 import { buildRecord, describeStandby } from './build-record.js'
 import { checkDisk, warnOfSharedDisk } from './check-disk.js'
-import { checkRate } from './copy/base-backup.js'
+import { checkRate, checkWire, type Wire } from './copy/base-backup.js'
 import { copyData } from './copy/copy-server.js'
 import { keepConf } from './keep-conf.js'
 import { cleanUp, removeLeftOvers } from './remove-leftovers.js'
@@ -68,6 +68,7 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
     checkpoint: options.checkpoint ?? settings.create.checkpoint,
     maxRate: options.maxRate ?? settings.create.max_rate,
     verify: options.verify ?? settings.create.verify,
+    wire: settings.create.wire,
     independent: options.independent ?? false,
     form: options.packed ? ('packed' as const) : settings.create.form,
   }
@@ -84,6 +85,7 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
     if (await removeLeftOvers(root, server.psql, context))
       server = { ...server, facts: await readServerFacts(server.psql) }
     await checkServer(server.psql, server.facts)
+    checkWire(wanted.wire, majorVersion(server.facts))
     if (wanted.form === 'packed')
       await checkPackable(majorVersion(server.facts), server.installations, context)
     const sharing = await checkDisk(root, server.facts, context.progress)
@@ -113,6 +115,7 @@ interface CreateJob {
   scheduled: boolean
   checkpoint: 'fast' | 'spread'
   maxRate: string | undefined
+  wire: Wire
   verify: boolean
   independent: boolean
   sharing: ShareSettings

@@ -1,5 +1,5 @@
-import stringWidth from 'string-width'
 import { printable } from './screen.js'
+import { widthOf } from './width.js'
 
 export interface Column<Row> {
   title: string
@@ -67,9 +67,4 @@ function cut(text: string, width: number): string {
 function pad(text: string, width: number, align: 'right' | undefined): string {
   const space = ' '.repeat(Math.max(0, width - widthOf(text)))
   return align === 'right' ? space + text : text + space
-}
-
-/** Plain ASCII, nearly always, needs no look at Unicode's tables. */
-function widthOf(text: string): number {
-  return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(text)
 }

@@ -7,7 +7,14 @@ describe('a configuration', () => {
   it('has defaults for all that has any', () => {
     expect(parseConfig({}).value).toEqual({
       run_as: 'postgres',
-      create: { checkpoint: 'fast', verify: true, form: 'plain', thin: 'auto', independent_every: 14 },
+      create: {
+        checkpoint: 'fast',
+        wire: 'none',
+        verify: true,
+        form: 'plain',
+        thin: 'auto',
+        independent_every: 14,
+      },
       run: { working_copy: 'auto', sandbox: 'auto', settings: {} },
       verify: { sql: [] },
       wal: { slot: 'pgbk', compress: 'gzip' },
@@ -26,6 +33,7 @@ describe('a configuration', () => {
       create: {
         checkpoint: 'spread',
         max_rate: '50M',
+        wire: 'server-zstd',
         verify: false,
         form: 'packed',
         thin: 'off',

@@ -1,6 +1,9 @@
-import { describe, expect, it } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import stringWidth from 'string-width'
 import { type Column, tableLines } from '../../src/terminal/table.js'
+import { loadWidths } from '../../src/terminal/width.js'
+
+beforeAll(loadWidths)
 
 type Row = [string, string, string]
 const columns: Column<Row>[] = [

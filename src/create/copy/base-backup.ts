@@ -8,12 +8,17 @@ import { baseBackupOptions } from '../../postgres/sql/session-pins.js'
 import type { Progress } from '../../progress.js'
 import { runProgram } from '../../system/program/run-program.js'
 
+/** `server-zstd` from PostgreSQL 15 on (pg_basebackup --compress). */
+export type Wire = 'none' | 'server-zstd'
+
 /** What of a copy is the caller's choice. */
 export interface CopyOptions {
   label: string
   checkpoint: 'fast' | 'spread'
   /** As pg_basebackup takes it: kilobytes a second, or with a suffix k or M. */
   maxRate?: string | undefined
+  /** How the server compresses what it sends; it is unpacked here as it comes. */
+  wire: Wire
 }
 
 export interface BaseBackupOptions extends CopyOptions {
@@ -35,6 +40,18 @@ export function checkRate(rate: string | undefined): void {
   })
 }
 
+/** @throws {PgbkError} `config` for a server that does not compress. */
+export function checkWire(wire: Wire, major: number): void {
+  if (wire === 'none' || major >= 15) return
+  throw new PgbkError(
+    'config',
+    `create.wire is ${wire}, and PostgreSQL ${major} does not compress what it sends`,
+    {
+      hint: 'PostgreSQL 15 and newer do. Take create.wire out of the configuration.',
+    },
+  )
+}
+
 /** The command line of pg_basebackup. Passwords are in the connection's environment. */
 export function baseBackupArgs(connection: Connection, options: BaseBackupOptions): string[] {
   const own = connection.parameters.options
@@ -45,6 +62,7 @@ export function baseBackupArgs(connection: Connection, options: BaseBackupOption
     `--checkpoint=${options.checkpoint}`,
     `--label=${options.label}`,
     '--progress',
+    ...(options.wire === 'none' ? [] : [`--compress=${options.wire}:level=1`]),
     ...(options.maxRate === undefined ? [] : [`--max-rate=${options.maxRate}`]),
     ...options.tablespaces.filter(isOutside).map(({ oid, raw_location }) => {
       const target = join(options.tablespacesDirectory, String(oid))

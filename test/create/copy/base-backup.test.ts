@@ -12,6 +12,7 @@ const options: BaseBackupOptions = {
   tablespaces: [],
   label: 'pgbk 20261120T030000Z',
   checkpoint: 'fast',
+  wire: 'none',
 }
 const args = (changes: Partial<BaseBackupOptions> = {}, dbname = 'host=db1') =>
   baseBackupArgs(connectionFrom({ dbname }, undefined, {}, 'pgbk_create_1'), { ...options, ...changes })
@@ -54,6 +55,10 @@ describe('the arguments of pg_basebackup', () => {
     expect(args({ maxRate: '50M', checkpoint: 'spread' })).toEqual(
       expect.arrayContaining(['--max-rate=50M', '--checkpoint=spread']),
     )
+  })
+
+  it('let the server compress what it sends when that is wanted', () => {
+    expect(args({ wire: 'server-zstd' })).toContain('--compress=server-zstd:level=1')
   })
 
   it('have no password', () => {

@@ -1,13 +1,16 @@
-import { describe, expect, it } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import stringWidth from 'string-width'
 import type { LocalBackup } from '../../../src/catalog/backup.js'
 import { silentProgress } from '../../../src/progress.js'
 import { windowJson } from '../../../src/terminal/parts/window-text.js'
 import { createStyle } from '../../../src/terminal/screen.js'
 import { listJson, listText, sayRejected } from '../../../src/terminal/views/list-view.js'
+import { loadWidths } from '../../../src/terminal/width.js'
 import type { BackupWindow } from '../../../src/wal-coverage/window.js'
 import { aProof, aStandby } from '../../catalog/samples.js'
 import { aList, aScreen, asFound, aWindow, commandsOfTerminals, hasCommands, theBackup } from '../screens.js'
+
+beforeAll(loadWidths)
 
 const label = '一年の計は元旦にあり before the upgrade to 4.2, and a good deal more text that goes on and on'
 const two = [
