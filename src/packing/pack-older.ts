@@ -5,7 +5,7 @@ import type { Task } from '../config/load.js'
 import { type ErrorCode, messageOf, PgbkError } from '../errors.js'
 import { findInUse } from '../removal/in-use.js'
 import { spanMs } from '../retention/calendar.js'
-import { estimatePacked } from './estimate-packed.js'
+import { estimateSaving } from './estimate-saving.js'
 import { pack } from './pack.js'
 
 /** A backup that was packed, or, in a dry run, would be. */
@@ -36,7 +36,8 @@ export async function packOlder(
     context.signal.throwIfAborted()
     try {
       const { snapshot } = plainSnapshotOf(backup)
-      const savedBytes = backup.ownBytes - (await estimatePacked(snapshot, context))
+      const shared = backup.storedBytes - backup.ownBytes
+      const savedBytes = (await estimateSaving(snapshot, context)) - shared
       if (savedBytes <= 0) continue
       if (dryRun) done.push({ backup, savedBytes })
       else {

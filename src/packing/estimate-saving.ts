@@ -12,11 +12,11 @@ const block = 64 << 10
 const samples = 256
 
 /**
- * About how many bytes a snapshot takes when it is packed: some of its blocks are compressed, with zlib, whose quickest level makes nearly
+ * About how many bytes fewer a snapshot takes when it is packed: some of its blocks are compressed, with zlib, whose quickest level makes nearly
  * the same of pages as zstd's. An image has equal files once (the catalogs of template databases), which makes small ones smaller still.
  * @throws a system error; the signal's reason when aborted.
  */
-export async function estimatePacked(snapshot: string, { signal }: Pick<Context, 'signal'>): Promise<number> {
+export async function estimateSaving(snapshot: string, { signal }: Pick<Context, 'signal'>): Promise<number> {
   const { bytes } = await measureTree(snapshot)
   const every = Math.max(block, bytes / samples)
   let [start, next, count, sum] = [0, 0, 0, 0]
@@ -37,5 +37,5 @@ export async function estimatePacked(snapshot: string, { signal }: Pick<Context,
     },
     { signal },
   )
-  return count === 0 ? 0 : Math.round((bytes * sum) / count)
+  return count === 0 ? 0 : Math.round(bytes * (1 - sum / count))
 }
