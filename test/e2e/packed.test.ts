@@ -83,7 +83,8 @@ needs(...needed).describe.each(oldestAndNewest)('a backup of PostgreSQL %i that 
     expect(await opened.sql(filledRows, 'app')).toBe(filledAnswer)
   })
 
-  it.each(['overlay', 'thin', 'copy'])('runs on a working copy %s, and keeps every byte', async (kind) => {
+  const kinds = major === oldestAndNewest[0] ? ['overlay', 'thin', 'copy'] : ['overlay', 'thin']
+  it.each(kinds)('runs on a working copy %s, and keeps every byte', async (kind) => {
     const before = fingerprint(backup.directory)
     const rows = ['--dbname', 'app', '--working-copy', kind, '--', 'psql', '-XAtq']
     const statements = ['update ledger set at = now()', 'vacuum full parts_low', count]
@@ -324,7 +325,7 @@ needs(...needed).describe('a packed backup', () => {
     await pack()
     const length = Date.now() - started
     let form = 'packed'
-    for (const delay of randomNumbers(roundsOf(4), length, 'kill pack')) {
+    for (const delay of randomNumbers(roundsOf(3), length, 'kill pack')) {
       const child = startPgbk([form === 'packed' ? 'unpack' : 'pack', backup.record.id, '-C', backup.root])
       setTimeout(() => child.kill('SIGKILL'), delay)
       await child
