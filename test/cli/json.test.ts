@@ -28,7 +28,7 @@ describe('with --json, stdout', () => {
     const { status, document } = await run('list', '--json')
     const record = {
       ...aRecord({ id }),
-      ...asFound,
+      ...asFound(aRecord({ id })),
       directory: root.backup(id),
       window: expect.anything(),
     }

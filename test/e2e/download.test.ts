@@ -47,7 +47,7 @@ describe.each(oldestAndNewest)('a backup of PostgreSQL %i', (major) => {
     })
     expect(json.received_bytes).toBe(sizeOf(backup.directory))
     const copy = copyOf(backup, to)
-    expect(json.backup).toEqual({ ...backup.record, ...asFound, directory: copy })
+    expect(json.backup).toEqual({ ...backup.record, ...asFound(backup.record), directory: copy })
     expect(namesIn(copy)).toEqual(namesIn(backup.directory))
     expect(await isWhole(join(copy, 'snapshot'), major)).toBe(true)
     expect(fingerprint(backup.directory)).toBe(before)

@@ -88,7 +88,7 @@ describe('list', () => {
     })
     expect(document.backups[0]).toEqual({
       ...newest.record,
-      ...asFound,
+      ...asFound(newest.record),
       directory: newest.directory,
       window,
     })
@@ -158,7 +158,12 @@ describe('show', () => {
   it('is one JSON document with the record', async () => {
     const { stdout } = await pgbk('show', 'latest', '--json')
     expect(JSON.parse(stdout)).toEqual({
-      backup: { ...newest.record, ...asFound, directory: newest.directory, window: expect.anything() },
+      backup: {
+        ...newest.record,
+        ...asFound(newest.record),
+        directory: newest.directory,
+        window: expect.anything(),
+      },
     })
   })
 

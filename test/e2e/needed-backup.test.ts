@@ -28,7 +28,10 @@ describe.each(callers)('a backup from which a directory was restored by %s', (_w
     await writeSegments(server, 2)
     await archiveWal(server, backup)
     await server.stop()
-    const { status, stderr } = await restore(backup.root, [backup.record.id, '-D', data], { asRoot })
+    const { status, stderr } = await restore(backup.root, [backup.record.id, '-D', data], {
+      asRoot,
+      alone: true,
+    })
     expect({ stderr, status }).toMatchObject({ status: 0 })
   })
   const remove = () => runPgbk(['delete', backup.record.id, '--yes', '-C', backup.root, '--json'])

@@ -25,7 +25,14 @@ export function theBackup(
 }
 
 /** What programs get beside the record of a backup that nothing has happened to. */
-export const asFound = { form: 'plain', state: 'whole', own_bytes: 40_000_000, hold: null, proof: null }
+/** What JSON says of a backup beside its record. */
+export const asFound = ({ size_bytes }: { size_bytes: number }) => ({
+  form: 'plain',
+  state: 'whole',
+  own_bytes: size_bytes,
+  hold: null,
+  proof: null,
+})
 
 export function aList(backups: LocalBackup[], changes: Partial<ListResult> = {}): ListResult {
   const windows = new Map(backups.map((backup) => [backup.id, aWindow(backup)]))

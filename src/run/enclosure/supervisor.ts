@@ -84,7 +84,9 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedSe
   const [file = '', ...args] = supervisorCommand(options)
   const { env, signal, companion } = options
   const descriptor = companion?.descriptor
-  const held = await startStdinBound(file, args, { kind: 'server', env, signal, descriptor })
+  const held = await startStdinBound(file, args, {
+    ...{ kind: 'server', env, signal, descriptor, endsByInput: true },
+  })
   const pidThere = Number.parseInt(held.firstLine ?? '', 10)
   if (!pidThere) {
     const said = fileServerFailure(options.log) ?? held.stderr().trim()

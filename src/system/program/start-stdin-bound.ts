@@ -25,16 +25,26 @@ export interface StdinBoundProgram {
   end(): Promise<void>
 }
 
+interface StdinBoundOptions extends ProgramPlace {
+  signal?: AbortSignal
+  descriptor?: number | undefined
+  endsByInput?: boolean
+}
+
+const mostEndMs = 10_000
+
 /**
  * Starts a program that reads its standard input to the end, and waits for its first line. Its input closes when
  * this process ends, in whatever way; a Ctrl-C at the terminal does not reach it.
- * @param options with `descriptor`, that open file of this process is the program's descriptor 3.
+ * @param options with `descriptor`, that open file of this process is the program's descriptor 3. With `endsByInput`, an abort before the
+ * first line closes its input, for it to end what it has started: a signal would end it alone where that hears none (unshare(1)
+ * blocks SIGTERM). When that takes too long all are killed.
  * @throws {PgbkError} `programs-missing` when it is not there; the signal's reason when aborted before the first line.
  */
 export async function startStdinBound(
   file: string,
   args: string[],
-  options: ProgramPlace & { signal?: AbortSignal; descriptor?: number | undefined },
+  options: StdinBoundOptions,
 ): Promise<StdinBoundProgram> {
   options.signal?.throwIfAborted()
   const { child, pid } = await startProgram(file, args, options, {
@@ -53,7 +63,12 @@ export async function startStdinBound(
     stderr += chunk
   })
   child.stdin.on('error', () => {}) // it has ended: hasEnded tells
-  const stop = () => signalGroup(pid, 'SIGTERM')
+  const stop = () => {
+    if (!options.endsByInput) return void signalGroup(pid, 'SIGTERM')
+    child.stdin.end()
+    const tooLong = setTimeout(() => signalGroup(pid, 'SIGKILL'), mostEndMs)
+    void child.then(() => clearTimeout(tooLong))
+  }
   options.signal?.addEventListener('abort', stop, { once: true })
   await Promise.race([once(child.stdout, 'data'), child])
   options.signal?.removeEventListener('abort', stop)

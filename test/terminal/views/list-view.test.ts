@@ -101,7 +101,7 @@ describe('the list for programs', () => {
       backups: [
         {
           ...backup?.raw,
-          ...asFound,
+          ...asFound({ size_bytes: 40_000_000 }),
           directory: '/srv/pg/data/backup/20261120T030000Z',
           window: windowJson(aWindow(backup as LocalBackup)),
         },

@@ -120,7 +120,9 @@ describe('show', () => {
       gap: null,
       fault: null,
     }
-    expect(showJson(here(theBackup()))).toEqual({ backup: { ...record, ...asFound, directory, window } })
+    expect(showJson(here(theBackup()))).toEqual({
+      backup: { ...record, ...asFound(record), directory, window },
+    })
   })
 })
 
