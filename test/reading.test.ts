@@ -100,6 +100,7 @@ const renaming: Record<string, string> = {
   'run/directory/make-run-directory.ts': 'a directory that appears with its marker in it',
   'snapshot/arrange-snapshot.ts': 'a signal file is moved elsewhere',
   'place/contract/file-writer.ts': 'files of any size, flushed many at a time',
+  'download/fetch-image.ts': 'an image that is to be continued',
   'download/publish-download.ts': 'directories',
   'packing/change-form.ts': 'a snapshot, or an image',
   'place/tar-archive/write-archive.ts': 'an archive',

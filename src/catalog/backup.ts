@@ -1,7 +1,13 @@
 import type { Hold } from './hold.js'
 import { type BackupFiles, backupFiles, backupLayout, type SnapshotLayout, snapshotLayout } from './layout.js'
 import type { Proof } from './proof.js'
-import { type BackupRecord, checkRecord, type ReadRecord, type RecordSummary } from './record.js'
+import {
+  type BackupRecord,
+  checkRecord,
+  type ReadRecord,
+  type RecordSummary,
+  recordFormat,
+} from './record.js'
 
 /** `used`: a server was started inside the snapshot, so that its data is no longer what was backed up. */
 export type BackupState = 'whole' | 'used'
@@ -40,6 +46,8 @@ export interface ReadableBackup extends LocalBackup {
   snapshot: string
   /** Where it is packed: what that directory is mounted from. */
   image?: SnapshotImage
+  /** Whether that directory can no longer be read, though nothing is wrong with the backup. */
+  isLost?(): boolean
 }
 
 /** The image of a packed snapshot. */
@@ -78,6 +86,12 @@ export function recordOf({ raw }: Pick<StoredBackup, 'raw'>): BackupRecord {
   const record = checkRecord(raw)
   checked.set(raw, record)
   return record
+}
+
+/** The record of a packed backup once it is unpacked. */
+export function unpackedRecord({ raw }: Pick<StoredBackup, 'raw'>): object {
+  const { packed: _image, ...rest } = raw as Record<string, unknown>
+  return { ...rest, format: recordFormat.plain }
 }
 
 /** Where all of it lies but what is in its snapshot. */

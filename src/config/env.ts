@@ -25,6 +25,7 @@ const variables: Record<string, [string, string?]> = {
   PGBK_RETENTION_MIN: ['retention', 'min'],
   PGBK_RETENTION_WINDOW: ['retention', 'window'],
   PGBK_RETENTION_WAL: ['retention', 'wal'],
+  PGBK_RETENTION_PACK_AFTER: ['retention', 'pack_after'],
   PGBK_WAL_SLOT: ['wal', 'slot'],
   PGBK_WAL_COMPRESS: ['wal', 'compress'],
   PGBK_HOOKS_ON_SUCCESS: ['hooks', 'on_success'],

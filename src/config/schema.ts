@@ -52,6 +52,7 @@ const schema = v.strictObject({
       min: v.optional(count),
       window: v.optional(span),
       wal: v.optional(span),
+      pack_after: v.optional(span),
     }),
   ),
   verify: v.optional(

@@ -1,15 +1,14 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isLocal, type LocalBackup, type StoredBackup } from '../catalog/backup.js'
+import { isLocal, type LocalBackup, plainSnapshotOf, type StoredBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
-import { materialise } from '../forms/materialise.js'
-import { refusePacked } from '../forms/refuse-packed.js'
+import { imageOf } from '../forms/check-image.js'
 import type { Place } from '../place/contract/place.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { freeBytes } from '../system/files/measure.js'
@@ -39,10 +38,9 @@ function realOf(path: string): string {
  */
 export async function checkWanted(backup: StoredBackup, source: Place, context: Context): Promise<Buffer> {
   checkNotOpened(backup, source, context)
-  refusePacked(backup, 'be downloaded')
   if (!isLocal(backup)) return source.readRecord(backup)
   return unlessRemoved(backup, context, async () => {
-    await checkComplete(await materialise(backup, context))
+    await checkFilesOf(backup)
     return source.readRecord(backup)
   })
 }
@@ -65,7 +63,6 @@ export async function findHere(
   root: RootLayout,
   wanted: StoredBackup,
   { replace }: { replace?: boolean },
-  context: Context,
 ): Promise<LocalBackup | undefined> {
   const directory = root.backup(wanted.id)
   if (!(await isThere(directory))) return undefined
@@ -77,7 +74,7 @@ export async function findHere(
     })
   }
   const fault = here
-    ? await faultOf(here, context)
+    ? await faultOf(here)
     : (rejected.find(({ name }) => name === wanted.id)?.reason ?? 'not whole')
   if (fault === undefined) return here
   if (replace) return undefined
@@ -96,15 +93,22 @@ async function isThere(path: string): Promise<boolean> {
   )
 }
 
-async function faultOf(backup: LocalBackup, context: Context): Promise<string | undefined> {
+async function faultOf(backup: LocalBackup): Promise<string | undefined> {
   if (backup.state === 'used') return 'used: a server was started inside its snapshot'
   try {
-    await checkComplete(await materialise(backup, context))
+    await checkFilesOf(backup)
     return undefined
   } catch (error) {
     if (!(error instanceof PgbkError)) throw error
     return error.facts.reason ?? messageOf(error)
   }
+}
+
+/** Whether all files are there, with all their bytes. @throws {PgbkError} `damaged`. */
+async function checkFilesOf(backup: LocalBackup): Promise<void> {
+  const { packed } = backup.summary
+  if (packed) imageOf(backup, packed)
+  else await checkComplete({ ...backup, snapshot: plainSnapshotOf(backup).snapshot })
 }
 
 /** @throws {PgbkError} `disk-full` when what is still to come does not fit. */

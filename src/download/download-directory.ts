@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { recordOf, type StoredBackup } from '../catalog/backup.js'
+import { type BackupForm, recordOf, type StoredBackup } from '../catalog/backup.js'
 import { type BackupLayout, backupLayout, type RootLayout } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
@@ -22,6 +22,8 @@ interface DownloadMarker {
   made_by: 'download'
   source: string
   backup: BackupIdentity
+  /** Of that source's: the files of one are none of the other. */
+  form: BackupForm
 }
 
 const text = v.string()
@@ -29,6 +31,7 @@ const markerSchema: v.GenericSchema<unknown, DownloadMarker> = v.object({
   made_by: v.literal('download'),
   source: text,
   backup: v.object({ id: text, system_identifier: text, started_at: text, start_lsn: text, stop_lsn: text }),
+  form: v.optional(v.picklist(['plain', 'packed']), 'plain'),
 })
 
 /** What two backups of the same id differ in. */
@@ -64,7 +67,8 @@ export async function withDownloadDirectory<T>(
   await makeDirectory(layout.directory)
   const purpose = `download of ${backup.id}`
   return withLock(layout.downloadLock, { purpose }, context, async (guarded) => {
-    const isResumed = await takeOver(layout, identityOf(backup), source, guarded)
+    const marker = { made_by: 'download', source, backup: identityOf(backup), form: backup.form } as const
+    const isResumed = await takeOver(layout, marker, guarded)
     return work({ layout, isResumed }, guarded)
   })
 }
@@ -77,18 +81,19 @@ export async function removeDownload({ downloadMarker }: BackupLayout): Promise<
 /** Makes the directory a download of this backup; returns whether it was one before. */
 async function takeOver(
   layout: BackupLayout,
-  backup: BackupIdentity,
-  source: string,
+  marker: DownloadMarker,
   { progress }: Context,
 ): Promise<boolean> {
+  const { backup, form } = marker
   const before = await readMarker(layout)
-  if (before && isSameBackup(backup, before.backup)) return true
+  const isSame = before !== undefined && isSameBackup(backup, before.backup)
+  if (isSame && before.form === form) return true
   const kept = [basename(layout.downloadLock), basename(layout.downloadMarker)]
   if (before) {
-    progress.say(`removing what an earlier download of another backup ${backup.id} has left`)
+    const other = isSame ? `${backup.id} in its other form` : `another backup ${backup.id}`
+    progress.say(`removing what an earlier download of ${other} has left`)
     await removeContents(layout.directory, kept)
   }
-  const marker: DownloadMarker = { made_by: 'download', source, backup }
   await markDirectory(layout.downloadMarker, marker)
   return false
 }

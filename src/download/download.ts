@@ -61,7 +61,7 @@ export async function download(
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
   if (!newCluster) checkCluster(readCatalog(destination), `backup ${backup.id}`, server)
-  const here = await findHere(root, backup, options, context)
+  const here = await findHere(root, backup, options)
   if (here) return { backup: here, source: name, to: options.to, transfer: undefined }
 
   createRoot(root)
@@ -119,6 +119,7 @@ async function verify(
 ): Promise<string> {
   const { layout } = directory
   const verifiedBy = await verifyDownload({ backup, layout }, fetched, { settings, context })
+  if (backup.form === 'packed') return verifiedBy
   await checkComplete({ id: backup.id, state: 'whole', snapshot: layout.snapshot })
   await checkDownloadedConf(backup, layout, fetched, context)
   return verifiedBy
@@ -136,7 +137,7 @@ async function leave({ backup, directory: { layout } }: DownloadJob, { progress 
 async function publish(job: DownloadJob, context: Context): Promise<LocalBackup> {
   const { root, backup, record, directory, options } = job
   return withLock(root.catalogLock, { purpose: 'download', wait: true }, context, async (guarded, lock) => {
-    const here = await findHere(root, backup, options, context)
+    const here = await findHere(root, backup, options)
     if (here) {
       await lock.check()
       await removeDownload(directory.layout)

@@ -1,10 +1,12 @@
 import { chmod, lstat, mkdir, symlink, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { recordOf, type StoredBackup } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { type FileWriter, openFileWriter } from '../place/contract/file-writer.js'
 import { type Listing, type WantedWal, wantedOf } from '../place/contract/listing.js'
 import {
+  imageName,
   linkedTablespacesIn,
   manifestName,
   someOf,
@@ -12,11 +14,13 @@ import {
   walFileOf,
 } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
+import { manifestFiles } from '../snapshot/manifest/manifest.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import { checkListed, limitOf } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
+import { fetchImage, keepImage } from './fetch-image.js'
 import { type FoundFiles, keepManifest, keepWhole, lookAtOld } from './keep-whole.js'
 
 export interface FetchedBackup {
@@ -36,7 +40,7 @@ interface WantedFiles extends WantedWal {
 /** What is known while it comes. */
 interface Fetching extends WantedFiles {
   writer: FileWriter
-  /** The bytes of the files that the manifest names, as soon as that is here. */
+  /** The bytes of the files that the manifest names, as soon as that is here, or of the image. */
   sizes: Map<BytePath, number> | undefined
 }
 
@@ -90,18 +94,25 @@ export async function fetchFiles(
   throw new PgbkError('failed', `${source.name} changes faster than it can be copied`)
 }
 
-/** The manifest comes first: it tells what must be there, and how large that is, before all the rest travels. */
+/** The manifest comes first: it tells what must be there, and how large that is, before all the rest travels. Or the image. */
 async function receiveMissing(
   fetching: Fetching,
   listing: Listing,
-  { signal }: Context,
+  context: Context,
 ): Promise<{ left: BytePath[]; complaints: string }> {
-  const { source, backup, writer, directory } = fetching
-  if (!writer.names.has(manifestName)) {
-    const complaints = await source.transfer(backup, [manifestName], writer)
-    if (!writer.names.has(manifestName)) return { left: [manifestName], complaints }
+  const { source, backup, writer } = fetching
+  const { directory } = fetching.directory.layout
+  const { packed } = backup.summary
+  if (packed) {
+    fetching.sizes ??= new Map([[imageName, packed.bytes]])
+    if (!writer.names.has(imageName)) await fetchImage({ source, backup, directory, writer }, packed, context)
+  } else {
+    if (!writer.names.has(manifestName)) {
+      const complaints = await source.transfer(backup, [manifestName], writer)
+      if (!writer.names.has(manifestName)) return { left: [manifestName], complaints }
+    }
+    fetching.sizes ??= await checkListed(directory, listing, source, context.signal)
   }
-  fetching.sizes ??= await checkListed(directory.layout.directory, listing, source, signal)
   const missing = missingOf(listing, writer.names)
   const complaints = missing.length > 0 ? await source.transfer(backup, missing, writer) : ''
   return { left: missingOf(listing, writer.names), complaints }
@@ -115,12 +126,16 @@ async function keepOld(
   { progress, signal }: Context,
 ): Promise<number> {
   const { directory } = layout
-  if (!(await keepManifest(directory, old, writer))) await source.transfer(backup, [manifestName], writer)
-  await checkListed(directory, listing, source, signal)
+  const isPacked = backup.form === 'packed'
+  let [done, kept] = [0, isPacked ? keepImage(directory, old) : 0]
+  if (!isPacked) {
+    if (!(await keepManifest(directory, old, writer))) await source.transfer(backup, [manifestName], writer)
+    await checkListed(directory, listing, source, signal)
+  }
   progress.step('checking what is here already')
-  let [done, kept] = [0, 0]
   const { wal_segment_size: walSegmentSize } = recordOf(backup)
   await keepWhole(directory, old, writer, {
+    named: isPacked ? [] : manifestFiles(join(directory, manifestName)),
     linkedTablespaces: linkedTablespacesIn(listing),
     walSegmentSize,
     signal,

@@ -1,10 +1,10 @@
 import { lstatSync, unlinkSync } from 'node:fs'
 import { lstat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type FileWriter, isUnfinished } from '../place/contract/file-writer.js'
-import { isLeftOut, manifestName, nameInBackup, walFileOf } from '../place/contract/names.js'
+import { type FileWriter, isUnfinished, unfinishedName } from '../place/contract/file-writer.js'
+import { imageName, isLeftOut, manifestName, nameInBackup, walFileOf } from '../place/contract/names.js'
 import { isAsInManifest } from '../snapshot/manifest/checksum.js'
-import { exemptFromManifest, isManifestWhole, manifestFiles } from '../snapshot/manifest/manifest.js'
+import { exemptFromManifest, isManifestWhole, type ManifestFile } from '../snapshot/manifest/manifest.js'
 import { inParallel } from '../system/files/in-parallel.js'
 import { walkTree } from '../system/files/walk-tree.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
@@ -19,13 +19,17 @@ export interface FoundFiles {
   bytes: number
 }
 
-/** The files of an earlier download. Links go, so that nothing is ever written through one, and so do unfinished files. */
+/**
+ * The files of an earlier download. Links go, so that nothing is ever written through one, and so do unfinished files but that of an
+ * image, which is continued.
+ */
 export async function lookAtOld(directory: string): Promise<FoundFiles> {
   const found: FoundFiles = { files: new Set(), bytes: 0 }
   await walkTree(bytePath(directory), ({ name, kind }) => {
     if (kind.isDirectory() || isLeftOut(name)) return
     const path = bytesInside(directory, name)
-    if (!kind.isFile() || isUnfinished(name)) return unlinkSync(path)
+    const isContinued = name === unfinishedName(imageName)
+    if (!kind.isFile() || (isUnfinished(name) && !isContinued)) return unlinkSync(path)
     found.files.add(name)
     found.bytes += lstatSync(path).size
   })
@@ -49,6 +53,8 @@ export async function keepManifest(
 }
 
 interface KeepWholeOptions {
+  /** What the manifest names; nothing for a packed one. */
+  named: AsyncIterable<ManifestFile> | Iterable<ManifestFile>
   linkedTablespaces: ReadonlySet<string>
   walSegmentSize: number
   signal: AbortSignal
@@ -57,7 +63,7 @@ interface KeepWholeOptions {
 
 /**
  * Decides which files of an earlier download stay: those with the manifest's size and checksum, and complete WAL, which was on
- * disk before it got its name. All others are removed, and will come again. The manifest is there.
+ * disk before it got its name. All others are removed, and will come again.
  */
 export async function keepWhole(
   directory: string,
@@ -72,7 +78,7 @@ export async function keepWhole(
     else await unlink(path)
     options.onBytes(size)
   }
-  await inParallel(manifestFiles(join(directory, manifestName)), atOnce, async (file) => {
+  await inParallel(options.named, atOnce, async (file) => {
     options.signal.throwIfAborted()
     const name = nameInBackup(file.path, options.linkedTablespaces)
     if (exemptFromManifest.has(file.path) || !files.delete(name)) return

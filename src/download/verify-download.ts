@@ -19,6 +19,7 @@ import { bytesInside } from '../system/paths/inside.js'
 import { segmentIn } from '../wal-segments/segment-forms.js'
 import { ownSegments } from '../wal-segments/segment-range.js'
 import type { FetchedBackup } from './fetch-files.js'
+import { verifyImage } from './verify-image.js'
 
 /** A file that is not what it should be. */
 interface Fault {
@@ -27,9 +28,10 @@ interface Fault {
 }
 
 /**
- * Checks what was received: the snapshot against its manifest, by pg_verifybackup where that is installed, and the sizes of the WAL.
+ * Checks what was received: the snapshot against its manifest, by pg_verifybackup where that is installed, or its image; and the sizes of
+ * the WAL.
  * Files at fault are removed, so that the next download fetches these, and only these, again.
- * @returns what has checked it: `pg_verifybackup 17.2`, or `its manifest`.
+ * @returns what has checked it: `pg_verifybackup 17.2`, `its manifest`, or `its SHA-256`.
  * @throws {PgbkError} `damaged`.
  */
 export async function verifyDownload(
@@ -40,6 +42,8 @@ export async function verifyDownload(
   const { env, signal } = context
   const wal = await faultsOfWal(backup, layout, fetched)
   if (wal.length > 0) throw await damaged(layout, fetched, wal)
+  const { packed } = backup.summary
+  if (packed) return verifyImage(backup, layout, packed, context)
   const verifier = findVerifier(majorOf(recordOf(backup)), await findInstallations(settings.bin_dir, context))
   if (!verifier) {
     const faults = await faultsOfFiles(layout, fetched, signal)
@@ -81,7 +85,7 @@ async function faultsOfFiles(
   return faults
 }
 
-/** The snapshot's own segments must be there, and every complete one must be as long as segments are. */
+/** The snapshot's own segments must be there, where they are not in an image, and every complete one must be as long as segments are. */
 async function faultsOfWal(
   backup: StoredBackup,
   { directory }: BackupLayout,
@@ -91,7 +95,7 @@ async function faultsOfWal(
   const size = record.wal_segment_size
   const faults: Fault[] = []
   const listed = new Set(listing.files)
-  for (const segment of ownSegments(record).names()) {
+  for (const segment of backup.form === 'packed' ? [] : ownSegments(record).names()) {
     const name = bytePath(`snapshot/data/pg_wal/${segment}`)
     if (!listed.has(name)) faults.push({ name, what: 'is missing' })
     if (faults.length > mostFaults) break // a record may name any number

@@ -12,6 +12,9 @@ type Surroundings = Pick<Context, 'env' | 'signal'>
 /** Of mksquashfs, which takes half a gigabyte otherwise. */
 const memory = '128M'
 
+/** Of unsquashfs, which takes as much: MB of the blocks that wait to be written, and of ends of files. */
+const queues = ['-data-queue', '32', '-frag-queue', '32']
+
 /**
  * Packs a directory into an image, which is on disk then: zstd of level 1 and blocks of 128 KiB, which squashfs-tools from 4.4 on read
  * (Debian 11), as do Linux from 4.14 on, squashfuse and 7-Zip.
@@ -40,7 +43,7 @@ export async function unpackImage(
   directory: string,
   { env, signal }: Surroundings,
 ): Promise<void> {
-  await run('unsquashfs', ['-no-progress', '-no-xattrs', '-d', directory, file], { env, signal })
+  await run('unsquashfs', ['-no-progress', '-no-xattrs', ...queues, '-d', directory, file], { env, signal })
 }
 
 /** It ends with this process: it would go on writing into what the next one clears away. */

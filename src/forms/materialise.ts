@@ -1,5 +1,6 @@
 import { type LocalBackup, plainSnapshotOf, type ReadableBackup } from '../catalog/backup.js'
 import type { Context } from '../context.js'
+import { formatBytes } from '../text/format.js'
 import { imageOf } from './check-image.js'
 import { mountImage } from './mount-image.js'
 
@@ -16,7 +17,9 @@ export async function materialise<B extends LocalBackup>(
   const { packed } = backup.summary
   if (!packed) return { ...backup, snapshot: plainSnapshotOf(backup).snapshot }
   const image = imageOf(backup, packed)
-  const { directory, release } = await mountImage(image, context)
+  const size = formatBytes(packed.snapshot_bytes)
+  const unpack = `Or unpack it, for which it takes ${size} more on the disk:\n  ${context.pgbk(`unpack ${backup.id}`)}`
+  const { directory, isLost, release } = await mountImage(image, context, unpack)
   context.atEnd(release)
-  return { ...backup, snapshot: directory, image }
+  return { ...backup, snapshot: directory, image, isLost }
 }

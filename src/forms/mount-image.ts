@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { SnapshotImage } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { type ErrorCode, PgbkError } from '../errors.js'
@@ -8,6 +9,8 @@ import { imageNamespaces, mountImageScript } from './mount-script.js'
 /** An image's files as a directory, for as long as nobody releases it. */
 interface MountedImage {
   directory: string
+  /** Whether nothing in there can be read any more, because what served it has ended. */
+  isLost(): boolean
   release(): Promise<void>
 }
 
@@ -20,6 +23,7 @@ exec 9<"$1" || exit 70
 image=/proc/self/fd/9
 mount -t tmpfs -o mode=0700,size=1m tmpfs /tmp || { echo 'image: no file system in memory' >&2; exit 70; }
 top=${mountPoint}
+lost=-
 mkdir $top
 ${mountImageScript}
 echo ready
@@ -32,26 +36,36 @@ exit 0
 /**
  * Mounts an image where only this process and those that it starts can see it: no other process has a path to it but through the one
  * that holds it, and nothing is left when this process ends.
+ * @param otherwise what to do where this machine cannot do it.
  * @throws {PgbkError} `programs-missing`, `failed` or `damaged`, with the reason; the signal's reason when aborted.
  */
 export async function mountImage(
   image: SnapshotImage,
-  { env, signal, pgbk }: Pick<Context, 'env' | 'signal' | 'pgbk'>,
+  { env, signal }: Pick<Context, 'env' | 'signal'>,
+  otherwise = '',
 ): Promise<MountedImage> {
   const [file = '', ...words] = imageNamespaces(image)
   const args = [...words, 'sh', '-c', holder, 'sh', image.file]
   const held = await startStdinBound(file, args, { env, signal })
-  if (held.firstLine !== 'ready') throw notMountable(held.stderr(), pgbk('unpack ID'))
-  return { directory: seenBy(held.pid, mountPoint), release: held.end }
+  if (held.firstLine !== 'ready') throw notMountable(held.stderr(), otherwise)
+  const directory = seenBy(held.pid, mountPoint)
+  return { directory, isLost: () => held.hasEnded() || !canBeRead(directory), release: held.end }
+}
+
+function canBeRead(directory: string): boolean {
+  try {
+    return statSync(directory).isDirectory()
+  } catch {
+    return false
+  }
 }
 
 /** Why an image cannot be mounted on this machine, by what the shell that tried has said. */
-function notMountable(said: string, unpack: string): PgbkError {
+function notMountable(said: string, otherwise: string): PgbkError {
   const words = said.trim().replaceAll(/^image: /gm, '')
   const reason = words.replaceAll(/\n+/g, '; ') || 'no reason was given'
-  const [, code, remedy] = kinds.find(([pattern]) => pattern.test(reason)) ?? otherwise
-  const hint =
-    code === 'damaged' ? remedy : `${remedy} Else it has to be unpacked before it is used:\n  ${unpack}`
+  const [, code, remedy] = kinds.find(([pattern]) => pattern.test(reason)) ?? unknown
+  const hint = code === 'damaged' || otherwise === '' ? remedy : `${remedy}\n${otherwise}`
   return new PgbkError(code, `the packed snapshot cannot be mounted: ${reason}`, { hint, facts: { reason } })
 }
 
@@ -66,4 +80,4 @@ const kinds: [RegExp, ErrorCode, string][] = [
   [/squashfs image|squashfs superblock/i, 'damaged', 'Look at it with pgbk verify, and use another backup.'],
 ]
 
-const otherwise: (typeof kinds)[number] = [/./, 'failed', 'See what keeps squashfuse from it.']
+const unknown: (typeof kinds)[number] = [/./, 'failed', 'See what keeps squashfuse from it.']

@@ -3,6 +3,7 @@
  * ids are read in the name space of the mount. No program with other rights than the caller's is needed. The file system is served by a
  * process that ends with the shell; `$image` and `$top`, an empty directory, must be set. Their failure ends the shell with 70, and the
  * reason on standard error. Nothing that the shell has open is left to that process: whoever waits for its end would wait for ever.
+ * When it ends by itself, from then on nothing in the image can be read, and the shell gets SIGUSR1; `$lost` is its trap (`-` is to end).
  */
 export const mountImageScript = `
 noImage() { echo "image: $1" >&2; exit 70; }
@@ -10,13 +11,17 @@ PATH=$PATH:/usr/sbin:/sbin
 program=$(command -v squashfuse_ll || command -v squashfuse) || noImage 'squashfuse is not installed'
 [ -r /dev/fuse ] && [ -w /dev/fuse ] || noImage '/dev/fuse cannot be opened'
 said=$(mktemp) || noImage 'no room for a note'
-setpriv --pdeathsig KILL "$program" -f "$image" "$top" </dev/null >/dev/null 2>"$said" 3<&- &
+trap '' USR1
+setpriv --pdeathsig KILL sh -c '"$@"; kill -USR1 $PPID' sh \
+  setpriv --pdeathsig KILL "$program" -f "$image" "$top" </dev/null >/dev/null 2>"$said" 3<&- &
 served=$!
 until mountpoint -q "$top"; do
   kill -0 $served 2>/dev/null || noImage "$(tail -n 3 "$said"; rm -f "$said")"
   sleep 0.01
 done
 rm -f "$said"
+trap "$lost" USR1
+kill -0 $served 2>/dev/null || noImage 'squashfuse has ended at once'
 `
 
 /** The words before such a shell. */

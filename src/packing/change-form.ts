@@ -10,6 +10,7 @@ import { replaceDurably, syncPath } from '../system/files/durable.js'
 import { markDirectory, unmarkDirectory } from '../system/files/marked-directory.js'
 import { removeTree } from '../system/files/remove-tree.js'
 import { bytePath } from '../system/paths/byte-path.js'
+import { markOfThisProcess } from '../system/process/process-mark.js'
 
 /** A snapshot in its other form, whole and on disk, beside the backup. */
 interface FormChange {
@@ -22,16 +23,22 @@ interface FormChange {
 /**
  * Gives a backup its other form. Its record tells which one counts: so one rename, that of the record, changes it, and before and after
  * that all files that it needs are there. Only under the catalog lock.
+ * @param checkUnused is asked when whoever begins to use the backup sees that its form is changed; it throws where somebody does.
  * @throws {PgbkError} `failed` when something lies where the files are to go.
  */
-export async function changeForm(backup: LocalBackup, { record, aside }: FormChange): Promise<void> {
+export async function changeForm(
+  backup: LocalBackup,
+  { record, aside }: FormChange,
+  checkUnused: () => void,
+): Promise<void> {
   const layout = layoutOf(backup)
   const forms = filesOfForms(backup.directory)
   const [entering, leaving] =
     backup.form === 'plain' ? [forms.packed, forms.plain] : [forms.plain, forms.packed]
   for (const path of entering) checkFree(backup, path)
-  await markDirectory(layout.formMarker, { from: backup.form })
+  await markDirectory(layout.formMarker, { from: backup.form, ...markOfThisProcess() })
   try {
+    checkUnused()
     for (const path of entering) await rename(join(aside, basename(path)), path)
     await syncPath(backup.directory)
     await replaceDurably(layout.record, record)

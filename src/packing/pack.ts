@@ -67,10 +67,11 @@ export async function changed(
       await place.lease('catalog', { purpose, wait: true }, guarded, async (locked, held) => {
         const still = await checked(before.id, place, settings, locked)
         await held.check()
-        await changeForm(still, {
+        const change = {
           record: `${JSON.stringify(record, undefined, 2)}\n`,
           aside: staged.layout.directory,
-        })
+        }
+        await changeForm(still, change, () => checkNotInUse([still], settings.root, locked))
       })
     } finally {
       await place.discard(staged)

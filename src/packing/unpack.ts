@@ -1,5 +1,5 @@
-import { type LocalBackup, recordOf, snapshotOf } from '../catalog/backup.js'
-import { majorOf, recordFormat } from '../catalog/record.js'
+import { type LocalBackup, recordOf, snapshotOf, unpackedRecord } from '../catalog/backup.js'
+import { majorOf } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { checkImageIs } from '../forms/check-image.js'
@@ -31,8 +31,7 @@ export async function unpack(id: string, task: Task): Promise<ChangedForm> {
     const copy = { ...backup, snapshot: aside.snapshot }
     const checksums = record.own_files ?? pgbkFileChecksums(snapshotOf(copy))
     await checkCopyOfSnapshot(copy, checksums, verifier, own)
-    const { packed: _image, ...rest } = backup.raw as Record<string, unknown>
-    return { ...rest, format: recordFormat.plain }
+    return unpackedRecord(backup)
   })
 }
 

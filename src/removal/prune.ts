@@ -14,10 +14,10 @@ import { promisedBy } from '../retention/promised-wal.js'
 import {
   type Candidate,
   judge,
+  policyOf,
   type Reason,
   type RetentionPolicy,
   removesAnything,
-  scheduledPolicy,
 } from '../retention/retention.js'
 import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
 import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
@@ -67,7 +67,7 @@ export async function prune(options: PruneOptions, task: Task): Promise<PruneRes
   const { settings, context } = task
   const { root } = settings
   const { progress, signal } = context
-  const policy = settings.retention ?? (options.defaultPolicy ? scheduledPolicy : undefined)
+  const policy = policyOf(settings.retention, options.defaultPolicy ?? false)
   const dryRun = options.dryRun ?? false
   if (!removesAnything(policy)) return withoutPolicy(task, { dryRun })
   const layout = dryRun ? undefined : openRootToChange(root, context)

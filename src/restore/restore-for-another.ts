@@ -4,7 +4,6 @@ import { noteRestore } from '../catalog/restore-note.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { refusePacked } from '../forms/refuse-packed.js'
 import { type Listing, wantedOf } from '../place/contract/listing.js'
 import { openPlace } from '../place/open-place.js'
 import { archiveToOutput } from '../place/tar-archive/write-archive.js'
@@ -51,7 +50,6 @@ export async function restoreForAnother(
   try {
     const wanted = { ...options, pgdata: other.data, isOfAnother: true }
     const plan = await planRestore(id, wanted, task)
-    refusePacked(plan.backup, 'be restored into a directory of another user')
     other.input.write(`${JSON.stringify(handoverOf(plan))}\n`)
     if ((await Promise.race([other.firstLine(), status])) !== 'ready') return await status
     if (options.dryRun) return { plan, dryRun: true, notes: [] }

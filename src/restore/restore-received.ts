@@ -7,6 +7,7 @@ import { summarize } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { unpackReceived } from '../forms/unpack-received.js'
 import { readFirstLine, unpackArchive } from '../place/tar-archive/unpack-archive.js'
 import { dropPrivilegesTo } from '../privileges/drop-privileges.js'
 import { checkJson } from '../schema.js'
@@ -92,12 +93,15 @@ class NotSent extends PgbkError {
   }
 }
 
-/** The record comes last. */
-async function receive({ directory }: LocalBackup, staging: string, context: Context): Promise<void> {
+/** The record comes last. What is packed is unpacked there: nobody needs its image. */
+async function receive(backup: LocalBackup, staging: string, context: Context): Promise<void> {
   context.progress.step('taking the backup over')
   mkdirSync(staging)
   const cutOff = await unpackArchive(context.stdin, staging, context.signal)
-  if (!existsSync(layoutOf({ directory }).record)) throw new NotSent(cutOff)
+  if (!existsSync(layoutOf(backup).record)) throw new NotSent(cutOff)
+  if (backup.form === 'plain') return
+  context.progress.step('unpacking')
+  await unpackReceived(backup, context)
 }
 
 /** They were told with the plan. */

@@ -12,10 +12,25 @@ export interface RetentionPolicy {
   window?: string | undefined
   /** The span up to now in which every moment stays reachable, as far as there is WAL and a backup before it. */
   wal?: string | undefined
+  /** How old backups are when they are packed: of what goes, it says nothing. */
+  pack_after?: string | undefined
 }
 
 /** For unattended backups where the configuration has no policy. */
 export const scheduledPolicy: RetentionPolicy = { daily: 7, on_demand: 3, min: 2, wal: '7 days' }
+
+/**
+ * The policy that counts.
+ * @param byDefault whether that of unattended backups does where the configuration has none.
+ */
+export function policyOf(
+  retention: RetentionPolicy | undefined,
+  byDefault: boolean,
+): RetentionPolicy | undefined {
+  const { pack_after: _forms, ...rules } = retention ?? {}
+  if (Object.values(rules).some((rule) => rule !== undefined)) return rules
+  return byDefault ? scheduledPolicy : undefined
+}
 
 /** Why a backup stays. */
 export interface Reason {

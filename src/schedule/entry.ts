@@ -57,6 +57,7 @@ export function scheduleOptions({ when, line }: CrontabEntry): string {
   return [
     day === undefined ? `--daily ${time}` : `--weekly ${day} ${time}`,
     ...(/ --prove /.test(line) ? ['--prove'] : []),
+    ...(/ --packed /.test(line) ? ['--packed'] : []),
     ...(/ prune --yes /.test(line) ? [] : ['--no-prune']),
   ].join(' ')
 }

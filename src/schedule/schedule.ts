@@ -4,7 +4,7 @@ import { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { isSecret, parseConnection } from '../postgres/connection/conninfo.js'
 import { spanMs } from '../retention/calendar.js'
-import { type RetentionPolicy, removesAnything, scheduledPolicy } from '../retention/retention.js'
+import { policyOf, type RetentionPolicy, removesAnything } from '../retention/retention.js'
 import { noPassword, type Surroundings, shellCommand, variablesFrom } from './command.js'
 import {
   cronDaemonProblem,
@@ -22,6 +22,7 @@ export interface ScheduleOptions extends ConnectionFlags {
   daily?: string
   weekly?: string[]
   prove?: boolean
+  packed?: boolean
   /** False: backups pile up. */
   prune?: boolean
 }
@@ -91,9 +92,9 @@ export function planSchedule(options: ScheduleOptions, { settings, context }: Ta
     variables: variablesFrom(context.env),
   }
   refusePassword(surroundings.variables.PGBK_CONNECTION)
-  const prove = options.prove ? ['--prove'] : []
+  const further = [...(options.prove ? ['--prove'] : []), ...(options.packed ? ['--packed'] : [])]
   const commands = [
-    ['create', '--scheduled', ...prove, '--quiet', ...connection],
+    ['create', '--scheduled', ...further, '--quiet', ...connection],
     ...(options.prune === false ? [] : [['prune', '--yes', '--quiet', '--default-policy']]),
   ]
   const line = crontabLine(crontabFields(times), shellCommand(commands, surroundings), settings.root)
@@ -109,7 +110,7 @@ export function planUnits(options: ScheduleOptions, task: Task): SystemdUnit[] {
     ...plan,
     user: uid === 0 ? settings.run_as : name,
     receive: ['wal', 'receive', ...plan.connection],
-    needsNamespaces: options.prove ?? false,
+    needsNamespaces: (options.prove ?? false) || packs(options, settings),
   })
 }
 
@@ -127,6 +128,11 @@ export async function removeSchedule({
   const entry = entriesIn(before).find((one) => one.root === root)
   if (entry) await writeCrontab(withoutEntry(before, root), context)
   return entry
+}
+
+/** Whether images are made, which are mounted to be read. */
+function packs({ packed = false }: ScheduleOptions, { create, retention }: Settings): boolean {
+  return packed || create.form === 'packed' || retention?.pack_after !== undefined
 }
 
 function connectionWords({ dbname, host, port, username }: ScheduleOptions): string[] {
@@ -154,7 +160,7 @@ function forecastOf(
   { retention }: Settings,
 ): Forecast {
   return {
-    count: prune === false ? undefined : keptBy(retention ?? scheduledPolicy, times),
+    count: prune === false ? undefined : keptBy(policyOf(retention, true), times),
     each: needed_bytes ?? 0,
     room: room_bytes ?? 0,
   }

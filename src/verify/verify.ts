@@ -158,6 +158,7 @@ async function lookAt(
     const others = checked.faults.filter(({ file }) => inReplay.every((fault) => fault.file !== file))
     return [...others, ...inReplay]
   })
+  checkStillThere(backup) // or what cannot be read would be faults of it
   return {
     faults: distinct([...faults, ...ofWal]),
     segments: wal.segments,

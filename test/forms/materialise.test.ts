@@ -39,7 +39,6 @@ it('who restores, runs, proves and verifies comes to a snapshot by materialise a
 it('a snapshot is materialised where a backup is chosen, checked or packed, and nowhere else', () => {
   expect(filesWith(/\bmaterialise\(/, '.').filter((file) => !file.startsWith('forms/'))).toEqual([
     'doctor/check-working-copy.ts',
-    'download/check-destination.ts',
     'packing/pack.ts',
     'recovery/choose-backup.ts',
     'verify/verify.ts',

@@ -14,8 +14,11 @@ export const prune: CommandSpec<PruneOptions> = {
   async run(call) {
     const { prune } = await import('../../removal/prune.js')
     const result = await prune(call.options, call)
+    const { packOlder } = await import('../../packing/pack-older.js')
+    const staying = new Set(result.kept.map(({ backup }) => backup.id))
+    const packed = await packOlder(staying, result, call)
     const { pruneJson, pruneText } = await import('../../terminal/views/prune-view.js')
-    return { json: () => pruneJson(result), text: (screen) => pruneText(result, screen) }
+    return { json: () => pruneJson(result, packed), text: (screen) => pruneText(result, packed, screen) }
   },
   help: `
 The policy is the key retention of the configuration. A backup stays when any
@@ -29,6 +32,9 @@ Without a policy, and without --default-policy, nothing is removed. Never
 removed are: the newest whole backup, the newest that no check has failed, the
 newest proven one, those in use or held (pgbk hold), and what is not, or no
 longer, a whole backup. Each cluster in a root is judged by itself.
+
+With the key retention.pack_after, what stays and is older is packed then (pgbk
+pack), where that saves room; --dry-run says how much, from samples.
 
 On a terminal it asks first. Elsewhere it requires --yes.
 

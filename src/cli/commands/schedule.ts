@@ -19,6 +19,7 @@ export const schedule: CommandSpec<Options> = {
         .option('--daily <HH:MM>', 'every day at this time')
         .option('--weekly <day HH:MM...>', 'every week: sun 03:00')
         .option('--prove', 'really start every new backup and check it')
+        .option('--packed', 'make every new backup one compressed image')
         .option('--no-prune', 'remove no old backups afterwards')
         .option('--print', 'only print the line; write nothing')
         .option('--systemd', 'with --print: units for systemd in its place')

@@ -35,8 +35,11 @@ export interface IncomingFile {
 export interface FileWriter {
   /** The names that are there. */
   readonly names: Set<BytePath>
-  /** @param changedAt not before its last change. */
-  begin(name: BytePath, changedAt: Date): IncomingFile
+  /**
+   * @param changedAt not before its last change.
+   * @param from how many bytes of it have come before, and stay: those of an unfinished file.
+   */
+  begin(name: BytePath, changedAt: Date, from?: number): IncomingFile
   /** Copies a file of this machine; shares its blocks where the file system can. */
   copy(source: string | Buffer, name: BytePath): Promise<void>
   /** Waits for flushes that still go on. @throws a system error when one has failed. */
@@ -44,6 +47,11 @@ export interface FileWriter {
 }
 
 const unfinished = '.pgbk-part'
+
+/** The name of a file for as long as it is not whole. */
+export function unfinishedName(name: BytePath): BytePath {
+  return `${name}${unfinished}` as BytePath
+}
 
 /** Whether a name is that of a file that was not received to its end. */
 export function isUnfinished(name: string): boolean {
@@ -61,16 +69,16 @@ export function openFileWriter(
 ): FileWriter {
   const names = new Set<BytePath>()
   const flusher = openFlusher()
-  const partOf = (name: BytePath) => bytesInside(directory, `${name}${unfinished}` as BytePath)
+  const partOf = (name: BytePath) => bytesInside(directory, unfinishedName(name))
   const settle = (name: BytePath) => {
     renameSync(partOf(name), bytesInside(directory, name))
     names.add(name)
   }
   return {
     names,
-    begin: (name, changedAt) => {
-      let room = limitOf(name)
-      const file = flusher.take(openSync(partOf(name), writeFlags, 0o600))
+    begin: (name, changedAt, from = 0) => {
+      let room = limitOf(name) - from
+      const file = flusher.take(openSync(partOf(name), from === 0 ? writeFlags : appendFlags, 0o600))
       return {
         // The system takes bytes over at memory's speed: there is nothing to wait for.
         write: (bytes) => {
@@ -108,8 +116,9 @@ export function openFileWriter(
   }
 }
 
-const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
 const writeFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW
+const appendFlags = O_WRONLY | O_APPEND | O_NOFOLLOW
 
 function tooLarge(name: BytePath, most: number): PgbkError {
   return new PgbkError(

@@ -4,7 +4,7 @@ import { type BytePath, bytePath, joinBytes, shownPath } from '../../system/path
 import { isPlainName } from '../../system/paths/inside.js'
 import { segmentIn } from '../../wal-segments/segment-forms.js'
 import { ownSegments } from '../../wal-segments/segment-range.js'
-import { isLeftOut, tablespaceOf } from './names.js'
+import { imageName, isLeftOut, tablespaceOf } from './names.js'
 
 /** What a backup's directory has, by names relative to it. Locks, markers and the record are left out. */
 export interface Listing {
@@ -63,8 +63,12 @@ export function checkListing(raw: RawListing, source: string): Listing {
   return listing
 }
 
-/** What is to come of what is there. */
-export function wantedOf(listing: Listing, backup: StoredBackup, { noWal }: WantedWal): Listing {
+/**
+ * What is to come of what is there.
+ * @throws {PgbkError} `damaged` for a packed one without its image.
+ */
+export function wantedOf(all: Listing, backup: StoredBackup, { noWal }: WantedWal): Listing {
+  const listing = backup.form === 'packed' ? packedOf(all, backup) : all
   if (!noWal) return listing
   const needed = ownSegments(recordOf(backup))
   const files = listing.files.filter((name) => {
@@ -72,6 +76,16 @@ export function wantedOf(listing: Listing, backup: StoredBackup, { noWal }: Want
     return file === undefined || file.endsWith('.history') || needed.has(segmentIn(file) ?? '')
   })
   return { ...listing, files }
+}
+
+/** Without what somebody has unpacked beside the image, as its README says. */
+function packedOf({ directories, files }: Listing, { id }: StoredBackup): Listing {
+  if (!files.includes(imageName))
+    throw new PgbkError('damaged', `backup ${id} is incomplete: it lacks ${imageName}`, {
+      hint: 'Choose another backup.',
+    })
+  const isOwn = (name: BytePath) => name === imageName || name === 'README' || /^wal(\/|$)/.test(name)
+  return { directories: directories.filter(isOwn), files: files.filter(isOwn), links: [] }
 }
 
 function checkName(name: BytePath, source: string): void {

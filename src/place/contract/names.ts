@@ -28,6 +28,9 @@ export function tablespaceOf(link: string): string | undefined {
 
 export const manifestName = bytePath('snapshot/data/backup_manifest')
 
+/** The one large file of a packed backup. */
+export const imageName = bytePath('snapshot.squashfs')
+
 /** Where a file of the manifest lies in the backup's directory, without going through a link. */
 export function nameInBackup(manifestPath: BytePath, linkedTablespaces: ReadonlySet<string>): BytePath {
   const [, oid = '', rest = ''] = /^pg_tblspc\/(\d+)\/(.+)$/.exec(manifestPath) ?? []

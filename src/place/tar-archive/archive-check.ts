@@ -5,7 +5,7 @@ import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path
 import { isUnfinishedFile, segmentIn } from '../../wal-segments/segment-forms.js'
 import { ownSegments } from '../../wal-segments/segment-range.js'
 import type { Listing } from '../contract/listing.js'
-import { linkedTablespacesIn, nameInBackup } from '../contract/names.js'
+import { imageName, linkedTablespacesIn, nameInBackup } from '../contract/names.js'
 
 /** What an archive has, as seen while it was made. */
 interface ArchiveContent {
@@ -17,7 +17,7 @@ interface ArchiveContent {
 }
 
 /**
- * Compares names and sizes with the list and the manifest; what is in the files is not looked at.
+ * Compares names and sizes with the list and the manifest, or those of a packed one with its record; what is in the files is not looked at.
  * @throws {PgbkError} `damaged` when something is missing or has another size; `failed` when what is there has changed meanwhile.
  */
 export async function checkArchive(
@@ -27,9 +27,10 @@ export async function checkArchive(
 ): Promise<void> {
   const said = unexpected(complaints, backup.id)
   const faults = missingNames(backup, listing, sizes)
-  const linked = linkedTablespacesIn(listing)
-  for await (const file of manifest) {
-    const fault = exemptFromManifest.has(file.path) ? undefined : difference(file, linked, sizes)
+  const { packed } = backup.summary
+  const named = packed ? [{ name: imageName, size: packed.bytes }] : sizesIn(manifest, listing)
+  for await (const { name, size } of named) {
+    const fault = difference(name, size, sizes)
     if (fault !== undefined) faults.push(fault)
   }
   if (faults.length > 0) throw incomplete(backup.id, faults, said)
@@ -57,15 +58,24 @@ function missingNames(backup: StoredBackup, listing: Listing, here: ReadonlyMap<
   return all.filter((name) => !here.has(name)).map((name) => `${shownPath(name)} is missing`)
 }
 
+/** What a manifest says, by names in the backup. */
+async function* sizesIn(
+  manifest: ArchiveContent['manifest'],
+  listing: Listing,
+): AsyncGenerator<{ name: BytePath; size: number }> {
+  const linked = linkedTablespacesIn(listing)
+  for await (const { path, size } of manifest)
+    if (!exemptFromManifest.has(path)) yield { name: nameInBackup(path, linked), size }
+}
+
 function difference(
-  file: ManifestFile,
-  linked: ReadonlySet<string>,
+  name: BytePath,
+  wanted: number,
   sizes: ReadonlyMap<BytePath, number>,
 ): string | undefined {
-  const name = nameInBackup(file.path, linked)
   const size = sizes.get(name)
   if (size === undefined) return `${shownPath(name)} is missing`
-  return size === file.size ? undefined : `${shownPath(name)} has ${size} bytes instead of ${file.size}`
+  return size === wanted ? undefined : `${shownPath(name)} has ${size} bytes instead of ${wanted}`
 }
 
 function incomplete(id: string, faults: string[], said: string | undefined): PgbkError {

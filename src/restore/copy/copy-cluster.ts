@@ -3,12 +3,13 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type ReadableBackup, recordOf, snapshotOf } from '../../catalog/backup.js'
 import type { Context } from '../../context.js'
-import { type PgbkError, systemCode, systemFailure } from '../../errors.js'
+import { PgbkError, systemCode, systemFailure } from '../../errors.js'
 import { copyOneFile } from '../../system/files/copy-file.js'
 import { copyInBulk } from '../../system/files/copy-in-bulk.js'
 import { copyTree } from '../../system/files/copy-tree.js'
 import { syncPath } from '../../system/files/durable.js'
 import type { TreeEntry } from '../../system/files/walk-tree.js'
+import { withFilesOf } from './unpack-beside.js'
 
 /** Where the parts of a restored cluster go: directories that are there and empty. */
 interface ClusterPlaces {
@@ -59,6 +60,21 @@ const leftOut: ReadonlySet<string> = new Set(['global/pg_control', ...overrides]
 export async function copyCluster(
   backup: ReadableBackup,
   places: ClusterPlaces,
+  context: Context,
+): Promise<void> {
+  try {
+    await withFilesOf(backup, places, context, (files, areOwn) =>
+      copyFiles(files, { ...places, move: areOwn || (places.move ?? false) }, context),
+    )
+  } catch (cause) {
+    context.signal.throwIfAborted()
+    throw cause instanceof PgbkError ? cause : copyFailed(cause)
+  }
+}
+
+async function copyFiles(
+  backup: ReadableBackup,
+  places: ClusterPlaces,
   { signal, progress }: Context,
 ): Promise<void> {
   const layout = snapshotOf(backup)
@@ -77,22 +93,17 @@ export async function copyCluster(
     },
   }
   progress.step('copying')
-  try {
-    const finished = await copyDatabases(backup, places, signal)
-    const outside = places.tablespaces.map(({ oid }) => `pg_tblspc/${oid}`)
-    const others = new Set<string>([...leftOut, ...outside, ...finished])
-    const leaveOut = (entry: TreeEntry) => others.has(entry.name) || options.leaveOut(entry)
-    await copyTree(layout.data, places.data, { ...options, leaveOut })
-    const links = join(places.data, 'pg_tblspc')
-    for (const { oid, directory, target } of places.tablespaces) {
-      await copyTree(join(layout.tablespaces, String(oid)), directory, options)
-      await symlink(target, join(links, String(oid)))
-    }
-    await syncPath(links)
-  } catch (cause) {
-    signal.throwIfAborted()
-    throw copyFailed(cause)
+  const finished = await copyDatabases(backup, places, signal)
+  const outside = places.tablespaces.map(({ oid }) => `pg_tblspc/${oid}`)
+  const others = new Set<string>([...leftOut, ...outside, ...finished])
+  const leaveOut = (entry: TreeEntry) => others.has(entry.name) || options.leaveOut(entry)
+  await copyTree(layout.data, places.data, { ...options, leaveOut })
+  const links = join(places.data, 'pg_tblspc')
+  for (const { oid, directory, target } of places.tablespaces) {
+    await copyTree(join(layout.tablespaces, String(oid)), directory, options)
+    await symlink(target, join(links, String(oid)))
   }
+  await syncPath(links)
 }
 
 /** Files of more bytes, on average, are copied several at a time, and with progress. */

@@ -42,6 +42,13 @@ ${cleanUp}
 `,
     watching: `
 served=
+server=
+endServer() {
+  echo "pgbk: $1" >>log
+  [ -n "$server" ] || exit 70
+  [ $signal = KILL ] || signal=QUIT
+  kill -$signal $server
+}
 ${outerSetUp}
 exec 4<&0
 rm -f .begun
@@ -66,9 +73,7 @@ if [ -n "$program" ]; then
     setpriv ${withoutAnyRights} --pdeathsig KILL "$node" ${littleMemory} "$program" lower store "$known" <&6 4<&- 6<&- >/dev/null 2>>log &
     exec 4<&- 6<&-
     wait $! && exit
-    echo "pgbk: the file server of the working copy has ended with status $?" >>log
-    [ $signal = KILL ] || signal=QUIT
-    kill -$signal $server
+    endServer "the file server of the working copy has ended with status $?"
   } 2>/dev/null &
   files=$!
   exec 6<&-

@@ -1,3 +1,4 @@
+import type { PackedOlder } from '../../packing/pack-older.js'
 import type { JudgedBackup, PruneResult } from '../../removal/prune.js'
 import { formatAge, formatAtLeast, formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
@@ -5,19 +6,38 @@ import { movedBytes, moveJson } from '../parts/move-view.js'
 import type { Screen } from '../screen.js'
 import { tableLines } from '../table.js'
 
-export function pruneJson({ dryRun, kept, pruned, moved, freed }: PruneResult): object {
+export function pruneJson(
+  { dryRun, kept, pruned, moved, freed }: PruneResult,
+  packed: PackedOlder[],
+): object {
   return {
     kept: kept.map(judgedJson),
     pruned: pruned.map(judgedJson),
     moved_wal: moved.map(moveJson),
     freed_bytes: freed.bytes,
+    packed: packed.map(({ backup, savedBytes }) => ({
+      ...backupJson(backup, backup.directory),
+      saved_bytes: savedBytes,
+    })),
     dry_run: dryRun,
   }
 }
 
 /** Every backup with what becomes of it and why; quiet, only a dry run has something to say. */
-export function pruneText(result: PruneResult, screen: Screen): string {
+export function pruneText(result: PruneResult, packed: PackedOlder[], screen: Screen): string {
   if (screen.quiet && !result.dryRun) return ''
+  return `${removalText(result, screen)}${packedText(packed, result)}`
+}
+
+function packedText(packed: PackedOlder[], { dryRun }: PruneResult): string {
+  if (packed.length === 0) return ''
+  const saved = (bytes: number) =>
+    dryRun ? `saves about ${formatBytes(bytes)}` : `${formatBytes(bytes)} saved`
+  const lines = packed.map(({ backup, savedBytes }) => `  ${backup.id}: ${saved(savedBytes)}`)
+  return `\n${dryRun ? 'Would pack' : 'Packed'} what is older than retention.pack_after says:\n${lines.join('\n')}\n`
+}
+
+function removalText(result: PruneResult, screen: Screen): string {
   if (result.withoutPolicy !== undefined)
     return `Nothing is removed: no retention policy says what may go.\n${howToWriteOne(result.withoutPolicy, screen)}`
   const { kept, pruned, root } = result

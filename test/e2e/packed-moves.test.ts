@@ -1,0 +1,208 @@
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { appendFile, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, expect } from '@jest/globals'
+import { execaSync } from 'execa'
+import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { copyOf, download, downloadOf } from '../helpers/download.js'
+import { localRun } from '../helpers/local-run.js'
+import { ifRoot, needs } from '../helpers/needs.js'
+import { runPgbk, startPgbk } from '../helpers/pgbk.js'
+import { aDirectory, aFreePort } from '../helpers/places.js'
+import { anyMajor, run } from '../helpers/programs.js'
+import { ask, restored } from '../helpers/restore.js'
+import { aRoot, aServer, fill } from '../helpers/server.js'
+import { anSshHost, heldAfter, type SshHost, withPrograms } from '../helpers/ssh.js'
+import { until } from '../helpers/traces.js'
+import { fingerprint } from '../helpers/tree.js'
+
+const programs = ['program mksquashfs', 'program squashfuse', 'program sshd'] as const
+const { describe, it } = needs('user namespaces', '/dev/fuse', ...programs)
+
+const count = 'select count(*) from ledger, elsewhere where elsewhere.n = 1'
+const imageIn = (directory: string) => join(directory, 'snapshot.squashfs')
+
+let backup: MadeBackup
+let ssh: SshHost
+beforeAll(async () => {
+  ssh = await anSshHost()
+  const server = await aServer({ major: anyMajor })
+  await fill(server)
+  backup = await aBackupOf(server, { args: ['--packed'] })
+})
+
+/** It has the bytes of the source, and answers. */
+async function checkCopy(root: string): Promise<void> {
+  const copy = copyOf(backup, root)
+  for (const name of ['backup.json', 'README', 'snapshot.squashfs'])
+    expect(readFileSync(join(copy, name)).equals(readFileSync(join(backup.directory, name)))).toBe(true)
+  expect(readdirSync(copy).sort()).toEqual(['README', 'backup.json', 'snapshot.squashfs', 'wal'])
+  const { status, stdout } = await localRun(root, ['--dbname', 'app', '--', 'psql', '-XAtqc', count])
+  expect({ status, stdout: stdout.trim() }).toEqual({ status: 0, stdout: '1000' })
+}
+
+/** A twin of the root, whose image has another byte. */
+async function aDamagedSource(): Promise<string> {
+  const root = await aRoot()
+  await run(['cp', '-a', join(backup.root, 'data'), root])
+  const file = await open(imageIn(copyOf(backup, root)), 'r+')
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, 100_000)
+  await file.write(Buffer.from([(buffer[0] ?? 0) ^ 1]), 0, 1, 100_000)
+  await file.close()
+  return root
+}
+
+describe('the download of a packed backup', () => {
+  it('from a directory is the same, and what lies unpacked beside the image stays where it is', async () => {
+    const from = await aRoot()
+    await run(['cp', '-a', join(backup.root, 'data'), from])
+    const source = copyOf(backup, from)
+    await run(['unsquashfs', '-no-progress', '-d', join(source, 'snapshot'), imageIn(source)])
+    const to = await aRoot()
+    const { status, json } = await download(from, to)
+    expect({ status, verified_by: json.verified_by }).toMatchObject({ status: 0 })
+    await checkCopy(to)
+    expect(await download(from, to)).toMatchObject({ status: 0, json: { received_bytes: 0 } })
+  })
+
+  it('over ssh that was killed in the middle of the image goes on there', async () => {
+    const to = await aRoot()
+    const { size } = statSync(imageIn(backup.directory))
+    const half = Math.floor(size / 2)
+    const env = heldAfter(half, ssh.env)
+    const child = startPgbk(['download', 'latest', '--from', `test:${backup.root}`, '-C', to], { env })
+    const part = join(downloadOf(backup, to), 'snapshot.squashfs.pgbk-part')
+    const here = () => lstatSync(part, { throwIfNoEntry: false })?.size ?? 0
+    await until('half of it is here', () => here() > half - 200_000)
+    child.kill('SIGKILL')
+    await child
+    const before = here()
+    const { status, json } = await download(`test:${backup.root}`, to, [], { env: ssh.env })
+    const others = readdirSync(join(backup.directory, 'wal')).map((name) => join('wal', name))
+    const rest = ['README', ...others].map((name) => statSync(join(backup.directory, name)).size)
+    expect({ status, received: json.received_bytes }).toEqual({
+      status: 0,
+      received: size - before + rest.reduce((sum, bytes) => sum + bytes, 0),
+    })
+    await checkCopy(to)
+  })
+
+  it('that goes on after other bytes than those of the source brings all of it', async () => {
+    const to = await aRoot()
+    const half = Math.floor(statSync(imageIn(backup.directory)).size / 2)
+    const env = heldAfter(half, ssh.env)
+    const child = startPgbk(['download', 'latest', '--from', `test:${backup.root}`, '-C', to], { env })
+    const part = join(downloadOf(backup, to), 'snapshot.squashfs.pgbk-part')
+    await until('some of it is here', () => (lstatSync(part, { throwIfNoEntry: false })?.size ?? 0) > 100_000)
+    child.kill('SIGKILL')
+    await child
+    await appendFile(part, 'of somebody else')
+    expect(await download(backup.root, to)).toMatchObject({ status: 0 })
+    await checkCopy(to)
+  })
+
+  it.each(['directory', 'ssh'])(
+    'from a damaged source, by %s, is refused, and leaves nothing',
+    async (by) => {
+      const [from, to] = [await aDamagedSource(), await aRoot()]
+      const source = by === 'ssh' ? `test:${from}` : from
+      const { status, error } = await download(source, to, [], { env: ssh.env })
+      expect({ status, code: error.code }).toEqual({ status: 1, code: 'damaged' })
+      expect(error.message).toContain('its SHA-256 is not that of the record')
+      expect(readdirSync(join(to, 'data/backup')).filter((name) => !name.endsWith('.lock'))).toEqual([])
+    },
+  )
+
+  it('begun while it was plain there begins anew', async () => {
+    const from = await aRoot()
+    await run(['cp', '-a', join(backup.root, 'data'), from])
+    expect(await runPgbk(['unpack', backup.record.id, '-C', from])).toMatchObject({ status: 0 })
+    const to = await aRoot()
+    const env = heldAfter(20 * 2 ** 20, ssh.env)
+    const child = startPgbk(['download', 'latest', '--from', `test:${from}`, '-C', to], { env })
+    const directory = downloadOf(backup, to)
+    await until('some of it is here', () => {
+      const found = lstatSync(join(directory, 'snapshot/data/base'), { throwIfNoEntry: false })
+      return found !== undefined && readdirSync(join(directory, 'snapshot/data/base')).length > 0
+    })
+    child.kill('SIGKILL')
+    await child
+    const { status, stderr } = await download(backup.root, to)
+    expect({ status, stderr }).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('in its other form'),
+    })
+    await checkCopy(to)
+  })
+
+  it.each([
+    ['directory', 'tar', () => backup.root],
+    ['ssh', 'tar.gz', () => `test:${backup.root}`],
+  ])('from a %s as a %s is the same when it is unpacked', async (_by, ending, from) => {
+    const place = await aRoot()
+    const file = join(place, `it.${ending}`)
+    const words = ['download', 'latest', '--from', from(), '--archive', file, '-C', place]
+    expect(await runPgbk(words, { env: ssh.env })).toMatchObject({ status: 0 })
+    await run(['tar', '-xf', file, '-C', place])
+    await checkCopy(place)
+  })
+
+  it('as a tar is refused where the image is cut off', async () => {
+    const from = await aRoot()
+    await run(['cp', '-a', join(backup.root, 'data'), from])
+    await run(['truncate', '-s', '-4096', imageIn(copyOf(backup, from))])
+    for (const source of [from, `test:${from}`]) {
+      const file = join(await aRoot(), 'it.tar')
+      const words = ['download', 'latest', '--from', source, '--archive', file, '-C', from]
+      const { status, stderr } = await runPgbk(words, { env: ssh.env })
+      expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining('bytes') })
+      expect(lstatSync(file, { throwIfNoEntry: false })).toBeUndefined()
+    }
+  })
+})
+
+describe('the restore of a packed backup', () => {
+  it.each([
+    ['unpacks it in its place', {}],
+    ['copies it where there is no unsquashfs', withoutUnsquashfs()],
+  ])('%s, and changes nothing of it', async (_title, env) => {
+    const before = fingerprint(backup.directory)
+    const instance = await restored(backup.root, ['--name', 'one'], { env })
+    expect(await ask(instance, count, 'app')).toBe('1000')
+    expect(readdirSync(join(instance.directory, 'data'))).not.toContain('.pgbk-unpacked')
+    await runPgbk(['instance', 'stop', 'one', '-C', backup.root])
+    expect(await runPgbk(['instance', 'delete', 'one', '--yes', '-C', backup.root])).toMatchObject({
+      status: 0,
+    })
+    expect(fingerprint(backup.directory)).toBe(before)
+  })
+
+  it('with an image that is damaged leaves nothing', async () => {
+    const root = await aDamagedSource()
+    const data = join(await aRoot(), 'main')
+    const image = await open(imageIn(copyOf(backup, root)), 'r+')
+    await image.write(Buffer.alloc(2_000_000, 1), 0, 2_000_000, 200_000)
+    await image.close()
+    expect((await runPgbk(['restore', '-D', data, '-C', root])).status).not.toBe(0)
+    expect(readdirSync(data).filter((name) => !name.startsWith('.'))).toEqual([])
+  })
+
+  ifRoot('into a directory of another user leaves all of it to that one', async () => {
+    const data = join(aDirectory('pgbk-other-'), 'main')
+    mkdirSync(data, { mode: 0o700 })
+    chmodSync(join(data, '..'), 0o755)
+    execaSync('chown', ['nobody', data])
+    execaSync('chown', ['root', join(data, '..')])
+    const port = String(await aFreePort())
+    await restored(backup.root, ['-D', data, '--port', port], { asRoot: true })
+    const { uid } = statSync(data)
+    const entries = readdirSync(data, { recursive: true }).map(String)
+    expect(entries.filter((name) => lstatSync(join(data, name)).uid !== uid)).toEqual([])
+    expect(entries).toEqual(expect.arrayContaining(['PG_VERSION', 'global/pg_control']))
+    expect(entries.filter((name) => /squashfs|^\.pgbk/.test(name))).toEqual([])
+  })
+})
+
+function withoutUnsquashfs(): Record<string, string> {
+  return withPrograms({ unsquashfs: '#!/bin/sh\nexit 127\n' })
+}
