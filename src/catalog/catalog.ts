@@ -57,7 +57,7 @@ export function newestFirst<B extends StoredBackup>(catalog: Catalog<B>): Catalo
 
 /** What a backup shared when it was made it still shares as long as one of those is there; a copy of it elsewhere shares nothing. */
 function countShared(backups: StoredBackup[]): void {
-  const ids = new Set(backups.map(({ id }) => id))
+  const ids = new Set(backups.filter(({ form }) => form === 'plain').map(({ id }) => id))
   for (const backup of backups) {
     const { shared } = backup.summary
     if (shared?.with.some((id) => ids.has(id)))

@@ -30,7 +30,7 @@ export async function removeLeftOvers(root: RootLayout, psql: Psql, context: Con
 }
 
 async function sweepLocked(root: RootLayout, psql: Psql, lock: HeldLock, context: Context): Promise<boolean> {
-  await sweepForms(root)
+  await sweepForms(root, context)
   const found = await findLeftOvers(root)
   for (const leftOver of found) {
     if (!leftOver.marker) {

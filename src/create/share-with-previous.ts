@@ -8,8 +8,10 @@ import type { BackupRecord } from '../catalog/record.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
 import { messageOf, systemCode } from '../errors.js'
+import { syncTree } from '../system/files/durable.js'
 import { inParallel } from '../system/files/in-parallel.js'
 import { canShare, shareBuffers, shareFile } from '../system/files/share-file.js'
+import { syncFileSystem } from '../system/files/sync-file-system.js'
 import { treeEntries } from '../system/files/walk-tree.js'
 import { type BytePath, bytePath, joinBytes } from '../system/paths/byte-path.js'
 import { runProgram } from '../system/program/run-program.js'
@@ -44,8 +46,12 @@ export function baseFor(
   )
   const [newest] = backups
   if (!newest) return { none: 'it is the first one' }
-  if (!canShare(join(plainSnapshotOf(newest).data, 'PG_VERSION'), directory))
-    return { none: 'the file system has no reflinks' }
+  try {
+    if (!canShare(join(plainSnapshotOf(newest).data, 'PG_VERSION'), directory))
+      return { none: 'the file system has no reflinks' }
+  } catch (error) {
+    return { none: `${newest.id} cannot be read: ${messageOf(error)}` }
+  }
   if (independent) return { none: 'it was asked for' }
   const sharing = backups.findIndex(({ summary }) => !summary.shared)
   const inARow = sharing === -1 ? backups.length : sharing
@@ -104,6 +110,8 @@ export async function shareWith(
     progress.warn(`not everything that ${base.id} has too is shared with it: ${messageOf(error)}`)
   }
   if (bytes === 0) return undefined
+  // pg_basebackup has flushed what was there before.
+  if (!(await syncFileSystem(layout.snapshot))) await syncTree(layout.snapshot)
   const before = base.summary.shared
   return { with: [base.id, ...(before?.with ?? [])], bytes }
 }

@@ -1,11 +1,13 @@
-import { lstatSync, readdirSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type LocalBackup, layoutOf, plainSnapshotOf } from '../catalog/backup.js'
 import { isId } from '../catalog/id.js'
 import { backupFiles, type RootLayout } from '../catalog/layout.js'
 import { readRecord } from '../catalog/record.js'
-import { PgbkError } from '../errors.js'
+import type { Context } from '../context.js'
+import { messageOf, PgbkError } from '../errors.js'
+import { checkNotInUse } from '../removal/in-use.js'
 import { replaceDurably, syncPath } from '../system/files/durable.js'
 import { markDirectory, unmarkDirectory } from '../system/files/marked-directory.js'
 import { removeTree } from '../system/files/remove-tree.js'
@@ -53,10 +55,21 @@ export async function changeForm(
 
 /**
  * Removes what killed changes of a form have left: the files of the form that does not count. Only where no form is changed meanwhile,
- * under the lock of creates.
+ * under the lock of creates. What cannot be removed, or is in use, is told, and keeps nothing else from being done.
  */
-export async function sweepForms({ backups }: RootLayout): Promise<void> {
-  for (const name of readdirSync(backups)) if (isId(name)) await sweepForm(join(backups, name))
+export async function sweepForms({ root, backups }: RootLayout, context: Context): Promise<void> {
+  for (const name of readdirSync(backups).filter(isId)) {
+    const directory = join(backups, name)
+    try {
+      const { formMarker, marker } = backupFiles(directory)
+      if (!existsSync(formMarker) || existsSync(marker)) continue
+      checkNotInUse([{ id: name, directory }], root, context)
+      await sweepForm(directory)
+    } catch (error) {
+      context.signal.throwIfAborted()
+      context.progress.warn(`what a killed change of its form has left in ${name} stays: ${messageOf(error)}`)
+    }
+  }
 }
 
 async function sweepForm(directory: string): Promise<void> {

@@ -3,6 +3,7 @@ import { readCatalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import type { Task } from '../config/load.js'
 import { type ErrorCode, messageOf, PgbkError } from '../errors.js'
+import { freedBytes } from '../removal/freed-bytes.js'
 import { findInUse } from '../removal/in-use.js'
 import { spanMs } from '../retention/calendar.js'
 import { estimateSaving } from './estimate-saving.js'
@@ -36,13 +37,14 @@ export async function packOlder(
     context.signal.throwIfAborted()
     try {
       const { snapshot } = plainSnapshotOf(backup)
-      const shared = backup.storedBytes - backup.ownBytes
-      const savedBytes = (await estimateSaving(snapshot, context)) - shared
+      // What it shares with others stays on the disk.
+      const freed = await freedBytes(backup, readCatalog(settings.root).backups, context)
+      const savedBytes = (await estimateSaving(snapshot, context)) - (backup.storedBytes - freed)
       if (savedBytes <= 0) continue
       if (dryRun) done.push({ backup, savedBytes })
       else {
         const { backup: packed } = await pack(backup.id, { settings, context })
-        done.push({ backup: packed, savedBytes: backup.ownBytes - packed.ownBytes })
+        done.push({ backup: packed, savedBytes: freed - packed.storedBytes })
       }
     } catch (error) {
       context.signal.throwIfAborted()

@@ -59,7 +59,7 @@ export async function changed(
   }
   // A create sweeps what others leave, and must not take this for it.
   return place.lease('create', { purpose }, context, async (guarded, lease) => {
-    await sweep(root, lease)
+    await sweep(root, lease, guarded)
     const before = await checked(chosen.id, place, settings, guarded)
     const staged = await place.stage(guarded.now(), { made_by: purpose })
     try {
@@ -81,8 +81,8 @@ export async function changed(
 }
 
 /** Clears away what a killed pack or unpack has left. */
-async function sweep(root: RootLayout, lease: HeldLock): Promise<void> {
-  await sweepForms(root)
+async function sweep(root: RootLayout, lease: HeldLock, context: Context): Promise<void> {
+  await sweepForms(root, context)
   for (const { layout, marker } of await findLeftOvers(root)) {
     if (!['pack', 'unpack'].includes(marker?.made_by ?? '')) continue
     await lease.check()

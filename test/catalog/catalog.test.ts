@@ -127,3 +127,15 @@ describe('what may not be read', () => {
     expect(error.message).toMatch(/^cannot read .*(EACCES|permission denied)/)
   }
 })
+
+it('a backup shares its blocks as long as one of those that have them too is there, as a directory', () => {
+  const root = anEmptyRoot()
+  aBackup(root, '20261119T030000Z')
+  const shared = { with: ['20261119T030000Z', '20261118T030000Z'], bytes: 30_000_000 }
+  aBackup(root, '20261120T030000Z', { shared })
+  aBackup(root, '20261121T030000Z', { shared: { with: ['20261117T030000Z'], bytes: 30_000_000 } })
+  const own = () => readCatalog(root.root).backups.map(({ ownBytes }) => ownBytes)
+  expect(own()).toEqual([40_000_000, 10_000_000, 40_000_000])
+  rmSync(root.backup('20261119T030000Z'), { recursive: true })
+  expect(own()).toEqual([40_000_000, 40_000_000])
+})
