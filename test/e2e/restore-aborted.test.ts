@@ -93,8 +93,8 @@ describe('a restore of an instance that ends at a random moment', () => {
   it('and one after it starts over cleanly', async () => {
     await endAfter(startRestore(backup.root, ['--name', 'again']), 700, 'SIGKILL')
     await killServersIn(backup.root)
-    await pgbkIn(backup.root, ['instance', 'delete', 'again', '--yes'])
-    const made = await restored(backup.root, ['--name', 'again'])
+    await pgbkIn(backup.root, ['instance', 'delete', 'again', '--yes'], { alone: true })
+    const made = await restored(backup.root, ['--name', 'again'], { alone: true })
     await isWhole(made)
     expect(readdirSync(join(backup.root, 'data/instances'))).toEqual(['again'])
     await pgbkIn(backup.root, ['instance', 'stop', 'again'])
