@@ -42,7 +42,8 @@ async function unsharedBytes(directory: string, { env, signal }: Context): Promi
   let blockSize = 0
   let isOwn = false
   const { status } = await runProgram('sh', ['-c', script, 'sh', directory], {
-    env: { ...env, LC_ALL: 'C' },
+    env,
+    variables: { LC_ALL: 'C' },
     signal,
     onLine: (line) => {
       const [, path, ofFile] = /^File size of (.*) is \d+ \(\d+ blocks? of (\d+) bytes\)$/.exec(line) ?? []
