@@ -16,6 +16,9 @@ interface SupervisorParts {
  *   the pid of a server that has pids of its own: when that one ends, its shell does, and with it all that it has started;
  * - starting: makes the server's surroundings, and is the first of its pids where it has pids of its own.
  *
+ * A server's shell is not killed before it has begun: it would live on without the one that its end is bound to, which asks for that
+ * only after fork(2) (unshare --kill-child).
+ *
  * Statuses 70 and 71 of the inner ones say that no server was started; so does the lack of .begun, where the last could not even be called.
  * A socket's directory is sealed as soon as the server has noted it in postmaster.pid, which comes after all that it does to the socket
  * (StreamServerPort, PostmasterMain): what the data starts could else put a link to another server's in its place, and lead clients there.
@@ -43,11 +46,15 @@ ${cleanUp}
     watching: `
 served=
 server=
+killServer() {
+  until [ -e .begun ] || ! kill -0 $server 2>/dev/null; do sleep 0.01; done
+  kill -$signal $1
+}
 endServer() {
   echo "pgbk: $1" >>log
   [ -n "$server" ] || exit 70
   [ $signal = KILL ] || signal=QUIT
-  kill -$signal $server
+  killServer $server
 }
 ${outerSetUp}
 exec 4<&0
@@ -86,7 +93,7 @@ fi
       detach) exit ;;
     esac
   done
-  kill -$signal $pid
+  killServer $pid
 } >/dev/null 2>&1 &
 reader=$!
 status=0

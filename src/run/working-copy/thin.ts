@@ -20,7 +20,7 @@ layer=files
 [ ! -O lower/data ] || [ ! -G lower/data ] || layer=lower
 mount -t overlay overlay -o lowerdir=$layer,upperdir=upper,workdir=work,userxattr,volatile snapshot || exit 70
 for tables in data/base tablespaces; do
-  [ ! -d files/$tables ] || mount --bind files/$tables snapshot/$tables || exit 70
+  [ ! -d lower/$tables ] || mount --bind files/$tables snapshot/$tables || exit 70
 done
 [ $layer = lower ] || chmod g-w,o-rwx snapshot/data || exit 70
 `
