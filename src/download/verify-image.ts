@@ -5,6 +5,7 @@ import type { PackedFacts } from '../catalog/record-fields.js'
 import { type Context, withEnds } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { mountImage } from '../forms/mount-image.js'
+import { checkPlainTree } from '../snapshot/check-plain-tree.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { toldFaults } from '../snapshot/conf/check-conf.js'
 import { confFaults, notCompared } from '../snapshot/conf/conf-faults.js'
@@ -36,6 +37,7 @@ export async function verifyImage(
 
 async function checkInside(backup: StoredBackup, snapshot: string, context: Context): Promise<void> {
   const record = recordOf(backup)
+  await checkPlainTree(snapshot, context.signal)
   await checkComplete({ id: backup.id, state: 'whole', snapshot }, context.signal)
   const faults = confFaults(record, snapshotOf({ snapshot }))
   if (faults.length > 0)
