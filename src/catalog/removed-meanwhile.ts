@@ -26,11 +26,31 @@ export function checkStillThere(backup: BackupRef, cause?: unknown): void {
       cause,
       hint: 'Try again: it is there in the one form or the other.',
     })
-  if (backup.isLost?.())
-    throw new PgbkError('failed', `the snapshot of ${id} can no longer be read: squashfuse was ended`, {
-      cause,
-      hint: 'Nothing is wrong with the backup. Who ended it, and was there too little memory? Try again.',
-    })
+  checkNotLost(backup, cause)
+}
+
+/** Makes sure that what serves the files of an image has not ended. @throws {PgbkError} `failed`. */
+function checkNotLost({ id, isLost }: Pick<BackupRef, 'id' | 'isLost'>, cause: unknown): void {
+  if (!isLost?.()) return
+  throw new PgbkError('failed', `the snapshot of ${id} can no longer be read: squashfuse was ended`, {
+    cause,
+    hint: 'Nothing is wrong with the backup. Who ended it, and was there too little memory? Try again.',
+  })
+}
+
+/** Works on an image that is mounted and has no place in a root yet: what ends that is no damage. @throws {PgbkError} `failed` then. */
+export async function unlessLost<T>(
+  backup: Pick<BackupRef, 'id' | 'isLost'>,
+  { signal }: Pick<Context, 'signal'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    signal.throwIfAborted()
+    checkNotLost(backup, cause)
+    throw cause
+  }
 }
 
 /** Whether its files are no longer where they were found, or will not be in a moment. */

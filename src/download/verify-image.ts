@@ -2,9 +2,11 @@ import { rm } from 'node:fs/promises'
 import { recordOf, type StoredBackup, snapshotOf } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import type { PackedFacts } from '../catalog/record-fields.js'
+import { unlessLost } from '../catalog/removed-meanwhile.js'
 import { type Context, withEnds } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { mountImage } from '../forms/mount-image.js'
+import { type MountedImage, mountImage } from '../forms/mount-image.js'
+import { checkPlainTree } from '../snapshot/check-plain-tree.js'
 import { checkComplete } from '../snapshot/completeness.js'
 import { toldFaults } from '../snapshot/conf/check-conf.js'
 import { confFaults, notCompared } from '../snapshot/conf/conf-faults.js'
@@ -22,10 +24,11 @@ export async function verifyImage(
   context: Context,
 ): Promise<string> {
   await withEnds(context, async (own) => {
-    const snapshot = await mounted({ file: image, uid, gid }, own)
-    if (snapshot === undefined) return
     try {
-      await checkInside(backup, snapshot, own)
+      const mount = await mounted({ file: image, uid, gid }, own)
+      if (!mount) return
+      const { directory, isLost } = mount
+      await unlessLost({ id: backup.id, isLost }, own, () => checkInside(backup, directory, own))
     } catch (error) {
       if (error instanceof PgbkError && error.code === 'damaged') await rm(image)
       throw error
@@ -36,6 +39,7 @@ export async function verifyImage(
 
 async function checkInside(backup: StoredBackup, snapshot: string, context: Context): Promise<void> {
   const record = recordOf(backup)
+  await checkPlainTree(snapshot, context.signal)
   await checkComplete({ id: backup.id, state: 'whole', snapshot }, context.signal)
   const faults = confFaults(record, snapshotOf({ snapshot }))
   if (faults.length > 0)
@@ -48,11 +52,11 @@ async function checkInside(backup: StoredBackup, snapshot: string, context: Cont
 async function mounted(
   image: Parameters<typeof mountImage>[0],
   context: Context,
-): Promise<string | undefined> {
+): Promise<MountedImage | undefined> {
   try {
-    const { directory, release } = await mountImage(image, context)
-    context.atEnd(release)
-    return directory
+    const mount = await mountImage(image, context)
+    context.atEnd(mount.release)
+    return mount
   } catch (error) {
     if (!(error instanceof PgbkError) || error.code === 'damaged') throw error
     context.progress.warn(`what is in the image was not looked at: ${error.message}`)

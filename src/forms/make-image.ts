@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { checkPlainTree } from '../snapshot/check-plain-tree.js'
 import { syncPath } from '../system/files/durable.js'
 import { piecesOf } from '../system/files/read-small.js'
 import { runProgram } from '../system/program/run-program.js'
@@ -35,8 +36,8 @@ export async function makeImage(
 }
 
 /**
- * Unpacks an image into a directory that is not there yet, with a plain tool: not flushed.
- * @throws {PgbkError} as `makeImage`; `damaged` when it cannot be read.
+ * Unpacks an image into a directory that is not there yet, with a plain tool: not flushed. Nothing in there leads out of it.
+ * @throws {PgbkError} as `makeImage`; `damaged` when something does.
  */
 export async function unpackImage(
   file: string,
@@ -44,6 +45,7 @@ export async function unpackImage(
   { env, signal }: Surroundings,
 ): Promise<void> {
   await run('unsquashfs', ['-no-progress', '-no-xattrs', ...queues, '-d', directory, file], { env, signal })
+  await checkPlainTree(directory, signal)
 }
 
 /** It ends with this process: it would go on writing into what the next one clears away. */

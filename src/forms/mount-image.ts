@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import type { SnapshotImage } from '../catalog/backup.js'
 import type { Context } from '../context.js'
@@ -7,24 +8,25 @@ import { startStdinBound } from '../system/program/start-stdin-bound.js'
 import { imageNamespaces, mountImageScript } from './mount-script.js'
 
 /** An image's files as a directory, for as long as nobody releases it. */
-interface MountedImage {
+export interface MountedImage {
   directory: string
   /** Whether nothing in there can be read any more, because what served it has ended. */
   isLost(): boolean
   release(): Promise<void>
 }
 
-/** Where it is in the mounts of the process that holds it: memory of its own, which hides what is really there. */
-const mountPoint = '/tmp/snapshot'
-
-/** Ends when its input does: with this process, in whatever way. The image is named before anything hides its path. */
+/**
+ * Ends when its input does: with this process, in whatever way. The image is named before anything hides its path. It is mounted in
+ * memory of its own, which hides what is really there.
+ */
 const holder = `
 exec 9<"$1" || exit 70
 image=/proc/self/fd/9
 mount -t tmpfs -o mode=0700,size=1m tmpfs /tmp || { echo 'image: no file system in memory' >&2; exit 70; }
-top=${mountPoint}
+top=$2
+note=/tmp/note
 lost=-
-mkdir $top
+mkdir "$top"
 ${mountImageScript}
 echo ready
 cat >/dev/null
@@ -45,7 +47,9 @@ export async function mountImage(
   otherwise = '',
 ): Promise<MountedImage> {
   const [file = '', ...words] = imageNamespaces(image)
-  const args = [...words, 'sh', '-c', holder, 'sh', image.file]
+  // When the holder has ended, its pid may be that of a process that sees the real /tmp: nobody can have made this there.
+  const mountPoint = `/tmp/pgbk-${randomBytes(16).toString('hex')}`
+  const args = [...words, 'sh', '-c', holder, 'sh', image.file, mountPoint]
   const held = await startStdinBound(file, args, { env, signal })
   if (held.firstLine !== 'ready') throw notMountable(held.stderr(), otherwise)
   const directory = seenBy(held.pid, mountPoint)
@@ -76,8 +80,14 @@ const kinds: [RegExp, ErrorCode, string][] = [
     'Install it (Debian, Ubuntu, Fedora: package squashfuse).',
   ],
   [/\/dev\/fuse/, 'failed', 'As root:  modprobe fuse; chmod 666 /dev/fuse .'],
-  [/unshare: /, 'failed', 'User namespaces are forbidden here; pgbk doctor says how to allow them.'],
-  [/squashfs image|squashfs superblock/i, 'damaged', 'Look at it with pgbk verify, and use another backup.'],
+  [
+    /unshare: .*(Operation not permitted|No space left)/,
+    'failed',
+    'User namespaces are forbidden here; pgbk doctor says how to allow them.',
+  ],
+  [/unshare: /, 'failed', 'It takes unshare of util-linux 2.36 or newer, for its --map-user.'],
+  [/uses .* compression/, 'programs-missing', 'This squashfuse does not read zstd: install one that does.'],
+  [/doesn't look like a squashfs image/, 'damaged', 'Look at it with pgbk verify, and use another backup.'],
 ]
 
 const unknown: (typeof kinds)[number] = [/./, 'failed', 'See what keeps squashfuse from it.']

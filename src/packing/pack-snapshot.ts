@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type ReadableBackup, recordOf, snapshotOf } from '../catalog/backup.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { recordFormat } from '../catalog/record.js'
+import { unlessLost } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { imageFacts, makeImage } from '../forms/make-image.js'
 import { mountImage } from '../forms/mount-image.js'
@@ -11,6 +13,9 @@ import { imageReadme } from '../snapshot/image-readme.js'
 import { writeDurably } from '../system/files/durable.js'
 import { measureTree } from '../system/files/measure.js'
 import { checkCopyOfSnapshot } from './check-copy-of-snapshot.js'
+import { checkRoom } from './check-room.js'
+import { checkSameWal } from './check-same-wal.js'
+import { estimateSaving } from './estimate-saving.js'
 
 /**
  * Makes the packed form of a snapshot: the image, which is read in full before this returns, and its README, both on disk. The directory
@@ -28,14 +33,20 @@ export async function packSnapshot(
   const { id, snapshot } = plain
   const { shared: _with, ...raw } = plain.raw as Record<string, unknown>
   context.progress.step(`packing ${id}`)
+  const { bytes } = await measureTree(snapshot)
+  const about = bytes - (await estimateSaving(snapshot, context))
+  await checkRoom({ name: 'the image', bytes: about }, dirname(to.image), 'The snapshot')
   await makeImage(snapshot, to.image, context)
   context.progress.step(`verifying the image of ${id}`)
   const { uid, gid } = statSync(snapshotOf(plain).data)
   const mounted = await mountImage({ file: to.image, uid, gid }, context)
   context.atEnd(mounted.release)
   const checksums = pgbkFileChecksums(snapshotOf(plain))
-  await checkCopyOfSnapshot({ ...plain, snapshot: mounted.directory }, checksums, verifier, context)
-  const { bytes } = await measureTree(snapshot)
+  const copy = { ...plain, snapshot: mounted.directory }
+  await unlessLost({ id, isLost: mounted.isLost }, context, () =>
+    checkCopyOfSnapshot(copy, checksums, verifier, context),
+  )
+  if (!verifier.checksWal) await checkSameWal(plain, copy, context)
   const packed = { ...(await imageFacts(to.image, context)), snapshot_bytes: bytes, uid, gid }
   const record = { ...raw, format: recordFormat.packed, packed }
   await writeDurably(to.imageReadme, imageReadme(recordOf({ raw: record })))

@@ -20,6 +20,8 @@ import { packSnapshot } from './pack-snapshot.js'
 export interface ChangedForm {
   backup: LocalBackup
   storedBefore: number
+  /** It had this form before, and that was said. */
+  wasSo?: boolean
 }
 
 /**
@@ -55,7 +57,7 @@ export async function changed(
   const form = purpose === 'pack' ? 'packed' : 'plain'
   if (chosen.form === form) {
     context.progress.warn(`${chosen.id} is ${form} already`)
-    return { backup: chosen, storedBefore: chosen.storedBytes }
+    return { backup: chosen, storedBefore: chosen.storedBytes, wasSo: true }
   }
   // A create sweeps what others leave, and must not take this for it.
   return place.lease('create', { purpose }, context, async (guarded, lease) => {

@@ -1,15 +1,13 @@
-import { type LocalBackup, recordOf, snapshotOf, unpackedRecord } from '../catalog/backup.js'
+import { recordOf, snapshotOf, unpackedRecord } from '../catalog/backup.js'
 import { majorOf } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
-import { PgbkError } from '../errors.js'
 import { checkImageIs } from '../forms/check-image.js'
 import { unpackImage } from '../forms/make-image.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { syncTree } from '../system/files/durable.js'
-import { freeBytes } from '../system/files/measure.js'
-import { formatBytes } from '../text/format.js'
 import { checkCopyOfSnapshot, neededVerifier } from './check-copy-of-snapshot.js'
+import { checkRoom } from './check-room.js'
 import { type ChangedForm, changed } from './pack.js'
 
 /**
@@ -23,7 +21,8 @@ export async function unpack(id: string, task: Task): Promise<ChangedForm> {
     const verifier = neededVerifier(majorOf(record), await findInstallations(task.settings.bin_dir, own))
     own.progress.step(`reading the image of ${backup.id}`)
     const image = await checkImageIs(backup, own)
-    await checkRoom(backup, aside.directory)
+    const bytes = backup.summary.packed?.snapshot_bytes ?? 0
+    await checkRoom({ name: 'the unpacked snapshot', bytes }, aside.directory, 'The image')
     own.progress.step(`unpacking ${backup.id}`)
     await unpackImage(image.file, aside.snapshot, own)
     await syncTree(aside.snapshot)
@@ -33,15 +32,4 @@ export async function unpack(id: string, task: Task): Promise<ChangedForm> {
     await checkCopyOfSnapshot(copy, checksums, verifier, own)
     return unpackedRecord(backup)
   })
-}
-
-/** @throws {PgbkError} `disk-full`. */
-async function checkRoom({ summary: { packed } }: LocalBackup, directory: string): Promise<void> {
-  const [needed, free] = [packed?.snapshot_bytes ?? 0, await freeBytes(directory)]
-  if (needed <= free) return
-  throw new PgbkError(
-    'disk-full',
-    `the unpacked snapshot needs ${formatBytes(needed)}, and ${formatBytes(free)} are free in ${directory}`,
-    { hint: 'The image stays beside it until it is verified. Make room there.' },
-  )
 }

@@ -8,6 +8,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { materialise } from '../forms/materialise.js'
 import type { Installation } from '../postgres/programs/find.js'
+import { checkPlainTree } from '../snapshot/check-plain-tree.js'
 import { formatTime, formatTimes } from '../text/format.js'
 import { instantOf } from '../text/instant.js'
 import type { ArchivedWal } from '../wal-archive/archived-wal.js'
@@ -68,6 +69,8 @@ export async function chooseBackup(choice: BackupChoice, context: Context): Prom
 
 async function opened(chosen: LocalBackup, plan: RecoveryPlan, context: Context): Promise<ChosenBackup> {
   const backup = await materialise(chosen, context)
+  if (backup.image)
+    await unlessRemoved(backup, context, () => checkPlainTree(backup.snapshot, context.signal))
   return { backup, plan: aboveConf(plan, snapshotOf(backup).conf) }
 }
 

@@ -55,7 +55,7 @@ export interface VerifyResult {
 
 /**
  * Checks one backup, or all of the root, and returns what was found; a proof is kept beside it, nothing else is written. With `all`,
- * what is removed meanwhile is left out.
+ * what is removed meanwhile is left out, and an image that cannot be mounted here is warned of.
  * @throws {PgbkError} `not-found`; `programs-missing` without a pg_verifybackup that knows this major.
  */
 export async function verify(
@@ -74,6 +74,7 @@ export async function verify(
     ...unread({ file: 'backup.json', problem: reason }),
     duration_ms: 0,
   }))
+  let leftOut = 0
   const installations = chosen.length > 0 ? await findInstallations(settings.bin_dir, context) : []
   for (const backup of chosen) {
     try {
@@ -85,16 +86,27 @@ export async function verify(
         }),
       )
     } catch (error) {
-      // Of all backups of a root, one that a prune removes meanwhile is none.
-      if (!all || !(error instanceof PgbkError) || error.code !== 'not-found') throw error
-      context.progress.say(error.message)
+      if (!all) throw error
+      if (leaveOut(error, backup, context)) leftOut++
     }
   }
-  if (checks.length === 0)
+  if (checks.length + leftOut === 0)
     throw new PgbkError('not-found', `there is no backup in ${root}`, {
       hint: `Make the first one, or name the right root with -C:\n  ${context.pgbk('create')}`,
     })
   return { root, checks: checks.sort((a, b) => (a.id < b.id ? 1 : -1)) }
+}
+
+/** Says why one of all backups is left out. @returns whether it is there all the same. @throws what is no reason for that. */
+function leaveOut(error: unknown, { id }: LocalBackup, { progress }: Context): boolean {
+  if (error instanceof NotOpened) {
+    progress.warn(`${id}: its SHA-256 is right, its contents were not looked at: ${error.message}`)
+    return true
+  }
+  // One that a prune removes meanwhile is none.
+  if (!(error instanceof PgbkError) || error.code !== 'not-found') throw error
+  progress.say(error.message)
+  return false
 }
 
 /** Compares a backup with its manifest and its record, and reads all of its WAL archive. Nothing is changed. */
@@ -124,7 +136,7 @@ async function lookAt(
     const fault = await imageFault(listed, context)
     if (fault) return unread(fault)
   }
-  const backup = await materialise(listed, context)
+  const backup = await opened(listed, context)
   const layout = snapshotOf(backup)
   if (!existsSync(layout.data)) return unread({ file: 'snapshot/data', problem: 'it is missing' })
   if (backup.state === 'used' && existsSync(join(layout.data, 'backup_label.old'))) {
@@ -164,6 +176,20 @@ async function lookAt(
     segments: wal.segments,
     wal_bytes: wal.bytes,
     pg_verifybackup: verifier.version,
+  }
+}
+
+/** An image whose bytes are right, and which this machine cannot mount. */
+class NotOpened extends PgbkError {}
+
+async function opened(backup: LocalBackup, context: Context): Promise<ReadableBackup> {
+  try {
+    return await materialise(backup, context)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof PgbkError) || error.code === 'damaged') throw error
+    const { code, message, hint = '', facts } = error
+    throw new NotOpened(code, message, { hint, facts, cause: error })
   }
 }
 

@@ -12,7 +12,7 @@ import { type ArchivePlace, archiveIn, type PoolListing, poolListing, unlessNone
 import { snapshotSegment } from './snapshot-segment.js'
 import { followChain } from './wal-chain.js'
 
-export type PooledBackup = Pick<LocalBackup, 'id' | 'directory' | 'summary'>
+export type PooledBackup = Pick<LocalBackup, 'id' | 'directory' | 'form' | 'summary'>
 
 export interface WayThroughPool {
   /** The timeline to go to, in place of the newest. */

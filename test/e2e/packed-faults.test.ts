@@ -133,6 +133,20 @@ describe('a packed backup', () => {
     expect(hint).toMatch(/takes [\d.]+ MB more on the disk:\n {2}pgbk unpack 20200101T000000Z/)
   })
 
+  it('that cannot be mounted here is passed over by verify --all, which goes on, and is an error of its own', async () => {
+    const env = withoutSquashfuse()
+    const all = await runPgbk(['verify', '--all', '-C', packed.root, '--json'], { env })
+    expect({ status: all.status, stderr: all.stderr }).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining(
+        `${packed.record.id}: its SHA-256 is right, its contents were not looked at: the packed snapshot cannot be mounted: `,
+      ),
+    })
+    expect(all.stdout).toContain(original.record.id)
+    const one = await runPgbk(['verify', packed.record.id, '-C', packed.root], { env })
+    expect(one).toMatchObject({ status: 1, stderr: expect.stringContaining('squashfuse is not installed') })
+  })
+
   it('is held, is not removed while it is in use, and goes as others do', async () => {
     const args = [packed.record.id, '-C', packed.root]
     expect(await runPgbk(['hold', ...args])).toMatchObject({ status: 0 })

@@ -1,9 +1,9 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { appendFile, open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeAll, expect } from '@jest/globals'
 import { execaSync } from 'execa'
-import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { aBackupOf, aFile, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, download, downloadOf } from '../helpers/download.js'
 import { localRun } from '../helpers/local-run.js'
 import { ifRoot, needs } from '../helpers/needs.js'
@@ -177,6 +177,27 @@ describe('the restore of a packed backup', () => {
     expect(fingerprint(backup.directory)).toBe(before)
   })
 
+  it.each([
+    ['the data directory', 'data'],
+    ['the directory of a tablespace', 'tablespaces/'],
+    ['the directory of tablespaces', 'tablespaces'],
+    ['a directory of the data', 'data/base'],
+  ])('whose image has a link instead of %s takes nothing away from others', async (_title, name) => {
+    const { root, victim } = await aHostileSource(name)
+    const before = fingerprint(victim)
+    const data = join(await aRoot(), 'main')
+    for (const env of [{}, withoutUnsquashfs()]) {
+      const { status, stdout } = await runPgbk(['restore', '-D', data, '--json', '-C', root], { env })
+      const { error } = JSON.parse(stdout)
+      expect({ status, code: error?.code, said: error?.message }).toMatchObject({ code: 'damaged' })
+      expect(fingerprint(victim)).toBe(before)
+    }
+    const { json } = await download(root, await aRoot())
+    expect(json.error).toMatchObject({ code: 'damaged' })
+    expect((await runPgbk(['verify', 'latest', '-C', root])).status).not.toBe(0)
+    expect(fingerprint(victim)).toBe(before)
+  })
+
   it('with an image that is damaged leaves nothing', async () => {
     const root = await aDamagedSource()
     const data = join(await aRoot(), 'main')
@@ -202,6 +223,26 @@ describe('the restore of a packed backup', () => {
     expect(entries.filter((name) => /squashfs|^\.pgbk/.test(name))).toEqual([])
   })
 })
+
+/** A twin of the root in whose image this is a link to the same files at another place, with a record that fits. */
+async function aHostileSource(name: string): Promise<{ root: string; victim: string }> {
+  const root = await aRoot()
+  await run(['cp', '-a', join(backup.root, 'data'), root])
+  const directory = copyOf(backup, root)
+  const image = imageIn(directory)
+  const [made, victim] = [join(aDirectory('pgbk-made-'), 'made'), join(aDirectory('pgbk-victim-'), 'files')]
+  const place = dirname(made)
+  const [oid = ''] = name.endsWith('/') ? backup.record.tablespaces.map((one) => String(one.oid)) : []
+  const script = `unsquashfs -no-progress -d "$1" "$2" && mv "$1/$3" "$4" && ln -s "$4" "$1/$3" && rm "$2" &&
+    mksquashfs "$1" "$2" -comp zstd -no-progress -quiet -no-xattrs && sha256sum "$2"`
+  const words = ['sh', '-c', script, 'sh', made, image, `${name}${oid}`, victim]
+  const { stdout: said } = await run(words, { cwd: place })
+  const sha256 = /[0-9a-f]{64}/.exec(said)?.[0]
+  const record = JSON.parse(readFileSync(join(directory, 'backup.json'), 'utf8'))
+  Object.assign(record.packed, { bytes: statSync(image).size, sha256 })
+  await aFile(join(directory, 'backup.json'), JSON.stringify(record))
+  return { root, victim }
+}
 
 function withoutUnsquashfs(): Record<string, string> {
   return withPrograms({ unsquashfs: '#!/bin/sh\nexit 127\n' })

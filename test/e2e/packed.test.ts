@@ -303,6 +303,7 @@ needs(...needed).describe('a packed backup', () => {
     await pack()
     expect(await pgbk('pack')).toMatchObject({
       status: 0,
+      stdout: '',
       stderr: expect.stringContaining('is packed already'),
     })
     const other = await aTwinOf(original, '20310101T000000Z')

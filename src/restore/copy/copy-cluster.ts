@@ -1,13 +1,15 @@
-import { constants, existsSync } from 'node:fs'
+import { constants, existsSync, lstatSync } from 'node:fs'
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type ReadableBackup, recordOf, snapshotOf } from '../../catalog/backup.js'
+import type { SnapshotLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { PgbkError, systemCode, systemFailure } from '../../errors.js'
 import { copyOneFile } from '../../system/files/copy-file.js'
 import { copyInBulk } from '../../system/files/copy-in-bulk.js'
 import { copyTree } from '../../system/files/copy-tree.js'
 import { syncPath } from '../../system/files/durable.js'
+import { kindOf } from '../../system/files/read-small.js'
 import type { TreeEntry } from '../../system/files/walk-tree.js'
 import { withFilesOf } from './unpack-beside.js'
 
@@ -78,6 +80,7 @@ async function copyFiles(
   { signal, progress }: Context,
 ): Promise<void> {
   const layout = snapshotOf(backup)
+  checkNoWayOut(layout, places.tablespaces)
   let done = 0
   const options = {
     mode: constants.COPYFILE_FICLONE,
@@ -104,6 +107,18 @@ async function copyFiles(
     await symlink(target, join(links, String(oid)))
   }
   await syncPath(links)
+}
+
+/** What is copied, or moved, is what is below these: a link would lead to files of others. @throws {PgbkError} `damaged`. */
+function checkNoWayOut({ data, tablespaces }: SnapshotLayout, places: readonly TablespacePlace[]): void {
+  const own = places.map(({ oid }) => join(tablespaces, String(oid)))
+  for (const directory of [data, ...(own.length > 0 ? [tablespaces, ...own] : [])]) {
+    const found = lstatSync(directory)
+    if (!found.isDirectory())
+      throw new PgbkError('damaged', `${directory} is ${kindOf(found)}, and not a directory`, {
+        hint: 'Use another backup (pgbk list).',
+      })
+  }
 }
 
 /** Files of more bytes, on average, are copied several at a time, and with progress. */

@@ -65,6 +65,7 @@ export function namespacesFor(
 const mountLower = `
 image=image
 top=lower
+note=lower.note
 lost='endServer "what serves the packed backup has ended"'
 ${mountImageScript}
 `

@@ -9,11 +9,13 @@ export function packedJson({ backup }: ChangedForm): object {
 }
 
 export function packedText(changed: ChangedForm, { quiet }: Screen): string {
-  return quiet ? '' : `Packed ${changed.backup.id}: ${sizes(changed)}.\n`
+  return quiet || changed.wasSo ? '' : `Packed ${changed.backup.id}: ${sizes(changed)}.\n`
 }
 
 export function unpackedText(changed: ChangedForm, { quiet }: Screen): string {
-  return quiet ? '' : `Unpacked ${changed.backup.id}: ${sizes(changed)}.\n  ${openCommand(changed.backup)}\n`
+  return quiet || changed.wasSo
+    ? ''
+    : `Unpacked ${changed.backup.id}: ${sizes(changed)}.\n  ${openCommand(changed.backup)}\n`
 }
 
 function sizes({ backup, storedBefore }: ChangedForm): string {
