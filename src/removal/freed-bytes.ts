@@ -43,7 +43,6 @@ async function unsharedBytes(directory: string, { env, signal }: Context): Promi
   let isOwn = false
   const { status } = await runProgram('sh', ['-c', script, 'sh', directory], {
     env,
-    variables: { LC_ALL: 'C' },
     signal,
     onLine: (line) => {
       const [, path, ofFile] = /^File size of (.*) is \d+ \(\d+ blocks? of (\d+) bytes\)$/.exec(line) ?? []
