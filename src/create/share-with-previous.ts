@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type LocalBackup, plainSnapshotOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
-import { clusterOf } from '../catalog/check-cluster.js'
+import { claimedCluster, clusterOf } from '../catalog/check-cluster.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import type { BackupRecord } from '../catalog/record.js'
 import type { Settings } from '../config/load.js'
@@ -42,9 +42,10 @@ export function baseFor(
 ): Base {
   if (thin === 'off') return { none: 'create.thin is off' }
   const backups = catalog.backups.filter(
-    (backup) => backup.form === 'plain' && backup.state === 'whole' && clusterOf(backup) === cluster,
+    (backup) => backup.form === 'plain' && backup.state === 'whole' && claimedCluster(backup) === cluster,
   )
-  const [newest] = backups
+  // The rest of a record is checked for the one that is taken alone.
+  const newest = backups.find((backup) => clusterOf(backup) === cluster)
   if (!newest) return { none: 'it is the first one' }
   try {
     if (!canShare(join(plainSnapshotOf(newest).data, 'PG_VERSION'), directory))

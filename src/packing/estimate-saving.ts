@@ -11,12 +11,22 @@ const block = 64 << 10
 /** So many blocks from all over the snapshot are looked at. */
 const samples = 256
 
+export interface EstimatedSaving {
+  /** What the snapshot takes as a directory. */
+  bytes: number
+  /** About how many of them it does not take when it is packed. */
+  savedBytes: number
+}
+
 /**
  * About how many bytes fewer a snapshot takes when it is packed: some of its blocks are compressed, with zlib, whose quickest level makes nearly
  * the same of pages as zstd's. An image has equal files once (the catalogs of template databases), which makes small ones smaller still.
  * @throws a system error; the signal's reason when aborted.
  */
-export async function estimateSaving(snapshot: string, { signal }: Pick<Context, 'signal'>): Promise<number> {
+export async function estimateSaving(
+  snapshot: string,
+  { signal }: Pick<Context, 'signal'>,
+): Promise<EstimatedSaving> {
   const { bytes } = await measureTree(snapshot)
   const every = Math.max(block, bytes / samples)
   let [start, next, count, sum] = [0, 0, 0, 0]
@@ -37,5 +47,5 @@ export async function estimateSaving(snapshot: string, { signal }: Pick<Context,
     },
     { signal },
   )
-  return count === 0 ? 0 : Math.round(bytes * (1 - sum / count))
+  return { bytes, savedBytes: count === 0 ? 0 : Math.round(bytes * (1 - sum / count)) }
 }

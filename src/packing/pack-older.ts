@@ -32,14 +32,18 @@ export async function packOlder(
   task: Task,
 ): Promise<PackedOlder[]> {
   const { context, settings } = task
+  if (settings.retention?.pack_after === undefined) return []
+  const before = context.now().getTime() - spanMs(settings.retention.pack_after)
+  const { backups } = readCatalog(settings.root)
+  const older = backups.filter((one) => staying.has(one.id) && Date.parse(one.summary.started_at) <= before)
   const done: PackedOlder[] = []
-  for (const backup of older(staying, task)) {
+  for (const backup of packable(older, task)) {
     context.signal.throwIfAborted()
     try {
-      const { snapshot } = plainSnapshotOf(backup)
+      const saving = await estimateSaving(plainSnapshotOf(backup).snapshot, context)
       // What it shares with others stays on the disk.
-      const freed = await freedBytes(backup, readCatalog(settings.root).backups, context)
-      const savedBytes = (await estimateSaving(snapshot, context)) - (backup.storedBytes - freed)
+      const freed = await freedBytes(backup, backups, context)
+      const savedBytes = saving.savedBytes - (backup.storedBytes - freed)
       if (savedBytes <= 0) continue
       if (dryRun) done.push({ backup, savedBytes })
       else {
@@ -55,13 +59,11 @@ export async function packOlder(
   return done
 }
 
-function older(staying: ReadonlySet<string>, { settings, context }: Task): LocalBackup[] {
-  const { root, retention } = settings
-  if (retention?.pack_after === undefined) return []
-  const before = context.now().getTime() - spanMs(retention.pack_after)
-  const isOld = ({ id, form, state, summary }: LocalBackup) =>
-    staying.has(id) && form === 'plain' && state === 'whole' && Date.parse(summary.started_at) <= before
-  const found = readCatalog(root).backups.filter((one) => isOld(one) && recordFault(one) === undefined)
-  const inUseBy = found.length > 0 ? findInUse(root, context) : () => []
+/** Those that may be packed now, the oldest first. */
+function packable(older: LocalBackup[], { settings, context }: Task): LocalBackup[] {
+  const found = older.filter(
+    (one) => one.form === 'plain' && one.state === 'whole' && recordFault(one) === undefined,
+  )
+  const inUseBy = found.length > 0 ? findInUse(settings.root, context) : () => []
   return found.filter((one) => inUseBy(one).length === 0).reverse()
 }

@@ -11,7 +11,6 @@ import type { Verifier } from '../postgres/programs/check-backup.js'
 import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { imageReadme } from '../snapshot/image-readme.js'
 import { writeDurably } from '../system/files/durable.js'
-import { measureTree } from '../system/files/measure.js'
 import { checkCopyOfSnapshot } from './check-copy-of-snapshot.js'
 import { checkRoom } from './check-room.js'
 import { checkSameWal } from './check-same-wal.js'
@@ -33,9 +32,8 @@ export async function packSnapshot(
   const { id, snapshot } = plain
   const { shared: _with, ...raw } = plain.raw as Record<string, unknown>
   context.progress.step(`packing ${id}`)
-  const { bytes } = await measureTree(snapshot)
-  const about = bytes - (await estimateSaving(snapshot, context))
-  await checkRoom({ name: 'the image', bytes: about }, dirname(to.image), 'The snapshot')
+  const { bytes, savedBytes } = await estimateSaving(snapshot, context)
+  await checkRoom({ name: 'the image', bytes: bytes - savedBytes }, dirname(to.image), 'The snapshot')
   await makeImage(snapshot, to.image, context)
   context.progress.step(`verifying the image of ${id}`)
   const { uid, gid } = statSync(snapshotOf(plain).data)

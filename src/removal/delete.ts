@@ -1,5 +1,5 @@
 import type { LocalBackup } from '../catalog/backup.js'
-import { type Catalog, readCatalog } from '../catalog/catalog.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
@@ -39,8 +39,13 @@ export async function deleteBackups(
   if (!context.ask) requireWholeIds(ids)
   const root = openRootToChange(settings.root, context)
   const place = localPlace(root.root, context)
-  const chosen = choose(await place.list(), ids, options, context)
-  if (context.ask && !options.yes && !(await context.ask(await removalQuestion(chosen, root.root, context))))
+  const found = await place.list()
+  const chosen = choose(found, ids, options, context)
+  if (
+    context.ask &&
+    !options.yes &&
+    !(await context.ask(await removalQuestion(chosen, found.backups, context)))
+  )
     throw new PgbkError('failed', 'nothing was deleted')
   return place.lease('catalog', { purpose: 'delete', wait: true }, context, async (guarded, lease) => {
     const catalog = await place.list()
@@ -63,10 +68,10 @@ export async function deleteBackups(
 /** Names all that would go, and asks. */
 export async function removalQuestion(
   chosen: LocalBackup[],
-  root: string,
+  all: readonly LocalBackup[],
   context: Context,
 ): Promise<string> {
-  const size = formatAtLeast(await freedByAll(chosen, readCatalog(root).backups, context))
+  const size = formatAtLeast(await freedByAll(chosen, all, context))
   const names = chosen
     .map(({ id, summary }) => `  ${id}  ${(summary.label ?? '').replaceAll('\n', ' ')}`.trimEnd())
     .join('\n')

@@ -90,7 +90,7 @@ export async function prune(options: PruneOptions, task: Task): Promise<PruneRes
     const moved = await plannedMoves(removal, task)
     return { ...result, moved, freed: await freedByAll(removal.going, removal.catalog.backups, context) }
   }
-  if (!options.yes) await ask(going, root, context)
+  if (!options.yes) await ask(going, judged, context)
 
   const pruned: JudgedBackup[] = []
   const moved: WalMove[] = []
@@ -225,7 +225,7 @@ function warnOfOnDemand(going: JudgedBackup[], { on_demand }: RetentionPolicy, {
   )
 }
 
-async function ask(going: JudgedBackup[], root: string, context: Context): Promise<void> {
+async function ask(going: JudgedBackup[], all: JudgedBackup[], context: Context): Promise<void> {
   if (!context.ask) {
     throw new PgbkError('usage', 'prune removes nothing without a confirmation', {
       hint: 'Without a terminal, use --yes; --dry-run shows what would be removed.',
@@ -233,7 +233,7 @@ async function ask(going: JudgedBackup[], root: string, context: Context): Promi
   }
   const question = await removalQuestion(
     going.map(({ backup }) => backup),
-    root,
+    all.map(({ backup }) => backup),
     context,
   )
   if (await context.ask(question)) return
