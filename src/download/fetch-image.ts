@@ -63,7 +63,7 @@ async function fetchFrom(
   const file = writer.begin(imageName, now(), from)
   let isWhole = false
   try {
-    await source.read(backup, imageName, from, (bytes) =>
+    await source.read(backup, imageName, { from }, (bytes) =>
       readInto(hash, bytes, signal, (piece) => file.write(piece)),
     )
     isWhole = hash.digest('hex') === sha256

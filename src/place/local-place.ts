@@ -48,10 +48,10 @@ export function localPlace(directory: string, context: Context, name: string = d
       checkStillThere(backup)
       return checkListing(raw, name)
     },
-    async read(backup, file, from, take) {
+    async read(backup, file, range, take) {
       const path = bytesInside(backup.directory, file)
       try {
-        return await take(piecesOf(path, from))
+        return await take(piecesOf(path, range))
       } catch (cause) {
         // What takes it may lack a file of its own.
         if (systemCode(cause) !== 'ENOENT' || lstatSync(path, { throwIfNoEntry: false })) throw cause

@@ -131,7 +131,7 @@ async function isEmptyFrom(waldump: WaldumpDirectory, index: number, lsn: bigint
   if (waldump.wal.chain[index]?.form !== 'raw') return false
   const start = Number(lsn % BigInt(waldump.segmentSize))
   return withSegments(waldump, { first: index, last: index }, async ([name = '']) => {
-    for await (const chunk of piecesOf(pathInWaldump(waldump, name), start))
+    for await (const chunk of piecesOf(pathInWaldump(waldump, name), { from: start }))
       if (chunk.some((byte) => byte !== 0)) return false
     return true
   })

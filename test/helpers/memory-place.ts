@@ -35,11 +35,12 @@ export function memoryPlace(): WritablePlace<StoredBackup, StagedInMemory> {
       const directories = new Set(files.flatMap(parentsOf))
       return checkListing({ directories: [...directories], files, links: [] }, 'memory')
     },
-    async read(backup, name, from, take) {
+    async read(backup, name, { from, length }, take) {
       const bytes = find(backup).files.get(name) ?? gone(name)
       return take(
         (async function* () {
-          if (from < bytes.length) yield bytes.subarray(from)
+          const wanted = bytes.subarray(from, length === undefined ? undefined : from + length)
+          if (wanted.length > 0) yield wanted
         })(),
       )
     },

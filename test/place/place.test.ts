@@ -102,12 +102,23 @@ async function make<S extends Staged>({ writable, put }: World<S>, at: Date): Pr
 
 const recordOf = (id: string) => JSON.stringify(aRecord({ id }))
 
-async function textFrom(place: Place, backup: StoredBackup, name: string, from: number): Promise<string> {
-  return place.read(backup, name as BytePath, from, async (bytes) => {
-    const all: Buffer[] = []
-    for await (const piece of bytes) all.push(piece)
-    return String(Buffer.concat(all))
-  })
+async function textFrom(
+  place: Place,
+  backup: StoredBackup,
+  name: string,
+  from: number,
+  length?: number,
+): Promise<string> {
+  return place.read(
+    backup,
+    name as BytePath,
+    { from, ...(length !== undefined && { length }) },
+    async (bytes) => {
+      const all: Buffer[] = []
+      for await (const piece of bytes) all.push(piece)
+      return String(Buffer.concat(all))
+    },
+  )
 }
 
 /** What everybody can rely on who reads from a place. */
@@ -158,6 +169,9 @@ function isRead<S extends Staged>(aWorld: () => World<S>): void {
     ['its end', 100_000],
     ['behind its end', 100_001],
   ])('reads a file from %s on', async (_where, from) => {
+    expect(await textFrom(place, await one(), deep, from, 7)).toBe(
+      'x'.repeat(Math.max(0, Math.min(7, 100_000 - from))),
+    )
     expect(await textFrom(place, await one(), deep, from)).toBe('x'.repeat(Math.max(0, 100_000 - from)))
   })
 
@@ -165,7 +179,7 @@ function isRead<S extends Staged>(aWorld: () => World<S>): void {
     const backup = await one()
     expect(await thrownBy(() => textFrom(place, backup, 'wal/none', 0))).toMatchObject({ code: 'not-found' })
     // Of what takes it, a failure stays that.
-    const missing = () => place.read(backup, small as BytePath, 0, () => readFile('/nonexistent'))
+    const missing = () => place.read(backup, small as BytePath, { from: 0 }, () => readFile('/nonexistent'))
     expect(await thrownBy(missing)).toMatchObject({ code: 'ENOENT' })
   })
 

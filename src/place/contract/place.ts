@@ -7,6 +7,12 @@ import type { BytePath } from '../../system/paths/byte-path.js'
 import type { FileWriter } from './file-writer.js'
 import type { Listing } from './listing.js'
 
+/** Bytes of a file: from an offset on, so many of them, or to its end. */
+export interface FileRange {
+  from: number
+  length?: number
+}
+
 /**
  * Where backups lie, to read from. Each is whole or not listed; its files never change, but more WAL may come, and another pgbk may remove
  * it at any moment. What a place says and sends is not trusted. What does not exist, or has gone, is `not-found`; what may not be read is
@@ -25,11 +31,11 @@ export interface Place<B extends StoredBackup = StoredBackup> {
   readRecord(backup: B): Promise<Buffer>
   /** All that is in it now, but its record and what was put beside it. @throws {PgbkError} as `checkListing`. */
   files(backup: B): Promise<Listing>
-  /** Reads a file from an offset on, to its end: nothing where it is shorter. */
+  /** Reads bytes of a file: fewer, or none, where it is shorter. */
   read<T>(
     backup: B,
     name: BytePath,
-    from: number,
+    range: FileRange,
     take: (bytes: AsyncIterable<Buffer>) => Promise<T>,
   ): Promise<T>
   /**

@@ -1,5 +1,6 @@
 import { mostBytes } from '../../system/files/read-small.js'
 import { shellWord } from '../../text/shell-word.js'
+import type { FileRange } from '../contract/place.js'
 
 /** Exit statuses of the scripts, where nothing of theirs is to be read. */
 export const scriptStatus = { noDirectory: 41, noRoot: 42, noBackup: 43, noTar: 44, noFile: 45 }
@@ -86,14 +87,14 @@ export function transferScript(directory: string, id: string): string {
   return [enter(directory), enterBackup(id), tarOfList].join('; ')
 }
 
-/** A file from an offset on; its name is on standard input. */
-export function readScript(directory: string, id: string, from: number): string {
+/** Bytes of a file; its name is on standard input. */
+export function readScript(directory: string, id: string, { from, length }: FileRange): string {
   return [
     enter(directory),
     enterBackup(id),
     'IFS= read -r n',
     `if [ -h "$n" ] || [ ! -f "$n" ]; then exit ${scriptStatus.noFile}; fi`,
-    `exec tail -c +${from + 1} "$n"`,
+    length === undefined ? `exec tail -c +${from + 1} "$n"` : `tail -c +${from + 1} "$n" | head -c ${length}`,
   ].join('; ')
 }
 

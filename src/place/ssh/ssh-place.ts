@@ -46,9 +46,9 @@ export function sshPlace(name: string, host: string, directory: string, context:
       })
       return complaintsOf(end, where)
     },
-    async read({ id }, file, from, take) {
+    async read({ id }, file, range, take) {
       const asked = nameList([joinBytes(here, file)])
-      return scriptAnswer(await shell.run(readScript(directory, id, from), asked, take), where)
+      return scriptAnswer(await shell.run(readScript(directory, id, range), asked, take), where)
     },
     async archive({ id }, listing, take) {
       const end = await shell.run(archiveScript(directory), nameList(archiveNames(id, listing)), (output) => {

@@ -21,7 +21,7 @@ const pieceSize = 128 << 10
  * @throws {PgbkError} `damaged` as soon as something is not as PostgreSQL writes it; a system error when it cannot be read.
  */
 export async function* manifestFiles(manifest: string): AsyncGenerator<ManifestFile, ManifestEnd> {
-  return yield* manifestNames(piecesOf(manifest, 0, pieceSize), manifest)
+  return yield* manifestNames(piecesOf(manifest, {}, pieceSize), manifest)
 }
 
 /** The same for a manifest that comes from elsewhere. @param name of it, for messages. */
@@ -41,7 +41,7 @@ export async function* manifestNames(
  */
 export async function visitManifest(manifest: string, visit: (file: ManifestFile) => void): Promise<void> {
   const parser = new ManifestParser(manifest, { mayBeChanged: true })
-  for await (const piece of piecesOf(manifest, 0, pieceSize))
+  for await (const piece of piecesOf(manifest, {}, pieceSize))
     for (const file of parser.take(piece)) visit(file)
   parser.end()
 }
@@ -49,7 +49,7 @@ export async function visitManifest(manifest: string, visit: (file: ManifestFile
 /** What a manifest says behind its files. @throws as `manifestFiles`. */
 async function readManifestEnd(manifest: string, rules?: { mayBeChanged: boolean }): Promise<ManifestEnd> {
   const parser = new ManifestParser(manifest, rules)
-  for await (const piece of piecesOf(manifest, 0, pieceSize)) parser.take(piece)
+  for await (const piece of piecesOf(manifest, {}, pieceSize)) parser.take(piece)
   return parser.end()
 }
 

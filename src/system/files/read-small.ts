@@ -136,16 +136,17 @@ export async function openRegularFile(path: string | Buffer): Promise<FileHandle
   }
 }
 
-/** The pieces of a large file, from a position on. @throws as `readSmall`, but for the size. */
+/** The pieces of a large file, or of bytes of it. @throws as `readSmall`, but for the size. */
 export async function* piecesOf(
   path: string | Buffer,
-  start = 0,
-  pieceSize = 1 << 20,
+  { from = 0, length = Number.POSITIVE_INFINITY }: { from?: number; length?: number | undefined } = {},
+  most = pieceSize,
 ): AsyncGenerator<Buffer> {
   const file = await openRegularFile(path)
   try {
-    for (let at = start; ; ) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(pieceSize), 0, pieceSize, at)
+    for (let at = from; ; ) {
+      const wanted = Math.min(most, from + length - at)
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, at)
       if (bytesRead === 0) return
       at += bytesRead
       yield buffer.subarray(0, bytesRead)
