@@ -55,7 +55,7 @@ export interface ObjectStore {
    * @param onBytes is told of bytes as they are there, also of those that were.
    */
   send(key: string, what: Sendable, onBytes: (bytes: number) => void): Promise<StoredObject>
-  /** Removes what is there of them. @returns what had to stay. */
+  /** Removes what is there of them, and what interrupted uploads of them have left. @returns what had to stay. */
   remove(keys: string[]): Promise<KeptObject[]>
   /** Lets go of what it holds: sockets. */
   close(): Promise<void>
