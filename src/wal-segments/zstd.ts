@@ -36,9 +36,9 @@ export function zstdCommands({ env, self }: Pick<Context, 'env' | 'self'>): Zstd
 const packer = (level: number) =>
   `z.createZstdCompress({params:{[z.constants.ZSTD_c_compressionLevel]:${level},[z.constants.ZSTD_c_checksumFlag]:1}})`
 
-/** By descriptors: whoever reads may have enough before the end. */
+/** For a process of its own. */
 const nodeScript =
-  'const z=require("node:zlib"),f=require("node:fs");require("node:stream").pipeline(f.createReadStream(null,{fd:0}),TRANSFORM,f.createWriteStream(null,{fd:1}),e=>{if(e)throw e})'
+  'const z=require("zlib"),{stdin,stdout}=require("process");require("stream").pipeline(stdin,TRANSFORM,stdout,e=>{if(e)throw e})'
 
 export function hasZstdProgram({ PATH }: Context['env']): boolean {
   return searchPath(PATH).some((directory) => {
