@@ -38,6 +38,7 @@ const sayings = /^(text\/|catalog\/(backup|proof-outcome)\.ts$|[\w-]+\.ts$)/
 
 const owners: Record<string, string | string[]> = {
   '@aws-sdk/client-s3': 'place/store/s3/',
+  'age-encryption': 'encryption/',
   chalk: 'terminal/',
   commander: 'cli/',
   cosmiconfig: 'config/',

@@ -1,4 +1,7 @@
+import type { Sendable } from '../../system/files/sendable.js'
 import type { FileRange } from '../contract/place.js'
+
+export type { Sendable }
 
 /** A file of a store. */
 export interface StoredObject {
@@ -9,13 +12,6 @@ export interface StoredObject {
   changedAt: Date
   /** What the store calls this content of it, where it does: another content has another tag. */
   tag?: string | undefined
-}
-
-/** Bytes that can be read again from anywhere, so that a part of them can be sent twice. */
-export interface Sendable {
-  bytes: number
-  /** The same bytes each time. */
-  read(from: number, length: number): AsyncIterable<Buffer>
 }
 
 /** Why an object stays for now, though it was to go: Object Lock, or a legal hold (without a date). */
