@@ -39,8 +39,6 @@ export function becomeUser(user: string | number, prepare: Preparation | undefin
   for (const [name, place] of places) if (place !== undefined && isWritable(place)) own[name] = place
   for (const key of Object.keys(env)) delete env[key]
   Object.assign(env, own)
-  // Packages ask it themselves: the client of S3 for ~/.aws.
-  process.env.HOME = after.home
 }
 
 function ownEnvironment(env: Environment, { name, home }: Pick<SystemUser, 'name' | 'home'>): Environment {

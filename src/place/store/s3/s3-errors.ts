@@ -8,7 +8,7 @@ interface S3Failure {
   message: string
 }
 
-export function failureOf(error: unknown): S3Failure {
+export function s3Failure(error: unknown): S3Failure {
   const { name, Code, code, message, $metadata, cause } = (error ?? {}) as Record<string, unknown> & {
     $metadata?: { httpStatusCode?: number }
   }
@@ -23,30 +23,30 @@ export function failureOf(error: unknown): S3Failure {
 
 /** Whether there is nothing of that name; a bucket that is missing is another matter. */
 export function isNothing(error: unknown): boolean {
-  const { name, status } = failureOf(error)
+  const { name, status } = s3Failure(error)
   return status === 404 && name !== 'NoSuchBucket' && name !== 'NoSuchUpload'
 }
 
 /** Whether the store may do that for others, but not for these credentials. */
 export function isForbidden(error: unknown): boolean {
-  return failureOf(error).status === 403
+  return s3Failure(error).status === 403
 }
 
 /** Whether the store does not know what it was asked for. */
 export function isNotSupported(error: unknown): boolean {
-  const { name, status } = failureOf(error)
+  const { name, status } = s3Failure(error)
   return status === 501 || status === 405 || /NotImplemented|NotSupported|MethodNotAllowed/.test(name)
 }
 
 export function isExpired(error: unknown): boolean {
   return /^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/.test(
-    failureOf(error).name,
+    s3Failure(error).name,
   )
 }
 
 /** Whether it is worth to ask again. */
 export function isPassing(error: unknown): boolean {
-  const { name, status = 0 } = failureOf(error)
+  const { name, status = 0 } = s3Failure(error)
   return status >= 500 || status === 429 || status === 408 || passing.test(name)
 }
 
@@ -126,7 +126,7 @@ export function s3Error(
   secrets: readonly (string | undefined)[] = [],
 ): unknown {
   if (error instanceof PgbkError) return error
-  const failure = failureOf(error)
+  const failure = s3Failure(error)
   const said = shown(failure, secrets)
   const rule = rules.find(([names]) => names.test(failure.name) || names.test(String(failure.status)))
   if (rule) {

@@ -3,7 +3,7 @@ import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
 import { PgbkError } from '../../../errors.js'
 import type { FileRange } from '../../contract/place.js'
 import type { S3Connection } from './s3-client.js'
-import { failureOf, isNothing } from './s3-errors.js'
+import { isNothing, s3Failure } from './s3-errors.js'
 
 /** Bytes of an object that are on their way. */
 export interface OpenedObject {
@@ -32,7 +32,7 @@ export async function openObject(
     )
     return openedOf(answer, range, `${key} of s3://${bucket}`)
   } catch (error) {
-    const { name, status } = failureOf(error)
+    const { name, status } = s3Failure(error)
     if (status === 416 || name === 'InvalidRange') return undefined
     if (isNothing(error)) throw connection.gone(key)
     if (status === 412) throw changed(connection, key)

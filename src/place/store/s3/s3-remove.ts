@@ -1,7 +1,7 @@
 import { inParallel } from '../../../system/files/in-parallel.js'
 import type { KeptObject } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
-import { failureOf, isNothing } from './s3-errors.js'
+import { isNothing, s3Failure } from './s3-errors.js'
 import { abortUploads } from './s3-uploads.js'
 
 /** Not all stores know how to remove several at once. */
@@ -31,7 +31,7 @@ async function removeOne(connection: S3Connection, key: string): Promise<boolean
     return false
   } catch (error) {
     if (isNothing(error)) return false
-    const { name, message } = failureOf(error)
+    const { name, message } = s3Failure(error)
     if (
       /AccessDenied|ObjectLocked|InvalidRequest/.test(name) &&
       /\block|WORM|retention|legal hold/i.test(message)
@@ -50,7 +50,7 @@ async function canLock(connection: S3Connection): Promise<boolean> {
     )
     return ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled'
   } catch (error) {
-    const { status = 0, name } = failureOf(error)
+    const { status = 0, name } = s3Failure(error)
     if (name === 'NoSuchBucket') throw connection.explain(error, 'remove objects')
     return status === 403
   }
@@ -67,7 +67,7 @@ async function lockOf(connection: S3Connection, key: string): Promise<KeptObject
     if (!isRetained && found.ObjectLockLegalHoldStatus !== 'ON') return undefined
     return { key, until: found.ObjectLockLegalHoldStatus === 'ON' ? undefined : until }
   } catch (error) {
-    if (isNothing(error) || failureOf(error).status === 403) return undefined
+    if (isNothing(error) || s3Failure(error).status === 403) return undefined
     throw connection.explain(error, `look for ${key}`)
   }
 }

@@ -5,7 +5,7 @@ import { PgbkError } from '../../../errors.js'
 import { inParallel } from '../../../system/files/in-parallel.js'
 import type { Sendable } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
-import { failureOf, isNotSupported, isPassing } from './s3-errors.js'
+import { isNotSupported, isPassing, s3Failure } from './s3-errors.js'
 import { tagOf } from './s3-list.js'
 import {
   atOnceOf,
@@ -57,7 +57,7 @@ export async function sendInParts(
       return await sendParts(sending, parts, size)
     } catch (error) {
       // Somebody has ended or finished it: one that went on with the same, or a rule of the bucket.
-      if (!isFirst || !/^(NoSuchUpload|InvalidPart)$/.test(failureOf(error).name))
+      if (!isFirst || !/^(NoSuchUpload|InvalidPart)$/.test(s3Failure(error).name))
         throw connection.explain(error, `send ${key}`)
     }
   }

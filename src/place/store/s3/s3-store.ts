@@ -2,7 +2,7 @@ import type { Context } from '../../../context.js'
 import { PgbkError } from '../../../errors.js'
 import type { ObjectStore, Sendable, StoredObject } from '../object-store.js'
 import { connectS3, type S3Connection } from './s3-client.js'
-import { failureOf, isForbidden, isNothing } from './s3-errors.js'
+import { isForbidden, isNothing, s3Failure } from './s3-errors.js'
 import { directoriesInS3, listS3, tagOf } from './s3-list.js'
 import { bytesOf, partSizeOf } from './s3-parts.js'
 import { readS3 } from './s3-read.js'
@@ -82,7 +82,7 @@ async function put(connection: S3Connection, key: string, bytes: Buffer, ifAbsen
     await sendWhole(connection, key, bytes, { isOnlyIfAbsent: ifAbsent })
     return true
   } catch (error) {
-    if (ifAbsent && failureOf(error).status === 412) return false
+    if (ifAbsent && s3Failure(error).status === 412) return false
     throw connection.explain(error, `write ${key}`)
   }
 }
