@@ -5,13 +5,13 @@ import { PgbkError } from '../errors.js'
 import { keysOf } from '../place/store/keys.js'
 import { readObject } from '../place/store/read-object.js'
 import { mostBytes } from '../system/files/read-small.js'
-import type { Store } from './open-stores.js'
+import type { OpenStore } from './open-stores.js'
 
 /**
  * A store belongs to one cluster, that of its newest backup whose record can be read.
  * @throws {PgbkError} `wrong-cluster` for another one.
  */
-export async function checkStoreCluster({ id, summary }: LocalBackup, store: Store): Promise<void> {
+export async function checkStoreCluster({ id, summary }: LocalBackup, store: OpenStore): Promise<void> {
   const newest = await newestIn(store)
   if (!newest || newest.server.system_identifier === summary.server.system_identifier) return
   const describe = ({ server }: RecordSummary) => `${server.system_identifier} (PostgreSQL ${server.version})`
@@ -24,7 +24,7 @@ export async function checkStoreCluster({ id, summary }: LocalBackup, store: Sto
   )
 }
 
-async function newestIn({ objects }: Store): Promise<RecordSummary | undefined> {
+async function newestIn({ objects }: OpenStore): Promise<RecordSummary | undefined> {
   const ids = (await objects.directoriesIn(keysOf.backups)).filter(isId).sort().reverse()
   for (const id of ids) {
     const record = await readObject(objects, keysOf.backup(id).record, mostBytes.record)
@@ -34,7 +34,8 @@ async function newestIn({ objects }: Store): Promise<RecordSummary | undefined> 
   return undefined
 }
 
-function summaryIn(record: Buffer): RecordSummary | undefined {
+/** Undefined where it is no record. */
+export function summaryIn(record: Buffer): RecordSummary | undefined {
   try {
     return summarize(record.toString()).summary
   } catch (error) {

@@ -7,7 +7,7 @@ import type { StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
 import { mostBytes } from '../system/files/read-small.js'
 import { shellWord } from '../text/shell-word.js'
-import type { Store } from './open-stores.js'
+import type { OpenStore } from './open-stores.js'
 import { objectsIn } from './send-backup.js'
 
 /**
@@ -16,7 +16,7 @@ import { objectsIn } from './send-backup.js'
  */
 export async function findThere(
   { id, summary }: LocalBackup,
-  { objects: store, asNamed }: Store,
+  { objects: store, asNamed }: OpenStore,
   { pgbk }: Context,
 ): Promise<Map<string, StoredObject> | undefined> {
   const record = await readObject(store, keysOf.backup(id).record, mostBytes.record)

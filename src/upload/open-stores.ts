@@ -9,7 +9,7 @@ import { storePlace } from '../place/store/store-place.js'
 import { plainWrapping, type Wrapping } from './wrapping.js'
 
 /** A store that is open, and how what goes there is wrapped. */
-export interface Store {
+export interface OpenStore {
   /** For `--from` and `--to`. */
   asNamed: string
   objects: ObjectStore
@@ -17,7 +17,7 @@ export interface Store {
   wrapping: Wrapping
 }
 
-export async function openStores(to: string | undefined, { context }: Task): Promise<Store[]> {
+export async function openStores(to: string | undefined, { context }: Task): Promise<OpenStore[]> {
   if (to === undefined) throw new PgbkError('usage', 'no store is named')
   const place = parseSource(to, context.cwd)
   const objects = directoryStore(place.directory, context, to)

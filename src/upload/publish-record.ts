@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { PackedFacts } from '../catalog/record-fields.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { keysOf } from '../place/store/keys.js'
 import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
 import { mostBytes } from '../system/files/read-small.js'
+import { summaryIn } from './check-store-cluster.js'
 
 /** What a record tells of, as it was sent. */
 export interface SentObjects {
@@ -16,43 +18,55 @@ export interface SentObjects {
   needed: readonly string[]
 }
 
-/** So long somebody who has put a record needs at most to see that another's files lie there, and to take it back. */
-const [attempts, pauseMs] = [10, 1000]
+const attempts = 10
 
 /**
- * Puts the record of a backup, by which it is listed. Two who upload the same one do not harm each other: whoever has put a record looks once
- * more whether its own files lie there, and takes it back where they do not; whoever finds a record of somebody else, and its own files, waits
- * for that.
+ * Puts the record of a backup, by which it is listed. Two who upload the same one do not harm each other: a record that does not tell of
+ * what lies there is removed, by whoever has put it and looks once more, or by whose files these are.
  * @returns whether it was put; else the backup is there by somebody else's upload.
- * @throws {PgbkError} `failed` when somebody else's files lie there without a record.
+ * @throws {PgbkError} `failed` when somebody else's files lie there without a record, or somebody else does the same again and again.
  */
 export async function publishRecord(record: Buffer, sent: SentObjects, context: Context): Promise<boolean> {
-  const { store, id } = sent
-  const key = keysOf.backup(id).record
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1; attempt <= attempts; attempt++) {
     context.signal.throwIfAborted()
-    const fault = await faultIn(sent)
-    if (fault === undefined && (await store.put(key, record, true))) return checkPut(key, record, sent)
-    const there = await readObject(store, key, mostBytes.record)
-    if (fault !== undefined) {
-      if (there) return false
-      throw replaced(sent, fault)
-    }
-    // Its own, by an upload that was killed before it was told.
-    if (there?.equals(record)) return true
-    // Whoever has put it has ended without a look: it tells of files that are not there.
-    if (attempt >= attempts) await store.remove([key])
-    else await sleep(pauseMs)
+    // Whoever has put another takes its own back, and must not take this one.
+    const isPublished = await tryToPublish(record, sent, attempt === 1 ? 0 : context.tickMs)
+    if (isPublished !== undefined) return isPublished
   }
+  throw replaced(sent, 'another record is put there again and again')
 }
 
-/** @returns true: the backup is there. @throws {PgbkError} `failed` when it is not, and takes the record back. */
-async function checkPut(key: string, record: Buffer, sent: SentObjects): Promise<true> {
+/** @returns undefined where a record was there that did not tell of these files, or the own one has gone. */
+async function tryToPublish(
+  record: Buffer,
+  sent: SentObjects,
+  pauseMs: number,
+): Promise<boolean | undefined> {
+  const { store, id } = sent
+  const key = keysOf.backup(id).record
+  if ((await faultIn(sent)) === undefined && (await store.put(key, record, true))) await sleep(pauseMs)
   const fault = await faultIn(sent)
-  if (fault === undefined) return true
-  const there = await readObject(sent.store, key, mostBytes.record)
-  if (there?.equals(record)) await sent.store.remove([key])
+  const there = await readObject(store, key, mostBytes.record)
+  const isOwn = there?.equals(record) ?? false
+  if (fault === undefined) {
+    // Its own it is also by an upload that was killed before it was told.
+    if (there && !isOwn) await store.remove([key])
+    return isOwn || undefined
+  }
+  if (there && !isOwn) return false
+  if (isOwn) await store.remove([key])
   throw replaced(sent, fault)
+}
+
+/** Removes a record that another upload has put, where it does not tell of the image that was sent: nobody is to read by it. */
+export async function withdrawOther(
+  packed: PackedFacts,
+  { id }: { id: string },
+  store: ObjectStore,
+): Promise<void> {
+  const key = keysOf.backup(id).record
+  const there = await readObject(store, key, mostBytes.record)
+  if (there && summaryIn(there)?.packed?.sha256 !== packed.sha256) await store.remove([key])
 }
 
 /** What is not as it was sent. */

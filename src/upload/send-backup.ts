@@ -6,9 +6,9 @@ import { keysOf } from '../place/store/keys.js'
 import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { allOf } from '../system/files/in-parallel.js'
 import { fileSendable } from './file-sendable.js'
-import type { Store } from './open-stores.js'
+import type { OpenStore } from './open-stores.js'
 import type { PackedForm } from './packed-form.js'
-import { isSameObject, publishRecord } from './publish-record.js'
+import { isSameObject, publishRecord, withdrawOther } from './publish-record.js'
 import { sendWal, walJobOf } from './send-wal.js'
 import { noteSent, sentEarlier } from './sent-note.js'
 import type { Parcel } from './wrapping.js'
@@ -19,7 +19,7 @@ interface SendJob {
   form: PackedForm
   /** The directory of this upload. */
   aside: BackupFiles
-  store: Store
+  store: OpenStore
   /** Is asked last of all, and throws when the backup must not be there. */
   check(): Promise<void>
 }
@@ -42,6 +42,7 @@ export async function sendBackup(job: SendJob, context: Context): Promise<SentBa
   const { top } = keysOf.backup(backup.id)
   context.progress.step(`sending ${backup.id} to ${objects.name}`)
   const image = await sendImage(job, context)
+  await withdrawOther(form.packed, backup, objects)
   context.progress.step(`sending the WAL of ${backup.id} to ${objects.name}`)
   const there = await objectsIn(objects, top)
   const wal = await sendWal(walJobOf(backup, store, aside), there, context)

@@ -21,7 +21,7 @@ import {
   unfinishedForms,
 } from '../wal-segments/segment-forms.js'
 import { fileSendable } from './file-sendable.js'
-import type { Store } from './open-stores.js'
+import type { OpenStore } from './open-stores.js'
 import type { Wrapping } from './wrapping.js'
 
 /** A WAL archive, and where it goes. */
@@ -45,7 +45,7 @@ interface SentWal {
 /** The WAL archive of a backup. @param aside the directory of its upload. */
 export function walJobOf(
   backup: LocalBackup,
-  { objects: store, wrapping }: Store,
+  { objects: store, wrapping }: OpenStore,
   aside: BackupFiles,
 ): WalJob {
   return {

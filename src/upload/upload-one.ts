@@ -5,7 +5,7 @@ import type { Context } from '../context.js'
 import { explained, type PgbkError, pgbkErrorFrom } from '../errors.js'
 import { checkStoreCluster } from './check-store-cluster.js'
 import { findThere } from './find-there.js'
-import type { Store } from './open-stores.js'
+import type { OpenStore } from './open-stores.js'
 import { packedFormOf } from './packed-form.js'
 import { sendBackup } from './send-backup.js'
 import { sendWal, walJobOf } from './send-wal.js'
@@ -22,7 +22,7 @@ export interface UploadJob {
 /** How the upload of one backup to one store has ended. */
 export interface Upload {
   backup: LocalBackup
-  store: Store
+  store: OpenStore
   /** It was there: what was sent is newer WAL alone. */
   wasThere: boolean
   sentBytes: number
@@ -34,10 +34,10 @@ export interface Upload {
 type Sent = Pick<Upload, 'wasThere' | 'sentBytes' | 'sentWalFiles'>
 
 /** Brings a backup to stores; it is packed once for all that lack it. What fails with one store keeps no other from being tried. */
-export async function uploadOne(backup: LocalBackup, stores: Store[], job: UploadJob): Promise<Upload[]> {
+export async function uploadOne(backup: LocalBackup, stores: OpenStore[], job: UploadJob): Promise<Upload[]> {
   const { context } = job.task
   const uploads: Upload[] = []
-  const lacking: Store[] = []
+  const lacking: OpenStore[] = []
   for (const store of stores) {
     const ended = await endOf(backup, store, context, () => sendNewerWal(backup, store, job))
     if (ended.error || ended.wasThere) uploads.push(ended)
@@ -56,7 +56,7 @@ export async function uploadOne(backup: LocalBackup, stores: Store[], job: Uploa
 
 async function packAndSend(
   backup: LocalBackup,
-  stores: Store[],
+  stores: OpenStore[],
   { root, task, newCluster }: UploadJob,
   tell: (ended: Upload) => void,
 ): Promise<void> {
@@ -81,7 +81,7 @@ async function packAndSend(
 /** What has come since to a backup that a store has. */
 async function sendNewerWal(
   backup: LocalBackup,
-  store: Store,
+  store: OpenStore,
   { root, task: { context }, newCluster }: UploadJob,
 ): Promise<Sent> {
   if (!newCluster) await checkStoreCluster(backup, store)
@@ -106,7 +106,7 @@ async function sendNewerWal(
 /** What was thrown is a result like others, unless somebody has ended the command. */
 async function endOf(
   backup: LocalBackup,
-  store: Store,
+  store: OpenStore,
   context: Context,
   work: () => Promise<Sent>,
 ): Promise<Upload> {

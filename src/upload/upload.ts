@@ -7,7 +7,7 @@ import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { localPlace } from '../place/local-place.js'
-import { openStores, type Store } from './open-stores.js'
+import { type OpenStore, openStores } from './open-stores.js'
 import { sweepUploads } from './upload-directory.js'
 import { type Upload, type UploadJob, uploadOne } from './upload-one.js'
 
@@ -66,9 +66,9 @@ function checked(backup: LocalBackup): LocalBackup {
 }
 
 /** A store that does not answer is not asked for the next backup. */
-async function uploadEach(backups: LocalBackup[], stores: Store[], job: UploadJob): Promise<Upload[]> {
+async function uploadEach(backups: LocalBackup[], stores: OpenStore[], job: UploadJob): Promise<Upload[]> {
   const isSingle = backups.length * stores.length === 1
-  const away = new Set<Store>()
+  const away = new Set<OpenStore>()
   const uploads: Upload[] = []
   for (const backup of backups) {
     const asked = stores.filter((store) => !away.has(store))

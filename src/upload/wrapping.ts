@@ -1,4 +1,4 @@
-import type { Sendable } from '../place/store/object-store.js'
+import type { Sendable } from '../system/files/sendable.js'
 
 /** A file as it lies in a store. */
 export interface Parcel {

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import { v } from '../schema.js'
-import { markDirectory } from '../system/files/marked-directory.js'
-import { readNote } from '../system/files/read-note.js'
-import { namesIn } from '../system/paths/names-in.js'
-import { lifeOf, markFields, markOfThisProcess } from '../system/process/process-mark.js'
-import { isId } from './id.js'
-import { type BackupFiles, backupFiles, type RootLayout } from './layout.js'
+import { v } from '../../schema.js'
+import { markDirectory } from '../../system/files/marked-directory.js'
+import { readNote } from '../../system/files/read-note.js'
+import { namesIn } from '../../system/paths/names-in.js'
+import { lifeOf, markFields, markOfThisProcess } from '../../system/process/process-mark.js'
+import { isId } from '../id.js'
+import { type BackupFiles, backupFiles, type RootLayout } from '../layout.js'
 
 const schema = v.object({ ...markFields, made_by: v.literal('upload'), backup: v.string() })
 
