@@ -9,8 +9,7 @@ import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import type { Task } from '../config/load.js'
 import { withEnds } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { checkImageIs, imageOf } from '../forms/check-image.js'
-import { imageFacts } from '../forms/make-image.js'
+import { imageOf } from '../forms/check-image.js'
 import { materialise } from '../forms/materialise.js'
 import { neededVerifier } from '../packing/check-copy-of-snapshot.js'
 import { packSnapshot } from '../packing/pack-snapshot.js'
@@ -27,8 +26,8 @@ export interface PackedForm {
   /** The paths of its image, and of the README that says what to do with it. */
   image: string
   readme: string
-  /** Reads all of the image. @throws {PgbkError} `damaged` when it is not what was packed. */
-  checkImage(): Promise<void>
+  /** What to throw when the image is not what the record tells of: what was made of it to be sent is thrown away. */
+  damaged(): Promise<PgbkError>
 }
 
 /**
@@ -37,25 +36,33 @@ export interface PackedForm {
  * @throws {PgbkError} as `packSnapshot`.
  */
 export async function packedFormOf(backup: LocalBackup, aside: BackupFiles, task: Task): Promise<PackedForm> {
-  const { context } = task
   const { packed } = backup.summary
   if (packed) {
     imageOf(backup, packed)
     const { image, imageReadme, record } = layoutOf(backup)
-    const checkImage = async () => void (await checkImageIs(backup, context))
-    return { record: readSmall(record, mostBytes.record), packed, image, readme: imageReadme, checkImage }
+    return {
+      record: readSmall(record, mostBytes.record),
+      packed,
+      image,
+      readme: imageReadme,
+      damaged: () =>
+        damagedImage(image, aside, 'Was it copied by a program that was interrupted? Use another backup.'),
+    }
   }
   const earlier = madeEarlier(backup, aside)
   if (earlier) {
-    context.progress.say(`an earlier upload has packed ${backup.id} already`)
-    return { ...earlier, checkImage: () => checkImageAside(earlier, aside, task) }
+    task.context.progress.say(`an earlier upload has packed ${backup.id} already`)
+    return earlier
   }
-  await removeContents(aside.directory, [basename(aside.uploadLock), basename(aside.uploadMarker)])
+  await clear(aside)
   await pack(backup, aside, task)
   const made = madeEarlier(backup, aside)
-  if (!made) throw new PgbkError('failed', `the packed form of ${backup.id} has gone from ${aside.directory}`)
-  // It was hashed when it was packed: what has changed since shows now.
-  return { ...made, checkImage: () => checkImageAside(made, aside, task) }
+  if (made) return made
+  throw new PgbkError('failed', `the packed form of ${backup.id} has gone from ${aside.directory}`)
+}
+
+async function clear(aside: BackupFiles): Promise<void> {
+  await removeContents(aside.directory, [basename(aside.uploadLock), basename(aside.uploadMarker)])
 }
 
 async function pack(backup: LocalBackup, aside: BackupFiles, { settings, context }: Task): Promise<void> {
@@ -74,7 +81,7 @@ async function pack(backup: LocalBackup, aside: BackupFiles, { settings, context
 }
 
 /** What an upload has packed, where that is this backup as it is now. */
-function madeEarlier(backup: LocalBackup, aside: BackupFiles): Omit<PackedForm, 'checkImage'> | undefined {
+function madeEarlier(backup: LocalBackup, aside: BackupFiles): PackedForm | undefined {
   if (!existsSync(aside.record) || !existsSync(aside.image)) return undefined
   const read = readRecord(aside.record)
   const { packed } = read.summary
@@ -84,6 +91,12 @@ function madeEarlier(backup: LocalBackup, aside: BackupFiles): Omit<PackedForm, 
     packed,
     image: aside.image,
     readme: aside.imageReadme,
+    damaged: () =>
+      damagedImage(
+        aside.image,
+        aside,
+        'It was removed, and is packed anew the next time. Look at the disk under the root.',
+      ),
   }
 }
 
@@ -92,15 +105,9 @@ function isOf({ raw }: LocalBackup, packed: ReadRecord): boolean {
   return isDeepStrictEqual(unpackedRecord(packed), own)
 }
 
-async function checkImageAside(
-  { packed, image }: Pick<PackedForm, 'packed' | 'image'>,
-  aside: BackupFiles,
-  { context }: Task,
-): Promise<void> {
-  const { bytes, sha256 } = await imageFacts(image, context)
-  if (bytes === packed.bytes && sha256 === packed.sha256) return
-  await removeContents(aside.directory, [basename(aside.uploadLock), basename(aside.uploadMarker)])
-  throw new PgbkError('damaged', `${image} is not what was packed: its SHA-256 is another one`, {
-    hint: 'It was removed. Try again: it is packed anew. Look at the disk under the root.',
+async function damagedImage(image: string, aside: BackupFiles, hint: string): Promise<PgbkError> {
+  await clear(aside)
+  return new PgbkError('damaged', `${image} is not what was packed: its SHA-256 is not that of the record`, {
+    hint,
   })
 }

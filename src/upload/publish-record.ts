@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { PackedFacts } from '../catalog/record-fields.js'
+import type { RecordSummary } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { keysOf } from '../place/store/keys.js'
@@ -7,6 +7,7 @@ import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
 import { mostBytes } from '../system/files/read-small.js'
 import { summaryIn } from './check-store-cluster.js'
+import type { SentFile } from './wrapping.js'
 
 /** What a record tells of, as it was sent. */
 export interface SentObjects {
@@ -60,13 +61,18 @@ async function tryToPublish(
 
 /** Removes a record that another upload has put, where it does not tell of the image that was sent: nobody is to read by it. */
 export async function withdrawOther(
-  packed: PackedFacts,
+  image: SentFile,
   { id }: { id: string },
   store: ObjectStore,
 ): Promise<void> {
   const key = keysOf.backup(id).record
   const there = await readObject(store, key, mostBytes.record)
-  if (there && summaryIn(there)?.packed?.sha256 !== packed.sha256) await store.remove([key])
+  if (there && imageToldBy(summaryIn(there)) !== image.sha256) await store.remove([key])
+}
+
+/** The SHA-256 of the image as it lies, by the record's word. */
+function imageToldBy(summary: RecordSummary | undefined): string | undefined {
+  return summary?.packed?.sha256
 }
 
 /** What is not as it was sent. */

@@ -5,7 +5,9 @@ import { PgbkError } from '../errors.js'
 import { keysOf } from '../place/store/keys.js'
 import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { allOf } from '../system/files/in-parallel.js'
+import type { Sendable } from '../system/files/sendable.js'
 import { fileSendable } from './file-sendable.js'
+import { hashedOnTheWay, sha256Of } from './hashing.js'
 import type { OpenStore } from './open-stores.js'
 import type { PackedForm } from './packed-form.js'
 import { isSameObject, publishRecord, withdrawOther } from './publish-record.js'
@@ -41,14 +43,15 @@ export async function sendBackup(job: SendJob, context: Context): Promise<SentBa
   const { objects, wrapping } = store
   const { top } = keysOf.backup(backup.id)
   context.progress.step(`sending ${backup.id} to ${objects.name}`)
-  const image = await sendImage(job, context)
-  await withdrawOther(form.packed, backup, objects)
+  const { object: image, sha256 } = await sendImage(job, context)
+  const sentImage = { name: image.key.slice(top.length), bytes: image.bytes, sha256 }
+  await withdrawOther(sentImage, backup, objects)
   context.progress.step(`sending the WAL of ${backup.id} to ${objects.name}`)
   const there = await objectsIn(objects, top)
   const wal = await sendWal(walJobOf(backup, store, aside), there, context)
   context.progress.step(`publishing ${backup.id} in ${objects.name}`)
   const readme = fileSendable(form.readme, context.signal)
-  const { clear, beside } = await wrapping.wrapRecord(form.record, readme)
+  const { clear, beside } = await wrapping.wrapRecord(form.record, readme, sentImage)
   const own = new Map([[image.key, image]])
   for (const parcel of beside) {
     const object = await send(parcel, top, objects)
@@ -62,33 +65,46 @@ export async function sendBackup(job: SendJob, context: Context): Promise<SentBa
 }
 
 /** The image as it lies in the store then. @throws {PgbkError} `damaged`; nothing more of it is read then. */
-async function sendImage(job: SendJob, context: Context): Promise<StoredObject> {
+async function sendImage(job: SendJob, context: Context): Promise<{ object: StoredObject; sha256: string }> {
   const failed = new AbortController()
   const signal = AbortSignal.any([context.signal, failed.signal])
-  const checking = job.form.checkImage().catch((error) => {
+  const checking = checkImage(job, context).catch((error) => {
     failed.abort(error)
     throw error
   })
   // At the same time: each byte comes from the disk once.
-  const [, image] = await allOf([checking, sendUnlessThere(job, { ...context, signal })] as const)
-  return image
+  const [sha256, object] = await allOf([checking, sendUnlessThere(job, { ...context, signal })] as const)
+  return { object, sha256 }
+}
+
+/** Reads all of the image. @returns the SHA-256 of what is sent. @throws {PgbkError} `damaged`. */
+async function checkImage(job: SendJob, { signal }: Context): Promise<string> {
+  const { packed, damaged } = job.form
+  const plain = hashedOnTheWay(fileSendable(job.form.image, signal))
+  const { what } = await wrapImage(job, plain.what)
+  const sent = what === plain.what ? undefined : await sha256Of(what)
+  if (sent === undefined) for await (const _piece of what.read(0, what.bytes));
+  const sha256 = plain.sha256()
+  if (sha256 !== packed.sha256) throw await damaged()
+  return sent ?? sha256
+}
+
+function wrapImage({ form, aside, store }: SendJob, image: Sendable): Promise<Parcel> {
+  const again = { sha256: form.packed.sha256, directory: aside.directory }
+  return store.wrapping.wrap('snapshot.squashfs', image, again)
 }
 
 /** One that an earlier upload has sent whole is not sent again. */
-async function sendUnlessThere(
-  { backup, form, aside, store: { objects, wrapping } }: SendJob,
-  { signal, progress }: Context,
-): Promise<StoredObject> {
+async function sendUnlessThere(job: SendJob, { signal, progress }: Context): Promise<StoredObject> {
+  const { backup, form, aside, store } = job
+  const { objects, wrapping } = store
   const { sha256 } = form.packed
   const { top } = keysOf.backup(backup.id)
   const key = top + wrapping.nameOf('snapshot.squashfs')
   const earlier = sentEarlier(aside, objects, { key, sha256 })
   const there = earlier && (await objects.stat(key))
   if (there && isSameObject(there, earlier)) return there
-  const parcel = await wrapping.wrap('snapshot.squashfs', fileSendable(form.image, signal), {
-    sha256,
-    directory: aside.directory,
-  })
+  const parcel = await wrapImage(job, fileSendable(form.image, signal))
   let done = 0
   const object = await send(parcel, top, objects, (bytes) => {
     done += bytes

@@ -7,6 +7,13 @@ export interface Parcel {
   what: Sendable
 }
 
+/** A file that was sent, as it lies there. */
+export interface SentFile {
+  name: string
+  bytes: number
+  sha256: string
+}
+
 /** What is put into a store last of all, and what goes with it. */
 export interface WrappedRecord {
   clear: Buffer
@@ -27,8 +34,8 @@ export interface Wrapping {
   nameOf(name: string): string
   /** Without `again`, the bytes are others each time. */
   wrap(name: string, what: Sendable, again?: SameAgain): Promise<Parcel>
-  /** @param readme the image's own. */
-  wrapRecord(record: Buffer, readme: Sendable): Promise<WrappedRecord>
+  /** @param readme what belongs to the image. */
+  wrapRecord(record: Buffer, readme: Sendable, image: SentFile): Promise<WrappedRecord>
 }
 
 /** Nothing is encrypted. */

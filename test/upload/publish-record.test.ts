@@ -115,9 +115,10 @@ describe('the record of a backup in a store', () => {
     const packed = { bytes: 10, sha256: 'a'.repeat(64), snapshot_bytes: 20, uid: 1, gid: 1 }
     const text = JSON.stringify(aRecord({ format: 2, packed }))
     await put(recordKey, text)
-    await withdrawOther(packed, { id }, store)
+    const image = { name: 'snapshot.squashfs', ...packed }
+    await withdrawOther(image, { id }, store)
     expect(await recordThere()).toBe(text)
-    await withdrawOther({ ...packed, sha256: 'b'.repeat(64) }, { id }, store)
+    await withdrawOther({ ...image, sha256: 'b'.repeat(64) }, { id }, store)
     expect(await recordThere()).toBe('undefined')
   })
 
