@@ -21,6 +21,7 @@ import { restore } from './commands/restore.js'
 import { schedule } from './commands/schedule.js'
 import { show } from './commands/show.js'
 import { status } from './commands/status.js'
+import { upload } from './commands/upload.js'
 import { verify } from './commands/verify.js'
 import { walDropSlot, walHelp, walReceive, walStatus } from './commands/wal.js'
 
@@ -42,6 +43,7 @@ export const commandSpecs: readonly CommandSpec[] = [
   verify,
   pack,
   unpack,
+  upload,
   remove,
   prune,
   hold,
