@@ -32,6 +32,9 @@ const highestFormat = Math.max(...Object.values(recordFormat), encryptedFormat)
 /** What it has its blocks in common with, newest first, and how much of it; as it was when the backup was made. */
 const shared = v.optional(v.object({ with: arrayOf(text), bytes: count }))
 
+/** The forms of WAL segments that the snapshot's own restore_command reads; older ones read those of `formsAtFirst`. */
+const walForms = v.optional(arrayOf(text))
+
 const entries = {
   format: v.picklist(Object.values(recordFormat)),
   id: text,
@@ -60,6 +63,7 @@ const entries = {
   stop_lsn: lsn,
   checkpoint_lsn: lsn,
   wal_segment_size: segmentSize,
+  wal_forms: walForms,
   data_checksums: v.boolean(),
   size_bytes: count,
   shared,
@@ -133,6 +137,7 @@ const summaryEntries = {
   start_lsn: lsn,
   stop_lsn: lsn,
   wal_segment_size: segmentSize,
+  wal_forms: walForms,
   packed: packedEntry,
   // Checked with the rest of the record: a fault in it must not keep the backup from the list.
   server: v.object({ version: text, system_identifier: v.fallback(v.optional(text), undefined) }),
