@@ -23,7 +23,7 @@ interface Purpose {
 }
 
 const configuration: Purpose = {
-  noun: 'a configuration',
+  noun: 'a configuration file',
   why: 'A configuration names programs to run',
   another: 'Name another with --config.',
 }
@@ -75,7 +75,9 @@ export function notTrusted(file: string, fault: Untrusted): PgbkError {
   return untrusted(file, fault, configuration)
 }
 
-function untrusted(file: string, { path, reason, remedy }: Untrusted, { why, another }: Purpose): PgbkError {
+function untrusted(file: string, { path, reason, ...fault }: Untrusted, purpose: Purpose): PgbkError {
+  const { why, another, isSecret } = purpose
+  const remedy = isSecret && path === file ? closing(file) : fault.remedy
   const message = path === file ? `${file} ${reason}` : `${file} cannot be trusted: ${path} ${reason}`
   const rule = `${why}: it, and every directory above it, must belong to you or to root, and nobody else may write there.`
   return new PgbkError('config', message, {
@@ -102,8 +104,12 @@ function checkOpened(
 
 function readByOthers(file: string, { mode }: Stats): PgbkError {
   return new PgbkError('config', `${file} can be read by others (mode ${(mode & 0o777).toString(8)})`, {
-    hint: `Whoever has read it can decrypt your backups. Close it, and use a new one where others may have:\n  chmod 600 ${shellWord(file)}`,
+    hint: `Whoever has read it can decrypt your backups. Close it, and use a new one where others may have:\n  ${closing(file)}`,
   })
+}
+
+function closing(file: string): string {
+  return `chmod 600 ${shellWord(file)}`
 }
 
 /** It may grow while it is read. */
