@@ -10,6 +10,7 @@ import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { explained, PgbkError } from '../errors.js'
 import type { Place } from '../place/contract/place.js'
+import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { checkNotInUse } from '../removal/in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
@@ -56,7 +57,7 @@ export async function download(
   const root = openRootToCreate(destination, context)
   const source = await openPlace(name, context)
   checkOtherRoot(source, destination)
-  const backup = selectBackup(await source.list(), id, context, name)
+  const backup = await withWholeRecord(source, selectBackup(await source.list(), id, context, name))
   const record = await checkWanted(backup, source, context)
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
