@@ -60,9 +60,9 @@ needs('root', 'loop devices').it(
   'doctor tells how to have reflinks, in commands that work',
   async () => {
     const { text, remedy } = await check('shared blocks')
-    const [, full = '', shared = ''] =
+    const [, full = '', thin = ''] =
       /^none: 4 backups take (.*); on a file .* about (.*) in all$/.exec(text) ?? []
-    expect(megabytes(shared)).toBeLessThan(megabytes(full) / 3)
+    expect(megabytes(thin)).toBeLessThan(megabytes(full) / 3)
     const commands = remedy.split('\n').filter((line: string) => line.startsWith('  '))
     const place = `${first.root}-xfs`
     atEnd(() => {
@@ -72,8 +72,12 @@ needs('root', 'loop devices').it(
     execaSync('sh', ['-ec', `PATH=$PATH:/usr/sbin:/sbin\n${commands.join('\n')}`])
     for (const _ of ['the first', 'the second']) await aBackupOf(server, { root: place })
     const { stdout } = await runPgbk(['list', '--json', '-C', place])
-    const [{ shared, size_bytes }] = JSON.parse(stdout).backups
+    const [{ id, shared, size_bytes }] = JSON.parse(stdout).backups
     expect(shared.bytes).toBeGreaterThan(size_bytes / 3)
+    const packed = await runPgbk(['pack', id, '-C', place])
+    expect(packed.stdout).toMatch(
+      /^Packed \S+: \S+ MB instead of \S+ MB; it shared blocks with others, which stay: \S+ [kM]B (more|less) are free now\.$/m,
+    )
   },
   120_000,
 )
