@@ -37,6 +37,7 @@ const picture = pictureOf(page)
 const sayings = /^(text\/|catalog\/(backup|proof-outcome)\.ts$|[\w-]+\.ts$)/
 
 const owners: Record<string, string | string[]> = {
+  'age-encryption': 'encryption/',
   chalk: 'terminal/',
   commander: 'cli/',
   cosmiconfig: 'config/',

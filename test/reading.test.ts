@@ -37,6 +37,7 @@ const allowed: Record<string, string[]> = {
   'postgres/programs/package-links.ts': ['readFileSync'], // of a package that was checked
   'postgres/programs/unpack-package.ts': ['open'], // makes a file, with O_EXCL
   'place/contract/file-writer.ts': ['openSync'], // writes, with O_NOFOLLOW
+  'place/store/send-to-file.ts': ['open'], // writes, with O_NOFOLLOW and O_NONBLOCK
   'place/tar-archive/write-archive.ts': ['open'], // makes the archive, with O_EXCL
   'system/files/copy-file.ts': ['copyFile', 'copyFileSync', 'openSync'], // after it has looked that it is a file; makes empty ones, with O_NOFOLLOW
   'system/files/durable.ts': ['open', 'openSync'], // writes, with O_NOFOLLOW and O_NONBLOCK; opens to flush, and reads nothing
@@ -104,6 +105,7 @@ const renaming: Record<string, string> = {
   'download/fetch-image.ts': 'an image that is to be continued',
   'download/publish-download.ts': 'directories',
   'packing/change-form.ts': 'a snapshot, or an image',
+  'place/store/send-to-file.ts': 'an object of any size',
   'place/tar-archive/write-archive.ts': 'an archive',
   'system/files/copy-file.ts': 'files of any size that are moved',
   'system/files/share-file.ts': 'files of any size, flushed together',

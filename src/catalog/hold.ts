@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { v } from '../schema.js'
+import { checkJson, v } from '../schema.js'
 import { replaceDurably, syncPath } from '../system/files/durable.js'
 import { lookAtNote } from '../system/files/read-note.js'
 import type { BackupFiles } from './layout.js'
@@ -12,11 +12,15 @@ export type Hold = v.InferOutput<typeof schema>
 /** One that cannot be understood still holds: somebody wanted this backup to stay. */
 export function readHold(path: string): Hold | undefined {
   const note = lookAtNote(schema, path)
-  if (note.value) return note.value
-  return note.why === 'absent'
-    ? undefined
-    : { format: 1, since: 'unknown', reason: 'hold.json is unreadable' }
+  return note.value ?? (note.why === 'absent' ? undefined : unreadable)
 }
+
+/** The same for its text. */
+export function holdIn(text: string): Hold {
+  return checkJson(schema, text).value ?? unreadable
+}
+
+const unreadable: Hold = { format: 1, since: 'unknown', reason: 'hold.json is unreadable' }
 
 /** Holds a backup, or changes the reason. Only under the catalog lock. */
 export async function writeHold({ hold }: BackupFiles, content: Hold): Promise<void> {

@@ -1,4 +1,4 @@
-import { v } from '../schema.js'
+import { checkJson, v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { lookAtNote } from '../system/files/read-note.js'
 import type { BackupFiles } from './layout.js'
@@ -33,8 +33,16 @@ function isOfTheFuture({ finished_at }: Proof): boolean {
 /** A proof that is not understood, of another backup, or made tomorrow, says neither that this one works nor that it does not. */
 export function readProof(path: string, id: string): Proof | 'unreadable' | undefined {
   const note = lookAtNote(schema, path)
-  if (note.value === undefined) return note.why === 'absent' ? undefined : 'unreadable'
-  return note.value.backup !== id || isOfTheFuture(note.value) ? 'unreadable' : note.value
+  return note.value === undefined && note.why === 'absent' ? undefined : understood(note.value, id)
+}
+
+/** The same for its text. */
+export function proofIn(text: string, id: string): Proof | 'unreadable' {
+  return understood(checkJson(schema, text).value, id)
+}
+
+function understood(proof: Proof | undefined, id: string): Proof | 'unreadable' {
+  return proof === undefined || proof.backup !== id || isOfTheFuture(proof) ? 'unreadable' : proof
 }
 
 /** Replaces the proof before it. */

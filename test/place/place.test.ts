@@ -11,18 +11,25 @@ import { openFileWriter } from '../../src/place/contract/file-writer.js'
 import type { Place, Staged, WritablePlace } from '../../src/place/contract/place.js'
 import { localPlace } from '../../src/place/local-place.js'
 import { sshPlace } from '../../src/place/ssh/ssh-place.js'
+import { directoryStore } from '../../src/place/store/directory-store.js'
+import type { ObjectStore } from '../../src/place/store/object-store.js'
+import { storePlace } from '../../src/place/store/store-place.js'
 import type { BytePath } from '../../src/system/paths/byte-path.js'
 import { aContext, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from '../catalog/samples.js'
 import { memoryPlace, type StagedInMemory } from '../helpers/memory-place.js'
 import { needs } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
 import { anSshHost, type SshHost } from '../helpers/ssh.js'
+import { writtenByTests } from '../helpers/store-world.js'
 
-interface World<S extends Staged> {
+/** What is made for reading. */
+type Made<S extends Staged> = Pick<WritablePlace<StoredBackup, S>, 'list' | 'stage' | 'publish' | 'remove'>
+
+interface World<S extends Staged, W extends Made<S> = WritablePlace<StoredBackup, S>> {
   /** What is looked at. */
   place: Place
   /** The same one, to write to; for a place that is only read, where its backups are made. */
-  writable: WritablePlace<StoredBackup, S>
+  writable: W
   put(staged: S, name: string, text: string): void
 }
 
@@ -69,6 +76,11 @@ function aMemoryWorld(): World<StagedInMemory> {
   return { place, writable: place, put }
 }
 
+function aStoreWorld(store: ObjectStore): World<StagedInMemory, Made<StagedInMemory>> {
+  const place = storePlace(store, context)
+  return { ...aMemoryWorld(), place, writable: writtenByTests(store, place) }
+}
+
 function anSshWorld(host: SshHost): World<PartialDirectory> {
   const root = anOpenRoot()
   const there: Context = aContext({ env: { ...process.env, ...host.env } as Record<string, string> })
@@ -84,6 +96,7 @@ describe('a place in memory', () => {
   isRead(aMemoryWorld)
   isWritten(aMemoryWorld)
 })
+describe('a store in a directory', () => isRead(() => aStoreWorld(directoryStore(aDirectory(), context))))
 needs('program sshd').describe('a root over ssh', () => {
   let host: SshHost
   beforeAll(async () => {
@@ -92,7 +105,7 @@ needs('program sshd').describe('a root over ssh', () => {
   isRead(() => anSshWorld(host))
 })
 
-async function make<S extends Staged>({ writable, put }: World<S>, at: Date): Promise<StoredBackup> {
+async function make<S extends Staged>({ writable, put }: World<S, Made<S>>, at: Date): Promise<StoredBackup> {
   return asOrdinaryUser(async () => {
     const staged = await writable.stage(at, {})
     for (const [name, text] of Object.entries(contents)) put(staged, name, text)
@@ -122,8 +135,8 @@ async function textFrom(
 }
 
 /** What everybody can rely on who reads from a place. */
-function isRead<S extends Staged>(aWorld: () => World<S>): void {
-  let world: World<S>
+function isRead<S extends Staged>(aWorld: () => World<S, Made<S>>): void {
+  let world: World<S, Made<S>>
   let place: Place
   beforeEach(() => {
     world = aWorld()

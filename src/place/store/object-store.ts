@@ -1,4 +1,7 @@
+import type { Sendable } from '../../system/files/sendable.js'
 import type { FileRange } from '../contract/place.js'
+
+export type { Sendable }
 
 /** A file of a store. */
 export interface StoredObject {
@@ -9,13 +12,6 @@ export interface StoredObject {
   changedAt: Date
   /** What the store calls this content of it, where it does: another content has another tag. */
   tag?: string | undefined
-}
-
-/** Bytes that can be read again from anywhere, so that a part of them can be sent twice. */
-export interface Sendable {
-  bytes: number
-  /** The same bytes each time. */
-  read(from: number, length: number): AsyncIterable<Buffer>
 }
 
 /** Why an object stays for now, though it was to go: Object Lock, or a legal hold (without a date). */
@@ -55,7 +51,7 @@ export interface ObjectStore {
    * @param onBytes is told of bytes as they are there, also of those that were.
    */
   send(key: string, what: Sendable, onBytes: (bytes: number) => void): Promise<StoredObject>
-  /** Removes what is there of them. @returns what had to stay. */
+  /** Removes what is there of them, and what interrupted uploads of them have left. @returns what had to stay. */
   remove(keys: string[]): Promise<KeptObject[]>
   /** Lets go of what it holds: sockets. */
   close(): Promise<void>

@@ -1,34 +1,28 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { isRaw, rawBytes } from '../../text/raw-text.js'
 
-/** Where a session begins that has to say names which are not UTF-8. */
-export interface RawStartup {
-  /** The path of the socket. */
-  path: string
+/** What a session begins with, which may be names that are not UTF-8. */
+interface SessionNames {
   user: string
   database: string
 }
 
 /** Whether the client package, which writes texts as UTF-8, cannot say them. */
-export function needsRawStartup({ user, database }: Omit<RawStartup, 'path'>): boolean {
+export function needsRawStartup({ user, database }: SessionNames): boolean {
   return isRaw(user) || isRaw(database)
 }
 
 /**
- * A connected socket, which puts the bytes of the two names into the first packet, the startup message: its length, the version of
+ * Has a connected socket put the bytes of the two names into the first packet, the startup message: its length, the version of
  * the protocol, and texts that end with zeros, names and values by turns (StartupMessage in the manual, "Message Formats").
  */
-export async function rawSocket({ path, user, database }: RawStartup): Promise<Socket> {
-  const socket = connect(path)
-  await once(socket, 'connect')
+export function sayRawNames(socket: Socket, { user, database }: SessionNames): void {
   const write = socket.write.bind(socket)
   const first = (packet: Buffer) => {
     socket.write = write
     return write(withRawNames(packet, { user, database }))
   }
   socket.write = first as Socket['write']
-  return socket
 }
 
 const headerBytes = 8

@@ -5,7 +5,6 @@ import { lockNotAvailable, wordsOf } from '../sql/server-words.js'
 import { copyOptions, usersOptions } from '../sql/session-pins.js'
 import { type Sql, sql } from '../sql/sql.js'
 import { preparedTransactions } from './prepared-transactions.js'
-import { needsRawStartup, rawSocket } from './raw-startup.js'
 import {
   isNotReady,
   isSilent,
@@ -14,6 +13,7 @@ import {
   sessionFailed,
   sessionLockedOut,
 } from './session-failures.js'
+import { type SessionSocket, sessionSocket } from './session-socket.js'
 import { openSocket, type SocketPlace } from './sockets.js'
 
 /**
@@ -96,21 +96,31 @@ interface Session {
 
 async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<Session | undefined> {
   const { signal } = target
-  const { default: connect } = await import('postgres')
   signal.throwIfAborted()
   const door = openSocket(target)
   if (door === undefined) return undefined
-  const { port, user, database } = target
-  const raw = { path: `${door.host}/.s.PGSQL.${target.port}`, user: target.user, database: target.database }
+  try {
+    const socket = await sessionSocket(`${door.host}/.s.PGSQL.${target.port}`, target)
+    return await begun(socket, target, options)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (isNotReady(error)) return undefined
+    throw sessionFailed(error)
+  } finally {
+    door.close()
+  }
+}
+
+/** The session on a socket, which ends with it. @throws the package's errors. */
+async function begun(
+  socket: SessionSocket,
+  { port, user, database, signal }: Omit<SqlTarget, 'major'>,
+  options: string,
+): Promise<Session> {
+  const { default: connect } = await import('postgres')
   let isClosed = false
   const session = connect({
-    ...(needsRawStartup(raw) ? { socket: () => rawSocket(raw) } : {}),
-    host: door.host,
-    port,
-    user,
-    database,
-    password: '',
-    ssl: false,
+    ...{ socket: socket.take, host: 'localhost', port, user, database, password: '', ssl: false },
     max: 1,
     connect_timeout: mostWaitS,
     idle_timeout: 0,
@@ -121,25 +131,21 @@ async function open(target: Omit<SqlTarget, 'major'>, options: string): Promise<
     fetch_types: false,
     connection: { application_name: 'pgbk', options },
   })
-  const abort = () => void session.end({ timeout: 0 })
-  signal.addEventListener('abort', abort)
-  const end = (timeout: number) => {
-    signal.removeEventListener('abort', abort)
-    return session.end({ timeout })
+  signal.addEventListener('abort', socket.close)
+  const end = async (timeout: number) => {
+    await session.end({ timeout })
+    signal.removeEventListener('abort', socket.close)
+    socket.close()
   }
   try {
     await session.unsafe(sql`SELECT 1`.text)
-    // The package would connect again by itself: without the checks of the socket, and perhaps to another server.
-    const askOnce: Session['answer'] = async (ask) =>
-      answerOf(() => (isClosed ? Promise.reject(sessionCutOff()) : ask(session)), signal)
-    return { answer: askOnce, end: () => end(1) }
   } catch (error) {
     await end(0)
-    signal.throwIfAborted()
-    if (isNotReady(error)) return undefined
-    throw sessionFailed(error)
-  } finally {
-    door.close()
+    throw error
+  }
+  return {
+    answer: (ask) => answerOf(() => (isClosed ? Promise.reject(sessionCutOff()) : ask(session)), signal),
+    end: () => end(1),
   }
 }
 

@@ -1,8 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, fsync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { chmod, open, rename, rm } from 'node:fs/promises'
+import {
+  closeSync,
+  constants,
+  fsync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { chmod, link, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { systemCode } from '../../errors.js'
 import { type BytePath, bytePath, systemPath } from '../paths/byte-path.js'
 import { namesIn } from '../paths/names-in.js'
 import { inParallel } from './in-parallel.js'
@@ -60,7 +71,37 @@ export async function replaceDurably(
   await removeForgotten(dirname(path), draftStart(path))
 }
 
-/** The same for what means nothing after a crash of the machine: it is not flushed, and there when this returns. */
+/**
+ * Puts a file where there is none, in one step.
+ * @returns false where there is one, which stays.
+ */
+export async function placeDurably(path: string, content: string | Uint8Array): Promise<boolean> {
+  const draft = draftOf(path)
+  try {
+    await writeDurably(draft, content)
+    if (!(await placeIfAbsent(draft, path))) return false
+  } finally {
+    await rm(draft, { force: true })
+  }
+  await syncPath(dirname(path))
+  return true
+}
+
+/** Not every file system has hard links, which alone never take another file's place. */
+async function placeIfAbsent(draft: string, path: string): Promise<boolean> {
+  try {
+    await link(draft, path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error
+  }
+  if (lstatSync(path, { throwIfNoEntry: false })) return false
+  await rename(draft, path)
+  return true
+}
+
+/** Like `replaceDurably`, for what means nothing after a crash of the machine: it is not flushed, and there when this returns. */
 export function replaceFleetingly(path: string, content: string): void {
   const draft = draftOf(path)
   try {

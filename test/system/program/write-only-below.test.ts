@@ -33,12 +33,12 @@ ifMounts(
     atEnd(async () => {
       await execa('umount', [point], { reject: false })
     })
-    // mount(8), which waits there until the mount point has gone.
+    // A mount(8) that does one at a time, and waits there until the mount point has gone.
     const bin = aDirectory()
     const wait = `: >${directory}/waits; while [ -e ${point} ]; do sleep 0.02; done`
     writeFileSync(
       join(bin, 'mount'),
-      `#!/bin/sh\ncase "$*" in *${point}) ${wait};; esac\nexec /bin/mount "$@"\n`,
+      `#!/bin/sh\ncase "$*" in --all*) exit;; *${point}) ${wait};; esac\nexec /bin/mount "$@"\n`,
       { mode: 0o755 },
     )
     const running = writeBoth(directory, beside, `${bin}:${process.env.PATH}`)
