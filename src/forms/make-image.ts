@@ -69,7 +69,10 @@ export async function imageOfTar<T>(
   const fed = await feedProgram(program, words, { env, signal }, feed)
   if (fed.tookAll && fed.outcome.status === 'rejected') throw fed.outcome.reason
   checkEnd('mksquashfs', fed)
-  if (fed.outcome.status === 'rejected') throw fed.outcome.reason
+  if (fed.outcome.status === 'rejected')
+    throw new PgbkError('failed', 'mksquashfs failed: it has not read all of the backup', {
+      cause: fed.outcome.reason,
+    })
   await syncPath(file)
   return fed.outcome.value
 }
