@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect } from '@jest/globals'
 import { aBackupOf, entriesBelow, type MadeBackup } from '../helpers/backup.js'
@@ -24,13 +24,12 @@ async function aPlainServer(major: number): Promise<TestServer> {
      select lo_from_bytea(4711, 'a large object');`,
     'app',
   )
-  writeFileSync(join(server.data, 'mine.txt'), 'a note', { mode: 0o640 })
-  await run(['chown', '--reference', server.data, join(server.data, 'mine.txt')])
+  await run(['sh', '-c', `echo a note >"$1/mine.txt"; chmod 640 "$1/mine.txt"`, 'sh', server.data])
   return server
 }
 
-/** What a cluster holds; psql's restrictions have a new key each time. */
-const withoutKeys = (dump: string) => dump.replaceAll(/^\\(un)?restrict .*$/gm, '').trim()
+/** What a cluster holds; psql's restrictions have a new key each time, and the superuser of a run has a password. */
+const withoutKeys = (dump: string) => dump.replaceAll(/^(\\(un)?restrict|ALTER ROLE focker) .*$/gm, '').trim()
 
 async function dumpOf(server: TestServer): Promise<string> {
   const { stdout } = await run([`${server.bin}/pg_dumpall`, '--no-sync'], { env: server.env })
@@ -127,7 +126,8 @@ describe('a create --packed', () => {
   beforeAll(async () => {
     server = await aServer({
       major: anyMajor,
-      settings: { wal_keep_size: '0', min_wal_size: '32MB', max_wal_size: '32MB' },
+      initdb: ['--wal-segsize=1'],
+      settings: { min_wal_size: '2MB', max_wal_size: '2MB' },
     })
     // Nothing can compress it.
     await server.sql(`create table noise as
@@ -153,7 +153,7 @@ describe('a create --packed', () => {
   })
 
   ifMounts('leaves nothing where the disk is full', async () => {
-    const { status, code, message } = await failedWithoutTraces(server, aSmallDisk(70))
+    const { status, code, message } = await failedWithoutTraces(server, aSmallDisk(20))
     expect({ status, code, message }).toMatchObject({ status: 1, code: 'disk-full' })
   })
 
@@ -207,8 +207,8 @@ describe('a create --packed', () => {
   it('has all its WAL, however much the server writes and removes meanwhile', async () => {
     const root = await aRoot()
     const child = startPgbk(['create', '--packed', '-C', root, '--max-rate', '8M'], { env: server.env })
-    await until('it copies', async () => (await tracesOf(root, server)).walSenders.length === 2)
-    while (child.exitCode === null) {
+    await until('it copies', async () => (await tracesOf(root, server)).walSenders.length > 0)
+    for (let round = 0; round < 30 && child.exitCode === null; round++) {
       await server.sql(
         'create table if not exists t (n int); insert into t values (1); select pg_switch_wal()',
       )
