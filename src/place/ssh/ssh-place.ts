@@ -12,9 +12,18 @@ import { complaintsOf, scriptAnswer } from './scripted.js'
 import { type Shell, sshShell } from './shell.js'
 import { nameList } from './tar-list.js'
 
-/** A root on a host that ssh reaches. It needs sh, cat, tail, find and tar there, and nothing else. */
-export function sshPlace(name: string, host: string, directory: string, context: Context): Place {
-  const shell = sshShell(host, context)
+/**
+ * A root on a host that ssh reaches. It needs sh, cat, tail, find and tar there, and nothing else.
+ * @param sshOptions further ones of ssh.
+ */
+export function sshPlace(
+  name: string,
+  host: string,
+  directory: string,
+  context: Context,
+  sshOptions: string[] = [],
+): Place {
+  const shell = sshShell(host, context, sshOptions)
   const where = { host, directory }
   const { progress } = context
   let known: RemoteCatalog | undefined

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
+import { cacheDirectory } from '../../system/paths/cache-directory.js'
 import { firstUntrusted, trustOf } from '../../system/paths/trusted-path.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { shellWord } from '../../text/shell-word.js'
@@ -53,9 +54,8 @@ export async function fetchPostgres(
 }
 
 /** Where fetched packages are kept, a directory each. */
-function cacheOf({ env, user }: Context): string {
-  const ofUser = env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME) ? env.XDG_CACHE_HOME : undefined
-  return join(ofUser ?? join(env.HOME || user().home, '.cache'), 'pgbk', 'postgres')
+function cacheOf(context: Context): string {
+  return join(cacheDirectory(context), 'postgres')
 }
 
 /** What its programs would say of themselves stands in its name: `16.14.0-beta.17`. */

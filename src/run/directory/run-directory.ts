@@ -1,11 +1,12 @@
 import { readlinkSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
+import { join } from 'node:path'
 import { type RunLayout, rootLayout, runLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { systemCode } from '../../errors.js'
 import { v } from '../../schema.js'
 import { replaceFleetingly } from '../../system/files/durable.js'
 import { lookAtNote } from '../../system/files/read-note.js'
+import { cacheDirectory } from '../../system/paths/cache-directory.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { lifeOf, markFields, type ProcessMark } from '../../system/process/process-mark.js'
 import { directoryOf, findOwnProcesses } from '../../system/process/process-table.js'
@@ -73,10 +74,8 @@ export interface OwnRunDirectory extends RunDirectory {
 }
 
 /** Where runs of a root may be: in it, or in the user's cache when it is read-only. */
-export function placesForRuns(root: string, { env, user }: Context): string[] {
-  const usual = join(env.HOME || user().home, '.cache')
-  const { XDG_CACHE_HOME: named = '' } = env
-  return [rootLayout(root).runs, join(isAbsolute(named) ? named : usual, 'pgbk', 'run')]
+export function placesForRuns(root: string, context: Context): string[] {
+  return [rootLayout(root).runs, join(cacheDirectory(context), 'run')]
 }
 
 /** In one step: another pgbk that read half of it would take the run for a dead one. */

@@ -63,7 +63,7 @@ export function namespacesFor(
 
 /** The image goes where a plain snapshot would be linked to, before the server's own mounts, which get it from there. */
 const mountLower = `
-image=image
+image=/proc/self/fd/7
 top=lower
 note=lower.note
 lost='endServer "what serves the packed backup has ended"'

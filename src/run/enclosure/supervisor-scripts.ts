@@ -23,7 +23,7 @@ interface SupervisorParts {
  * A socket's directory is sealed as soon as the server has noted it in postmaster.pid, which comes after all that it does to the socket
  * (StreamServerPort, PostmasterMain): what the data starts could else put a link to another server's in its place, and lead clients there.
  * Where something there is open for writing, that is refused (mount(2), EBUSY), and the reason told. Descriptor 3 is the companion's, 4 the
- * input (that of a background command is /dev/null), 5 the log, 6 the device of a file server. That one is outside of the server's mounts:
+ * input (that of a background command is /dev/null), 5 the log, 6 the device of a file server, 7 the image of a packed backup. That one is outside of the server's mounts:
  * it ends by itself when they are gone. Where it fails, the server is ended, with the shells around it: while one of them has the device,
  * who waits for an answer waits for ever.
  */
@@ -39,8 +39,9 @@ cd "$1" || exit 70
 run=$PWD
 sockets=$2
 shift 2
+[ ! -h image ] || exec 7<image || exit 70
 "$@" || exit
-exec 3<&-
+exec 3<&- 7<&-
 ${cleanUp}
 `,
     watching: `
@@ -57,7 +58,7 @@ endServer() {
   killServer $server
 }
 ${outerSetUp}
-exec 4<&0
+exec 4<&0 7<&-
 rm -f .begun
 signal=$1
 companion=

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PgbkError } from '../errors.js'
+
+/** Bytes of a file that is elsewhere: as `Place.read`, of one file. */
+export type ReadImageRange = <T>(
+  range: { from: number; length: number },
+  take: (bytes: AsyncIterable<Buffer>) => Promise<T>,
+) => Promise<T>
+
+export interface FetchOptions {
+  read: ReadImageRange
+  /** How it is called in messages. */
+  name: string
+  /** How long nothing may come, and what is waited before another attempt, in ms. */
+  stallMs: number
+  pausesMs: readonly number[]
+}
+
+/**
+ * Reads a range, again where that fails in a way that may pass: a lost connection, a stall, a body that ends early. Never more than was
+ * asked for is kept.
+ * @param mayTryAgain asked after a failure.
+ * @throws {PgbkError} as `read`; `unreachable` after a stall; `damaged` when there are fewer, or more, bytes than asked for.
+ */
+export async function fetchRange(
+  from: number,
+  length: number,
+  options: FetchOptions,
+  mayTryAgain: () => boolean,
+): Promise<Buffer> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await options.read({ from, length }, (bytes) => exactly(bytes, from, length, options))
+    } catch (error) {
+      const pause = options.pausesMs[attempt]
+      const isFinal = error instanceof PgbkError && finalCodes.has(error.code)
+      if (pause === undefined || isFinal || !mayTryAgain()) throw error
+      await sleep(pause)
+    }
+  }
+}
+
+/** What another attempt does not mend. */
+const finalCodes = new Set(['not-found', 'usage', 'config', 'interrupted', 'terminated', 'hung-up'])
+
+async function exactly(
+  bytes: AsyncIterable<Buffer>,
+  from: number,
+  length: number,
+  { name, stallMs }: FetchOptions,
+): Promise<Buffer> {
+  const whole = Buffer.allocUnsafe(length)
+  let at = 0
+  const iterator = bytes[Symbol.asyncIterator]()
+  for (;;) {
+    const next = await within(stallMs, iterator.next(), name)
+    if (next.done) break
+    if (at + next.value.length > length) throw otherLength(name, from, length, 'more')
+    at += next.value.copy(whole, at)
+  }
+  if (at < length) throw otherLength(name, from, length, `only ${at}`)
+  return whole
+}
+
+async function within<T>(ms: number, work: Promise<T>, name: string): Promise<T> {
+  const timer = new AbortController()
+  const stalled = sleep(ms, undefined, { signal: timer.signal, ref: false }).then(() => {
+    throw new PgbkError('unreachable', `${name} has sent nothing for ${Math.round(ms / 1000)} s`)
+  })
+  stalled.catch(() => {}) // it was in time
+  work.catch(() => {}) // told by the race, or too late
+  try {
+    return await Promise.race([work, stalled])
+  } finally {
+    timer.abort()
+  }
+}
+
+function otherLength(name: string, from: number, length: number, got: string): PgbkError {
+  return new PgbkError('damaged', `${name} sends ${got} of the ${length} bytes from ${from} on`, {
+    hint: 'Was it copied there by a program that was interrupted? Compare it with pgbk verify --from, or choose another backup.',
+  })
+}

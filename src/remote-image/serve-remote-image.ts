@@ -1,0 +1,66 @@
+import type { StoredBackup } from '../catalog/backup.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { imageName } from '../place/contract/names.js'
+import type { Place } from '../place/contract/place.js'
+import { openPlace } from '../place/open-place.js'
+import { blockCache } from './block-cache.js'
+import { failureOf, writeFetchNote } from './fetch-note.js'
+import type { ImageErrand } from './image-errand.js'
+import { type ImageReader, imageReader } from './image-reader.js'
+import { serveImage } from './serve-image.js'
+
+/** The open /dev/fuse that this process gets. */
+const device = 3
+/** Requests to a place at the same time. */
+const atOnce = 8
+const noteEvery = 500
+
+/**
+ * Serves the image of a backup elsewhere as one file, until nobody has it mounted or open any more. What fails is told in the note: once
+ * it is mounted, who reads hears of an input/output error only.
+ * @throws {PgbkError} as `openPlace`; `not-found` when there is no such backup any more, or it is another one.
+ */
+export async function serveRemoteImage(errand: ImageErrand, context: Context): Promise<void> {
+  const { place: name, note, bytes, cache, id, sha256 } = errand
+  const said: { failure?: ReturnType<typeof failureOf> } = {}
+  let reader: ImageReader | undefined
+  const tell = () => writeFetchNote(note, { bytes: 0, requests: 0, ...reader?.fetched, ...said })
+  const timer = setInterval(tell, noteEvery)
+  try {
+    const place = await openPlace(name, context, { isHeld: true })
+    const backup = await findBackup(place, errand)
+    const own = imageReader({
+      ...{ bytes, atOnce, name: `snapshot.squashfs of backup ${id} in ${name}` },
+      cache: blockCache({ ...cache, key: `${id}-${sha256}`, now: context.now }),
+      read: (range, take) => place.read(backup, imageName, range, take),
+    })
+    reader = own
+    const { uid, gid } = context.user()
+    await serveImage(device, {
+      ...{ bytes, uid, gid },
+      read: async (position, length) => {
+        try {
+          return await own.read(position, length)
+        } catch (error) {
+          said.failure = failureOf(error)
+          throw error
+        }
+      },
+    })
+  } catch (error) {
+    said.failure = failureOf(error)
+    throw error
+  } finally {
+    clearInterval(timer)
+    tell()
+  }
+}
+
+async function findBackup(place: Place, { id, sha256 }: ImageErrand): Promise<StoredBackup> {
+  const backup = (await place.list()).backups.find((one) => one.id === id)
+  if (backup?.summary.packed?.sha256 === sha256) return backup
+  throw new PgbkError('not-found', `backup ${id} is no longer in ${place.name} as it was listed`, {
+    hint: 'Was it removed, or unpacked? Try again.',
+  })
+}
