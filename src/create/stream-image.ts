@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
+import type { PackedFacts } from '../catalog/entries/record-fields.js'
 import type { Partial } from '../catalog/partial.js'
 import type { BackupRecord } from '../catalog/record.js'
-import type { PackedFacts } from '../catalog/record-fields.js'
 import type { Context } from '../context.js'
 import { imageOfTar } from '../forms/make-image.js'
 import { neededVerifier } from '../packing/check-copy-of-snapshot.js'

@@ -1,7 +1,7 @@
 import { type ReadableBackup, recordOf } from '../catalog/backup.js'
+import type { PackedFacts } from '../catalog/entries/record-fields.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { recordFormat } from '../catalog/record.js'
-import type { PackedFacts } from '../catalog/record-fields.js'
 import { unlessLost } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { imageFacts } from '../forms/make-image.js'
