@@ -30,7 +30,8 @@ async function checkKeys(
   context: Context,
 ): Promise<Check> {
   const name = `${text}: keys`
-  if (recipients.length === 0) return warning(name, 'backups lie there as they are: not encrypted', encrypt)
+  if (recipients.length === 0)
+    return warning(name, 'backups lie there as they are: not encrypted', encrypt(context))
   try {
     const { newFileKey, openFileKey } = await import('../encryption/file-key.js')
     const { headerIn } = await import('../encryption/header.js')
@@ -52,6 +53,6 @@ async function identitiesFor(file: string | undefined, context: Context): Promis
   return given.length > 0 || file === undefined ? given : readIdentities([file], context)
 }
 
-const encrypt = `Make a key, keep its file elsewhere, and name its recipient in the configuration:
-  pgbk key new
-  stores: {NAME: {recipients: [age1...]}}`
+function encrypt({ pgbk }: Context): string {
+  return `Make a key, keep its file elsewhere, and name its recipient as one of the recipients of this store:\n  ${pgbk('key new')}`
+}
