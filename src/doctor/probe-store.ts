@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Context } from '../context.js'
-import { messageOf, PgbkError } from '../errors.js'
+import { PgbkError } from '../errors.js'
 import type { ObjectStore } from '../place/store/object-store.js'
 import { formatBytes, formatDuration } from '../text/format.js'
 import { type Check, failed, ok, warning } from './check.js'
@@ -128,8 +128,7 @@ async function breakingOff(called: string, store: ObjectStore, key: string, byte
       () => undefined,
       (thrown: unknown) => thrown,
     )
-  if (error !== reason && messageOf(error) !== reason.message)
-    throw error ?? new PgbkError('failed', 'it sent what was not there')
+  if (error !== reason) throw error ?? new PgbkError('failed', 'it took what was never sent to its end')
   if (await store.stat(key))
     throw new PgbkError('failed', 'an object that was sent in part is there as if it were whole')
   return ok(called, 'has nothing of an upload that breaks off')
