@@ -13,11 +13,15 @@ export function s3Failure(error: unknown): S3Failure {
     $metadata?: { httpStatusCode?: number }
   }
   const inner = (cause as { code?: unknown } | undefined)?.code
-  // The client wraps what it does not take for an error.
+  // The client wraps what it does not take for an error, and drops its code.
   const [, wrapped, rest] = /^AWS SDK error wrapper for (\w+): (.*)/s.exec(String(message)) ?? []
-  const names = [Code, code, inner, wrapped, name].filter((one) => typeof one === 'string' && one !== 'Error')
+  const named = /\bE[A-Z]{4,}\b/.exec(rest ?? '')?.[0]
+  const names = [Code, code, inner, named, wrapped, name].filter(
+    (one) => typeof one === 'string' && one !== 'Error',
+  )
+  const isOfTls = names.length === 0 && /certificate/.test(String(message))
   return {
-    name: String(names[0] ?? 'Error'),
+    name: isOfTls ? 'CERT_NOT_TRUSTED' : String(names[0] ?? 'Error'),
     status: $metadata?.httpStatusCode,
     message: rest ?? String(message ?? ''),
   }
