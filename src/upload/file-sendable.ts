@@ -13,3 +13,12 @@ export function fileSendable(path: string, signal: AbortSignal): Sendable {
     },
   }
 }
+
+export function bytesSendable(bytes: Buffer): Sendable {
+  return {
+    bytes: bytes.length,
+    async *read(from, length) {
+      yield bytes.subarray(from, from + length)
+    },
+  }
+}

@@ -67,12 +67,12 @@ export async function withdrawOther(
 ): Promise<void> {
   const key = keysOf.backup(id).record
   const there = await readObject(store, key, mostBytes.record)
-  if (there && imageToldBy(summaryIn(there)) !== image.sha256) await store.remove([key])
+  if (there && imageToldBy(summaryIn(there), image.name) !== image.sha256) await store.remove([key])
 }
 
 /** The SHA-256 of the image as it lies, by the record's word. */
-function imageToldBy(summary: RecordSummary | undefined): string | undefined {
-  return summary?.packed?.sha256
+function imageToldBy(summary: RecordSummary | undefined, name: string): string | undefined {
+  return summary?.packed?.sha256 ?? summary?.encrypted?.files[name]?.sha256
 }
 
 /** What is not as it was sent. */

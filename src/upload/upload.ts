@@ -4,12 +4,13 @@ import { recordFault } from '../catalog/check-cluster.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
-import type { Context } from '../context.js'
+import { type Context, withEnds } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { localPlace } from '../place/local-place.js'
-import { type OpenStore, openStores } from './open-stores.js'
+import { type OpenStore, openStoreToWrite, usualStores } from './open-stores.js'
 import { sweepUploads } from './upload-directory.js'
-import { type Upload, type UploadJob, uploadOne } from './upload-one.js'
+import { uploadInTurn } from './upload-in-turn.js'
+import type { Upload, UploadJob } from './upload-one.js'
 
 export interface UploadOptions {
   /** A store's name in the configuration, or where one is. */
@@ -31,16 +32,17 @@ export async function upload(id: string | undefined, options: UploadOptions, tas
   const chosen = options.all
     ? allOf(catalog, context)
     : [checked(selectBackup(catalog, id ?? 'latest', context))]
-  const stores = await openStores(options.to, task)
-  try {
-    await sweepUploads(root, context)
-    const uploads = await uploadEach(chosen, stores, { root, task, newCluster: options.newCluster ?? false })
-    return options.all
-      ? uploads.filter(({ error, wasThere, sentWalFiles }) => error || !wasThere || sentWalFiles > 0)
-      : uploads
-  } finally {
-    for (const { objects } of stores) await objects.close()
-  }
+  const names = options.to === undefined ? usualStores(settings) : [options.to]
+  return withEnds(context, async (own) => {
+    const within = { settings, context: own }
+    const stores: OpenStore[] = []
+    for (const name of names) stores.push(await openStoreToWrite(name, within))
+    await sweepUploads(root, own)
+    const job = { root, task: within, newCluster: options.newCluster ?? false }
+    const uploads = await uploadEach(chosen, stores, job)
+    const isNews = ({ error, wasThere, sentWalFiles }: Upload) => error || !wasThere || sentWalFiles > 0
+    return options.all ? uploads.filter(isNews) : uploads
+  })
 }
 
 /** The oldest first. What cannot be uploaded keeps no other from it. */
@@ -65,18 +67,10 @@ function checked(backup: LocalBackup): LocalBackup {
   )
 }
 
-/** A store that does not answer is not asked for the next backup. */
 async function uploadEach(backups: LocalBackup[], stores: OpenStore[], job: UploadJob): Promise<Upload[]> {
-  const isSingle = backups.length * stores.length === 1
-  const away = new Set<OpenStore>()
-  const uploads: Upload[] = []
-  for (const backup of backups) {
-    const asked = stores.filter((store) => !away.has(store))
-    for (const ended of await uploadOne(backup, asked, job)) {
-      if (ended.error && isSingle) throw ended.error
-      if (ended.error?.code === 'unreachable') away.add(ended.store)
-      uploads.push(ended)
-    }
-  }
+  const wanted = backups.map((backup) => ({ backup, stores }))
+  const uploads = await uploadInTurn(wanted, job)
+  const [only] = uploads
+  if (only?.error && uploads.length === 1) throw only.error
   return uploads
 }
