@@ -1,3 +1,4 @@
+import type { RootLayout } from '../catalog/layout.js'
 import {
   changeStoreState,
   readUploadState,
@@ -7,7 +8,6 @@ import {
 import type { Context } from '../context.js'
 import { messageOf } from '../errors.js'
 import { type LocalPlace, localPlace } from '../place/local-place.js'
-import type { RootLayout } from '../catalog/layout.js'
 import type { Upload } from './upload-one.js'
 
 type Pending = StoreState['pending'][number]

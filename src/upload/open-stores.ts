@@ -1,35 +1,27 @@
-import type { StoredBackup } from '../catalog/backup.js'
 import { resolveSource, storeNamed } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
-import type { Place } from '../place/contract/place.js'
-import { openStore } from '../place/open-store.js'
-import type { ObjectStore } from '../place/store/object-store.js'
-import { storePlace } from '../place/store/store-place.js'
+import { openWritableStore, type WritableStore } from '../place/open-writable-store.js'
 import { plainWrapping, type Wrapping } from './wrapping.js'
 
 /** A store that is open, and how what goes there is wrapped. */
-export interface OpenStore {
+export interface OpenStore extends WritableStore {
   /** Its name in the configuration; undefined for one that has none. */
   name: string | undefined
   /** For a command that goes on from here: `--from`. */
   asNamed: string
-  objects: ObjectStore
-  place: Place<StoredBackup>
   wrapping: Wrapping
 }
 
-/** By a name in the configuration, or where it is; it is closed with the context. @throws {PgbkError} as `openStore`. */
-export async function openStoreToWrite(to: string, { settings, context }: Task): Promise<OpenStore> {
-  const { stores } = settings
-  const objects = await openStore(to, context, stores)
+/** By a name in the configuration, or where it is. @throws {PgbkError} as `openWritableStore`. */
+export async function openStoreFor(to: string, task: Task): Promise<OpenStore> {
+  const { stores } = task.settings
   const named = storeNamed(to, stores)
   const recipients = named?.recipients ?? []
   return {
+    ...(await openWritableStore(to, task)),
     name: named && to,
-    asNamed: resolveSource(to, context.cwd, stores),
-    objects,
-    place: storePlace(objects, context),
+    asNamed: resolveSource(to, task.context.cwd, stores),
     wrapping: recipients.length > 0 ? await encryptedFor(recipients) : plainWrapping,
   }
 }
@@ -50,7 +42,9 @@ export function usualStores({ stores, configFile }: Pick<Settings, 'stores' | 'c
   if (names.length === 1) return names
   throw new PgbkError(
     'usage',
-    names.length === 0 ? 'no store is named' : 'no store is named, and the configuration says "upload: never" of all',
+    names.length === 0
+      ? 'no store is named'
+      : 'no store is named, and the configuration says "upload: never" of all',
     {
       hint: `Name one with --to: a store of the configuration, s3://BUCKET[/PREFIX], or a directory that is there. Or add one under stores in ${configFile ?? '.pgbkrc.yaml'}.`,
     },

@@ -1,14 +1,13 @@
 import type { LocalBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { storeNamed } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
 import { withEnds } from '../context.js'
-import { pgbkErrorFrom } from '../errors.js'
 import { notePending, noteUploads, pendingIn } from './note-uploads.js'
-import { type OpenStore, openStoreToWrite, usualStores } from './open-stores.js'
+import { openAll } from './open-all.js'
+import { type OpenStore, usualStores } from './open-stores.js'
 import { sweepUploads } from './upload-directory.js'
-import { uploadInTurn } from './upload-in-turn.js'
+import { uploadInTurn, type WantedUpload } from './upload-in-turn.js'
 import type { Upload } from './upload-one.js'
 
 export interface UploadCreatedOptions {
@@ -47,43 +46,30 @@ export async function uploadCreated(
     const { stores, failed } = await openAll(names, backup, task)
     await noteUploads(root, failed, own)
     await sweepUploads(root, own)
-    const sent = await uploadInTurn(wantedBy(stores, root), { root, task, newCluster })
+    const sent = await uploadInTurn(wantedBy(stores, backup, root), { root, task, newCluster })
     return [...failed, ...sent]
   })
-  for (const { backup: { id }, store, error } of uploads)
+  for (const {
+    backup: { id },
+    store,
+    error,
+  } of uploads)
     if (error)
-      context.progress.warn(`${id} was not uploaded to ${store}, the next create tries again: ${error.message}`)
+      context.progress.warn(
+        `${id} was not uploaded to ${store}, the next create tries again: ${error.message}`,
+      )
   return uploads
 }
 
-/** Those that can be opened: one may lack its credentials. */
-async function openAll(
-  names: string[],
-  backup: LocalBackup,
-  task: Task,
-): Promise<{ stores: OpenStore[]; failed: Upload[] }> {
-  const stores: OpenStore[] = []
-  const failed: Upload[] = []
-  for (const name of names) {
-    try {
-      stores.push(await openStoreToWrite(name, task))
-    } catch (thrown) {
-      task.context.signal.throwIfAborted()
-      const encrypts = (storeNamed(name, task.settings.stores)?.recipients ?? []).length > 0
-      const nothing = { wasThere: false, sentBytes: 0, sentWalFiles: 0, durationMs: 0 }
-      const where = { backup, store: name, configured: name, location: undefined, encrypts }
-      failed.push({ ...where, ...nothing, error: pgbkErrorFrom(thrown) })
-    }
-  }
-  return { stores, failed }
-}
-
 /** What each of them lacks, the oldest first: the newest is not packed before the one that has already been. */
-function wantedBy(stores: OpenStore[], root: RootLayout): { backup: LocalBackup; stores: OpenStore[] }[] {
+function wantedBy(stores: OpenStore[], created: LocalBackup, root: RootLayout): WantedUpload[] {
   const whole = readCatalog(root.root).backups.filter(({ state }) => state === 'whole')
   const ids = new Set(whole.map(({ id }) => id))
   const lacking = new Map(
-    stores.map((store) => [store, new Set(pendingIn(root, store.name ?? '', ids).map((one) => one.backup))]),
+    stores.map((store) => {
+      const pending = pendingIn(root, store.name ?? '', ids).map((one) => one.backup)
+      return [store, new Set([...pending, created.id])]
+    }),
   )
   return whole.reverse().flatMap((backup) => {
     const asking = stores.filter((store) => lacking.get(store)?.has(backup.id))

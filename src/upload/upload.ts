@@ -7,10 +7,12 @@ import type { Task } from '../config/load.js'
 import { type Context, withEnds } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { localPlace } from '../place/local-place.js'
-import { type OpenStore, openStoreToWrite, usualStores } from './open-stores.js'
+import { keepableIn } from './keepable.js'
+import { openAll } from './open-all.js'
+import { type OpenStore, usualStores } from './open-stores.js'
 import { sweepUploads } from './upload-directory.js'
-import { uploadInTurn } from './upload-in-turn.js'
-import type { Upload, UploadJob } from './upload-one.js'
+import { uploadInTurn, type WantedUpload } from './upload-in-turn.js'
+import type { Upload } from './upload-one.js'
 
 export interface UploadOptions {
   /** A store's name in the configuration, or where one is. */
@@ -33,16 +35,30 @@ export async function upload(id: string | undefined, options: UploadOptions, tas
     ? allOf(catalog, context)
     : [checked(selectBackup(catalog, id ?? 'latest', context))]
   const names = options.to === undefined ? usualStores(settings) : [options.to]
+  const [first] = chosen
+  if (!first) return []
   return withEnds(context, async (own) => {
     const within = { settings, context: own }
-    const stores: OpenStore[] = []
-    for (const name of names) stores.push(await openStoreToWrite(name, within))
+    const { stores, failed } = await openAll(names, first, within)
     await sweepUploads(root, own)
+    const wanted = options.all ? await lackedBy(stores, chosen, within) : [{ backup: first, stores }]
     const job = { root, task: within, newCluster: options.newCluster ?? false }
-    const uploads = await uploadEach(chosen, stores, job)
+    const uploads = [...failed, ...(await uploadInTurn(wanted, job))]
+    const [only] = uploads
+    if (only?.error && uploads.length === 1) throw only.error
     const isNews = ({ error, wasThere, sentWalFiles }: Upload) => error || !wasThere || sentWalFiles > 0
     return options.all ? uploads.filter(isNews) : uploads
   })
+}
+
+/** Which store is to have which of them. */
+async function lackedBy(stores: OpenStore[], backups: LocalBackup[], task: Task): Promise<WantedUpload[]> {
+  const keepable = new Map<OpenStore, LocalBackup[]>()
+  for (const store of stores) keepable.set(store, await keepableIn(store, backups, task))
+  return backups.map((backup) => ({
+    backup,
+    stores: stores.filter((store) => keepable.get(store)?.includes(backup)),
+  }))
 }
 
 /** The oldest first. What cannot be uploaded keeps no other from it. */
@@ -65,12 +81,4 @@ function checked(backup: LocalBackup): LocalBackup {
       hint: 'It is no longer what was backed up, and is not uploaded.',
     },
   )
-}
-
-async function uploadEach(backups: LocalBackup[], stores: OpenStore[], job: UploadJob): Promise<Upload[]> {
-  const wanted = backups.map((backup) => ({ backup, stores }))
-  const uploads = await uploadInTurn(wanted, job)
-  const [only] = uploads
-  if (only?.error && uploads.length === 1) throw only.error
-  return uploads
 }
