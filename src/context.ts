@@ -65,6 +65,8 @@ export interface Context {
   atEnd(work: () => Promise<void>): void
   /** Asks a yes-or-no question; undefined where nobody can answer because there is no terminal. */
   ask: ((question: string) => Promise<boolean>) | undefined
+  /** Asks for a line that is not shown; undefined as `ask`. */
+  askSecret: ((question: string) => Promise<string>) | undefined
 }
 
 /** Works with a context of its own: what was to be done at its end is done, however it ends, the last first. */

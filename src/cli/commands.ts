@@ -13,6 +13,7 @@ import {
   instanceStart,
   instanceStop,
 } from './commands/instance.js'
+import { keyHelp, keyNew, keyShow } from './commands/key.js'
 import { list } from './commands/list.js'
 import { localRun } from './commands/local-run.js'
 import { pack, unpack } from './commands/pack.js'
@@ -48,6 +49,8 @@ export const commandSpecs: readonly CommandSpec[] = [
   prune,
   hold,
   release,
+  keyNew,
+  keyShow,
   schedule,
   status,
   doctor,
@@ -58,5 +61,6 @@ export const commandSpecs: readonly CommandSpec[] = [
 /** Words that stand before other commands: `instance list`. */
 export const groups: Record<string, { description: string; help: string }> = {
   instance: { description: 'restored servers, and runs in progress', help: instanceHelp },
+  key: { description: 'identities that decrypt backups', help: keyHelp },
   wal: { description: 'the WAL archive and its receiver', help: walHelp },
 }

@@ -11,10 +11,16 @@ import { readTrustedFile } from './trusted-file.js'
 export interface ConfigFlags {
   config?: string | undefined
   root?: string | undefined
+  identity?: string[] | undefined
 }
 
 /** The settings of one call, with an absolute root, and the file that they come from, if there is one. */
-export type Settings = Config & { root: string; configFile?: string | undefined }
+export type Settings = Config & {
+  root: string
+  configFile?: string | undefined
+  /** Absolute paths of the files with what decrypts, as flags or PGBK_IDENTITY_FILE name them. */
+  identityFiles: readonly string[]
+}
 
 /** What every story is told: the settings of the call, and the world that it works in. A command's `Call` is one. */
 export interface Task {
@@ -44,7 +50,13 @@ export async function loadConfig(flags: ConfigFlags, context: Context): Promise<
     )
   }
   const root = flags.root ?? value.root ?? defaultRoot(found)
-  return { ...value, root: localPath(root, context.cwd), configFile: found?.file }
+  const identityFiles = identityFilesOf(flags, context)
+  return { ...value, root: localPath(root, context.cwd), configFile: found?.file, identityFiles }
+}
+
+function identityFilesOf({ identity }: ConfigFlags, { env, cwd }: Context): string[] {
+  const fromEnvironment = env.PGBK_IDENTITY_FILE ? [env.PGBK_IDENTITY_FILE] : []
+  return (identity ?? fromEnvironment).map((file) => localPath(file, cwd))
 }
 
 /** Named by somebody who wants no configuration. */

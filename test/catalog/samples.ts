@@ -122,6 +122,7 @@ export function aContext(changes: Partial<Context> = {}): Context {
     become: () => {},
     atEnd: () => {},
     ask: undefined,
+    askSecret: undefined,
     ...changes,
   }
 }
