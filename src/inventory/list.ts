@@ -29,7 +29,7 @@ export interface ListOptions {
 export async function list(options: ListOptions, { settings, context }: Task): Promise<ListResult> {
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
-    const source = await openPlace(sourceName(options.from, settings), context)
+    const source = await openPlace(sourceName(options.from, settings), context, settings)
     const { locationOf } = source
     return { ...(await source.list()), locationOf, windows, free: undefined, source: source.name }
   }

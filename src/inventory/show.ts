@@ -37,8 +37,9 @@ export async function show(
     return { backup, location: backup.directory, window, source: undefined }
   }
   const name = sourceName(options.from, settings)
-  const source = await openPlace(name, context)
-  const backup = selectBackup(await source.list(), id, context, name)
+  const source = await openPlace(name, context, settings)
+  const printed = resolveSource(name, context.cwd, settings.stores)
+  const backup = selectBackup(await source.list(), id, context, printed)
   const location = source.locationOf(backup.id)
-  return { backup, location, window: undefined, source: resolveSource(name, context.cwd) }
+  return { backup, location, window: undefined, source: printed }
 }
