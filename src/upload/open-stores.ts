@@ -2,7 +2,7 @@ import { resolveSource, storeNamed } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { openWritableStore, type WritableStore } from '../place/open-writable-store.js'
-import { plainWrapping, type Wrapping } from './wrapping.js'
+import { plainWrapping, type Wrapping } from './wrapping/wrapping.js'
 
 /** A store that is open, and how what goes there is wrapped. */
 export interface OpenStore extends WritableStore {
@@ -27,7 +27,7 @@ export async function openStoreFor(to: string, task: Task): Promise<OpenStore> {
 }
 
 async function encryptedFor(recipients: readonly string[]): Promise<Wrapping> {
-  const { encryptedWrapping } = await import('./encrypted-wrapping.js')
+  const { encryptedWrapping } = await import('./wrapping/encrypted-wrapping.js')
   return encryptedWrapping(recipients)
 }
 

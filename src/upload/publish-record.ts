@@ -7,7 +7,7 @@ import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
 import { mostBytes } from '../system/files/read-small.js'
 import { summaryIn } from './check-store-cluster.js'
-import type { SentFile } from './wrapping.js'
+import type { SentFile } from './wrapping/wrapping.js'
 
 /** What a record tells of, as it was sent. */
 export interface SentObjects {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { aBackupOf, aFile, aTwinOf, type MadeBackup } from '../helpers/backup.js'
@@ -41,12 +41,27 @@ needs(...needed).describe('the retention of a store', () => {
     return { status, ...JSON.parse(stdout) }
   }
   const there = () => idsIn(store)
+  /** Twins were all finished today. */
+  const finishedThen = async (id: string) => {
+    const file = join(store, 'data/backup', id, 'backup.json')
+    const { started_at, ...record } = JSON.parse(readFileSync(file, 'utf8'))
+    await aFile(
+      file,
+      JSON.stringify({ ...record, started_at, finished_at: started_at, copied_at: undefined }),
+    )
+  }
   const walOf = (id: string) => readdirSync(join(store, 'data/backup', id, 'wal')).sort()
 
   it('shows in a dry run what would go and why the others stay, and removes nothing', async () => {
     const { status, kept, pruned, dry_run } = await json('prune', '--from', 'far', '--dry-run')
-    expect({ status, dry_run, pruned: idsOf(pruned) }).toEqual({ status: 0, dry_run: true, pruned: [old, newer] })
-    expect(kept).toMatchObject([{ id: newest, reasons: expect.arrayContaining([{ rule: 'newest whole', detail: null }]) }])
+    expect({ status, dry_run, pruned: idsOf(pruned) }).toEqual({
+      status: 0,
+      dry_run: true,
+      pruned: [old, newer],
+    })
+    expect(kept).toMatchObject([
+      { id: newest, reasons: expect.arrayContaining([{ rule: 'newest whole', detail: null }]) },
+    ])
     expect(there()).toEqual([old, newer, newest])
     expect((await pgbk('prune', '--from', 'far', '--dry-run')).stdout).toMatch(/goes.*no rule keeps it/)
   })
@@ -89,7 +104,7 @@ needs(...needed).describe('the retention of a store', () => {
   })
 
   it('lets it go with a span of WAL that does not reach so far back', async () => {
-    await configure({ weekly: 1, on_demand: 2, wal: '1 day' })
+    for (const id of [old, newer, newest]) await finishedThen(id)
     const before = walOf(old)
     await aFile(join(store, 'data/backup', newer, 'wal/000000010000000000000077.gz'), 'packed')
     await pgbk('hold', old, '--from', 'far')
@@ -107,16 +122,14 @@ needs(...needed).describe('the retention of a store', () => {
   })
 
   it('sweeps what a killed upload has left, a day after it, and what goes on it leaves alone', async () => {
-    for (const [id, hours] of [
-      ['20240101T000000Z', 25],
-      ['20240102T000000Z', 1],
+    for (const [id, age] of [
+      ['20240101T000000Z', '25 hours ago'],
+      ['20240102T000000Z', '1 hour ago'],
     ] as const) {
-      const image = join(store, 'data/backup', id, 'snapshot.squashfs')
-      mkdirSync(join(store, 'data/backup', id))
-      writeFileSync(image, 'image')
-      utimesSync(image, new Date(), new Date(Date.now() - hours * 3_600_000))
+      const left = join(store, 'data/backup', id)
+      await run(['mkdir', left])
+      await run(['touch', '-d', age, join(left, 'snapshot.squashfs')])
     }
-    await run(['chmod', '-R', 'a+rwX', store])
     const dry = await json('prune', '--from', 'far', '--dry-run')
     expect(dry.swept).toEqual(['20240101T000000Z'])
     expect(existsSync(join(store, 'data/backup/20240101T000000Z'))).toBe(true)
@@ -134,7 +147,10 @@ needs(...needed).describe('the retention of a store', () => {
         ['upload', old],
       ]) {
         const args = [...command, command[0] === 'upload' ? '--to' : '--from', from]
-        expect(await pgbk(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining('not a store') })
+        expect(await pgbk(...args)).toMatchObject({
+          status: 2,
+          stderr: expect.stringContaining('not a store'),
+        })
       }
     }
     expect(idsIn(backup.root)).toHaveLength(3)
@@ -143,7 +159,10 @@ needs(...needed).describe('the retention of a store', () => {
   it('removes nothing without a policy, and says how to write one', async () => {
     await configure({})
     const { status, stdout } = await pgbk('prune', '--from', 'far', '--yes')
-    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/Nothing is removed.*stores:.*far:/s) })
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/Nothing is removed.*stores:.*far:/s),
+    })
     expect(there()).toHaveLength(3)
   })
 })

@@ -96,7 +96,12 @@ needs(...needed).describe('create, where the configuration has stores', () => {
 
   it('takes up a backup whose upload was killed', async () => {
     const { id } = await create('--no-upload')
-    const note = { format: 1, stores: { near: { last: null, pending: [{ backup: id, since: '2026-11-20T03:00:00.000Z', error: null }] } } }
+    const note = {
+      format: 1,
+      stores: {
+        near: { last: null, pending: [{ backup: id, since: '2026-11-20T03:00:00.000Z', error: null }] },
+      },
+    }
     await aFile(join(root, 'data/backup/.uploads.json'), JSON.stringify(note))
     expect((await status()).problems).toMatchObject([
       { text: expect.stringContaining('its upload was interrupted') },
@@ -116,9 +121,16 @@ needs(...needed).describe('create, where the configuration has stores', () => {
       const { id } = await create('--label', label, ...(how === 'upload' ? ['--no-upload'] : []))
       if (how === 'upload') expect((await pgbk('upload')).status).toBe(0)
       const there = join(near, 'data/backup', id)
-      const inClear = ['backup.json', 'README'].map((name) => readFileSync(join(there, name), 'utf8')).join('')
-      for (const secret of [label, server.superuser, server.socket, 'testing']) expect(inClear).not.toContain(secret)
-      await run(['sh', '-c', `cd ${there} && for f in *.age wal/*.age; do age -d -i ${key} -o "\${f%.age}" "$f" && rm "$f"; done`])
+      const inClear = ['backup.json', 'README']
+        .map((name) => readFileSync(join(there, name), 'utf8'))
+        .join('')
+      for (const secret of [label, server.superuser, server.socket, 'testing'])
+        expect(inClear).not.toContain(secret)
+      await run([
+        'sh',
+        '-c',
+        `cd ${there} && for f in *.age wal/*.age; do age -d -i ${key} -o "\${f%.age}" "$f" && rm "$f"; done`,
+      ])
       expect((await runPgbk(['verify', '-C', near])).status).toBe(0)
     })
   })

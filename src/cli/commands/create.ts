@@ -39,7 +39,7 @@ export const create: CommandSpec<Options> = {
     const backup = await create(verify === false ? { ...given, verify } : given, call)
     const uploads = await uploadTo(stores, backup, call)
     const { createJson, createText } = await import('../../terminal/views/create-view.js')
-    const { uploadJson, uploadText } = await import('../../terminal/views/upload-view.js')
+    const { uploadJson, uploadText } = await import('../../terminal/store-views/upload-view.js')
     const hasUploads = uploads.length > 0
     return {
       ...failureOf(backup),

@@ -20,7 +20,7 @@ export const remove: CommandSpec<Options> = {
     if (from !== undefined) {
       const { deleteFromStore } = await import('../../removal/in-store/delete-from-store.js')
       const result = await deleteFromStore(call.ids, from, options, call)
-      const { deletedThereJson, deletedThereText } = await import('../../terminal/views/store-view.js')
+      const { deletedThereJson, deletedThereText } = await import('../../terminal/store-views/store-view.js')
       return { json: () => deletedThereJson(result), text: (screen) => deletedThereText(result, screen) }
     }
     const { deleteBackups } = await import('../../removal/delete.js')

@@ -21,7 +21,7 @@ export const prune: CommandSpec<Options> = {
     if (from !== undefined) {
       const { pruneStore } = await import('../../removal/in-store/prune-store.js')
       const result = await pruneStore(from, options, call)
-      const { prunedThereJson, prunedThereText } = await import('../../terminal/views/store-view.js')
+      const { prunedThereJson, prunedThereText } = await import('../../terminal/store-views/store-view.js')
       return { json: () => prunedThereJson(result), text: (screen) => prunedThereText(result, screen) }
     }
     const { prune } = await import('../../removal/prune.js')

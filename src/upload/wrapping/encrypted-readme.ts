@@ -1,4 +1,4 @@
-import type { ClearRecord } from '../catalog/entries/clear-record.js'
+import type { ClearRecord } from '../../catalog/entries/clear-record.js'
 
 /** The README beside an encrypted backup, for whoever has the key and has never heard of pgbk: it tells nothing of the server. */
 export function encryptedReadme({ id, encrypted }: ClearRecord): string {

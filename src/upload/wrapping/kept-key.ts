@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type FileKey, newFileKey } from '../encryption/file-key.js'
-import type { Recipient } from '../encryption/recipient.js'
-import { v } from '../schema.js'
-import { replaceDurably } from '../system/files/durable.js'
-import { readNote } from '../system/files/read-note.js'
+import { type FileKey, newFileKey } from '../../encryption/file-key.js'
+import type { Recipient } from '../../encryption/recipient.js'
+import { v } from '../../schema.js'
+import { replaceDurably } from '../../system/files/durable.js'
+import { readNote } from '../../system/files/read-note.js'
 import type { SameAgain } from './wrapping.js'
 
 const schema = v.object({ sha256: v.string(), header: v.string(), payload_key: v.string() })

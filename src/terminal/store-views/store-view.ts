@@ -5,7 +5,7 @@ import type { PruneStoreResult } from '../../removal/in-store/prune-store.js'
 import { formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { printable, type Screen } from '../screen.js'
-import { howToWritePolicy, judgedTable } from './prune-view.js'
+import { howToWritePolicy, judgedTable } from '../views/prune-view.js'
 
 type Kept = PruneStoreResult['locked'][number]
 
