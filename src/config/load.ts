@@ -11,16 +11,10 @@ import { readTrustedFile } from './trusted-file.js'
 export interface ConfigFlags {
   config?: string | undefined
   root?: string | undefined
-  identity?: string[] | undefined
 }
 
 /** The settings of one call, with an absolute root, and the file that they come from, if there is one. */
-export type Settings = Config & {
-  root: string
-  configFile?: string | undefined
-  /** Absolute paths of the files with what decrypts, as flags or PGBK_IDENTITY_FILE name them. */
-  identityFiles: readonly string[]
-}
+export type Settings = Config & { root: string; configFile?: string | undefined }
 
 /** What every story is told: the settings of the call, and the world that it works in. A command's `Call` is one. */
 export interface Task {
@@ -50,13 +44,7 @@ export async function loadConfig(flags: ConfigFlags, context: Context): Promise<
     )
   }
   const root = flags.root ?? value.root ?? defaultRoot(found)
-  const identityFiles = identityFilesOf(flags, context)
-  return { ...value, root: localPath(root, context.cwd), configFile: found?.file, identityFiles }
-}
-
-function identityFilesOf({ identity }: ConfigFlags, { env, cwd }: Context): string[] {
-  const fromEnvironment = env.PGBK_IDENTITY_FILE ? [env.PGBK_IDENTITY_FILE] : []
-  return (identity ?? fromEnvironment).map((file) => localPath(file, cwd))
+  return { ...value, root: localPath(root, context.cwd), configFile: found?.file }
 }
 
 /** Named by somebody who wants no configuration. */

@@ -7,6 +7,7 @@ import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { wantedOf } from '../place/contract/listing.js'
+import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { type Compression, compressionOf, requireZstd } from '../place/tar-archive/compression.js'
 import { archiveToFile, archiveToOutput } from '../place/tar-archive/write-archive.js'
@@ -47,7 +48,7 @@ export async function downloadArchive(
   const name = sourceName(options.from, settings, settings.root)
   const source = await openPlace(name, context, settings)
   const printed = resolveSource(name, context.cwd, settings.stores)
-  const backup = selectBackup(await source.list(), id, context, printed)
+  const backup = await withWholeRecord(source, selectBackup(await source.list(), id, context, printed))
   await checkWanted(backup, source, printed, context)
   const listing = wantedOf(await source.files(backup), backup, { noWal: options.wal === false })
   const job = { source, backup, listing, compression }

@@ -10,6 +10,7 @@ import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { explained, PgbkError } from '../errors.js'
 import type { Place } from '../place/contract/place.js'
+import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { checkNotInUse } from '../removal/in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
@@ -57,7 +58,7 @@ export async function download(
   const source = await openPlace(name, context, settings)
   checkOtherRoot(source, destination)
   const printed = resolveSource(name, context.cwd, settings.stores)
-  const backup = selectBackup(await source.list(), id, context, printed)
+  const backup = await withWholeRecord(source, selectBackup(await source.list(), id, context, printed))
   const record = await checkWanted(backup, source, printed, context)
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false

@@ -12,10 +12,17 @@ export interface OpenedFor {
 }
 
 /**
- * What a source needs is loaded when there is one: most lists are of the root itself.
+ * Its backups are read as they were before they were encrypted, with the identities of the context. What a source needs is loaded when there
+ * is one: most lists are of the root itself.
  * @throws {PgbkError} `usage` for a text that is not a SOURCE, and as `existingPlace`.
  */
-export async function openPlace(
+export async function openPlace(text: string, context: Context, opened: OpenedFor): Promise<Place> {
+  const { decryptingPlace } = await import('./encrypted/decrypting-place.js')
+  return decryptingPlace(await openAsItLies(text, context, opened), context)
+}
+
+/** An encrypted backup as encrypted. */
+async function openAsItLies(
   text: string,
   context: Context,
   { stores, isHeld = false }: OpenedFor,
