@@ -15,7 +15,7 @@ describe('a configuration', () => {
         thin: 'auto',
         independent_every: 14,
       },
-      run: { working_copy: 'auto', sandbox: 'auto', settings: {} },
+      run: { working_copy: 'auto', sandbox: 'auto', settings: {}, cache_size: '1 GB' },
       verify: { sql: [] },
       wal: { slot: 'pgbk', compress: 'gzip' },
       hooks: {},

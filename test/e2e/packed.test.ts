@@ -236,7 +236,9 @@ needs(...needed).describe('a packed backup', () => {
     await until('COMMAND runs', () => printed !== '' || child.exitCode !== null)
     // It has no working directory by which it would be found, as the shell that watches over it has.
     const children = served(backup.root).flatMap(childrenOf)
-    const servers = children.filter((pid) => /^\S*squashfuse\S* -f \/proc\/self\/fd\/7 lower/.test(wordsOf(pid)))
+    const servers = children.filter((pid) =>
+      /^\S*squashfuse\S* -f \/proc\/self\/fd\/7 lower/.test(wordsOf(pid)),
+    )
     expect(servers).toHaveLength(1)
     process.kill(Number(servers[0]), 'SIGKILL')
     const { exitCode, stderr } = await child

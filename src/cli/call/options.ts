@@ -54,6 +54,12 @@ export const sandboxOption = () =>
 export const listFromOption = () =>
   new Option('--from [source]', 'another root: DIR or [USER@]HOST:DIR (default: source of the configuration)')
 
+export const runFromOption = () =>
+  new Option(
+    '--from [source]',
+    'a backup elsewhere: DIR or [USER@]HOST:DIR (default: source of the configuration)',
+  )
+
 /** @throws commander's error for what is not a port. */
 export function parsePort(text: string): number {
   const port = Number(text)
