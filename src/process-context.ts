@@ -43,7 +43,11 @@ export function processContext(): ProcessContext {
     now: () => new Date(),
     user: currentUser,
     idsOf: lookUp,
-    become: (user, prepare) => becomeUser(user, prepare, env),
+    become: (user, prepare) => {
+      becomeUser(user, prepare, env)
+      // Packages ask for it by themselves: the client of S3 finds ~/.aws by it.
+      process.env.HOME = env.HOME
+    },
   }
 }
 

@@ -37,11 +37,13 @@ const picture = pictureOf(page)
 const sayings = /^(text\/|catalog\/(backup|proof-outcome)\.ts$|[\w-]+\.ts$)/
 
 const owners: Record<string, string | string[]> = {
+  '@aws-sdk/client-s3': 'place/store/s3/',
   'age-encryption': 'encryption/',
   chalk: 'terminal/',
   commander: 'cli/',
   cosmiconfig: 'config/',
   execa: 'system/program/',
+  'https-proxy-agent': 'place/store/s3/',
   ora: 'terminal/',
   postgres: 'postgres/local/',
   'string-width': 'terminal/',

@@ -1,9 +1,11 @@
+import { encryptedRecord } from './entries/encrypted-record.js'
 import type { Hold } from './hold.js'
 import { type BackupFiles, backupFiles, backupLayout, type SnapshotLayout, snapshotLayout } from './layout.js'
 import type { Proof } from './proof.js'
 import {
   type BackupRecord,
   checkRecord,
+  clearRecordIn,
   type ReadRecord,
   type RecordSummary,
   recordFormat,
@@ -12,8 +14,8 @@ import {
 /** `used`: a server was started inside the snapshot, so that its data is no longer what was backed up. */
 export type BackupState = 'whole' | 'used'
 
-/** How a snapshot lies: as a directory, or as one compressed image. */
-export type BackupForm = 'plain' | 'packed'
+/** How a snapshot lies: as a directory, or as one compressed image, which may be encrypted with all that is beside it. */
+export type BackupForm = 'plain' | 'packed' | 'encrypted'
 
 /** A backup, wherever it lies: plain data. */
 export interface StoredBackup {
@@ -81,22 +83,31 @@ export function storedBackup(
   state: BackupState,
   { hold, proof }: Partial<Additions> = {},
 ): StoredBackup {
-  const { id, size_bytes, packed } = summary
-  const beside = packed && Math.max(0, size_bytes - packed.snapshot_bytes)
-  const storedBytes = packed && beside !== undefined ? beside + packed.bytes : size_bytes
+  const { id, size_bytes } = summary
+  const image = imageIn(summary)
+  const storedBytes = image ? Math.max(0, size_bytes - image.snapshot_bytes) + image.bytes : size_bytes
   const sizes = { logicalBytes: size_bytes, storedBytes, ownBytes: storedBytes }
-  return { id, form: packed ? 'packed' : 'plain', state, summary, raw, ...sizes, hold, proof }
+  return { id, form: image?.form ?? 'plain', state, summary, raw, ...sizes, hold, proof }
+}
+
+function imageIn({ packed, encrypted }: RecordSummary) {
+  if (packed) return { form: 'packed', ...packed } as const
+  if (!encrypted) return undefined
+  const bytes = Object.values(encrypted.files).reduce((sum, file) => sum + file.bytes, 0)
+  return { form: 'encrypted', bytes, snapshot_bytes: encrypted.snapshot_bytes } as const
 }
 
 const checked = new WeakMap<object, BackupRecord>()
 
 /**
  * The whole record, checked when it is asked for: who lists thousands of backups does not pay for all that is in them.
- * @throws {PgbkError} `damaged` when it has faults that its summary has not.
+ * @throws {PgbkError} `damaged` when it has faults that its summary has not; `config` for one of which only the summary is in clear.
  */
 export function recordOf({ raw }: Pick<StoredBackup, 'raw'>): BackupRecord {
   const known = checked.get(raw)
   if (known) return known
+  const clear = clearRecordIn(raw)
+  if (clear) throw encryptedRecord(clear)
   const record = checkRecord(raw)
   checked.set(raw, record)
   return record

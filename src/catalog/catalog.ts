@@ -7,7 +7,7 @@ import { readHold } from './hold.js'
 import { isId } from './id.js'
 import { backupLayout, rootLayout } from './layout.js'
 import { readProof } from './proof.js'
-import { type ReadRecord, readRecord } from './record.js'
+import { isInImage, type ReadRecord, readRecord } from './record.js'
 
 /** A directory where a backup was expected, and why it is none. */
 export interface NotABackup {
@@ -86,8 +86,7 @@ function addBackup(catalog: Catalog, directory: string, id: string): void {
       hold: readHold(`${directory}/hold.json`),
       proof: readProof(`${directory}/proof.json`, id),
     }
-    // No server was ever started in an image, whatever lies beside it.
-    const state = record.summary.packed ? 'whole' : stateOf(directory)
+    const state = isInImage(record) ? 'whole' : stateOf(directory)
     catalog.backups.push({ ...storedBackup(record, state, additions), directory })
   } catch (cause) {
     const closed = isClosed(cause)

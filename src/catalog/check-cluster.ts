@@ -31,11 +31,10 @@ export function checkCluster(
       'failed',
       `which cluster the backups in ${root} belong to is not known: ${unknown.name}: ${unknown.reason}`,
     )
-  if (!newest || recordOf(newest).server.system_identifier === facts.system_identifier) return
-  const { server } = recordOf(newest)
+  if (!newest || clusterOf(newest) === facts.system_identifier) return
   throw new PgbkError(
     'wrong-cluster',
-    `${root} holds backups of another cluster: system identifier ${server.system_identifier} (PostgreSQL ${server.version}, ${server.host}:${server.port}), ${what} has ${facts.system_identifier} (PostgreSQL ${facts.version}, ${facts.host}:${facts.port})`,
+    `${root} holds backups of another cluster: system identifier ${describeServer(newest)}, ${what} has ${facts.system_identifier} (PostgreSQL ${facts.version}, ${facts.host}:${facts.port})`,
     {
       hint: 'Keep this one in a directory of its own with -C DIR. If it is the successor of the other (after pg_upgrade, or a new initdb), say so once with --new-cluster, of pgbk create or download.',
     },
@@ -44,7 +43,15 @@ export function checkCluster(
 
 /** The system identifier of a backup's cluster; undefined where its record has faults. */
 export function clusterOf(backup: StoredBackup): string | undefined {
-  return recordFault(backup) === undefined ? recordOf(backup).server.system_identifier : undefined
+  return recordFault(backup) === undefined ? claimedCluster(backup) : undefined
+}
+
+/** @throws {PgbkError} `damaged`. */
+function describeServer(backup: StoredBackup): string {
+  const { summary } = backup
+  if (summary.encrypted) return `${summary.server.system_identifier} (PostgreSQL ${summary.server.version})`
+  const { server } = recordOf(backup)
+  return `${server.system_identifier} (PostgreSQL ${server.version}, ${server.host}:${server.port})`
 }
 
 /** The same, by the record's own word: the rest of it is not checked for that, and it may be wrong. */
@@ -52,10 +59,13 @@ export function claimedCluster({ summary }: Pick<StoredBackup, 'summary'>): stri
   return summary.server.system_identifier
 }
 
-/** Why a record that its summary lets into the catalogue cannot be used. Whoever chooses a backup by itself passes such a one over. */
-export function recordFault(backup: Pick<StoredBackup, 'raw'>): string | undefined {
+/**
+ * Why a record that its summary lets into the catalogue cannot be used. Whoever chooses a backup by itself passes such a one over. That of
+ * an encrypted one can be, as far as anybody can tell without a key.
+ */
+export function recordFault(backup: Pick<StoredBackup, 'raw' | 'form'>): string | undefined {
   try {
-    return void recordOf(backup)
+    return backup.form === 'encrypted' ? undefined : void recordOf(backup)
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'damaged') return error.message
     throw error

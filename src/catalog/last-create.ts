@@ -5,8 +5,8 @@ import { v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { readNote } from '../system/files/read-note.js'
 import type { LocalBackup } from './backup.js'
+import { isoTime } from './entries/record-fields.js'
 import type { RootLayout } from './layout.js'
-import { isoTime } from './record-fields.js'
 
 const text = v.nullable(v.string())
 

@@ -1,9 +1,9 @@
 import { checkJson, v } from '../schema.js'
 import { replaceDurably } from '../system/files/durable.js'
 import { lookAtNote } from '../system/files/read-note.js'
+import { arrayOf, count, isoTime, text } from './entries/record-fields.js'
 import type { BackupFiles } from './layout.js'
 import { outcomeOf } from './proof-outcome.js'
-import { arrayOf, count, isoTime, text } from './record-fields.js'
 
 /** The format of proof.json that this pgbk writes, and the only one that it reads. */
 export const proofFormat = 1

@@ -1,7 +1,12 @@
 import { PgbkError } from '../errors.js'
 import { check, parseJson, v } from '../schema.js'
 import { mostBytes, readSmallText } from '../system/files/read-small.js'
-import { standbyEntry } from './data-time.js'
+import {
+  type ClearRecord,
+  clearSchema,
+  type EncryptedFacts,
+  encryptedFormat,
+} from './entries/clear-record.js'
 import {
   arrayOf,
   count,
@@ -13,18 +18,22 @@ import {
   packedEntry,
   plainName,
   segmentSize,
+  standbyEntry,
   text,
   timeline,
-} from './record-fields.js'
-import { formOf, ranges } from './record-ranges.js'
+} from './entries/record-fields.js'
+import { formOf, ranges } from './entries/record-ranges.js'
 
-/** The formats of backup.json: a packed backup has one of its own, so that a pgbk that knows none does not take it for damaged. */
+/** The formats of a whole record: a packed backup has one of its own, so that a pgbk that knows none does not take it for damaged. */
 export const recordFormat = { plain: 1, packed: 2 } as const
 
-const highestFormat = Math.max(...Object.values(recordFormat))
+const highestFormat = Math.max(...Object.values(recordFormat), encryptedFormat)
 
 /** What it has its blocks in common with, newest first, and how much of it; as it was when the backup was made. */
 const shared = v.optional(v.object({ with: arrayOf(text), bytes: count }))
+
+/** The forms of WAL segments that the snapshot's own restore_command reads; older ones read those of `formsAtFirst`. */
+const walForms = v.optional(arrayOf(text))
 
 const entries = {
   format: v.picklist(Object.values(recordFormat)),
@@ -54,6 +63,7 @@ const entries = {
   stop_lsn: lsn,
   checkpoint_lsn: lsn,
   wal_segment_size: segmentSize,
+  wal_forms: walForms,
   data_checksums: v.boolean(),
   size_bytes: count,
   shared,
@@ -127,6 +137,7 @@ const summaryEntries = {
   start_lsn: lsn,
   stop_lsn: lsn,
   wal_segment_size: segmentSize,
+  wal_forms: walForms,
   packed: packedEntry,
   // Checked with the rest of the record: a fault in it must not keep the backup from the list.
   server: v.object({ version: text, system_identifier: v.fallback(v.optional(text), undefined) }),
@@ -134,7 +145,13 @@ const summaryEntries = {
 
 const summarySchema = v.pipe(v.object(summaryEntries), ranges(), formOf())
 
-export type RecordSummary = v.InferOutput<typeof summarySchema>
+type Summary = Omit<v.InferOutput<typeof summarySchema>, 'format'>
+
+export interface RecordSummary extends Summary {
+  format: 1 | 2 | 3
+  /** Of an encrypted backup, whose record is known in clear only. */
+  encrypted?: EncryptedFacts
+}
 
 /** A record before the finished backup is measured. */
 export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'shared' | 'file_count' | 'own_files'>
@@ -158,10 +175,23 @@ const needed = Object.entries(entries).flatMap(([key, { type }]) => (type === 'o
 /** @throws {PgbkError} `damaged`, saying why, when it is not a record, or is one of a newer format. */
 export function summarize(json: string): ReadRecord {
   const raw = objectIn(json)
+  const clear = clearRecordIn(raw)
+  // A label may be any text, so it is not in clear.
+  if (clear) return { raw, summary: { ...clear, label: null } }
   const missing = needed.filter((key) => !Object.hasOwn(raw, key))
   if (missing.length > 0)
     throw new PgbkError('damaged', `the record is unreadable: it has no ${missing.join(', ')}`)
   return { raw, summary: checkAgainst(summarySchema, raw) }
+}
+
+/** What an encrypted backup tells in clear; undefined for any other. @throws {PgbkError} `damaged`. */
+export function clearRecordIn(raw: object): ClearRecord | undefined {
+  return formatOf(raw) === encryptedFormat ? checkAgainst(clearSchema, raw) : undefined
+}
+
+/** Whether the snapshot is in an image, in which no server was ever started, whatever lies beside it. */
+export function isInImage({ summary }: ReadRecord): boolean {
+  return summary.format !== recordFormat.plain
 }
 
 /** The whole record, without the fields that this version does not know. @throws {PgbkError} `damaged`. */

@@ -76,8 +76,11 @@ const schema = v.strictObject({
       ),
       compress: v.optional(
         v.union([
-          v.picklist(['gzip', 'none']),
-          v.pipe(v.string(), v.regex(/^gzip:[1-9]$/, 'must be gzip, gzip:1 to gzip:9, or none')),
+          v.picklist(['gzip', 'zstd', 'none']),
+          v.pipe(
+            v.string(),
+            v.regex(/^(gzip|zstd):[1-9]$/, 'must be gzip, gzip:1 to gzip:9, zstd, zstd:1 to zstd:9, or none'),
+          ),
         ]),
         'gzip',
       ),

@@ -12,6 +12,7 @@ import {
 import type { StandbyState } from '../postgres/server/standby-state.js'
 import { measureTree } from '../system/files/measure.js'
 import { isRaw, rawBytes } from '../text/raw-text.js'
+import { finishedForms } from '../wal-segments/segment-forms.js'
 import type { StandbyWal } from './archive-wal.js'
 import type { CopiedData } from './copy/copy-server.js'
 
@@ -55,6 +56,7 @@ export async function buildRecord(input: RecordInput, layout: BackupLayout): Pro
     stop_lsn: copied.range.endLsn,
     checkpoint_lsn: copied.label.checkpointLsn,
     wal_segment_size: facts.wal_segment_size,
+    wal_forms: [...finishedForms],
     data_checksums: facts.data_checksums,
     tablespaces: await describeTablespaces(facts, layout),
     databases: describeDatabases(input),

@@ -13,6 +13,7 @@ import { checkSafety } from './check-safety.js'
 import { checkSchedule, findSchedule } from './check-schedule.js'
 import { checkConnection, checkSecrets } from './check-server.js'
 import { checkSharing } from './check-sharing.js'
+import { checkWalCompression } from './check-wal-compression.js'
 import { checkWorkingCopy } from './check-working-copy.js'
 
 /** The server that was reached, in a few words. */
@@ -64,6 +65,7 @@ export async function doctor(flags: ConnectionFlags, task: Task): Promise<Doctor
     checks.push(...(await checkLock(layout, catalog, context)))
     checks.push(...(await checkWorkingCopy(catalog, context)))
     checks.push(await checkPacking(catalog, context))
+    checks.push(...checkWalCompression(catalog, task))
     checks.push(...(await checkReceiver(layout, server, settings.wal.slot, context)))
     checks.push(...checkBackups(layout, catalog.backups, context), ...checkSharing(catalog, task))
     checks.push(...checkSchedule(schedule, catalog, context))

@@ -94,6 +94,7 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 async function faultOf(backup: LocalBackup): Promise<string | undefined> {
+  if (backup.form === 'encrypted') return 'encrypted'
   if (backup.state === 'used') return 'used: a server was started inside its snapshot'
   try {
     await checkFilesOf(backup)

@@ -44,8 +44,9 @@ interface BackupIdentity {
 }
 
 export function identityOf(backup: StoredBackup): BackupIdentity {
-  const { id, server, started_at, start_lsn, stop_lsn } = recordOf(backup)
-  return { id, system_identifier: server.system_identifier, started_at, start_lsn, stop_lsn }
+  const { id, server, started_at, start_lsn, stop_lsn } =
+    backup.form === 'encrypted' ? backup.summary : recordOf(backup)
+  return { id, system_identifier: server.system_identifier ?? '', started_at, start_lsn, stop_lsn }
 }
 
 export function isSameBackup(one: BackupIdentity, other: BackupIdentity): boolean {

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { recordOf, type StoredBackup, snapshotOf } from '../catalog/backup.js'
+import type { PackedFacts } from '../catalog/entries/record-fields.js'
 import type { BackupLayout } from '../catalog/layout.js'
-import type { PackedFacts } from '../catalog/record-fields.js'
 import { unlessLost } from '../catalog/removed-meanwhile.js'
 import { type Context, withEnds } from '../context.js'
 import { PgbkError } from '../errors.js'

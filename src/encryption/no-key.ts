@@ -1,4 +1,5 @@
 import { PgbkError } from '../errors.js'
+import { listOf } from '../text/list-of.js'
 import type { Identity } from './identity.js'
 import { fingerprintOf, type Recipient } from './recipient.js'
 
@@ -24,7 +25,6 @@ export function noKeyFor(
   })
 }
 
-function shown(recipients: readonly Recipient[], word = 'and'): string {
-  const names = recipients.map(fingerprintOf)
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} ${word} ${names.at(-1)}`
+function shown(recipients: readonly Recipient[], last?: 'or'): string {
+  return listOf(recipients.map(fingerprintOf), last)
 }

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { type LocalBackup, layoutOf, type SnapshotImage } from '../catalog/backup.js'
-import type { PackedFacts } from '../catalog/record-fields.js'
+import type { PackedFacts } from '../catalog/entries/record-fields.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { imageFacts } from './make-image.js'

@@ -20,7 +20,10 @@ import type { RecordQuery } from '../wal-reading/find-record.js'
 import type { ScanSearch } from '../wal-reading/scan-stretches.js'
 import { scanWal, type WalScan } from '../wal-reading/scan-wal.js'
 import { upTo, type WalDamage } from '../wal-reading/wal-damage.js'
+import { pathOf } from '../wal-segments/archive-segments.js'
 import { parseLsn, segmentNumber } from '../wal-segments/lsn.js'
+import { packingOf } from '../wal-segments/segment-forms.js'
+import { noZstd, zstdCommands } from '../wal-segments/zstd.js'
 import { type RecoveryPlan, snapshotOnly, wayTo } from './recovery-plan.js'
 import type { RecoveryTarget } from './recovery-target.js'
 import { resolveTarget } from './resolve-target.js'
@@ -60,7 +63,7 @@ export async function planRecovery(
   backup: LocalBackup,
   target: RecoveryTarget,
   { installations, pool, notes, caughtUp }: PlanningOptions,
-  { env, signal }: Context,
+  { env, self, signal }: Context,
 ): Promise<Planned> {
   if (target.point.kind === 'snapshot') return { plan: snapshotOnly(backup, target) }
   const record = recordOf(backup)
@@ -72,7 +75,21 @@ export async function planRecovery(
   const { planned } = await soundWal(backup, pool, joining, (wal) =>
     planThrough(backup, target, { ...search, wal }, caughtUp),
   )
-  return planned
+  return planned.plan ? { plan: { ...planned.plan, ...withUnpacker(planned.plan, { env, self }) } } : planned
+}
+
+/** @throws {PgbkError} `programs-missing` where a segment on the way cannot be unpacked on this machine. */
+function withUnpacker(
+  { recovery, archive }: RecoveryPlan,
+  here: Pick<Context, 'env' | 'self'>,
+): Pick<RecoveryPlan, 'recovery'> {
+  if (!recovery) return { recovery }
+  const { by, unpack } = zstdCommands(here) ?? {}
+  const packed = archive?.chain.find(
+    ({ form, segment }) => packingOf(form) === 'zstd' && segment <= recovery.lastSegment,
+  )
+  if (packed && unpack === undefined) throw noZstd(`WAL segment ${pathOf(packed)} cannot be replayed`)
+  return { recovery: by === 'node' ? { ...recovery, unpackZstd: unpack } : recovery }
 }
 
 /** A plan, and the damage that keeps it from what comes after. */

@@ -32,6 +32,8 @@ export interface RecoveryInput {
   /** Settings that the WAL demands, by name, where the copy's configuration has less. */
   minimums: Readonly<Record<string, number>>
   action: 'promote' | 'pause'
+  /** What unpacks zstd on this machine, where it is not the program of this name; undefined also where nothing does. */
+  unpackZstd?: string | undefined
 }
 
 /**
@@ -55,6 +57,7 @@ export function recoverySettings(
       partial: true,
       lastSegment: digitsOf(input.lastSegment),
       damaged: input.damaged ?? [],
+      unpackZstd: input.unpackZstd?.replaceAll('%', '%%'),
       further: further.map(({ directory, from }) => ({ directory, after: digitsOf(from - 1n) })),
     }),
     recovery_target_lsn: input.stop.lsn,

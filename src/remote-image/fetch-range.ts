@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PgbkError } from '../errors.js'
 
 /** Bytes of a file that is elsewhere: as `Place.read`, of one file. */
-export type ReadRange = <T>(
+export type ReadImageRange = <T>(
   range: { from: number; length: number },
   take: (bytes: AsyncIterable<Buffer>) => Promise<T>,
 ) => Promise<T>
 
 export interface FetchOptions {
-  read: ReadRange
+  read: ReadImageRange
   /** How it is called in messages. */
   name: string
   /** How long nothing may come, and what is waited before another attempt, in ms. */

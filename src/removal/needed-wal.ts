@@ -159,14 +159,14 @@ async function isSame(
   one: ArchivedSegment,
   copy: ArchivedSegment,
   segmentSize: number,
-  { notes, same }: NeededWalSearch,
+  { notes, same, env, signal }: NeededWalSearch,
 ): Promise<boolean> {
   const key = `${pathOf(one)} ${pathOf(copy)}`
   const known = same.get(key)
   if (known !== undefined) return known
   const digests = notes.fitting(one).map(({ digest }) => digest)
   const isNoted = notes.fitting(copy).some(({ digest }) => digests.includes(digest))
-  const found = isNoted || (await sameContent(one, copy, { segmentSize })) === 'same'
+  const found = isNoted || (await sameContent(one, copy, { segmentSize, env, signal })) === 'same'
   same.set(key, found)
   return found
 }

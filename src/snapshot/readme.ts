@@ -188,7 +188,8 @@ included) that was never started:
 Without recovery_target_time all the WAL that is there is replayed. PostgreSQL
 stops with an error if the WAL does not reach that far. A segment named *.partial
 is the newest and not complete; rename it to its name without .partial to have it
-replayed too. Later backups of the same server, which lie beside this one, have
+replayed too; those named *.gz and *.zst are unpacked by the programs gzip and
+zstd, which have to be there. Later backups of the same server, which lie beside this one, have
 the WAL after that in their wal/. To go there, take it along before the start,
 with the place of these backups for BACKUPS:
 

@@ -4,7 +4,7 @@ import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
-import { type Fault, messageOf, PgbkError, systemCode } from '../errors.js'
+import { type Fault, messageOf, PgbkError } from '../errors.js'
 import type { Installation } from '../postgres/programs/find.js'
 import { filesInArchive } from '../wal-archive/archive-listing.js'
 import { type ArchivedWal, type ArchiveGap, readArchivedWal } from '../wal-archive/archived-wal.js'
@@ -13,6 +13,7 @@ import { type JoiningOptions, joinedWal } from '../wal-coverage/joined-wal.js'
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { segmentPieces } from '../wal-segments/segment-file.js'
 import { isFinished, type SegmentForm, segmentFileOf } from '../wal-segments/segment-forms.js'
+import { NotUnpacked, type Unpacking } from '../wal-segments/unpacked-pieces.js'
 import { type ExpectedSegment, readSegment } from './segment-pages.js'
 
 interface WalCheck {
@@ -45,12 +46,10 @@ export async function checkWal(
     signal.throwIfAborted()
     const look = async () => {
       const reader = readSegment({ ...expectedOf(file, wal, record), magic })
-      const problem = await readThrough(
-        join(layout.wal, file.name),
-        record.wal_segment_size,
-        reader.take,
+      const problem = await readThrough(join(layout.wal, file.name), record.wal_segment_size, reader.take, {
+        env,
         signal,
-      )
+      })
       magic ??= reader.magic()
       return problem ?? reader.fault()
     }
@@ -158,18 +157,19 @@ async function readThrough(
   path: string,
   segmentSize: number,
   take: (piece: Buffer) => void,
-  signal: AbortSignal,
+  place: Unpacking,
 ): Promise<string | undefined> {
+  const { signal } = place
   try {
-    for await (const piece of segmentPieces(path, segmentSize)) {
+    for await (const piece of segmentPieces(path, segmentSize, place)) {
       signal.throwIfAborted()
       take(piece)
     }
     return undefined
   } catch (error) {
     signal.throwIfAborted()
-    const code = systemCode(error) ?? ''
-    if (code.startsWith('Z_')) return `it cannot be unpacked: ${messageOf(error)}`
+    if (error instanceof NotUnpacked) return `it cannot be unpacked: ${error.said}`
+    if (error instanceof PgbkError && error.code === 'programs-missing') throw error
     return `it cannot be read: ${messageOf(error)}`
   }
 }

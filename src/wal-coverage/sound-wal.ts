@@ -16,6 +16,7 @@ import { nameIn, pathOf } from '../wal-segments/archive-segments.js'
 import { parseLsn } from '../wal-segments/lsn.js'
 import { sameContent } from '../wal-segments/same-content.js'
 import { isUnfinishedFile } from '../wal-segments/segment-forms.js'
+import type { Unpacking } from '../wal-segments/unpacked-pieces.js'
 import { type JoiningOptions, joinedWal } from './joined-wal.js'
 
 interface SoundOptions extends Omit<JoiningOptions, 'damaged'> {
@@ -111,7 +112,7 @@ async function without(
     const index = wal.chain.findIndex(({ segment }) => segment === at?.segment)
     const others = copies.flatMap(({ name }) => wal.chain.find((one) => one.name === name) ?? [])
     if (index === -1 || others.length < copies.length) return undefined
-    const isSame = await haveSame(copies, others, wal.segmentSize)
+    const isSame = await haveSame(copies, others, { ...options, segmentSize: wal.segmentSize })
     const fault = isSame ? why : await faultOf(wal, index, { before, damage, backup, options })
     if (fault === undefined) return found
     copies = others
@@ -150,11 +151,11 @@ async function endsLater(
 async function haveSame(
   copies: ArchivedSegment[],
   others: ArchivedSegment[],
-  segmentSize: number,
+  reading: Unpacking & { segmentSize: number },
 ): Promise<boolean> {
   for (const one of copies) {
     const other = others.find(({ name }) => name === one.name)
-    if (other && (await sameContent(one, other, { segmentSize })) === 'same') return true
+    if (other && (await sameContent(one, other, reading)) === 'same') return true
   }
   return false
 }

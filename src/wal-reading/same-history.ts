@@ -29,14 +29,13 @@ export async function isSameHistory(
   { one, other, upTo, previous }: SeamOverlap,
   search: HistorySearch,
 ): Promise<boolean | undefined> {
-  const { segmentSize } = search
-  if ((await sameContent(one, other, { segmentSize, upTo })) === 'same') return true
+  if ((await sameContent(one, other, { ...search, upTo })) === 'same') return true
   const [first, second] = previous
   const mine = await readableBytes(one, first ?? second, search)
   const theirs = mine && (await readableBytes(other, second ?? first, search))
   if (!mine || !theirs) return undefined
   const range = { from: Math.max(mine.from, theirs.from), to: Math.min(mine.to, theirs.to, upTo) }
-  return range.from < range.to ? haveSameRecords(one, other, range, segmentSize) : undefined
+  return range.from < range.to ? haveSameRecords(one, other, range, search) : undefined
 }
 
 /** What pg_waldump, which checks each record, can read of a segment; undefined where that is nothing. */

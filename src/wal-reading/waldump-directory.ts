@@ -112,9 +112,13 @@ async function provide(waldump: WaldumpDirectory, index: number): Promise<string
   return name
 }
 
-function put({ segmentSize }: WaldumpDirectory, segment: ArchivedSegment, path: string): Promise<void> {
+function put(
+  { segmentSize, options }: WaldumpDirectory,
+  segment: ArchivedSegment,
+  path: string,
+): Promise<void> {
   return withSegmentFile(segment, async (source) => {
-    if (packingAt(source)) return unpackSegment(source, path, segmentSize)
+    if (packingAt(source)) return unpackSegment(source, path, segmentSize, options)
     await access(source)
     await symlink(source, path)
   })

@@ -9,8 +9,9 @@ import { filesInArchive } from '../wal-archive/archive-listing.js'
 import { segmentsIn, usableFormsOf } from '../wal-segments/archive-segments.js'
 import { parseSegmentName } from '../wal-segments/lsn.js'
 import { sameContent } from '../wal-segments/same-content.js'
-import { fileOf } from '../wal-segments/segment-forms.js'
+import { fileOf, filesOf, finishedForms, type SegmentForm } from '../wal-segments/segment-forms.js'
 import { draftOf } from './archive-files.js'
+import type { SegmentCompression } from './choose-compression.js'
 import type { SegmentNoter } from './segment-noter.js'
 
 /** Reads and compresses finished segments of archives, one after the other, beside everything else. */
@@ -26,7 +27,7 @@ interface CompressorOptions {
   current: string
   others: string[]
   /** undefined: nothing is compressed. */
-  level: number | undefined
+  compression: SegmentCompression | undefined
   segmentSize: number
   env: Environment
   /** Makes what reads segments for the planning of recoveries; undefined where nothing can. */
@@ -38,7 +39,7 @@ interface CompressorOptions {
 const retryAfterMs = 60_000
 
 export function startCompressor(options: CompressorOptions): Compressor {
-  const { current, others, level, segmentSize, env } = options
+  const { current, others, compression, segmentSize, env } = options
   const stopped = new AbortController()
   const { signal } = stopped
   const noter = options.noter?.(signal)
@@ -55,13 +56,13 @@ export function startCompressor(options: CompressorOptions): Compressor {
     return undefined
   }
   const finish = async (archive: string, name: string) => {
-    if (level === undefined) seen.set(archive, inOrder(name))
-    if (level === undefined && noter?.isNoted(archive, name)) return
+    if (!compression) seen.set(archive, inOrder(name))
+    if (!compression && noter?.isNoted(archive, name)) return
     const note = await noter?.read(archive, name)
-    const isPacked =
-      level !== undefined && (await compressSegment(archive, name, { level, segmentSize, env, signal }))
-    if (!isPacked) seen.set(archive, inOrder(name))
-    await noter?.keep(archive, fileOf(name, isPacked ? 'gzip' : 'raw'), note)
+    const form =
+      compression && (await compressSegment(archive, name, { ...compression, segmentSize, env, signal }))
+    if (!form) seen.set(archive, inOrder(name))
+    await noter?.keep(archive, fileOf(name, form ?? 'raw'), note)
   }
   const finishAll = async () => {
     try {
@@ -75,7 +76,7 @@ export function startCompressor(options: CompressorOptions): Compressor {
   }
   return {
     tick: () => {
-      if ((level === undefined && !noter) || work || Date.now() < notBefore) return
+      if ((!compression && !noter) || work || Date.now() < notBefore) return
       work = finishAll().finally(() => {
         work = undefined
       })
@@ -94,12 +95,6 @@ function namesIn(archive: string, segmentSize: number, which: { keepNewest: bool
     if (systemCode(error) === 'ENOENT') return []
     throw error
   }
-}
-
-/** `wal.compress`: gzip's level, or undefined for none. WAL is much and compresses well at any level, so the fastest is the default. */
-export function gzipLevel(compress: string): number | undefined {
-  if (compress === 'none') return undefined
-  return Number(/^gzip:(\d)$/.exec(compress)?.[1] ?? 1)
 }
 
 /**
@@ -127,10 +122,10 @@ function inOrder(name: string): string {
 }
 
 /** Compares what is compressed, byte by byte, before the raw segment may go. */
-const script = 'nice -n 10 gzip -c "-$3" <"$1" >"$2" && nice -n 10 gzip -dc <"$2" | cmp -s - "$1" || exit 1'
+const scriptOf = ({ pack, unpack }: SegmentCompression) =>
+  `nice -n 10 ${pack} <"$1" >"$2" && nice -n 10 ${unpack} <"$2" | cmp -s - "$1" || exit 1`
 
-interface CompressOptions {
-  level: number
+interface CompressOptions extends SegmentCompression {
   segmentSize: number
   env: Environment
   signal: AbortSignal
@@ -139,27 +134,29 @@ interface CompressOptions {
 /**
  * Compresses one segment: into a draft, compared, flushed, renamed; then the raw one goes. At any moment one of them is whole.
  * It is done by a program of low priority beside this process.
- * @returns false where another compressed one is there: one of the two is damaged, and whoever replays them sees which.
+ * @returns the form in which it is then; undefined where another compressed one is there and not the same: one of the two is damaged, and
+ * whoever replays them sees which.
  * @throws {PgbkError} `failed` when it cannot be; the raw one stays then.
  */
 export async function compressSegment(
   archive: string,
   name: string,
   options: CompressOptions,
-): Promise<boolean> {
+): Promise<SegmentForm | undefined> {
   const raw = join(archive, name)
-  const files = filesInArchive(archive, () => [name, fileOf(name, 'gzip')])
+  const files = filesInArchive(archive, () => filesOf(name, finishedForms))
   const [one, other] = usableFormsOf(segmentsIn(files, options.segmentSize).get(name))
   if (one && other) {
-    const isSame = (await sameContent(one, other, options)) === 'same'
+    if ((await sameContent(one, other, options)) !== 'same') return undefined
     // Somebody was killed before it went.
-    if (isSame) await unlink(raw)
-    return isSame
+    await unlink(raw)
+    return other.form
   }
-  const draft = join(archive, draftOf(fileOf(name, 'gzip')))
-  const { env, signal, level } = options
+  const packed = fileOf(name, options.form)
+  const draft = join(archive, draftOf(packed))
+  const { env, signal } = options
   try {
-    const { status, stderr } = await runProgram('sh', ['-c', script, 'sh', raw, draft, String(level)], {
+    const { status, stderr } = await runProgram('sh', ['-c', scriptOf(options), 'sh', raw, draft], {
       env,
       signal,
     })
@@ -169,10 +166,10 @@ export async function compressSegment(
         `cannot compress ${name}: ${stderr.trim().split('\n').at(-1) || 'the result is not the same'}`,
       )
     await syncPath(draft)
-    await rename(draft, join(archive, fileOf(name, 'gzip')))
+    await rename(draft, join(archive, packed))
     await syncPath(archive)
     await unlink(raw)
-    return true
+    return options.form
   } finally {
     await rm(draft, { force: true })
   }

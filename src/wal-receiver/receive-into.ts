@@ -1,11 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LocalBackup, layoutOf, recordOf } from '../catalog/backup.js'
+import { readCatalog } from '../catalog/catalog.js'
+import { claimedCluster } from '../catalog/check-cluster.js'
 import { endOrphanedReceivers } from '../postgres/programs/orphans.js'
 import { readArchivedWal } from '../wal-archive/archived-wal.js'
 import { lastSegmentBefore, parseSegmentName } from '../wal-segments/lsn.js'
 import { isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
-import { sweepArchive } from './archive-files.js'
+import { giveReceivewalItsStart, sweepArchive } from './archive-files.js'
+import { chooseCompression, type SegmentCompression } from './choose-compression.js'
 import { type Compressor, startCompressor } from './compressor.js'
 import { backupAfter, isOfCluster, previousArchives } from './find-backup.js'
 import { type ReceiverEnd, type RunningReceiver, startReceivewal } from './pg-receivewal.js'
@@ -50,12 +53,13 @@ export async function receiveInto(
     )
   }
   await receiverReport.receiveFor(target)
+  await giveReceivewalItsStart(wal, recordOf(target).wal_segment_size, context)
   const receiver = await startReceivewal(server.clients, server.psql.connection, wal, slot)
   const { installations } = session.client
   const compressor = startCompressor({
     current: wal,
     others: previousArchives(session.root, target),
-    level: session.level,
+    compression: compressionFor(session, target),
     segmentSize: recordOf(target).wal_segment_size,
     env: context.env,
     noter: (signal) => segmentNoter({ root: session.root, target, installations, env: context.env, signal }),
@@ -66,6 +70,28 @@ export async function receiveInto(
   } finally {
     await Promise.all([receiver.stop(), compressor.stop()])
   }
+}
+
+function compressionFor(
+  { root, compression: wanted, context, warned }: ReceiverSession,
+  target: LocalBackup,
+): SegmentCompression | undefined {
+  if (!wanted) return undefined
+  const cluster = claimedCluster(target)
+  const { compression, reason } = chooseCompression(
+    wanted,
+    wanted.by === 'gzip'
+      ? []
+      : readCatalog(root.root).backups.filter((one) => claimedCluster(one) === cluster),
+    context,
+  )
+  if (reason !== undefined && !warned.has(reason)) {
+    warned.add(reason)
+    context.progress.warn(
+      `WAL segments are compressed with gzip, not with zstd as wal.compress says: ${reason}`,
+    )
+  }
+  return compression
 }
 
 /**

@@ -10,7 +10,7 @@ import { connectionHint, isLasting } from '../postgres/connection/connection-hin
 import { findClient } from '../postgres/server/connect-to-server.js'
 import { withLock } from '../system/files/lock.js'
 import { parseLsn } from '../wal-segments/lsn.js'
-import { gzipLevel } from './compressor.js'
+import { wantedCompression } from './choose-compression.js'
 import { openDedupedLog } from './deduped-log.js'
 import { backupAfter, backupAt, isOfCluster, newestBackup, oldestBackup } from './find-backup.js'
 import { handOverTo } from './hand-over-archive.js'
@@ -32,7 +32,7 @@ export async function receiveWal(options: ConnectionFlags, { settings, context }
   const root = openRootToCreate(settings.root, context)
   createRoot(root)
   const client = await findClient(options, settings, 'pgbk_receive', context)
-  const job = { root, client, slot: settings.wal.slot, level: gzipLevel(settings.wal.compress) }
+  const job = { root, client, slot: settings.wal.slot, compression: wantedCompression(settings.wal.compress) }
   return withLock(root.walLock, { purpose: 'wal receive' }, context, (guarded) => keepReceiving(job, guarded))
 }
 

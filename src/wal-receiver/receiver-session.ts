@@ -5,14 +5,15 @@ import type { Psql } from '../postgres/connection/psql.js'
 import type { Client } from '../postgres/server/connect-to-server.js'
 import type { WalServerFacts } from '../postgres/server/wal-server.js'
 import type { ReceiverState } from '../wal-archive/receiver-state.js'
+import type { WantedCompression } from './choose-compression.js'
 import type { DedupedLog } from './deduped-log.js'
 
 export interface ReceiverOptions {
   root: RootLayout
   client: Client
   slot: string
-  /** gzip's level, or undefined for none. */
-  level: number | undefined
+  /** Undefined for none. */
+  compression: WantedCompression | undefined
 }
 
 /** All that the parts of a receiver share. */
@@ -20,7 +21,7 @@ export interface ReceiverSession extends ReceiverOptions {
   context: Context
   log: DedupedLog
   receiverReport: ReceiverReport
-  /** Backups of whose broken archives it has told already. */
+  /** What it has told already: backups of whose broken archives, and why segments are not compressed as they should be. */
   warned: Set<string>
   /** Whether WAL has come since it was started. */
   hasReceived: boolean

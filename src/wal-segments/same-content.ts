@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
-import { systemCode } from '../errors.js'
 import { piecesOf } from '../system/files/read-small.js'
 import type { ArchivedSegment } from './archive-segments.js'
 import { segmentPieces, withSegmentFile } from './segment-file.js'
 import { isFinished, packingOf } from './segment-forms.js'
+import { NotUnpacked, type Unpacking } from './unpacked-pieces.js'
 import { writtenTo } from './written-to.js'
 
 /**
@@ -13,7 +13,7 @@ import { writtenTo } from './written-to.js'
 export async function sameContent(
   one: ArchivedSegment,
   other: ArchivedSegment,
-  { segmentSize, upTo = segmentSize }: { segmentSize: number; upTo?: number },
+  { segmentSize, upTo = segmentSize, env, signal }: Unpacking & { segmentSize: number; upTo?: number },
 ): Promise<'same' | 'different' | 'unreadable'> {
   const begun = [one, other].filter((segment) => !isFinished(segment))
   const most = Math.min(upTo, ...begun.map(writtenTo))
@@ -25,12 +25,12 @@ export async function sameContent(
           const pieces = [piecesOf(path), piecesOf(otherPath)] as const
           if (await areEqual(...pieces, one.bytes)) return 'same'
         }
-        const pieces = [segmentPieces(path, segmentSize), segmentPieces(otherPath, segmentSize)] as const
-        return (await areEqual(...pieces, most)) ? 'same' : 'different'
+        const unpacked = (of: string) => segmentPieces(of, segmentSize, { env, signal })
+        return (await areEqual(unpacked(path), unpacked(otherPath), most)) ? 'same' : 'different'
       }),
     )
   } catch (error) {
-    if (systemCode(error)?.startsWith('Z_')) return 'unreadable'
+    if (error instanceof NotUnpacked) return 'unreadable'
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import type { ArchivedSegment } from './archive-segments.js'
 import { segmentPieces, withSegmentFile } from './segment-file.js'
+import type { Unpacking } from './unpacked-pieces.js'
 import { recordBytes, walPageSize } from './wal-page.js'
 
 /** Bytes of a segment: from the first to before the second. */
@@ -11,20 +12,20 @@ export interface ByteRange {
 /**
  * Whether two copies of a segment have the same records between two bytes. What lies between records may differ: no checksum covers it,
  * and nobody reads it.
- * @throws a system error; one with a code `Z_...` when one of them cannot be unpacked.
+ * @throws as `unpackedPieces`.
  */
 export function haveSameRecords(
   one: ArchivedSegment,
   other: ArchivedSegment,
   range: ByteRange,
-  segmentSize: number,
+  { segmentSize, ...place }: Unpacking & { segmentSize: number },
 ): Promise<boolean> {
   return withSegmentFile(one, (path) =>
     withSegmentFile(other, async (otherPath) => {
-      const theirs = pagesOf(segmentPieces(otherPath, segmentSize))
+      const theirs = pagesOf(segmentPieces(otherPath, segmentSize, place))
       try {
         let at = 0
-        for await (const page of pagesOf(segmentPieces(path, segmentSize))) {
+        for await (const page of pagesOf(segmentPieces(path, segmentSize, place))) {
           if (at >= range.to) return true
           const { value } = await theirs.next()
           if (!value || differs(page, value, { from: range.from - at, to: range.to - at })) return false

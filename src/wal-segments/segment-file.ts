@@ -1,20 +1,23 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { Readable, type Transform } from 'node:stream'
-import { createGunzip } from 'node:zlib'
-import { messageOf, PgbkError, systemCode, systemErrorPath } from '../errors.js'
+import { PgbkError, systemCode, systemErrorPath } from '../errors.js'
 import { piecesOf } from '../system/files/read-small.js'
 import type { ArchivedSegment } from './archive-segments.js'
 import { filesOf, finishedForms, type Packing, packingOf, segmentFileOf } from './segment-forms.js'
+import { type Unpacking, unpackedPieces } from './unpacked-pieces.js'
 
 /**
  * What a segment's file has, unpacked where its form is a packed one. It ends at most one byte behind a segment's size: a few bytes of
  * gzip may stand for any number.
- * @throws a system error; one with a code `Z_...` when it cannot be unpacked; {PgbkError} `damaged` when it is not a file.
+ * @throws as `unpackedPieces`.
  */
-export async function* segmentPieces(path: string, segmentSize: number): AsyncGenerator<Buffer> {
+export async function* segmentPieces(
+  path: string,
+  segmentSize: number,
+  place: Unpacking,
+): AsyncGenerator<Buffer> {
   const packing = packingAt(path)
-  const pieces: AsyncIterable<Buffer> = packing ? unpacked(path, packing) : piecesOf(path)
+  const pieces: AsyncIterable<Buffer> = packing ? unpackedPieces(path, packing, place) : piecesOf(path)
   let left = segmentSize + 1
   for await (const piece of pieces) {
     yield piece.subarray(0, left)
@@ -29,30 +32,19 @@ export function packingAt(path: string): Packing | undefined {
   return file && packingOf(file.form)
 }
 
-const unpackers: Record<Packing, () => Transform> = {
-  gzip: () => createGunzip({ chunkSize: 256 << 10 }),
-}
-
-async function* unpacked(path: string, packing: Packing): AsyncGenerator<Buffer> {
-  const source = Readable.from(piecesOf(path), { objectMode: false })
-  const unpacker = unpackers[packing]()
-  source.on('error', (error) => void unpacker.destroy(error))
-  try {
-    yield* source.pipe(unpacker)
-  } finally {
-    source.destroy()
-    unpacker.destroy()
-  }
-}
-
 /**
  * Unpacks a compressed segment. On failure nothing stays at the target, also not a moment later.
- * @throws {PgbkError} `damaged` when it is not a whole gzip file of one segment.
+ * @throws as `unpackedPieces`; {PgbkError} `damaged` when it is not a whole file of one segment.
  */
-export async function unpackSegment(source: string, target: string, segmentSize: number): Promise<void> {
+export async function unpackSegment(
+  source: string,
+  target: string,
+  segmentSize: number,
+  place: Unpacking,
+): Promise<void> {
   let size = 0
   async function* counted(): AsyncGenerator<Buffer> {
-    for await (const piece of segmentPieces(source, segmentSize)) {
+    for await (const piece of segmentPieces(source, segmentSize, place)) {
       size += piece.length
       yield piece
     }
@@ -62,11 +54,7 @@ export async function unpackSegment(source: string, target: string, segmentSize:
     checkUnpackedSize(source, size, segmentSize)
   } catch (cause) {
     await rm(target, { force: true })
-    if (!/^Z_/.test(systemCode(cause) ?? '')) throw cause
-    throw new PgbkError('damaged', `WAL segment ${source} is damaged: ${messageOf(cause)}`, {
-      cause,
-      facts: { path: source, reason: `it is damaged: ${messageOf(cause)}` },
-    })
+    throw cause
   }
 }
 

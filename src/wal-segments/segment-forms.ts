@@ -9,7 +9,7 @@ interface Form {
 }
 
 /** What can be unpacked: by `segmentPieces` here, and by a restore_command with a stock program. */
-export type Packing = 'gzip'
+export type Packing = 'gzip' | 'zstd'
 
 /**
  * The forms of a segment in a WAL archive, the best to read first. What is known of them is here alone: a further one is a line of
@@ -18,6 +18,7 @@ export type Packing = 'gzip'
 const forms = {
   raw: { ending: '', isFinished: true },
   gzip: { ending: '.gz', isFinished: true, packing: 'gzip' },
+  zstd: { ending: '.zst', isFinished: true, packing: 'zstd' },
   /** As pg_receivewal names the one that it writes to. */
   partial: { ending: '.partial', isFinished: false },
 } as const satisfies Record<string, Form>
@@ -34,11 +35,11 @@ export const finishedForms = segmentForms.filter((form) => formOf(form).isFinish
 /** The forms of one that may grow. */
 export const unfinishedForms = segmentForms.filter((form) => !formOf(form).isFinished)
 
-/** The forms of a segment that has to be unpacked. */
-export const packedForms = segmentForms.flatMap((form) => {
-  const { ending, packing } = formOf(form)
-  return packing ? [{ ending, packing }] : []
-})
+/** The forms of a segment that pgbk has written until it knew a further one: old snapshots' configurations read no others. */
+export const formsAtFirst: readonly SegmentForm[] = ['raw', 'gzip']
+
+/** The forms in which pg_receivewal finds what it goes on from (FindStreamingStart in pg_receivewal.c). */
+export const formsOfReceivewal: readonly SegmentForm[] = ['raw', 'gzip', 'partial']
 
 export function endingOf(form: SegmentForm): string {
   return formOf(form).ending

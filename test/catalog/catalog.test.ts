@@ -64,8 +64,8 @@ describe('what is no whole backup', () => {
     ],
     [
       'a newer record',
-      (file: string) => writeFileSync(file, '{"format": 3}'),
-      'the record has format 3, but this pgbk reads formats up to 2',
+      (file: string) => writeFileSync(file, '{"format": 9}'),
+      'the record has format 9, but this pgbk reads formats up to 3',
     ],
     [
       'half a record',

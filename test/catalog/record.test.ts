@@ -59,7 +59,7 @@ describe('a damaged record', () => {
   it('is refused by the number of its format when that is higher', async () => {
     expect(await parsing({ format: 7, all: 'different' })).toMatchObject({
       code: 'damaged',
-      message: 'the record has format 7, but this pgbk reads formats up to 2',
+      message: 'the record has format 7, but this pgbk reads formats up to 3',
       hint: expect.stringContaining('Update pgbk'),
     })
   })

@@ -85,6 +85,8 @@ describe('a configuration', () => {
   it('says which values a key may have', () => {
     const { faults } = parseConfig({ wal: { compress: 'lz4' }, create: { checkpoint: 'slow' } })
     expect(faults?.join('\n')).toMatch(/fast.*spread/)
-    expect(faults?.join('\n')).toMatch(/wal\.compress: must be gzip, gzip:1 to gzip:9, or none/)
+    expect(faults?.join('\n')).toMatch(
+      /wal\.compress: must be gzip, gzip:1 to gzip:9, zstd, zstd:1 to zstd:9, or none/,
+    )
   })
 })

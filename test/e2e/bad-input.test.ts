@@ -203,7 +203,7 @@ describe('what is no whole backup', () => {
   }
   const reasons: Record<string, RegExp> = {
     '20200101T000000Z': /unreadable/,
-    '20200102T000000Z': /format 99, but this pgbk reads formats up to 2/,
+    '20200102T000000Z': /format 99, but this pgbk reads formats up to 3/,
     '20200103T000000Z': /record is that of 20200104T000000Z/,
     '20200105T000000Z': /start_lsn/,
     '20200106T000000Z': /unreadable/,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aFile } from '../helpers/backup.js'
+import { aPathWithout } from '../helpers/path-without.js'
 import { type PgbkOptions, program, runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
@@ -100,6 +101,23 @@ async function mends(name: string, status: string, args: string[] = [], options:
   expect(after.find(name)).toMatchObject({ status: 'ok' })
   return { before, after }
 }
+
+describe('the doctor tells of zstd for WAL', () => {
+  const nameOf = 'WAL compression'
+  const wanted = { PGBK_WAL_COMPRESS: 'zstd:3' }
+
+  it('where it is wanted, and what is compressed with in its place where it is missing', async () => {
+    expect((await examine()).find(nameOf)).toBeUndefined()
+    expect((await examine([], { env: wanted })).find(nameOf)).toMatchObject({ status: 'ok', text: 'zstd' })
+    const without = await examine([], { env: { ...wanted, PATH: aPathWithout('zstd') } })
+    expect(without.find(nameOf)).toEqual({
+      name: nameOf,
+      status: 'warning',
+      text: expect.stringMatching(/zstd is not installed: segments are compressed (with gzip|by Node)/),
+      remedy: '  apt-get install zstd',
+    })
+  })
+})
 
 describe('the doctor finds, and its remedy mends,', () => {
   const onTcp = { PGHOST: '127.0.0.1' }

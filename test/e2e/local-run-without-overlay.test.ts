@@ -1,12 +1,12 @@
-import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { cache, localRun, nothing, remainsOf } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { anOverlay } from '../helpers/overlay-disk.js'
+import { aPathWithout } from '../helpers/path-without.js'
 import { program } from '../helpers/pgbk.js'
-import { aDirectory } from '../helpers/places.js'
 import { anyMajor, attempt, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
 
@@ -102,12 +102,3 @@ needs('user namespaces').describe('where no overlay can be had', () => {
   }
   needs('root', 'mounts').describe('because the root lies in an overlay', inAContainer)
 })
-
-/** All programs of the system but one. */
-function aPathWithout(name: string): string {
-  const directory = aDirectory('pgbk-bin-')
-  for (const program of readdirSync('/usr/bin')) {
-    if (program !== name) symlinkSync(`/usr/bin/${program}`, join(directory, program))
-  }
-  return directory
-}

@@ -18,6 +18,7 @@ interface Window {
 describe.each([
   ['raw', 'none'],
   ['compressed', 'gzip'],
+  ['compressed', 'zstd'],
 ])('damage in the middle of an archive, in a %s segment', (_form, compress) => {
   let ledger: Ledger
   let wal: string
@@ -57,7 +58,7 @@ describe.each([
     await receiver.end()
     const middle = noted()[Math.floor(noted().length / 2)]
     const file = middle?.file ?? ''
-    expect(file.endsWith('.gz')).toBe(compress === 'gzip')
+    expect(file.slice(24)).toBe({ none: '', gzip: '.gz', zstd: '.zst' }[compress])
     damaged = { name: middle?.name ?? '', file, sound: readFileSync(join(wal, file)) }
   }, 300_000)
 

@@ -20,6 +20,7 @@ export type Need =
   | '/dev/fuse'
   | 'an ordinary user'
   | 'faketime'
+  | 'an S3 server'
   | `PostgreSQL ${string}`
   | `program ${string}`
 
@@ -67,6 +68,7 @@ export function eachUser(title: string, define: (user: 'an ordinary user' | 'roo
 const trials: Partial<Record<Need, string>> = {
   mounts: 'unshare --mount mount -t tmpfs tmpfs /mnt',
   'loop devices': 'losetup --find',
+  'an S3 server': 'ls /usr/local/lib/s3-server/usr/bin/radosgw',
   faketime: 'ls /usr/lib/*/faketime/libfaketime.so.1',
 }
 

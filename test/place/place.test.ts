@@ -13,12 +13,14 @@ import { localPlace } from '../../src/place/local-place.js'
 import { sshPlace } from '../../src/place/ssh/ssh-place.js'
 import { directoryStore } from '../../src/place/store/directory-store.js'
 import type { ObjectStore } from '../../src/place/store/object-store.js'
+import { s3Store } from '../../src/place/store/s3/s3-store.js'
 import { storePlace } from '../../src/place/store/store-place.js'
 import type { BytePath } from '../../src/system/paths/byte-path.js'
 import { aContext, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from '../catalog/samples.js'
 import { memoryPlace, type StagedInMemory } from '../helpers/memory-place.js'
 import { needs } from '../helpers/needs.js'
-import { aDirectory } from '../helpers/places.js'
+import { aDirectory, atEnd } from '../helpers/places.js'
+import { anS3Server, type S3Server } from '../helpers/s3.js'
 import { anSshHost, type SshHost } from '../helpers/ssh.js'
 import { writtenByTests } from '../helpers/store-world.js'
 
@@ -97,6 +99,18 @@ describe('a place in memory', () => {
   isWritten(aMemoryWorld)
 })
 describe('a store in a directory', () => isRead(() => aStoreWorld(directoryStore(aDirectory(), context))))
+needs('an S3 server').describe('a store in S3', () => {
+  let server: S3Server
+  beforeAll(async () => {
+    server = await anS3Server()
+  })
+  isRead(async () => {
+    const bucket = { bucket: await server.aBucket(), prefix: '' }
+    const store = await s3Store(bucket, {}, aContext({ env: server.env }))
+    atEnd(() => store.close())
+    return aStoreWorld(store)
+  })
+})
 needs('program sshd').describe('a root over ssh', () => {
   let host: SshHost
   beforeAll(async () => {
@@ -135,11 +149,11 @@ async function textFrom(
 }
 
 /** What everybody can rely on who reads from a place. */
-function isRead<S extends Staged>(aWorld: () => World<S, Made<S>>): void {
+function isRead<S extends Staged>(aWorld: () => World<S, Made<S>> | Promise<World<S, Made<S>>>): void {
   let world: World<S, Made<S>>
   let place: Place
-  beforeEach(() => {
-    world = aWorld()
+  beforeEach(async () => {
+    world = await aWorld()
     place = world.place
   })
   const one = async (): Promise<StoredBackup> => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
 import { PgbkError } from '../../src/errors.js'
 import { type BlockCache, imageBlockSize } from '../../src/remote-image/block-cache.js'
-import type { ReadRange } from '../../src/remote-image/fetch-range.js'
+import type { ReadImageRange } from '../../src/remote-image/fetch-range.js'
 import { imageReader } from '../../src/remote-image/image-reader.js'
 
 const mib = 1 << 20
@@ -13,7 +13,7 @@ const image = randomBytes(40 * mib + 1234)
 function aPlace(fault: (request: number) => Fault | undefined = () => undefined) {
   const asked: { from: number; length: number }[] = []
   const going = { now: 0, most: 0 }
-  const read: ReadRange = async (range, take) => {
+  const read: ReadImageRange = async (range, take) => {
     asked.push(range)
     going.most = Math.max(going.most, ++going.now)
     try {

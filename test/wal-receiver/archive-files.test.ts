@@ -1,8 +1,10 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it } from '@jest/globals'
-import { sweepArchive } from '../../src/wal-receiver/archive-files.js'
+import { describe, expect, it } from '@jest/globals'
+import { giveReceivewalItsStart, sweepArchive } from '../../src/wal-receiver/archive-files.js'
+import { aContext } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
+import { zstdOf } from '../helpers/zstd.js'
 
 const segment = '000000010000000000000004'
 
@@ -25,4 +27,34 @@ it('drafts of others may go while it is swept', async () => {
   const archive = anArchive(Object.fromEntries(names))
   await Promise.all([sweepArchive(archive, 16), sweepArchive(archive, 16), sweepArchive(archive, 16)])
   expect(readdirSync(archive)).toEqual([])
+})
+
+describe('pg_receivewal, which knows no .zst,', () => {
+  const newest = segment.replace(/4$/, '5')
+  const content = Buffer.alloc(1 << 20, 'wal ')
+  function anArchiveOfZstd(packed = zstdOf(content)): string {
+    const archive = aDirectory()
+    for (const name of [segment, newest]) writeFileSync(join(archive, `${name}.zst`), packed)
+    return archive
+  }
+  const giveStart = (archive: string) => giveReceivewalItsStart(archive, content.length, aContext())
+
+  it('finds the newest segment unpacked, once', async () => {
+    const archive = anArchiveOfZstd()
+    for (const _ of ['once', 'and again']) {
+      await giveStart(archive)
+      expect(readdirSync(archive).sort()).toEqual([`${segment}.zst`, newest, `${newest}.zst`])
+    }
+    expect(readFileSync(join(archive, newest)).equals(content)).toBe(true)
+  })
+
+  it.each([
+    ['behind an unfinished one', () => anArchiveOfZstd(), `${segment.replace(/4$/, '6')}.partial`],
+    ['where that is damaged', () => anArchiveOfZstd(Buffer.from('damage')), 'README'],
+  ])('needs none %s', async (_, make, beside) => {
+    const archive = make()
+    writeFileSync(join(archive, beside), '')
+    await giveStart(archive)
+    expect(readdirSync(archive).sort()).toEqual([`${segment}.zst`, `${newest}.zst`, beside].sort())
+  })
 })

@@ -2,23 +2,18 @@ import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
-import { compressible, compressSegment, gzipLevel } from '../../src/wal-receiver/compressor.js'
+import { compressible, compressSegment } from '../../src/wal-receiver/compressor.js'
 import { thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
+import { unzstd, zstdOf } from '../helpers/zstd.js'
 
 const mb = 1024 * 1024
 const name = '000000010000000000000003'
 const env = { PATH: process.env.PATH }
 const signal = new AbortController().signal
-const options = { level: 1, segmentSize: mb, env, signal }
-
-describe('wal.compress', () => {
-  it.each([
-    ['gzip', 1],
-    ['gzip:6', 6],
-    ['none', undefined],
-  ])('%s is level %s', (text, level) => expect(gzipLevel(text)).toBe(level))
-})
+const gzip = { form: 'gzip' as const, pack: 'gzip -c -1', unpack: 'gzip -dc' }
+const zstd = { form: 'zstd' as const, pack: 'zstd -q -c -1', unpack: 'zstd -dc' }
+const options = { ...gzip, segmentSize: mb, env, signal }
 
 describe('what may be compressed', () => {
   const archive = aDirectory()
@@ -58,11 +53,26 @@ describe('a segment', () => {
     return { archive, content }
   }
 
-  it('is there compressed alone, with the same content, closed to others', async () => {
+  it.each([
+    ['.gz', gzip, gunzipSync],
+    ['.zst', zstd, unzstd],
+  ])('is there as %s alone, with the same content', async (ending, compression, unpack) => {
     const { archive, content } = anArchive()
-    await compressSegment(archive, name, options)
-    expect(readdirSync(archive)).toEqual([`${name}.gz`])
-    expect(gunzipSync(readFileSync(join(archive, `${name}.gz`))).equals(content)).toBe(true)
+    expect(await compressSegment(archive, name, { ...options, ...compression })).toBe(compression.form)
+    expect(readdirSync(archive)).toEqual([name + ending])
+    expect(unpack(readFileSync(join(archive, name + ending))).equals(content)).toBe(true)
+  })
+
+  it.each([
+    ['.gz', gzipSync],
+    ['.zst', zstdOf],
+  ])('goes where it is there as %s, whatever is wanted now', async (ending, pack) => {
+    for (const compression of [gzip, zstd]) {
+      const { archive, content } = anArchive()
+      writeFileSync(join(archive, name + ending), pack(content))
+      await compressSegment(archive, name, { ...options, ...compression })
+      expect(readdirSync(archive)).toEqual([name + ending])
+    }
   })
 
   it('goes where the same is compressed already, and stays where something else is, which stays too', async () => {
@@ -70,10 +80,10 @@ describe('a segment', () => {
     const packed = join(archive, `${name}.gz`)
     writeFileSync(packed, gzipSync(content))
     const [raw, sound] = [join(archive, name), readFileSync(packed)]
-    expect(await compressSegment(archive, name, options)).toBe(true)
+    expect(await compressSegment(archive, name, options)).toBe('gzip')
     expect(readdirSync(archive)).toEqual([`${name}.gz`])
     writeFileSync(raw, Buffer.alloc(mb, 'damage '))
-    expect(await compressSegment(archive, name, options)).toBe(false)
+    expect(await compressSegment(archive, name, options)).toBeUndefined()
     expect(readdirSync(archive)).toEqual([name, `${name}.gz`])
     expect(readFileSync(packed).equals(sound)).toBe(true)
   })

@@ -20,7 +20,7 @@ async function withoutServer(inOlder: string[], inNewer: string[]) {
   const before = await openReceiverReport({ root, slot: 'pgbk' }, context)
   await before.receiveFor(backups[0])
   const psql = { program, connection: { parameters: {}, env: {} } }
-  const job = { root, client: { psql, installations: [] }, slot: 'pgbk', level: undefined }
+  const job = { root, client: { psql, installations: [] }, slot: 'pgbk', compression: undefined }
   const done = keepReceiving(job, context).catch((error) => error)
   const state = () => readReceiverState(root)
   await until('it has tried', () => state()?.problem?.includes('connection refused') ?? false)

@@ -20,8 +20,8 @@ describe('the file of a segment', () => {
   })
 
   it('is looked for in the form that is read fastest first, the unfinished one last', () => {
-    expect(filesOf(name)).toEqual([name, `${name}.gz`, `${name}.partial`])
-    expect(filesOf(name, finishedForms)).toEqual([name, `${name}.gz`])
+    expect(filesOf(name)).toEqual([name, `${name}.gz`, `${name}.zst`, `${name}.partial`])
+    expect(filesOf(name, finishedForms)).toEqual([name, `${name}.gz`, `${name}.zst`])
   })
 
   it.each([

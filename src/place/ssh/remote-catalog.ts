@@ -8,7 +8,7 @@ import {
   rejections,
 } from '../../catalog/catalog.js'
 import { isId } from '../../catalog/id.js'
-import { summarize } from '../../catalog/record.js'
+import { isInImage, summarize } from '../../catalog/record.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { mostBytes } from '../../system/files/read-small.js'
 
@@ -54,8 +54,7 @@ function addRemote(
     if (record.length > mostBytes.record) throw new PgbkError('damaged', oddRecord)
     const read = summarize(record.toString())
     checkId(read, id)
-    // No server was ever started in an image, whatever lies beside it.
-    catalog.backups.push(storedBackup(read, read.summary.packed ? 'whole' : state))
+    catalog.backups.push(storedBackup(read, isInImage(read) ? 'whole' : state))
   } catch (error) {
     catalog.rejected.push({ name: id, reason: messageOf(error) })
   }

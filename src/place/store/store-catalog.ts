@@ -4,7 +4,7 @@ import { type Catalog, checkId, newestFirst, rejectByName, rejections } from '..
 import { holdIn } from '../../catalog/hold.js'
 import { isId } from '../../catalog/id.js'
 import { proofIn } from '../../catalog/proof.js'
-import { summarize } from '../../catalog/record.js'
+import { isInImage, summarize } from '../../catalog/record.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { inParallel } from '../../system/files/in-parallel.js'
 import { mostBytes } from '../../system/files/read-small.js'
@@ -51,8 +51,7 @@ async function backupOf(store: ObjectStore, id: string, record: Buffer): Promise
   const keys = keysOf.backup(id)
   const note = async (key: string) => (await noteAt(store, key))?.toString()
   const [proof, hold] = [await note(keys.proof), await note(keys.hold)]
-  // No server was ever started in an image, whatever lies beside it.
-  const isWhole = read.summary.packed !== undefined || (await store.stat(keys.label)) !== undefined
+  const isWhole = isInImage(read) || (await store.stat(keys.label)) !== undefined
   return storedBackup(read, isWhole ? 'whole' : 'used', {
     proof: proof === undefined ? undefined : proofIn(proof, id),
     hold: hold === undefined ? undefined : holdIn(hold),

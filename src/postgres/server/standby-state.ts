@@ -1,4 +1,4 @@
-import { count, isoTime } from '../../catalog/record-fields.js'
+import { count, isoTime } from '../../catalog/entries/record-fields.js'
 import { v } from '../../schema.js'
 import { formatAge, formatDuration, formatTimes } from '../../text/format.js'
 import { jsonAnswer } from '../connection/json-answer.js'

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { isoTime, text } from '../../catalog/entries/record-fields.js'
 import { type InstanceLayout, instanceLayout, rootLayout } from '../../catalog/layout.js'
-import { isoTime, text } from '../../catalog/record-fields.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { isInProduction } from '../../postgres/local/control-file.js'
 import { type Postmaster, readPostmaster } from '../../postgres/local/running.js'

@@ -1,3 +1,4 @@
+import { formsAtFirst } from '../../wal-segments/segment-forms.js'
 import { type querySettings, restoreCommand } from './conf.js'
 import { isOrdinaryCustomName } from './custom-settings.js'
 import { recoveryMinimums } from './minimums.js'
@@ -26,7 +27,10 @@ const segmentSizes = Array.from({ length: 11 }, (_, power) => 2 ** (20 + power))
 
 /** The commands that pgbk has written so far: what a snapshot runs when somebody puts a recovery.signal into it. */
 const restoreCommands = new Set([
-  ...segmentSizes.map((segmentSize) => restoreCommand('../../wal', { segmentSize })),
+  ...segmentSizes.flatMap((segmentSize) => [
+    restoreCommand('../../wal', { segmentSize }),
+    restoreCommand('../../wal', { segmentSize, forms: formsAtFirst }),
+  ]),
   'd=../../wal; for f in "$d/%f" "$d/%f.gz"; do if [ -f "$f" ]; then case "$f" in *.gz) gzip -dc < "$f" > "%p";; *) cp "$f" "%p";; esac && exit 0; if [ -f "$f" ]; then exit 126; fi; fi; done; exit 1',
   'if [ -f ../../wal/"%f" ]; then cp ../../wal/"%f" "%p" || exit 126; elif [ -f ../../wal/"%f".gz ]; then gzip -dc < ../../wal/"%f".gz > "%p" || exit 126; else exit 1; fi',
   'if [ -f "../../wal/%f" ]; then cp "../../wal/%f" "%p" || exit 126; elif [ -f "../../wal/%f.gz" ]; then gzip -dc < "../../wal/%f.gz" > "%p" || exit 126; else exit 1; fi',

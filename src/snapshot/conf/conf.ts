@@ -7,7 +7,8 @@ import {
   endingOf,
   finishedForms,
   type Packing,
-  packedForms,
+  packingOf,
+  type SegmentForm,
   unfinishedForms,
 } from '../../wal-segments/segment-forms.js'
 import { confLine, isSettingName } from './conf-line.js'
@@ -94,12 +95,13 @@ restore_command = '${restoreCommand('../../wal', { segmentSize: input.walSegment
 }
 
 /**
- * A command that reads a directory of raw and gzip-compressed segments with stock tools. A receiver may be at work there: what it
+ * A command that reads a directory of raw and compressed segments with stock tools. A receiver may be at work there: what it
  * finishes or compresses in between is looked for again in the order of its names.
  * @param directory the words of a shell for it; `%` is doubled already. Relative paths start at the data directory.
  * @param limits the bytes of a segment, of which no more are ever written; whether some are linked in pg_wal already; also `.partial`, the unfinished segment at the archive's end; no segment after `lastSegment`, the digits of its name
  * behind the timeline: PostgreSQL reads ahead, and must not stumble over what it does not need; further directories, each for what
  * comes after a segment, whose words and digits are given likewise. Timeline histories may be in any of them. `damaged` files are passed over.
+ * The finished forms that it knows, all of them by default; and what unpacks zstd, where that is not the program of this name.
  */
 export function restoreCommand(
   directory: string,
@@ -110,12 +112,19 @@ export function restoreCommand(
     lastSegment?: string
     further?: { directory: string; after: string }[]
     damaged?: string[]
+    forms?: readonly SegmentForm[]
+    unpackZstd?: string | undefined
   },
 ): string {
   // One byte more than a segment: PostgreSQL refuses that, and nothing fills the disk.
   const most = limits.segmentSize + 1
-  const forms = limits.partial ? [...finishedForms, ...unfinishedForms, ...finishedForms] : finishedForms
-  const unpackings = packedForms.map(({ ending, packing }) => `*${ending}) ${unpackTo(most, packing)};;`)
+  const finished = limits.forms ?? finishedForms
+  const forms = limits.partial ? [...finished, ...unfinishedForms, ...finished] : finished
+  const unpackers = { ...stockUnpackers, ...(limits.unpackZstd && { zstd: limits.unpackZstd }) }
+  const unpackings = finished.flatMap((form) => {
+    const packing = packingOf(form)
+    return packing ? [`*${endingOf(form)}) ${unpackTo(most, unpackers[packing])};;`] : []
+  })
   const steps = [
     ...(limits.lastSegment === undefined
       ? []
@@ -156,11 +165,11 @@ const leaveLinked =
   'w="pg_wal/%f"; if [ -L "$w" ] && [ -f "$w" ] && [ -r "$w" ] && [ ! -w "$w" ]; then exit 1; fi;'
 
 /** Stock programs that unpack their standard input. */
-const unpackers: Record<Packing, string> = { gzip: 'gzip -dc' }
+const stockUnpackers: Record<Packing, string> = { gzip: 'gzip -dc', zstd: 'zstd -dc' }
 
 /** The status of the unpacker is told beside the pipe, whose own is that of its last program; too much, or no room, is a failure too. */
-function unpackTo(most: number, packing: Packing): string {
-  const pipe = `{ ${unpackers[packing]} < "$f"; echo $? >&3; } | head -c ${most} > "%p" || echo full >&3`
+function unpackTo(most: number, unpacker: string): string {
+  const pipe = `{ ${unpacker} < "$f"; echo $? >&3; } | head -c ${most} > "%p" || echo full >&3`
   return `s=$( { ${pipe}; } 3>&1 ); [ "$s" = 0 ]`
 }
 

@@ -72,7 +72,7 @@ function columnsFor({ windows, backups }: ListResult, { now, style }: Screen): C
           },
         ]
       : []),
-    ...(backups.some(({ form }) => form !== backups[0]?.form)
+    ...(backups.some(({ form }) => form !== backups[0]?.form || form === 'encrypted')
       ? [{ title: 'FORM', value: ({ form }: StoredBackup) => form, expendable: 2 }]
       : []),
     {

@@ -50,6 +50,7 @@ function measured({ chain }: ArchiveStatus['wal']) {
     segments: chain.length,
     raw: count('raw'),
     gzip: count('gzip'),
+    zstd: count('zstd'),
     partial: count('partial'),
     size_bytes: chain.reduce((sum, { bytes }) => sum + bytes, 0),
   }
@@ -115,6 +116,16 @@ function archivesText({ archives, root }: WalStatus, { width, now, style }: Scre
       { title: 'TO', value: ({ window }) => window.to_lsn, expendable: 1 },
       { title: 'SEGMENTS', value: ({ wal }) => String(wal.chain.length), align: 'right' },
       { title: 'GZIP', value: ({ wal }) => String(measured(wal).gzip), align: 'right', expendable: 3 },
+      ...(archives.some(({ wal }) => measured(wal).zstd > 0)
+        ? [
+            {
+              title: 'ZSTD',
+              value: ({ wal }: ArchiveStatus) => String(measured(wal).zstd),
+              align: 'right' as const,
+              expendable: 3,
+            },
+          ]
+        : []),
       { title: 'SIZE', value: ({ wal }) => formatBytes(measured(wal).size_bytes), align: 'right' },
       {
         title: 'WINDOW',

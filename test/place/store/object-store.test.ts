@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { directoryStore } from '../../../src/place/store/directory-store.js'
 import type { ObjectStore, Sendable } from '../../../src/place/store/object-store.js'
+import { s3Store } from '../../../src/place/store/s3/s3-store.js'
 import { aContext, thrownBy } from '../../catalog/samples.js'
+import { needs } from '../../helpers/needs.js'
 import { aDirectory } from '../../helpers/places.js'
+import { anS3Server, type S3Server } from '../../helpers/s3.js'
 
 describe('a store in a directory', () => {
   keepsTheContract(() => directoryStore(aDirectory(), aContext()))
@@ -72,6 +75,16 @@ describe('a store in a directory', () => {
   })
 })
 
+needs('an S3 server').describe('a store in S3', () => {
+  let server: S3Server
+  beforeAll(async () => {
+    server = await anS3Server()
+  })
+  keepsTheContract(async () =>
+    s3Store({ bucket: await server.aBucket(), prefix: 'some/prefix/' }, {}, aContext({ env: server.env })),
+  )
+})
+
 /** Pieces of 50,000 bytes. */
 function bytesOf(bytes: Buffer, onRead: (from: number) => void = () => {}): Sendable {
   return {
@@ -103,11 +116,12 @@ async function keysIn(store: ObjectStore, prefix: string): Promise<string[]> {
 }
 
 /** What everybody can rely on who has a store. */
-function keepsTheContract(aStore: () => ObjectStore): void {
+function keepsTheContract(aStore: () => ObjectStore | Promise<ObjectStore>): void {
   let store: ObjectStore
-  beforeEach(() => {
-    store = aStore()
+  beforeEach(async () => {
+    store = await aStore()
   })
+  afterEach(() => store.close())
 
   it('has nothing at first', async () => {
     expect(await keysIn(store, '')).toEqual([])

@@ -9,6 +9,7 @@ import { seed } from '../../helpers/chance.js'
 import { oddTexts } from '../../helpers/odd-texts.js'
 import { aDirectory } from '../../helpers/places.js'
 import { anyMajor, attempt, binOf, run } from '../../helpers/programs.js'
+import { zstdOf } from '../../helpers/zstd.js'
 
 const input: ConfInput = {
   id: '20261120T030000Z',
@@ -168,31 +169,49 @@ describe('its restore_command', () => {
     expect(await restore(fillArchive, { command })).toEqual({ status, restored })
   })
 
-  it('unpacks a compressed one', async () => {
-    const fillArchive = (file: string) => writeFileSync(`${file}.gz`, gzipSync('wal'))
+  it.each([
+    ['.gz', gzipSync],
+    ['.zst', zstdOf],
+  ])('unpacks a compressed one, %s', async (ending, pack) => {
+    const fillArchive = (file: string) => writeFileSync(file + ending, pack(Buffer.from('wal')))
     expect(await restore(fillArchive)).toEqual({ status: 0, restored: 'wal' })
   })
 
-  it('writes no more than a byte beyond a segment, whatever a compressed one holds', async () => {
-    const bomb = gzipSync(Buffer.alloc(40 << 20))
-    const { status, restored } = await restore((file) => writeFileSync(`${file}.gz`, bomb))
-    expect(status).toBe(126)
-    expect(restored.length).toBe((16 << 20) + 1)
+  it('unpacks .zst with what it was told', async () => {
+    const command = restoreCommand('../../wal', { segmentSize: 16 << 20, unpackZstd: 'rev' })
+    const fillArchive = (file: string) => writeFileSync(`${file}.zst`, 'law')
+    expect(await restore(fillArchive, { command })).toEqual({ status: 0, restored: 'wal' })
   })
+
+  it.each([
+    ['.gz', gzipSync],
+    ['.zst', zstdOf],
+  ])(
+    'writes no more than a byte beyond a segment, whatever a compressed one holds, %s',
+    async (ending, pack) => {
+      const bomb = pack(Buffer.alloc(40 << 20))
+      const { status, restored } = await restore((file) => writeFileSync(file + ending, bomb))
+      expect(status).toBe(126)
+      expect(restored.length).toBe((16 << 20) + 1)
+    },
+  )
 
   it('ends the recovery where there is none, as the end of the WAL', async () => {
     expect((await restore(() => {})).status).toBe(1)
     expect((await restore((file) => writeFileSync(`${file}.partial`, 'wal'))).status).toBe(1)
   })
 
-  it.each(['', '.gz'])('fails for good when a segment%s cannot be read', async (suffix) => {
+  it.each(['', '.gz', '.zst'])('fails for good when a segment%s cannot be read', async (suffix) => {
     const { status } = await restore((file) => writeFileSync(file + suffix, gzipSync('x'), { mode: 0o000 }))
     expect(status).toBe(126)
   })
 
-  it('fails for good when a compressed segment is damaged', async () => {
-    const damaged = gzipSync('a long text that is cut short').subarray(0, 30)
-    expect((await restore((file) => writeFileSync(`${file}.gz`, damaged))).status).toBe(126)
+  it.each([
+    ['.gz', gzipSync],
+    ['.zst', zstdOf],
+  ])('fails for good when a compressed segment is damaged, %s', async (ending, pack) => {
+    const damaged = pack(Buffer.from('a long text that is cut short')).subarray(0, 30)
+    expect((await restore((file) => writeFileSync(file + ending, damaged))).status).toBe(126)
   })
 
   it('of a recovery takes the unfinished segment too, but none behind its end', async () => {

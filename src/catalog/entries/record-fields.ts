@@ -1,5 +1,5 @@
-import { v } from '../schema.js'
-import { isPlainName } from '../system/paths/inside.js'
+import { v } from '../../schema.js'
+import { isPlainName } from '../../system/paths/inside.js'
 
 /** The kinds of values in a record. Each has bounds, and is checked against them before anything is done with it. */
 
@@ -61,12 +61,14 @@ export const plainName = v.pipe(text, v.check(isPlainName, 'is not the name of a
 /** A user's or group's number. */
 const owner = v.pipe(count, v.maxValue(0xffff_fffe))
 
+export const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'is not a SHA-256'))
+
 /** What the record says of the image of a packed backup; a plain one has no such entry. */
 export const packedEntry = v.optional(
   v.object({
     /** Of the image. */
     bytes: count,
-    sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'is not a SHA-256')),
+    sha256,
     /** What the snapshot takes as a plain directory. */
     snapshot_bytes: count,
     /** To whom the files in the image belong. */
@@ -76,3 +78,20 @@ export const packedEntry = v.optional(
 )
 
 export type PackedFacts = NonNullable<v.InferOutput<typeof packedEntry>>
+
+/** Of a standby that was backed up: how well it knew, at the end, what its primary had. */
+export const standbyEntry = v.optional(
+  v.object({
+    /**
+     * What `copied_at` is: the last commit that the snapshot has; the primary's last word to a standby that had replayed all of it; or,
+     * where no commit is known, the last checkpoint.
+     */
+    known_by: v.picklist(['last-commit', 'caught-up', 'last-checkpoint']),
+    /** WAL came to it by streaming. */
+    is_receiving: v.boolean(),
+    is_paused: v.boolean(),
+    apply_delay_ms: count,
+    /** The archive has commits from the first moment on that the snapshot has not: what the standby had received, and not replayed. */
+    has_more_wal: v.boolean(),
+  }),
+)

@@ -1,6 +1,6 @@
-import { v } from '../schema.js'
-import { parseLsn } from '../wal-segments/lsn.js'
-import { mostSegments } from '../wal-segments/segment-range.js'
+import { v } from '../../schema.js'
+import { parseLsn } from '../../wal-segments/lsn.js'
+import { mostSegments } from '../../wal-segments/segment-range.js'
 import type { PackedFacts } from './record-fields.js'
 
 interface Positions {

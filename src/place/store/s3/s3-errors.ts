@@ -1,0 +1,159 @@
+import { type ErrorCode, PgbkError } from '../../../errors.js'
+
+/** What of an S3 client's error is used. */
+interface S3Failure {
+  /** `NoSuchKey`, or what the system calls it: `ECONNREFUSED`. */
+  name: string
+  status: number | undefined
+  message: string
+}
+
+export function s3Failure(error: unknown): S3Failure {
+  const { name, Code, code, message, $metadata, cause } = (error ?? {}) as Record<string, unknown> & {
+    $metadata?: { httpStatusCode?: number }
+  }
+  const inner = (cause as { code?: unknown } | undefined)?.code
+  const names = [Code, code, inner, name].filter((one) => typeof one === 'string' && one !== 'Error')
+  return {
+    name: String(names[0] ?? 'Error'),
+    status: $metadata?.httpStatusCode,
+    message: String(message ?? ''),
+  }
+}
+
+/** Whether there is nothing of that name; a bucket that is missing is another matter. */
+export function isNothing(error: unknown): boolean {
+  const { name, status } = s3Failure(error)
+  return status === 404 && name !== 'NoSuchBucket' && name !== 'NoSuchUpload'
+}
+
+/** Whether the store may do that for others, but not for these credentials. */
+export function isForbidden(error: unknown): boolean {
+  return s3Failure(error).status === 403
+}
+
+/** Whether the store does not know what it was asked for. */
+export function isNotSupported(error: unknown): boolean {
+  const { name, status } = s3Failure(error)
+  return status === 501 || status === 405 || /NotImplemented|NotSupported|MethodNotAllowed/.test(name)
+}
+
+export function isExpired(error: unknown): boolean {
+  return /^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/.test(
+    s3Failure(error).name,
+  )
+}
+
+/** Whether it is worth to ask again. */
+export function isPassing(error: unknown): boolean {
+  const { name, status = 0 } = s3Failure(error)
+  return status >= 500 || status === 429 || status === 408 || passing.test(name)
+}
+
+const passing =
+  /^(E(CONN|PIPE|TIMEDOUT|AI_AGAIN|HOST|NET)\w*|TimeoutError|RequestTimeout\w*|SlowDown|Throttl\w+|InternalError|ServiceUnavailable|IncompleteBody|BadDigest|ConditionalRequestConflict|OperationAborted|ERR_STREAM_PREMATURE_CLOSE|ERR_SSL_\w+)$/
+
+type Rule = [names: RegExp, code: ErrorCode, says: string, hint: string]
+
+/** What is to be done about it; `@` stands for what was tried. */
+const rules: Rule[] = [
+  [
+    /^NoSuchBucket$/,
+    'not-found',
+    'the bucket of @ does not exist',
+    'Make it first, or correct its name. Is the region right?',
+  ],
+  [
+    /^(CredentialsProviderError|NoCredentials\w*)$/,
+    'failed',
+    'cannot @: no credentials for S3 were found',
+    'They come as every S3 tool takes them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, ~/.aws/credentials (AWS_PROFILE), or the role of the machine. pgbk works as the user run_as where root has started it.',
+  ],
+  [
+    /^(InvalidAccessKeyId|InvalidClientTokenId|InvalidToken|SignatureDoesNotMatch|UnrecognizedClientException)$/,
+    'failed',
+    'cannot @: the store does not accept the credentials',
+    'Are they those of this provider? Look at AWS_ACCESS_KEY_ID, AWS_PROFILE and ~/.aws/credentials.',
+  ],
+  [
+    /^(ExpiredToken\w*|TokenRefreshRequired|RequestExpired|TokenProviderError)$/,
+    'failed',
+    'cannot @: the credentials have expired',
+    'Get new ones (aws sso login, for one), and try again.',
+  ],
+  [
+    /^RequestTimeTooSkewed$/,
+    'failed',
+    "cannot @: this machine's clock and the store's differ by more than it allows",
+    'Set the clock (timedatectl, chronyc).',
+  ],
+  [
+    /^(PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraintException|InvalidRegion)$/,
+    'failed',
+    'cannot @: the bucket is in another region',
+    'Set region, and endpoint where it names a region, in stores of .pgbkrc.yaml, or AWS_REGION.',
+  ],
+  [
+    /^(AccessDenied|Forbidden|403|AllAccessDisabled|AccountProblem)$/,
+    'failed',
+    'cannot @: access denied',
+    'What these credentials need to be allowed is in docs/operations.md.',
+  ],
+  [
+    /^(QuotaExceeded|XMinioStorageFull|InsufficientStorage|507)$/,
+    'disk-full',
+    'cannot @: the store has no room left',
+    'Make room there, or have the quota raised.',
+  ],
+  [
+    /^(SELF_SIGNED_CERT\w*|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_\w+)$/,
+    'unreachable',
+    "cannot @: the store's certificate is not trusted",
+    'Name the authority that signed it in NODE_EXTRA_CA_CERTS or AWS_CA_BUNDLE.',
+  ],
+  [
+    /^(InvalidPart|EntityTooLarge|TooManyParts|InvalidArgument)$/,
+    'failed',
+    'cannot @: the store does not take parts of that size or number',
+    'Set part_size of the store in .pgbkrc.yaml.',
+  ],
+]
+
+/** An error of an S3 client as one of ours. @param what was tried: `read KEY of s3://...`. */
+export function s3Error(
+  error: unknown,
+  what: string,
+  secrets: readonly (string | undefined)[] = [],
+): unknown {
+  if (error instanceof PgbkError) return error
+  const failure = s3Failure(error)
+  const said = shown(failure, secrets)
+  const rule = rules.find(([names]) => names.test(failure.name) || names.test(String(failure.status)))
+  if (rule) {
+    const [, code, says, hint] = rule
+    return new PgbkError(code, `${says.replace('@', what)} (${said})`, { hint })
+  }
+  if (isPassing(error))
+    return new PgbkError('unreachable', `cannot ${what}: the store does not answer as it should (${said})`, {
+      hint: 'Is it up, and is the URL, the endpoint or the proxy right? Try again: what has arrived is not sent again.',
+    })
+  // What is sent or taken has faults of its own.
+  if (failure.status === undefined) return error
+  return new PgbkError('failed', `cannot ${what}: ${said}`)
+}
+
+const longest = 200
+
+/** Its first line, and nothing of what only these two may know. */
+function shown({ name, status, message }: S3Failure, secrets: readonly (string | undefined)[]): string {
+  let text = message.split('\n')[0] ?? ''
+  for (const secret of secrets) if (secret) text = text.replaceAll(secret, '...')
+  text = text.replace(/\b(https?:\/\/)[^@/\s]*@/g, '$1').slice(0, longest)
+  return [
+    name === 'Error' ? undefined : name,
+    status === undefined ? undefined : `HTTP ${status}`,
+    text === name ? '' : text,
+  ]
+    .filter(Boolean)
+    .join(', ')
+}

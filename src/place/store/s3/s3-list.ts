@@ -1,0 +1,63 @@
+import { PgbkError } from '../../../errors.js'
+import type { StoredObject } from '../object-store.js'
+import type { S3Connection } from './s3-client.js'
+
+type Page = Awaited<ReturnType<typeof pageAfter>>
+
+/** All objects whose keys begin so, below the store's prefix. */
+export async function* listS3(connection: S3Connection, prefix: string): AsyncGenerator<StoredObject> {
+  for await (const { Contents = [] } of pages(connection, prefix, false)) {
+    for (const { Key = '', Size, LastModified, ETag } of Contents) {
+      const key = keyOf(connection, Key, prefix)
+      if (key === '') continue // somebody has made the prefix itself
+      if (Size === undefined || LastModified === undefined) throw odd(connection, `${key} without its size`)
+      yield { key, bytes: Size, changedAt: LastModified, tag: tagOf(ETag) }
+    }
+  }
+}
+
+/** The names of what lies right below a prefix and has something below it. */
+export async function directoriesInS3(connection: S3Connection, prefix: string): Promise<string[]> {
+  const names: string[] = []
+  for await (const { CommonPrefixes = [] } of pages(connection, prefix, true))
+    for (const { Prefix = '' } of CommonPrefixes)
+      names.push(keyOf(connection, Prefix, prefix).slice(prefix.length).replace(/\/$/, ''))
+  return names
+}
+
+export function tagOf(etag: string | undefined): string | undefined {
+  return etag?.replaceAll('"', '')
+}
+
+async function* pages(connection: S3Connection, prefix: string, isFlat: boolean): AsyncGenerator<Page> {
+  for (let token: string | undefined; ; ) {
+    const page = await pageAfter(connection, prefix, isFlat, token)
+    yield page
+    if (!page.IsTruncated) return
+    const next = page.NextContinuationToken
+    // What is not listed would be taken for missing.
+    if (!next || next === token) throw odd(connection, 'a page of keys without a next one')
+    token = next
+  }
+}
+
+function pageAfter(connection: S3Connection, prefix: string, isFlat: boolean, token: string | undefined) {
+  const { sdk, bucket, prefix: top } = connection
+  const asked = { Bucket: bucket, Prefix: top + prefix, ...(isFlat && { Delimiter: '/' }) }
+  return connection.need(`list ${top}${prefix}`, (client, options) =>
+    client.send(
+      new sdk.ListObjectsV2Command({ ...asked, ...(token && { ContinuationToken: token }) }),
+      options,
+    ),
+  )
+}
+
+/** @throws {PgbkError} `damaged` for what was not asked for. */
+function keyOf(connection: S3Connection, full: string, asked: string): string {
+  if (!full.startsWith(connection.prefix + asked)) throw odd(connection, JSON.stringify(full.slice(0, 200)))
+  return full.slice(connection.prefix.length)
+}
+
+function odd({ bucket }: S3Connection, what: string): PgbkError {
+  return new PgbkError('damaged', `s3://${bucket} lists what was not asked for: ${what}`)
+}

@@ -1,0 +1,73 @@
+import { inParallel } from '../../../system/files/in-parallel.js'
+import type { KeptObject } from '../object-store.js'
+import type { S3Connection } from './s3-client.js'
+import { isNothing, s3Failure } from './s3-errors.js'
+import { abortUploads } from './s3-uploads.js'
+
+/** Not all stores know how to remove several at once. */
+const atOnce = 16
+
+/** Removes objects, but for those that Object Lock or a legal hold keeps. */
+export async function removeFromS3(connection: S3Connection, keys: readonly string[]): Promise<KeptObject[]> {
+  const kept: KeptObject[] = []
+  const mayLock = await canLock(connection)
+  await inParallel(keys, atOnce, async (key) => {
+    // One with versions would hide what is kept, and seem to have removed it.
+    const lock = mayLock ? await lockOf(connection, key) : undefined
+    if (lock) return void kept.push(lock)
+    const refused = await removeOne(connection, key)
+    if (refused) kept.push((await lockOf(connection, key)) ?? { key, until: undefined })
+  })
+  await abortUploads(connection, keys)
+  return kept
+}
+
+/** Whether it is kept. */
+async function removeOne(connection: S3Connection, key: string): Promise<boolean> {
+  const { sdk, bucket, prefix } = connection
+  const asked = { Bucket: bucket, Key: prefix + key }
+  try {
+    await connection.ask((client, options) => client.send(new sdk.DeleteObjectCommand(asked), options))
+    return false
+  } catch (error) {
+    if (isNothing(error)) return false
+    const { name, message } = s3Failure(error)
+    if (
+      /AccessDenied|ObjectLocked|InvalidRequest/.test(name) &&
+      /\block|WORM|retention|legal hold/i.test(message)
+    )
+      return true
+    throw connection.explain(error, `remove ${key}`)
+  }
+}
+
+/** Whether objects of the bucket may be locked; they may where that cannot be known. */
+async function canLock(connection: S3Connection): Promise<boolean> {
+  const { sdk, bucket } = connection
+  try {
+    const { ObjectLockConfiguration } = await connection.ask((client, options) =>
+      client.send(new sdk.GetObjectLockConfigurationCommand({ Bucket: bucket }), options),
+    )
+    return ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled'
+  } catch (error) {
+    const { status = 0, name } = s3Failure(error)
+    if (name === 'NoSuchBucket') throw connection.explain(error, 'remove objects')
+    return status === 403
+  }
+}
+
+async function lockOf(connection: S3Connection, key: string): Promise<KeptObject | undefined> {
+  const { sdk, bucket, prefix } = connection
+  try {
+    const found = await connection.ask((client, options) =>
+      client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key }), options),
+    )
+    const until = found.ObjectLockRetainUntilDate
+    const isRetained = until !== undefined && until.getTime() > Date.now()
+    if (!isRetained && found.ObjectLockLegalHoldStatus !== 'ON') return undefined
+    return { key, until: found.ObjectLockLegalHoldStatus === 'ON' ? undefined : until }
+  } catch (error) {
+    if (isNothing(error) || s3Failure(error).status === 403) return undefined
+    throw connection.explain(error, `look for ${key}`)
+  }
+}

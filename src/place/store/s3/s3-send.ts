@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PgbkError } from '../../../errors.js'
+import { inParallel } from '../../../system/files/in-parallel.js'
+import type { Sendable } from '../object-store.js'
+import type { S3Connection } from './s3-client.js'
+import { isNotSupported, isPassing, s3Failure } from './s3-errors.js'
+import { tagOf } from './s3-list.js'
+import {
+  atOnceOf,
+  bytesOf,
+  md5Of,
+  mostInMemory,
+  type Part,
+  partSizeOf,
+  partsOf,
+  tagOfParts,
+} from './s3-parts.js'
+import type { S3Settings } from './s3-settings.js'
+import { partsThere, uploadOf } from './s3-uploads.js'
+
+/** How an object is sent: to which upload, what is there of it, and who is told. */
+interface Sending {
+  connection: S3Connection
+  key: string
+  what: Sendable
+  uploadId: string
+  onBytes(bytes: number): void
+}
+
+/**
+ * Sends an object in parts, some at once; goes on with an upload that was interrupted.
+ * @returns the tag that it must have now, where the store calls things by their MD5.
+ */
+export async function sendInParts(
+  connection: S3Connection,
+  key: string,
+  what: Sendable,
+  settings: S3Settings,
+  onBytes: (bytes: number) => void,
+): Promise<string | undefined> {
+  const size = partSizeOf(what.bytes, settings)
+  const parts = partsOf(what.bytes, size)
+  let told = 0
+  for (let isFirst = true; ; isFirst = false) {
+    const uploadId = await uploadOf(connection, key, settings, isFirst)
+    let sent = 0
+    // Of what is sent a second time nobody is told again.
+    const tell = (bytes: number) => {
+      sent += bytes
+      if (sent > told) onBytes(sent - Math.max(told, sent - bytes))
+      told = Math.max(told, sent)
+    }
+    const sending = { connection, key, what, uploadId, onBytes: tell }
+    try {
+      return await sendParts(sending, parts, size)
+    } catch (error) {
+      // Somebody has ended or finished it: one that went on with the same, or a rule of the bucket.
+      if (!isFirst || !/^(NoSuchUpload|InvalidPart)$/.test(s3Failure(error).name))
+        throw connection.explain(error, `send ${key}`)
+    }
+  }
+}
+
+async function sendParts(sending: Sending, parts: Part[], size: number): Promise<string | undefined> {
+  const { connection, key, what, uploadId, onBytes } = sending
+  const there = await partsThere(connection, key, uploadId)
+  const sums: Buffer[] = []
+  const tags: string[] = []
+  let isByMd5 = true
+  await inParallel(parts, atOnceOf(size), async (part) => {
+    const found = there.get(part.number)
+    const isThere = found?.bytes === part.length && /^[0-9a-f]{32}$/.test(found.tag)
+    const index = part.number - 1
+    if (isThere && found) {
+      const sum = await md5Of(what, part)
+      if (sum.toString('hex') === found.tag) {
+        ;[sums[index], tags[index]] = [sum, found.tag]
+        return onBytes(part.length)
+      }
+    }
+    const { sum, tag } = await sendPart(sending, part)
+    isByMd5 &&= tag === sum.toString('hex')
+    ;[sums[index], tags[index]] = [sum, tag]
+    onBytes(part.length)
+  })
+  const expected = isByMd5 ? tagOfParts(sums) : undefined
+  const { sdk, bucket, prefix } = connection
+  const Parts = parts.map(({ number }) => ({ PartNumber: number, ETag: `"${tags[number - 1]}"` }))
+  const whole = { Bucket: bucket, Key: prefix + key, UploadId: uploadId, MultipartUpload: { Parts } }
+  await connection.ask((client, options) =>
+    client.send(new sdk.CompleteMultipartUploadCommand(whole), options),
+  )
+  return expected
+}
+
+/** How often a part is sent that is not held in memory; of others the client itself takes care. */
+const attempts = 8
+
+async function sendPart(sending: Sending, part: Part): Promise<{ sum: Buffer; tag: string }> {
+  const { connection, key, what, uploadId } = sending
+  const { sdk, bucket, prefix } = connection
+  const bytes = part.length > mostInMemory ? undefined : await bytesOf(what, part)
+  const sum = bytes ? createHash('md5').update(bytes).digest() : await md5Of(what, part)
+  const asked = { Bucket: bucket, Key: prefix + key, UploadId: uploadId, PartNumber: part.number }
+  const checked = { ContentMD5: sum.toString('base64'), ContentLength: part.length }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { ETag } = await connection.ask((client, options) => {
+        const Body = bytes ?? Readable.from(what.read(part.from, part.length))
+        return client.send(new sdk.UploadPartCommand({ ...asked, ...checked, Body }), options)
+      })
+      const tag = tagOf(ETag)
+      if (tag) return { sum, tag }
+      throw new PgbkError('failed', `s3://${bucket} does not name the parts that it gets`)
+    } catch (error) {
+      if (bytes || attempt === attempts || !isPassing(error)) throw error
+      await sleep(200 * 2 ** attempt, undefined, { signal: connection.signal })
+    }
+  }
+}
+
+/** Sends an object in one piece. @returns its tag. */
+export async function sendWhole(
+  connection: S3Connection,
+  key: string,
+  bytes: Buffer,
+  { isOnlyIfAbsent = false, storageClass }: { isOnlyIfAbsent?: boolean; storageClass?: string | undefined },
+): Promise<string | undefined> {
+  const { sdk, bucket, prefix } = connection
+  const asked = {
+    Bucket: bucket,
+    Key: prefix + key,
+    Body: bytes,
+    ContentLength: bytes.length,
+    ContentMD5: createHash('md5').update(bytes).digest('base64'),
+    ...(storageClass !== undefined && { StorageClass: storageClass as never }),
+  }
+  const put = (condition: { IfNoneMatch?: string }) =>
+    connection.ask((client, options) =>
+      client.send(new sdk.PutObjectCommand({ ...asked, ...condition }), options),
+    )
+  const condition = isOnlyIfAbsent ? { IfNoneMatch: '*' } : {}
+  const answer = await put(condition).catch((error) => {
+    if (isOnlyIfAbsent && isNotSupported(error)) return put({})
+    throw error
+  })
+  return tagOf(answer.ETag)
+}

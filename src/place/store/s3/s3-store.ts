@@ -1,0 +1,117 @@
+import type { Context } from '../../../context.js'
+import { PgbkError } from '../../../errors.js'
+import type { ObjectStore, Sendable, StoredObject } from '../object-store.js'
+import { connectS3, type S3Connection } from './s3-client.js'
+import { isForbidden, isNothing, s3Failure } from './s3-errors.js'
+import { directoriesInS3, listS3, tagOf } from './s3-list.js'
+import { bytesOf, partSizeOf } from './s3-parts.js'
+import { readS3 } from './s3-read.js'
+import { removeFromS3 } from './s3-remove.js'
+import { sendInParts, sendWhole } from './s3-send.js'
+import type { S3Bucket, S3Settings } from './s3-settings.js'
+
+/**
+ * A store in a bucket of Amazon S3, or of whatever speaks the same. With credentials as every S3 tool takes them; those that may only
+ * write can still send.
+ * @param name as the user wrote it.
+ * @throws {PgbkError} `config`.
+ */
+export async function s3Store(
+  bucket: S3Bucket,
+  settings: S3Settings,
+  context: Context,
+  name = `s3://${bucket.bucket}/${bucket.prefix}`.replace(/\/$/, ''),
+): Promise<ObjectStore> {
+  const connection = await connectS3(bucket, settings, context)
+  const located = (key: string) => `s3://${bucket.bucket}/${bucket.prefix}${key}`
+  return {
+    name,
+    directory: undefined,
+    locationOf: located,
+    list: (prefix) => listS3(connection, prefix),
+    directoriesIn: (prefix) => directoriesInS3(connection, prefix),
+    stat: (key) => statInS3(connection, key),
+    read: (key, range, take) => readS3(connection, key, range, take),
+    put: (key, bytes, ifAbsent) => put(connection, key, bytes, ifAbsent),
+    send: (key, what, onBytes) => send(connection, key, what, settings, onBytes),
+    remove: (keys) => removeFromS3(connection, keys),
+    close: async () => connection.close(),
+  }
+}
+
+async function statInS3(connection: S3Connection, key: string): Promise<StoredObject | undefined> {
+  try {
+    return await look(connection, key)
+  } catch (error) {
+    throw connection.explain(error, `look for ${key}`)
+  }
+}
+
+/** The same; `unknown` where these credentials may only write. */
+async function statIfAllowed(
+  connection: S3Connection,
+  key: string,
+): Promise<StoredObject | 'unknown' | undefined> {
+  try {
+    return await look(connection, key)
+  } catch (error) {
+    if (isForbidden(error)) return 'unknown'
+    throw connection.explain(error, `look for ${key}`)
+  }
+}
+
+async function look(connection: S3Connection, key: string): Promise<StoredObject | undefined> {
+  const { sdk, bucket, prefix } = connection
+  try {
+    const found = await connection.ask((client, options) =>
+      client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key }), options),
+    )
+    const bytes = found.ContentLength
+    if (bytes === undefined) throw new PgbkError('failed', `s3://${bucket} does not say how large ${key} is`)
+    return { key, bytes, changedAt: found.LastModified ?? new Date(), tag: tagOf(found.ETag) }
+  } catch (error) {
+    if (isNothing(error)) return undefined
+    throw error
+  }
+}
+
+/** Not all stores refuse to put in the place of another, and some say nothing of it: so it is looked for first. */
+async function put(connection: S3Connection, key: string, bytes: Buffer, ifAbsent = false): Promise<boolean> {
+  if (ifAbsent && typeof (await statIfAllowed(connection, key)) === 'object') return false
+  try {
+    await sendWhole(connection, key, bytes, { isOnlyIfAbsent: ifAbsent })
+    return true
+  } catch (error) {
+    if (ifAbsent && s3Failure(error).status === 412) return false
+    throw connection.explain(error, `write ${key}`)
+  }
+}
+
+async function send(
+  connection: S3Connection,
+  key: string,
+  what: Sendable,
+  settings: S3Settings,
+  onBytes: (bytes: number) => void,
+): Promise<StoredObject> {
+  let tag: string | undefined
+  if (what.bytes > partSizeOf(what.bytes, settings))
+    tag = await sendInParts(connection, key, what, settings, onBytes)
+  else {
+    const bytes = await bytesOf(what, { number: 1, from: 0, length: what.bytes })
+    tag = await sendWhole(connection, key, bytes, { storageClass: settings.storage_class }).catch((error) =>
+      Promise.reject(connection.explain(error, `send ${key}`)),
+    )
+    onBytes(what.bytes)
+  }
+  const found = await statIfAllowed(connection, key)
+  if (found === 'unknown') return { key, bytes: what.bytes, changedAt: new Date(), tag }
+  if (found?.bytes === what.bytes && (tag === undefined || found.tag === tag)) return found
+  throw new PgbkError(
+    'failed',
+    `${key} in s3://${connection.bucket} is not what was sent: ${found?.bytes ?? 0} of ${what.bytes} bytes`,
+    {
+      hint: 'Try again. Does somebody else send the same?',
+    },
+  )
+}

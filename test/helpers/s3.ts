@@ -1,0 +1,52 @@
+import { fileURLToPath } from 'node:url'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { execa } from 'execa'
+import { aDirectory, aFreePort, atEnd } from './places.js'
+
+const tool = fileURLToPath(new URL('../tools/s3-server.sh', import.meta.url))
+
+export interface S3Server {
+  endpoint: string
+  /** What every program that speaks S3 takes: the endpoint, the region and the credentials. */
+  env: Record<string, string>
+  client: S3Client
+  /** A new bucket. */
+  aBucket(options?: { lock?: boolean }): Promise<string>
+}
+
+/** The server takes the nine ports after its own, too. */
+const portsOfIt = 10
+
+/** A real S3 server, Ceph's. One for a file of tests: it needs some seconds. @param args of `s3-server.sh start`. */
+export async function anS3Server(...args: string[]): Promise<S3Server> {
+  const ports = [await aFreePort()]
+  while (ports.length < portsOfIt || (ports.at(-1) ?? 0) - (ports.at(-portsOfIt) ?? 0) !== portsOfIt - 1)
+    ports.push(await aFreePort())
+  const where = ['--port', String(ports.at(-portsOfIt)), '--dir', aDirectory('pgbk-s3-')]
+  atEnd(async () => void (await execa(tool, ['clean', ...where])))
+  const { stdout } = await execa(tool, ['start', ...where, ...args])
+  const said = Object.fromEntries(stdout.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)))
+  const env = {
+    AWS_ENDPOINT_URL: said.S3_ENDPOINT,
+    AWS_REGION: said.S3_REGION,
+    AWS_ACCESS_KEY_ID: said.S3_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY: said.S3_SECRET_ACCESS_KEY,
+    ...(said.S3_CA_FILE && { AWS_CA_BUNDLE: said.S3_CA_FILE }),
+  }
+  const credentials = { accessKeyId: said.S3_ACCESS_KEY_ID, secretAccessKey: said.S3_SECRET_ACCESS_KEY }
+  const client = new S3Client({
+    endpoint: said.S3_ENDPOINT,
+    region: said.S3_REGION,
+    credentials,
+    forcePathStyle: true,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  })
+  atEnd(() => client.destroy())
+  let count = 0
+  const aBucket = async ({ lock = false } = {}) => {
+    const bucket = `bucket-${++count}`
+    await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: lock }))
+    return bucket
+  }
+  return { endpoint: said.S3_ENDPOINT, env, client, aBucket }
+}
