@@ -140,6 +140,8 @@ export function instanceLayout(directory: string) {
     hba: join(conf, 'pg_hba.conf'),
     data,
     tablespaces: join(directory, 'tablespaces'),
+    /** What it replays at first, where that cannot stay in an archive of the root. */
+    wal: join(directory, 'wal'),
     /** Its socket's. */
     sockets: join(directory, 'run'),
     logs: log,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SnapshotImage } from '../catalog/backup.js'
-import type { PackedFacts } from '../catalog/entries/record-ranges.js'
+import type { PackedFacts } from '../catalog/entries/record-fields.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { seenBy } from '../system/paths/other-mounts.js'

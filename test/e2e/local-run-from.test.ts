@@ -4,7 +4,7 @@ import { beforeAll, beforeEach, expect, it } from '@jest/globals'
 import type { MadeBackup } from '../helpers/backup.js'
 import { aLedger, type Ledger } from '../helpers/ledger.js'
 import { aReadyRun, cache, failureOf, localRun, startLocalRun } from '../helpers/local-run.js'
-import { eachUser, needs } from '../helpers/needs.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
@@ -17,7 +17,8 @@ const needed = ['user namespaces', '/dev/fuse', 'program mksquashfs', 'program s
 
 /** A place that has one packed backup with WAL, and the rows of which it is known when they came. */
 async function aPlace(major: number): Promise<Ledger> {
-  const ledger = await aLedger({ major, rows: 20 })
+  const bulk = `create table bulk as select n, md5(n::text) || md5((-n)::text) as t from generate_series(1, 150000) as n`
+  const ledger = await aLedger({ major, rows: 20, before: async ({ sql }) => void (await sql(bulk, 'app')) })
   await pack(ledger.backup)
   return ledger
 }
@@ -70,10 +71,10 @@ needs(...needed).describe.each(oldestAndNewest)('local-run --from a place with P
   it('reads a part of the image, none of it the second time, and leaves nothing but its cache', async () => {
     const before = await fingerprint(place.root)
     const first = await from(...count)
-    expect(first).toMatchObject({ status: 0, stdout: '1\n' })
+    expect(first).toMatchObject({ status: 0, stdout: '1' })
     expect(first.stderr).toMatch(/^What is read of the image \(\S+ MB in all\) is fetched from /m)
     const [, fetched] = /^(\S+) MB were fetched from /m.exec(first.stderr) ?? []
-    expect(Number(fetched) * 1e6).toBeLessThan(statSync(imageOf(place.backup)).size * 0.9)
+    expect(Number(fetched) * 1e6).toBeLessThan(statSync(imageOf(place.backup)).size / 2)
     const second = await from(...count)
     expect(second.stderr).toMatch(/^0 bytes were fetched from /m)
     expect(await fingerprint(place.root)).toEqual(before)
@@ -83,8 +84,8 @@ needs(...needed).describe.each(oldestAndNewest)('local-run --from a place with P
 
   it('replays the WAL of the place, up to a moment or its end', async () => {
     const entry = place.entries[9]
-    expect((await from('--to-latest', ...count)).stdout).toBe('21\n')
-    expect((await from('--to-time', entry?.time ?? '', ...count)).stdout).toBe(`${entry?.n}\n`)
+    expect((await from('--to-latest', ...count)).stdout).toBe('21')
+    expect((await from('--to-time', entry?.time ?? '', ...count)).stdout).toBe(String(entry?.n))
     expect(left()).toEqual(none)
   })
 
@@ -121,19 +122,21 @@ needs(...needed).describe('local-run --from a place', () => {
     const { status, stdout, stderr } = await localRun(here, ['--from', `${host}:${place.root}`, ...count], {
       env,
     })
-    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1\n' })
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1' })
     expect(stderr).toMatch(/^\S+ MB were fetched from test:/m)
     expect(left()).toEqual(none)
   })
 
-  it.each(eachUser)('started by %s', async (_, options) => {
-    const { status, stdout, stderr } = await localRun(here, ['--from', place.root, ...count], options)
-    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1\n' })
+  needs('root').it('started by root, who works as the owner of the place', async () => {
+    const { status, stdout, stderr } = await localRun(here, ['--from', place.root, ...count], {
+      asRoot: true,
+    })
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1' })
   })
 
   it('brings all of it here first with --download', async () => {
     const { status, stdout, stderr } = await from('--download', ...count)
-    expect({ status, stdout }).toEqual({ status: 0, stdout: '1\n' })
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '1' })
     expect(stderr).toMatch(/^\S+ MB were fetched from /m)
     expect(namesIn(blocks)).toEqual([])
     expect(left()).toEqual(none)
@@ -150,7 +153,7 @@ needs(...needed).describe('local-run --from a place', () => {
     const { status, stdout, stderr } = await localRun(here, ['--from', place.root, '--download', ...count], {
       env,
     })
-    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1\n' })
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1' })
     expect(stderr).toContain('It is unpacked')
     expect(left()).toEqual(none)
   })
@@ -168,9 +171,7 @@ needs(...needed).describe('local-run --from a place', () => {
     const one = await aReadyRun(here, ['--from', place.root])
     renameSync(place.root, `${place.root}.away`)
     try {
-      await expect(one.sql('select count(*) from filler, ledger, pg_depend, pg_attribute')).rejects.toThrow(
-        /could not|Input\/output error/,
-      )
+      await expect(one.sql('select count(t) from bulk')).rejects.toThrow(/could not read/)
     } finally {
       renameSync(`${place.root}.away`, place.root)
     }
