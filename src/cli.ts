@@ -76,7 +76,10 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
   const warnings: string[] = []
   const progress = notingWarnings(reporter.progress, warnings)
   const pgbk = printedCommand(invocation, world.cwd)
-  const known = { ...world, progress, pgbk, ask: await asker(world, reporter) }
+  const asking = { ...world, ...(await askers(world, reporter)) }
+  const { identitiesOf } = await import('./config/identities.js')
+  const identities = identitiesOf(invocation.globals.identity ?? [], asking)
+  const known = { ...asking, progress, pgbk, identities }
   const print = async (outcome: Outcome) => {
     reporter.close()
     await printOutcome(outcome, invocation, world, pgbk)
@@ -150,14 +153,23 @@ async function withExactWidths(render: () => string): Promise<string> {
   return render()
 }
 
-async function asker(world: ProcessContext, reporter: Reporter): Promise<Context['ask']> {
-  if (!world.stdin.isTTY || !world.stderr.isTTY) return undefined
-  const { askYesOrNo } = await import('./terminal/ask.js')
-  return (question) => {
-    reporter.close()
-    return askYesOrNo(question, world.stdin, world.stderr, world.signal)
-  }
+async function askers(
+  world: ProcessContext,
+  reporter: Reporter,
+): Promise<Pick<Context, 'ask' | 'askSecret'>> {
+  const { stdin, stderr, signal } = world
+  if (!stdin.isTTY || !stderr.isTTY) return { ask: undefined, askSecret: undefined }
+  const { askSecret, askYesOrNo } = await import('./terminal/ask.js')
+  const asking =
+    <T>(ask: (question: string, ...terminal: Terminal) => Promise<T>) =>
+    (question: string) => {
+      reporter.close()
+      return ask(question, stdin, stderr, signal)
+    }
+  return { ask: asking(askYesOrNo), askSecret: asking(askSecret) }
 }
+
+type Terminal = [NodeJS.ReadStream, NodeJS.WriteStream, AbortSignal]
 
 function isAnimated({ spec }: Invocation, { stderr, env }: ProcessContext): boolean {
   return (

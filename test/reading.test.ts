@@ -29,6 +29,7 @@ const allowed: Record<string, string[]> = {
   'create/trim-wal.ts': ['open'], // zeros a segment that was copied, and is a file, with O_NOFOLLOW and O_NONBLOCK
   'file-server/blocks/store.ts': ['openSync'], // writes, with O_NOFOLLOW; in a run's own directory
   'file-server/origin/directory-origin.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, one name at a time
+  'keys/new-key.ts': ['open'], // makes a file, with O_EXCL
   'postgres/local/sockets.ts': ['openSync'], // a directory
   'postgres/programs/fetch-postgres.ts': ['readFile'], // of a package that was checked
   'postgres/programs/find.ts': ['openSync'], // the programs of this machine

@@ -19,6 +19,7 @@ import { shellWord } from '../text/shell-word.js'
 import { type BorrowedRoot, makeBorrowedRoot } from './borrowed-root.js'
 import { fetchRecordAndWal } from './fetch-wal.js'
 import { fetchWholeImage } from './fetch-whole-image.js'
+import { fullBackup } from './full-backup.js'
 import { openImageElsewhere } from './open-image-elsewhere.js'
 
 export interface BorrowOptions extends TargetOptions {
@@ -51,20 +52,23 @@ export async function borrow(
   rules: TargetRules,
   { settings, context }: Task,
 ): Promise<BorrowedBackup> {
-  const name = resolveSource(sourceName(options.from, settings), context.cwd)
+  const name = resolveSource(sourceName(options.from, settings), context.cwd, settings.stores)
   const { point } = parseRecoveryTarget(options, rules, { settings, context })
-  const place = await openPlace(name, context)
+  const place = await openPlace(name, context, settings)
   const catalog = await place.list()
-  const chosen = choose(catalog, id, point, { name, context })
+  const listed = choose(catalog, id, point, { name, context })
+  const chosen = await fullBackup(place, listed)
   const root = await makeBorrowedRoot(context)
-  const needed = [chosen, ...withFurtherWal(catalog, chosen, point)]
+  const needed = [listed, ...withFurtherWal(catalog, listed, point)]
   let fetched = 0
   for (const backup of needed)
     fetched += await fetchRecordAndWal(place, backup, root, { withWal: point.kind !== 'snapshot' }, context)
   const task = { settings: { ...settings, root: root.layout.root }, context }
   const openImage = options.download
     ? undefined
-    : imageOpener({ place: name, backup: chosen, root, task }, () => sayCost(chosen, name, context))
+    : imageOpener({ place: name, backup: chosen, isEncrypted: listed.form === 'encrypted', root, task }, () =>
+        sayCost(chosen, name, context),
+      )
   if (options.download) fetched += await fetchWholeImage(place, chosen, root, context)
   const note = () => readFetchNote(root.layout.fetched)
   const allFetched = () => fetched + (note()?.bytes ?? 0)
@@ -121,7 +125,7 @@ function choose(
   { name, context }: { name: string; context: Context },
 ): StoredBackup {
   const isAnyMoment = !['snapshot', 'latest'].includes(point.kind)
-  const packed = { ...catalog, backups: catalog.backups.filter(({ form }) => form === 'packed') }
+  const packed = { ...catalog, backups: catalog.backups.filter(({ form }) => form !== 'plain') }
   if (id === undefined && isAnyMoment) {
     const found = packed.backups.find((backup) => backup.state === 'whole' && mayLeadTo(backup, point))
     if (found) return found
@@ -129,7 +133,7 @@ function choose(
   // Which are plain is said of those that are named, and where there are no others.
   const among = id === undefined && packed.backups.length > 0 ? packed : catalog
   const chosen = selectBackup(among, id ?? 'latest', context, name)
-  if (chosen.form === 'packed') return chosen
+  if (chosen.form !== 'plain') return chosen
   const from = shellWord(name)
   throw new PgbkError(
     'failed',

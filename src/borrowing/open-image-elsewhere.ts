@@ -12,6 +12,8 @@ import type { BorrowedRoot } from './borrowed-root.js'
 interface ImageElsewhere {
   place: string
   backup: StoredBackup
+  /** Whoever fetches it needs the identities of this call. */
+  isEncrypted: boolean
   root: BorrowedRoot
   /** With the borrowed root. */
   task: Task
@@ -25,6 +27,7 @@ interface ImageElsewhere {
 export async function openImageElsewhere({
   place,
   backup,
+  isEncrypted,
   root,
   task: { settings, context },
 }: ImageElsewhere): Promise<SnapshotImage> {
@@ -42,7 +45,8 @@ export async function openImageElsewhere({
   }
   const config = settings.configFile ?? '/dev/null'
   const words = ['local-run', '--config', config, '-C', root.layout.root, '--served', JSON.stringify(errand)]
-  const image = await mountRemoteImage(errand, packed, words, context)
+  const identities = isEncrypted ? await context.identities() : undefined
+  const image = await mountRemoteImage(errand, packed, { words, identities }, context)
   context.atEnd(() => image.release(!root.wasHandedOver()))
   return image
 }

@@ -30,6 +30,7 @@ export function rootLayout(root: string) {
     backup: (id: string) => join(backups, id),
     partial: (id: string) => join(backups, `.${id}.partial`),
     download: (id: string) => join(backups, `.${id}.download`),
+    upload: (id: string) => join(backups, `.${id}.upload`),
   }
 }
 
@@ -48,6 +49,10 @@ export function backupFiles(directory: string) {
     downloadMarker: join(directory, '.pgbk-download.json'),
     /** Held by the download that works here. */
     downloadLock: join(directory, '.pgbk-download.lock'),
+    /** Marks what an upload in progress has made; it is kept until all of it was sent. */
+    uploadMarker: join(directory, '.pgbk-upload.json'),
+    /** Held by the upload that works here. */
+    uploadLock: join(directory, '.pgbk-upload.lock'),
     /** Is there while its form is changed. */
     formMarker: join(directory, '.pgbk-form.json'),
     wal: join(directory, 'wal'),

@@ -13,6 +13,7 @@ import {
   instanceStart,
   instanceStop,
 } from './commands/instance.js'
+import { keyHelp, keyNew, keyShow } from './commands/key.js'
 import { list } from './commands/list.js'
 import { localRun } from './commands/local-run.js'
 import { pack, unpack } from './commands/pack.js'
@@ -21,6 +22,7 @@ import { restore } from './commands/restore.js'
 import { schedule } from './commands/schedule.js'
 import { show } from './commands/show.js'
 import { status } from './commands/status.js'
+import { upload } from './commands/upload.js'
 import { verify } from './commands/verify.js'
 import { walDropSlot, walHelp, walReceive, walStatus } from './commands/wal.js'
 
@@ -42,10 +44,13 @@ export const commandSpecs: readonly CommandSpec[] = [
   verify,
   pack,
   unpack,
+  upload,
   remove,
   prune,
   hold,
   release,
+  keyNew,
+  keyShow,
   schedule,
   status,
   doctor,
@@ -56,5 +61,6 @@ export const commandSpecs: readonly CommandSpec[] = [
 /** Words that stand before other commands: `instance list`. */
 export const groups: Record<string, { description: string; help: string }> = {
   instance: { description: 'restored servers, and runs in progress', help: instanceHelp },
+  key: { description: 'identities that decrypt backups', help: keyHelp },
   wal: { description: 'the WAL archive and its receiver', help: walHelp },
 }

@@ -139,7 +139,9 @@ function subcommand(parent: Command, name: string, description: string, help = '
 }
 
 function mergeGlobals(before: GlobalOptions, after: GlobalOptions): GlobalOptions {
-  return { ...before, ...after, color: before.color !== false && after.color !== false }
+  const identity = [...(before.identity ?? []), ...(after.identity ?? [])]
+  const color = before.color !== false && after.color !== false
+  return { ...before, ...after, color, ...(identity.length > 0 && { identity }) }
 }
 
 /** commander would print help; but nothing was asked for that can be done. */

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { localPath, resolveSource } from '../catalog/source-place.js'
+import { localPath, type NamedStores, resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { trustOf } from '../system/paths/trusted-path.js'
@@ -67,10 +67,22 @@ async function parseFile(file: string, text: string): Promise<RawConfig> {
   }
 }
 
-/** A relative root, or source, in a file is relative to that file. */
+/** A relative root, source or store in a file is relative to that file. */
 function resolveRoot({ file }: FoundConfigFile, raw: RawConfig): void {
-  if (typeof raw.source === 'string' && raw.source) raw.source = resolveSource(raw.source, dirname(file))
+  const stores = (raw.stores ?? {}) as NamedStores
+  if (typeof raw.source === 'string' && raw.source)
+    raw.source = resolveSource(raw.source, dirname(file), stores)
+  if (typeof raw.stores === 'object') raw.stores = resolveStores(stores, dirname(file))
   if (typeof raw.root === 'string' && raw.root) raw.root = localPath(raw.root, dirname(file))
+}
+
+/** What is no store is left for the check to name. */
+function resolveStores(stores: NamedStores, base: string): RawConfig {
+  const resolved = Object.entries(stores).map(([name, store]) => {
+    const isUrl = typeof store?.url === 'string' && store.url !== ''
+    return [name, isUrl ? { ...store, url: resolveSource(store.url, base, {}) } : store]
+  })
+  return Object.fromEntries(resolved)
 }
 
 function defaultRoot(found: FoundConfigFile | undefined): string {

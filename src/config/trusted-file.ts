@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import {
@@ -8,8 +8,33 @@ import {
   type Untrusted,
   walkTrusted,
 } from '../system/paths/trusted-path.js'
+import { shellWord } from '../text/shell-word.js'
 
-const names = 'A configuration names programs to run'
+/** What a file is that is read only where nobody else could have written it. */
+interface Purpose {
+  /** Goes on after `cannot be `. */
+  noun: string
+  /** Why it must be trusted. */
+  why: string
+  /** How another one is named. */
+  another: string
+  /** Nobody else may read it either. */
+  isSecret?: boolean
+}
+
+const configuration: Purpose = {
+  noun: 'a configuration file',
+  why: 'A configuration names programs to run',
+  another: 'Name another with --config.',
+}
+
+const identities: Purpose = {
+  noun: 'a file of identities',
+  why: 'An identity is secret',
+  another: 'Name another with --identity.',
+  isSecret: true,
+}
+
 const mostBytes = 1024 * 1024
 
 /**
@@ -18,51 +43,87 @@ const mostBytes = 1024 * 1024
  * @throws {PgbkError} `config`.
  */
 export function readTrustedFile(file: string, trust: Trust): string {
+  return readFor(configuration, file, trust).toString()
+}
+
+/** The same of a file with identities, which nobody else can read either. @throws {PgbkError} `config`. */
+export function readIdentityFile(file: string, trust: Trust): Buffer {
+  return readFor(identities, file, trust)
+}
+
+/** Whether a file of identities may be made there. @throws {PgbkError} `config` where somebody else could put another in its place. */
+export function checkIdentityPlace(file: string, trust: Trust): void {
+  const { fault } = walkTrusted(dirname(file), trust)
+  if (fault) throw untrusted(file, fault, identities)
+}
+
+function readFor(purpose: Purpose, file: string, trust: Trust): Buffer {
   const { real, fault } = walkTrusted(file, trust)
-  if (fault) throw notTrusted(file, fault)
+  if (fault) throw untrusted(file, fault, purpose)
   // No link can have come in between, but by those who are trusted.
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
   const descriptor = attempt(file, () => openSync(real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
   try {
-    checkOpened(file, real, descriptor, trust)
-    return attempt(file, () => readAll(file, descriptor))
+    checkOpened(file, { path: real, found: fstatSync(descriptor) }, trust, purpose)
+    return attempt(file, () => readAll(file, descriptor, purpose))
   } finally {
     closeSync(descriptor)
   }
 }
 
-export function notTrusted(file: string, { path, reason, remedy }: Untrusted): PgbkError {
+export function notTrusted(file: string, fault: Untrusted): PgbkError {
+  return untrusted(file, fault, configuration)
+}
+
+function untrusted(file: string, { path, reason, ...fault }: Untrusted, purpose: Purpose): PgbkError {
+  const { why, another, isSecret } = purpose
+  const remedy = isSecret && path === file ? closing(file) : fault.remedy
   const message = path === file ? `${file} ${reason}` : `${file} cannot be trusted: ${path} ${reason}`
-  const rule = `${names}: it, and every directory above it, must belong to you or to root, and nobody else may write there.`
+  const rule = `${why}: it, and every directory above it, must belong to you or to root, and nobody else may write there.`
   return new PgbkError('config', message, {
-    hint: remedy === undefined ? `${rule} Name another with --config.` : `${rule}\n  ${remedy}`,
+    hint: remedy === undefined ? `${rule} ${another}` : `${rule}\n  ${remedy}`,
   })
 }
 
 /** The path was looked at before: what is opened must be just as good. */
-function checkOpened(file: string, real: string, descriptor: number, trust: Trust): void {
-  const found = fstatSync(descriptor)
-  const hint = 'Name another with --config.'
+function checkOpened(
+  file: string,
+  { path, found }: { path: string; found: Stats },
+  trust: Trust,
+  purpose: Purpose,
+): void {
+  const { another: hint, isSecret } = purpose
   if (!found.isFile()) throw new PgbkError('config', `${file} is not a regular file`, { hint })
   // In /tmp, anybody can give somebody else's file a further name.
-  const isLinked = found.nlink > 1 && isShared(dirname(real))
+  const isLinked = found.nlink > 1 && isShared(dirname(path))
   if (!trust.uids.includes(found.uid) || isOpenToOthers(found, trust) || isLinked)
-    throw notTrusted(file, { path: file, reason: "is not its owner's alone", remedy: undefined })
-  if (found.size > mostBytes) throw tooLong(file)
+    throw untrusted(file, { path: file, reason: "is not its owner's alone", remedy: undefined }, purpose)
+  if (isSecret && (found.mode & 0o077) !== 0) throw readByOthers(file, found)
+  if (found.size > mostBytes) throw tooLong(file, purpose)
+}
+
+function readByOthers(file: string, { mode }: Stats): PgbkError {
+  return new PgbkError('config', `${file} can be read by others (mode ${(mode & 0o777).toString(8)})`, {
+    hint: `Whoever has read it can decrypt your backups. Close it, and use a new one where others may have:\n  ${closing(file)}`,
+  })
+}
+
+function closing(file: string): string {
+  return `chmod 600 ${shellWord(file)}`
 }
 
 /** It may grow while it is read. */
-function readAll(file: string, descriptor: number): string {
+function readAll(file: string, descriptor: number, purpose: Purpose): Buffer {
   const bytes = Buffer.alloc(mostBytes + 1)
   let length = 0
   for (let read = 1; read > 0 && length < bytes.length; length += read)
     read = readSync(descriptor, bytes, length, bytes.length - length, null)
-  if (length > mostBytes) throw tooLong(file)
-  return bytes.toString('utf8', 0, length)
+  if (length > mostBytes) throw tooLong(file, purpose)
+  return bytes.subarray(0, length)
 }
 
-function tooLong(file: string): PgbkError {
-  return new PgbkError('config', `${file} is larger than 1 MB, and cannot be a configuration file`)
+function tooLong(file: string, { noun }: Purpose): PgbkError {
+  return new PgbkError('config', `${file} is larger than 1 MB, and cannot be ${noun}`)
 }
 
 function attempt<T>(file: string, work: () => T): T {

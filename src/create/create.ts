@@ -40,6 +40,7 @@ import { checkDisk, warnOfSharedDisk } from './check-disk.js'
 import { checkRate, checkWire, type Wire } from './copy/base-backup.js'
 import { copyData } from './copy/copy-server.js'
 import { keepConf } from './keep-conf.js'
+import { noteSaving } from './note-saving.js'
 import { cleanUp, removeLeftOvers } from './remove-leftovers.js'
 import { baseFor, prepareToShare, type ShareSettings, shareWith } from './share-with-previous.js'
 
@@ -210,9 +211,13 @@ async function fill(
     ...draft,
     own_files: pgbkFileChecksums(layout),
     size_bytes: snapshot.bytes + statSync(layout.readme).size + rest.bytes,
-    ...(shared ? { shared } : {}),
+    ...(shared ? { shared } : await saving(layout, job, context)),
     file_count: snapshot.files + 1 + rest.files,
   }
+}
+
+async function saving({ snapshot }: BackupLayout, { form, place }: CreateJob, context: Context) {
+  return form === 'plain' ? noteSaving(snapshot, (await place.list()).backups, context) : {}
 }
 
 /** Only where pg_verifybackup reads the result: what was compared is not what was sent until then. */

@@ -64,10 +64,10 @@ export async function doctor(flags: ConnectionFlags, task: Task): Promise<Doctor
     progress.step('looking at the backups')
     checks.push(...(await checkLock(layout, catalog, context)))
     checks.push(...(await checkWorkingCopy(catalog, context)))
-    checks.push(await checkPacking(catalog, context))
+    checks.push(...(await checkPacking(catalog, task)))
     checks.push(...checkWalCompression(catalog, task))
     checks.push(...(await checkReceiver(layout, server, settings.wal.slot, context)))
-    checks.push(...checkBackups(layout, catalog.backups, context), ...checkSharing(catalog, task))
+    checks.push(...checkBackups(layout, catalog.backups, context), ...(await checkSharing(catalog, task)))
     checks.push(...checkSchedule(schedule, catalog, context))
   } else checks.push(skipped('backups', 'not checked until the root is fixed'))
   return {

@@ -30,7 +30,7 @@ export async function packSnapshot(
   context: Context,
 ): Promise<object> {
   const { id, snapshot } = plain
-  const { shared: _with, ...raw } = plain.raw as Record<string, unknown>
+  const { shared: _with, pack_saves: _saves, ...raw } = plain.raw as Record<string, unknown>
   context.progress.step(`packing ${id}`)
   const { bytes, savedBytes } = await estimateSaving(snapshot, context)
   await checkRoom({ name: 'the image', bytes: bytes - savedBytes }, dirname(to.image), 'The snapshot')

@@ -1,12 +1,14 @@
 import type { StoredBackup } from '../catalog/backup.js'
-import type { Context } from '../context.js'
+import type { PackedFacts } from '../catalog/entries/record-fields.js'
+import { summarize } from '../catalog/record.js'
+import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
 import { openPlace } from '../place/open-place.js'
 import { blockCache } from './block-cache.js'
 import { failureOf, writeFetchNote } from './fetch-note.js'
-import type { ImageErrand } from './image-errand.js'
+import { type ImageErrand, withSecretsOf } from './image-errand.js'
 import { type ImageReader, imageReader } from './image-reader.js'
 import { serveImage } from './serve-image.js'
 
@@ -21,7 +23,11 @@ const noteEvery = 100
  * it is mounted, who reads hears of an input/output error only.
  * @throws {PgbkError} as `openPlace`; `not-found` when there is no such backup any more, or it is another one.
  */
-export async function serveRemoteImage(errand: ImageErrand, context: Context): Promise<void> {
+export async function serveRemoteImage(
+  errand: ImageErrand,
+  { context: given, settings: { stores } }: Task,
+): Promise<void> {
+  const context = withSecretsOf(given)
   const { place: name, note, bytes, cache, id, sha256 } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
   let reader: ImageReader | undefined
@@ -33,7 +39,7 @@ export async function serveRemoteImage(errand: ImageErrand, context: Context): P
   }
   const timer = setInterval(tell, noteEvery)
   try {
-    const place = await openPlace(name, context, { isHeld: true })
+    const place = await openPlace(name, context, { stores, isHeld: true })
     const backup = await findBackup(place, errand)
     const own = imageReader({
       ...{ bytes, atOnce, name: `snapshot.squashfs of backup ${id} in ${name}` },
@@ -64,8 +70,14 @@ export async function serveRemoteImage(errand: ImageErrand, context: Context): P
 
 async function findBackup(place: Place, { id, sha256 }: ImageErrand): Promise<StoredBackup> {
   const backup = (await place.list()).backups.find((one) => one.id === id)
-  if (backup?.summary.packed?.sha256 === sha256) return backup
+  if (backup && (await packedIn(place, backup))?.sha256 === sha256) return backup
   throw new PgbkError('not-found', `backup ${id} is no longer in ${place.name} as it was listed`, {
     hint: 'Was it removed, or unpacked? Try again.',
   })
+}
+
+/** What a list tells of an encrypted backup is only what it takes no key for. */
+async function packedIn(place: Place, backup: StoredBackup): Promise<PackedFacts | undefined> {
+  if (backup.form !== 'encrypted') return backup.summary.packed
+  return summarize((await place.readRecord(backup)).toString()).summary.packed
 }

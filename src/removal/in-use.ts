@@ -2,6 +2,7 @@ import { layoutOf, plainSnapshotOf } from '../catalog/backup.js'
 import { type InstanceLayout, rootLayout } from '../catalog/layout.js'
 import type { BackupRef } from '../catalog/removed-meanwhile.js'
 import { type RestoreClaim, restoreClaimsIn } from '../catalog/restore-note.js'
+import { type UploadNote, uploadsIn } from '../catalog/uploads/upload-note.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { runningServer } from '../postgres/local/running.js'
@@ -25,11 +26,13 @@ export function findInUse(root: string, context: Context): (backup: BackupRef) =
   const runs = findRuns(root, context).filter(isRunning)
   // The notes first: a restore takes its note back when its instance is there, which then tells by itself.
   const needs = restoreClaimsIn(rootLayout(root))
+  const uploads = uploadsIn(rootLayout(root)).filter(({ life }) => life !== 'gone')
   const waiting = readInstances(root).instances.filter(({ layout }) => hasToReplay(layout))
   const handsOver = pendingHandOver(root, context)
   return (wanted) => [
     ...byServer(runningServer(plainSnapshotOf(wanted).data)),
     ...needs.filter(({ backup, archives }) => [backup, ...archives].includes(wanted.id)).map(byRestore),
+    ...uploads.filter(({ backup }) => backup === wanted.id).map(byUpload),
     ...(handsOver === wanted.id ? [byReceiver(context)] : []),
     ...runs
       .filter(({ marker }) => [marker.backup, ...(marker.archives ?? [])].includes(wanted.id))
@@ -95,6 +98,14 @@ function byRestore({ data, state, note }: RestoreClaim): InUse {
   return {
     by: `the restored data directory ${data}, which has not replayed its WAL yet`,
     hint: `Start its server once; or, if that directory is no longer wanted:  rm ${shellWord(note)}`,
+  }
+}
+
+function byUpload({ life, files }: UploadNote): InUse {
+  if (life === 'alive') return { by: 'an upload', hint: 'Let it end.' }
+  return {
+    by: 'an upload, which may be running in another container or on another machine',
+    hint: `Let it end; or, if none is running (has this machine been restarted since?):  rm -r ${shellWord(files.directory)}`,
   }
 }
 

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
 import { PgbkError } from '../errors.js'
 import { printableLines } from './screen.js'
 
@@ -9,7 +10,35 @@ export async function askYesOrNo(
   output: NodeJS.WriteStream,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const lines = createInterface({ input, output })
+  const answer = await lineFor(`${question} [y/N] `, { input, output, signal })
+  return /^y(es)?$/i.test(answer?.trim() ?? '')
+}
+
+/** Asks for what nobody may see. An end of the input is an empty answer. @throws the signal's reason when interrupted. */
+export async function askSecret(
+  question: string,
+  input: NodeJS.ReadStream,
+  output: NodeJS.WriteStream,
+  signal: AbortSignal,
+): Promise<string> {
+  const answer = await lineFor(question, { input, output, signal, isSecret: true })
+  return answer ?? ''
+}
+
+interface Asked {
+  input: NodeJS.ReadStream
+  output: NodeJS.WriteStream
+  signal: AbortSignal
+  isSecret?: boolean
+}
+
+/** Undefined where the input ends. */
+async function lineFor(question: string, asked: Asked): Promise<string | undefined> {
+  const { input, output, signal, isSecret = false } = asked
+  const shown = printableLines(question)
+  if (isSecret) output.write(shown)
+  // What is typed goes where the question goes; as a terminal, it is not shown by the system either.
+  const lines = createInterface(isSecret ? { input, output: nowhere(), terminal: true } : { input, output })
   const ended = new AbortController()
   // In raw mode Ctrl-C comes as a key; Ctrl-D ends the input, which is a no.
   let isInterrupted = false
@@ -20,16 +49,21 @@ export async function askYesOrNo(
     })
     .on('close', () => ended.abort())
   try {
-    const answer = await lines.question(`${printableLines(question)} [y/N] `, {
+    const answer = await lines.question(isSecret ? '' : shown, {
       signal: AbortSignal.any([signal, ended.signal]),
     })
-    return /^y(es)?$/i.test(answer.trim())
+    if (isSecret) output.write('\n')
+    return answer
   } catch {
     output.write('\n')
     signal.throwIfAborted()
     if (isInterrupted) throw new PgbkError('interrupted', 'interrupted')
-    return false
+    return undefined
   } finally {
     lines.close()
   }
+}
+
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() })
 }

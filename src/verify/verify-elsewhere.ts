@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { borrowWal } from '../borrowing/borrow-wal.js'
+import { fullBackup } from '../borrowing/full-backup.js'
 import { recordOf, type StoredBackup } from '../catalog/backup.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import { selectBackup } from '../catalog/select.js'
@@ -39,25 +40,27 @@ export async function verifyElsewhere(
   task: Task,
 ): Promise<VerifyResult> {
   const { settings, context } = task
-  const name = resolveSource(sourceName(from, settings), context.cwd)
+  const name = resolveSource(sourceName(from, settings), context.cwd, settings.stores)
   return withEnds(context, async (own) => {
-    const place = await openPlace(name, own, { isHeld: true })
+    const place = await openPlace(name, own, { ...settings, isHeld: true })
     const catalog = await place.list()
     const chosen = all ? catalog.backups : [selectBackup(catalog, id ?? 'latest', own, name)]
     const checks: Verified[] = []
-    for (const backup of chosen) {
-      if (backup.form !== 'packed') {
-        if (!all) throw plainElsewhere(backup, place, own)
-        own.progress.warn(`${backup.id} is left out: it is plain`)
+    const leftOut: VerifyResult['leftOut'] = []
+    for (const listed of chosen) {
+      if (listed.form === 'plain') {
+        if (!all) throw plainElsewhere(listed, place, own)
+        leftOut.push({ id: listed.id, reason: 'it is plain: verify it there' })
         continue
       }
+      const backup = await fullBackup(place, listed)
       const startedAt = own.now().getTime()
       own.progress.step(`verifying ${backup.id}`)
       const found = await lookAt(place, backup, read, { settings, context: own })
       const duration_ms = Math.max(0, own.now().getTime() - startedAt)
       checks.push({ id: backup.id, ...found, pg_verifybackup: null, duration_ms })
     }
-    return { root: name, checks }
+    return { root: name, checks, leftOut }
   })
 }
 

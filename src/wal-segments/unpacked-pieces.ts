@@ -2,7 +2,7 @@ import { Readable, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import zlib from 'node:zlib'
 import type { Environment } from '../context.js'
-import { messageOf, PgbkError, systemCode } from '../errors.js'
+import { factsOf, messageOf, PgbkError, systemCode } from '../errors.js'
 import { piecesOf } from '../system/files/read-small.js'
 import { startFilter } from '../system/program/start-program.js'
 import type { Packing } from './segment-forms.js'
@@ -99,7 +99,8 @@ async function* joined(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buffe
   yield* rest
 }
 
-/** `zstd failed: zstd: /*stdin*\: unsupported format` without what it calls its input. */
+/** `zstd: /*stdin*\: unsupported format` without what it calls its input. */
 function saidBy(error: unknown): string {
-  return messageOf(error).replace(/^zstd failed: (zstd: )?(\/\*stdin\*\\ ?: )?/, '')
+  const { said } = factsOf(error)
+  return said?.replace(/^(zstd: )?(\/\*stdin\*\\ ?: )?/, '') || messageOf(error)
 }

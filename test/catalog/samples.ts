@@ -122,6 +122,8 @@ export function aContext(changes: Partial<Context> = {}): Context {
     become: () => {},
     atEnd: () => {},
     ask: undefined,
+    askSecret: undefined,
+    identities: async () => [],
     ...changes,
   }
 }

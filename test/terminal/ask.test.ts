@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from '@jest/globals'
 import { PgbkError } from '../../src/errors.js'
-import { askYesOrNo } from '../../src/terminal/ask.js'
+import { askSecret, askYesOrNo } from '../../src/terminal/ask.js'
 import { thrownBy } from '../catalog/samples.js'
 import { commandsOfTerminals, hasCommands } from './screens.js'
 
@@ -41,5 +41,34 @@ describe('a question', () => {
     const { shown } = await ask('n\n', `  20261120T030000Z  ${commandsOfTerminals}\nDelete this backup?`)
     expect(shown).toContain('\nDelete this backup? [y/N] ')
     expect(hasCommands(shown)).toBe(false)
+  })
+})
+
+describe('a question for a secret', () => {
+  async function askFor(typed: string, signal = new AbortController().signal) {
+    const [input, output] = [new PassThrough(), new PassThrough()]
+    input.write(typed)
+    const streams = [input as unknown as NodeJS.ReadStream, output as unknown as NodeJS.WriteStream] as const
+    const answer = await askSecret('Passphrase of key.txt: ', ...streams, signal)
+    return { answer, shown: String(output.read()) }
+  }
+
+  it('gets the line as it was typed, and shows nothing of it', async () => {
+    const { answer, shown } = await askFor(' open  ität \r')
+    expect(answer).toBe(' open  ität ')
+    expect(shown).toBe('Passphrase of key.txt: \n')
+  })
+
+  it('takes back what was typed wrong', async () => expect((await askFor('abx\x7fc\r')).answer).toBe('abc'))
+
+  it('ends with Ctrl-C, and with Ctrl-D is empty', async () => {
+    expect(await thrownBy(() => askFor('ab\x03'))).toMatchObject({ code: 'interrupted' })
+    expect((await askFor('\x04')).answer).toBe('')
+  })
+
+  it('ends with the reason of the signal', async () => {
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(new PgbkError('terminated', 'terminated')), 20)
+    expect(await thrownBy(() => askFor('ab', controller.signal))).toMatchObject({ code: 'terminated' })
   })
 })

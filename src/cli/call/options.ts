@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 export interface GlobalOptions {
   root?: string
   config?: string
+  identity?: string[]
   json?: boolean
   quiet?: boolean
   verbose?: boolean
@@ -18,6 +19,7 @@ export function addGlobalOptions(command: Command): Command {
       'directory that holds data/ (default: that of the configuration file, else the current one)',
     )
     .option('--config <file>', 'configuration file (default: searched, see pgbk --help)')
+    .option('--identity <file>', 'age identity that decrypts backups; may be repeated', collect)
     .option('--json', 'print exactly one JSON document')
     .option('-q, --quiet', 'print nothing but results and errors')
     .option('-v, --verbose', 'print more about what is done')
@@ -52,7 +54,10 @@ export const sandboxOption = () =>
   ])
 
 export const listFromOption = () =>
-  new Option('--from [source]', 'another root: DIR or [USER@]HOST:DIR (default: source of the configuration)')
+  new Option(
+    '--from [source]',
+    'another root: DIR, [USER@]HOST:DIR, s3://BUCKET[/PREFIX], or the name of a store (default: source of the configuration)',
+  )
 
 export const runFromOption = () =>
   new Option(

@@ -16,9 +16,11 @@ export function printedCommand(
 ): PrintedCommand {
   const connection = takesConnection(spec.name, program) ? connectionWords(options) : []
   const path = (name: string | undefined) => (name === undefined ? undefined : resolve(cwd, name))
+  const identities = (globals.identity ?? []).flatMap((file) => wordsOf({ '--identity': path(file) }))
   return (command, { root = globals.root, config = globals.config } = {}) => {
     const words = [
       ...wordsOf({ '-C': path(root), '--config': path(config) }),
+      ...identities,
       ...(takesConnection(command, program) ? connection : []),
     ]
     return ['pgbk', command, ...words.map(shellWord)].join(' ')

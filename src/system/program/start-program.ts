@@ -121,7 +121,9 @@ export async function startFilter(
       const { exitCode, signal: endedBy, stderr } = await child
       signal.throwIfAborted()
       if (exitCode !== 0)
-        throw new PgbkError('failed', `${file} failed: ${stderr.trim() || endedBy || exitCode}`)
+        throw new PgbkError('failed', `${file} failed: ${stderr.trim() || endedBy || exitCode}`, {
+          facts: { said: stderr.trim() },
+        })
     },
   }
 }

@@ -56,6 +56,7 @@ export async function connectS3(
       followRegionRedirects: true,
       maxAttempts: attempts,
       requestHandler: { ...agents, connectionTimeout, socketTimeout },
+      ...(env.AWS_PROFILE && { profile: env.AWS_PROFILE }),
       ...staticCredentials(env),
     })
   let client = connect()

@@ -1,0 +1,36 @@
+import { localPath } from '../catalog/source-place.js'
+import type { Context, Identity } from '../context.js'
+import { trustOf } from '../system/paths/trusted-path.js'
+import { readIdentityFile } from './trusted-file.js'
+
+type World = Pick<Context, 'cwd' | 'env' | 'user' | 'askSecret'>
+
+/** What a call may decrypt with: the identities in the files that it names, else in that of PGBK_IDENTITY_FILE; read once. */
+export function identitiesOf(named: readonly string[], world: World): Context['identities'] {
+  const usual = world.env.PGBK_IDENTITY_FILE
+  const files = named.length > 0 || !usual ? named : [usual]
+  let loaded: Promise<readonly Identity[]> | undefined
+  return () => {
+    loaded ??= readIdentities(files, world)
+    return loaded
+  }
+}
+
+/**
+ * The identities in files, in their order.
+ * @param files relative to the current directory.
+ * @throws {PgbkError} `config` for one that others could read, that is none, or whose passphrase nobody tells.
+ */
+export async function readIdentities(
+  files: readonly string[],
+  { cwd, user, askSecret }: Omit<World, 'env'>,
+): Promise<Identity[]> {
+  if (files.length === 0) return []
+  const { identitiesIn } = await import('../encryption/identity-file.js')
+  const found: Identity[] = []
+  for (const name of files) {
+    const file = localPath(name, cwd)
+    found.push(...(await identitiesIn(readIdentityFile(file, trustOf(user())), file, askSecret)))
+  }
+  return found
+}

@@ -1,0 +1,103 @@
+import type { Identity } from '../context.js'
+import { messageOf, PgbkError } from '../errors.js'
+import { headerIn } from './header.js'
+
+/** What a file of identities has at most. */
+export const mostIdentityBytes = 1 << 20
+
+/** What asks for the passphrase of a file; undefined where nobody can answer. */
+export type AskPassphrase = ((question: string) => Promise<string>) | undefined
+
+/**
+ * The identities in a file, as age reads it: one in a line, comments begin with #. One that is itself encrypted by a passphrase
+ * (`age -p`), armored or not, is opened.
+ * @param file its name.
+ * @throws {PgbkError} `config` for a line that is none, saying which and never what is in it, and for a passphrase that is wrong.
+ */
+export async function identitiesIn(content: Buffer, file: string, ask: AskPassphrase): Promise<Identity[]> {
+  const encrypted = await encryptedIn(content, file)
+  const text = encrypted === undefined ? content.toString() : await openedBy(ask, encrypted, file)
+  const found: Identity[] = []
+  for (const [index, line] of text
+    .split('\n')
+    .map((one) => one.trim())
+    .entries())
+    if (line !== '' && !line.startsWith('#'))
+      found.push(await identityOf(line, `line ${index + 1} of ${file}`))
+  if (found.length === 0) throw unusable(`${file} has no identity`)
+  return found
+}
+
+const otherKinds: [RegExp, string][] = [
+  [/^AGE-SECRET-KEY-PQ-1/, 'a post-quantum identity, which pgbk does not use'],
+  [/^AGE-PLUGIN-/, 'the identity of an age plugin, which pgbk does not run'],
+  [/^-----BEGIN .*PRIVATE KEY/, 'an SSH key, or another private key that is no identity of age'],
+  [/^age1/, 'a recipient: what decrypts is the identity that it belongs to'],
+]
+
+/** @param where `line 3 of key.txt` */
+async function identityOf(line: string, where: string): Promise<Identity> {
+  const kind = otherKinds.find(([pattern]) => pattern.test(line))?.[1]
+  if (kind !== undefined) throw unusable(`${where} is ${kind}`)
+  const { identityToRecipient } = await import('age-encryption')
+  try {
+    return { secret: line, recipient: await identityToRecipient(line) }
+  } catch {
+    // The library's error may have the line in it.
+    throw unusable(`${where} is not an identity of age: AGE-SECRET-KEY-1 and 58 characters`)
+  }
+}
+
+function unusable(message: string): PgbkError {
+  return new PgbkError('config', message, {
+    hint: 'pgbk key new writes a file that can be used, as age-keygen does.',
+  })
+}
+
+const armor = '-----BEGIN AGE ENCRYPTED FILE-----'
+
+async function encryptedIn(content: Buffer, file: string): Promise<Uint8Array | undefined> {
+  if (content.subarray(0, 21).equals(Buffer.from('age-encryption.org/v1'))) return content
+  const text = content.toString().trimStart()
+  if (!text.startsWith(armor)) return undefined
+  const { armor: armored } = await import('age-encryption')
+  try {
+    return armored.decode(text)
+  } catch (cause) {
+    throw new PgbkError('config', `${file} is damaged: ${messageOf(cause)}`)
+  }
+}
+
+const mostTries = 3
+
+async function openedBy(ask: AskPassphrase, encrypted: Uint8Array, file: string): Promise<string> {
+  const header = headerIn(Buffer.from(encrypted), file)
+  if (!header || !/^-> scrypt /m.test(header.text.toString()))
+    throw new PgbkError('config', `${file} is itself encrypted, and not by a passphrase`, {
+      hint: 'Decrypt it with age, into a file that nobody but you can read.',
+    })
+  if (!ask)
+    throw new PgbkError(
+      'config',
+      `${file} is protected by a passphrase, and there is no terminal to ask for it`,
+      {
+        hint: 'Start pgbk at a terminal, or name a file of identities that is not encrypted.',
+      },
+    )
+  for (let tries = 1; ; tries += 1) {
+    const opened = await openedWith(await ask(`Passphrase of ${file}: `), encrypted)
+    if (opened !== undefined) return opened
+    if (tries === mostTries) throw new PgbkError('config', `this is not the passphrase of ${file}`)
+  }
+}
+
+async function openedWith(passphrase: string, encrypted: Uint8Array): Promise<string | undefined> {
+  const { Decrypter } = await import('age-encryption')
+  const decrypter = new Decrypter()
+  decrypter.addPassphrase(passphrase)
+  try {
+    return await decrypter.decrypt(encrypted, 'text')
+  } catch {
+    return undefined
+  }
+}

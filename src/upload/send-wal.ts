@@ -1,0 +1,177 @@
+import { constants, lstatSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { type LocalBackup, layoutOf } from '../catalog/backup.js'
+import type { BackupFiles } from '../catalog/layout.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { keysOf } from '../place/store/keys.js'
+import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
+import { copyOneFile } from '../system/files/copy-file.js'
+import { inParallel } from '../system/files/in-parallel.js'
+import { filesInArchive } from '../wal-archive/archive-listing.js'
+import { type ArchivedSegment, pathOf, segmentsIn, usableFormsOf } from '../wal-segments/archive-segments.js'
+import {
+  filesOf,
+  finishedForms,
+  isFinished,
+  isUnfinishedFile,
+  packingOf,
+  segmentFileOf,
+  unfinishedForms,
+} from '../wal-segments/segment-forms.js'
+import { fileSendable } from './file-sendable.js'
+import type { OpenStore } from './open-stores.js'
+import type { Wrapping } from './wrapping.js'
+
+/** A WAL archive, and where it goes. */
+interface WalJob {
+  /** The archive's directory. */
+  archive: string
+  segmentSize: number
+  store: ObjectStore
+  /** Of the backup in the store. */
+  prefix: string
+  wrapping: Wrapping
+  /** Where a segment that is still written to is copied, to be sent as it is now. */
+  aside: string
+}
+
+interface SentWal {
+  files: number
+  bytes: number
+}
+
+/** The WAL archive of a backup. @param aside the directory of its upload. */
+export function walJobOf(
+  backup: LocalBackup,
+  { objects: store, wrapping }: OpenStore,
+  aside: BackupFiles,
+): WalJob {
+  return {
+    archive: layoutOf(backup).wal,
+    segmentSize: backup.summary.wal_segment_size,
+    store,
+    prefix: keysOf.backup(backup.id).top,
+    wrapping,
+    aside: aside.directory,
+  }
+}
+
+const atOnce = 4
+/** A receiver finishes and compresses segments meanwhile: what has another name by then is found by the next look. */
+const mostLooks = 5
+
+/**
+ * Sends what a store lacks of a WAL archive. Of a segment one form is enough: the packed one, where there is one; one that is still
+ * written to is sent as it is now, in the place of what it was.
+ * @param there what the store has of the backup, by names below its prefix; what is sent is added.
+ */
+export async function sendWal(
+  job: WalJob,
+  there: Map<string, StoredObject>,
+  context: Context,
+): Promise<SentWal> {
+  const sent = { files: 0, bytes: 0 }
+  for (let looks = 1; looks <= mostLooks; looks++) {
+    let hasMissed = false
+    await inParallel(lacking(job, there), atOnce, async (file) => {
+      context.signal.throwIfAborted()
+      const bytes = await sendFile(file, job, there, context)
+      hasMissed ||= bytes === undefined
+      if (bytes === undefined) return
+      sent.files++
+      sent.bytes += bytes
+    })
+    if (!hasMissed) break
+  }
+  return sent
+}
+
+/** The files that are to be sent: histories, then segments, the oldest first. */
+function lacking(
+  { archive, segmentSize, wrapping }: WalJob,
+  there: ReadonlyMap<string, StoredObject>,
+): string[] {
+  const files = filesInArchive(archive)
+  const found = (file: string) => there.get(nameOf(file, wrapping))
+  const histories = files.filter(({ name }) => isHistory(name) && !found(name)).map(({ name }) => name)
+  const segments = [...segmentsIn(files, segmentSize)].flatMap(([name, segment]) => {
+    if (filesOf(name, finishedForms).some(found)) return []
+    const usable = usableFormsOf(segment)
+    const best = usable.find(({ form }) => packingOf(form)) ?? usable[0]
+    return best && (isFinished(best) || hasChanged(best, found(best.file))) ? [best.file] : []
+  })
+  return [...histories.sort(), ...segments.sort()]
+}
+
+function isHistory(file: string): boolean {
+  return /^[0-9A-F]{8}\.history$/.test(file)
+}
+
+function nameOf(file: string, { nameOf }: Wrapping): string {
+  return nameOf(`wal/${file}`)
+}
+
+/** One that is written to has all its bytes from the beginning: only its time tells. */
+function hasChanged(segment: ArchivedSegment, sent: StoredObject | undefined): boolean {
+  const now = lstatSync(pathOf(segment), { throwIfNoEntry: false })
+  return sent === undefined || (now !== undefined && now.mtime > sent.changedAt)
+}
+
+/** @returns its bytes in the store; undefined when it has gone meanwhile. */
+async function sendFile(
+  file: string,
+  job: WalJob,
+  there: Map<string, StoredObject>,
+  context: Context,
+): Promise<number | undefined> {
+  const { archive, store, prefix, wrapping } = job
+  const path = join(archive, file)
+  try {
+    const sent = await withStill(path, job, async (still) => {
+      const { name, what } = await wrapping.wrap(`wal/${file}`, fileSendable(still, context.signal))
+      return { name, object: await store.send(`${prefix}${name}`, what, () => {}) }
+    })
+    there.set(sent.name, sent.object)
+    await removePartial(file, job, there)
+    return sent.object.bytes
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (lstatSync(path, { throwIfNoEntry: false })) throw error
+    return undefined
+  }
+}
+
+/** What somebody may write to is copied: all parts of what is sent are of one moment. */
+async function withStill<T>(path: string, { aside }: WalJob, work: (path: string) => Promise<T>): Promise<T> {
+  if (!isUnfinishedFile(path)) return work(path)
+  const copy = join(aside, `.pgbk-${basename(path)}`)
+  await rm(copy, { force: true })
+  try {
+    await copyOneFile(path, copy, constants.COPYFILE_FICLONE)
+    return await work(copy)
+  } finally {
+    await rm(copy, { force: true })
+  }
+}
+
+/** Of a segment that is finished, what it was before means nothing any more. Where the store keeps it, no reader looks at it. */
+async function removePartial(
+  file: string,
+  { store, prefix, wrapping }: WalJob,
+  there: Map<string, StoredObject>,
+): Promise<void> {
+  const segment = segmentFileOf(file)
+  if (!segment || !isFinished(segment)) return
+  const old = filesOf(segment.name, unfinishedForms)
+    .map((one) => nameOf(one, wrapping))
+    .filter((name) => there.has(name))
+  if (old.length === 0) return
+  try {
+    await store.remove(old.map((name) => `${prefix}${name}`))
+    for (const name of old) there.delete(name)
+  } catch (error) {
+    if (!(error instanceof PgbkError) || error.code !== 'failed') throw error
+  }
+}
