@@ -20,7 +20,7 @@ needs(...needed).describe.each(oldestAndNewest)('restore --from a place with Pos
 
   it('fills a directory on a machine that has no root, with all WAL of the place', async () => {
     const here = aDirectory()
-    const data = join(here, 'data')
+    const data = join(here, 'main')
     const port = await aFreePort()
     await restored(here, ['--from', place.root, '-D', data, '--start', '--port', String(port)])
     expect(
@@ -31,7 +31,7 @@ needs(...needed).describe.each(oldestAndNewest)('restore --from a place with Pos
         major,
       ),
     ).toBe('21')
-    expect(readdirSync(here)).toEqual(['data'])
+    expect(readdirSync(here)).toEqual(['main'])
   })
 
   it('makes an instance of a root that is here, whose first start has its WAL when the place is gone', async () => {
@@ -58,7 +58,7 @@ needs(...needed).describe.each(oldestAndNewest)('restore --from a place with Pos
 
   needs('root').it('started by root, fills a directory of the user whom it belongs to', async () => {
     const here = aDirectory()
-    const data = join(here, 'data')
+    const data = join(here, 'main')
     await run(['mkdir', data])
     const args = ['--from', place.root, '-D', data, '--to-snapshot']
     const { status, stderr } = await restore(here, args, { asRoot: true })
