@@ -1,7 +1,12 @@
-import { readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, it } from '@jest/globals'
-import type { MadeBackup } from '../helpers/backup.js'
+import { clearRecordOf, type EncryptedFacts } from '../../src/catalog/entries/clear-record.js'
+import { parseRecord } from '../../src/catalog/record.js'
+import { alice } from '../encryption/samples.js'
+import { aFile, type MadeBackup } from '../helpers/backup.js'
+import { encrypt } from '../helpers/encrypted-place.js'
 import { aLedger, type Ledger } from '../helpers/ledger.js'
 import { aReadyRun, cache, failureOf, localRun, startLocalRun } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
@@ -134,6 +139,17 @@ needs(...needed).describe('local-run --from a place', () => {
     expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1' })
   })
 
+  it('that is encrypted, with the identity, and says what it takes without', async () => {
+    const encrypted = await anEncryptedCopyOf(place.backup)
+    const failure = await failureOf(here, ['--from', encrypted])
+    expect(failure.hint + failure.message).toContain(alice.recipient)
+    const key = await aFile(join(here, 'key.txt'), `${alice.secret}\n`)
+    const words = ['--from', encrypted, '--identity', key, '--to-latest', ...count]
+    const { status, stdout, stderr } = await localRun(here, words)
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '21' })
+    expect(left()).toEqual(none)
+  })
+
   it('brings all of it here first with --download', async () => {
     const { status, stdout, stderr } = await from('--download', ...count)
     expect({ status, stdout }).toEqual({ status: 0, stdout: '1' })
@@ -203,6 +219,26 @@ needs(...needed).describe('local-run --from a place', () => {
     },
   )
 })
+
+/** A root that has the same backup as a store would have it, encrypted for Alice. */
+async function anEncryptedCopyOf({ directory, record }: MadeBackup): Promise<string> {
+  const root = aDirectory()
+  const at = join(root, 'data/backup', record.id)
+  await run(['mkdir', '-p', join(at, 'wal')])
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+  const files: EncryptedFacts['files'] = {}
+  for (const name of names.filter((one) => statSync(join(directory, one)).isFile())) {
+    const bytes = await encrypt(readFileSync(join(directory, name)), [alice.recipient])
+    files[`${name}.age`] = { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
+    writeFileSync(await aFile(join(at, `${name}.age`), ''), bytes)
+  }
+  const full = parseRecord(readFileSync(join(directory, 'backup.json'), 'utf8'))
+  const { bytes = 0, snapshot_bytes = 0 } = full.packed ?? {}
+  const facts = { recipients: [alice.recipient], image_bytes: bytes, snapshot_bytes, files }
+  await aFile(join(at, 'README'), 'It is encrypted.')
+  await aFile(join(at, 'backup.json'), JSON.stringify(clearRecordOf(full, facts)))
+  return root
+}
 
 /** A PATH with all programs of the usual one but those. */
 async function withoutSquashfuse(): Promise<string> {
