@@ -14,6 +14,7 @@ import { openPlace } from '../place/open-place.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import { inParallel } from '../system/files/in-parallel.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
+import { shellWord } from '../text/shell-word.js'
 import { filesOf, segmentIn } from '../wal-segments/segment-forms.js'
 import { ownSegments } from '../wal-segments/segment-range.js'
 import type { Verified, VerifyOptions, VerifyResult } from './verify.js'
@@ -69,7 +70,7 @@ function plainElsewhere({ id }: StoredBackup, { name }: Place, { pgbk }: Context
     'failed',
     `backup ${id} in ${name} is plain: only packed ones are verified from elsewhere`,
     {
-      hint: `Verify it there:\n  pgbk verify ${id}\nOr bring it here, which verifies it:\n  ${pgbk(`download ${id} --from`)} ${name}`,
+      hint: `Verify it there (pgbk verify), or bring it here, which verifies it:\n  ${pgbk(`download ${id} --from ${shellWord(name)}`)}`,
     },
   )
 }
