@@ -142,7 +142,7 @@ needs(...needed).describe('local-run --from a place', () => {
   it('that is encrypted, with the identity, and says what it takes without', async () => {
     const encrypted = await anEncryptedCopyOf(place.backup)
     const failure = await failureOf(here, ['--from', encrypted])
-    expect(failure.hint + failure.message).toContain(alice.recipient)
+    expect(failure.hint + failure.message).toContain(alice.recipient.slice(0, 16))
     const key = await aFile(join(here, 'key.txt'), `${alice.secret}\n`)
     const words = ['--from', encrypted, '--identity', key, '--to-latest', ...count]
     const { status, stdout, stderr } = await localRun(here, words)
