@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 // Loaded before the user changes, who may not write Jest's cache.
 import 'age-encryption'
 import '../../src/encryption/identity-file.js'
-import { handingOver, identitiesForStore, identitiesOf } from '../../src/config/identities.js'
+import { identitiesOf, withIdentitiesIn } from '../../src/config/identities.js'
 import type { Identity } from '../../src/context.js'
 import { aContext, asOrdinaryUser, thrownBy } from '../catalog/samples.js'
 import { alice, bob } from '../encryption/samples.js'
@@ -42,17 +42,10 @@ describe('what a call decrypts with', () => {
     expect(await thrownBy(identities)).toBe(error)
   })
 
-  it('is what a store names where the call names nothing', () =>
+  it('is also what a store names', () =>
     asOrdinaryUser(async () => {
       const given = { ...context(), identities: async () => [bob] }
-      expect(await identitiesForStore(hers, given)()).toEqual([bob])
-      expect(await identitiesForStore(hers, context())()).toEqual([alice])
-      expect(await identitiesForStore(undefined, context())()).toEqual([])
+      expect(await withIdentitiesIn(hers, given)()).toEqual([bob, alice])
+      expect(await withIdentitiesIn(undefined, given)()).toEqual([bob])
     }))
-
-  it('goes on to a further pgbk in its environment, where nobody is asked again', async () => {
-    const env = await handingOver({ env: { PATH: '/bin' }, identities: async () => [alice, bob] })
-    expect(env.PATH).toBe('/bin')
-    expect(await identitiesOf(['none'], aContext({ env }))()).toEqual([alice, bob])
-  })
 })
