@@ -76,7 +76,10 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
   const warnings: string[] = []
   const progress = notingWarnings(reporter.progress, warnings)
   const pgbk = printedCommand(invocation, world.cwd)
-  const known = { ...world, progress, pgbk, ...(await askers(world, reporter)) }
+  const asking = { ...world, ...(await askers(world, reporter)) }
+  const { identitiesOf } = await import('./config/identities.js')
+  const identities = identitiesOf(invocation.globals.identity ?? [], asking)
+  const known = { ...asking, progress, pgbk, identities }
   const print = async (outcome: Outcome) => {
     reporter.close()
     await printOutcome(outcome, invocation, world, pgbk)

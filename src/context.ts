@@ -11,6 +11,13 @@ export interface SystemUser {
   readonly home: string
 }
 
+/** Who can decrypt what was encrypted, in the age format, for its recipient. */
+export interface Identity {
+  /** `AGE-SECRET-KEY-1...`: for nothing but what decrypts. */
+  secret: string
+  recipient: string
+}
+
 /** What is made as root for somebody else. */
 export interface Preparation {
   /** An existing directory. */
@@ -67,6 +74,8 @@ export interface Context {
   ask: ((question: string) => Promise<boolean>) | undefined
   /** Asks for a line that is not shown; undefined as `ask`. */
   askSecret: ((question: string) => Promise<string>) | undefined
+  /** What this call may decrypt with: read, and asked for, when that is needed first. @throws {PgbkError} `config`. */
+  identities(): Promise<readonly Identity[]>
 }
 
 /** Works with a context of its own: what was to be done at its end is done, however it ends, the last first. */

@@ -67,6 +67,7 @@ const entries = {
   data_checksums: v.boolean(),
   size_bytes: count,
   shared,
+  pack_saves: v.optional(count),
   file_count: count,
   tablespaces: arrayOf(
     v.object({ oid, name: text, location: text, location_bytes: v.optional(hex), size_bytes: count }),
@@ -133,6 +134,7 @@ const summaryEntries = {
   standby: entries.standby,
   size_bytes: count,
   shared,
+  pack_saves: entries.pack_saves,
   timeline,
   start_lsn: lsn,
   stop_lsn: lsn,
@@ -154,7 +156,10 @@ export interface RecordSummary extends Summary {
 }
 
 /** A record before the finished backup is measured. */
-export type RecordDraft = Omit<BackupRecord, 'size_bytes' | 'shared' | 'file_count' | 'own_files'>
+export type RecordDraft = Omit<
+  BackupRecord,
+  'size_bytes' | 'shared' | 'pack_saves' | 'file_count' | 'own_files'
+>
 
 /** A record as it was read: its summary is checked, the rest is not yet. */
 export interface ReadRecord {

@@ -5,14 +5,13 @@ import type { StoredBackup } from './backup.js'
 import type { Catalog } from './catalog.js'
 import { recordFault } from './check-cluster.js'
 import { resultOf } from './proof.js'
-import { resolveSource } from './source-place.js'
 
-type SelectContext = Pick<Context, 'progress' | 'pgbk' | 'cwd'>
+type SelectContext = Pick<Context, 'progress' | 'pgbk'>
 
 /**
  * The backup that a person means: an id, a unique prefix of at least 8 digits, `latest` or `oldest`.
  * `latest` is the newest whole one with a record that can be used, which no check has failed; which newer ones it skips is said.
- * @param source the other root that the catalogue is of, as the user named it.
+ * @param source the other root that the catalogue is of, as `resolveSource` gives it.
  * @throws {PgbkError} `usage` for a text that cannot be an id, `not-found` when there is no such backup or more than one.
  */
 export function selectBackup<B extends StoredBackup>(
@@ -108,8 +107,8 @@ interface WaysOn {
   first: string
 }
 
-function waysOn({ pgbk, cwd }: SelectContext, source: string | undefined): WaysOn {
-  const from = source === undefined ? '' : ` --from ${shellWord(resolveSource(source, cwd))}`
+function waysOn({ pgbk }: SelectContext, source: string | undefined): WaysOn {
+  const from = source === undefined ? '' : ` --from ${shellWord(source)}`
   return {
     list: pgbk(`list${from}`),
     show: (id) => pgbk(`show ${id}${from}`),

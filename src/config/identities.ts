@@ -1,36 +1,36 @@
-import type { Context } from '../context.js'
-import type { Identity } from '../encryption/identity.js'
+import { localPath } from '../catalog/source-place.js'
+import type { Context, Identity } from '../context.js'
 import { trustOf } from '../system/paths/trusted-path.js'
 import { readIdentityFile } from './trusted-file.js'
 
-/** What this call may decrypt with: read, and its passphrases asked for, when it is needed first. */
-export interface Identities {
-  /** @throws {PgbkError} `config`. */
-  load(): Promise<readonly Identity[]>
-}
+type World = Pick<Context, 'cwd' | 'env' | 'user' | 'askSecret'>
 
-/** @param files their absolute paths. */
-export function identitiesFrom(
-  files: readonly string[],
-  context: Pick<Context, 'user' | 'askSecret'>,
-): Identities {
+/** What a call may decrypt with: the identities in the files that it names, else in that of PGBK_IDENTITY_FILE; read once. */
+export function identitiesOf(named: readonly string[], world: World): Context['identities'] {
+  const usual = world.env.PGBK_IDENTITY_FILE
+  const files = named.length > 0 || !usual ? named : [usual]
   let loaded: Promise<readonly Identity[]> | undefined
-  return {
-    load: () => {
-      loaded ??= readAll(files, context)
-      return loaded
-    },
+  return () => {
+    loaded ??= readIdentities(files, world)
+    return loaded
   }
 }
 
-async function readAll(
+/**
+ * The identities in files, in their order.
+ * @param files relative to the current directory.
+ * @throws {PgbkError} `config` for one that others could read, that is none, or whose passphrase nobody tells.
+ */
+export async function readIdentities(
   files: readonly string[],
-  { user, askSecret }: Pick<Context, 'user' | 'askSecret'>,
+  { cwd, user, askSecret }: Omit<World, 'env'>,
 ): Promise<Identity[]> {
   if (files.length === 0) return []
   const { identitiesIn } = await import('../encryption/identity-file.js')
   const found: Identity[] = []
-  for (const file of files)
+  for (const name of files) {
+    const file = localPath(name, cwd)
     found.push(...(await identitiesIn(readIdentityFile(file, trustOf(user())), file, askSecret)))
+  }
   return found
 }

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { localPath, resolveSource } from '../catalog/source-place.js'
+import { localPath, type NamedStores, resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { trustOf } from '../system/paths/trusted-path.js'
@@ -11,16 +11,10 @@ import { readTrustedFile } from './trusted-file.js'
 export interface ConfigFlags {
   config?: string | undefined
   root?: string | undefined
-  identity?: string[] | undefined
 }
 
 /** The settings of one call, with an absolute root, and the file that they come from, if there is one. */
-export type Settings = Config & {
-  root: string
-  configFile?: string | undefined
-  /** Absolute paths of the files with what decrypts, as flags or PGBK_IDENTITY_FILE name them. */
-  identityFiles: readonly string[]
-}
+export type Settings = Config & { root: string; configFile?: string | undefined }
 
 /** What every story is told: the settings of the call, and the world that it works in. A command's `Call` is one. */
 export interface Task {
@@ -50,13 +44,7 @@ export async function loadConfig(flags: ConfigFlags, context: Context): Promise<
     )
   }
   const root = flags.root ?? value.root ?? defaultRoot(found)
-  const identityFiles = identityFilesOf(flags, context)
-  return { ...value, root: localPath(root, context.cwd), configFile: found?.file, identityFiles }
-}
-
-function identityFilesOf({ identity }: ConfigFlags, { env, cwd }: Context): string[] {
-  const fromEnvironment = env.PGBK_IDENTITY_FILE ? [env.PGBK_IDENTITY_FILE] : []
-  return (identity ?? fromEnvironment).map((file) => localPath(file, cwd))
+  return { ...value, root: localPath(root, context.cwd), configFile: found?.file }
 }
 
 /** Named by somebody who wants no configuration. */
@@ -79,10 +67,22 @@ async function parseFile(file: string, text: string): Promise<RawConfig> {
   }
 }
 
-/** A relative root, or source, in a file is relative to that file. */
+/** A relative root, source or store in a file is relative to that file. */
 function resolveRoot({ file }: FoundConfigFile, raw: RawConfig): void {
-  if (typeof raw.source === 'string' && raw.source) raw.source = resolveSource(raw.source, dirname(file))
+  const stores = (raw.stores ?? {}) as NamedStores
+  if (typeof raw.source === 'string' && raw.source)
+    raw.source = resolveSource(raw.source, dirname(file), stores)
+  if (typeof raw.stores === 'object') raw.stores = resolveStores(stores, dirname(file))
   if (typeof raw.root === 'string' && raw.root) raw.root = localPath(raw.root, dirname(file))
+}
+
+/** What is no store is left for the check to name. */
+function resolveStores(stores: NamedStores, base: string): RawConfig {
+  const resolved = Object.entries(stores).map(([name, store]) => {
+    const isUrl = typeof store?.url === 'string' && store.url !== ''
+    return [name, isUrl ? { ...store, url: resolveSource(store.url, base, {}) } : store]
+  })
+  return Object.fromEntries(resolved)
 }
 
 function defaultRoot(found: FoundConfigFile | undefined): string {

@@ -13,6 +13,44 @@ const settingName = v.pipe(
   v.check((name) => !isPort(name), 'is not a setting of a run: use --port PORT'),
 )
 
+const retention = v.strictObject({
+  daily: v.optional(count),
+  weekly: v.optional(count),
+  monthly: v.optional(count),
+  on_demand: v.optional(count),
+  min: v.optional(count),
+  window: v.optional(span),
+  wal: v.optional(span),
+  pack_after: v.optional(span),
+})
+
+const mebibyte = 1 << 20
+const sizeMeaning = 'must be a size like 64MB, of 5MB to 5000MB'
+const size = v.pipe(
+  v.string(sizeMeaning),
+  v.regex(/^\d{1,4} ?Mi?B?$/i, sizeMeaning),
+  v.transform((written) => Number.parseInt(written, 10) * mebibyte),
+  v.check((bytes) => bytes >= 5 * mebibyte && bytes <= 5000 * mebibyte, sizeMeaning),
+)
+
+const storeName = v.pipe(
+  v.string(),
+  v.regex(/^[a-z][a-z0-9_-]{0,62}$/i, 'the name of a store has letters, digits, - and _'),
+)
+
+const store = v.strictObject({
+  url: text,
+  region: v.optional(text),
+  endpoint: v.optional(v.pipe(text, v.check(isWebUrl, 'must be a URL like https://s3.example.com'))),
+  path_style: v.optional(v.boolean()),
+  part_size: v.optional(size),
+  storage_class: v.optional(text),
+  recipients: v.optional(v.array(text)),
+  identity: v.optional(text),
+  retention: v.optional(v.omit(retention, ['pack_after'])),
+  upload: v.optional(v.picklist(['always', 'scheduled', 'never']), 'never'),
+})
+
 /** Every key that a configuration may have; docs/configuration.md explains them. */
 const schema = v.strictObject({
   root: v.optional(text),
@@ -43,18 +81,8 @@ const schema = v.strictObject({
     }),
     {},
   ),
-  retention: v.optional(
-    v.strictObject({
-      daily: v.optional(count),
-      weekly: v.optional(count),
-      monthly: v.optional(count),
-      on_demand: v.optional(count),
-      min: v.optional(count),
-      window: v.optional(span),
-      wal: v.optional(span),
-      pack_after: v.optional(span),
-    }),
-  ),
+  retention: v.optional(retention),
+  stores: v.optional(v.record(storeName, store), {}),
   verify: v.optional(
     v.strictObject({
       sql: v.optional(
@@ -99,6 +127,9 @@ export type RawConfig = Record<string, unknown>
 /** A checked configuration with all defaults filled in. */
 export type Config = v.InferOutput<typeof schema>
 
+/** What a configuration says of a store. */
+export type StoreConfig = Config['stores'][string]
+
 /** Checks all keys and values at once; each fault is a line with its path. */
 export function parseConfig(raw: RawConfig): SchemaResult<Config> {
   return check(schema, raw)
@@ -107,6 +138,11 @@ export function parseConfig(raw: RawConfig): SchemaResult<Config> {
 /** Whether a setting is the port, by which pgbk reaches what it starts: it is chosen in another way. */
 export function isPort(name: string): boolean {
   return name.toLowerCase() === 'port'
+}
+
+function isWebUrl(text: string): boolean {
+  const { protocol, username } = URL.canParse(text) ? new URL(text) : {}
+  return (protocol === 'https:' || protocol === 'http:') && username === ''
 }
 
 function isTimeZone(name: string): boolean {

@@ -17,6 +17,7 @@ import { copyData } from './copy/copy-server.js'
 import type { CreateJob } from './create-job.js'
 import { draftRecord, gather } from './gather.js'
 import { keepConf } from './keep-conf.js'
+import { noteSaving } from './note-saving.js'
 import { baseFor, shareWith } from './share-with-previous.js'
 
 /** Makes a plain backup, on disk, but for its record, which is returned. */
@@ -49,9 +50,13 @@ export async function fillPlain(
     ...draft,
     own_files: pgbkFileChecksums(layout),
     size_bytes: snapshot.bytes + statSync(layout.readme).size + rest.bytes,
-    ...(shared ? { shared } : {}),
+    ...(shared ? { shared } : await saving(layout, job, context)),
     file_count: snapshot.files + 1 + rest.files,
   }
+}
+
+async function saving({ snapshot }: BackupLayout, { form, place }: CreateJob, context: Context) {
+  return form === 'plain' ? noteSaving(snapshot, (await place.list()).backups, context) : {}
 }
 
 /** Only where pg_verifybackup reads the result: what was compared is not what was sent until then. */

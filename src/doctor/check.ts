@@ -15,6 +15,11 @@ export function ok(name: string, text: string): Check {
   return { name, status: 'ok', text, remedy: null }
 }
 
+/** All is well, and could be better. */
+export function advice(name: string, text: string, remedy: string): Check {
+  return { name, status: 'ok', text, remedy }
+}
+
 export function warning(name: string, text: string, remedy: string | null = null): Check {
   return { name, status: 'warning', text, remedy }
 }

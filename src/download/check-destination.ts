@@ -5,7 +5,6 @@ import { isLocal, type LocalBackup, plainSnapshotOf, type StoredBackup } from '.
 import { readCatalog } from '../catalog/catalog.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
-import { resolveSource } from '../catalog/source-place.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { imageOf } from '../forms/check-image.js'
@@ -33,11 +32,17 @@ function realOf(path: string): string {
 
 /**
  * Makes sure that a backup of a source is whole, as far as that can be seen before it is read.
+ * @param printed the source, for a command to paste.
  * @returns its record.
  * @throws {PgbkError} `damaged`; `not-found` when it has been removed meanwhile.
  */
-export async function checkWanted(backup: StoredBackup, source: Place, context: Context): Promise<Buffer> {
-  checkNotOpened(backup, source, context)
+export async function checkWanted(
+  backup: StoredBackup,
+  source: Place,
+  printed: string,
+  context: Context,
+): Promise<Buffer> {
+  checkNotOpened(backup, source, printed, context)
   if (!isLocal(backup)) return source.readRecord(backup)
   return unlessRemoved(backup, context, async () => {
     await checkFilesOf(backup)
@@ -46,12 +51,17 @@ export async function checkWanted(backup: StoredBackup, source: Place, context: 
 }
 
 /** @throws {PgbkError} `damaged` for a backup that is no longer what was backed up. */
-function checkNotOpened({ id, state }: StoredBackup, { name }: Place, { pgbk, cwd }: Context): void {
+function checkNotOpened(
+  { id, state }: StoredBackup,
+  { name }: Place,
+  printed: string,
+  { pgbk }: Context,
+): void {
   if (state === 'whole') return
   throw new PgbkError(
     'damaged',
     `backup ${id} of ${name} is ${state}: a server was started inside its snapshot`,
-    { hint: `Choose another one:\n  ${pgbk(`list --from ${shellWord(resolveSource(name, cwd))}`)}` },
+    { hint: `Choose another one:\n  ${pgbk(`list --from ${shellWord(printed)}`)}` },
   )
 }
 

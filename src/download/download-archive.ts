@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs'
 import { isLocal, type StoredBackup } from '../catalog/backup.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
-import { localPath, sourceName } from '../catalog/source-place.js'
+import { localPath, resolveSource, sourceName } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { wantedOf } from '../place/contract/listing.js'
+import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { type Compression, compressionOf, requireZstd } from '../place/tar-archive/compression.js'
 import { archiveToFile, archiveToOutput } from '../place/tar-archive/write-archive.js'
@@ -45,9 +46,10 @@ export async function downloadArchive(
   checkTarget(file, options, context)
   if (compression === 'zstd') await requireZstd(context)
   const name = sourceName(options.from, settings, settings.root)
-  const source = await openPlace(name, context)
-  const backup = selectBackup(await source.list(), id, context, name)
-  await checkWanted(backup, source, context)
+  const source = await openPlace(name, context, settings)
+  const printed = resolveSource(name, context.cwd, settings.stores)
+  const backup = await withWholeRecord(source, selectBackup(await source.list(), id, context, printed))
+  await checkWanted(backup, source, printed, context)
   const listing = wantedOf(await source.files(backup), backup, { noWal: options.wal === false })
   const job = { source, backup, listing, compression }
   const write = () =>

@@ -5,11 +5,12 @@ import type { RootLayout } from '../catalog/layout.js'
 import { createRoot, openRootToCreate } from '../catalog/prepare-root.js'
 import { summarize } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
-import { localPath, sourceName } from '../catalog/source-place.js'
+import { localPath, resolveSource, sourceName } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { explained, PgbkError } from '../errors.js'
 import type { Place } from '../place/contract/place.js'
+import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { checkNotInUse } from '../removal/in-use.js'
 import { keepReplacedWal } from '../removal/keep-replaced-wal.js'
@@ -54,10 +55,11 @@ export async function download(
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
   const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
   const root = openRootToCreate(destination, context)
-  const source = await openPlace(name, context)
+  const source = await openPlace(name, context, settings)
   checkOtherRoot(source, destination)
-  const backup = selectBackup(await source.list(), id, context, name)
-  const record = await checkWanted(backup, source, context)
+  const printed = resolveSource(name, context.cwd, settings.stores)
+  const backup = await withWholeRecord(source, selectBackup(await source.list(), id, context, printed))
+  const record = await checkWanted(backup, source, printed, context)
   const { server } = recordOf(backup)
   const newCluster = options.newCluster ?? false
   if (!newCluster) checkCluster(readCatalog(destination), `backup ${backup.id}`, server)

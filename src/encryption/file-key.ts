@@ -1,7 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
+import type { Identity } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { type AgeHeader, damagedFile, nonceBytes } from './header.js'
-import type { Identity } from './identity.js'
 import { noKeyFor } from './no-key.js'
 import { checkRecipient, type Recipient } from './recipient.js'
 

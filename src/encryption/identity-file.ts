@@ -1,6 +1,6 @@
+import type { Identity } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { headerIn } from './header.js'
-import type { Identity } from './identity.js'
 
 /** What a file of identities has at most. */
 export const mostIdentityBytes = 1 << 20

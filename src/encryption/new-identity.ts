@@ -1,4 +1,4 @@
-import type { Identity } from './identity.js'
+import type { Identity } from '../context.js'
 
 /** One that nobody else has. */
 export async function newIdentity(): Promise<Identity> {

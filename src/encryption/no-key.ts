@@ -1,6 +1,6 @@
+import type { Identity } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { listOf } from '../text/list-of.js'
-import type { Identity } from './identity.js'
 import { fingerprintOf, type Recipient } from './recipient.js'
 
 /**

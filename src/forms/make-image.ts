@@ -79,14 +79,18 @@ export async function imageOfTar<T>(
 
 /**
  * Unpacks an image into a directory that is not there yet, with a plain tool: not flushed. Nothing in there leads out of it.
+ * @param only a directory in it, if not all is wanted.
  * @throws {PgbkError} as `makeImage`; `damaged` when something does.
  */
 export async function unpackImage(
   file: string,
   directory: string,
   { env, signal }: Surroundings,
+  only?: string,
 ): Promise<void> {
-  await run('unsquashfs', ['-no-progress', '-no-xattrs', ...queues, '-d', directory, file], { env, signal })
+  const wanted = only === undefined ? [] : [only]
+  const args = ['-no-progress', '-no-xattrs', ...queues, '-d', directory, file, ...wanted]
+  await run('unsquashfs', args, { env, signal })
   await checkPlainTree(directory, signal)
 }
 

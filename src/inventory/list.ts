@@ -3,7 +3,8 @@ import type { LocalBackup, StoredBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { sourceName } from '../catalog/source-place.js'
-import type { Task } from '../config/load.js'
+import type { Settings, Task } from '../config/load.js'
+import { type PlainTotal, plainTotal } from '../packing/plain-total.js'
 import { openPlace } from '../place/open-place.js'
 import { freeBytes } from '../system/files/measure.js'
 import { findWindows } from '../wal-coverage/find-window.js'
@@ -18,6 +19,8 @@ export interface ListResult extends Catalog<StoredBackup> {
   windows: ReadonlyMap<string, BackupWindow>
   /** The other root that was asked, as the user named it. */
   source: string | undefined
+  /** What the plain ones take, where they are many and nothing is to pack them. */
+  plain?: PlainTotal | undefined
 }
 
 export interface ListOptions {
@@ -29,7 +32,7 @@ export interface ListOptions {
 export async function list(options: ListOptions, { settings, context }: Task): Promise<ListResult> {
   const windows = new Map<string, BackupWindow>()
   if (options.from !== undefined) {
-    const source = await openPlace(sourceName(options.from, settings), context)
+    const source = await openPlace(sourceName(options.from, settings), context, settings)
     const { locationOf } = source
     return { ...(await source.list()), locationOf, windows, free: undefined, source: source.name }
   }
@@ -44,5 +47,17 @@ export async function list(options: ListOptions, { settings, context }: Task): P
   }
   const free = existsSync(catalog.root) ? await freeBytes(catalog.root) : undefined
   const { backup: locationOf } = rootLayout(settings.root)
-  return { ...catalog, backups, locationOf, windows, free, source: undefined }
+  return {
+    ...catalog,
+    backups,
+    locationOf,
+    windows,
+    free,
+    source: undefined,
+    plain: plainOf(backups, settings),
+  }
+}
+
+function plainOf(backups: readonly StoredBackup[], { create, retention }: Settings): PlainTotal | undefined {
+  return create.form === 'packed' || retention?.pack_after !== undefined ? undefined : plainTotal(backups)
 }

@@ -4,6 +4,7 @@ import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import { selectBackup } from '../catalog/select.js'
 import { resolveSource, sourceName } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
+import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { findWindows } from '../wal-coverage/find-window.js'
 import type { BackupWindow } from '../wal-coverage/window.js'
@@ -37,8 +38,10 @@ export async function show(
     return { backup, location: backup.directory, window, source: undefined }
   }
   const name = sourceName(options.from, settings)
-  const source = await openPlace(name, context)
-  const backup = selectBackup(await source.list(), id, context, name)
+  const source = await openPlace(name, context, settings)
+  const printed = resolveSource(name, context.cwd, settings.stores)
+  const listed = selectBackup(await source.list(), id, context, printed)
+  const backup = await withWholeRecord(source, listed)
   const location = source.locationOf(backup.id)
-  return { backup, location, window: undefined, source: resolveSource(name, context.cwd) }
+  return { backup, location, window: undefined, source: printed }
 }

@@ -1,5 +1,5 @@
 import { localPath } from '../catalog/source-place.js'
-import { identitiesFrom } from '../config/identities.js'
+import { readIdentities } from '../config/identities.js'
 import type { Task } from '../config/load.js'
 import type { Recipient } from '../encryption/recipient.js'
 
@@ -9,9 +9,9 @@ export interface ShownKey {
   recipients: Recipient[]
 }
 
-/** For whom something must be encrypted, so that a file of identities can decrypt it. @throws {PgbkError} as `Identities.load`. */
+/** For whom something must be encrypted, so that a file of identities can decrypt it. @throws {PgbkError} as `readIdentities`. */
 export async function showKey(name: string, { context }: Task): Promise<ShownKey> {
   const file = localPath(name, context.cwd)
-  const identities = await identitiesFrom([file], context).load()
+  const identities = await readIdentities([file], context)
   return { file, recipients: identities.map(({ recipient }) => recipient) }
 }

@@ -47,8 +47,8 @@ export async function packOlder(
       if (savedBytes <= 0) continue
       if (dryRun) done.push({ backup, savedBytes })
       else {
-        const { backup: packed } = await pack(backup.id, { settings, context })
-        done.push({ backup: packed, savedBytes: freed - packed.storedBytes })
+        const packed = await pack(backup.id, { settings, context })
+        done.push({ backup: packed.backup, savedBytes: packed.savedBytes })
       }
     } catch (error) {
       context.signal.throwIfAborted()

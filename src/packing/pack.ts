@@ -10,6 +10,7 @@ import { PgbkError } from '../errors.js'
 import { materialise } from '../forms/materialise.js'
 import { type LocalPlace, localPlace } from '../place/local-place.js'
 import { findInstallations } from '../postgres/programs/find.js'
+import { freedBytes } from '../removal/freed-bytes.js'
 import { checkNotInUse } from '../removal/in-use.js'
 import type { HeldLock } from '../system/files/lock.js'
 import { changeForm, sweepForms } from './change-form.js'
@@ -20,6 +21,8 @@ import { packSnapshot } from './pack-snapshot.js'
 export interface ChangedForm {
   backup: LocalBackup
   storedBefore: number
+  /** What the disk has got back: what it shares with others stays there. Negative where it takes more now. */
+  savedBytes: number
   /** It had this form before, and that was said. */
   wasSo?: boolean
 }
@@ -57,12 +60,13 @@ export async function changed(
   const form = purpose === 'pack' ? 'packed' : 'plain'
   if (chosen.form === form) {
     context.progress.warn(`${chosen.id} is ${form} already`)
-    return { backup: chosen, storedBefore: chosen.storedBytes, wasSo: true }
+    return { backup: chosen, storedBefore: chosen.storedBytes, savedBytes: 0, wasSo: true }
   }
   // A create sweeps what others leave, and must not take this for it.
   return place.lease('create', { purpose }, context, async (guarded, lease) => {
     await sweep(root, lease, guarded)
     const before = await checked(chosen.id, place, settings, guarded)
+    const freed = await freedBytes(before, (await place.list()).backups, guarded)
     const staged = await place.stage(guarded.now(), { made_by: purpose })
     try {
       const record = await withEnds(guarded, (own) => make(before, staged.layout, own))
@@ -78,7 +82,8 @@ export async function changed(
     } finally {
       await place.discard(staged)
     }
-    return { backup: selectBackup(await place.list(), before.id, guarded), storedBefore: before.storedBytes }
+    const backup = selectBackup(await place.list(), before.id, guarded)
+    return { backup, storedBefore: before.storedBytes, savedBytes: freed - backup.storedBytes }
   })
 }
 

@@ -1,4 +1,4 @@
-import { type ReadableBackup, recordOf } from '../catalog/backup.js'
+import { type ReadableBackup, recordOf, recordToPack } from '../catalog/backup.js'
 import type { PackedFacts } from '../catalog/entries/record-fields.js'
 import type { BackupLayout } from '../catalog/layout.js'
 import { recordFormat } from '../catalog/record.js'
@@ -38,8 +38,7 @@ export async function recordImage(
       check({ ...plain, snapshot: mounted.directory }),
     ),
   ])
-  const { shared: _with, ...raw } = plain.raw as Record<string, unknown>
-  const record = { ...raw, format: recordFormat.packed, packed: { ...read, ...facts } }
+  const record = { ...recordToPack(plain), format: recordFormat.packed, packed: { ...read, ...facts } }
   await writeDurably(readme, imageReadme(recordOf({ raw: record })))
   return record
 }

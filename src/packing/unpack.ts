@@ -8,6 +8,7 @@ import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { syncTree } from '../system/files/durable.js'
 import { checkCopyOfSnapshot, neededVerifier } from './check-copy-of-snapshot.js'
 import { checkRoom } from './check-room.js'
+import { checkUnpackedWal } from './check-unpacked-wal.js'
 import { type ChangedForm, changed } from './pack.js'
 
 /**
@@ -30,6 +31,7 @@ export async function unpack(id: string, task: Task): Promise<ChangedForm> {
     const copy = { ...backup, snapshot: aside.snapshot }
     const checksums = record.own_files ?? pgbkFileChecksums(snapshotOf(copy))
     await checkCopyOfSnapshot(copy, checksums, verifier, own)
+    if (!verifier.checksWal) await checkUnpackedWal(image.file, copy, aside.directory, own)
     return unpackedRecord(backup)
   })
 }

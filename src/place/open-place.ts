@@ -1,27 +1,42 @@
-import { parseSource } from '../catalog/source-place.js'
+import { parseSource, storeNamed } from '../catalog/source-place.js'
+import type { StoreConfig } from '../config/schema.js'
 import type { Context } from '../context.js'
 import type { Place } from './contract/place.js'
 
 /** How a place is opened. */
 export interface OpenedFor {
+  /** Those of the configuration. */
+  stores: Readonly<Record<string, StoreConfig>>
   /** It will be asked many times for a little: one connection is kept for all of that. */
   isHeld?: boolean
 }
 
 /**
- * What a source needs is loaded when there is one: most lists are of the root itself.
+ * Its backups are read as they were before they were encrypted, with the identities of the context. What a source needs is loaded when there
+ * is one: most lists are of the root itself.
  * @throws {PgbkError} `usage` for a text that is not a SOURCE, and as `existingPlace`.
  */
-export async function openPlace(
+export async function openPlace(text: string, context: Context, opened: OpenedFor): Promise<Place> {
+  const { decryptingPlace } = await import('./encrypted/decrypting-place.js')
+  return decryptingPlace(await openAsItLies(text, context, opened), context)
+}
+
+/** An encrypted backup as encrypted. */
+async function openAsItLies(
   text: string,
   context: Context,
-  { isHeld = false }: OpenedFor = {},
+  { stores, isHeld = false }: OpenedFor,
 ): Promise<Place> {
-  const place = parseSource(text, context.cwd)
+  const place = parseSource(text, context.cwd, stores)
   if (place.kind === 'ssh') {
     const { sshPlace } = await import('./ssh/ssh-place.js')
     const shared = isHeld ? (await import('./ssh/shared-connection.js')).sharedConnection(context) : []
     return sshPlace(text, place.host, place.directory, context, shared)
+  }
+  if (place.kind === 's3' || storeNamed(text, stores)) {
+    const { openObjectStore } = await import('./open-object-store.js')
+    const { storePlace } = await import('./store/store-place.js')
+    return storePlace(await openObjectStore(text, context, stores), context)
   }
   const { existingPlace } = await import('./local-place.js')
   return existingPlace(text, place.directory, context)

@@ -1,5 +1,5 @@
 import type { StoredBackup } from '../catalog/backup.js'
-import type { Context } from '../context.js'
+import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
@@ -21,14 +21,17 @@ const noteEvery = 500
  * it is mounted, who reads hears of an input/output error only.
  * @throws {PgbkError} as `openPlace`; `not-found` when there is no such backup any more, or it is another one.
  */
-export async function serveRemoteImage(errand: ImageErrand, context: Context): Promise<void> {
+export async function serveRemoteImage(
+  errand: ImageErrand,
+  { context, settings: { stores } }: Task,
+): Promise<void> {
   const { place: name, note, bytes, cache, id, sha256 } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
   let reader: ImageReader | undefined
   const tell = () => writeFetchNote(note, { bytes: 0, requests: 0, ...reader?.fetched, ...said })
   const timer = setInterval(tell, noteEvery)
   try {
-    const place = await openPlace(name, context, { isHeld: true })
+    const place = await openPlace(name, context, { stores, isHeld: true })
     const backup = await findBackup(place, errand)
     const own = imageReader({
       ...{ bytes, atOnce, name: `snapshot.squashfs of backup ${id} in ${name}` },

@@ -123,7 +123,7 @@ async function send(
     await unlessRemoved(backup, context, async () => {
       if (recovery.archive && recovery.recovery)
         await bringTogether(backup, recovery.archive, recovery.recovery.lastSegment)
-      const source = await openPlace(root, context)
+      const source = await openPlace(root, context, { stores: {} })
       const listing = wantedOf(await source.files(backup), backup, { noWal: false })
       checkTexts(listing)
       await archiveToOutput({ source, backup, listing, compression: 'none' }, { ...context, stdout: input })

@@ -123,6 +123,7 @@ export function aContext(changes: Partial<Context> = {}): Context {
     atEnd: () => {},
     ask: undefined,
     askSecret: undefined,
+    identities: async () => [],
     ...changes,
   }
 }

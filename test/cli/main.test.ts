@@ -62,7 +62,7 @@ describe('the root', () => {
 describe('a URL', () => {
   it.each([
     ['list', '-C', 's3://bucket'],
-    ['list', '--from', 's3://bucket'],
+    ['list', '--from', 'sftp://bucket'],
     ['show', 'latest', '--from', 'sftp://db1/srv'],
     ['download', 'latest', '--from', 'https://db1/srv'],
     ['download', 'latest', '--from', '/srv', '--to', 's3://bucket'],
@@ -78,19 +78,19 @@ describe('a URL', () => {
   })
 
   it.each(['PGBK_ROOT', 'PGBK_SOURCE', 'PGBK_CONFIG'])('is refused in %s', async (name) => {
-    const { status, stderr } = await pgbk(['list', '--from'], { env: { [name]: 's3://bucket' } })
+    const { status, stderr } = await pgbk(['list', '--from'], { env: { [name]: 'sftp://bucket' } })
     expect([status, stderr]).toEqual([
       2,
-      expect.stringMatching(/s3:\/\/ is not supported|no source is named/),
+      expect.stringMatching(/sftp:\/\/ is not supported|no source is named/),
     ])
   })
 
   it('is refused in a configuration', async () => {
     for (const key of ['root', 'source']) {
       const cwd = aDirectory()
-      writeFileSync(`${cwd}/.pgbkrc`, `${key}: s3://bucket`)
+      writeFileSync(`${cwd}/.pgbkrc`, `${key}: sftp://bucket`)
       const { status, stderr } = await pgbk(['list', '--from'], { cwd })
-      expect([status, stderr]).toEqual([2, expect.stringContaining('s3:// is not supported')])
+      expect([status, stderr]).toEqual([2, expect.stringContaining('sftp:// is not supported')])
     }
   })
 })

@@ -16,6 +16,7 @@ describe('a configuration', () => {
         independent_every: 14,
       },
       run: { working_copy: 'auto', sandbox: 'auto', settings: {} },
+      stores: {},
       verify: { sql: [] },
       wal: { slot: 'pgbk', compress: 'gzip' },
       hooks: {},
@@ -45,11 +46,27 @@ describe('a configuration', () => {
         settings: { work_mem: '1GB', max_connections: 20, jit: false },
       },
       retention: { daily: 7, weekly: 4, monthly: 12, on_demand: 3, min: 2, window: '14 days' },
+      stores: {
+        offsite: {
+          url: 's3://bucket/db1',
+          region: 'eu-central-1',
+          endpoint: 'https://s3.example.com:9000',
+          path_style: true,
+          part_size: 64 << 20,
+          storage_class: 'STANDARD_IA',
+          recipients: ['age1...'],
+          identity: '/etc/pgbk/key.txt',
+          retention: { daily: 7, wal: '7 days' },
+          upload: 'always',
+        },
+      },
       verify: { sql: [{ statement: 'select 1', expect: 1, database: 'app' }] },
       wal: { slot: 'pgbk_2', compress: 'gzip:9' },
       hooks: { on_success: 'true', on_failure: 'false', on_warning: 'mail' },
     }
-    expect(parseConfig(whole)).toEqual({ value: whole })
+    const { offsite } = whole.stores
+    const written = { ...whole, stores: { offsite: { ...offsite, part_size: '64MB' } } }
+    expect(parseConfig(written)).toEqual({ value: whole })
   })
 
   it.each<[string, RawConfig]>([
@@ -57,6 +74,15 @@ describe('a configuration', () => {
     ['root', { root: 5 }],
     ['time_zone', { time_zone: 'Mars/Olympus' }],
     ['create', { create: 'fast' }],
+    ['stores.a', { stores: { a: 's3://bucket' } }],
+    ['stores.a.url', { stores: { a: {} } }],
+    ['stores.a.endpoint', { stores: { a: { url: 's3://b', endpoint: 'https://key:secret@host' } } }],
+    ['stores.a.part_size', { stores: { a: { url: 's3://b', part_size: '1MB' } } }],
+    ['stores.a.upload', { stores: { a: { url: 's3://b', upload: 'sometimes' } } }],
+    [
+      'stores.a.retention.pack_after',
+      { stores: { a: { url: 's3://b', retention: { pack_after: '1 day' } } } },
+    ],
     ['create.checkpoint', { create: { checkpoint: 'slow' } }],
     ['create.max_rate', { create: { max_rate: '50G' } }],
     ['create.verify', { create: { verify: 'yes' } }],

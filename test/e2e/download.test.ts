@@ -106,7 +106,7 @@ describe('a download', () => {
     const others = () => execaSync('cp', ['-a', backup.directory, copy])
     const step = (text: string) => void (text === 'verifying' && others())
     const context = aContext({ progress: { ...silentProgress, step } })
-    const settings = { root: to, bin_dir: undefined, run_as: 'postgres' } as Settings
+    const settings = { root: to, bin_dir: undefined, run_as: 'postgres', stores: {} } as Settings
     await downloadHere(backup.record.id, { from: backup.root }, { settings, context })
     expect(statSync(join(copy, 'backup.json')).mtimeMs).toBe(
       statSync(join(backup.directory, 'backup.json')).mtimeMs,

@@ -142,7 +142,11 @@ describe('a packed backup', () => {
         `${packed.record.id}: its SHA-256 is right, its contents were not looked at: the packed snapshot cannot be mounted: `,
       ),
     })
-    expect(all.stdout).toContain(original.record.id)
+    const { checks, left_out } = JSON.parse(all.stdout)
+    expect(checks.map(({ backup }: { backup: string }) => backup)).toContain(original.record.id)
+    expect(left_out).toEqual([
+      { backup: packed.record.id, reason: expect.stringContaining('cannot be mounted: ') },
+    ])
     const one = await runPgbk(['verify', packed.record.id, '-C', packed.root], { env })
     expect(one).toMatchObject({ status: 1, stderr: expect.stringContaining('squashfuse is not installed') })
   })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { Identity } from '../../src/context.js'
 import { openFileKey } from '../../src/encryption/file-key.js'
 import type { AgeHeader } from '../../src/encryption/header.js'
-import type { Identity } from '../../src/encryption/identity.js'
 import type { ReadRange } from '../../src/encryption/open-encrypted.js'
 import type { Sendable } from '../../src/system/files/sendable.js'
 

@@ -9,6 +9,7 @@ import type { Context } from '../../src/context.js'
 import { PgbkError } from '../../src/errors.js'
 import { openFileWriter } from '../../src/place/contract/file-writer.js'
 import type { Place, Staged, WritablePlace } from '../../src/place/contract/place.js'
+import { decryptingPlace } from '../../src/place/encrypted/decrypting-place.js'
 import { localPlace } from '../../src/place/local-place.js'
 import { sshPlace } from '../../src/place/ssh/ssh-place.js'
 import { directoryStore } from '../../src/place/store/directory-store.js'
@@ -17,6 +18,8 @@ import { s3Store } from '../../src/place/store/s3/s3-store.js'
 import { storePlace } from '../../src/place/store/store-place.js'
 import type { BytePath } from '../../src/system/paths/byte-path.js'
 import { aContext, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from '../catalog/samples.js'
+import { alice } from '../encryption/samples.js'
+import { encryptedMemoryPlace } from '../helpers/encrypted-place.js'
 import { memoryPlace, type StagedInMemory } from '../helpers/memory-place.js'
 import { needs } from '../helpers/needs.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
@@ -98,6 +101,17 @@ describe('a place in memory', () => {
   isRead(aMemoryWorld)
   isWritten(aMemoryWorld)
 })
+describe('a place with encrypted backups', () =>
+  isRead((): World<StagedInMemory> => {
+    const writable = encryptedMemoryPlace()
+    const place = decryptingPlace(writable, aContext({ identities: async () => [alice] }))
+    return { ...aMemoryWorld(), place, writable }
+  }))
+describe('a place whose backups might be encrypted', () =>
+  isRead(() => {
+    const world = aLocalWorld()
+    return { ...world, place: decryptingPlace(world.place, context) }
+  }))
 describe('a store in a directory', () => isRead(() => aStoreWorld(directoryStore(aDirectory(), context))))
 needs('an S3 server').describe('a store in S3', () => {
   let server: S3Server

@@ -101,6 +101,7 @@ const settings = () =>
     root: root.root,
     bin_dir: undefined,
     run_as: 'postgres',
+    stores: {},
     run: {},
     time_zone: 'UTC',
   }) as unknown as Settings
@@ -139,7 +140,7 @@ describe.each(removals)('of a backup whose removal %s', (_what, remove) => {
   })
 
   it('no list of its files is taken for whole', async () => {
-    const source = await openPlace(root.root, aContext())
+    const source = await openPlace(root.root, aContext(), { stores: {} })
     expect((await source.files(backup)).files).toContain('snapshot/data/PG_VERSION')
     remove()
     expect(await thrownBy(() => source.files(backup))).toMatchObject(isNotFound)
@@ -150,7 +151,7 @@ describe.each(removals)('of a backup whose removal %s', (_what, remove) => {
     writeFileSync(join(bin, 'ssh'), '#!/bin/sh\nshift 3; eval "$@"\n')
     chmodSync(join(bin, 'ssh'), 0o755)
     const env = { PATH: `${bin}:${process.env.PATH}` }
-    const source = await openPlace(`host:${root.root}`, aContext({ env }))
+    const source = await openPlace(`host:${root.root}`, aContext({ env }), { stores: {} })
     expect((await source.files(backup)).files).toContain('snapshot/data/PG_VERSION')
     remove()
     const message = `the backup is gone from ${root.root} on host`
@@ -192,7 +193,7 @@ describe('a backup that is removed', () => {
   })
 
   it('while it is downloaded is not one that a source does not send', async () => {
-    const source = await openPlace(root.root, aContext())
+    const source = await openPlace(root.root, aContext(), { stores: {} })
     const layout = backupLayout(aDirectory())
     const fetch = () =>
       fetchFiles(
@@ -204,9 +205,9 @@ describe('a backup that is removed', () => {
   })
 
   it('before it is downloaded is no damaged one', async () => {
-    const source = await openPlace(root.root, aContext())
+    const source = await openPlace(root.root, aContext(), { stores: {} })
     removeAll()
-    expect(await thrownBy(() => checkWanted(backup, source, aContext()))).toMatchObject(isNotFound)
+    expect(await thrownBy(() => checkWanted(backup, source, root.root, aContext()))).toMatchObject(isNotFound)
   })
 })
 

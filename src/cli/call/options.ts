@@ -54,7 +54,10 @@ export const sandboxOption = () =>
   ])
 
 export const listFromOption = () =>
-  new Option('--from [source]', 'another root: DIR or [USER@]HOST:DIR (default: source of the configuration)')
+  new Option(
+    '--from [source]',
+    'another root: DIR, [USER@]HOST:DIR, s3://BUCKET[/PREFIX], or the name of a store (default: source of the configuration)',
+  )
 
 /** @throws commander's error for what is not a port. */
 export function parsePort(text: string): number {

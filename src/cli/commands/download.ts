@@ -23,7 +23,10 @@ export const download: CommandSpec<Options> = {
   declare: (command) =>
     command
       .argument('<id>', `${idMeaning}, of the source`)
-      .option('--from <source>', 'where from: DIR or [USER@]HOST:DIR (default: source of the configuration)')
+      .option(
+        '--from <source>',
+        'where from: DIR, [USER@]HOST:DIR, s3://BUCKET[/PREFIX], or the name of a store (default: source of the configuration)',
+      )
       .option('--to <dir>', 'the root to copy it to (default: as --root)')
       .option('--archive <file>', 'write one tar instead: .tar, .tar.gz, .tar.zst, or - for standard output')
       .addOption(
@@ -66,6 +69,8 @@ interrupted download has copied is kept, and the next one continues there.
 A SOURCE is a directory that holds data/, or [USER@]HOST:DIR as in scp: your own
 ssh with your own configuration, and on the other side no more than sh, cat,
 find and tar. Compression is ssh's: "Compression yes" in ~/.ssh/config.
+Or it is s3://BUCKET[/PREFIX], with credentials as every S3 tool takes them, or the
+name of a store in .pgbkrc.yaml.
 
 Started by root, pgbk works as the user run_as (default: postgres), and ssh uses
 that user's keys. With --archive, a source here is read as its owner; where that

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Writable } from 'node:stream'
-import type { StoredBackup } from '../../catalog/backup.js'
+import { isLocal, type StoredBackup } from '../../catalog/backup.js'
 import type { Context } from '../../context.js'
 import { explained, PgbkError } from '../../errors.js'
 import { syncPath } from '../../system/files/durable.js'
@@ -85,7 +85,12 @@ export async function archiveToFile(
     const handle = await open(part, 'wx', 0o600)
     const { source, backup, listing, compression } = job
     const isCompressed = compression === 'zstd'
-    if (source.directory !== undefined && compression !== 'gzip' && (await hasGnuTar(context))) {
+    if (
+      source.directory !== undefined &&
+      isLocal(backup) &&
+      compression !== 'gzip' &&
+      (await hasGnuTar(context))
+    ) {
       await handle.close()
       context.progress.step('archiving')
       await archiveHere(source.directory, { backup, listing }, { file: part, isCompressed }, context)

@@ -23,7 +23,7 @@ export function listText(result: ListResult, screen: Screen): string {
   const lines = tableLines(columnsFor(result, screen), result.backups, screen.width)
   const [header = '', ...rows] = lines
   const broken = gapLines(result).map(screen.style.warning)
-  return `${[screen.style.strong(header), ...rows, '', ...broken, screen.style.faint(totals(result))].join('\n')}\n`
+  return `${[screen.style.strong(header), ...rows, '', ...broken, ...[totals(result), ...plainLines(result)].map(screen.style.faint)].join('\n')}\n`
 }
 
 const mostGaps = 5
@@ -97,6 +97,15 @@ function proofColumn(now: Date, style: Style): Column<StoredBackup> {
     expendable: 4,
     paint: (text, { proof }) => (hasFailed(proof) ? style.bad(text) : text),
   }
+}
+
+/** Where it is worth it: a quarter at least. */
+function plainLines({ plain }: ListResult): string[] {
+  const { count = 0, bytes = 0, packedBytes } = plain ?? {}
+  if (packedBytes === undefined || packedBytes > 0.75 * bytes) return []
+  return [
+    `${count} plain backups take ${formatBytes(bytes)}; packed they would take about ${formatBytes(packedBytes)} (pgbk pack, retention.pack_after)`,
+  ]
 }
 
 function totals({ root, backups, free }: ListResult): string {

@@ -5,9 +5,10 @@ import type { VerifyResult } from '../../verify/verify.js'
 import { unprovenOf } from '../parts/proof-text.js'
 import { printable, type Screen } from '../screen.js'
 
-export function verifyJson({ checks }: VerifyResult): object {
+export function verifyJson({ checks, leftOut }: VerifyResult): object {
   return {
     checks: checks.map(({ id, ...check }) => ({ backup: id, ok: check.faults.length === 0, ...check })),
+    left_out: leftOut.map(({ id, reason }) => ({ backup: id, reason })),
   }
 }
 
@@ -40,7 +41,7 @@ function proofPart(proof: Proof): string {
   return `; proven on PostgreSQL ${postgres_version}${ready}${replay}`
 }
 
-function summary({ checks, root }: VerifyResult): string {
+function summary({ checks, root }: Omit<VerifyResult, 'leftOut'>): string {
   const bad = checks.filter(({ faults }) => faults.length > 0).length
   const faulty = bad === 0 ? 'none has faults' : `${bad} ${bad === 1 ? 'has' : 'have'} faults`
   return `${checks.length} backups in ${root} were checked, ${faulty}`

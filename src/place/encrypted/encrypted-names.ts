@@ -1,0 +1,18 @@
+import type { BytePath } from '../../system/paths/byte-path.js'
+import type { Listing } from '../contract/listing.js'
+import { isLeftOut } from '../contract/names.js'
+
+const ending = '.age'
+
+/** What a file of a backup is called once it is encrypted. */
+export function encryptedName(name: BytePath): BytePath {
+  return `${name}${ending}` as BytePath
+}
+
+/** What a backup has before it is encrypted: the README in clear, and what is not encrypted, are no part of it. */
+export function decryptedListing({ directories, files }: Listing): Listing {
+  const decrypted = files
+    .filter((name) => name.endsWith(ending))
+    .map((name) => name.slice(0, -ending.length) as BytePath)
+  return { directories, files: decrypted.filter((name) => !isLeftOut(name)), links: [] }
+}

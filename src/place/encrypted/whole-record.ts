@@ -1,0 +1,32 @@
+import { type StoredBackup, storedBackup } from '../../catalog/backup.js'
+import { checkId } from '../../catalog/catalog.js'
+import { differenceOf } from '../../catalog/entries/clear-record.js'
+import { checkRecord, clearRecordIn, summarize } from '../../catalog/record.js'
+import { PgbkError } from '../../errors.js'
+import type { Place } from '../contract/place.js'
+
+/**
+ * A backup of a place with its whole record, which of an encrypted one is not in a list: it takes a key. Whoever needs more of a backup
+ * than a list shows asks for it first.
+ * @throws {PgbkError} `config` where no identity decrypts it; `damaged`, also where its record tells something else than what is in clear.
+ */
+export async function withWholeRecord(
+  place: Pick<Place, 'readRecord'>,
+  backup: StoredBackup,
+): Promise<StoredBackup> {
+  const clear = clearRecordIn(backup.raw)
+  if (!clear) return backup
+  const read = summarize((await place.readRecord(backup)).toString())
+  checkId(read, backup.id)
+  const difference = differenceOf(clear, checkRecord(read.raw))
+  if (difference !== undefined || !read.summary.packed)
+    throw new PgbkError(
+      'damaged',
+      `backup ${backup.id} is not what its backup.json tells: its encrypted record has another ${difference ?? 'form'}`,
+      { hint: 'Somebody has changed it, or put it together. Choose another backup.' },
+    )
+  const { hold, proof, state } = backup
+  const opened = storedBackup(read, state, { hold, proof })
+  const summary = { ...opened.summary, encrypted: clear.encrypted }
+  return { ...opened, summary, storedBytes: backup.storedBytes, ownBytes: backup.ownBytes }
+}
