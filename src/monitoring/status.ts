@@ -24,6 +24,7 @@ import {
   type Problem,
 } from './health.js'
 import { receiverHealth, slotHealth } from './receiver-health.js'
+import { type StoreHealth, storeProblems, storesHealth } from './store-health.js'
 
 export interface StatusOptions extends ConnectionFlags {
   /** Milliseconds. */
@@ -49,6 +50,8 @@ export interface StatusResult extends HealthFigures {
   /** Bytes of WAL that the server keeps for the receiver; undefined where none has run here, or the server was not reached. */
   retainedBytes: number | undefined
   freeBytes: number | undefined
+  /** Those of the configuration. */
+  stores: StoreHealth[]
   problems: Problem[]
 }
 
@@ -82,6 +85,7 @@ export async function status(options: StatusOptions, task: Task): Promise<Status
     maxProofAgeMs: options.maxProofAge,
     maxLagMs: options.maxLag,
   }
+  const stores = storesHealth(settings, root, new Set(whole.map(({ id }) => id)))
   return {
     ...figures,
     root: settings.root,
@@ -95,7 +99,8 @@ export async function status(options: StatusOptions, task: Task): Promise<Status
     handsOverTo: (figures.receiver === 'alive' && receiver?.handing_over_to) || undefined,
     retainedBytes: slot === null ? 0 : (slot?.retained_bytes ?? undefined),
     freeBytes: existsSync(root.root) ? await freeBytes(existingDirectory(root)) : undefined,
-    problems: judgeHealth(figures, limits, context.pgbk),
+    stores,
+    problems: [...judgeHealth(figures, limits, context.pgbk), ...storeProblems(stores)],
   }
 }
 

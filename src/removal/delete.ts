@@ -1,4 +1,4 @@
-import type { LocalBackup } from '../catalog/backup.js'
+import type { LocalBackup, StoredBackup } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { describeHold } from '../catalog/hold.js'
 import { isId } from '../catalog/id.js'
@@ -78,7 +78,7 @@ export async function removalQuestion(
   return `${names}\nDelete ${chosen.length === 1 ? 'this backup' : `these ${chosen.length} backups`} (${size}) for good?`
 }
 
-function requireWholeIds(ids: string[]): void {
+export function requireWholeIds(ids: string[]): void {
   const unclear = ids.find((id) => !isId(id))
   if (unclear === undefined) return
   throw new PgbkError('usage', `${JSON.stringify(unclear)} is not a complete backup id`, {
@@ -88,12 +88,7 @@ function requireWholeIds(ids: string[]): void {
 
 function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context: Context): LocalBackup[] {
   const chosen = [...new Set(ids.map((id) => selectBackup(catalog, id, context)))]
-  const staysWhole = catalog.backups.some((backup) => backup.state === 'whole' && !chosen.includes(backup))
-  if (!staysWhole && !options.last && chosen.some(({ state }) => state === 'whole')) {
-    throw new PgbkError('usage', 'no whole backup would be left', {
-      hint: 'If that is intended, use --last.',
-    })
-  }
+  checkNoneLost(catalog, chosen, options)
   for (const { id, hold } of chosen) {
     if (hold)
       throw new PgbkError('failed', `backup ${id} is ${describeHold(hold)}`, {
@@ -102,4 +97,15 @@ function choose(catalog: Catalog, ids: string[], options: DeleteOptions, context
   }
   checkNotInUse(chosen, catalog.root, context)
   return chosen
+}
+
+/** @throws {PgbkError} `usage` when no whole backup would be left, unless that was said. */
+export function checkNoneLost<B extends StoredBackup>(
+  { backups }: Catalog<B>,
+  chosen: B[],
+  { last }: Pick<DeleteOptions, 'last'>,
+): void {
+  const staysWhole = backups.some((backup) => backup.state === 'whole' && !chosen.includes(backup))
+  if (staysWhole || last || chosen.every(({ state }) => state !== 'whole')) return
+  throw new PgbkError('usage', 'no whole backup would be left', { hint: 'If that is intended, use --last.' })
 }

@@ -1,4 +1,4 @@
-import type { LocalBackup } from '../catalog/backup.js'
+import type { StoredBackup } from '../catalog/backup.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
 import { resultOf } from '../catalog/proof.js'
 import { spanMs } from './calendar.js'
@@ -9,7 +9,7 @@ import type { RetentionPolicy } from './retention.js'
  * stays. With one, of each cluster the newest that was finished before its start, and all that were finished since: from there every
  * moment of the span can be reached.
  */
-export function promisedBy(policy: RetentionPolicy, staying: LocalBackup[], now: Date): LocalBackup[] {
+export function promisedBy<B extends StoredBackup>(policy: RetentionPolicy, staying: B[], now: Date): B[] {
   const spans = [policy.wal, policy.window].flatMap((span) => (span === undefined ? [] : [spanMs(span)]))
   if (spans.length === 0) return staying
   const start = now.getTime() - Math.max(...spans)
@@ -21,10 +21,10 @@ export function promisedBy(policy: RetentionPolicy, staying: LocalBackup[], now:
 
 /** No check has failed on it, if there is such a one. */
 function firstOf(
-  staying: LocalBackup[],
+  staying: StoredBackup[],
   cluster: string | undefined,
   start: number,
-): LocalBackup | undefined {
+): StoredBackup | undefined {
   const before = staying
     .filter((one) => one.state === 'whole' && claimedCluster(one) === cluster)
     .filter(({ summary }) => Date.parse(summary.finished_at) <= start)

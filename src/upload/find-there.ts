@@ -42,9 +42,9 @@ export async function findThere(
   )
 }
 
-function hasImage(found: ReadonlyMap<string, StoredObject>, { packed }: RecordSummary): boolean {
-  const image = found.get('snapshot.squashfs')
-  return image === undefined ? found.has('snapshot.squashfs.age') : image.bytes === packed?.bytes
+function hasImage(found: ReadonlyMap<string, StoredObject>, { packed, encrypted }: RecordSummary): boolean {
+  const files = encrypted ? Object.entries(encrypted.files) : [['snapshot.squashfs', packed] as const]
+  return files.every(([name, file]) => file !== undefined && found.get(name)?.bytes === file.bytes)
 }
 
 function isSame(one: RecordSummary, other: RecordSummary): boolean {

@@ -7,7 +7,7 @@ import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
 import { mostBytes } from '../system/files/read-small.js'
 import { summaryIn } from './check-store-cluster.js'
-import type { SentFile } from './wrapping.js'
+import type { SentFile } from './wrapping/wrapping.js'
 
 /** What a record tells of, as it was sent. */
 export interface SentObjects {
@@ -67,12 +67,12 @@ export async function withdrawOther(
 ): Promise<void> {
   const key = keysOf.backup(id).record
   const there = await readObject(store, key, mostBytes.record)
-  if (there && imageToldBy(summaryIn(there)) !== image.sha256) await store.remove([key])
+  if (there && imageToldBy(summaryIn(there), image.name) !== image.sha256) await store.remove([key])
 }
 
 /** The SHA-256 of the image as it lies, by the record's word. */
-function imageToldBy(summary: RecordSummary | undefined): string | undefined {
-  return summary?.packed?.sha256
+function imageToldBy(summary: RecordSummary | undefined, name: string): string | undefined {
+  return summary?.packed?.sha256 ?? summary?.encrypted?.files[name]?.sha256
 }
 
 /** What is not as it was sent. */

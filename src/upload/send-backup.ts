@@ -6,14 +6,14 @@ import { keysOf } from '../place/store/keys.js'
 import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { allOf } from '../system/files/in-parallel.js'
 import type { Sendable } from '../system/files/sendable.js'
-import { fileSendable } from './file-sendable.js'
-import { hashedOnTheWay, sha256Of } from './hashing.js'
 import type { OpenStore } from './open-stores.js'
 import type { PackedForm } from './packed-form.js'
 import { isSameObject, publishRecord, withdrawOther } from './publish-record.js'
 import { sendWal, walJobOf } from './send-wal.js'
 import { noteSent, sentEarlier } from './sent-note.js'
-import type { Parcel } from './wrapping.js'
+import { fileSendable } from './wrapping/file-sendable.js'
+import { hashedOnTheWay, sha256Of } from './wrapping/hashing.js'
+import type { Parcel } from './wrapping/wrapping.js'
 
 /** What goes where. */
 interface SendJob {

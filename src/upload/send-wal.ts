@@ -20,9 +20,9 @@ import {
   segmentFileOf,
   unfinishedForms,
 } from '../wal-segments/segment-forms.js'
-import { fileSendable } from './file-sendable.js'
 import type { OpenStore } from './open-stores.js'
-import type { Wrapping } from './wrapping.js'
+import { fileSendable } from './wrapping/file-sendable.js'
+import type { Wrapping } from './wrapping/wrapping.js'
 
 /** A WAL archive, and where it goes. */
 interface WalJob {

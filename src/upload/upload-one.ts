@@ -22,7 +22,13 @@ export interface UploadJob {
 /** How the upload of one backup to one store has ended. */
 export interface Upload {
   backup: LocalBackup
-  store: OpenStore
+  /** As it was named. */
+  store: string
+  /** Its name in the configuration, if it has one. */
+  configured: string | undefined
+  /** Where the backup is there; undefined where the store could not be opened. */
+  location: string | undefined
+  encrypts: boolean
   /** It was there: what was sent is newer WAL alone. */
   wasThere: boolean
   sentBytes: number
@@ -48,7 +54,7 @@ export async function uploadOne(backup: LocalBackup, stores: OpenStore[], job: U
     await packAndSend(backup, lacking, job, (ended) => uploads.push(ended))
   } catch (error) {
     const ended = uploads.map(({ store }) => store)
-    for (const store of lacking.filter((one) => !ended.includes(one)))
+    for (const store of lacking.filter(({ objects }) => !ended.includes(objects.name)))
       uploads.push(await endOf(backup, store, context, () => Promise.reject(error)))
   }
   return uploads
@@ -114,7 +120,10 @@ async function endOf(
   const nothing = { wasThere: false, sentBytes: 0, sentWalFiles: 0 }
   const ended = (sent: Sent & Pick<Upload, 'error'>) => ({
     backup,
-    store,
+    store: store.objects.name,
+    configured: store.name,
+    location: store.place.locationOf(backup.id),
+    encrypts: store.wrapping.encrypts,
     ...sent,
     durationMs: context.now().getTime() - startedAt,
   })

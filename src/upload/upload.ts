@@ -4,12 +4,15 @@ import { recordFault } from '../catalog/check-cluster.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
 import { selectBackup } from '../catalog/select.js'
 import type { Task } from '../config/load.js'
-import type { Context } from '../context.js'
+import { type Context, withEnds } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { localPlace } from '../place/local-place.js'
-import { type OpenStore, openStores } from './open-stores.js'
+import { keepableIn } from './keepable.js'
+import { openAll } from './open-all.js'
+import { type OpenStore, usualStores } from './open-stores.js'
 import { sweepUploads } from './upload-directory.js'
-import { type Upload, type UploadJob, uploadOne } from './upload-one.js'
+import { uploadInTurn, type WantedUpload } from './upload-in-turn.js'
+import type { Upload } from './upload-one.js'
 
 export interface UploadOptions {
   /** A store's name in the configuration, or where one is. */
@@ -31,16 +34,31 @@ export async function upload(id: string | undefined, options: UploadOptions, tas
   const chosen = options.all
     ? allOf(catalog, context)
     : [checked(selectBackup(catalog, id ?? 'latest', context))]
-  const stores = await openStores(options.to, task)
-  try {
-    await sweepUploads(root, context)
-    const uploads = await uploadEach(chosen, stores, { root, task, newCluster: options.newCluster ?? false })
-    return options.all
-      ? uploads.filter(({ error, wasThere, sentWalFiles }) => error || !wasThere || sentWalFiles > 0)
-      : uploads
-  } finally {
-    for (const { objects } of stores) await objects.close()
-  }
+  const names = options.to === undefined ? usualStores(settings) : [options.to]
+  const [first] = chosen
+  if (!first) return []
+  return withEnds(context, async (own) => {
+    const within = { settings, context: own }
+    const { stores, failed } = await openAll(names, first, within)
+    await sweepUploads(root, own)
+    const wanted = options.all ? await lackedBy(stores, chosen, within) : [{ backup: first, stores }]
+    const job = { root, task: within, newCluster: options.newCluster ?? false }
+    const uploads = [...failed, ...(await uploadInTurn(wanted, job))]
+    const [only] = uploads
+    if (only?.error && uploads.length === 1) throw only.error
+    const isNews = ({ error, wasThere, sentWalFiles }: Upload) => error || !wasThere || sentWalFiles > 0
+    return options.all ? uploads.filter(isNews) : uploads
+  })
+}
+
+/** Which store is to have which of them. */
+async function lackedBy(stores: OpenStore[], backups: LocalBackup[], task: Task): Promise<WantedUpload[]> {
+  const keepable = new Map<OpenStore, LocalBackup[]>()
+  for (const store of stores) keepable.set(store, await keepableIn(store, backups, task))
+  return backups.map((backup) => ({
+    backup,
+    stores: stores.filter((store) => keepable.get(store)?.includes(backup)),
+  }))
 }
 
 /** The oldest first. What cannot be uploaded keeps no other from it. */
@@ -63,20 +81,4 @@ function checked(backup: LocalBackup): LocalBackup {
       hint: 'It is no longer what was backed up, and is not uploaded.',
     },
   )
-}
-
-/** A store that does not answer is not asked for the next backup. */
-async function uploadEach(backups: LocalBackup[], stores: OpenStore[], job: UploadJob): Promise<Upload[]> {
-  const isSingle = backups.length * stores.length === 1
-  const away = new Set<OpenStore>()
-  const uploads: Upload[] = []
-  for (const backup of backups) {
-    const asked = stores.filter((store) => !away.has(store))
-    for (const ended of await uploadOne(backup, asked, job)) {
-      if (ended.error && isSingle) throw ended.error
-      if (ended.error?.code === 'unreachable') away.add(ended.store)
-      uploads.push(ended)
-    }
-  }
-  return uploads
 }

@@ -2,10 +2,14 @@ import type { LocalBackup } from '../../catalog/backup.js'
 import { resultOf } from '../../catalog/proof.js'
 import type { CreateOptions } from '../../create/create.js'
 import { PgbkError } from '../../errors.js'
-import type { CommandSpec, Outcome } from '../call/command-spec.js'
+import type { UploadCreatedOptions } from '../../upload/upload-created.js'
+import type { Upload } from '../../upload/upload-one.js'
+import type { Call, CommandSpec, Outcome } from '../call/command-spec.js'
 import { addConnectionOptions, checkpointOption, sandboxOption } from '../call/options.js'
 
-export const create: CommandSpec<CreateOptions> = {
+interface Options extends CreateOptions, UploadCreatedOptions {}
+
+export const create: CommandSpec<Options> = {
   name: 'create',
   description: 'back up the server',
   takesTime: true,
@@ -22,6 +26,8 @@ export const create: CommandSpec<CreateOptions> = {
         .option('--independent', 'share no blocks with earlier backups (XFS, Btrfs)')
         .option('--prove', 'really start the finished backup and read it, as pgbk verify --prove')
         .addOption(sandboxOption())
+        .option('--upload', 'then bring it to the stores (see pgbk upload --help)')
+        .option('--no-upload', 'to none of them, whatever the configuration says')
         .option('--new-cluster', 'the root belongs to another cluster from now on'),
     ),
   standIn: ({ settings: { root } }) => ({ as: 'run_as', root, makes: 'backups' }),
@@ -29,13 +35,17 @@ export const create: CommandSpec<CreateOptions> = {
     const { create } = await import('../../create/create.js')
     // commander's default for --no-verify is true, and would beat the configuration.
     const { verify, ...given } = call.options
+    const stores = await storesFor(call)
     const backup = await create(verify === false ? { ...given, verify } : given, call)
+    const uploads = await uploadTo(stores, backup, call)
     const { createJson, createText } = await import('../../terminal/views/create-view.js')
+    const { uploadJson, uploadText } = await import('../../terminal/store-views/upload-view.js')
+    const hasUploads = uploads.length > 0
     return {
       ...failureOf(backup),
       id: backup.id,
-      json: () => createJson(backup),
-      text: (screen) => createText(backup, screen),
+      json: () => ({ ...createJson(backup), ...(hasUploads && uploadJson(uploads)) }),
+      text: (screen) => createText(backup, screen) + (hasUploads ? `\n${uploadText(uploads, screen)}` : ''),
     }
   },
   help: `
@@ -57,6 +67,11 @@ pg_verifybackup; then the directory goes. That needs room for both.
 With --prove, a failed proof ends the command with status 6. If this machine
 cannot prove the backup (see pgbk verify --help), that is only a warning.
 
+With --upload, and where the configuration says "upload: always" (or scheduled)
+of a store, it is brought there when it is made, after those that could not be
+before. What fails there is a warning: the backup is made, and the next create
+tries again.
+
 Started by root, pgbk works as the user run_as (default: postgres).
 
 Examples:
@@ -66,6 +81,19 @@ Examples:
   pgbk create -d "postgresql://backup@db1/app?sslmode=verify-full"
   pgbk create --scheduled --quiet --max-rate 50M     (for cron)
 `,
+}
+
+/** @throws {PgbkError} `usage`, before anything is done. */
+async function storesFor({ options, settings }: Call<Options>): Promise<string[]> {
+  if (options.upload !== true && Object.keys(settings.stores).length === 0) return []
+  const { storesOfCreate } = await import('../../upload/upload-created.js')
+  return storesOfCreate(options, settings)
+}
+
+async function uploadTo(stores: string[], backup: LocalBackup, call: Call<Options>): Promise<Upload[]> {
+  if (stores.length === 0) return []
+  const { uploadCreated } = await import('../../upload/upload-created.js')
+  return uploadCreated(backup, stores, call.options, call)
 }
 
 /** The backup stays, for somebody to look at; "latest" skips it. */

@@ -1,17 +1,29 @@
 import type { PruneOptions } from '../../removal/prune.js'
 import type { CommandSpec } from '../call/command-spec.js'
 
-export const prune: CommandSpec<PruneOptions> = {
+interface Options extends PruneOptions {
+  from?: string
+}
+
+export const prune: CommandSpec<Options> = {
   name: 'prune',
   description: 'remove the backups that the retention policy does not keep',
   takesTime: true,
   tellsHooks: ({ options }) => !options.dryRun,
   declare: (command) =>
     command
+      .option('--from <store>', 'a store, by its own policy: its name, DIR or s3://BUCKET/PREFIX')
       .option('-n, --dry-run', 'change nothing; show what would go, and why the others stay')
       .option('-y, --yes', 'do not ask')
       .option('--default-policy', 'without a policy: daily 7, on_demand 3, min 2'),
   async run(call) {
+    const { from, ...options } = call.options
+    if (from !== undefined) {
+      const { pruneStore } = await import('../../removal/in-store/prune-store.js')
+      const result = await pruneStore(from, options, call)
+      const { prunedThereJson, prunedThereText } = await import('../../terminal/store-views/store-view.js')
+      return { json: () => prunedThereJson(result), text: (screen) => prunedThereText(result, screen) }
+    }
     const { prune } = await import('../../removal/prune.js')
     const result = await prune(call.options, call)
     const { packOlder } = await import('../../packing/pack-older.js')
@@ -36,11 +48,16 @@ longer, a whole backup. Each cluster in a root is judged by itself.
 With the key retention.pack_after, what stays and is older is packed then (pgbk
 pack), where that saves room; --dry-run says how much, from samples.
 
+With --from, a store by the key retention of it in the configuration. WAL that an
+older backup there needs is copied to it first, what Object Lock keeps stays and
+is named, and what killed uploads have left goes a day later.
+
 On a terminal it asks first. Elsewhere it requires --yes.
 
 Examples:
   pgbk prune --dry-run
   pgbk prune
   pgbk prune --yes --quiet      (for cron)
+  pgbk prune --from offsite --dry-run
 `,
 }

@@ -22,7 +22,7 @@ export const upload: CommandSpec<UploadOptions> = {
   async run(call) {
     const { upload: uploadBackups } = await import('../../upload/upload.js')
     const uploads = await uploadBackups(call.ids[0], call.options, call)
-    const { uploadJson, uploadText } = await import('../../terminal/views/upload-view.js')
+    const { uploadJson, uploadText } = await import('../../terminal/store-views/upload-view.js')
     return {
       ...failureOf(uploads),
       id: uploads.length === 1 ? uploads[0]?.backup.id : undefined,

@@ -1,18 +1,19 @@
-import type { LocalBackup } from '../../catalog/backup.js'
+import type { StoredBackup } from '../../catalog/backup.js'
 import { backupJson } from '../parts/backup-json.js'
 import type { Screen } from '../screen.js'
 import { printable } from '../screen.js'
 
-export function heldJson(backup: LocalBackup): object {
-  return { backup: backupJson(backup, backup.directory) }
+/** @param location where it is. */
+export function heldJson(backup: StoredBackup, location: string): object {
+  return { backup: backupJson(backup, location) }
 }
 
-export function heldText({ id, hold }: LocalBackup, { quiet }: Screen): string {
+export function heldText({ id, hold }: StoredBackup, { quiet }: Screen): string {
   if (quiet) return ''
   const reason = hold?.reason ? ` (${printable(hold.reason)})` : ''
   return `Held ${id}${reason}: neither prune nor delete removes it.\n`
 }
 
-export function releasedText({ id }: LocalBackup, { quiet }: Screen): string {
+export function releasedText({ id }: StoredBackup, { quiet }: Screen): string {
   return quiet ? '' : `Released ${id}.\n`
 }

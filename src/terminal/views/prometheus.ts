@@ -1,4 +1,5 @@
 import type { StatusResult } from '../../monitoring/status.js'
+import type { StoreHealth } from '../../monitoring/store-health.js'
 import { durationMs, isCritical } from './status-view.js'
 
 interface Metric {
@@ -12,16 +13,41 @@ interface Metric {
  * out. All are gauges with the label `root`, so that several roots can be watched on one machine.
  */
 export function metricsText(status: StatusResult): string {
-  const label = `{root="${escaped(status.root)}"}`
-  return metrics(status)
+  const root = `root="${escaped(status.root)}"`
+  const ofRoot = metrics(status)
     .filter(({ value }) => value !== undefined && Number.isFinite(value))
-    .map(
-      ({ name, help, value }) => `# HELP pgbk_${name} ${help}
+    .map((one) => gaugeText(one, [`{${root}} ${one.value}`]))
+  return [...ofRoot, ...storeMetrics(status, root)].join('')
+}
+
+function gaugeText({ name, help }: Pick<Metric, 'name' | 'help'>, values: string[]): string {
+  return `# HELP pgbk_${name} ${help}
 # TYPE pgbk_${name} gauge
-pgbk_${name}${label} ${value}
-`,
-    )
-    .join('')
+${values.map((value) => `pgbk_${name}${value}\n`).join('')}`
+}
+
+/** With the label `store`, too. */
+function storeMetrics({ stores }: StatusResult, root: string): string[] {
+  if (stores.length === 0) return []
+  const label = ({ name }: StoreHealth) => `{${root},store="${escaped(name)}"}`
+  const last = stores.flatMap((store) =>
+    store.last ? [`${label(store)} ${Date.parse(store.last.finished_at) / 1000}`] : [],
+  )
+  const missing = stores.map((store) => `${label(store)} ${store.missing.length}`)
+  return [
+    ...(last.length === 0
+      ? []
+      : [
+          gaugeText(
+            { name: 'store_upload_timestamp_seconds', help: 'When the newest backup had come into a store.' },
+            last,
+          ),
+        ]),
+    gaugeText(
+      { name: 'store_missing_backups', help: 'Backups that were to come into a store, and have not.' },
+      missing,
+    ),
+  ]
 }
 
 function metrics(status: StatusResult): Metric[] {

@@ -1,3 +1,4 @@
+import type { StoredBackup } from '../../catalog/backup.js'
 import type { PackedOlder } from '../../packing/pack-older.js'
 import type { JudgedBackup, PruneResult } from '../../removal/prune.js'
 import { formatAge, formatAtLeast, formatBytes } from '../../text/format.js'
@@ -39,10 +40,10 @@ function packedText(packed: PackedOlder[], { dryRun }: PruneResult): string {
 
 function removalText(result: PruneResult, screen: Screen): string {
   if (result.withoutPolicy !== undefined)
-    return `Nothing is removed: no retention policy says what may go.\n${howToWriteOne(result.withoutPolicy, screen)}`
+    return `Nothing is removed: no retention policy says what may go.\n${howToWritePolicy(result.withoutPolicy, 'retention:', 'prune --dry-run', screen)}`
   const { kept, pruned, root } = result
   if (kept.length + pruned.length === 0) return `No backups in ${root}.\n`
-  return `${[...table(result, screen), '', screen.style.faint(summary(result))].join('\n')}\n`
+  return `${[...judgedTable(result, screen), '', screen.style.faint(summary(result))].join('\n')}\n`
 }
 
 function judgedJson({ backup, reasons }: JudgedBackup): object {
@@ -52,9 +53,16 @@ function judgedJson({ backup, reasons }: JudgedBackup): object {
   }
 }
 
-function table({ kept, pruned, dryRun }: PruneResult, { now, style, width }: Screen): string[] {
+/** A backup, here or elsewhere, and why it stays. */
+type Judged = Pick<JudgedBackup, 'reasons'> & { backup: StoredBackup }
+
+/** All of them, newest first, with what becomes of each. */
+export function judgedTable(
+  { kept, pruned, dryRun }: { kept: Judged[]; pruned: Judged[]; dryRun: boolean },
+  { now, style, width }: Screen,
+): string[] {
   const rows = [...kept, ...pruned].sort((a, b) => (a.backup.id < b.backup.id ? 1 : -1))
-  const [header = '', ...lines] = tableLines<JudgedBackup>(
+  const [header = '', ...lines] = tableLines<Judged>(
     [
       { title: 'ID', value: ({ backup }) => backup.id },
       {
@@ -82,7 +90,7 @@ function table({ kept, pruned, dryRun }: PruneResult, { now, style, width }: Scr
   return [style.strong(header), ...lines]
 }
 
-function why({ reasons }: JudgedBackup): string {
+function why({ reasons }: Judged): string {
   if (reasons.length === 0) return 'no rule keeps it'
   return reasons.map(({ rule, detail }) => (detail === undefined ? rule : `${rule} (${detail})`)).join(', ')
 }
@@ -102,20 +110,25 @@ function receivers(moved: PruneResult['moved']): string {
   return `${ids.join(', ')} ${ids.length === 1 ? 'needs' : 'need'} it`
 }
 
-function howToWriteOne(file: string, { pgbk }: Screen): string {
+/** @param key under which the policy stands; @param command that shows what it would do. */
+export function howToWritePolicy(file: string, key: string, command: string, { pgbk }: Screen): string {
+  const indent = ' '.repeat(key.includes('\n') ? 8 : 4)
+  const rules = [
+    'daily: 7            # the newest backup of each of 7 days',
+    'weekly: 4           # and of each of 4 weeks',
+    'on_demand: 3        # and the 3 newest that were made by hand',
+    'window: 14 days     # and all that restoring to any moment of 14 days needs',
+    'min: 2              # and never fewer than 2',
+  ]
   return `
 A policy is written into the configuration, which this command, called here,
 reads from this file, unless --config names another:
   ${file}
 
-  retention:
-    daily: 7            # the newest backup of each of 7 days
-    weekly: 4           # and of each of 4 weeks
-    on_demand: 3        # and the 3 newest that were made by hand
-    window: 14 days     # and all that restoring to any moment of 14 days needs
-    min: 2              # and never fewer than 2
+  ${key}
+${rules.map((rule) => `${indent}${rule}`).join('\n')}
 
 This shows what would go then, and why the others stay:
-  ${pgbk('prune --dry-run', { config: file })}
+  ${pgbk(command, { config: file })}
 `
 }

@@ -1,6 +1,7 @@
 import type { StoredBackup } from '../../catalog/backup.js'
 import type { StatusResult } from '../../monitoring/status.js'
-import { formatAge, formatBytes, formatDuration } from '../../text/format.js'
+import type { StoreHealth } from '../../monitoring/store-health.js'
+import { formatAge, formatAgo, formatBytes, formatDuration } from '../../text/format.js'
 import { proofText } from '../parts/proof-text.js'
 import { printable, type Screen } from '../screen.js'
 
@@ -26,6 +27,18 @@ export function statusJson(status: StatusResult): object {
     proof_age_seconds: seconds(status.proofAgeMs),
     free_bytes: status.freeBytes ?? null,
     last_create: lastCreate ?? null,
+    stores: status.stores.map(({ name, upload, last, missing }) => ({
+      name,
+      upload,
+      last_backup: last?.backup ?? null,
+      last_upload_at: last?.finished_at ?? null,
+      missing: missing.map(({ backup, since, error, isComing }) => ({
+        backup,
+        since,
+        error,
+        sending: isComing,
+      })),
+    })),
     limits: {
       max_age_seconds: seconds(limits.maxAgeMs),
       max_proof_age_seconds: seconds(limits.maxProofAgeMs),
@@ -71,9 +84,18 @@ function figuresText(status: StatusResult): string {
     ...(proof === '' ? [] : [proof]),
     ...(isReceiving ? [`WAL until ${formatDuration(Math.max(0, lagMs))} ago`] : []),
     ...(handsOverTo ? [`the receiver hands over to ${handsOverTo}`] : []),
+    ...status.stores.map((store) => storeText(store, at)),
     ...(retainedBytes ? [`the server keeps ${formatBytes(retainedBytes)} of WAL`] : []),
     ...free,
   ].join('; ')
+}
+
+/** What a store got last, and how much it lacks. */
+function storeText({ name, last, missing }: StoreHealth, at: Date): string {
+  const got = last
+    ? `${last.backup} since ${formatAgo(at.getTime() - Date.parse(last.finished_at))}`
+    : 'no backup yet'
+  return `store ${name}: ${got}${missing.length === 0 ? '' : `, ${missing.length} missing`}`
 }
 
 /** A backup that was made from a standby may be younger than its data. */

@@ -1,4 +1,4 @@
-import type { Sendable } from '../system/files/sendable.js'
+import type { Sendable } from '../../system/files/sendable.js'
 
 /** A file as it lies in a store. */
 export interface Parcel {

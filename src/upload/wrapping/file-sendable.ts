@@ -1,5 +1,5 @@
-import { checkFile, piecesOf } from '../system/files/read-small.js'
-import type { Sendable } from '../system/files/sendable.js'
+import { checkFile, piecesOf } from '../../system/files/read-small.js'
+import type { Sendable } from '../../system/files/sendable.js'
 
 /** A file that does not change. @param signal when it is aborted, no more of it is read. */
 export function fileSendable(path: string, signal: AbortSignal): Sendable {
@@ -10,6 +10,15 @@ export function fileSendable(path: string, signal: AbortSignal): Sendable {
         signal.throwIfAborted()
         yield piece
       }
+    },
+  }
+}
+
+export function bytesSendable(bytes: Buffer): Sendable {
+  return {
+    bytes: bytes.length,
+    async *read(from, length) {
+      yield bytes.subarray(from, from + length)
     },
   }
 }

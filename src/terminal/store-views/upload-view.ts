@@ -8,15 +8,15 @@ export function uploadJson(uploads: Upload[]): object {
 }
 
 export function oneUploadJson(upload: Upload): object {
-  const { backup, store, wasThere, sentBytes, sentWalFiles, durationMs, error } = upload
+  const { backup, store, location, encrypts, wasThere, sentBytes, sentWalFiles, durationMs, error } = upload
   return {
     id: backup.id,
-    store: store.objects.name,
-    location: store.place.locationOf(backup.id),
+    store,
+    location: location ?? null,
     already_there: wasThere,
     sent_bytes: sentBytes,
     sent_wal_files: sentWalFiles,
-    encrypted: store.wrapping.encrypts,
+    encrypted: encrypts,
     duration_ms: durationMs,
     error: error ? { code: error.code, message: error.message, hint: error.hint ?? null } : null,
   }
@@ -27,7 +27,7 @@ export function uploadText(uploads: Upload[], { style, quiet, width }: Screen): 
   const shown = uploads.filter(({ error }) => !quiet || error)
   if (shown.length === 0) return quiet ? '' : 'The stores have every backup already.\n'
   const failures = shown.flatMap(({ error, backup, store }) =>
-    error ? [`${backup.id} to ${store.objects.name}: ${error.message}`, ...hintLines(error.hint)] : [],
+    error ? [`${backup.id} to ${store}: ${error.message}`, ...hintLines(error.hint)] : [],
   )
   const lines = [
     ...tableLines(columns(style), shown, width),
@@ -43,7 +43,7 @@ function hintLines(hint: string | undefined): string[] {
 function columns(style: Style): Column<Upload>[] {
   return [
     { title: 'ID', value: ({ backup }) => backup.id, paint: style.strong },
-    { title: 'STORE', value: ({ store }) => store.objects.name, expendable: 1 },
+    { title: 'STORE', value: ({ store }) => store, expendable: 1 },
     {
       title: 'STATE',
       value: stateOf,
@@ -51,7 +51,7 @@ function columns(style: Style): Column<Upload>[] {
     },
     { title: 'SENT', value: ({ sentBytes }) => formatBytes(sentBytes), align: 'right' },
     { title: 'WAL FILES', value: ({ sentWalFiles }) => String(sentWalFiles), align: 'right', expendable: 3 },
-    { title: 'ENCRYPTED', value: ({ store }) => (store.wrapping.encrypts ? 'yes' : 'no'), expendable: 2 },
+    { title: 'ENCRYPTED', value: ({ encrypts }) => (encrypts ? 'yes' : 'no'), expendable: 2 },
     { title: 'TOOK', value: ({ durationMs }) => formatDuration(durationMs), align: 'right' },
   ]
 }

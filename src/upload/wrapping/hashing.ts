@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Sendable } from '../system/files/sendable.js'
+import type { Sendable } from '../../system/files/sendable.js'
 
 /** The SHA-256 of all of it. */
 export async function sha256Of(what: Sendable): Promise<string> {

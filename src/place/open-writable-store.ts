@@ -1,0 +1,35 @@
+import { existsSync, realpathSync } from 'node:fs'
+import type { StoredBackup } from '../catalog/backup.js'
+import { rootLayout } from '../catalog/layout.js'
+import type { Task } from '../config/load.js'
+import { PgbkError } from '../errors.js'
+import type { Place } from './contract/place.js'
+import { openObjectStore } from './open-object-store.js'
+import type { ObjectStore } from './store/object-store.js'
+import { storePlace } from './store/store-place.js'
+
+/** A store to which backups are brought, or from which they are removed. */
+export interface WritableStore {
+  objects: ObjectStore
+  place: Place<StoredBackup>
+}
+
+/**
+ * Opens one, for as long as the context lasts. A root is none: there commands of its own heed its locks, and who uses what.
+ * @param text a name in the configuration, or where it is.
+ * @throws {PgbkError} `usage` for a root; as `openObjectStore`.
+ */
+export async function openWritableStore(text: string, { settings, context }: Task): Promise<WritableStore> {
+  const objects = await openObjectStore(text, context, settings.stores)
+  if (objects.directory !== undefined) checkNoRoot(objects.directory, settings.root)
+  return { objects, place: storePlace(objects, context) }
+}
+
+function checkNoRoot(directory: string, root: string): void {
+  if (!existsSync(directory)) return
+  const isOwn = existsSync(root) && realpathSync(root) === realpathSync(directory)
+  if (!isOwn && !existsSync(rootLayout(directory).createLock)) return
+  throw new PgbkError('usage', `${directory} is ${isOwn ? 'this root itself' : 'a root'}, not a store`, {
+    hint: 'A store is a directory of its own, which holds nothing but what was uploaded. In a root, use -C DIR in the place of --from.',
+  })
+}

@@ -1,0 +1,73 @@
+import type { StoredBackup } from '../../catalog/backup.js'
+import { claimedCluster } from '../../catalog/check-cluster.js'
+import { keysOf } from '../../place/store/keys.js'
+import type { ObjectStore, StoredObject } from '../../place/store/object-store.js'
+import { inParallel } from '../../system/files/in-parallel.js'
+import type { Sendable } from '../../system/files/sendable.js'
+
+/** WAL of a backup that goes, which the nearest older one that stays gets: from there all that are older still reach it. */
+export interface WalMoveThere {
+  from: StoredBackup
+  to: StoredBackup
+  files: StoredObject[]
+}
+
+/**
+ * What others need of the WAL of a backup that goes, to be taken as far as now.
+ * @param promised those that stay and have to be.
+ */
+export async function neededThere(
+  store: ObjectStore,
+  from: StoredBackup,
+  promised: StoredBackup[],
+): Promise<WalMoveThere | undefined> {
+  const cluster = claimedCluster(from)
+  const [to] = promised
+    .filter((one) => one.id < from.id && one.state === 'whole' && claimedCluster(one) === cluster)
+    .sort((one, other) => (one.id < other.id ? 1 : -1))
+  if (!to) return undefined
+  const has = new Set<string>()
+  for await (const { key } of store.list(walOf(to))) has.add(walNameOf(key, to))
+  const files: StoredObject[] = []
+  for await (const object of store.list(walOf(from)))
+    if (!has.has(walNameOf(object.key, from))) files.push(object)
+  return files.length > 0 ? { from, to, files } : undefined
+}
+
+const atOnce = 4
+
+/** Copies it; as it lies, encrypted or not. */
+export async function moveWalThere(store: ObjectStore, { from, to, files }: WalMoveThere): Promise<void> {
+  await inParallel(files, atOnce, async (file) => {
+    const key = walOf(to) + file.key.slice(walOf(from).length)
+    await store.send(key, objectSendable(store, file), () => {})
+  })
+}
+
+function walOf({ id }: StoredBackup): string {
+  return `${keysOf.backup(id).top}wal/`
+}
+
+/** A segment is one whatever its form is, but for one that is not finished. */
+function walNameOf(key: string, backup: StoredBackup): string {
+  const name = key.slice(walOf(backup).length)
+  return /^[0-9A-F]{24}/.test(name) && !name.includes('.partial') ? name.slice(0, 24) : name
+}
+
+const pieceBytes = 8 << 20
+
+function objectSendable(store: ObjectStore, { key, bytes }: StoredObject): Sendable {
+  return {
+    bytes,
+    async *read(from, length) {
+      for (let at = from; at < from + length; at += pieceBytes) {
+        const range = { from: at, length: Math.min(pieceBytes, from + length - at) }
+        yield* await store.read(key, range, async (pieces) => {
+          const all: Buffer[] = []
+          for await (const piece of pieces) all.push(piece)
+          return all
+        })
+      }
+    },
+  }
+}

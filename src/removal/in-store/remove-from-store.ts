@@ -1,0 +1,39 @@
+import { PgbkError } from '../../errors.js'
+import { keysOf } from '../../place/store/keys.js'
+import type { KeptObject, ObjectStore } from '../../place/store/object-store.js'
+
+/** What became of a backup that was to be removed. */
+export interface RemovedThere {
+  /** False where its record has to stay, and so all of it does. */
+  isGone: boolean
+  /** What Object Lock, or a legal hold, keeps. */
+  kept: KeptObject[]
+  /** Of what has gone. */
+  bytes: number
+}
+
+/**
+ * Removes a backup: its record first, from which on it is none, whatever happens then. What is left after a failure goes with the next
+ * prune. What Object Lock keeps stays, and is told.
+ * @throws {PgbkError} `failed` for one that is held since just now.
+ */
+export async function removeFromStore(store: ObjectStore, id: string): Promise<RemovedThere> {
+  const { top, record, hold } = keysOf.backup(id)
+  if (await store.stat(hold))
+    throw new PgbkError('failed', `backup ${id} in ${store.name} is held since just now`)
+  const keptRecord = await store.remove([record])
+  if (keptRecord.length > 0) return { isGone: false, kept: keptRecord, bytes: 0 }
+  return { isGone: true, ...(await removeAllBelow(store, top)) }
+}
+
+/** @returns what has to stay, and the bytes of what has gone. */
+export async function removeAllBelow(
+  store: ObjectStore,
+  prefix: string,
+): Promise<Pick<RemovedThere, 'kept' | 'bytes'>> {
+  const sizes = new Map<string, number>()
+  for await (const { key, bytes } of store.list(prefix)) sizes.set(key, bytes)
+  const kept = await store.remove([...sizes.keys()])
+  for (const { key } of kept) sizes.delete(key)
+  return { kept, bytes: [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0) }
+}

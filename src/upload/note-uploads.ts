@@ -1,0 +1,73 @@
+import type { RootLayout } from '../catalog/layout.js'
+import {
+  changeStoreState,
+  readUploadState,
+  type StoreState,
+  stateOfStore,
+} from '../catalog/uploads/upload-state.js'
+import type { Context } from '../context.js'
+import { messageOf } from '../errors.js'
+import { type LocalPlace, localPlace } from '../place/local-place.js'
+import type { Upload } from './upload-one.js'
+
+type Pending = StoreState['pending'][number]
+
+/** Notes what is to be sent to a store, before that begins: it may be killed. */
+export async function notePending(
+  root: RootLayout,
+  store: string,
+  backup: string,
+  context: Context,
+): Promise<void> {
+  const since = context.now().toISOString()
+  await change(root, store, context, ({ last, pending }) => ({
+    last,
+    pending: [...without(pending, backup), { backup, since, error: null }],
+  }))
+}
+
+/** Notes how uploads to stores of the configuration have ended. What failed and nobody waits for is not waited for. */
+export async function noteUploads(root: RootLayout, uploads: Upload[], context: Context): Promise<void> {
+  for (const upload of uploads) {
+    const { configured: name } = upload
+    if (name !== undefined) await change(root, name, context, (state) => after(state, upload, context.now()))
+  }
+}
+
+function after({ last, pending }: StoreState, { backup: { id }, error }: Upload, now: Date): StoreState {
+  if (error)
+    return {
+      last,
+      pending: pending.map((one) => (one.backup === id ? { ...one, error: error.message } : one)),
+    }
+  const newest = last && last.backup > id ? last : { backup: id, finished_at: now.toISOString() }
+  return { last: newest, pending: without(pending, id) }
+}
+
+function without(pending: Pending[], backup: string): Pending[] {
+  return pending.filter((one) => one.backup !== backup)
+}
+
+/** Those that a store lacks and were to be sent, the oldest first, of which the backup is still here. */
+export function pendingIn(root: RootLayout, store: string, here: ReadonlySet<string>): Pending[] {
+  const { pending } = stateOfStore(readUploadState(root), store)
+  return pending.filter(({ backup }) => here.has(backup)).sort((a, b) => (a.backup < b.backup ? -1 : 1))
+}
+
+/** That it cannot be written keeps nothing from being sent. */
+async function change(
+  root: RootLayout,
+  store: string,
+  context: Context,
+  work: (state: StoreState) => StoreState,
+): Promise<void> {
+  const place: LocalPlace = localPlace(root.root, context)
+  try {
+    await place.lease('catalog', { purpose: 'upload', wait: true }, context, () =>
+      changeStoreState(root, store, work),
+    )
+  } catch (error) {
+    context.signal.throwIfAborted()
+    context.progress.detail(`cannot write ${root.uploads}: ${messageOf(error)}`)
+  }
+}
