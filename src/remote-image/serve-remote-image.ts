@@ -1,5 +1,5 @@
 import type { StoredBackup } from '../catalog/backup.js'
-import type { Task } from '../config/load.js'
+import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
@@ -7,7 +7,7 @@ import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { blockCache } from './block-cache.js'
 import { failureOf, writeFetchNote } from './fetch-note.js'
-import type { ImageErrand } from './image-errand.js'
+import { type ImageErrand, withSecretsOf } from './image-errand.js'
 import { type ImageReader, imageReader } from './image-reader.js'
 import { serveImage } from './serve-image.js'
 
@@ -15,21 +15,24 @@ import { serveImage } from './serve-image.js'
 const device = 3
 /** Requests to a place at the same time. */
 const atOnce = 8
-const noteEvery = 500
+const noteEvery = 100
 
 /**
  * Serves the image of a backup elsewhere as one file, until nobody has it mounted or open any more. What fails is told in the note: once
  * it is mounted, who reads hears of an input/output error only.
  * @throws {PgbkError} as `openPlace`; `not-found` when there is no such backup any more, or it is another one.
  */
-export async function serveRemoteImage(
-  errand: ImageErrand,
-  { context, settings: { stores } }: Task,
-): Promise<void> {
-  const { place: name, note, bytes, cache, id, sha256 } = errand
+export async function serveRemoteImage(errand: ImageErrand, given: Context): Promise<void> {
+  const context = withSecretsOf(given)
+  const { place: name, stores, note, bytes, cache, id, sha256 } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
   let reader: ImageReader | undefined
-  const tell = () => writeFetchNote(note, { bytes: 0, requests: 0, ...reader?.fetched, ...said })
+  let told = ''
+  const tell = () => {
+    const now = { bytes: 0, requests: 0, ...reader?.fetched, ...said }
+    if (JSON.stringify(now) !== told) writeFetchNote(note, now)
+    told = JSON.stringify(now)
+  }
   const timer = setInterval(tell, noteEvery)
   try {
     const place = await openPlace(name, context, { stores, isHeld: true })
