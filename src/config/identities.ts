@@ -16,6 +16,18 @@ export function identitiesOf(named: readonly string[], world: World): Context['i
   }
 }
 
+/** The same for what is in a store: when the call names none, the identity that the store has in the configuration. */
+export function identitiesForStore(
+  identity: string | undefined,
+  world: World & Pick<Context, 'identities'>,
+): Context['identities'] {
+  const own = identitiesOf(identity === undefined ? [] : [identity], { ...world, env: {} })
+  return async () => {
+    const given = await world.identities()
+    return given.length > 0 ? given : own()
+  }
+}
+
 /**
  * The identities in files, in their order.
  * @param files relative to the current directory.

@@ -78,11 +78,19 @@ function resolveRoot({ file }: FoundConfigFile, raw: RawConfig): void {
 
 /** What is no store is left for the check to name. */
 function resolveStores(stores: NamedStores, base: string): RawConfig {
-  const resolved = Object.entries(stores).map(([name, store]) => {
-    const isUrl = typeof store?.url === 'string' && store.url !== ''
-    return [name, isUrl ? { ...store, url: resolveSource(store.url, base, {}) } : store]
+  const resolved = Object.entries<{ url?: unknown; identity?: unknown }>(stores).map(([name, store]) => {
+    const { url, identity } = store ?? {}
+    const absolute = {
+      ...(isText(url) && { url: resolveSource(url, base, {}) }),
+      ...(isText(identity) && { identity: localPath(identity, base) }),
+    }
+    return [name, isText(url) ? { ...store, ...absolute } : store]
   })
   return Object.fromEntries(resolved)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
 }
 
 function defaultRoot(found: FoundConfigFile | undefined): string {
