@@ -1,3 +1,5 @@
+import { fingerprintOf } from '../encryption/recipient.js'
+import { listOf } from '../text/list-of.js'
 import { encryptedRecord } from './entries/encrypted-record.js'
 import type { Hold } from './hold.js'
 import { type BackupFiles, backupFiles, backupLayout, type SnapshotLayout, snapshotLayout } from './layout.js'
@@ -40,6 +42,20 @@ export interface StoredBackup {
 /** A backup that is a directory of this machine. */
 export interface LocalBackup extends StoredBackup {
   directory: string
+  /** Where that is here for a while only. */
+  borrowed?: Borrowed
+}
+
+/** A backup of a place elsewhere, as one of a root of its own on this machine: as much of it as somebody needs, for as long. */
+export interface Borrowed {
+  /** The place, as a user names it. */
+  place: string
+  /** That root. It goes with whoever needs it last. */
+  root: string
+  /** What says how much was fetched: a FetchNote. */
+  note: string
+  /** Gives its image, where that is not in its directory. */
+  openImage?(): Promise<SnapshotImage>
 }
 
 /** A backup whose snapshot's files are in a directory, for as long as it is open: `materialise` gives it. */
@@ -124,6 +140,11 @@ export function snapshotOf({ snapshot }: Pick<ReadableBackup, 'snapshot'>): Snap
 /** Where the snapshot of a plain backup lies: for who names it, or asks who works there. Others `materialise` it. */
 export function plainSnapshotOf({ directory }: Pick<LocalBackup, 'directory'>): SnapshotLayout {
   return backupLayout(directory)
+}
+
+/** For whom it is encrypted where it lies, as a person is told; undefined where it is not. */
+export function recipientsOf({ summary }: Pick<StoredBackup, 'summary'>): string | undefined {
+  return summary.encrypted && listOf(summary.encrypted.recipients.map(fingerprintOf))
 }
 
 /** Whether it lies on this machine. */

@@ -9,22 +9,23 @@ type World = Pick<Context, 'cwd' | 'env' | 'user' | 'askSecret'>
 export function identitiesOf(named: readonly string[], world: World): Context['identities'] {
   const usual = world.env.PGBK_IDENTITY_FILE
   const files = named.length > 0 || !usual ? named : [usual]
-  let loaded: Promise<readonly Identity[]> | undefined
-  return () => {
-    loaded ??= readIdentities(files, world)
-    return loaded
-  }
+  return once(() => readIdentities(files, world))
 }
 
-/** The same for what is in a store: when the call names none, the identity that the store has in the configuration. */
-export function identitiesForStore(
-  identity: string | undefined,
-  world: World & Pick<Context, 'identities'>,
+/** The same, and those in a file more. @param file undefined where there is none. */
+export function withIdentitiesIn(
+  file: string | undefined,
+  context: Pick<Context, 'identities' | 'cwd' | 'user' | 'askSecret'>,
 ): Context['identities'] {
-  const own = identitiesOf(identity === undefined ? [] : [identity], { ...world, env: {} })
-  return async () => {
-    const given = await world.identities()
-    return given.length > 0 ? given : own()
+  if (file === undefined) return context.identities
+  return once(async () => [...(await context.identities()), ...(await readIdentities([file], context))])
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined
+  return () => {
+    done ??= work()
+    return done
   }
 }
 

@@ -78,19 +78,18 @@ function resolveRoot({ file }: FoundConfigFile, raw: RawConfig): void {
 
 /** What is no store is left for the check to name. */
 function resolveStores(stores: NamedStores, base: string): RawConfig {
-  const resolved = Object.entries<{ url?: unknown; identity?: unknown }>(stores).map(([name, store]) => {
-    const { url, identity } = store ?? {}
-    const absolute = {
-      ...(isText(url) && { url: resolveSource(url, base, {}) }),
-      ...(isText(identity) && { identity: localPath(identity, base) }),
-    }
-    return [name, isText(url) ? { ...store, ...absolute } : store]
-  })
-  return Object.fromEntries(resolved)
+  return Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, resolveStore(store, base)]))
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
+function resolveStore(store: unknown, base: string): unknown {
+  if (typeof store !== 'object' || store === null) return store
+  const { url, identity } = store as Record<string, unknown>
+  const isGiven = (value: unknown) => typeof value === 'string' && value !== ''
+  return {
+    ...store,
+    ...(isGiven(url) && { url: resolveSource(String(url), base, {}) }),
+    ...(isGiven(identity) && { identity: localPath(String(identity), base) }),
+  }
 }
 
 function defaultRoot(found: FoundConfigFile | undefined): string {

@@ -1,4 +1,4 @@
-import { identitiesForStore } from '../config/identities.js'
+import { withIdentitiesIn } from '../config/identities.js'
 import type { Task } from '../config/load.js'
 import type { StoreConfig } from '../config/schema.js'
 import type { Context } from '../context.js'
@@ -37,7 +37,7 @@ async function checkKeys(
     const { headerIn } = await import('../encryption/header.js')
     const { header } = await newFileKey(recipients)
     const count = `${recipients.length} ${recipients.length === 1 ? 'recipient' : 'recipients'}`
-    const identities = await identitiesForStore(identity, context)()
+    const identities = await withIdentitiesIn(identity, context)()
     if (identities.length === 0)
       return ok(name, `encrypted for ${count}; no identity here reads it, which is right on a server`)
     const found = headerIn(header, 'the probe')

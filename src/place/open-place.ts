@@ -1,5 +1,5 @@
 import { parseSource, storeNamed } from '../catalog/source-place.js'
-import { identitiesForStore } from '../config/identities.js'
+import { withIdentitiesIn } from '../config/identities.js'
 import type { StoreConfig } from '../config/schema.js'
 import type { Context } from '../context.js'
 import type { Place } from './contract/place.js'
@@ -13,13 +13,13 @@ export interface OpenedFor {
 }
 
 /**
- * Its backups are read as they were before they were encrypted, with the identities of the call or the store. What a source needs is loaded when there
- * is one: most lists are of the root itself.
+ * Its backups are read as they were before they were encrypted, with the identities of the context and the store. What a source needs is
+ * loaded when there is one: most lists are of the root itself.
  * @throws {PgbkError} `usage` for a text that is not a SOURCE, and as `existingPlace`.
  */
 export async function openPlace(text: string, context: Context, opened: OpenedFor): Promise<Place> {
   const { decryptingPlace } = await import('./encrypted/decrypting-place.js')
-  const identities = identitiesForStore(storeNamed(text, opened.stores)?.identity, context)
+  const identities = withIdentitiesIn(storeNamed(text, opened.stores)?.identity, context)
   return decryptingPlace(await openAsItLies(text, context, opened), { ...context, identities })
 }
 

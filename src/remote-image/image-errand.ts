@@ -1,3 +1,4 @@
+import type { Context, Environment, Identity } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { checkJson, v } from '../schema.js'
 
@@ -23,6 +24,25 @@ const errandSchema: v.GenericSchema<unknown, ImageErrand> = v.object({
   note: v.string(),
   cache: v.object({ directory: v.string(), limit: v.number() }),
 })
+
+const secretsName = 'PGBK_SERVED_IDENTITIES'
+
+/** Variables that tell that process, and no command line, what it decrypts with: a passphrase was asked for here. */
+export function secretsFor(identities: readonly Identity[] | undefined): Environment {
+  return identities ? { [secretsName]: JSON.stringify(identities) } : {}
+}
+
+/** The same context, with what such variables say, and without them. */
+export function withSecretsOf(context: Context): Context {
+  const { [secretsName]: said, ...env } = context.env
+  if (said === undefined) return context
+  const { value = [] } = checkJson(identitiesSchema, said)
+  return { ...context, env, identities: async () => value }
+}
+
+const identitiesSchema: v.GenericSchema<unknown, Identity[]> = v.array(
+  v.object({ secret: v.string(), recipient: v.string() }),
+)
 
 /** @throws {PgbkError} `usage` for what no pgbk has said. */
 export function imageErrandIn(said: string): ImageErrand {
