@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect } from '@jest/globals'
 import { s3Store } from '../../src/place/store/s3/s3-store.js'
 import { aContext } from '../catalog/samples.js'
-import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { aBackupOf, aFile, type MadeBackup } from '../helpers/backup.js'
 import { copyOf } from '../helpers/download.js'
 import { intoStore } from '../helpers/into-store.js'
 import { localRun } from '../helpers/local-run.js'
@@ -15,6 +15,8 @@ import { anS3Server, type S3Server } from '../helpers/s3.js'
 import { aRoot, aServer, fill } from '../helpers/server.js'
 
 const { describe, it } = needs('an S3 server', '/dev/fuse', 'program mksquashfs', 'program squashfuse')
+
+const { it: withAnotherClock } = needs('faketime')
 
 let server: S3Server
 let backup: MadeBackup
@@ -80,6 +82,32 @@ describe('a store in S3', () => {
     await run(['tar', '-xf', archive, '-C', root])
     const { status: same } = await run(['diff', '-r', copyOf(backup, root), backup.directory])
     expect(same).toBe(0)
+  })
+
+  it('takes credentials from the files of who runs it, which AWS_PROFILE names', async () => {
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL = '' } = server.env
+    const home = aDirectory()
+    mkdirSync(join(home, '.aws'), { mode: 0o755 })
+    const keys = `aws_access_key_id=${AWS_ACCESS_KEY_ID}\naws_secret_access_key=${AWS_SECRET_ACCESS_KEY}\n`
+    await aFile(join(home, '.aws/credentials'), `[backup]\n${keys}`)
+    await aFile(join(home, '.aws/config'), '[profile backup]\nregion = us-east-1\n')
+    const env = { HOME: home, AWS_PROFILE: 'backup', AWS_ENDPOINT_URL, AWS_EC2_METADATA_DISABLED: 'true' }
+    const found = await runPgbk(['list', '--from', url], { env, alone: true })
+    expect(found).toMatchObject({ status: 0, stdout: expect.stringContaining(backup.record.id) })
+    const other = await runPgbk(['list', '--from', url], {
+      env: { ...env, AWS_PROFILE: 'none' },
+      alone: true,
+    })
+    expect(other).toMatchObject({ status: 1, stderr: expect.stringContaining('no credentials') })
+  })
+
+  withAnotherClock('is reached with a clock that is an hour ahead', async () => {
+    const [preload = ''] = readdirSync('/usr/lib')
+      .map((name) => `/usr/lib/${name}/faketime/libfaketime.so.1`)
+      .filter(existsSync)
+    const env = { ...server.env, LD_PRELOAD: preload, FAKETIME: '+1h' }
+    const { status, stderr } = await runPgbk(['list', '--from', url], { env, alone: true })
+    expect([status, stderr]).toEqual([0, ''])
   })
 
   it.each([

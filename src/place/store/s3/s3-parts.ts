@@ -37,7 +37,7 @@ export function partsOf(bytes: number, size: number): Part[] {
 }
 
 /** Parts that are held in memory at once. */
-const mostHeld = 96 * mebibyte
+const mostHeld = 64 * mebibyte
 
 /** How many parts are sent at once, so that they fit into memory. */
 export function atOnceOf(size: number): number {
@@ -47,9 +47,13 @@ export function atOnceOf(size: number): number {
 /** A part of at most so many bytes is held in memory; of a larger one only pieces are, and it is read twice. */
 export const mostInMemory = mostHeld
 
-/** The bytes of a part. @throws {PgbkError} `failed` when there are fewer. */
-export async function bytesOf(what: Sendable, { from, length }: Part): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length)
+/** The bytes of a part. @param room for it. @throws {PgbkError} `failed` when there are fewer. */
+export async function bytesOf(
+  what: Sendable,
+  { from, length }: Part,
+  room: Buffer = Buffer.allocUnsafe(length),
+): Promise<Buffer> {
+  const bytes = room.subarray(0, length)
   let at = 0
   for await (const piece of what.read(from, length)) at += piece.copy(bytes, at)
   if (at !== length) throw tooShort(what, from + at)

@@ -27,6 +27,8 @@ interface Sending {
   what: Sendable
   uploadId: string
   onBytes(bytes: number): void
+  /** Memory for parts that nobody uses: what is allocated anew each time would stay for a while. */
+  rooms: Buffer[]
 }
 
 /**
@@ -52,7 +54,7 @@ export async function sendInParts(
       if (sent > told) onBytes(sent - Math.max(told, sent - bytes))
       told = Math.max(told, sent)
     }
-    const sending = { connection, key, what, uploadId, onBytes: tell }
+    const sending = { connection, key, what, uploadId, onBytes: tell, rooms: [] }
     try {
       return await sendParts(sending, parts, size)
     } catch (error) {
@@ -80,7 +82,7 @@ async function sendParts(sending: Sending, parts: Part[], size: number): Promise
         return onBytes(part.length)
       }
     }
-    const { sum, tag } = await sendPart(sending, part)
+    const { sum, tag } = await sendPart(sending, part, size)
     isByMd5 &&= tag === sum.toString('hex')
     ;[sums[index], tags[index]] = [sum, tag]
     onBytes(part.length)
@@ -98,10 +100,11 @@ async function sendParts(sending: Sending, parts: Part[], size: number): Promise
 /** How often a part is sent that is not held in memory; of others the client itself takes care. */
 const attempts = 8
 
-async function sendPart(sending: Sending, part: Part): Promise<{ sum: Buffer; tag: string }> {
-  const { connection, key, what, uploadId } = sending
+async function sendPart(sending: Sending, part: Part, size: number): Promise<{ sum: Buffer; tag: string }> {
+  const { connection, key, what, uploadId, rooms } = sending
   const { sdk, bucket, prefix } = connection
-  const bytes = part.length > mostInMemory ? undefined : await bytesOf(what, part)
+  const room = size > mostInMemory ? undefined : (rooms.pop() ?? Buffer.allocUnsafe(size))
+  const bytes = room && (await bytesOf(what, part, room))
   const sum = bytes ? createHash('md5').update(bytes).digest() : await md5Of(what, part)
   const asked = { Bucket: bucket, Key: prefix + key, UploadId: uploadId, PartNumber: part.number }
   const checked = { ContentMD5: sum.toString('base64'), ContentLength: part.length }
@@ -112,6 +115,7 @@ async function sendPart(sending: Sending, part: Part): Promise<{ sum: Buffer; ta
         return client.send(new sdk.UploadPartCommand({ ...asked, ...checked, Body }), options)
       })
       const tag = tagOf(ETag)
+      if (room) rooms.push(room)
       if (tag) return { sum, tag }
       throw new PgbkError('failed', `s3://${bucket} does not name the parts that it gets`)
     } catch (error) {
