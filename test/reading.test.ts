@@ -26,6 +26,7 @@ const opening = [
 const allowed: Record<string, string[]> = {
   'run/local-run.ts': ['readFileSync'], // --sql: the caller's own file, or /dev/stdin
   'config/trusted-file.ts': ['openSync'], // the configuration, which has rules of its own
+  'create/stream/sort-tar.ts': ['openSync'], // makes files, with O_EXCL and O_NOFOLLOW
   'create/trim-wal.ts': ['open'], // zeros a segment that was copied, and is a file, with O_NOFOLLOW and O_NONBLOCK
   'file-server/blocks/store.ts': ['openSync'], // writes, with O_NOFOLLOW; in a run's own directory
   'file-server/origin/directory-origin.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK, one name at a time

@@ -105,6 +105,12 @@ export function unpackedRecord({ raw }: Pick<StoredBackup, 'raw'>): object {
   return { ...rest, format: recordFormat.plain }
 }
 
+/** What stays of a plain backup's record when it is packed: blocks of an image are shared with nobody, and nothing more is saved. */
+export function recordToPack({ raw }: Pick<StoredBackup, 'raw'>): object {
+  const { shared: _with, pack_saves: _saves, ...rest } = raw as Record<string, unknown>
+  return rest
+}
+
 /** Where all of it lies but what is in its snapshot. */
 export function layoutOf({ directory }: Pick<LocalBackup, 'directory'>): BackupFiles {
   return backupFiles(directory)

@@ -13,9 +13,19 @@ import { readNote } from '../system/files/read-note.js'
 import { relativeInside } from '../system/paths/inside.js'
 import { formatBytes } from '../text/format.js'
 
-/** Bytes that a backup will take: the databases, and the WAL twice (pg_wal and the archive). */
-export function neededBytes(facts: ServerFacts): number {
-  return knownSize(facts) + 4 * facts.wal_segment_size
+/** How a backup comes to disk. */
+interface CopyKind {
+  /** Straight into an image. */
+  streams: boolean
+}
+
+/** An image that takes less of what a server has was not seen yet: what does not even have room for that is refused. */
+const bestPacked = 1 / 50
+
+/** Bytes that a backup will take: the databases, at least as much of them as an image has, and the WAL twice (pg_wal and the archive). */
+export function neededBytes(facts: ServerFacts, { streams }: CopyKind = { streams: false }): number {
+  const size = knownSize(facts)
+  return (streams ? Math.ceil(size * bestPacked) : size) + 4 * facts.wal_segment_size
 }
 
 /**
@@ -23,10 +33,15 @@ export function neededBytes(facts: ServerFacts): number {
  * @returns the directories of the server that lie on the root's disk.
  * @throws {PgbkError} `disk-full` when there is too little, `usage` when the root lies inside the server's own data.
  */
-export async function checkDisk(root: RootLayout, facts: ServerFacts, progress: Progress): Promise<string[]> {
+export async function checkDisk(
+  root: RootLayout,
+  facts: ServerFacts,
+  progress: Progress,
+  kind?: CopyKind,
+): Promise<string[]> {
   const place = existingDirectory(root)
   const shared = isOnThisMachine(facts) ? checkPlace(place, root, facts) : []
-  const needed = neededBytes(facts)
+  const needed = neededBytes(facts, kind)
   const free = await freeBytes(place)
   if (free < needed) {
     throw new PgbkError(

@@ -13,6 +13,7 @@ import { checkSafety } from './check-safety.js'
 import { checkSchedule, findSchedule } from './check-schedule.js'
 import { checkConnection, checkSecrets } from './check-server.js'
 import { checkSharing } from './check-sharing.js'
+import { checkStore } from './check-store.js'
 import { checkWalCompression } from './check-wal-compression.js'
 import { checkWorkingCopy } from './check-working-copy.js'
 
@@ -25,6 +26,8 @@ interface DoctorServer {
 }
 
 export interface DoctorResult {
+  /** Where nothing but a store was looked at. */
+  store?: string | undefined
   /** What could not be looked at is undefined. */
   root?: string | undefined
   configFile?: string | undefined
@@ -36,7 +39,10 @@ export interface DoctorResult {
   checks: Check[]
 }
 
-/** Looks at everything that create, receive and run need, as the user whom they work as. Changes nothing. */
+/**
+ * Looks at everything that create, receive and run need, as the user whom they work as. Changes nothing, but for what it writes to stores
+ * and removes again.
+ */
 export async function doctor(flags: ConnectionFlags, task: Task): Promise<DoctorResult> {
   const { settings, context } = task
   const { progress } = context
@@ -70,6 +76,7 @@ export async function doctor(flags: ConnectionFlags, task: Task): Promise<Doctor
     checks.push(...checkBackups(layout, catalog.backups, context), ...(await checkSharing(catalog, task)))
     checks.push(...checkSchedule(schedule, catalog, context))
   } else checks.push(skipped('backups', 'not checked until the root is fixed'))
+  checks.push(...(await checkStores(task)))
   return {
     ...place,
     server: server && summaryOf(server),
@@ -77,6 +84,22 @@ export async function doctor(flags: ConnectionFlags, task: Task): Promise<Doctor
     roomBytes: catalog && (await roomIn(layout, catalog)),
     checks,
   }
+}
+
+/** Looks at a store alone: it is really written to, and what was written is removed. */
+export async function doctorOfStore(store: string, task: Task): Promise<DoctorResult> {
+  task.context.progress.step(`trying ${store}`)
+  return { store, checks: await checkStore(store, task) }
+}
+
+/** What is wrong with them keeps no backup from being made. */
+async function checkStores(task: Task): Promise<Check[]> {
+  const checks: Check[] = []
+  for (const name of Object.keys(task.settings.stores)) {
+    task.context.progress.step(`trying ${name}`)
+    checks.push(...(await checkStore(name, task)))
+  }
+  return checks.map((check) => (check.status === 'failed' ? { ...check, status: 'warning' } : check))
 }
 
 /** Where the configuration has faults nothing else is sure. */

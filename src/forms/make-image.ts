@@ -6,6 +6,7 @@ import { PgbkError } from '../errors.js'
 import { checkPlainTree } from '../snapshot/check-plain-tree.js'
 import { syncPath } from '../system/files/durable.js'
 import { piecesOf } from '../system/files/read-small.js'
+import { feedProgram, type Put } from '../system/program/feed-program.js'
 import { runProgram } from '../system/program/run-program.js'
 
 type Surroundings = Pick<Context, 'env' | 'signal'>
@@ -26,13 +27,54 @@ export async function makeImage(
   file: string,
   { env, signal }: Surroundings,
 ): Promise<void> {
-  const args = [
-    ...['.', file, '-noappend', '-no-xattrs', '-exit-on-error', '-no-progress', '-quiet'],
+  await run('mksquashfs', ['.', file, ...imageOptions()], { env, signal, cwd: directory })
+  await syncPath(file)
+}
+
+function imageOptions(): string[] {
+  return [
+    ...['-noappend', '-no-xattrs', '-exit-on-error', '-no-progress', '-quiet'],
     ...['-comp', 'zstd', '-Xcompression-level', '1', '-b', '128K'],
     ...['-processors', String(availableParallelism()), '-mem', memory],
   ]
-  await run('mksquashfs', args, { env, signal, cwd: directory })
+}
+
+/** Whether mksquashfs here makes an image of a tar: from 4.5 on (Debian 12; Debian 11 has 4.4). */
+export async function readsTar({ env, signal }: Surroundings): Promise<boolean> {
+  const { stdout } = await runProgram('mksquashfs', ['-version'], { env, signal })
+  const [, major = 0, minor = 0] = /version (\d+)\.(\d+)/.exec(stdout) ?? []
+  return Number(major) > 4 || (Number(major) === 4 && Number(minor) >= 5)
+}
+
+/** To whom all in an image belongs. */
+export interface ImageOwner {
+  uid: number
+  gid: number
+}
+
+/**
+ * The same of a tar that is made while the image is: its names are below the image's top, and its directories need not come before
+ * what is in them.
+ * @throws {PgbkError} as `makeImage`; what `feed` throws.
+ */
+export async function imageOfTar<T>(
+  file: string,
+  { uid, gid }: ImageOwner,
+  { env, signal }: Surroundings,
+  feed: (put: Put) => Promise<T>,
+): Promise<T> {
+  const owner = ['-force-uid', String(uid), '-force-gid', String(gid), '-root-mode', '0700']
+  const args = ['-', file, '-tar', ...imageOptions(), ...owner]
+  const [program = '', ...words] = boundToThisProcess('mksquashfs', args)
+  const fed = await feedProgram(program, words, { env, signal }, feed)
+  if (fed.tookAll && fed.outcome.status === 'rejected') throw fed.outcome.reason
+  checkEnd('mksquashfs', fed)
+  if (fed.outcome.status === 'rejected')
+    throw new PgbkError('failed', 'mksquashfs failed: it has not read all of the backup', {
+      cause: fed.outcome.reason,
+    })
   await syncPath(file)
+  return fed.outcome.value
 }
 
 /**
@@ -52,20 +94,28 @@ export async function unpackImage(
   await checkPlainTree(directory, signal)
 }
 
-/** It ends with this process: it would go on writing into what the next one clears away. */
 async function run(program: string, args: string[], place: Surroundings & { cwd?: string }): Promise<void> {
-  const { status, stdout, stderr } = await runProgram(
-    'setpriv',
-    ['--pdeathsig', 'KILL', program, ...args],
-    place,
-  )
+  const [file = '', ...words] = boundToThisProcess(program, args)
+  checkEnd(program, await runProgram(file, words, place))
+}
+
+/** It ends with this process: it would go on writing into what the next one clears away. */
+function boundToThisProcess(program: string, args: string[]): string[] {
+  return ['setpriv', '--pdeathsig', 'KILL', program, ...args]
+}
+
+function checkEnd(program: string, end: ProgramEnd): void {
+  const { status, endedBy, stdout, stderr } = end
   if (status === 0) return
   if (status === 127)
     throw new PgbkError('programs-missing', `${program} is not installed`, { hint: toolsHint })
-  const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join('; ') || `it ended with ${status}`
+  const said =
+    (stderr.trim() || stdout.trim()).split('\n').slice(-3).join('; ') || `it ended with ${status ?? endedBy}`
   const isFull = /No space left on device|Disk quota exceeded/.test(said)
   throw new PgbkError(isFull ? 'disk-full' : 'failed', `${program} failed: ${said}`)
 }
+
+type ProgramEnd = Pick<Awaited<ReturnType<typeof runProgram>>, 'status' | 'endedBy' | 'stdout' | 'stderr'>
 
 const toolsHint =
   'Install squashfs-tools (Debian, Ubuntu, Fedora: package squashfs-tools; Homebrew: squashfs).'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type LocalBackup, layoutOf, recordOf, unpackedRecord } from '../catalog/backup.js'
+import { type LocalBackup, layoutOf, recordOf, recordToPack, unpackedRecord } from '../catalog/backup.js'
 import type { PackedFacts } from '../catalog/entries/record-fields.js'
 import type { BackupFiles } from '../catalog/layout.js'
 import { majorOf, type ReadRecord, readRecord } from '../catalog/record.js'
@@ -100,9 +100,8 @@ function madeEarlier(backup: LocalBackup, aside: BackupFiles): PackedForm | unde
   }
 }
 
-function isOf({ raw }: LocalBackup, packed: ReadRecord): boolean {
-  const { shared: _with, ...own } = raw as Record<string, unknown>
-  return isDeepStrictEqual(unpackedRecord(packed), own)
+function isOf(backup: LocalBackup, packed: ReadRecord): boolean {
+  return isDeepStrictEqual(unpackedRecord(packed), recordToPack(backup))
 }
 
 async function damagedImage(image: string, aside: BackupFiles, hint: string): Promise<PgbkError> {

@@ -172,7 +172,8 @@ needs(...needed).describe('a packed backup', () => {
   const pack = async () => expect(await pgbk('pack')).toMatchObject({ status: 0 })
 
   it('is made by create --packed, and nothing plain is left of it', async () => {
-    const { root, directory, record } = await aBackupOf(server, { args: ['--packed'] })
+    const { root, directory, record, stderr } = await aBackupOf(server, { args: ['--packed'] })
+    expect(stderr).toContain('and packed then: the server has further tablespaces')
     expect(readdirSync(directory).sort()).toEqual(['README', 'backup.json', 'snapshot.squashfs', 'wal'])
     expect(record).toMatchObject({ format: 2, verified: true })
     expect(entriesOf(root).filter((name) => name.endsWith('.partial'))).toEqual([])

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { execa } from 'execa'
@@ -40,6 +41,7 @@ export async function anS3Server(...args: string[]): Promise<S3Server> {
     credentials,
     forcePathStyle: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
+    ...(said.S3_CA_FILE && { requestHandler: { httpsAgent: { ca: readFileSync(said.S3_CA_FILE) } } }),
   })
   atEnd(() => client.destroy())
   let count = 0

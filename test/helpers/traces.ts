@@ -50,10 +50,12 @@ export function idsIn(root: string): string[] {
   return entriesOf(root).filter((name) => /^\d{8}T\d{6}Z$/.test(name))
 }
 
-/** The pids of the pg_basebackup processes that write below a directory. */
+/** The pids of the pg_basebackup and mksquashfs processes that write below a directory. */
 export function backupProcessesIn(directory: string): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids.filter((pid) => commandLine(pid).includes(`--pgdata=${directory}/`)).map(Number)
+  const writes = (command: string) =>
+    command.includes(`--pgdata=${directory}/`) || command.startsWith(`mksquashfs\0-\0${directory}/`)
+  return pids.filter((pid) => writes(commandLine(pid))).map(Number)
 }
 
 function commandLine(pid: string): string {

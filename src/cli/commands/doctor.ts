@@ -4,16 +4,25 @@ import type { ConnectionFlags } from '../../postgres/connection/connection.js'
 import type { CommandSpec, Outcome } from '../call/command-spec.js'
 import { addConnectionOptions } from '../call/options.js'
 
-export const doctor: CommandSpec<ConnectionFlags> = {
+interface Options extends ConnectionFlags {
+  store?: string
+}
+
+export const doctor: CommandSpec<Options> = {
   name: 'doctor',
   description: 'check everything that a backup needs, and say how to fix what is wrong',
   takesTime: true,
-  declare: addConnectionOptions,
+  declare: (command) =>
+    addConnectionOptions(
+      command.option('--store <store>', 'only that: a store of the configuration, s3://BUCKET[/PREFIX], DIR'),
+    ),
   // Root's own crontab is looked at first.
-  standIn: () => undefined,
+  standIn: ({ options: { store }, settings }) =>
+    store === undefined ? undefined : { as: 'owner', root: settings.root },
   async run(call) {
-    const { doctor } = await import('../../doctor/doctor.js')
-    return outcomeOf(await doctor(call.options, call))
+    const { doctor, doctorOfStore } = await import('../../doctor/doctor.js')
+    const { store } = call.options
+    return outcomeOf(await (store === undefined ? doctor(call.options, call) : doctorOfStore(store, call)))
   },
   async runWithout(fault, { context }) {
     const { doctorWithout } = await import('../../doctor/doctor.js')
@@ -28,15 +37,18 @@ connection options. Every line is a check:
   failed    create would not work
   skipped   could not be checked
 Below each problem is the statement, line or command that fixes it. Nothing is
-changed: doctor prints, and you decide.
+changed: doctor prints, and you decide. Stores of the configuration, or the one
+that --store names, are really written to, and what was written is removed.
 
 It works before anything is configured, and leads to the first backup. The exit
-status is 0 when create would work, and 6 when a check failed.
+status is 0 when create (with --store: upload) would work, and 6 when a check
+failed.
 
 Examples:
   pgbk doctor
   pgbk doctor -h db1 -U backup -C /srv/backups
   pgbk doctor --quiet                  only the problems
+  pgbk doctor --store offsite          with its speed
   pgbk doctor --json | jq '.checks[] | select(.status != "ok")'
 `,
 }

@@ -6,7 +6,7 @@ import { isServersNotice, pathIn, saysLeftOut } from '../../postgres/server/left
 import { isOutside, type TablespaceFacts } from '../../postgres/server/server-facts.js'
 import { baseBackupOptions } from '../../postgres/sql/session-pins.js'
 import type { Progress } from '../../progress.js'
-import { runProgram } from '../../system/program/run-program.js'
+import { type ProgramOptions, runProgram } from '../../system/program/run-program.js'
 
 /** `server-zstd` from PostgreSQL 15 on (pg_basebackup --compress). */
 export type Wire = 'none' | 'server-zstd'
@@ -52,22 +52,36 @@ export function checkWire(wire: Wire, major: number): void {
   )
 }
 
-/** The command line of pg_basebackup. Passwords are in the connection's environment. */
+/** The command line of pg_basebackup, for a copy as directories. Passwords are in the connection's environment. */
 export function baseBackupArgs(connection: Connection, options: BaseBackupOptions): string[] {
-  const own = connection.parameters.options
   return [
     `--pgdata=${options.dataDirectory}`,
     '--format=plain',
     '--wal-method=stream',
-    `--checkpoint=${options.checkpoint}`,
-    `--label=${options.label}`,
-    '--progress',
     ...(options.wire === 'none' ? [] : [`--compress=${options.wire}:level=1`]),
-    ...(options.maxRate === undefined ? [] : [`--max-rate=${options.maxRate}`]),
     ...options.tablespaces.filter(isOutside).map(({ oid, raw_location }) => {
       const target = join(options.tablespacesDirectory, String(oid))
       return `--tablespace-mapping=${escapeMapping(raw_location)}=${escapeMapping(target)}`
     }),
+    ...commonArgs(connection, options),
+  ]
+}
+
+/**
+ * The same for a tar on its standard output, which has the manifest as its last member. Only of a server without further tablespaces,
+ * which has to keep its WAL meanwhile: all that is fetched last.
+ */
+export function tarArgs(connection: Connection, options: CopyOptions): string[] {
+  return ['--pgdata=-', '--format=tar', '--wal-method=fetch', ...commonArgs(connection, options)]
+}
+
+function commonArgs(connection: Connection, options: CopyOptions): string[] {
+  const own = connection.parameters.options
+  return [
+    `--checkpoint=${options.checkpoint}`,
+    `--label=${options.label}`,
+    '--progress',
+    ...(options.maxRate === undefined ? [] : [`--max-rate=${options.maxRate}`]),
     ...connectionArgs(connection, own === undefined ? {} : { options: baseBackupOptions(own) }),
   ]
 }
@@ -76,7 +90,7 @@ function escapeMapping(path: string): string {
   return path.replaceAll('=', '\\=')
 }
 
-interface RunBaseBackup {
+export interface RunBaseBackup {
   program: string
   /** Words of a command that it is the last part of. */
   within: string[]
@@ -88,6 +102,8 @@ interface RunBaseBackup {
    * Told of what the server will leave out, before it sends anything (it adds up the sizes first): an error ends the copy.
    */
   onLeftOut(path: string): PgbkError | undefined
+  /** Reads the tar that it writes, if it writes one. */
+  readOutput?: ProgramOptions['readOutput']
 }
 
 /**
@@ -97,7 +113,7 @@ interface RunBaseBackup {
  * @throws {PgbkError} with what pg_basebackup said, or what `onLeftOut` returned.
  */
 export async function runBaseBackup(run: RunBaseBackup): Promise<string[]> {
-  const { program, within, args, connection, signal, progress, onLeftOut } = run
+  const { program, within, args, connection, signal, progress, onLeftOut, readOutput } = run
   const [file = '', ...words] = [...within, program, ...args]
   const said = new Set<string>()
   const refused = new AbortController()
@@ -112,6 +128,7 @@ export async function runBaseBackup(run: RunBaseBackup): Promise<string[]> {
     env: connection.env,
     variables: { PGOPTIONS: baseBackupOptions() },
     signal: AbortSignal.any([signal, refused.signal]),
+    ...(readOutput && { readOutput }),
     onErrorLine: (line) => {
       const amount = parseProgress(line)
       hasBegun ||= amount !== undefined

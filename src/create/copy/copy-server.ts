@@ -17,7 +17,7 @@ import { hasProc } from '../../system/process/process-table.js'
 import { runProgram } from '../../system/program/run-program.js'
 import { writeOnlyBelow } from '../../system/program/write-only-below.js'
 import { watchWaitEvents } from './backup-wait-events.js'
-import { baseBackupArgs, type CopyOptions, runBaseBackup } from './base-backup.js'
+import { baseBackupArgs, type CopyOptions, type RunBaseBackup, runBaseBackup } from './base-backup.js'
 import {
   checkBeforeCopy,
   checkCopied,
@@ -25,7 +25,7 @@ import {
   checkSameTablespaces,
   checkVersionDirectories,
 } from './check-copy.js'
-import { leftOutOfCopy, refusalOf } from './left-out-of-copy.js'
+import { isInCopy, leftOutOfCopy, refusalOf } from './left-out-of-copy.js'
 
 /** By the server's clock: that is the one of the commits' times. */
 interface CopyTimes {
@@ -43,11 +43,13 @@ export interface CopiedData extends CopyTimes {
   leftOut: string[]
 }
 
+export type NamedCopyOptions = CopyOptions & { applicationName: string }
+
 /** Runs pg_basebackup into the layout and makes sure that it copied the server that was asked. */
 export async function copyData(
   server: ConnectedServer,
   layout: BackupLayout,
-  options: CopyOptions & { applicationName: string },
+  options: NamedCopyOptions,
   context: Context,
 ): Promise<CopiedData> {
   const { facts, psql } = server
@@ -55,20 +57,45 @@ export async function copyData(
   const notices = await runCopy(server, layout, options, context)
   checkVersionDirectories(facts, layout)
   await checkCopied(layout, facts, context)
-  const { leftOut, others } = leftOutOfCopy(notices, layout, facts)
-  for (const notice of others) context.progress.warn(notice)
-  const times = await endOfCopy(psql, layout, context)
-  await checkIdentity(layout, facts)
+  const leftOut = leftOutSaid(notices, (path) => isInCopy(path, layout, facts), facts, context)
+  // The server sends the manifest when the snapshot ends; after that all files are flushed to disk, which may take a while.
+  const { mtime: sentAt } = await stat(join(layout.data, 'backup_manifest'))
+  const times = await endOfCopy(psql, sentAt, context)
   await closeToOthers(layout, context)
   await makeLinksRelative(
     layout,
     facts.tablespaces.filter(isOutside).map(({ oid }) => oid),
   )
+  return { ...times, leftOut, ...(await identifyCopy(server, layout, context)) }
+}
+
+/** What the server has left out; of all else that was said the user is told. @throws {PgbkError} as `leftOutOfCopy`. */
+export function leftOutSaid(
+  notices: string[],
+  isThere: (path: string) => boolean,
+  facts: ServerFacts,
+  { progress }: Context,
+): string[] {
+  const { leftOut, others } = leftOutOfCopy(notices, isThere, facts)
+  for (const notice of others) progress.warn(notice)
+  return leftOut
+}
+
+/**
+ * Makes sure that what was copied is the server that was asked, with all its databases and with no tablespace of which nobody knew.
+ * @throws {PgbkError} `failed`, `refused` or `damaged`.
+ */
+export async function identifyCopy(
+  server: ConnectedServer,
+  layout: BackupLayout,
+  context: Context,
+): Promise<Pick<CopiedData, 'label' | 'range'>> {
+  await checkIdentity(layout, server.facts)
   const label = await readBackupLabel(join(layout.data, 'backup_label'))
   const range = await readWalRange(join(layout.data, 'backup_manifest'))
   await checkSameTablespaces(server, layout, range, context)
-  await checkDatabases(psql, facts, layout)
-  return { ...times, label, range, leftOut }
+  await checkDatabases(server.psql, server.facts, layout)
+  return { label, range }
 }
 
 /**
@@ -76,34 +103,48 @@ export async function copyData(
  * @returns what the server, and pg_basebackup itself, have told besides.
  */
 async function runCopy(
-  { facts, psql, clients }: ConnectedServer,
+  server: ConnectedServer,
   layout: BackupLayout,
-  options: CopyOptions & { applicationName: string },
-  { signal, progress }: Context,
+  options: NamedCopyOptions,
+  context: Context,
 ): Promise<string[]> {
+  const { facts, psql } = server
   const args = baseBackupArgs(psql.connection, {
     ...options,
     dataDirectory: layout.data,
     tablespacesDirectory: layout.tablespaces,
     tablespaces: facts.tablespaces,
   })
-  progress.detail(`pg_basebackup ${args.join(' ')}`)
-  const within = await containment(psql, layout, progress)
-  const watch = watchWaitEvents(psql, options.applicationName, progress)
+  const within = await containment(psql, layout, context.progress)
+  try {
+    return await runWatched(server, { args, within, applicationName: options.applicationName }, context)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    checkVersionDirectories(facts, layout)
+    throw error
+  }
+}
+
+/** Runs pg_basebackup, and says what the server waits for when nothing comes. @returns and throws as `runBaseBackup`. */
+export async function runWatched(
+  { facts, psql, clients }: ConnectedServer,
+  {
+    applicationName,
+    ...run
+  }: Pick<RunBaseBackup, 'args' | 'within' | 'readOutput'> & { applicationName: string },
+  { signal, progress }: Context,
+): Promise<string[]> {
+  progress.detail(`pg_basebackup ${run.args.join(' ')}`)
+  const watch = watchWaitEvents(psql, applicationName, progress)
   try {
     return await runBaseBackup({
       program: join(clients.bin, 'pg_basebackup'),
-      within,
-      args,
       connection: psql.connection,
       signal,
       progress: watch.progress,
       onLeftOut: (path) => refusalOf(path, facts),
+      ...run,
     })
-  } catch (error) {
-    signal.throwIfAborted()
-    checkVersionDirectories(facts, layout)
-    throw error
   } finally {
     watch.stop()
   }
@@ -130,16 +171,12 @@ async function containment(
   }
 }
 
-/**
- * To be asked right after pg_basebackup has ended. The server sends the manifest when the snapshot ends; after that all files are
- * flushed to disk, which may take a while.
- */
-async function endOfCopy(psql: Psql, { data }: BackupLayout, { now }: Context): Promise<CopyTimes> {
+/** To be asked right after pg_basebackup has ended. @param sentAt by the clock of this machine, when the server had ended the snapshot. */
+export async function endOfCopy(psql: Psql, sentAt: Date, { now }: Context): Promise<CopyTimes> {
   const milliseconds = await query(psql, serverTimeQuery)
   const serverTime = Number(milliseconds)
-  const { mtimeMs } = await stat(join(data, 'backup_manifest'))
-  const flushing = Math.max(0, now().getTime() - mtimeMs)
-  return { serverTime: new Date(serverTime), endedAt: new Date(serverTime - flushing) }
+  const since = Math.max(0, now().getTime() - sentAt.getTime())
+  return { serverTime: new Date(serverTime), endedAt: new Date(serverTime - since) }
 }
 
 const serverTimeQuery = sql`SELECT pg_catalog.ceil(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint;`

@@ -14,19 +14,20 @@ export function refusalOf(path: string, facts: KnownPlaces): PgbkError | undefin
 
 /**
  * What the server has not sent, going by its notices: in them a path may also be named for another reason, but then it is in the copy.
+ * @param isThere whether there is anything in the copy at a path.
  * @returns the paths below the data directory with which no data is lost, and the notices that are about something else.
  * @throws {PgbkError} `refused` when data is missing.
  */
 export function leftOutOfCopy(
   notices: string[],
-  layout: BackupLayout,
+  isThere: (path: string) => boolean,
   facts: KnownPlaces,
 ): { leftOut: string[]; others: string[] } {
   const leftOut: string[] = []
   const others: string[] = []
   for (const notice of notices) {
     const path = pathIn(notice)
-    if (path === undefined || isThere(path, layout, facts)) others.push(notice)
+    if (path === undefined || isThere(path)) others.push(notice)
     else leftOut.push(path)
   }
   for (const path of leftOut) {
@@ -36,7 +37,8 @@ export function leftOutOfCopy(
   return { leftOut: leftOut.filter((path) => lossOf(path) !== 'nothing'), others }
 }
 
-function isThere(path: string, layout: BackupLayout, { tablespaces }: KnownPlaces): boolean {
+/** Whether there is anything at a path that a notice names, in a copy as directories. */
+export function isInCopy(path: string, layout: BackupLayout, { tablespaces }: KnownPlaces): boolean {
   const around = tablespaces.find(({ location }) => path.startsWith(`${location}/`))
   const place = around
     ? join(layout.tablespaceLinks, String(around.oid), path.slice(around.location.length))

@@ -89,6 +89,14 @@ export function baseBackupOptions(own = ''): string {
   return [own, optionsText({ client_min_messages: 'warning' })].filter(Boolean).join(' ')
 }
 
+/**
+ * Those of a replication connection that waits for long without a command (ProcessInterrupts in postgres.c ends idle WAL senders too).
+ * @param own what the connection says by itself.
+ */
+export function replicationOptions(major: number, own = ''): string {
+  return [own, major >= 14 ? optionsText({ idle_session_timeout: '0' }) : ''].filter(Boolean).join(' ')
+}
+
 /** As pg_split_opts() takes it apart: a backslash before what would end a word (src/backend/utils/init/postinit.c). */
 function optionsText(pins: Pins): string {
   return Object.entries(pins)

@@ -16,6 +16,8 @@ export interface ProgramOptions extends ProgramPlace {
   onErrorLine?(line: string): void
   /** The same for standard output, which may be of any length. */
   onLine?(line: string): void
+  /** Reads standard output, of any length and kind, while it comes; when it fails the whole group is ended, and that is thrown. */
+  readOutput?(output: Readable): Promise<void>
   /** After so many ms the program is ended and counts as failed: `timedOut`. */
   timeoutMs?: number
 }
@@ -42,7 +44,7 @@ export async function runProgram(
   args: string[],
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
-  const { signal, onErrorLine, onLine } = options
+  const { signal, onErrorLine, onLine, readOutput } = options
   signal?.throwIfAborted()
   const [command, words] = byteCommand(file, args)
   const { child, pid } = await startProgram(command, words, options, {
@@ -50,20 +52,23 @@ export async function runProgram(
     encoding: options.bytewise ? 'latin1' : 'utf8',
     detached: true,
     cleanup: false,
-    buffer: { stdout: onLine === undefined, stderr: onErrorLine === undefined },
+    buffer: { stdout: onLine === undefined && readOutput === undefined, stderr: onErrorLine === undefined },
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
   })
   if (options.bytewise) child.stderr?.setEncoding('latin1')
   if (onErrorLine && child.stderr) createInterface({ input: child.stderr }).on('line', onErrorLine)
   const told = onLine && child.stdout && linesOf(child.stdout, onLine)
-  const endGroup = () => signalGroup(pid, 'SIGTERM')
+  const endGroup = () => void signalGroup(pid, 'SIGTERM')
   signal?.addEventListener('abort', endGroup)
+  const read = readOutput && child.stdout && outcomeOf(child.stdout, readOutput, endGroup)
   const result = await child
   signal?.removeEventListener('abort', endGroup)
   await told
   await groupIsGone(pid)
+  const outcome = await read
   signal?.throwIfAborted()
+  if (outcome?.status === 'rejected') throw outcome.reason
   return {
     status: result.exitCode,
     endedBy: result.signal,
@@ -71,6 +76,19 @@ export async function runProgram(
     stdout: result.stdout ?? '',
     stderr: result.stderr ?? '',
   }
+}
+
+async function outcomeOf(
+  stream: Readable,
+  read: (output: Readable) => Promise<void>,
+  giveUp: () => void,
+): Promise<PromiseSettledResult<void>> {
+  const [outcome] = await Promise.allSettled([read(stream)])
+  if (outcome.status === 'rejected') {
+    giveUp()
+    stream.destroy()
+  }
+  return outcome
 }
 
 /** Lines end with a newline, and nothing else does: what is in them may be of anybody's choice. Done when the stream is. */

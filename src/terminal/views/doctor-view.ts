@@ -1,5 +1,6 @@
 import type { Check, CheckStatus } from '../../doctor/check.js'
 import type { DoctorResult } from '../../doctor/doctor.js'
+import { shellWord } from '../../text/shell-word.js'
 import { printable, printableLines, type Screen, type Style } from '../screen.js'
 import { wrap } from '../wrap.js'
 
@@ -30,7 +31,8 @@ const signs: Record<CheckStatus, { sign: string; word: string }> = {
 const wordWidth = 7
 
 /** A line for every check, and below it what fixes it; quiet, only what is not well. */
-export function doctorText({ checks }: DoctorResult, screen: Screen): string {
+export function doctorText({ checks, store }: DoctorResult, screen: Screen): string {
+  const what = store === undefined ? 'pgbk create' : `pgbk upload --to ${shellWord(store)}`
   const shown = screen.quiet
     ? checks.filter(({ status }) => status === 'failed' || status === 'warning')
     : checks
@@ -39,7 +41,7 @@ export function doctorText({ checks }: DoctorResult, screen: Screen): string {
     checkLine(check, width, screen.style),
     ...remedyLines(check, screen),
   ])
-  const end = screen.quiet ? [] : ['', summary(checks, screen.style)]
+  const end = screen.quiet ? [] : ['', summary(checks, what, screen.style)]
   return [...lines, ...end].map((line) => `${line}\n`).join('')
 }
 
@@ -58,10 +60,11 @@ function remedyLines({ remedy }: Check, { width }: Screen): string[] {
     .map((line) => `${indent}${line}`)
 }
 
-function summary(checks: Check[], style: Style): string {
+/** @param what the command that needs all of it. */
+function summary(checks: Check[], what: string, style: Style): string {
   const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length
   const [faults, warnings] = [count('failed'), count('warning')]
   const looks = warnings === 0 ? '' : `; ${warnings} ${warnings === 1 ? 'thing' : 'things'} to look at`
-  if (faults > 0) return `${style.bad(`pgbk create would not work: ${faults} failed`)}${looks}`
-  return `${style.good('pgbk create would work')}${looks}`
+  if (faults > 0) return `${style.bad(`${what} would not work: ${faults} failed`)}${looks}`
+  return `${style.good(`${what} would work`)}${looks}`
 }

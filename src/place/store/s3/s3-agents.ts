@@ -20,8 +20,9 @@ export function agentsFor(endpoint: string, env: Environment, Tunnel: ProxyAgent
   const proxy = proxyFor(endpoint, env)
   if (proxy === undefined)
     return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent({ ...options, ...trusted }) }
-  // The same is asked for the connection to the proxy and for the one through it.
+  // The first is for the connection to the proxy, the second for the one through it.
   const agent = new Tunnel(proxy, { ...options, ...trusted })
+  Object.assign(agent.options, trusted)
   return { httpAgent: agent, httpsAgent: agent }
 }
 

@@ -12,6 +12,8 @@ type Sdk = typeof import('./s3-sdk.js')
 export interface S3Connection extends S3Bucket {
   readonly sdk: Sdk
   readonly signal: AbortSignal
+  /** How long a connection may stand still. */
+  readonly stallMs: number
   /**
    * Asks the store, again where that may help: after a failure that passes, with the clock of the store, in the bucket's region, and
    * with new credentials where those have expired.
@@ -33,8 +35,8 @@ export interface S3Connection extends S3Bucket {
 /** How often something is asked, with growing pauses in between, up to 20 s. */
 const attempts = 8
 const connectionTimeout = 10_000
-/** Nothing has come or gone for so long. */
-const socketTimeout = 60_000
+/** A connection on which nothing comes or goes for so long is given up. */
+const stalledTicks = 60
 
 export async function connectS3(
   { bucket, prefix }: S3Bucket,
@@ -43,6 +45,7 @@ export async function connectS3(
 ): Promise<S3Connection> {
   const sdk = await import('./s3-sdk.js')
   const { env, signal } = context
+  const stallMs = stalledTicks * context.tickMs
   const endpoint = settings.endpoint ?? (env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || undefined)
   const region = settings.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || (await ownRegion(sdk)))
   const agents = agentsFor(endpoint ?? `https://s3.${region}.amazonaws.com`, env, sdk.HttpsProxyAgent)
@@ -55,7 +58,7 @@ export async function connectS3(
       responseChecksumValidation: 'WHEN_REQUIRED',
       followRegionRedirects: true,
       maxAttempts: attempts,
-      requestHandler: { ...agents, connectionTimeout, socketTimeout },
+      requestHandler: { ...agents, connectionTimeout, socketTimeout: stallMs },
       ...(env.AWS_PROFILE && { profile: env.AWS_PROFILE }),
       ...staticCredentials(env),
     })
@@ -70,6 +73,7 @@ export async function connectS3(
     prefix,
     sdk,
     signal,
+    stallMs,
     explain,
     gone: (key) => goneFrom(`s3://${bucket}`, prefix + key),
     async ask(question) {

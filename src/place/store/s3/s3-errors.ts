@@ -13,11 +13,17 @@ export function s3Failure(error: unknown): S3Failure {
     $metadata?: { httpStatusCode?: number }
   }
   const inner = (cause as { code?: unknown } | undefined)?.code
-  const names = [Code, code, inner, name].filter((one) => typeof one === 'string' && one !== 'Error')
+  // The client wraps what it does not take for an error, and drops its code.
+  const [, wrapped, rest] = /^AWS SDK error wrapper for (\w+): (.*)/s.exec(String(message)) ?? []
+  const named = /\bE[A-Z]{4,}\b/.exec(rest ?? '')?.[0]
+  const names = [Code, code, inner, named, wrapped, name].filter(
+    (one) => typeof one === 'string' && one !== 'Error',
+  )
+  const isOfTls = names.length === 0 && /certificate/.test(String(message))
   return {
-    name: String(names[0] ?? 'Error'),
+    name: isOfTls ? 'CERT_NOT_TRUSTED' : String(names[0] ?? 'Error'),
     status: $metadata?.httpStatusCode,
-    message: String(message ?? ''),
+    message: rest ?? String(message ?? ''),
   }
 }
 
@@ -47,7 +53,7 @@ export function isExpired(error: unknown): boolean {
 /** Whether it is worth to ask again. */
 export function isPassing(error: unknown): boolean {
   const { name, status = 0 } = s3Failure(error)
-  return status >= 500 || status === 429 || status === 408 || passing.test(name)
+  return (status >= 500 && status !== 501) || status === 429 || status === 408 || passing.test(name)
 }
 
 const passing =

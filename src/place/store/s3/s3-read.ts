@@ -9,8 +9,6 @@ import { type OpenedObject, openObject } from './s3-open.js'
 /** How often in a row nothing at all may come. */
 const mostFailures = 6
 const firstPauseMs = 100
-/** A connection on which nothing comes for so long is given up. */
-const stallMs = 60_000
 
 /**
  * Reads bytes of an object, and goes on where a connection breaks off, for as long as it is the same object. What comes is counted: a
@@ -43,7 +41,7 @@ async function* pieces(
     const before = at
     try {
       opened ??= await openObject(connection, key, { from: at, length: end - at }, tag)
-      for await (const piece of unstalled(opened?.body)) {
+      for await (const piece of unstalled(opened?.body, connection.stallMs)) {
         const wanted = piece.subarray(0, end - at)
         at += wanted.length
         yield wanted
@@ -73,7 +71,7 @@ async function pause({ signal }: S3Connection, failures: number): Promise<void> 
 }
 
 /** The pieces of a body, which is broken off when nothing comes. */
-async function* unstalled(body: Readable | undefined): AsyncGenerator<Buffer> {
+async function* unstalled(body: Readable | undefined, stallMs: number): AsyncGenerator<Buffer> {
   if (!body) return
   const giveUp = () =>
     body.destroy(new PgbkError('unreachable', `the store has sent nothing for ${stallMs / 1000} s`))
