@@ -9,6 +9,8 @@ export interface ImageErrand {
   id: string
   bytes: number
   sha256: string
+  /** Whether it takes a key, which comes in the environment. */
+  isEncrypted?: boolean | undefined
   /** Where to write what was fetched: a FetchNote. */
   note: string
   /** The blocks of all images on this machine. */
@@ -20,6 +22,7 @@ const errandSchema: v.GenericSchema<unknown, ImageErrand> = v.object({
   id: v.string(),
   bytes: v.number(),
   sha256: v.string(),
+  isEncrypted: v.optional(v.boolean()),
   note: v.string(),
   cache: v.object({ directory: v.string(), limit: v.number() }),
 })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SnapshotImage } from '../catalog/backup.js'
 import type { PackedFacts } from '../catalog/entries/record-fields.js'
+import { handingOver } from '../config/identities.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { seenBy } from '../system/paths/other-mounts.js'
@@ -55,13 +56,14 @@ export async function mountRemoteImage(
   errand: ImageErrand,
   { uid, gid }: Pick<PackedFacts, 'uid' | 'gid'>,
   words: string[],
-  { env, signal, self }: Pick<Context, 'env' | 'signal' | 'self'>,
+  { env, signal, self, identities }: Pick<Context, 'env' | 'signal' | 'self' | 'identities'>,
 ): Promise<RemoteImage> {
   // Nobody else can have made that where its path is looked up after the holder has ended.
   const top = `/tmp/pgbk-${randomBytes(16).toString('hex')}`
   const namespaces = ['--user', '--map-current-user', '--keep-caps']
   const args = [...namespaces, 'sh', '-c', holder, 'sh', top, ...self, ...words]
-  const held = await startStdinBound('unshare', args, { kind: 'own', env, signal })
+  const own = errand.isEncrypted ? await handingOver({ env, identities }) : env
+  const held = await startStdinBound('unshare', args, { kind: 'own', env: own, signal })
   const [ready, pid] = held.firstLine?.split(' ') ?? []
   if (ready !== 'ready') {
     const note = readFetchNote(errand.note)

@@ -3,6 +3,7 @@ import type { Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
+import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { blockCache } from './block-cache.js'
 import { failureOf, writeFetchNote } from './fetch-note.js'
@@ -61,7 +62,8 @@ export async function serveRemoteImage(
 }
 
 async function findBackup(place: Place, { id, sha256 }: ImageErrand): Promise<StoredBackup> {
-  const backup = (await place.list()).backups.find((one) => one.id === id)
+  const listed = (await place.list()).backups.find((one) => one.id === id)
+  const backup = listed && (await withWholeRecord(place, listed))
   if (backup?.summary.packed?.sha256 === sha256) return backup
   throw new PgbkError('not-found', `backup ${id} is no longer in ${place.name} as it was listed`, {
     hint: 'Was it removed, or unpacked? Try again.',
