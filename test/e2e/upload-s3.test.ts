@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ListObjectsV2Command, PutObjectRetentionCommand } from '@aws-sdk/client-s3'
+import {
+  DeleteBucketPolicyCommand,
+  ListObjectsV2Command,
+  PutBucketPolicyCommand,
+  PutObjectRetentionCommand,
+} from '@aws-sdk/client-s3'
 import { beforeAll, expect, it } from '@jest/globals'
 import { aBackupOf, aFile, type MadeBackup } from '../helpers/backup.js'
 import { randomNumbers, roundsOf } from '../helpers/chance.js'
@@ -113,6 +118,32 @@ needs(...needed).describe('upload to a real S3 server', () => {
       locked: [{ key: expect.stringContaining('backup.json'), until: expect.stringMatching(/^20\d\d-/) }],
     })
     expect(await listed()).toHaveLength(1)
+  })
+
+  it('needs no credentials that may read, list or remove; what it has sent it knows by itself', async () => {
+    const url = await configure({ recipients: [recipient] })
+    const bucket = url.split('/')[2]
+    const denied = ['GetObject', 'ListBucket', 'DeleteObject', 'AbortMultipartUpload']
+    const Statement = [
+      {
+        Effect: 'Deny',
+        Principal: '*',
+        Action: denied.map((name) => `s3:${name}`),
+        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+      },
+    ]
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
+    await s3.client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
+    await run(['rm', '-f', join(backup.root, 'data/backup/.uploads.json')])
+    const first = await pgbk('upload', '--json')
+    expect(first).toMatchObject({ status: 0 })
+    const again = JSON.parse((await pgbk('upload', '--json')).stdout)
+    expect(again.uploads).toMatchObject([{ already_there: true, error: null }])
+    await s3.client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }))
+    const elsewhere = aDirectory()
+    const download = ['download', 'latest', '--from', 'far', '--to', elsewhere, '--identity', key]
+    expect((await pgbk(...download)).status).toBe(0)
+    expect((await runPgbk(['verify', '-C', elsewhere])).status).toBe(0)
   })
 
   it('says what is wrong with a bucket that is not there, and with credentials', async () => {
