@@ -42,6 +42,20 @@ export interface StoredBackup {
 /** A backup that is a directory of this machine. */
 export interface LocalBackup extends StoredBackup {
   directory: string
+  /** Where that is here for a while only. */
+  borrowed?: Borrowed
+}
+
+/** A backup of a place elsewhere, as one of a root of its own on this machine: as much of it as somebody needs, for as long. */
+export interface Borrowed {
+  /** The place, as a user names it. */
+  place: string
+  /** That root. It goes with whoever needs it last. */
+  root: string
+  /** What says how much was fetched: a FetchNote. */
+  note: string
+  /** Gives its image, where that is not in its directory. */
+  openImage?(): Promise<SnapshotImage>
 }
 
 /** A backup whose snapshot's files are in a directory, for as long as it is open: `materialise` gives it. */

@@ -113,8 +113,21 @@ export function runLayout(directory: string) {
     /** Leads to the backup's WAL archive: restore_command looks for it beside the snapshot. */
     wal: join(directory, 'wal'),
     log: join(directory, 'log'),
+    /** Leads to the root of a borrowed backup, which goes with the run. */
+    borrowed: join(directory, 'borrowed'),
     /** Where the file system of the sandbox is built. */
     sandbox: join(directory, 'sandbox'),
+  }
+}
+
+/** What lies where in the root of a borrowed backup, beside what every root has. */
+export function borrowedLayout(root: string) {
+  return {
+    root,
+    /** Marks a root that goes when nobody needs it any more. */
+    marker: join(root, '.pgbk-borrowed.json'),
+    /** What the process that fetches the image says. */
+    fetched: join(root, 'fetched.json'),
   }
 }
 
@@ -136,6 +149,8 @@ export function instanceLayout(directory: string) {
     hba: join(conf, 'pg_hba.conf'),
     data,
     tablespaces: join(directory, 'tablespaces'),
+    /** What it replays at first, where that cannot stay in an archive of the root. */
+    wal: join(directory, 'wal'),
     /** Its socket's. */
     sockets: join(directory, 'run'),
     logs: log,

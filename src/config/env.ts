@@ -18,6 +18,7 @@ const variables: Record<string, [string, string?]> = {
   PGBK_CREATE_FORM: ['create', 'form'],
   PGBK_RUN_WORKING_COPY: ['run', 'working_copy'],
   PGBK_RUN_SANDBOX: ['run', 'sandbox'],
+  PGBK_RUN_CACHE_SIZE: ['run', 'cache_size'],
   PGBK_RETENTION_DAILY: ['retention', 'daily'],
   PGBK_RETENTION_WEEKLY: ['retention', 'weekly'],
   PGBK_RETENTION_MONTHLY: ['retention', 'monthly'],

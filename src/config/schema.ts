@@ -91,6 +91,10 @@ const schema = v.strictObject({
       working_copy: v.optional(v.picklist(['auto', 'overlay', 'reflink', 'copy', 'thin']), 'auto'),
       sandbox: v.optional(v.picklist(['auto', 'off']), 'auto'),
       settings: v.optional(v.record(settingName, scalar), {}),
+      cache_size: v.optional(
+        v.pipe(v.string(), v.regex(/^\d{1,6} ?[MG]B$/, 'must be a size like "500 MB" or "4 GB"')),
+        '1 GB',
+      ),
     }),
     {},
   ),

@@ -16,7 +16,7 @@ export async function materialise<B extends LocalBackup>(
 ): Promise<B & ReadableBackup> {
   const { packed } = backup.summary
   if (!packed) return { ...backup, snapshot: plainSnapshotOf(backup).snapshot }
-  const image = imageOf(backup, packed)
+  const image = (await backup.borrowed?.openImage?.()) ?? imageOf(backup, packed)
   const size = formatBytes(packed.snapshot_bytes)
   const unpack = `Or unpack it, for which it takes ${size} more on the disk:\n  ${context.pgbk(`unpack ${backup.id}`)}`
   const { directory, isLost, release } = await mountImage(image, context, unpack)

@@ -1,4 +1,4 @@
-import { type LocalBackup, type ReadableBackup, snapshotOf } from '../catalog/backup.js'
+import { type LocalBackup, type ReadableBackup, type StoredBackup, snapshotOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
@@ -96,7 +96,7 @@ async function plan(backup: LocalBackup, { target, ...known }: BackupChoice, con
 }
 
 /** Whether the snapshot ends before the target, as far as its summary tells. */
-function mayLeadTo({ summary }: LocalBackup, point: TargetPoint): boolean {
+export function mayLeadTo({ summary }: StoredBackup, point: TargetPoint): boolean {
   if (point.kind === 'time') return instantOf(windowStart(summary)) <= point.time
   return point.kind !== 'lsn' || !isBefore(point.lsn, summary.stop_lsn)
 }

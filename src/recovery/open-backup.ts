@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type ReadableBackup, recordOf } from '../catalog/backup.js'
-import { readCatalog } from '../catalog/catalog.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { majorOf } from '../catalog/record.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
@@ -38,6 +38,8 @@ export interface OpenRules extends TargetRules {
   comparesMeanwhile: boolean
   /** Whether all WAL on the way is read, whatever is noted of it. */
   readsAll?: boolean
+  /** What there is, where that is not simply what the root has. */
+  catalog?: Catalog | undefined
 }
 
 /** A backup, the way to the recovery target, and the programs for it. */
@@ -66,7 +68,7 @@ export async function openBackup(
   const target = parseRecoveryTarget(options, rules, task)
   const installations = await allInstallations(settings.bin_dir, context)
   const mayBeOpened = rules.mayBeOpened && target.point.kind === 'snapshot'
-  const catalog = readCatalog(settings.root)
+  const catalog = rules.catalog ?? readCatalog(settings.root)
   const layout = rootLayout(settings.root)
   const receiver = readReceiverState(layout)
   const choice = {

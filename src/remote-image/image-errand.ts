@@ -1,3 +1,4 @@
+import type { Context, Environment, Identity } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { checkJson, v } from '../schema.js'
 
@@ -9,8 +10,6 @@ export interface ImageErrand {
   id: string
   bytes: number
   sha256: string
-  /** Whether it takes a key, which comes in the environment. */
-  isEncrypted?: boolean | undefined
   /** Where to write what was fetched: a FetchNote. */
   note: string
   /** The blocks of all images on this machine. */
@@ -22,10 +21,28 @@ const errandSchema: v.GenericSchema<unknown, ImageErrand> = v.object({
   id: v.string(),
   bytes: v.number(),
   sha256: v.string(),
-  isEncrypted: v.optional(v.boolean()),
   note: v.string(),
   cache: v.object({ directory: v.string(), limit: v.number() }),
 })
+
+const secretsName = 'PGBK_SERVED_IDENTITIES'
+
+/** Variables that tell that process, and no command line, what it decrypts with: a passphrase was asked for here. */
+export function secretsFor(identities: readonly Identity[] | undefined): Environment {
+  return identities ? { [secretsName]: JSON.stringify(identities) } : {}
+}
+
+/** The same context, with what such variables say, and without them. */
+export function withSecretsOf(context: Context): Context {
+  const { [secretsName]: said, ...env } = context.env
+  if (said === undefined) return context
+  const { value = [] } = checkJson(identitiesSchema, said)
+  return { ...context, env, identities: async () => value }
+}
+
+const identitiesSchema: v.GenericSchema<unknown, Identity[]> = v.array(
+  v.object({ secret: v.string(), recipient: v.string() }),
+)
 
 /** @throws {PgbkError} `usage` for what no pgbk has said. */
 export function imageErrandIn(said: string): ImageErrand {

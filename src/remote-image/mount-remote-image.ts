@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SnapshotImage } from '../catalog/backup.js'
 import type { PackedFacts } from '../catalog/entries/record-fields.js'
-import { handingOver } from '../config/identities.js'
-import type { Context } from '../context.js'
+import type { Context, Identity } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { seenBy } from '../system/paths/other-mounts.js'
 import { isAlive, startTimeOf } from '../system/process/process-table.js'
 import { startStdinBound } from '../system/program/start-stdin-bound.js'
 import { errorOf, readFetchNote } from './fetch-note.js'
-import type { ImageErrand } from './image-errand.js'
+import { type ImageErrand, secretsFor } from './image-errand.js'
 
 /** The image of a backup elsewhere, as a file that can be opened for as long as nobody releases it. */
 export interface RemoteImage extends SnapshotImage {
@@ -50,20 +49,25 @@ const mostEndMs = 10_000
 
 /**
  * @param words the arguments by which pgbk serves an errand.
+ * @param identities what it decrypts the image with.
  * @throws {PgbkError} what that process says when it cannot read the image; `failed` with the reason when it cannot be mounted here.
  */
 export async function mountRemoteImage(
   errand: ImageErrand,
   { uid, gid }: Pick<PackedFacts, 'uid' | 'gid'>,
-  words: string[],
-  { env, signal, self, identities }: Pick<Context, 'env' | 'signal' | 'self' | 'identities'>,
+  { words, identities }: { words: string[]; identities: readonly Identity[] | undefined },
+  { env, signal, self }: Pick<Context, 'env' | 'signal' | 'self'>,
 ): Promise<RemoteImage> {
   // Nobody else can have made that where its path is looked up after the holder has ended.
   const top = `/tmp/pgbk-${randomBytes(16).toString('hex')}`
   const namespaces = ['--user', '--map-current-user', '--keep-caps']
   const args = [...namespaces, 'sh', '-c', holder, 'sh', top, ...self, ...words]
-  const own = errand.isEncrypted ? await handingOver({ env, identities }) : env
-  const held = await startStdinBound('unshare', args, { kind: 'own', env: own, signal })
+  const held = await startStdinBound('unshare', args, {
+    kind: 'own',
+    env,
+    signal,
+    variables: secretsFor(identities),
+  })
   const [ready, pid] = held.firstLine?.split(' ') ?? []
   if (ready !== 'ready') {
     const note = readFetchNote(errand.note)

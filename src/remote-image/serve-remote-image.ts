@@ -7,7 +7,7 @@ import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { blockCache } from './block-cache.js'
 import { failureOf, writeFetchNote } from './fetch-note.js'
-import type { ImageErrand } from './image-errand.js'
+import { type ImageErrand, withSecretsOf } from './image-errand.js'
 import { type ImageReader, imageReader } from './image-reader.js'
 import { serveImage } from './serve-image.js'
 
@@ -15,7 +15,7 @@ import { serveImage } from './serve-image.js'
 const device = 3
 /** Requests to a place at the same time. */
 const atOnce = 8
-const noteEvery = 500
+const noteEvery = 100
 
 /**
  * Serves the image of a backup elsewhere as one file, until nobody has it mounted or open any more. What fails is told in the note: once
@@ -24,12 +24,18 @@ const noteEvery = 500
  */
 export async function serveRemoteImage(
   errand: ImageErrand,
-  { context, settings: { stores } }: Task,
+  { context: given, settings: { stores } }: Task,
 ): Promise<void> {
+  const context = withSecretsOf(given)
   const { place: name, note, bytes, cache, id, sha256 } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
   let reader: ImageReader | undefined
-  const tell = () => writeFetchNote(note, { bytes: 0, requests: 0, ...reader?.fetched, ...said })
+  let told = ''
+  const tell = () => {
+    const now = { bytes: 0, requests: 0, ...reader?.fetched, ...said }
+    if (JSON.stringify(now) !== told) writeFetchNote(note, now)
+    told = JSON.stringify(now)
+  }
   const timer = setInterval(tell, noteEvery)
   try {
     const place = await openPlace(name, context, { stores, isHeld: true })

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Settings, Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
-import { dropPrivileges } from '../privileges/drop-privileges.js'
+import { dropPrivileges, dropPrivilegesTo } from '../privileges/drop-privileges.js'
 import { ownerOfRoot } from '../privileges/owner-of-root.js'
 import { targetDirectories } from '../privileges/target-directories.js'
 import { checkWay } from '../privileges/trust.js'
@@ -32,6 +32,8 @@ const errandSchema: v.GenericSchema<unknown, RestoreErrand> = v.object({
   uid: v.number(),
   options: v.object({
     name: text,
+    from: v.exactOptional(v.union([v.string(), v.literal(true)])),
+    download: flag,
     port: number,
     start: flag,
     dryRun: flag,
@@ -83,8 +85,14 @@ export async function enterDirectory(
   const named = [pgdata, ...tablespaceMapping.map((mapping) => parseMapping(mapping)[1])]
   const absolute = named.map((path) => resolve(context.cwd, path))
   const { owner, paths, ofRoot, make } = targetDirectories(absolute, run_as, context)
-  const reader = context.idsOf(ownerOfRoot(root)?.uid ?? run_as)
   const given = { ...options, willBeGiven: ofRoot }
+  if (options.from !== undefined) {
+    // Whoever may read the place: nothing of it is of a root here.
+    if (!dryRun) giveTo(owner, make())
+    dropPrivilegesTo(owner.uid, context)
+    return { options: given }
+  }
+  const reader = context.idsOf(ownerOfRoot(root)?.uid ?? run_as)
   if (reader.uid === owner.uid) {
     dropPrivileges({ as: 'owner', root, ...(dryRun ? {} : { make }) }, run_as, context)
     return { options: given }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type ReadableBackup, recordOf } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
 import { rootLayout } from '../catalog/layout.js'
 import { largestDatabase } from '../catalog/recorded-database.js'
 import { unlessRemoved } from '../catalog/removed-meanwhile.js'
@@ -17,6 +18,10 @@ import { checkName, defaultName } from './instance/instance-directory.js'
 import type { InstanceRequest } from './instance/restore-instance.js'
 
 export interface RestoreOptions extends OpenOptions {
+  /** A place elsewhere that has the backup. */
+  from?: string | true
+  /** Bring the whole image of it here first. */
+  download?: boolean
   name?: string
   port?: number
   /** Default: an instance is started, a given directory is not. */
@@ -46,16 +51,28 @@ export interface RestorePlan extends Omit<OpenedBackup, 'complete'> {
       }
 }
 
+/** Where the backup is looked for: in the root of the task, where that is not another one than that of the destination. */
+export interface BackupSource {
+  task: Task
+  catalog?: Catalog
+}
+
 /** Everything is checked, and nothing written. @throws {PgbkError} as the checks say; `damaged` when that would lose commits unsaid. */
 export async function planRestore(
   id: string | undefined,
   options: RestoreOptions,
   task: Task,
+  source: BackupSource = { task },
 ): Promise<RestorePlan> {
   const { context } = task
   // Before a backup is looked at, which may take long.
   const pgdata = options.pgdata && localPath(options.pgdata, context.cwd)
-  const { backup, recovery, programs, complete } = await openToRestore(id, options, restoreRules, task)
+  const { backup, recovery, programs, complete } = await openToRestore(
+    id,
+    options,
+    { ...restoreRules, catalog: source.catalog },
+    source.task,
+  )
   const destination = await unlessRemoved(backup, context, () =>
     planDestination({ backup, recovery, programs }, { ...options, pgdata }, task),
   ).catch(async (error) => {

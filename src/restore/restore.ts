@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { recordOf } from '../catalog/backup.js'
 import { rootLayout } from '../catalog/layout.js'
@@ -20,6 +21,7 @@ import { sweepInstances } from './instance/instance-remains.js'
 import { type InstanceRequest, restoreInstance } from './instance/restore-instance.js'
 import { startInstanceServer } from './instance/start-instance-server.js'
 import {
+  type BackupSource,
   openToRestore,
   planRestore,
   type RestoreOptions,
@@ -37,15 +39,42 @@ export async function restore(
   task: Task,
   announce: (plan: RestorePlan) => void,
 ): Promise<RestoreResult> {
-  const plan = await planRestore(id, options, task)
+  if (options.from === undefined) return restoreFrom({ task }, id, options, task, announce)
+  const { borrow } = await import('../borrowing/borrow.js')
+  checkRootForInstance(options, task)
+  const borrowed = await borrow(id, options, restoreRules, task)
+  try {
+    return await restoreFrom(borrowed, borrowed.id, options, task, announce)
+  } finally {
+    borrowed.sayFetched()
+  }
+}
+
+async function restoreFrom(
+  source: BackupSource,
+  id: string | undefined,
+  options: RestoreOptions,
+  task: Task,
+  announce: (plan: RestorePlan) => void,
+): Promise<RestoreResult> {
+  const plan = await planRestore(id, options, task, source)
   if (options.dryRun) return { plan, dryRun: true, notes: [] }
   announce(plan)
-  const open = () => openToRestore(id, options, { ...restoreRules, readsAll: true }, task)
+  const { catalog } = source
+  const open = () => openToRestore(id, options, { ...restoreRules, catalog, readsAll: true }, source.task)
   try {
     return await carryOut(plan, options, task)
   } catch (error) {
-    throw (await readAgain(error, plan, task.settings.root, open)).recovery.damage ?? error
+    throw (await readAgain(error, plan, source.task.settings.root, open)).recovery.damage ?? error
   }
+}
+
+/** @throws {PgbkError} `usage` where an instance would be made in a directory that is no root. */
+function checkRootForInstance({ pgdata }: RestoreOptions, { settings: { root } }: Task): void {
+  if (pgdata !== undefined || existsSync(rootLayout(root).data)) return
+  throw new PgbkError('usage', `${root} is no root, where an instance could be made`, {
+    hint: 'Name the data directory that is to be filled with -D, or a root with -C.',
+  })
 }
 
 async function carryOut(
@@ -57,7 +86,7 @@ async function carryOut(
   context.signal.throwIfAborted()
   const { destination } = plan
   if (destination.kind === 'directory') {
-    const notes = await fillDirectory(destination.request, root, context)
+    const notes = await fillDirectory(destination.request, plan.backup.borrowed?.root ?? root, context)
     return finishDirectory(plan, destination.request, notes, context)
   }
   await sweepInstances(root, context)

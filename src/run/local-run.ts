@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
+import type { BorrowedBackup } from '../borrowing/borrow.js'
 import { recordOf } from '../catalog/backup.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
@@ -21,6 +22,10 @@ import { type Run, startRun } from './start-run.js'
 import type { WorkingCopyKind } from './working-copy/working-copy.js'
 
 export interface LocalRunOptions extends OpenOptions {
+  /** A place elsewhere that has the backup. */
+  from?: string | true
+  /** Bring the whole backup here first. */
+  download?: boolean
   /** COMMAND, and its arguments. */
   command?: string[] | undefined
   port?: number
@@ -41,6 +46,8 @@ export type RunPlan = Pick<OpenedBackup, 'backup' | 'recovery'>
 
 export interface LocalRunResult extends RunPlan {
   run: Run
+  /** How much was fetched of a backup that is elsewhere. */
+  fetched: number | undefined
   /** See `writtenBytes`. */
   written: number | undefined
   detached: boolean
@@ -55,7 +62,7 @@ interface RunListener {
 }
 
 /**
- * A throw-away server on a backup: for as long as COMMAND runs, or until it is stopped.
+ * A throw-away server on a backup, of the root or of a place elsewhere: for as long as COMMAND runs, or until it is stopped.
  * @returns COMMAND's exit status, or 0.
  */
 export async function localRun(
@@ -64,11 +71,27 @@ export async function localRun(
   task: Task,
   listener: RunListener,
 ): Promise<number> {
+  if (options.from === undefined) return runOn(id, options, task, listener)
+  const { borrow } = await import('../borrowing/borrow.js')
+  await sweepRuns(task.settings.root, task.context)
+  const borrowed = await borrow(id, options, rules, task)
+  return runOn(borrowed.id, options, borrowed.task, listener, borrowed)
+}
+
+/** @param borrowed what the backup belongs to where it is elsewhere. */
+async function runOn(
+  id: string | undefined,
+  options: LocalRunOptions,
+  task: Task,
+  listener: RunListener,
+  borrowed?: BorrowedBackup,
+): Promise<number> {
   const { settings, context } = task
   const { progress } = context
   const ownSettings = parseSettings(options.set ?? [])
   const sql = options.sql === undefined ? undefined : readSql(localPath(options.sql, context.cwd))
-  const planned = await openBackup(id, options, rules, task)
+  const ownRules = { ...rules, catalog: borrowed?.catalog }
+  const planned = await openBackup(id, options, ownRules, task)
   if (planned.backup.state === 'used') {
     progress.warn(
       `a server was started inside the snapshot of ${planned.backup.id}: the data is what that server has left`,
@@ -85,13 +108,14 @@ export async function localRun(
     return { ...opened, run: await startRun(requestOf(opened, ownSettings, options, settings), context) }
   }
   const { backup, recovery, programs, run } = await start(planned).catch(async (error) => {
-    const readAll = () => openBackup(id, options, { ...rules, readsAll: true }, task)
+    const readAll = () => openBackup(id, options, { ...ownRules, readsAll: true }, task)
     const opened = await readAgain(error, planned, settings.root, readAll)
     await listener.planned(opened)
     return start(opened)
   })
   let detached = false
   try {
+    if (borrowed) symlinkSync(borrowed.root.layout.root, run.directory.layout.borrowed)
     await sayOfDatabase(run, recordOf(backup), context)
     if (sql !== undefined) await runSql(sql, options.sql ?? '', run, context)
     context.signal.throwIfAborted()
@@ -100,13 +124,17 @@ export async function localRun(
     const words = options.psql ? ['psql'] : options.command
     if (words) return await runCommand(words, run, programs.bin, context)
     detached = options.detach ?? false
-    if (detached) detach(run)
+    if (detached) {
+      detach(run)
+      borrowed?.root.handOver()
+    }
     const written = await writtenBytes(run.directory)
-    await listener.ready({ backup, recovery, run, written, detached })
+    await listener.ready({ backup, recovery, run, written, fetched: borrowed?.fetched(), detached })
     if (!detached) await untilStopped(run, context)
     return 0
   } finally {
     if (!detached) {
+      borrowed?.sayFetched()
       await run.server.stop(context)
       await endRun(run.directory, context)
     }

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 // Loaded before the user changes, who may not write Jest's cache.
 import 'age-encryption'
 import '../../src/encryption/identity-file.js'
-import { handingOver, identitiesOf, withIdentitiesIn } from '../../src/config/identities.js'
+import { identitiesOf, withIdentitiesIn } from '../../src/config/identities.js'
 import type { Identity } from '../../src/context.js'
 import { aContext, asOrdinaryUser, thrownBy } from '../catalog/samples.js'
 import { alice, bob } from '../encryption/samples.js'
@@ -48,10 +48,4 @@ describe('what a call decrypts with', () => {
       expect(await withIdentitiesIn(hers, given)()).toEqual([bob, alice])
       expect(await withIdentitiesIn(undefined, given)()).toEqual([bob])
     }))
-
-  it('goes on to a further pgbk in its environment, where nobody is asked again', async () => {
-    const env = await handingOver({ env: { PATH: '/bin' }, identities: async () => [alice, bob] })
-    expect(env.PATH).toBe('/bin')
-    expect(await identitiesOf(['none'], aContext({ env }))()).toEqual([alice, bob])
-  })
 })

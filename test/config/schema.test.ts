@@ -16,7 +16,7 @@ describe('a configuration', () => {
         thin: 'auto',
         independent_every: 14,
       },
-      run: { working_copy: 'auto', sandbox: 'auto', settings: {} },
+      run: { working_copy: 'auto', sandbox: 'auto', settings: {}, cache_size: '1 GB' },
       stores: {},
       verify: { sql: [] },
       wal: { slot: 'pgbk', compress: 'gzip' },
@@ -45,6 +45,7 @@ describe('a configuration', () => {
         working_copy: 'overlay',
         sandbox: 'off',
         settings: { work_mem: '1GB', max_connections: 20, jit: false },
+        cache_size: '4 GB',
       },
       retention: { daily: 7, weekly: 4, monthly: 12, on_demand: 3, min: 2, window: '14 days' },
       stores: {

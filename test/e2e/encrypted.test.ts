@@ -14,7 +14,8 @@ import { aRoot, aServer, fill } from '../helpers/server.js'
 import { anSshHost, heldAfter } from '../helpers/ssh.js'
 import { until } from '../helpers/traces.js'
 
-const { describe, it } = needs('program age', 'program mksquashfs', 'program squashfuse', 'program sshd')
+const wanted = ['program age', 'program mksquashfs', 'program squashfuse', 'program sshd'] as const
+const { describe, it } = needs(...wanted)
 
 let backup: MadeBackup
 let keys: KeyFile[]
@@ -171,4 +172,29 @@ describe('a bit that is flipped', () => {
       expect((await runPgbk(['list', '-C', to, '--json'])).stdout).toContain('"backups":[]')
     },
   )
+})
+
+/** The script of docs/operations.md, with these keys. */
+function reencryption(oldKey: string, recipients: string[]): string {
+  const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const [, script = ''] = /```sh\n(# In 20261120T030000Z.*?)```/s.exec(page) ?? []
+  return script
+    .replace('old=~/pgbk-key.txt', `old=${oldKey}`)
+    .replace("new='age1q8z... age1v5f...'", `new='${recipients.join(' ')}'`)
+}
+
+needs(...wanted, 'program jq').it('old backups are encrypted anew as operations.md says', async () => {
+  const root = await aRoot()
+  await run(['cp', '-a', join(from, 'data'), root])
+  const script = reencryption(keys[0]?.file ?? '', [wrong.recipient, keys[1]?.recipient ?? ''])
+  await run(['sh', '-c', `cd ${copyOf(backup, root)}\n${script}`])
+  const to = await aRoot()
+  expect(await download(root, to, withKey())).toMatchObject({ status: 2 })
+  expect(await download(root, to, ['--identity', wrong.file])).toMatchObject({ status: 0 })
+  checkCopy(to)
+  const verified = await runPgbk(['verify', '-C', root])
+  expect(verified).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining(`backup ${backup.record.id} is encrypted`),
+  })
 })

@@ -59,6 +59,12 @@ export const listFromOption = () =>
     'another root: DIR, [USER@]HOST:DIR, s3://BUCKET[/PREFIX], or the name of a store (default: source of the configuration)',
   )
 
+export const runFromOption = () =>
+  new Option(
+    '--from [source]',
+    'a backup elsewhere: DIR or [USER@]HOST:DIR (default: source of the configuration)',
+  )
+
 /** @throws commander's error for what is not a port. */
 export function parsePort(text: string): number {
   const port = Number(text)

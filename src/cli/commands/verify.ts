@@ -1,10 +1,12 @@
 import { unprovenReasons } from '../../catalog/proof-outcome.js'
 import { PgbkError } from '../../errors.js'
-import type { Verified, VerifyOptions } from '../../verify/verify.js'
-import type { CommandSpec, Outcome } from '../call/command-spec.js'
-import { idMeaning, sandboxOption } from '../call/options.js'
+import type { Verified, VerifyResult } from '../../verify/verify.js'
+import type { VerifyElsewhereOptions } from '../../verify/verify-elsewhere.js'
+import type { Call, CommandSpec, Outcome } from '../call/command-spec.js'
+import { idMeaning, runFromOption, sandboxOption } from '../call/options.js'
+import { standInFor } from '../call/stand-in.js'
 
-export const verify: CommandSpec<VerifyOptions> = {
+export const verify: CommandSpec<VerifyElsewhereOptions> = {
   name: 'verify',
   description: 'check that a backup is as it was made',
   takesTime: true,
@@ -14,15 +16,21 @@ export const verify: CommandSpec<VerifyOptions> = {
       .argument('[id]', `${idMeaning} (default: latest)`)
       .option('--all', 'all backups of the root')
       .option('--prove', 'really start it on a working copy, replay its WAL, and read it')
-      .addOption(sandboxOption()),
+      .addOption(sandboxOption())
+      .addOption(runFromOption())
+      .option('--read', 'with --from: read all of it, not only names and sizes'),
+  standIn: ({ options: { from }, settings, context }) =>
+    from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
   faultOf: ({ ids, options, words }) => {
     if (words) return 'verify takes no COMMAND after --'
+    if (options.read && options.from === undefined) return '--read goes with --from'
+    if (options.prove && options.from !== undefined)
+      return 'a backup elsewhere is not proven from here: --prove cannot be combined with --from'
     if (options.sandbox && !options.prove) return '--sandbox goes with --prove'
     return options.all && ids[0] !== undefined ? 'an id cannot be combined with --all' : undefined
   },
   async run(call) {
-    const { verify } = await import('../../verify/verify.js')
-    const result = await verify(call.ids[0], call.options, call)
+    const result = await verified(call)
     const { verifyJson, verifyText } = await import('../../terminal/views/verify-view.js')
     return {
       ...(result.checks.length === 1 ? { id: result.checks[0]?.id } : {}),
@@ -50,6 +58,10 @@ lacks (a library, a locale, a version of a collation, memory, disk space), and
 locks of prepared transactions, are reported as "not proven": such a backup
 counts like one that was never proven.
 
+With --from, what another root or a store says of a packed backup, names and sizes,
+is compared with its record; with --read all of it is read: the image, whose SHA-256
+is in the record, and every segment of the WAL archive.
+
 The exit status is 6 when a backup has faults, and 7 when none has, but one could
 not be proven. One in which a server was started ("used") has faults: it is no
 longer what was backed up.
@@ -58,8 +70,19 @@ Examples:
   pgbk verify
   pgbk verify 20261120T030000Z
   pgbk verify --prove
+  pgbk verify --from backup@nas:/srv/pg --all --read
   pgbk verify --all --json | jq '.checks[] | select(.ok | not)'
 `,
+}
+
+async function verified(call: Call<VerifyElsewhereOptions>): Promise<VerifyResult> {
+  const [id] = call.ids
+  if (call.options.from !== undefined) {
+    const { verifyElsewhere } = await import('../../verify/verify-elsewhere.js')
+    return verifyElsewhere(id, call.options, call)
+  }
+  const { verify } = await import('../../verify/verify.js')
+  return verify(id, call.options, call)
 }
 
 function failureOf(checks: Verified[]): Pick<Outcome, 'failure'> {

@@ -23,7 +23,7 @@ export interface DirectoryRequest {
   recovery: RecoveryPlan
   /** What the server ran with, at least (`recoveryMinimums`). */
   minimums: Readonly<Record<string, number>>
-  /** Where its first start finds a copy of the WAL, if its owner may not read that where it lies. */
+  /** Where its first start finds a copy of the WAL, if its owner may not read that where it lies, or it does not stay there. */
   archive: string | undefined
   /** A copy of the backup that goes when the directory is filled: its files are moved. */
   staging?: string
@@ -75,7 +75,7 @@ export function planDirectory(
     switchedOff: asProduction ? undefined : switchedOff(recordOf(backup), settingsOfServer(backup)),
     recovery,
     minimums,
-    archive: isOfAnother ? join(data, archiveCopy) : undefined,
+    archive: isOfAnother || backup.borrowed ? join(data, archiveCopy) : undefined,
     port,
     isOfAnother,
     configEntries: [

@@ -4,6 +4,7 @@ import { PgbkError } from '../../errors.js'
 import { stopServer } from '../../postgres/local/instance-server.js'
 import { isFree } from '../../postgres/local/port.js'
 import { allInstallations, findServer } from '../../postgres/programs/find-server.js'
+import { readFetchNote } from '../../remote-image/fetch-note.js'
 import { endRun } from '../../run/directory/end-run.js'
 import { findRuns, isRunning, type RunDirectory } from '../../run/directory/run-directory.js'
 import { writtenBytes } from '../../run/directory/written-bytes.js'
@@ -22,14 +23,21 @@ export interface InstanceList {
 export interface ListedRun extends RunDirectory {
   /** See `writtenBytes`. */
   written: number | undefined
+  /** Of a backup that is elsewhere, what was fetched so far. */
+  fetched: number | undefined
 }
 
 /** All instances, and the runs that go on now; their states are found out from the system, not from what they once said. */
 export async function listInstances(task: Task): Promise<InstanceList> {
   const { runs, ...others } = whatThereIs(task)
   const listed: ListedRun[] = []
-  for (const run of runs) listed.push({ ...run, written: await writtenBytes(run) })
+  for (const run of runs) listed.push(await measured(run))
   return { ...others, runs: listed }
+}
+
+async function measured(run: RunDirectory): Promise<ListedRun> {
+  const { from } = run.marker
+  return { ...run, written: await writtenBytes(run), fetched: from && readFetchNote(from.note)?.bytes }
 }
 
 function whatThereIs({ settings: { root }, context }: Task) {
@@ -91,9 +99,9 @@ export async function stopInstance(name: string, task: Task): Promise<StopResult
   const instance = instances.find((one) => one.name === name)
   if (run) {
     context.progress.step(`stopping ${name}`)
-    const written = await writtenBytes(run)
+    const stopped = await measured(run)
     await endRun(run, context)
-    return { run: { ...run, written } }
+    return { run: stopped }
   }
   if (!instance) throw unknown(name, root, [...instances, ...runs])
   checkOwner(instance, context)

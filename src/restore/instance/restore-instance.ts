@@ -11,6 +11,7 @@ import { isOutside } from '../../postgres/server/server-facts.js'
 import { recoverySettings } from '../../recovery/recovery-conf.js'
 import type { RecoveryPlan } from '../../recovery/recovery-plan.js'
 import { syncPath, writeDurably } from '../../system/files/durable.js'
+import { copyArchive } from '../copy/copy-archive.js'
 import { copyCluster, copyControlFile } from '../copy/copy-cluster.js'
 import { type Instance, type InstanceRecord, instanceFormat, readInstance } from './instance.js'
 import { writeInstanceConf } from './instance-conf.js'
@@ -53,7 +54,7 @@ async function fillInstanceFiles(
   layout: InstanceLayout,
   context: Context,
 ): Promise<void> {
-  const { backup, recovery } = request
+  const { backup } = request
   const final = join(rootLayout(request.root).instances, request.name)
   const tablespaces = recordOf(backup)
     .tablespaces.filter(isOutside)
@@ -64,7 +65,7 @@ async function fillInstanceFiles(
     }))
   for (const { directory } of tablespaces) await mkdir(directory)
   await copyCluster(backup, { data: layout.data, tablespaces }, context)
-  const settings = recovery.recovery && recoverySettings(recovery.recovery)
+  const settings = await recoverySettingsFor(request, layout, final, context)
   await writeInstanceConf({ ...request, directory: final }, layout, settings, context)
   await writeTexts(request, layout, final, context)
   if (settings) {
@@ -72,6 +73,19 @@ async function fillInstanceFiles(
   }
   await copyControlFile(backup, layout.data)
   for (const directory of [layout.data, layout.tablespaces, layout.directory]) await syncPath(directory)
+}
+
+/** The WAL of a borrowed backup, which will not stay where it is, goes into the instance. */
+async function recoverySettingsFor(
+  { backup, recovery: { recovery, archive } }: InstanceRequest,
+  layout: InstanceLayout,
+  final: string,
+  { signal }: Context,
+): Promise<ReturnType<typeof recoverySettings> | undefined> {
+  if (!recovery) return undefined
+  if (!backup.borrowed || !archive) return recoverySettings(recovery)
+  await copyArchive(archive, layout.wal, { ...recovery, signal })
+  return recoverySettings({ ...recovery, archives: [{ directory: instanceLayout(final).wal, from: 0n }] })
 }
 
 async function writeTexts(

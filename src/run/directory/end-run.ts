@@ -1,6 +1,7 @@
-import { chmodSync, lstatSync } from 'node:fs'
+import { chmodSync, lstatSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { borrowedLayout, type RunLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { systemCode } from '../../errors.js'
 import { removeSocketDirectory } from '../../postgres/local/sockets.js'
@@ -19,9 +20,20 @@ export async function endRun(run: RunDirectory, context: Pick<Context, 'urgent'>
 
 /** Removes the directory of a run that has ended, the marker last; its supervisor may do the same at this moment. */
 async function removeRun({ layout, marker }: RunDirectory): Promise<void> {
+  const borrowed = borrowedBy(layout)
+  if (borrowed !== undefined) await removeMarked(borrowedLayout(borrowed).marker)
   removeSocketDirectory(marker.socket_directory ?? '')
   for (const inner of ['work', 'work/incompat', 'work/incompat/volatile']) openUp(join(layout.work, inner))
   await removeMarked(layout.marker)
+}
+
+/** The root of the backup that goes with a run; undefined where it has one that stays. */
+function borrowedBy({ borrowed }: RunLayout): string | undefined {
+  try {
+    return readlinkSync(borrowed)
+  } catch {
+    return undefined
+  }
 }
 
 /** An overlay's own directories have mode 000. */
@@ -78,7 +90,8 @@ export async function endProcesses(left: () => number[], { urgent }: Pick<Contex
  * marker last, so that the next run can take up what fails. An overlay's own working directory has mode 000.
  */
 export const removeWhenOver = `
-all='upper work snapshot sandbox files store conf lower lower.note image wal log .begun .pgbk-.pgbk-run.json.*'
+[ ! -h borrowed ] || rm -rf "$(readlink borrowed)"
+all='borrowed upper work snapshot sandbox files store conf lower lower.note image wal log .begun .pgbk-.pgbk-run.json.*'
 rm -rf "$sockets"
 rm -rf $all 2>/dev/null || { chmod -R u+rwx work; rm -rf $all; } && rm -f .pgbk-run.json && cd / && rmdir "$run"
 `

@@ -11,6 +11,7 @@ import { markOfThisProcess } from '../../system/process/process-mark.js'
 import { isAlive } from '../../system/process/process-table.js'
 import {
   type OwnRunDirectory,
+  placeForBorrowed,
   placesForRuns,
   type RunDirectory,
   type RunMarker,
@@ -27,7 +28,8 @@ export function makeRunDirectory(
   context: Context,
   archives?: string[],
 ): OwnRunDirectory {
-  const place = choosePlace(placesForRuns(root, context))
+  const { borrowed } = backup
+  const place = choosePlace(borrowed ? [placeForBorrowed(context)] : placesForRuns(root, context))
   for (;;) {
     // Never the name of a run that has just ended: others may still be removing what is left of that one.
     const name = `${backup.id}-${randomInt(10_000, 100_000)}`
@@ -47,6 +49,7 @@ function makeNamed(
   const marker: RunMarker = {
     backup: backup.id,
     archives,
+    ...(backup.borrowed ? { from: { place: backup.borrowed.place, note: backup.borrowed.note } } : {}),
     ...markOfThisProcess(),
     detached: false,
     started_at: now().toISOString(),

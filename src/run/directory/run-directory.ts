@@ -16,6 +16,8 @@ export interface RunMarker extends ProcessMark {
   backup: string
   /** Other backups in whose archives its WAL lies. */
   archives?: string[] | undefined
+  /** The place elsewhere that its backup is borrowed from, and where it is noted how much was fetched of it. */
+  from?: { place: string; note: string } | undefined
   /** A detached run goes on without its pgbk. */
   detached: boolean
   started_at: string
@@ -42,6 +44,7 @@ const markerSchema: v.GenericSchema<unknown, RunMarker> = v.object({
   ...markFields,
   backup: v.string(),
   archives: v.optional(v.array(v.string())),
+  from: v.optional(v.object({ place: v.string(), note: v.string() })),
   detached: v.boolean(),
   started_at: v.string(),
   socket_directory: v.optional(v.string()),
@@ -75,7 +78,7 @@ export interface OwnRunDirectory extends RunDirectory {
 
 /** Where runs of a root may be: in it, or in the user's cache when it is read-only. */
 export function placesForRuns(root: string, context: Context): string[] {
-  return [rootLayout(root).runs, join(cacheDirectory(context), 'run')]
+  return [rootLayout(root).runs, placeForBorrowed(context)]
 }
 
 /** In one step: another pgbk that read half of it would take the run for a dead one. */
@@ -83,16 +86,20 @@ export function writeRunMarker({ layout, marker }: RunDirectory): void {
   replaceFleetingly(layout.marker, `${JSON.stringify(marker, undefined, 2)}\n`)
 }
 
-/** All runs of a root, those of a read-only one among them. What has no marker is not a run. */
+/** Where the runs of borrowed backups are, whatever root they were started in. */
+export function placeForBorrowed(context: Context): string {
+  return join(cacheDirectory(context), 'run')
+}
+
+/** All runs of a root, those of a read-only one among them, and those of borrowed backups. What has no marker is not a run. */
 export function findRuns(root: string, context: Context): RunDirectory[] {
   const { backups } = rootLayout(root)
   return placesForRuns(root, context).flatMap((place) =>
     namesIn(place, 'EACCES').flatMap((name) => {
       const layout = runLayout(join(place, name))
       const marker = name.startsWith('.') ? undefined : readRunMarker(layout)
-      return marker && (place === rootLayout(root).runs || linksInto(layout, backups))
-        ? [{ name, layout, marker }]
-        : []
+      const isOfRoot = place === rootLayout(root).runs || marker?.from || linksInto(layout, backups)
+      return marker && isOfRoot ? [{ name, layout, marker }] : []
     }),
   )
 }

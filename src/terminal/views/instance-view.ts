@@ -7,12 +7,20 @@ import { databaseWord, shellWord } from '../../text/shell-word.js'
 import { printable, type Screen } from '../screen.js'
 import { tableLines } from '../table.js'
 
-/** @param written see `writtenBytes`. */
-export function runJson({ name, marker, layout }: RunDirectory, written: number | undefined): object {
-  const { backup, detached, started_at, socket_directory = null, server } = marker
+/**
+ * @param written see `writtenBytes`.
+ * @param fetched what has come of a backup that is elsewhere.
+ */
+export function runJson(
+  { name, marker, layout }: RunDirectory,
+  written: number | undefined,
+  fetched: number | undefined,
+): object {
+  const { backup, from, detached, started_at, socket_directory = null, server } = marker
   return {
     ...{ name, backup, detached, started_at, socket_directory, ...server },
     written_bytes: written ?? null,
+    ...(from ? { from: from.place, fetched_bytes: fetched ?? null } : {}),
     directory: layout.directory,
   }
 }
@@ -37,7 +45,10 @@ export function instanceJson({ name, record, state, port, pid, layout, sockets }
 }
 
 export function instancesJson({ instances, runs }: InstanceList): object {
-  return { instances: instances.map(instanceJson), runs: runs.map((run) => runJson(run, run.written)) }
+  return {
+    instances: instances.map(instanceJson),
+    runs: runs.map((run) => runJson(run, run.written, run.fetched)),
+  }
 }
 
 /** What was found where instances are kept, and is none. */
@@ -50,6 +61,7 @@ interface Row {
   since: string
   port: number | undefined
   written: string
+  fetched: string
   database: string
   state: string
 }
@@ -66,6 +78,9 @@ export function instancesText(list: InstanceList, { width, now, style }: Screen)
       ...(rows.some(({ written }) => written !== '')
         ? [{ title: 'WRITTEN', value: ({ written }: Row) => written, align: 'right' as const }]
         : []),
+      ...(rows.some(({ fetched }) => fetched !== '')
+        ? [{ title: 'FETCHED', value: ({ fetched }: Row) => fetched, align: 'right' as const }]
+        : []),
       { title: 'DATABASE', value: ({ database }) => database, expendable: 1 },
     ],
     rows,
@@ -75,16 +90,17 @@ export function instancesText(list: InstanceList, { width, now, style }: Screen)
 }
 
 function rowOfInstance({ name, record, port, state }: Instance): Row {
-  return { name, since: record.created_at, port, written: '', database: record.database, state }
+  return { name, since: record.created_at, port, written: '', fetched: '', database: record.database, state }
 }
 
-function rowOfRun({ name, marker, written }: ListedRun): Row {
+function rowOfRun({ name, marker, written, fetched }: ListedRun): Row {
   const { started_at, server, detached } = marker
   return {
     name,
     since: started_at,
     port: server?.port,
     written: written === undefined ? '' : formatBytes(written),
+    fetched: fetched === undefined ? '' : formatBytes(fetched),
     database: server?.database ?? '',
     state: detached ? 'detached run' : 'run',
   }
@@ -100,7 +116,7 @@ export function startedText(instance: Instance, { quiet, style }: Screen): strin
 }
 
 export function stoppedJson({ run, instance }: StopResult): object {
-  return { stopped: run ? runJson(run, run.written) : instanceJson(instance) }
+  return { stopped: run ? runJson(run, run.written, run.fetched) : instanceJson(instance) }
 }
 
 export function stoppedText({ run, instance, wasRunning }: StopResult, { quiet, pgbk }: Screen): string {

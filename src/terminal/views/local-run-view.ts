@@ -12,9 +12,13 @@ import {
 import type { Screen } from '../screen.js'
 import { runJson } from './instance-view.js'
 
-export function localRunJson({ run, written, recovery }: LocalRunResult): object {
+export function localRunJson({ run, written, fetched, recovery }: LocalRunResult): object {
   return {
-    run: { ...runJson(run.directory, written), log: run.log, ...recoveryJson(recovery, run.recoveryResult) },
+    run: {
+      ...runJson(run.directory, written, fetched),
+      log: run.log,
+      ...recoveryJson(recovery, run.recoveryResult),
+    },
   }
 }
 
@@ -29,7 +33,7 @@ export function runPlanJson({ backup, recovery }: RunPlan): object {
 
 /** What a person wants to see when the server is ready. */
 export function localRunText(
-  { backup, recovery, run, written, detached }: LocalRunResult,
+  { backup, recovery, run, written, fetched, detached }: LocalRunResult,
   { style, now, quiet, pgbk }: Screen,
 ): string {
   if (quiet) return ''
@@ -50,9 +54,15 @@ export function localRunText(
     ['URL', run.url],
     ['Log', run.log],
     ['Copy', `${run.kind}: ${howCopied(run, written)}`],
+    ...(fetched === undefined ? [] : [fetchedRow(run, fetched)]),
     ['Stop', detached ? pgbk(`instance stop ${run.name}`) : 'Ctrl-C; all changes are thrown away'],
   ]
   return `${rowsText(rows, style)}\n`
+}
+
+/** The number grows. */
+function fetchedRow({ directory }: LocalRunResult['run'], fetched: number): Row {
+  return ['From', `${directory.marker.from?.place ?? ''}: ${formatBytes(fetched)} fetched so far`]
 }
 
 /** What a run does to a disk; the number grows. */

@@ -1,0 +1,160 @@
+import type { LocalBackup, SnapshotImage, StoredBackup } from '../catalog/backup.js'
+import { type Catalog, readCatalog } from '../catalog/catalog.js'
+import { selectBackup } from '../catalog/select.js'
+import { resolveSource, sourceName } from '../catalog/source-place.js'
+import type { Task } from '../config/load.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { openPlace } from '../place/open-place.js'
+import { mayLeadTo } from '../recovery/choose-backup.js'
+import {
+  parseRecoveryTarget,
+  type TargetOptions,
+  type TargetRules,
+} from '../recovery/parse-recovery-target.js'
+import type { TargetPoint } from '../recovery/recovery-target.js'
+import { readFetchNote } from '../remote-image/fetch-note.js'
+import { formatBytes } from '../text/format.js'
+import { shellWord } from '../text/shell-word.js'
+import { type BorrowedRoot, makeBorrowedRoot } from './borrowed-root.js'
+import { fetchRecordAndWal } from './fetch-wal.js'
+import { fetchWholeImage } from './fetch-whole-image.js'
+import { fullBackup } from './full-backup.js'
+import { openImageElsewhere } from './open-image-elsewhere.js'
+
+export interface BorrowOptions extends TargetOptions {
+  from?: string | true
+  /** Bring the whole image here first. */
+  download?: boolean
+}
+
+/** A backup of a place elsewhere, here for a while. */
+export interface BorrowedBackup {
+  id: string
+  catalog: Catalog
+  root: BorrowedRoot
+  /** The same work on the root that it is in. */
+  task: Task
+  /** Bytes that were fetched of it so far. */
+  fetched(): number
+  /** Says how much that is, and what has failed. */
+  sayFetched(): void
+}
+
+/**
+ * Makes a root on this machine that has a backup of a place, and of that no more than is needed: its record, the WAL up to the recovery
+ * target, with that of later backups, and, when somebody opens it, what is read of its image.
+ * @throws {PgbkError} as `openPlace` and `selectBackup`; `failed` for a backup that is not packed, saying what to do.
+ */
+export async function borrow(
+  id: string | undefined,
+  options: BorrowOptions,
+  rules: TargetRules,
+  { settings, context }: Task,
+): Promise<BorrowedBackup> {
+  const name = resolveSource(sourceName(options.from, settings), context.cwd, settings.stores)
+  const { point } = parseRecoveryTarget(options, rules, { settings, context })
+  const place = await openPlace(name, context, settings)
+  const catalog = await place.list()
+  const listed = choose(catalog, id, point, { name, context })
+  const chosen = await fullBackup(place, listed)
+  const root = await makeBorrowedRoot(context)
+  const needed = [listed, ...withFurtherWal(catalog, listed, point)]
+  let fetched = 0
+  for (const backup of needed)
+    fetched += await fetchRecordAndWal(place, backup, root, { withWal: point.kind !== 'snapshot' }, context)
+  const task = { settings: { ...settings, root: root.layout.root }, context }
+  const openImage = options.download
+    ? undefined
+    : imageOpener({ place: name, backup: chosen, isEncrypted: listed.form === 'encrypted', root, task }, () =>
+        sayCost(chosen, name, context),
+      )
+  if (options.download) fetched += await fetchWholeImage(place, chosen, root, context)
+  const note = () => readFetchNote(root.layout.fetched)
+  const allFetched = () => fetched + (note()?.bytes ?? 0)
+  return {
+    id: chosen.id,
+    root,
+    task,
+    catalog: borrowedCatalog(chosen, { place: name, root, openImage }),
+    fetched: allFetched,
+    sayFetched: () => {
+      const { failure } = note() ?? {}
+      if (failure) context.progress.warn(`not all could be read: ${failure.message}`)
+      context.progress.say(`${formatBytes(allFetched())} were fetched from ${name}.`)
+    },
+  }
+}
+
+function borrowedCatalog(
+  { id }: StoredBackup,
+  { place, root, openImage }: { place: string; root: BorrowedRoot; openImage: Opener | undefined },
+): Catalog {
+  const catalog = readCatalog(root.layout.root)
+  const { root: directory, fetched: note } = root.layout
+  const borrowed = { place, root: directory, note }
+  const lend = (backup: LocalBackup): LocalBackup => ({
+    ...backup,
+    borrowed: backup.id === id && openImage ? { ...borrowed, openImage } : borrowed,
+  })
+  return { ...catalog, backups: catalog.backups.map(lend) }
+}
+
+type Opener = () => Promise<SnapshotImage>
+
+/** Opened once, however often it is asked for. */
+function imageOpener(wanted: Parameters<typeof openImageElsewhere>[0], announce: () => void): Opener {
+  let image: Promise<SnapshotImage> | undefined
+  return () => {
+    if (!image) announce()
+    image ??= openImageElsewhere(wanted)
+    return image
+  }
+}
+
+function sayCost({ summary }: StoredBackup, name: string, { progress }: Context): void {
+  const size = formatBytes(summary.packed?.bytes ?? 0)
+  progress.say(`What is read of the image (${size} in all) is fetched from ${name} when it is needed.`)
+}
+
+/** The one that was named, else the newest from which the target may be reached. */
+function choose(
+  catalog: Catalog<StoredBackup>,
+  id: string | undefined,
+  point: TargetPoint,
+  { name, context }: { name: string; context: Context },
+): StoredBackup {
+  const isAnyMoment = !['snapshot', 'latest'].includes(point.kind)
+  const packed = { ...catalog, backups: catalog.backups.filter(({ form }) => form !== 'plain') }
+  if (id === undefined && isAnyMoment) {
+    const found = packed.backups.find((backup) => backup.state === 'whole' && mayLeadTo(backup, point))
+    if (found) return found
+  }
+  // Which are plain is said of those that are named, and where there are no others.
+  const among = id === undefined && packed.backups.length > 0 ? packed : catalog
+  const chosen = selectBackup(among, id ?? 'latest', context, name)
+  if (chosen.form !== 'plain') return chosen
+  const from = shellWord(name)
+  throw new PgbkError(
+    'failed',
+    `backup ${chosen.id} in ${name} is plain: only packed ones are read from elsewhere`,
+    {
+      hint: `Bring it here first, or pack it where it is (pgbk pack ${chosen.id}):\n  ${context.pgbk(`download ${chosen.id} --from ${from}`)}`,
+    },
+  )
+}
+
+/** The later backups in whose archives the WAL goes on, up to the first one that was only made after the target. */
+function withFurtherWal(
+  { backups }: Catalog<StoredBackup>,
+  chosen: StoredBackup,
+  point: TargetPoint,
+): StoredBackup[] {
+  if (point.kind === 'snapshot') return []
+  const { system_identifier: cluster } = chosen.summary.server
+  const later = backups.filter(
+    ({ id, summary }) => id > chosen.id && summary.server.system_identifier === cluster,
+  )
+  const isMoment = point.kind === 'time' || point.kind === 'lsn'
+  return isMoment ? later.filter((backup) => mayLeadTo(backup, point)) : later
+}

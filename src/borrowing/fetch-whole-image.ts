@@ -1,0 +1,71 @@
+import { type StoredBackup, storedBackup } from '../catalog/backup.js'
+import { rootLayout } from '../catalog/layout.js'
+import type { Context } from '../context.js'
+import { PgbkError } from '../errors.js'
+import { checkImageIs } from '../forms/check-image.js'
+import { imageObstacles } from '../forms/image-obstacles.js'
+import { unpackReceived } from '../forms/unpack-received.js'
+import { openFileWriter } from '../place/contract/file-writer.js'
+import { imageName } from '../place/contract/names.js'
+import type { Place } from '../place/contract/place.js'
+import { freeBytes } from '../system/files/measure.js'
+import { formatBytes } from '../text/format.js'
+import type { BorrowedRoot } from './borrowed-root.js'
+
+/**
+ * Brings the whole image of a borrowed backup here, whose record is here already; where images cannot be mounted, it is unpacked.
+ * @returns the bytes that have come.
+ * @throws {PgbkError} `disk-full`; `damaged` when it is not the image that the record tells of; as `Place.read`.
+ */
+export async function fetchWholeImage(
+  place: Place,
+  backup: StoredBackup,
+  { layout }: BorrowedRoot,
+  context: Context,
+): Promise<number> {
+  const { packed } = backup.summary
+  if (!packed) throw new PgbkError('failed', `${backup.id} is not packed`)
+  const { mounting } = await imageObstacles(context)
+  const mustUnpack = mounting.length > 0
+  await checkRoom(layout.root, packed.bytes + (mustUnpack ? packed.snapshot_bytes : 0), backup.id)
+  const directory = rootLayout(layout.root).backup(backup.id)
+  let received = 0
+  const onBytes = (bytes: number) => {
+    received += bytes
+    context.progress.bytes(received, packed.bytes)
+  }
+  const writer = openFileWriter(directory, onBytes, () => packed.bytes)
+  context.progress.step('fetching the image')
+  const file = writer.begin(imageName, context.now())
+  let isWhole = false
+  try {
+    await place.read(backup, imageName, { from: 0 }, async (bytes) => {
+      for await (const piece of bytes) {
+        context.signal.throwIfAborted()
+        file.write(piece)
+      }
+    })
+    isWhole = true
+    file.finish()
+  } finally {
+    if (!isWhole) file.abandon()
+  }
+  await writer.flushed()
+  const here = { ...storedBackup({ summary: backup.summary, raw: backup.raw }, 'whole'), directory }
+  await checkImageIs(here, context)
+  if (!mustUnpack) return received
+  context.progress.say(`It is unpacked, because images cannot be mounted here: ${mounting.join('; ')}`)
+  context.progress.step('unpacking')
+  await unpackReceived(here, context)
+  return received
+}
+
+async function checkRoom(directory: string, needed: number, id: string): Promise<void> {
+  const free = await freeBytes(directory)
+  if (free >= needed) return
+  throw new PgbkError(
+    'disk-full',
+    `backup ${id} needs ${formatBytes(needed)} for as long as it is used, and ${formatBytes(free)} are free in ${directory}`,
+    { hint: 'Make room there, or name another place with XDG_CACHE_HOME.' },
+  )
+}

@@ -1,0 +1,58 @@
+import { join } from 'node:path'
+import type { SnapshotImage, StoredBackup } from '../catalog/backup.js'
+import type { Task } from '../config/load.js'
+import { PgbkError } from '../errors.js'
+import { imageObstacles } from '../forms/image-obstacles.js'
+import type { ImageErrand } from '../remote-image/image-errand.js'
+import { mountRemoteImage } from '../remote-image/mount-remote-image.js'
+import { cacheDirectory } from '../system/paths/cache-directory.js'
+import { formatBytes } from '../text/format.js'
+import type { BorrowedRoot } from './borrowed-root.js'
+
+interface ImageElsewhere {
+  place: string
+  backup: StoredBackup
+  /** Whoever fetches it needs the identities of this call. */
+  isEncrypted: boolean
+  root: BorrowedRoot
+  /** With the borrowed root. */
+  task: Task
+}
+
+/**
+ * Shows the image of a borrowed backup as a file of this machine, whose bytes are fetched as they are read, until the command is over; who
+ * has it open by then goes on.
+ * @throws {PgbkError} as `mountRemoteImage`; where that cannot be done here, with what can.
+ */
+export async function openImageElsewhere({
+  place,
+  backup,
+  isEncrypted,
+  root,
+  task: { settings, context },
+}: ImageElsewhere): Promise<SnapshotImage> {
+  const { packed } = backup.summary
+  if (!packed) throw new PgbkError('failed', `${backup.id} is not packed`)
+  const { mounting } = await imageObstacles(context)
+  const instead = `Fetch all of it first, with --download: ${formatBytes(packed.bytes)} come here, and go at the end.`
+  if (mounting.length > 0)
+    throw new PgbkError('failed', `an image elsewhere cannot be read here: ${mounting.join('; ')}`, {
+      hint: `pgbk doctor says how to make it possible. ${instead}`,
+    })
+  const errand: ImageErrand = {
+    ...{ place, id: backup.id, bytes: packed.bytes, sha256: packed.sha256, note: root.layout.fetched },
+    cache: { directory: join(cacheDirectory(context), 'blocks'), limit: bytesOf(settings.run.cache_size) },
+  }
+  const config = settings.configFile ?? '/dev/null'
+  const words = ['local-run', '--config', config, '-C', root.layout.root, '--served', JSON.stringify(errand)]
+  const identities = isEncrypted ? await context.identities() : undefined
+  const image = await mountRemoteImage(errand, packed, { words, identities }, context)
+  context.atEnd(() => image.release(!root.wasHandedOver()))
+  return image
+}
+
+/** Of a size in the configuration: `500 MB`. */
+function bytesOf(size: string): number {
+  const [, count = '0', unit] = /^(\d+) ?([MG])B$/.exec(size) ?? []
+  return Number(count) * (unit === 'G' ? 1e9 : 1e6)
+}
