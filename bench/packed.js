@@ -13,7 +13,7 @@ import {
   readOptions,
   withDirectory,
 } from './measure.js'
-import { fill, withServer } from './server.js'
+import { fillInOnePlace, withServer } from './server.js'
 
 const options = readOptions({ megabytes: 600, runs: 3, major: newestMajor() })
 const bin = `/usr/lib/postgresql/${options.major}/bin`
@@ -23,21 +23,26 @@ await withDirectory(async (directory) => {
   const [root, tar] = [join(directory, 'root'), join(directory, 'tar')]
   check(asUser(['mkdir', root]))
   const on = (command, ...args) => asUser([...pgbk, command, '-q', '-C', root, ...args])
-  process.stdout.write(`PostgreSQL ${options.major}, ${options.megabytes} MB, one tablespace\n`)
+  process.stdout.write(`PostgreSQL ${options.major}, ${options.megabytes} MB, no further tablespace\n`)
   await withServer(bin, directory, async (server) => {
-    fill(server, directory, Number(options.megabytes))
-    const packed = async () => {
-      const { ms } = await measure(on('create', '--packed', ...server.connect))
-      return ms
-    }
+    fillInOnePlace(server, Number(options.megabytes))
+    const packed =
+      (...args) =>
+      async () =>
+        (await measure(on('create', '--packed', ...args, ...server.connect))).ms
     const byBaseBackup = async () => {
       check(['rm', '-rf', tar])
       const words = ['-D', tar, '-Ft', '-Z', 'client-zstd:level=1,workers=2', '-c', 'fast', ...server.connect]
       return (await measure(asUser([`${bin}/pg_basebackup`, ...words]))).ms
     }
     printRatio(
+      'create --packed --no-verify against pg_basebackup -Ft in zstd',
+      await pairs(runs, packed('--no-verify'), byBaseBackup),
+      1.25,
+    )
+    printRatio(
       'create --packed against pg_basebackup -Ft in zstd',
-      await pairs(runs, packed, byBaseBackup),
+      await pairs(runs, packed(), byBaseBackup),
       1.5,
     )
     await measure(on('create', ...server.connect))

@@ -32,23 +32,21 @@ await withDirectory(async (directory) => {
   check(asUser(['mkdir', join(directory, 'reads')]))
   for (const [question, words] of Object.entries(questions)) {
     check(['sh', '-c', `rm -rf '${directory}'/reads/* '${directory}/cache'`])
-    const here = (path, ...args) =>
-      asUser([
-        'env',
-        `PATH=${path}:/usr/bin:/bin`,
-        `XDG_CACHE_HOME=${directory}/cache`,
-        ...pgbk,
-        'local-run',
-        ...args,
-        '--',
-        ...words,
-      ])
-    await measure(here(join(directory, 'squashfuse_ll'), '-C', root))
-    const needed = distinctBytes(join(directory, 'reads'))
     const said = join(directory, 'said')
-    const keeping = ['sh', '-c', 'exec "$@" 2>"$0"', said]
-    const far = here(join(directory, 'ssh'), '-C', directory, '--from', `far:${root}`)
-    const { ms } = await measure([...asUser(keeping), ...far])
+    const run = (programs, ...args) => [
+      ...asUser([
+        'sh',
+        '-c',
+        'exec "$@" 2>"$0"',
+        said,
+        'env',
+        `PATH=${join(directory, programs)}:/usr/bin:/bin`,
+      ]),
+      ...[`XDG_CACHE_HOME=${directory}/cache`, ...pgbk, 'local-run', ...args, '--', ...words],
+    ]
+    await measure(run('squashfuse_ll', '-C', root))
+    const needed = distinctBytes(join(directory, 'reads'))
+    const { ms } = await measure(run('ssh', '-C', directory, '--from', `far:${root}`))
     const [, size = '0', unit = 'bytes'] =
       /^([\d.]+) (bytes|kB|MB|GB) were fetched/m.exec(readFileSync(said, 'utf8')) ?? []
     const fetched = Number(size) * { bytes: 1, kB: 1e3, MB: 1e6, GB: 1e9 }[unit]

@@ -43,14 +43,25 @@ function serverAt(bin, directory, port) {
   return { bin, connect, sql }
 }
 
+/** Rows that fill about so many megabytes: four of this width fill a page of 8 kB, and none is long enough to be compressed. */
+function rowsOf(megabytes) {
+  return `SELECT n, repeat(md5(n::text), 60) AS filler FROM generate_series(1, ${Math.round(megabytes * 128 * 4)}) n`
+}
+
+/** The same in the default tablespace alone: half of it rows that compress well, half of it pages that do so less. */
+export function fillInOnePlace({ sql }, megabytes) {
+  sql(`CREATE TABLE large AS ${rowsOf(megabytes / 2)}`)
+  sql(`CREATE TABLE accounts AS SELECT n AS id, (random() * 1e9)::int AS balance, md5(n::text) AS filler
+FROM generate_series(1, ${Math.round((megabytes / 2) * 128 * 110)}) n`)
+  sql('CHECKPOINT')
+}
+
 /** Fills a server with about so many megabytes, a quarter of them in a tablespace of its own. Returns the tablespace. */
 export function fill({ sql }, directory, megabytes) {
   const location = join(directory, 'space')
   check(asUser(['mkdir', location]))
   sql(`CREATE TABLESPACE archive LOCATION '${location}'`)
-  // Four rows of this width fill a page of 8 kB, and none is long enough to be compressed.
-  const rows = (share) =>
-    `SELECT n, repeat(md5(n::text), 60) AS filler FROM generate_series(1, ${Math.round(megabytes * share * 128 * 4)}) n`
+  const rows = (share) => rowsOf(megabytes * share)
   sql(`CREATE TABLE large AS ${rows(0.75)}`)
   sql(`CREATE TABLE old TABLESPACE archive AS ${rows(0.25)}`)
   sql('CHECKPOINT')

@@ -40,11 +40,26 @@ export async function openImageElsewhere({
       hint: `pgbk doctor says how to make it possible. ${instead}`,
     })
   const errand: ImageErrand = {
-    ...{ place, id: backup.id, bytes: packed.bytes, sha256: packed.sha256, note: root.layout.fetched },
+    ...{
+      place,
+      stores: settings.stores,
+      id: backup.id,
+      bytes: packed.bytes,
+      sha256: packed.sha256,
+      note: root.layout.fetched,
+    },
     cache: { directory: join(cacheDirectory(context), 'blocks'), limit: bytesOf(settings.run.cache_size) },
   }
-  const config = settings.configFile ?? '/dev/null'
-  const words = ['local-run', '--config', config, '-C', root.layout.root, '--served', JSON.stringify(errand)]
+  // In its name space root's files are nobody's: a configuration would not be trusted there.
+  const words = [
+    'local-run',
+    '--config',
+    '/dev/null',
+    '-C',
+    root.layout.root,
+    '--served',
+    JSON.stringify(errand),
+  ]
   const identities = isEncrypted ? await context.identities() : undefined
   const image = await mountRemoteImage(errand, packed, { words, identities }, context)
   context.atEnd(() => image.release(!root.wasHandedOver()))

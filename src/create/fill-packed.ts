@@ -73,7 +73,13 @@ async function fillStreamed(
       job.verify ? checkPacked(aside, copy, verifier, context) : checkComplete(copy, context.signal),
     context,
   )
-  return { ...whole, duration_ms: Math.max(0, context.now().getTime() - startedAt.getTime()) }
+  // The README in the image could not wait for this; neither clock must put it too early (build-record.ts).
+  const finishedAt = Math.max(context.now().getTime(), Date.parse(record.finished_at))
+  return {
+    ...whole,
+    finished_at: new Date(finishedAt).toISOString(),
+    duration_ms: Math.max(0, finishedAt - startedAt.getTime()),
+  }
 }
 
 /** The backup, as it would be without an image. */

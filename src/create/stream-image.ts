@@ -10,6 +10,7 @@ import { readStandbyState } from '../postgres/server/standby-state.js'
 import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { snapshotReadme } from '../snapshot/readme.js'
 import { writeDurably } from '../system/files/durable.js'
+import { allOf } from '../system/files/in-parallel.js'
 import { measureTree } from '../system/files/measure.js'
 import type { Put } from '../system/program/feed-program.js'
 import { archiveWal } from './archive-wal.js'
@@ -55,11 +56,13 @@ async function feedImage(
   const { server } = job
   const copying = streamData(server, layout, { ...job, label: `pgbk ${id}` }, put, context)
   const gathered = await gather(copying, job, context)
-  const conf = await keepConf(server, layout, { id, ...gathered }, context)
-  context.progress.step('archiving the WAL')
-  const after = job.standby && (await readStandbyState(server.psql))
   const { range, passed } = gathered.copied
-  const standbyWal = await archiveWal(server, layout, range, context)
+  context.progress.step('archiving the WAL')
+  const [after, conf, standbyWal] = await allOf([
+    job.standby && readStandbyState(server.psql),
+    keepConf(server, layout, { id, ...gathered }, context),
+    archiveWal(server, layout, range, context),
+  ])
   const verifier = job.verify && neededVerifier(majorVersion(server.facts), server.installations)
   const verifiedBy = verifier ? verifier.version : undefined
   const further = { ...conf, startedAt, after, standbyWal, verifiedBy }

@@ -53,8 +53,8 @@ export interface ImageOwner {
 }
 
 /**
- * The same of a tar that is made while the image is: its names are below the image's top, and its directories need not come before
- * what is in them.
+ * The same of a tar that is made while the image is, which is not flushed: its names are below the image's top, and its directories need
+ * not come before what is in them.
  * @throws {PgbkError} as `makeImage`; what `feed` throws.
  */
 export async function imageOfTar<T>(
@@ -73,7 +73,6 @@ export async function imageOfTar<T>(
     throw new PgbkError('failed', 'mksquashfs failed: it has not read all of the backup', {
       cause: fed.outcome.reason,
     })
-  await syncPath(file)
   return fed.outcome.value
 }
 

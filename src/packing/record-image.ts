@@ -7,7 +7,7 @@ import type { Context } from '../context.js'
 import { imageFacts } from '../forms/make-image.js'
 import { mountImage } from '../forms/mount-image.js'
 import { imageReadme } from '../snapshot/image-readme.js'
-import { writeDurably } from '../system/files/durable.js'
+import { syncPath, writeDurably } from '../system/files/durable.js'
 import { allOf } from '../system/files/in-parallel.js'
 
 /** A new image, where its README goes, and what it was made of. */
@@ -16,7 +16,7 @@ interface NewImage extends Pick<BackupLayout, 'image' | 'imageReadme'> {
 }
 
 /**
- * Has a new image checked, and writes its README, which is on disk then.
+ * Has a new image checked, and writes its README; both are on disk then.
  * @param plain the backup as it would be without an image. @param check gets the backup with the image's files, and throws.
  * @param context the image is mounted until that comes to its end.
  * @returns the record with the image.
@@ -31,12 +31,13 @@ export async function recordImage(
   const { uid, gid } = facts
   const mounted = await mountImage({ file: image, uid, gid }, context)
   context.atEnd(mounted.release)
-  // Its bytes are read once, for both.
+  // It is in memory now: what follows reads it from there, and its bytes go to disk meanwhile.
   const [read] = await allOf([
     imageFacts(image, context),
     unlessLost({ id, isLost: mounted.isLost }, context, () =>
       check({ ...plain, snapshot: mounted.directory }),
     ),
+    syncPath(image),
   ])
   const record = { ...recordToPack(plain), format: recordFormat.packed, packed: { ...read, ...facts } }
   await writeDurably(readme, imageReadme(recordOf({ raw: record })))

@@ -56,8 +56,8 @@ interface PlanningOptions {
 /**
  * Plans the recovery of a copy from what is in the backup's WAL archive; writes nothing but notes for the next time. PostgreSQL takes some
  * targets that it cannot reach for others without an error, so each is compared with what the archive holds.
- * @throws {PgbkError} `programs-missing` without pg_waldump of the backup's major where there is WAL to look at, `damaged` when that cannot
- * be read.
+ * @throws {PgbkError} `programs-missing` without pg_waldump of the backup's major where there is WAL to look at, or without what unpacks it;
+ * `damaged` when that cannot be read.
  */
 export async function planRecovery(
   backup: LocalBackup,

@@ -1,5 +1,5 @@
 import type { StoredBackup } from '../catalog/backup.js'
-import type { Task } from '../config/load.js'
+import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
@@ -22,12 +22,9 @@ const noteEvery = 100
  * it is mounted, who reads hears of an input/output error only.
  * @throws {PgbkError} as `openPlace`; `not-found` when there is no such backup any more, or it is another one.
  */
-export async function serveRemoteImage(
-  errand: ImageErrand,
-  { context: given, settings: { stores } }: Task,
-): Promise<void> {
+export async function serveRemoteImage(errand: ImageErrand, given: Context): Promise<void> {
   const context = withSecretsOf(given)
-  const { place: name, note, bytes, cache, id, sha256 } = errand
+  const { place: name, stores, note, bytes, cache, id, sha256 } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
   let reader: ImageReader | undefined
   let told = ''

@@ -20,7 +20,7 @@ export const { createZstdDecompress: zstdOfNode } = zlib as {
   createZstdDecompress?: (options: { chunkSize: number }) => Transform
 }
 
-export const zstdHint = 'Install it (Debian, RHEL, Homebrew: zstd).'
+const hint = 'Install it (Debian, RHEL, Homebrew: zstd).'
 
 /** What packs and unpacks zstd on this machine; undefined where nothing does. The program comes first: others know it, too. */
 export function zstdCommands({ env, self }: Pick<Context, 'env' | 'self'>): ZstdCommands | undefined {
@@ -40,6 +40,7 @@ const packer = (level: number) =>
 const nodeScript =
   'const z=require("zlib"),{stdin,stdout}=require("process");require("stream").pipeline(stdin,TRANSFORM,stdout,e=>{if(e)throw e})'
 
+/** Whether the program is on PATH. */
 export function hasZstdProgram({ PATH }: Context['env']): boolean {
   return searchPath(PATH).some((directory) => {
     try {
@@ -53,5 +54,5 @@ export function hasZstdProgram({ PATH }: Context['env']): boolean {
 
 /** @param what cannot be done: `WAL segment 00... cannot be read`. */
 export function noZstd(what: string, cause?: unknown): PgbkError {
-  return new PgbkError('programs-missing', `${what}: zstd is not installed`, { cause, hint: zstdHint })
+  return new PgbkError('programs-missing', `${what}: zstd is not installed`, { cause, hint })
 }

@@ -58,6 +58,7 @@ const others: Record<string, string> = {
   'restore/instance/instance-remains.ts': 'directories of instances',
   'snapshot/conf/conf-rules.ts': 'commands of earlier versions',
   'snapshot/readme.ts': 'what people read',
+  'wal-receiver/choose-compression.ts': 'what people read',
   'place/ssh/remote-scripts.ts': 'directories of creates',
   'download/publish-download.ts': 'directories of downloads',
   'place/tar-archive/compression.ts': 'archives of whole backups',
@@ -68,7 +69,7 @@ it('is told by its name in one place alone', () => {
   const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   const spelling = files.filter((file) => {
     const code = readFileSync(join(src, file), 'utf8').replace(/^\s*(?:\/?\*|\/\/).*$/gm, '')
-    return /(?<![\w)\]?.])\.(?:gz|partial)\b/.test(code)
+    return /(?<![\w)\]?.])\.(?:gz|zst|partial)\b/.test(code)
   })
   const known = ['wal-segments/segment-forms.ts', ...Object.keys(others)]
   expect(spelling.filter((file) => !known.includes(file))).toEqual([])

@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import type { Task } from '../../config/load.js'
+import type { Context } from '../../context.js'
 import type { LocalRunOptions } from '../../run/local-run.js'
 import type { CommandSpec } from '../call/command-spec.js'
 import {
@@ -62,7 +62,7 @@ export const localRun: CommandSpec<Options> = {
       context,
       print,
     } = call
-    if (options.served !== undefined) return serve(options.served, call)
+    if (options.served !== undefined) return serve(options.served, context)
     const { localRun } = await import('../../run/local-run.js')
     const view = await import('../../terminal/views/local-run-view.js')
     return localRun(id, { ...options, command: words }, call, {
@@ -121,9 +121,9 @@ Examples:
 `,
 }
 
-async function serve(said: string, task: Task): Promise<number> {
+async function serve(said: string, context: Context): Promise<number> {
   const { imageErrandIn } = await import('../../remote-image/image-errand.js')
   const { serveRemoteImage } = await import('../../remote-image/serve-remote-image.js')
-  await serveRemoteImage(imageErrandIn(said), task)
+  await serveRemoteImage(imageErrandIn(said), context)
   return 0
 }

@@ -4,6 +4,7 @@ import { keysOf } from '../../place/store/keys.js'
 import type { ObjectStore, StoredObject } from '../../place/store/object-store.js'
 import { inParallel } from '../../system/files/in-parallel.js'
 import type { Sendable } from '../../system/files/sendable.js'
+import { isFinished, segmentFileOf } from '../../wal-segments/segment-forms.js'
 
 /** WAL of a backup that goes, which the nearest older one that stays gets: from there all that are older still reach it. */
 export interface WalMoveThere {
@@ -51,7 +52,8 @@ function walOf({ id }: StoredBackup): string {
 /** A segment is one whatever its form is, but for one that is not finished. */
 function walNameOf(key: string, backup: StoredBackup): string {
   const name = key.slice(walOf(backup).length)
-  return /^[0-9A-F]{24}/.test(name) && !name.includes('.partial') ? name.slice(0, 24) : name
+  const segment = segmentFileOf(name.replace(/\.age$/, ''))
+  return segment && isFinished(segment) ? segment.name : name
 }
 
 const pieceBytes = 8 << 20

@@ -12,3 +12,20 @@ it('shows a line of any bytes at a time, where only a newline ends one, and coll
     lines: ['one\rmore', '', 'ä\u2028x', 'last'],
   })
 })
+
+const env = { PATH: process.env.PATH }
+
+it('hands its output to a reader, and ends what it has started when the reader fails', async () => {
+  let bytes = 0
+  const reading = async (output: AsyncIterable<Buffer>) => {
+    for await (const piece of output) bytes += piece.length
+  }
+  const args = ['-c', 'head -c 300000 /dev/zero; exit 3']
+  expect(await runProgram('sh', args, { env, readOutput: reading })).toMatchObject({ status: 3 })
+  expect(bytes).toBe(300_000)
+  const failing = async () => {
+    throw new RangeError('enough')
+  }
+  const endless = runProgram('sh', ['-c', 'cat /dev/zero; sleep 100'], { env, readOutput: failing })
+  await expect(endless).rejects.toThrow('enough')
+})
