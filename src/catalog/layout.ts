@@ -25,6 +25,8 @@ export function rootLayout(root: string) {
     receiverState: join(backups, '.receive.json'),
     /** How the last create ended. */
     lastCreate: join(backups, '.last-create.json'),
+    /** How much of the WAL each store has. */
+    walStores: join(backups, '.wal-stores.json'),
     /** How the uploads to each store have gone. */
     uploads: join(backups, '.uploads.json'),
     /** That a create has warned of a disk which root and server share. */

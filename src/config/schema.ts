@@ -58,6 +58,10 @@ const store = v.strictObject({
   identity: v.optional(text),
   retention: v.optional(v.omit(retention, ['pack_after'])),
   upload: v.optional(v.picklist(['always', 'scheduled', 'never']), 'never'),
+  partial_every: v.optional(
+    v.pipe(v.string(), v.regex(/^\d{1,4} (second|minute)s?$/, 'must be a span like "30 seconds"')),
+    '30 seconds',
+  ),
 })
 
 /** Every key that a configuration may have; docs/configuration.md explains them. */

@@ -24,7 +24,7 @@ import {
   type Problem,
 } from './health.js'
 import { receiverHealth, slotHealth } from './receiver-health.js'
-import { type StoreHealth, storeProblems, storesHealth } from './store-health.js'
+import { type StoreHealth, storeProblems, storesHealth, storeWalProblems } from './store-health.js'
 
 export interface StatusOptions extends ConnectionFlags {
   /** Milliseconds. */
@@ -85,7 +85,7 @@ export async function status(options: StatusOptions, task: Task): Promise<Status
     maxProofAgeMs: options.maxProofAge,
     maxLagMs: options.maxLag,
   }
-  const stores = storesHealth(settings, root, new Set(whole.map(({ id }) => id)))
+  const stores = storesHealth(settings, root, new Set(whole.map(({ id }) => id)), at)
   return {
     ...figures,
     root: settings.root,
@@ -100,7 +100,11 @@ export async function status(options: StatusOptions, task: Task): Promise<Status
     retainedBytes: slot === null ? 0 : (slot?.retained_bytes ?? undefined),
     freeBytes: existsSync(root.root) ? await freeBytes(existingDirectory(root)) : undefined,
     stores,
-    problems: [...judgeHealth(figures, limits, context.pgbk), ...storeProblems(stores)],
+    problems: [
+      ...judgeHealth(figures, limits, context.pgbk),
+      ...storeProblems(stores),
+      ...storeWalProblems(stores),
+    ],
   }
 }
 

@@ -1,6 +1,7 @@
 import type { RootLayout } from '../catalog/layout.js'
 import { uploadsIn } from '../catalog/uploads/upload-note.js'
 import { readUploadState, type StoreState, stateOfStore } from '../catalog/uploads/upload-state.js'
+import { readWalSent, type WalSent } from '../catalog/uploads/wal-sent.js'
 import type { Settings } from '../config/load.js'
 import type { Problem } from './health.js'
 
@@ -12,6 +13,8 @@ export interface StoreHealth {
   last: StoreState['last']
   /** Backups of this root that were to come there, and have not; the oldest first. */
   missing: MissingBackup[]
+  /** Of what `wal receive` sends there; undefined where it has never sent any. */
+  wal: { at: string | null; lagMs: number | undefined; error: string | null } | undefined
 }
 
 interface MissingBackup {
@@ -27,10 +30,12 @@ export function storesHealth(
   { stores }: Pick<Settings, 'stores'>,
   root: RootLayout,
   here: ReadonlySet<string>,
+  now: Date,
 ): StoreHealth[] {
   const names = Object.entries(stores)
   if (names.length === 0) return []
   const state = readUploadState(root)
+  const sent = readWalSent(root)
   const coming = new Set(
     uploadsIn(root)
       .filter(({ life }) => life === 'alive')
@@ -42,7 +47,21 @@ export function storesHealth(
       .filter(({ backup }) => here.has(backup))
       .map((one) => ({ ...one, isComing: coming.has(one.backup) }))
       .sort((a, b) => (a.backup < b.backup ? -1 : 1))
-    return { name, upload, last, missing }
+    return { name, upload, last, missing, wal: walOf(upload === 'never' ? undefined : sent[name], now) }
+  })
+}
+
+function walOf(sent: WalSent | undefined, now: Date): StoreHealth['wal'] {
+  if (!sent) return undefined
+  return { ...sent, lagMs: sent.at === null ? undefined : Math.max(0, now.getTime() - Date.parse(sent.at)) }
+}
+
+/** One for each store whose WAL the receiver could not send. */
+export function storeWalProblems(stores: StoreHealth[]): Problem[] {
+  return stores.flatMap(({ name, wal }) => {
+    if (!wal?.error) return []
+    const since = wal.at === null ? 'no WAL' : `no WAL since ${wal.at}`
+    return [{ severity: 'warning', text: `${since} has come into the store ${name}: ${wal.error}` }]
   })
 }
 

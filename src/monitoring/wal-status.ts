@@ -20,6 +20,7 @@ import {
   slotLimitProblem,
   slotProblem,
 } from './receiver-health.js'
+import { type StoreHealth, storesHealth, storeWalProblems } from './store-health.js'
 
 export interface ArchiveStatus {
   backup: LocalBackup
@@ -35,6 +36,8 @@ export interface WalStatus {
   receiverHealth: ReceiverHealth
   /** Undefined when it does not answer. */
   server: WalServerFacts | undefined
+  /** Those of the configuration, and how much of the WAL they have. */
+  stores: StoreHealth[]
   /** What somebody should look at. */
   warnings: string[]
 }
@@ -56,8 +59,14 @@ export async function walStatus(flags: ConnectionFlags, task: Task): Promise<Wal
   const slotName = receiver?.slot ?? settings.wal.slot
   const { server, failure } = await ask(flags, slotName, task)
   const health = receiverHealth(receiver, context.now())
-  const status = { root: settings.root, slotName, archives, receiver, receiverHealth: health, server }
-  return { ...status, warnings: [...(failure ? [failure] : []), ...warningsOf(status, context)] }
+  const ids = new Set(catalog.backups.map(({ id }) => id))
+  const stores = storesHealth(settings, rootLayout(settings.root), ids, context.now())
+  const status = { root: settings.root, slotName, archives, receiver, receiverHealth: health, server, stores }
+  const ofStores = storeWalProblems(stores).map(({ text }) => text)
+  return {
+    ...status,
+    warnings: [...(failure ? [failure] : []), ...warningsOf(status, context), ...ofStores],
+  }
 }
 
 /** What is no archive has no segments; its window says why. */

@@ -26,6 +26,7 @@ import { quickWindow } from '../wal-coverage/window.js'
 import { removalQuestion } from './delete.js'
 import { type FreedBytes, freedByAll, freedBytes } from './freed-bytes.js'
 import { findInUse, type InUse } from './in-use.js'
+import { storesThatLackWal } from './lacked-by-stores.js'
 import type { PlannedRemoval } from './needed-wal.js'
 import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
 
@@ -172,8 +173,13 @@ function judgeAll(policy: RetentionPolicy, { settings, context }: Task): JudgedB
   const inUseBy = findInUse(root, context)
   const receiver = readReceiverState(rootLayout(root))
   const isReceiving = ({ id }: LocalBackup) => receiver?.backup === id && isInService(receiver, context.now())
+  const lackedBy = storesThatLackWal(rootLayout(root), settings)
   const candidates = backups.map((backup) =>
-    candidateFor(backup, pool, [...inUseBy(backup), ...(isReceiving(backup) ? [receiverUse] : [])]),
+    candidateFor(backup, pool, [
+      ...inUseBy(backup),
+      ...(isReceiving(backup) ? [receiverUse] : []),
+      ...lackedBy(backup),
+    ]),
   )
   const reasons = judge(candidates, policy, { now: context.now(), timeZone })
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))

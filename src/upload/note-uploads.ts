@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { RootLayout } from '../catalog/layout.js'
 import {
   changeStoreState,
@@ -20,8 +21,8 @@ export async function notePending(
   context: Context,
 ): Promise<void> {
   const since = context.now().toISOString()
-  await change(root, store, context, ({ last, pending }) => ({
-    last,
+  await change(root, store, context, ({ pending, ...state }) => ({
+    ...state,
     pending: [...without(pending, backup), { backup, since, error: null }],
   }))
 }
@@ -30,18 +31,24 @@ export async function notePending(
 export async function noteUploads(root: RootLayout, uploads: Upload[], context: Context): Promise<void> {
   for (const upload of uploads) {
     const { configured: name } = upload
-    if (name !== undefined) await change(root, name, context, (state) => after(state, upload, context.now()))
+    if (name !== undefined)
+      await change(root, name, context, (state) => after(state, upload, root, context.now()))
   }
 }
 
-function after({ last, pending }: StoreState, { backup: { id }, error }: Upload, now: Date): StoreState {
-  if (error)
-    return {
-      last,
-      pending: pending.map((one) => (one.backup === id ? { ...one, error: error.message } : one)),
-    }
+function after(
+  { last, sent, pending }: StoreState,
+  { backup: { id }, error }: Upload,
+  root: RootLayout,
+  now: Date,
+): StoreState {
+  if (error) {
+    const failed = (one: Pending) => (one.backup === id ? { ...one, error: error.message } : one)
+    return { last, sent, pending: pending.map(failed) }
+  }
   const newest = last && last.backup > id ? last : { backup: id, finished_at: now.toISOString() }
-  return { last: newest, pending: without(pending, id) }
+  const still = [...new Set([...sent, id])].filter((one) => existsSync(root.backup(one)))
+  return { last: newest, sent: still, pending: without(pending, id) }
 }
 
 function without(pending: Pending[], backup: string): Pending[] {

@@ -1,7 +1,9 @@
 import { resolveSource, storeNamed } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
-import { PgbkError } from '../errors.js'
+import { factsOf, PgbkError } from '../errors.js'
 import { openWritableStore, type WritableStore } from '../place/open-writable-store.js'
+import { keysOf } from '../place/store/keys.js'
+import type { ObjectStore } from '../place/store/object-store.js'
 import { plainWrapping, type Wrapping } from './wrapping/wrapping.js'
 
 /** A store that is open, and how what goes there is wrapped. */
@@ -10,6 +12,8 @@ export interface OpenStore extends WritableStore {
   name: string | undefined
   /** For a command that goes on from here: `--from`. */
   asNamed: string
+  /** False with credentials that may only write: nobody can look what is there. */
+  mayRead: boolean
   wrapping: Wrapping
 }
 
@@ -18,12 +22,39 @@ export async function openStoreFor(to: string, task: Task): Promise<OpenStore> {
   const { stores } = task.settings
   const named = storeNamed(to, stores)
   const recipients = named?.recipients ?? []
+  const writable = await openWritableStore(to, task)
+  const mayRead = await isReadable(writable.objects)
+  if (!mayRead && !named) throw unreadable(to)
   return {
-    ...(await openWritableStore(to, task)),
+    ...writable,
+    objects: mayRead ? writable.objects : await unread(writable.objects),
+    mayRead,
     name: named && to,
     asNamed: resolveSource(to, task.context.cwd, stores),
     wrapping: recipients.length > 0 ? await encryptedFor(recipients) : plainWrapping,
   }
+}
+
+async function isReadable(objects: ObjectStore): Promise<boolean> {
+  try {
+    await objects.directoriesIn(keysOf.backups)
+    return true
+  } catch (error) {
+    // Of another failure whoever asks for something is told.
+    if (error instanceof PgbkError) return factsOf(error).kind !== 'access-denied'
+    throw error
+  }
+}
+
+async function unread(objects: ObjectStore): Promise<ObjectStore> {
+  const { unreadStore } = await import('./unread-store.js')
+  return unreadStore(objects)
+}
+
+function unreadable(to: string): PgbkError {
+  return new PgbkError('failed', `what is in ${to} may not be read with these credentials`, {
+    hint: 'With those that may only write, pgbk has to note itself what it has sent: give it a name under stores in .pgbkrc.yaml, and use that.',
+  })
 }
 
 async function encryptedFor(recipients: readonly string[]): Promise<Wrapping> {

@@ -25,7 +25,7 @@ import { fileSendable } from './wrapping/file-sendable.js'
 import type { Wrapping } from './wrapping/wrapping.js'
 
 /** A WAL archive, and where it goes. */
-interface WalJob {
+export interface WalJob {
   /** The archive's directory. */
   archive: string
   segmentSize: number
@@ -33,8 +33,8 @@ interface WalJob {
   /** Of the backup in the store. */
   prefix: string
   wrapping: Wrapping
-  /** Where a segment that is still written to is copied, to be sent as it is now. */
-  aside: string
+  /** Where a segment that is still written to is copied, to be sent as it is now; undefined: it is not sent. */
+  copyOf: ((file: string) => string) | undefined
 }
 
 interface SentWal {
@@ -54,7 +54,7 @@ export function walJobOf(
     store,
     prefix: keysOf.backup(backup.id).top,
     wrapping,
-    aside: aside.directory,
+    copyOf: (file) => join(aside.directory, `.pgbk-${file}`),
   }
 }
 
@@ -90,7 +90,7 @@ export async function sendWal(
 
 /** The files that are to be sent: histories, then segments, the oldest first. */
 function lacking(
-  { archive, segmentSize, wrapping }: WalJob,
+  { archive, segmentSize, wrapping, copyOf }: WalJob,
   there: ReadonlyMap<string, StoredObject>,
 ): string[] {
   const files = filesInArchive(archive)
@@ -100,7 +100,7 @@ function lacking(
     if (filesOf(name, finishedForms).some(found)) return []
     const usable = usableFormsOf(segment)
     const best = usable.find(({ form }) => packingOf(form)) ?? usable[0]
-    return best && (isFinished(best) || hasChanged(best, found(best.file))) ? [best.file] : []
+    return best && (isFinished(best) || (copyOf && hasChanged(best, found(best.file)))) ? [best.file] : []
   })
   return [...histories.sort(), ...segments.sort()]
 }
@@ -144,9 +144,13 @@ async function sendFile(
 }
 
 /** What somebody may write to is copied: all parts of what is sent are of one moment. */
-async function withStill<T>(path: string, { aside }: WalJob, work: (path: string) => Promise<T>): Promise<T> {
-  if (!isUnfinishedFile(path)) return work(path)
-  const copy = join(aside, `.pgbk-${basename(path)}`)
+async function withStill<T>(
+  path: string,
+  { copyOf }: WalJob,
+  work: (path: string) => Promise<T>,
+): Promise<T> {
+  if (!isUnfinishedFile(path) || !copyOf) return work(path)
+  const copy = copyOf(basename(path))
   await rm(copy, { force: true })
   try {
     await copyOneFile(path, copy, constants.COPYFILE_FICLONE)

@@ -1,5 +1,6 @@
 import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
+import { readUploadState, stateOfStore } from '../catalog/uploads/upload-state.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { explained, type PgbkError, pgbkErrorFrom } from '../errors.js'
@@ -90,6 +91,10 @@ async function sendNewerWal(
   store: OpenStore,
   { root, task: { context }, newCluster }: UploadJob,
 ): Promise<Sent> {
+  if (!store.mayRead) {
+    const { sent } = stateOfStore(readUploadState(root), store.name ?? '')
+    return { wasThere: sent.includes(backup.id), sentBytes: 0, sentWalFiles: 0 }
+  }
   if (!newCluster) await checkStoreCluster(backup, store)
   const there = await findThere(backup, store, context)
   const sent = { wasThere: there !== undefined, sentBytes: 0, sentWalFiles: 0 }

@@ -54,6 +54,7 @@ describe('a configuration', () => {
           region: 'eu-central-1',
           endpoint: 'https://s3.example.com:9000',
           path_style: true,
+          partial_every: '30 seconds',
           part_size: 64 << 20,
           storage_class: 'STANDARD_IA',
           recipients: [alice.recipient],

@@ -8,6 +8,8 @@ import type { RootLayout } from '../layout.js'
 const store = v.object({
   /** The newest backup of which all has come. */
   last: v.nullable(v.object({ backup: text, finished_at: isoTime })),
+  /** Backups of this root that have come there: whose credentials may only write cannot look. */
+  sent: v.optional(v.array(text), []),
   /** Backups that were to be sent and were not, and why; null while nobody knows. */
   pending: v.array(v.object({ backup: text, since: isoTime, error: v.nullable(text) })),
 })
@@ -25,7 +27,7 @@ export function readUploadState({ uploads }: RootLayout): UploadState {
 }
 
 export function stateOfStore({ stores }: UploadState, name: string): StoreState {
-  return (Object.hasOwn(stores, name) ? stores[name] : undefined) ?? { last: null, pending: [] }
+  return (Object.hasOwn(stores, name) ? stores[name] : undefined) ?? { last: null, sent: [], pending: [] }
 }
 
 /** Only under the catalog lock. */

@@ -25,7 +25,15 @@ export const walReceive: CommandSpec<ConnectionFlags> = {
   standIn: ({ settings: { root } }) => ({ as: 'owner', root, makes: 'backups' }),
   async run(call) {
     const { receiveWal } = await import('../../wal-receiver/receive-wal.js')
-    return receiveWal(call.options, call)
+    if (Object.values(call.settings.stores).every(({ upload }) => upload === 'never'))
+      return receiveWal(call.options, call)
+    const { startWalSenders } = await import('../../upload/keep-sending-wal.js')
+    const senders = startWalSenders(call)
+    try {
+      return await receiveWal(call.options, call)
+    } finally {
+      await senders.stop()
+    }
   },
   help: `
 Runs pg_receivewal until it is ended (Ctrl-C, SIGTERM), and creates the
@@ -37,6 +45,10 @@ Start it before the first backup, or at any time. It writes into the wal/ of the
 newest whole backup, and continues in that of the next one as soon as there is
 one. Finished segments are compressed (wal.compress). It waits for servers that
 restart, and for networks and disks that fail. Only one receiver runs in a root.
+
+Stores of the configuration that take backups by themselves (upload: always, or
+scheduled) get each finished segment too, and the last one, as far as it is, every
+partial_every. One that is away is caught up later, and stops nothing.
 
 While no WAL is received, the slot keeps it on the server: if you stop receiving
 for good, remove the slot with pgbk wal drop-slot.

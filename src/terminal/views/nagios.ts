@@ -36,9 +36,10 @@ function performanceData(status: StatusResult): string {
     ...seconds('proof_age', status.proofAgeMs, limits.maxProofAgeMs),
     ...bytes('free', status.freeBytes),
     `backups=${status.count};;;0`,
-    ...status.stores.flatMap(({ name, last, missing }) => [
+    ...status.stores.flatMap(({ name, last, missing, wal }) => [
       ...seconds(`store_${name}_age`, last ? status.at.getTime() - Date.parse(last.finished_at) : undefined),
       `store_${name}_missing=${missing.length};;;0`,
+      ...seconds(`store_${name}_lag`, wal?.lagMs),
     ]),
   ].join(' ')
 }

@@ -33,21 +33,19 @@ function storeMetrics({ stores }: StatusResult, root: string): string[] {
   const last = stores.flatMap((store) =>
     store.last ? [`${label(store)} ${Date.parse(store.last.finished_at) / 1000}`] : [],
   )
+  const lags = stores.flatMap((store) =>
+    store.wal?.lagMs === undefined ? [] : [`${label(store)} ${store.wal.lagMs / 1000}`],
+  )
   const missing = stores.map((store) => `${label(store)} ${store.missing.length}`)
   return [
-    ...(last.length === 0
-      ? []
-      : [
-          gaugeText(
-            { name: 'store_upload_timestamp_seconds', help: 'When the newest backup had come into a store.' },
-            last,
-          ),
-        ]),
-    gaugeText(
-      { name: 'store_missing_backups', help: 'Backups that were to come into a store, and have not.' },
-      missing,
-    ),
+    gaugesText('store_upload_timestamp_seconds', 'When the newest backup had come into a store.', last),
+    gaugesText('store_missing_backups', 'Backups that were to come into a store, and have not.', missing),
+    gaugesText('store_wal_lag_seconds', 'Time since all WAL had come into a store.', lags),
   ]
+}
+
+function gaugesText(name: string, help: string, values: string[]): string {
+  return values.length === 0 ? '' : gaugeText({ name, help }, values)
 }
 
 function metrics(status: StatusResult): Metric[] {

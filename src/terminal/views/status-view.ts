@@ -27,7 +27,7 @@ export function statusJson(status: StatusResult): object {
     proof_age_seconds: seconds(status.proofAgeMs),
     free_bytes: status.freeBytes ?? null,
     last_create: lastCreate ?? null,
-    stores: status.stores.map(({ name, upload, last, missing }) => ({
+    stores: status.stores.map(({ name, upload, last, missing, wal }) => ({
       name,
       upload,
       last_backup: last?.backup ?? null,
@@ -38,6 +38,9 @@ export function statusJson(status: StatusResult): object {
         error,
         sending: isComing,
       })),
+      wal_sent_at: wal?.at ?? null,
+      wal_lag_seconds: seconds(wal?.lagMs),
+      wal_error: wal?.error ?? null,
     })),
     limits: {
       max_age_seconds: seconds(limits.maxAgeMs),
@@ -91,11 +94,12 @@ function figuresText(status: StatusResult): string {
 }
 
 /** What a store got last, and how much it lacks. */
-function storeText({ name, last, missing }: StoreHealth, at: Date): string {
+function storeText({ name, last, missing, wal }: StoreHealth, at: Date): string {
   const got = last
     ? `${last.backup} since ${formatAgo(at.getTime() - Date.parse(last.finished_at))}`
     : 'no backup yet'
-  return `store ${name}: ${got}${missing.length === 0 ? '' : `, ${missing.length} missing`}`
+  const sent = wal?.lagMs === undefined ? '' : `, WAL until ${formatDuration(wal.lagMs)} ago`
+  return `store ${name}: ${got}${missing.length === 0 ? '' : `, ${missing.length} missing`}${sent}`
 }
 
 /** A backup that was made from a standby may be younger than its data. */

@@ -1,6 +1,6 @@
 import type { ArchiveStatus, WalStatus } from '../../monitoring/wal-status.js'
 import type { Progress } from '../../progress.js'
-import { formatBytes, formatTime } from '../../text/format.js'
+import { formatBytes, formatDuration, formatTime } from '../../text/format.js'
 import type { ReceiverState } from '../../wal-archive/receiver-state.js'
 import type { DropSlotResult } from '../../wal-receiver/drop-slot.js'
 import type { SegmentForm } from '../../wal-segments/segment-forms.js'
@@ -16,6 +16,7 @@ export function walStatusJson({
   receiver,
   receiverHealth,
   server,
+  stores,
   warnings,
 }: WalStatus): object {
   return {
@@ -34,6 +35,13 @@ export function walStatusJson({
           max_slot_wal_keep_size: server.max_slot_wal_keep_size,
         }
       : null,
+    stores: stores.map(({ name, upload, wal }) => ({
+      name,
+      upload,
+      wal_sent_at: wal?.at ?? null,
+      wal_lag_seconds: wal?.lagMs === undefined ? null : Math.round(wal.lagMs / 1000),
+      wal_error: wal?.error ?? null,
+    })),
     warnings,
   }
 }
@@ -61,9 +69,18 @@ export function sayWarnings({ warnings }: WalStatus, progress: Progress): void {
   for (const warning of warnings) progress.warn(warning)
 }
 
+/** How far behind each store is that gets WAL. */
+function storeRows({ stores }: WalStatus): [string, string][] {
+  return stores.flatMap(({ name, wal }) => {
+    if (!wal) return []
+    const until = wal.lagMs === undefined ? 'nothing yet' : `all until ${formatDuration(wal.lagMs)} ago`
+    return [['Store', `${name}: ${until}${wal.error === null ? '' : `, ${wal.error}`}`]]
+  })
+}
+
 export function walStatusText(status: WalStatus, screen: Screen): string {
   const { style } = screen
-  const rows = [...receiverRows(status, screen), ...slotRows(status)]
+  const rows = [...receiverRows(status, screen), ...slotRows(status), ...storeRows(status)]
   const head = rows.map(([name, value]) => `${style.faint(name.padEnd(11))}${printable(value)}`).join('\n')
   return `${[head, archivesText(status, screen), gapsText(status, screen)].filter(Boolean).join('\n\n')}\n`
 }

@@ -137,7 +137,9 @@ export function s3Error(
   const rule = rules.find(([names]) => names.test(failure.name) || names.test(String(failure.status)))
   if (rule) {
     const [, code, says, hint] = rule
-    return new PgbkError(code, `${says.replace('@', what)} (${said})`, { hint })
+    const isDenied = /^(AccessDenied|Forbidden|403)$/.test(failure.name)
+    const facts = isDenied ? { kind: 'access-denied' as const } : {}
+    return new PgbkError(code, `${says.replace('@', what)} (${said})`, { hint, facts })
   }
   if (isPassing(error))
     return new PgbkError('unreachable', `cannot ${what}: the store does not answer as it should (${said})`, {
