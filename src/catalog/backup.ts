@@ -1,3 +1,5 @@
+import { fingerprintOf } from '../encryption/recipient.js'
+import { listOf } from '../text/list-of.js'
 import { encryptedRecord } from './entries/encrypted-record.js'
 import type { Hold } from './hold.js'
 import { type BackupFiles, backupFiles, backupLayout, type SnapshotLayout, snapshotLayout } from './layout.js'
@@ -138,6 +140,11 @@ export function snapshotOf({ snapshot }: Pick<ReadableBackup, 'snapshot'>): Snap
 /** Where the snapshot of a plain backup lies: for who names it, or asks who works there. Others `materialise` it. */
 export function plainSnapshotOf({ directory }: Pick<LocalBackup, 'directory'>): SnapshotLayout {
   return backupLayout(directory)
+}
+
+/** For whom it is encrypted where it lies, as a person is told; undefined where it is not. */
+export function recipientsOf({ summary }: Pick<StoredBackup, 'summary'>): string | undefined {
+  return summary.encrypted && listOf(summary.encrypted.recipients.map(fingerprintOf))
 }
 
 /** Whether it lies on this machine. */

@@ -9,10 +9,26 @@ type World = Pick<Context, 'cwd' | 'env' | 'user' | 'askSecret'>
 export function identitiesOf(named: readonly string[], world: World): Context['identities'] {
   const usual = world.env.PGBK_IDENTITY_FILE
   const files = named.length > 0 || !usual ? named : [usual]
-  let loaded: Promise<readonly Identity[]> | undefined
+  return once(() => readIdentities(files, world))
+}
+
+/** The same for what is in a store: when the call names none, the identity that the store has in the configuration. */
+export function identitiesForStore(
+  identity: string | undefined,
+  world: World & Pick<Context, 'identities'>,
+): Context['identities'] {
+  const own = identitiesOf(identity === undefined ? [] : [identity], { ...world, env: {} })
+  return async () => {
+    const given = await world.identities()
+    return given.length > 0 ? given : own()
+  }
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined
   return () => {
-    loaded ??= readIdentities(files, world)
-    return loaded
+    done ??= work()
+    return done
   }
 }
 

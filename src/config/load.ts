@@ -78,11 +78,18 @@ function resolveRoot({ file }: FoundConfigFile, raw: RawConfig): void {
 
 /** What is no store is left for the check to name. */
 function resolveStores(stores: NamedStores, base: string): RawConfig {
-  const resolved = Object.entries(stores).map(([name, store]) => {
-    const isUrl = typeof store?.url === 'string' && store.url !== ''
-    return [name, isUrl ? { ...store, url: resolveSource(store.url, base, {}) } : store]
-  })
-  return Object.fromEntries(resolved)
+  return Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, resolveStore(store, base)]))
+}
+
+function resolveStore(store: unknown, base: string): unknown {
+  if (typeof store !== 'object' || store === null) return store
+  const { url, identity } = store as Record<string, unknown>
+  const isGiven = (value: unknown) => typeof value === 'string' && value !== ''
+  return {
+    ...store,
+    ...(isGiven(url) && { url: resolveSource(String(url), base, {}) }),
+    ...(isGiven(identity) && { identity: localPath(String(identity), base) }),
+  }
 }
 
 function defaultRoot(found: FoundConfigFile | undefined): string {

@@ -1,3 +1,4 @@
+import { recipientFault } from '../encryption/recipient.js'
 import { check, type SchemaResult, v } from '../schema.js'
 
 const text = v.pipe(v.string(), v.nonEmpty('must not be empty'))
@@ -33,6 +34,14 @@ const size = v.pipe(
   v.check((bytes) => bytes >= 5 * mebibyte && bytes <= 5000 * mebibyte, sizeMeaning),
 )
 
+const recipient = v.pipe(
+  text,
+  v.rawCheck(({ dataset, addIssue }) => {
+    const fault = dataset.typed ? recipientFault(dataset.value) : undefined
+    if (fault !== undefined) addIssue({ message: fault })
+  }),
+)
+
 const storeName = v.pipe(
   v.string(),
   v.regex(/^[a-z][a-z0-9_-]{0,62}$/i, 'the name of a store has letters, digits, - and _'),
@@ -45,7 +54,7 @@ const store = v.strictObject({
   path_style: v.optional(v.boolean()),
   part_size: v.optional(size),
   storage_class: v.optional(text),
-  recipients: v.optional(v.array(text)),
+  recipients: v.optional(v.pipe(v.array(recipient), v.minLength(1, 'names nobody: leave it out'))),
   identity: v.optional(text),
   retention: v.optional(v.omit(retention, ['pack_after'])),
   upload: v.optional(v.picklist(['always', 'scheduled', 'never']), 'never'),

@@ -1,7 +1,7 @@
-import { readIdentities } from '../config/identities.js'
+import { withIdentitiesIn } from '../config/identities.js'
 import type { Task } from '../config/load.js'
 import type { StoreConfig } from '../config/schema.js'
-import type { Context, Identity } from '../context.js'
+import type { Context } from '../context.js'
 import { openObjectStore } from '../place/open-object-store.js'
 import { type Check, failed, ok, warning } from './check.js'
 import { probeStore } from './probe-store.js'
@@ -37,7 +37,7 @@ async function checkKeys(
     const { headerIn } = await import('../encryption/header.js')
     const { header } = await newFileKey(recipients)
     const count = `${recipients.length} ${recipients.length === 1 ? 'recipient' : 'recipients'}`
-    const identities = await identitiesFor(identity, context)
+    const identities = await withIdentitiesIn(identity, context)()
     if (identities.length === 0)
       return ok(name, `encrypted for ${count}; no identity here reads it, which is right on a server`)
     const found = headerIn(header, 'the probe')
@@ -46,11 +46,6 @@ async function checkKeys(
   } catch (error) {
     return failed(name, error)
   }
-}
-
-async function identitiesFor(file: string | undefined, context: Context): Promise<readonly Identity[]> {
-  const given = await context.identities()
-  return given.length > 0 || file === undefined ? given : readIdentities([file], context)
 }
 
 function encrypt({ pgbk }: Context): string {

@@ -1,7 +1,6 @@
 import { parseSource, storeNamed } from '../catalog/source-place.js'
 import type { StoreConfig } from '../config/schema.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
 import type { ObjectStore } from './store/object-store.js'
 
 /**
@@ -28,10 +27,11 @@ async function opened(
     const { s3Store } = await import('./store/s3/s3-store.js')
     return s3Store(place, storeNamed(text, stores) ?? {}, context, text)
   }
-  if (place.kind === 'ssh')
-    throw new PgbkError('usage', `a store behind ssh is only read: ${text}`, {
-      hint: 'Name a bucket (s3://BUCKET[/PREFIX]) or a directory.',
-    })
+  if (place.kind === 'ssh') {
+    const { sshStore } = await import('./store/ssh/ssh-store.js')
+    const { sharedConnection } = await import('./ssh/shared-connection.js')
+    return sshStore(place, context, text, sharedConnection(context))
+  }
   const { directoryStore } = await import('./store/directory-store.js')
   return directoryStore(place.directory, context, text)
 }

@@ -1,4 +1,5 @@
 import { parseSource, storeNamed } from '../catalog/source-place.js'
+import { withIdentitiesIn } from '../config/identities.js'
 import type { StoreConfig } from '../config/schema.js'
 import type { Context } from '../context.js'
 import type { Place } from './contract/place.js'
@@ -12,13 +13,14 @@ export interface OpenedFor {
 }
 
 /**
- * Its backups are read as they were before they were encrypted, with the identities of the context. What a source needs is loaded when there
- * is one: most lists are of the root itself.
+ * Its backups are read as they were before they were encrypted, with the identities of the context and the store. What a source needs is
+ * loaded when there is one: most lists are of the root itself.
  * @throws {PgbkError} `usage` for a text that is not a SOURCE, and as `existingPlace`.
  */
 export async function openPlace(text: string, context: Context, opened: OpenedFor): Promise<Place> {
   const { decryptingPlace } = await import('./encrypted/decrypting-place.js')
-  return decryptingPlace(await openAsItLies(text, context, opened), context)
+  const identities = withIdentitiesIn(storeNamed(text, opened.stores)?.identity, context)
+  return decryptingPlace(await openAsItLies(text, context, opened), { ...context, identities })
 }
 
 /** An encrypted backup as encrypted. */

@@ -1,10 +1,9 @@
 import type { StoredBackup } from '../catalog/backup.js'
-import type { PackedFacts } from '../catalog/entries/record-fields.js'
-import { summarize } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
+import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { blockCache } from './block-cache.js'
 import { failureOf, writeFetchNote } from './fetch-note.js'
@@ -66,15 +65,10 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
 }
 
 async function findBackup(place: Place, { id, sha256 }: ImageErrand): Promise<StoredBackup> {
-  const backup = (await place.list()).backups.find((one) => one.id === id)
-  if (backup && (await packedIn(place, backup))?.sha256 === sha256) return backup
+  const listed = (await place.list()).backups.find((one) => one.id === id)
+  const backup = listed && (await withWholeRecord(place, listed))
+  if (backup?.summary.packed?.sha256 === sha256) return backup
   throw new PgbkError('not-found', `backup ${id} is no longer in ${place.name} as it was listed`, {
     hint: 'Was it removed, or unpacked? Try again.',
   })
-}
-
-/** What a list tells of an encrypted backup is only what it takes no key for. */
-async function packedIn(place: Place, backup: StoredBackup): Promise<PackedFacts | undefined> {
-  if (backup.form !== 'encrypted') return backup.summary.packed
-  return summarize((await place.readRecord(backup)).toString()).summary.packed
 }

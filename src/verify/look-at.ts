@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { type LocalBackup, recordOf, snapshotOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { recordFault } from '../catalog/check-cluster.js'
-import { type BackupRecord, majorOf } from '../catalog/record.js'
+import { encryptedRecord } from '../catalog/entries/encrypted-record.js'
+import { type BackupRecord, clearRecordIn, majorOf } from '../catalog/record.js'
 import { checkStillThere } from '../catalog/removed-meanwhile.js'
 import type { Context } from '../context.js'
 import { type Fault, PgbkError } from '../errors.js'
@@ -11,7 +12,8 @@ import { findVerifier, type Verifier } from '../postgres/programs/check-backup.j
 import type { Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
 import { confFaults, notCompared as confNotCompared } from '../snapshot/conf/conf-faults.js'
-import { imageFault, opened } from './open-image.js'
+import { encryptedFaults } from './encrypted-faults.js'
+import { imageFault, NotOpened, opened } from './open-image.js'
 import { orUnreadable } from './or-unreadable.js'
 import { directoryFaults, fileFaults, recordFaults } from './snapshot-faults.js'
 import { checkWal } from './wal-faults.js'
@@ -40,6 +42,14 @@ export async function lookAt(
   const damage = recordFault(listed)
   if (damage !== undefined) return unread({ file: 'backup.json', problem: damage })
   const { id } = listed
+  const clear = clearRecordIn(listed.raw)
+  if (clear) {
+    context.progress.step(`verifying ${id}: its files as they are encrypted`)
+    const faults = await encryptedFaults(listed, context)
+    if (faults.length > 0) return unread(...faults)
+    const { code, message, hint = '', facts } = encryptedRecord(clear)
+    throw new NotOpened(code, message, { hint, facts })
+  }
   if (listed.form === 'packed') {
     context.progress.step(`verifying ${id}: the image`)
     const fault = await imageFault(listed, context)
@@ -94,8 +104,8 @@ function distinct(faults: Fault[]): Fault[] {
 }
 
 /** Where one fault makes all further looks pointless. */
-export function unread(fault: Fault): FoundFaults {
-  return { faults: [fault], segments: 0, wal_bytes: 0, pg_verifybackup: null }
+export function unread(...faults: Fault[]): FoundFaults {
+  return { faults, segments: 0, wal_bytes: 0, pg_verifybackup: null }
 }
 
 function verifierFor(record: BackupRecord, installations: Installation[], { progress }: Context): Verifier {

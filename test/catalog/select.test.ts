@@ -57,7 +57,7 @@ describe('selectBackup', () => {
   it('of another root names the commands that look there', async () => {
     const hintOf = async (catalog: Catalog, wanted: string) =>
       (await thrownBy(() => selecting(catalog, wanted, 'my backups'))).hint
-    const list = "pgbk list --from '/home/me/my backups'"
+    const list = "pgbk list --from 'my backups'"
     expect(await hintOf(three, '20270101T000000Z')).toBe(`See those that are there:\n  ${list}`)
     const rejected = aCatalog([], [{ name: '20270101T000000Z', reason: 'it has no record' }])
     expect(await hintOf(rejected, '20270101T000000Z')).toBe(`See which ones are:\n  ${list}`)

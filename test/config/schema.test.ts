@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { parseConfig, type RawConfig } from '../../src/config/schema.js'
+import { alice } from '../encryption/samples.js'
 
 const pathsOf = (raw: RawConfig) => parseConfig(raw).faults?.map((fault) => fault.split(': ')[0])
 
@@ -55,7 +56,7 @@ describe('a configuration', () => {
           path_style: true,
           part_size: 64 << 20,
           storage_class: 'STANDARD_IA',
-          recipients: ['age1...'],
+          recipients: [alice.recipient],
           identity: '/etc/pgbk/key.txt',
           retention: { daily: 7, wal: '7 days' },
           upload: 'always',
@@ -76,6 +77,8 @@ describe('a configuration', () => {
     ['time_zone', { time_zone: 'Mars/Olympus' }],
     ['create', { create: 'fast' }],
     ['stores.a', { stores: { a: 's3://bucket' } }],
+    ['stores.a.recipients', { stores: { a: { url: 's3://b', recipients: [] } } }],
+    ['stores.a.recipients.0', { stores: { a: { url: 's3://b', recipients: ['ssh-ed25519 AAAA'] } } }],
     ['stores.a.url', { stores: { a: {} } }],
     ['stores.a.endpoint', { stores: { a: { url: 's3://b', endpoint: 'https://key:secret@host' } } }],
     ['stores.a.part_size', { stores: { a: { url: 's3://b', part_size: '1MB' } } }],

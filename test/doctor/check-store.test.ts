@@ -88,6 +88,12 @@ describe('pgbk doctor --store', () => {
     const read = await doctor(config, '--store', 'offsite', '--identity', file)
     expect(read.all).toContain('an identity here reads it')
     expect(read.all).toContain('pgbk upload --to offsite would work')
+    const configured = await doctor(
+      config.replace('recipients', `identity: ${file}, recipients`),
+      '--store',
+      'offsite',
+    )
+    expect(configured.all).toContain('an identity here reads it')
   })
 
   it('ends with 6 where it is not there', async () => {

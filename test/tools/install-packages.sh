@@ -33,7 +33,7 @@ if [ "${1:-}" = test ]; then
   here systemd-analyze || lack systemd
   here cron || lack cron
   faketime_here || lack libfaketime
-  for program in age openssl zstd busybox zsh fish; do here "$program" || lack "$program"; done
+  for program in age jq openssl zstd busybox zsh fish; do here "$program" || lack "$program"; done
 fi
 missing=${missing# }
 if [ -z "$missing" ] || [ "${PGBK_INSTALL:-}" = no ] || ! command -v apt-get >/dev/null; then exit 0; fi

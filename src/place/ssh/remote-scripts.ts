@@ -3,13 +3,21 @@ import { shellWord } from '../../text/shell-word.js'
 import type { FileRange } from '../contract/place.js'
 
 /** Exit statuses of the scripts, where nothing of theirs is to be read. */
-export const scriptStatus = { noDirectory: 41, noRoot: 42, noBackup: 43, noTar: 44, noFile: 45 }
+export const scriptStatus = {
+  noDirectory: 41,
+  noRoot: 42,
+  noBackup: 43,
+  noTar: 44,
+  noFile: 45,
+  link: 46,
+  locked: 47,
+}
 
 /**
  * Enters the root, or tells why not: `cd` of some shells gives no reason, find does. A directory that begins with `~` is what sh
  * makes of it, as in scp.
  */
-function enter(directory: string): string {
+export function enter(directory: string): string {
   const [, home, rest = ''] = /^(~[\w.-]*)(\/.*)?$/s.exec(directory) ?? []
   const plain = directory === '' || /^\//.test(directory) ? directory || '.' : `./${directory}`
   const word = home === undefined ? shellWord(plain) : `${home}${rest && shellWord(rest)}`

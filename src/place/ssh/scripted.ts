@@ -46,7 +46,18 @@ function scriptFault(status: number, stderr: string, { host, directory }: Script
   if (status === scriptStatus.noBackup)
     return new PgbkError('not-found', `the backup is gone from ${shown}${where}`)
   if (status === scriptStatus.noFile)
-    return new PgbkError('not-found', `the file is gone from ${shown}${where}`)
+    return new PgbkError('not-found', `the file is gone from ${shown}${where}`, {
+      facts: { kind: 'no-file' },
+    })
+  if (status === scriptStatus.link)
+    return new PgbkError(
+      'damaged',
+      `there is a link in ${shown}${where}, where a file or directory was expected`,
+    )
+  if (status === scriptStatus.locked)
+    return new PgbkError('locked', `another pgbk sends the same file to ${shown}${where}`, {
+      hint: 'Wait for it to end and try again.',
+    })
   const path = status === scriptStatus.noRoot ? `${shown}/data/backup` : shown
   if (/permission denied/i.test(stderr)) return closedSource(path, where, host)
   if (status === scriptStatus.noRoot) return noRoot(`${shown}${where}`)

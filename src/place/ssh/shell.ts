@@ -14,7 +14,7 @@ export interface Shell {
    */
   run<T>(
     script: string,
-    input: Uint8Array | undefined,
+    input: Uint8Array | Readable | undefined,
     read: (output: Readable) => Promise<T>,
   ): Promise<StreamEnd<T>>
 }

@@ -4,7 +4,7 @@ import { startProgram } from './start-program.js'
 
 interface StreamOptions extends ProgramPlace {
   /** For its standard input, which is empty otherwise. */
-  input?: Uint8Array
+  input?: Uint8Array | Readable
   /** Ends the program when it is aborted. */
   signal: AbortSignal
 }

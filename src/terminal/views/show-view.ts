@@ -2,6 +2,7 @@ import {
   isLocal,
   type LocalBackup,
   plainSnapshotOf,
+  recipientsOf,
   recordOf,
   type StoredBackup,
 } from '../../catalog/backup.js'
@@ -194,6 +195,9 @@ function nextCommands(backup: StoredBackup, source: string | undefined, { pgbk }
 }
 
 /** Nothing for a plain one: it is what it has always been. */
-function formText({ form, storedBytes }: StoredBackup): string {
-  return form === 'plain' ? '' : `packed: it takes ${formatBytes(storedBytes)}`
+function formText(backup: StoredBackup): string {
+  if (backup.form === 'plain') return ''
+  const recipients = recipientsOf(backup)
+  const how = recipients ? `packed, and encrypted for ${recipients}` : 'packed'
+  return `${how}: it takes ${formatBytes(backup.storedBytes)}`
 }

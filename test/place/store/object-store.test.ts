@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { sharedConnection } from '../../../src/place/ssh/shared-connection.js'
 import { directoryStore } from '../../../src/place/store/directory-store.js'
 import type { ObjectStore, Sendable } from '../../../src/place/store/object-store.js'
 import { s3Store } from '../../../src/place/store/s3/s3-store.js'
+import { sshStore } from '../../../src/place/store/ssh/ssh-store.js'
 import { aContext, thrownBy } from '../../catalog/samples.js'
 import { needs } from '../../helpers/needs.js'
-import { aDirectory } from '../../helpers/places.js'
+import { aDirectory, atEnd } from '../../helpers/places.js'
 import { anS3Server, type S3Server } from '../../helpers/s3.js'
+import { anSshHost, type SshHost } from '../../helpers/ssh.js'
 
 describe('a store in a directory', () => {
   keepsTheContract(() => directoryStore(aDirectory(), aContext()))
@@ -83,6 +86,49 @@ needs('an S3 server').describe('a store in S3', () => {
   keepsTheContract(async () =>
     s3Store({ bucket: await server.aBucket(), prefix: 'some/prefix/' }, {}, aContext({ env: server.env })),
   )
+})
+
+needs('program sshd').describe('a store behind ssh', () => {
+  let host: SshHost
+  beforeAll(async () => {
+    host = await anSshHost()
+  })
+  const aStore = (root: string) => {
+    const env = { ...process.env, ...host.env } as Record<string, string>
+    const context = aContext({ env, atEnd })
+    const where = { host: host.host, directory: root }
+    return sshStore(where, context, `test:${root}`, sharedConnection(context))
+  }
+  keepsTheContract(() => aStore(aDirectory()))
+
+  it('follows no link below its root, goes on with what was left, and leaves nothing behind', async () => {
+    const root = aDirectory()
+    const elsewhere = aDirectory()
+    writeFileSync(join(elsewhere, 'secret'), 'secret', { mode: 0o644 })
+    symlinkSync(elsewhere, join(root, 'd'))
+    symlinkSync(join(elsewhere, 'secret'), join(root, 'f'))
+    const store = aStore(root)
+    for (const key of ['d/secret', 'f', '../x'])
+      expect(await thrownBy(() => textOf(store, key))).toMatchObject({ code: 'damaged' })
+    expect(await thrownBy(() => store.put('d/new', Buffer.from('x')))).toMatchObject({ code: 'damaged' })
+    expect(await thrownBy(() => store.remove(['d/secret']))).toMatchObject({ code: 'failed' })
+    expect(readdirSync(elsewhere)).toEqual(['secret'])
+    const bytes = randomBytes(300_000)
+    await store.put('a/b/other', Buffer.from('x'))
+    writeFileSync(join(root, 'a/b/.pgbk-image.part'), bytes.subarray(0, 150_000), { mode: 0o666 })
+    chmodSync(join(root, 'a/b/.pgbk-image.part'), 0o666)
+    const asked: number[] = []
+    await store.send(
+      'a/b/image',
+      bytesOf(bytes, (from) => asked.push(from)),
+      () => {},
+    )
+    expect(asked).toEqual([0, 150_000])
+    expect((await bytesIn(store, 'a/b/image')).equals(bytes)).toBe(true)
+    expect(readdirSync(join(root, 'a/b')).sort()).toEqual(['image', 'other'])
+    await store.remove(['a/b/image', 'a/b/other'])
+    expect(existsSync(join(root, 'a'))).toBe(false)
+  })
 })
 
 /** Pieces of 50,000 bytes. */

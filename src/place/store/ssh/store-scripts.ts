@@ -1,0 +1,141 @@
+import { posix } from 'node:path'
+import { PgbkError } from '../../../errors.js'
+import { isPlainName } from '../../../system/paths/inside.js'
+import { shellWord } from '../../../text/shell-word.js'
+import type { FileRange } from '../../contract/place.js'
+import { enter, scriptStatus } from '../../ssh/remote-scripts.js'
+
+/** What the scripts print last, so that nobody takes a part of an answer for all of it. */
+export const scriptEnd = 'pgbk-end'
+
+/** @throws {PgbkError} `damaged` for what is no key. */
+function partsOf(key: string): { directories: string[]; name: string } {
+  if (!isPlainName(key) || key.includes('\n'))
+    throw new PgbkError(
+      'damaged',
+      `${JSON.stringify(key.slice(0, 200))} is not the name of a file in a store`,
+    )
+  const parts = key.split('/')
+  return { directories: parts.slice(0, -1), name: parts.at(-1) ?? '' }
+}
+
+/** Goes down, following no link. @param ifMissing what to do where there is no such directory. */
+function descend(directories: string[], ifMissing: string): string {
+  if (directories.length === 0) return ':'
+  return [
+    `for c in ${directories.map((one) => shellWord(one)).join(' ')}`,
+    `do if [ -h "$c" ]; then exit ${scriptStatus.link}; elif [ -d "$c" ]; then :; else ${ifMissing}; fi`,
+    `cd "./$c" || exit ${scriptStatus.noFile}; done`,
+  ].join('; ')
+}
+
+const gone = `exit ${scriptStatus.noFile}`
+/** Another may make it at the same moment, or remove it while it is empty. */
+const made = `mkdir "./$c" || [ -d "$c" ] || ${gone}`
+
+function at(root: string, key: string, ifMissing: string): string {
+  const { directories, name } = partsOf(key)
+  const draft = (end: string) => shellWord(`./.pgbk-${name}.${end}`)
+  return [
+    enter(root),
+    'umask 077',
+    descend(directories, ifMissing),
+    `n=${shellWord(`./${name}`)}; p=${draft('part')}; l=${draft('lock')}`,
+  ].join('; ')
+}
+
+const isFile = `if [ -h "$n" ]; then exit ${scriptStatus.link}; elif [ -f "$n" ]; then :; else ${gone}; fi`
+
+const bytesOf = (file: string) => `$(($(wc -c <"${file}")))`
+
+/** Not every sync takes a file. */
+const flush = (file: string) => `{ sync "${file}" 2>/dev/null || sync; }`
+
+/** Size, time of the last change, and inode. */
+const facts = `stat -c '%s %Y %i' "$n" 2>/dev/null || stat -f '%z %m %i' "$n"`
+
+export function statScript(root: string, key: string): string {
+  return [at(root, key, gone), isFile, facts].join('; ')
+}
+
+export function readObjectScript(root: string, key: string, { from, length }: FileRange): string {
+  const read = `tail -c +${from + 1} "$n"`
+  return [at(root, key, gone), isFile, length === undefined ? read : `${read} | head -c ${length}`].join('; ')
+}
+
+/** Puts what is on standard input. @param draft a name that nobody else has. */
+export function putScript(
+  root: string,
+  key: string,
+  bytes: number,
+  draft: string,
+  ifAbsent: boolean,
+): string {
+  const place = ifAbsent
+    ? 'if ln "$t" "$n" 2>/dev/null; then echo put; elif [ -e "$n" ]; then echo there; else mv "$t" "$n" && echo put; fi'
+    : 'mv -f "$t" "$n" && echo put'
+  return [
+    at(root, key, made),
+    `t=${shellWord(`./.pgbk-${draft}.new`)}`,
+    `trap 'rm -f "$t"' EXIT`,
+    `cat >"$t" && [ ${bytesOf('$t')} -eq ${bytes} ] && ${flush('$t')} || exit 1`,
+    place,
+  ].join('; ')
+}
+
+/** How many bytes an interrupted send has left. */
+export function leftScript(root: string, key: string): string {
+  return [at(root, key, made), `if [ -f "$p" ]; then echo ${bytesOf('$p')}; else echo 0; fi`].join('; ')
+}
+
+/** The SHA-256 of the first bytes of what it has left; nothing where no program knows that. */
+export function leftSumScript(root: string, key: string, bytes: number): string {
+  return [
+    at(root, key, gone),
+    `head -c ${bytes} "$p" | { sha256sum 2>/dev/null || shasum -a 256 2>/dev/null || :; }`,
+  ].join('; ')
+}
+
+/** Appends what is on standard input to what was left, and gives it its name when it is whole. One does so at a time, where flock is. */
+export function sendScript(root: string, key: string, from: number, bytes: number): string {
+  return [
+    at(root, key, made),
+    `exec 9>>"$l"; if command -v flock >/dev/null; then flock -n 9 || exit ${scriptStatus.locked}; fi`,
+    from === 0 ? ': >"$p"' : `[ ${bytesOf('$p')} -eq ${from} ] || exit 1`,
+    `cat >>"$p"; [ ${bytesOf('$p')} -eq ${bytes} ] && ${flush('$p')} && mv -f "$p" "$n" && rm -f "$l" && echo put`,
+  ].join('; ')
+}
+
+/** A line for each file below a directory: size, time, inode and its name there. */
+export function listScript(root: string, directories: string): string {
+  return [
+    enterPrefix(root, directories),
+    `if stat -c %s . >/dev/null 2>&1; then find . -type f -exec stat -c '%s %Y %i %n' {} +; else find . -type f -exec stat -f '%z %m %i %N' {} +; fi`,
+    `echo ${scriptEnd}`,
+  ].join('; ')
+}
+
+export function directoriesScript(root: string, directories: string): string {
+  return [
+    enterPrefix(root, directories),
+    `for d in * .[a-zA-Z0-9]*; do if [ -h "$d" ]; then :; elif [ -d "$d" ]; then printf '%s\\n' "$d"; fi; done`,
+    `echo ${scriptEnd}`,
+  ].join('; ')
+}
+
+function enterPrefix(root: string, directories: string): string {
+  const { directories: parts } = partsOf(posix.join(directories || '.', 'x'))
+  return [enter(root), descend(parts, `echo ${scriptEnd}; exit 0`)].join('; ')
+}
+
+/** Removes the keys that are lines of standard input, what was left of sending them, and the directories that are empty then. */
+export function removeScript(root: string): string {
+  return [
+    enter(root),
+    'P=$(pwd -P); f=0',
+    'while IFS= read -r k; do d=$(dirname "/$k"); b=$(basename "$k"); if [ "$d" = / ]; then d=; fi',
+    'if cd "$P$d" 2>/dev/null; then if [ "$(pwd -P)" = "$P$d" ]; then rm -f "./$b" "./.pgbk-$b.part" "./.pgbk-$b.lock" || f=1; else f=1; fi; fi',
+    'cd "$P"; if [ -n "$d" ]; then rmdir -p ".$d" 2>/dev/null; fi; done',
+    'exit $f',
+  ].join('; ')
+}
