@@ -12,16 +12,13 @@ export function identitiesOf(named: readonly string[], world: World): Context['i
   return once(() => readIdentities(files, world))
 }
 
-/** The same for what is in a store: when the call names none, the identity that the store has in the configuration. */
-export function identitiesForStore(
-  identity: string | undefined,
-  world: World & Pick<Context, 'identities'>,
+/** The same, and those in a file more. @param file undefined where there is none. */
+export function withIdentitiesIn(
+  file: string | undefined,
+  context: Pick<Context, 'identities' | 'cwd' | 'user' | 'askSecret'>,
 ): Context['identities'] {
-  const own = identitiesOf(identity === undefined ? [] : [identity], { ...world, env: {} })
-  return async () => {
-    const given = await world.identities()
-    return given.length > 0 ? given : own()
-  }
+  if (file === undefined) return context.identities
+  return once(async () => [...(await context.identities()), ...(await readIdentities([file], context))])
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {
