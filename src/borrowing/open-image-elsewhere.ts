@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import type { SnapshotImage, StoredBackup } from '../catalog/backup.js'
-import type { Task } from '../config/load.js'
+import { storeNamed } from '../catalog/source-place.js'
+import { withIdentitiesIn } from '../config/identities.js'
+import type { Settings, Task } from '../config/load.js'
 import { PgbkError } from '../errors.js'
 import { imageObstacles } from '../forms/image-obstacles.js'
 import type { ImageErrand } from '../remote-image/image-errand.js'
@@ -60,10 +62,18 @@ export async function openImageElsewhere({
     '--served',
     JSON.stringify(errand),
   ]
-  const identities = isEncrypted ? await context.identities() : undefined
+  const own = withIdentitiesIn(storeNamed(place, settings.stores)?.identity, context)
+  const identities = isEncrypted ? await own() : undefined
   const image = await mountRemoteImage(errand, packed, { words, identities }, context)
   context.atEnd(() => image.release(!root.wasHandedOver()))
   return image
+}
+
+/** They are read here: in its name space that process could not tell whose such a file is. */
+function withoutIdentities(stores: Settings['stores']): Settings['stores'] {
+  return Object.fromEntries(
+    Object.entries(stores).map(([name, { identity: _read, ...store }]) => [name, store]),
+  )
 }
 
 /** Of a size in the configuration: `500 MB`. */

@@ -18,7 +18,7 @@ describe('what a process is told that serves an image', () => {
     expect(imageErrandIn(JSON.stringify(errand))).toMatchObject(errand)
   })
 
-  it.each(['{}', 'nothing', JSON.stringify({ ...errand, stores: { offsite: { address: 1 } } })])(
+  it.each(['{}', 'nothing', JSON.stringify({ ...errand, bytes: '10' })])(
     'is refused when no pgbk has said it: %s',
     (said) => expect(() => imageErrandIn(said)).toThrow('--served is for pgbk itself'),
   )
