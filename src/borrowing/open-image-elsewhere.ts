@@ -44,7 +44,7 @@ export async function openImageElsewhere({
   const errand: ImageErrand = {
     ...{
       place,
-      stores: settings.stores,
+      stores: withoutIdentities(settings.stores),
       id: backup.id,
       bytes: packed.bytes,
       sha256: packed.sha256,
