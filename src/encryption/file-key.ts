@@ -17,7 +17,7 @@ export interface FileKey {
 export async function newFileKey(recipients: readonly Recipient[]): Promise<FileKey> {
   if (recipients.length === 0)
     throw new PgbkError('config', 'nobody is named whom a file is to be encrypted for')
-  const { Encrypter } = await import('age-encryption')
+  const { Encrypter } = await import('./age-library.js')
   const encrypter = new Encrypter()
   for (const recipient of recipients) encrypter.addRecipient(checkRecipient(recipient))
   let secret: Uint8Array = Buffer.alloc(0)
@@ -50,7 +50,7 @@ export async function openFileKey(
   file: string,
   recipients?: readonly Recipient[],
 ): Promise<FileKey> {
-  const { Decrypter } = await import('age-encryption')
+  const { Decrypter } = await import('./age-library.js')
   const decrypter = new Decrypter()
   for (const { secret } of identities) decrypter.addIdentity(secret)
   let noneFits = false

@@ -39,7 +39,7 @@ const otherKinds: [RegExp, string][] = [
 async function identityOf(line: string, where: string): Promise<Identity> {
   const kind = otherKinds.find(([pattern]) => pattern.test(line))?.[1]
   if (kind !== undefined) throw unusable(`${where} is ${kind}`)
-  const { identityToRecipient } = await import('age-encryption')
+  const { identityToRecipient } = await import('./age-library.js')
   try {
     return { secret: line, recipient: await identityToRecipient(line) }
   } catch {
@@ -60,7 +60,7 @@ async function encryptedIn(content: Buffer, file: string): Promise<Uint8Array | 
   if (content.subarray(0, 21).equals(Buffer.from('age-encryption.org/v1'))) return content
   const text = content.toString().trimStart()
   if (!text.startsWith(armor)) return undefined
-  const { armor: armored } = await import('age-encryption')
+  const { armor: armored } = await import('./age-library.js')
   try {
     return armored.decode(text)
   } catch (cause) {
@@ -92,7 +92,7 @@ async function openedBy(ask: AskPassphrase, encrypted: Uint8Array, file: string)
 }
 
 async function openedWith(passphrase: string, encrypted: Uint8Array): Promise<string | undefined> {
-  const { Decrypter } = await import('age-encryption')
+  const { Decrypter } = await import('./age-library.js')
   const decrypter = new Decrypter()
   decrypter.addPassphrase(passphrase)
   try {

@@ -41,6 +41,7 @@ it('a snapshot is materialised where a backup is chosen, checked or packed, and 
     'doctor/check-working-copy.ts',
     'packing/pack.ts',
     'recovery/choose-backup.ts',
-    'verify/verify.ts',
+    'upload/packed-form.ts',
+    'verify/open-image.ts',
   ])
 })

@@ -62,8 +62,8 @@ service file, or the connection string.
 On a file system with reflinks (XFS, Btrfs) the new backup shares the blocks
 that have not changed with the one before it.
 With --packed, what the server sends goes straight into the image, which
-pg_verifybackup then reads; the server keeps its WAL until all else is sent. With
-further tablespaces it is copied in full first, which needs room for both.
+pg_verifybackup then reads; the server keeps its WAL until all else is sent.
+With further tablespaces it is copied in full first, which needs room for both.
 
 With --prove, a failed proof ends the command with status 6. If this machine
 cannot prove the backup (see pgbk verify --help), that is only a warning.
