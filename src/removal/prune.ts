@@ -1,11 +1,9 @@
 import { join } from 'node:path'
 import type { LocalBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
-import { clusterOf } from '../catalog/check-cluster.js'
 import { windowStart } from '../catalog/data-time.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
-import { resultOf } from '../catalog/proof.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
@@ -23,6 +21,7 @@ import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-a
 import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { quickWindow } from '../wal-coverage/window.js'
+import { candidateFor } from './candidate.js'
 import { removalQuestion } from './delete.js'
 import { type FreedBytes, freedByAll, freedBytes } from './freed-bytes.js'
 import { findInUse, type InUse } from './in-use.js'
@@ -175,7 +174,7 @@ function judgeAll(policy: RetentionPolicy, { settings, context }: Task): JudgedB
   const isReceiving = ({ id }: LocalBackup) => receiver?.backup === id && isInService(receiver, context.now())
   const lackedBy = storesThatLackWal(rootLayout(root), settings)
   const candidates = backups.map((backup) =>
-    candidateFor(backup, pool, [
+    candidateFor(backup, windowOf(backup, pool), [
       ...inUseBy(backup),
       ...(isReceiving(backup) ? [receiverUse] : []),
       ...lackedBy(backup),
@@ -191,26 +190,6 @@ function isInService(receiver: ReceiverState, now: Date): boolean {
 }
 
 const receiverUse: InUse = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }
-
-/** One whose record has faults can be told neither from a good one nor from another cluster's: it stays. */
-function candidateFor(backup: LocalBackup, pool: WalPool, uses: InUse[]): Candidate {
-  const { id, summary, state, proof, hold } = backup
-  const cluster = clusterOf(backup)
-  const protectedBy: Reason[] = uses.map(({ by }) => ({ rule: 'in use', detail: `by ${by}` }))
-  if (hold)
-    protectedBy.unshift(hold.reason === null ? { rule: 'held' } : { rule: 'held', detail: hold.reason })
-  if (cluster === undefined) protectedBy.push({ rule: 'damaged', detail: 'its record has faults' })
-  return {
-    id,
-    startedAt: new Date(summary.started_at),
-    kind: summary.kind,
-    whole: state === 'whole' && cluster !== undefined,
-    check: resultOf(proof),
-    cluster: cluster ?? '',
-    window: windowOf(backup, pool),
-    protectedBy,
-  }
-}
 
 /** To know its end for sure, its WAL would have to be read; that it has none beyond its snapshot shows at once. */
 function windowOf(backup: LocalBackup, pool: WalPool): Candidate['window'] {
