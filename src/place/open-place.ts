@@ -23,8 +23,8 @@ export async function openPlace(text: string, context: Context, opened: OpenedFo
   return decryptingPlace(await openAsItLies(text, context, opened), { ...context, identities })
 }
 
-/** An encrypted backup as encrypted. */
-async function openAsItLies(
+/** The same without keys: an encrypted backup has the files that lie there. @throws {PgbkError} as `openPlace`. */
+export async function openAsItLies(
   text: string,
   context: Context,
   { stores, isHeld = false }: OpenedFor,

@@ -181,7 +181,8 @@ async function sendArchive(
     store: store.objects,
     prefix: keysOf.backup(to.id).top,
     wrapping: store.wrapping,
-    copyOf: withPartials ? (file: string) => copyPath(root, store.name ?? '', file) : undefined,
+    asideOf: (file: string) => copyPath(root, store.name ?? '', file),
+    withPartials,
   }
   await sendWal(job, known, context)
 }

@@ -1,13 +1,11 @@
-import { constants, lstatSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { BackupFiles } from '../catalog/layout.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { keysOf } from '../place/store/keys.js'
 import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
-import { copyOneFile } from '../system/files/copy-file.js'
 import { inParallel } from '../system/files/in-parallel.js'
 import { filesInArchive } from '../wal-archive/archive-listing.js'
 import { type ArchivedSegment, pathOf, segmentsIn, usableFormsOf } from '../wal-segments/archive-segments.js'
@@ -15,11 +13,11 @@ import {
   filesOf,
   finishedForms,
   isFinished,
-  isUnfinishedFile,
   packingOf,
   segmentFileOf,
   unfinishedForms,
 } from '../wal-segments/segment-forms.js'
+import { asSent, nameAsSent } from './as-sent.js'
 import type { OpenStore } from './open-stores.js'
 import { fileSendable } from './wrapping/file-sendable.js'
 import type { Wrapping } from './wrapping/wrapping.js'
@@ -33,8 +31,10 @@ export interface WalJob {
   /** Of the backup in the store. */
   prefix: string
   wrapping: Wrapping
-  /** Where a segment that is still written to is copied, to be sent as it is now; undefined: it is not sent. */
-  copyOf: ((file: string) => string) | undefined
+  /** Where a file is that is made to be sent in the place of another one, for as long as that takes. */
+  asideOf(file: string): string
+  /** Whether a segment that is still written to is sent as it is now. */
+  withPartials: boolean
 }
 
 interface SentWal {
@@ -54,7 +54,8 @@ export function walJobOf(
     store,
     prefix: keysOf.backup(backup.id).top,
     wrapping,
-    copyOf: (file) => join(aside.directory, `.pgbk-${file}`),
+    asideOf: (file) => join(aside.directory, `.pgbk-${file}`),
+    withPartials: true,
   }
 }
 
@@ -63,8 +64,8 @@ const atOnce = 4
 const mostLooks = 5
 
 /**
- * Sends what a store lacks of a WAL archive. Of a segment one form is enough: the packed one, where there is one; one that is still
- * written to is sent as it is now, in the place of what it was.
+ * Sends what a store lacks of a WAL archive. Of a segment one form is enough: a packed one, which is made for that where there is none.
+ * One that is still written to is sent as it is now, in the place of what it was.
  * @param there what the store has of the backup, by names below its prefix; what is sent is added.
  */
 export async function sendWal(
@@ -90,7 +91,7 @@ export async function sendWal(
 
 /** The files that are to be sent: histories, then segments, the oldest first. */
 function lacking(
-  { archive, segmentSize, wrapping, copyOf }: WalJob,
+  { archive, segmentSize, wrapping, withPartials }: WalJob,
   there: ReadonlyMap<string, StoredObject>,
 ): string[] {
   const files = filesInArchive(archive)
@@ -100,7 +101,9 @@ function lacking(
     if (filesOf(name, finishedForms).some(found)) return []
     const usable = usableFormsOf(segment)
     const best = usable.find(({ form }) => packingOf(form)) ?? usable[0]
-    return best && (isFinished(best) || (copyOf && hasChanged(best, found(best.file)))) ? [best.file] : []
+    return best && (isFinished(best) || (withPartials && hasChanged(best, found(best.file))))
+      ? [best.file]
+      : []
   })
   return [...histories.sort(), ...segments.sort()]
 }
@@ -126,11 +129,14 @@ async function sendFile(
   there: Map<string, StoredObject>,
   context: Context,
 ): Promise<number | undefined> {
-  const { archive, store, prefix, wrapping } = job
+  const { archive, store, prefix, wrapping, asideOf } = job
   const path = join(archive, file)
   try {
-    const sent = await withStill(path, job, async (still) => {
-      const { name, what } = await wrapping.wrap(`wal/${file}`, fileSendable(still, context.signal))
+    const sent = await asSent(path, asideOf, context.signal, async (still) => {
+      const { name, what } = await wrapping.wrap(
+        `wal/${nameAsSent(file)}`,
+        fileSendable(still, context.signal),
+      )
       return { name, object: await store.send(`${prefix}${name}`, what, () => {}) }
     })
     there.set(sent.name, sent.object)
@@ -140,23 +146,6 @@ async function sendFile(
     context.signal.throwIfAborted()
     if (lstatSync(path, { throwIfNoEntry: false })) throw error
     return undefined
-  }
-}
-
-/** What somebody may write to is copied: all parts of what is sent are of one moment. */
-async function withStill<T>(
-  path: string,
-  { copyOf }: WalJob,
-  work: (path: string) => Promise<T>,
-): Promise<T> {
-  if (!isUnfinishedFile(path) || !copyOf) return work(path)
-  const copy = copyOf(basename(path))
-  await rm(copy, { force: true })
-  try {
-    await copyOneFile(path, copy, constants.COPYFILE_FICLONE)
-    return await work(copy)
-  } finally {
-    await rm(copy, { force: true })
   }
 }
 

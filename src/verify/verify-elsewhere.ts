@@ -1,22 +1,24 @@
-import { createHash } from 'node:crypto'
 import { borrowWal } from '../borrowing/borrow-wal.js'
 import { fullBackup } from '../borrowing/full-backup.js'
 import { recordOf, type StoredBackup } from '../catalog/backup.js'
 import { recordFault } from '../catalog/check-cluster.js'
 import { selectBackup } from '../catalog/select.js'
-import { resolveSource, sourceName } from '../catalog/source-place.js'
+import { resolveSource, sourceName, storeNamed } from '../catalog/source-place.js'
+import { withIdentitiesIn } from '../config/identities.js'
 import type { Task } from '../config/load.js'
 import { type Context, withEnds } from '../context.js'
 import { type Fault, PgbkError } from '../errors.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
-import { openPlace } from '../place/open-place.js'
+import { openAsItLies, openPlace } from '../place/open-place.js'
 import { findInstallations } from '../postgres/programs/find.js'
 import { inParallel } from '../system/files/in-parallel.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { shellWord } from '../text/shell-word.js'
 import { filesOf, segmentIn } from '../wal-segments/segment-forms.js'
 import { ownSegments } from '../wal-segments/segment-range.js'
+import { faultsOfFile, sizeFaults } from './files-elsewhere.js'
+import { sealedFaults } from './sealed-faults.js'
 import type { Verified, VerifyOptions, VerifyResult } from './verify.js'
 import { checkWal } from './wal-faults.js'
 
@@ -32,7 +34,8 @@ export interface VerifyElsewhereOptions extends VerifyOptions {
 type Found = Pick<Verified, 'faults' | 'segments' | 'wal_bytes'>
 
 /**
- * Compares what a place says of the files of its packed backups with their records, by names and sizes; with `read`, reads all of them.
+ * Compares what a place says of the files of its packed backups with their records, by names and sizes; with `read`, reads all of them. Of
+ * an encrypted one, without a key, the files are compared as they lie.
  * @throws {PgbkError} as `openPlace` and `selectBackup`; `failed` for one that is plain.
  */
 export async function verifyElsewhere(
@@ -45,6 +48,7 @@ export async function verifyElsewhere(
   return withEnds(context, async (own) => {
     const place = await openPlace(name, own, { ...settings, isHeld: true })
     const catalog = await place.list()
+    const look = await lookerIn(name, place, catalog.backups, read, { settings, context: own })
     const chosen = all ? catalog.backups : [selectBackup(catalog, id ?? 'latest', own, name)]
     const checks: Verified[] = []
     const leftOut: VerifyResult['leftOut'] = []
@@ -54,15 +58,43 @@ export async function verifyElsewhere(
         leftOut.push({ id: listed.id, reason: 'it is plain: verify it there' })
         continue
       }
-      const backup = await fullBackup(place, listed)
       const startedAt = own.now().getTime()
-      own.progress.step(`verifying ${backup.id}`)
-      const found = await lookAt(place, backup, read, { settings, context: own })
+      own.progress.step(`verifying ${listed.id}`)
+      const found = await look(listed)
       const duration_ms = Math.max(0, own.now().getTime() - startedAt)
-      checks.push({ id: backup.id, ...found, pg_verifybackup: null, duration_ms })
+      checks.push({ id: listed.id, ...found, pg_verifybackup: null, duration_ms })
     }
     return { root: name, checks, leftOut }
   })
+}
+
+/** What looks at a backup of a place. */
+async function lookerIn(
+  name: string,
+  place: Place,
+  backups: readonly StoredBackup[],
+  read: boolean,
+  task: Task,
+): Promise<(listed: StoredBackup) => Promise<Found>> {
+  const sealed = await placeWithoutKey(name, backups, task)
+  return async (listed) =>
+    sealed && listed.form === 'encrypted'
+      ? sealedFaults(sealed, listed, read, task.context)
+      : lookAt(place, await fullBackup(place, listed), read, task)
+}
+
+/** Where files are looked at as they lie, since there is no key; undefined where one is given, or nothing is encrypted. */
+async function placeWithoutKey(
+  name: string,
+  backups: readonly StoredBackup[],
+  { settings, context }: Task,
+): Promise<Place | undefined> {
+  if (!backups.some(({ form }) => form === 'encrypted')) return undefined
+  const identities = withIdentitiesIn(storeNamed(name, settings.stores)?.identity, context)
+  if ((await identities()).length > 0) return undefined
+  const place = await openAsItLies(name, context, { ...settings, isHeld: true })
+  await place.list()
+  return place
 }
 
 function plainElsewhere({ id }: StoredBackup, { name }: Place, { pgbk }: Context): PgbkError {
@@ -111,36 +143,7 @@ async function imageFaults(
 ): Promise<Fault[]> {
   const { packed } = backup.summary
   if (!packed || !files.includes(imageName)) return [{ file: imageName, problem: missing }]
-  const faults = await sizeFaults(place, backup, imageName, packed.bytes)
-  if (faults.length > 0 || !read) return faults
-  const hash = createHash('sha256')
-  let done = 0
-  await place.read(backup, imageName, { from: 0 }, async (bytes) => {
-    for await (const piece of bytes) {
-      context.signal.throwIfAborted()
-      hash.update(piece)
-      done += piece.length
-      context.progress.bytes(done, packed.bytes)
-    }
-  })
-  const isSame = hash.digest('hex') === packed.sha256
-  return isSame ? [] : [{ file: imageName, problem: 'its SHA-256 is not that of the record' }]
-}
-
-/** Its last byte is there, and none after it. */
-async function sizeFaults(
-  place: Place,
-  backup: StoredBackup,
-  name: BytePath,
-  bytes: number,
-): Promise<Fault[]> {
-  let found = 0
-  await place.read(backup, name, { from: bytes - 1, length: 2 }, async (pieces) => {
-    for await (const piece of pieces) found += piece.length
-  })
-  if (found === 1) return []
-  const problem = `it has ${found === 0 ? 'less' : 'more'} than its ${bytes} bytes`
-  return [{ file: name, problem }]
+  return faultsOfFile(place, backup, { name: imageName, ...packed }, read, context)
 }
 
 /** Those that the snapshot itself needs. */

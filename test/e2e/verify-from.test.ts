@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { aKeyIn, anEncryptedRoot } from '../helpers/encrypted-root.js'
 import { aLedger, type Ledger } from '../helpers/ledger.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
+import { aRoot } from '../helpers/server.js'
 
 describe('verify --from a place', () => {
   let made: Ledger
@@ -64,6 +66,23 @@ describe('verify --from a place', () => {
     expect(await verify('--read')).toMatchObject({
       status: 6,
       faults: [{ file: 'snapshot.squashfs', problem }],
+    })
+  })
+
+  it('compares an encrypted one as it lies, without a key', async () => {
+    const { recipient } = aKeyIn(await aRoot(), 'key.txt')
+    const record = JSON.parse(readFileSync(inBackup('backup.json'), 'utf8'))
+    root = await anEncryptedRoot({ ...made.backup, record }, [recipient])
+    expect(await verify()).toMatchObject({ status: 0, faults: [] })
+    expect(await verify('--read')).toMatchObject({ status: 0, faults: [] })
+    const [first = ''] = readdirSync(inBackup('wal')).sort()
+    renameSync(inBackup(`wal/${first}`), inBackup('gone'))
+    flip(inBackup('snapshot.squashfs.age'))
+    const file = `wal/${first}`
+    expect(await verify()).toMatchObject({ status: 6, faults: [{ file, problem: 'it is missing' }] })
+    expect((await verify('--read')).faults).toContainEqual({
+      file: 'snapshot.squashfs.age',
+      problem: 'its SHA-256 is not that of the record',
     })
   })
 

@@ -58,9 +58,10 @@ lacks (a library, a locale, a version of a collation, memory, disk space), and
 locks of prepared transactions, are reported as "not proven": such a backup
 counts like one that was never proven.
 
-With --from, what another root or a store says of a packed backup, names and sizes,
-is compared with its record; with --read all of it is read: the image, whose SHA-256
-is in the record, and every segment of the WAL archive.
+With --from, what another root or a store says of a packed backup, names and
+sizes, is compared with its record; with --read all of it is read: the image,
+whose SHA-256 is in the record, and every segment of the WAL archive. Without a
+key, an encrypted one is compared as it lies, and its WAL is not read.
 
 The exit status is 6 when a backup has faults, and 7 when none has, but one could
 not be proven. One in which a server was started ("used") has faults: it is no

@@ -1,0 +1,40 @@
+import type { StoredBackup } from '../catalog/backup.js'
+import type { Context } from '../context.js'
+import type { Fault } from '../errors.js'
+import type { Place } from '../place/contract/place.js'
+import { inParallel } from '../system/files/in-parallel.js'
+import { bytePath } from '../system/paths/byte-path.js'
+import { filesOf, segmentIn } from '../wal-segments/segment-forms.js'
+import { ownSegments } from '../wal-segments/segment-range.js'
+import { faultsOfFile } from './files-elsewhere.js'
+
+const missing = 'it is missing'
+const atOnce = 4
+const ending = '.age'
+
+/**
+ * What is wrong with an encrypted backup in a place, as far as that shows without a key: its files are there, as large as they were sent;
+ * with `read`, those that never change are what was encrypted. What WAL has in it takes a key.
+ * @param place as it lies: what decrypts asks for one.
+ */
+export async function sealedFaults(
+  place: Place,
+  backup: StoredBackup,
+  read: boolean,
+  context: Context,
+): Promise<{ faults: Fault[]; segments: number; wal_bytes: number }> {
+  const { encrypted } = backup.summary
+  const there = new Set<string>((await place.files(backup)).files)
+  const faults: Fault[] = []
+  await inParallel(Object.entries(encrypted?.files ?? {}), read ? 1 : atOnce, async ([name, facts]) => {
+    const file = { name: bytePath(name), ...facts }
+    if (!there.has(name)) faults.push({ file: name, problem: missing })
+    else faults.push(...(await faultsOfFile(place, backup, file, read, context)))
+  })
+  for (const segment of ownSegments(backup.summary).names())
+    if (!filesOf(segment).some((file) => there.has(`wal/${file}${ending}`)))
+      faults.push({ file: `wal/${segment}${ending}`, problem: missing })
+  const wal = [...there].filter((name) => name.startsWith('wal/') && name.endsWith(ending))
+  const segments = wal.filter((name) => segmentIn(name.slice('wal/'.length, -ending.length)) !== undefined)
+  return { faults, segments: segments.length, wal_bytes: 0 }
+}
