@@ -36,5 +36,5 @@ export async function sealedFaults(
       faults.push({ file: `wal/${segment}${ending}`, problem: missing })
   const wal = [...there].filter((name) => name.startsWith('wal/') && name.endsWith(ending))
   const segments = wal.filter((name) => segmentIn(name.slice('wal/'.length, -ending.length)) !== undefined)
-  return { faults, segments: segments.length, wal_bytes: 0 }
+  return { faults, segments: segments.length, wal_bytes: segments.length * backup.summary.wal_segment_size }
 }
