@@ -126,6 +126,8 @@ it('a receiver whose server was restored to before its backup leaves that one wh
   const root = await aRoot()
   await aBackupOf(server, { root })
   const receiver = startReceiver(root, { env: server.env })
+  // Without its slot the server would not keep what is written from here on.
+  await receiver.untilItSays(/receiving WAL/)
   await write(server)
   const time = await server.sql('select clock_timestamp()')
   for (let count = 0; count < 3; count++) await write(server)
