@@ -11,14 +11,9 @@ export function checkWalCompression(
 ): Check[] {
   const wanted = wantedCompression(settings.wal.compress)
   if (wanted?.by !== 'zstd') return []
-  const { compression, reason } = chooseCompression(wanted, backups, context)
-  const remedy = '  apt-get install zstd'
   const name = 'WAL compression'
+  const { reason } = chooseCompression(wanted, backups, context)
   if (hasZstdProgram(context.env))
     return [ok(name, reason === undefined ? 'zstd' : `gzip, and zstd later: ${reason}`)]
-  const text =
-    compression.form === 'zstd'
-      ? 'the program zstd is not installed: segments are compressed by Node, and recovery by hand cannot read them'
-      : 'zstd is not installed: segments are compressed with gzip'
-  return [warning(name, text, remedy)]
+  return [warning(name, `${reason}: segments are compressed with gzip`, '  apt-get install zstd')]
 }

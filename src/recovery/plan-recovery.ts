@@ -23,7 +23,7 @@ import { upTo, type WalDamage } from '../wal-reading/wal-damage.js'
 import { pathOf } from '../wal-segments/archive-segments.js'
 import { parseLsn, segmentNumber } from '../wal-segments/lsn.js'
 import { packingOf } from '../wal-segments/segment-forms.js'
-import { noZstd, zstdCommands } from '../wal-segments/zstd.js'
+import { noZstd, zstdCommand } from '../wal-segments/zstd.js'
 import { type RecoveryPlan, snapshotOnly, wayTo } from './recovery-plan.js'
 import type { RecoveryTarget } from './recovery-target.js'
 import { resolveTarget } from './resolve-target.js'
@@ -84,7 +84,7 @@ function withUnpacker(
   here: Pick<Context, 'env' | 'self'>,
 ): Pick<RecoveryPlan, 'recovery'> {
   if (!recovery) return { recovery }
-  const { by, unpack } = zstdCommands(here) ?? {}
+  const { by, unpack } = zstdCommand(here) ?? {}
   const packed = archive?.chain.find(
     ({ form, segment }) => packingOf(form) === 'zstd' && segment <= recovery.lastSegment,
   )

@@ -1,7 +1,7 @@
 import type { StoredBackup } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { finishedForms, formsAtFirst, type Packing, type SegmentForm } from '../wal-segments/segment-forms.js'
-import { zstdCommands } from '../wal-segments/zstd.js'
+import { hasZstdProgram } from '../wal-segments/zstd.js'
 
 /** How finished segments are compressed. */
 export interface SegmentCompression {
@@ -37,20 +37,20 @@ interface ChosenCompression {
 export function chooseCompression(
   { by, level }: WantedCompression,
   backups: readonly Pick<StoredBackup, 'id' | 'summary'>[],
-  here: Pick<Context, 'env' | 'self'>,
+  { env }: Pick<Context, 'env'>,
 ): ChosenCompression {
   const gzip = (ofLevel: number) =>
     ({ form: 'gzip', pack: `gzip -c -${ofLevel}`, unpack: 'gzip -dc' }) as const
   if (by === 'gzip') return { compression: gzip(level) }
-  const commands = zstdCommands(here)
-  if (!commands) return { compression: gzip(1), reason: 'zstd is not installed' }
+  // What Node packs, a server in a sandbox, or of another user, could not unpack: it has no Node.
+  if (!hasZstdProgram(env)) return { compression: gzip(1), reason: 'the program zstd is not installed' }
   const older = backups.find((one) => !readsAll(one))
   if (older)
     return {
       compression: gzip(1),
       reason: `the configuration in the snapshot of ${older.id}, which an earlier pgbk has written, reads no .zst`,
     }
-  return { compression: { form: 'zstd', pack: commands.pack(level), unpack: commands.unpack } }
+  return { compression: { form: 'zstd', pack: `zstd -q -c -${level}`, unpack: 'zstd -dc' } }
 }
 
 function readsAll({ summary }: Pick<StoredBackup, 'summary'>): boolean {

@@ -7,11 +7,10 @@ import { PgbkError } from '../errors.js'
 import { searchPath } from '../system/paths/search-path.js'
 import { shellWord } from '../text/shell-word.js'
 
-/** Commands of a shell that read standard input and write standard output. */
-export interface ZstdCommands {
-  /** Whose they are: of the program, or of the Node that runs pgbk. */
+/** A command of a shell that unpacks standard input to standard output. */
+interface ZstdCommand {
+  /** Whose it is: the program's, or that of the Node that runs pgbk. */
   by: 'zstd' | 'node'
-  pack(level: number): string
   unpack: string
 }
 
@@ -22,25 +21,18 @@ export const { createZstdDecompress: zstdOfNode } = zlib as {
 
 const hint = 'Install it (Debian, RHEL, Homebrew: zstd).'
 
-/** What packs and unpacks zstd on this machine; undefined where nothing does. The program comes first: others know it, too. */
-export function zstdCommands({ env, self }: Pick<Context, 'env' | 'self'>): ZstdCommands | undefined {
-  if (hasZstdProgram(env)) return { by: 'zstd', pack: (level) => `zstd -q -c -${level}`, unpack: 'zstd -dc' }
+/** What unpacks zstd on this machine; undefined where nothing does. The program comes first: others know it, too. */
+export function zstdCommand({ env, self }: Pick<Context, 'env' | 'self'>): ZstdCommand | undefined {
+  if (hasZstdProgram(env)) return { by: 'zstd', unpack: 'zstd -dc' }
   if (!zstdOfNode) return undefined
   const [node = ''] = self
-  const script = (transform: string) => shellWord(nodeScript.replace('TRANSFORM', transform))
-  const unpack = `${shellWord(node)} -e ${script('z.createZstdDecompress()')}`
-  return { by: 'node', pack: (level) => `${shellWord(node)} -e ${script(packer(level))}`, unpack }
+  return { by: 'node', unpack: `${shellWord(node)} -e ${shellWord(nodeScript)}` }
 }
-
-/** The checksum is what the program writes too. */
-const packer = (level: number) =>
-  `z.createZstdCompress({params:{[z.constants.ZSTD_c_compressionLevel]:${level},[z.constants.ZSTD_c_checksumFlag]:1}})`
 
 /** For a process of its own. */
 const nodeScript =
-  'const z=require("zlib"),{stdin,stdout}=require("process");require("stream").pipeline(stdin,TRANSFORM,stdout,e=>{if(e)throw e})'
+  'const z=require("zlib"),{stdin,stdout}=require("process");require("stream").pipeline(stdin,z.createZstdDecompress(),stdout,e=>{if(e)throw e})'
 
-/** Whether the program is on PATH. */
 export function hasZstdProgram({ PATH }: Context['env']): boolean {
   return searchPath(PATH).some((directory) => {
     try {

@@ -13,6 +13,7 @@ import { anyMajor, run } from '../helpers/programs.js'
 import { aRoot, aServer, fill } from '../helpers/server.js'
 import { anSshHost, heldAfter } from '../helpers/ssh.js'
 import { until } from '../helpers/traces.js'
+import { fingerprint } from '../helpers/tree.js'
 
 const wanted = ['program age', 'program mksquashfs', 'program squashfuse', 'program sshd'] as const
 const { describe, it } = needs(...wanted)
@@ -188,6 +189,10 @@ needs(...wanted, 'program jq').it('old backups are encrypted anew as operations.
   await run(['cp', '-a', join(from, 'data'), root])
   const script = reencryption(keys[0]?.file ?? '', [wrong.recipient, keys[1]?.recipient ?? ''])
   await run(['sh', '-c', `cd ${copyOf(backup, root)}\n${script}`])
+  const anew = fingerprint(copyOf(backup, root))
+  // With a key that does not fit, nothing changes.
+  await expect(run(['sh', '-c', `cd ${copyOf(backup, root)}\n${script}`])).rejects.toThrow()
+  expect(fingerprint(copyOf(backup, root))).toEqual(anew)
   const to = await aRoot()
   expect(await download(root, to, withKey())).toMatchObject({ status: 2 })
   expect(await download(root, to, ['--identity', wrong.file])).toMatchObject({ status: 0 })

@@ -90,11 +90,21 @@ export function baseBackupOptions(own = ''): string {
 }
 
 /**
- * Those of a replication connection that waits for long without a command (ProcessInterrupts in postgres.c ends idle WAL senders too).
+ * Those of a replication connection that waits for long without a command (ProcessInterrupts in postgres.c ends idle WAL senders too), and
+ * ends some minutes after its client has vanished without a word: wal_sender_timeout counts for one that streams alone.
  * @param own what the connection says by itself.
  */
 export function replicationOptions(major: number, own = ''): string {
-  return [own, major >= 14 ? optionsText({ idle_session_timeout: '0' }) : ''].filter(Boolean).join(' ')
+  return [own, optionsText({ ...keepAlive, ...(major >= 14 && { idle_session_timeout: '0' }) })]
+    .filter(Boolean)
+    .join(' ')
+}
+
+/** In seconds, and how many times. Over a local socket they say nothing. */
+const keepAlive = {
+  tcp_keepalives_idle: '60',
+  tcp_keepalives_interval: '10',
+  tcp_keepalives_count: '6',
 }
 
 /** As pg_split_opts() takes it apart: a backslash before what would end a word (src/backend/utils/init/postinit.c). */
