@@ -2,6 +2,7 @@ import type { LocalBackup } from '../catalog/backup.js'
 import { type RecordSummary, summarize } from '../catalog/record.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import { filesInStore } from '../place/store/files-in-store.js'
 import { keysOf } from '../place/store/keys.js'
 import type { StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
@@ -42,9 +43,9 @@ export async function findThere(
   )
 }
 
-function hasImage(found: ReadonlyMap<string, StoredObject>, { packed, encrypted }: RecordSummary): boolean {
-  const files = encrypted ? Object.entries(encrypted.files) : [['snapshot.squashfs', packed] as const]
-  return files.every(([name, file]) => file !== undefined && found.get(name)?.bytes === file.bytes)
+function hasImage(found: ReadonlyMap<string, StoredObject>, summary: RecordSummary): boolean {
+  const files = filesInStore(summary)
+  return files.length > 0 && files.every(({ name, bytes }) => found.get(name)?.bytes === bytes)
 }
 
 function isSame(one: RecordSummary, other: RecordSummary): boolean {

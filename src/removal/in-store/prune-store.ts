@@ -13,6 +13,7 @@ import { type JudgedThere, judgeThere } from './judge-store.js'
 import { moveWalThere, neededThere, type WalMoveThere } from './keep-wal-there.js'
 import { removeFromStore } from './remove-from-store.js'
 import { type SweptThere, sweepStore } from './sweep-store.js'
+import { unsoundThere } from './unsound-there.js'
 
 export interface PruneStoreResult {
   /** As it was named. */
@@ -60,7 +61,12 @@ export async function pruneStore(
       const kept = backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
       return { ...result, withoutPolicy: configFile, kept, pruned: [], swept: { ids: [], kept: [] } }
     }
-    const judged = judgeThere(backups, policy, task)
+    const unsound = await unsoundThere(store.objects, backups, context.now())
+    for (const id of unsound)
+      own.progress.warn(
+        `${id} in ${from} counts for nothing: it is of the future, or lacks files of its record`,
+      )
+    const judged = judgeThere(backups, policy, task, unsound)
     const going = judged.filter(goes).map(({ backup }) => backup)
     if (going.length > 0 && !dryRun && !options.yes) await confirmRemoval('prune', going, own)
     const removed = await removeAll(store, judged, { policy, dryRun }, task)
