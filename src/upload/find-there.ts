@@ -8,8 +8,8 @@ import type { StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
 import { mostBytes } from '../system/files/read-small.js'
 import { shellWord } from '../text/shell-word.js'
+import { objectsBelow } from './objects-below.js'
 import type { OpenStore } from './open-stores.js'
-import { objectsIn } from './send-backup.js'
 
 /**
  * What a store has of a backup, where it is there and whole.
@@ -32,7 +32,7 @@ export async function findThere(
         hint: removal,
       },
     )
-  const found = await objectsIn(store, keysOf.backup(id).top)
+  const found = await objectsBelow(store, keysOf.backup(id).top)
   if (hasImage(found, there)) return found
   throw new PgbkError(
     'failed',

@@ -7,10 +7,12 @@ import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { allOf } from '../system/files/in-parallel.js'
 import type { Sendable } from '../system/files/sendable.js'
 import type { OpenStore } from './open-stores.js'
+import { removeOtherwiseWrapped } from './otherwise-wrapped.js'
 import type { PackedForm } from './packed-form.js'
 import { isSameObject, publishRecord, withdrawOther } from './publish-record.js'
 import { sendWal, walJobOf } from './send-wal.js'
 import { noteSent, sentEarlier } from './sent-note.js'
+import { walOfEarlier } from './wal-of-earlier.js'
 import { fileSendable } from './wrapping/file-sendable.js'
 import { hashedOnTheWay, sha256Of } from './wrapping/hashing.js'
 import type { Parcel } from './wrapping/wrapping.js'
@@ -42,13 +44,15 @@ export async function sendBackup(job: SendJob, context: Context): Promise<SentBa
   const { backup, form, aside, store } = job
   const { objects, wrapping } = store
   const { top } = keysOf.backup(backup.id)
+  await removeOtherwiseWrapped(backup, store)
   context.progress.step(`sending ${backup.id} to ${objects.name}`)
   const { object: image, sha256 } = await sendImage(job, context)
   const sentImage = { name: image.key.slice(top.length), bytes: image.bytes, sha256 }
   await withdrawOther(sentImage, backup, objects)
   context.progress.step(`sending the WAL of ${backup.id} to ${objects.name}`)
-  const there = await objectsIn(objects, top)
+  const { there, settle } = await walOfEarlier(top, store, aside)
   const wal = await sendWal(walJobOf(backup, store, aside), there, context)
+  await settle()
   context.progress.step(`publishing ${backup.id} in ${objects.name}`)
   const readme = fileSendable(form.readme, context.signal)
   const { clear, beside } = await wrapping.wrapRecord(form.record, readme, sentImage)
@@ -98,10 +102,10 @@ function wrapImage({ form, aside, store }: SendJob, image: Sendable): Promise<Pa
 async function sendUnlessThere(job: SendJob, { signal, progress }: Context): Promise<StoredObject> {
   const { backup, form, aside, store } = job
   const { objects, wrapping } = store
-  const { sha256 } = form.packed
   const { top } = keysOf.backup(backup.id)
   const key = top + wrapping.nameOf('snapshot.squashfs')
-  const earlier = sentEarlier(aside, objects, { key, sha256 })
+  const image = { key, sha256: form.packed.sha256, whose: wrapping.whose }
+  const earlier = sentEarlier(aside, objects, image)
   const there = earlier && (await objects.stat(key))
   if (there && isSameObject(there, earlier)) return there
   const parcel = await wrapImage(job, fileSendable(form.image, signal))
@@ -110,7 +114,7 @@ async function sendUnlessThere(job: SendJob, { signal, progress }: Context): Pro
     done += bytes
     progress.bytes(done, parcel.what.bytes)
   })
-  await noteSent(aside, objects, { key, sha256 }, object)
+  await noteSent(aside, objects, image, object)
   return object
 }
 
@@ -128,11 +132,4 @@ async function send(
     `${store.locationOf(object.key)} has ${object.bytes} bytes instead of the ${what.bytes} that were sent`,
     { hint: 'Try again. If it is so once more, the store, or a proxy on the way to it, loses data.' },
   )
-}
-
-/** What there is below a prefix, by the names below that. */
-export async function objectsIn(store: ObjectStore, prefix: string): Promise<Map<string, StoredObject>> {
-  const found = new Map<string, StoredObject>()
-  for await (const object of store.list(prefix)) found.set(object.key.slice(prefix.length), object)
-  return found
 }

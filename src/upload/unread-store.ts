@@ -11,6 +11,7 @@ export function unreadStore(store: ObjectStore): ObjectStore {
       for (const object of sent.values()) if (object.key.startsWith(prefix)) yield object
     },
     directoriesIn: async () => [],
+    async *unfinished() {},
     stat: async (key) => sent.get(key),
     async read(key, { from, length }, take) {
       const bytes = small.get(key)

@@ -10,7 +10,7 @@ import { inside } from '../../system/paths/inside.js'
 import { goneFrom } from './gone.js'
 import { checkDirectory, ifThere, keyPath, placeFor, removeEmptyAbove } from './key-path.js'
 import type { ObjectStore, StoredObject } from './object-store.js'
-import { draftsOf, isDraft, sendToFile } from './send-to-file.js'
+import { draftsOf, keyOfDraft, sendToFile } from './send-to-file.js'
 
 /**
  * A store in a directory of this machine, which may be mounted. What an object is made in has another name until it is whole and on disk.
@@ -30,7 +30,9 @@ export function directoryStore(directory: string, context: Context, name: string
     name,
     directory,
     locationOf: (key) => join(directory, key),
-    list: (prefix) => objectsIn(directory, prefix, context),
+    list: (prefix) =>
+      objectsIn(directory, prefix, context, (path) => (keyOfDraft(path) === undefined ? path : undefined)),
+    unfinished: (prefix) => objectsIn(directory, prefix, context, keyOfDraft),
     directoriesIn: (prefix) =>
       within(`list ${prefix}`, async () => {
         const names: string[] = []
@@ -63,14 +65,10 @@ export function directoryStore(directory: string, context: Context, name: string
       }),
     remove: (keys) =>
       within('remove what is', async () => {
-        for (const key of keys) {
-          const path = await keyPath(directory, key)
-          if (path === undefined) continue
-          for (const one of [path, ...draftsOf(path)]) await rm(one, { force: true })
-          await removeEmptyAbove(directory, path)
-        }
+        await removeFiles(directory, keys, (path) => [path, ...draftsOf(path)])
         return []
       }),
+    discard: (keys) => within('remove what was left', () => removeFiles(directory, keys, draftsOf)),
     close: async () => {},
   }
 }
@@ -108,14 +106,35 @@ async function walk(
   )
 }
 
-async function* objectsIn(directory: string, prefix: string, context: Context): AsyncGenerator<StoredObject> {
-  const keys: string[] = []
+/** @param files those that are removed for a path. */
+async function removeFiles(
+  directory: string,
+  keys: string[],
+  files: (path: string) => string[],
+): Promise<void> {
+  for (const key of keys) {
+    const path = await keyPath(directory, key)
+    if (path === undefined) continue
+    for (const one of files(path)) await rm(one, { force: true })
+    await removeEmptyAbove(directory, path)
+  }
+}
+
+/** @param keyOf the key that a file is there for, by its own; undefined for one that is not meant. */
+async function* objectsIn(
+  directory: string,
+  prefix: string,
+  context: Context,
+  keyOf: (own: string) => string | undefined,
+): AsyncGenerator<StoredObject> {
+  const files: [own: string, key: string][] = []
   try {
-    await walk(directory, prefix, context, true, (key, kind) => {
-      if (kind.isFile() && key.startsWith(prefix) && !isDraft(key)) keys.push(key)
+    await walk(directory, prefix, context, true, (own, kind) => {
+      const key = kind.isFile() ? keyOf(own) : undefined
+      if (key?.startsWith(prefix)) files.push([own, key])
     })
-    for (const key of keys) {
-      const found = await objectAt(inside(directory, key), key)
+    for (const [own, key] of files) {
+      const found = await objectAt(inside(directory, own), key)
       if (found) yield found
     }
   } catch (cause) {

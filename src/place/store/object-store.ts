@@ -53,6 +53,13 @@ export interface ObjectStore {
   send(key: string, what: Sendable, onBytes: (bytes: number) => void): Promise<StoredObject>
   /** Removes what is there of them, and what interrupted uploads of them have left. @returns what had to stay. */
   remove(keys: string[]): Promise<KeptObject[]>
+  /**
+   * What interrupted uploads have left of objects whose keys begin so, by these keys, with what is there of their bytes and the time at which
+   * the last was added; the same key may come more than once. Nothing where these credentials may not look.
+   */
+  unfinished(prefix: string): AsyncIterable<StoredObject>
+  /** Removes that of them, and no object. */
+  discard(keys: string[]): Promise<void>
   /** Lets go of what it holds: sockets. */
   close(): Promise<void>
 }

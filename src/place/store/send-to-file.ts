@@ -11,15 +11,16 @@ import type { Sendable } from './object-store.js'
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
 
-/** Names of what is made beside an object: no object has one of them. */
-export function isDraft(key: string): boolean {
-  return /(?:^|\/)\.pgbk-[^/]*\.(?:new|part|lock)$/.test(key)
+/** What a file that is made beside an object is there for: a key, which has the same drafts. Undefined for what can be an object. */
+export function keyOfDraft(key: string): string | undefined {
+  const [, above, name] = /^((?:.*\/)?)\.pgbk-([^/]+)\.(?:new|part|lock)$/s.exec(key) ?? []
+  return name === undefined ? undefined : `${above}${name}`
 }
 
-/** What an interrupted one has left: the file that is to be continued, and its lock. */
-export function draftsOf(path: string): [part: string, lock: string] {
+/** What an interrupted one has left: the file that is to be continued, its lock, and what was to be put in one step. */
+export function draftsOf(path: string): [part: string, lock: string, small: string] {
   const start = join(dirname(path), `.pgbk-${basename(path)}`)
-  return [`${start}.part`, `${start}.lock`]
+  return [`${start}.part`, `${start}.lock`, `${start}.new`]
 }
 
 /**

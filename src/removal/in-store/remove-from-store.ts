@@ -26,13 +26,14 @@ export async function removeFromStore(store: ObjectStore, id: string): Promise<R
   return { isGone: true, ...(await removeAllBelow(store, top)) }
 }
 
-/** @returns what has to stay, and the bytes of what has gone. */
+/** What interrupted uploads have left goes, too. @returns what has to stay, and the bytes of what has gone. */
 export async function removeAllBelow(
   store: ObjectStore,
   prefix: string,
 ): Promise<Pick<RemovedThere, 'kept' | 'bytes'>> {
   const sizes = new Map<string, number>()
-  for await (const { key, bytes } of store.list(prefix)) sizes.set(key, bytes)
+  for (const found of [store.list(prefix), store.unfinished(prefix)])
+    for await (const { key, bytes } of found) sizes.set(key, (sizes.get(key) ?? 0) + bytes)
   const kept = await store.remove([...sizes.keys()])
   for (const { key } of kept) sizes.delete(key)
   return { kept, bytes: [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0) }

@@ -1,7 +1,7 @@
 import { isId } from '../../catalog/id.js'
 import type { Context } from '../../context.js'
 import { keysOf } from '../../place/store/keys.js'
-import type { KeptObject, ObjectStore } from '../../place/store/object-store.js'
+import type { KeptObject, ObjectStore, StoredObject } from '../../place/store/object-store.js'
 import { removeAllBelow } from './remove-from-store.js'
 
 /** An upload that goes on has put something by then, and looks whether all is there before it puts its record. */
@@ -13,25 +13,45 @@ export interface SweptThere {
   kept: KeptObject[]
 }
 
-/** Removes what has no record, and to which nothing was added for a day by the store's clock. @param dryRun only look for it. */
+/**
+ * Removes what has no record, and to which nothing was added for a day by the store's clock; and beside a record what was sent in part,
+ * and not gone on with for so long. @param dryRun only look for it.
+ */
 export async function sweepStore(
   store: ObjectStore,
   { now, signal }: Pick<Context, 'now' | 'signal'>,
   { dryRun }: { dryRun: boolean },
 ): Promise<SweptThere> {
   const swept: SweptThere = { ids: [], kept: [] }
-  for (const id of (await store.directoriesIn(keysOf.backups)).filter(isId).sort()) {
+  const unfinished = await unfinishedByBackup(store)
+  const ids = new Set([...(await store.directoriesIn(keysOf.backups)), ...unfinished.keys()])
+  for (const id of [...ids].filter(isId).sort()) {
     signal.throwIfAborted()
     const { top, record } = keysOf.backup(id)
-    if ((await store.stat(record)) || !(await isForgotten(store, top, now()))) continue
+    const parts = unfinished.get(id) ?? []
+    if (await store.stat(record)) {
+      if (!dryRun && isForgotten(parts, now())) await store.discard(parts.map(({ key }) => key))
+      continue
+    }
+    const there = [...parts]
+    for await (const object of store.list(top)) there.push(object)
+    if (!isForgotten(there, now())) continue
     swept.ids.push(id)
     if (!dryRun) swept.kept.push(...(await removeAllBelow(store, top)).kept)
   }
   return swept
 }
 
-async function isForgotten(store: ObjectStore, prefix: string, now: Date): Promise<boolean> {
-  let newest: number | undefined
-  for await (const { changedAt } of store.list(prefix)) newest = Math.max(newest ?? 0, changedAt.getTime())
-  return newest !== undefined && now.getTime() - newest > forgottenAfterMs
+async function unfinishedByBackup(store: ObjectStore): Promise<Map<string, StoredObject[]>> {
+  const found = new Map<string, StoredObject[]>()
+  for await (const object of store.unfinished(keysOf.backups)) {
+    const [id = ''] = object.key.slice(keysOf.backups.length).split('/')
+    found.set(id, [...(found.get(id) ?? []), object])
+  }
+  return found
+}
+
+function isForgotten(objects: StoredObject[], now: Date): boolean {
+  if (objects.length === 0) return false
+  return now.getTime() - Math.max(...objects.map(({ changedAt }) => changedAt.getTime())) > forgottenAfterMs
 }

@@ -8,7 +8,7 @@ import type { Sendable } from '../../system/files/sendable.js'
 import { encryptedReadme } from './encrypted-readme.js'
 import { bytesSendable } from './file-sendable.js'
 import { sha256Of } from './hashing.js'
-import { keptKey } from './kept-key.js'
+import { keptKey, whoseOf } from './kept-key.js'
 import type { Parcel, SameAgain, SentFile, WrappedRecord, Wrapping } from './wrapping.js'
 
 /** All that can hold data is encrypted for some recipients, each file by itself. */
@@ -26,6 +26,7 @@ export function encryptedWrapping(recipients: readonly Recipient[]): Wrapping {
   })
   return {
     encrypts: true,
+    whose: whoseOf(recipients),
     nameOf,
     wrap,
     async wrapRecord(record, readme, image) {

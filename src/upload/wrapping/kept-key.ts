@@ -7,6 +7,11 @@ import { replaceDurably } from '../../system/files/durable.js'
 import { readNote } from '../../system/files/read-note.js'
 import type { SameAgain } from './wrapping.js'
 
+/** A short name of some recipients. */
+export function whoseOf(recipients: readonly Recipient[]): string {
+  return createHash('sha256').update(recipients.join('\n')).digest('hex').slice(0, 16)
+}
+
 const schema = v.object({ sha256: v.string(), header: v.string(), payload_key: v.string() })
 
 /**
@@ -17,8 +22,7 @@ export async function keptKey(
   { sha256, directory }: SameAgain,
   recipients: readonly Recipient[],
 ): Promise<FileKey> {
-  const whose = createHash('sha256').update(recipients.join('\n')).digest('hex').slice(0, 16)
-  const path = join(directory, `.pgbk-key-${whose}.json`)
+  const path = join(directory, `.pgbk-key-${whoseOf(recipients)}.json`)
   const kept = readNote(schema, path)
   if (kept?.sha256 === sha256)
     return {

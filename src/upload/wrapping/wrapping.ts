@@ -30,6 +30,8 @@ export interface SameAgain {
 /** How files go to a store: as they are, or encrypted. */
 export interface Wrapping {
   encrypts: boolean
+  /** The same for those who read the same: the recipients, without their names. */
+  whose: string
   /** What a file is called there. */
   nameOf(name: string): string
   /** Without `again`, the bytes are others each time. */
@@ -41,6 +43,7 @@ export interface Wrapping {
 /** Nothing is encrypted. */
 export const plainWrapping: Wrapping = {
   encrypts: false,
+  whose: 'everybody',
   nameOf: (name) => name,
   wrap: async (name, what) => ({ name, what }),
   wrapRecord: async (clear, readme) => ({ clear, beside: [{ name: 'README', what: readme }] }),

@@ -269,6 +269,36 @@ function keepsTheContract(aStore: () => ObjectStore | Promise<ObjectStore>): voi
     expect(await store.stat('image')).toBeUndefined()
   })
 
+  it('tells of what an interrupted send has left, and removes that alone', async () => {
+    const broken: Sendable = {
+      bytes: 40_000_000,
+      async *read(from) {
+        if (from > 20_000_000) throw new TypeError('the disk is gone')
+        yield randomBytes(1000)
+        throw new TypeError('the disk is gone')
+      },
+    }
+    await store.put('data/1/image', Buffer.from('whole'))
+    for (const key of ['data/1/image', 'data/2/image'])
+      await thrownBy(() => store.send(key, broken, () => {}))
+    const left = async (prefix: string) => {
+      const keys = new Set<string>()
+      for await (const { key, changedAt } of store.unfinished(prefix)) {
+        expect(Math.abs(changedAt.getTime() - Date.now())).toBeLessThan(3_600_000)
+        keys.add(key)
+      }
+      return [...keys].sort()
+    }
+    expect(await left('data/')).toEqual(['data/1/image', 'data/2/image'])
+    expect(await left('data/2/')).toEqual(['data/2/image'])
+    await store.discard(['data/1/image'])
+    expect(await left('data/')).toEqual(['data/2/image'])
+    expect(await textOf(store, 'data/1/image')).toBe('whole')
+    await store.remove(['data/2/image'])
+    expect(await left('data/')).toEqual([])
+    expect(await keysIn(store, '')).toEqual(['data/1/image'])
+  })
+
   it('refuses what is shorter than it was said to be', async () => {
     const short = { ...bytesOf(Buffer.alloc(1000)), bytes: 2000 }
     expect(await thrownBy(() => store.send('image', short, () => {}))).toMatchObject({ code: 'failed' })

@@ -9,6 +9,7 @@ import { readS3 } from './s3-read.js'
 import { removeFromS3 } from './s3-remove.js'
 import { sendInParts, sendWhole } from './s3-send.js'
 import type { S3Bucket, S3Settings } from './s3-settings.js'
+import { abortUploads, unfinishedInS3 } from './s3-uploads.js'
 
 /**
  * A store in a bucket of Amazon S3, or of whatever speaks the same. With credentials as every S3 tool takes them; those that may only
@@ -35,6 +36,8 @@ export async function s3Store(
     put: (key, bytes, ifAbsent) => put(connection, key, bytes, ifAbsent),
     send: (key, what, onBytes) => send(connection, key, what, settings, onBytes),
     remove: (keys) => removeFromS3(connection, keys),
+    unfinished: (prefix) => unfinishedInS3(connection, prefix),
+    discard: (keys) => abortUploads(connection, keys),
     close: async () => connection.close(),
   }
 }

@@ -1,3 +1,4 @@
+import type { StoredObject } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
 import { isForbidden, isNothing, isNotSupported } from './s3-errors.js'
 import { tagOf } from './s3-list.js'
@@ -14,6 +15,7 @@ interface Upload {
 interface StoredPart {
   bytes: number
   tag: string
+  changedAt: number
 }
 
 /** The upload to send parts to: the newest one of this key that was interrupted, or a new one. */
@@ -78,11 +80,24 @@ export async function partsThere(
         client.send(new sdk.ListPartsCommand({ ...asked, ...after }), options),
       ),
     )
-    for (const { PartNumber = 0, Size = -1, ETag } of page?.Parts ?? [])
-      parts.set(PartNumber, { bytes: Size, tag: tagOf(ETag) ?? '' })
+    for (const { PartNumber = 0, Size = -1, ETag, LastModified } of page?.Parts ?? [])
+      parts.set(PartNumber, {
+        bytes: Size,
+        tag: tagOf(ETag) ?? '',
+        changedAt: LastModified?.getTime() ?? 0,
+      })
     const next = page?.NextPartNumberMarker
     if (!page?.IsTruncated || !next || next === marker) return parts
     marker = next
+  }
+}
+
+/** What all of them have left; one that began long ago may have got a part just now. */
+export async function* unfinishedInS3(connection: S3Connection, start: string): AsyncGenerator<StoredObject> {
+  for await (const { key, id, startedAt } of openUploads(connection, start)) {
+    const parts = [...(await partsThere(connection, key, id)).values()]
+    const changedAt = new Date(Math.max(startedAt, ...parts.map((part) => part.changedAt)))
+    yield { key, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), changedAt }
   }
 }
 

@@ -7,7 +7,7 @@ import { scriptAnswer } from '../../ssh/scripted.js'
 import { type Shell, sshShell } from '../../ssh/shell.js'
 import { goneFrom } from '../gone.js'
 import type { ObjectStore, Sendable, StoredObject } from '../object-store.js'
-import { isDraft } from '../send-to-file.js'
+import { keyOfDraft } from '../send-to-file.js'
 import * as scripts from './store-scripts.js'
 
 /** A directory on a host that ssh reaches. */
@@ -35,18 +35,25 @@ export function sshStore(
     const said = await ask(scripts.statScript(directory, key)).catch(ifGone)
     return said === undefined ? undefined : objectOf(key, said.trim())
   }
+  /** @param keyOf the key that a file is there for, by its own; undefined for one that is not meant. */
+  async function* filesIn(prefix: string, keyOf: (own: string) => string | undefined) {
+    const above = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+    for (const line of whole(await ask(scripts.listScript(directory, above)), name)) {
+      const [, facts = '', below = ''] = /^(\d+ \d+ \d+) \.\/(.*)$/.exec(line) ?? []
+      const key = isPlainName(above + below) ? keyOf(above + below) : undefined
+      if (key?.startsWith(prefix)) yield objectOf(key, facts)
+    }
+  }
+  const remove = async (keys: string[], what: 'all' | 'drafts') => {
+    for (const key of keys) if (!isPlainName(key) || key.includes('\n')) throw goneFrom(name, key)
+    await ask(scripts.removeScript(directory, what), Buffer.from(keys.map((key) => `${key}\n`).join('')))
+  }
   return {
     name,
     directory: undefined,
     locationOf: (key) => `${host}:${directory || '.'}/${key}`,
-    async *list(prefix) {
-      const above = prefix.slice(0, prefix.lastIndexOf('/') + 1)
-      for (const line of whole(await ask(scripts.listScript(directory, above)), name)) {
-        const [, facts = '', below = ''] = /^(\d+ \d+ \d+) \.\/(.*)$/.exec(line) ?? []
-        const key = above + below
-        if (isPlainName(key) && key.startsWith(prefix) && !isDraft(key)) yield objectOf(key, facts)
-      }
-    },
+    list: (prefix) => filesIn(prefix, (own) => (keyOfDraft(own) === undefined ? own : undefined)),
+    unfinished: (prefix) => filesIn(prefix, keyOfDraft),
     directoriesIn: async (prefix) => whole(await ask(scripts.directoriesScript(directory, prefix)), name),
     stat,
     async read(key, range, take) {
@@ -79,10 +86,10 @@ export function sshStore(
       throw new PgbkError('failed', `${key} of ${name} is not what was sent`, { hint: 'Try again.' })
     },
     async remove(keys) {
-      for (const key of keys) if (!isPlainName(key) || key.includes('\n')) throw goneFrom(name, key)
-      await ask(scripts.removeScript(directory), Buffer.from(keys.map((key) => `${key}\n`).join('')))
+      await remove(keys, 'all')
       return []
     },
+    discard: (keys) => remove(keys, 'drafts'),
     close: async () => {},
   }
 }

@@ -128,13 +128,14 @@ function enterPrefix(root: string, directories: string): string {
   return [enter(root), descend(parts, `echo ${scriptEnd}; exit 0`)].join('; ')
 }
 
-/** Removes the keys that are lines of standard input, what was left of sending them, and the directories that are empty then. */
-export function removeScript(root: string): string {
+/** Removes what was left of sending the keys that are lines of standard input, these too (`all`), and the directories that are empty then. */
+export function removeScript(root: string, what: 'all' | 'drafts'): string {
+  const files = `${what === 'all' ? '"./$b" ' : ''}"./.pgbk-$b.part" "./.pgbk-$b.lock" "./.pgbk-$b.new"`
   return [
     enter(root),
     'P=$(pwd -P); f=0',
     'while IFS= read -r k; do d=$(dirname "/$k"); b=$(basename "$k"); if [ "$d" = / ]; then d=; fi',
-    'if cd "$P$d" 2>/dev/null; then if [ "$(pwd -P)" = "$P$d" ]; then rm -f "./$b" "./.pgbk-$b.part" "./.pgbk-$b.lock" || f=1; else f=1; fi; fi',
+    `if cd "$P$d" 2>/dev/null; then if [ "$(pwd -P)" = "$P$d" ]; then rm -f ${files} || f=1; else f=1; fi; fi`,
     'cd "$P"; if [ -n "$d" ]; then rmdir -p ".$d" 2>/dev/null; fi; done',
     'exit $f',
   ].join('; ')
