@@ -103,7 +103,7 @@ export async function status(options: StatusOptions, task: Task): Promise<Status
     problems: [
       ...judgeHealth(figures, limits, context.pgbk),
       ...storeProblems(stores),
-      ...storeWalProblems(stores),
+      ...storeWalProblems(stores, figures.receiver),
     ],
   }
 }

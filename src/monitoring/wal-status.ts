@@ -62,7 +62,7 @@ export async function walStatus(flags: ConnectionFlags, task: Task): Promise<Wal
   const ids = new Set(catalog.backups.map(({ id }) => id))
   const stores = storesHealth(settings, rootLayout(settings.root), ids, context.now())
   const status = { root: settings.root, slotName, archives, receiver, receiverHealth: health, server, stores }
-  const ofStores = storeWalProblems(stores).map(({ text }) => text)
+  const ofStores = storeWalProblems(stores, health).map(({ text }) => text)
   return {
     ...status,
     warnings: [...(failure ? [failure] : []), ...warningsOf(status, context), ...ofStores],

@@ -4,22 +4,29 @@ import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
 import { readWalSent } from '../catalog/uploads/wal-sent.js'
 import type { Settings } from '../config/load.js'
+import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { filesInArchive } from '../wal-archive/archive-listing.js'
+import { isInService, readReceiverState } from '../wal-archive/receiver-state.js'
 import type { ArchiveFile } from '../wal-segments/archive-segments.js'
 import { segmentIn } from '../wal-segments/segment-forms.js'
 import type { InUse } from './in-use.js'
 
-/** Tells which stores lack WAL of a backup that the receiver has still to send them: with the backup it would go. */
+/**
+ * Tells which stores lack WAL of a backup that the receiver has still to send them: with the backup it would go. Where nobody receives any
+ * more, or what is sent there has no place, nothing is waited for.
+ */
 export function storesThatLackWal(
   root: RootLayout,
   { stores }: Pick<Settings, 'stores'>,
+  { now }: Pick<Context, 'now'>,
 ): (backup: LocalBackup) => InUse[] {
-  const sent = Object.entries(readWalSent(root)).flatMap(([name, { at }]) => {
+  const receiver = readReceiverState(root)
+  if (!receiver || !isInService(receiver, now())) return () => []
+  const sent = Object.entries(readWalSent(root)).flatMap(([name, { at, waits }]) => {
     const takes = Object.hasOwn(stores, name) && stores[name]?.upload !== 'never'
-    return takes ? [{ name, sentMs: at === null ? Number.NEGATIVE_INFINITY : Date.parse(at) }] : []
+    return takes && waits && at !== null ? [{ name, sentMs: Date.parse(at) }] : []
   })
-  if (sent.length === 0) return () => []
   return (backup) => {
     const newest = newestWalMs(backup)
     return sent

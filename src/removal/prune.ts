@@ -17,7 +17,7 @@ import {
   type RetentionPolicy,
   removesAnything,
 } from '../retention/retention.js'
-import { isReceiverAlive, type ReceiverState, readReceiverState } from '../wal-archive/receiver-state.js'
+import { isInService, readReceiverState } from '../wal-archive/receiver-state.js'
 import { type WalPool, walPool } from '../wal-archive/wal-pool.js'
 import type { WalMove } from '../wal-coverage/move-wal.js'
 import { quickWindow } from '../wal-coverage/window.js'
@@ -172,7 +172,7 @@ function judgeAll(policy: RetentionPolicy, { settings, context }: Task): JudgedB
   const inUseBy = findInUse(root, context)
   const receiver = readReceiverState(rootLayout(root))
   const isReceiving = ({ id }: LocalBackup) => receiver?.backup === id && isInService(receiver, context.now())
-  const lackedBy = storesThatLackWal(rootLayout(root), settings)
+  const lackedBy = storesThatLackWal(rootLayout(root), settings, context)
   const candidates = backups.map((backup) =>
     candidateFor(backup, windowOf(backup, pool), [
       ...inUseBy(backup),
@@ -182,11 +182,6 @@ function judgeAll(policy: RetentionPolicy, { settings, context }: Task): JudgedB
   )
   const reasons = judge(candidates, policy, { now: context.now(), timeZone })
   return backups.map((backup) => ({ backup, reasons: reasons.get(backup.id) ?? [] }))
-}
-
-/** One that is down for a while goes on where it was, and then has more for a newer backup. */
-function isInService(receiver: ReceiverState, now: Date): boolean {
-  return isReceiverAlive(receiver, now) || now.getTime() - Date.parse(receiver.updated_at) < 7 * 86_400_000
 }
 
 const receiverUse: InUse = { by: 'pgbk wal receive', hint: 'Its WAL archive is growing.' }

@@ -11,20 +11,30 @@ import { shellWord } from '../text/shell-word.js'
 import { objectsBelow } from './objects-below.js'
 import type { OpenStore } from './open-stores.js'
 
+/** A backup in a store. */
+export interface BackupThere {
+  /** What its record there says in clear. */
+  summary: RecordSummary
+  /** By names below its prefix. */
+  files: Map<string, StoredObject>
+}
+
 /**
- * What a store has of a backup, where it is there and whole.
- * @throws {PgbkError} `failed` when another backup has its id there, or it lacks its image.
+ * A backup as a store has it, where it is there and whole.
+ * @param here the same backup in the root, where that still has it.
+ * @throws {PgbkError} `failed` when another backup has its id there, or it lacks its image; `damaged` when its record cannot be read.
  */
 export async function findThere(
-  { id, summary }: LocalBackup,
+  id: string,
+  here: LocalBackup | undefined,
   { objects: store, asNamed }: OpenStore,
   { pgbk }: Context,
-): Promise<Map<string, StoredObject> | undefined> {
+): Promise<BackupThere | undefined> {
   const record = await readObject(store, keysOf.backup(id).record, mostBytes.record)
   if (record === undefined) return undefined
   const there = summarize(record.toString()).summary
   const removal = `If that one may go:\n  ${pgbk(`delete ${id} --from ${shellWord(asNamed)}`)}`
-  if (!isSame(there, summary))
+  if (here && !isSame(there, here.summary))
     throw new PgbkError(
       'failed',
       `${store.locationOf(keysOf.backup(id).top)} is another backup of the same second`,
@@ -32,8 +42,8 @@ export async function findThere(
         hint: removal,
       },
     )
-  const found = await objectsBelow(store, keysOf.backup(id).top)
-  if (hasImage(found, there)) return found
+  const files = await objectsBelow(store, keysOf.backup(id).top)
+  if (hasImage(files, there)) return { summary: there, files }
   throw new PgbkError(
     'failed',
     `backup ${id} in ${store.name} is damaged: its image is missing, or has another size`,

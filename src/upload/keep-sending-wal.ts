@@ -3,18 +3,17 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
-import { claimedCluster } from '../catalog/check-cluster.js'
 import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import { readWalSent, writeWalSent } from '../catalog/uploads/wal-sent.js'
 import type { Task } from '../config/load.js'
 import { type Context, withEnds } from '../context.js'
-import { messageOf } from '../errors.js'
+import { messageOf, PgbkError } from '../errors.js'
 import { keysOf } from '../place/store/keys.js'
-import type { StoredObject } from '../place/store/object-store.js'
 import { namesIn } from '../system/paths/names-in.js'
-import { findThere } from './find-there.js'
+import { msOfSpan } from '../text/ms-of-span.js'
 import { type OpenStore, openStoreFor } from './open-stores.js'
 import { sendWal } from './send-wal.js'
+import { type WalDestinations, walDestinations } from './wal-destinations.js'
+import { type WalNews, walNews } from './wal-news.js'
 
 /** What sends WAL beside a receiver, which never waits for it. */
 export interface WalSenders {
@@ -47,23 +46,17 @@ const [pausesPerTry, ticksPerRound] = [15, 2]
 /** Ends when the signal is aborted, and never fails. */
 async function keepSendingTo(name: string, { settings, context }: Task): Promise<void> {
   const root = rootLayout(settings.root)
-  let told: string | undefined
+  const news = walNews(root, name, context)
   await sweepCopies(root, name)
   while (!context.signal.aborted) {
     try {
       await withEnds(context, async (own) => {
-        const store = await openStoreFor(name, { settings, context: own })
-        await sendInRounds(store, { settings, context: own }, () => {
-          if (told !== undefined) context.progress.say(`WAL comes into the store ${name} again`)
-          told = undefined
-        })
+        const task = { settings, context: own }
+        await sendInRounds(await openStoreFor(name, task), news, task)
       })
     } catch (error) {
       if (context.signal.aborted) return
-      const why = messageOf(error)
-      if (why !== told) context.progress.warn(`WAL is not sent to the store ${name}, trying again: ${why}`)
-      told = why
-      writeWalSent(root, name, { at: readWalSent(root)[name]?.at ?? null, error: why })
+      news.notSent(messageOf(error), true)
       await pause(context, pausesPerTry)
     }
   }
@@ -85,33 +78,25 @@ async function pause({ tickMs, signal }: Context, ticks: number): Promise<void> 
   await sleep(ticks * tickMs, undefined, { signal }).catch(() => {})
 }
 
-/** What a store has of each backup, by id. */
-type There = Map<string, Map<string, StoredObject>>
-
-/** @param onSent is told when all has been sent. @throws what a store says. */
-async function sendInRounds(
-  store: OpenStore,
-  { settings, context }: Task,
-  onSent: () => void,
-): Promise<void> {
+/** @throws what a store says. */
+async function sendInRounds(store: OpenStore, news: WalNews, { settings, context }: Task): Promise<void> {
   const root = rootLayout(settings.root)
-  const name = store.name ?? ''
-  const there: There = new Map()
   const looksDue = timer(lookMs)
-  const partialsDue = timer(spanOf(settings.stores[name]?.partial_every ?? '30 seconds'))
+  const partialsDue = timer(msOfSpan(settings.stores[store.name ?? '']?.partial_every ?? '30 seconds'))
+  let backups: LocalBackup[] = []
+  const destinations = walDestinations(store, () => backups, context)
+  const job = { store, destinations, root, sentAsOf: new Map<string, number>() }
+  let why: string | undefined
   while (!context.signal.aborted) {
     const startedAt = context.now()
-    const withAll = looksDue(startedAt)
     const withPartials = partialsDue(startedAt)
-    const { backups } = readCatalog(root.root)
-    if (withAll) await lookThere(store, backups, there, context)
+    const withAll = looksDue(startedAt) || (withPartials && why !== undefined)
+    backups = readCatalog(root.root).backups
+    if (withAll) await destinations.look()
     // Older archives change when a newer backup takes over, or one goes: rarely.
-    for (const backup of withAll ? backups : backups.slice(0, 2))
-      await sendArchive(backup, { store, backups, there, withPartials, root }, context)
-    if (withPartials) {
-      writeWalSent(root, name, { at: startedAt.toISOString(), error: null })
-      onSent()
-    }
+    why = await sendArchives(withAll ? backups : backups.slice(0, 2), { ...job, withPartials }, context)
+    if (why !== undefined) news.notSent(why, false)
+    else if (withPartials) news.sent(startedAt)
     await pause(context, ticksPerRound)
   }
 }
@@ -128,61 +113,50 @@ function timer(everyMs: number): (now: Date) => boolean {
 
 const lookMs = 60_000
 
-function spanOf(text: string): number {
-  const [count = '', unit = ''] = text.split(' ')
-  return Number(count) * (unit.startsWith('minute') ? 60_000 : 1000)
-}
-
-/** Which of the backups a store has by now, and what of each. @throws `not-found` for a store that is not there, as a disk that is not mounted. */
-async function lookThere(
-  store: OpenStore,
-  backups: LocalBackup[],
-  there: There,
-  context: Context,
-): Promise<void> {
-  const ids = new Set(await store.objects.directoriesIn(keysOf.backups))
-  for (const backup of backups) {
-    const isThere = ids.has(backup.id) && (await store.objects.stat(keysOf.backup(backup.id).record))
-    if (!isThere) there.delete(backup.id)
-    else if (!there.has(backup.id)) {
-      const found = await findThere(backup, store, context)
-      if (found) there.set(backup.id, found)
-    }
-  }
-}
-
-/** Until a backup has come there, its WAL goes to the nearest older one that has: from that it can be replayed. */
-function destinationOf(backup: LocalBackup, backups: LocalBackup[], there: There): LocalBackup | undefined {
-  const cluster = claimedCluster(backup)
-  return backups.find((one) => one.id <= backup.id && there.has(one.id) && claimedCluster(one) === cluster)
-}
-
 interface ArchiveJob {
   store: OpenStore
-  /** Those of the root. */
-  backups: LocalBackup[]
-  there: There
+  destinations: WalDestinations
   withPartials: boolean
   root: RootLayout
+  /** As `WalJob`. */
+  sentAsOf: Map<string, number>
 }
 
+/** @param backups the newest first. @returns why nothing of the newest is sent as things are; undefined where all of it has been. */
+async function sendArchives(
+  [newest, ...older]: LocalBackup[],
+  job: ArchiveJob,
+  context: Context,
+): Promise<string | undefined> {
+  const why = newest && (await sendArchive(newest, job, context))
+  for (const backup of older) await sendArchive(backup, job, context)
+  return why
+}
+
+/** @returns why nothing of it is sent as things are; undefined where all of it has been. */
 async function sendArchive(
   from: LocalBackup,
-  { store, backups, there, withPartials, root }: ArchiveJob,
+  { store, destinations, withPartials, root, sentAsOf }: ArchiveJob,
   context: Context,
-): Promise<void> {
-  const to = destinationOf(from, backups, there)
-  const known = to && there.get(to.id)
-  // What is encrypted stays so, whatever the configuration says by now.
-  if (!known || (known.has('snapshot.squashfs.age') && !store.wrapping.encrypts)) return
+): Promise<string | undefined> {
+  const to = await destinations.destinationOf(from)
+  if (typeof to === 'string') return to
   const job = {
     archive: layoutOf(from).wal,
     segmentSize: from.summary.wal_segment_size,
     store: store.objects,
-    prefix: keysOf.backup(to.id).top,
+    prefix: keysOf.backup(to.summary.id).top,
     wrapping: store.wrapping,
     asideOf: (file: string) => copyPath(root, store.name ?? '', file),
     withPartials,
+    sentAsOf,
   }
-  await sendWal(job, known, context)
+  try {
+    await sendWal(job, to.files, context)
+    return undefined
+  } catch (error) {
+    // An archive that cannot be read keeps those of other backups from nothing.
+    if (error instanceof PgbkError && error.code === 'damaged') return error.message
+    throw error
+  }
 }

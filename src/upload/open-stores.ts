@@ -15,6 +15,8 @@ export interface OpenStore extends WritableStore {
   /** False with credentials that may only write: nobody can look what is there. */
   mayRead: boolean
   wrapping: Wrapping
+  /** For whom it encrypts; none where it does not. */
+  recipients: readonly string[]
 }
 
 /** By a name in the configuration, or where it is. @throws {PgbkError} as `openWritableStore`. */
@@ -32,6 +34,7 @@ export async function openStoreFor(to: string, task: Task): Promise<OpenStore> {
     name: named && to,
     asNamed: resolveSource(to, task.context.cwd, stores),
     wrapping: recipients.length > 0 ? await encryptedFor(recipients) : plainWrapping,
+    recipients,
   }
 }
 

@@ -13,6 +13,7 @@ import {
   filesOf,
   finishedForms,
   isFinished,
+  isUnfinishedFile,
   packingOf,
   segmentFileOf,
   unfinishedForms,
@@ -35,6 +36,11 @@ export interface WalJob {
   asideOf(file: string): string
   /** Whether a segment that is still written to is sent as it is now. */
   withPartials: boolean
+  /**
+   * Of segments that are still written to, and were sent in this process: the time (mtime, in ms) of what was sent, by its key. Undefined
+   * where nobody goes on sending: then the store's own time of what it has tells, whose clock may be another.
+   */
+  sentAsOf?: Map<string, number>
 }
 
 interface SentWal {
@@ -90,10 +96,8 @@ export async function sendWal(
 }
 
 /** The files that are to be sent: histories, then segments, the oldest first. */
-function lacking(
-  { archive, segmentSize, wrapping, withPartials }: WalJob,
-  there: ReadonlyMap<string, StoredObject>,
-): string[] {
+function lacking(job: WalJob, there: ReadonlyMap<string, StoredObject>): string[] {
+  const { archive, segmentSize, wrapping, withPartials } = job
   const files = filesInArchive(archive)
   const found = (file: string) => there.get(nameOf(file, wrapping))
   const histories = files.filter(({ name }) => isHistory(name) && !found(name)).map(({ name }) => name)
@@ -101,7 +105,7 @@ function lacking(
     if (filesOf(name, finishedForms).some(found)) return []
     const usable = usableFormsOf(segment)
     const best = usable.find(({ form }) => packingOf(form)) ?? usable[0]
-    return best && (isFinished(best) || (withPartials && hasChanged(best, found(best.file))))
+    return best && (isFinished(best) || (withPartials && hasChanged(best, found(best.file), job)))
       ? [best.file]
       : []
   })
@@ -117,9 +121,24 @@ function nameOf(file: string, { nameOf }: Wrapping): string {
 }
 
 /** One that is written to has all its bytes from the beginning: only its time tells. */
-function hasChanged(segment: ArchivedSegment, sent: StoredObject | undefined): boolean {
+function hasChanged(
+  segment: ArchivedSegment,
+  sent: StoredObject | undefined,
+  { sentAsOf }: Pick<WalJob, 'sentAsOf'>,
+): boolean {
+  if (sent === undefined) return true
   const now = lstatSync(pathOf(segment), { throwIfNoEntry: false })
-  return sent === undefined || (now !== undefined && now.mtime > sent.changedAt)
+  if (now === undefined) return false
+  return sentAsOf ? sentAsOf.get(sent.key) !== now.mtimeMs : now.mtime > sent.changedAt
+}
+
+/** What is written in the same moment in which a file is copied may leave it its time: that is no word of a segment. */
+const momentMs = 1000
+
+/** The time of a segment that is still written to, from before it is copied; undefined where that does not tell it from what comes next. */
+function settledTime(path: string, now: Date): number | undefined {
+  const mtimeMs = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs
+  return mtimeMs !== undefined && Math.abs(now.getTime() - mtimeMs) > momentMs ? mtimeMs : undefined
 }
 
 /** @returns its bytes in the store; undefined when it has gone meanwhile. */
@@ -131,6 +150,7 @@ async function sendFile(
 ): Promise<number | undefined> {
   const { archive, store, prefix, wrapping, asideOf } = job
   const path = join(archive, file)
+  const time = isUnfinishedFile(file) ? settledTime(path, context.now()) : undefined
   try {
     const sent = await asSent(path, asideOf, context.signal, async (still) => {
       const { name, what } = await wrapping.wrap(
@@ -140,6 +160,7 @@ async function sendFile(
       return { name, object: await store.send(`${prefix}${name}`, what, () => {}) }
     })
     there.set(sent.name, sent.object)
+    if (time !== undefined) job.sentAsOf?.set(sent.object.key, time)
     await removePartial(file, job, there)
     return sent.object.bytes
   } catch (error) {

@@ -11,6 +11,7 @@ import { packedFormOf } from './packed-form.js'
 import { sendBackup } from './send-backup.js'
 import { sendWal, walJobOf } from './send-wal.js'
 import { withUploadDirectory } from './upload-directory.js'
+import { misfitOf, otherReadersOf } from './wrapping/misfit.js'
 
 /** What every upload of one call has in common. */
 export interface UploadJob {
@@ -96,18 +97,19 @@ async function sendNewerWal(
     return { wasThere: sent.includes(backup.id), sentBytes: 0, sentWalFiles: 0 }
   }
   if (!newCluster) await checkStoreCluster(backup, store)
-  const there = await findThere(backup, store, context)
+  const there = await findThere(backup.id, backup, store, context)
   const sent = { wasThere: there !== undefined, sentBytes: 0, sentWalFiles: 0 }
   if (!there) return sent
-  if (there.has('snapshot.squashfs.age') && !store.wrapping.encrypts) {
-    context.progress.warn(
-      `${backup.id} lies encrypted in ${store.objects.name}: its newer WAL is not sent, since no recipients are configured`,
-    )
+  const misfit = misfitOf(there.summary, store.recipients)
+  if (misfit !== undefined) {
+    context.progress.warn(`newer WAL of ${backup.id} is not sent to ${store.objects.name}: ${misfit}`)
     return sent
   }
   await withUploadDirectory(root, backup, context, async (aside, guarded) => {
     context.progress.step(`sending newer WAL of ${backup.id} to ${store.objects.name}`)
-    const wal = await sendWal(walJobOf(backup, store, aside), there, guarded)
+    const wal = await sendWal(walJobOf(backup, store, aside), there.files, guarded)
+    const readers = wal.files > 0 ? otherReadersOf(there.summary, store.recipients) : undefined
+    if (readers !== undefined) guarded.progress.warn(readers)
     Object.assign(sent, { sentBytes: wal.bytes, sentWalFiles: wal.files })
     return false
   })

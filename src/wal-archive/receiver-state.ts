@@ -92,3 +92,8 @@ export function isReceiverAlive(state: ReceiverState, now: Date): boolean {
     return now.getTime() - Date.parse(state.updated_at) < freshForMs
   return isAlive(state.pid, state.start_time ?? undefined)
 }
+
+/** One that is down for a while goes on where it was, and then has more. */
+export function isInService(state: ReceiverState, now: Date): boolean {
+  return isReceiverAlive(state, now) || now.getTime() - Date.parse(state.updated_at) < 7 * 86_400_000
+}

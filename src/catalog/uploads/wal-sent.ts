@@ -9,6 +9,8 @@ const sent = v.object({
   at: v.nullable(isoTime),
   /** Why it could not be sent since, if it could not. */
   error: v.nullable(v.string()),
+  /** Whether that comes as soon as the store is there again; where not, nobody waits for it. */
+  waits: v.optional(v.boolean(), true),
 })
 
 const schema = v.object({ format: v.literal(1), stores: v.record(v.string(), sent) })

@@ -9,10 +9,13 @@ export function encryptedName(name: BytePath): BytePath {
   return `${name}${ending}` as BytePath
 }
 
+/** Whether a file is one that only a reader of an encrypted backup looks for. */
+export function isEncryptedName(name: string): boolean {
+  return name.endsWith(ending)
+}
+
 /** What a backup has before it is encrypted: the README in clear, and what is not encrypted, are no part of it. */
 export function decryptedListing({ directories, files }: Listing): Listing {
-  const decrypted = files
-    .filter((name) => name.endsWith(ending))
-    .map((name) => name.slice(0, -ending.length) as BytePath)
+  const decrypted = files.filter(isEncryptedName).map((name) => name.slice(0, -ending.length) as BytePath)
   return { directories, files: decrypted.filter((name) => !isLeftOut(name)), links: [] }
 }

@@ -10,7 +10,7 @@ import { openWritableStore } from '../../place/open-writable-store.js'
 import { shellWord } from '../../text/shell-word.js'
 import { checkNoneLost, type DeleteOptions, requireWholeIds } from '../delete.js'
 import { confirmRemoval } from './confirm-removal.js'
-import { moveWalThere, neededThere, type WalMoveThere } from './keep-wal-there.js'
+import { keptForText, moveWalThere, neededThere, type WalMoveThere } from './keep-wal-there.js'
 import { type RemovedThere, removeFromStore } from './remove-from-store.js'
 
 /** One that was to be deleted, and what became of it. */
@@ -40,13 +40,21 @@ export async function deleteFromStore(
     for (const backup of chosen) {
       own.signal.throwIfAborted()
       own.progress.step(`deleting ${backup.id} from ${objects.name}`)
-      const move = await neededThere(objects, backup, staying)
+      const needed = await neededThere(objects, backup, staying)
+      if (needed && 'keptFor' in needed) throw keptFor(needed.keptFor, backup, named, own)
+      const move = needed?.move
       if (move) await moveWalThere(objects, move)
       if (move) result.moved.push(move)
       const removed = await removeFromStore(objects, backup.id)
       result.deleted.push({ ...removed, backup, location: place.locationOf(backup.id) })
     }
     return result
+  })
+}
+
+function keptFor(older: StoredBackup, { id }: StoredBackup, named: string, { pgbk }: Context): PgbkError {
+  return new PgbkError('failed', `backup ${id} stays: ${keptForText(older)}`, {
+    hint: `If that one may go first:\n  ${pgbk(`delete ${older.id} --from ${shellWord(named)}`)}`,
   })
 }
 

@@ -1,5 +1,6 @@
 import type { StoredBackup } from '../../catalog/backup.js'
 import { claimedCluster } from '../../catalog/check-cluster.js'
+import { isEncryptedName } from '../../place/encrypted/encrypted-names.js'
 import { keysOf } from '../../place/store/keys.js'
 import type { ObjectStore, StoredObject } from '../../place/store/object-store.js'
 import { inParallel } from '../../system/files/in-parallel.js'
@@ -13,6 +14,9 @@ export interface WalMoveThere {
   files: StoredObject[]
 }
 
+/** Where that one is encrypted and the other is not, what it would get is no WAL to who reads it: so the backup has to stay. */
+export type NeededThere = { move: WalMoveThere } | { keptFor: StoredBackup }
+
 /**
  * What others need of the WAL of a backup that goes, to be taken as far as now.
  * @param promised those that stay and have to be.
@@ -21,18 +25,32 @@ export async function neededThere(
   store: ObjectStore,
   from: StoredBackup,
   promised: StoredBackup[],
-): Promise<WalMoveThere | undefined> {
+): Promise<NeededThere | undefined> {
   const cluster = claimedCluster(from)
   const [to] = promised
     .filter((one) => one.id < from.id && one.state === 'whole' && claimedCluster(one) === cluster)
     .sort((one, other) => (one.id < other.id ? 1 : -1))
   if (!to) return undefined
   const has = new Set<string>()
-  for await (const { key } of store.list(walOf(to))) has.add(walNameOf(key, to))
-  const files: StoredObject[] = []
+  for await (const { key } of store.list(walOf(to))) if (isWrappedAs(to, key)) has.add(walNameOf(key, to))
+  const lacked: StoredObject[] = []
   for await (const object of store.list(walOf(from)))
-    if (!has.has(walNameOf(object.key, from))) files.push(object)
-  return files.length > 0 ? { from, to, files } : undefined
+    if (!has.has(walNameOf(object.key, from))) lacked.push(object)
+  const files = lacked.filter(({ key }) => isWrappedAs(to, key))
+  const moving = new Set(files.map(({ key }) => walNameOf(key, from)))
+  const isKept = lacked.some(({ key }) => isWrappedAs(from, key) && !moving.has(walNameOf(key, from)))
+  if (isKept) return { keptFor: to }
+  return files.length > 0 ? { move: { from, to, files } } : undefined
+}
+
+/** Why a backup stays whose WAL another needs, and cannot get. */
+export function keptForText({ id, form }: StoredBackup): string {
+  return `its WAL is needed by ${id}, which is ${form === 'encrypted' ? '' : 'not '}encrypted`
+}
+
+/** Whether a reader of a backup looks for a file like this one. */
+function isWrappedAs({ form }: StoredBackup, key: string): boolean {
+  return isEncryptedName(key) === (form === 'encrypted')
 }
 
 const atOnce = 4

@@ -10,7 +10,7 @@ import { policyOf, type RetentionPolicy, removesAnything } from '../../retention
 import type { PruneOptions } from '../prune.js'
 import { confirmRemoval } from './confirm-removal.js'
 import { type JudgedThere, judgeThere } from './judge-store.js'
-import { moveWalThere, neededThere, type WalMoveThere } from './keep-wal-there.js'
+import { keptForText, moveWalThere, neededThere, type WalMoveThere } from './keep-wal-there.js'
 import { removeFromStore } from './remove-from-store.js'
 import { type SweptThere, sweepStore } from './sweep-store.js'
 import { unsoundThere } from './unsound-there.js'
@@ -91,7 +91,13 @@ async function removeAll(
     context.signal.throwIfAborted()
     const { backup } = one
     if (!dryRun) context.progress.step(`removing ${backup.id} from ${objects.name}`)
-    const move = await neededThere(objects, backup, promised)
+    const needed = await neededThere(objects, backup, promised)
+    if (needed && 'keptFor' in needed) {
+      removed.kept.push({ backup, reasons: [{ rule: 'in use', detail: keptForText(needed.keptFor) }] })
+      promised.push(backup)
+      continue
+    }
+    const move = needed?.move
     if (move) removed.moved.push(move)
     if (dryRun) {
       removed.freedBytes += backup.storedBytes
