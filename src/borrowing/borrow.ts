@@ -5,6 +5,8 @@ import { resolveSource, sourceName } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
+import type { Place } from '../place/contract/place.js'
+import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
 import { mayLeadTo } from '../recovery/choose-backup.js'
 import {
@@ -19,7 +21,6 @@ import { shellWord } from '../text/shell-word.js'
 import { type BorrowedRoot, makeBorrowedRoot } from './borrowed-root.js'
 import { fetchRecordAndWal } from './fetch-wal.js'
 import { fetchWholeImage } from './fetch-whole-image.js'
-import { fullBackup } from './full-backup.js'
 import { openImageElsewhere } from './open-image-elsewhere.js'
 
 export interface BorrowOptions extends TargetOptions {
@@ -57,9 +58,10 @@ export async function borrow(
   const place = await openPlace(name, context, settings)
   const catalog = await place.list()
   const listed = choose(catalog, id, point, { name, context })
-  const chosen = await fullBackup(place, listed)
+  const chosen = await withWholeRecord(place, listed)
+  const later = await allWhole(place, withFurtherWal(catalog, listed, point), context)
   const root = await makeBorrowedRoot(context)
-  const needed = [listed, ...withFurtherWal(catalog, listed, point)]
+  const needed = [chosen, ...later]
   let fetched = 0
   for (const backup of needed)
     fetched += await fetchRecordAndWal(place, backup, root, { withWal: point.kind !== 'snapshot' }, context)
@@ -157,4 +159,21 @@ function withFurtherWal(
   )
   const isMoment = point.kind === 'time' || point.kind === 'lsn'
   return isMoment ? later.filter((backup) => mayLeadTo(backup, point)) : later
+}
+
+/** Their whole records. One whose record is not what was sent is none to look for WAL by, as in a root of this machine. */
+async function allWhole(
+  place: Place,
+  listed: readonly StoredBackup[],
+  { progress }: Context,
+): Promise<StoredBackup[]> {
+  const whole: StoredBackup[] = []
+  for (const backup of listed)
+    try {
+      whole.push(await withWholeRecord(place, backup))
+    } catch (error) {
+      if (!(error instanceof PgbkError) || error.code !== 'damaged') throw error
+      progress.warn(`no WAL is taken from ${backup.id}: ${error.message}`)
+    }
+  return whole
 }

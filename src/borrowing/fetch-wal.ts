@@ -10,7 +10,6 @@ import { writeDurably } from '../system/files/durable.js'
 import type { BytePath } from '../system/paths/byte-path.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import type { BorrowedRoot } from './borrowed-root.js'
-import { fullBackup } from './full-backup.js'
 
 /** What a compressed file has more than what is in it, at most. */
 const slack = 1 << 20
@@ -18,6 +17,7 @@ const mostOfHistory = 64 << 10
 
 /**
  * Brings the record of a backup here, and its WAL archive, as a backup of the borrowed root.
+ * @param backup with its whole record.
  * @returns the bytes of WAL that have come.
  * @throws {PgbkError} `failed` when the place does not send what it lists; as `Place.transfer`.
  */
@@ -30,7 +30,7 @@ export async function fetchRecordAndWal(
 ): Promise<number> {
   const { directory, wal, record } = backupFiles(rootLayout(layout.root).backup(backup.id))
   mkdirSync(wal, { recursive: true, mode: 0o700 })
-  const bytes = withWal ? await fetchWal(place, await fullBackup(place, backup), directory, context) : 0
+  const bytes = withWal ? await fetchWal(place, backup, directory, context) : 0
   await writeDurably(record, await place.readRecord(backup))
   return bytes
 }

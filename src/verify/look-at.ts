@@ -55,7 +55,9 @@ export async function lookAt(
     const fault = await imageFault(listed, context)
     if (fault) return unread(fault)
   }
-  const backup = await opened(listed, context)
+  const found = await opened(listed, context)
+  if ('fault' in found) return unread(found.fault)
+  const { backup } = found
   const layout = snapshotOf(backup)
   if (!existsSync(layout.data)) return unread({ file: 'snapshot/data', problem: 'it is missing' })
   if (backup.state === 'used' && existsSync(join(layout.data, 'backup_label.old'))) {

@@ -7,13 +7,17 @@ import { materialise } from '../forms/materialise.js'
 /** An image whose bytes are right, and which this machine cannot mount. */
 export class NotOpened extends PgbkError {}
 
-/** @throws {@link NotOpened}; {PgbkError} `damaged`. */
-export async function opened(backup: LocalBackup, context: Context): Promise<ReadableBackup> {
+/** The backup with its files, or what of its image keeps everybody from them. @throws {@link NotOpened}. */
+export async function opened(
+  backup: LocalBackup,
+  context: Context,
+): Promise<{ backup: ReadableBackup } | { fault: Fault }> {
   try {
-    return await materialise(backup, context)
+    return { backup: await materialise(backup, context) }
   } catch (error) {
     context.signal.throwIfAborted()
-    if (!(error instanceof PgbkError) || error.code === 'damaged') throw error
+    if (!(error instanceof PgbkError)) throw error
+    if (error.code === 'damaged') return { fault: imageFaultIn(error) }
     const { code, message, hint = '', facts } = error
     throw new NotOpened(code, message, { hint, facts, cause: error })
   }
@@ -25,6 +29,10 @@ export async function imageFault(backup: LocalBackup, context: Context): Promise
     return void (await checkImageIs(backup, context))
   } catch (error) {
     if (!(error instanceof PgbkError) || error.code !== 'damaged') throw error
-    return { file: 'snapshot.squashfs', problem: error.facts.reason ?? error.message }
+    return imageFaultIn(error)
   }
+}
+
+function imageFaultIn({ message, facts: { reason = message } }: PgbkError): Fault {
+  return { file: 'snapshot.squashfs', problem: reason }
 }

@@ -6,9 +6,8 @@ import { inParallel } from '../system/files/in-parallel.js'
 import { bytePath } from '../system/paths/byte-path.js'
 import { filesOf, segmentIn } from '../wal-segments/segment-forms.js'
 import { ownSegments } from '../wal-segments/segment-range.js'
-import { faultsOfFile } from './files-elsewhere.js'
+import { faultsOfFile, missing } from './files-elsewhere.js'
 
-const missing = 'it is missing'
 const atOnce = 4
 const ending = '.age'
 
@@ -23,18 +22,28 @@ export async function sealedFaults(
   read: boolean,
   context: Context,
 ): Promise<{ faults: Fault[]; segments: number; wal_bytes: number }> {
-  const { encrypted } = backup.summary
   const there = new Set<string>((await place.files(backup)).files)
-  const faults: Fault[] = []
-  await inParallel(Object.entries(encrypted?.files ?? {}), read ? 1 : atOnce, async ([name, facts]) => {
-    const file = { name: bytePath(name), ...facts }
-    if (!there.has(name)) faults.push({ file: name, problem: missing })
-    else faults.push(...(await faultsOfFile(place, backup, file, read, context)))
-  })
+  const faults = await sealedFileFaults(place, backup, { read, wanted: () => true }, context)
   for (const segment of ownSegments(backup.summary).names())
     if (!filesOf(segment).some((file) => there.has(`wal/${file}${ending}`)))
       faults.push({ file: `wal/${segment}${ending}`, problem: missing })
   const wal = [...there].filter((name) => name.startsWith('wal/') && name.endsWith(ending))
   const segments = wal.filter((name) => segmentIn(name.slice('wal/'.length, -ending.length)) !== undefined)
   return { faults, segments: segments.length, wal_bytes: segments.length * backup.summary.wal_segment_size }
+}
+
+/** The same of those files alone that never change, as the record in clear tells them. */
+export async function sealedFileFaults(
+  place: Place,
+  backup: StoredBackup,
+  { read, wanted }: { read: boolean; wanted: (file: string) => boolean },
+  context: Context,
+): Promise<Fault[]> {
+  const files = Object.entries(backup.summary.encrypted?.files ?? {}).filter(([name]) => wanted(name))
+  const faults: Fault[] = []
+  await inParallel(files, read ? 1 : atOnce, async ([name, facts]) => {
+    const file = { name: bytePath(name), ...facts }
+    faults.push(...(await faultsOfFile(place, backup, file, read, context)))
+  })
+  return faults
 }

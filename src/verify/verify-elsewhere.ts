@@ -1,28 +1,16 @@
-import { borrowWal } from '../borrowing/borrow-wal.js'
-import { fullBackup } from '../borrowing/full-backup.js'
-import { recordOf, type StoredBackup } from '../catalog/backup.js'
-import { recordFault } from '../catalog/check-cluster.js'
+import type { StoredBackup } from '../catalog/backup.js'
+import type { Catalog } from '../catalog/catalog.js'
+import { isId } from '../catalog/id.js'
 import { selectBackup } from '../catalog/select.js'
-import { resolveSource, sourceName, storeNamed } from '../catalog/source-place.js'
-import { withIdentitiesIn } from '../config/identities.js'
+import { resolveSource, sourceName } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
 import { type Context, withEnds } from '../context.js'
-import { type Fault, PgbkError } from '../errors.js'
-import { imageName } from '../place/contract/names.js'
-import type { Place } from '../place/contract/place.js'
-import { openAsItLies, openPlace } from '../place/open-place.js'
-import { findInstallations } from '../postgres/programs/find.js'
-import { inParallel } from '../system/files/in-parallel.js'
-import { type BytePath, bytePath } from '../system/paths/byte-path.js'
+import { factsOf, messageOf, PgbkError } from '../errors.js'
+import { openPlace } from '../place/open-place.js'
 import { shellWord } from '../text/shell-word.js'
-import { filesOf, segmentIn } from '../wal-segments/segment-forms.js'
-import { ownSegments } from '../wal-segments/segment-range.js'
-import { faultsOfFile, sizeFaults } from './files-elsewhere.js'
-import { sealedFaults } from './sealed-faults.js'
+import { unread } from './look-at.js'
+import { type Looker, lookerIn } from './look-elsewhere.js'
 import type { Verified, VerifyOptions, VerifyResult } from './verify.js'
-import { checkWal } from './wal-faults.js'
-
-const atOnce = 4
 
 export interface VerifyElsewhereOptions extends VerifyOptions {
   /** The place. */
@@ -31,12 +19,11 @@ export interface VerifyElsewhereOptions extends VerifyOptions {
   read?: boolean
 }
 
-type Found = Pick<Verified, 'faults' | 'segments' | 'wal_bytes'>
-
 /**
  * Compares what a place says of the files of its packed backups with their records, by names and sizes; with `read`, reads all of them. Of
- * an encrypted one, without a key, the files are compared as they lie.
- * @throws {PgbkError} as `openPlace` and `selectBackup`; `failed` for one that is plain.
+ * an encrypted one, without a key, the files are compared as they lie. With `all`, what is removed meanwhile is left out, and what cannot be
+ * looked at from here is warned of.
+ * @throws {PgbkError} as `openPlace` and `selectBackup`; `failed` for one that is plain, and where of all none could be looked at.
  */
 export async function verifyElsewhere(
   id: string | undefined,
@@ -48,56 +35,77 @@ export async function verifyElsewhere(
   return withEnds(context, async (own) => {
     const place = await openPlace(name, own, { ...settings, isHeld: true })
     const catalog = await place.list()
-    const look = await lookerIn(name, place, catalog.backups, read, { settings, context: own })
-    const chosen = all ? catalog.backups : [selectBackup(catalog, id ?? 'latest', own, name)]
-    const checks: Verified[] = []
-    const leftOut: VerifyResult['leftOut'] = []
-    for (const listed of chosen) {
-      if (listed.form === 'plain') {
-        if (!all) throw plainElsewhere(listed, place, own)
-        leftOut.push({ id: listed.id, reason: 'it is plain: verify it there' })
-        continue
-      }
-      const startedAt = own.now().getTime()
-      own.progress.step(`verifying ${listed.id}`)
-      const found = await look(listed)
-      const duration_ms = Math.max(0, own.now().getTime() - startedAt)
-      checks.push({ id: listed.id, ...found, pg_verifybackup: null, duration_ms })
-    }
-    return { root: name, checks, leftOut }
+    const look = await lookerIn(name, place, catalog.backups, { settings, context: own })
+    const check = (backup: StoredBackup) => verifyThere(backup, { name, look, read }, own)
+    if (all) return verifyAll(name, catalog, check, own)
+    const broken = brokenRecords(catalog).find((one) => one.name === id)
+    const checked = broken
+      ? unreadRecord(broken)
+      : await check(selectBackup(catalog, id ?? 'latest', own, name))
+    return { root: name, checks: [checked], leftOut: [] }
   })
 }
 
-/** What looks at a backup of a place. */
-async function lookerIn(
+async function verifyAll(
   name: string,
-  place: Place,
-  backups: readonly StoredBackup[],
-  read: boolean,
-  task: Task,
-): Promise<(listed: StoredBackup) => Promise<Found>> {
-  const sealed = await placeWithoutKey(name, backups, task)
-  return async (listed) =>
-    sealed && listed.form === 'encrypted'
-      ? sealedFaults(sealed, listed, read, task.context)
-      : lookAt(place, await fullBackup(place, listed), read, task)
+  catalog: Catalog<StoredBackup>,
+  check: (backup: StoredBackup) => Promise<Verified>,
+  context: Context,
+): Promise<VerifyResult> {
+  const checks = brokenRecords(catalog).map(unreadRecord)
+  const leftOut: VerifyResult['leftOut'] = []
+  for (const backup of catalog.backups) {
+    const found = await check(backup).catch((error) => leaveOut(error, backup, context))
+    if (typeof found === 'string') leftOut.push({ id: backup.id, reason: found })
+    else if (found) checks.push(found)
+  }
+  if (checks.length === 0) throw noneLookedAt(name, leftOut)
+  return { root: name, checks: checks.sort((a, b) => (a.id < b.id ? 1 : -1)), leftOut }
 }
 
-/** Where files are looked at as they lie, since there is no key; undefined where one is given, or nothing is encrypted. */
-async function placeWithoutKey(
-  name: string,
-  backups: readonly StoredBackup[],
-  { settings, context }: Task,
-): Promise<Place | undefined> {
-  if (!backups.some(({ form }) => form === 'encrypted')) return undefined
-  const identities = withIdentitiesIn(storeNamed(name, settings.stores)?.identity, context)
-  if ((await identities()).length > 0) return undefined
-  const place = await openAsItLies(name, context, { ...settings, isHeld: true })
-  await place.list()
-  return place
+async function verifyThere(
+  backup: StoredBackup,
+  { name, look, read }: { name: string; look: Looker; read: boolean },
+  context: Context,
+): Promise<Verified> {
+  if (backup.form === 'plain') throw plainElsewhere(backup, name, context)
+  const startedAt = context.now().getTime()
+  context.progress.step(`verifying ${backup.id}`)
+  const found = await withEnds(context, (own) => look(backup, read, own))
+  const duration_ms = Math.max(0, context.now().getTime() - startedAt)
+  return { id: backup.id, ...found, pg_verifybackup: null, duration_ms }
 }
 
-function plainElsewhere({ id }: StoredBackup, { name }: Place, { pgbk }: Context): PgbkError {
+function unreadRecord({ name, reason }: Catalog['rejected'][number]): Verified {
+  return { id: name, ...unread({ file: 'backup.json', problem: reason }), duration_ms: 0 }
+}
+
+/** Says why one of all backups is left out. @returns the same, where it is there all the same. @throws what is no reason for that. */
+function leaveOut(error: unknown, { id, form }: StoredBackup, { progress }: Context): string | undefined {
+  if (form === 'plain' || factsOf(error).kind === 'no-identity') {
+    const message = messageOf(error)
+    progress.warn(`${id} was not looked at: ${message}`)
+    return message
+  }
+  if (!(error instanceof PgbkError) || error.code !== 'not-found') throw error
+  progress.say(error.message)
+  return undefined
+}
+
+/** What was a backup, as its name tells, and is none for want of a good record; without any, it is being sent, or removed. */
+function brokenRecords({ rejected }: Catalog<StoredBackup>): Catalog['rejected'] {
+  return rejected.filter(({ name, hasNoRecord }) => isId(name) && !hasNoRecord)
+}
+
+function noneLookedAt(name: string, [first]: VerifyResult['leftOut']): PgbkError {
+  if (first)
+    return new PgbkError('failed', `no backup in ${name} could be verified from here: ${first.reason}`)
+  return new PgbkError('not-found', `there is no backup in ${name}`, {
+    hint: 'Is it the right place? Where there were some, somebody has removed them.',
+  })
+}
+
+function plainElsewhere({ id }: StoredBackup, name: string, { pgbk }: Context): PgbkError {
   return new PgbkError(
     'failed',
     `backup ${id} in ${name} is plain: only packed ones are verified from elsewhere`,
@@ -105,60 +113,4 @@ function plainElsewhere({ id }: StoredBackup, { name }: Place, { pgbk }: Context
       hint: `Verify it there (pgbk verify), or bring it here, which verifies it:\n  ${pgbk(`download ${id} --from ${shellWord(name)}`)}`,
     },
   )
-}
-
-async function lookAt(place: Place, backup: StoredBackup, read: boolean, task: Task): Promise<Found> {
-  const damage = recordFault(backup)
-  if (damage !== undefined)
-    return { faults: [{ file: 'backup.json', problem: damage }], segments: 0, wal_bytes: 0 }
-  const { files } = await place.files(backup)
-  const wal = files.filter((name) => name.startsWith('wal/') && segmentIn(name.slice(4)) !== undefined)
-  const faults = [
-    ...(await imageFaults(place, backup, files, read, task.context)),
-    ...(files.includes(bytePath('README')) ? [] : [{ file: 'README', problem: missing }]),
-    ...missingSegments(backup, wal),
-  ]
-  if (read) {
-    const checked = await readWal(place, backup, task)
-    return { faults: [...faults, ...checked.faults], segments: checked.segments, wal_bytes: checked.bytes }
-  }
-  const { wal_segment_size: size } = recordOf(backup)
-  const raw = wal.filter((name) => /\/[0-9A-F]{24}$/.test(name))
-  await inParallel(
-    raw,
-    atOnce,
-    async (name) => void faults.push(...(await sizeFaults(place, backup, name, size))),
-  )
-  return { faults, segments: wal.length, wal_bytes: raw.length * size }
-}
-
-const missing = 'it is missing'
-
-async function imageFaults(
-  place: Place,
-  backup: StoredBackup,
-  files: BytePath[],
-  read: boolean,
-  context: Context,
-): Promise<Fault[]> {
-  const { packed } = backup.summary
-  if (!packed || !files.includes(imageName)) return [{ file: imageName, problem: missing }]
-  return faultsOfFile(place, backup, { name: imageName, ...packed }, read, context)
-}
-
-/** Those that the snapshot itself needs. */
-function missingSegments(backup: StoredBackup, wal: BytePath[]): Fault[] {
-  const here = new Set<string>(wal)
-  return [...ownSegments(recordOf(backup)).names()].flatMap((segment) =>
-    filesOf(segment).some((file) => here.has(`wal/${file}`))
-      ? []
-      : [{ file: `wal/${segment}`, problem: missing }],
-  )
-}
-
-/** As `verify` does it, of a copy that goes again. */
-async function readWal(place: Place, backup: StoredBackup, { settings, context }: Task) {
-  const { backup: copy, catalog } = await borrowWal(place, backup, context)
-  const installations = await findInstallations(settings.bin_dir, context)
-  return checkWal(copy, catalog, installations, context)
 }

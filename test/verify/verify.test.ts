@@ -1,4 +1,5 @@
-import { renameSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, expect, it } from '@jest/globals'
 import { backupLayout, type RootLayout } from '../../src/catalog/layout.js'
 import type { Settings } from '../../src/config/load.js'
@@ -61,3 +62,22 @@ needs('PostgreSQL programs').describe.each([
     })
   })
 })
+
+needs('PostgreSQL programs', 'user namespaces', '/dev/fuse', 'program squashfuse').it(
+  'an image that is none, though it is the one of its record, has a fault, and the others are looked at',
+  async () => {
+    const image = Buffer.from('not a file system')
+    const sha256 = createHash('sha256').update(image).digest('hex')
+    rmSync(root.backup(second), { recursive: true })
+    const packed = { bytes: image.length, sha256, snapshot_bytes: 1, uid: 1, gid: 1 }
+    const { directory } = aBackup(root, second, { format: 2, packed })
+    rmSync(`${directory}/snapshot`, { recursive: true })
+    writeFileSync(`${directory}/snapshot.squashfs`, image)
+    const settings = { root: root.root } as Settings
+    const { checks } = await verify(undefined, { all: true }, { settings, context: aContext() })
+    expect(checks).toMatchObject([
+      { id: second, faults: [{ file: 'snapshot.squashfs' }] },
+      { id: first, faults: expect.any(Array) },
+    ])
+  },
+)
