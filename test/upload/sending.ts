@@ -58,6 +58,7 @@ export function aDirectoryStore(directory = aDirectory()) {
       objects: seen,
       place: storePlace(seen, context),
       wrapping: recipients.length > 0 ? encryptedWrapping(recipients) : plainWrapping,
+      recipients,
     }),
   }
 }
