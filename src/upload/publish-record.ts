@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordSummary } from '../catalog/record.js'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
+import { factsOf, PgbkError } from '../errors.js'
 import { keysOf } from '../place/store/keys.js'
 import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
@@ -51,11 +51,11 @@ async function tryToPublish(
   const isOwn = there?.equals(record) ?? false
   if (fault === undefined) {
     // Its own it is also by an upload that was killed before it was told.
-    if (there && !isOwn) await store.remove([key])
+    if (there && !isOwn) await withdraw(sent)
     return isOwn || undefined
   }
   if (there && !isOwn) return false
-  if (isOwn) await store.remove([key])
+  if (isOwn) await withdraw(sent)
   throw replaced(sent, fault)
 }
 
@@ -67,7 +67,25 @@ export async function withdrawOther(
 ): Promise<void> {
   const key = keysOf.backup(id).record
   const there = await readObject(store, key, mostBytes.record)
-  if (there && imageToldBy(summaryIn(there), image.name) !== image.sha256) await store.remove([key])
+  if (there && imageToldBy(summaryIn(there), image.name) !== image.sha256) await withdraw({ id, store })
+}
+
+/** @throws {PgbkError} `failed` where the record has to stay, which tells of what is no longer there. */
+async function withdraw({ id, store }: Pick<SentObjects, 'id' | 'store'>): Promise<void> {
+  const key = keysOf.backup(id).record
+  const [kept] = await store.remove([key]).catch((error) => {
+    if (factsOf(error).kind === 'access-denied') return [{ key, until: undefined }]
+    throw error
+  })
+  if (!kept) return
+  const until = kept.until ? ` before ${kept.until.toISOString()}` : ''
+  throw new PgbkError(
+    'failed',
+    `${store.locationOf(key)} tells of files that another upload has sent, which are no longer there, and may not be removed${until}`,
+    {
+      hint: `Nobody can restore ${id} from ${store.name} until it is removed, by credentials that may, and the backup is uploaded again. Let only one root upload a backup.`,
+    },
+  )
 }
 
 /** The SHA-256 of the image as it lies, by the record's word. */

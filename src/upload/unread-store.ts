@@ -23,10 +23,7 @@ export function unreadStore(store: ObjectStore): ObjectStore {
       )
     },
     async put(key, bytes, ifAbsent) {
-      if (!(await store.put(key, bytes, ifAbsent)))
-        throw new PgbkError('failed', `${store.locationOf(key)} is there already, and may not be read`, {
-          hint: 'Whether it tells of what was sent now, nobody can say: verify the backup, or remove it there, with credentials that may read.',
-        })
+      if (!(await store.put(key, bytes, ifAbsent))) return false
       small.set(key, bytes)
       sent.set(key, { key, bytes: bytes.length, changedAt: new Date() })
       return true

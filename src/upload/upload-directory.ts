@@ -48,19 +48,29 @@ function isUseful({ directory, image, record, uploadLock, uploadMarker }: Backup
 
 /** Removes what killed uploads have left and no other will use. What cannot be removed is told, and keeps nothing from being done. */
 export async function sweepUploads(root: RootLayout, context: Context): Promise<void> {
-  for (const note of uploadsIn(root)) {
-    if (note.life === 'alive' || !isForgotten(root, note)) continue
-    try {
-      await withLock(note.files.uploadLock, { purpose: 'sweep' }, context, async (_guarded, lock) => {
-        await lock.check()
-        await removeMarked(note.files.uploadMarker)
-      })
-      context.progress.say(`removed ${note.files.directory}, the remains of an upload that did not end`)
-    } catch (error) {
-      context.signal.throwIfAborted()
-      if (error instanceof PgbkError && error.code === 'locked') continue
-      context.progress.warn(`${note.files.directory} stays: ${messageOf(error)}`)
-    }
+  for (const note of uploadsIn(root))
+    if (note.life !== 'alive' && isForgotten(root, note))
+      await remove(note, 'the remains of an upload that did not end', context)
+}
+
+/** Removes what was packed to be sent, but for that of the oldest backup, which is the next to be sent: the disk here is not to fill with it. */
+export async function keepOneImage(root: RootLayout, context: Context): Promise<void> {
+  const waiting = uploadsIn(root).filter(({ files }) => existsSync(files.image))
+  const [, ...others] = waiting.sort((a, b) => (a.backup < b.backup ? -1 : 1))
+  for (const note of others) await remove(note, 'which is packed anew when it can be sent', context)
+}
+
+async function remove({ files }: UploadNote, what: string, context: Context): Promise<void> {
+  try {
+    await withLock(files.uploadLock, { purpose: 'sweep' }, context, async (_guarded, lock) => {
+      await lock.check()
+      await removeMarked(files.uploadMarker)
+    })
+    context.progress.say(`removed ${files.directory}, ${what}`)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (error instanceof PgbkError && error.code === 'locked') return
+    context.progress.warn(`${files.directory} stays: ${messageOf(error)}`)
   }
 }
 

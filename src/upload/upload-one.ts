@@ -77,6 +77,8 @@ async function packAndSend(
           if (!newCluster) await checkStoreCluster(backup, store)
         }
         const sent = await sendBackup({ backup, form, aside, store, check }, guarded)
+        // What was faster may have been another's of that second, or may not be whole.
+        if (!sent.isPublished) await findThere(backup.id, backup, store, guarded)
         return { wasThere: !sent.isPublished, sentBytes: sent.bytes, sentWalFiles: sent.walFiles }
       })
       tell(ended)

@@ -14,6 +14,9 @@ export type S3Fault =
   | 'slow-down'
   | 'expired'
   | 'not-implemented'
+  | 'forbidden'
+  /** What is to be put only where there is nothing meets something. */
+  | 'there-already'
   /** No answer. */
   | 'stall'
   /** The body of the answer ends in its middle. */
@@ -32,6 +35,8 @@ const errors = {
   'slow-down': [503, 'SlowDown'],
   expired: [400, 'ExpiredToken'],
   'not-implemented': [501, 'NotImplemented'],
+  forbidden: [403, 'AccessDenied'],
+  'there-already': [412, 'PreconditionFailed'],
 } as const
 
 /** Something in front of an S3 server that makes faults. @returns its URL. */

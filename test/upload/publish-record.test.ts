@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { PgbkError } from '../../src/errors.js'
 import { directoryStore } from '../../src/place/store/directory-store.js'
 import { keysOf } from '../../src/place/store/keys.js'
 import type { ObjectStore } from '../../src/place/store/object-store.js'
@@ -120,6 +121,26 @@ describe('the record of a backup in a store', () => {
     expect(await recordThere()).toBe(text)
     await withdrawOther({ ...image, sha256: 'b'.repeat(64) }, { id }, store)
     expect(await recordThere()).toBe('undefined')
+  })
+
+  it.each([
+    ['is locked', async (keys: string[]) => keys.map((key) => ({ key, until: new Date('2026-12-24') }))],
+    [
+      'may not be removed',
+      async () => {
+        throw new PgbkError('failed', 'access denied', { facts: { kind: 'access-denied' } })
+      },
+    ],
+  ])('is told of where it would be withdrawn, and %s', async (_why, remove) => {
+    const { put, store } = aStore()
+    const packed = { bytes: 10, sha256: 'a'.repeat(64), snapshot_bytes: 20, uid: 1, gid: 1 }
+    await put(recordKey, JSON.stringify(aRecord({ format: 2, packed })))
+    const image = { name: 'snapshot.squashfs', ...packed, sha256: 'b'.repeat(64) }
+    const thrown = await thrownBy(() => withdrawOther(image, { id }, { ...store, remove }))
+    expect(thrown).toMatchObject({
+      code: 'failed',
+      message: expect.stringContaining('no longer there, and may not be removed'),
+    })
   })
 
   it('was put by a killed upload that was not told', async () => {

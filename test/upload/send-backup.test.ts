@@ -5,7 +5,9 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
 import { factsOf, PgbkError } from '../../src/errors.js'
 import { keysOf } from '../../src/place/store/keys.js'
+import type { ObjectStore } from '../../src/place/store/object-store.js'
 import { readObject } from '../../src/place/store/read-object.js'
+import { unreadStore } from '../../src/upload/unread-store.js'
 import { thrownBy } from '../catalog/samples.js'
 import { alice, bob } from '../encryption/samples.js'
 import {
@@ -33,7 +35,7 @@ describe('an upload that goes on with what one before it has sent', () => {
     'is for those whom it is encrypted for now, when the one before failed at %s',
     async (ending) => {
       const what = aPackedBackup()
-      const { top, record } = keysOf.backup(what.backup.id)
+      const { top } = keysOf.backup(what.backup.id)
       const { objects, openFor } = aDirectoryStore()
       await thrownBy(() => send(what, openFor([alice.recipient], failingAt(objects, ending))))
       expect(await send(what, openFor([bob.recipient]))).toMatchObject({ isPublished: true })
@@ -41,12 +43,7 @@ describe('an upload that goes on with what one before it has sent', () => {
       expect(await decrypted(objects, `${top}snapshot.squashfs.age`, bob)).toEqual(imageBytes)
       const wal = await decrypted(objects, `${top}wal/${segment}.gz.age`, bob)
       expect(gunzipSync(wal)).toHaveLength(what.backup.summary.wal_segment_size)
-      const { encrypted } = JSON.parse(String(await readObject(objects, record, 100_000)))
-      const image = await readObject(objects, `${top}snapshot.squashfs.age`, 1_000_000)
-      const sha256 = createHash('sha256')
-        .update(image ?? '')
-        .digest('hex')
-      expect(encrypted.files['snapshot.squashfs.age'].sha256).toBe(sha256)
+      expect(await faultsThere(objects, what.backup.id)).toEqual([])
     },
   )
 
@@ -55,7 +52,7 @@ describe('an upload that goes on with what one before it has sent', () => {
     const { objects, openFor } = aDirectoryStore()
     await thrownBy(() => send(what, openFor([alice.recipient], failingAt(objects, '/README.age'))))
     const sent: string[] = []
-    const counting: typeof objects = {
+    const counting: ObjectStore = {
       ...objects,
       send: (key, bytes, onBytes) => {
         sent.push(key)
@@ -134,3 +131,91 @@ describe('what was sent in clear before there were recipients', () => {
     ])
   })
 })
+
+/** What a record says of its files, compared with what lies there. */
+async function faultsThere(objects: ObjectStore, id: string): Promise<string[]> {
+  const { top, record } = keysOf.backup(id)
+  const { encrypted } = JSON.parse(String(await readObject(objects, record, 100_000)))
+  const faults: string[] = []
+  for (const [name, { sha256 }] of Object.entries<{ sha256: string }>(encrypted.files)) {
+    const bytes = await readObject(objects, top + name, 1_000_000)
+    if (sha256Of(bytes) !== sha256) faults.push(name)
+  }
+  return faults
+}
+
+describe('two who upload the same backup', () => {
+  it('do not replace each other’s image once the backup is published', async () => {
+    const [mine, theirs] = [aPackedBackup(), aPackedBackup()]
+    const { objects, openFor } = aDirectoryStore()
+    const later: ObjectStore = {
+      ...objects,
+      async send(key, what, onBytes) {
+        if (key.endsWith('.squashfs.age')) await send(theirs, openFor([alice.recipient]))
+        return objects.send(key, what, onBytes)
+      },
+    }
+    expect(await send(mine, openFor([alice.recipient], later))).toMatchObject({ isPublished: false })
+    expect(await faultsThere(objects, mine.backup.id)).toEqual([])
+    const left: string[] = []
+    for await (const { key } of objects.unfinished('')) left.push(key)
+    expect(left).toEqual([])
+  })
+})
+
+describe('with credentials that may only write', () => {
+  /** Of what is put only if it is not there, nobody hears the first time. */
+  const unheard = (store: ObjectStore): ObjectStore => {
+    let isFirst = true
+    return {
+      ...store,
+      async put(key, bytes, ifAbsent) {
+        const wasPut = await store.put(key, bytes, ifAbsent)
+        if (!isFirst) return wasPut
+        isFirst = false
+        throw new PgbkError('unreachable', 'no answer')
+      },
+    }
+  }
+  const counting = (store: ObjectStore, sent: string[]): ObjectStore => ({
+    ...store,
+    async send(key, what, onBytes) {
+      sent.push(key.replace(/^.*\//, ''))
+      return store.send(key, what, onBytes)
+    },
+  })
+
+  it.each([[[alice.recipient]], [[]]])(
+    'a record that came there unheard is known the next time, for %j',
+    async (recipients) => {
+      const what = aPackedBackup()
+      const { objects, openFor } = aDirectoryStore()
+      const sent: string[] = []
+      const seen = unheard(counting(objects, sent))
+      const open = () => ({ ...openFor(recipients, unreadStore(seen)), mayRead: false })
+      expect(await thrownBy(() => send(what, open()))).toMatchObject({ code: 'unreachable' })
+      sent.length = 0
+      expect(await send(what, open())).toMatchObject({ isPublished: true })
+      expect(sent).toEqual([recipients.length > 0 ? `${segment}.gz.age` : `${segment}.gz`])
+      if (recipients.length > 0) expect(await faultsThere(objects, what.backup.id)).toEqual([])
+    },
+  )
+
+  it('another’s record is never taken for one’s own', async () => {
+    const what = aPackedBackup()
+    const { objects, openFor } = aDirectoryStore()
+    await objects.put(keysOf.backup(what.backup.id).record, Buffer.from('theirs'))
+    const open = () => ({ ...openFor([alice.recipient], unreadStore(objects)), mayRead: false })
+    for (let times = 0; times < 2; times++)
+      expect(await thrownBy(() => send(what, open()))).toMatchObject({
+        code: 'failed',
+        message: expect.stringContaining('is there already'),
+      })
+  })
+})
+
+function sha256Of(bytes: Buffer | undefined): string {
+  return createHash('sha256')
+    .update(bytes ?? '')
+    .digest('hex')
+}

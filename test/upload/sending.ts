@@ -22,22 +22,21 @@ export const context = aContext({ tickMs: 1 })
 export const imageBytes = sample(300_000)
 
 /** A backup of a root, its packed form, and the directory of its upload: all that is to be sent. */
-export function aPackedBackup() {
-  const root = anEmptyRoot()
-  const id = '20261120T030000Z'
+export function aPackedBackup(id = '20261120T030000Z', root = anEmptyRoot()) {
   const sha256 = createHash('sha256').update(imageBytes).digest('hex')
   const packed = { bytes: imageBytes.length, sha256, snapshot_bytes: 400_000, uid: 1, gid: 1 }
   const record = JSON.stringify(aRecord({ id, format: 2, packed }))
-  const { directory } = aBackup(root, id)
+  const { directory, ...files } = aBackup(root, id)
+  writeFileSync(files.record, record)
+  writeFileSync(files.image, imageBytes)
+  writeFileSync(files.imageReadme, 'readme')
   const aside = backupFiles(root.upload(id))
   mkdirSync(aside.directory)
-  writeFileSync(aside.image, imageBytes)
-  writeFileSync(aside.imageReadme, 'readme')
   const form: PackedForm = {
     record: Buffer.from(record),
     packed,
-    image: aside.image,
-    readme: aside.imageReadme,
+    image: files.image,
+    readme: files.imageReadme,
     damaged: async () => new PgbkError('damaged', 'the image is damaged'),
   }
   const backup: LocalBackup = { ...storedBackup(summarize(record), 'whole'), directory }

@@ -6,11 +6,13 @@ interface S3Failure {
   name: string
   status: number | undefined
   message: string
+  /** How often it was asked. */
+  attempts: number
 }
 
 export function s3Failure(error: unknown): S3Failure {
   const { name, Code, code, message, $metadata, cause } = (error ?? {}) as Record<string, unknown> & {
-    $metadata?: { httpStatusCode?: number }
+    $metadata?: { httpStatusCode?: number; attempts?: number }
   }
   const inner = (cause as { code?: unknown } | undefined)?.code
   // The client wraps what it does not take for an error, and drops its code.
@@ -24,6 +26,7 @@ export function s3Failure(error: unknown): S3Failure {
     name: isOfTls ? 'CERT_NOT_TRUSTED' : String(names[0] ?? 'Error'),
     status: $metadata?.httpStatusCode,
     message: rest ?? String(message ?? ''),
+    attempts: $metadata?.attempts ?? 1,
   }
 }
 

@@ -80,12 +80,23 @@ async function look(connection: S3Connection, key: string): Promise<StoredObject
 
 /** Not all stores refuse to put in the place of another, and some say nothing of it: so it is looked for first. */
 async function put(connection: S3Connection, key: string, bytes: Buffer, ifAbsent = false): Promise<boolean> {
-  if (ifAbsent && typeof (await statIfAllowed(connection, key)) === 'object') return false
+  const there = ifAbsent ? await statIfAllowed(connection, key) : undefined
+  if (typeof there === 'object') return false
   try {
     await sendWhole(connection, key, bytes, { isOnlyIfAbsent: ifAbsent })
     return true
   } catch (error) {
-    if (ifAbsent && s3Failure(error).status === 412) return false
+    const { status, attempts } = s3Failure(error)
+    if (ifAbsent && status === 412) {
+      if (there !== 'unknown' || attempts === 1) return false
+      throw new PgbkError(
+        'unreachable',
+        `s3://${connection.bucket} has not said whether it was this that wrote ${key}`,
+        {
+          hint: 'Try again: the next upload knows that it may have been.',
+        },
+      )
+    }
     throw connection.explain(error, `write ${key}`)
   }
 }

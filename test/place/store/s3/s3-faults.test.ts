@@ -108,6 +108,20 @@ describe('a store in S3 that has a bad day', () => {
     },
   )
 
+  it('says that it does not know whether it was this that was put, where nobody may look', async () => {
+    let puts = 0
+    const { store } = await aWorld(({ method }) => {
+      if (method === 'HEAD') return 'forbidden'
+      return ++puts === 1 ? 'unheard' : 'there-already'
+    })
+    const put = () => store.put('record', Buffer.from('mine'), true)
+    expect(await thrownBy(put)).toMatchObject({
+      code: 'unreachable',
+      hint: expect.stringContaining('Try again'),
+    })
+    expect(await put()).toBe(false)
+  })
+
   it.each(['no-range', 'other-range'] as const)('is not believed other bytes: %s', async (fault) => {
     const { store, plain } = await aWorld(() => fault)
     await plain.send('image', whole, () => {})
