@@ -24,16 +24,24 @@ import { type WatchedServer, watchServer } from './watched-server.js'
 /**
  * Keeps the WAL archive of the newest whole backup growing, until it is told to end. Servers that restart, networks and disks
  * that fail are waited for; only what waiting cannot correct ends it. One receiver a root.
+ * @param whenAlone is called when no other receiver can be in the root.
  * @throws {PgbkError} the signal's reason when aborted; `wrong-cluster`; `programs-missing`; what the very first connection fails
  * with when that is no matter of time (`refused`, a wrong password ...).
  */
-export async function receiveWal(options: ConnectionFlags, { settings, context }: Task): Promise<never> {
+export async function receiveWal(
+  options: ConnectionFlags,
+  { settings, context }: Task,
+  whenAlone: () => void = () => {},
+): Promise<never> {
   // A receiver may be there before the first backup.
   const root = openRootToCreate(settings.root, context)
   createRoot(root)
   const client = await findClient(options, settings, 'pgbk_receive', context)
   const job = { root, client, slot: settings.wal.slot, compression: wantedCompression(settings.wal.compress) }
-  return withLock(root.walLock, { purpose: 'wal receive' }, context, (guarded) => keepReceiving(job, guarded))
+  return withLock(root.walLock, { purpose: 'wal receive' }, context, (guarded) => {
+    whenAlone()
+    return keepReceiving(job, guarded)
+  })
 }
 
 /** The same, for whoever has the lock. */

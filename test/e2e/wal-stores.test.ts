@@ -1,11 +1,12 @@
 import { readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, it } from '@jest/globals'
+import { isAlive } from '../../src/system/process/process-table.js'
 import { aBackupOf, aFile, aTwinOf } from '../helpers/backup.js'
 import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEndOfFile } from '../helpers/places.js'
-import { anyMajor } from '../helpers/programs.js'
+import { anyMajor, run } from '../helpers/programs.js'
 import { type Receiver, startReceiver, untilReceived } from '../helpers/receiver.js'
 import { ask, restored } from '../helpers/restore.js'
 import { aRoot, aServer, type TestServer } from '../helpers/server.js'
@@ -95,6 +96,18 @@ needs(...needed).describe('wal receive, where the configuration has a store', ()
     const newest = newestHere()
     await until('the store has it', () => walThere().includes(newest ?? ''))
     expect((await status()).problems).toEqual([])
+  }, 120_000)
+
+  it('receives on, and ends when it is told to, while what sends WAL hangs', async () => {
+    const { stdout } = await run(['pgrep', '-f', '--', `-C ${root} --sends`])
+    const sender = Number(stdout)
+    process.kill(sender, 'SIGSTOP')
+    atEndOfFile(async () => void process.kill(sender, 'SIGKILL'))
+    await server.sql('insert into sent select generate_series(1, 1000)')
+    await untilReceived(server, root)
+    process.kill(receiver.pid, 'SIGTERM')
+    await until('the receiver has ended', async () => (await status()).receiver === 'ended')
+    await until('its process has gone', () => !isAlive(receiver.pid))
   }, 120_000)
 })
 

@@ -1,4 +1,7 @@
+import { Option } from 'commander'
+import type { Task } from '../../config/load.js'
 import type { ConnectionFlags } from '../../postgres/connection/connection.js'
+import type { WalSender } from '../../upload/receiving/wal-sender.js'
 import type { DropSlotOptions } from '../../wal-receiver/drop-slot.js'
 import type { CommandSpec } from '../call/command-spec.js'
 import { addConnectionOptions } from '../call/options.js'
@@ -12,10 +15,16 @@ Examples:
   pgbk wal status
 `
 
-export const walReceive: CommandSpec<ConnectionFlags> = {
+interface ReceiveOptions extends ConnectionFlags {
+  sends?: string
+}
+
+export const walReceive: CommandSpec<ReceiveOptions> = {
   name: 'wal receive',
   description: 'keep the WAL archive of the newest backup growing',
-  declare: addConnectionOptions,
+  declare: (command) =>
+    // How pgbk calls the one that sends WAL to stores: upload/receiving/wal-sender.ts.
+    addConnectionOptions(command).addOption(new Option('--sends <stores>').hideHelp()),
   faultOf({ globals, words }) {
     if (words !== undefined) return 'wal receive takes no COMMAND after --'
     return globals.json
@@ -24,15 +33,19 @@ export const walReceive: CommandSpec<ConnectionFlags> = {
   },
   standIn: ({ settings: { root } }) => ({ as: 'owner', root, makes: 'backups' }),
   async run(call) {
+    const { options, settings } = call
+    if (options.sends !== undefined) return send(options.sends, call)
     const { receiveWal } = await import('../../wal-receiver/receive-wal.js')
-    if (Object.values(call.settings.stores).every(({ upload }) => upload === 'never'))
-      return receiveWal(call.options, call)
-    const { startWalSenders } = await import('../../upload/keep-sending-wal.js')
-    const senders = startWalSenders(call)
+    if (Object.values(settings.stores).every(({ upload }) => upload === 'never'))
+      return receiveWal(options, call)
+    const { startWalSender } = await import('../../upload/receiving/wal-sender.js')
+    let sender: WalSender | undefined
     try {
-      return await receiveWal(call.options, call)
+      return await receiveWal(options, call, () => {
+        sender = startWalSender(call)
+      })
     } finally {
-      await senders.stop()
+      await sender?.stop()
     }
   },
   help: `
@@ -57,6 +70,12 @@ Examples:
   pgbk wal receive
   pgbk wal receive -d "host=db1,db2 user=backup target_session_attrs=read-write"
 `,
+}
+
+async function send(stores: string, call: Task): Promise<number> {
+  const { sendWalUntilInputEnds } = await import('../../upload/receiving/wal-sender.js')
+  await sendWalUntilInputEnds(stores, call)
+  return 0
 }
 
 export const walStatus: CommandSpec<ConnectionFlags> = {

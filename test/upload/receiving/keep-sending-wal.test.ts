@@ -10,17 +10,17 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import type { RootLayout } from '../../src/catalog/layout.js'
-import { readWalSent } from '../../src/catalog/uploads/wal-sent.js'
-import type { Settings } from '../../src/config/load.js'
-import { parseConfig } from '../../src/config/schema.js'
-import { silentProgress } from '../../src/progress.js'
-import { startWalSenders } from '../../src/upload/keep-sending-wal.js'
-import { aBackup, aContext, anEmptyRoot, aRecord } from '../catalog/samples.js'
-import { alice, bob } from '../encryption/samples.js'
-import { aDirectory } from '../helpers/places.js'
-import { until } from '../helpers/traces.js'
-import { aStoredBackup } from './stored.js'
+import type { RootLayout } from '../../../src/catalog/layout.js'
+import { readWalSent } from '../../../src/catalog/uploads/wal-sent.js'
+import type { Settings } from '../../../src/config/load.js'
+import { parseConfig } from '../../../src/config/schema.js'
+import { silentProgress } from '../../../src/progress.js'
+import { keepSendingWal } from '../../../src/upload/receiving/keep-sending-wal.js'
+import { aBackup, aContext, anEmptyRoot, aRecord } from '../../catalog/samples.js'
+import { alice, bob } from '../../encryption/samples.js'
+import { aDirectory } from '../../helpers/places.js'
+import { until } from '../../helpers/traces.js'
+import { aStoredBackup } from '../stored.js'
 
 const [older, id] = ['20261119T030000Z', '20261120T030000Z']
 const first = '000000010000000000000003'
@@ -40,12 +40,14 @@ function aSender(config: { recipients?: string[]; partial_every?: string } = {})
     walOf: (backup: string) => readdirSync(join(near, 'data/backup', backup, 'wal')).sort(),
     /** Sends until something is so, and says what is noted then. */
     async sendsUntil(what: string, isSo: () => boolean) {
-      const senders = startWalSenders({ settings, context })
+      const stopped = new AbortController()
+      const sending = keepSendingWal({ settings, context: { ...context, signal: stopped.signal } })
       try {
         await until(what, isSo)
         return noteIn(root)
       } finally {
-        await senders.stop()
+        stopped.abort()
+        await sending
       }
     },
   }

@@ -1,6 +1,6 @@
-import type { RootLayout } from '../catalog/layout.js'
-import { readWalSent, writeWalSent } from '../catalog/uploads/wal-sent.js'
-import type { Context } from '../context.js'
+import type { RootLayout } from '../../catalog/layout.js'
+import { readWalSent, writeWalSent } from '../../catalog/uploads/wal-sent.js'
+import type { Context } from '../../context.js'
 
 /** Notes how far a store has the WAL of a root, and tells when that begins or ends to fail. */
 export interface WalNews {

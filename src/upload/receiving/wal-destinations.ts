@@ -1,12 +1,12 @@
-import type { LocalBackup } from '../catalog/backup.js'
-import { claimedCluster } from '../catalog/check-cluster.js'
-import { isId } from '../catalog/id.js'
-import type { Context } from '../context.js'
-import { factsOf, PgbkError } from '../errors.js'
-import { keysOf } from '../place/store/keys.js'
-import { type BackupThere, findThere } from './find-there.js'
-import type { OpenStore } from './open-stores.js'
-import { misfitOf, otherReadersOf } from './wrapping/misfit.js'
+import type { LocalBackup } from '../../catalog/backup.js'
+import { claimedCluster } from '../../catalog/check-cluster.js'
+import { isId } from '../../catalog/id.js'
+import type { Context } from '../../context.js'
+import { factsOf, PgbkError } from '../../errors.js'
+import { keysOf } from '../../place/store/keys.js'
+import { type BackupThere, findThere } from '../find-there.js'
+import type { OpenStore } from '../open-stores.js'
+import { misfitOf, otherReadersOf } from '../wrapping/misfit.js'
 
 /** Which backup of a store gets the WAL of which of a root. */
 export interface WalDestinations {

@@ -1,49 +1,34 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type LocalBackup, layoutOf } from '../catalog/backup.js'
-import { readCatalog } from '../catalog/catalog.js'
-import { type RootLayout, rootLayout } from '../catalog/layout.js'
-import type { Task } from '../config/load.js'
-import { type Context, withEnds } from '../context.js'
-import { messageOf, PgbkError } from '../errors.js'
-import { keysOf } from '../place/store/keys.js'
-import { namesIn } from '../system/paths/names-in.js'
-import { msOfSpan } from '../text/ms-of-span.js'
-import { type OpenStore, openStoreFor } from './open-stores.js'
-import { sendWal } from './send-wal.js'
+import { type LocalBackup, layoutOf } from '../../catalog/backup.js'
+import { readCatalog } from '../../catalog/catalog.js'
+import { type RootLayout, rootLayout } from '../../catalog/layout.js'
+import type { Task } from '../../config/load.js'
+import { type Context, withEnds } from '../../context.js'
+import { messageOf, PgbkError } from '../../errors.js'
+import { keysOf } from '../../place/store/keys.js'
+import { namesIn } from '../../system/paths/names-in.js'
+import { msOfSpan } from '../../text/ms-of-span.js'
+import { type OpenStore, openStoreFor } from '../open-stores.js'
+import { sendWal } from '../send-wal.js'
 import { type WalDestinations, walDestinations } from './wal-destinations.js'
 import { type WalNews, walNews } from './wal-news.js'
 
-/** What sends WAL beside a receiver, which never waits for it. */
-export interface WalSenders {
-  stop(): Promise<void>
-}
-
-/** Begins to send the WAL of a root to the stores that take its backups, each by itself: one that is away keeps no other from it. */
-export function startWalSenders({ settings, context }: Task): WalSenders {
-  const stopped = new AbortController()
-  const signal = AbortSignal.any([context.signal, stopped.signal])
-  const own = { settings, context: { ...context, signal } }
-  const names = Object.entries(settings.stores).flatMap(([name, { upload }]) =>
+/**
+ * Sends the WAL of a root to the stores that take its backups, each by itself: one that is away keeps no other from it. Ends when the signal
+ * is aborted, and never fails.
+ */
+export async function keepSendingWal(task: Task): Promise<void> {
+  const names = Object.entries(task.settings.stores).flatMap(([name, { upload }]) =>
     upload === 'never' ? [] : name,
   )
-  const working = names.map((name) => keepSendingTo(name, own))
-  return {
-    async stop() {
-      stopped.abort()
-      // A mount that hangs, and no signal reaches, must not keep the receiver from its end.
-      await Promise.race([Promise.all(working), sleep(mostEndMs, undefined, { ref: false })])
-    },
-  }
+  await Promise.all(names.map((name) => keepSendingTo(name, task)))
 }
-
-const mostEndMs = 5000
 
 /** In pauses: while a store is away it is asked once in so many. */
 const [pausesPerTry, ticksPerRound] = [15, 2]
 
-/** Ends when the signal is aborted, and never fails. */
 async function keepSendingTo(name: string, { settings, context }: Task): Promise<void> {
   const root = rootLayout(settings.root)
   const news = walNews(root, name, context)
