@@ -27,6 +27,8 @@ export interface BorrowOptions extends TargetOptions {
   from?: string | true
   /** Bring the whole image here first. */
   download?: boolean
+  /** What is made of it stays, a restore: its image is fetched anew. */
+  lasts?: boolean
 }
 
 /** A backup of a place elsewhere, here for a while. */
@@ -68,8 +70,16 @@ export async function borrow(
   const task = { settings: { ...settings, root: root.layout.root }, context }
   const openImage = options.download
     ? undefined
-    : imageOpener({ place: name, backup: chosen, isEncrypted: listed.form === 'encrypted', root, task }, () =>
-        sayCost(chosen, name, context),
+    : imageOpener(
+        {
+          place: name,
+          backup: chosen,
+          isEncrypted: listed.form === 'encrypted',
+          lasts: options.lasts ?? false,
+          root,
+          task,
+        },
+        () => sayCost(chosen, name, context),
       )
   if (options.download) fetched += await fetchWholeImage(place, chosen, root, context)
   const note = () => readFetchNote(root.layout.fetched)

@@ -42,7 +42,7 @@ export async function restore(
   if (options.from === undefined) return restoreFrom({ task }, id, options, task, announce)
   const { borrow } = await import('../borrowing/borrow.js')
   checkRootForInstance(options, task)
-  const borrowed = await borrow(id, options, restoreRules, task)
+  const borrowed = await borrow(id, { ...options, lasts: true }, restoreRules, task)
   try {
     return await restoreFrom(borrowed, borrowed.id, options, task, announce)
   } finally {
