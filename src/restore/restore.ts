@@ -45,6 +45,8 @@ export async function restore(
   const borrowed = await borrow(id, { ...options, lasts: true }, restoreRules, task)
   try {
     return await restoreFrom(borrowed, borrowed.id, options, task, announce)
+  } catch (error) {
+    throw borrowed.explained(error)
   } finally {
     borrowed.sayFetched()
   }
