@@ -36,7 +36,13 @@ export interface ErrorDetails {
 /** What an error is about, for callers: a message is for people, and no code looks into it. */
 export interface ErrorFacts {
   /** What has happened, where that must be told from all else that has the same code. */
-  kind?: 'no-file' | 'session-cut-off' | 'run-ended-by-another' | 'no-identity' | 'access-denied'
+  kind?:
+    | 'no-file'
+    | 'target-unreachable'
+    | 'session-cut-off'
+    | 'run-ended-by-another'
+    | 'no-identity'
+    | 'access-denied'
   /** The file or directory. */
   path?: string
   /** The 24 digits of a WAL segment. */

@@ -1,6 +1,5 @@
 import type { LocalBackup, SnapshotImage, StoredBackup } from '../catalog/backup.js'
 import { type Catalog, readCatalog } from '../catalog/catalog.js'
-import { selectBackup } from '../catalog/select.js'
 import { resolveSource, sourceName } from '../catalog/source-place.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -8,17 +7,15 @@ import { PgbkError } from '../errors.js'
 import type { Place } from '../place/contract/place.js'
 import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
-import { mayLeadTo } from '../recovery/choose-backup.js'
 import {
   parseRecoveryTarget,
   type TargetOptions,
   type TargetRules,
 } from '../recovery/parse-recovery-target.js'
-import type { TargetPoint } from '../recovery/recovery-target.js'
 import { readFetchNote } from '../remote-image/fetch-note.js'
 import { formatBytes } from '../text/format.js'
-import { shellWord } from '../text/shell-word.js'
 import { type BorrowedRoot, makeBorrowedRoot } from './borrowed-root.js'
+import { chooseElsewhere, namingOlder, olderOf, withFurtherWal } from './choose-elsewhere.js'
 import { fetchRecordAndWal } from './fetch-wal.js'
 import { fetchWholeImage } from './fetch-whole-image.js'
 import { openImageElsewhere } from './open-image-elsewhere.js'
@@ -27,6 +24,8 @@ export interface BorrowOptions extends TargetOptions {
   from?: string | true
   /** Bring the whole image here first. */
   download?: boolean
+  /** What is made of it stays, a restore: its image is fetched anew. */
+  lasts?: boolean
 }
 
 /** A backup of a place elsewhere, here for a while. */
@@ -40,6 +39,8 @@ export interface BorrowedBackup {
   fetched(): number
   /** Says how much that is, and what has failed. */
   sayFetched(): void
+  /** An error, with what else could be tried where the one that was chosen cannot be taken to the target. */
+  explained(error: unknown): unknown
 }
 
 /**
@@ -57,7 +58,7 @@ export async function borrow(
   const { point } = parseRecoveryTarget(options, rules, { settings, context })
   const place = await openPlace(name, context, settings)
   const catalog = await place.list()
-  const listed = choose(catalog, id, point, { name, context })
+  const listed = chooseElsewhere(catalog, id, point, { name, context })
   const chosen = await withWholeRecord(place, listed)
   const later = await allWhole(place, withFurtherWal(catalog, listed, point), context)
   const root = await makeBorrowedRoot(context)
@@ -68,14 +69,24 @@ export async function borrow(
   const task = { settings: { ...settings, root: root.layout.root }, context }
   const openImage = options.download
     ? undefined
-    : imageOpener({ place: name, backup: chosen, isEncrypted: listed.form === 'encrypted', root, task }, () =>
-        sayCost(chosen, name, context),
+    : imageOpener(
+        {
+          place: name,
+          backup: chosen,
+          isEncrypted: listed.form === 'encrypted',
+          lasts: options.lasts ?? false,
+          root,
+          task,
+        },
+        () => sayCost(chosen, name, context),
       )
   if (options.download) fetched += await fetchWholeImage(place, chosen, root, context)
   const note = () => readFetchNote(root.layout.fetched)
   const allFetched = () => fetched + (note()?.bytes ?? 0)
+  const older = id === undefined ? olderOf(catalog, listed, point)?.id : undefined
   return {
     id: chosen.id,
+    explained: (error) => (older === undefined ? error : namingOlder(error, older)),
     root,
     task,
     catalog: borrowedCatalog(chosen, { place: name, root, openImage }),
@@ -117,48 +128,6 @@ function imageOpener(wanted: Parameters<typeof openImageElsewhere>[0], announce:
 function sayCost({ summary }: StoredBackup, name: string, { progress }: Context): void {
   const size = formatBytes(summary.packed?.bytes ?? 0)
   progress.say(`What is read of the image (${size} in all) is fetched from ${name} when it is needed.`)
-}
-
-/** The one that was named, else the newest from which the target may be reached. */
-function choose(
-  catalog: Catalog<StoredBackup>,
-  id: string | undefined,
-  point: TargetPoint,
-  { name, context }: { name: string; context: Context },
-): StoredBackup {
-  const isAnyMoment = !['snapshot', 'latest'].includes(point.kind)
-  const packed = { ...catalog, backups: catalog.backups.filter(({ form }) => form !== 'plain') }
-  if (id === undefined && isAnyMoment) {
-    const found = packed.backups.find((backup) => backup.state === 'whole' && mayLeadTo(backup, point))
-    if (found) return found
-  }
-  // Which are plain is said of those that are named, and where there are no others.
-  const among = id === undefined && packed.backups.length > 0 ? packed : catalog
-  const chosen = selectBackup(among, id ?? 'latest', context, name)
-  if (chosen.form !== 'plain') return chosen
-  const from = shellWord(name)
-  throw new PgbkError(
-    'failed',
-    `backup ${chosen.id} in ${name} is plain: only packed ones are read from elsewhere`,
-    {
-      hint: `Bring it here first, or pack it where it is (pgbk pack ${chosen.id}):\n  ${context.pgbk(`download ${chosen.id} --from ${from}`)}`,
-    },
-  )
-}
-
-/** The later backups in whose archives the WAL goes on, up to the first one that was only made after the target. */
-function withFurtherWal(
-  { backups }: Catalog<StoredBackup>,
-  chosen: StoredBackup,
-  point: TargetPoint,
-): StoredBackup[] {
-  if (point.kind === 'snapshot') return []
-  const { system_identifier: cluster } = chosen.summary.server
-  const later = backups.filter(
-    ({ id, summary }) => id > chosen.id && summary.server.system_identifier === cluster,
-  )
-  const isMoment = point.kind === 'time' || point.kind === 'lsn'
-  return isMoment ? later.filter((backup) => mayLeadTo(backup, point)) : later
 }
 
 /** Their whole records. One whose record is not what was sent is none to look for WAL by, as in a root of this machine. */

@@ -10,6 +10,7 @@ import { writeDurably } from '../system/files/durable.js'
 import type { BytePath } from '../system/paths/byte-path.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import type { BorrowedRoot } from './borrowed-root.js'
+import { checkRoom, intoRoom } from './room.js'
 
 /** What a compressed file has more than what is in it, at most. */
 const slack = 1 << 20
@@ -19,7 +20,7 @@ const mostOfHistory = 64 << 10
  * Brings the record of a backup here, and its WAL archive, as a backup of the borrowed root.
  * @param backup with its whole record.
  * @returns the bytes of WAL that have come.
- * @throws {PgbkError} `failed` when the place does not send what it lists; as `Place.transfer`.
+ * @throws {PgbkError} `failed` when the place does not send what it lists; `disk-full`; as `Place.transfer`.
  */
 export async function fetchRecordAndWal(
   place: Place,
@@ -52,10 +53,12 @@ async function fetchWal(
     name.endsWith('.history') ? mostOfHistory : segmentSize + slack,
   )
   for (let round = 0; ; round++) {
-    const wanted = (await place.files(backup)).files.filter((name) => isWanted(name, writer.names))
+    const { files, bytes } = await place.files(backup)
+    const wanted = files.filter((name) => isWanted(name, writer.names))
     if (wanted.length === 0) break
     context.progress.step(`fetching WAL of ${backup.id}`)
-    const complaints = await place.transfer(backup, wanted, writer)
+    await checkRoom(directory, bytesOf(wanted, bytes, segmentSize), backup.id)
+    const complaints = await intoRoom(directory, backup.id, () => place.transfer(backup, wanted, writer))
     const left = wanted.filter((name) => isWanted(name, writer.names))
     if (left.length === 0) break
     if (round === 2)
@@ -66,6 +69,16 @@ async function fetchWal(
   }
   await writer.flushed()
   return received
+}
+
+/** What they take at least: how well one was compressed not every place tells. */
+function bytesOf(
+  names: readonly BytePath[],
+  told: ReadonlyMap<BytePath, number> | undefined,
+  segmentSize: number,
+): number {
+  const ofRaw = (name: BytePath) => (/\/[0-9A-F]{24}(\.partial)?$/.test(name) ? segmentSize : 0)
+  return names.reduce((sum, name) => sum + (told?.get(name) ?? ofRaw(name)), 0)
 }
 
 function isWanted(name: BytePath, here: ReadonlySet<BytePath>): boolean {

@@ -8,9 +8,8 @@ import { unpackReceived } from '../forms/unpack-received.js'
 import { openFileWriter } from '../place/contract/file-writer.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
-import { freeBytes } from '../system/files/measure.js'
-import { formatBytes } from '../text/format.js'
 import type { BorrowedRoot } from './borrowed-root.js'
+import { checkRoom } from './room.js'
 
 /**
  * Brings the whole image of a borrowed backup here, whose record is here already; where images cannot be mounted, it is unpacked.
@@ -58,14 +57,4 @@ export async function fetchWholeImage(
   context.progress.step('unpacking')
   await unpackReceived(here, context)
   return received
-}
-
-async function checkRoom(directory: string, needed: number, id: string): Promise<void> {
-  const free = await freeBytes(directory)
-  if (free >= needed) return
-  throw new PgbkError(
-    'disk-full',
-    `backup ${id} needs ${formatBytes(needed)} for as long as it is used, and ${formatBytes(free)} are free in ${directory}`,
-    { hint: 'Make room there, or name another place with XDG_CACHE_HOME.' },
-  )
 }

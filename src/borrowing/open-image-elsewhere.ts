@@ -16,6 +16,8 @@ interface ImageElsewhere {
   backup: StoredBackup
   /** Whoever fetches it needs the identities of this call. */
   isEncrypted: boolean
+  /** What is made of it stays: a restore. */
+  lasts: boolean
   root: BorrowedRoot
   /** With the borrowed root. */
   task: Task
@@ -30,6 +32,7 @@ export async function openImageElsewhere({
   place,
   backup,
   isEncrypted,
+  lasts,
   root,
   task: { settings, context },
 }: ImageElsewhere): Promise<SnapshotImage> {
@@ -49,6 +52,7 @@ export async function openImageElsewhere({
       bytes: packed.bytes,
       sha256: packed.sha256,
       note: root.layout.fetched,
+      lasts,
     },
     cache: { directory: join(cacheDirectory(context), 'blocks'), limit: bytesOf(settings.run.cache_size) },
   }

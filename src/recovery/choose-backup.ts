@@ -140,7 +140,7 @@ function unreachable(
     )
   if (tried.some((one) => one.mayGrow && one.id === catalog.backups[0]?.id))
     hint.push('The archive of the newest backup grows while pgbk wal receive runs.')
-  if (id !== undefined && catalog.backups.length > 1)
+  if (id !== undefined && catalog.backups.length > 1 && !catalog.backups[0]?.borrowed)
     hint.push('Without an id, pgbk chooses a backup that can be taken there, if there is one.')
-  return new PgbkError('usage', message, { hint: hint.join('\n') })
+  return new PgbkError('usage', message, { hint: hint.join('\n'), facts: { kind: 'target-unreachable' } })
 }

@@ -109,6 +109,18 @@ export function blockCache({ directory, key, limit, now }: CacheOptions): BlockC
   }
 }
 
+/** The same, but what was there before is not read: all that comes out of it was put by this process. */
+export function ofThisProcess(cache: BlockCache): BlockCache {
+  const own = new Set<number>()
+  return {
+    get: (block, length) => (own.has(block) ? cache.get(block, length) : undefined),
+    put(block, bytes) {
+      own.add(block)
+      cache.put(block, bytes)
+    },
+  }
+}
+
 const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
 
 function openStripe(own: string, stripe: number): number {

@@ -2,6 +2,7 @@ import type { Settings } from '../config/load.js'
 import type { Context, Environment, Identity } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { checkJson, v } from '../schema.js'
+import { secretsName } from './served-variables.js'
 
 /** What a process is told that serves an image: pgbk once more. */
 export interface ImageErrand {
@@ -16,6 +17,8 @@ export interface ImageErrand {
   note: string
   /** The blocks of all images on this machine. */
   cache: { directory: string; limit: number }
+  /** What is made of it lasts: no block that came at another time is taken for it. */
+  lasts: boolean
 }
 
 const errandSchema: v.GenericSchema<unknown, ImageErrand> = v.object({
@@ -26,9 +29,8 @@ const errandSchema: v.GenericSchema<unknown, ImageErrand> = v.object({
   sha256: v.string(),
   note: v.string(),
   cache: v.object({ directory: v.string(), limit: v.number() }),
+  lasts: v.boolean(),
 })
-
-const secretsName = 'PGBK_SERVED_IDENTITIES'
 
 /** Variables that tell that process, and no command line, what it decrypts with: a passphrase was asked for here. */
 export function secretsFor(identities: readonly Identity[] | undefined): Environment {

@@ -9,6 +9,7 @@ import { isAlive, startTimeOf } from '../system/process/process-table.js'
 import { startStdinBound } from '../system/program/start-stdin-bound.js'
 import { errorOf, readFetchNote } from './fetch-note.js'
 import { type ImageErrand, secretsFor } from './image-errand.js'
+import { holderName, secretsName } from './served-variables.js'
 
 /** The image of a backup elsewhere, as a file that can be opened for as long as nobody releases it. */
 export interface RemoteImage extends SnapshotImage {
@@ -22,7 +23,7 @@ export interface RemoteImage extends SnapshotImage {
 
 /**
  * The device must be opened in the user name space of the mount, and the server be outside of its mount name space: so it ends by itself
- * when that is gone, and nobody has the file open. The holder ends when its input does.
+ * when that is gone, and nobody has the file open. The holder ends when its input does. The secrets are for the server alone.
  */
 const holder = `
 fail() { echo "image: $1" >&2; exit 70; }
@@ -30,8 +31,9 @@ PATH=$PATH:/usr/sbin:/sbin
 top=$1
 shift
 exec 6<>/dev/fuse || exit 70
-"$@" </dev/null >/dev/null 2>&1 3<&6 6<&- &
+${holderName}=$$ "$@" </dev/null >/dev/null 2>&1 3<&6 6<&- &
 served=$!
+unset ${secretsName}
 exec unshare --mount sh -c '
 fail() { echo "image: $1" >&2; exit 70; }
 mount -t tmpfs -o mode=0700,size=1m tmpfs /tmp || fail "no file system in memory"

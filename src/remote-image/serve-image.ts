@@ -49,15 +49,20 @@ const readDevice = promisify(read)
  * Shows a file through a file system that has nothing else, mounted on a file: answers the kernel's requests, as many at a time as it asks,
  * until that is neither mounted nor open anywhere any more.
  * @param device the descriptor of /dev/fuse that it is, or will soon be, mounted with.
+ * @param isAwaited whether somebody is still there to mount it.
  * @throws {PgbkError} `failed` when it is not mounted.
  */
-export async function serveImage(device: number, file: ServedFile): Promise<void> {
+export async function serveImage(
+  device: number,
+  file: ServedFile,
+  isAwaited: () => boolean = () => true,
+): Promise<void> {
   const request = Buffer.allocUnsafeSlow(requestSize)
   for (let waited = 0; ; ) {
     const length = await nextRequest(device, request)
     if (length === 'over') return
     if (length === 'not mounted') {
-      if (waited > mountWithin) throw new PgbkError('failed', 'the image was not mounted')
+      if (waited > mountWithin || !isAwaited()) throw new PgbkError('failed', 'the image was not mounted')
       await sleep(lookEvery)
       waited += lookEvery
     }

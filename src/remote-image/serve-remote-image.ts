@@ -5,11 +5,14 @@ import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
 import { withWholeRecord } from '../place/encrypted/whole-record.js'
 import { openPlace } from '../place/open-place.js'
-import { blockCache } from './block-cache.js'
+import { isAlive } from '../system/process/process-table.js'
+import { blockCache, ofThisProcess } from './block-cache.js'
+import { blocksKey } from './blocks-key.js'
 import { failureOf, writeFetchNote } from './fetch-note.js'
 import { type ImageErrand, withSecretsOf } from './image-errand.js'
 import { type ImageReader, imageReader } from './image-reader.js'
 import { serveImage } from './serve-image.js'
+import { holderName } from './served-variables.js'
 
 /** The open /dev/fuse that this process gets. */
 const device = 3
@@ -24,7 +27,7 @@ const noteEvery = 100
  */
 export async function serveRemoteImage(errand: ImageErrand, given: Context): Promise<void> {
   const context = withSecretsOf(given)
-  const { place: name, stores, note, bytes, cache, id, sha256 } = errand
+  const { place: name, stores, note, bytes, cache, id, lasts } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
   let reader: ImageReader | undefined
   let told = ''
@@ -37,24 +40,25 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
   try {
     const place = await openPlace(name, context, { stores, isHeld: true })
     const backup = await findBackup(place, errand)
+    const key = blocksKey(errand, backup.summary.encrypted !== undefined, context)
+    const blocks = blockCache({ ...cache, key, now: context.now })
     const own = imageReader({
       ...{ bytes, atOnce, name: `snapshot.squashfs of backup ${id} in ${name}` },
-      cache: blockCache({ ...cache, key: `${id}-${sha256}`, now: context.now }),
+      cache: lasts ? ofThisProcess(blocks) : blocks,
       read: (range, take) => place.read(backup, imageName, range, take),
     })
     reader = own
     const { uid, gid } = context.user()
-    await serveImage(device, {
-      ...{ bytes, uid, gid },
-      read: async (position, length) => {
-        try {
-          return await own.read(position, length)
-        } catch (error) {
-          said.failure = failureOf(error)
-          throw error
-        }
-      },
-    })
+    const read = async (position: number, length: number) => {
+      try {
+        return await own.read(position, length)
+      } catch (error) {
+        said.failure = failureOf(error)
+        throw error
+      }
+    }
+    const holder = Number(context.env[holderName] ?? 0)
+    await serveImage(device, { bytes, uid, gid, read }, () => holder === 0 || isAlive(holder))
   } catch (error) {
     said.failure = failureOf(error)
     throw error

@@ -42,9 +42,11 @@ export async function restore(
   if (options.from === undefined) return restoreFrom({ task }, id, options, task, announce)
   const { borrow } = await import('../borrowing/borrow.js')
   checkRootForInstance(options, task)
-  const borrowed = await borrow(id, options, restoreRules, task)
+  const borrowed = await borrow(id, { ...options, lasts: true }, restoreRules, task)
   try {
     return await restoreFrom(borrowed, borrowed.id, options, task, announce)
+  } catch (error) {
+    throw borrowed.explained(error)
   } finally {
     borrowed.sayFetched()
   }

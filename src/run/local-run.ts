@@ -1,5 +1,6 @@
 import { readFileSync, symlinkSync } from 'node:fs'
 import type { BorrowedBackup } from '../borrowing/borrow.js'
+import { sweepBorrowed } from '../borrowing/borrowed-root.js'
 import { recordOf } from '../catalog/backup.js'
 import { localPath } from '../catalog/source-place.js'
 import type { Settings, Task } from '../config/load.js'
@@ -75,7 +76,11 @@ export async function localRun(
   const { borrow } = await import('../borrowing/borrow.js')
   await sweepRuns(task.settings.root, task.context)
   const borrowed = await borrow(id, options, rules, task)
-  return runOn(borrowed.id, options, borrowed.task, listener, borrowed)
+  try {
+    return await runOn(borrowed.id, options, borrowed.task, listener, borrowed)
+  } catch (error) {
+    throw borrowed.explained(error)
+  }
 }
 
 /** @param borrowed what the backup belongs to where it is elsewhere. */
@@ -103,6 +108,7 @@ async function runOn(
     return 0
   }
   await sweepRuns(settings.root, context)
+  if (!borrowed) await sweepBorrowed(context)
   const start = async (opened: OpenedBackup) => {
     progress.step(`starting PostgreSQL on backup ${opened.backup.id}`)
     return { ...opened, run: await startRun(requestOf(opened, ownSettings, options, settings), context) }

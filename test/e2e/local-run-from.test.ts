@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { clearRecordOf, type EncryptedFacts } from '../../src/catalog/entries/clear-record.js'
 import { parseRecord } from '../../src/catalog/record.js'
+import { secretsName } from '../../src/remote-image/served-variables.js'
 import { alice } from '../encryption/samples.js'
 import { aFile, type MadeBackup } from '../helpers/backup.js'
 import { encrypt } from '../helpers/encrypted-place.js'
@@ -14,7 +15,7 @@ import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { pidsIn } from '../helpers/servers-in.js'
-import { anSshHost } from '../helpers/ssh.js'
+import { anSshHost, withPrograms } from '../helpers/ssh.js'
 import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
 
@@ -53,6 +54,13 @@ const imageServers = () => pidsIn(cache).filter((pid) => wordsOf(pid).includes('
 const wordsOf = (pid: number | string) => {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
+const environmentOf = (pid: number | string) => {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8')
   } catch {
     return ''
   }
@@ -147,6 +155,10 @@ needs(...needed).describe('local-run --from a place', () => {
     const words = ['--from', encrypted, '--identity', key, '--to-latest', ...count]
     const { status, stdout, stderr } = await localRun(here, words)
     expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '21' })
+    const one = await aReadyRun(here, words.slice(0, 4))
+    const having = pidsIn(cache).filter((pid) => environmentOf(pid).includes(secretsName))
+    expect(having).toEqual(imageServers())
+    expect(await one.stop()).toBe(0)
     expect(left()).toEqual(none)
   })
 
@@ -203,6 +215,24 @@ needs(...needed).describe('local-run --from a place', () => {
     process.kill(who === 'pgbk' ? (one.child.pid as number) : Number(server), 'SIGKILL')
     if (who !== 'pgbk') one.child.kill('SIGINT')
     await one.child
+    await nothingLeft()
+  })
+
+  it('ends when the process that fetches gets a SIGTERM', async () => {
+    const one = await aReadyRun(here, ['--from', place.root])
+    process.kill(Number(imageServers()[0]), 'SIGTERM')
+    await until('it has ended', () => imageServers().length === 0)
+    one.child.kill('SIGINT')
+    await one.child
+    await nothingLeft()
+  })
+
+  it('leaves nothing where it cannot be mounted', async () => {
+    const env = withPrograms({
+      mount: '#!/bin/sh\ncase "$*" in *size=1m*) exit 1 ;; esac\nexec /usr/bin/mount "$@"\n',
+    })
+    const failure = await failureOf(here, ['--from', place.root], { env })
+    expect(failure.message).toContain('no file system in memory')
     await nothingLeft()
   })
 

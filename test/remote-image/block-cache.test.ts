@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { blockCache, imageBlockSize } from '../../src/remote-image/block-cache.js'
+import { blockCache, imageBlockSize, ofThisProcess } from '../../src/remote-image/block-cache.js'
 import { aDirectory } from '../helpers/places.js'
 
 const mib = 1 << 20
@@ -27,6 +27,16 @@ describe('the cache of blocks', () => {
     const at = directory()
     open(at, { key: 'one' }).put(0, aBlock())
     expect(open(at, { key: 'other' }).get(0, imageBlockSize)).toBeUndefined()
+  })
+
+  it('gives only what this process has put, where that is asked for', () => {
+    const at = directory()
+    open(at).put(0, aBlock())
+    const cache = ofThisProcess(open(at))
+    expect(cache.get(0, imageBlockSize)).toBeUndefined()
+    const block = aBlock()
+    cache.put(0, block)
+    expect(cache.get(0, imageBlockSize)).toEqual(block)
   })
 
   it('notices a byte that is another one, and a file that was cut off', () => {

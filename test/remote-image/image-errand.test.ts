@@ -11,6 +11,7 @@ const errand = {
   sha256: '00',
   note: '/tmp/note',
   cache: { directory: '/tmp/blocks', limit: 1000 },
+  lasts: false,
 }
 
 describe('what a process is told that serves an image', () => {

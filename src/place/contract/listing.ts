@@ -11,6 +11,8 @@ export interface Listing {
   directories: BytePath[]
   files: BytePath[]
   links: BytePath[]
+  /** What its files take there, where the place tells that with their names. */
+  bytes?: ReadonlyMap<BytePath, number>
 }
 
 /** What a source said is there, before it is trusted. */

@@ -15,7 +15,12 @@ export function isEncryptedName(name: string): boolean {
 }
 
 /** What a backup has before it is encrypted: the README in clear, and what is not encrypted, are no part of it. */
-export function decryptedListing({ directories, files }: Listing): Listing {
-  const decrypted = files.filter(isEncryptedName).map((name) => name.slice(0, -ending.length) as BytePath)
-  return { directories, files: decrypted.filter((name) => !isLeftOut(name)), links: [] }
+export function decryptedListing({ directories, files, bytes }: Listing): Listing {
+  const encrypted = files.filter(isEncryptedName)
+  const named = encrypted.map((name) => [name.slice(0, -ending.length) as BytePath, name] as const)
+  const told = named.map(([name, lying]) => [name, bytes?.get(lying) ?? 0] as const)
+  return {
+    ...{ directories, files: named.map(([name]) => name).filter((name) => !isLeftOut(name)), links: [] },
+    ...(bytes && { bytes: new Map(told) }),
+  }
 }

@@ -50,7 +50,7 @@ export function storePlace(store: ObjectStore, { signal, progress }: Context): P
       // A removal begins with the record.
       if (!(await store.stat(keysOf.backup(id).record))) throw goneFrom(store.name, `backup ${id}`)
       listed.set(id, objects)
-      return listing
+      return { ...listing, bytes: new Map([...objects].map(([name, { bytes }]) => [name, bytes])) }
     },
     read: (backup, name, range, take) => store.read(keyOf(backup, name), range, take),
     async transfer(backup, names, writer) {

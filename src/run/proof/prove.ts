@@ -1,3 +1,4 @@
+import { sweepBorrowed } from '../../borrowing/borrowed-root.js'
 import { type LocalBackup, layoutOf, recordOf } from '../../catalog/backup.js'
 import type { Catalog } from '../../catalog/catalog.js'
 import { type Proof, proofFormat, resultOf, writeProof } from '../../catalog/proof.js'
@@ -51,6 +52,7 @@ export function withSandbox({ settings, context }: Task, sandbox: SandboxMode | 
 async function tryOut(backup: LocalBackup, catalog: Catalog, task: Task): Promise<Proof> {
   const { settings, context } = task
   await sweepRuns(settings.root, context)
+  await sweepBorrowed(context)
   try {
     const request = await requestFor(backup, catalog, task)
     return await startAndLook(request, settings.verify.sql, context)

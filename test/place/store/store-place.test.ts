@@ -61,6 +61,7 @@ describe('the place of a store', () => {
       directories: ['wal'],
       files: ['wal/1'],
       links: [],
+      bytes: expect.any(Map),
     })
   })
 
