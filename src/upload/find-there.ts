@@ -8,7 +8,7 @@ import type { StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
 import { mostBytes } from '../system/files/read-small.js'
 import { shellWord } from '../text/shell-word.js'
-import { objectsBelow } from './objects-below.js'
+import { objectsBelow } from './earlier/objects-below.js'
 import type { OpenStore } from './open-stores.js'
 
 /** A backup in a store. */

@@ -1,14 +1,14 @@
 import type { Context } from '../context.js'
 import { keysOf } from '../place/store/keys.js'
 import type { StoredObject } from '../place/store/object-store.js'
-import { removeOtherwiseWrapped } from './otherwise-wrapped.js'
+import { removeOtherwiseWrapped } from './earlier/otherwise-wrapped.js'
+import { publishUnseen, recordOfEarlier } from './earlier/publish-unseen.js'
+import { walOfEarlier } from './earlier/wal-of-earlier.js'
 import { publishRecord, withdrawOther } from './publish-record.js'
-import { publishUnseen, recordOfEarlier } from './publish-unseen.js'
 import { type ImageJob, sendImage } from './send-image.js'
-import { sendParcel } from './send-parcel.js'
 import { sendWal, walJobOf } from './send-wal.js'
-import { walOfEarlier } from './wal-of-earlier.js'
 import { fileSendable } from './wrapping/file-sendable.js'
+import { sendParcel } from './wrapping/send-parcel.js'
 import type { SentFile, WrappedRecord } from './wrapping/wrapping.js'
 
 /** What goes where. */

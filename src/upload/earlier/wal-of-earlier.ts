@@ -1,12 +1,12 @@
 import { join } from 'node:path'
-import type { BackupFiles } from '../catalog/layout.js'
-import { factsOf } from '../errors.js'
-import type { StoredObject } from '../place/store/object-store.js'
-import { v } from '../schema.js'
-import { replaceDurably } from '../system/files/durable.js'
-import { readNote } from '../system/files/read-note.js'
+import type { BackupFiles } from '../../catalog/layout.js'
+import { factsOf } from '../../errors.js'
+import type { StoredObject } from '../../place/store/object-store.js'
+import { v } from '../../schema.js'
+import { replaceDurably } from '../../system/files/durable.js'
+import { readNote } from '../../system/files/read-note.js'
 import { objectsBelow } from './objects-below.js'
-import type { OpenStore } from './open-stores.js'
+import type { WrappedStore } from './otherwise-wrapped.js'
 
 /** Who can read all the WAL that lies below a prefix, by where that is. */
 const schema = v.record(v.string(), v.string())
@@ -21,7 +21,7 @@ export interface WalOfEarlier {
 /** What uploads that did not end have sent below the prefix of a backup. For whom WAL was encrypted, only a note tells. */
 export async function walOfEarlier(
   top: string,
-  { objects, wrapping }: OpenStore,
+  { objects, wrapping }: WrappedStore,
   aside: BackupFiles,
 ): Promise<WalOfEarlier> {
   const found = await objectsBelow(objects, top)

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { BackupFiles } from '../catalog/layout.js'
-import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
-import { v } from '../schema.js'
-import { replaceDurably } from '../system/files/durable.js'
-import { readNote } from '../system/files/read-note.js'
+import type { BackupFiles } from '../../catalog/layout.js'
+import type { ObjectStore, StoredObject } from '../../place/store/object-store.js'
+import { v } from '../../schema.js'
+import { replaceDurably } from '../../system/files/durable.js'
+import { readNote } from '../../system/files/read-note.js'
 
 /** What a killed upload has sent already, by where it is. */
 const schema = v.record(

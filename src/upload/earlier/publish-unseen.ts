@@ -1,14 +1,14 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { BackupFiles } from '../catalog/layout.js'
-import { PgbkError } from '../errors.js'
-import { keysOf } from '../place/store/keys.js'
-import type { ObjectStore } from '../place/store/object-store.js'
-import { v } from '../schema.js'
-import { replaceDurably } from '../system/files/durable.js'
-import { readNote } from '../system/files/read-note.js'
-import { mostBytes } from '../system/files/read-small.js'
-import type { SentFile } from './wrapping/wrapping.js'
+import type { BackupFiles } from '../../catalog/layout.js'
+import { PgbkError } from '../../errors.js'
+import { keysOf } from '../../place/store/keys.js'
+import type { ObjectStore } from '../../place/store/object-store.js'
+import { v } from '../../schema.js'
+import { replaceDurably } from '../../system/files/durable.js'
+import { readNote } from '../../system/files/read-note.js'
+import { mostBytes } from '../../system/files/read-small.js'
+import type { SentFile } from '../wrapping/wrapping.js'
 
 /** A record that was put, as far as anybody here knows: by where, with the SHA-256 of the image that it tells of. */
 const schema = v.record(v.string(), v.object({ image: v.string(), record: v.string() }))

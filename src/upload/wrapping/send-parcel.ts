@@ -1,6 +1,6 @@
-import { PgbkError } from '../errors.js'
-import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
-import type { Parcel } from './wrapping/wrapping.js'
+import { PgbkError } from '../../errors.js'
+import type { ObjectStore, StoredObject } from '../../place/store/object-store.js'
+import type { Parcel } from './wrapping.js'
 
 /** @throws {PgbkError} `failed` when the store has not got all of it. */
 export async function sendParcel(

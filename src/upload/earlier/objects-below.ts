@@ -1,4 +1,4 @@
-import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
+import type { ObjectStore, StoredObject } from '../../place/store/object-store.js'
 
 /** What there is below a prefix, by the names below that. */
 export async function objectsBelow(store: ObjectStore, prefix: string): Promise<Map<string, StoredObject>> {

@@ -1,15 +1,21 @@
-import type { LocalBackup } from '../catalog/backup.js'
-import { factsOf, PgbkError } from '../errors.js'
-import { keysOf } from '../place/store/keys.js'
-import type { KeptObject, ObjectStore } from '../place/store/object-store.js'
-import type { OpenStore } from './open-stores.js'
+import type { LocalBackup } from '../../catalog/backup.js'
+import { factsOf, PgbkError } from '../../errors.js'
+import { keysOf } from '../../place/store/keys.js'
+import type { KeptObject, ObjectStore } from '../../place/store/object-store.js'
+import type { Wrapping } from '../wrapping/wrapping.js'
+
+/** A store, and how what goes there is wrapped. */
+export interface WrappedStore {
+  objects: ObjectStore
+  wrapping: Wrapping
+}
 
 /**
  * Removes what an upload that did not end has sent otherwise than it is wrapped now: in clear, before there were recipients, or encrypted,
  * when there are none any more. What belongs to a record, nobody touches.
  * @throws {PgbkError} `failed` where something that is in clear would stay beside what is encrypted.
  */
-export async function removeOtherwiseWrapped({ id }: LocalBackup, store: OpenStore): Promise<void> {
+export async function removeOtherwiseWrapped({ id }: LocalBackup, store: WrappedStore): Promise<void> {
   const { objects, wrapping } = store
   const { top, record } = keysOf.backup(id)
   if (await objects.stat(record)) return
@@ -24,7 +30,7 @@ export async function removeOtherwiseWrapped({ id }: LocalBackup, store: OpenSto
 /** Of what everybody may read, each upload puts its own. */
 const always = ['README', 'backup.json', 'proof.json', 'hold.json']
 
-function isOther(name: string, { encrypts }: OpenStore['wrapping']): boolean {
+function isOther(name: string, { encrypts }: Wrapping): boolean {
   return name.endsWith('.age') !== encrypts && !always.includes(name)
 }
 
