@@ -21,12 +21,11 @@ export interface BackupThere {
 
 /**
  * A backup as a store has it, where it is there and whole.
- * @param here the same backup in the root, where that still has it.
+ * @param backup with its summary where the root still has it: then it must be that one.
  * @throws {PgbkError} `failed` when another backup has its id there, or it lacks its image; `damaged` when its record cannot be read.
  */
 export async function findThere(
-  id: string,
-  here: LocalBackup | undefined,
+  { id, summary }: Pick<LocalBackup, 'id'> & Partial<Pick<LocalBackup, 'summary'>>,
   { objects: store, asNamed }: OpenStore,
   { pgbk }: Context,
 ): Promise<BackupThere | undefined> {
@@ -34,7 +33,7 @@ export async function findThere(
   if (record === undefined) return undefined
   const there = summarize(record.toString()).summary
   const removal = `If that one may go:\n  ${pgbk(`delete ${id} --from ${shellWord(asNamed)}`)}`
-  if (here && !isSame(there, here.summary))
+  if (summary && !isSame(there, summary))
     throw new PgbkError(
       'failed',
       `${store.locationOf(keysOf.backup(id).top)} is another backup of the same second`,

@@ -99,7 +99,7 @@ async function sendNewerWal(
     return { wasThere: sent.includes(backup.id), sentBytes: 0, sentWalFiles: 0 }
   }
   if (!newCluster) await checkStoreCluster(backup, store)
-  const there = await findThere(backup.id, backup, store, context)
+  const there = await findThere(backup, store, context)
   const sent = { wasThere: there !== undefined, sentBytes: 0, sentWalFiles: 0 }
   if (!there) return sent
   const misfit = misfitOf(there.summary, store.recipients)

@@ -78,7 +78,7 @@ needs(...needed).describe('pgbk upload to a directory', () => {
       status: 0,
       uploads: [{ already_there: true, error: null }],
     })
-    expect(existsSync(join(store, 'data/backup', backup.record.id, 'wal/0000000900000000000000FF'))).toBe(
+    expect(existsSync(join(store, 'data/backup', backup.record.id, 'wal/0000000900000000000000FF.gz'))).toBe(
       true,
     )
     expect(remains()).toEqual([])
@@ -92,7 +92,9 @@ needs(...needed).describe('pgbk upload to a directory', () => {
     const { status, stderr } = await upload(store, twin.record.id)
     rmSync(join(twin.directory, 'snapshot'), { recursive: true })
     expect({ status, stderr }).toMatchObject({ status: 0 })
-    await run(['diff', '-r', twin.directory, join(store, 'data/backup', twin.record.id)])
+    // Its WAL is sent compressed.
+    await run(['diff', '-r', '-x', 'wal', twin.directory, join(store, 'data/backup', twin.record.id)])
+    expect((await runPgbk(['verify', '-C', store])).status).toBe(0)
     await runPgbk(['delete', '-C', backup.root, twin.record.id, '--yes'])
   })
 
@@ -173,7 +175,7 @@ needs(...needed).describe('pgbk upload to a directory', () => {
   })
 
   it('ends with an error and lists nothing when the store is full', async () => {
-    const store = aSmallDisk(6)
+    const store = aSmallDisk(3)
     const { status, stdout, stderr } = await upload(store, '--json')
     expect({ status, error: JSON.parse(stdout).error, stderr }).toMatchObject({
       status: 1,

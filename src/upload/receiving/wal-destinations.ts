@@ -38,12 +38,7 @@ export function walDestinations(
 
   /** One that is damaged there keeps the others from nothing. */
   const find = (id: string) =>
-    findThere(
-      id,
-      here().find((one) => one.id === id),
-      store,
-      context,
-    ).catch((error) => {
+    findThere(here().find((one) => one.id === id) ?? { id }, store, context).catch((error) => {
       if (!isFaultOfBackup(error)) throw error
       warnOnce(`the store ${store.name} gets no WAL for ${id}: ${error.message}`)
       return undefined
