@@ -96,6 +96,7 @@ function parsers(sources: Sources): string[] {
 
 /** Who renames beside durable.ts, which alone replaces small files, and what. */
 const renaming: Record<string, string> = {
+  'borrowing/borrowed-root.ts': 'a directory that appears with its marker in it',
   'catalog/partial.ts': 'a directory that is published',
   'catalog/remove.ts': 'a record becomes a marker',
   'postgres/programs/fetch-postgres.ts': 'a directory',

@@ -10,7 +10,7 @@ import { writeDurably } from '../system/files/durable.js'
 import type { BytePath } from '../system/paths/byte-path.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import type { BorrowedRoot } from './borrowed-root.js'
-import { checkRoom, intoRoom } from './room.js'
+import { checkCacheRoom, intoCacheRoom } from './cache-room.js'
 
 /** What a compressed file has more than what is in it, at most. */
 const slack = 1 << 20
@@ -57,8 +57,8 @@ async function fetchWal(
     const wanted = files.filter((name) => isWanted(name, writer.names))
     if (wanted.length === 0) break
     context.progress.step(`fetching WAL of ${backup.id}`)
-    await checkRoom(directory, bytesOf(wanted, bytes, segmentSize), backup.id)
-    const complaints = await intoRoom(directory, backup.id, () => place.transfer(backup, wanted, writer))
+    await checkCacheRoom(directory, bytesOf(wanted, bytes, segmentSize), backup.id)
+    const complaints = await intoCacheRoom(directory, backup.id, () => place.transfer(backup, wanted, writer))
     const left = wanted.filter((name) => isWanted(name, writer.names))
     if (left.length === 0) break
     if (round === 2)

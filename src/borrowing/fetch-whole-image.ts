@@ -9,7 +9,7 @@ import { openFileWriter } from '../place/contract/file-writer.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
 import type { BorrowedRoot } from './borrowed-root.js'
-import { checkRoom } from './room.js'
+import { checkCacheRoom } from './cache-room.js'
 
 /**
  * Brings the whole image of a borrowed backup here, whose record is here already; where images cannot be mounted, it is unpacked.
@@ -26,7 +26,7 @@ export async function fetchWholeImage(
   if (!packed) throw new PgbkError('failed', `${backup.id} is not packed`)
   const { mounting } = await imageObstacles(context)
   const mustUnpack = mounting.length > 0
-  await checkRoom(layout.root, packed.bytes + (mustUnpack ? packed.snapshot_bytes : 0), backup.id)
+  await checkCacheRoom(layout.root, packed.bytes + (mustUnpack ? packed.snapshot_bytes : 0), backup.id)
   const directory = rootLayout(layout.root).backup(backup.id)
   let received = 0
   const onBytes = (bytes: number) => {

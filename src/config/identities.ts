@@ -12,13 +12,20 @@ export function identitiesOf(named: readonly string[], world: World): Context['i
   return once(() => readIdentities(files, world))
 }
 
-/** The same, and those in a file more. @param file undefined where there is none. */
+const further = new WeakMap<Context['identities'], Map<string, Context['identities']>>()
+
+/** The same, and those in a file more, which is read once, too. @param file undefined where there is none. */
 export function withIdentitiesIn(
   file: string | undefined,
   context: Pick<Context, 'identities' | 'cwd' | 'user' | 'askSecret'>,
 ): Context['identities'] {
   if (file === undefined) return context.identities
-  return once(async () => [...(await context.identities()), ...(await readIdentities([file], context))])
+  const known = further.get(context.identities) ?? new Map<string, Context['identities']>()
+  further.set(context.identities, known)
+  const both = async () => [...(await context.identities()), ...(await readIdentities([file], context))]
+  const found = known.get(file) ?? once(both)
+  known.set(file, found)
+  return found
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

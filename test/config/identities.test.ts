@@ -48,4 +48,12 @@ describe('what a call decrypts with', () => {
       expect(await withIdentitiesIn(hers, given)()).toEqual([bob, alice])
       expect(await withIdentitiesIn(undefined, given)()).toEqual([bob])
     }))
+
+  it('is asked for once, however many open the same store', () =>
+    asOrdinaryUser(async () => {
+      const given = { ...context(), identities: async () => [bob] }
+      const first = withIdentitiesIn(hers, given)
+      expect(withIdentitiesIn(hers, { ...given })).toBe(first)
+      expect(withIdentitiesIn(join(cwd, 'his'), given)).not.toBe(first)
+    }))
 })

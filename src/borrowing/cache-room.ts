@@ -5,7 +5,7 @@ import { formatBytes } from '../text/format.js'
 const hint = 'Make room there, or name another place with XDG_CACHE_HOME.'
 
 /** Makes sure that what is borrowed has room. @throws {PgbkError} `disk-full`. */
-export async function checkRoom(directory: string, needed: number, id: string): Promise<void> {
+export async function checkCacheRoom(directory: string, needed: number, id: string): Promise<void> {
   const free = await freeBytes(directory)
   if (free >= needed) return
   throw new PgbkError(
@@ -16,7 +16,7 @@ export async function checkRoom(directory: string, needed: number, id: string): 
 }
 
 /** Brings something to a directory, where it may turn out to be more than there was room for. @throws {PgbkError} `disk-full`. */
-export async function intoRoom<T>(directory: string, id: string, work: () => Promise<T>): Promise<T> {
+export async function intoCacheRoom<T>(directory: string, id: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
