@@ -78,7 +78,7 @@ async function packAndSend(
         }
         const sent = await sendBackup({ backup, form, aside, store, check }, guarded)
         // What was faster may have been another's of that second, or may not be whole.
-        if (!sent.isPublished) await findThere(backup.id, backup, store, guarded)
+        if (!sent.isPublished) await findThere(backup, store, guarded)
         return { wasThere: !sent.isPublished, sentBytes: sent.bytes, sentWalFiles: sent.walFiles }
       })
       tell(ended)
