@@ -8,7 +8,14 @@ import { someOf, walFileOf } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
 import { writeDurably } from '../system/files/durable.js'
 import type { BytePath } from '../system/paths/byte-path.js'
-import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
+import {
+  filesOf,
+  finishedForms,
+  isUnfinishedFile,
+  packingOf,
+  segmentFileOf,
+  segmentIn,
+} from '../wal-segments/segment-forms.js'
 import type { BorrowedRoot } from './borrowed-root.js'
 import { checkCacheRoom, intoCacheRoom } from './cache-room.js'
 
@@ -77,7 +84,10 @@ function bytesOf(
   told: ReadonlyMap<BytePath, number> | undefined,
   segmentSize: number,
 ): number {
-  const ofRaw = (name: BytePath) => (/\/[0-9A-F]{24}(\.partial)?$/.test(name) ? segmentSize : 0)
+  const ofRaw = (name: BytePath) => {
+    const segment = segmentFileOf(walFileOf(name) ?? '')
+    return segment && packingOf(segment.form) === undefined ? segmentSize : 0
+  }
   return names.reduce((sum, name) => sum + (told?.get(name) ?? ofRaw(name)), 0)
 }
 

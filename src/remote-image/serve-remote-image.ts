@@ -54,6 +54,8 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
         return await own.read(position, length)
       } catch (error) {
         said.failure = failureOf(error)
+        // At once: who is told of it may end this process at once.
+        tell()
         throw error
       }
     }
