@@ -1,3 +1,5 @@
+// Loaded when it is needed first, which may be as the ordinary user: who may not write what jest keeps of it.
+import '../../src/encryption/age-library.js'
 import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'

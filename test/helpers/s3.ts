@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { execa } from 'execa'
+// As in test/catalog/samples.ts.
+import '../../src/place/store/s3/s3-sdk.js'
 import { aDirectory, aFreePort, atEnd } from './places.js'
 
 const tool = fileURLToPath(new URL('../tools/s3-server.sh', import.meta.url))
