@@ -23,12 +23,6 @@ export function sealedBytes(plainBytes: number): number {
   return plainBytes + tagBytes * chunksOf(plainBytes)
 }
 
-/** What is in chunks that have so many bytes, sealed; undefined where none have. */
-export function openedBytes(sealed: number): number | undefined {
-  const plain = sealed - tagBytes * Math.ceil(sealed / sealedChunkBytes)
-  return plain >= 0 && sealedBytes(plain) === sealed ? plain : undefined
-}
-
 /** Its bytes, and behind them its tag. */
 export function sealChunk(key: Buffer, index: number, isLast: boolean, plain: Buffer): [Buffer, Buffer] {
   const cipher = createCipheriv(algorithm, key, nonceOf(index, isLast), { authTagLength: tagBytes })

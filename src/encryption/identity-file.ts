@@ -2,9 +2,6 @@ import type { Identity } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { headerIn } from './header.js'
 
-/** What a file of identities has at most. */
-export const mostIdentityBytes = 1 << 20
-
 /** What asks for the passphrase of a file; undefined where nobody can answer. */
 export type AskPassphrase = ((question: string) => Promise<string>) | undefined
 

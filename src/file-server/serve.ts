@@ -1,7 +1,8 @@
 import { readSync, writeSync } from 'node:fs'
-import { PgbkError, systemCode } from '../errors.js'
+import { PgbkError } from '../errors.js'
 import type { AnswerRequest } from './operations/answer-requests.js'
 import { bufferSize } from './operations/session.js'
+import { type NoRequest, noRequest, unlessNobodyWaits } from './protocol/device.js'
 
 /** How long it may take until the file system is mounted, in ms, and how often that is looked for. */
 const mountWithin = 60_000
@@ -32,16 +33,11 @@ export function serve(device: number, answerRequest: AnswerRequest): void {
 /** Nobody wakes this thread. */
 const clock = new Int32Array(new SharedArrayBuffer(4))
 
-function readRequest(device: number, into: Buffer): number | 'over' | 'not mounted' | 'none' {
+function readRequest(device: number, into: Buffer): number | NoRequest {
   try {
     return readSync(device, into, 0, into.length, null)
   } catch (error) {
-    const code = systemCode(error) ?? ''
-    if (code === 'ENODEV') return 'over'
-    if (code === 'EPERM') return 'not mounted'
-    // Interrupted, or the request was taken back.
-    if (['EINTR', 'EAGAIN', 'ENOENT'].includes(code)) return 'none'
-    throw error
+    return noRequest(error)
   }
 }
 
@@ -49,7 +45,6 @@ function send(device: number, answer: Buffer, length: number): void {
   try {
     writeSync(device, answer, 0, length, null)
   } catch (error) {
-    // Who asked has been killed meanwhile, or the file system is gone: the next request tells.
-    if (!['ENOENT', 'ENODEV'].includes(systemCode(error) ?? '')) throw error
+    unlessNobodyWaits(error)
   }
 }

@@ -2,7 +2,8 @@ import { read, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { PgbkError, systemCode } from '../errors.js'
+import { PgbkError } from '../errors.js'
+import { type NoRequest, noRequest, unlessNobodyWaits } from '../file-server/protocol/device.js'
 import {
   FUSE_KERNEL_MINOR_VERSION,
   FUSE_KERNEL_VERSION,
@@ -70,16 +71,11 @@ export async function serveImage(
   }
 }
 
-async function nextRequest(device: number, into: Buffer): Promise<number | 'over' | 'not mounted' | 'none'> {
+async function nextRequest(device: number, into: Buffer): Promise<number | NoRequest> {
   try {
     return (await readDevice(device, into, 0, into.length, null)).bytesRead
   } catch (error) {
-    const code = systemCode(error) ?? ''
-    if (code === 'ENODEV') return 'over'
-    if (code === 'EPERM') return 'not mounted'
-    // Interrupted, or the request was taken back.
-    if (['EINTR', 'EAGAIN', 'ENOENT'].includes(code)) return 'none'
-    throw error
+    return noRequest(error)
   }
 }
 
@@ -106,8 +102,7 @@ function sendAnswer(device: number, request: Buffer, body: Buffer | undefined, e
   try {
     writeSync(device, body ? Buffer.concat([header, body]) : header)
   } catch (failure) {
-    // Who asked has been killed meanwhile, or the file system is gone: the next request tells.
-    if (!['ENOENT', 'ENODEV'].includes(systemCode(failure) ?? '')) throw failure
+    unlessNobodyWaits(failure)
   }
 }
 

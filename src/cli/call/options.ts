@@ -53,17 +53,13 @@ export const sandboxOption = () =>
     'off',
   ])
 
-export const listFromOption = () =>
-  new Option(
-    '--from [source]',
-    'another root: DIR, [USER@]HOST:DIR, s3://BUCKET[/PREFIX], or the name of a store (default: source of the configuration)',
-  )
+/** What a SOURCE can be. */
+export const sourceMeaning =
+  'DIR, [USER@]HOST:DIR, s3://BUCKET[/PREFIX], or the name of a store (default: source of the configuration)'
 
-export const runFromOption = () =>
-  new Option(
-    '--from [source]',
-    'a backup elsewhere: DIR or [USER@]HOST:DIR (default: source of the configuration)',
-  )
+export const listFromOption = () => new Option('--from [source]', `another root: ${sourceMeaning}`)
+
+export const runFromOption = () => new Option('--from [source]', `a backup elsewhere: ${sourceMeaning}`)
 
 /** @throws commander's error for what is not a port. */
 export function parsePort(text: string): number {

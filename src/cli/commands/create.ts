@@ -39,13 +39,15 @@ export const create: CommandSpec<Options> = {
     const backup = await create(verify === false ? { ...given, verify } : given, call)
     const uploads = await uploadTo(stores, backup, call)
     const { createJson, createText } = await import('../../terminal/views/create-view.js')
+    const made = { ...failureOf(backup), id: backup.id }
+    if (uploads.length === 0)
+      return { ...made, json: () => createJson(backup), text: (screen) => createText(backup, screen) }
     const { uploadJson, uploadText } = await import('../../terminal/store-views/upload-view.js')
-    const hasUploads = uploads.length > 0
     return {
-      ...failureOf(backup),
-      id: backup.id,
-      json: () => ({ ...createJson(backup), ...(hasUploads && uploadJson(uploads)) }),
-      text: (screen) => createText(backup, screen) + (hasUploads ? `\n${uploadText(uploads, screen)}` : ''),
+      ...made,
+      json: () => ({ ...createJson(backup), ...uploadJson(uploads) }),
+      // Each may have nothing to say where nobody looks.
+      text: (screen) => [createText(backup, screen), uploadText(uploads, screen)].filter(Boolean).join('\n'),
     }
   },
   help: `

@@ -4,7 +4,7 @@ import type { Task } from '../../config/load.js'
 import type { DownloadOptions } from '../../download/download.js'
 import type { ArchiveOptions } from '../../download/download-archive.js'
 import type { CommandSpec, Outcome } from '../call/command-spec.js'
-import { idMeaning } from '../call/options.js'
+import { idMeaning, sourceMeaning } from '../call/options.js'
 import { standInFor } from '../call/stand-in.js'
 
 async function archive(id: string, options: ArchiveOptions, task: Task): Promise<Outcome> {
@@ -23,10 +23,7 @@ export const download: CommandSpec<Options> = {
   declare: (command) =>
     command
       .argument('<id>', `${idMeaning}, of the source`)
-      .option(
-        '--from <source>',
-        'where from: DIR, [USER@]HOST:DIR, s3://BUCKET[/PREFIX], or the name of a store (default: source of the configuration)',
-      )
+      .option('--from <source>', `where from: ${sourceMeaning}`)
       .option('--to <dir>', 'the root to copy it to (default: as --root)')
       .option('--archive <file>', 'write one tar instead: .tar, .tar.gz, .tar.zst, or - for standard output')
       .addOption(

@@ -1,12 +1,13 @@
 import { messageOf, PgbkError } from '../../errors.js'
 import { type BytePath, shownPath } from '../../system/paths/byte-path.js'
-import { archiveNames, type Listing } from '../contract/listing.js'
+import type { Listing } from '../contract/listing.js'
 import { imageName } from '../contract/names.js'
+import { archivedEntries } from '../store/archived-entries.js'
 import { piped } from '../store/piped.js'
-import { type TarEntry, writeTar } from '../store/write-tar.js'
+import { type TarFile, writeTar } from '../store/write-tar.js'
 import { readUpTo } from './read-up-to.js'
 
-interface Archived {
+interface ArchivedFiles {
   id: string
   listing: Listing
   record: Buffer
@@ -25,36 +26,22 @@ const mostOfWal = (1 << 30) + (1 << 20)
  * @returns what is not there any more.
  */
 export async function archiveDecrypted(
-  archived: Archived,
+  { id, listing, record, imageBytes }: ArchivedFiles,
   read: ReadFile,
   take: TakeBytes<void>,
 ): Promise<string> {
   const gone: string[] = []
-  const entries = entriesOf(archived, read, (complaint) => void gone.push(complaint))
+  const fileOf = async (name: BytePath, inArchive: BytePath): Promise<TarFile | string> => {
+    if (name === imageName) return image(read, imageBytes, id)
+    const bytes = await whatIsThere(() =>
+      read(name, (pieces) => readUpTo(mostOfWal, pieces, shownPath(name))),
+    )
+    return bytes instanceof PgbkError ? `${shownPath(inArchive)}: ${messageOf(bytes)}` : inMemory(bytes)
+  }
+  const archived = { id, listing, record: inMemory(record) }
+  const entries = archivedEntries(archived, fileOf, (complaint) => void gone.push(complaint))
   await piped((write) => writeTar(entries, write), take)
   return gone.join('\n')
-}
-
-async function* entriesOf(
-  { id, listing, record, imageBytes }: Archived,
-  read: ReadFile,
-  gone: (complaint: string) => void,
-): AsyncGenerator<TarEntry> {
-  const top = `data/backup/${id}`
-  const files = new Set<string>(listing.files)
-  for (const name of archiveNames(id, listing)) {
-    const below = name.slice(top.length + 1) as BytePath
-    if (below === 'backup.json') yield { name, file: inMemory(record) }
-    else if (below === imageName) yield { name, file: image(read, imageBytes, id) }
-    else if (!files.has(below)) yield { name, file: undefined }
-    else {
-      const bytes = await whatIsThere(() =>
-        read(below, (pieces) => readUpTo(mostOfWal, pieces, shownPath(below))),
-      )
-      if (bytes instanceof PgbkError) gone(`${shownPath(name)}: ${messageOf(bytes)}`)
-      else yield { name, file: inMemory(bytes) }
-    }
-  }
 }
 
 async function whatIsThere(read: () => Promise<Buffer>): Promise<Buffer | PgbkError> {
@@ -65,8 +52,6 @@ async function whatIsThere(read: () => Promise<Buffer>): Promise<Buffer | PgbkEr
     throw error
   }
 }
-
-type TarFile = NonNullable<TarEntry['file']>
 
 function inMemory(bytes: Buffer): TarFile {
   return { bytes: bytes.length, changedAt: new Date(), read: (write) => write(bytes) }

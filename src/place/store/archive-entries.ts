@@ -1,42 +1,35 @@
 import { messageOf, PgbkError } from '../../errors.js'
 import { type BytePath, shownPath } from '../../system/paths/byte-path.js'
-import { archiveNames, type Listing } from '../contract/listing.js'
+import type { Listing } from '../contract/listing.js'
+import { archivedEntries } from './archived-entries.js'
 import { goneFrom } from './gone.js'
 import type { ObjectStore, StoredObject } from './object-store.js'
-import type { TarEntry } from './write-tar.js'
+import type { TarEntry, TarFile } from './write-tar.js'
 
-/** What is to be in the archive of a backup. */
-interface Archived {
+/** What is to be in the archive of a backup of a store. */
+interface ArchivedObjects {
   id: string
   listing: Listing
   record: Buffer
   find(name: BytePath): Promise<StoredObject | undefined>
 }
 
-/** The entries of an archive, in its order. @param gone is told of what is not there any more. */
-export async function* archiveEntries(
+/** The entries of its archive, in its order. @param gone is told of what is not there any more. */
+export function archiveEntries(
   store: ObjectStore,
-  { id, listing, record, find }: Archived,
+  { id, listing, record: bytes, find }: ArchivedObjects,
   gone: (complaint: string) => void,
 ): AsyncGenerator<TarEntry> {
-  const top = `data/backup/${id}`
-  const files = new Set<string>(listing.files)
-  for (const name of archiveNames(id, listing)) {
-    const below = name.slice(top.length + 1) as BytePath
-    if (below === 'backup.json') yield { name, file: fileOf(record) }
-    else if (!files.has(below)) yield { name, file: undefined }
-    else {
-      const object = await find(below)
-      if (object) yield { name, file: fileIn(store, object) }
-      else gone(messageOf(goneFrom(store.name, shownPath(name))))
-    }
+  const record: TarFile = {
+    bytes: bytes.length,
+    changedAt: new Date(0),
+    read: (write) => write(bytes),
   }
-}
-
-type TarFile = NonNullable<TarEntry['file']>
-
-function fileOf(record: Buffer): TarFile {
-  return { bytes: record.length, changedAt: new Date(0), read: (write) => write(record) }
+  const fileOf = async (name: BytePath, inArchive: BytePath) => {
+    const object = await find(name)
+    return object ? fileIn(store, object) : messageOf(goneFrom(store.name, shownPath(inArchive)))
+  }
+  return archivedEntries({ id, listing, record }, fileOf, gone)
 }
 
 function fileIn(store: ObjectStore, { key, bytes, changedAt }: StoredObject): TarFile {

@@ -1,12 +1,17 @@
 import { Header, Pax } from 'tar'
 import { type BytePath, shownPath } from '../../system/paths/byte-path.js'
 
+/** What becomes a file in a tar. */
+export interface TarFile {
+  bytes: number
+  changedAt: Date
+  read(write: (bytes: Buffer) => Promise<void>): Promise<void>
+}
+
 /** What becomes an entry of a tar: a file, or else a directory. */
 export interface TarEntry {
   name: BytePath
-  file:
-    | { bytes: number; changedAt: Date; read(write: (bytes: Buffer) => Promise<void>): Promise<void> }
-    | undefined
+  file: TarFile | undefined
 }
 
 const blockSize = 512

@@ -7,7 +7,7 @@ export function uploadJson(uploads: Upload[]): object {
   return { uploads: uploads.map(oneUploadJson) }
 }
 
-export function oneUploadJson(upload: Upload): object {
+function oneUploadJson(upload: Upload): object {
   const { backup, store, location, encrypts, wasThere, sentBytes, sentWalFiles, durationMs, error } = upload
   return {
     id: backup.id,
