@@ -27,13 +27,13 @@ export function uploadText(uploads: Upload[], { style, quiet, width }: Screen): 
   const shown = uploads.filter(({ error }) => !quiet || error)
   if (shown.length === 0) return quiet ? '' : 'The stores have every backup already.\n'
   const failures = shown.flatMap(({ error, backup, store }) =>
-    error ? [`${backup.id} to ${store}: ${error.message}`, ...hintLines(error.hint)] : [],
+    error ? [`${backup.id} to ${store}: ${error.message}`, ...hintLines(error.hint)].map(printableLines) : [],
   )
   const lines = [
     ...tableLines(columns(style), shown, width),
     ...(failures.length > 0 ? ['', ...failures] : []),
   ]
-  return lines.map((line) => `${printableLines(line)}\n`).join('')
+  return lines.map((line) => `${line}\n`).join('')
 }
 
 function hintLines(hint: string | undefined): string[] {
