@@ -100,7 +100,7 @@ async function lookAt(place: Place, backup: StoredBackup, read: boolean, task: T
     const found = await orFaulty(place, backup, name, () => sizeFaults(place, backup, name, size))
     faults.push(...found)
   })
-  return { faults, segments: wal.length, wal_bytes: raw.length * size }
+  return { faults, segments: wal.length, wal_bytes: wal.length * size }
 }
 
 async function imageFaults(

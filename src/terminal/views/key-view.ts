@@ -14,9 +14,9 @@ Its recipient, which may be known to anybody, is what backups are encrypted for:
 
 ${style.warning('Without this file nobody can read what is encrypted for it: neither you nor we.')}
 If it is lost, so are the backups; whoever else gets it can read them. Keep a
-copy of it off this machine and off the server, on paper or in a safe, and name a
-second recipient whose identity lies elsewhere. The server that makes the
-backups needs the recipient alone.
+copy of it off this machine and off the server, on paper or in a safe, and
+name a second recipient whose identity lies elsewhere. The server that makes
+the backups needs the recipient alone.
 `
 }
 
