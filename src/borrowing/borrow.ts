@@ -56,7 +56,7 @@ export async function borrow(
 ): Promise<BorrowedBackup> {
   const name = resolveSource(sourceName(options.from, settings), context.cwd, settings.stores)
   const { point } = parseRecoveryTarget(options, rules, { settings, context })
-  const place = await openPlace(name, context, settings)
+  const place = await openPlace(name, context, { ...settings, isHeld: options.download ?? false })
   const catalog = await place.list()
   const listed = chooseElsewhere(catalog, id, point, { name, context })
   const chosen = await withWholeRecord(place, listed)

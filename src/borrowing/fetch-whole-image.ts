@@ -8,6 +8,8 @@ import { unpackReceived } from '../forms/unpack-received.js'
 import { openFileWriter } from '../place/contract/file-writer.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
+import { patience } from '../remote-image/fetch-range.js'
+import { imageInOrder } from '../remote-image/image-in-order.js'
 import type { BorrowedRoot } from './borrowed-root.js'
 import { checkCacheRoom } from './cache-room.js'
 
@@ -38,12 +40,15 @@ export async function fetchWholeImage(
   const file = writer.begin(imageName, context.now())
   let isWhole = false
   try {
-    await place.read(backup, imageName, { from: 0 }, async (bytes) => {
-      for await (const piece of bytes) {
-        context.signal.throwIfAborted()
-        file.write(piece)
-      }
+    const image = imageInOrder({
+      ...{ bytes: packed.bytes, from: 0, ...patience(context.tickMs) },
+      name: `snapshot.squashfs of backup ${backup.id} in ${place.name}`,
+      read: (range, take) => place.read(backup, imageName, range, take),
     })
+    for await (const piece of image) {
+      context.signal.throwIfAborted()
+      file.write(piece)
+    }
     isWhole = true
     file.finish()
   } finally {

@@ -55,7 +55,7 @@ export async function download(
   const name = sourceName(options.from, settings, options.to === undefined ? undefined : settings.root)
   const destination = options.to === undefined ? settings.root : localPath(options.to, context.cwd)
   const root = openRootToCreate(destination, context)
-  const source = await openPlace(name, context, settings)
+  const source = await openPlace(name, context, { ...settings, isHeld: true })
   checkOtherRoot(source, destination)
   const printed = resolveSource(name, context.cwd, settings.stores)
   const backup = await withWholeRecord(source, selectBackup(await source.list(), id, context, printed))

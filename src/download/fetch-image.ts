@@ -8,6 +8,8 @@ import { PgbkError } from '../errors.js'
 import { type FileWriter, unfinishedName } from '../place/contract/file-writer.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
+import { patience } from '../remote-image/fetch-range.js'
+import { imageInOrder } from '../remote-image/image-in-order.js'
 import { piecesOf } from '../system/files/read-small.js'
 import { bytesInside } from '../system/paths/inside.js'
 import type { FoundFiles } from './keep-whole.js'
@@ -55,17 +57,24 @@ export async function fetchImage(fetch: ImageFetch, packed: PackedFacts, context
 async function fetchFrom(
   from: number,
   { source, backup, directory, writer }: ImageFetch,
-  { sha256 }: PackedFacts,
-  { signal, now }: Context,
+  { bytes, sha256 }: PackedFacts,
+  { signal, now, tickMs }: Context,
 ): Promise<boolean> {
   const hash = createHash('sha256')
   if (from > 0) await readInto(hash, piecesOf(partIn(directory)), signal)
   const file = writer.begin(imageName, now(), from)
   let isWhole = false
   try {
-    await source.read(backup, imageName, { from }, (bytes) =>
-      readInto(hash, bytes, signal, (piece) => file.write(piece)),
-    )
+    const image = imageInOrder({
+      ...{
+        bytes,
+        from,
+        ...patience(tickMs),
+        name: `snapshot.squashfs of backup ${backup.id} in ${source.name}`,
+      },
+      read: (range, take) => source.read(backup, imageName, range, take),
+    })
+    await readInto(hash, image, signal, (piece) => file.write(piece))
     isWhole = hash.digest('hex') === sha256
     if (isWhole) file.finish()
     return isWhole

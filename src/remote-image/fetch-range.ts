@@ -16,6 +16,11 @@ export interface FetchOptions {
   pausesMs: readonly number[]
 }
 
+/** How long somebody waits who looks again every so many ms. */
+export function patience(tickMs: number): Pick<FetchOptions, 'stallMs' | 'pausesMs'> {
+  return { stallMs: 60 * tickMs, pausesMs: [tickMs / 5, tickMs, 3 * tickMs] }
+}
+
 /**
  * Reads a range, again where that fails in a way that may pass: a lost connection, a stall, a body that ends early. Never more than was
  * asked for is kept.

@@ -12,7 +12,7 @@ import { aDirectory, aFreePort } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { ask, restored } from '../helpers/restore.js'
 import { aRoot, aServer, fill } from '../helpers/server.js'
-import { anSshHost, heldAfter, type SshHost, withPrograms } from '../helpers/ssh.js'
+import { anSshHost, heldAfter, heldFrom, type SshHost, withPrograms } from '../helpers/ssh.js'
 import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
 
@@ -20,6 +20,10 @@ const programs = ['program mksquashfs', 'program squashfuse', 'program sshd'] as
 const { describe, it } = needs('user namespaces', '/dev/fuse', ...programs)
 
 const count = 'select count(*) from ledger, elsewhere where elsewhere.n = 1'
+/** An image of several ranges: some 8 MB of it cannot be compressed. */
+const noise =
+  'create table noise as select sha256(n::text::bytea) as bytes from generate_series(1, 250000) as n'
+const range = 4 << 20
 const imageIn = (directory: string) => join(directory, 'snapshot.squashfs')
 
 let backup: MadeBackup
@@ -28,6 +32,7 @@ beforeAll(async () => {
   ssh = await anSshHost()
   const server = await aServer({ major: anyMajor })
   await fill(server)
+  await server.sql(noise, 'app')
   backup = await aBackupOf(server, { args: ['--packed'] })
 })
 
@@ -68,15 +73,18 @@ describe('the download of a packed backup', () => {
   it('over ssh that was killed in the middle of the image goes on there', async () => {
     const to = await aRoot()
     const { size } = statSync(imageIn(backup.directory))
-    const half = Math.floor(size / 2)
-    const env = heldAfter(half, ssh.env)
+    const env = heldFrom(range, ssh.env)
     const child = startPgbk(['download', 'latest', '--from', `test:${backup.root}`, '-C', to], { env })
     const part = join(downloadOf(backup, to), 'snapshot.squashfs.pgbk-part')
     const here = () => lstatSync(part, { throwIfNoEntry: false })?.size ?? 0
-    await until('half of it is here', () => here() > half - 200_000)
+    await until('one range of it is here', () => here() === range)
     child.kill('SIGKILL')
     await child
     const before = here()
+    expect([
+      before,
+      readFileSync(part).equals(readFileSync(imageIn(backup.directory)).subarray(0, before)),
+    ]).toEqual([range, true])
     const { status, json } = await download(`test:${backup.root}`, to, [], { env: ssh.env })
     const others = readdirSync(join(backup.directory, 'wal')).map((name) => join('wal', name))
     const rest = ['README', ...others].map((name) => statSync(join(backup.directory, name)).size)
@@ -89,8 +97,7 @@ describe('the download of a packed backup', () => {
 
   it('that goes on after other bytes than those of the source brings all of it', async () => {
     const to = await aRoot()
-    const half = Math.floor(statSync(imageIn(backup.directory)).size / 2)
-    const env = heldAfter(half, ssh.env)
+    const env = heldFrom(range, ssh.env)
     const child = startPgbk(['download', 'latest', '--from', `test:${backup.root}`, '-C', to], { env })
     const part = join(downloadOf(backup, to), 'snapshot.squashfs.pgbk-part')
     await until('some of it is here', () => (lstatSync(part, { throwIfNoEntry: false })?.size ?? 0) > 100_000)

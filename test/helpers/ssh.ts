@@ -54,6 +54,22 @@ export function withPrograms(programs: Record<string, string>): Record<string, s
   return { PATH: `${bin}:${path}` }
 }
 
+/** The same, where no range of a file comes that begins there or later: who asks for one waits until nobody is there any more. */
+export function heldFrom(
+  offset: number,
+  { PATH: before = '' }: Record<string, string>,
+): Record<string, string> {
+  const ssh = `#!/usr/bin/perl
+my $parent = getppid;
+if ("@ARGV" =~ /tail -c \\+(\\d+)/ && $1 > ${offset}) {
+  select(undef, undef, undef, 0.1) while getppid == $parent;
+  exit 1;
+}
+exec '${before.split(':')[0]}/ssh', @ARGV;
+`
+  return withPrograms({ ssh })
+}
+
 /** The same, where every connection passes on so many bytes, and then waits until nobody is there any more. */
 export function heldAfter(
   bytes: number,

@@ -1,0 +1,52 @@
+import { type FetchOptions, fetchRange, type ReadImageRange } from './fetch-range.js'
+
+interface WholeImage extends FetchOptions {
+  /** Of the image. */
+  bytes: number
+  /** How many of them are not wanted, from its beginning. */
+  from: number
+}
+
+/** What one request asks for, and how many are made at the same time: all of it is in memory. */
+const pieceBytes = 4 << 20
+const atOnce = 6
+
+/**
+ * All of an image elsewhere, whose ranges come side by side, and are given one after the other: what has been written of it is a beginning
+ * of it without holes, whatever happens then.
+ * @throws {PgbkError} as `fetchRange`.
+ */
+export async function* imageInOrder({ bytes, from, ...options }: WholeImage): AsyncGenerator<Buffer> {
+  const coming: Promise<Buffer>[] = []
+  const wanted = { isOver: false }
+  const read: ReadImageRange = (range, take) =>
+    options.read(range, (pieces) => take(whileWanted(pieces, wanted)))
+  let next = from
+  const request = () => {
+    const length = Math.min(pieceBytes - (next % pieceBytes), bytes - next)
+    const piece = fetchRange(next, length, { ...options, read }, () => !wanted.isOver)
+    piece.catch(() => {}) // told when it is its turn
+    coming.push(piece)
+    next += length
+  }
+  try {
+    while (coming.length > 0 || next < bytes) {
+      while (coming.length < atOnce && next < bytes) request()
+      const piece = await coming.shift()
+      if (piece) yield piece
+    }
+  } finally {
+    wanted.isOver = true
+    await Promise.allSettled(coming)
+  }
+}
+
+async function* whileWanted(
+  pieces: AsyncIterable<Buffer>,
+  wanted: { isOver: boolean },
+): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    if (wanted.isOver) return
+    yield piece
+  }
+}
