@@ -43,6 +43,7 @@ const owners: Record<string, string | string[]> = {
   commander: 'cli/',
   cosmiconfig: 'config/',
   execa: 'system/program/',
+  fzstd: 'squashfs/',
   'https-proxy-agent': 'place/store/s3/',
   ora: 'terminal/',
   postgres: 'postgres/local/',

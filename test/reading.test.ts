@@ -40,7 +40,7 @@ const allowed: Record<string, string[]> = {
   'place/contract/file-writer.ts': ['openSync'], // writes, with O_NOFOLLOW
   'place/store/send-to-file.ts': ['open'], // writes, with O_NOFOLLOW and O_NONBLOCK
   'place/tar-archive/write-archive.ts': ['open'], // makes the archive, with O_EXCL
-  'remote-image/block-cache.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK; what it reads has a checksum
+  'remote-image/stripe.ts': ['openSync'], // with O_NOFOLLOW and O_NONBLOCK; what it reads has a checksum
   'system/files/copy-file.ts': ['copyFile', 'copyFileSync', 'openSync'], // after it has looked that it is a file; makes empty ones, with O_NOFOLLOW
   'system/files/durable.ts': ['open', 'openSync'], // writes, with O_NOFOLLOW and O_NONBLOCK; opens to flush, and reads nothing
   'system/files/share-file.ts': ['copyFileSync', 'openSync'], // clones what it has opened as a file; writes into the clone, with O_NOFOLLOW

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { SnapshotImage, StoredBackup } from '../catalog/backup.js'
+import { backupFiles, rootLayout } from '../catalog/layout.js'
 import { storeNamed } from '../catalog/source-place.js'
 import { withIdentitiesIn } from '../config/identities.js'
 import type { Settings, Task } from '../config/load.js'
@@ -51,6 +52,8 @@ export async function openImageElsewhere({
       id: backup.id,
       bytes: packed.bytes,
       sha256: packed.sha256,
+      record: backupFiles(rootLayout(root.layout.root).backup(backup.id)).record,
+      isEncrypted,
       note: root.layout.fetched,
       lasts,
     },

@@ -1,13 +1,9 @@
-import { constants, futimesSync, lstatSync, mkdirSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs'
+import { futimesSync } from 'node:fs'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { systemCode } from '../errors.js'
 import { descriptors } from '../system/files/descriptors.js'
-import { readFully } from '../system/files/read-fully.js'
-import { namesIn } from '../system/paths/names-in.js'
-
-/** What is kept of an image by itself, in bytes. */
-export const imageBlockSize = 32 << 10
+import { openStripe, readBlock, stripeOf, writeBlock } from './stripe.js'
+import { trimCache } from './trim-cache.js'
 
 /** Blocks of an image that have come from afar, on this machine's disk. */
 export interface BlockCache {
@@ -27,38 +23,20 @@ interface CacheOptions {
   now(): Date
 }
 
-const blocksInStripe = 32
-const tableAt = blocksInStripe * imageBlockSize
-const entrySize = 8
-/** What tells an entry from zeros, and from other bytes. */
-const mark = 0x70676263
-
 /** More of its files are not open at once. */
 const mostOpen = 16
 /** A stripe that is read is noted to be in use no more often, in ms. */
 const touchEvery = 60_000
 
 /**
- * Keeps blocks in files of 1 MiB with holes, `<directory>/<key>/<stripe>`, and a checksum of each behind them, which is written last: what
- * a kill or a bad disk leaves is not taken for a block. Several processes may use it at the same time, since they write the same bytes; and
- * anybody may remove any of it at any moment. Where the disk takes nothing any more, nothing is kept.
+ * Keeps blocks in files, `<directory>/<key>/<stripe>`, with a checksum of each: what a kill or a bad disk leaves is not taken for a block.
+ * Several processes may use it at the same time, since they write the same bytes; and anybody may remove any of it at any moment. Where the
+ * disk takes nothing any more, nothing is kept.
  */
 export function blockCache({ directory, key, limit, now }: CacheOptions): BlockCache {
-  const own = join(directory, key)
-  const touched = new Map<number, number>()
+  const stripes = openStripes(join(directory, key), now)
   let isUsable = limit > 0
   let untilTrim = 0
-  const opened = new Set<number>()
-  const files = descriptors<number>(mostOpen, (stripe) => {
-    opened.add(stripe)
-    return openStripe(own, stripe)
-  })
-  const makeRoom = () => {
-    untilTrim = trim(directory, limit)
-    // What was removed is on the disk as long as it is open, and nobody else finds it.
-    for (const stripe of opened) files.close(stripe)
-    opened.clear()
-  }
   const unlessFaulty = <T>(work: () => T): T | undefined => {
     if (!isUsable) return undefined
     try {
@@ -69,43 +47,48 @@ export function blockCache({ directory, key, limit, now }: CacheOptions): BlockC
       return undefined
     }
   }
-  const touch = (stripe: number, file: number) => {
-    const at = now()
-    if (at.getTime() - (touched.get(stripe) ?? 0) < touchEvery) return
-    touched.set(stripe, at.getTime())
-    futimesSync(file, at, at)
-  }
   return {
     get: (block, length) =>
       unlessFaulty(() => {
-        const stripe = Math.floor(block / blocksInStripe)
-        const file = files.get(stripe)
-        const at = block % blocksInStripe
-        const entry = Buffer.alloc(entrySize)
-        if (readFully(file, tableAt + at * entrySize, entry, 0, entrySize) < entrySize) return undefined
-        const sum = entry.readUInt32LE(0)
-        if (entry.readUInt32LE(4) !== (sum ^ mark) >>> 0) return undefined
-        const bytes = Buffer.allocUnsafe(length)
-        if (readFully(file, at * imageBlockSize, bytes, 0, length) < length || crc32(bytes) !== sum)
-          return undefined
-        touch(stripe, file)
+        const bytes = readBlock(stripes.fileOf(block), block, length)
+        if (bytes) stripes.touch(block)
         return bytes
       }),
     put: (block, bytes) =>
       unlessFaulty(() => {
-        if (untilTrim <= 0) makeRoom()
-        const stripe = Math.floor(block / blocksInStripe)
-        const file = files.get(stripe)
-        const at = block % blocksInStripe
-        const sum = crc32(bytes)
-        const entry = Buffer.alloc(entrySize)
-        entry.writeUInt32LE(sum, 0)
-        entry.writeUInt32LE((sum ^ mark) >>> 0, 4)
-        writeFully(file, bytes, at * imageBlockSize)
-        writeFully(file, entry, tableAt + at * entrySize)
-        touch(stripe, file)
+        if (untilTrim <= 0) {
+          untilTrim = trimCache(directory, limit)
+          // What was removed is on the disk as long as it is open, and nobody else finds it.
+          stripes.closeAll()
+        }
+        writeBlock(stripes.fileOf(block), block, bytes)
+        stripes.touch(block)
         untilTrim -= bytes.length
       }),
+  }
+}
+
+/** The files of one image. */
+function openStripes(directory: string, now: CacheOptions['now']) {
+  const touched = new Map<number, number>()
+  const opened = new Set<number>()
+  const files = descriptors<number>(mostOpen, (stripe) => {
+    opened.add(stripe)
+    return openStripe(directory, stripe)
+  })
+  return {
+    fileOf: (block: number) => files.get(stripeOf(block)),
+    /** Notes that it is in use. */
+    touch(block: number) {
+      const [stripe, at] = [stripeOf(block), now()]
+      if (at.getTime() - (touched.get(stripe) ?? 0) < touchEvery) return
+      touched.set(stripe, at.getTime())
+      futimesSync(files.get(stripe), at, at)
+    },
+    closeAll() {
+      for (const stripe of opened) files.close(stripe)
+      opened.clear()
+    },
   }
 }
 
@@ -118,54 +101,5 @@ export function ofThisProcess(cache: BlockCache): BlockCache {
       own.add(block)
       cache.put(block, bytes)
     },
-  }
-}
-
-const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
-
-function openStripe(own: string, stripe: number): number {
-  const path = join(own, String(stripe))
-  const open = () => openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
-  try {
-    return open()
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
-    mkdirSync(own, { recursive: true, mode: 0o700 })
-    return open()
-  }
-}
-
-function writeFully(file: number, bytes: Buffer, position: number): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, position + at)
-}
-
-/**
- * Removes what was used longest ago, until there is room again.
- * @returns how many bytes may be written before the next look; other processes write meanwhile.
- */
-function trim(directory: string, limit: number): number {
-  const step = Math.max(imageBlockSize, Math.floor(limit / 16))
-  const stripes = namesIn(directory).flatMap((key) =>
-    namesIn(join(directory, key)).flatMap((name) => {
-      const path = join(directory, key, name)
-      const found = lstatSync(path, { throwIfNoEntry: false })
-      return found ? [{ path, bytes: found.blocks * 512, usedAt: found.mtimeMs }] : []
-    }),
-  )
-  let left = stripes.reduce((sum, { bytes }) => sum + bytes, 0)
-  for (const { path, bytes } of stripes.sort((a, b) => a.usedAt - b.usedAt)) {
-    if (left + step <= limit) break
-    rmSync(path, { force: true })
-    left -= bytes
-  }
-  for (const key of namesIn(directory)) removeIfEmpty(join(directory, key))
-  return step
-}
-
-function removeIfEmpty(directory: string): void {
-  try {
-    rmdirSync(directory)
-  } catch {
-    // It has something in it.
   }
 }

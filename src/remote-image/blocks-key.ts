@@ -8,8 +8,13 @@ import type { ImageErrand } from './image-errand.js'
  * place says must not be taken for what another does, nor what came in clear for what was decrypted.
  */
 export function blocksKey(
-  { id, sha256, place, stores }: Pick<ImageErrand, 'id' | 'sha256' | 'place' | 'stores'>,
-  isEncrypted: boolean,
+  {
+    id,
+    sha256,
+    place,
+    stores,
+    isEncrypted,
+  }: Pick<ImageErrand, 'id' | 'sha256' | 'place' | 'stores' | 'isEncrypted'>,
   { cwd, env }: Pick<Context, 'cwd' | 'env'>,
 ): string {
   const { endpoint } = storeNamed(place, stores) ?? {}

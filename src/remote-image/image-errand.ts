@@ -13,6 +13,9 @@ export interface ImageErrand {
   id: string
   bytes: number
   sha256: string
+  /** The file of its record, here. */
+  record: string
+  isEncrypted: boolean
   /** Where to write what was fetched: a FetchNote. */
   note: string
   /** The blocks of all images on this machine. */
@@ -27,6 +30,8 @@ const errandSchema: v.GenericSchema<unknown, ImageErrand> = v.object({
   id: v.string(),
   bytes: v.number(),
   sha256: v.string(),
+  record: v.string(),
+  isEncrypted: v.boolean(),
   note: v.string(),
   cache: v.object({ directory: v.string(), limit: v.number() }),
   lasts: v.boolean(),

@@ -1,7 +1,11 @@
 import { PgbkError } from '../errors.js'
-import { type BlockCache, imageBlockSize } from './block-cache.js'
+import type { Extent } from '../squashfs/stored-image.js'
+import type { BlockCache } from './block-cache.js'
 import { type FetchOptions, fetchRange } from './fetch-range.js'
 import { mostAhead, readAhead } from './read-ahead.js'
+import { type RecentBlocks, recentBlocks } from './recent-blocks.js'
+import { imageBlockSize } from './stripe.js'
+import { turns } from './turns.js'
 
 /** What was fetched so far, for whoever pays for it. */
 export interface Fetched {
@@ -14,6 +18,8 @@ export interface ImageReader {
   readonly fetched: Fetched
   /** Fewer bytes only where it ends. @throws {PgbkError} as `fetchRange`. */
   read(position: number, length: number): Promise<Buffer>
+  /** Begins to fetch what will be read soon, as far as it is not here. Whether that succeeds shows when it is read. */
+  expect(extents: readonly Extent[]): void
   /** Settled when nothing is being fetched. */
   idle(): Promise<void>
 }
@@ -26,6 +32,8 @@ interface ReaderOptions
   cache: BlockCache
   /** Requests at the same time. */
   atOnce: number
+  /** Blocks that cost no more together than one of them: those of one encrypted chunk. */
+  together?: number
 }
 
 /** The most that one request asks for, in blocks. */
@@ -35,28 +43,50 @@ const mostInMemory = 2 * mostAhead
 
 /** Two of them may share a cache. Errors are never kept: the next read tries again. */
 export function imageReader(options: ReaderOptions): ImageReader {
-  const { bytes, cache, atOnce } = options
+  const { bytes, cache } = options
+  const here = recentBlocks(bytes, cache, mostInMemory)
+  const { request, fetched } = requester(options)
+  const { start, coming } = fetcher(here, request, options.together ?? 1)
+  const follow = readAhead()
+  const expected = new Set<number>()
+  return {
+    fetched,
+    async read(position, wanted) {
+      const end = Math.min(bytes, position + wanted)
+      if (end <= position) return Buffer.alloc(0)
+      const [first, last] = [blockAt(position), blockAt(end - 1)]
+      const wantedBlocks = range(first, last)
+      // What comes behind these is known, too.
+      const isExpected = wantedBlocks.every((block) => expected.has(block))
+      const [aheadFrom, aheadTo] = isExpected ? [0, 0] : follow(first, last)
+      start(first, last + 1, true)
+      const parts = wantedBlocks.map((block) => coming.get(block) ?? here.get(block) ?? lost(block))
+      start(aheadFrom, aheadTo, false)
+      const all = Buffer.concat(await Promise.all(parts))
+      return all.subarray(position - first * imageBlockSize, end - first * imageBlockSize)
+    },
+    expect(extents) {
+      for (const [first, end] of blocksOf(extents)) {
+        for (const block of range(first, end - 1)) expected.add(block)
+        start(first, end, false)
+      }
+    },
+    idle: async () => {
+      while (coming.size > 0) await Promise.allSettled(coming.values())
+    },
+  }
+}
+
+/** Asks for blocks that lie side by side. */
+type Request = (first: number, count: number, isUrgent: boolean) => Promise<Buffer>
+
+function requester(options: ReaderOptions): { request: Request; fetched: Fetched } {
+  const { bytes, atOnce } = options
   const fetching = { stallMs: 30_000, pausesMs: [200, 1000, 3000], ...options }
   const fetched: Fetched = { bytes: 0, requests: 0 }
-  const memory = new Map<number, Buffer>()
-  const coming = new Map<number, Promise<Buffer>>()
   const inTurn = turns(atOnce)
-  const follow = readAhead()
-  const blocks = Math.ceil(bytes / imageBlockSize)
   let isAnswering = true
-
-  const lengthOf = (block: number) => Math.min(imageBlockSize, bytes - block * imageBlockSize)
-  const keep = (block: number, content: Buffer) => {
-    memory.delete(block)
-    memory.set(block, content)
-    if (memory.size > mostInMemory) memory.delete(memory.keys().next().value as number)
-  }
-  const known = (block: number) => {
-    const here = memory.get(block) ?? cache.get(block, lengthOf(block))
-    if (here) keep(block, here)
-    return here
-  }
-  const request = async (first: number, count: number, isUrgent: boolean): Promise<Buffer> => {
+  const request: Request = async (first, count, isUrgent) => {
     const from = first * imageBlockSize
     const length = Math.min(count * imageBlockSize, bytes - from)
     try {
@@ -71,25 +101,25 @@ export function imageReader(options: ReaderOptions): ImageReader {
       throw error
     }
   }
+  return { request, fetched }
+}
+
+interface Fetcher {
+  /** Blocks that are on their way. */
+  coming: ReadonlyMap<number, Promise<Buffer>>
   /** Begins to fetch blocks that are neither here nor on their way: those that lie side by side together. */
-  const start = (first: number, end: number, isUrgent: boolean) => {
-    for (let at = first; at < end; ) {
-      let count = 0
-      while (at + count < end && count < mostAtATime && !coming.has(at + count) && !known(at + count)) count++
-      if (count > 0) fetchTogether(at, count, isUrgent)
-      at += Math.max(1, count)
-    }
-  }
-  const fetchTogether = (first: number, count: number, isUrgent: boolean) => {
+  start(first: number, end: number, isUrgent: boolean): void
+}
+
+function fetcher(here: RecentBlocks, request: Request, together: number): Fetcher {
+  const coming = new Map<number, Promise<Buffer>>()
+  const fetch = (first: number, count: number, isUrgent: boolean) => {
     const whole = request(first, count, isUrgent)
     for (let index = 0; index < count; index++) {
       const block = first + index
       const one = whole.then((all) => {
-        const content = Buffer.from(
-          all.subarray(index * imageBlockSize, index * imageBlockSize + lengthOf(block)),
-        )
-        keep(block, content)
-        cache.put(block, content)
+        const content = Buffer.from(all.subarray(index * imageBlockSize).subarray(0, here.lengthOf(block)))
+        here.put(block, content)
         return content
       })
       coming.set(block, one)
@@ -97,23 +127,38 @@ export function imageReader(options: ReaderOptions): ImageReader {
     }
   }
   return {
-    fetched,
-    async read(position, wanted) {
-      const end = Math.min(bytes, position + wanted)
-      if (end <= position) return Buffer.alloc(0)
-      const first = Math.floor(position / imageBlockSize)
-      const last = Math.floor((end - 1) / imageBlockSize)
-      const [aheadFrom, aheadTo] = follow(first, last)
-      start(first, last + 1, true)
-      const parts = range(first, last).map((block) => coming.get(block) ?? memory.get(block) ?? lost(block))
-      start(aheadFrom, Math.min(blocks, aheadTo), false)
-      const all = Buffer.concat(await Promise.all(parts))
-      return all.subarray(position - first * imageBlockSize, end - first * imageBlockSize)
-    },
-    idle: async () => {
-      while (coming.size > 0) await Promise.allSettled(coming.values())
+    coming,
+    start(first, wantedEnd, isUrgent) {
+      const end = Math.min(here.count, Math.ceil(wantedEnd / together) * together)
+      for (let at = first - (first % together); at < end; ) {
+        let count = 0
+        const isMissing = (block: number) => !coming.has(block) && !here.get(block)
+        while (at + count < end && count < mostAtATime && isMissing(at + count)) count++
+        if (count > 0) fetch(at, count, isUrgent)
+        at += Math.max(1, count)
+      }
     },
   }
+}
+
+function blockAt(position: number): number {
+  return Math.floor(position / imageBlockSize)
+}
+
+/** Blocks that are left out between two extents, at most: less than another request costs. */
+const mostBetween = 1
+
+/** The blocks of extents, in order: from the first up to, and without, the second. */
+function blocksOf(extents: readonly Extent[]): Extent[] {
+  const ranges: Extent[] = []
+  const sorted = extents.filter(([from, to]) => from < to).sort(([a], [b]) => a - b)
+  for (const [from, to] of sorted) {
+    const [first, end] = [blockAt(from), blockAt(to - 1) + 1]
+    const last = ranges.at(-1)
+    if (last && first <= last[1] + mostBetween) last[1] = Math.max(last[1], end)
+    else ranges.push([first, end])
+  }
+  return ranges
 }
 
 function lost(block: number): never {
@@ -122,22 +167,4 @@ function lost(block: number): never {
 
 function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index)
-}
-
-/** So many at a time; those that somebody waits for come first. */
-function turns(atOnce: number): <T>(isUrgent: boolean, work: () => Promise<T>) => Promise<T> {
-  const waiting: { urgent: (() => void)[]; others: (() => void)[] } = { urgent: [], others: [] }
-  let going = 0
-  return async (isUrgent, work) => {
-    if (going >= atOnce)
-      await new Promise<void>((go) => (isUrgent ? waiting.urgent : waiting.others).push(go))
-    else going++
-    try {
-      return await work()
-    } finally {
-      const next = waiting.urgent.shift() ?? waiting.others.shift()
-      if (next) next()
-      else going--
-    }
-  }
 }

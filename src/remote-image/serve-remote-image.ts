@@ -1,5 +1,7 @@
-import type { StoredBackup } from '../catalog/backup.js'
+import { type StoredBackup, storedBackup } from '../catalog/backup.js'
+import { type ReadRecord, readRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
+import { chunkBytes } from '../encryption/chunks.js'
 import { PgbkError } from '../errors.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
@@ -8,11 +10,13 @@ import { openPlace } from '../place/open-place.js'
 import { isAlive } from '../system/process/process-table.js'
 import { blockCache, ofThisProcess } from './block-cache.js'
 import { blocksKey } from './blocks-key.js'
+import { expectFirstReads } from './expect-first-reads.js'
 import { failureOf, writeFetchNote } from './fetch-note.js'
 import { type ImageErrand, withSecretsOf } from './image-errand.js'
 import { type ImageReader, imageReader } from './image-reader.js'
 import { serveImage } from './serve-image.js'
 import { holderName } from './served-variables.js'
+import { imageBlockSize } from './stripe.js'
 
 /** The open /dev/fuse that this process gets. */
 const device = 3
@@ -27,7 +31,7 @@ const noteEvery = 100
  */
 export async function serveRemoteImage(errand: ImageErrand, given: Context): Promise<void> {
   const context = withSecretsOf(given)
-  const { place: name, stores, note, bytes, cache, id, lasts } = errand
+  const { place: name, stores, note, bytes, cache, id, lasts, isEncrypted } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
   let reader: ImageReader | undefined
   let told = ''
@@ -40,16 +44,19 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
   try {
     const place = await openPlace(name, context, { stores, isHeld: true })
     const backup = await findBackup(place, errand)
-    const key = blocksKey(errand, backup.summary.encrypted !== undefined, context)
+    const key = blocksKey(errand, context)
     const blocks = blockCache({ ...cache, key, now: context.now })
     const own = imageReader({
       ...{ bytes, atOnce, name: `snapshot.squashfs of backup ${id} in ${name}` },
+      together: isEncrypted ? chunkBytes / imageBlockSize : 1,
       cache: lasts ? ofThisProcess(blocks) : blocks,
       read: (range, take) => place.read(backup, imageName, range, take),
     })
     reader = own
+    const notice = expectFirstReads(bytes, own)
     const { uid, gid } = context.user()
     const read = async (position: number, length: number) => {
+      notice(position, length)
       try {
         return await own.read(position, length)
       } catch (error) {
@@ -70,11 +77,24 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
   }
 }
 
-async function findBackup(place: Place, { id, sha256 }: ImageErrand): Promise<StoredBackup> {
+/** Whoever has sent this process has just listed it: that costs further round trips only where files of this machine are looked for. */
+async function findBackup(
+  place: Place,
+  { id, sha256, record, isEncrypted }: ImageErrand,
+): Promise<StoredBackup> {
+  if (place.directory === undefined) return borrowed(readRecord(record), isEncrypted)
   const listed = (await place.list()).backups.find((one) => one.id === id)
   const backup = listed && (await withWholeRecord(place, listed))
   if (backup?.summary.packed?.sha256 === sha256) return backup
   throw new PgbkError('not-found', `backup ${id} is no longer in ${place.name} as it was listed`, {
     hint: 'Was it removed, or unpacked? Try again.',
   })
+}
+
+/** As `withWholeRecord` makes it: for whom it is encrypted does not matter to who can read its record. */
+function borrowed(read: ReadRecord, isEncrypted: boolean): StoredBackup {
+  const { bytes = 0, snapshot_bytes = 0 } = read.summary.packed ?? {}
+  const facts = { recipients: [], image_bytes: bytes, snapshot_bytes, files: {} }
+  const backup = storedBackup(read, 'whole')
+  return isEncrypted ? { ...backup, summary: { ...backup.summary, encrypted: facts } } : backup
 }

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { blockCache, imageBlockSize, ofThisProcess } from '../../src/remote-image/block-cache.js'
+import { blockCache, ofThisProcess } from '../../src/remote-image/block-cache.js'
+import { imageBlockSize } from '../../src/remote-image/stripe.js'
 import { aDirectory } from '../helpers/places.js'
 
 const mib = 1 << 20

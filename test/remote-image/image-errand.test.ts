@@ -9,6 +9,8 @@ const errand = {
   id: '20261120T030000Z',
   bytes: 10,
   sha256: '00',
+  record: '/tmp/record',
+  isEncrypted: false,
   note: '/tmp/note',
   cache: { directory: '/tmp/blocks', limit: 1000 },
   lasts: false,

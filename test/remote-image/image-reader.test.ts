@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
 import { PgbkError } from '../../src/errors.js'
-import { type BlockCache, imageBlockSize } from '../../src/remote-image/block-cache.js'
+import type { BlockCache } from '../../src/remote-image/block-cache.js'
 import type { ReadImageRange } from '../../src/remote-image/fetch-range.js'
 import { imageReader } from '../../src/remote-image/image-reader.js'
+import { imageBlockSize } from '../../src/remote-image/stripe.js'
 
 const mib = 1 << 20
 const image = randomBytes(40 * mib + 1234)
@@ -49,8 +50,12 @@ function aMemoryCache(): BlockCache & { blocks: Map<number, Buffer> } {
 
 const nothingKept: BlockCache = { get: () => undefined, put: () => {} }
 
-function aReader({ read }: Pick<ReturnType<typeof aPlace>, 'read'>, cache: BlockCache = nothingKept) {
-  const quick = { stallMs: 50, pausesMs: [1, 1] }
+function aReader(
+  { read }: Pick<ReturnType<typeof aPlace>, 'read'>,
+  cache: BlockCache = nothingKept,
+  further = {},
+) {
+  const quick = { stallMs: 300, pausesMs: [1, 1], ...further }
   return imageReader({ ...quick, read, cache, bytes: image.length, name: 'the image', atOnce: 8 })
 }
 
@@ -74,6 +79,34 @@ describe('reading an image elsewhere', () => {
     await reader.idle()
     await reader.read(5 * mib + 100, 1000)
     expect(reader.fetched).toEqual({ bytes: imageBlockSize, requests: 1 })
+  })
+
+  it('fetches blocks together that cost no more than one', async () => {
+    const place = aPlace()
+    const reader = aReader(place, nothingKept, { together: 2 })
+    await reader.read(7 * imageBlockSize, 10)
+    await reader.read(6 * imageBlockSize, 10)
+    await reader.read(image.length - 1, 1)
+    expect(place.asked[0]).toEqual({ from: 6 * imageBlockSize, length: 2 * imageBlockSize })
+    expect(place.asked).toHaveLength(2)
+  })
+
+  it('fetches what is expected side by side, without small gaps, and nothing again when it is read', async () => {
+    const place = aPlace()
+    const reader = aReader(place)
+    reader.expect([
+      [9 * mib, 9 * mib + 10],
+      [10, 20],
+      [2 * imageBlockSize, 2 * imageBlockSize + 1],
+      [5, 5],
+    ])
+    await reader.idle()
+    expect(place.asked).toEqual([
+      { from: 0, length: 3 * imageBlockSize },
+      { from: 9 * mib, length: imageBlockSize },
+    ])
+    await reader.read(9 * mib, 10)
+    expect(reader.fetched.requests).toBe(2)
   })
 
   it('reads ahead of who reads on, in large pieces, and never more than was read', async () => {

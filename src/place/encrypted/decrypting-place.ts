@@ -1,22 +1,13 @@
 import type { LocalBackup, StoredBackup } from '../../catalog/backup.js'
-import type { EncryptedFacts } from '../../catalog/entries/clear-record.js'
 import type { Context } from '../../context.js'
-import { decrypting } from '../../encryption/decrypt.js'
-import { openFileKey } from '../../encryption/file-key.js'
-import type { AgeHeader } from '../../encryption/header.js'
-import { openEncrypted, type ReadRange } from '../../encryption/open-encrypted.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { inParallel } from '../../system/files/in-parallel.js'
-import { mostBytes } from '../../system/files/read-small.js'
-import { type BytePath, bytePath, shownPath } from '../../system/paths/byte-path.js'
+import type { BytePath } from '../../system/paths/byte-path.js'
 import type { FileWriter, IncomingFile } from '../contract/file-writer.js'
-import { imageName } from '../contract/names.js'
 import type { Place } from '../contract/place.js'
 import { archiveDecrypted } from './archive-decrypted.js'
-import { decryptedListing, encryptedName } from './encrypted-names.js'
-import { readUpTo } from './read-up-to.js'
-
-const recordName = bytePath('backup.json')
+import { type EncryptedFiles, encryptedFiles } from './encrypted-files.js'
+import { decryptedListing } from './encrypted-names.js'
 
 /** Each may be a connection of its own. */
 const atOnce = 4
@@ -27,52 +18,14 @@ const atOnce = 4
  */
 export function decryptingPlace(
   inner: Place,
-  { identities, progress, signal }: Pick<Context, 'identities' | 'progress' | 'signal'>,
+  context: Pick<Context, 'identities' | 'progress' | 'signal'>,
 ): Place {
-  const encrypted = new Map<string, { backup: StoredBackup; facts: EncryptedFacts }>()
-  const images = new Map<string, Promise<ReadRange>>()
-  const records = new Map<string, Buffer>()
-  const find = ({ id }: StoredBackup) => encrypted.get(id)
-
-  const openerOf = ({ id }: StoredBackup, name: BytePath) => {
-    const file = `${shownPath(encryptedName(name))} of backup ${id} in ${inner.name}`
-    const open = async (header: AgeHeader) => {
-      const known = await identities()
-      return (await openFileKey(header, known, file, encrypted.get(id)?.facts.recipients)).payloadKey
-    }
-    return { file, open }
-  }
-  const readStored = (backup: StoredBackup, name: BytePath): ReadRange => {
-    return (range, take) => inner.read(backup, encryptedName(name), range, take)
-  }
-  /** Of an image many ranges are read; what else there is may be another file the next time. */
-  const opened = async (backup: StoredBackup, name: BytePath): Promise<ReadRange> => {
-    const { file, open } = openerOf(backup, name)
-    const known = name === imageName ? images.get(backup.id) : undefined
-    if (known) return known
-    const reading = openEncrypted(readStored(backup, name), open, file)
-    if (name !== imageName) return reading
-    images.set(backup.id, reading)
-    reading.catch(() => images.delete(backup.id))
-    return reading
-  }
-  /** From its beginning to its end, which costs no request for the header alone. */
-  const readAll = async <T>(
-    backup: StoredBackup,
-    name: BytePath,
-    take: (bytes: AsyncIterable<Buffer>) => Promise<T>,
-  ): Promise<T> => {
-    const { file, open } = openerOf(backup, name)
-    return readStored(backup, name)({ from: 0 }, (bytes) => take(decrypting(bytes, open, file)))
-  }
-  const readRecord = async (backup: StoredBackup): Promise<Buffer> => {
-    const record =
-      records.get(backup.id) ??
-      (await readAll(backup, recordName, (bytes) =>
-        readUpTo(mostBytes.record, bytes, `the record of ${backup.id}`),
-      ))
-    records.set(backup.id, record)
-    return record
+  const files = encryptedFiles(inner, context.identities)
+  /** As the inner place has listed them: those of this machine have a directory there. */
+  const listed = new Map<string, StoredBackup>()
+  const lying = (backup: StoredBackup) => {
+    if (!backup.summary.encrypted) return undefined
+    return listed.get(backup.id) ?? backup
   }
   return {
     name: inner.name,
@@ -80,58 +33,74 @@ export function decryptingPlace(
     locationOf: inner.locationOf,
     async list() {
       const catalog = await inner.list()
-      encrypted.clear()
+      listed.clear()
       const backups = catalog.backups.map((backup) => {
-        const facts = backup.summary.encrypted
-        if (!facts) return backup
-        encrypted.set(backup.id, { backup, facts })
+        if (!backup.summary.encrypted) return backup
+        listed.set(backup.id, backup)
         const { directory: _here, ...stored } = backup as StoredBackup & Partial<LocalBackup>
         return stored
       })
       return { ...catalog, backups }
     },
     async readRecord(backup) {
-      const found = find(backup)
-      return found ? readRecord(found.backup) : inner.readRecord(backup)
+      const found = lying(backup)
+      return found ? files.readRecord(found) : inner.readRecord(backup)
     },
     async files(backup) {
-      const found = find(backup)
-      return found ? decryptedListing(await inner.files(found.backup)) : inner.files(backup)
+      const found = lying(backup)
+      return found ? decryptedListing(await inner.files(found)) : inner.files(backup)
     },
     async read(backup, name, range, take) {
-      const found = find(backup)
+      const found = lying(backup)
       if (!found) return inner.read(backup, name, range, take)
-      if (range.from === 0 && range.length === undefined) return readAll(found.backup, name, take)
-      return (await opened(found.backup, name))(range, take)
+      if (range.from === 0 && range.length === undefined) return files.readAll(found, name, take)
+      return files.readRange(found, name, range, take)
     },
     async transfer(backup, names, writer) {
-      const found = find(backup)
-      if (!found) return inner.transfer(backup, names, writer)
-      const gone: string[] = []
-      progress.step('copying')
-      await inParallel(names, atOnce, async (name) => {
-        signal.throwIfAborted()
-        try {
-          await readAll(found.backup, name, (pieces) => writeFile(pieces, name, writer))
-        } catch (error) {
-          if (!(error instanceof PgbkError) || error.code !== 'not-found') throw error
-          gone.push(messageOf(error))
-        }
-      })
-      return gone.slice(0, 5).join('; ')
+      const found = lying(backup)
+      return found
+        ? transferDecrypted({ backup: found, files, names, writer }, context)
+        : inner.transfer(backup, names, writer)
     },
     async archive(backup, listing, take) {
-      const found = find(backup)
+      const found = lying(backup)
       if (!found) return inner.archive(backup, listing, take)
-      progress.step('archiving')
-      const record = await readRecord(found.backup)
+      context.progress.step('archiving')
+      const record = await files.readRecord(found)
+      const imageBytes = found.summary.encrypted?.image_bytes ?? 0
       return archiveDecrypted(
-        { id: backup.id, listing, record, imageBytes: found.facts.image_bytes },
-        (name, read) => readAll(found.backup, name, read),
+        { id: backup.id, listing, record, imageBytes },
+        (name, read) => files.readAll(found, name, read),
         take,
       )
     },
   }
+}
+
+interface Transfer {
+  backup: StoredBackup
+  files: EncryptedFiles
+  names: BytePath[]
+  writer: FileWriter
+}
+
+/** @returns what is not there any more. */
+async function transferDecrypted(
+  { backup, files, names, writer }: Transfer,
+  { progress, signal }: Pick<Context, 'progress' | 'signal'>,
+): Promise<string> {
+  const gone: string[] = []
+  progress.step('copying')
+  await inParallel(names, atOnce, async (name) => {
+    signal.throwIfAborted()
+    try {
+      await files.readAll(backup, name, (pieces) => writeFile(pieces, name, writer))
+    } catch (error) {
+      if (!(error instanceof PgbkError) || error.code !== 'not-found') throw error
+      gone.push(messageOf(error))
+    }
+  })
+  return gone.slice(0, 5).join('; ')
 }
 
 /** A file begins with its first piece: of one that is gone there is none. */

@@ -50,7 +50,7 @@ async function backupOf(store: ObjectStore, id: string, record: Buffer): Promise
   checkId(read, id)
   const keys = keysOf.backup(id)
   const note = async (key: string) => (await noteAt(store, key))?.toString()
-  const [proof, hold] = [await note(keys.proof), await note(keys.hold)]
+  const [proof, hold] = await Promise.all([note(keys.proof), note(keys.hold)])
   const isWhole = isInImage(read) || (await store.stat(keys.label)) !== undefined
   return storedBackup(read, isWhole ? 'whole' : 'used', {
     proof: proof === undefined ? undefined : proofIn(proof, id),

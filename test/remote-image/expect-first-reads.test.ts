@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, it } from '@jest/globals'
+import { makeImage } from '../../src/forms/make-image.js'
+import type { BlockCache } from '../../src/remote-image/block-cache.js'
+import { expectFirstReads } from '../../src/remote-image/expect-first-reads.js'
+import { imageReader } from '../../src/remote-image/image-reader.js'
+import { openStoredImage } from '../../src/squashfs/stored-image.js'
+import { superblockIn } from '../../src/squashfs/superblock.js'
+import { needs } from '../helpers/needs.js'
+import { aDirectory } from '../helpers/places.js'
+
+const page = (count: number) => randomBytes(count * 8192)
+const shared = page(30)
+const snapshot = {
+  'conf/postgresql.conf': page(1),
+  'data/global/pg_control': page(1),
+  'data/base/1/1259': shared,
+  'data/base/5/1259': shared,
+  'data/base/16384/1259': page(40),
+  'data/base/16384/1255': page(60),
+  'data/base/16384/16385': page(500),
+}
+const nothingKept: BlockCache = { get: () => undefined, put: () => {} }
+
+needs('program mksquashfs').describe('what a start reads of an image elsewhere', () => {
+  let image: Buffer
+  beforeAll(async () => {
+    const [top, file] = [aDirectory(), join(aDirectory(), 'image')]
+    for (const [name, bytes] of Object.entries(snapshot)) {
+      mkdirSync(join(top, name, '..'), { recursive: true })
+      writeFileSync(join(top, name), bytes)
+    }
+    await makeImage(top, file, { env: process.env, signal: new AbortController().signal })
+    image = readFileSync(file)
+  })
+
+  async function started(there: Buffer) {
+    const reader = imageReader({
+      ...{ bytes: there.length, cache: nothingKept, atOnce: 8, name: 'the image' },
+      read: (range, take) => take(bytesOf(there.subarray(range.from, range.from + range.length))),
+    })
+    const notice = expectFirstReads(there.length, reader)
+    await reader.read(0, 96)
+    for (let turn = 0; turn < 200; turn++) await Promise.resolve().then(reader.idle)
+    return { reader, notice }
+  }
+
+  async function* bytesOf(bytes: Buffer) {
+    yield bytes
+  }
+
+  /** Reads a file as squashfuse does, and returns the requests that this took. */
+  async function requestsFor({ reader, notice }: Awaited<ReturnType<typeof started>>, name: string) {
+    const superblock = superblockIn(image, image.length)
+    if (!superblock) throw new Error('no image')
+    const { extentsOf } = openStoredImage(superblock, async (at, length) => image.subarray(at, at + length))
+    const before = reader.fetched.requests
+    const [extent = [0, 0]] = await extentsOf(name, 1)
+    notice(extent[0], extent[1] - extent[0])
+    await reader.idle()
+    await reader.read(extent[0], extent[1] - extent[0])
+    return reader.fetched.requests - before
+  }
+
+  it('is here before it is read, and nothing of the tables of users', async () => {
+    const start = await started(image)
+    const { bytes } = start.reader.fetched
+    expect(bytes).toBeLessThan(image.length / 4)
+    for (const name of [
+      'conf/postgresql.conf',
+      'data/global/pg_control',
+      'data/base/1/1259',
+      'data/base/5/1259',
+    ])
+      expect([name, await requestsFor(start, name)]).toEqual([name, 0])
+    expect(await requestsFor(start, 'data/base/16384/16385')).toBeGreaterThan(0)
+  })
+
+  it('comes for a database when the first of its catalogs is read', async () => {
+    const start = await started(image)
+    expect(await requestsFor(start, 'data/base/16384/1259')).toBeGreaterThan(0)
+    expect(await requestsFor(start, 'data/base/16384/1255')).toBe(0)
+  })
+
+  it('is read as it comes where the image tells nothing, or nonsense', async () => {
+    const odd = Buffer.from(image)
+    odd.fill(0xff, superblockIn(image, image.length)?.inodeTable)
+    for (const there of [odd, randomBytes(200_000)]) {
+      const { reader } = await started(there)
+      expect((await reader.read(1000, 1000)).equals(there.subarray(1000, 2000))).toBe(true)
+    }
+  })
+})
