@@ -54,6 +54,7 @@ export function aDirectoryStore(directory = aDirectory()) {
       name: 'far',
       asNamed: directory,
       mayRead: true,
+      walSent: undefined,
       objects: seen,
       place: storePlace(seen, context),
       wrapping: recipients.length > 0 ? encryptedWrapping(recipients) : plainWrapping,
