@@ -16,7 +16,7 @@ process.on('exit', () => {
 
 /** Tests run as ES modules (NODE_OPTIONS in package.json); swc only strips the types. */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: process.env.PGBK_TEST_LEFT_OPEN ? './test/tools/left-open.js' : 'node',
   // Its clean-up of globals walks through all that a test file holds, and once ran out of stack.
   testEnvironmentOptions: { globalsCleanup: 'off' },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
@@ -28,6 +28,7 @@ export default {
   reporters: [
     ['default', { summaryThreshold: 10_000 }],
     '<rootDir>/test/tools/left-out.js',
+    '<rootDir>/test/tools/seconds.js',
     '<rootDir>/test/tools/failures.js',
   ],
   testSequencer: '<rootDir>/test/tools/sequencer.js',
