@@ -55,11 +55,13 @@ function placeOfRoots(context: Context): string {
   return join(cacheDirectory(context), 'from')
 }
 
-/** Removes what killed processes have borrowed. */
+/** Removes what killed processes have borrowed. Nothing in a cache that is closed to this user. */
 export async function sweepBorrowed(context: Context): Promise<void> {
+  const names = namesIn(placeOfRoots(context), 'EACCES')
+  if (names.length === 0) return
   const runs = join(cacheDirectory(context), 'run')
   const needed = new Set(namesIn(runs).map((name) => linkedRoot(join(runs, name))))
-  for (const name of namesIn(placeOfRoots(context))) {
+  for (const name of names) {
     const { root, marker } = borrowedLayout(join(placeOfRoots(context), name))
     const [, maker] = /^\.\d+\.(\d+)\.new$/.exec(name) ?? []
     if (maker !== undefined) {

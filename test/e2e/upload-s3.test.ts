@@ -84,7 +84,7 @@ needs(...needed).describe('upload to a real S3 server', () => {
 
   it('lists nothing that is half there after kills at any moment, and goes on with the same bytes', async () => {
     await configure({ recipients: [recipient] })
-    for (const wait of randomNumbers(roundsOf(5), 5000, 'kill of upload to S3')) {
+    for (const wait of randomNumbers(roundsOf(2), 5000, 'kill of upload to S3')) {
       const child = startPgbk(['upload'], { cwd: backup.root, env: env() })
       await sleep(wait)
       child.kill('SIGKILL')

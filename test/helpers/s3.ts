@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { execa } from 'execa'
@@ -20,20 +22,35 @@ export interface S3Server {
 /** The server takes the nine ports after its own, too. */
 const portsOfIt = 10
 
-/** A real S3 server, Ceph's. One for a file of tests: it needs some seconds. @param args of `s3-server.sh start`. */
-export async function anS3Server(...args: string[]): Promise<S3Server> {
-  const port = await freePortsInARow(portsOfIt)
-  const where = ['--port', String(port), '--dir', aDirectory('pgbk-s3-')]
-  atEnd(async () => void (await execa(tool, ['clean', ...where])))
-  const { stdout } = await execa(tool, ['start', ...where, ...args])
+/**
+ * A real S3 server, Ceph's: one for all files of a run of the tests, which the first that asks for it starts in some seconds, and
+ * jest.config.js ends.
+ */
+export async function anS3Server(): Promise<S3Server> {
+  const directory = join(process.env.PGBK_TEST_ONCE ?? '', 's3')
+  return s3ServerOf(await startCeph(directory, [], ['flock', '--close', `${directory}.lock`]))
+}
+
+/** One with further arguments of `s3-server.sh start`, for this file of tests. */
+export async function anS3ServerOfItsOwn(...args: string[]): Promise<S3Server> {
+  const directory = aDirectory('pgbk-s3-')
+  atEnd(async () => void (await execa(tool, ['clean', '--dir', directory])))
+  return s3ServerOf(await startCeph(directory, args))
+}
+
+/** @returns what it is where it runs already. @param before what the command that starts it begins with. */
+async function startCeph(directory: string, args: string[], before: string[] = []): Promise<S3Env> {
+  const port = String(await freePortsInARow(portsOfIt))
+  const [file = '', ...words] = [...before, tool, 'start', '--port', port, '--dir', directory, ...args]
+  const { stdout } = await execa(file, words)
   const said = Object.fromEntries(stdout.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)))
-  return s3ServerOf({
+  return {
     AWS_ENDPOINT_URL: said.S3_ENDPOINT,
     AWS_REGION: said.S3_REGION,
     AWS_ACCESS_KEY_ID: said.S3_ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY: said.S3_SECRET_ACCESS_KEY,
     ...(said.S3_CA_FILE && { AWS_CA_BUNDLE: said.S3_CA_FILE }),
-  })
+  }
 }
 
 /** Those of an S3 server that each begins with. */
@@ -54,9 +71,8 @@ export function s3ServerOf(env: S3Env): S3Server {
     ...(env.AWS_CA_BUNDLE && { requestHandler: { httpsAgent: { ca: readFileSync(env.AWS_CA_BUNDLE) } } }),
   })
   atEnd(() => client.destroy())
-  let count = 0
   const aBucket = async ({ lock = false } = {}) => {
-    const bucket = `bucket-${++count}`
+    const bucket = `bucket-${randomUUID()}`
     await client.send(
       new CreateBucketCommand({ Bucket: bucket, ...(lock && { ObjectLockEnabledForBucket: true }) }),
     )
