@@ -27,6 +27,8 @@ export function rootLayout(root: string) {
     lastCreate: join(backups, '.last-create.json'),
     /** How much of the WAL each store has. */
     walStores: join(backups, '.wal-stores.json'),
+    /** Which WAL a store got where nobody may look. */
+    walFilesSent: (store: string) => join(backups, `.wal-sent-${store}`),
     /** How the uploads to each store have gone. */
     uploads: join(backups, '.uploads.json'),
     /** That a create has warned of a disk which root and server share. */
