@@ -1,17 +1,22 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { filesToLeaveOut } from './test/tools/left-out.js'
 
-// What initdb makes once for all test files: test/helpers/new-cluster.ts.
-const clusters = mkdtempSync(join(tmpdir(), 'pgbk-clusters-'))
-chmodSync(clusters, 0o1777)
-process.env.PGBK_TEST_CLUSTERS = clusters
-process.on('exit', () => rmSync(clusters, { recursive: true, force: true }))
+// What is made once for all test files: clusters (test/helpers/new-cluster.ts), and a server for S3 (test/helpers/s3.ts).
+const once = mkdtempSync(join(tmpdir(), 'pgbk-once-'))
+chmodSync(once, 0o1777)
+process.env.PGBK_TEST_ONCE = once
+process.on('exit', () => {
+  if (existsSync(join(once, 's3.lock')))
+    execFileSync(join(import.meta.dirname, 'test/tools/s3-server.sh'), ['clean', '--dir', join(once, 's3')])
+  rmSync(once, { recursive: true, force: true })
+})
 
 /** Tests run as ES modules (NODE_OPTIONS in package.json); swc only strips the types. */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: process.env.PGBK_TEST_LEFT_OPEN ? './test/tools/left-open.js' : 'node',
   // Its clean-up of globals walks through all that a test file holds, and once ran out of stack.
   testEnvironmentOptions: { globalsCleanup: 'off' },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
@@ -23,6 +28,7 @@ export default {
   reporters: [
     ['default', { summaryThreshold: 10_000 }],
     '<rootDir>/test/tools/left-out.js',
+    '<rootDir>/test/tools/seconds.js',
     '<rootDir>/test/tools/failures.js',
   ],
   testSequencer: '<rootDir>/test/tools/sequencer.js',

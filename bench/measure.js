@@ -56,7 +56,10 @@ export function check([file, ...args], options = {}) {
   return stdout
 }
 
-/** Runs a command to its end without its output, and returns how long it took and the most memory that it held itself. */
+/**
+ * Runs a command to its end without its output, and returns how long it took, and the most memory that it held itself, with the further
+ * processes of Node that it has started.
+ */
 export async function measure([file, ...args], options = {}) {
   const startedAt = process.hrtime.bigint()
   const child = spawn(file, args, {
@@ -69,16 +72,31 @@ export async function measure([file, ...args], options = {}) {
   child.stderr.on('data', (chunk) => {
     said = (said + chunk).slice(-4000)
   })
-  let peak = 0
+  const peaks = new Map()
   const look = () => {
-    peak = peakMemory(child.pid) ?? peak
+    for (const pid of [child.pid, ...nodesBelow(child.pid)])
+      peaks.set(pid, peakMemory(pid) ?? peaks.get(pid) ?? 0)
   }
   const timer = options.watchMemory ? setInterval(look, 10) : undefined
   const status = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
   const ms = Number(process.hrtime.bigint() - startedAt) / 1e6
   clearInterval(timer)
   if (status !== 0) throw new Error(`${[file, ...args].join(' ')}: ${status}\n${said}`)
-  return { ms, peak }
+  return { ms, peak: [...peaks.values()].reduce((sum, bytes) => sum + bytes, 0) }
+}
+
+/** The processes of Node below one. */
+function nodesBelow(pid) {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+    return children.flatMap((child) => [...(isNode(child) ? [child] : []), ...nodesBelow(child)])
+  } catch {
+    return [] // it has just ended
+  }
+}
+
+function isNode(pid) {
+  return /^node\n/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'))
 }
 
 /** VmHWM: the peak of the process itself, without its children. Only Linux tells. */

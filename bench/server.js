@@ -5,13 +5,16 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asUser, check } from './measure.js'
 
-/** Runs `work` with a new server in this directory, which is stopped in any case. */
-export async function withServer(bin, directory, work, initdb = []) {
+/**
+ * Runs `work` with a new server in this directory, which is stopped in any case.
+ * @param initdb further words for that. @param further lines for postgresql.conf.
+ */
+export async function withServer(bin, directory, work, initdb = [], further = '') {
   const data = join(directory, 'server')
   const port = await freePort()
   const made = ['-D', data, '-U', 'bench', '--auth=trust', '--no-sync', '--data-checksums', ...initdb]
   check(asUser([`${bin}/initdb`, ...made]))
-  const settings = `port = ${port}\nunix_socket_directories = '${directory}'\nfsync = off\nautovacuum = off\nmax_wal_size = 256MB\n`
+  const settings = `port = ${port}\nunix_socket_directories = '${directory}'\nfsync = off\nautovacuum = off\nmax_wal_size = 256MB\n${further}`
   appendFileSync(join(data, 'postgresql.conf'), settings)
   const control = (...args) => asUser([`${bin}/pg_ctl`, '-D', data, '-w', ...args])
   try {
@@ -68,9 +71,10 @@ export function fill({ sql }, directory, megabytes) {
   return { oid: sql("SELECT oid FROM pg_tablespace WHERE spcname = 'archive'"), location }
 }
 
-export async function freePort() {
+/** One that is free; rejects where this one is not. */
+export async function freePort(wanted = 0) {
   const server = createServer()
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise((resolve, reject) => server.on('error', reject).listen(wanted, '127.0.0.1', resolve))
   const { port } = server.address()
   await new Promise((resolve) => server.close(resolve))
   return port

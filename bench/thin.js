@@ -1,5 +1,6 @@
 // What a run costs on the ways to a working copy: one backup, the ways in turn, A B C A B C ... TMPDIR says on which file system; where
-// nobody else writes to that, `--written df` counts what files that share blocks take.
+// nobody else writes to that, `--written df` counts what files that share blocks take. Before each run the backup goes from the page
+// cache, with `--cold all` node, PostgreSQL and all else too (as root).
 import { spawnSync } from 'node:child_process'
 import { statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ const options = readOptions({
   major: newestMajor(),
   ways: 'thin,overlay,copy',
   written: 'du',
+  cold: 'backup',
 })
 const bin = `/usr/lib/postgresql/${options.major}/bin`
 const ways = options.ways.split(',')
@@ -38,8 +40,7 @@ await withDirectory(async (directory) => {
 
 /** The figures of one run, by what they are of. */
 function stepsOn(way, root) {
-  check(['sync'])
-  if (process.getuid() === 0) writeFileSync('/proc/sys/vm/drop_caches', '3')
+  dropFromCache(root)
   const steps = [process.execPath, fileURLToPath(new URL('thin-steps.js', import.meta.url))]
   const words = [
     'local-run',
@@ -71,6 +72,27 @@ function stepsOn(way, root) {
   const { status, stdout, stderr } = spawnSync(file, args, { cwd: '/', encoding: 'utf8', env })
   if (status !== 0) throw new Error(`${way}: ${status}\n${stderr}`)
   return JSON.parse(stdout)
+}
+
+function dropFromCache(root) {
+  check(['sync'])
+  if (options.cold === 'all') writeFileSync('/proc/sys/vm/drop_caches', '3')
+  else
+    check(
+      asUser([
+        'find',
+        root,
+        '-type',
+        'f',
+        '-exec',
+        'dd',
+        'if={}',
+        'iflag=nocache',
+        'count=0',
+        'status=none',
+        ';',
+      ]),
+    )
 }
 
 function print(found) {

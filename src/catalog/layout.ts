@@ -17,6 +17,8 @@ export function rootLayout(root: string) {
     gitignore: join(data, '.gitignore'),
     /** Held by a create for as long as it runs. */
     createLock: join(backups, '.create.lock'),
+    /** Held while the form of a backup is changed; the last step of that is under the two others as well. */
+    packLock: join(backups, '.pack.lock'),
     /** Held for moments, while the set of backups changes. */
     catalogLock: join(backups, '.catalog.lock'),
     /** Held by a WAL receiver for as long as it runs. */
@@ -27,6 +29,8 @@ export function rootLayout(root: string) {
     lastCreate: join(backups, '.last-create.json'),
     /** How much of the WAL each store has. */
     walStores: join(backups, '.wal-stores.json'),
+    /** Which WAL a store got where nobody may look. */
+    walFilesSent: (store: string) => join(backups, `.wal-sent-${store}`),
     /** How the uploads to each store have gone. */
     uploads: join(backups, '.uploads.json'),
     /** That a create has warned of a disk which root and server share. */

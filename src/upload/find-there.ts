@@ -4,7 +4,7 @@ import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { filesInStore } from '../place/store/files-in-store.js'
 import { keysOf } from '../place/store/keys.js'
-import type { StoredObject } from '../place/store/object-store.js'
+import type { ObjectStore, StoredObject } from '../place/store/object-store.js'
 import { readObject } from '../place/store/read-object.js'
 import { mostBytes } from '../system/files/read-small.js'
 import { shellWord } from '../text/shell-word.js'
@@ -42,7 +42,7 @@ export async function findThere(
       },
     )
   const files = await objectsBelow(store, keysOf.backup(id).top)
-  if (hasImage(files, there)) return { summary: there, files }
+  if (await hasImage(files, there, store)) return { summary: there, files }
   throw new PgbkError(
     'failed',
     `backup ${id} in ${store.name} is damaged: its image is missing, or has another size`,
@@ -52,9 +52,17 @@ export async function findThere(
   )
 }
 
-function hasImage(found: ReadonlyMap<string, StoredObject>, summary: RecordSummary): boolean {
+/** @param found as it was listed, which may be late. */
+async function hasImage(
+  found: ReadonlyMap<string, StoredObject>,
+  summary: RecordSummary,
+  store: ObjectStore,
+): Promise<boolean> {
   const files = filesInStore(summary)
-  return files.length > 0 && files.every(({ name, bytes }) => found.get(name)?.bytes === bytes)
+  const { top } = keysOf.backup(summary.id)
+  for (const { name, bytes } of files)
+    if (found.get(name)?.bytes !== bytes && (await store.stat(top + name))?.bytes !== bytes) return false
+  return files.length > 0
 }
 
 function isSame(one: RecordSummary, other: RecordSummary): boolean {

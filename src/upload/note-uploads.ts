@@ -37,18 +37,36 @@ export async function noteUploads(root: RootLayout, uploads: Upload[], context: 
 }
 
 function after(
-  { last, sent, pending }: StoreState,
-  { backup: { id }, error }: Upload,
+  { last, sent, encrypted_for, pending }: StoreState,
+  upload: Upload,
   root: RootLayout,
-  now: Date,
+  at: Date,
 ): StoreState {
+  const { backup, error } = upload
+  const { id } = backup
   if (error) {
     const failed = (one: Pending) => (one.backup === id ? { ...one, error: error.message } : one)
-    return { last, sent, pending: pending.map(failed) }
+    return { last, sent, encrypted_for, pending: pending.map(failed) }
   }
-  const newest = last && last.backup > id ? last : { backup: id, finished_at: now.toISOString() }
+  const newest = last && last.backup > id ? last : { backup: id, finished_at: at.toISOString() }
   const still = [...new Set([...sent, id])].filter((one) => existsSync(root.backup(one)))
-  return { last: newest, sent: still, pending: without(pending, id) }
+  const readers = Object.entries(readersAfter(encrypted_for, upload)).filter(([one]) => still.includes(one))
+  return {
+    last: newest,
+    sent: still,
+    encrypted_for: Object.fromEntries(readers),
+    pending: without(pending, id),
+  }
+}
+
+/** For whom what was there already is encrypted, this upload does not know. */
+function readersAfter(
+  before: StoreState['encrypted_for'],
+  { backup: { id }, recipients, wasThere }: Upload,
+): StoreState['encrypted_for'] {
+  if (wasThere) return before
+  const { [id]: _replaced, ...others } = before
+  return recipients.length > 0 ? { ...others, [id]: [...recipients] } : others
 }
 
 function without(pending: Pending[], backup: string): Pending[] {

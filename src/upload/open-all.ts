@@ -19,9 +19,9 @@ export async function openAll(
     } catch (thrown) {
       task.context.signal.throwIfAborted()
       const named = storeNamed(name, task.settings.stores)
-      const encrypts = (named?.recipients ?? []).length > 0
+      const recipients = named?.recipients ?? []
       const nothing = { wasThere: false, sentBytes: 0, sentWalFiles: 0, durationMs: 0 }
-      const where = { backup, store: name, configured: named && name, location: undefined, encrypts }
+      const where = { backup, store: name, configured: named && name, location: undefined, recipients }
       failed.push({ ...where, ...nothing, error: pgbkErrorFrom(thrown) })
     }
   }

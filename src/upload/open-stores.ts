@@ -1,4 +1,6 @@
+import { rootLayout } from '../catalog/layout.js'
 import { resolveSource, storeNamed } from '../catalog/source-place.js'
+import { type WalFilesSent, walFilesSent } from '../catalog/uploads/wal-files-sent.js'
 import type { Settings, Task } from '../config/load.js'
 import { factsOf, PgbkError } from '../errors.js'
 import { openWritableStore, type WritableStore } from '../place/open-writable-store.js'
@@ -14,6 +16,8 @@ export interface OpenStore extends WritableStore {
   asNamed: string
   /** False with credentials that may only write: nobody can look what is there. */
   mayRead: boolean
+  /** What is noted here of its WAL, where nobody can look. */
+  walSent: WalFilesSent | undefined
   wrapping: Wrapping
   /** For whom it encrypts; none where it does not. */
   recipients: readonly string[]
@@ -31,6 +35,7 @@ export async function openStoreFor(to: string, task: Task): Promise<OpenStore> {
     ...writable,
     objects: mayRead ? writable.objects : await unread(writable.objects),
     mayRead,
+    walSent: mayRead ? undefined : walFilesSent(rootLayout(task.settings.root), to, task.context),
     name: named && to,
     asNamed: resolveSource(to, task.context.cwd, stores),
     wrapping: recipients.length > 0 ? await encryptedFor(recipients) : plainWrapping,

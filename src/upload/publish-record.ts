@@ -95,16 +95,16 @@ function imageToldBy(summary: RecordSummary | undefined, name: string): string |
 
 /** What is not as it was sent. */
 async function faultIn({ id, store, own, needed }: SentObjects): Promise<string | undefined> {
-  const found = new Map<string, StoredObject>()
-  for await (const object of store.list(keysOf.backup(id).top)) found.set(object.key, object)
-  // A list may come late.
-  const look = async (key: string) => found.get(key) ?? (await store.stat(key))
+  const found = new Set<string>()
+  for await (const object of store.list(keysOf.backup(id).top)) found.add(object.key)
+  // A list may come late, and show what was there before.
   for (const [key, object] of own) {
-    const now = await look(key)
+    const now = await store.stat(key)
     if (!now) return `${key} is no longer there`
     if (!isSameObject(now, object)) return `${key} is another one by now`
   }
-  for (const key of needed) if (!(await look(key))) return `${key} is no longer there`
+  for (const key of needed)
+    if (!found.has(key) && !(await store.stat(key))) return `${key} is no longer there`
   return undefined
 }
 

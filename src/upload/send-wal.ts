@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { BackupFiles } from '../catalog/layout.js'
+import type { WalFilesSent } from '../catalog/uploads/wal-files-sent.js'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { keysOf } from '../place/store/keys.js'
@@ -41,6 +42,8 @@ export interface WalJob {
    * where nobody goes on sending: then the store's own time of what it has tells, whose clock may be another.
    */
   sentAsOf?: Map<string, number>
+  /** Is told of each file that is finished, and has come. */
+  note?(name: string, bytes: number): Promise<void>
 }
 
 interface SentWal {
@@ -51,7 +54,7 @@ interface SentWal {
 /** The WAL archive of a backup. @param aside the directory of its upload. */
 export function walJobOf(
   backup: LocalBackup,
-  { objects: store, wrapping }: OpenStore,
+  { objects: store, wrapping, walSent }: OpenStore,
   aside: BackupFiles,
 ): WalJob {
   return {
@@ -62,7 +65,13 @@ export function walJobOf(
     wrapping,
     asideOf: (file) => join(aside.directory, `.pgbk-${file}`),
     withPartials: true,
+    ...noteIn(walSent, backup.id),
   }
+}
+
+/** @param backup whose WAL it is, there. */
+export function noteIn(sent: WalFilesSent | undefined, backup: string): Pick<WalJob, 'note'> {
+  return sent ? { note: (name, bytes) => sent.add(backup, name, bytes) } : {}
 }
 
 const atOnce = 4
@@ -160,6 +169,7 @@ async function sendFile(
       return { name, object: await store.send(`${prefix}${name}`, what, () => {}) }
     })
     there.set(sent.name, sent.object)
+    if (!isUnfinishedFile(file)) await job.note?.(sent.name, sent.object.bytes)
     if (time !== undefined) job.sentAsOf?.set(sent.object.key, time)
     await removePartial(file, job, there)
     return sent.object.bytes

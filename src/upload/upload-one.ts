@@ -1,11 +1,11 @@
 import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
-import { readUploadState, stateOfStore } from '../catalog/uploads/upload-state.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { explained, type PgbkError, pgbkErrorFrom } from '../errors.js'
 import { checkStoreCluster } from './check-store-cluster.js'
-import { findThere } from './find-there.js'
+import { thereUnseen } from './earlier/there-unseen.js'
+import { type BackupThere, findThere } from './find-there.js'
 import type { OpenStore } from './open-stores.js'
 import { packedFormOf } from './packed-form.js'
 import { sendBackup } from './send-backup.js'
@@ -30,7 +30,8 @@ export interface Upload {
   configured: string | undefined
   /** Where the backup is there; undefined where the store could not be opened. */
   location: string | undefined
-  encrypts: boolean
+  /** For whom it is encrypted; none where it is not. */
+  recipients: readonly string[]
   /** It was there: what was sent is newer WAL alone. */
   wasThere: boolean
   sentBytes: number
@@ -94,12 +95,8 @@ async function sendNewerWal(
   store: OpenStore,
   { root, task: { context }, newCluster }: UploadJob,
 ): Promise<Sent> {
-  if (!store.mayRead) {
-    const { sent } = stateOfStore(readUploadState(root), store.name ?? '')
-    return { wasThere: sent.includes(backup.id), sentBytes: 0, sentWalFiles: 0 }
-  }
-  if (!newCluster) await checkStoreCluster(backup, store)
-  const there = await findThere(backup, store, context)
+  if (store.mayRead && !newCluster) await checkStoreCluster(backup, store)
+  const there = await lookFor(backup, store, root, context)
   const sent = { wasThere: there !== undefined, sentBytes: 0, sentWalFiles: 0 }
   if (!there) return sent
   const misfit = misfitOf(there.summary, store.recipients)
@@ -118,6 +115,16 @@ async function sendNewerWal(
   return sent
 }
 
+/** Where nobody may look, by what is noted here. */
+async function lookFor(
+  backup: LocalBackup,
+  store: OpenStore,
+  root: RootLayout,
+  context: Context,
+): Promise<BackupThere | undefined> {
+  return store.mayRead ? findThere(backup, store, context) : thereUnseen(backup, store, root)
+}
+
 /** What was thrown is a result like others, unless somebody has ended the command. */
 async function endOf(
   backup: LocalBackup,
@@ -132,7 +139,7 @@ async function endOf(
     store: store.objects.name,
     configured: store.name,
     location: store.place.locationOf(backup.id),
-    encrypts: store.wrapping.encrypts,
+    recipients: store.recipients,
     ...sent,
     durationMs: context.now().getTime() - startedAt,
   })

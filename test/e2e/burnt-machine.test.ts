@@ -1,27 +1,29 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, expect, it } from '@jest/globals'
+import { expect, it } from '@jest/globals'
 import { aLedger } from '../helpers/ledger.js'
 import { localRun } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
-import { oldestAndNewest } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
 import { ask, restored } from '../helpers/restore.js'
 import { anS3Server, type S3Server } from '../helpers/s3.js'
 import { aRoot } from '../helpers/server.js'
+import { aSwiftServer } from '../helpers/swift.js'
 
 const needed = ['user namespaces', '/dev/fuse', 'program mksquashfs', 'program squashfuse'] as const
 
-needs('an S3 server', ...needed).describe('a machine that has burnt', () => {
-  let s3: S3Server
-  beforeAll(async () => {
-    s3 = await anS3Server()
-  })
+const [oldest = anyMajor, newest = oldest] = oldestAndNewest
 
-  it.each(oldestAndNewest)(
-    'comes back from its store and a key alone, to the last row that was sent (PostgreSQL %i)',
-    async (major) => {
+needs('an S3 server', 'a second S3 server', ...needed).describe('a machine that has burnt', () => {
+  it.each([
+    [oldest, 'Ceph', anS3Server],
+    [newest, 'Swift', aSwiftServer],
+  ] as [number, string, () => Promise<S3Server>][])(
+    'comes back from its store and a key alone, to the last row that was sent (PostgreSQL %i, S3 of %s)',
+    async (major, _whose, start) => {
+      const s3 = await start()
       const { server, root, entries } = await aLedger({ major, rows: 20 })
       const safe = await aRoot()
       const key = join(safe, 'key.txt')

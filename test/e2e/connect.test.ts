@@ -204,34 +204,22 @@ describe('a password', () => {
     return paths.filter((_, index) => found[index])
   }
 
-  it.each([
-    ['conninfo', conninfoOf],
-    ['URI', uriOf],
-  ] as const)(
-    'of a configured %s never shows in the process list, in what is said, or in the backup',
-    async (_, connection) => {
-      const root = await aConfigured(connection('tight', secret))
-      const { said, outcome } = await watchedCreate([], root, 'start')
-      expect(outcome).toEqual({ status: 0, copying: true, shown: [] })
-      expect(said).toContain('pg_basebackup --pgdata=')
-      expect(said).not.toContain(secret)
-      expect(await filesWith(secret, root)).toEqual([])
-    },
-  )
+  it('of a configured conninfo never shows in the process list, in what is said, or in the backup', async () => {
+    const root = await aConfigured(conninfoOf('tight', secret))
+    const { said, outcome } = await watchedCreate([], root, 'start')
+    expect(outcome).toEqual({ status: 0, copying: true, shown: [] })
+    expect(said).toContain('pg_basebackup --pgdata=')
+    expect(said).not.toContain(secret)
+    expect(await filesWith(secret, root)).toEqual([])
+  })
 
-  it.each([
-    ['conninfo', conninfoOf],
-    ['URI', uriOf],
-  ] as const)(
-    'of a %s on the command line is gone from the process list when pgbk works',
-    async (_, connection) => {
-      const root = await aRoot()
-      const { said, outcome } = await watchedCreate(['-d', connection('tight', secret)], root, 'first word')
-      expect(outcome).toEqual({ status: 0, copying: true, shown: [] })
-      expect(said).not.toContain(secret)
-      expect(await filesWith(secret, root)).toEqual([])
-    },
-  )
+  it('of a URI on the command line is gone from the process list when pgbk works', async () => {
+    const root = await aRoot()
+    const { said, outcome } = await watchedCreate(['-d', uriOf('tight', secret)], root, 'first word')
+    expect(outcome).toEqual({ status: 0, copying: true, shown: [] })
+    expect(said).not.toContain(secret)
+    expect(await filesWith(secret, root)).toEqual([])
+  })
 })
 
 describe('the connection', () => {

@@ -104,10 +104,15 @@ eachUser('instances, for %s', (user) => {
     expect(await ask(made, 'select max(n) from late')).toBe('3')
     expect(await instance('stop', name)).toMatchObject({ status: 0 })
   })
+})
+
+/** Of what they do, not of who has started pgbk. */
+describe('instances', () => {
+  const instance = (...args: string[]) => pgbkIn(backup.root, ['instance', ...args])
 
   it('run side by side, and do not see each other', async () => {
     const [one, two] = (await Promise.all(
-      ['one', 'two'].map((name) => restored(backup.root, ['--name', `${prefix}-${name}`], options)),
+      ['one', 'two'].map((name) => restored(backup.root, ['--name', name])),
     )) as [Restored, Restored]
     await ask(one, 'delete from late')
     expect(await ask(one, 'select count(*) from late')).toBe('0')
@@ -116,8 +121,8 @@ eachUser('instances, for %s', (user) => {
   })
 
   it('take another port, and keep it', async () => {
-    const name = `${prefix}-port`
-    const made = await restored(backup.root, ['--name', name, '--no-start'], options)
+    const name = 'port'
+    const made = await restored(backup.root, ['--name', name, '--no-start'])
     const port = await aFreePort()
     expect(await instance('start', name, '--port', String(port))).toMatchObject({
       status: 0,

@@ -20,10 +20,10 @@ import { backupProcessesIn, idsIn, noTraces, tracesOf, until } from '../helpers/
 import { asUser } from '../helpers/users.js'
 
 const ways: [string, number, (child: RunningPgbk) => void][] = [
-  ['SIGINT', roundsOf(2), (child) => child.kill('SIGINT')],
-  ['SIGTERM', roundsOf(2), (child) => child.kill('SIGTERM')],
-  ['Ctrl-C', roundsOf(2), pressCtrlC],
-  ['SIGKILL', roundsOf(4), (child) => child.kill('SIGKILL')],
+  ['SIGINT', roundsOf(1), (child) => child.kill('SIGINT')],
+  ['SIGTERM', roundsOf(1), (child) => child.kill('SIGTERM')],
+  ['Ctrl-C', roundsOf(1), pressCtrlC],
+  ['SIGKILL', roundsOf(3), (child) => child.kill('SIGKILL')],
 ]
 
 /** A signal that ends node itself may come when the backup has just been published. */

@@ -119,7 +119,7 @@ eachUser('a run that %s has started', (user) => {
 })
 
 describe('runs that are killed at random moments', () => {
-  const moments = randomNumbers(roundsOf(4), 1200, 'local-run')
+  const moments = randomNumbers(roundsOf(2), 1200, 'local-run')
 
   it.each(moments.map((ms, n): [number, boolean, number] => [n, n % 2 === 1, ms]))(
     'at moment %i of the seed, their supervisor with them: %s, leave nothing after the next run',

@@ -192,7 +192,7 @@ describe('a create --packed', () => {
     const begun = Date.now()
     expect((await create(server, root)).status).toBe(0)
     const before = idsIn(root)
-    for (const delay of randomNumbers(roundsOf(3), Date.now() - begun, 'kill streamed')) {
+    for (const delay of randomNumbers(roundsOf(2), Date.now() - begun, 'kill streamed')) {
       const child = startPgbk(['create', '--packed', '-C', root], { env: server.env })
       setTimeout(() => child.kill('SIGKILL'), delay)
       const { exitCode } = await child

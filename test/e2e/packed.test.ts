@@ -329,7 +329,7 @@ needs(...needed).describe('a packed backup', () => {
     await pack()
     const length = Date.now() - started
     let form = 'packed'
-    for (const delay of randomNumbers(roundsOf(3), length, 'kill pack')) {
+    for (const delay of randomNumbers(roundsOf(2), length, 'kill pack')) {
       const child = startPgbk([form === 'packed' ? 'unpack' : 'pack', backup.record.id, '-C', backup.root])
       setTimeout(() => child.kill('SIGKILL'), delay)
       await child

@@ -11,7 +11,7 @@ import { filesOf, reachOf, stopOf } from './reach-of.js'
 import { RealHistory } from './real-history.js'
 
 /** `npm run test:long` tries many more. */
-const rounds = roundsOf(2)
+const rounds = roundsOf(1)
 const steps = 9
 
 type Draw = (limit: number) => number

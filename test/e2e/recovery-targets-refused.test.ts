@@ -187,20 +187,22 @@ describe('an archive with a segment', () => {
     const after = ledger.entries.find(({ lsn }) => parseLsn(lsn) > start + 2n * BigInt(mb)) as Entry
     return { before, after }
   }
-  const damages: [string, (path: string) => void, RegExp][] = [
-    ['missing', (path) => rmSync(path), /is missing/],
-    ['truncated', (path) => truncateSync(path, 500_000), /500000 bytes instead of/],
-    ['zeroed in the middle', (path) => overwrite(path, 500_000, 20_000, 0), /is damaged/],
-    ['zeroed as a whole', (path) => overwrite(path, 0, mb, 0), /does not begin with a page of WAL/],
-    ['with flipped bits', (path) => overwrite(path, 500_000, 3, 0xa5), /is damaged/],
+  /** What befalls it, what is said of that, and whether a server is also really taken up to there: one for each way in which it ends. */
+  const damages: [string, (path: string) => void, RegExp, boolean][] = [
+    ['missing', (path) => rmSync(path), /is missing/, true],
+    ['truncated', (path) => truncateSync(path, 500_000), /500000 bytes instead of/, false],
+    ['zeroed in the middle', (path) => overwrite(path, 500_000, 20_000, 0), /is damaged/, true],
+    ['zeroed as a whole', (path) => overwrite(path, 0, mb, 0), /does not begin with a page of WAL/, false],
+    ['with flipped bits', (path) => overwrite(path, 500_000, 3, 0xa5), /is damaged/, true],
     [
       'of another place',
       (path) => copyFileSync(join(path, '..', segments().at(-1) ?? ''), path),
       /another segment/,
+      false,
     ],
-    ['of another cluster', (path) => copyFileSync(foreign(path), path), /from another cluster/],
-    ['that is no gzip file', (path) => renameSync(path, `${path}.gz`), /damaged/],
-    ['that is a cut off gzip file', cutOff, /damaged/],
+    ['of another cluster', (path) => copyFileSync(foreign(path), path), /from another cluster/, false],
+    ['that is no gzip file', (path) => renameSync(path, `${path}.gz`), /damaged/, false],
+    ['that is a cut off gzip file', cutOff, /damaged/, true],
   ]
   const foreign = (path: string) => join(other.backup.directory, 'wal', path.slice(-24))
   function cutOff(path: string) {
@@ -211,23 +213,39 @@ describe('an archive with a segment', () => {
   it.each(damages)('%s is told, and nothing behind it reached', async (_, change, reason) => {
     await damaged(5, change, async (name) => {
       const { before, after } = around(name)
-      const good = await localRun(ledger.root, ['--to-time', before.time, ...ask])
-      expect(good.stdout).toBe(answerAt(before.n))
+      // Notes what is damaged; the refusal changes nothing more.
+      const planned = await localRun(ledger.root, ['--to-latest', '--dry-run', '--json'])
+      expect(planned.stderr).toMatch(/the WAL archive is broken/)
+      expect(planned.stderr).toMatch(reason)
+      const end = Date.parse(JSON.parse(planned.stdout).plan.archive_until)
+      expect(end).toBeGreaterThanOrEqual(Date.parse(before.time))
+      expect(end).toBeLessThan(Date.parse(after.time))
       const { status, text } = await refusal(['--to-time', after.time])
       expect({ status, text }).toEqual({ status: 2, text: expect.stringMatching(reason) })
       expect(text).toContain(name)
       expect(text).not.toContain('archive of the newest backup grows')
       const [, until = ''] = / to (\S+ \S+) UTC/.exec(text) ?? []
       expect(Date.parse(`${until}Z`)).toBeLessThanOrEqual(Date.parse(after.time))
-      const latest = await localRun(ledger.root, ['--to-latest', ...ask])
-      expect(latest.stderr).toMatch(/the WAL archive is broken/)
-      expect(latest.stderr).toMatch(/^Data as of /m)
-      expect(latest.stderr).toMatch(reason)
-      const [rows = 0] = latest.stdout.split('|').map(Number)
-      expect(rows).toBeGreaterThanOrEqual(before.n)
-      expect(rows).toBeLessThan(after.n)
     })
   })
+
+  it.each(damages.filter(([, , , isReplayed]) => isReplayed))(
+    '%s is replayed up to there, and to moments before it',
+    async (_, change, reason) => {
+      await damaged(5, change, async (name) => {
+        const { before, after } = around(name)
+        const good = await localRun(ledger.root, ['--to-time', before.time, ...ask])
+        expect(good.stdout).toBe(answerAt(before.n))
+        const latest = await localRun(ledger.root, ['--to-latest', ...ask])
+        expect(latest.stderr).toMatch(/the WAL archive is broken/)
+        expect(latest.stderr).toMatch(/^Data as of /m)
+        expect(latest.stderr).toMatch(reason)
+        const [rows = 0] = latest.stdout.split('|').map(Number)
+        expect(rows).toBeGreaterThanOrEqual(before.n)
+        expect(rows).toBeLessThan(after.n)
+      })
+    },
+  )
 
   it('at its end that is damaged keeps nobody from what is before', async () => {
     const cut = (path: string) => {

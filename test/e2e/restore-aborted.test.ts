@@ -40,9 +40,9 @@ beforeAll(async () => {
 const ways = ['SIGINT', 'SIGTERM', 'SIGKILL'] as const
 const statuses = { SIGINT: 130, SIGTERM: 143, SIGKILL: undefined }
 
-/** Ways to end, each with whether root has started it, its number and its ms; all of them once in six rounds. */
+/** Ways to end, each with whether root has started it, its number and its ms; each signal once in three rounds. */
 function momentsUpTo(limit: number, name: string) {
-  return randomNumbers(roundsOf(4), limit, name).map(
+  return randomNumbers(roundsOf(3), limit, name).map(
     (ms, n): [(typeof ways)[number], boolean, number, number] => [
       ways[(n + 2) % 3] ?? 'SIGKILL',
       isRoot && n % 2 === 1,

@@ -237,7 +237,7 @@ onReflinks('a backup that is compared with the one before it', () => {
 
   it('leaves that one as it was, and no trace, when it is killed meanwhile', async () => {
     const before = idsIn(root).map((id) => fingerprint(join(root, 'data/backup', id)))
-    for (const delay of randomNumbers(roundsOf(3), 400, 'kills')) {
+    for (const delay of randomNumbers(roundsOf(2), 400, 'kills')) {
       const child = startPgbk(['create', '-C', root], { env: server.env })
       await new Promise<void>((resolve) => {
         child.stderr?.on('data', (text) => String(text).includes('comparing with') && resolve())

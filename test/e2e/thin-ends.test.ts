@@ -78,7 +78,7 @@ needs('user namespaces', '/dev/fuse').describe('a thin run', () => {
   })
 
   it.each(
-    randomNumbers(roundsOf(4), 1500, 'thin').map((ms, n): [number, string] => [
+    randomNumbers(roundsOf(3), 1500, 'thin').map((ms, n): [number, string] => [
       ms,
       ['pgbk', 'all', 'one of its processes'][n % 3] as string,
     ]),

@@ -100,7 +100,7 @@ needs(...needed).describe('pgbk upload to a directory', () => {
 
   it('lists nothing that is half there after kills at any moment, and the next upload completes it', async () => {
     const store = aDirectory()
-    const rounds = roundsOf(6)
+    const rounds = roundsOf(3)
     for (const wait of randomNumbers(rounds, 4000, 'kill of upload')) {
       const child = startPgbk(['upload', '-C', backup.root, '--to', store])
       await sleep(wait)

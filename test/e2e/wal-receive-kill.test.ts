@@ -18,7 +18,7 @@ import {
 import { aRoot, aServer } from '../helpers/server.js'
 import { idsIn, until } from '../helpers/traces.js'
 
-const rounds = roundsOf(8)
+const rounds = roundsOf(4)
 
 it(
   'a receiver that is killed at random moments, while backups are made, leaves no gap and loses no row',

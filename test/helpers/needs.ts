@@ -21,6 +21,7 @@ export type Need =
   | 'an ordinary user'
   | 'faketime'
   | 'an S3 server'
+  | 'a second S3 server'
   | `PostgreSQL ${string}`
   | `program ${string}`
 
@@ -69,6 +70,7 @@ const trials: Partial<Record<Need, string>> = {
   mounts: 'unshare --mount mount -t tmpfs tmpfs /mnt',
   'loop devices': 'losetup --find',
   'an S3 server': 'ls /usr/local/lib/s3-server/usr/bin/radosgw',
+  'a second S3 server': '/usr/bin/python3 -c "import swift, eventlet, xattr"',
   faketime: 'ls /usr/lib/*/faketime/libfaketime.so.1',
 }
 

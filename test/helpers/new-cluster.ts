@@ -19,7 +19,7 @@ import { binOf, run } from './programs.js'
  * from then on, which takes a tenth of the time.
  */
 export async function newCluster(major: number, args: string[], data: string): Promise<void> {
-  const templates = process.env.PGBK_TEST_CLUSTERS ?? ''
+  const templates = process.env.PGBK_TEST_ONCE ?? ''
   const kind = createHash('sha1')
     .update(JSON.stringify([major, args]))
     .digest('hex')

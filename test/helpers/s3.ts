@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { execa } from 'execa'
@@ -20,37 +22,69 @@ export interface S3Server {
 /** The server takes the nine ports after its own, too. */
 const portsOfIt = 10
 
-/** A real S3 server, Ceph's. One for a file of tests: it needs some seconds. @param args of `s3-server.sh start`. */
-export async function anS3Server(...args: string[]): Promise<S3Server> {
-  const ports = [await aFreePort()]
-  while (ports.length < portsOfIt || (ports.at(-1) ?? 0) - (ports.at(-portsOfIt) ?? 0) !== portsOfIt - 1)
-    ports.push(await aFreePort())
-  const where = ['--port', String(ports.at(-portsOfIt)), '--dir', aDirectory('pgbk-s3-')]
-  atEnd(async () => void (await execa(tool, ['clean', ...where])))
-  const { stdout } = await execa(tool, ['start', ...where, ...args])
+/**
+ * A real S3 server, Ceph's: one for all files of a run of the tests, which the first that asks for it starts in some seconds, and
+ * jest.config.js ends.
+ */
+export async function anS3Server(): Promise<S3Server> {
+  const directory = join(process.env.PGBK_TEST_ONCE ?? '', 's3')
+  return s3ServerOf(await startCeph(directory, [], ['flock', '--close', `${directory}.lock`]))
+}
+
+/** One with further arguments of `s3-server.sh start`, for this file of tests. */
+export async function anS3ServerOfItsOwn(...args: string[]): Promise<S3Server> {
+  const directory = aDirectory('pgbk-s3-')
+  atEnd(async () => void (await execa(tool, ['clean', '--dir', directory])))
+  return s3ServerOf(await startCeph(directory, args))
+}
+
+/** @returns what it is where it runs already. @param before what the command that starts it begins with. */
+async function startCeph(directory: string, args: string[], before: string[] = []): Promise<S3Env> {
+  const port = String(await freePortsInARow(portsOfIt))
+  const [file = '', ...words] = [...before, tool, 'start', '--port', port, '--dir', directory, ...args]
+  const { stdout } = await execa(file, words)
   const said = Object.fromEntries(stdout.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)))
-  const env = {
+  return {
     AWS_ENDPOINT_URL: said.S3_ENDPOINT,
     AWS_REGION: said.S3_REGION,
     AWS_ACCESS_KEY_ID: said.S3_ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY: said.S3_SECRET_ACCESS_KEY,
     ...(said.S3_CA_FILE && { AWS_CA_BUNDLE: said.S3_CA_FILE }),
   }
-  const credentials = { accessKeyId: said.S3_ACCESS_KEY_ID, secretAccessKey: said.S3_SECRET_ACCESS_KEY }
+}
+
+/** Those of an S3 server that each begins with. */
+type S3Env = Record<
+  'AWS_ENDPOINT_URL' | 'AWS_REGION' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY',
+  string
+> & { AWS_CA_BUNDLE?: string }
+
+/** A server that runs, as tests use it. */
+export function s3ServerOf(env: S3Env): S3Server {
+  const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY }
   const client = new S3Client({
-    endpoint: said.S3_ENDPOINT,
-    region: said.S3_REGION,
+    endpoint: env.AWS_ENDPOINT_URL,
+    region: env.AWS_REGION,
     credentials,
     forcePathStyle: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
-    ...(said.S3_CA_FILE && { requestHandler: { httpsAgent: { ca: readFileSync(said.S3_CA_FILE) } } }),
+    ...(env.AWS_CA_BUNDLE && { requestHandler: { httpsAgent: { ca: readFileSync(env.AWS_CA_BUNDLE) } } }),
   })
   atEnd(() => client.destroy())
-  let count = 0
   const aBucket = async ({ lock = false } = {}) => {
-    const bucket = `bucket-${++count}`
-    await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: lock }))
+    const bucket = `bucket-${randomUUID()}`
+    await client.send(
+      new CreateBucketCommand({ Bucket: bucket, ...(lock && { ObjectLockEnabledForBucket: true }) }),
+    )
     return bucket
   }
-  return { endpoint: said.S3_ENDPOINT, env, client, aBucket }
+  return { endpoint: env.AWS_ENDPOINT_URL, env, client, aBucket }
+}
+
+/** The first of so many, none of which anybody takes. */
+export async function freePortsInARow(count: number): Promise<number> {
+  const ports = [await aFreePort()]
+  while (ports.length < count || (ports.at(-1) ?? 0) - (ports.at(-count) ?? 0) !== count - 1)
+    ports.push(await aFreePort())
+  return ports.at(-count) ?? 0
 }

@@ -9,7 +9,7 @@ import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { joining, WalHistory } from './wal-histories.js'
 
 /** `npm run test:long` tries many more. */
-const rounds = roundsOf(2)
+const rounds = roundsOf(1)
 
 /** Draws numbers one after the other, the same ones for the same seed and round. */
 function dice(round: number): (limit: number) => number {

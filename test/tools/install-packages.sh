@@ -14,6 +14,8 @@ postgres_here() {
   done
   return 1
 }
+# OpenStack's object store: its modules alone, which start nothing.
+swift_here() { [ -e /usr/lib/python3/dist-packages/swift/common/middleware/s3api/s3api.py ]; }
 faketime_here() { for file in /usr/lib/*/faketime/libfaketime.so.1; do [ -e "$file" ] && return 0; done; return 1; }
 
 missing=''
@@ -33,6 +35,7 @@ if [ "${1:-}" = test ]; then
   here systemd-analyze || lack systemd
   here cron || lack cron
   faketime_here || lack libfaketime
+  swift_here || lack python3-swift
   for program in age jq openssl zstd busybox zsh fish; do here "$program" || lack "$program"; done
 fi
 missing=${missing# }

@@ -54,6 +54,7 @@ export function aDirectoryStore(directory = aDirectory()) {
       name: 'far',
       asNamed: directory,
       mayRead: true,
+      walSent: undefined,
       objects: seen,
       place: storePlace(seen, context),
       wrapping: recipients.length > 0 ? encryptedWrapping(recipients) : plainWrapping,
@@ -62,8 +63,12 @@ export function aDirectoryStore(directory = aDirectory()) {
   }
 }
 
-export function send(what: ReturnType<typeof aPackedBackup>, store: OpenStore) {
-  return sendBackup({ ...what, store, check: async () => {} }, context)
+export function send(
+  what: ReturnType<typeof aPackedBackup>,
+  store: OpenStore,
+  check: () => Promise<void> = async () => {},
+) {
+  return sendBackup({ ...what, store, check }, context)
 }
 
 /** The same store, until a key whose name ends so is sent: then that fails, as if the upload was killed. */

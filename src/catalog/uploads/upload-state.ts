@@ -10,6 +10,8 @@ const store = v.object({
   last: v.nullable(v.object({ backup: text, finished_at: isoTime })),
   /** Backups of this root that have come there: whose credentials may only write cannot look. */
   sent: v.optional(v.array(text), []),
+  /** For whom those of them are encrypted that are, by the id. */
+  encrypted_for: v.optional(v.record(text, v.array(text)), {}),
   /** Backups that were to be sent and were not, and why; null while nobody knows. */
   pending: v.array(v.object({ backup: text, since: isoTime, error: v.nullable(text) })),
 })
@@ -26,8 +28,10 @@ export function readUploadState({ uploads }: RootLayout): UploadState {
   return readNote(schema, uploads, mostBytes.note) ?? { format: 1, stores: {} }
 }
 
+const nothing: StoreState = { last: null, sent: [], encrypted_for: {}, pending: [] }
+
 export function stateOfStore({ stores }: UploadState, name: string): StoreState {
-  return (Object.hasOwn(stores, name) ? stores[name] : undefined) ?? { last: null, sent: [], pending: [] }
+  return (Object.hasOwn(stores, name) ? stores[name] : undefined) ?? nothing
 }
 
 /** Only under the catalog lock. */

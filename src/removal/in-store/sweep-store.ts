@@ -2,10 +2,13 @@ import { isId } from '../../catalog/id.js'
 import type { Context } from '../../context.js'
 import { keysOf } from '../../place/store/keys.js'
 import type { KeptObject, ObjectStore, StoredObject } from '../../place/store/object-store.js'
+import { inParallel } from '../../system/files/in-parallel.js'
 import { removeAllBelow } from './remove-from-store.js'
 
 /** An upload that goes on has put something by then, and looks whether all is there before it puts its record. */
 const forgottenAfterMs = 86_400_000
+/** Each costs a round trip. */
+const atOnce = 16
 
 /** Of what uploads and removals have left that did not end: the ids, and what has to stay of it. */
 export interface SweptThere {
@@ -35,11 +38,21 @@ export async function sweepStore(
     }
     const there = [...parts]
     for await (const object of store.list(top)) there.push(object)
-    if (!isForgotten(there, now())) continue
+    if (!isForgotten(there, now()) || (await isSentAnew(store, there, now()))) continue
     swept.ids.push(id)
     if (!dryRun) swept.kept.push(...(await removeAllBelow(store, top)).kept)
   }
   return swept
+}
+
+/** A list may come late, and show what was there before an upload that goes on now. */
+async function isSentAnew(store: ObjectStore, listed: StoredObject[], now: Date): Promise<boolean> {
+  let isNew = false
+  await inParallel(listed, atOnce, async ({ key }) => {
+    const object = await store.stat(key)
+    isNew ||= object !== undefined && !isForgotten([object], now)
+  })
+  return isNew
 }
 
 async function unfinishedByBackup(store: ObjectStore): Promise<Map<string, StoredObject[]>> {

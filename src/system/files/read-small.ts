@@ -14,7 +14,7 @@ export const mostBytes = {
   record: 16 << 20,
   /** Notes, markers, proofs and holds; .pid and .history files. */
   note: 64 << 10,
-  /** The notes about the segments of one WAL archive: more than a hundred thousand. */
+  /** The notes about the segments of one WAL archive, or of those that a store got: more than a hundred thousand. */
   segmentNotes: 64 << 20,
   /** A server's configuration files, and a README. */
   conf: 16 << 20,

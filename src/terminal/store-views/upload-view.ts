@@ -8,7 +8,7 @@ export function uploadJson(uploads: Upload[]): object {
 }
 
 function oneUploadJson(upload: Upload): object {
-  const { backup, store, location, encrypts, wasThere, sentBytes, sentWalFiles, durationMs, error } = upload
+  const { backup, store, location, recipients, wasThere, sentBytes, sentWalFiles, durationMs, error } = upload
   return {
     id: backup.id,
     store,
@@ -16,7 +16,7 @@ function oneUploadJson(upload: Upload): object {
     already_there: wasThere,
     sent_bytes: sentBytes,
     sent_wal_files: sentWalFiles,
-    encrypted: encrypts,
+    encrypted: recipients.length > 0,
     duration_ms: durationMs,
     error: error ? { code: error.code, message: error.message, hint: error.hint ?? null } : null,
   }
@@ -51,7 +51,7 @@ function columns(style: Style): Column<Upload>[] {
     },
     { title: 'SENT', value: ({ sentBytes }) => formatBytes(sentBytes), align: 'right' },
     { title: 'WAL FILES', value: ({ sentWalFiles }) => String(sentWalFiles), align: 'right', expendable: 3 },
-    { title: 'ENCRYPTED', value: ({ encrypts }) => (encrypts ? 'yes' : 'no'), expendable: 2 },
+    { title: 'ENCRYPTED', value: ({ recipients }) => (recipients.length > 0 ? 'yes' : 'no'), expendable: 2 },
     { title: 'TOOK', value: ({ durationMs }) => formatDuration(durationMs), align: 'right' },
   ]
 }

@@ -11,7 +11,7 @@ import { keysOf } from '../../place/store/keys.js'
 import { namesIn } from '../../system/paths/names-in.js'
 import { msOfSpan } from '../../text/ms-of-span.js'
 import { type OpenStore, openStoreFor } from '../open-stores.js'
-import { sendWal } from '../send-wal.js'
+import { noteIn, sendWal } from '../send-wal.js'
 import { type WalDestinations, walDestinations } from './wal-destinations.js'
 import { type WalNews, walNews } from './wal-news.js'
 
@@ -69,7 +69,7 @@ async function sendInRounds(store: OpenStore, news: WalNews, { settings, context
   const looksDue = timer(lookMs)
   const partialsDue = timer(msOfSpan(settings.stores[store.name ?? '']?.partial_every ?? '30 seconds'))
   let backups: LocalBackup[] = []
-  const destinations = walDestinations(store, () => backups, context)
+  const destinations = walDestinations(store, () => backups, root, context)
   const job = { store, destinations, root, sentAsOf: new Map<string, number>() }
   let why: string | undefined
   while (!context.signal.aborted) {
@@ -135,6 +135,7 @@ async function sendArchive(
     asideOf: (file: string) => copyPath(root, store.name ?? '', file),
     withPartials,
     sentAsOf,
+    ...noteIn(store.walSent, to.summary.id),
   }
   try {
     await sendWal(job, to.files, context)

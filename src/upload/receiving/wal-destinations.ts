@@ -1,9 +1,11 @@
 import type { LocalBackup } from '../../catalog/backup.js'
 import { claimedCluster } from '../../catalog/check-cluster.js'
 import { isId } from '../../catalog/id.js'
+import type { RootLayout } from '../../catalog/layout.js'
 import type { Context } from '../../context.js'
 import { factsOf, PgbkError } from '../../errors.js'
 import { keysOf } from '../../place/store/keys.js'
+import { sentUnseen, thereUnseen } from '../earlier/there-unseen.js'
 import { type BackupThere, findThere } from '../find-there.js'
 import type { OpenStore } from '../open-stores.js'
 import { misfitOf, otherReadersOf } from '../wrapping/misfit.js'
@@ -23,6 +25,7 @@ export interface WalDestinations {
 export function walDestinations(
   store: OpenStore,
   here: () => readonly LocalBackup[],
+  root: RootLayout,
   context: Context,
 ): WalDestinations {
   const { objects, recipients, mayRead } = store
@@ -36,6 +39,11 @@ export function walDestinations(
     warned.add(text)
   }
 
+  const findUnseen = (id: string) => {
+    const backup = here().find((one) => one.id === id)
+    return backup && thereUnseen(backup, store, root)
+  }
+
   /** One that is damaged there keeps the others from nothing. */
   const find = (id: string) =>
     findThere(here().find((one) => one.id === id) ?? { id }, store, context).catch((error) => {
@@ -47,8 +55,8 @@ export function walDestinations(
   const thereOf = async (id: string): Promise<BackupThere | undefined> => {
     if (!unseen.has(id)) return known.get(id)
     const before = known.get(id)
-    const isStill = before && (await objects.stat(keysOf.backup(id).record))
-    const found = isStill ? before : await find(id)
+    const isStill = before && (!mayRead || (await objects.stat(keysOf.backup(id).record)))
+    const found = isStill ? before : mayRead ? await find(id) : findUnseen(id)
     if (found) known.set(id, found)
     else known.delete(id)
     unseen.delete(id)
@@ -57,11 +65,12 @@ export function walDestinations(
 
   return {
     async look() {
-      ids = (await objects.directoriesIn(keysOf.backups)).filter(isId).sort().reverse()
+      const there = mayRead ? await objects.directoriesIn(keysOf.backups) : sentUnseen(store, root)
+      ids = there.filter(isId).sort().reverse()
       unseen = new Set(ids)
+      await store.walSent?.keepOnly(ids)
     },
     async destinationOf(backup) {
-      if (!mayRead) return 'what is there may not be read with these credentials, so that nothing is sent'
       let misfit: string | undefined
       for (const id of ids.filter((one) => one <= backup.id)) {
         const there = await thereOf(id)

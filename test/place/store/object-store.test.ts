@@ -12,6 +12,7 @@ import { needs } from '../../helpers/needs.js'
 import { aDirectory, atEnd } from '../../helpers/places.js'
 import { anS3Server, type S3Server } from '../../helpers/s3.js'
 import { anSshHost, type SshHost } from '../../helpers/ssh.js'
+import { aSwiftServer } from '../../helpers/swift.js'
 
 describe('a store in a directory', () => {
   keepsTheContract(() => directoryStore(aDirectory(), aContext()))
@@ -78,15 +79,19 @@ describe('a store in a directory', () => {
   })
 })
 
-needs('an S3 server').describe('a store in S3', () => {
+needs('an S3 server').describe('a store in S3', () => inS3(anS3Server))
+
+needs('a second S3 server').describe('a store in another S3', () => inS3(aSwiftServer))
+
+function inS3(start: () => Promise<S3Server>): void {
   let server: S3Server
   beforeAll(async () => {
-    server = await anS3Server()
+    server = await start()
   })
   keepsTheContract(async () =>
     s3Store({ bucket: await server.aBucket(), prefix: 'some/prefix/' }, {}, aContext({ env: server.env })),
   )
-})
+}
 
 needs('program sshd').describe('a store behind ssh', () => {
   let host: SshHost

@@ -104,7 +104,7 @@ needs('root', 'mounts', 'loop devices', 'program mkfs.xfs', 'program mkfs.btrfs'
     })
 
     it(`is the same after any change (seed ${seed})`, async () => {
-      for (let round = 0; round < roundsOf(30); round++) {
+      for (let round = 0; round < roundsOf(8); round++) {
         const numbers = randomNumbers(40, 2 ** 31, `${type}-${round}`)
         const next = () => numbers.pop() ?? 0
         const before = pages(1 + (next() % 400), next() % page)

@@ -11,7 +11,7 @@ const sent: Upload = {
   store: 'offsite',
   configured: 'offsite',
   location: '/far',
-  encrypts: true,
+  recipients: ['age1alice'],
   wasThere: false,
   sentBytes: 1000,
   sentWalFiles: 1,

@@ -13,13 +13,9 @@ import { faultsBefore, type S3Fault } from '../../../helpers/s3-faults.js'
 const { describe } = needs('an S3 server')
 
 const part = 5 << 20
-const bytes = randomBytes(3 * part + 1000)
-const whole: Sendable = {
-  bytes: bytes.length,
-  async *read(from, length) {
-    yield bytes.subarray(from, from + length)
-  },
-}
+/** Two parts: none but the last may be smaller. */
+const bytes = randomBytes(part + 1000)
+const whole = sendable(bytes)
 
 let server: S3Server
 beforeAll(async () => {
@@ -82,7 +78,7 @@ describe('a store in S3 that has a bad day', () => {
   it.each(passing)('is sent to, once more after: %s', async (fault) => {
     const { store, plain } = await aWorld(once('PUT', fault))
     const sent = await store.send('image', whole, () => {})
-    expect(sent).toMatchObject({ bytes: bytes.length, tag: expect.stringMatching(/-4$/) })
+    expect(sent).toMatchObject({ bytes: bytes.length, tag: expect.stringMatching(/-2$/) })
     expect((await bytesIn(plain, 'image')).equals(bytes)).toBe(true)
   })
 
@@ -164,6 +160,8 @@ describe('a store in S3 that has a bad day', () => {
   })
 
   it('goes on with what an interrupted upload has left, where that is the same', async () => {
+    const bytes = randomBytes(3 * part + 1000)
+    const whole = sendable(bytes)
     let isBroken = true
     const { store, plain, asked } = await aWorld(({ method, url }) =>
       isBroken && method === 'PUT' && /partNumber=[34]/.test(url) ? 'not-implemented' : undefined,
@@ -190,11 +188,10 @@ describe('a store in S3 that has a bad day', () => {
   })
 
   it('lists 1,200 objects, in pages', async () => {
-    const { store, asked } = await aWorld(() => undefined)
+    const { store, plain, asked } = await aWorld(() => undefined)
     const keys = Array.from({ length: 1200 }, (_, index) => `wal/${String(index).padStart(4, '0')}`)
     for (let at = 0; at < keys.length; at += 50)
-      await Promise.all(keys.slice(at, at + 50).map((key) => store.put(key, Buffer.from('x'))))
-    asked.length = 0
+      await Promise.all(keys.slice(at, at + 50).map((key) => plain.put(key, Buffer.from('x'))))
     const found: string[] = []
     for await (const { key } of store.list('wal/')) found.push(key)
     expect(found.sort()).toEqual(keys)
@@ -211,7 +208,7 @@ describe('a store in S3 that has a bad day', () => {
       'cut-body',
       'expired',
     ]
-    const rounds = roundsOf(5)
+    const rounds = roundsOf(3)
     const draws = randomNumbers(rounds * 200, 40, 'bad day')
     let isFair = false
     const { store, plain } = await aWorld((_what, index) =>
@@ -231,6 +228,15 @@ describe('a store in S3 that has a bad day', () => {
     }
   })
 })
+
+function sendable(bytes: Buffer): Sendable {
+  return {
+    bytes: bytes.length,
+    async *read(from, length) {
+      yield bytes.subarray(from, from + length)
+    },
+  }
+}
 
 /** A fault for the first one who asks. */
 function firstOnly() {

@@ -11,13 +11,13 @@ import { s3Store } from '../../../../src/place/store/s3/s3-store.js'
 import { aContext, thrownBy } from '../../../catalog/samples.js'
 import { needs } from '../../../helpers/needs.js'
 import { atEnd } from '../../../helpers/places.js'
-import { anS3Server, type S3Server } from '../../../helpers/s3.js'
+import { anS3ServerOfItsOwn, type S3Server } from '../../../helpers/s3.js'
 
 const { describe } = needs('an S3 server', 'program openssl')
 
 let server: S3Server
 beforeAll(async () => {
-  server = await anS3Server('--tls')
+  server = await anS3ServerOfItsOwn('--tls')
 })
 
 async function aStore(bucket: string, env: Record<string, string> = {}): Promise<ObjectStore> {
