@@ -17,6 +17,8 @@ export function rootLayout(root: string) {
     gitignore: join(data, '.gitignore'),
     /** Held by a create for as long as it runs. */
     createLock: join(backups, '.create.lock'),
+    /** Held while the form of a backup is changed; the last step of that is under the two others as well. */
+    packLock: join(backups, '.pack.lock'),
     /** Held for moments, while the set of backups changes. */
     catalogLock: join(backups, '.catalog.lock'),
     /** Held by a WAL receiver for as long as it runs. */

@@ -10,7 +10,7 @@ import {
   removeMarked,
   unmarkDirectory,
 } from '../system/files/marked-directory.js'
-import { lookAtNote } from '../system/files/read-note.js'
+import { lookAtNote, readNote } from '../system/files/read-note.js'
 import { mostBytes } from '../system/files/read-small.js'
 import { removeInBulk } from '../system/files/remove-tree.js'
 import { isId, nextFreeId } from './id.js'
@@ -43,11 +43,26 @@ export async function startPartial(
   marker: PartialMarker,
 ): Promise<Partial> {
   const taken = new Set((await readdir(root.backups)).map((name) => name.replace(/^\.|\..*$/g, '')))
-  const id = nextFreeId(startedAt, (candidate) => taken.has(candidate))
-  const layout = backupLayout(root.partial(id))
-  await mkdir(layout.directory)
-  await markDirectory(layout.marker, marker)
-  return { id, layout }
+  for (;;) {
+    const id = nextFreeId(startedAt, (candidate) => taken.has(candidate))
+    const layout = backupLayout(root.partial(id))
+    if (await madeDirectory(layout.directory)) {
+      await markDirectory(layout.marker, marker)
+      return { id, layout }
+    }
+    taken.add(id)
+  }
+}
+
+/** False where there is one: a create and a pack may begin in the same second. */
+async function madeDirectory(path: string): Promise<boolean> {
+  try {
+    await mkdir(path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    throw error
+  }
 }
 
 /**
@@ -85,7 +100,19 @@ export interface LeftOver {
   marker: PartialMarker | undefined
 }
 
-/** The remains of creates and deletes that did not end by themselves. */
+/** The remains of those commands alone that these are, by their whole markers: while others go on, whose directories may just begin. */
+export async function findLeftOversOf(
+  root: RootLayout,
+  commands: readonly PartialMarker['made_by'][],
+): Promise<LeftOver[]> {
+  return (await readdir(root.backups)).flatMap((name) => {
+    const layout = backupLayout(join(root.backups, name))
+    const marker = existsSync(layout.record) ? undefined : readNote(markerSchema, layout.marker)
+    return marker && commands.includes(marker.made_by) ? [{ name, layout, marker }] : []
+  })
+}
+
+/** The remains of all commands that did not end by themselves, where none goes on. */
 export async function findLeftOvers(root: RootLayout): Promise<LeftOver[]> {
   const found: LeftOver[] = []
   for (const name of await readdir(root.backups)) {

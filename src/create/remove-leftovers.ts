@@ -3,6 +3,7 @@ import type { RootLayout } from '../catalog/layout.js'
 import {
   discard,
   findLeftOvers,
+  findLeftOversOf,
   type LeftOver,
   type Partial,
   type PartialMarker,
@@ -31,7 +32,22 @@ export async function removeLeftOvers(root: RootLayout, psql: Psql, context: Con
 
 async function sweepLocked(root: RootLayout, psql: Psql, lock: HeldLock, context: Context): Promise<boolean> {
   await sweepForms(root, context)
-  const found = await findLeftOvers(root)
+  const options = { purpose: 'sweep' }
+  const sweeping = withLock(root.packLock, options, context, async (guarded) =>
+    sweep(await findLeftOvers(root), { root, psql, lock }, guarded),
+  )
+  return sweeping.catch(async (error) => {
+    if (!(error instanceof PgbkError) || error.code !== 'locked') throw error
+    context.progress.detail('a pack goes on: only what creates have left is cleared away')
+    return sweep(await findLeftOversOf(root, ['create']), { root, psql, lock }, context)
+  })
+}
+
+async function sweep(
+  found: LeftOver[],
+  { root, psql, lock }: { root: RootLayout; psql: Psql; lock: HeldLock },
+  context: Context,
+): Promise<boolean> {
   for (const leftOver of found) {
     if (!leftOver.marker) {
       context.progress.warn(

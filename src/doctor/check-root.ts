@@ -52,7 +52,8 @@ export async function checkLock(layout: RootLayout, catalog: Catalog, context: C
   const partials = left.filter(({ name }) => name.endsWith('.partial'))
   const others = left.filter(({ name }) => !name.endsWith('.partial'))
   const names = (rejected: Catalog['rejected']) => rejected.map(({ name }) => name).join(', ')
-  const isLeftOver = holder === undefined && partials.length > 0
+  const isLeftOver =
+    partials.length > 0 && holder === undefined && (await holderOf(layout.packLock, context)) === undefined
   return [
     holder === undefined
       ? ok('lock', 'free')

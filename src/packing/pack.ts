@@ -1,6 +1,6 @@
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { BackupLayout, RootLayout } from '../catalog/layout.js'
-import { discard, findLeftOvers } from '../catalog/partial.js'
+import { discard, findLeftOversOf } from '../catalog/partial.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
 import { majorOf } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
@@ -45,7 +45,8 @@ export async function pack(id: string, task: Task): Promise<ChangedForm> {
 }
 
 /**
- * Changes the form of a backup: the other one is made beside it, and takes its place in one step, under the catalog lock.
+ * Changes the form of a backup: the other one is made beside it, while backups are created, and takes its place in one step, when none
+ * is: a create may read the latest one.
  * @param make makes it in a directory of its own, and returns the record with it.
  */
 export async function changed(
@@ -62,21 +63,21 @@ export async function changed(
     context.progress.warn(`${chosen.id} is ${form} already`)
     return { backup: chosen, storedBefore: chosen.storedBytes, savedBytes: 0, wasSo: true }
   }
-  // A create sweeps what others leave, and must not take this for it.
-  return place.lease('create', { purpose }, context, async (guarded, lease) => {
-    await sweep(root, lease, guarded)
+  return place.lease('pack', { purpose }, context, async (guarded, lease) => {
+    await sweep(root, lease)
     const before = await checked(chosen.id, place, settings, guarded)
     const freed = await freedBytes(before, (await place.list()).backups, guarded)
     const staged = await place.stage(guarded.now(), { made_by: purpose })
     try {
       const record = await withEnds(guarded, (own) => make(before, staged.layout, own))
-      await place.lease('catalog', { purpose, wait: true }, guarded, async (locked, held) => {
+      const change = {
+        record: `${JSON.stringify(record, undefined, 2)}\n`,
+        aside: staged.layout.directory,
+      }
+      await whileNoneIsCreated(place, purpose, guarded, async (locked) => {
+        await sweepForms(root, locked)
         const still = await checked(before.id, place, settings, locked)
-        await held.check()
-        const change = {
-          record: `${JSON.stringify(record, undefined, 2)}\n`,
-          aside: staged.layout.directory,
-        }
+        await lease.check()
         await changeForm(still, change, () => checkNotInUse([still], settings.root, locked))
       })
     } finally {
@@ -87,11 +88,26 @@ export async function changed(
   })
 }
 
-/** Clears away what a killed pack or unpack has left. */
-async function sweep(root: RootLayout, lease: HeldLock, context: Context): Promise<void> {
-  await sweepForms(root, context)
-  for (const { layout, marker } of await findLeftOvers(root)) {
-    if (!['pack', 'unpack'].includes(marker?.made_by ?? '')) continue
+/** Waits for a create that goes on. */
+function whileNoneIsCreated<T>(
+  place: LocalPlace,
+  purpose: string,
+  context: Context,
+  work: (locked: Context) => Promise<T>,
+): Promise<T> {
+  const options = { purpose, wait: true }
+  return place.lease('create', options, context, (guarded, creating) =>
+    place.lease('catalog', options, guarded, async (locked, catalog) => {
+      await creating.check()
+      await catalog.check()
+      return work(locked)
+    }),
+  )
+}
+
+/** Clears away what a killed pack or unpack has left beside the backups. */
+async function sweep(root: RootLayout, lease: HeldLock): Promise<void> {
+  for (const { layout } of await findLeftOversOf(root, ['pack', 'unpack'])) {
     await lease.check()
     await discard(layout)
   }

@@ -1,7 +1,7 @@
 import { lstatSync, statSync } from 'node:fs'
 import { type LocalBackup, layoutOf, storedBackup } from '../catalog/backup.js'
 import { readCatalog } from '../catalog/catalog.js'
-import { rootLayout } from '../catalog/layout.js'
+import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { discard, type Partial, publish, startPartial } from '../catalog/partial.js'
 import { summarize } from '../catalog/record.js'
 import { removeBackup } from '../catalog/remove.js'
@@ -15,7 +15,7 @@ import { type TreeEntry, walkTree } from '../system/files/walk-tree.js'
 import { type BytePath, bytePath, shownPath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
 import { archiveNames, checkListing, mostListed, type RawListing } from './contract/listing.js'
-import type { WritablePlace } from './contract/place.js'
+import type { LeaseKind, WritablePlace } from './contract/place.js'
 import { archiveScript } from './ssh/remote-scripts.js'
 import { closedSource, complaintsOf, noRoot } from './ssh/scripted.js'
 import { localShell } from './ssh/shell.js'
@@ -25,6 +25,12 @@ const atOnce = 4
 
 /** A root on this machine, which need not be there yet. */
 export type LocalPlace = WritablePlace<LocalBackup, Partial>
+
+const lockOf: Record<LeaseKind, (root: RootLayout) => string> = {
+  create: (root) => root.createLock,
+  pack: (root) => root.packLock,
+  catalog: (root) => root.catalogLock,
+}
 
 /** @param name as the user wrote it. */
 export function localPlace(directory: string, context: Context, name: string = directory): LocalPlace {
@@ -86,8 +92,7 @@ export function localPlace(directory: string, context: Context, name: string = d
     },
     discard: ({ layout }) => discard(layout),
     remove: (backup, last) => removeBackup(root, backup, last),
-    lease: (kind, options, guarded, work) =>
-      withLock(kind === 'create' ? root.createLock : root.catalogLock, options, guarded, work),
+    lease: (kind, options, guarded, work) => withLock(lockOf[kind](root), options, guarded, work),
   }
 }
 

@@ -17,7 +17,7 @@ import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { filesOf, segmentIn } from '../wal-segments/segment-forms.js'
 import { ownSegments } from '../wal-segments/segment-range.js'
 import { faultsOfFile, missing, orFaulty, sizeFaults } from './files-elsewhere.js'
-import { sealedFaults, sealedFileFaults } from './sealed-faults.js'
+import { clearFaults, sealedFaults, sealedFileFaults } from './sealed-faults.js'
 import type { Verified } from './verify.js'
 import { checkWal } from './wal-faults.js'
 
@@ -50,6 +50,7 @@ export async function lookerIn(
     if (!hasKey) return sealedFaults(lying, sealed, read, own)
     const isImage = (file: string) => file === encryptedName(imageName)
     const faults = await sealedFileFaults(lying, sealed, { read, wanted: (file) => !isImage(file) }, own)
+    faults.push(...clearFaults((await lying.files(sealed)).files))
     // A record that is not as it was sent is none to look at the others by.
     if (faults.some(({ file }) => file === sealedRecord)) return { faults, segments: 0, wal_bytes: 0 }
     const found = await openedFaults(place, listed, read, { settings, context: own })

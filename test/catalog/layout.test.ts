@@ -11,9 +11,9 @@ describe('the layout of a root', () => {
 
   it('hides partials and locks among them, where one rename publishes', () => {
     expect(root.partial('20261120T030000Z')).toBe('/srv/pg/data/backup/.20261120T030000Z.partial')
-    for (const lock of [root.createLock, root.catalogLock])
+    for (const lock of [root.createLock, root.packLock, root.catalogLock])
       expect(lock).toMatch(/^\/srv\/pg\/data\/backup\/\./)
-    expect(root.createLock).not.toBe(root.catalogLock)
+    expect(new Set([root.createLock, root.packLock, root.catalogLock]).size).toBe(3)
   })
 })
 

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect } from '@jest/globals'
 import { aBackupOf, aFile, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
@@ -107,6 +108,23 @@ describe('pack and unpack', () => {
     expect(entriesOf(backup.root).filter((name) => name.endsWith('.partial'))).toEqual([])
     await runPgbk(['delete', ...args, '--yes'])
   })
+})
+
+it('a backup is created while another is packed, and nothing of either is cleared away', async () => {
+  const backup = await aTwinOf(original, '20200215T000000Z')
+  const marks = aDirectory('pgbk-marks-')
+  const slow = `touch '${marks}/packing'; until [ -e '${marks}/go' ]; do sleep 0.05; done; exec /usr/bin/mksquashfs "$@"`
+  const packing = startPgbk(['pack', backup.record.id, '-C', backup.root], { env: packingBy(slow) })
+  while (!existsSync(join(marks, 'packing'))) await sleep(20)
+  expect((await runPgbk(['pack', original.record.id, '-C', backup.root])).status).toBe(4)
+  const created = await aBackupOf(server, { root: backup.root })
+  expect(partials(backup.root)).toHaveLength(1)
+  writeFileSync(join(marks, 'go'), '')
+  expect((await packing).exitCode).toBe(0)
+  expect(await listed(backup.root)).toContain(created.record.id)
+  expect(readdirSync(backup.directory)).toContain('snapshot.squashfs')
+  for (const id of [backup.record.id, created.record.id])
+    await runPgbk(['delete', id, '-C', backup.root, '--yes'])
 })
 
 describe('a packed backup', () => {

@@ -76,6 +76,13 @@ describe('verify --from a place', () => {
     expect(await verify()).toMatchObject({ status: 0, faults: [] })
     expect(await verify('--read')).toMatchObject({ status: 0, faults: [] })
     const [first = ''] = readdirSync(inBackup('wal')).sort()
+    const clear = `wal/${'F'.repeat(24)}.partial`
+    writeFileSync(inBackup(clear), 'in clear')
+    expect(await verify()).toMatchObject({
+      status: 6,
+      faults: [{ file: clear, problem: expect.stringContaining('not encrypted') }],
+    })
+    rmSync(inBackup(clear))
     renameSync(inBackup(`wal/${first}`), inBackup('gone'))
     flip(inBackup('snapshot.squashfs.age'))
     const file = `wal/${first}`

@@ -51,7 +51,7 @@ export interface Place<B extends StoredBackup = StoredBackup> {
 }
 
 /** What only one pgbk does at a time. The set of backups changes under `catalog`, for moments; a create may take hours. */
-export type LeaseKind = 'create' | 'catalog'
+export type LeaseKind = 'create' | 'pack' | 'catalog'
 
 /** A backup that is being made: not listed, and thrown away by whoever finds it without its maker. */
 export interface Staged {
