@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { filesToLeaveOut } from './test/tools/left-out.js'
 
@@ -8,9 +8,14 @@ import { filesToLeaveOut } from './test/tools/left-out.js'
 const once = mkdtempSync(join(tmpdir(), 'pgbk-once-'))
 chmodSync(once, 0o1777)
 process.env.PGBK_TEST_ONCE = once
+// Else one that ends jest by a signal would leave all of that.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.once(signal, () => process.exit(128 + constants.signals[signal]))
 process.on('exit', () => {
-  if (existsSync(join(once, 's3.lock')))
-    execFileSync(join(import.meta.dirname, 'test/tools/s3-server.sh'), ['clean', '--dir', join(once, 's3')])
+  const lock = join(once, 's3.lock')
+  const s3 = join(import.meta.dirname, 'test/tools/s3-server.sh')
+  // It may be starting.
+  if (existsSync(lock)) execFileSync('flock', ['--close', lock, s3, 'clean', '--dir', join(once, 's3')])
   rmSync(once, { recursive: true, force: true })
 })
 
