@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { atEnd } from './places.js'
 
@@ -39,10 +40,14 @@ const errors = {
   'there-already': [412, 'PreconditionFailed'],
 } as const
 
-/** Something in front of an S3 server that makes faults. @returns its URL. */
-export async function faultsBefore(endpoint: string, choose: Chooser): Promise<string> {
+/** Something in front of an S3 server that makes faults. @param tls its key and certificate, where it speaks TLS. @returns its URL. */
+export async function faultsBefore(
+  endpoint: string,
+  choose: Chooser,
+  tls?: { key: Buffer; cert: Buffer },
+): Promise<string> {
   const { port: upstream } = new URL(endpoint)
-  const server = createServer((asked, answer) => {
+  const listener = (asked: IncomingMessage, answer: ServerResponse) => {
     const fault = choose({ method: asked.method ?? '', url: asked.url ?? '' })
     const chunks: Buffer[] = []
     asked.on('error', () => {})
@@ -52,13 +57,14 @@ export async function faultsBefore(endpoint: string, choose: Chooser): Promise<s
       handle(asked, Buffer.concat(chunks), answer, fault, Number(upstream)).catch(() => answer.destroy())
     })
     if (fault === 'reset') asked.socket.destroy()
-  })
+  }
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   atEnd(() => {
     server.closeAllConnections()
     server.close()
   })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `${tls ? 'https://localhost' : 'http://127.0.0.1'}:${(server.address() as AddressInfo).port}`
 }
 
 async function handle(

@@ -30,3 +30,15 @@ export async function allOf<T extends readonly unknown[]>(
   await Promise.allSettled(work)
   return Promise.all(work)
 }
+
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>
+
+/** Has one work done at a time, in the order in which it is asked for it. */
+export function oneAfterTheOther(): InTurn {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const own = last.then(work)
+    last = own.catch(() => {})
+    return own
+  }
+}

@@ -1,8 +1,8 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { rootCertificates } from 'node:tls'
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 import type { Environment } from '../../../context.js'
-import { PgbkError, systemReason } from '../../../errors.js'
+import { messageOf, PgbkError, systemReason } from '../../../errors.js'
 import { mostBytes, readSmallText } from '../../../system/files/read-small.js'
 
 type ProxyAgent = typeof import('./s3-sdk.js').HttpsProxyAgent
@@ -16,7 +16,7 @@ const options = { keepAlive: true, maxSockets: 64 }
  */
 export function agentsFor(endpoint: string, env: Environment, Tunnel: ProxyAgent) {
   const bundle = env.AWS_CA_BUNDLE || undefined
-  const trusted = bundle === undefined ? {} : { ca: [...rootCertificates, certificatesIn(bundle)] }
+  const trusted = bundle === undefined ? {} : { secureContext: trusting(bundle) }
   const proxy = proxyFor(endpoint, env)
   if (proxy === undefined)
     return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent({ ...options, ...trusted }) }
@@ -26,12 +26,26 @@ export function agentsFor(endpoint: string, env: Environment, Tunnel: ProxyAgent
   return { httpAgent: agent, httpsAgent: agent }
 }
 
+/** Made once: all of them would be read again for each connection. @throws {PgbkError} `config`. */
+function trusting(bundle: string): SecureContext {
+  const ca = [...rootCertificates, certificatesIn(bundle)]
+  try {
+    return createSecureContext({ ca })
+  } catch (cause) {
+    throw unusable(bundle, messageOf(cause), cause)
+  }
+}
+
 function certificatesIn(file: string): string {
   try {
     return readSmallText(file, mostBytes.conf)
   } catch (cause) {
-    throw new PgbkError('config', `cannot read AWS_CA_BUNDLE, ${file}: ${systemReason(cause)}`, { cause })
+    throw unusable(file, systemReason(cause), cause)
   }
+}
+
+function unusable(bundle: string, reason: string, cause: unknown): PgbkError {
+  return new PgbkError('config', `cannot read AWS_CA_BUNDLE, ${bundle}: ${reason}`, { cause })
 }
 
 /**

@@ -12,6 +12,8 @@ type Sdk = typeof import('./s3-sdk.js')
 export interface S3Connection extends S3Bucket {
   readonly sdk: Sdk
   readonly signal: AbortSignal
+  /** Whether TLS guards what is sent, so that its bytes need not be signed, too. */
+  readonly hasTls: boolean
   /** How long a connection may stand still. */
   readonly stallMs: number
   /**
@@ -48,7 +50,8 @@ export async function connectS3(
   const stallMs = stalledTicks * context.tickMs
   const endpoint = settings.endpoint ?? (env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || undefined)
   const region = settings.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || (await ownRegion(sdk)))
-  const agents = agentsFor(endpoint ?? `https://s3.${region}.amazonaws.com`, env, sdk.HttpsProxyAgent)
+  const url = endpoint ?? `https://s3.${region}.amazonaws.com`
+  const agents = agentsFor(url, env, sdk.HttpsProxyAgent)
   const connect = () =>
     new sdk.S3Client({
       region,
@@ -73,6 +76,7 @@ export async function connectS3(
     prefix,
     sdk,
     signal,
+    hasTls: new URL(url).protocol === 'https:',
     stallMs,
     explain,
     gone: (key) => goneFrom(`s3://${bucket}`, prefix + key),

@@ -6,7 +6,7 @@ import type { S3Settings } from './s3-settings.js'
 const mebibyte = 1 << 20
 /** No store takes smaller ones, but for the last. */
 const smallestPart = 5 * mebibyte
-const usualPart = 16 * mebibyte
+const usualPart = 8 * mebibyte
 
 /** Scaleway takes fewer than all others. */
 function mostParts({ endpoint }: S3Settings): number {
@@ -37,7 +37,7 @@ export function partsOf(bytes: number, size: number): Part[] {
 }
 
 /** Parts that are held in memory at once. */
-const mostHeld = 64 * mebibyte
+const mostHeld = 48 * mebibyte
 
 /** How many parts are sent at once, so that they fit into memory. */
 export function atOnceOf(size: number): number {

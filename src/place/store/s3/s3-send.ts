@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PgbkError } from '../../../errors.js'
-import { inParallel } from '../../../system/files/in-parallel.js'
+import { type InTurn, inParallel, oneAfterTheOther } from '../../../system/files/in-parallel.js'
 import type { Sendable } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
 import { isNotSupported, isPassing, s3Failure } from './s3-errors.js'
@@ -27,6 +27,8 @@ interface Sending {
   what: Sendable
   uploadId: string
   onBytes(bytes: number): void
+  /** Parts are read one after the other, in their order: whoever hashes what passes need not read it once more. */
+  inTurn: InTurn
   /** Memory for parts that nobody uses: what is allocated anew each time would stay for a while. */
   rooms: Buffer[]
 }
@@ -54,7 +56,7 @@ export async function sendInParts(
       if (sent > told) onBytes(sent - Math.max(told, sent - bytes))
       told = Math.max(told, sent)
     }
-    const sending = { connection, key, what, uploadId, onBytes: tell, rooms: [] }
+    const sending = { connection, key, what, uploadId, onBytes: tell, inTurn: oneAfterTheOther(), rooms: [] }
     try {
       return await sendParts(sending, parts, size)
     } catch (error) {
@@ -66,7 +68,7 @@ export async function sendInParts(
 }
 
 async function sendParts(sending: Sending, parts: Part[], size: number): Promise<string | undefined> {
-  const { connection, key, what, uploadId, onBytes } = sending
+  const { connection, key, what, uploadId, onBytes, inTurn } = sending
   const there = await partsThere(connection, key, uploadId)
   const sums: Buffer[] = []
   const tags: string[] = []
@@ -76,7 +78,7 @@ async function sendParts(sending: Sending, parts: Part[], size: number): Promise
     const isThere = found?.bytes === part.length && /^[0-9a-f]{32}$/.test(found.tag)
     const index = part.number - 1
     if (isThere && found) {
-      const sum = await md5Of(what, part)
+      const sum = await inTurn(() => md5Of(what, part))
       if (sum.toString('hex') === found.tag) {
         ;[sums[index], tags[index]] = [sum, found.tag]
         return onBytes(part.length)
@@ -97,32 +99,59 @@ async function sendParts(sending: Sending, parts: Part[], size: number): Promise
   return expected
 }
 
-/** How often a part is sent that is not held in memory; of others the client itself takes care. */
+async function sendPart(sending: Sending, part: Part, size: number): Promise<{ sum: Buffer; tag: string }> {
+  const { what, inTurn, rooms } = sending
+  if (size > mostInMemory) {
+    const sum = await inTurn(() => md5Of(what, part))
+    return {
+      sum,
+      tag: await putPart(sending, part, sum, () => Readable.from(what.read(part.from, part.length))),
+    }
+  }
+  const room = rooms.pop() ?? Buffer.allocUnsafe(size)
+  const bytes = await inTurn(() => bytesOf(what, part, room))
+  const sum = createHash('md5').update(bytes).digest()
+  const isStreamed = sending.connection.hasTls
+  const tag = await putPart(sending, part, sum, () => (isStreamed ? Readable.from(piecesIn(bytes)) : bytes))
+  rooms.push(room)
+  return { sum, tag }
+}
+
+/** How often a stream is sent; of bytes in memory, which it signs, the client itself takes care. */
 const attempts = 8
 
-async function sendPart(sending: Sending, part: Part, size: number): Promise<{ sum: Buffer; tag: string }> {
-  const { connection, key, what, uploadId, rooms } = sending
-  const { sdk, bucket, prefix } = connection
-  const room = size > mostInMemory ? undefined : (rooms.pop() ?? Buffer.allocUnsafe(size))
-  const bytes = room && (await bytesOf(what, part, room))
-  const sum = bytes ? createHash('md5').update(bytes).digest() : await md5Of(what, part)
+async function putPart(
+  { connection, key, uploadId }: Sending,
+  part: Part,
+  md5: Buffer,
+  bodyOf: () => Buffer | Readable,
+): Promise<string> {
+  const { sdk, bucket, prefix, signal } = connection
   const asked = { Bucket: bucket, Key: prefix + key, UploadId: uploadId, PartNumber: part.number }
-  const checked = { ContentMD5: sum.toString('base64'), ContentLength: part.length }
+  const checked = { ContentMD5: md5.toString('base64'), ContentLength: part.length }
   for (let attempt = 1; ; attempt++) {
+    let isStream = false
     try {
       const { ETag } = await connection.ask((client, options) => {
-        const Body = bytes ?? Readable.from(what.read(part.from, part.length))
+        const Body = bodyOf()
+        isStream = !Buffer.isBuffer(Body)
         return client.send(new sdk.UploadPartCommand({ ...asked, ...checked, Body }), options)
       })
       const tag = tagOf(ETag)
-      if (room) rooms.push(room)
-      if (tag) return { sum, tag }
+      if (tag) return tag
       throw new PgbkError('failed', `s3://${bucket} does not name the parts that it gets`)
     } catch (error) {
-      if (bytes || attempt === attempts || !isPassing(error)) throw error
-      await sleep(200 * 2 ** attempt, undefined, { signal: connection.signal })
+      if (!isStream || attempt === attempts || !isPassing(error)) throw error
+      await sleep(200 * 2 ** attempt, undefined, { signal })
     }
   }
+}
+
+/** TLS keeps what it has encrypted until it is sent: of all that it gets at once, a copy. */
+const pieceBytes = 256 << 10
+
+function* piecesIn(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
 }
 
 /** Sends an object in one piece. @returns its tag. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { beforeAll, expect, it } from '@jest/globals'
 import type { ObjectStore, Sendable } from '../../../../src/place/store/object-store.js'
 import type { S3Settings } from '../../../../src/place/store/s3/s3-settings.js'
@@ -9,8 +10,9 @@ import { needs } from '../../../helpers/needs.js'
 import { atEnd } from '../../../helpers/places.js'
 import { anS3Server, type S3Server } from '../../../helpers/s3.js'
 import { faultsBefore, type S3Fault } from '../../../helpers/s3-faults.js'
+import { type Certificates, certificates } from '../../../helpers/tls.js'
 
-const { describe } = needs('an S3 server')
+const { describe } = needs('an S3 server', 'program openssl')
 
 const part = 5 << 20
 /** Two parts: none but the last may be smaller. */
@@ -34,24 +36,34 @@ interface World {
 async function aWorld(
   choose: (what: { method: string; url: string }, index: number) => S3Fault | undefined,
   settings: S3Settings = {},
+  certificate?: Certificates,
 ): Promise<World> {
   const bucket = await server.aBucket()
   const asked: string[] = []
-  const endpoint = await faultsBefore(server.endpoint, (what) => {
+  const counted = (what: { method: string; url: string }) => {
     asked.push(`${what.method} ${what.url}`)
     return choose(what, asked.length - 1)
-  })
+  }
+  const endpoint = await faultsBefore(server.endpoint, counted, certificate && tlsOf(certificate))
   const open = async (env: Record<string, string>) => {
     const store = await s3Store({ bucket, prefix: '' }, { part_size: part, ...settings }, aContext({ env }))
     atEnd(() => store.close())
     return store
   }
   return {
-    store: await open({ ...server.env, AWS_ENDPOINT_URL: endpoint }),
+    store: await open({
+      ...server.env,
+      AWS_ENDPOINT_URL: endpoint,
+      ...(certificate && { AWS_CA_BUNDLE: certificate.authority }),
+    }),
     plain: await open(server.env),
     bucket,
     asked,
   }
+}
+
+function tlsOf({ settings: { ssl_key_file = '', ssl_cert_file = '' } }: Certificates) {
+  return { key: readFileSync(ssl_key_file), cert: readFileSync(ssl_cert_file) }
 }
 
 /** Once, with the first request of its kind. */
@@ -81,6 +93,26 @@ describe('a store in S3 that has a bad day', () => {
     expect(sent).toMatchObject({ bytes: bytes.length, tag: expect.stringMatching(/-2$/) })
     expect((await bytesIn(plain, 'image')).equals(bytes)).toBe(true)
   })
+
+  it.each(['reset', '500', 'stall', 'expired'] as const)(
+    'is sent to through TLS, without signing all bytes, once more after: %s',
+    async (fault) => {
+      let [count, read] = [0, 0]
+      const choose = ({ url }: { url: string }) =>
+        /partNumber/.test(url) && ++count === 2 ? fault : undefined
+      const { store, plain } = await aWorld(choose, {}, await certificates())
+      const counted: Sendable = {
+        bytes: whole.bytes,
+        async *read(from, length) {
+          read += length
+          yield* whole.read(from, length)
+        },
+      }
+      await store.send('image', counted, () => {})
+      expect((await bytesIn(plain, 'image')).equals(bytes)).toBe(true)
+      expect([count, read]).toEqual([5, bytes.length])
+    },
+  )
 
   it.each(['reset', 'unheard', 'twice', '500'] as const)(
     'has the object when the end of an upload meets: %s',

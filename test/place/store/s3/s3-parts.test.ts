@@ -5,7 +5,7 @@ const [MiB, GiB, TiB] = [2 ** 20, 2 ** 30, 2 ** 40]
 
 describe('the size of parts', () => {
   it.each([
-    [GiB, {}, 16 * MiB],
+    [GiB, {}, 8 * MiB],
     [GiB, { part_size: 64 * MiB }, 64 * MiB],
     [GiB, { part_size: 1 }, 5 * MiB],
     [5 * TiB, {}, 525 * MiB],
@@ -15,9 +15,9 @@ describe('the size of parts', () => {
     expect(partsOf(bytes, size).length).toBeLessThanOrEqual('endpoint' in settings ? 1000 : 10_000)
   })
 
-  it.each([5, 16, 64, 525, 5000])('of %d MiB is no more than memory has room for', (size) => {
-    const held = Math.min(size, 64) * atOnceOf(size * MiB)
-    expect([held <= 64, atOnceOf(size * MiB) >= 1]).toEqual([true, true])
+  it.each([5, 8, 48, 525, 5000])('of %d MiB is no more than memory has room for', (size) => {
+    const held = Math.min(size, 48) * atOnceOf(size * MiB)
+    expect([held <= 48, atOnceOf(size * MiB) >= 1]).toEqual([true, true])
   })
 
   it('covers an object, and not more', () => {
