@@ -1,6 +1,6 @@
 import { type LocalBackup, recordOf } from '../catalog/backup.js'
 import type { BackupLayout, RootLayout } from '../catalog/layout.js'
-import { discard, findLeftOversOf } from '../catalog/partial.js'
+import { discard, findLeftOvers, findLeftOversOf, type LeftOver } from '../catalog/partial.js'
 import { openRootToChange } from '../catalog/prepare-root.js'
 import { majorOf } from '../catalog/record.js'
 import { selectBackup } from '../catalog/select.js'
@@ -64,7 +64,7 @@ export async function changed(
     return { backup: chosen, storedBefore: chosen.storedBytes, savedBytes: 0, wasSo: true }
   }
   return place.lease('pack', { purpose }, context, async (guarded, lease) => {
-    await sweep(root, lease)
+    await sweep(place, root, lease, guarded)
     const before = await checked(chosen.id, place, settings, guarded)
     const freed = await freedBytes(before, (await place.list()).backups, guarded)
     const staged = await place.stage(guarded.now(), { made_by: purpose })
@@ -106,8 +106,9 @@ function whileNoneIsCreated<T>(
 }
 
 /** Clears away what a killed pack or unpack has left beside the backups. */
-async function sweep(root: RootLayout, lease: HeldLock): Promise<void> {
-  for (const { layout } of await findLeftOversOf(root, ['pack', 'unpack'])) {
+async function sweep(place: LocalPlace, root: RootLayout, lease: HeldLock, context: Context): Promise<void> {
+  for (const { layout, marker } of await leftOvers(place, root, context)) {
+    if (!['pack', 'unpack'].includes(marker?.made_by ?? '')) continue
     await lease.check()
     await discard(layout)
   }
@@ -128,4 +129,13 @@ async function checked(
     })
   checkNotInUse([backup], root, context)
   return backup
+}
+
+/** Where no create goes on, also what was killed before it had a whole marker. */
+function leftOvers(place: LocalPlace, root: RootLayout, context: Context): Promise<LeftOver[]> {
+  const looking = place.lease('create', { purpose: 'sweep' }, context, () => findLeftOvers(root))
+  return looking.catch((error) => {
+    if (!(error instanceof PgbkError) || error.code !== 'locked') throw error
+    return findLeftOversOf(root, ['pack', 'unpack'])
+  })
 }
