@@ -1,7 +1,7 @@
 // `pgbk list` on a root with very many backups, as a table and as JSON.
 import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { check, measure, pgbk, printTime, readOptions, withDirectory } from './measure.js'
+import { asUser, check, measure, pgbk, printTime, readOptions, withDirectory } from './measure.js'
 
 const options = readOptions({ backups: 10_000, runs: 9 })
 const first = Date.parse('2001-01-01T03:00:00Z')
@@ -11,12 +11,17 @@ await withDirectory(async (root) => {
   const { backups } = JSON.parse(check([...pgbk, 'list', '-C', root, '--json']))
   if (backups.length !== Number(options.backups)) throw new Error(`${backups.length} backups are listed`)
 
-  for (const how of [[], ['--json']]) {
+  const commands = [['list'], ['list', '--json'], ['prune', '--dry-run', '--default-policy']]
+  for (const words of commands) {
     const times = []
-    const command = [...pgbk, 'list', '-C', root, ...how]
+    const command = asUser([...pgbk, ...words, '-C', root])
     await measure(command)
     for (let run = 0; run < Number(options.runs); run++) times.push((await measure(command)).ms)
-    printTime(`pgbk list ${how} of ${options.backups} backups`.replace('  ', ' '), times, 700)
+    printTime(
+      `pgbk ${words.join(' ')} of ${options.backups} backups`,
+      times,
+      words[0] === 'list' ? 700 : 2000,
+    )
   }
 })
 
@@ -28,14 +33,27 @@ function makeBackup(root, day) {
   mkdirSync(join(directory, 'snapshot', 'data'), { recursive: true })
   writeFileSync(join(directory, 'snapshot', 'data', 'backup_label'), 'START WAL LOCATION: 0/2000028\n')
   mkdirSync(join(directory, 'wal'))
-  const segment = join(directory, 'wal', '0000000100000016000000B3')
+  const lsn = lsnOf(startedAt)
+  const segment = join(directory, 'wal', `00000001${hex(lsn.high, 8)}${hex(lsn.low, 8)}`)
   writeFileSync(segment, '')
   truncateSync(segment, 16 * 1024 ** 2)
   utimesSync(segment, startedAt, startedAt)
   writeFileSync(join(directory, 'backup.json'), `${JSON.stringify(recordOf(id, startedAt), undefined, 2)}\n`)
 }
 
+/** Some segments further each day: no archive goes on in another's, since nobody receives WAL. */
+function lsnOf(startedAt) {
+  const day = Math.round((startedAt.getTime() - first) / 86_400_000)
+  return { high: 16 + (day >> 6), low: (day & 63) * 4 }
+}
+
+function hex(number, digits) {
+  return number.toString(16).toUpperCase().padStart(digits, '0')
+}
+
 function recordOf(id, startedAt) {
+  const { high, low } = lsnOf(startedAt)
+  const lsn = (offset) => `${hex(high, 1)}/${hex(low, 2)}${hex(offset, 6)}`
   const database = (name) => ({
     name,
     size_bytes: 734_003_200,
@@ -68,9 +86,9 @@ function recordOf(id, startedAt) {
     },
     superuser: 'postgres',
     timeline: 1,
-    start_lsn: '16/B3000028',
-    stop_lsn: '16/B3000158',
-    checkpoint_lsn: '16/B3000080',
+    start_lsn: lsn(0x28),
+    stop_lsn: lsn(0x158),
+    checkpoint_lsn: lsn(0x80),
     wal_segment_size: 16_777_216,
     data_checksums: true,
     tablespaces: [{ oid: 16_385, name: 'archive', location: '/srv/archive', size_bytes: 209_715_200 }],

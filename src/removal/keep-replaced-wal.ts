@@ -36,7 +36,7 @@ export async function keepReplacedWal(
     rejected: rejected.filter(({ name }) => name !== id),
   }
   const removal = { catalog, going: [old], promised: [...others, download] }
-  const moves = await neededWal(old, removal, joining)
+  const moves = await neededWal(removal, joining)(old)
   for (const move of moves) {
     await moveWal(move)
     if (move.segments.length > 0) progress.say(keptText(move))

@@ -1,7 +1,7 @@
-import { dirname } from 'node:path'
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { Catalog } from '../catalog/catalog.js'
 import { claimedCluster } from '../catalog/check-cluster.js'
+import { rootLayout } from '../catalog/layout.js'
 import { readArchive } from '../wal-archive/archive-index.js'
 import type { ArchivedSegment, ArchivedWal } from '../wal-archive/archived-wal.js'
 import { SegmentNotes } from '../wal-archive/notes/segment-notes.js'
@@ -25,27 +25,36 @@ export interface PlannedRemoval {
 }
 
 /**
- * The WAL of a backup that goes without which others could not be taken as far as now: the nearest older one gets it, from which all
+ * Finds the WAL of backups that go without which others could not be taken as far as now: the nearest older one gets it, from which all
  * that are older still reach it, else the nearest newer one. So with the histories of timelines, whose WAL may be still to come: a
  * move may be of these alone.
+ * @returns what finds it for one of them. The archives are looked at once: when something has changed there, this is asked anew.
  */
-export async function neededWal(
-  from: LocalBackup,
+export function neededWal(
   { catalog, going, promised }: PlannedRemoval,
   joining: Omit<JoiningOptions, 'timeline'>,
-): Promise<WalMove[]> {
-  const search = {
+): (from: LocalBackup) => Promise<WalMove[]> {
+  const common = {
     ...joining,
     pool: walPool(catalog),
-    going: layoutOf(from).wal,
     gone: new Set(going.map((backup) => layoutOf(backup).wal)),
-    notes: new SegmentNotes(dirname(from.directory)),
+    notes: new SegmentNotes(rootLayout(catalog.root).backups),
     same: new Map(),
   }
+  const directories = new Set(going.map(({ directory }) => directory))
+  const staying = promised.filter((one) => !directories.has(one.directory) && one.state === 'whole')
+  return (from) => movesFrom(from, inOrderFrom(from, staying), { ...common, going: layoutOf(from).wal })
+}
+
+async function movesFrom(
+  from: LocalBackup,
+  others: LocalBackup[],
+  search: NeededWalSearch,
+): Promise<WalMove[]> {
   const moved = new Set<string>()
   const told = new Set<string>()
   const moves: WalMove[] = []
-  for (const to of inOrderFrom(from, promised, going)) {
+  for (const to of others) {
     const needed = await neededBy(to, search)
     const { wal } = needed
     const further = needed.segments.filter(({ name }) => !moved.has(name))
@@ -65,19 +74,18 @@ export async function neededWal(
   return moves
 }
 
-function inOrderFrom(
-  { id, summary }: LocalBackup,
-  promised: LocalBackup[],
-  going: LocalBackup[],
-): LocalBackup[] {
-  const gone = new Set(going.map(({ directory }) => directory))
+function inOrderFrom({ id, summary }: LocalBackup, staying: LocalBackup[]): LocalBackup[] {
   const cluster = claimedCluster({ summary })
-  const staying = promised
-    .filter((one) => !gone.has(one.directory) && one.state === 'whole' && claimedCluster(one) === cluster)
+  const relevant = staying
+    .filter((one) => claimedCluster(one) === cluster)
     .sort((one, other) => (one.id < other.id ? 1 : -1))
   // One that takes the place of it.
-  const same = staying.filter((one) => one.id === id)
-  return [...same, ...staying.filter((one) => one.id < id), ...staying.filter((one) => one.id > id).reverse()]
+  const same = relevant.filter((one) => one.id === id)
+  return [
+    ...same,
+    ...relevant.filter((one) => one.id < id),
+    ...relevant.filter((one) => one.id > id).reverse(),
+  ]
 }
 
 interface NeededWalSearch extends Omit<JoiningOptions, 'timeline' | 'damaged' | 'without'> {

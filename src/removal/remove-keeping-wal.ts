@@ -12,9 +12,9 @@ import { isReceivedInto, receiverLeaves } from './receiver-leaves.js'
 
 /** What moves before backups are removed. Nothing is changed by this. */
 export async function plannedMoves(removal: PlannedRemoval, task: Task): Promise<WalMove[]> {
-  const options = joiningFor(task)
+  const needed = neededWal(removal, joiningFor(task))
   const moves: WalMove[] = []
-  for (const from of removal.going) moves.push(...(await neededWal(from, removal, options)))
+  for (const from of removal.going) moves.push(...(await needed(from)))
   return moves.filter(hasSegments)
 }
 
@@ -36,7 +36,7 @@ export async function removeKeepingWal(
 ): Promise<WalMove[]> {
   const { root, place, lease } = removal
   const { context } = task
-  const plan = () => neededWal(backup, removal, joiningFor(task))
+  const plan = () => neededWal(removal, joiningFor(task))(backup)
   const moves = await plan()
   for (const { from, to, segments } of moves.filter(hasSegments))
     context.progress.say(

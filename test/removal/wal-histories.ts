@@ -206,7 +206,7 @@ export class WalHistory {
     if (!backup) return
     const plan = () => {
       const catalog = readCatalog(this.root.root)
-      return neededWal(backup, { catalog, going: [backup], promised: catalog.backups }, joining)
+      return neededWal({ catalog, going: [backup], promised: catalog.backups }, joining)(backup)
     }
     if (killedAfter !== undefined)
       for (const move of await plan())
