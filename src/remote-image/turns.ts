@@ -1,7 +1,7 @@
 /** Does so many things at a time; those that somebody waits for come first. */
-export type InTurn = <T>(isUrgent: boolean, work: () => Promise<T>) => Promise<T>
+export type UrgentFirst = <T>(isUrgent: boolean, work: () => Promise<T>) => Promise<T>
 
-export function turns(atOnce: number): InTurn {
+export function turns(atOnce: number): UrgentFirst {
   const waiting: { urgent: (() => void)[]; others: (() => void)[] } = { urgent: [], others: [] }
   let going = 0
   return async (isUrgent, work) => {
