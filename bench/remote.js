@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { delayingProxy } from './delaying-proxy.js'
 import { asUser, check, measure, median, newestMajor, pgbk, withDirectory } from './measure.js'
-import { withS3Server } from './s3-server.js'
+import { withS3 } from './s3.js'
 import { fillInOnePlace, withServer } from './server.js'
 
 const text = (value) => ({ type: 'string', default: String(value) })
@@ -39,8 +39,9 @@ await withDirectory(async (directory) => {
     server.sql('CHECKPOINT')
     await measure(asUser([...pgbk, 'create', '--packed', '-q', '-C', root, ...server.connect]))
   })
-  await withS3Server(join(directory, 's3'), 2 + Math.ceil(megabytes / 1000), async (s3) => {
-    const home = prepare(directory, s3.url)
+  await withS3(directory, { tls: false, gigabytes: 2 + Math.ceil(megabytes / 1000) }, async (s3) => {
+    await s3.addBucket('bench')
+    const home = prepare(directory, 's3://bench/pg')
     const run = (path, env, ...args) =>
       asUser([
         ...['env', '-i', `PATH=${path}:/usr/bin:/bin`, `HOME=${home}`, `XDG_CACHE_HOME=${home}/cache`],

@@ -10,12 +10,20 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
 
 const tool = fileURLToPath(new URL('../test/tools/s3-server.sh', import.meta.url))
 
-/** Runs `work` with a real S3 server, Ceph's, that speaks TLS and keeps its objects in memory; it goes in any case. */
-export async function withS3(directory, work) {
+/** Runs `work` with a real S3 server, Ceph's, that keeps its objects in memory; it goes in any case. */
+export async function withS3(directory, { tls = true, gigabytes = 8 }, work) {
   const port = await freePorts(10)
   const where = ['--port', String(port), '--dir', join(directory, 's3')]
   try {
-    const said = check(['bash', tool, 'start', ...where, '--tls', '--size', '8'])
+    const said = check([
+      'bash',
+      tool,
+      'start',
+      ...where,
+      ...(tls ? ['--tls'] : []),
+      '--size',
+      String(gigabytes),
+    ])
     return await work(serverOf(Object.fromEntries(said.split('\n').map((line) => line.split('=')))))
   } finally {
     check(['bash', tool, 'clean', ...where])
@@ -31,9 +39,10 @@ function serverOf({ S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_K
     credentials,
     forcePathStyle: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
-    requestHandler: { httpsAgent: { ca: readFileSync(S3_CA_FILE), keepAlive: true } },
+    ...(S3_CA_FILE && { requestHandler: { httpsAgent: { ca: readFileSync(S3_CA_FILE), keepAlive: true } } }),
   })
   return {
+    endpoint: S3_ENDPOINT,
     port: Number(new URL(S3_ENDPOINT).port),
     region: S3_REGION,
     authority: S3_CA_FILE,
@@ -44,7 +53,7 @@ function serverOf({ S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_K
       AWS_REGION: S3_REGION,
       AWS_ACCESS_KEY_ID: S3_ACCESS_KEY_ID,
       AWS_SECRET_ACCESS_KEY: S3_SECRET_ACCESS_KEY,
-      AWS_CA_BUNDLE: S3_CA_FILE,
+      ...(S3_CA_FILE && { AWS_CA_BUNDLE: S3_CA_FILE }),
     },
     addBucket: async (bucket) => void (await client.send(new CreateBucketCommand({ Bucket: bucket }))),
   }

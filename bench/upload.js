@@ -1,5 +1,5 @@
-// Backups that leave the machine: sent, made and sent, and restored, beside what sends the same bytes, and pgBackRest. All of them to and from one S3
-// server with TLS on this machine, encrypted.
+// Backups that leave the machine: sent, made and sent, and restored, beside what sends the same bytes, and pgBackRest. All of them to and
+// from one S3 server with TLS on this machine, encrypted.
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,7 +25,7 @@ const bareUpload = fileURLToPath(new URL('bare-upload.js', import.meta.url))
 const widths = [42, 9, 9, 6, 14, 8, 8]
 const memory = { create: [], upload: [], restore: [] }
 
-await withDirectory((directory) => withS3(directory, (s3) => compareAll(directory, s3)))
+await withDirectory((directory) => withS3(directory, {}, (s3) => compareAll(directory, s3)))
 for (const [command, peaks] of Object.entries(memory)) if (peaks.length > 0) addMemory(command, peaks)
 
 async function compareAll(directory, s3) {
