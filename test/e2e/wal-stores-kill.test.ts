@@ -13,7 +13,7 @@ import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { localRun } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { atEnd } from '../helpers/places.js'
-import { attempt, majors } from '../helpers/programs.js'
+import { attempt, oldestAndNewest } from '../helpers/programs.js'
 import { makeLedger, startLoad, startReceiver, untilReceived } from '../helpers/receiver.js'
 import { anS3Server, type S3Server } from '../helpers/s3.js'
 import { faultsBefore, type S3Fault } from '../helpers/s3-faults.js'
@@ -21,7 +21,7 @@ import { aRoot, aServer } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 
 const needed = ['user namespaces', '/dev/fuse', 'program mksquashfs', 'program squashfuse'] as const
-const rounds = Math.max(1, Math.ceil(roundsOf(4) / majors.length))
+const rounds = Math.max(1, Math.ceil(roundsOf(4) / oldestAndNewest.length))
 const faults: S3Fault[] = ['reset', 'unheard', 'twice', '500', 'slow-down']
 const segmentBytes = 1 << 20
 
@@ -37,7 +37,7 @@ needs('an S3 server', ...needed).describe('wal receive that is killed while it s
     )
   })
 
-  it.each(majors)(
+  it.each(oldestAndNewest)(
     'leaves no segment by half there and says nothing that is not so; the next one brings the rest (PostgreSQL %i)',
     async (major) => {
       const server = await aServer({ major, initdb: ['--wal-segsize=1'] })
