@@ -45,7 +45,7 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
     ],
   },
-  // A third of the time, tests wait for servers: two cores are enough for three at once.
-  maxWorkers: 3,
-  testTimeout: 120_000,
+  // A third of the time, tests wait for servers, but a third one at once slows two cores down by more than that.
+  maxWorkers: 2,
+  testTimeout: 240_000,
 }

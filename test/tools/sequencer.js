@@ -7,7 +7,7 @@ import Sequencer from '@jest/test-sequencer'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** About how long those took that need 15 s or more, one day with three workers: it is their order that matters. */
+/** About how long those took that need 15 s or more, one day with as many workers as jest.config.js has, or one more: it is their order that matters. */
 const seconds = JSON.parse(readFileSync(new URL('seconds.json', import.meta.url), 'utf8'))
 
 const weight = ({ path }) => {
