@@ -73,12 +73,11 @@ ${servedBy === undefined ? '' : whileServed(servedBy)}
 `
 }
 
-/** What mounts an image does not end when the process ends that fetches that one. One that nobody has waited for has no command line; the
- * brackets keep these words themselves from being taken for it. */
+/** What mounts an image does not end when the process ends that fetches that one. One that nobody has waited for has no command line. */
 function whileServed(pid: number): string {
   return `
 setpriv --pdeathsig KILL sh -c '
-while grep -qa -e "--serve[d]" /proc/${pid}/cmdline 2>/dev/null; do sleep 1; done
+while grep -qa -e --served /proc/${pid}/cmdline 2>/dev/null; do sleep 1; done
 kill -USR1 $PPID
 ' </dev/null >/dev/null 2>&1 3<&- 7<&- &
 `
