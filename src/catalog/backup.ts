@@ -75,8 +75,6 @@ export interface SnapshotImage {
   /** To whom the files in it belong; whoever mounts it is shown them as its own. */
   uid: number
   gid: number
-  /** The pid of the process that fetches it, where it is elsewhere: without it nothing can be read. */
-  servedBy?: number
 }
 
 /** What was put beside a finished backup later. */

@@ -78,7 +78,7 @@ export async function mountRemoteImage(
   const served = Number(pid)
   const since = startTimeOf(served)
   return {
-    ...{ file: seenBy(held.pid, top), uid, gid, servedBy: served },
+    ...{ file: seenBy(held.pid, top), uid, gid },
     isLost: () => held.hasEnded() || !isAlive(served, since),
     release: async (isOver) => {
       await held.end()

@@ -55,33 +55,20 @@ export function namespacesFor(
   if (!access.mounts) return { ...noNamespaces, setUp: `${access.setUp}\n${enter}` }
   return {
     ...openHouse,
-    ...(image ? { outer: imageNamespaces(image), outerSetUp: mountLower(image) } : {}),
+    ...(image ? { outer: imageNamespaces(image), outerSetUp: mountLower } : {}),
     setUp: `${access.setUp}\n${readOnlyBackups}${enter}`,
     setUpArguments: [view.backups],
   }
 }
 
 /** The image goes where a plain snapshot would be linked to, before the server's own mounts, which get it from there. */
-function mountLower({ servedBy }: SnapshotImage): string {
-  return `
+const mountLower = `
 image=/proc/self/fd/7
 top=lower
 note=lower.note
 lost='endServer "what serves the packed backup has ended"'
 ${mountImageScript}
-${servedBy === undefined ? '' : whileServed(servedBy)}
 `
-}
-
-/** What mounts an image does not end when the process ends that fetches that one. One that nobody has waited for has no command line. */
-function whileServed(pid: number): string {
-  return `
-setpriv --pdeathsig KILL sh -c '
-while grep -qa -e --served /proc/${pid}/cmdline 2>/dev/null; do sleep 1; done
-kill -USR1 $PPID
-' </dev/null >/dev/null 2>&1 3<&- 7<&- &
-`
-}
 
 /** What is unmounted outside is unmounted there too: else the disks of others would stay busy. A sandbox keeps none but its own. */
 const ownMounts = ['unshare', '--mount', '--propagation', 'slave']
@@ -104,7 +91,7 @@ function closed(enclosure: 'closed' | 'networked', access: WorkingCopyAccess, vi
     inner: ['unshare', '--mount', '--pid', '--fork', '--kill-child'],
     ownPids: true,
     socket: port === undefined ? '' : join(sockets, `.s.PGSQL.${port}`),
-    outerSetUp: [hasNetwork ? '' : loopback, image ? mountLower(image) : ''].join('\n'),
+    outerSetUp: [hasNetwork ? '' : loopback, image ? mountLower : ''].join('\n'),
     setUp: sandboxSetUp(access.setUp),
     setUpArguments: [...hidden, '', ...readable, '', sockets, postgres],
   }
