@@ -32,6 +32,8 @@ export async function sessionSocket(
     signal.throwIfAborted()
     throw error
   })
+  // Whoever has taken it listens, too; before that, and after, a server that goes away shows by a socket that is destroyed.
+  socket.on('error', () => {})
   if (needsRawStartup(names)) sayRawNames(socket, names)
   let isTaken = false
   return {

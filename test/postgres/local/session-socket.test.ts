@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import { sessionSocket } from '../../../src/postgres/local/session-socket.js'
 import { connectSql } from '../../../src/postgres/local/sql-client.js'
 import { asOrdinaryUser, thrownBy } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
@@ -40,4 +41,18 @@ it('is closed at once when the signal comes, at whatever moment of its beginning
     expect(await session).toBe('enough')
     while (open.size > 0) await nextTurn()
   }
+})
+
+it('that the server resets ends nobody who does not listen at that moment', async () => {
+  const path = join(directory, '.s.PGSQL.6')
+  const hasty = createServer({ pauseOnConnect: true }, (one) => setTimeout(() => one.destroy(), 20))
+  await asOrdinaryUser(() => new Promise<void>((resolve) => hasty.listen(path, resolve)))
+  const { signal } = new AbortController()
+  const session = await sessionSocket(path, { user: 'me', database: 'app', signal })
+  const socket = session.take()
+  socket.write('what the server never reads')
+  while (!socket.closed) await nextTurn()
+  expect(socket.errored).toMatchObject({ code: 'ECONNRESET' })
+  expect(session.take).toThrow()
+  hasty.close()
 })
