@@ -7,19 +7,12 @@ import { checkPlainTree } from '../snapshot/check-plain-tree.js'
 import { syncPath } from '../system/files/durable.js'
 import { piecesOf } from '../system/files/read-small.js'
 import { feedProgram, type Put } from '../system/program/feed-program.js'
-import type { ProgramPlace } from '../system/program/program-environment.js'
 import { runProgram } from '../system/program/run-program.js'
 
 type Surroundings = Pick<Context, 'env' | 'signal'>
 
 /** Of mksquashfs, which takes half a gigabyte otherwise. */
 const memory = '128M'
-
-/**
- * mksquashfs gives the memory of each block back to the system, and asks for it again, where the C library lets it (mallopt(3)): a seventh
- * of its processor time.
- */
-const variables = { MALLOC_MMAP_THRESHOLD_: '1073741824', MALLOC_TRIM_THRESHOLD_: '1073741824' }
 
 /** Of unsquashfs, which takes as much: MB of the blocks that wait to be written, and of ends of files. */
 const queues = ['-data-queue', '32', '-frag-queue', '32']
@@ -34,7 +27,7 @@ export async function makeImage(
   file: string,
   { env, signal }: Surroundings,
 ): Promise<void> {
-  await run('mksquashfs', ['.', file, ...imageOptions()], { env, signal, variables, cwd: directory })
+  await run('mksquashfs', ['.', file, ...imageOptions()], { env, signal, cwd: directory })
   await syncPath(file)
 }
 
@@ -73,7 +66,7 @@ export async function imageOfTar<T>(
   const owner = ['-force-uid', String(uid), '-force-gid', String(gid), '-root-mode', '0700']
   const args = ['-', file, '-tar', ...imageOptions(), ...owner]
   const [program = '', ...words] = boundToThisProcess('mksquashfs', args)
-  const fed = await feedProgram(program, words, { env, signal, variables }, feed)
+  const fed = await feedProgram(program, words, { env, signal }, feed)
   if (fed.tookAll && fed.outcome.status === 'rejected') throw fed.outcome.reason
   checkEnd('mksquashfs', fed)
   if (fed.outcome.status === 'rejected')
@@ -100,11 +93,7 @@ export async function unpackImage(
   await checkPlainTree(directory, signal)
 }
 
-async function run(
-  program: string,
-  args: string[],
-  place: Surroundings & Pick<ProgramPlace, 'cwd' | 'variables'>,
-): Promise<void> {
+async function run(program: string, args: string[], place: Surroundings & { cwd?: string }): Promise<void> {
   const [file = '', ...words] = boundToThisProcess(program, args)
   checkEnd(program, await runProgram(file, words, place))
 }
