@@ -15,7 +15,7 @@ eachMajorFrom(13, (major) => {
       await server.sql(`
         create database app; create role lowly;
         alter database app set search_path = evil, public; alter database app set default_transaction_read_only = on;
-        alter role focker set role = 'lowly'; alter role focker set statement_timeout = '1ms';
+        alter role focker set role = 'lowly'; alter role focker set statement_timeout = '2s';
         alter role all set session_replication_role = replica; alter role all set zero_damaged_pages = on;
         alter role all set "TimeZone" = 'Asia/Tokyo'; alter role all set password_encryption = md5;`)
       target = { host: server.socket, port: server.port, user: 'focker', database: 'app', major, signal }
