@@ -25,7 +25,7 @@ export function walFilesSent(
   { progress }: Pick<Context, 'progress'>,
 ): WalFilesSent {
   const path = root.walFilesSent(store)
-  const sent = readAll(path)
+  const sent = readAll(path, progress)
   const unlessClosed = (work: Promise<void>) =>
     work.catch((error) => progress.detail(`cannot write ${path}: ${messageOf(error)}`))
   return {
@@ -55,20 +55,21 @@ function remember(sent: Map<string, SentFiles>, backup: string, name: string, by
   sent.set(backup, files.set(name, bytes))
 }
 
-function readAll(path: string): Map<string, SentFiles> {
+function readAll(path: string, progress: Context['progress']): Map<string, SentFiles> {
   const sent = new Map<string, SentFiles>()
-  for (const line of textOf(path).split('\n')) {
+  for (const line of textOf(path, progress).split('\n')) {
     const [, backup, name, bytes] = /^(\d{8}T\d{6}Z) (wal\/[\w.]+) (\d+)$/.exec(line) ?? []
     if (backup && name) remember(sent, backup, name, Number(bytes))
   }
   return sent
 }
 
-function textOf(path: string): string {
+function textOf(path: string, progress: Context['progress']): string {
   try {
     return readSmallText(path, mostBytes.segmentNotes)
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT' && !(error instanceof Error)) throw error
+    if (systemCode(error) !== 'ENOENT')
+      progress.detail(`cannot read ${path}: ${messageOf(error)}; what it notes is sent again`)
     return ''
   }
 }
