@@ -8,8 +8,7 @@ import { unpackReceived } from '../forms/unpack-received.js'
 import { openFileWriter } from '../place/contract/file-writer.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
-import { patience } from '../remote-image/fetch-range.js'
-import { imageInOrder } from '../remote-image/image-in-order.js'
+import { imageOfBackup } from '../remote-image/image-in-order.js'
 import type { BorrowedRoot } from './borrowed-root.js'
 import { checkCacheRoom } from './cache-room.js'
 
@@ -40,11 +39,7 @@ export async function fetchWholeImage(
   const file = writer.begin(imageName, context.now())
   let isWhole = false
   try {
-    const image = imageInOrder({
-      ...{ bytes: packed.bytes, from: 0, ...patience(context.tickMs) },
-      name: `snapshot.squashfs of backup ${backup.id} in ${place.name}`,
-      read: (range, take) => place.read(backup, imageName, range, take),
-    })
+    const image = imageOfBackup(place, backup, { bytes: packed.bytes, from: 0 }, context)
     for await (const piece of image) {
       context.signal.throwIfAborted()
       file.write(piece)

@@ -8,8 +8,7 @@ import { PgbkError } from '../errors.js'
 import { type FileWriter, unfinishedName } from '../place/contract/file-writer.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
-import { patience } from '../remote-image/fetch-range.js'
-import { imageInOrder } from '../remote-image/image-in-order.js'
+import { imageOfBackup } from '../remote-image/image-in-order.js'
 import { piecesOf } from '../system/files/read-small.js'
 import { bytesInside } from '../system/paths/inside.js'
 import type { FoundFiles } from './keep-whole.js'
@@ -65,15 +64,7 @@ async function fetchFrom(
   const file = writer.begin(imageName, now(), from)
   let isWhole = false
   try {
-    const image = imageInOrder({
-      ...{
-        bytes,
-        from,
-        ...patience(tickMs),
-        name: `snapshot.squashfs of backup ${backup.id} in ${source.name}`,
-      },
-      read: (range, take) => source.read(backup, imageName, range, take),
-    })
+    const image = imageOfBackup(source, backup, { bytes, from }, { tickMs })
     await readInto(hash, image, signal, (piece) => file.write(piece))
     isWhole = hash.digest('hex') === sha256
     if (isWhole) file.finish()

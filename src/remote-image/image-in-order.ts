@@ -1,4 +1,8 @@
-import { type FetchOptions, fetchRange, type ReadImageRange } from './fetch-range.js'
+import type { StoredBackup } from '../catalog/backup.js'
+import type { Context } from '../context.js'
+import { imageName } from '../place/contract/names.js'
+import type { Place } from '../place/contract/place.js'
+import { type FetchOptions, fetchRange, patience, type ReadImageRange } from './fetch-range.js'
 
 interface WholeImage extends FetchOptions {
   /** Of the image. */
@@ -39,6 +43,20 @@ export async function* imageInOrder({ bytes, from, ...options }: WholeImage): As
     wanted.isOver = true
     await Promise.allSettled(coming)
   }
+}
+
+/** The same, of a backup in a place. */
+export function imageOfBackup(
+  place: Place,
+  backup: StoredBackup,
+  { bytes, from }: Pick<WholeImage, 'bytes' | 'from'>,
+  { tickMs }: Pick<Context, 'tickMs'>,
+): AsyncGenerator<Buffer> {
+  const name = `${imageName} of backup ${backup.id} in ${place.name}`
+  return imageInOrder({
+    ...{ bytes, from, name, ...patience(tickMs) },
+    read: (range, take) => place.read(backup, imageName, range, take),
+  })
 }
 
 async function* whileWanted(
