@@ -87,7 +87,9 @@ needs(...needed).describe.each(oldestAndNewest)('local-run --from a place with P
     expect(first).toMatchObject({ status: 0, stdout: '1' })
     expect(first.stderr).toMatch(/^What is read of the image \(\S+ MB in all\) is fetched from /m)
     const [, fetched, unit] = /^(\S+) ([kM])B were fetched from /m.exec(first.stderr) ?? []
-    expect(Number(fetched) * (unit === 'k' ? 1e3 : 1e6)).toBeLessThan(statSync(imageOf(place.backup)).size / 2)
+    expect(Number(fetched) * (unit === 'k' ? 1e3 : 1e6)).toBeLessThan(
+      statSync(imageOf(place.backup)).size / 2,
+    )
     const second = await from(...count)
     expect(second.stderr).toMatch(/^0 bytes were fetched from /m)
     expect(await fingerprint(place.root)).toEqual(before)
