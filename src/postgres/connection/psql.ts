@@ -61,10 +61,25 @@ export async function queryWithPlace(
   return { answer: answer.trimEnd(), ...positionIn(told) }
 }
 
+/**
+ * The same where a condition holds, in one session.
+ * @param condition an expression.
+ * @returns undefined where it does not hold.
+ */
+export async function queryIf(
+  psql: Psql,
+  condition: Sql<true>,
+  script: Sql<true>,
+): Promise<string | undefined> {
+  const text = `SELECT coalesce(${condition.text}, false) AS holds \\gset\n\\if :holds\n\\echo holds\n${script.text}\n\\endif\n`
+  const answer = await ask(psql, { text }, {}, [])
+  return answer.startsWith('holds\n') ? answer.slice('holds\n'.length) : undefined
+}
+
 /** The text of a script is checked where it is made (sql.ts), the rest here. */
 async function ask(
   psql: Psql,
-  script: Sql<true>,
+  script: Pick<Sql<true>, 'text'>,
   { values = {}, database }: QueryOptions,
   further: string[],
 ): Promise<string> {

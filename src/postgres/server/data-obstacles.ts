@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Psql, query } from '../connection/psql.js'
+import { type Psql, queryIf } from '../connection/psql.js'
 import { identifier } from '../sql/identifier.js'
 import { sql } from '../sql/sql.js'
 import type { ServerFacts } from './server-facts.js'
@@ -30,7 +30,7 @@ export async function dataObstacles(psql: Psql, facts: ServerFacts): Promise<Dat
   return [...links, ...databases]
 }
 
-const mayLook = sql`SELECT pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE');`
+const mayLook = sql`pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE')`
 
 /** In the default tablespace: where the others are depends on the catalogue's version. Links are followed. */
 const missingQuery = sql`
@@ -41,8 +41,7 @@ WHERE dattablespace = 1663 AND datconnlimit <> -2
 
 /** Databases whose directory is gone, or empty, on the server itself; none where this role may not look. */
 async function missingDatabases(psql: Psql, { databases }: ServerFacts): Promise<string[]> {
-  if ((await query(psql, mayLook)).trim() !== 't') return []
-  const look = async () => (await query(psql, missingQuery)).split('\n').filter(Boolean)
+  const look = async () => (await queryIf(psql, mayLook, missingQuery))?.split('\n').filter(Boolean) ?? []
   if ((await look()).length === 0) return []
   // A DROP DATABASE that has removed the directory commits right after.
   await sleep(1000, undefined, { signal: psql.signal })

@@ -1,4 +1,5 @@
 import { type ErrorCode, PgbkError } from '../../errors.js'
+import { allOf } from '../../system/files/in-parallel.js'
 import { poolersHint } from '../connection/connection-hint.js'
 import { hbaHint, hbaLine } from '../connection/hba-line.js'
 import { type Psql, replicationCommands } from '../connection/psql.js'
@@ -54,8 +55,9 @@ export async function checkServer(psql: Psql, facts: ServerFacts): Promise<void>
 /** The same, as a list. */
 export async function findObstacles(psql: Psql, facts: ServerFacts): Promise<Obstacle[]> {
   const obstacles = obstaclesIn(facts)
-  if (!isManaged(facts)) obstacles.push(...(await dataObstacles(psql, facts)))
-  const closed = isManaged(facts) ? undefined : await closedToReplication(psql)
+  if (isManaged(facts)) return obstacles
+  const [ofData, closed] = await allOf([dataObstacles(psql, facts), closedToReplication(psql)])
+  obstacles.push(...ofData)
   // What else is in the way makes the server refuse as well; only pg_hba.conf is asked before all that.
   if (closed && (obstacles.length === 0 || isOfRules(closed)))
     obstacles.push(noReplicationConnection(facts, closed, psql.systemUser))

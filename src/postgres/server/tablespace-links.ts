@@ -1,5 +1,5 @@
 import { PgbkError } from '../../errors.js'
-import { type Psql, query } from '../connection/psql.js'
+import { type Psql, query, queryIf } from '../connection/psql.js'
 import { sql } from '../sql/sql.js'
 import type { ServerFacts } from './server-facts.js'
 
@@ -10,7 +10,7 @@ export interface OrphanLink {
   target: string
 }
 
-const mayList = sql`SELECT pg_catalog.has_function_privilege('pg_catalog.pg_ls_dir(text)', 'EXECUTE');`
+const mayList = sql`pg_catalog.has_function_privilege('pg_catalog.pg_ls_dir(text)', 'EXECUTE')`
 
 /** Names that are not oids are left out: the server follows no such link (do_pg_backup_start in xlog.c). */
 const listQuery = sql`
@@ -27,8 +27,8 @@ const targetQuery = sql`SELECT pg_catalog.pg_tablespace_location(:'oid');`
  * @returns undefined where this role may not look into pg_tblspc (only superusers may, and who was granted pg_ls_dir).
  */
 export async function orphanLinks(psql: Psql): Promise<OrphanLink[] | undefined> {
-  if ((await query(psql, mayList)).trim() !== 't') return undefined
-  const oids = (await query(psql, listQuery)).split('\n').filter(Boolean)
+  const oids = (await queryIf(psql, mayList, listQuery))?.split('\n').filter(Boolean)
+  if (oids === undefined) return undefined
   const links: OrphanLink[] = []
   for (const oid of oids) {
     const target = await targetOf(psql, oid)

@@ -4,6 +4,7 @@ import { type ConnectionFlags, connectionFrom } from '../../../src/postgres/conn
 import {
   type Psql,
   query,
+  queryIf,
   queryWithPlace,
   replicationCommands,
 } from '../../../src/postgres/connection/psql.js'
@@ -101,6 +102,25 @@ describe('the connection of a query', () => {
     const dbname = `host=/nowhere,${server.socket} port=1,${server.port}`
     const { answer, host, port } = await queryWithPlace(psqlFor(server, { dbname }), sql`SELECT 1; SELECT 2;`)
     expect({ answer, host, port }).toEqual({ answer: '1\n2', host: server.socket, port: server.port })
+  })
+
+  it.each([
+    ['true', sql`true`, 'a\nholds\nb\n'],
+    ['false', sql`1 = 2`, undefined],
+    ['null', sql`NULL::boolean`, undefined],
+  ])('asks on where a condition is %s', async (_, condition, answer) => {
+    const script = sql`SELECT 'a'; SELECT 'holds'; SELECT 'b';`
+    expect(await queryIf(psqlFor(server), condition, script)).toBe(answer)
+  })
+
+  it('with a condition asks for nothing that the role may not', async () => {
+    await server.sql('create role poor login')
+    const psql = psqlFor(server, { username: 'poor' })
+    const mayList = sql`pg_catalog.has_function_privilege('pg_catalog.pg_ls_dir(text)', 'EXECUTE')`
+    expect(await queryIf(psql, mayList, sql`SELECT pg_catalog.pg_ls_dir('base');`)).toBeUndefined()
+    expect(await thrownBy(() => queryIf(psql, sql`true`, sql`SELECT 1/0;`))).toMatchObject({
+      code: 'refused',
+    })
   })
 
   it('of the replication protocol shows what the server has set', async () => {
