@@ -128,7 +128,11 @@ server=$!
 exec 5>&-
 echo $server
 if [ -n "$socket" ]; then
-  made() { [ -f data/postmaster.pid ] && grep -qxF "\${socket%/*}" data/postmaster.pid; }
+  made() {
+    [ -f data/postmaster.pid ] || return
+    while IFS= read -r line; do [ "$line" != "\${socket%/*}" ] || return 0; done <data/postmaster.pid
+    return 1
+  }
   until made || ! kill -0 $server 2>/dev/null; do sleep 0.02; done
   if why=$(mount -o remount,bind,ro "\${socket%/*}" 2>&1); then echo sealed; else echo "unsealed $why"; fi
 fi
