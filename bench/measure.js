@@ -89,14 +89,16 @@ export async function measure([file, ...args], options = {}) {
 function nodesBelow(pid) {
   try {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
-    return children.flatMap((child) => [...(isNode(child) ? [child] : []), ...nodesBelow(child)])
+    return children.flatMap((child) => [...(isFurtherNode(child, pid) ? [child] : []), ...nodesBelow(child)])
   } catch {
     return [] // it has just ended
   }
 }
 
-function isNode(pid) {
-  return /^node\n/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'))
+/** A process that is about to become another program still looks as the one that has forked it, with all its memory. */
+function isFurtherNode(pid, parent) {
+  const words = (of) => readFileSync(`/proc/${of}/cmdline`, 'utf8')
+  return /^node\n/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')) && words(pid) !== words(parent)
 }
 
 /** VmHWM: the peak of the process itself, without its children. Only Linux tells. */
