@@ -1,7 +1,7 @@
 import { localPath } from '../catalog/source-place.js'
 import type { Context, Identity } from '../context.js'
 import { trustOf } from '../system/paths/trusted-path.js'
-import { readIdentityFile } from './trusted-file.js'
+import { readByOthers, readIdentityFile, sealedButRead } from './trusted-file.js'
 
 /** What files of identities are read with. */
 type World = Pick<Context, 'cwd' | 'user' | 'askSecret' | 'progress' | 'signal'>
@@ -72,8 +72,12 @@ export async function readIdentities(
 }
 
 async function readIdentitiesIn(file: string, world: World): Promise<Identity[]> {
-  const { identitiesIn } = await import('../encryption/identity-file.js')
-  return identitiesIn(readIdentityFile(file, trustOf(world.user())), file, world)
+  const { identitiesIn, isSealed } = await import('../encryption/identity-file.js')
+  const { content, openMode } = readIdentityFile(file, trustOf(world.user()))
+  if (openMode !== undefined && !isSealed(content)) throw readByOthers(file, openMode)
+  const found = await identitiesIn(content, file, world)
+  if (openMode !== undefined) world.progress.warn(sealedButRead(file, openMode))
+  return found
 }
 
 function eachOnce(identities: readonly Identity[]): Identity[] {

@@ -13,8 +13,9 @@ export type Opening = Pick<Context, 'askSecret' | 'progress' | 'signal'>
  * @throws {PgbkError} `config` for a line that is none, saying which and never what is in it, and for a passphrase that is wrong.
  */
 export async function identitiesIn(content: Buffer, file: string, opening: Opening): Promise<Identity[]> {
-  const encrypted = await encryptedIn(content, file)
-  const text = encrypted === undefined ? content.toString() : await openedBy(opening, encrypted, file)
+  const text = isSealed(content)
+    ? await openedBy(opening, await unarmored(content, file), file)
+    : content.toString()
   const found: Identity[] = []
   for (const [index, line] of text
     .split('\n')
@@ -52,15 +53,23 @@ function unusable(message: string): PgbkError {
   })
 }
 
+const start = 'age-encryption.org/v1'
 const armor = '-----BEGIN AGE ENCRYPTED FILE-----'
 
-async function encryptedIn(content: Buffer, file: string): Promise<Uint8Array | undefined> {
-  if (content.subarray(0, 21).equals(Buffer.from('age-encryption.org/v1'))) return content
-  const text = content.toString().trimStart()
-  if (!text.startsWith(armor)) return undefined
+/** Whether what is in a file of identities is encrypted itself. */
+export function isSealed(content: Buffer): boolean {
+  return isBinary(content) || content.toString().trimStart().startsWith(armor)
+}
+
+function isBinary(content: Buffer): boolean {
+  return content.subarray(0, start.length).equals(Buffer.from(start))
+}
+
+async function unarmored(content: Buffer, file: string): Promise<Uint8Array> {
+  if (isBinary(content)) return content
   const { armor: armored } = await import('./age-library.js')
   try {
-    return armored.decode(text)
+    return armored.decode(content.toString().trimStart())
   } catch (cause) {
     throw new PgbkError('config', `${file} is damaged: ${messageOf(cause)}`)
   }
