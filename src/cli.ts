@@ -78,7 +78,7 @@ async function carryOut(invocation: Invocation, world: ProcessContext, reporter:
   const pgbk = printedCommand(invocation, world.cwd)
   const asking = { ...world, ...(await askers(world, reporter)) }
   const { identitiesOf } = await import('./config/identities.js')
-  const identities = identitiesOf(invocation.globals.identity ?? [], asking)
+  const identities = identitiesOf(invocation.globals.identity ?? [], { ...asking, progress })
   const known = { ...asking, progress, pgbk, identities }
   const print = async (outcome: Outcome) => {
     reporter.close()

@@ -7,7 +7,7 @@ Examples:
   pgbk create                          back up the server that psql would reach
   pgbk create -h db1 -U backup -C /srv/pg --label "before the upgrade"
   pgbk list                            what there is
-  pgbk show latest                     everything about the newest backup
+  pgbk show                            everything about the newest backup
   pgbk local-run                       a throw-away server on the newest
   pgbk local-run -- psql -c 'select now()'
   pgbk local-run --to-time "10 minutes ago"

@@ -1,15 +1,26 @@
 import { localPath } from '../catalog/source-place.js'
 import type { Context, Identity } from '../context.js'
 import { trustOf } from '../system/paths/trusted-path.js'
-import { readIdentityFile } from './trusted-file.js'
+import { readByOthers, readIdentityFile, sealedButRead } from './trusted-file.js'
 
-type World = Pick<Context, 'cwd' | 'env' | 'user' | 'askSecret'>
+/** What files of identities are read with. */
+type World = Pick<Context, 'cwd' | 'user' | 'askSecret' | 'progress' | 'signal'>
+
+/** Each file that a call has read, by its path: a passphrase is asked for once. */
+type Files = Map<string, Promise<Identity[]>>
+
+const filesOf = new WeakMap<Context['identities'], Files>()
 
 /** What a call may decrypt with: the identities in the files that it names, else in that of PGBK_IDENTITY_FILE; read once. */
-export function identitiesOf(named: readonly string[], world: World): Context['identities'] {
+export function identitiesOf(
+  named: readonly string[],
+  world: World & Pick<Context, 'env'>,
+): Context['identities'] {
   const usual = world.env.PGBK_IDENTITY_FILE
-  const files = named.length > 0 || !usual ? named : [usual]
-  return once(() => readIdentities(files, world))
+  const files: Files = new Map()
+  const all = once(() => readIdentities(named.length > 0 || !usual ? named : [usual], world, files))
+  filesOf.set(all, files)
+  return all
 }
 
 const further = new WeakMap<Context['identities'], Map<string, Context['identities']>>()
@@ -17,12 +28,15 @@ const further = new WeakMap<Context['identities'], Map<string, Context['identiti
 /** The same, and those in a file more, which is read once, too. @param file undefined where there is none. */
 export function withIdentitiesIn(
   file: string | undefined,
-  context: Pick<Context, 'identities' | 'cwd' | 'user' | 'askSecret'>,
+  context: World & Pick<Context, 'identities'>,
 ): Context['identities'] {
   if (file === undefined) return context.identities
   const known = further.get(context.identities) ?? new Map<string, Context['identities']>()
   further.set(context.identities, known)
-  const both = async () => [...(await context.identities()), ...(await readIdentities([file], context))]
+  const both = async () => {
+    const given = await context.identities()
+    return eachOnce([...given, ...(await readIdentities([file], context, filesOf.get(context.identities)))])
+  }
   const found = known.get(file) ?? once(both)
   known.set(file, found)
   return found
@@ -37,20 +51,35 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
 }
 
 /**
- * The identities in files, in their order.
- * @param files relative to the current directory.
+ * The identities in files, each once, in their order.
+ * @param names relative to the current directory.
+ * @param known files that were read before, to which these are added.
  * @throws {PgbkError} `config` for one that others could read, that is none, or whose passphrase nobody tells.
  */
 export async function readIdentities(
-  files: readonly string[],
-  { cwd, user, askSecret }: Omit<World, 'env'>,
+  names: readonly string[],
+  world: World,
+  known: Files = new Map(),
 ): Promise<Identity[]> {
-  if (files.length === 0) return []
-  const { identitiesIn } = await import('../encryption/identity-file.js')
   const found: Identity[] = []
-  for (const name of files) {
-    const file = localPath(name, cwd)
-    found.push(...(await identitiesIn(readIdentityFile(file, trustOf(user())), file, askSecret)))
+  for (const name of names) {
+    const file = localPath(name, world.cwd)
+    const identities = known.get(file) ?? readIdentitiesIn(file, world)
+    known.set(file, identities)
+    found.push(...(await identities))
   }
+  return eachOnce(found)
+}
+
+async function readIdentitiesIn(file: string, world: World): Promise<Identity[]> {
+  const { identitiesIn, isSealed } = await import('../encryption/identity-file.js')
+  const { content, openMode } = readIdentityFile(file, trustOf(world.user()))
+  if (openMode !== undefined && !isSealed(content)) throw readByOthers(file, openMode)
+  const found = await identitiesIn(content, file, world)
+  if (openMode !== undefined) world.progress.warn(sealedButRead(file, openMode))
   return found
+}
+
+function eachOnce(identities: readonly Identity[]): Identity[] {
+  return [...new Map(identities.map((one) => [one.secret, one])).values()]
 }

@@ -18,7 +18,7 @@ interface Purpose {
   why: string
   /** How another one is named. */
   another: string
-  /** Nobody else may read it either. */
+  /** Who makes one closes it to all others. */
   isSecret?: boolean
 }
 
@@ -43,12 +43,35 @@ const mostBytes = 1024 * 1024
  * @throws {PgbkError} `config`.
  */
 export function readTrustedFile(file: string, trust: Trust): string {
-  return readFor(configuration, file, trust).toString()
+  return readFor(configuration, file, trust).content.toString()
 }
 
-/** The same of a file with identities, which nobody else can read either. @throws {PgbkError} `config`. */
-export function readIdentityFile(file: string, trust: Trust): Buffer {
-  return readFor(identities, file, trust)
+export interface IdentityFile {
+  content: Buffer
+  /** Its mode, where others can read it, too. */
+  openMode?: number
+}
+
+/** The same of a file with identities. @throws {PgbkError} `config`. */
+export function readIdentityFile(file: string, trust: Trust): IdentityFile {
+  const { content, mode } = readFor(identities, file, trust)
+  return (mode & 0o077) === 0 ? { content } : { content, openMode: mode & 0o777 }
+}
+
+/** What is wrong with identities in clear that others can read. */
+export function readByOthers(file: string, openMode: number): PgbkError {
+  return new PgbkError('config', `${file} ${canBeRead(openMode)}`, {
+    hint: `Whoever has read it can decrypt your backups. Close it, and use a new one where others may have:\n  ${closing(file)}`,
+  })
+}
+
+/** The same of those that a passphrase protects, as a warning: `age -p -o` makes such a file. */
+export function sealedButRead(file: string, openMode: number): string {
+  return `${file} ${canBeRead(openMode)}, who can try passphrases on a copy of it: ${closing(file)}`
+}
+
+function canBeRead(openMode: number): string {
+  return `can be read by others (mode ${openMode.toString(8)})`
 }
 
 /** Whether a file of identities may be made there. @throws {PgbkError} `config` where somebody else could put another in its place. */
@@ -57,15 +80,16 @@ export function checkIdentityPlace(file: string, trust: Trust): void {
   if (fault) throw untrusted(file, fault, identities)
 }
 
-function readFor(purpose: Purpose, file: string, trust: Trust): Buffer {
+function readFor(purpose: Purpose, file: string, trust: Trust): { content: Buffer; mode: number } {
   const { real, fault } = walkTrusted(file, trust)
   if (fault) throw untrusted(file, fault, purpose)
   // No link can have come in between, but by those who are trusted.
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
   const descriptor = attempt(file, () => openSync(real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
   try {
-    checkOpened(file, { path: real, found: fstatSync(descriptor) }, trust, purpose)
-    return attempt(file, () => readAll(file, descriptor, purpose))
+    const found = fstatSync(descriptor)
+    checkOpened(file, { path: real, found }, trust, purpose)
+    return { content: attempt(file, () => readAll(file, descriptor, purpose)), mode: found.mode }
   } finally {
     closeSync(descriptor)
   }
@@ -92,20 +116,13 @@ function checkOpened(
   trust: Trust,
   purpose: Purpose,
 ): void {
-  const { another: hint, isSecret } = purpose
+  const { another: hint } = purpose
   if (!found.isFile()) throw new PgbkError('config', `${file} is not a regular file`, { hint })
   // In /tmp, anybody can give somebody else's file a further name.
   const isLinked = found.nlink > 1 && isShared(dirname(path))
   if (!trust.uids.includes(found.uid) || isOpenToOthers(found, trust) || isLinked)
     throw untrusted(file, { path: file, reason: "is not its owner's alone", remedy: undefined }, purpose)
-  if (isSecret && (found.mode & 0o077) !== 0) throw readByOthers(file, found)
   if (found.size > mostBytes) throw tooLong(file, purpose)
-}
-
-function readByOthers(file: string, { mode }: Stats): PgbkError {
-  return new PgbkError('config', `${file} can be read by others (mode ${(mode & 0o777).toString(8)})`, {
-    hint: `Whoever has read it can decrypt your backups. Close it, and use a new one where others may have:\n  ${closing(file)}`,
-  })
 }
 
 function closing(file: string): string {

@@ -1,9 +1,10 @@
-import type { Identity } from '../context.js'
+import type { Context, Identity } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
 import { headerIn } from './header.js'
+import { openedByPassphrase } from './passphrase.js'
 
-/** What asks for the passphrase of a file; undefined where nobody can answer. */
-export type AskPassphrase = ((question: string) => Promise<string>) | undefined
+/** What a file with a passphrase is opened with. */
+export type Opening = Pick<Context, 'askSecret' | 'progress' | 'signal'>
 
 /**
  * The identities in a file, as age reads it: one in a line, comments begin with #. One that is itself encrypted by a passphrase
@@ -11,9 +12,10 @@ export type AskPassphrase = ((question: string) => Promise<string>) | undefined
  * @param file its name.
  * @throws {PgbkError} `config` for a line that is none, saying which and never what is in it, and for a passphrase that is wrong.
  */
-export async function identitiesIn(content: Buffer, file: string, ask: AskPassphrase): Promise<Identity[]> {
-  const encrypted = await encryptedIn(content, file)
-  const text = encrypted === undefined ? content.toString() : await openedBy(ask, encrypted, file)
+export async function identitiesIn(content: Buffer, file: string, opening: Opening): Promise<Identity[]> {
+  const text = isSealed(content)
+    ? await openedBy(opening, await unarmored(content, file), file)
+    : content.toString()
   const found: Identity[] = []
   for (const [index, line] of text
     .split('\n')
@@ -51,15 +53,23 @@ function unusable(message: string): PgbkError {
   })
 }
 
+const start = 'age-encryption.org/v1'
 const armor = '-----BEGIN AGE ENCRYPTED FILE-----'
 
-async function encryptedIn(content: Buffer, file: string): Promise<Uint8Array | undefined> {
-  if (content.subarray(0, 21).equals(Buffer.from('age-encryption.org/v1'))) return content
-  const text = content.toString().trimStart()
-  if (!text.startsWith(armor)) return undefined
+/** Whether what is in a file of identities is encrypted itself. */
+export function isSealed(content: Buffer): boolean {
+  return isBinary(content) || content.toString().trimStart().startsWith(armor)
+}
+
+function isBinary(content: Buffer): boolean {
+  return content.subarray(0, start.length).equals(Buffer.from(start))
+}
+
+async function unarmored(content: Buffer, file: string): Promise<Uint8Array> {
+  if (isBinary(content)) return content
   const { armor: armored } = await import('./age-library.js')
   try {
-    return armored.decode(text)
+    return armored.decode(content.toString().trimStart())
   } catch (cause) {
     throw new PgbkError('config', `${file} is damaged: ${messageOf(cause)}`)
   }
@@ -67,13 +77,16 @@ async function encryptedIn(content: Buffer, file: string): Promise<Uint8Array | 
 
 const mostTries = 3
 
-async function openedBy(ask: AskPassphrase, encrypted: Uint8Array, file: string): Promise<string> {
-  const header = headerIn(Buffer.from(encrypted), file)
-  if (!header || !/^-> scrypt /m.test(header.text.toString()))
+async function openedBy(
+  { askSecret, progress, signal }: Opening,
+  encrypted: Uint8Array,
+  file: string,
+): Promise<string> {
+  if (!isByPassphrase(encrypted, file))
     throw new PgbkError('config', `${file} is itself encrypted, and not by a passphrase`, {
       hint: 'Decrypt it with age, into a file that nobody but you can read.',
     })
-  if (!ask)
+  if (!askSecret)
     throw new PgbkError(
       'config',
       `${file} is protected by a passphrase, and there is no terminal to ask for it`,
@@ -82,19 +95,18 @@ async function openedBy(ask: AskPassphrase, encrypted: Uint8Array, file: string)
       },
     )
   for (let tries = 1; ; tries += 1) {
-    const opened = await openedWith(await ask(`Passphrase of ${file}: `), encrypted)
+    const passphrase = await askSecret(`${tries === 1 ? '' : 'That was not it. '}Passphrase of ${file}: `)
+    // It takes seconds, by design.
+    progress.step(`opening ${file} with its passphrase`)
+    const opened = await openedByPassphrase(passphrase, encrypted, file)
+    progress.end()
+    signal.throwIfAborted()
     if (opened !== undefined) return opened
     if (tries === mostTries) throw new PgbkError('config', `this is not the passphrase of ${file}`)
   }
 }
 
-async function openedWith(passphrase: string, encrypted: Uint8Array): Promise<string | undefined> {
-  const { Decrypter } = await import('./age-library.js')
-  const decrypter = new Decrypter()
-  decrypter.addPassphrase(passphrase)
-  try {
-    return await decrypter.decrypt(encrypted, 'text')
-  } catch {
-    return undefined
-  }
+function isByPassphrase(encrypted: Uint8Array, file: string): boolean {
+  const header = headerIn(Buffer.from(encrypted), file)
+  return header !== undefined && /^-> scrypt /m.test(header.text.toString())
 }

@@ -36,9 +36,10 @@ interface Asked {
 async function lineFor(question: string, asked: Asked): Promise<string | undefined> {
   const { input, output, signal, isSecret = false } = asked
   const shown = printableLines(question)
-  if (isSecret) output.write(shown)
   // What is typed goes where the question goes; as a terminal, it is not shown by the system either.
   const lines = createInterface(isSecret ? { input, output: nowhere(), terminal: true } : { input, output })
+  // Only now: what answers at once would be shown before.
+  if (isSecret) output.write(shown)
   const ended = new AbortController()
   // In raw mode Ctrl-C comes as a key; Ctrl-D ends the input, which is a no.
   let isInterrupted = false

@@ -7,7 +7,7 @@ import '../../src/encryption/identity-file.js'
 import { identitiesOf, withIdentitiesIn } from '../../src/config/identities.js'
 import type { Identity } from '../../src/context.js'
 import { aContext, asOrdinaryUser, thrownBy } from '../catalog/samples.js'
-import { alice, bob } from '../encryption/samples.js'
+import { alice, bob, protectedBy } from '../encryption/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { isRoot, ordinaryUser } from '../helpers/users.js'
 
@@ -48,6 +48,25 @@ describe('what a call decrypts with', () => {
       expect(await withIdentitiesIn(hers, given)()).toEqual([bob, alice])
       expect(await withIdentitiesIn(undefined, given)()).toEqual([bob])
     }))
+
+  it('is in a file whose passphrase is asked for once, by whatever names it', async () => {
+    const file = join(cwd, 'closed')
+    writeFileSync(file, await protectedBy('open it', alice.secret))
+    chmodSync(file, 0o600)
+    if (isRoot) chownSync(file, ordinaryUser.uid, ordinaryUser.gid)
+    const asked: string[] = []
+    const askSecret = async (question: string) => {
+      asked.push(question)
+      return 'open it'
+    }
+    const world = { ...context(), askSecret }
+    await asOrdinaryUser(async () => {
+      const identities = identitiesOf(['closed', file], world)
+      expect(await withIdentitiesIn(file, { ...world, identities })()).toEqual([alice])
+      expect(await withIdentitiesIn(join(cwd, 'his'), { ...world, identities })()).toEqual([alice, bob])
+    })
+    expect(asked).toEqual([`Passphrase of ${file}: `])
+  })
 
   it('is asked for once, however many open the same store', () =>
     asOrdinaryUser(async () => {

@@ -125,7 +125,7 @@ describe('a command line that pgbk does not know', () => {
     [['creat'], 'create'],
     [['lsit'], 'list'],
     [['list', '--jsn'], '--json'],
-    [['show'], 'pgbk --help'],
+    [['hold'], 'pgbk --help'],
     [['delete'], 'pgbk --help'],
     [['list', 'extra'], 'pgbk --help'],
     [['create', '--', 'ls'], 'pgbk create --help'],

@@ -2,7 +2,8 @@ import { chmodSync, chownSync, readFileSync, statSync, symlinkSync, writeFileSyn
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
-import { alice } from '../encryption/samples.js'
+import { alice, protectedBy } from '../encryption/samples.js'
+import { atTerminal } from '../helpers/at-terminal.js'
 import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
@@ -84,6 +85,30 @@ describe('pgbk key show', () => {
       expect(stderr).not.toContain('GFPYY')
     },
   )
+
+  it.each([0o644, 0o604])(
+    'warns of a file with mode %o that a passphrase protects, as age -p -o makes it, and asks for that',
+    async (mode) => {
+      const { cwd, file } = aKeyFile(mode)
+      writeFileSync(file, await protectedBy('open it', alice.secret))
+      const typed = [{ asked: `Passphrase of ${file}: `, keys: 'open it\r' }]
+      const { status, said } = await atTerminal(['key', 'show', join(cwd, 'key.txt')], typed)
+      expect({ status, said }).toEqual({ status: 0, said: expect.stringContaining(alice.recipient) })
+      const text = said.replaceAll(/\s+/g, ' ')
+      expect(text).toContain(`${file} can be read by others (mode ${mode.toString(8)}), who can try`)
+      expect(text).toContain(`chmod 600 ${file}`)
+      expect(text).not.toContain('can decrypt your backups')
+    },
+  )
+
+  it('refuses one that a passphrase protects where others can put another in its place', async () => {
+    const { cwd, file } = aKeyFile(0o666)
+    writeFileSync(file, await protectedBy('open it', alice.secret))
+    expect(await keyShow(cwd, 'key.txt')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('can be written by others'),
+    })
+  })
 
   it('prints the recipient of each', async () => {
     const { cwd } = aKeyFile(0o400)

@@ -176,12 +176,17 @@ describe('show', () => {
     expect(JSON.parse((await pgbk('show', wanted, '--json')).stdout).backup.id).toBe(id)
   })
 
-  it('takes as latest the newest whole one, and says what it skips', async () => {
-    await use(newest)
-    const { stdout, stderr } = await pgbk('show', 'latest', '--json')
-    expect(JSON.parse(stdout).backup.id).toBe(older)
-    expect(stderr).toContain(`latest skips ${newest.record.id}: its state is used`)
-  })
+  it.each([['latest'], []])(
+    'takes as latest, or when it is told %j, the newest whole one, and says what it skips',
+    async (...id) => {
+      await use(newest)
+      const from = await runPgbk(['show', ...id, '--from', newest.root, '--json'])
+      for (const { stdout, stderr } of [await pgbk('show', ...id, '--json'), from]) {
+        expect(JSON.parse(stdout).backup.id).toBe(older)
+        expect(stderr).toContain(`latest skips ${newest.record.id}: its state is used`)
+      }
+    },
+  )
 
   it('wants a longer prefix when there are two', async () => {
     await aTwinOf(newest, '20250101T040000Z')

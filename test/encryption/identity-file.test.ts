@@ -5,21 +5,14 @@ import { armor, Encrypter } from 'age-encryption'
 import { execaSync } from 'execa'
 import { identitiesIn } from '../../src/encryption/identity-file.js'
 import { newIdentity } from '../../src/encryption/new-identity.js'
-import { thrownBy } from '../catalog/samples.js'
+import { silentProgress } from '../../src/progress.js'
+import { aContext, thrownBy } from '../catalog/samples.js'
 import { needs } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
-import { alice, bob } from './samples.js'
+import { alice, bob, protectedBy } from './samples.js'
 
 const read = (text: string | Uint8Array, ask?: (question: string) => Promise<string>) =>
-  identitiesIn(Buffer.from(text as string), 'key.txt', ask)
-
-/** As age -p makes it, but faster to open. */
-async function protectedBy(passphrase: string, text: string): Promise<Uint8Array> {
-  const encrypter = new Encrypter()
-  encrypter.setScryptWorkFactor(10)
-  encrypter.setPassphrase(passphrase)
-  return encrypter.encrypt(text)
-}
+  identitiesIn(Buffer.from(text as string), 'key.txt', aContext({ askSecret: ask }))
 
 describe('a file of identities', () => {
   it('may have several, comments and empty lines', async () => {
@@ -58,7 +51,42 @@ describe('a file of identities', () => {
       return answers.shift() ?? ''
     })
     expect(found).toEqual([alice])
-    expect(asked).toEqual(['Passphrase of key.txt: ', 'Passphrase of key.txt: '])
+    expect(asked).toEqual(['Passphrase of key.txt: ', 'That was not it. Passphrase of key.txt: '])
+  })
+
+  it('is opened while something else goes on, and what takes so long is told', async () => {
+    const bytes = await protectedBy('open it', alice.secret, 15)
+    const told: string[] = []
+    const progress = { ...silentProgress, step: (text: string) => void told.push(text) }
+    let turns = 0
+    const turning = setInterval(() => {
+      turns += 1
+    }, 1)
+    const askSecret = async () => {
+      turns = 0
+      return 'open it'
+    }
+    await identitiesIn(Buffer.from(bytes), 'key.txt', aContext({ askSecret, progress }))
+    clearInterval(turning)
+    expect(told).toEqual(['opening key.txt with its passphrase'])
+    expect(turns).toBeGreaterThan(3)
+  })
+
+  it('is called damaged, and not closed, where its passphrase is right', async () => {
+    const bytes = Buffer.from(await protectedBy('open it', alice.secret))
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    const error = await thrownBy(() => read(bytes, async () => 'open it'))
+    expect(error).toMatchObject({ code: 'config' })
+    expect(error.message).toMatch(/^key\.txt cannot be opened: /)
+  })
+
+  it('that would take all memory is not opened', async () => {
+    const text = Buffer.from(await protectedBy('open it', alice.secret)).toString('latin1')
+    const hungry = Buffer.from(text.replace(/^(-> scrypt \S+) 10$/m, '$1 30'), 'latin1')
+    expect(await thrownBy(() => read(hungry, async () => 'open it'))).toMatchObject({
+      code: 'config',
+      message: expect.stringContaining('its scrypt work factor is 30'),
+    })
   })
 
   it('stays closed to a wrong passphrase, and where nobody can be asked', async () => {

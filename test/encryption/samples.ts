@@ -18,6 +18,15 @@ export const bob: Identity = {
   recipient: 'age1ahaz493q585s0q30vsadg2ywrhwewmw4yhm6zp2z9leu6mz2csmsdkm2px',
 }
 
+/** As age -p makes it, but faster to open: age's own work factor is 18. */
+export async function protectedBy(passphrase: string, text: string, workFactor = 10): Promise<Uint8Array> {
+  const { Encrypter } = await import('age-encryption')
+  const encrypter = new Encrypter()
+  encrypter.setScryptWorkFactor(workFactor)
+  encrypter.setPassphrase(passphrase)
+  return encrypter.encrypt(text)
+}
+
 /** The same bytes for the same size, and no two chunks alike. */
 export function sample(bytes: number): Buffer {
   const blocks = Array.from({ length: Math.ceil(bytes / 32) }, (_, index) =>

@@ -59,6 +59,19 @@ describe('a question for a secret', () => {
     expect(shown).toBe('Passphrase of key.txt: \n')
   })
 
+  it('is put when the terminal has stopped to show what is typed', async () => {
+    const steps: string[] = []
+    const input = Object.assign(new PassThrough(), {
+      setRawMode: (isRaw: boolean) => void steps.push(isRaw ? 'hidden' : 'shown'),
+    })
+    const output = new PassThrough()
+    output.on('data', (chunk) => steps.push(String(chunk)))
+    input.write('open it\r')
+    const streams = [input as unknown as NodeJS.ReadStream, output as unknown as NodeJS.WriteStream] as const
+    await askSecret('Passphrase: ', ...streams, new AbortController().signal)
+    expect(steps).toEqual(['hidden', 'Passphrase: ', '\n', 'shown'])
+  })
+
   it('takes back what was typed wrong', async () => expect((await askFor('abx\x7fc\r')).answer).toBe('abc'))
 
   it('ends with Ctrl-C, and with Ctrl-D is empty', async () => {

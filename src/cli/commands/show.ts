@@ -6,12 +6,13 @@ import { standInFor } from '../call/stand-in.js'
 export const show: CommandSpec<ShowOptions> = {
   name: 'show',
   description: 'show everything about one backup',
-  declare: (command) => command.argument('<id>', idMeaning).addOption(listFromOption()),
+  declare: (command) =>
+    command.argument('[id]', `${idMeaning} (default: latest)`).addOption(listFromOption()),
   standIn: ({ options: { from }, settings, context }) =>
     from === undefined ? { as: 'owner', root: settings.root } : standInFor(from, settings, context),
   async run(call) {
     const {
-      ids: [id = ''],
+      ids: [id = 'latest'],
       options,
     } = call
     const { show } = await import('../../inventory/show.js')
@@ -21,9 +22,9 @@ export const show: CommandSpec<ShowOptions> = {
   },
   help: `
 Examples:
-  pgbk show latest
+  pgbk show
   pgbk show 20261120
-  pgbk show latest --from postgres@db1:/var/backups/pg
-  pgbk show latest --json | jq .backup.databases
+  pgbk show --from postgres@db1:/var/backups/pg
+  pgbk show --json | jq .backup.databases
 `,
 }
