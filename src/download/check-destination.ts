@@ -111,7 +111,8 @@ async function faultOf(backup: LocalBackup): Promise<string | undefined> {
     return undefined
   } catch (error) {
     if (!(error instanceof PgbkError)) throw error
-    return error.facts.reason ?? messageOf(error)
+    const { reason = messageOf(error) } = error.facts
+    return backup.form === 'packed' ? `incomplete: snapshot.squashfs: ${reason}` : reason
   }
 }
 

@@ -33,6 +33,8 @@ export type Histories = ReadonlyMap<number, { path: string; ancestors: TimelineS
 /** All that an archive's directory shows. */
 export interface Archive extends ArchiveIndex {
   histories: Histories
+  /** What these say, as one text. */
+  told: string
   /** History files that are not understood, with the reason. */
   faults: Fault[]
 }
@@ -52,18 +54,25 @@ export function usableSegments(archive: Pick<ArchiveIndex, 'found'>): ArchivedSe
 export function readArchive(directory: string, segmentSize: number): Archive {
   const files = filesInArchive(directory)
   const histories = new Map<number, { path: string; ancestors: TimelineSwitch[] }>()
+  const told: string[] = []
   const faults: Fault[] = []
   for (const { name } of files.filter((file) => /^[0-9A-F]{8}\.history$/.test(file.name))) {
     const path = join(directory, name)
     try {
       const ancestors = parseHistory(readSmallText(path, mostBytes.note), name)
       histories.set(Number.parseInt(name, 16), { path, ancestors })
+      told.push([name, ...ancestors.map(({ timeline, switchLsn }) => `${timeline}:${switchLsn}`)].join(' '))
     } catch (error) {
       faults.push({ file: name, problem: messageOf(error) })
     }
   }
   const gapNote = files.some(({ name }) => name === gapNoteName) ? readGapNote(directory) : undefined
-  return { ...indexOf(directory, files, segmentSize, gapNote), histories, faults }
+  return {
+    ...indexOf(directory, files, segmentSize, gapNote),
+    histories,
+    told: told.sort().join('\n'),
+    faults,
+  }
 }
 
 export function indexOf(

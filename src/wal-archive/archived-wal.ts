@@ -4,18 +4,13 @@ import { parseLsn, parseSegmentName } from '../wal-segments/lsn.js'
 import { type TimelinePart, type TimelineSwitch, timelinePath } from '../wal-segments/timeline-path.js'
 import { type Archive, type DamagedCopies, type Histories, indexOf, readArchive } from './archive-index.js'
 import { agreedOn } from './archive-listing.js'
-import {
-  type ArchiveGap,
-  type ChainRun,
-  followChain,
-  runsBefore,
-  segmentAt,
-  segmentsOfRuns,
-  type WalNeeds,
-} from './wal-chain.js'
+import type { ArchiveGap } from './chain-gap.js'
+import { type ChainRun, runsBefore, segmentAt, segmentsOfRuns } from './chain-run.js'
+import { followChain, type WalNeeds } from './wal-chain.js'
 
 export type { ArchivedSegment, ArchiveFile } from '../wal-segments/archive-segments.js'
-export type { ArchiveGap, WalNeeds } from './wal-chain.js'
+export type { ArchiveGap } from './chain-gap.js'
+export type { WalNeeds } from './wal-chain.js'
 
 /** The WAL that a backup can replay: that of its own archive, or of all archives that its chain leads through. */
 export interface ArchivedWal {
@@ -135,7 +130,7 @@ function notedGap(runs: ChainRun[], segmentSize: number): ArchivedWal['gap'] {
   const last = lastOf({ runs })
   if (!last) return undefined
   const next = last.form === 'partial' ? last.segment : last.segment + 1n
-  const notes = runs.map(({ archive }) => archive.gapNote ?? '')
+  const notes = runs.flatMap(({ archive }) => archive.gapNote ?? [])
   const missing = notes.find((noted) => parseSegmentName(noted, segmentSize)?.segment === next)
   if (missing === undefined) return undefined
   return { after: last.name, missing, next: undefined, reason: 'the server no longer had it' }

@@ -68,7 +68,9 @@ export function caughtUp(
 
 /** Those that can tell how far everything goes: the archive at the chain's end, and the one before, whose receiver went on there. */
 function archivesOf({ directory, runs }: ArchivedWal): string[] {
-  return [...new Set([directory, ...runs.map(({ archive }) => archive.directory)])].slice(-2)
+  const last = runs.at(-1)?.archive.directory ?? directory
+  const before = runs.findLast(({ archive }) => archive.directory !== last)?.archive.directory ?? directory
+  return before === last ? [last] : [before, last]
 }
 
 /** Whether a chain has what was received by then. */

@@ -14,11 +14,15 @@ export interface AgreedHistories {
 export function agreedHistories(own: Archive, others: Archive[]): AgreedHistories {
   const histories = new Map(own.histories)
   const contradicting = new Set<string>()
+  // Behind a promotion, all archives tell the same.
+  const judged = new Map<string, boolean>()
   for (const other of others) {
-    const all = [...other.histories]
-    if (all.every(([timeline, { ancestors }]) => agrees(timeline, ancestors, histories)))
-      for (const [timeline, history] of all) histories.set(timeline, histories.get(timeline) ?? history)
-    else contradicting.add(other.directory)
+    const known = judged.get(other.told)
+    const all = known === undefined ? [...other.histories] : []
+    const isAgreed = known ?? all.every(([timeline, { ancestors }]) => agrees(timeline, ancestors, histories))
+    judged.set(other.told, isAgreed)
+    if (!isAgreed) contradicting.add(other.directory)
+    else for (const [timeline, history] of all) histories.set(timeline, histories.get(timeline) ?? history)
   }
   return { histories, contradicting }
 }

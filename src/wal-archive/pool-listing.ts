@@ -5,8 +5,10 @@ import { isId } from '../catalog/id.js'
 import { rootLayout } from '../catalog/layout.js'
 import { PgbkError, systemCode } from '../errors.js'
 import { namesIn } from '../system/paths/names-in.js'
+import { formatLsn } from '../wal-segments/lsn.js'
 import { segmentFileOf } from '../wal-segments/segment-forms.js'
 import { type Archive, readArchive } from './archive-index.js'
+import { ChainTails } from './chain-tails.js'
 
 /** One archive of a root, and whose it is. */
 export interface ArchivePlace {
@@ -26,6 +28,10 @@ export interface PoolListing {
   read(archive: string, segmentSize: number): Archive
   /** Those that have a segment of this number, on any timeline and in any form. */
   holdersOf(name: string): Holders | undefined
+  /** Those that have timeline histories. */
+  withHistories(): ArchivePlace[]
+  /** What chains have in common that go the same way through the same archives. @param way both, as what can be told from others. */
+  tailsOf(way: unknown[]): ChainTails
 }
 
 /** Who has a segment. */
@@ -38,7 +44,9 @@ export function poolListing(catalog: Pick<Catalog, 'root' | 'backups' | 'rejecte
   const places = placesOf(catalog)
   const listings = new Map<string, string[] | undefined>()
   const archives = new Map<string, Archive>()
+  const tails = new Map<string, ChainTails>()
   let holders: Map<string, Holders> | undefined
+  let withHistories: ArchivePlace[] | undefined
   const names = (archive: string) => remembered(listings, archive, () => archiveNames(archive))
   return {
     places,
@@ -48,6 +56,13 @@ export function poolListing(catalog: Pick<Catalog, 'root' | 'backups' | 'rejecte
       holders ??= holdersIn(places, names)
       return holders.get(numberIn(name))
     },
+    withHistories: () => {
+      const hasSome = ({ directory }: ArchivePlace) =>
+        names(directory)?.some((name) => name.endsWith('.history'))
+      withHistories ??= places.filter(hasSome)
+      return withHistories
+    },
+    tailsOf: (way) => remembered(tails, JSON.stringify(way, textOfLsn), () => new ChainTails()),
   }
 }
 
@@ -106,6 +121,10 @@ function note(holders: Map<string, Holders>, place: ArchivePlace, name: string):
   if (!known) return void holders.set(number, { places: [place], newestTimeline: timeline })
   if (known.places.at(-1) !== place) known.places.push(place)
   if (timeline > known.newestTimeline) known.newestTimeline = timeline
+}
+
+function textOfLsn(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? formatLsn(value) : value
 }
 
 function remembered<T>(known: Map<string, T>, key: string, find: () => T): T {

@@ -1,9 +1,12 @@
 import type { ArchivedSegment } from '../wal-segments/archive-segments.js'
-import { lastSegmentBefore, parseLsn, segmentName, segmentNumber } from '../wal-segments/lsn.js'
+import { lastSegmentBefore, parseLsn, segmentNumber } from '../wal-segments/lsn.js'
 import type { TimelinePart } from '../wal-segments/timeline-path.js'
 import { namesOf, nextSwitchAfter } from '../wal-segments/timeline-segments.js'
 import { writtenTo } from '../wal-segments/written-to.js'
 import { type ArchiveIndex, usableIn } from './archive-index.js'
+import { type ArchiveGap, gapAt } from './chain-gap.js'
+import { type ChainRun, runUpTo } from './chain-run.js'
+import { type ChainTail, type ChainTails, runsOf } from './chain-tails.js'
 
 /** What a record says about the WAL of its backup. */
 export interface WalNeeds {
@@ -13,35 +16,14 @@ export interface WalNeeds {
   wal_segment_size: number
 }
 
-/** Where the archive is broken. */
-export interface ArchiveGap {
-  /** The last segment before it; undefined when the very first is not there. */
-  after: string | undefined
-  /** The first segment that cannot be used. */
-  missing: string
-  /** The next segment that is there; undefined when nothing follows. */
-  next: string | undefined
-  /** `it is missing`, `it has 5 bytes instead of 16777216` ... */
-  reason: string
-}
-
-/** Segments of one archive and timeline that follow one after the other: the first and the last. */
-export interface ChainRun {
-  archive: ArchiveIndex
-  from: ArchivedSegment
-  to: ArchivedSegment
-  /** What the archive before had of the first one, which was less, or damaged. */
-  insteadOf?: ArchivedSegment | undefined
-  /** The archive that the chain was in before, where that is another. */
-  cameFrom?: ArchiveIndex | undefined
-}
-
 export interface ChainSearch {
   own: ArchiveIndex
   timelines: TimelinePart[]
   needs: WalNeeds
   /** The other archives that have a segment of this name in any form, the best first. */
   further: (name: string, than: ArchiveIndex) => ArchiveIndex[]
+  /** Those of chains that were followed before with the same timelines and archives. */
+  tails?: ChainTails | undefined
 }
 
 export interface FollowedChain {
@@ -53,32 +35,55 @@ export interface FollowedChain {
  * The unbroken chain of segments from a snapshot's first one on, as long as an archive goes on, then through others. What breaks it
  * is a gap where one of the archives that it has come through goes on behind.
  */
-export function followChain({ own, timelines, needs, further }: ChainSearch): FollowedChain {
+export function followChain(search: ChainSearch): FollowedChain {
+  const { own, timelines, needs } = search
+  const tail = tailFrom(search)
+  const { end, most } = tail
+  const runs = runsOf(tail)
+  // The snapshot itself needs some, whether they are there or not.
+  const snapshotNeeds = lastSegmentBefore(needs.stop_lsn, needs.wal_segment_size)
+  const furthest = later(snapshotNeeds, later(lastOf(own, timelines), most))
+  const isGap = end.segment ? end.number < furthest : end.number <= furthest
+  return { runs, gap: isGap ? gapAt(end, runs, search) : undefined }
+}
+
+/** The chain, of which most is that of others which were followed before. */
+function tailFrom(search: ChainSearch): ChainTail {
+  const { own, timelines, needs, further, tails } = search
   const size = needs.wal_segment_size
   const runs: ChainRun[] = []
-  const joined = [own]
   let archive = own
-  // The snapshot itself needs some, whether they are there or not.
-  let most = later(lastSegmentBefore(needs.stop_lsn, size), lastOf(own, timelines))
   for (let number = segmentNumber(parseLsn(needs.start_lsn), size); ; ) {
     const names = namesOf(number, timelines, size)
-    const gapFor = (reason: string) => gapAt({ number, names, reason }, runs, joined, timelines)
     const others = mayGoOn(runs, names, own) ? further : () => []
     const pick = pickAt(names, archive, others, runs.length === 0)
-    if (!pick) return { runs, gap: number > most ? undefined : gapFor(faultOf(names, joined)) }
+    if (!pick) return withTail(runs, { first: undefined, end: { number, names }, most: -1n }, search)
     const { segment, insteadOf, cameFrom } = pick
-    if (cameFrom) joined.push(pick.archive)
     archive = pick.archive
-    most = later(most, lastOf(archive, timelines))
     if (isEnd(segment, names)) {
-      const gap = number < most ? gapFor(reasonToEnd(segment, names, joined)) : undefined
-      return { runs: [...runs, { archive, from: segment, to: segment, insteadOf, cameFrom }], gap }
+      const last = { archive, from: segment, to: segment, insteadOf, cameFrom }
+      return withTail(
+        [...runs, last],
+        { first: undefined, end: { number, names, segment }, most: -1n },
+        search,
+      )
     }
     const run = { archive, from: segment, to: archive.runFrom(segment), insteadOf, cameFrom }
-    const cut = upTo(nextSwitchAfter(number, timelines, size), run, size)
+    const cut = runUpTo(nextSwitchAfter(number, timelines, size), run, size)
     runs.push(cut)
+    const known = tails?.behind(cut)
+    if (known) return withTail(runs, known, search)
     number = cut.to.segment + 1n
   }
+}
+
+/** Runs, and what follows on them. */
+function withTail(runs: ChainRun[], tail: ChainTail, { tails, timelines }: ChainSearch): ChainTail {
+  return runs.reduceRight((rest, run) => {
+    tails?.remember(run, rest)
+    const most = later(rest.most, lastOf(run.archive, timelines))
+    return { first: { run, rest }, end: rest.end, most }
+  }, tail)
 }
 
 /** Without anything of its own, nothing would show whether the other archive has the same. */
@@ -93,37 +98,6 @@ function later(one: bigint, other: bigint): bigint {
 
 function lastOf(archive: ArchiveIndex, timelines: TimelinePart[]): bigint {
   return archive.onPath(timelines).at(-1)?.segment ?? -1n
-}
-
-/** A run ends where another timeline begins. */
-function upTo(nextSwitch: bigint | undefined, run: ChainRun, segmentSize: number): ChainRun {
-  if (nextSwitch === undefined || run.to.segment < nextSwitch) return run
-  return { ...run, to: segmentAt(nextSwitch - 1n, run, segmentSize) }
-}
-
-/** A segment of a run, by its number. */
-export function segmentAt(
-  number: bigint,
-  { archive, from, to }: ChainRun,
-  segmentSize: number,
-): ArchivedSegment {
-  if (number === from.segment) return from
-  return archive.found.get(segmentName(from.timeline, number, segmentSize))?.segment ?? to
-}
-
-/** The segments of runs, one by one. */
-export function segmentsOfRuns(runs: ChainRun[], segmentSize: number): ArchivedSegment[] {
-  return runs.flatMap((run) => {
-    const count = Number(run.to.segment - run.from.segment) + 1
-    return Array.from({ length: count }, (_, index) =>
-      segmentAt(run.from.segment + BigInt(index), run, segmentSize),
-    )
-  })
-}
-
-/** What comes before a segment. */
-export function runsBefore(number: bigint, runs: ChainRun[], segmentSize: number): ChainRun[] {
-  return runs.filter(({ from }) => from.segment < number).map((run) => upTo(number, run, segmentSize))
 }
 
 interface Pick {
@@ -173,28 +147,4 @@ function furthest(picks: Pick[]): Pick | undefined {
 /** Nothing can follow on a segment that is unfinished, or whose own timeline has ended in it. */
 function isEnd({ name, form }: ArchivedSegment, names: string[]): boolean {
   return name !== names[0] || form === 'partial'
-}
-
-/** Why the chain cannot go on after such a segment. */
-function reasonToEnd(segment: ArchivedSegment, names: string[], joined: ArchiveIndex[]): string {
-  // At a switch the parent's segment ends where its child's goes on.
-  return segment.name === names[0] ? 'it is only partly there' : faultOf(names, joined)
-}
-
-function faultOf([newest = '']: string[], joined: ArchiveIndex[]): string {
-  const faults = joined.map(({ found }) => found.get(newest)?.fault)
-  return faults.find((fault) => fault !== undefined) ?? 'it is missing'
-}
-
-function gapAt(
-  { number, names: [missing = ''], reason }: { number: bigint; names: string[]; reason: string },
-  runs: ChainRun[],
-  joined: ArchiveIndex[],
-  timelines: TimelinePart[],
-): ArchiveGap {
-  const following = joined.flatMap(
-    (archive) => archive.onPath(timelines).find(({ segment }) => segment > number) ?? [],
-  )
-  const next = following.sort((one, other) => (one.segment < other.segment ? -1 : 1))[0]?.name
-  return { after: runs.at(-1)?.to.name, missing, next, reason }
 }

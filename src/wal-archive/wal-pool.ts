@@ -75,7 +75,7 @@ export function walPool(catalog: Pick<Catalog, 'root' | 'backups' | 'rejected'>)
 function look(
   listing: PoolListing,
   backup: PooledBackup,
-  { timeline, without, damaged = new Map() }: WayThroughPool,
+  { timeline, without = new Set(), damaged = new Map() }: WayThroughPool,
 ): ArchivedWal {
   const { summary: needs } = backup
   const size = needs.wal_segment_size
@@ -84,11 +84,11 @@ function look(
   const own = withFirst(readAt(directory), backup)
   const cluster = claimedCluster(backup)
   const isOther = (place: ArchivePlace) =>
-    place.directory !== directory && !without?.has(place.directory) && mayBeOf(cluster, place)
+    place.directory !== directory && !without.has(place.directory) && mayBeOf(cluster, place)
   const read = (place: ArchivePlace) => unlessNone(() => readAt(place.directory)) ?? []
   const { histories, contradicting } = agreedHistories(
     own,
-    listing.places.filter((place) => isOther(place) && hasHistories(place, listing)).flatMap(read),
+    listing.withHistories().filter(isOther).flatMap(read),
   )
   const further = (name: string, than: { directory: string }) => {
     const places = listing.holdersOf(name)?.places ?? []
@@ -101,7 +101,9 @@ function look(
   }
   const ways = waysFrom(needs, histories, own.histories, timeline)
   for (const [index, timelines] of ways.entries()) {
-    const followed = followChain({ own, timelines, needs, further })
+    const archives = [cluster, [...without], [...damaged.keys()], [...contradicting]]
+    const tails = without.has(directory) ? undefined : listing.tailsOf([size, timelines, archives])
+    const followed = followChain({ own, timelines, needs, further, tails })
     const reached = followed.runs.at(-1)?.to.timeline
     // A timeline that is known, and whose WAL is not here, must not keep anybody from what is.
     if (reached === timelines.at(-1)?.timeline || index === ways.length - 1)
@@ -155,10 +157,6 @@ function copiesIn(
     )
     .flatMap(({ found }) => usableFormsOf(found.get(name)))
     .filter((segment) => !damaged.has(pathOf(segment)))
-}
-
-function hasHistories({ directory }: ArchivePlace, listing: PoolListing): boolean {
-  return listing.namesIn(directory)?.some((name) => name.endsWith('.history')) ?? false
 }
 
 /** The next newer ones first: there a receiver went on. Then older ones, the nearest first. */

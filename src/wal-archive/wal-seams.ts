@@ -1,8 +1,10 @@
+import { pathOf } from '../wal-segments/archive-segments.js'
 import { segmentName, segmentNumber } from '../wal-segments/lsn.js'
 import type { TimelinePart } from '../wal-segments/timeline-path.js'
 import { namesOf } from '../wal-segments/timeline-segments.js'
 import { type ArchiveIndex, usableIn } from './archive-index.js'
 import type { ArchivedSegment, ArchivedWal } from './archived-wal.js'
+import type { ChainRun } from './chain-run.js'
 
 /** Where a chain goes on in another archive. */
 export interface WalSeam {
@@ -11,6 +13,8 @@ export interface WalSeam {
   /** Its last segment before the seam, or what it has of the first one after it, which is less, damaged, or in the snapshot alone. */
   before: ArchivedSegment
   after: ArchivedSegment
+  /** Tells it from others: the paths of both. */
+  key: string
   /** A segment that both archives have; undefined where there is none. */
   overlap: SeamOverlap | undefined
   /** That, and others near it that both have, which tell where that one does not. */
@@ -26,22 +30,35 @@ export interface SeamOverlap {
   previous: [ArchivedSegment | undefined, ArchivedSegment | undefined]
 }
 
-export function seamsOf({
-  runs,
-  timelines,
-  segmentSize,
-}: Pick<ArchivedWal, 'runs' | 'timelines' | 'segmentSize'>): WalSeam[] {
-  return runs.flatMap((run, index) => {
-    const { cameFrom, insteadOf, from } = run
-    const before = insteadOf ?? runs[index - 1]?.to
-    if (!cameFrom || !before) return []
-    const both: [ArchiveIndex, ArchiveIndex] = [cameFrom, run.archive]
-    const overlap = insteadOf
-      ? overlapIn(both, [insteadOf, from], segmentSize, segmentSize)
-      : overlapOf(both, before, from, timelines, segmentSize)
-    const overlaps = () => [...(overlap ? [overlap] : []), ...overlapsNear(both, from, overlap, segmentSize)]
-    return [{ archive: cameFrom.directory, before, after: from, overlap, overlaps }]
-  })
+export function seamsOf(wal: Pick<ArchivedWal, 'runs' | 'timelines' | 'segmentSize'>): WalSeam[] {
+  const found: WalSeam[] = []
+  for (const [index, run] of wal.runs.entries()) {
+    const before = run.insteadOf ?? wal.runs[index - 1]?.to
+    if (!run.cameFrom || !before) continue
+    const known = seams.get(run)
+    const seam = known?.before === before ? known : seamAt(run, run.cameFrom, before, wal)
+    if (seam !== known) seams.set(run, seam)
+    found.push(seam)
+  }
+  return found
+}
+
+/** Of runs that many chains have in common. */
+const seams = new WeakMap<ChainRun, WalSeam>()
+
+function seamAt(
+  { archive, insteadOf, from }: ChainRun,
+  cameFrom: ArchiveIndex,
+  before: ArchivedSegment,
+  { timelines, segmentSize }: Pick<ArchivedWal, 'timelines' | 'segmentSize'>,
+): WalSeam {
+  const both: [ArchiveIndex, ArchiveIndex] = [cameFrom, archive]
+  const overlap = insteadOf
+    ? overlapIn(both, [insteadOf, from], segmentSize, segmentSize)
+    : overlapOf(both, before, from, timelines, segmentSize)
+  const overlaps = () => [...(overlap ? [overlap] : []), ...overlapsNear(both, from, overlap, segmentSize)]
+  const key = [before, from].map(pathOf).join()
+  return { archive: cameFrom.directory, before, after: from, key, overlap, overlaps }
 }
 
 /** The segment in which one timeline leaves another, else the last one before. */

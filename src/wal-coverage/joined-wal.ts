@@ -4,9 +4,9 @@ import type { CheckOptions } from '../postgres/programs/check-backup.js'
 import type { Installation } from '../postgres/programs/find.js'
 import type { DamagedCopies } from '../wal-archive/archive-index.js'
 import { type ArchivedSegment, type ArchivedWal, withRuns } from '../wal-archive/archived-wal.js'
+import { segmentsOfRuns } from '../wal-archive/chain-run.js'
 import { readSeamNote, writeSeamNote } from '../wal-archive/notes/seam-note.js'
 import { snapshotSegment } from '../wal-archive/snapshot-segment.js'
-import { segmentsOfRuns } from '../wal-archive/wal-chain.js'
 import type { PooledBackup, WalPool } from '../wal-archive/wal-pool.js'
 import { type SeamOverlap, seamsOf, type WalSeam } from '../wal-archive/wal-seams.js'
 import { waldumpOf } from '../wal-reading/archive-end.js'
@@ -56,11 +56,10 @@ async function firstWrongSeam(
   options: JoiningOptions,
 ): Promise<WalSeam | undefined> {
   for (const seam of seamsOf(wal)) {
-    const key = [seam.before, seam.after].map(({ directory, file }) => `${directory}/${file}`).join()
-    const known = pool.seams.get(key) ?? readSeamNote(seam)
+    const known = pool.seams.get(seam.key) ?? readSeamNote(seam)
     const joins = known ?? (await joinsAt(seam, wal, backup, options))
     if (known === undefined) await writeSeamNote(seam, joins)
-    pool.seams.set(key, joins)
+    pool.seams.set(seam.key, joins)
     if (!joins) return seam
   }
   return undefined

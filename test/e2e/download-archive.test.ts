@@ -1,9 +1,10 @@
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, expect } from '@jest/globals'
+import { afterAll, beforeAll, expect } from '@jest/globals'
 import { execa, execaSync } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, isWhole } from '../helpers/download.js'
+import { forms, inForm } from '../helpers/forms.js'
 import { ifMounts, needs } from '../helpers/needs.js'
 import { program, runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
@@ -17,13 +18,15 @@ import { asUser } from '../helpers/users.js'
 
 const { describe, it } = needs('program sshd', 'program zstd', 'program bsdtar', 'program busybox')
 
+let plain: MadeBackup
 let backup: MadeBackup
 let ssh: SshHost
 beforeAll(async () => {
   ssh = await anSshHost()
   const server = await aServer({ major: anyMajor })
   await fill(server)
-  backup = await aBackupOf(server, { root: await aRoot("it's a root") })
+  plain = await aBackupOf(server, { root: await aRoot("it's a root") })
+  backup = plain
 })
 
 const archive = async (file: string, args: string[] = [], env: Record<string, string> = {}) => {
@@ -47,7 +50,14 @@ const unpackers: Record<string, string[]> = {
   busybox: ['/bin/busybox', 'tar', '-xf'],
 }
 
-describe('an archive', () => {
+describe.each(forms)('an archive of a %s backup', (form) => {
+  beforeAll(async () => {
+    backup = await inForm(form, plain)
+  })
+  afterAll(() => {
+    backup = plain
+  })
+
   it.each([
     ['.tar', 'GNU tar', 'root'],
     ['.tar', 'busybox', 'ssh'],
@@ -70,7 +80,7 @@ describe('an archive', () => {
     expect(tree(copy)).toEqual(tree(backup.directory))
     const list = await runPgbk(['list', '-C', place, '--json'])
     expect(JSON.parse(list.stdout).backups).toHaveLength(1)
-    expect(await isWhole(join(copy, 'snapshot'), anyMajor)).toBe(true)
+    expect(await isWhole(copy, anyMajor)).toBe(true)
   })
 
   it.each([

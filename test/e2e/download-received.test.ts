@@ -9,6 +9,8 @@ import { anyMajor, run } from '../helpers/programs.js'
 import { makeLedger, startLoad, startReceiver, untilReceived } from '../helpers/receiver.js'
 import { aRoot, aServer } from '../helpers/server.js'
 
+// One form: what is replaced is a directory, whatever is in it.
+
 it('a backup is replaced while a receiver writes into its archive, and no row is lost', async () => {
   const server = await aServer({ major: anyMajor, initdb: ['--wal-segsize=1'] })
   await makeLedger(server)

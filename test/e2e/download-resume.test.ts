@@ -12,6 +12,8 @@ import { aSmallDisk } from '../helpers/small-disk.js'
 import { anSshHost, anSshTo, heldAfter, type SshHost } from '../helpers/ssh.js'
 import { entriesOf, until } from '../helpers/traces.js'
 
+// One form: files go on by their names, an image at its bytes (packed-moves.test.ts).
+
 const { describe, it } = needs('program sshd')
 
 let backup: MadeBackup

@@ -9,9 +9,10 @@ import { shellWord } from '../../src/text/shell-word.js'
 import { aContext } from '../catalog/samples.js'
 import { aBackupOf, aTwinOf, entriesBelow, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, download, isWhole } from '../helpers/download.js'
+import { type Form, forms, formsOnMajors, inForm, inForms } from '../helpers/forms.js'
 import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
-import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
+import { anyMajor, run } from '../helpers/programs.js'
 import { aRoot, aServer, fill } from '../helpers/server.js'
 import { anSshHost, type SshHost } from '../helpers/ssh.js'
 import { entriesOf } from '../helpers/traces.js'
@@ -21,11 +22,14 @@ import { asFound } from '../terminal/screens.js'
 
 const { describe, it } = needs('program sshd')
 
+/** What tells that all has come as it was. */
+const verifiedBy: Record<Form, RegExp> = { plain: /^pg_verifybackup/, packed: /^its SHA-256$/ }
+
 let ssh: SshHost
-let backup: MadeBackup
+let backups: Record<Form, MadeBackup>
 beforeAll(async () => {
   ssh = await anSshHost()
-  backup = await aFilledBackup(anyMajor)
+  backups = await inForms(await aFilledBackup(anyMajor))
 })
 
 async function aFilledBackup(major: number): Promise<MadeBackup> {
@@ -34,27 +38,33 @@ async function aFilledBackup(major: number): Promise<MadeBackup> {
   return aBackupOf(server, { root: await aRoot("it's a root") })
 }
 
-describe.each(oldestAndNewest)('a backup of PostgreSQL %i', (major) => {
+describe.each(formsOnMajors())('a %s backup of PostgreSQL %i', (form, major) => {
   it('comes over ssh with all that belongs to it, and starts', async () => {
-    const backup = await aFilledBackup(major)
+    const backup = await inForm(form, await aFilledBackup(major))
     const before = fingerprint(backup.directory)
     const to = await aRoot(`to "here" $(now)`)
     const { status, error, json } = await download(`${ssh.host}:${backup.root}`, to, [], { env: ssh.env })
     expect({ status, error }).toEqual({ status: 0, error: undefined })
     expect(json).toMatchObject({
       already_here: false,
-      verified_by: expect.stringMatching(/^pg_verifybackup/),
+      verified_by: expect.stringMatching(verifiedBy[form]),
     })
     expect(json.received_bytes).toBe(sizeOf(backup.directory))
     const copy = copyOf(backup, to)
-    expect(json.backup).toEqual({ ...backup.record, ...asFound(backup.record), directory: copy })
+    const found = { ...asFound(backup.record), ...(form === 'packed' && { form, own_bytes: sizeOf(copy) }) }
+    expect(json.backup).toEqual({ ...backup.record, ...found, directory: copy })
     expect(namesIn(copy)).toEqual(namesIn(backup.directory))
-    expect(await isWhole(join(copy, 'snapshot'), major)).toBe(true)
+    expect(await isWhole(copy, major)).toBe(true)
     expect(fingerprint(backup.directory)).toBe(before)
   })
 })
 
-describe('a download', () => {
+describe.each(forms)('a download of a %s backup', (form) => {
+  let backup: MadeBackup
+  beforeAll(() => {
+    backup = backups[form]
+  })
+
   it('from a directory is a writable copy of its own, with nothing of the download left', async () => {
     const to = await aRoot()
     const { status, json } = await download(backup.root, to)
@@ -70,19 +80,19 @@ describe('a download', () => {
         ordinaryUser.uid,
       ])
     }
-    for (const { oid } of backup.record.tablespaces)
+    for (const { oid } of form === 'plain' ? backup.record.tablespaces : [])
       expect(readlinkSync(join(copy, `snapshot/data/pg_tblspc/${oid}`))).toBe(`../../tablespaces/${oid}`)
     expect(json.received_bytes).toBe(sizeOf(backup.directory))
-    expect(await isWhole(join(copy, 'snapshot'), anyMajor)).toBe(true)
+    expect(await isWhole(copy, anyMajor)).toBe(true)
   })
 
   it('says for people what came, how fast, and how to run it', async () => {
     const to = join(await aRoot(), "a root's")
     const args = ['download', backup.record.id, '--from', backup.root, '--to', to]
     const { stdout, stderr } = await runPgbk(args)
-    expect(stdout).toMatch(
-      /^Backup \d{8}T\d{6}Z: [\d.]+ MB in [\d.]+ s, [\d.]+ \wB\/s, verified by pg_verify/,
-    )
+    const [, by] =
+      /^Backup \d{8}T\d{6}Z: [\d.]+ MB in [\d.]+ s, [\d.]+ \wB\/s, verified by (.*)/.exec(stdout) ?? []
+    expect(by).toMatch(verifiedBy[form])
     expect(stdout).toContain(`\n  ${copyOf(backup, to)}\n`)
     expect(stdout).toContain(`pgbk local-run ${backup.record.id} -C '${to.replace("'", `'\\''`)}'`)
     expect(stderr).toBe('copying\nverifying')
@@ -114,47 +124,20 @@ describe('a download', () => {
     expect(entriesOf(to)).toEqual(['.catalog.lock', backup.record.id])
   })
 
-  it('of one that is used here is refused, unless that is to be replaced', async () => {
-    const to = await aRoot()
-    await download(backup.root, to)
-    const label = join(copyOf(backup, to), 'snapshot/data/backup_label')
-    renameSync(label, `${label}.old`)
-    const refused = await download(backup.root, to)
-    expect(refused).toMatchObject({ status: 1, error: { code: 'failed' } })
-    expect(refused.error.hint).toContain('--replace')
-    expect((await runPgbk(['hold', backup.record.id, '--reason', 'for the audit', '-C', to])).status).toBe(0)
-    expect(await download(backup.root, to, ['--replace'])).toMatchObject({ status: 0 })
-    expect(existsSync(label)).toBe(true)
-    expect(readFileSync(join(copyOf(backup, to), 'hold.json'), 'utf8')).toContain('for the audit')
-    expect(entriesOf(to)).toEqual(['.catalog.lock', backup.record.id])
-  })
-
-  it.each(['snapshot/data/global/pg_control', 'backup.json'])('replaces one that lacks %s', async (name) => {
-    const to = await aRoot()
-    await download(backup.root, to)
-    const file = join(copyOf(backup, to), name)
-    rmSync(file)
-    const refused = await download(backup.root, to)
-    expect(refused.error.message).toMatch(/is here already, but (incomplete|it has no record)/)
-    expect(await download(backup.root, to, ['--replace'])).toMatchObject({ status: 0 })
-    expect(existsSync(file)).toBe(true)
-    expect(entriesOf(to)).toEqual(['.catalog.lock', backup.record.id])
-  })
-
-  it('of one that is used at the source is refused', async () => {
-    const { root } = await download(backup.root, await aRoot()).then(({ json }) => ({
-      root: join(json.backup.directory, '../../..'),
-    }))
-    const label = join(copyOf(backup, root), 'snapshot/data/backup_label')
-    renameSync(label, `${label}.old`)
-    const words = ['download', backup.record.id, '--from', root, '-C', await aRoot(), '--json']
-    const { status, stdout } = await runPgbk(words)
-    expect(status).toBe(1)
-    expect(JSON.parse(stdout).error).toMatchObject({
-      code: 'damaged',
-      message: expect.stringMatching(/is used/),
-    })
-  })
+  it.each([form === 'plain' ? 'snapshot/data/global/pg_control' : 'snapshot.squashfs', 'backup.json'])(
+    'replaces one that lacks %s',
+    async (name) => {
+      const to = await aRoot()
+      await download(backup.root, to)
+      const file = join(copyOf(backup, to), name)
+      rmSync(file)
+      const refused = await download(backup.root, to)
+      expect(refused.error.message).toMatch(/is here already, but (incomplete|it has no record)/)
+      expect(await download(backup.root, to, ['--replace'])).toMatchObject({ status: 0 })
+      expect(existsSync(file)).toBe(true)
+      expect(entriesOf(to)).toEqual(['.catalog.lock', backup.record.id])
+    },
+  )
 
   it.each(['directory', 'symbolic link'])('into its own root, named by a %s, is refused', async (kind) => {
     const place = kind === 'directory' ? backup.root : join(await aRoot(), 'link')
@@ -162,12 +145,6 @@ describe('a download', () => {
     const { status, error } = await download(backup.root, place)
     expect(status).toBe(2)
     expect(error.message).toContain(`the same: ${backup.root} is ${place}`)
-  })
-
-  it('without a source is refused', async () => {
-    const { status, stdout } = await runPgbk(['download', 'latest', '-C', await aRoot(), '--json'])
-    expect(status).toBe(2)
-    expect(JSON.parse(stdout).error).toMatchObject({ code: 'usage', hint: expect.stringContaining('--from') })
   })
 
   it('with --to alone is from the root, or from the source of the configuration', async () => {
@@ -218,7 +195,54 @@ describe('a download', () => {
   })
 })
 
-describe('list and show of another root', () => {
+describe('a download of a plain backup', () => {
+  let backup: MadeBackup
+  beforeAll(() => {
+    backup = backups.plain
+  })
+
+  it('of one that is used here is refused, unless that is to be replaced', async () => {
+    const to = await aRoot()
+    await download(backup.root, to)
+    const label = join(copyOf(backup, to), 'snapshot/data/backup_label')
+    renameSync(label, `${label}.old`)
+    const refused = await download(backup.root, to)
+    expect(refused).toMatchObject({ status: 1, error: { code: 'failed' } })
+    expect(refused.error.hint).toContain('--replace')
+    expect((await runPgbk(['hold', backup.record.id, '--reason', 'for the audit', '-C', to])).status).toBe(0)
+    expect(await download(backup.root, to, ['--replace'])).toMatchObject({ status: 0 })
+    expect(existsSync(label)).toBe(true)
+    expect(readFileSync(join(copyOf(backup, to), 'hold.json'), 'utf8')).toContain('for the audit')
+    expect(entriesOf(to)).toEqual(['.catalog.lock', backup.record.id])
+  })
+
+  it('of one that is used at the source is refused', async () => {
+    const { root } = await download(backup.root, await aRoot()).then(({ json }) => ({
+      root: join(json.backup.directory, '../../..'),
+    }))
+    const label = join(copyOf(backup, root), 'snapshot/data/backup_label')
+    renameSync(label, `${label}.old`)
+    const words = ['download', backup.record.id, '--from', root, '-C', await aRoot(), '--json']
+    const { status, stdout } = await runPgbk(words)
+    expect(status).toBe(1)
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'damaged',
+      message: expect.stringMatching(/is used/),
+    })
+  })
+
+  it('without a source is refused', async () => {
+    const { status, stdout } = await runPgbk(['download', 'latest', '-C', await aRoot(), '--json'])
+    expect(status).toBe(2)
+    expect(JSON.parse(stdout).error).toMatchObject({ code: 'usage', hint: expect.stringContaining('--from') })
+  })
+})
+
+describe.each(forms)('list and show of another root with a %s backup', (form) => {
+  let backup: MadeBackup
+  beforeAll(() => {
+    backup = backups[form]
+  })
   const places = () => [backup.root, `${ssh.host}:${backup.root}`]
 
   it('are those of that root', async () => {
@@ -239,9 +263,7 @@ describe('list and show of another root', () => {
     const list = await runPgbk(['list', '--from', from], { env: ssh.env })
     expect(list.stdout).toMatch(new RegExp(`\\n1 backup, [\\d.]+ MB, in ${from}$`))
     const show = await runPgbk(['show', 'latest', '--from'], { env: { ...ssh.env, PGBK_SOURCE: from } })
-    expect(show.stdout).toContain(
-      `pgbk download ${backup.record.id} --from '${from.replaceAll("'", `'\\''`)}'`,
-    )
+    expect(show.stdout).toContain(`pgbk download ${backup.record.id} --from ${shellWord(from)}`)
     expect(show.stdout).not.toContain('pgbk delete')
   })
 
@@ -252,29 +274,26 @@ describe('list and show of another root', () => {
     expect(status).toBe(3)
     expect(stderr).toContain(`See those that are there:\n  pgbk list --from ${shellWord(backup.root)}`)
   })
+})
 
-  it('show in both ways what is no whole backup, and what is used', async () => {
-    const used = await aTwinOf(backup, '20250101T000000Z')
-    await run(['mv', `${used.snapshot}/data/backup_label`, `${used.snapshot}/data/backup_label.old`])
-    const broken = await aTwinOf(backup, '20250102T000000Z')
-    await run(['sh', '-c', 'echo { > "$1/backup.json"', '-', broken.directory])
-    await run([
-      'mkdir',
-      `${backup.root}/data/backup/20250103T000000Z`,
-      `${backup.root}/data/backup/odd\nname`,
-    ])
-    await run(['mkdir', `${backup.root}/data/backup/.20250104T000000Z.partial`])
-    const wanted = JSON.parse((await runPgbk(['list', '-C', backup.root, '--json'])).stdout)
-    expect(wanted.rejected).toHaveLength(4)
-    for (const from of places()) {
-      const { backups, rejected } = JSON.parse(
-        (await runPgbk(['list', '--from', from, '--json'], { env: ssh.env })).stdout,
-      )
-      const states = (list: { id: string; state: string }[]) => list.map(({ id, state }) => `${id} ${state}`)
-      expect(states(backups)).toEqual(states(wanted.backups))
-      expect(new Set(rejected.map(JSON.stringify))).toEqual(new Set(wanted.rejected.map(JSON.stringify)))
-    }
-  })
+it('list and show of another root show in both ways what is no whole backup, and what is used', async () => {
+  const backup = backups.plain
+  const used = await aTwinOf(backup, '20250101T000000Z')
+  await run(['mv', `${used.snapshot}/data/backup_label`, `${used.snapshot}/data/backup_label.old`])
+  const broken = await aTwinOf(backup, '20250102T000000Z')
+  await run(['sh', '-c', 'echo { > "$1/backup.json"', '-', broken.directory])
+  await run(['mkdir', `${backup.root}/data/backup/20250103T000000Z`, `${backup.root}/data/backup/odd\nname`])
+  await run(['mkdir', `${backup.root}/data/backup/.20250104T000000Z.partial`])
+  const wanted = JSON.parse((await runPgbk(['list', '-C', backup.root, '--json'])).stdout)
+  expect(wanted.rejected).toHaveLength(4)
+  for (const from of [backup.root, `${ssh.host}:${backup.root}`]) {
+    const { backups, rejected } = JSON.parse(
+      (await runPgbk(['list', '--from', from, '--json'], { env: ssh.env })).stdout,
+    )
+    const states = (list: { id: string; state: string }[]) => list.map(({ id, state }) => `${id} ${state}`)
+    expect(states(backups)).toEqual(states(wanted.backups))
+    expect(new Set(rejected.map(JSON.stringify))).toEqual(new Set(wanted.rejected.map(JSON.stringify)))
+  }
 })
 
 function namesIn(directory: string): string[] {

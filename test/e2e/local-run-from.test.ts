@@ -19,6 +19,8 @@ import { anSshHost, withPrograms } from '../helpers/ssh.js'
 import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
 
+// One form: from elsewhere an image is run, nothing else.
+
 const needed = ['user namespaces', '/dev/fuse', 'program mksquashfs', 'program squashfuse'] as const
 
 /** A place that has one packed backup with WAL, and the rows of which it is known when they came. */

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { eachUserAndForm, type Form, forms, inForms } from '../helpers/forms.js'
 import { aReadyRun, cache, failureOf, localRun, nothing, remainsOf } from '../helpers/local-run.js'
-import { eachUser, needs } from '../helpers/needs.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { anyMajor, attempt, run } from '../helpers/programs.js'
 import { aRoot, aServer } from '../helpers/server.js'
@@ -14,32 +15,32 @@ import { fingerprint } from '../helpers/tree.js'
 const inCache = join(cache, 'pgbk/run')
 const psql = (...statements: string[]) => ['--', 'psql', '-XAtq', ...statements.flatMap((one) => ['-c', one])]
 
-let backup: MadeBackup
+let backups: Record<Form, MadeBackup>
 beforeAll(async () => {
   const server = await aServer({ major: anyMajor })
   await server.sql('create database app')
   await server.sql('create table t as select generate_series(1, 1000) as n', 'app')
-  backup = await aBackupOf(server)
+  backups = await inForms(await aBackupOf(server))
 })
 
 const countRows = ['--dbname', 'app', ...psql('select count(*) from t')]
 
 /** A root with the same backup in another place. */
-async function thatHasTheBackup(root: string | Promise<string>): Promise<string> {
-  const backups = join(await root, 'data/backup')
-  await run(['mkdir', '-p', backups])
-  await run(['cp', '-a', backup.directory, backups])
+async function thatHasTheBackup(form: Form, root: string | Promise<string>): Promise<string> {
+  const place = join(await root, 'data/backup')
+  await run(['mkdir', '-p', place])
+  await run(['cp', '-a', backups[form].directory, place])
   return root
 }
 
 const { it: withDisk } = needs('root', 'mounts')
 const { it: withFuse } = needs('user namespaces', '/dev/fuse')
 
-eachUser('started by %s, a run of a backup', (user) => {
+eachUserAndForm('started by %s, a run of a %f backup', (user, form) => {
   const options = { asRoot: user === 'root' }
 
   withDisk('on a read-only file system keeps its working copy in the cache', async () => {
-    const root = await thatHasTheBackup(aSmallDisk(150))
+    const root = await thatHasTheBackup(form, aSmallDisk(150))
     makeReadOnly(root)
     const ready = await aReadyRun(root, [], options)
     expect(ready.directory.startsWith(`${inCache}/`)).toBe(true)
@@ -49,7 +50,7 @@ eachUser('started by %s, a run of a backup', (user) => {
   })
 
   withDisk('on a read-only file system is swept by the next one there when it was killed', async () => {
-    const root = await thatHasTheBackup(aSmallDisk(150))
+    const root = await thatHasTheBackup(form, aSmallDisk(150))
     makeReadOnly(root)
     const { child } = await aReadyRun(root, [], options)
     child.kill('SIGKILL')
@@ -59,18 +60,23 @@ eachUser('started by %s, a run of a backup', (user) => {
   })
 
   withDisk('on a read-only file system is no business of another root', async () => {
-    const root = await thatHasTheBackup(aSmallDisk(150))
+    const root = await thatHasTheBackup(form, aSmallDisk(150))
     makeReadOnly(root)
     const ready = await aReadyRun(root, [], options)
     const env = { HOME: cache, XDG_CACHE_HOME: cache }
-    const listed = await runPgbk(['instance', 'list', '-C', backup.root, '--json'], { ...options, env })
+    const listed = await runPgbk(['instance', 'list', '-C', backups[form].root, '--json'], {
+      ...options,
+      env,
+    })
     expect(JSON.parse(listed.stdout).runs).toEqual([])
     expect(await ready.stop()).toBe(0)
   })
 
   it('keeps away from what has no marker', async () => {
-    const root = await thatHasTheBackup(aRoot())
-    const strange = ['mine', `${backup.record.id}-1`].map((name) => join(root, 'data/run', name, 'snapshot'))
+    const root = await thatHasTheBackup(form, aRoot())
+    const strange = ['mine', `${backups[form].record.id}-1`].map((name) =>
+      join(root, 'data/run', name, 'snapshot'),
+    )
     for (const directory of strange) {
       await run(['mkdir', '-p', directory])
       writeFileSync(join(directory, 'precious'), 'data')
@@ -81,7 +87,7 @@ eachUser('started by %s, a run of a backup', (user) => {
   })
 
   withDisk('on a full disk says so and leaves nothing behind', async () => {
-    const root = await thatHasTheBackup(aSmallDisk(150))
+    const root = await thatHasTheBackup(form, aSmallDisk(150))
     await fillUp(root)
     const failure = await failureOf(root, [], options)
     expect(failure).toMatchObject({ status: 1, code: 'disk-full' })
@@ -90,7 +96,7 @@ eachUser('started by %s, a run of a backup', (user) => {
   })
 
   withDisk('is refused a full copy for which there is no room', async () => {
-    const root = await thatHasTheBackup(aSmallDisk(100))
+    const root = await thatHasTheBackup(form, aSmallDisk(100))
     const { status, message } = await failureOf(root, ['--working-copy', 'copy'], options)
     expect(status).toBe(1)
     expect(message).toMatch(/a copy needs [\d.]+ MB, and [\d.]+ MB are free in /)
@@ -104,7 +110,7 @@ eachUser('started by %s, a run of a backup', (user) => {
   withDisk.each(fillings)(
     'that fills the disk up by %s is told of it and leaves nothing behind',
     async (_, fill) => {
-      const root = await thatHasTheBackup(aSmallDisk(150))
+      const root = await thatHasTheBackup(form, aSmallDisk(150))
       const { status, stderr } = await localRun(root, psql(fill), options)
       expect(status).toBeGreaterThan(0)
       expect(stderr).toMatch(/No space left on device|wrote only \d+ of 8192 bytes/)
@@ -114,16 +120,16 @@ eachUser('started by %s, a run of a backup', (user) => {
   )
 })
 
-describe('an ordinary user', () => {
+describe.each(forms)('with a %s backup, an ordinary user', (form) => {
   it('who may not write to data/run gets the working copy in the cache', async () => {
-    const root = await thatHasTheBackup(aRoot())
+    const root = await thatHasTheBackup(form, aRoot())
     mkdirSync(join(root, 'data/run'), { mode: 0o500 })
     expect(await localRun(root, countRows)).toMatchObject({ status: 0, stdout: '1000' })
     expect(remainsOf(root, inCache)).toEqual(nothing)
   })
 
   it('who may write neither there nor to the cache is told of both', async () => {
-    const root = await thatHasTheBackup(aRoot())
+    const root = await thatHasTheBackup(form, aRoot())
     mkdirSync(join(root, 'data/run'), { mode: 0o500 })
     const env = { XDG_CACHE_HOME: join(root, 'data/run') }
     const { status, code, hint } = await failureOf(root, [], { env })
@@ -133,8 +139,8 @@ describe('an ordinary user', () => {
   })
 
   it('to whom the backup is closed is told so', async () => {
-    const root = await thatHasTheBackup(aRoot())
-    chmodSync(join(root, 'data/backup', backup.record.id), 0o000)
+    const root = await thatHasTheBackup(form, aRoot())
+    chmodSync(join(root, 'data/backup', backups[form].record.id), 0o000)
     const { status, message, hint } = await failureOf(root, [])
     expect(status).toBe(1)
     expect(message).toMatch(/cannot read .*permission denied/)
@@ -143,8 +149,8 @@ describe('an ordinary user', () => {
 })
 
 /** Makes a backup somebody else's, who lets everybody read it. */
-async function aRootOf(owner: number): Promise<string> {
-  const root = await thatHasTheBackup(aRoot())
+async function aRootOf(form: Form, owner: number): Promise<string> {
+  const root = await thatHasTheBackup(form, aRoot())
   await execa('chown', ['-R', `${owner}:${owner}`, root])
   await execa('chmod', ['-R', 'a+rX', join(root, 'data/backup')])
   chmodSync(root, 0o755)
@@ -152,23 +158,31 @@ async function aRootOf(owner: number): Promise<string> {
   return root
 }
 
-const withOtherOwners = () => {
+const withOtherOwners = (form: Form) => {
   it('is refused to an ordinary user who wants no thin copy, with what can be done', async () => {
-    const { status, message, hint } = await failureOf(await aRootOf(4711), ['--working-copy', 'overlay'])
+    const { status, message, hint } = await failureOf(await aRootOf(form, 4711), [
+      '--working-copy',
+      'overlay',
+    ])
     expect(status).toBe(1)
     expect(message).toContain('belongs to another user (uid 4711)')
     expect(hint).toMatch(/as that user or as root/)
   })
 
   withFuse('is one of an ordinary user who may read it', async () => {
-    const root = await aRootOf(4711)
+    const root = await aRootOf(form, 4711)
     expect(await localRun(root, countRows)).toMatchObject({ status: 0, stdout: '1000' })
     expect(remainsOf(root, inCache)).toEqual(nothing)
   })
 
   it('is opened by root as its owner, who need not have a name', async () => {
-    const root = await aRootOf(4711)
-    await execa('chmod', ['-R', 'go-rwx', join(root, 'data/backup', backup.record.id, 'snapshot/data')])
+    const root = await aRootOf(form, 4711)
+    const closed = join(root, 'data/backup', backups[form].record.id)
+    await execa('chmod', [
+      '-R',
+      'go-rwx',
+      join(closed, form === 'plain' ? 'snapshot/data' : 'snapshot.squashfs'),
+    ])
     const ask = "create temp table ids (id int); copy ids from program 'id -u'"
     const { status, stdout } = await localRun(root, psql(ask, 'select id from ids'), { asRoot: true })
     expect({ status, stdout }).toEqual({ status: 0, stdout: '4711' })
@@ -177,13 +191,13 @@ const withOtherOwners = () => {
 
   it("is refused to root when it is root's own, as PostgreSQL refuses root", async () => {
     const args = ['--working-copy', 'overlay']
-    const { status, message, hint } = await failureOf(await aRootOf(0), args, { asRoot: true })
+    const { status, message, hint } = await failureOf(await aRootOf(form, 0), args, { asRoot: true })
     expect(status).toBe(1)
     expect(message).toContain('belongs to root, and PostgreSQL does not run as root')
     expect(hint).toContain('chown -R')
   })
 }
-needs('root').describe('a backup of somebody else', withOtherOwners)
+needs('root').describe.each(forms)('a %s backup of somebody else', withOtherOwners)
 
 /** Another file takes all the room that is left. */
 async function fillUp(disk: string): Promise<void> {

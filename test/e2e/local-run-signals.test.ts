@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { randomNumbers, roundsOf } from '../helpers/chance.js'
+import { eachUserAndForm, type Form, forms, inForms } from '../helpers/forms.js'
 import { aReadyRun, cache, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
-import { eachUser } from '../helpers/needs.js'
 import { program } from '../helpers/pgbk.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
@@ -13,9 +13,9 @@ import { pidsIn } from '../helpers/servers-in.js'
 import { until } from '../helpers/traces.js'
 import { asUser } from '../helpers/users.js'
 
-let backup: MadeBackup
+let backups: Record<Form, MadeBackup>
 beforeAll(async () => {
-  backup = await aBackupOf(await aServer({ major: anyMajor }))
+  backups = await inForms(await aBackupOf(await aServer({ major: anyMajor })))
 })
 
 /** Says when it is ready; when it gets the signal it asks the server once more, and ends with 7. */
@@ -34,7 +34,7 @@ async function untilItPrints(child: ReturnType<typeof startLocalRun>, text: stri
   await until(`it prints ${text}`, () => printed.includes(text) || child.exitCode !== null)
 }
 
-eachUser('a run that %s has started', (user) => {
+eachUserAndForm('a run of a %f backup that %s has started', (user, form) => {
   const options = { asRoot: user === 'root' }
 
   it.each([
@@ -42,18 +42,18 @@ eachUser('a run that %s has started', (user) => {
     ['SIGINT', 'INT'],
     ['SIGHUP', 'HUP'],
   ] as const)('passes %s on to COMMAND, and stops the server only after its end', async (signal, name) => {
-    const child = startLocalRun(backup.root, ['--', ...commandThatMindsSignals(name)], options)
+    const child = startLocalRun(backups[form].root, ['--', ...commandThatMindsSignals(name)], options)
     await untilItPrints(child, 'ready')
     child.kill(signal)
     const { exitCode, stdout } = await child
     expect({ exitCode, stdout }).toEqual({ exitCode: 7, stdout: 'ready\n42' })
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 
   it('leaves Ctrl-C at the terminal to COMMAND, which gets it once', async () => {
     const count = `n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 20 ]; do sleep 0.05; i=$((i+1)); done;
       psql -XAtc "select 'presses', $n" | cat; exit 9`
-    const words = [program, 'local-run', '-C', backup.root, '--', 'sh', '-c', count]
+    const words = [program, 'local-run', '-C', backups[form].root, '--', 'sh', '-c', count]
     const [file = '', ...args] = [
       ...(options.asRoot ? [] : asUser()),
       'script',
@@ -67,29 +67,29 @@ eachUser('a run that %s has started', (user) => {
     child.stdin?.write('\x03')
     const { exitCode, stdout } = await child
     expect({ exitCode, said: /presses.*/.exec(stdout)?.[0] }).toEqual({ exitCode: 9, said: 'presses|1' })
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 
   it('whose server is killed while COMMAND runs ends with an error that shows the end of its log', async () => {
     const wait = ['sh', '-c', 'echo ready; while psql -c "select 1" >/dev/null 2>&1; do sleep 0.05; done']
-    const child = startLocalRun(backup.root, ['--', ...wait], options)
+    const child = startLocalRun(backups[form].root, ['--', ...wait], options)
     await untilItPrints(child, 'ready')
-    process.kill(await serverIn(backup.root), 'SIGKILL')
+    process.kill(await serverIn(backups[form].root), 'SIGKILL')
     const { exitCode, stderr } = await child
     expect(exitCode).toBe(1)
     expect(stderr).toContain('the server of the working copy ended by itself')
     expect(stderr).toMatch(/The last lines of its log:\n.*/)
     expect(stderr).toContain('database system is ready to accept connections')
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 
   it('whose server is killed while it waits for Ctrl-C ends with the same error', async () => {
-    const { child, pid } = await aReadyRun(backup.root, [], options)
+    const { child, pid } = await aReadyRun(backups[form].root, [], options)
     process.kill(pid, 'SIGKILL')
     const { exitCode, stderr } = await child
     expect(exitCode).toBe(1)
     expect(stderr).toContain('database system is ready to accept connections')
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 
   it.each([
@@ -97,14 +97,14 @@ eachUser('a run that %s has started', (user) => {
     ['SIGTERM', 143],
     ['SIGHUP', 129],
   ] as const)('without COMMAND ends by %s with status %i', async (signal, status) => {
-    const { child } = await aReadyRun(backup.root, [], options)
+    const { child } = await aReadyRun(backups[form].root, [], options)
     child.kill(signal)
     expect((await child).exitCode).toBe(status)
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 
   it('does not wait for its sessions after a second SIGINT', async () => {
-    const { child, sql, directory } = await aReadyRun(backup.root, [], options)
+    const { child, sql, directory } = await aReadyRun(backups[form].root, [], options)
     const asked = sql('select pg_sleep(600)', 'postgres').catch(() => {})
     const session = await sessionIn(directory)
     process.kill(session, 'SIGSTOP')
@@ -114,26 +114,26 @@ eachUser('a run that %s has started', (user) => {
     child.kill('SIGINT')
     expect((await child).exitCode).toBe(0)
     await asked
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 })
 
-describe('runs that are killed at random moments', () => {
+describe.each(forms)('runs of a %s backup that are killed at random moments', (form) => {
   const moments = randomNumbers(roundsOf(2), 1200, 'local-run')
 
   it.each(moments.map((ms, n): [number, boolean, number] => [n, n % 2 === 1, ms]))(
     'at moment %i of the seed, their supervisor with them: %s, leave nothing after the next run',
     async (_, withSupervisor, ms) => {
       const copy = ms % 3 === 0 ? ['--working-copy', 'copy'] : []
-      const child = startLocalRun(backup.root, copy)
+      const child = startLocalRun(backups[form].root, copy)
       await sleep(ms)
-      const shells = withSupervisor ? pidsIn(backup.root).filter(isShell) : []
+      const shells = withSupervisor ? pidsIn(backups[form].root).filter(isShell) : []
       child.kill('SIGKILL')
       for (const pid of shells) killIfThere(Number(pid))
       await child
-      expect(await localRun(backup.root, ['--', 'true'])).toMatchObject({ status: 0 })
-      await until('servers have ended', () => remainsOf(backup.root).processes.length === 0)
-      expect(remainsOf(backup.root)).toEqual(nothing)
+      expect(await localRun(backups[form].root, ['--', 'true'])).toMatchObject({ status: 0 })
+      await until('servers have ended', () => remainsOf(backups[form].root).processes.length === 0)
+      expect(remainsOf(backups[form].root)).toEqual(nothing)
     },
   )
 })

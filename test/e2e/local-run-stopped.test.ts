@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { type Form, forms, inForms } from '../helpers/forms.js'
 import { aReadyRun, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
@@ -13,9 +14,9 @@ import { until } from '../helpers/traces.js'
 
 const { describe, it } = needs('program ps')
 
-let backup: MadeBackup
+let backups: Record<Form, MadeBackup>
 beforeAll(async () => {
-  backup = await aBackupOf(await aServer({ major: anyMajor }))
+  backups = await inForms(await aBackupOf(await aServer({ major: anyMajor })))
 })
 
 const stopServer = serverRuns('kill -STOP $(head -1 postmaster.pid)')
@@ -33,41 +34,45 @@ function signal(child: ReturnType<typeof startPgbk>, name: NodeJS.Signals): void
   if (child.pid !== undefined) process.kill(child.pid, name)
 }
 
-needs('user namespaces').describe('a run in a sandbox whose data has stopped its server', () => endsIt([]))
+needs('user namespaces').describe.each(forms)(
+  'a run of a %s backup in a sandbox whose data has stopped its server',
+  (form) => endsIt(form, []),
+)
 
-describe('a run without a sandbox whose data has stopped its server', () => endsIt(['--sandbox', 'off']))
+describe('a run without a sandbox whose data has stopped its server', () =>
+  endsIt('plain', ['--sandbox', 'off']))
 
-function endsIt(args: string[]): void {
+function endsIt(form: Form, args: string[]): void {
   it('ends some time after SIGTERM', async () => {
-    const { child, sql } = await aReadyRun(backup.root, args)
+    const { child, sql } = await aReadyRun(backups[form].root, args)
     await sql(stopServer, 'postgres')
     signal(child, 'SIGTERM')
     expect((await child).exitCode).toBe(143)
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 
   it('ends at once by the second signal', async () => {
-    const { child, sql } = await aReadyRun(backup.root, args)
+    const { child, sql } = await aReadyRun(backups[form].root, args)
     await sql(stopServer, 'postgres')
     signal(child, 'SIGTERM')
     signal(child, 'SIGINT')
     await child
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 
   it('is ended by instance stop', async () => {
-    const { child, sql, name } = await aReadyRun(backup.root, ['--detach', ...args])
+    const { child, sql, name } = await aReadyRun(backups[form].root, ['--detach', ...args])
     await child
     await sql(stopServerAgainAndAgain, 'postgres')
-    expect(await runPgbk(['instance', 'stop', name, '-C', backup.root])).toMatchObject({ status: 0 })
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(await runPgbk(['instance', 'stop', name, '-C', backups[form].root])).toMatchObject({ status: 0 })
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 
   it('ends when COMMAND has', async () => {
     const words = ['psql', '-XAtqc', stopServer]
-    const { status, stderr } = await localRun(backup.root, [...args, '--', ...words])
+    const { status, stderr } = await localRun(backups[form].root, [...args, '--', ...words])
     expect([status, stderr]).toEqual([0, expect.anything()])
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups[form].root)).toEqual(nothing)
   })
 }
 
@@ -80,20 +85,20 @@ describe('SQL that stops its own session', () => {
     })
     signal(child, 'SIGTERM')
     const { exitCode } = await child
-    expect(remainsOf(backup.root)).toEqual(nothing)
+    expect(remainsOf(backups.plain.root)).toEqual(nothing)
     return exitCode
   }
 
   it('does not keep local-run --sql from SIGTERM', async () => {
     const file = join(aDirectory(), 'stop.sql')
     writeFileSync(file, stopSession, { mode: 0o644 })
-    expect(await endedBySigterm(startLocalRun(backup.root, ['--sql', file]))).toBe(143)
+    expect(await endedBySigterm(startLocalRun(backups.plain.root, ['--sql', file]))).toBe(143)
   })
 
   it('does not keep a proof from SIGTERM', async () => {
     const config = join(aDirectory(), 'config.yaml')
     const sql = [{ statement: stopSession, expect: 1 }]
-    writeFileSync(config, JSON.stringify({ root: backup.root, verify: { sql } }), { mode: 0o644 })
+    writeFileSync(config, JSON.stringify({ root: backups.plain.root, verify: { sql } }), { mode: 0o644 })
     const child = startPgbk(['verify', '--prove', '--config', config])
     expect(await endedBySigterm(child)).toBe(143)
   })

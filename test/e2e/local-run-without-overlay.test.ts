@@ -10,6 +10,8 @@ import { program } from '../helpers/pgbk.js'
 import { anyMajor, attempt, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
 
+// One form: a packed backup is not run without user namespaces (packed-faults.test.ts).
+
 /** In it no user namespace can be made, as in many containers; the user and the file systems are the same. */
 const forbidding =
   'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --inh-caps=-all --ambient-caps=-all "$@"'

@@ -2,22 +2,23 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, it } from '@jest/globals'
-import { needs } from '../helpers/needs.js'
+import { aBackupIn, eachUserMajorAndForm } from '../helpers/forms.js'
+import { type Need, needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
-import { eachUserOnAMajor } from '../helpers/programs.js'
-import {
-  aRoot,
-  aServer,
-  fill,
-  filledAnswer,
-  filledRows,
-  type TestServer,
-  verifies,
-} from '../helpers/server.js'
+import { aServer, fill, filledAnswer, filledRows, type TestServer } from '../helpers/server.js'
+import { pidsIn } from '../helpers/servers-in.js'
+import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
 
-eachUserOnAMajor('local-run, started by %s, on PostgreSQL %i', (user, major) => {
+/** Working copies, and what they take. */
+const kinds: Record<string, Need[]> = {
+  overlay: ['user namespaces'],
+  thin: ['user namespaces', '/dev/fuse'],
+  copy: [],
+}
+
+eachUserMajorAndForm('local-run of a %f backup, started by %s, on PostgreSQL %i', (user, major, form) => {
   let server: TestServer
   let root: string
   let backup: string
@@ -26,11 +27,10 @@ eachUserOnAMajor('local-run, started by %s, on PostgreSQL %i', (user, major) => 
   beforeAll(async () => {
     server = await aServer({ major })
     await fill(server)
-    root = await aRoot()
-    const { stdout } = await runPgbk(['create', '-C', root, '--json'], { env: server.env })
-    const made = JSON.parse(stdout).backup
+    const made = await aBackupIn(form, server)
+    root = made.root
     backup = made.directory
-    id = made.id
+    id = made.record.id
   })
 
   const asRoot = user === 'root'
@@ -44,29 +44,24 @@ eachUserOnAMajor('local-run, started by %s, on PostgreSQL %i', (user, major) => 
     ...statements.split(';').flatMap((statement) => (statement.trim() ? ['-c', statement] : [])),
   ]
 
-  needs('user namespaces').it(
-    'answers SQL from an overlay and leaves every byte, mode, owner and time of the backup as it was',
-    async () => {
-      const before = fingerprint(backup)
-      const result = await localRun(['--working-copy', 'overlay', '--dbname', 'app', ...psql(filledRows)])
-      expect({ ...result, stderr: '' }).toEqual({ status: 0, stdout: filledAnswer, stderr: '' })
-      expect(fingerprint(backup)).toBe(before)
-      expect(await verifies(join(backup, 'snapshot'), major)).toBe(true)
-      expect(readdirSync(join(root, 'data/run'))).toEqual([])
-    },
-  )
-
-  it('does the same from a full copy', async () => {
-    const before = fingerprint(backup)
-    const result = await localRun(['--working-copy', 'copy', '--dbname', 'app', ...psql(filledRows)])
-    expect({ ...result, stderr: '' }).toEqual({ status: 0, stdout: filledAnswer, stderr: '' })
-    expect(fingerprint(backup)).toBe(before)
-    expect(readdirSync(join(root, 'data/run'))).toEqual([])
-  })
+  for (const [kind, need] of Object.entries(kinds))
+    needs(...need).it(
+      `answers SQL from a working copy ${kind} and leaves every byte, mode, owner and time of the backup as it was`,
+      async () => {
+        const before = fingerprint(backup)
+        const changes = 'update ledger set at = now(); vacuum full parts_low;'
+        const words = ['--working-copy', kind, '--dbname', 'app', ...psql(changes + filledRows)]
+        const result = await localRun(words)
+        const stdout = `UPDATE 1000\nVACUUM\n${filledAnswer}`
+        expect({ ...result, stderr: '' }).toEqual({ status: 0, stdout, stderr: '' })
+        expect(fingerprint(backup)).toBe(before)
+        expect(readdirSync(join(root, 'data/run'))).toEqual([])
+      },
+    )
 
   needs('user namespaces').it('cannot write into the backup by its real path', async () => {
     const before = fingerprint(backup)
-    const target = join(backup, 'snapshot/data/PG_VERSION')
+    const target = join(backup, form === 'plain' ? 'snapshot/data/PG_VERSION' : 'snapshot.squashfs')
     const { status, stderr } = await localRun(psql(`copy (select 1) to '${target}'`))
     expect(status).not.toBe(0)
     expect(stderr).toMatch(/Read-only file system/)
@@ -130,6 +125,7 @@ eachUserOnAMajor('local-run, started by %s, on PostgreSQL %i', (user, major) => 
     expect((await runPgbk(['instance', 'stop', '-C', root, run.name], options)).status).toBe(0)
     expect(readdirSync(join(root, 'data/run'))).toEqual([])
     expect(existsSync(`/tmp/.s.PGSQL.${run.port}`)).toBe(false)
+    await until('no process of it is left', () => pidsIn(root).length === 0)
   })
 
   it('after kill -9 leaves no server and no directory', async () => {
@@ -145,6 +141,7 @@ eachUserOnAMajor('local-run, started by %s, on PostgreSQL %i', (user, major) => 
       await sleep(50)
     expect(readdirSync(join(root, 'data/run'))).toEqual([])
     expect(existsSync(`/proc/${started.pid}`)).toBe(false)
+    await until('no process of it is left', () => pidsIn(root).length === 0)
   })
 })
 

@@ -1,14 +1,13 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { appendFile, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeAll, expect } from '@jest/globals'
-import { execaSync } from 'execa'
 import { aBackupOf, aFile, type MadeBackup } from '../helpers/backup.js'
 import { copyOf, download, downloadOf } from '../helpers/download.js'
 import { localRun } from '../helpers/local-run.js'
-import { ifRoot, needs } from '../helpers/needs.js'
+import { needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
-import { aDirectory, aFreePort } from '../helpers/places.js'
+import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { ask, restored } from '../helpers/restore.js'
 import { aRoot, aServer, fill } from '../helpers/server.js'
@@ -142,18 +141,6 @@ describe('the download of a packed backup', () => {
     await checkCopy(to)
   })
 
-  it.each([
-    ['directory', 'tar', () => backup.root],
-    ['ssh', 'tar.gz', () => `test:${backup.root}`],
-  ])('from a %s as a %s is the same when it is unpacked', async (_by, ending, from) => {
-    const place = await aRoot()
-    const file = join(place, `it.${ending}`)
-    const words = ['download', 'latest', '--from', from(), '--archive', file, '-C', place]
-    expect(await runPgbk(words, { env: ssh.env })).toMatchObject({ status: 0 })
-    await run(['tar', '-xf', file, '-C', place])
-    await checkCopy(place)
-  })
-
   it('as a tar is refused where the image is cut off', async () => {
     const from = await aRoot()
     await run(['cp', '-a', join(backup.root, 'data'), from])
@@ -213,21 +200,6 @@ describe('the restore of a packed backup', () => {
     await image.close()
     expect((await runPgbk(['restore', '-D', data, '-C', root])).status).not.toBe(0)
     expect(readdirSync(data).filter((name) => !name.startsWith('.'))).toEqual([])
-  })
-
-  ifRoot('into a directory of another user leaves all of it to that one', async () => {
-    const data = join(aDirectory('pgbk-other-'), 'main')
-    mkdirSync(data, { mode: 0o700 })
-    chmodSync(join(data, '..'), 0o755)
-    execaSync('chown', ['nobody', data])
-    execaSync('chown', ['root', join(data, '..')])
-    const port = String(await aFreePort())
-    await restored(backup.root, ['-D', data, '--port', port], { asRoot: true })
-    const { uid } = statSync(data)
-    const entries = readdirSync(data, { recursive: true }).map(String)
-    expect(entries.filter((name) => lstatSync(join(data, name)).uid !== uid)).toEqual([])
-    expect(entries).toEqual(expect.arrayContaining(['PG_VERSION', 'global/pg_control']))
-    expect(entries.filter((name) => /squashfs|^\.pgbk/.test(name))).toEqual([])
   })
 })
 

@@ -5,11 +5,10 @@ import { beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { aReadyRun, failureOf, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
-import { eachUser, needs } from '../helpers/needs.js'
+import { ifRoot, needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, binOf, oldestAndNewest, run } from '../helpers/programs.js'
-import { ask, restored } from '../helpers/restore.js'
 import {
   aServer,
   fill,
@@ -83,36 +82,6 @@ needs(...needed).describe.each(oldestAndNewest)('a backup of PostgreSQL %i that 
     expect(await opened.sql(filledRows, 'app')).toBe(filledAnswer)
   })
 
-  const kinds = major === oldestAndNewest[0] ? ['overlay', 'thin', 'copy'] : ['overlay', 'thin']
-  it.each(kinds)('runs on a working copy %s, and keeps every byte', async (kind) => {
-    const before = fingerprint(backup.directory)
-    const rows = ['--dbname', 'app', '--working-copy', kind, '--', 'psql', '-XAtq']
-    const statements = ['update ledger set at = now()', 'vacuum full parts_low', count]
-    const { status, stdout, stderr } = await localRun(backup.root, [
-      backup.record.id,
-      ...rows,
-      ...statements.flatMap((one) => ['-c', one]),
-    ])
-    expect({ status, stdout: stdout.trim(), stderr }).toMatchObject({ status: 0, stdout: '1000' })
-    expect(fingerprint(backup.directory)).toBe(before)
-    expect(remainsOf(backup.root)).toEqual(nothing)
-  })
-
-  it('passes verify and its proof', async () => {
-    const { status, stdout } = await pgbk('verify', backup.record.id, '--prove', '--json')
-    expect({ status, ...JSON.parse(stdout).checks[0] }).toMatchObject({
-      status: 0,
-      faults: [],
-      proof: { ok: true },
-    })
-  })
-
-  it('is restored', async () => {
-    const instance = await restored(backup.root, [backup.record.id, '--name', 'from-image'])
-    expect(await ask(instance, count, 'app')).toBe('1000')
-    await pgbk('instance', 'delete', instance.name, '--yes')
-  })
-
   it('becomes what it was when it is unpacked', async () => {
     expect((await pgbk('unpack', backup.record.id)).status).toBe(0)
     expect(contentOf(backup.snapshot)).toBe(contentOf(plain.snapshot))
@@ -181,26 +150,24 @@ needs(...needed).describe('a packed backup', () => {
     expect({ status, stdout: stdout.trim() }).toEqual({ status: 0, stdout: '1000' })
   })
 
-  eachUser('is used by %s', (user) => {
-    it('with the rights of its owner, and nothing is left', async () => {
-      const asRoot = user === 'root'
-      expect((await runPgbk(['pack', backup.record.id, '-C', backup.root], { asRoot })).status).toBe(0)
-      const { status, stdout } = await localRun(
-        backup.root,
-        [backup.record.id, '--dbname', 'app', '--', 'psql', '-XAtqc', count],
-        { asRoot },
-      )
-      expect({ status, stdout: stdout.trim() }).toEqual({ status: 0, stdout: '1000' })
-      expect(await runPgbk(['verify', backup.record.id, '-C', backup.root], { asRoot })).toMatchObject({
-        status: 0,
-      })
-      expect((await runPgbk(['unpack', backup.record.id, '-C', backup.root], { asRoot })).status).toBe(0)
-      expect(contentOf(backup.snapshot)).toBe(contentOf(original.snapshot))
-      expect(served(backup.root)).toEqual([])
+  ifRoot('is used by root with the rights of its owner, and nothing is left', async () => {
+    const asRoot = true
+    expect((await runPgbk(['pack', backup.record.id, '-C', backup.root], { asRoot })).status).toBe(0)
+    const { status, stdout } = await localRun(
+      backup.root,
+      [backup.record.id, '--dbname', 'app', '--', 'psql', '-XAtqc', count],
+      { asRoot },
+    )
+    expect({ status, stdout: stdout.trim() }).toEqual({ status: 0, stdout: '1000' })
+    expect(await runPgbk(['verify', backup.record.id, '-C', backup.root], { asRoot })).toMatchObject({
+      status: 0,
     })
+    expect((await runPgbk(['unpack', backup.record.id, '-C', backup.root], { asRoot })).status).toBe(0)
+    expect(contentOf(backup.snapshot)).toBe(contentOf(original.snapshot))
+    expect(served(backup.root)).toEqual([])
   })
 
-  it('goes on in a run that is detached, until that is stopped', async () => {
+  it('is not unpacked while a detached run goes on, which leaves nothing when it is stopped', async () => {
     await pack()
     const { stdout } = await localRun(backup.root, [
       backup.record.id,
@@ -215,15 +182,6 @@ needs(...needed).describe('a packed backup', () => {
     expect(await runPgbk(['instance', 'stop', name, '-C', backup.root])).toMatchObject({ status: 0 })
     await until('nothing of it is left', () => served(backup.root).length === 0)
     expect(remainsOf(backup.root)).toEqual(nothing)
-  })
-
-  it('leaves nothing of a run when pgbk is killed', async () => {
-    await pack()
-    const one = await aReadyRun(backup.root, [backup.record.id])
-    process.kill(one.child.pid as number, 'SIGKILL')
-    await one.child
-    await until('nothing of it is left', () => served(backup.root).length === 0)
-    await until('its directory is gone', () => remainsOf(backup.root).directories.length === 0)
   })
 
   it('ends its run when squashfuse is killed, says so, and nothing is left', async () => {

@@ -6,6 +6,8 @@ import { runPgbk } from '../helpers/pgbk.js'
 import { oldestAndNewest } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 
+// One form: the damage is in the databases.
+
 const rows = 'select g as id, md5(g::text) as text from generate_series(1, 5000) g'
 
 /** The file of a relation, in the data directory of its server. */

@@ -8,6 +8,8 @@ import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
 import { until } from '../helpers/traces.js'
 
+// One form: what cannot be proven is in the databases.
+
 const table =
   'create table t as select g as id, chr(64 + g) || chr(123 - g) as text from generate_series(1, 26) g;'
 

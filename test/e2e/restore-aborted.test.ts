@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
 import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { grow } from '../helpers/copying.js'
+import { type Form, forms, inForms } from '../helpers/forms.js'
 import { ifMounts } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
@@ -24,17 +25,18 @@ import { aSmallDisk } from '../helpers/small-disk.js'
 import { until } from '../helpers/traces.js'
 import { isRoot } from '../helpers/users.js'
 
-let backup: MadeBackup
+let backups: Record<Form, MadeBackup>
 beforeAll(async () => {
   const server = await aServer({ major: anyMajor })
   await grow(server, 60)
   await run(['mkdir', join(server.directory, 'space')])
   await server.sql(`create tablespace fast location '${join(server.directory, 'space')}'`)
   await server.sql('create table held tablespace fast as select generate_series(1, 100) as n')
-  backup = await aBackupOf(server)
+  const backup = await aBackupOf(server)
   await writeSegments(server, 4)
   await archiveWal(server, backup)
   await server.stop()
+  backups = await inForms(backup)
 })
 
 const ways = ['SIGINT', 'SIGTERM', 'SIGKILL'] as const
@@ -63,41 +65,47 @@ async function endAfter(child: ReturnType<typeof startRestore>, ms: number, sign
   return (await child).exitCode
 }
 
-describe('a restore of an instance that ends at a random moment', () => {
+describe.each(forms)('a restore of an instance from a %s backup that ends at a random moment', (form) => {
   const moments = momentsUpTo(2500, 'restore')
 
   it.each(moments)(
     'by %s, as root: %s (moment %i of the seed), leaves whole instances or none',
     async (signal, asRoot, _, ms) => {
-      const place = join(backup.root, 'data/instances')
+      const place = join(backups[form].root, 'data/instances')
       // What a kill has left goes with the next restore that gets so far.
       const hadRemains = remainsIn(place).length > 0
-      const status = await endAfter(startRestore(backup.root, ['--name', 'cut'], { asRoot }), ms, signal)
+      const status = await endAfter(
+        startRestore(backups[form].root, ['--name', 'cut'], { asRoot }),
+        ms,
+        signal,
+      )
       expect({ seed, status, isExpected: isExpected(status, signal) }).toMatchObject({ isExpected: true })
-      const [instance] = await instancesIn(backup.root)
+      const [instance] = await instancesIn(backups[form].root)
       if (status !== undefined && status !== 0) expect(serversIn(place)).toEqual([])
       if (status !== undefined && !hadRemains) expect(remainsIn(place)).toEqual([])
       if (instance) {
         await until('it runs or is stopped', async () =>
-          /running|stopped|not recovered/.test((await instancesIn(backup.root))[0]?.state ?? ''),
+          /running|stopped|not recovered/.test((await instancesIn(backups[form].root))[0]?.state ?? ''),
         )
-        expect(await pgbkIn(backup.root, ['instance', 'start', 'cut'])).toMatchObject({ status: 0 })
+        expect(await pgbkIn(backups[form].root, ['instance', 'start', 'cut'])).toMatchObject({ status: 0 })
         await isWhole(instance)
-        expect(await pgbkIn(backup.root, ['instance', 'stop', 'cut'])).toMatchObject({ status: 0 })
-        expect(await pgbkIn(backup.root, ['instance', 'delete', 'cut', '--yes'])).toMatchObject({ status: 0 })
+        expect(await pgbkIn(backups[form].root, ['instance', 'stop', 'cut'])).toMatchObject({ status: 0 })
+        expect(await pgbkIn(backups[form].root, ['instance', 'delete', 'cut', '--yes'])).toMatchObject({
+          status: 0,
+        })
       }
       expect(serversIn(place)).toEqual([])
     },
   )
 
   it('and one after it starts over cleanly', async () => {
-    await endAfter(startRestore(backup.root, ['--name', 'again']), 700, 'SIGKILL')
-    await killServersIn(backup.root)
-    await pgbkIn(backup.root, ['instance', 'delete', 'again', '--yes'], { alone: true })
-    const made = await restored(backup.root, ['--name', 'again'], { alone: true })
+    await endAfter(startRestore(backups[form].root, ['--name', 'again']), 700, 'SIGKILL')
+    await killServersIn(backups[form].root)
+    await pgbkIn(backups[form].root, ['instance', 'delete', 'again', '--yes'], { alone: true })
+    const made = await restored(backups[form].root, ['--name', 'again'], { alone: true })
     await isWhole(made)
-    expect(readdirSync(join(backup.root, 'data/instances'))).toEqual(['again'])
-    await pgbkIn(backup.root, ['instance', 'stop', 'again'])
+    expect(readdirSync(join(backups[form].root, 'data/instances'))).toEqual(['again'])
+    await pgbkIn(backups[form].root, ['instance', 'stop', 'again'])
   })
 })
 
@@ -110,7 +118,7 @@ async function isWhole(server: { port: number; role: string }): Promise<void> {
   expect(await ask(server, rows)).toBe('38400\n100\n5')
 }
 
-describe('a restore into a directory that ends at a random moment', () => {
+describe.each(forms)('a restore of a %s backup into a directory that ends at a random moment', (form) => {
   const moments = momentsUpTo(1800, 'directory')
 
   it.each(moments)(
@@ -118,9 +126,9 @@ describe('a restore into a directory that ends at a random moment', () => {
     async (signal, asRoot, _, ms) => {
       const place = aDirectory('pgbk-restored-')
       const [data, fast] = [join(place, 'main'), join(place, 'fast')]
-      const location = backup.record.tablespaces[0]?.location
+      const location = backups[form].record.tablespaces[0]?.location
       const args = ['-D', data, '--tablespace-mapping', `${location}=${fast}`]
-      const status = await endAfter(startRestore(backup.root, args, { asRoot }), ms, signal)
+      const status = await endAfter(startRestore(backups[form].root, args, { asRoot }), ms, signal)
       expect({ seed, status, isExpected: isExpected(status, signal) }).toMatchObject({ isExpected: true })
       if (status !== undefined && status !== 0) {
         for (const directory of [data, fast]) {
@@ -150,7 +158,7 @@ describe('a restore into a directory that ends at a random moment', () => {
   }
 
   async function isRepeated(args: string[], data: string, asRoot: boolean): Promise<void> {
-    const { status, stderr } = await restore(backup.root, args, { asRoot })
+    const { status, stderr } = await restore(backups[form].root, args, { asRoot })
     // The kill may have come when all was done.
     expect({ status, isDone: status === 0 || stderr.includes('is not empty') }).toEqual({
       status,
@@ -161,11 +169,11 @@ describe('a restore into a directory that ends at a random moment', () => {
   }
 })
 
-describe('a disk that fills up while a restore copies', () => {
+describe.each(forms)('a disk that fills up while a restore of a %s backup copies', (form) => {
   ifMounts('ends it, and has its room back', async () => {
     const disk = aSmallDisk(260, { files: 400 })
     const data = join(disk, 'main')
-    const { status, stdout } = await restore(backup.root, ['-D', data, '--json'])
+    const { status, stdout } = await restore(backups[form].root, ['-D', data, '--json'])
     const { code, message, hint } = JSON.parse(stdout).error
     expect({ status, code }).toEqual({ status: 1, code: 'disk-full' })
     expect(message).toContain(`cannot restore: the disk is full at ${data}`)

@@ -13,9 +13,10 @@ import {
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
+import { aBackupIn, type Form, forms, formsOnMajors, inForms } from '../helpers/forms.js'
 import { ifMounts } from '../helpers/needs.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
-import { anyMajor, attempt, binOf, oldestAndNewest, run } from '../helpers/programs.js'
+import { anyMajor, attempt, binOf, run } from '../helpers/programs.js'
 import {
   archiveWal,
   ask,
@@ -39,13 +40,13 @@ function aPlace(): string {
 /** Its socket is where the server's own configuration says. */
 const inside = (server: TestServer, port: number) => ({ port, role: 'focker', socket: server.socket })
 
-describe.each(oldestAndNewest)('restore -D of PostgreSQL %i', (major) => {
+describe.each(formsOnMajors())('restore -D of a %s backup of PostgreSQL %i', (form, major) => {
   let server: TestServer
   let backup: MadeBackup
   beforeAll(async () => {
     server = await aServer({ major })
     await fill(server)
-    backup = await aBackupOf(server)
+    backup = await aBackupIn(form, server)
     await writeSegments(server, 2)
     await archiveWal(server, backup)
     await server.stop()
@@ -105,17 +106,18 @@ describe.each(oldestAndNewest)('restore -D of PostgreSQL %i', (major) => {
 
 describe('restore -D', () => {
   let server: TestServer
-  let backup: MadeBackup
+  let backups: Record<Form, MadeBackup>
   beforeAll(async () => {
     server = await aServer({
       major: anyMajor,
       settings: { synchronous_standby_names: 'nobody', synchronous_commit: 'local' },
     })
     await fill(server)
-    backup = await aBackupOf(server)
+    const backup = await aBackupOf(server)
     await writeSegments(server, 2)
     await archiveWal(server, backup)
     await server.stop()
+    backups = await inForms(backup)
   })
 
   /** Starts a restored directory as its owner would. */
@@ -128,71 +130,147 @@ describe('restore -D', () => {
     if (status !== 0) throw new Error(`it does not start:\n${readFileSync(log, 'utf8')}`)
   }
 
-  it('does not start it by itself, and says with which commands to go on, which work', async () => {
-    const data = join(aPlace(), "it's main")
-    const { status, stdout } = await restore(backup.root, ['-D', data])
-    expect(status).toBe(0)
-    expect(stdout).toContain('It is not started yet.')
-    expect(stdout).toContain(`replays WAL from ${join(backup.directory, 'wal')}, which must stay`)
-    expect(serversIn(data)).toEqual([])
-    const auto = join(data, 'postgresql.auto.conf')
-    expect(readFileSync(auto, 'utf8')).toMatch(
-      /^archive_mode = 'on'$[\s\S]*^# pgbk restore: begin[\s\S]*^archive_mode = 'off'$/m,
-    )
-    const port = await aFreePort()
-    await start(data, port)
-    const target = inside(server, port)
-    expect(await ask(target, 'select max(n) from late')).toBe('3')
-    expect(await ask(target, 'show synchronous_standby_names')).toBe('')
-    for (const [, line = ''] of stdout.matchAll(/^ +(sed -i .*)$/gm)) await run(['sh', '-c', line])
-    const left = readFileSync(auto, 'utf8')
-    expect(left).not.toContain('# pgbk')
-    expect(left).toContain("archive_command = 'echo touched")
-    expect(left).not.toContain('recovery_target')
-    await run([`${binOf(anyMajor)}/pg_ctl`, '-D', data, '-m', 'fast', '-w', 'stop'])
-    await start(data, port)
-    expect(await ask(target, 'show archive_mode')).toBe('on')
-    await run([`${binOf(anyMajor)}/pg_ctl`, '-D', data, '-m', 'immediate', '-w', 'stop'])
-  })
+  describe.each(forms)('from a %s backup', (form) => {
+    it('does not start it by itself, and says with which commands to go on, which work', async () => {
+      const data = join(aPlace(), "it's main")
+      const { status, stdout } = await restore(backups[form].root, ['-D', data])
+      expect(status).toBe(0)
+      expect(stdout).toContain('It is not started yet.')
+      expect(stdout).toContain(`replays WAL from ${join(backups[form].directory, 'wal')}, which must stay`)
+      expect(serversIn(data)).toEqual([])
+      const auto = join(data, 'postgresql.auto.conf')
+      expect(readFileSync(auto, 'utf8')).toMatch(
+        /^archive_mode = 'on'$[\s\S]*^# pgbk restore: begin[\s\S]*^archive_mode = 'off'$/m,
+      )
+      const port = await aFreePort()
+      await start(data, port)
+      const target = inside(server, port)
+      expect(await ask(target, 'select max(n) from late')).toBe('3')
+      expect(await ask(target, 'show synchronous_standby_names')).toBe('')
+      for (const [, line = ''] of stdout.matchAll(/^ +(sed -i .*)$/gm)) await run(['sh', '-c', line])
+      const left = readFileSync(auto, 'utf8')
+      expect(left).not.toContain('# pgbk')
+      expect(left).toContain("archive_command = 'echo touched")
+      expect(left).not.toContain('recovery_target')
+      await run([`${binOf(anyMajor)}/pg_ctl`, '-D', data, '-m', 'fast', '-w', 'stop'])
+      await start(data, port)
+      expect(await ask(target, 'show archive_mode')).toBe('on')
+      await run([`${binOf(anyMajor)}/pg_ctl`, '-D', data, '-m', 'immediate', '-w', 'stop'])
+    })
 
-  it('with --as-production leaves nothing out', async () => {
-    const data = join(aPlace(), 'main')
-    const { stdout, stderr } = await restore(backup.root, ['-D', data, '--as-production'])
-    expect(stderr).toContain('nothing: --as-production')
-    expect(stdout).not.toContain('Switched off')
-    expect(readFileSync(join(data, 'postgresql.auto.conf'), 'utf8')).not.toContain('# pgbk restore')
-    expect(readFileSync(join(data, 'postgresql.auto.conf'), 'utf8')).toContain("archive_mode = 'on'")
-  })
+    it('with --as-production leaves nothing out', async () => {
+      const data = join(aPlace(), 'main')
+      const { stdout, stderr } = await restore(backups[form].root, ['-D', data, '--as-production'])
+      expect(stderr).toContain('nothing: --as-production')
+      expect(stdout).not.toContain('Switched off')
+      expect(readFileSync(join(data, 'postgresql.auto.conf'), 'utf8')).not.toContain('# pgbk restore')
+      expect(readFileSync(join(data, 'postgresql.auto.conf'), 'utf8')).toContain("archive_mode = 'on'")
+    })
 
-  it('puts tablespaces without a mapping into the directory', async () => {
-    const data = join(aPlace(), 'main')
-    await restored(backup.root, ['-D', data])
-    const oids = backup.record.tablespaces.map(({ oid }) => String(oid)).sort()
-    expect(readdirSync(join(data, 'tablespaces')).sort()).toEqual(oids)
-  })
+    it('puts tablespaces without a mapping into the directory', async () => {
+      const data = join(aPlace(), 'main')
+      await restored(backups[form].root, ['-D', data])
+      const oids = backups[form].record.tablespaces.map(({ oid }) => String(oid)).sort()
+      expect(readdirSync(join(data, 'tablespaces')).sort()).toEqual(oids)
+    })
 
-  it('with --dry-run prints what will be switched off, and writes nothing', async () => {
-    const place = aPlace()
-    const before = fingerprint(place)
-    const { status, stdout } = await restore(backup.root, ['-D', join(place, 'main'), '--dry-run'])
-    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('archive_mode') })
-    expect(fingerprint(place)).toBe(before)
-  })
+    it('with --dry-run prints what will be switched off, and writes nothing', async () => {
+      const place = aPlace()
+      const before = fingerprint(place)
+      const { status, stdout } = await restore(backups[form].root, ['-D', join(place, 'main'), '--dry-run'])
+      expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('archive_mode') })
+      expect(fingerprint(place)).toBe(before)
+    })
 
-  it('takes an empty directory, and one that a link leads to', async () => {
-    const place = aPlace()
-    await run(['mkdir', join(place, 'real')])
-    symlinkSync(join(place, 'real'), join(place, 'link'))
-    const made = await restored(backup.root, ['-D', join(place, 'link')])
-    expect(made.directory).toBe(join(place, 'real'))
-    expect(readdirSync(join(place, 'real'))).toContain('PG_VERSION')
+    it('takes an empty directory, and one that a link leads to', async () => {
+      const place = aPlace()
+      await run(['mkdir', join(place, 'real')])
+      symlinkSync(join(place, 'real'), join(place, 'link'))
+      const made = await restored(backups[form].root, ['-D', join(place, 'link')])
+      expect(made.directory).toBe(join(place, 'real'))
+      expect(readdirSync(join(place, 'real'))).toContain('PG_VERSION')
+    })
+
+    describe('by root, into an empty directory of another user', () => {
+      /** In a place of root's, with the mode of a data directory. Its user cannot see the backup, and the backup's not what is in it. */
+      const ofNobody = async (parent = 0) => {
+        const place = aPlace()
+        const data = join(place, 'main')
+        mkdirSync(data, { mode: 0o700 })
+        const { execaSync } = await import('execa')
+        execaSync('chown', ['nobody', data])
+        chmodSync(place, 0o755)
+        execaSync('chown', [String(parent), place])
+        return data
+      }
+
+      ifRoot('leaves all of it to that user, with the WAL', async () => {
+        const data = await ofNobody()
+        const port = await aFreePort()
+        const made = await restored(backups[form].root, ['-D', data, '--port', String(port)], {
+          asRoot: true,
+        })
+        const { uid } = statSync(data)
+        expect(uid).not.toBe(ordinaryUser.uid)
+        expect(made.notes.join()).toContain('pgbk-wal')
+        const others = readdirSync(data, { recursive: true })
+          .map(String)
+          .filter((name) => lstatSync(join(data, name)).uid !== uid)
+        expect(others).toEqual([])
+        expect(readdirSync(data)).toEqual(expect.arrayContaining(['recovery.signal', 'pgbk-wal', 'global']))
+        expect(readdirSync(data)).not.toContain('.pgbk-received')
+      })
+
+      ifRoot('prints the plan of a dry run, and writes nothing', async () => {
+        const data = await ofNobody()
+        const { status, stdout } = await restore(backups[form].root, ['-D', data, '--dry-run'], {
+          asRoot: true,
+        })
+        expect(status).toBe(0)
+        expect(stdout).toContain(data)
+        expect(readdirSync(data)).toEqual([])
+      })
+
+      ifRoot('tells once, and as that user, that it is not empty', async () => {
+        const data = await ofNobody()
+        writeFileSync(join(data, 'theirs'), '')
+        const args = ['-D', data, '--json']
+        const { status, stdout } = await restore(backups[form].root, args, { asRoot: true })
+        expect({ status, error: JSON.parse(stdout).error.message }).toEqual({
+          status: 2,
+          error: `${data} is not empty`,
+        })
+        expect(readdirSync(data)).toEqual(['theirs'])
+      })
+
+      ifRoot('tells once that there is no such backup, and leaves it empty', async () => {
+        const data = await ofNobody()
+        const args = ['20010101T000000Z', '-D', data, '--json']
+        const { status, stdout } = await restore(backups[form].root, args, { asRoot: true })
+        expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 3, code: 'not-found' })
+        expect(readdirSync(data)).toEqual([])
+      })
+
+      ifRoot('is refused where somebody else could put another directory in its place', async () => {
+        const data = await ofNobody(ordinaryUser.uid)
+        const { status, stderr } = await restore(backups[form].root, ['-D', data], { asRoot: true })
+        expect(status).toBe(2)
+        expect(stderr).toContain(`on the way to ${data}, belongs to another user (uid ${ordinaryUser.uid})`)
+        expect(readdirSync(data)).toEqual([])
+      })
+    })
   })
 
   it('keeps what the configuration has in another encoding, and a path outside of ASCII', async () => {
     const place = aPlace()
     const root = join(place, 'Übung')
-    await run(['cp', '-a', backup.root, root])
-    const auto = join(root, 'data/backup', backup.record.id, 'snapshot/conf/original/postgresql.auto.conf')
+    await run(['cp', '-a', backups.plain.root, root])
+    const auto = join(
+      root,
+      'data/backup',
+      backups.plain.record.id,
+      'snapshot/conf/original/postgresql.auto.conf',
+    )
     appendFileSync(auto, Buffer.from("app.name = 'K\u00e4se'\n", 'latin1'))
     const data = join(place, 'Dürer')
     const port = await aFreePort()
@@ -205,7 +283,7 @@ describe('restore -D', () => {
 
   describe('refuses', () => {
     const refused = (args: string[], options = {}) =>
-      refusal(restore(backup.root, ['--json', ...args], options))
+      refusal(restore(backups.plain.root, ['--json', ...args], options))
 
     it.each([
       ['a directory with a file in it', (data: string) => writeFileSync(join(data, 'mine'), 'precious')],
@@ -232,7 +310,7 @@ describe('restore -D', () => {
       const [data, fast] = [join(place, 'main'), join(place, 'fast')]
       await run(['mkdir', fast])
       writeFileSync(join(fast, 'mine'), 'precious')
-      const location = backup.record.tablespaces[0]?.location
+      const location = backups.plain.record.tablespaces[0]?.location
       const error = await refused(['-D', data, '--tablespace-mapping', `${location}=${fast}`])
       expect(error).toMatchObject({ status: 2, message: `${fast} is not empty` })
       expect(readdirSync(fast)).toEqual(['mine'])
@@ -241,7 +319,7 @@ describe('restore -D', () => {
 
     it('places inside of each other', async () => {
       const place = aPlace()
-      const location = backup.record.tablespaces[0]?.location
+      const location = backups.plain.record.tablespaces[0]?.location
       for (const fast of [place, join(place, 'main'), join(place, 'main/base')]) {
         const error = await refused([
           '-D',
@@ -256,8 +334,8 @@ describe('restore -D', () => {
 
     it('a place that pgbk keeps for itself, also by a link', async () => {
       const link = join(aPlace(), 'link')
-      symlinkSync(join(backup.root, 'data'), link)
-      for (const data of [join(backup.root, 'data/instances/x'), join(link, 'backup/new')]) {
+      symlinkSync(join(backups.plain.root, 'data'), link)
+      for (const data of [join(backups.plain.root, 'data/instances/x'), join(link, 'backup/new')]) {
         const error = await refused(['-D', data])
         expect(error).toMatchObject({
           status: 2,
@@ -299,78 +377,13 @@ describe('restore -D', () => {
     })
   })
 
-  describe('by root, into an empty directory of another user', () => {
-    /** In a place of root's, with the mode of a data directory. Its user cannot see the backup, and the backup's not what is in it. */
-    const ofNobody = async (parent = 0) => {
-      const place = aPlace()
-      const data = join(place, 'main')
-      mkdirSync(data, { mode: 0o700 })
-      const { execaSync } = await import('execa')
-      execaSync('chown', ['nobody', data])
-      chmodSync(place, 0o755)
-      execaSync('chown', [String(parent), place])
-      return data
-    }
-
-    ifRoot('leaves all of it to that user, with the WAL', async () => {
-      const data = await ofNobody()
-      const port = await aFreePort()
-      const made = await restored(backup.root, ['-D', data, '--port', String(port)], { asRoot: true })
-      const { uid } = statSync(data)
-      expect(uid).not.toBe(ordinaryUser.uid)
-      expect(made.notes.join()).toContain('pgbk-wal')
-      const others = readdirSync(data, { recursive: true })
-        .map(String)
-        .filter((name) => lstatSync(join(data, name)).uid !== uid)
-      expect(others).toEqual([])
-      expect(readdirSync(data)).toEqual(expect.arrayContaining(['recovery.signal', 'pgbk-wal', 'global']))
-      expect(readdirSync(data)).not.toContain('.pgbk-received')
-    })
-
-    ifRoot('prints the plan of a dry run, and writes nothing', async () => {
-      const data = await ofNobody()
-      const { status, stdout } = await restore(backup.root, ['-D', data, '--dry-run'], { asRoot: true })
-      expect(status).toBe(0)
-      expect(stdout).toContain(data)
-      expect(readdirSync(data)).toEqual([])
-    })
-
-    ifRoot('tells once, and as that user, that it is not empty', async () => {
-      const data = await ofNobody()
-      writeFileSync(join(data, 'theirs'), '')
-      const args = ['-D', data, '--json']
-      const { status, stdout } = await restore(backup.root, args, { asRoot: true })
-      expect({ status, error: JSON.parse(stdout).error.message }).toEqual({
-        status: 2,
-        error: `${data} is not empty`,
-      })
-      expect(readdirSync(data)).toEqual(['theirs'])
-    })
-
-    ifRoot('tells once that there is no such backup, and leaves it empty', async () => {
-      const data = await ofNobody()
-      const args = ['20010101T000000Z', '-D', data, '--json']
-      const { status, stdout } = await restore(backup.root, args, { asRoot: true })
-      expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 3, code: 'not-found' })
-      expect(readdirSync(data)).toEqual([])
-    })
-
-    ifRoot('is refused where somebody else could put another directory in its place', async () => {
-      const data = await ofNobody(ordinaryUser.uid)
-      const { status, stderr } = await restore(backup.root, ['-D', data], { asRoot: true })
-      expect(status).toBe(2)
-      expect(stderr).toContain(`on the way to ${data}, belongs to another user (uid ${ordinaryUser.uid})`)
-      expect(readdirSync(data)).toEqual([])
-    })
-  })
-
   ifRoot('by root writes nothing through links that the owner of the backup has put into it', async () => {
     const place = aPlace()
     const root = join(place, 'root')
-    await run(['cp', '-a', backup.root, root])
+    await run(['cp', '-a', backups.plain.root, root])
     const victim = join(place, 'victim')
     writeFileSync(victim, 'precious')
-    const snapshot = join(root, 'data/backup', backup.record.id, 'snapshot')
+    const snapshot = join(root, 'data/backup', backups.plain.record.id, 'snapshot')
     await run(['rm', join(snapshot, 'data/pg_hba.conf')])
     await run(['ln', '-s', victim, join(snapshot, 'data/pg_hba.conf')])
     await restore(root, ['-D', join(place, 'main')], { asRoot: true })

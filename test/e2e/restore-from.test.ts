@@ -8,6 +8,8 @@ import { aDirectory, aFreePort } from '../helpers/places.js'
 import { oldestAndNewest, run } from '../helpers/programs.js'
 import { ask, pgbkIn, refusal, restore, restored } from '../helpers/restore.js'
 
+// One form: from elsewhere an image is restored, nothing else.
+
 const needed = ['user namespaces', '/dev/fuse', 'program mksquashfs', 'program squashfuse'] as const
 
 needs(...needed).describe.each(oldestAndNewest)('restore --from a place with PostgreSQL %i', (major) => {

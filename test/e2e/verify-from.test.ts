@@ -8,6 +8,8 @@ import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { aRoot } from '../helpers/server.js'
 
+// One form: elsewhere an image is verified, nothing else.
+
 describe('verify --from a place', () => {
   let made: Ledger
   let root: string

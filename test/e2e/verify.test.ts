@@ -2,9 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
-import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
+import { aBackupOf, aCopyOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
+import { forms, inForm } from '../helpers/forms.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { anyMajor, eachMajorFrom, run } from '../helpers/programs.js'
 import { aRoot, aServer, aStandbyOf, conninfo, openSnapshot, type TestServer } from '../helpers/server.js'
@@ -56,6 +57,8 @@ async function archive(server: TestServer, { directory }: MadeBackup): Promise<v
 }
 
 let server: TestServer
+let plain: MadeBackup
+/** Of which each test has a copy. */
 let original: MadeBackup
 let backup: MadeBackup
 /** Of the archive, in order. */
@@ -63,15 +66,13 @@ let segments: string[]
 
 beforeAll(async () => {
   server = await aServerWithSpace(anyMajor)
-  original = await aBackupWithWal(server)
+  plain = await aBackupWithWal(server)
+  original = plain
 })
 
 beforeEach(async () => {
-  const root = await aRoot()
-  await run(['cp', '-a', join(original.root, 'data'), root])
-  const directory = join(root, 'data/backup', original.record.id)
-  backup = { ...original, root, directory, snapshot: join(directory, 'snapshot') }
-  segments = (await run(['ls', join(directory, 'wal')])).stdout.split('\n')
+  backup = await aCopyOf(original)
+  segments = (await run(['ls', join(backup.directory, 'wal')])).stdout.split('\n')
 })
 
 interface Checked {
@@ -101,31 +102,233 @@ async function overwrite(path: string, at: number, bytes: Uint8Array): Promise<v
   await writeFile(path, content)
 }
 
-describe('a good backup', () => {
-  it('has no faults, and stays exactly as it was', async () => {
-    const before = fingerprint(backup.directory)
-    expect(await check()).toEqual({ status: 0, faults: [] })
-    const { status, stdout } = await runPgbk(['verify', '-C', backup.root])
-    expect(status).toBe(0)
-    expect(stdout).toMatch(
-      new RegExp(`^${backup.record.id}  as it was made, with ${segments.length} WAL segments`),
-    )
-    expect(fingerprint(backup.directory)).toBe(before)
+describe.each(forms)('verify of a %s backup', (form) => {
+  beforeAll(async () => {
+    original = await inForm(form, plain)
+  })
+  afterAll(() => {
+    original = plain
   })
 
-  ifRoot('has none for root either, who asks as its owner', async () => {
-    expect(await check([], true)).toEqual({ status: 0, faults: [] })
+  describe('a good backup', () => {
+    it('has no faults, and stays exactly as it was', async () => {
+      const before = fingerprint(backup.directory)
+      expect(await check()).toEqual({ status: 0, faults: [] })
+      const { status, stdout } = await runPgbk(['verify', '-C', backup.root])
+      expect(status).toBe(0)
+      expect(stdout).toMatch(
+        new RegExp(`^${backup.record.id}  as it was made, with ${segments.length} WAL segments`),
+      )
+      expect(fingerprint(backup.directory)).toBe(before)
+    })
+
+    ifRoot('has none for root either, who asks as its owner', async () => {
+      expect(await check([], true)).toEqual({ status: 0, faults: [] })
+    })
+
+    it('may have compressed segments, and one that is only begun', async () => {
+      const [, second = '', , last = ''] = segments
+      await shell(`gzip wal/${second} && mv wal/${last} wal/${last}.partial`)
+      expect(await check()).toEqual({ status: 0, faults: [] })
+      await writeFile(inWal(`${last}.partial`), Buffer.alloc(megabyte))
+      expect(await check()).toEqual({ status: 0, faults: [] })
+      // As pg_receivewal leaves it that is killed while it fills it with zeros.
+      await writeFile(inWal(`${last}.partial`), Buffer.alloc(8192))
+      expect(await check()).toEqual({ status: 0, faults: [] })
+    })
   })
 
-  it('may have compressed segments, and one that is only begun', async () => {
-    const [, second = '', , last = ''] = segments
-    await shell(`gzip wal/${second} && mv wal/${last} wal/${last}.partial`)
-    expect(await check()).toEqual({ status: 0, faults: [] })
-    await writeFile(inWal(`${last}.partial`), Buffer.alloc(megabyte))
-    expect(await check()).toEqual({ status: 0, faults: [] })
-    // As pg_receivewal leaves it that is killed while it fills it with zeros.
-    await writeFile(inWal(`${last}.partial`), Buffer.alloc(8192))
-    expect(await check()).toEqual({ status: 0, faults: [] })
+  describe('a fault in the WAL archive is found', () => {
+    it.each([
+      ['a missing segment', () => `rm wal/${segments[2]}`, 2, 'it is missing; what follows'],
+      ['the first one missing', () => `rm wal/${segments[0]}`, 0, 'it is missing'],
+      [
+        'a segment that is cut short',
+        () => `truncate -s 5000 wal/${segments[1]}`,
+        1,
+        'it has 5000 bytes instead of',
+      ],
+      [
+        'a segment of zeros',
+        () => `truncate -s 0 wal/${segments[1]} && truncate -s 1M wal/${segments[1]}`,
+        1,
+        'it does not begin with a page of WAL',
+      ],
+      [
+        'one under another’s name',
+        () => `cp wal/${segments[1]} wal/${segments[2]}`,
+        2,
+        'it is another segment under this name',
+      ],
+      ['one that may not be read', () => `chmod 000 wal/${segments[1]}`, 1, 'it cannot be read: EACCES'],
+    ])('%s', async (_what, damage, index, problem) => {
+      await shell(damage())
+      const { status, faults } = await check()
+      expect(status).toBe(6)
+      expect(faults).toContainEqual({
+        file: `wal/${segments[index]}`,
+        problem: expect.stringContaining(problem),
+      })
+    })
+
+    it('zeros in the middle of a segment', async () => {
+      await overwrite(inWal(segments[1]), 8192, Buffer.alloc(8192))
+      expect(await check()).toEqual({
+        status: 6,
+        faults: [
+          { file: `wal/${segments[1]}`, problem: expect.stringMatching(/^it is damaged: .*WAL record/) },
+        ],
+      })
+    })
+
+    it('zeros in the middle of what is received of an unfinished one', async () => {
+      await overwrite(inWal(segments[3]), 8192, Buffer.alloc(8192))
+      await shell(`mv wal/${segments[3]} wal/${segments[3]}.partial`)
+      expect((await check()).faults).toEqual([
+        { file: `wal/${segments[3]}.partial`, problem: 'it is zeroed at byte 8192' },
+      ])
+    })
+
+    it.each([
+      ['timeline', 4, [9, 0, 0, 0], 'it is damaged: '],
+      ['version', 0, [0x99, 0xd0], 'it is damaged: '],
+      ['size of segments', 32, [0, 0, 0, 1], 'it is made for segments of 16777216 bytes'],
+    ])('a header with another %s', async (_what, at, bytes, problem) => {
+      await overwrite(inWal(segments[1]), at, Buffer.from(bytes))
+      const { status, faults } = await check()
+      expect(status).toBe(6)
+      expect(faults).toContainEqual({
+        file: `wal/${segments[1]}`,
+        problem: expect.stringContaining(problem),
+      })
+    })
+
+    it('a segment of another cluster', async () => {
+      const other = await aServer({ major: anyMajor, initdb: smallSegments })
+      await other.sql('create table t as select generate_series(1, 50000); select pg_switch_wal();')
+      const name = segments[1] as string
+      const stranger = (await other.sql('select name from pg_ls_waldir() order by 1 limit 1')).trim()
+      await run(['cp', join(other.data, 'pg_wal', stranger), inWal(name)])
+      expect((await check()).faults).toEqual([
+        {
+          file: `wal/${name}`,
+          problem: expect.stringMatching(/^it is from another cluster \(system identifier \d+\)$/),
+        },
+      ])
+    })
+
+    it.each([
+      [
+        'cut short',
+        (packed: Buffer) => packed.subarray(0, packed.length - 100),
+        'it is damaged: unexpected end of file',
+      ],
+      ['of something shorter', () => gzipSync(Buffer.alloc(5000, 1)), 'it has 5000 bytes instead of'],
+      [
+        'damaged inside',
+        (packed: Buffer) => packed.map((byte, at) => (at === 5000 ? byte ^ 0xff : byte)),
+        'it',
+      ],
+      ['no archive at all', () => Buffer.from('hello'), 'it is damaged: incorrect header check'],
+    ])('a compressed segment that is %s', async (_what, spoil, problem) => {
+      const name = segments[1] as string
+      const packed = gzipSync(readFileSync(inWal(name)))
+      await writeFile(inWal(`${name}.gz`), spoil(packed))
+      await shell(`rm wal/${name}`)
+      const { status, faults } = await check()
+      expect(status).toBe(6)
+      expect(faults).toContainEqual({ file: `wal/${name}.gz`, problem: expect.stringContaining(problem) })
+    })
+
+    it('a timeline history that is not understood', async () => {
+      await writeFile(inWal('00000002.history'), 'nonsense\n')
+      expect((await check()).faults).toEqual([
+        { file: 'wal/00000002.history', problem: expect.stringContaining('not understood') },
+      ])
+    })
+
+    it('no archive', async () => {
+      await shell('rm -r wal')
+      expect((await check()).faults).toEqual([{ file: `wal/${segments[0]}`, problem: expect.any(String) }])
+    })
+  })
+
+  describe('a fault of the record is found', () => {
+    const edit = (changes: object) =>
+      writeFile(join(backup.directory, 'backup.json'), JSON.stringify({ ...backup.record, ...changes }))
+
+    /** What could be that of a backup, and is not that of this one. */
+    const moved = (lsn: string, bytes: number) => {
+      const [high = '', low = ''] = lsn.split('/')
+      return `${high}/${(Number.parseInt(low, 16) + bytes).toString(16).toUpperCase()}`
+    }
+    it.each([
+      ['start_lsn', (lsn: string) => moved(lsn, -8)],
+      ['stop_lsn', (lsn: string) => moved(lsn, 8)],
+      ['checkpoint_lsn', (lsn: string) => moved(lsn, -8)],
+      ['timeline', () => 7],
+    ] as const)('another %s', async (field, another) => {
+      await edit({ [field]: another(String(backup.record[field])) })
+      const { status, faults } = await check()
+      expect(status).toBe(6)
+      expect(faults).toContainEqual({
+        file: 'backup.json',
+        problem: expect.stringMatching(
+          new RegExp(`^its ${field} is .*, but snapshot/data/backup_(label|manifest) says `),
+        ),
+      })
+    })
+
+    it('another system identifier', async () => {
+      await edit({ server: { ...backup.record.server, system_identifier: '123' } })
+      expect((await check()).faults).toContainEqual({
+        file: 'backup.json',
+        problem: expect.stringContaining(
+          'its system_identifier is 123, but snapshot/data/global/pg_control says',
+        ),
+      })
+    })
+
+    it.each([
+      ['one without a field', () => edit({ wal_segment_size: undefined })],
+      ['one with a wrong type', () => edit({ timeline: 'one' })],
+      ['that of another backup', () => edit({ id: '20200101T000000Z' })],
+      ['no record', () => run(['rm', join(backup.directory, 'backup.json')])],
+      ['nonsense', () => writeFile(join(backup.directory, 'backup.json'), '{')],
+    ])('%s', async (_what, damage) => {
+      await damage()
+      for (const args of [[backup.record.id], ['--all']])
+        expect(await check(args)).toMatchObject({ status: 6, faults: [{ file: 'backup.json' }] })
+    })
+  })
+
+  describe('verify', () => {
+    it('of all goes on after a fault, and sums up', async () => {
+      await aTwinOf(backup, '20250101T030000Z')
+      const lost = form === 'plain' ? 'snapshot/README' : 'snapshot.squashfs'
+      await shell(`rm ${lost}`)
+      const { status, stdout } = await runPgbk(['verify', '--all', '-C', backup.root])
+      expect(status).toBe(6)
+      expect(stdout).toMatch(/^\d{8}T\d{6}Z {2}1 fault\n/)
+      expect(stdout).toContain(`\n  ${lost}: it is missing\n20250101T030000Z  as it was made`)
+      expect(stdout).toMatch(/\n2 backups in \/.* were checked, 1 has faults$/)
+      const json = JSON.parse((await runPgbk(['verify', '--all', '--json', '-C', backup.root])).stdout)
+      expect(json.checks.map(({ ok }: { ok: boolean }) => ok)).toEqual([false, true])
+    })
+
+    it('wants an id or --all, and something to check', async () => {
+      expect((await runPgbk(['verify', 'latest', '--all', '-C', backup.root])).status).toBe(2)
+      expect((await runPgbk(['verify', '20200101T000000Z', '-C', backup.root])).status).toBe(3)
+      expect((await runPgbk(['verify', '--all', '-C', await aRoot()])).status).toBe(3)
+    })
+
+    it('ends when it is interrupted', async () => {
+      const child = startPgbk(['verify', '-C', backup.root])
+      child.stderr?.on('data', (chunk) => {
+        if (String(chunk).includes('the snapshot')) child.kill('SIGINT')
+      })
+      expect((await child).exitCode).toBe(130)
+    })
   })
 })
 
@@ -206,6 +409,14 @@ describe('a fault in the snapshot is found', () => {
   it('all of it gone', async () => {
     await shell('rm -r snapshot')
     expect(await check([backup.record.id])).toMatchObject({ status: 6, faults: [{ file: 'snapshot/data' }] })
+  })
+
+  it('says of a used backup that it is none any more', async () => {
+    await (await openSnapshot(backup.snapshot, anyMajor)).stop()
+    expect(await check([backup.record.id])).toEqual({
+      status: 6,
+      faults: [{ file: 'snapshot', problem: expect.stringContaining('a server was started inside it') }],
+    })
   })
 
   it('the server’s own configuration file', async () => {
@@ -296,207 +507,6 @@ describe('a fault of a tablespace is found', () => {
     expect((await check()).faults).toEqual([
       { file: 'snapshot/tablespaces/99999', problem: 'the record knows no such tablespace' },
     ])
-  })
-})
-
-describe('a fault in the WAL archive is found', () => {
-  it.each([
-    ['a missing segment', () => `rm wal/${segments[2]}`, 2, 'it is missing; what follows'],
-    ['the first one missing', () => `rm wal/${segments[0]}`, 0, 'it is missing'],
-    [
-      'a segment that is cut short',
-      () => `truncate -s 5000 wal/${segments[1]}`,
-      1,
-      'it has 5000 bytes instead of',
-    ],
-    [
-      'a segment of zeros',
-      () => `truncate -s 0 wal/${segments[1]} && truncate -s 1M wal/${segments[1]}`,
-      1,
-      'it does not begin with a page of WAL',
-    ],
-    [
-      'one under another’s name',
-      () => `cp wal/${segments[1]} wal/${segments[2]}`,
-      2,
-      'it is another segment under this name',
-    ],
-    ['one that may not be read', () => `chmod 000 wal/${segments[1]}`, 1, 'it cannot be read: EACCES'],
-  ])('%s', async (_what, damage, index, problem) => {
-    await shell(damage())
-    const { status, faults } = await check()
-    expect(status).toBe(6)
-    expect(faults).toContainEqual({
-      file: `wal/${segments[index]}`,
-      problem: expect.stringContaining(problem),
-    })
-  })
-
-  it('zeros in the middle of a segment', async () => {
-    await overwrite(inWal(segments[1]), 8192, Buffer.alloc(8192))
-    expect(await check()).toEqual({
-      status: 6,
-      faults: [
-        { file: `wal/${segments[1]}`, problem: expect.stringMatching(/^it is damaged: .*WAL record/) },
-      ],
-    })
-  })
-
-  it('zeros in the middle of what is received of an unfinished one', async () => {
-    await overwrite(inWal(segments[3]), 8192, Buffer.alloc(8192))
-    await shell(`mv wal/${segments[3]} wal/${segments[3]}.partial`)
-    expect((await check()).faults).toEqual([
-      { file: `wal/${segments[3]}.partial`, problem: 'it is zeroed at byte 8192' },
-    ])
-  })
-
-  it.each([
-    ['timeline', 4, [9, 0, 0, 0], 'it is damaged: '],
-    ['version', 0, [0x99, 0xd0], 'it is damaged: '],
-    ['size of segments', 32, [0, 0, 0, 1], 'it is made for segments of 16777216 bytes'],
-  ])('a header with another %s', async (_what, at, bytes, problem) => {
-    await overwrite(inWal(segments[1]), at, Buffer.from(bytes))
-    const { status, faults } = await check()
-    expect(status).toBe(6)
-    expect(faults).toContainEqual({
-      file: `wal/${segments[1]}`,
-      problem: expect.stringContaining(problem),
-    })
-  })
-
-  it('a segment of another cluster', async () => {
-    const other = await aServer({ major: anyMajor, initdb: smallSegments })
-    await other.sql('create table t as select generate_series(1, 50000); select pg_switch_wal();')
-    const name = segments[1] as string
-    const stranger = (await other.sql('select name from pg_ls_waldir() order by 1 limit 1')).trim()
-    await run(['cp', join(other.data, 'pg_wal', stranger), inWal(name)])
-    expect((await check()).faults).toEqual([
-      {
-        file: `wal/${name}`,
-        problem: expect.stringMatching(/^it is from another cluster \(system identifier \d+\)$/),
-      },
-    ])
-  })
-
-  it.each([
-    [
-      'cut short',
-      (packed: Buffer) => packed.subarray(0, packed.length - 100),
-      'it is damaged: unexpected end of file',
-    ],
-    ['of something shorter', () => gzipSync(Buffer.alloc(5000, 1)), 'it has 5000 bytes instead of'],
-    [
-      'damaged inside',
-      (packed: Buffer) => packed.map((byte, at) => (at === 5000 ? byte ^ 0xff : byte)),
-      'it',
-    ],
-    ['no archive at all', () => Buffer.from('hello'), 'it is damaged: incorrect header check'],
-  ])('a compressed segment that is %s', async (_what, spoil, problem) => {
-    const name = segments[1] as string
-    const packed = gzipSync(readFileSync(inWal(name)))
-    await writeFile(inWal(`${name}.gz`), spoil(packed))
-    await shell(`rm wal/${name}`)
-    const { status, faults } = await check()
-    expect(status).toBe(6)
-    expect(faults).toContainEqual({ file: `wal/${name}.gz`, problem: expect.stringContaining(problem) })
-  })
-
-  it('a timeline history that is not understood', async () => {
-    await writeFile(inWal('00000002.history'), 'nonsense\n')
-    expect((await check()).faults).toEqual([
-      { file: 'wal/00000002.history', problem: expect.stringContaining('not understood') },
-    ])
-  })
-
-  it('no archive', async () => {
-    await shell('rm -r wal')
-    expect((await check()).faults).toEqual([{ file: `wal/${segments[0]}`, problem: expect.any(String) }])
-  })
-})
-
-describe('a fault of the record is found', () => {
-  const edit = (changes: object) =>
-    writeFile(join(backup.directory, 'backup.json'), JSON.stringify({ ...backup.record, ...changes }))
-
-  /** What could be that of a backup, and is not that of this one. */
-  const moved = (lsn: string, bytes: number) => {
-    const [high = '', low = ''] = lsn.split('/')
-    return `${high}/${(Number.parseInt(low, 16) + bytes).toString(16).toUpperCase()}`
-  }
-  it.each([
-    ['start_lsn', (lsn: string) => moved(lsn, -8)],
-    ['stop_lsn', (lsn: string) => moved(lsn, 8)],
-    ['checkpoint_lsn', (lsn: string) => moved(lsn, -8)],
-    ['timeline', () => 7],
-  ] as const)('another %s', async (field, another) => {
-    await edit({ [field]: another(String(backup.record[field])) })
-    const { status, faults } = await check()
-    expect(status).toBe(6)
-    expect(faults).toContainEqual({
-      file: 'backup.json',
-      problem: expect.stringMatching(
-        new RegExp(`^its ${field} is .*, but snapshot/data/backup_(label|manifest) says `),
-      ),
-    })
-  })
-
-  it('another system identifier', async () => {
-    await edit({ server: { ...backup.record.server, system_identifier: '123' } })
-    expect((await check()).faults).toContainEqual({
-      file: 'backup.json',
-      problem: expect.stringContaining(
-        'its system_identifier is 123, but snapshot/data/global/pg_control says',
-      ),
-    })
-  })
-
-  it.each([
-    ['one without a field', () => edit({ wal_segment_size: undefined })],
-    ['one with a wrong type', () => edit({ timeline: 'one' })],
-    ['that of another backup', () => edit({ id: '20200101T000000Z' })],
-    ['no record', () => run(['rm', join(backup.directory, 'backup.json')])],
-    ['nonsense', () => writeFile(join(backup.directory, 'backup.json'), '{')],
-  ])('%s', async (_what, damage) => {
-    await damage()
-    for (const args of [[backup.record.id], ['--all']])
-      expect(await check(args)).toMatchObject({ status: 6, faults: [{ file: 'backup.json' }] })
-  })
-})
-
-describe('verify', () => {
-  it('of all goes on after a fault, and sums up', async () => {
-    await aTwinOf(backup, '20250101T030000Z')
-    await shell('rm snapshot/README')
-    const { status, stdout } = await runPgbk(['verify', '--all', '-C', backup.root])
-    expect(status).toBe(6)
-    expect(stdout).toMatch(
-      /^\d{8}T\d{6}Z {2}1 fault\n {2}snapshot\/README: it is missing\n20250101T030000Z {2}as it was made/,
-    )
-    expect(stdout).toMatch(/\n2 backups in \/.* were checked, 1 has faults$/)
-    const json = JSON.parse((await runPgbk(['verify', '--all', '--json', '-C', backup.root])).stdout)
-    expect(json.checks.map(({ ok }: { ok: boolean }) => ok)).toEqual([false, true])
-  })
-
-  it('says of a used backup that it is none any more', async () => {
-    await (await openSnapshot(backup.snapshot, anyMajor)).stop()
-    expect(await check([backup.record.id])).toEqual({
-      status: 6,
-      faults: [{ file: 'snapshot', problem: expect.stringContaining('a server was started inside it') }],
-    })
-  })
-
-  it('wants an id or --all, and something to check', async () => {
-    expect((await runPgbk(['verify', 'latest', '--all', '-C', backup.root])).status).toBe(2)
-    expect((await runPgbk(['verify', '20200101T000000Z', '-C', backup.root])).status).toBe(3)
-    expect((await runPgbk(['verify', '--all', '-C', await aRoot()])).status).toBe(3)
-  })
-
-  it('ends when it is interrupted', async () => {
-    const child = startPgbk(['verify', '-C', backup.root])
-    child.stderr?.on('data', (chunk) => {
-      if (String(chunk).includes('the snapshot')) child.kill('SIGINT')
-    })
-    expect((await child).exitCode).toBe(130)
   })
 })
 

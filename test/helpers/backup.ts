@@ -55,6 +55,15 @@ export async function aTwinOf(backup: MadeBackup, id: string): Promise<MadeBacku
   return { ...backup, record, directory, snapshot: join(directory, 'snapshot') }
 }
 
+/** The same backup in a root of its own, for tests that spoil it. */
+export async function aCopyOf(backup: MadeBackup): Promise<MadeBackup> {
+  const root = await aRoot()
+  const directory = join(root, 'data/backup', backup.record.id)
+  await run(['mkdir', '-p', join(root, 'data/backup')])
+  await run(['cp', '-a', backup.directory, directory])
+  return { ...backup, root, directory, snapshot: join(directory, 'snapshot') }
+}
+
 /** The files of a directory and all below it, and its symbolic links. */
 export function entriesBelow(directory: string): Dirent[] {
   return readdirSync(directory, { withFileTypes: true, recursive: true })

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MadeBackup } from './backup.js'
 import { type PgbkOptions, runPgbk } from './pgbk.js'
+import { run } from './programs.js'
 import { filledAnswer, filledRows, openSnapshot, verifies } from './server.js'
 
 /** `pgbk download` of the newest backup into a root, with what it printed as JSON. */
@@ -13,7 +14,10 @@ export async function download(from: string, to: string, args: string[] = [], op
 }
 
 /** Whether a copy of a filled server's backup is whole: it verifies, starts, and has all rows. */
-export async function isWhole(snapshot: string, major: number): Promise<boolean> {
+export async function isWhole(directory: string, major: number): Promise<boolean> {
+  const snapshot = join(directory, 'snapshot')
+  const image = join(directory, 'snapshot.squashfs')
+  if (existsSync(image)) await run(['unsquashfs', '-no-progress', '-d', snapshot, image])
   if (!(await verifies(snapshot, major))) return false
   const open = await openSnapshot(snapshot, major)
   try {

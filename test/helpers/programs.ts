@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { describe, it } from '@jest/globals'
 import { execa, type Options } from 'execa'
 import { needs } from './needs.js'
-import { isRoot, ordinaryIds } from './users.js'
+import { ordinaryIds } from './users.js'
 
 /**
  * The majors that end-to-end tests run on: PGBK_TEST_MAJORS (`15 17 18`), else all that are installed here. Where there is none, no
@@ -56,23 +56,6 @@ export function shareOf<T>(cases: T[], major: number): T[] {
 
 /** For tests that need no particular major. */
 export const anyMajor: number = majors.includes(15) ? 15 : (majors.at(-1) as number)
-
-/**
- * Groups of tests on the oldest and the newest major, one of them as root: what a major makes different has nothing to do with who has
- * started pgbk. `%s` in the title stands for the user, `%i` for the major.
- */
-export function eachUserOnAMajor(
-  title: string,
-  define: (user: 'an ordinary user' | 'root', major: number) => void,
-): void {
-  const [oldest = anyMajor, newest = oldest] = oldestAndNewest
-  const pairs = [
-    ['an ordinary user', newest],
-    [isRoot ? 'root' : 'an ordinary user', oldest],
-  ] as const
-  for (const [user, major] of pairs)
-    needs(user).describe(title.replace('%s', user).replace('%i', String(major)), () => define(user, major))
-}
 
 /** Where Debian has the programs of a major. */
 export function binOf(major: number): string {
