@@ -17,6 +17,12 @@ import { ranges } from './record-ranges.js'
 /** backup.json of an encrypted backup has a format of its own: an older pgbk names it, and takes it for no other. */
 export const encryptedFormat = 3
 
+/** There are three: whoever makes a record of many more makes others ask for each. */
+const mostFiles = 16
+
+/** As many as the longest header that is read has stanzas. */
+const mostRecipients = 600
+
 /** What of an encrypted backup anybody may know: for whom it is, and its files as they lie. */
 const encryptedEntry = v.object({
   recipients: v.pipe(
@@ -27,13 +33,17 @@ const encryptedEntry = v.object({
       ),
     ),
     v.minLength(1, 'names no recipient'),
+    v.maxLength(mostRecipients, 'names too many recipients'),
   ),
   /** Of the image, before it was encrypted. */
   image_bytes: count,
   /** What the snapshot takes as a plain directory. */
   snapshot_bytes: count,
   /** Those that never change, by their names: image, README, record. WAL comes later. */
-  files: v.record(plainName, v.object({ bytes: count, sha256 })),
+  files: v.pipe(
+    v.record(plainName, v.object({ bytes: count, sha256 })),
+    v.check((files) => Object.keys(files).length <= mostFiles, 'names too many files'),
+  ),
 })
 
 export type EncryptedFacts = v.InferOutput<typeof encryptedEntry>

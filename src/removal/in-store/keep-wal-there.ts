@@ -6,6 +6,7 @@ import type { ObjectStore, StoredObject } from '../../place/store/object-store.j
 import { inParallel } from '../../system/files/in-parallel.js'
 import type { Sendable } from '../../system/files/sendable.js'
 import { isFinished, segmentFileOf } from '../../wal-segments/segment-forms.js'
+import { walThere } from './wal-there.js'
 
 /** WAL of a backup that goes, which the nearest older one that stays gets: from there all that are older still reach it. */
 export interface WalMoveThere {
@@ -34,7 +35,7 @@ export async function neededThere(
   const has = new Set<string>()
   for await (const { key } of store.list(walOf(to))) if (isWrappedAs(to, key)) has.add(walNameOf(key, to))
   const lacked: StoredObject[] = []
-  for await (const object of store.list(walOf(from)))
+  for (const object of await walThere(store, from))
     if (!has.has(walNameOf(object.key, from))) lacked.push(object)
   const files = lacked.filter(({ key }) => isWrappedAs(to, key))
   const moving = new Set(files.map(({ key }) => walNameOf(key, from)))

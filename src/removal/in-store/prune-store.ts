@@ -3,8 +3,9 @@ import type { StoredBackup } from '../../catalog/backup.js'
 import { storeNamed } from '../../catalog/source-place.js'
 import type { Task } from '../../config/load.js'
 import { withEnds } from '../../context.js'
+import { messageOf, PgbkError } from '../../errors.js'
 import { openWritableStore, type WritableStore } from '../../place/open-writable-store.js'
-import type { KeptObject } from '../../place/store/object-store.js'
+import type { KeptObject, ObjectStore } from '../../place/store/object-store.js'
 import { promisedBy } from '../../retention/promised-wal.js'
 import { policyOf, type RetentionPolicy, removesAnything } from '../../retention/retention.js'
 import type { PruneOptions } from '../prune.js'
@@ -13,6 +14,7 @@ import { type JudgedThere, judgeThere } from './judge-store.js'
 import { keptForText, moveWalThere, neededThere, type WalMoveThere } from './keep-wal-there.js'
 import { removeFromStore } from './remove-from-store.js'
 import { type SweptThere, sweepStore } from './sweep-store.js'
+import { unlessDamaged } from './unless-damaged.js'
 import { unsoundThere } from './unsound-there.js'
 
 export interface PruneStoreResult {
@@ -41,38 +43,48 @@ export async function pruneStore(
   options: Omit<PruneOptions, 'from'>,
   { settings, context }: Task,
 ): Promise<PruneStoreResult> {
-  const named = storeNamed(from, settings.stores)
-  const policy = policyOf(named?.retention, options.defaultPolicy ?? false)
   return withEnds(context, async (own) => {
     const task = { settings, context: own }
-    const store = await openWritableStore(from, task)
-    const { backups } = await store.place.list()
-    const dryRun = options.dryRun ?? false
-    const result = {
-      store: from,
-      dryRun,
-      locationOf: store.place.locationOf,
-      moved: [],
-      locked: [],
-      freedBytes: 0,
-    }
-    if (!removesAnything(policy)) {
-      const { configFile = join(context.cwd, '.pgbkrc.yaml') } = settings
-      const kept = backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
-      return { ...result, withoutPolicy: configFile, kept, pruned: [], swept: { ids: [], kept: [] } }
-    }
-    const unsound = await unsoundThere(store.objects, backups, context.now())
-    for (const id of unsound)
-      own.progress.warn(
-        `${id} in ${from} counts for nothing: it is of the future, or lacks files of its record`,
-      )
-    const judged = judgeThere(backups, policy, task, unsound)
-    const going = judged.filter(goes).map(({ backup }) => backup)
-    if (going.length > 0 && !dryRun && !options.yes) await confirmRemoval('prune', going, own)
-    const removed = await removeAll(store, judged, { policy, dryRun }, task)
-    const swept = await sweepStore(store.objects, own, { dryRun })
-    return { ...result, withoutPolicy: undefined, ...removed, swept }
+    return pruneOpened(await openWritableStore(from, task), from, options, task)
   })
+}
+
+/** The same of one that is open. @param from its name. @throws as `pruneStore`. */
+export async function pruneOpened(
+  store: WritableStore,
+  from: string,
+  options: Omit<PruneOptions, 'from'>,
+  task: Task,
+): Promise<PruneStoreResult> {
+  const { settings, context } = task
+  const named = storeNamed(from, settings.stores)
+  const policy = policyOf(named?.retention, options.defaultPolicy ?? false)
+  const { backups } = await store.place.list()
+  const dryRun = options.dryRun ?? false
+  const result = {
+    store: from,
+    dryRun,
+    locationOf: store.place.locationOf,
+    moved: [],
+    locked: [],
+    freedBytes: 0,
+  }
+  if (!removesAnything(policy)) {
+    const { configFile = join(context.cwd, '.pgbkrc.yaml') } = settings
+    const kept = backups.map((backup) => ({ backup, reasons: [{ rule: 'no policy' }] }))
+    return { ...result, withoutPolicy: configFile, kept, pruned: [], swept: { ids: [], kept: [] } }
+  }
+  const unsound = await unsoundThere(store.objects, backups, context.now())
+  for (const id of unsound)
+    context.progress.warn(
+      `${id} in ${from} counts for nothing: it is of the future, or lacks files of its record`,
+    )
+  const judged = judgeThere(backups, policy, task, unsound)
+  const going = judged.filter(goes).map(({ backup }) => backup)
+  if (going.length > 0 && !dryRun && !options.yes) await confirmRemoval('prune', going, context)
+  const removed = await removeAll(store, judged, { policy, dryRun }, task)
+  const swept = await sweepStore(store.objects, context, { dryRun })
+  return { ...result, withoutPolicy: undefined, ...removed, swept }
 }
 
 type Removed = Pick<PruneStoreResult, 'kept' | 'pruned' | 'locked' | 'moved' | 'freedBytes'>
@@ -91,13 +103,12 @@ async function removeAll(
     context.signal.throwIfAborted()
     const { backup } = one
     if (!dryRun) context.progress.step(`removing ${backup.id} from ${objects.name}`)
-    const needed = await neededThere(objects, backup, promised)
-    if (needed && 'keptFor' in needed) {
-      removed.kept.push({ backup, reasons: [{ rule: 'in use', detail: keptForText(needed.keptFor) }] })
+    const { move, stays } = await walOf(objects, backup, promised)
+    if (stays !== undefined) {
+      removed.kept.push({ backup, reasons: [{ rule: 'in use', detail: stays }] })
       promised.push(backup)
       continue
     }
-    const move = needed?.move
     if (move) removed.moved.push(move)
     if (dryRun) {
       removed.freedBytes += backup.storedBytes
@@ -112,6 +123,18 @@ async function removeAll(
     else removed.kept.push({ backup, reasons: [lockReason(kept)] })
   }
   return removed
+}
+
+/** What others get of the WAL of one that goes, or why it stays. */
+async function walOf(
+  objects: ObjectStore,
+  backup: StoredBackup,
+  promised: StoredBackup[],
+): Promise<{ move?: WalMoveThere; stays?: string }> {
+  const needed = await unlessDamaged(() => neededThere(objects, backup, promised))
+  if (needed instanceof PgbkError) return { stays: messageOf(needed) }
+  if (needed && 'keptFor' in needed) return { stays: keptForText(needed.keptFor) }
+  return needed ?? {}
 }
 
 function lockReason(kept: KeptObject[]) {

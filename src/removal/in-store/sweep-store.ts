@@ -4,6 +4,7 @@ import { keysOf } from '../../place/store/keys.js'
 import type { KeptObject, ObjectStore, StoredObject } from '../../place/store/object-store.js'
 import { inParallel } from '../../system/files/in-parallel.js'
 import { removeAllBelow } from './remove-from-store.js'
+import { unlessDamaged } from './unless-damaged.js'
 
 /** An upload that goes on has put something by then, and looks whether all is there before it puts its record. */
 const forgottenAfterMs = 86_400_000
@@ -32,7 +33,8 @@ export async function sweepStore(
     signal.throwIfAborted()
     const { top, record } = keysOf.backup(id)
     const parts = unfinished.get(id) ?? []
-    if (await store.stat(record)) {
+    // What is odd there is not what an upload has left.
+    if (await unlessDamaged(() => store.stat(record))) {
       if (!dryRun && isForgotten(parts, now())) await store.discard(parts.map(({ key }) => key))
       continue
     }

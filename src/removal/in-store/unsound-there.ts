@@ -1,8 +1,10 @@
 import type { StoredBackup } from '../../catalog/backup.js'
+import { PgbkError } from '../../errors.js'
 import { filesInStore } from '../../place/store/files-in-store.js'
 import { keysOf } from '../../place/store/keys.js'
 import type { ObjectStore } from '../../place/store/object-store.js'
 import { inParallel } from '../../system/files/in-parallel.js'
+import { unlessDamaged } from './unless-damaged.js'
 
 const atOnce = 16
 /** Clocks differ, and time zones are mistaken for each other. */
@@ -31,6 +33,9 @@ async function hasFiles(
   files: ReturnType<typeof filesInStore>,
 ): Promise<boolean> {
   const { top } = keysOf.backup(id)
-  for (const { name, bytes } of files) if ((await store.stat(`${top}${name}`))?.bytes !== bytes) return false
+  for (const { name, bytes } of files) {
+    const found = await unlessDamaged(() => store.stat(`${top}${name}`))
+    if (found instanceof PgbkError || found?.bytes !== bytes) return false
+  }
   return files.length > 0
 }

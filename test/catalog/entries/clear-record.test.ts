@@ -43,6 +43,13 @@ const read = (changes: object = {}) =>
   storedBackup(summarize(JSON.stringify({ ...clear, ...changes })), 'whole')
 
 describe('the clear record of an encrypted backup', () => {
+  it('names no more files and recipients than a backup can have: each of them is asked for', () => {
+    const files = Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`file${index}`, file]))
+    const recipients = Array.from({ length: 601 }, () => alice.recipient)
+    expect(() => read({ encrypted: { ...encrypted, files } })).toThrow('names too many files')
+    expect(() => read({ encrypted: { ...encrypted, recipients } })).toThrow('names too many recipients')
+  })
+
   it('has no name and no text of anybody, nor what the image is', () => {
     expect(JSON.stringify(clear)).not.toMatch(/secret|0{64}|5432/)
     expect(Object.keys(clear.server)).toEqual(['version', 'system_identifier'])

@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
+import { execaSync } from 'execa'
 import { storedBackup } from '../../../src/catalog/backup.js'
 import { summarize } from '../../../src/catalog/record.js'
 import { directoryStore } from '../../../src/place/store/directory-store.js'
@@ -37,4 +39,18 @@ it('a record of the future, or without its files, keeps no good backup from stay
     )
   expect(judged(unsound)).toEqual([['not whole'], ['not whole'], expect.arrayContaining(['newest whole'])])
   expect(judged(new Set())[2]).toEqual([])
+})
+
+it.each([
+  ['a pipe', 'mkfifo'],
+  ['a directory', 'mkdir'],
+])('%s in the place of an image keeps nobody from judging the others', async (_what, program) => {
+  const directory = aDirectory()
+  const store = directoryStore(directory, context)
+  const good = aPackedBackup('20261119T030000Z', '2026-11-19T03:00:00.000Z')
+  const odd = aPackedBackup('20261120T030000Z', '2026-11-20T03:00:00.000Z')
+  await store.put(`data/backup/${good.id}/snapshot.squashfs`, Buffer.from('123'))
+  await store.put(`data/backup/${odd.id}/backup.json`, Buffer.from('{}'))
+  execaSync(program, [join(directory, 'data/backup', odd.id, 'snapshot.squashfs')])
+  expect([...(await unsoundThere(store, [odd, good], now))]).toEqual([odd.id])
 })
