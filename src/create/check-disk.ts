@@ -3,6 +3,7 @@ import type { RootLayout } from '../catalog/layout.js'
 import { existingDirectory } from '../catalog/prepare-root.js'
 import type { Context } from '../context.js'
 import { messageOf, PgbkError } from '../errors.js'
+import type { PackedShare } from '../packing/packed-share.js'
 import { knownSize } from '../postgres/server/connect-to-server.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
 import type { Progress } from '../progress.js'
@@ -14,9 +15,11 @@ import { relativeInside } from '../system/paths/inside.js'
 import { formatBytes } from '../text/format.js'
 
 /** How a backup comes to disk. */
-interface CopyKind {
+export interface CopyKind {
   /** Straight into an image. */
   streams: boolean
+  /** What an image will about take; undefined where none is made. */
+  packed?: PackedShare | undefined
 }
 
 /** An image that takes less of what a server has was not seen yet: what does not even have room for that is refused. */
@@ -29,7 +32,7 @@ export function neededBytes(facts: ServerFacts, { streams }: CopyKind = { stream
 }
 
 /**
- * Compares the free disk with what the backup will take.
+ * Compares the free disk with what the backup will take. Where that is not certain, as with an image, it is warned of too little.
  * @returns the directories of the server that lie on the root's disk.
  * @throws {PgbkError} `disk-full` when there is too little, `usage` when the root lies inside the server's own data.
  */
@@ -52,6 +55,9 @@ export async function checkDisk(
       },
     )
   }
+  const warning =
+    kind?.packed && imageWarning(facts, kind.packed, { beside: kind.streams ? 0 : needed, free })
+  if (warning) progress.warn(`${warning} are free in ${root.backups}`)
   const unknown = facts.databases.filter(({ size_bytes }) => size_bytes === null).map(({ name }) => name)
   if (unknown.length > 0) {
     progress.warn(
@@ -59,6 +65,26 @@ export async function checkDisk(
     )
   }
   return shared
+}
+
+/** Bytes that a backup whose snapshot is an image will about take. */
+export function imageBytes(facts: ServerFacts, { share }: PackedShare): number {
+  return Math.ceil(knownSize(facts) * share) + 4 * facts.wal_segment_size
+}
+
+/** @param room what is free, and what will lie beside the image while it is made. */
+function imageWarning(
+  facts: ServerFacts,
+  packed: PackedShare,
+  { beside, free }: { beside: number; free: number },
+): string | undefined {
+  const image = imageBytes(facts, packed)
+  const { share, shownBy } = packed
+  if (beside + image <= free) return undefined
+  const percent = `${Math.max(1, Math.round(share * 100))} % of what the server has`
+  const why = shownBy === undefined ? `if it takes ${percent}` : `${percent}, as that of ${shownBy} has`
+  const further = beside > 0 ? ` beside the copy of ${formatBytes(beside)}` : ''
+  return `the image may not fit: it needs about ${formatBytes(image)} (${why})${further}, and ${formatBytes(free)}`
 }
 
 /** Whether the server's paths are perhaps those of this machine. */

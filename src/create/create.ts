@@ -9,6 +9,7 @@ import { parseRecord } from '../catalog/record.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { checkPackable } from '../packing/check-copy-of-snapshot.js'
+import { packedShare } from '../packing/packed-share.js'
 import { localPlace } from '../place/local-place.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import { type ConnectedServer, connectToServer, serverLine } from '../postgres/server/connect-to-server.js'
@@ -71,7 +72,8 @@ export async function create(options: CreateOptions, task: Task): Promise<LocalB
     await checkServer(server.psql, server.facts)
     checkWire(wanted.wire, majorVersion(server.facts))
     const streams = wanted.form === 'packed' && (await checkStreams(server, wanted.wire, context))
-    const sharing = await checkDisk(root, server.facts, context.progress, { streams })
+    const packed = wanted.form === 'packed' ? packedShare(readCatalog(root.root).backups) : undefined
+    const sharing = await checkDisk(root, server.facts, context.progress, { streams, packed })
     const standby = server.facts.in_recovery ? await readStandbyState(server.psql) : undefined
     const behind = standby && standbyWarning(standby)
     if (behind !== undefined) context.progress.warn(behind)

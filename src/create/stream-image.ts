@@ -1,18 +1,22 @@
 import { statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { PackedFacts } from '../catalog/entries/record-fields.js'
 import type { Partial } from '../catalog/partial.js'
 import type { BackupRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
+import { isDiskFull, PgbkError } from '../errors.js'
 import { imageOfTar } from '../forms/make-image.js'
 import { neededVerifier } from '../packing/check-copy-of-snapshot.js'
+import { knownSize } from '../postgres/server/connect-to-server.js'
 import { majorVersion } from '../postgres/server/server-facts.js'
 import { readStandbyState } from '../postgres/server/standby-state.js'
 import { pgbkFileChecksums } from '../snapshot/conf/pgbk-files.js'
 import { snapshotReadme } from '../snapshot/readme.js'
 import { writeDurably } from '../system/files/durable.js'
 import { allOf } from '../system/files/in-parallel.js'
-import { measureTree } from '../system/files/measure.js'
+import { freeBytes, measureTree } from '../system/files/measure.js'
 import type { Put } from '../system/program/feed-program.js'
+import { formatBytes } from '../text/format.js'
 import { archiveWal } from './archive-wal.js'
 import type { CreateJob } from './create-job.js'
 import { draftRecord, gather } from './gather.js'
@@ -30,6 +34,7 @@ interface StreamedImage {
 /**
  * Makes the image of a server while that is copied, and the WAL archive. What pgbk reads of the copy, or has made for it, lies beside it
  * in the layout's snapshot, as in a plain one.
+ * @throws {PgbkError} `disk-full` with what there was room for; as `imageOfTar` and `streamData`.
  */
 export async function streamImage(
   partial: Partial,
@@ -39,10 +44,44 @@ export async function streamImage(
 ): Promise<StreamedImage> {
   const { directory, image } = partial.layout
   const { uid, gid } = statSync(directory)
-  const record = await imageOfTar(image, { uid, gid }, context, (put) =>
-    feedImage(partial, job, startedAt, put, context),
-  )
+  let packed = 0
+  const feed = (put: Put) => {
+    const counted: Put = (piece) => {
+      packed += piece.length
+      return put(piece)
+    }
+    return feedImage(partial, job, startedAt, counted, context)
+  }
+  const record = await imageOfTar(image, { uid, gid }, context, feed).catch(async (error) => {
+    throw isOutOfRoom(error) ? await fullDisk(error, partial, packed, job) : error
+  })
   return { record: record.record, facts: { snapshot_bytes: record.snapshotBytes, uid, gid } }
+}
+
+function isOutOfRoom(error: unknown): boolean {
+  return isDiskFull(error) || (error instanceof PgbkError && error.code === 'disk-full')
+}
+
+/** @param packed bytes that have come from the server by then. */
+async function fullDisk(
+  cause: unknown,
+  { layout }: Partial,
+  packed: number,
+  { server }: CreateJob,
+): Promise<PgbkError> {
+  const place = dirname(layout.directory)
+  // mksquashfs has removed what it had made.
+  const taken = statSync(layout.image, { throwIfNoEntry: false })?.size ?? 0
+  const room = formatBytes((await freeBytes(place)) + taken)
+  const size = formatBytes(knownSize(server.facts))
+  return new PgbkError(
+    'disk-full',
+    `the disk is full: the image of the first ${formatBytes(packed)} of a server of ${size} has used up the ${room} that were free in ${place}`,
+    {
+      cause,
+      hint: 'Make room there (pgbk list, pgbk delete), or choose another root with -C; nothing was kept of this backup.',
+    },
+  )
 }
 
 async function feedImage(

@@ -7,7 +7,9 @@ import { type RootLayout, rootLayout } from '../catalog/layout.js'
 import { existingDirectory, openRootToCreate } from '../catalog/prepare-root.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
-import { checkDisk, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
+import { type CopyKind, checkDisk, imageBytes, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
+import { streamObstacle } from '../create/fill-packed.js'
+import { packedShare } from '../packing/packed-share.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
 import { dropPrivileges, wouldMakeAsRoot } from '../privileges/drop-privileges.js'
 import { silentProgress } from '../progress.js'
@@ -86,13 +88,26 @@ export async function checkPlace(
   const checks = [checkSameCluster(catalog, facts)]
   try {
     const progress = { ...silentProgress, warn: (text: string) => void warnings.push(text) }
-    const sharing = await checkDisk(layout, facts, progress)
+    const kind = await nextCopy(facts, catalog, task)
+    const sharing = await checkDisk(layout, facts, progress, kind)
     if (sharing.length > 0) progress.warn(sharedDiskWarning)
-    checks.push(await roomCheck(layout, catalog.backups, neededBytes(facts), task))
+    const needed = kind.packed ? imageBytes(facts, kind.packed) : neededBytes(facts)
+    checks.push(await roomCheck(layout, catalog.backups, needed, task))
   } catch (error) {
     checks.push(failed('disk', error))
   }
   return [...checks, ...warnings.map((text) => warning('disk', text))]
+}
+
+/** As `create` makes the next one by the configuration. */
+async function nextCopy(
+  facts: ServerFacts,
+  { backups }: Catalog,
+  { settings, context }: Task,
+): Promise<CopyKind> {
+  if (settings.create.form !== 'packed') return { streams: false }
+  const obstacle = await streamObstacle(facts, settings.create.wire, context)
+  return { streams: obstacle === undefined, packed: packedShare(backups) }
 }
 
 function checkSameCluster(catalog: Catalog, facts: ServerFacts): Check {

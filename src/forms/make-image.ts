@@ -111,7 +111,11 @@ function checkEnd(program: string, end: ProgramEnd): void {
   const said =
     (stderr.trim() || stdout.trim()).split('\n').slice(-3).join('; ') || `it ended with ${status ?? endedBy}`
   const isFull = /No space left on device|Disk quota exceeded/.test(said)
-  throw new PgbkError(isFull ? 'disk-full' : 'failed', `${program} failed: ${said}`)
+  if (isFull)
+    throw new PgbkError('disk-full', `${program} failed: ${said}`, {
+      hint: 'Make room there, and try again.',
+    })
+  throw new PgbkError('failed', `${program} failed: ${said}`)
 }
 
 type ProgramEnd = Pick<Awaited<ReturnType<typeof runProgram>>, 'status' | 'endedBy' | 'stdout' | 'stderr'>

@@ -27,6 +27,7 @@ export function plainTotal(backups: readonly StoredBackup[], measured?: number):
   return { count: plain.length, bytes, packedBytes: saved === undefined ? undefined : packedBytes }
 }
 
-function savedShare({ summary, storedBytes }: StoredBackup): number | undefined {
+/** Of its size, what a plain backup would save packed, by what was looked at when it was made. */
+export function savedShare({ summary, storedBytes }: StoredBackup): number | undefined {
   return summary.pack_saves === undefined ? undefined : Math.min(1, summary.pack_saves / storedBytes)
 }

@@ -13,7 +13,7 @@ import type { Installation } from '../postgres/programs/find.js'
 import { installHint } from '../postgres/programs/install-hint.js'
 import { confFaults, notCompared as confNotCompared } from '../snapshot/conf/conf-faults.js'
 import { encryptedFaults } from './encrypted-faults.js'
-import { imageFault, NotOpened, opened } from './open-image.js'
+import { imageFault, NotOpened, opened, readmeFaults } from './open-image.js'
 import { orUnreadable } from './or-unreadable.js'
 import { directoryFaults, fileFaults, recordFaults } from './snapshot-faults.js'
 import { checkWal } from './wal-faults.js'
@@ -68,6 +68,7 @@ export async function lookAt(
   const verifier = verifierFor(record, installations, context)
   context.progress.step(`verifying ${id}: the snapshot`)
   const looks: (() => Fault[] | Promise<Fault[]>)[] = [
+    () => readmeFaults(listed),
     () => recordFaults(record, layout),
     () => confFaults(record, layout),
     () => directoryFaults(layout),

@@ -1,4 +1,5 @@
-import type { LocalBackup, ReadableBackup } from '../catalog/backup.js'
+import { existsSync } from 'node:fs'
+import { type LocalBackup, layoutOf, type ReadableBackup } from '../catalog/backup.js'
 import type { Context } from '../context.js'
 import { type Fault, PgbkError } from '../errors.js'
 import { checkImageIs } from '../forms/check-image.js'
@@ -35,4 +36,10 @@ export async function imageFault(backup: LocalBackup, context: Context): Promise
 
 function imageFaultIn({ message, facts: { reason = message } }: PgbkError): Fault {
   return { file: 'snapshot.squashfs', problem: reason }
+}
+
+/** How to open a packed backup without pgbk lies beside its image. */
+export function readmeFaults(backup: LocalBackup): Fault[] {
+  if (backup.form !== 'packed' || existsSync(layoutOf(backup).imageReadme)) return []
+  return [{ file: 'README', problem: 'it is missing' }]
 }

@@ -1,8 +1,12 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { expect, it } from '@jest/globals'
 import { readCatalog } from '../../src/catalog/catalog.js'
-import { checkLock } from '../../src/doctor/check-root.js'
-import { aBackup, aContext, anEmptyRoot } from '../catalog/samples.js'
+import type { Settings } from '../../src/config/load.js'
+import { checkLock, checkPlace } from '../../src/doctor/check-root.js'
+import type { ServerFacts } from '../../src/postgres/server/server-facts.js'
+import { freeBytes } from '../../src/system/files/measure.js'
+import { aBackup, aContext, anEmptyRoot, aRecord } from '../catalog/samples.js'
+import { needs } from '../helpers/needs.js'
 
 const id = '20261120T030000Z'
 
@@ -18,4 +22,23 @@ it('a create and a delete that have ended since the catalogue was read have left
   renameSync(root.partial('20261121T030000Z'), root.backup('20261121T030000Z'))
   rmSync(directory, { recursive: true })
   expect(await leftOvers()).toMatchObject([{ status: 'ok', text: 'none' }])
+})
+
+needs('program mksquashfs').it('the room that the next backup needs is that of its form', async () => {
+  const root = anEmptyRoot()
+  const packed = { bytes: 200, sha256: 'a'.repeat(64), snapshot_bytes: 1000, uid: 1, gid: 1 }
+  aBackup(root, id, { format: 2, packed })
+  const found = { layout: root, catalog: readCatalog(root.root), checks: [] }
+  const facts = {
+    ...{ ...aRecord().server, role: 'me', wal_segment_size: 1, tablespaces: [] },
+    databases: [{ name: 'app', size_bytes: Math.round(3 * (await freeBytes(root.root))) }],
+  } as unknown as ServerFacts
+  const diskChecks = async (create: object) => {
+    const settings = { create: { form: 'plain', wire: 'none', ...create } } as Settings
+    const checks = await checkPlace(found, facts, { settings, context: aContext() })
+    return checks.filter(({ name }) => name === 'disk').map(({ status }) => status)
+  }
+  expect(await diskChecks({})).toEqual(['failed'])
+  expect(await diskChecks({ form: 'packed' })).toEqual(['ok'])
+  expect(await diskChecks({ form: 'packed', wire: 'server-zstd' })).toEqual(['failed'])
 })

@@ -76,13 +76,11 @@ describe.each(forms)('a server of a %s backup that cannot start', (form) => {
   })
 })
 
-/** Where there is no unshare to be called, the test has no foot in the door. */
+/** Where there is no unshare to be called, the test has no foot in the door; that of a packed backup is called for its image first. */
 const { describe: withOverlay } = needs('user namespaces')
 
-withOverlay.each(forms)(
-  'of a %s backup, a port that another program takes between its choice and the start of the server',
-  (form) => {
-    const takePort = `
+withOverlay('a port that another program takes between its choice and the start of the server', () => {
+  const takePort = `
     use IO::Socket::INET;
     $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $ARGV[0]) or die $@;
     exit if fork;
@@ -90,13 +88,13 @@ withOverlay.each(forms)(
     chdir "/"; open STDIN, '</dev/null'; open STDOUT, '>/dev/null'; open STDERR, '>/dev/null';
     sleep 60`
 
-    /** In a sandbox pgbk itself holds the port from its choice on. */
-    const open = ['--sandbox', 'off']
+  /** In a sandbox pgbk itself holds the port from its choice on. */
+  const open = ['--sandbox', 'off']
 
-    /** A directory for PATH with an unshare that takes the server's port first, once or each time. */
-    function takingPorts(times: 'once' | 'each time'): string {
-      const bin = aDirectory()
-      const script = `#!/bin/sh
+  /** A directory for PATH with an unshare that takes the server's port first, once or each time. */
+  function takingPorts(times: 'once' | 'each time'): string {
+    const bin = aDirectory()
+    const script = `#!/bin/sh
       if [ '${times}' != once ] || mkdir ${bin}/done; then
         [ ! -e ${bin}/pid ] || kill $(cat ${bin}/pid)
         for word; do
@@ -105,35 +103,34 @@ withOverlay.each(forms)(
         done
       fi 2>/dev/null
       exec /usr/bin/unshare "$@"`
-      writeFileSync(join(bin, 'unshare'), script, { mode: 0o755 })
-      atEnd(() => void process.kill(Number(readFileSync(join(bin, 'pid'), 'utf8'))))
-      return `${bin}:/usr/local/bin:/usr/bin:/bin`
-    }
+    writeFileSync(join(bin, 'unshare'), script, { mode: 0o755 })
+    atEnd(() => void process.kill(Number(readFileSync(join(bin, 'pid'), 'utf8'))))
+    return `${bin}:/usr/local/bin:/usr/bin:/bin`
+  }
 
-    it('is left to it: the run takes another one', async () => {
-      const PATH = takingPorts('once')
-      const { status, stdout, stderr } = await localRun(
-        backups[form].root,
-        [...open, '--', 'psql', '-XAtc', 'select 1'],
-        {
-          env: { PATH },
-        },
-      )
-      expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1' })
-      expect(stderr).toMatch(/^port \d+ was taken while the server started; trying another one$/m)
-      expect(remainsOf(backups[form].root)).toEqual(nothing)
-    })
+  it('is left to it: the run takes another one', async () => {
+    const PATH = takingPorts('once')
+    const { status, stdout, stderr } = await localRun(
+      backups.plain.root,
+      [...open, '--', 'psql', '-XAtc', 'select 1'],
+      {
+        env: { PATH },
+      },
+    )
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1' })
+    expect(stderr).toMatch(/^port \d+ was taken while the server started; trying another one$/m)
+    expect(remainsOf(backups.plain.root)).toEqual(nothing)
+  })
 
-    it('again and again, ends the run with the words of the server', async () => {
-      const { status, message, hint } = await failureOf(backups[form].root, open, {
-        env: { PATH: takingPorts('each time') },
-      })
-      expect({ status, message }).toEqual({ status: 1, message: 'the server did not start' })
-      expect(hint).toContain('Address already in use')
-      expect(remainsOf(backups[form].root)).toEqual(nothing)
+  it('again and again, ends the run with the words of the server', async () => {
+    const { status, message, hint } = await failureOf(backups.plain.root, open, {
+      env: { PATH: takingPorts('each time') },
     })
-  },
-)
+    expect({ status, message }).toEqual({ status: 1, message: 'the server did not start' })
+    expect(hint).toContain('Address already in use')
+    expect(remainsOf(backups.plain.root)).toEqual(nothing)
+  })
+})
 
 describe.each(forms)('the SQL of a run of a %s backup', (form) => {
   it('that fails ends it with what the server says, and COMMAND is not started', async () => {

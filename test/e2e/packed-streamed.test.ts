@@ -58,13 +58,13 @@ const create = (server: TestServer, root: string, ...args: string[]) =>
 
 /** What a create that failed has said, and that nothing of it is left. */
 async function failedWithoutTraces(server: TestServer, root: string, env: Record<string, string> = {}) {
-  const { status, stdout } = await runPgbk(['create', '--packed', '--json', '-C', root], {
+  const { status, stdout, stderr } = await runPgbk(['create', '--packed', '--json', '-C', root], {
     env: { ...server.env, ...env },
   })
   const { error } = JSON.parse(stdout)
   await until('all processes are gone', async () => (await tracesOf(root, server)).walSenders.length === 0)
   expect({ ...(await tracesOf(root, server)), ids: idsIn(root) }).toEqual({ ...noTraces, ids: [] })
-  return { status, code: error?.code, message: String(error?.message) }
+  return { status, stderr, code: error?.code, message: String(error?.message), hint: error?.hint }
 }
 
 describe.each(majors)('create --packed of PostgreSQL %i', (major) => {
@@ -150,17 +150,30 @@ describe('a create --packed', () => {
     const env = withPrograms({
       mksquashfs: `#!/bin/sh\n[ "$1" = -version ] && echo 'mksquashfs version 4.6' && exit\n${script}\n`,
     })
-    expect(await failedWithoutTraces(server, await aRoot(), env)).toEqual({
+    expect(await failedWithoutTraces(server, await aRoot(), env)).toMatchObject({
       status: 1,
       code,
       message: expect.stringContaining(message),
     })
   })
 
-  ifMounts('leaves nothing where the disk is full', async () => {
-    const { status, code, message } = await failedWithoutTraces(server, aSmallDisk(20))
-    expect({ status, code, message }).toMatchObject({ status: 1, code: 'disk-full' })
-  })
+  ifMounts(
+    'leaves nothing where the disk is full, of which it has warned, and says what there was room for',
+    async () => {
+      const disk = aSmallDisk(20)
+      const { stderr, ...failed } = await failedWithoutTraces(server, disk)
+      expect(failed).toMatchObject({
+        status: 1,
+        code: 'disk-full',
+        message: expect.stringMatching(
+          /^the disk is full: the image of the first [\d.]+ MB of a server of [\d.]+ MB has used up the 1\d\.\d MB that were free in /,
+        ),
+        hint: expect.stringContaining('Make room there'),
+      })
+      expect(stderr).toContain('the image may not fit: it needs about ')
+      expect(stderr).toContain(`are free in ${disk}/data/backup`)
+    },
+  )
 
   it('leaves nothing when its connection to the server is ended', async () => {
     const root = await aRoot()

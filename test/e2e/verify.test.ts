@@ -305,7 +305,7 @@ describe.each(forms)('verify of a %s backup', (form) => {
   describe('verify', () => {
     it('of all goes on after a fault, and sums up', async () => {
       await aTwinOf(backup, '20250101T030000Z')
-      const lost = form === 'plain' ? 'snapshot/README' : 'snapshot.squashfs'
+      const lost = form === 'plain' ? 'snapshot/README' : 'README'
       await shell(`rm ${lost}`)
       const { status, stdout } = await runPgbk(['verify', '--all', '-C', backup.root])
       expect(status).toBe(6)

@@ -105,11 +105,18 @@ export function findRuns(root: string, context: Context): RunDirectory[] {
 }
 
 /** The cache serves all roots. One that was killed before it made its link is anybody's. */
-function linksInto({ lower }: RunLayout, backups: string): boolean {
+function linksInto({ lower, image }: RunLayout, backups: string): boolean {
+  // That of a packed backup is mounted there.
+  const target = targetOf(lower) ?? targetOf(image)
+  return target === undefined || target.startsWith(`${backups}/`)
+}
+
+/** Undefined where there is no link. */
+function targetOf(path: string): string | undefined {
   try {
-    return readlinkSync(lower).startsWith(`${backups}/`)
+    return readlinkSync(path)
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return true
+    if (['ENOENT', 'EINVAL'].includes(systemCode(error) ?? '')) return undefined
     throw error
   }
 }

@@ -9,7 +9,9 @@ import { materialise } from '../../../src/forms/materialise.js'
 import { removeSocketDirectory } from '../../../src/postgres/local/sockets.js'
 import { sweepRuns } from '../../../src/run/directory/end-run.js'
 import { makeRunDirectory } from '../../../src/run/directory/make-run-directory.js'
+import { findRuns } from '../../../src/run/directory/run-directory.js'
 import { aBackup, aContext, anEmptyRoot } from '../../catalog/samples.js'
+import { aDirectory } from '../../helpers/places.js'
 
 it('a run does not get the name of one that others may still be removing', async () => {
   const root = anEmptyRoot()
@@ -24,6 +26,24 @@ it('a run does not get the name of one that others may still be removing', async
   })
   expect(new Set(names).size).toBe(names.length)
   for (const name of names) expect(name).toMatch(/^20261120T030000Z-\d{5}$/)
+})
+
+it('one in the cache, where its root is read-only, is found in its own root alone, also that of a packed backup', async () => {
+  const [own, other] = [anEmptyRoot(), anEmptyRoot()]
+  aBackup(own, '20261120T030000Z')
+  const [listed] = readCatalog(own.root).backups as [LocalBackup]
+  const plain = await materialise(listed, aContext())
+  const image = { file: join(plain.directory, 'snapshot.squashfs'), uid: 0, gid: 0 }
+  const context = aContext({ env: { XDG_CACHE_HOME: aDirectory() } })
+  // Nothing can be made there, also by root.
+  writeFileSync(own.runs, '')
+  for (const backup of [plain, { ...plain, image }]) {
+    const { name, layout, sockets } = makeRunDirectory(backup, own.root, context)
+    const found = [own, other].map(({ root }) => findRuns(root, context).map((run) => run.name))
+    expect(found).toEqual([[name], []])
+    rmSync(layout.directory, { recursive: true })
+    removeSocketDirectory(sockets)
+  }
 })
 
 it('one that was killed before it had its marker is removed by the next, and one that is just being made is not', async () => {
