@@ -1,6 +1,9 @@
+import { accessSync, constants } from 'node:fs'
 import { localPath } from '../catalog/source-place.js'
-import type { Context, Identity } from '../context.js'
+import type { Context, Identity, SystemUser } from '../context.js'
+import { PgbkError, systemCode } from '../errors.js'
 import { trustOf } from '../system/paths/trusted-path.js'
+import { shellWord } from '../text/shell-word.js'
 import { readByOthers, readIdentityFile, sealedButRead } from './trusted-file.js'
 
 /** What files of identities are read with. */
@@ -72,12 +75,26 @@ export async function readIdentities(
 }
 
 async function readIdentitiesIn(file: string, world: World): Promise<Identity[]> {
+  checkOpenTo(world.user(), file)
   const { identitiesIn, isSealed } = await import('../encryption/identity-file.js')
   const { content, openMode } = readIdentityFile(file, trustOf(world.user()))
   if (openMode !== undefined && !isSealed(content)) throw readByOthers(file, openMode)
   const found = await identitiesIn(content, file, world)
   if (openMode !== undefined) world.progress.warn(sealedButRead(file, openMode))
   return found
+}
+
+/** The key of who has started pgbk as root may be closed to the user whom it works as. */
+function checkOpenTo({ name }: Pick<SystemUser, 'name'>, file: string): void {
+  try {
+    accessSync(file, constants.R_OK)
+  } catch (cause) {
+    if (systemCode(cause) !== 'EACCES') return // told when it is read
+    throw new PgbkError('config', `user ${name} cannot read ${file}`, {
+      cause,
+      hint: `Started by root, pgbk works, and reads keys, as the user whom the files belong to. As root, give that user a copy where nobody else can write:\n  install -m 600 -o ${shellWord(name)} ${shellWord(file)} ~${shellWord(name)}/`,
+    })
+  }
 }
 
 function eachOnce(identities: readonly Identity[]): Identity[] {

@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
@@ -36,6 +45,23 @@ describe('pgbk key new', () => {
     }).stdout
     expect(execaSync('age', ['-d', '-i', file], { input: encrypted }).stdout).toBe('hello')
     expect(execaSync('age-keygen', ['-y', file]).stdout).toBe(recipient.trim())
+  })
+
+  needs('root').it('of root tells the user whom pgbk works as how to get a copy', async () => {
+    const cwd = aDirectory()
+    const closed = join(cwd, 'closed')
+    await keyNew(cwd, 'mine')
+    mkdirSync(closed, { mode: 0o700 })
+    renameSync(join(cwd, 'mine'), join(closed, 'mine'))
+    chownSync(closed, 0, 0)
+    expect(await keyShow(cwd, 'closed/mine')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(
+        new RegExp(
+          `^pgbk: user ${ordinaryUser.name} cannot read \\S+/closed/mine\n(.*\n)*  install -m 600 -o ${ordinaryUser.name} `,
+        ),
+      ),
+    })
   })
 
   it('overwrites nothing', async () => {
