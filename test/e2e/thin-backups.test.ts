@@ -113,8 +113,8 @@ const changes: [string, (server: TestServer) => Promise<unknown>][] = [
 ]
 
 const places: [ReflinkFileSystem, number][] = [
-  ...oldestAndNewest.map((major): [ReflinkFileSystem, number] => ['xfs', major]),
-  ['btrfs', anyMajor],
+  ['xfs', Math.max(...oldestAndNewest)],
+  ['btrfs', Math.min(...oldestAndNewest)],
 ]
 
 onReflinks.each(places)('backups on %s of PostgreSQL %i', (type, major) => {
