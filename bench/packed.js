@@ -126,7 +126,16 @@ function packing(image) {
     '-mem',
     '128M',
   ]
-  return asUser(['mksquashfs', '-', image, '-tar', '-quiet', '-no-progress', ...compression]).join(' ')
+  return asUser([
+    'mksquashfs',
+    '-',
+    image,
+    '-tar',
+    '-no-duplicates',
+    '-quiet',
+    '-no-progress',
+    ...compression,
+  ]).join(' ')
 }
 
 function words(root, command, ...args) {
