@@ -45,21 +45,27 @@ export async function streamImage(
   const { directory, image } = partial.layout
   const { uid, gid } = statSync(directory)
   let packed = 0
+  let fed: unknown
   const feed = (put: Put) => {
     const counted: Put = (piece) => {
       packed += piece.length
       return put(piece)
     }
-    return feedImage(partial, job, startedAt, counted, context)
+    return feedImage(partial, job, startedAt, counted, context).catch((error) => {
+      fed = error
+      throw error
+    })
   }
   const record = await imageOfTar(image, { uid, gid }, context, feed).catch(async (error) => {
-    throw isOutOfRoom(error) ? await fullDisk(error, partial, packed, job) : error
+    throw isOutOfRoom(error, fed) ? await fullDisk(error, partial, packed, job) : error
   })
   return { record: record.record, facts: { snapshot_bytes: record.snapshotBytes, uid, gid } }
 }
 
-function isOutOfRoom(error: unknown): boolean {
-  return isDiskFull(error) || (error instanceof PgbkError && error.code === 'disk-full')
+/** @param fed what has failed while it was fed: what pg_basebackup says there of a full disk is the server's. */
+function isOutOfRoom(error: unknown, fed: unknown): boolean {
+  if (!(error instanceof PgbkError)) return isDiskFull(error)
+  return error.code === 'disk-full' && (error !== fed || isDiskFull(error.cause))
 }
 
 /** @param packed bytes that have come from the server by then. */

@@ -9,6 +9,7 @@ import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
 import { type CopyKind, checkDisk, imageBytes, neededBytes, sharedDiskWarning } from '../create/check-disk.js'
 import { streamObstacle } from '../create/fill-packed.js'
+import { PgbkError } from '../errors.js'
 import { packedShare } from '../packing/packed-share.js'
 import type { ServerFacts } from '../postgres/server/server-facts.js'
 import { dropPrivileges, wouldMakeAsRoot } from '../privileges/drop-privileges.js'
@@ -106,8 +107,15 @@ async function nextCopy(
   { settings, context }: Task,
 ): Promise<CopyKind> {
   if (settings.create.form !== 'packed') return { streams: false }
-  const obstacle = await streamObstacle(facts, settings.create.wire, context)
-  return { streams: obstacle === undefined, packed: packedShare(backups) }
+  const streams = await streamObstacle(facts, settings.create.wire, context).then(
+    (obstacle) => obstacle === undefined,
+    // That mksquashfs is missing is told by the check of packing.
+    (error) => {
+      if (error instanceof PgbkError && error.code === 'programs-missing') return false
+      throw error
+    },
+  )
+  return { streams, packed: packedShare(backups) }
 }
 
 function checkSameCluster(catalog: Catalog, facts: ServerFacts): Check {

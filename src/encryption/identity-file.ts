@@ -98,8 +98,7 @@ async function openedBy(
     const passphrase = await askSecret(`${tries === 1 ? '' : 'That was not it. '}Passphrase of ${file}: `)
     // It takes seconds, by design.
     progress.step(`opening ${file} with its passphrase`)
-    const opened = await openedByPassphrase(passphrase, encrypted, file)
-    progress.end()
+    const opened = await openedByPassphrase(passphrase, encrypted, file).finally(() => progress.end())
     signal.throwIfAborted()
     if (opened !== undefined) return opened
     if (tries === mostTries) throw new PgbkError('config', `this is not the passphrase of ${file}`)

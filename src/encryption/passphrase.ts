@@ -64,7 +64,7 @@ async function unwrapped(
   const N = 2 ** Number(factor)
   const key = await derived(passphrase, Buffer.concat([Buffer.from(label), salted]), 32, {
     ...{ N, r: 8, p: 1 },
-    maxmem: 2 * 128 * 8 * N,
+    maxmem: 2 * 128 * 8 * (N + 3),
   })
   const decipher = createDecipheriv('chacha20-poly1305', key, Buffer.alloc(12), { authTagLength: tagBytes })
   decipher.setAuthTag(body.subarray(-tagBytes))

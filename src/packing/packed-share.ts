@@ -22,7 +22,7 @@ export function packedShare(backups: readonly StoredBackup[]): PackedShare {
 
 function shareOf(backup: StoredBackup): number | undefined {
   const { packed } = backup.summary
-  if (packed) return packed.bytes / packed.snapshot_bytes
+  if (packed) return packed.snapshot_bytes > 0 ? packed.bytes / packed.snapshot_bytes : undefined
   const saved = savedShare(backup)
   return saved === undefined ? undefined : 1 - saved
 }

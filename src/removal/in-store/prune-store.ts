@@ -82,7 +82,7 @@ export async function pruneOpened(
   const judged = judgeThere(backups, policy, task, unsound)
   const going = judged.filter(goes).map(({ backup }) => backup)
   if (going.length > 0 && !dryRun && !options.yes) await confirmRemoval('prune', going, context)
-  const removed = await removeAll(store, judged, { policy, dryRun }, task)
+  const removed = await removeAll(store, judged, { policy, dryRun, unsound }, task)
   const swept = await sweepStore(store.objects, context, { dryRun })
   return { ...result, withoutPolicy: undefined, ...removed, swept }
 }
@@ -93,11 +93,13 @@ type Removed = Pick<PruneStoreResult, 'kept' | 'pruned' | 'locked' | 'moved' | '
 async function removeAll(
   { objects }: WritableStore,
   judged: JudgedThere[],
-  { policy, dryRun }: { policy: RetentionPolicy; dryRun: boolean },
+  { policy, dryRun, unsound }: { policy: RetentionPolicy; dryRun: boolean; unsound: ReadonlySet<string> },
   { context }: Task,
 ): Promise<Removed> {
   const staying = judged.filter((one) => !goes(one))
-  const promised = promisedBy(policy, backupsOf(staying), context.now())
+  // What counts for nothing keeps no WAL, gets none, and is not where a span begins.
+  const sound = backupsOf(staying).filter(({ id }) => !unsound.has(id))
+  const promised = promisedBy(policy, sound, context.now())
   const removed: Removed = { kept: [...staying], pruned: [], locked: [], moved: [], freedBytes: 0 }
   for (const one of judged.filter(goes).reverse()) {
     context.signal.throwIfAborted()

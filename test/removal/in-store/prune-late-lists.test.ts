@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import type { Settings } from '../../../src/config/load.js'
@@ -38,10 +38,11 @@ describe.each([
     aStoredBackup(near, id, { changes: { ...changes, stop_lsn: `0/${segment}000100` }, recipients })
     receive(id, segment)
   }
-  const fileOf = (segment: number) =>
-    `00000001000000000000000${segment}.gz${recipients.length > 0 ? '.age' : ''}`
-  const receive = (id: string, segment: number) =>
-    writeFileSync(join(near, 'data/backup', id, 'wal', fileOf(segment)), '')
+  const ending = recipients.length > 0 ? '.age' : ''
+  const fileOf = (segment: number, form = '.gz') => `00000001000000000000000${segment}${form}${ending}`
+  const walFile = (id: string, file: string) => join(near, 'data/backup', id, 'wal', file)
+  const receive = (id: string, segment: number, form?: string) =>
+    writeFileSync(walFile(id, fileOf(segment, form)), '')
   const walOf = (id: string) => readdirSync(join(near, 'data/backup', id, 'wal')).sort()
   const there = () =>
     readdirSync(join(near, 'data/backup')).filter((id) =>
@@ -68,7 +69,7 @@ describe.each([
     await world.catchUp()
     expect(await prune()).toEqual([second])
     expect(there()).toEqual([first, newest])
-    expect(walOf(first)).toEqual([3, 4].map(fileOf))
+    expect(walOf(first)).toEqual([3, 4].map((segment) => fileOf(segment)))
   })
 
   it('loses no WAL that came after its list, whether that shows some of it or none', async () => {
@@ -76,6 +77,29 @@ describe.each([
     await world.catchUp()
     for (const segment of [5, 6, 7]) receive(second, segment)
     expect(await prune()).toEqual([second])
-    expect(walOf(first)).toEqual([3, 4, 5, 6, 7].map(fileOf))
+    expect(walOf(first)).toEqual([3, 4, 5, 6, 7].map((segment) => fileOf(segment)))
+  })
+
+  it('takes a segment that its list shows as not finished as it is by now', async () => {
+    lay(newest, 8)
+    receive(second, 5, '.partial')
+    await world.catchUp()
+    for (const segment of [5, 6]) receive(second, segment)
+    rmSync(walFile(second, fileOf(5, '.partial')))
+    receive(second, 7, '.partial')
+    expect(await prune()).toEqual([second])
+    expect(walOf(first)).toEqual([...[3, 4, 5, 6].map((segment) => fileOf(segment)), fileOf(7, '.partial')])
+  })
+
+  it('takes the history of a timeline that its list lacks, and no link in the place of WAL', async () => {
+    lay(newest, 8)
+    writeFileSync(walFile(second, `000000020000000000000005.gz${ending}`), '')
+    await world.catchUp()
+    writeFileSync(walFile(second, `00000002.history${ending}`), '')
+    symlinkSync('/nowhere', walFile(second, fileOf(5)))
+    expect(await prune()).toEqual([second])
+    expect(walOf(first)).toEqual(
+      [fileOf(3), fileOf(4), `000000020000000000000005.gz${ending}`, `00000002.history${ending}`].sort(),
+    )
   })
 })
