@@ -72,7 +72,8 @@ describeMajors(
         })
 
         it(`holds exactly the rows that were committed up to a random moment of each kind (seed ${seed})`, async () => {
-          const targets = targetsIn(ledger, `moments ${major}`)
+          // To which moment has nothing to do with the form: of a packed backup two are enough.
+          const targets = targetsIn(ledger, `moments ${major}`).slice(0, form === 'packed' ? 2 : undefined)
           // Two at a time, on every kind of working copy that can be had anywhere.
           for (let at = 0; at < targets.length; at += 2) {
             const ended = await Promise.all(
