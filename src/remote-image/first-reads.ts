@@ -4,9 +4,9 @@ import { type Superblock, superblockBytes, superblockIn } from '../squashfs/supe
 
 /** What every server reads of an image when it starts on it. */
 export interface FirstReads {
-  /** By each start, and by the first session of a database like the template. */
+  /** By each start. */
   ofStart: Extent[]
-  /** By the first session of a database, of each: what is its alone. */
+  /** By the first session of a database, of each. */
   ofDatabases: Extent[][]
 }
 
@@ -60,11 +60,8 @@ export async function firstReadsOf(
   const tables = tablesOf(superblock)
   expect(tables)
   const image = openStoredImage(superblock, read)
-  const databases = await catalogsIn(image)
-  const shared = sharedOf(databases)
-  const ofStart = [...tables, ...(await filesOfStart(image)), ...shared.values()]
-  const ofDatabases = databases.map((extents) => extents.filter((one) => !shared.has(String(one))))
-  return { ofStart: atMost(ofStart), ofDatabases: ofDatabases.map(atMost) }
+  const ofStart = [...tables, ...(await filesOfStart(image))]
+  return { ofStart: atMost(ofStart), ofDatabases: (await catalogsIn(image)).map(atMost) }
 }
 
 function tablesOf({ inodeTable, bytes }: Superblock): Extent[] {
@@ -95,18 +92,6 @@ async function catalogsIn(image: StoredImage): Promise<Extent[][]> {
     databases.push(extents)
   }
   return databases
-}
-
-/** Files that are the same in several databases, as a template has them, lie there once. By their places. */
-function sharedOf(databases: readonly Extent[][]): Map<string, Extent> {
-  const [seen, shared] = [new Map<string, number>(), new Map<string, Extent>()]
-  for (const [index, extents] of databases.entries())
-    for (const extent of extents) {
-      const place = String(extent)
-      if ((seen.get(place) ?? index) !== index) shared.set(place, extent)
-      seen.set(place, index)
-    }
-  return shared
 }
 
 async function namesIn(image: StoredImage, directory: string): Promise<string[]> {

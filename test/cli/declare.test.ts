@@ -130,7 +130,6 @@ describe('a wrong command line', () => {
     [['--frobnicate', 'list'], /unknown option '--frobnicate'/],
     [['list', '-h', 'db1'], /unknown option '-h'/],
     [['list', 'more'], /too many arguments/],
-    [['show'], /missing required argument 'id'/],
     [['delete'], /missing required argument 'id'/],
     [['create', '--checkpoint', 'slow'], /argument 'slow' is invalid.*fast, spread/],
     [['create', '--label'], /argument missing/],

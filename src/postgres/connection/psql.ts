@@ -71,7 +71,8 @@ export async function queryIf(
   condition: Sql<true>,
   script: Sql<true>,
 ): Promise<string | undefined> {
-  const text = `SELECT coalesce(${condition.text}, false) AS holds \\gset\n\\if :holds\n\\echo holds\n${script.text}\n\\endif\n`
+  const asked = sql`SELECT coalesce(${condition}, false) AS holds`
+  const text = `${asked.text} \\gset\n\\if :holds\n\\echo holds\n${script.text}\n\\endif\n`
   const answer = await ask(psql, { text }, {}, [])
   return answer.startsWith('holds\n') ? answer.slice('holds\n'.length) : undefined
 }
