@@ -63,7 +63,7 @@ export async function queryWithPlace(
 
 /**
  * The same where a condition holds, in one session.
- * @param condition an expression.
+ * @param condition a SELECT, without its semicolon, of one boolean named `holds`.
  * @returns undefined where it does not hold.
  */
 export async function queryIf(
@@ -71,8 +71,7 @@ export async function queryIf(
   condition: Sql<true>,
   script: Sql<true>,
 ): Promise<string | undefined> {
-  const asked = sql`SELECT coalesce(${condition}, false) AS holds`
-  const text = `${asked.text} \\gset\n\\if :holds\n\\echo holds\n${script.text}\n\\endif\n`
+  const text = `${condition.text} \\gset\n\\if :holds\n\\echo holds\n${script.text}\n\\endif\n`
   const answer = await ask(psql, { text }, {}, [])
   return answer.startsWith('holds\n') ? answer.slice('holds\n'.length) : undefined
 }

@@ -30,7 +30,7 @@ export async function dataObstacles(psql: Psql, facts: ServerFacts): Promise<Dat
   return [...links, ...databases]
 }
 
-const mayLook = sql`pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE')`
+const mayLook = sql`SELECT pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE') AS holds`
 
 /** In the default tablespace: where the others are depends on the catalogue's version. Links are followed. */
 const missingQuery = sql`

@@ -10,7 +10,7 @@ export interface OrphanLink {
   target: string
 }
 
-const mayList = sql`pg_catalog.has_function_privilege('pg_catalog.pg_ls_dir(text)', 'EXECUTE')`
+const mayList = sql`SELECT pg_catalog.has_function_privilege('pg_catalog.pg_ls_dir(text)', 'EXECUTE') AS holds`
 
 /** Names that are not oids are left out: the server follows no such link (do_pg_backup_start in xlog.c). */
 const listQuery = sql`
