@@ -19,6 +19,9 @@ interface SupervisorParts {
  * A server's shell is not killed before it has begun: it would live on without the one that its end is bound to, which asks for that
  * only after fork(2) (unshare --kill-child).
  *
+ * What can end the watching shell at once (a device that cannot be opened) comes before it starts anything: a program is bound to its
+ * parent's end only once it has asked for that. The companion looks for its parent, whose pid is its last argument, then.
+ *
  * Statuses 70 and 71 of the inner ones say that no server was started; so does the lack of .begun, where the last could not even be called.
  * A socket's directory is sealed as soon as the server has noted it in postmaster.pid, which comes after all that it does to the socket
  * (StreamServerPort, PostmasterMain): what the data starts could else put a link to another server's in its place, and lead clients there.
@@ -62,8 +65,9 @@ exec 4<&0 7<&-
 rm -f .begun
 signal=$1
 companion=
+[ -z "$7" ] || exec 6<>/dev/fuse
 if [ -n "$2" ]; then
-  setpriv --pdeathsig KILL "$2" "$3" "$4" "$5" <&3 3<&- 4<&- >/dev/null 2>&1 &
+  setpriv --pdeathsig KILL "$2" "$3" "$4" "$5" $$ <&3 3<&- 4<&- 6<&- >/dev/null 2>&1 &
   companion=$!
 fi
 shift 5
@@ -72,7 +76,6 @@ node=$1
 program=$2
 known=$3
 shift 3
-[ -z "$program" ] || exec 6<>/dev/fuse
 "$@" </dev/null 4<&- &
 server=$!
 files=
