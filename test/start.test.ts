@@ -1,19 +1,33 @@
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from '@jest/globals'
 import { execa } from 'execa'
 import { aDirectory } from './helpers/places.js'
+import { asUser } from './helpers/users.js'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+const run = ([file = '', ...args]: string[]) => execa(file, args)
+
+const project = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
 /** What others see of the arguments at the moment when the first module of pgbk is loaded. */
 async function shownAtStart(...args: string[]): Promise<string> {
   const directory = aDirectory()
-  cpSync(fileURLToPath(new URL('../bin', import.meta.url)), join(directory, 'bin'), { recursive: true })
+  cpSync(project('bin'), join(directory, 'bin'), { recursive: true })
   mkdirSync(join(directory, 'dist'))
-  const look =
-    "import { readFileSync } from 'node:fs'\nprocess.stdout.write(readFileSync('/proc/self/cmdline'))\n"
-  writeFileSync(join(directory, 'dist/package.json'), '{"type": "module"}')
-  writeFileSync(join(directory, 'dist/pgbk.js'), `${look}export const run = () => {}\n`)
+  const look = "process.stdout.write(require('node:fs').readFileSync('/proc/self/cmdline'))"
+  writeFileSync(join(directory, 'dist/pgbk.cjs'), `${look}\nexports.run = () => {}\n`)
   return (await execa(process.execPath, [join(directory, 'bin/pgbk.js'), ...args])).stdout
 }
 
@@ -34,5 +48,52 @@ describe('before anything of pgbk is loaded', () => {
 
   it('other arguments stay', async () => {
     expect(await shownAtStart('create', '-d', 'postgresql://me@db1/app')).toContain('postgresql://me@db1/app')
+  })
+})
+
+describe('the code cache', () => {
+  /** A copy of what starts pgbk, built with this Node; `start` prints whether V8 has taken what was kept, and then does as pgbk. */
+  async function aCopy() {
+    const directory = aDirectory()
+    for (const part of ['bin', 'package.json', 'dist/pgbk.cjs', 'dist/age-library.cjs'])
+      cpSync(project(part), join(directory, part), { recursive: true })
+    await run([process.execPath, join(directory, 'bin/make-code-cache.js'), '--help'])
+    const use = join(directory, 'use.cjs')
+    const taken = "console.log(script.cachedDataRejected === false ? 'taken' : 'compiled')"
+    writeFileSync(use, `const { script, run } = require('./bin/load.js').load()\n${taken}\nrun()\n`)
+    const bundle = join(directory, 'dist/pgbk.cjs')
+    const start = async (...args: string[]) =>
+      (await run([...asUser(), process.execPath, use, ...args])).stdout
+    return { bundle, codeCache: `${bundle}.code-cache`, start }
+  }
+
+  it('is taken, by whoever starts pgbk', async () => {
+    const { codeCache, start } = await aCopy()
+    expect(await start('--version')).toBe(`taken\n${version}`)
+    expect(statSync(codeCache).mode & 0o777).toBe(0o644)
+  })
+
+  it.each<[string, (files: { bundle: string; codeCache: string }) => void]>([
+    ['is older than the bundle', ({ bundle }) => utimesSync(bundle, Date.now() / 1000, Date.now() / 1000)],
+    ['is missing', ({ codeCache }) => rmSync(codeCache)],
+    ['is of another V8', ({ codeCache }) => writeFileSync(codeCache, 'x'.repeat(1000))],
+    ['was cut off', ({ codeCache }) => truncateSync(codeCache, 500_000)],
+    [
+      'is of a longer bundle',
+      ({ bundle, codeCache }) => {
+        truncateSync(bundle, statSync(bundle).size - 1)
+        utimesSync(codeCache, Date.now() / 1000, Date.now() / 1000)
+      },
+    ],
+  ])('is not taken where it %s', async (_what, change) => {
+    const copy = await aCopy()
+    change(copy)
+    expect(await copy.start('--version')).toBe(`compiled\n${version}`)
+  })
+
+  it('is no obstacle to what lies beside the bundle', async () => {
+    expect(await (await aCopy()).start('key', 'new', join(aDirectory(), 'key'))).toMatch(
+      /^taken\nWrote an identity/,
+    )
   })
 })

@@ -2,7 +2,7 @@
 // environment, directory and umask are those of the process, and its output goes where the process's does. To start a process
 // takes longer than most of what tests ask of pgbk (test/helpers/pgbk-host.ts).
 import { fileURLToPath } from 'node:url'
-import { run } from '../../dist/pgbk.js'
+import { run } from '../../dist/pgbk.cjs'
 
 const program = fileURLToPath(new URL('../../bin/pgbk.js', import.meta.url))
 const umask = process.umask()
