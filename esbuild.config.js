@@ -1,5 +1,6 @@
 // `npm run bundle`: one file starts in less time than a thousand modules. `pgbk` is CommonJS, whose compiled code can
 // be kept (bin/load.js); the libraries that few commands need stay files of their own, beside it.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
 
 const common = {
@@ -21,13 +22,22 @@ const besideIt = {
       external: true,
     })),
 }
+/** What esbuild leaves as it is, in comments and in regular expressions, where this means the same. */
+const inAscii = {
+  name: 'ASCII alone',
+  setup: ({ onEnd }) =>
+    onEnd(() => {
+      const escaped = (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`
+      const file = 'dist/pgbk.cjs'
+      writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/[\u0080-\uffff]/g, escaped))
+    }),
+}
 
 await Promise.all([
   build({
     ...commonJs,
     entryPoints: { pgbk: 'dist/main.js' },
-    plugins: [besideIt],
-    minifyWhitespace: true,
+    plugins: [besideIt, inAscii],
     // Nobody answers import() for code that was kept (vm.Script).
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'bundleUrl' },

@@ -12,7 +12,7 @@ const mayTouch =
 /** The caller's own crontab, pgbk itself (a rehearsal, or as another user), and the shell in which cron would start it. */
 const mayStart = /^(crontab|node|sh)$/
 
-const bundle = fileURLToPath(new URL('../../dist/pgbk.js', import.meta.url))
+const bundle = fileURLToPath(new URL('../../dist/pgbk.cjs', import.meta.url))
 /** Which line of the bundle begins which module: esbuild writes its path above it. */
 const modules = fs
   .readFileSync(bundle, 'utf8')
@@ -25,7 +25,7 @@ if (!modules.some(({ path }) => path.startsWith('dist/privileges/')))
   throw new Error(`${bundle} does not name its modules`)
 
 const unbundled = (stack) =>
-  stack.replaceAll(/\/dist\/pgbk\.js:(\d+)/g, (_, line) => {
+  stack.replaceAll(/\/dist\/pgbk\.cjs:(\d+)/g, (_, line) => {
     const { path } = modules.findLast((module) => module.line <= Number(line)) ?? {}
     return `/${path}, line ${line} of the bundle`
   })

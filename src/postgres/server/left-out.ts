@@ -26,9 +26,7 @@ export function pathIn(notice: string): string | undefined {
   return path?.replace(/^\.\//, '').trimEnd()
 }
 
-/** In ASCII, as all of the bundle is (bin/load.js): ‘ “ ” „ ‚ « » 「 『, and as many that close. */
-const quoted =
-  /["'\u2018\u201c\u201d\u201e\u201a\u00ab\u00bb\u300c\u300e\ufffd]\s?((?:\.|pg_tblspc)?\/.*)\s?["'\u2019\u201c\u201d\u00ab\u00bb\u300d\u300f\ufffd]/
+const quoted = /["'‘“”„‚«»「『\ufffd]\s?((?:\.|pg_tblspc)?\/.*)\s?["'’“”«»」』\ufffd]/
 
 /** What is lost with something that was left out. */
 export type Loss = 'data' | 'configuration' | 'nothing' | 'unknown'
