@@ -11,6 +11,10 @@ export type Enclosure = 'closed' | 'networked' | 'open'
 
 /** What a server may see of this machine. */
 export interface SandboxView {
+  /** The run's own directory. */
+  run: string
+  /** Of the caller. */
+  user: { uid: number; gid: number }
   sockets: string
   /** The port in the name of its socket; undefined when no server is to be started. */
   port: number | undefined
@@ -56,9 +60,15 @@ export function namespacesFor(
   return {
     ...openHouse,
     ...(image ? { outer: imageNamespaces(image), outerSetUp: mountLower } : {}),
-    setUp: `${access.setUp}\n${readOnlyBackups}${enter}`,
+    setUp: `${ids(view)}${access.setUp}\n${readOnlyBackups}${enter}`,
     setUpArguments: [view.backups],
   }
+}
+
+/** Whose the server's files are, in its own name space of users: see `imageNamespaces`. */
+function ids({ user, image }: SandboxView): string {
+  const { uid, gid } = image ?? user
+  return `uid=${uid}\ngid=${gid}\n`
 }
 
 /** The image goes where a plain snapshot would be linked to, before the server's own mounts, which get it from there. */
@@ -84,7 +94,7 @@ shift
 
 function closed(enclosure: 'closed' | 'networked', access: WorkingCopyAccess, view: SandboxView): Namespaces {
   const hasNetwork = enclosure === 'networked'
-  const { sockets, port, readable, hidden, postgres = '' } = view
+  const { run, sockets, port, readable, hidden, postgres } = view
   const image = access.mounts ? view.image : undefined
   return {
     outer: [...(image ? imageNamespaces(image) : users), '--ipc', ...(hasNetwork ? [] : ['--net'])],
@@ -92,8 +102,7 @@ function closed(enclosure: 'closed' | 'networked', access: WorkingCopyAccess, vi
     ownPids: true,
     socket: port === undefined ? '' : join(sockets, `.s.PGSQL.${port}`),
     outerSetUp: [hasNetwork ? '' : loopback, image ? mountLower : ''].join('\n'),
-    setUp: sandboxSetUp(access.setUp),
-    setUpArguments: [...hidden, '', ...readable, '', sockets, postgres],
+    ...sandboxSetUp(`${ids(view)}${access.setUp}`, { run, hidden, readable, sockets, postgres }),
   }
 }
 

@@ -121,6 +121,8 @@ function viewOf(
   const homes = homesToHide([env.HOME ?? '', user().home])
   const programs = postgres === undefined ? [] : installationOf(postgres, homes)
   return {
+    run: run.layout.directory,
+    user: user(),
     sockets: run.sockets,
     postgres,
     port,

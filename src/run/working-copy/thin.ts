@@ -14,7 +14,7 @@ import { fuseDevice, type WorkingCopyMethod } from './working-copy.js'
  * (checkDataDir() in src/backend/utils/init/miscinit.c). Descriptor 6 is the device, which the server must not keep.
  */
 const mountThin = `
-mount -i -t fuse -o "fd=6,rootmode=40000,user_id=$(id -u),group_id=$(id -g),default_permissions" pgbk-thin files || exit 70
+mount -i -t fuse -o "fd=6,rootmode=40000,user_id=$uid,group_id=$gid,default_permissions" pgbk-thin files || exit 70
 exec 6<&-
 layer=files
 [ ! -O lower/data ] || [ ! -G lower/data ] || layer=lower

@@ -18,6 +18,7 @@ export interface WorkingCopyAccess {
   mounts: boolean
   /** Whether a file server serves `lower` through `fuseDevice`, which is descriptor 6 of the shell, and keeps changes in `store`. */
   hasFileServer?: boolean
+  /** Shell commands; `$uid` and `$gid` are whose the server's files are to be, where it mounts. */
   setUp: string
 }
 
