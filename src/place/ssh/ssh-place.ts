@@ -11,6 +11,7 @@ import { archiveScript, catalogScript, listingScript, readScript, transferScript
 import { complaintsOf, scriptAnswer } from './scripted.js'
 import { type Shell, sshShell } from './shell.js'
 import { nameList } from './tar-list.js'
+import { wholeAnswer } from './whole-answer.js'
 
 /**
  * A root on a host that ssh reaches. It needs sh, cat, tail, find and tar there, and nothing else.
@@ -75,23 +76,10 @@ function newToken(): string {
 }
 
 function ask(shell: Shell, script: string) {
-  return shell.run(script, undefined, readAll)
+  return shell.run(script, undefined, wholeAnswer)
 }
 
 const here = bytePath('.')
-
-const mostOfAnAnswer = 512 << 20
-
-async function readAll(output: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of output) {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size > mostOfAnAnswer) throw new PgbkError('damaged', 'the answer of the source ended early')
-  }
-  return Buffer.concat(chunks)
-}
 
 /** @throws {PgbkError} `failed` when the end is missing. */
 function parseListing(output: Buffer, token: string, source: string): RawListing {

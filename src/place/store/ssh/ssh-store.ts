@@ -5,6 +5,7 @@ import { PgbkError } from '../../../errors.js'
 import { isPlainName } from '../../../system/paths/inside.js'
 import { scriptAnswer } from '../../ssh/scripted.js'
 import { type Shell, sshShell } from '../../ssh/shell.js'
+import { wholeAnswer } from '../../ssh/whole-answer.js'
 import { goneFrom } from '../gone.js'
 import type { ObjectStore, Sendable, StoredObject } from '../object-store.js'
 import { keyOfDraft } from '../send-to-file.js'
@@ -102,11 +103,7 @@ async function asked(
   input: Uint8Array | Readable | undefined,
   where: SshDirectory,
 ): Promise<string> {
-  const end = await shell.run(script, input, async (output) => {
-    const all: Buffer[] = []
-    for await (const piece of output) all.push(piece)
-    return Buffer.concat(all).toString()
-  })
+  const end = await shell.run(script, input, async (output) => (await wholeAnswer(output)).toString())
   return scriptAnswer(end, where)
 }
 
