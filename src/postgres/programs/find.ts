@@ -41,15 +41,16 @@ export async function findInstallations(
   if (binDir !== undefined) checkBinDir(binDir, trust)
   const before = [...(binDir === undefined ? [] : [binDir]), ...searchPath(env.PATH)]
   const after = usualPlaces.flatMap(expand)
-  // Each call costs milliseconds; pg_config's answer comes while the others are asked.
-  const [named, ...others] = await Promise.all([
+  const [named, known] = await Promise.all([
     pgConfigPlace(options).then((places) => places.filter((bin) => !untrustedPrograms(bin, trust))),
-    ...realPlaces([...before, ...after]).map((bin) => installationAt(bin, options)),
+    installationsAt(realPlaces([...before, ...after]), options),
   ])
-  const known = new Map(others)
   const places = realPlaces([...before, ...named, ...after])
-  for (const bin of places) if (!known.has(bin)) known.set(...(await installationAt(bin, options)))
-  return places.map((bin) => known.get(bin)).filter((installation) => installation !== undefined)
+  const further = await installationsAt(
+    places.filter((bin) => !known.has(bin)),
+    options,
+  )
+  return places.map((bin) => known.get(bin) ?? further.get(bin)).filter((one) => one !== undefined)
 }
 
 function checkBinDir(binDir: string, trust: Trust): void {
@@ -120,13 +121,23 @@ export function programOf(major: number, program: string, installations: Install
     .find(isExecutable)
 }
 
-async function installationAt(
-  bin: string,
+/** One shell asks them all: it starts programs in a third of the time that Node takes. */
+const askVersions = `for program; do "$program" --version; printf '\\0'; done`
+
+async function installationsAt(
+  bins: string[],
   options: ProgramOptions,
-): Promise<[string, Installation | undefined]> {
-  const { stdout } = await runProgram(markIn(bin) ?? bin, ['--version'], options)
-  const version = /\(PostgreSQL\) (\d+[^\s]*)/.exec(stdout)?.[1]
-  return [bin, version === undefined ? undefined : { bin, version, major: Number.parseInt(version, 10) }]
+): Promise<Map<string, Installation | undefined>> {
+  if (bins.length === 0) return new Map()
+  const programs = bins.map((bin) => markIn(bin) ?? bin)
+  const { stdout } = await runProgram('sh', ['-c', askVersions, 'sh', ...programs], options)
+  const answers = stdout.split('\0')
+  return new Map(bins.map((bin, index) => [bin, installationOf(bin, answers[index] ?? '')]))
+}
+
+function installationOf(bin: string, answer: string): Installation | undefined {
+  const version = /\(PostgreSQL\) (\d+[^\s]*)/.exec(answer)?.[1]
+  return version === undefined ? undefined : { bin, version, major: Number.parseInt(version, 10) }
 }
 
 /** Debian's /usr/bin/pg_config is a script that knows only the usual places of Debian. */
