@@ -25,7 +25,7 @@ export async function fetchWholeImage(
 ): Promise<number> {
   const { packed } = backup.summary
   if (!packed) throw new PgbkError('failed', `${backup.id} is not packed`)
-  const { mounting } = await imageObstacles(context)
+  const { mounting } = imageObstacles(context)
   const mustUnpack = mounting.length > 0
   await checkCacheRoom(layout.root, packed.bytes + (mustUnpack ? packed.snapshot_bytes : 0), backup.id)
   const directory = rootLayout(layout.root).backup(backup.id)

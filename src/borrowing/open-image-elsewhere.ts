@@ -39,7 +39,7 @@ export async function openImageElsewhere({
 }: ImageElsewhere): Promise<SnapshotImage> {
   const { packed } = backup.summary
   if (!packed) throw new PgbkError('failed', `${backup.id} is not packed`)
-  const { mounting } = await imageObstacles(context)
+  const { mounting } = imageObstacles(context)
   const instead = `Fetch all of it first, with --download: ${formatBytes(packed.bytes)} come here, and go at the end.`
   if (mounting.length > 0)
     throw new PgbkError('failed', `an image elsewhere cannot be read here: ${mounting.join('; ')}`, {

@@ -118,7 +118,7 @@ async function checkStreams(
   wire: Wire,
   context: Context,
 ): Promise<boolean> {
-  await checkPackable(majorVersion(facts), installations, context)
+  checkPackable(majorVersion(facts), installations, context)
   const obstacle = await streamObstacle(facts, wire, context)
   if (obstacle !== undefined)
     context.progress.say(`the backup is copied as a directory first, and packed then: ${obstacle}`)

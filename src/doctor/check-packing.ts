@@ -13,7 +13,7 @@ import { advice, type Check, ok, skipped, warning } from './check.js'
  * ones would take packed.
  */
 export async function checkPacking(catalog: Catalog, task: Task): Promise<Check[]> {
-  const { making, mounting } = await imageObstacles(task.context)
+  const { making, mounting } = imageObstacles(task.context)
   const missing = [
     ...(making.length > 0 ? [`${making.join(', ')}: pack and unpack are not possible`] : []),
     ...(mounting.length > 0 ? [`${mounting.join(', ')}: packed backups cannot be opened as they are`] : []),

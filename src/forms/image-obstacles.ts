@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import type { Context } from '../context.js'
-import { PgbkError, systemReason } from '../errors.js'
-import { runProgram } from '../system/program/run-program.js'
+import { systemReason } from '../errors.js'
+import { isInPath } from '../system/paths/search-path.js'
 
 /** What this machine lacks, in plain words, for making and unpacking images, and for mounting them. */
 export interface ImageObstacles {
@@ -9,23 +9,14 @@ export interface ImageObstacles {
   mounting: string[]
 }
 
-export async function imageObstacles(context: Pick<Context, 'env' | 'signal'>): Promise<ImageObstacles> {
-  const [packs, unpacks, mounts, mountsToo] = await Promise.all(
-    ['mksquashfs', 'unsquashfs', 'squashfuse_ll', 'squashfuse'].map((program) => isThere(program, context)),
-  )
+export function imageObstacles({ env }: Pick<Context, 'env'>): ImageObstacles {
+  const lacks = (program: string) => !isInPath(program, env.PATH)
   return {
-    making: [...(packs ? [] : ['no mksquashfs']), ...(unpacks ? [] : ['no unsquashfs'])],
-    mounting: [...(mounts || mountsToo ? [] : ['no squashfuse']), ...deviceObstacles()],
-  }
-}
-
-async function isThere(program: string, { env, signal }: Pick<Context, 'env' | 'signal'>): Promise<boolean> {
-  try {
-    await runProgram(program, ['-version'], { env, signal })
-    return true
-  } catch (error) {
-    if (error instanceof PgbkError && error.code === 'programs-missing') return false
-    throw error
+    making: ['mksquashfs', 'unsquashfs'].filter(lacks).map((program) => `no ${program}`),
+    mounting: [
+      ...(['squashfuse_ll', 'squashfuse'].every(lacks) ? ['no squashfuse'] : []),
+      ...deviceObstacles(),
+    ],
   }
 }
 

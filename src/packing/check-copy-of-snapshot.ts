@@ -19,13 +19,9 @@ export function neededVerifier(major: number, installations: Installation[]): Ve
 }
 
 /** Makes sure that snapshots can be packed here, before there is one. @throws {PgbkError} `programs-missing`. */
-export async function checkPackable(
-  major: number,
-  installations: Installation[],
-  context: Context,
-): Promise<void> {
+export function checkPackable(major: number, installations: Installation[], context: Context): void {
   neededVerifier(major, installations)
-  const { making, mounting } = await imageObstacles(context)
+  const { making, mounting } = imageObstacles(context)
   const [lack] = [...making, ...mounting]
   if (lack === undefined) return
   throw new PgbkError('programs-missing', `backups cannot be packed here: ${lack}`, {

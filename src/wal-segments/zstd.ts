@@ -1,10 +1,8 @@
-import { accessSync, constants } from 'node:fs'
-import { join } from 'node:path'
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { searchPath } from '../system/paths/search-path.js'
+import { isInPath } from '../system/paths/search-path.js'
 import { shellWord } from '../text/shell-word.js'
 
 /** A command of a shell that unpacks standard input to standard output. */
@@ -33,16 +31,7 @@ export function zstdCommand({ env, self }: Pick<Context, 'env' | 'self'>): ZstdC
 const nodeScript =
   'const z=require("zlib"),{stdin,stdout}=require("process");require("stream").pipeline(stdin,z.createZstdDecompress(),stdout,e=>{if(e)throw e})'
 
-export function hasZstdProgram({ PATH }: Context['env']): boolean {
-  return searchPath(PATH).some((directory) => {
-    try {
-      accessSync(join(directory, 'zstd'), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-}
+export const hasZstdProgram = ({ PATH }: Context['env']): boolean => isInPath('zstd', PATH)
 
 /** @param what cannot be done: `WAL segment 00... cannot be read`. */
 export function noZstd(what: string, cause?: unknown): PgbkError {

@@ -1,3 +1,5 @@
+import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
 import type { SystemUser } from '../../context.js'
 import { firstUntrusted, trustOf } from './trusted-path.js'
 
@@ -8,6 +10,18 @@ const usual = '/usr/local/bin:/usr/bin:/bin'
 export function searchPath(path: string | undefined): string[] {
   const places = (path ?? '').split(':').filter((place) => place.startsWith('/'))
   return places.length > 0 ? places : usual.split(':')
+}
+
+/** Whether a program is there to be started by its name. */
+export function isInPath(program: string, path: string | undefined): boolean {
+  return searchPath(path).some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
 }
 
 /** PATH for somebody whom root becomes: without directories in which others than the two could put programs. */

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
-import { searchPath, searchPathFor } from '../../../src/system/paths/search-path.js'
+import { isInPath, searchPath, searchPathFor } from '../../../src/system/paths/search-path.js'
 import { runProgram } from '../../../src/system/program/run-program.js'
 import { aContext } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
@@ -21,6 +21,15 @@ it('a program is not found by a relative entry', async () => {
   writeFileSync(join(directory, 'cat'), '#!/bin/sh\necho evil\n', { mode: 0o755 })
   const options = { env: { PATH: `:.:/usr/bin:/bin` }, cwd: directory, input: 'good' }
   expect(await runProgram('cat', [], options)).toMatchObject({ status: 0, stdout: 'good' })
+})
+
+it('a program is in PATH where it could be started', () => {
+  const directory = aDirectory()
+  writeFileSync(join(directory, 'tool'), '', { mode: 0o755 })
+  writeFileSync(join(directory, 'text'), '', { mode: 0o644 })
+  const found = ['tool', 'text', 'other'].filter((program) => isInPath(program, `/bin:${directory}`))
+  expect(found).toEqual(['tool'])
+  expect(isInPath('sh', undefined)).toBe(true)
 })
 
 it('what root becomes looks for programs only where others cannot put any', () => {
