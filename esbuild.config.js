@@ -41,7 +41,7 @@ await Promise.all([
     // Nobody answers import() for code that was kept (vm.Script).
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'bundleUrl' },
-    banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href" },
+    banner: { js: "'use strict'; const bundleUrl = require('node:url').pathToFileURL(__filename).href" },
   }),
   build({
     ...commonJs,

@@ -6,7 +6,7 @@ import { aBackupOf, aTwinOf, type MadeBackup } from '../helpers/backup.js'
 import { saidInside, sqlOf } from '../helpers/inside.js'
 import { localRun, nothing, remainsOf } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
-import { runPgbk } from '../helpers/pgbk.js'
+import { program, runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
 import { anyMajor, binOf, majorsAmong, run } from '../helpers/programs.js'
 import { aServer, type TestServer } from '../helpers/server.js'
@@ -219,6 +219,30 @@ describe('a sandbox', () => {
     const said = await saidInside(backup, `ls -A ${home}`, [], { env: { HOME: `${home}-link` } })
     expect(said).not.toContain('secret')
   })
+
+  needs('user namespaces', 'root', 'mounts').it(
+    'is there for a root on a disk that is mounted nosuid, nodev and noexec',
+    async () => {
+      const place = aDirectory()
+      const disk = 'mount -t tmpfs -o mode=0755,nosuid,nodev,noexec tmpfs "$1"'
+      const script = `${disk} && cp -a "$2" "$1/root" && shift 2 && exec "$@"`
+      const psql = [
+        '--',
+        'psql',
+        '-XAtqc',
+        sqlOf(`ls -d /home; grep ' ${place}/root/data/backup/' /proc/mounts`),
+      ]
+      const pgbk = [...asUser(), process.execPath, program, 'local-run', '-C', `${place}/root`, ...psql]
+      const words = ['--mount', 'sh', '-c', script, 'sh', place, backup.root, ...pgbk]
+      const { stdout, stderr } = await execa('unshare', words, {
+        env: { XDG_CACHE_HOME: place },
+        reject: false,
+      })
+      expect(stderr).not.toContain('sandbox')
+      expect(stdout).toContain('No such file')
+      expect(stdout).toMatch(/ ro,nosuid,nodev,noexec/)
+    },
+  )
 
   it('that cannot be closed, since its socket directory is written to, ends the run and says why', async () => {
     const bin = join(aDirectory(), 'bin')

@@ -2,7 +2,7 @@ import { PgbkError } from '../../errors.js'
 import { formatBytes } from '../../text/format.js'
 
 /** A list of five million files has some 500 MB. */
-const mostBytes = 512 << 20
+const mostBytes = 500 << 20
 
 /** What a script on another host has printed. @throws {PgbkError} `damaged` when it does not end where any answer would. */
 export async function wholeAnswer(output: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -130,7 +130,7 @@ async function installationsAt(
 ): Promise<Map<string, Installation | undefined>> {
   if (bins.length === 0) return new Map()
   const programs = bins.map((bin) => markIn(bin) ?? bin)
-  const { stdout } = await runProgram('sh', ['-c', askVersions, 'sh', ...programs], options)
+  const { stdout } = await runProgram('/bin/sh', ['-c', askVersions, 'sh', ...programs], options)
   const answers = stdout.split('\0')
   return new Map(bins.map((bin, index) => [bin, installationOf(bin, answers[index] ?? '')]))
 }

@@ -11,8 +11,6 @@ export type Enclosure = 'closed' | 'networked' | 'open'
 
 /** What a server may see of this machine. */
 export interface SandboxView {
-  /** The run's own directory. */
-  run: string
   /** Of the caller. */
   user: { uid: number; gid: number }
   sockets: string
@@ -94,7 +92,7 @@ shift
 
 function closed(enclosure: 'closed' | 'networked', access: WorkingCopyAccess, view: SandboxView): Namespaces {
   const hasNetwork = enclosure === 'networked'
-  const { run, sockets, port, readable, hidden, postgres } = view
+  const { sockets, port, readable, hidden, postgres = '' } = view
   const image = access.mounts ? view.image : undefined
   return {
     outer: [...(image ? imageNamespaces(image) : users), '--ipc', ...(hasNetwork ? [] : ['--net'])],
@@ -102,7 +100,8 @@ function closed(enclosure: 'closed' | 'networked', access: WorkingCopyAccess, vi
     ownPids: true,
     socket: port === undefined ? '' : join(sockets, `.s.PGSQL.${port}`),
     outerSetUp: [hasNetwork ? '' : loopback, image ? mountLower : ''].join('\n'),
-    ...sandboxSetUp(`${ids(view)}${access.setUp}`, { run, hidden, readable, sockets, postgres }),
+    setUp: sandboxSetUp(`${ids(view)}${access.setUp}`),
+    setUpArguments: [...hidden, '', ...readable, '', sockets, postgres],
   }
 }
 

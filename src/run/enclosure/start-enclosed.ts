@@ -118,10 +118,9 @@ function viewOf(
 ): SandboxView {
   const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
   const further = [...libraries, ...archives.filter((path) => !path.startsWith(`${backup.directory}/`))]
-  const homes = homesToHide([env.HOME ?? '', user().home])
-  const programs = postgres === undefined ? [] : installationOf(postgres, homes)
+  const hidden = homesToHide([env.HOME ?? '', user().home, root])
+  const programs = postgres === undefined ? [] : installationOf(postgres, hidden)
   return {
-    run: run.layout.directory,
     user: user(),
     sockets: run.sockets,
     postgres,
@@ -129,7 +128,7 @@ function viewOf(
     image: backup.image,
     backups: rootLayout(root).backups,
     readable: [...programs, backup.directory, ...new Set(further.filter((path) => existsSync(path)))],
-    hidden: [...new Set([...homes, root])],
+    hidden,
   }
 }
 

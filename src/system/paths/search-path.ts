@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SystemUser } from '../../context.js'
 import { firstUntrusted, trustOf } from './trusted-path.js'
@@ -13,11 +13,12 @@ export function searchPath(path: string | undefined): string[] {
 }
 
 /** Whether a program is there to be started by its name. */
-export function isInPath(program: string, path: string | undefined): boolean {
-  return searchPath(path).some((directory) => {
+export function isInPath(program: string, paths: string | undefined): boolean {
+  return searchPath(paths).some((directory) => {
+    const path = join(directory, program)
     try {
-      accessSync(join(directory, program), constants.X_OK)
-      return true
+      accessSync(path, constants.X_OK)
+      return statSync(path).isFile()
     } catch {
       return false
     }

@@ -12,6 +12,6 @@ it('is all that has come', async () => {
 it('is refused where it does not end', async () => {
   await expect(wholeAnswer(answer(Number.POSITIVE_INFINITY))).rejects.toMatchObject({
     code: 'damaged',
-    message: 'the other host answers with more than 512 MB',
+    message: 'the other host answers with more than 500 MB',
   })
 })
