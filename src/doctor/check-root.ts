@@ -78,26 +78,36 @@ export async function checkLock(layout: RootLayout, catalog: Catalog, context: C
   ]
 }
 
+/** What there is to say of a root as the place of this server's backups, and what the next one will take there. */
+interface PlaceForServer {
+  checks: Check[]
+  neededBytes: number | undefined
+}
+
 /** Whether the root is for this cluster, on another disk, and large enough. */
 export async function checkPlace(
   { layout, catalog }: ExaminedRoot,
   facts: ServerFacts,
   task: Task,
-): Promise<Check[]> {
+): Promise<PlaceForServer> {
   const warnings: string[] = []
-  if (!catalog) return []
+  if (!catalog) return { checks: [], neededBytes: undefined }
   const checks = [checkSameCluster(catalog, facts)]
+  let needed: number | undefined
   try {
     const progress = { ...silentProgress, warn: (text: string) => void warnings.push(text) }
     const kind = await nextCopy(facts, catalog, task)
+    needed = kind.packed ? imageBytes(facts, kind.packed) : neededBytes(facts)
     const sharing = await checkDisk(layout, facts, progress, kind)
     if (sharing.length > 0) progress.warn(sharedDiskWarning)
-    const needed = kind.packed ? imageBytes(facts, kind.packed) : neededBytes(facts)
     checks.push(await roomCheck(layout, catalog.backups, needed, task))
   } catch (error) {
     checks.push(failed('disk', error))
   }
-  return [...checks, ...warnings.map((text) => warning('disk', text))]
+  return {
+    checks: [...checks, ...warnings.map((text) => warning('disk', text))],
+    neededBytes: needed,
+  }
 }
 
 /** As `create` makes the next one by the configuration. */

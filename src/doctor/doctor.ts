@@ -1,6 +1,5 @@
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
-import { neededBytes } from '../create/check-disk.js'
 import type { PgbkError } from '../errors.js'
 import type { ConnectionFlags } from '../postgres/connection/connection.js'
 import type { ConnectedServer } from '../postgres/server/connect-to-server.js'
@@ -60,10 +59,9 @@ export async function doctor(flags: ConnectionFlags, task: Task): Promise<Doctor
   progress.step('asking the server')
   const { server, checks: ofServer } = await checkConnection(flags, settings, context)
   checks.push(...ofServer, ...checkSecrets(flags))
-  if (server) {
-    checks.push(...(await checkSafety(server, context)))
-    checks.push(...(await checkPlace(root, server.facts, task)))
-  }
+  if (server) checks.push(...(await checkSafety(server, context)))
+  const forServer = server && (await checkPlace(root, server.facts, task))
+  checks.push(...(forServer?.checks ?? []))
 
   const { layout, catalog } = root
   if (catalog) {
@@ -80,7 +78,7 @@ export async function doctor(flags: ConnectionFlags, task: Task): Promise<Doctor
   return {
     ...place,
     server: server && summaryOf(server),
-    neededBytes: server && neededBytes(server.facts),
+    neededBytes: forServer?.neededBytes,
     roomBytes: catalog && (await roomIn(layout, catalog)),
     checks,
   }

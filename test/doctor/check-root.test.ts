@@ -33,12 +33,14 @@ needs('program mksquashfs').it('the room that the next backup needs is that of i
     ...{ ...aRecord().server, role: 'me', wal_segment_size: 1, tablespaces: [] },
     databases: [{ name: 'app', size_bytes: Math.round(3 * (await freeBytes(root.root))) }],
   } as unknown as ServerFacts
-  const diskChecks = async (create: object) => {
+  const size = facts.databases[0]?.size_bytes ?? 0
+  const lookedAt = async (create: object) => {
     const settings = { create: { form: 'plain', wire: 'none', ...create } } as Settings
-    const checks = await checkPlace(found, facts, { settings, context: aContext() })
-    return checks.filter(({ name }) => name === 'disk').map(({ status }) => status)
+    const { checks, neededBytes } = await checkPlace(found, facts, { settings, context: aContext() })
+    const disk = checks.filter(({ name }) => name === 'disk').map(({ status }) => status)
+    return { disk, share: Math.round((100 * (neededBytes ?? 0)) / size) }
   }
-  expect(await diskChecks({})).toEqual(['failed'])
-  expect(await diskChecks({ form: 'packed' })).toEqual(['ok'])
-  expect(await diskChecks({ form: 'packed', wire: 'server-zstd' })).toEqual(['failed'])
+  expect(await lookedAt({})).toEqual({ disk: ['failed'], share: 100 })
+  expect(await lookedAt({ form: 'packed' })).toEqual({ disk: ['ok'], share: 20 })
+  expect(await lookedAt({ form: 'packed', wire: 'server-zstd' })).toEqual({ disk: ['failed'], share: 20 })
 })
