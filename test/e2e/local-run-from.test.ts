@@ -222,6 +222,18 @@ needs(...needed).describe('local-run --from a place', () => {
     await nothingLeft()
   })
 
+  it('detached, is stopped and leaves nothing when the process that fetches was killed', async () => {
+    const { stdout } = await localRun(here, ['--from', place.root, '--detach', '--json'])
+    const { name } = JSON.parse(stdout).run
+    process.kill(Number(imageServers()[0]), 'SIGKILL')
+    await until('it has ended', () => imageServers().length === 0)
+    const instance = (...args: string[]) =>
+      runPgbk(['instance', ...args, '-C', here], { env: { HOME: cache, XDG_CACHE_HOME: cache } })
+    expect((await instance('list')).status).toBe(0)
+    expect((await instance('stop', name)).status).toBe(0)
+    await nothingLeft()
+  })
+
   it('ends when the process that fetches gets a SIGTERM', async () => {
     const one = await aReadyRun(here, ['--from', place.root])
     process.kill(Number(imageServers()[0]), 'SIGTERM')
