@@ -12,13 +12,16 @@ import { needs } from '../helpers/needs.js'
 import { aDirectory } from '../helpers/places.js'
 
 const page = (count: number) => randomBytes(count * 8192)
+/** Whole blocks of the image, but for the small files, which lie in one together. */
 const snapshot = {
   'conf/postgresql.conf': page(1),
   'data/global/pg_control': page(1),
-  'data/base/5/1259': page(30),
-  'data/base/16384/1259': page(40),
-  'data/base/16384/1255': page(60),
-  'data/base/16384/16385': page(500),
+  'data/base/5/1259': page(32),
+  'data/base/5/2601': page(1),
+  'data/base/16384/1259': page(48),
+  'data/base/16384/1255': page(64),
+  'data/base/16384/2601': page(1),
+  'data/base/16384/16385': page(512),
 }
 const nothingKept: BlockCache = { get: () => undefined, put: () => {} }
 
@@ -75,6 +78,13 @@ needs('program mksquashfs').describe('what a start reads of an image elsewhere',
     const start = await started(image)
     expect(await requestsFor(start, 'data/base/16384/1259')).toBeGreaterThan(0)
     expect(await requestsFor(start, 'data/base/16384/1255')).toBe(0)
+  })
+
+  it('does not come for a database when a block is read that others have, too', async () => {
+    const start = await started(image)
+    await requestsFor(start, 'conf/postgresql.conf')
+    await requestsFor(start, 'data/base/5/2601')
+    expect(await requestsFor(start, 'data/base/16384/1259')).toBeGreaterThan(0)
   })
 
   it('is read as it comes where the image tells nothing, or nonsense', async () => {
