@@ -22,6 +22,7 @@ const besideIt = {
       external: true,
     })),
 }
+
 /** What esbuild leaves as it is, in comments and in regular expressions, where this means the same. */
 const inAscii = {
   name: 'ASCII alone',

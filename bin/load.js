@@ -18,7 +18,7 @@ function headerOf(source, compiled) {
   return `${[...node, crc32(source), crc32(compiled)].join(' ')}\n`
 }
 
-/** Undefined where there is none that is meant for this bundle and this Node: a package may have been built elsewhere. */
+/** Undefined where none can be read that is meant for this bundle and this Node (a package may have been built elsewhere): it only saves time. */
 function readCodeCache(source) {
   try {
     const kept = readFileSync(codeCache)
@@ -33,7 +33,7 @@ function readCodeCache(source) {
 function load() {
   const source = readFileSync(bundle)
   // ASCII (esbuild.config.js): what is read as UTF-8 and is more than that takes V8 twice the memory, and longer.
-  const text = `(function (exports, require, module, __filename, __dirname) {${source.latin1Slice()}\n})`
+  const text = `(function (exports, require, module, __filename, __dirname) {${source.toString('latin1')}\n})`
   const script = new Script(text, { filename: bundle, cachedData: readCodeCache(source) })
   const module = { exports: {} }
   script.runInThisContext()(module.exports, createRequire(bundle), module, bundle, dirname(bundle))

@@ -1,5 +1,5 @@
 // Run by `npm run build`, with a command line of pgbk: what that has compiled on its way is kept, too.
-const { closeSync, fsyncSync, openSync, renameSync, writeSync } = require('node:fs')
+const { renameSync, writeFileSync } = require('node:fs')
 const { codeCache, headerOf, load } = require('./load.js')
 
 async function makeCodeCache() {
@@ -7,11 +7,8 @@ async function makeCodeCache() {
   await run()
   const compiled = script.createCachedData()
   process.umask(0o022) // pgbk has one of its own
-  const file = openSync(`${codeCache}.new`, 'w', 0o644)
-  writeSync(file, headerOf(source, compiled))
-  writeSync(file, compiled)
-  fsyncSync(file)
-  closeSync(file)
+  const kept = Buffer.concat([Buffer.from(headerOf(source, compiled)), compiled])
+  writeFileSync(`${codeCache}.new`, kept, { mode: 0o644, flush: true })
   renameSync(`${codeCache}.new`, codeCache)
 }
 

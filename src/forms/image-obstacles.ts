@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import type { Context } from '../context.js'
 import { systemReason } from '../errors.js'
-import { isInPath } from '../system/paths/search-path.js'
+import { findInPath } from '../system/paths/search-path.js'
 
 /** What this machine lacks, in plain words, for making and unpacking images, and for mounting them. */
 export interface ImageObstacles {
@@ -10,7 +10,7 @@ export interface ImageObstacles {
 }
 
 export function imageObstacles({ env }: Pick<Context, 'env'>): ImageObstacles {
-  const lacks = (program: string) => !isInPath(program, env.PATH)
+  const lacks = (program: string) => findInPath(program, env.PATH) === undefined
   return {
     making: ['mksquashfs', 'unsquashfs'].filter(lacks).map((program) => `no ${program}`),
     mounting: [

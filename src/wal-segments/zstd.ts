@@ -2,7 +2,7 @@ import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
-import { isInPath } from '../system/paths/search-path.js'
+import { findInPath } from '../system/paths/search-path.js'
 import { shellWord } from '../text/shell-word.js'
 
 /** A command of a shell that unpacks standard input to standard output. */
@@ -31,7 +31,7 @@ export function zstdCommand({ env, self }: Pick<Context, 'env' | 'self'>): ZstdC
 const nodeScript =
   'const z=require("zlib"),{stdin,stdout}=require("process");require("stream").pipeline(stdin,z.createZstdDecompress(),stdout,e=>{if(e)throw e})'
 
-export const hasZstdProgram = ({ PATH }: Context['env']): boolean => isInPath('zstd', PATH)
+export const hasZstdProgram = ({ PATH }: Context['env']): boolean => findInPath('zstd', PATH) !== undefined
 
 /** @param what cannot be done: `WAL segment 00... cannot be read`. */
 export function noZstd(what: string, cause?: unknown): PgbkError {

@@ -1,9 +1,9 @@
-import { accessSync, closeSync, constants, openSync, readSync, realpathSync } from 'node:fs'
+import { closeSync, openSync, readSync, realpathSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { Context } from '../../context.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { namesIn } from '../../system/paths/names-in.js'
-import { searchPath } from '../../system/paths/search-path.js'
+import { findInPath, isExecutable, searchPath } from '../../system/paths/search-path.js'
 import { type Trust, trustOf } from '../../system/paths/trusted-path.js'
 import { type ProgramOptions, runProgram } from '../../system/program/run-program.js'
 import { installHint } from './install-hint.js'
@@ -142,9 +142,7 @@ function installationOf(bin: string, answer: string): Installation | undefined {
 
 /** Debian's /usr/bin/pg_config is a script that knows only the usual places of Debian. */
 async function pgConfigPlace(options: ProgramOptions): Promise<string[]> {
-  const found = searchPath(options.env?.PATH)
-    .map((directory) => join(directory, 'pg_config'))
-    .find(isExecutable)
+  const found = findInPath('pg_config', options.env?.PATH)
   if (found === undefined || isScript(found)) return []
   try {
     const { status, stdout } = await runProgram(found, ['--bindir'], options)
@@ -186,14 +184,5 @@ function isScript(path: string): boolean {
     return start.toString() === '#!'
   } finally {
     closeSync(file)
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
   }
 }

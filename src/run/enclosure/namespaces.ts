@@ -125,12 +125,12 @@ export function installationOf(postgres: string, hidden: string[]): string[] {
 }
 
 /**
- * Home directories by their real paths: a link would lead around what hides them. Where a user's home is a directory of the
+ * Homes, and the root, by their real paths: a link would lead around what hides them. Where a user's home is a directory of the
  * system's own programs (that of `bin` is /bin), nothing in it is the user's.
  */
-export function homesToHide(homes: string[]): string[] {
-  const real = homes
-    .filter((home) => home.startsWith('/') && existsSync(home))
-    .map((home) => realpathSync(home))
-  return [...new Set(real)].filter((home) => !/^\/((usr\/)?(s?bin|lib\w*|share)|usr|)$/.test(home))
+export function directoriesToHide(directories: string[]): string[] {
+  const real = directories
+    .filter((directory) => directory.startsWith('/') && existsSync(directory))
+    .map((directory) => realpathSync(directory))
+  return [...new Set(real)].filter((one) => !/^\/((usr\/)?(s?bin|lib\w*|share)|usr|)$/.test(one))
 }

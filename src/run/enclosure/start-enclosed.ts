@@ -10,7 +10,13 @@ import { removeWhenOver } from '../directory/end-run.js'
 import { type OwnRunDirectory, runArgument } from '../directory/run-directory.js'
 import type { WorkingCopyAccess } from '../working-copy/working-copy.js'
 import { holdPort } from './held-port.js'
-import { type Enclosure, homesToHide, installationOf, namespacesFor, type SandboxView } from './namespaces.js'
+import {
+  directoriesToHide,
+  type Enclosure,
+  installationOf,
+  namespacesFor,
+  type SandboxView,
+} from './namespaces.js'
 import { type Companion, type SupervisedServer, supervise } from './supervisor.js'
 
 /** Whether a run is to be shut off from this machine: where that can be had, or not at all. */
@@ -118,7 +124,7 @@ function viewOf(
 ): SandboxView {
   const libraries = (env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
   const further = [...libraries, ...archives.filter((path) => !path.startsWith(`${backup.directory}/`))]
-  const hidden = homesToHide([env.HOME ?? '', user().home, root])
+  const hidden = directoriesToHide([env.HOME ?? '', user().home, root])
   const programs = postgres === undefined ? [] : installationOf(postgres, hidden)
   return {
     user: user(),

@@ -64,18 +64,17 @@ ${outerSetUp}
 exec 4<&0 7<&-
 rm -f .begun
 signal=$1
+node=$6
+program=$7
+known=$8
 companion=
-[ -z "$7" ] || exec 6<>/dev/fuse
+[ -z "$program" ] || exec 6<>/dev/fuse
 if [ -n "$2" ]; then
   setpriv --pdeathsig KILL "$2" "$3" "$4" "$5" $$ <&3 3<&- 4<&- 6<&- >/dev/null 2>&1 &
   companion=$!
 fi
-shift 5
+shift 8
 exec 3<&-
-node=$1
-program=$2
-known=$3
-shift 3
 "$@" </dev/null 4<&- &
 server=$!
 files=

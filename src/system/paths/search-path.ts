@@ -12,17 +12,20 @@ export function searchPath(path: string | undefined): string[] {
   return places.length > 0 ? places : usual.split(':')
 }
 
-/** Whether a program is there to be started by its name. */
-export function isInPath(program: string, paths: string | undefined): boolean {
-  return searchPath(paths).some((directory) => {
-    const path = join(directory, program)
-    try {
-      accessSync(path, constants.X_OK)
-      return statSync(path).isFile()
-    } catch {
-      return false
-    }
-  })
+/** The path of a program that its name starts; undefined where there is none. */
+export function findInPath(program: string, paths: string | undefined): string | undefined {
+  return searchPath(paths)
+    .map((directory) => join(directory, program))
+    .find(isExecutable)
+}
+
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
 }
 
 /** PATH for somebody whom root becomes: without directories in which others than the two could put programs. */

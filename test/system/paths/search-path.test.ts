@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
-import { isInPath, searchPath, searchPathFor } from '../../../src/system/paths/search-path.js'
+import { findInPath, searchPath, searchPathFor } from '../../../src/system/paths/search-path.js'
 import { runProgram } from '../../../src/system/program/run-program.js'
 import { aContext } from '../../catalog/samples.js'
 import { aDirectory } from '../../helpers/places.js'
@@ -27,9 +27,10 @@ it('a program is in PATH where it could be started', () => {
   const directory = aDirectory()
   writeFileSync(join(directory, 'tool'), '', { mode: 0o755 })
   writeFileSync(join(directory, 'text'), '', { mode: 0o644 })
-  const found = ['tool', 'text', 'other'].filter((program) => isInPath(program, `/bin:${directory}`))
-  expect(found).toEqual(['tool'])
-  expect(isInPath('sh', undefined)).toBe(true)
+  mkdirSync(join(directory, 'place'))
+  const found = ['tool', 'text', 'place', 'other'].map((program) => findInPath(program, `/bin:${directory}`))
+  expect(found).toEqual([join(directory, 'tool'), undefined, undefined, undefined])
+  expect(findInPath('sh', undefined)).toMatch(/^\/(usr\/)?bin\/sh$/)
 })
 
 it('what root becomes looks for programs only where others cannot put any', () => {
