@@ -7,9 +7,12 @@ export type Notice = (position: number, length: number) => void
 
 interface WaitingDatabase {
   extents: Extent[]
-  /** Of these, what is read for nothing else: small files of several databases lie in one block. */
+  /** Pages that are read for nothing else: small files of several databases lie in one block, and two blocks in one page. */
   own: Extent[]
 }
+
+/** In what the kernel reads a file. */
+const pageSize = 4096
 
 /**
  * Fetches together what a start will read, before that reads it piece by piece, each for a round trip; and, when the first catalog of a
@@ -27,7 +30,7 @@ export function expectFirstReads(bytes: number, reader: ImageReader): Notice {
   begin().catch(() => {})
   return (position, length) => {
     const isRead = ({ own }: WaitingDatabase) =>
-      own.some(([from, to]) => from < position + length && to > position)
+      own.some(([from, to]) => from < to && from < position + length && to > position)
     const opened = waiting.filter(isRead)
     if (opened.length === 0) return
     waiting = waiting.filter((one) => !opened.includes(one))
@@ -41,6 +44,10 @@ function waitingFor({ ofStart, ofDatabases }: FirstReads): WaitingDatabase[] {
     for (const place of new Set(extents.map(String))) readers.set(place, (readers.get(place) ?? 0) + 1)
   return ofDatabases.map((extents) => ({
     extents,
-    own: extents.filter((extent) => readers.get(String(extent)) === 1),
+    own: extents.filter((extent) => readers.get(String(extent)) === 1).map(wholePagesIn),
   }))
+}
+
+function wholePagesIn([from, to]: Extent): Extent {
+  return [Math.ceil(from / pageSize) * pageSize, Math.floor(to / pageSize) * pageSize]
 }

@@ -52,16 +52,17 @@ needs('program mksquashfs').describe('what a start reads of an image elsewhere',
     yield bytes
   }
 
-  /** Reads a file as squashfuse does, and returns the requests that this took. */
+  /** Reads a file as squashfuse does, by whole pages, and returns the requests that this took. */
   async function requestsFor({ reader, notice }: Awaited<ReturnType<typeof started>>, name: string) {
     const superblock = superblockIn(image, image.length)
     if (!superblock) throw new Error('no image')
     const { extentsOf } = openStoredImage(superblock, async (at, length) => image.subarray(at, at + length))
     const before = reader.fetched.requests
-    const [extent = [0, 0]] = await extentsOf(name, 1)
-    notice(extent[0], extent[1] - extent[0])
+    const [[begin, end] = [0, 0]] = await extentsOf(name, 1)
+    const from = begin - (begin % 4096)
+    notice(from, Math.ceil(end / 4096) * 4096 - from)
     await reader.idle()
-    await reader.read(extent[0], extent[1] - extent[0])
+    await reader.read(begin, end - begin)
     return reader.fetched.requests - before
   }
 
@@ -85,6 +86,13 @@ needs('program mksquashfs').describe('what a start reads of an image elsewhere',
     await requestsFor(start, 'conf/postgresql.conf')
     await requestsFor(start, 'data/base/5/2601')
     expect(await requestsFor(start, 'data/base/16384/1259')).toBeGreaterThan(0)
+  })
+
+  it('does not come for a database when what lies beside its catalogs is read', async () => {
+    const start = await started(image)
+    await requestsFor(start, 'data/base/16384/16385')
+    await requestsFor(start, 'data/base/5/1259')
+    expect(await requestsFor(start, 'data/base/16384/1255')).toBeGreaterThan(0)
   })
 
   it('is read as it comes where the image tells nothing, or nonsense', async () => {
