@@ -1,4 +1,4 @@
-import { constants, renameSync } from 'node:fs'
+import { constants, lstatSync, renameSync } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Context } from '../../context.js'
@@ -6,7 +6,7 @@ import { PgbkError } from '../../errors.js'
 import { syncPath } from '../../system/files/durable.js'
 import { withLock } from '../../system/files/lock.js'
 import { readRange } from '../../system/files/read-fully.js'
-import { openRegularFile } from '../../system/files/read-small.js'
+import { oddFile, openRegularFile } from '../../system/files/read-small.js'
 import type { Sendable } from './object-store.js'
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
@@ -49,6 +49,8 @@ export async function sendToFile(
       await file.close()
     }
     await check()
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory())
+      throw oddFile(path, 'is a directory, where a file was expected')
     renameSync(part, path)
     await rm(lock, { force: true })
   })

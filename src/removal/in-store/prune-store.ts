@@ -105,7 +105,7 @@ async function removeAll(
     context.signal.throwIfAborted()
     const { backup } = one
     if (!dryRun) context.progress.step(`removing ${backup.id} from ${objects.name}`)
-    const { move, stays } = await walOf(objects, backup, promised)
+    const { move, stays } = await walOf(objects, backup, promised, dryRun)
     if (stays !== undefined) {
       removed.kept.push({ backup, reasons: [{ rule: 'in use', detail: stays }] })
       promised.push(backup)
@@ -117,7 +117,6 @@ async function removeAll(
       removed.pruned.push(one)
       continue
     }
-    if (move) await moveWalThere(objects, move)
     const { isGone, kept, bytes } = await removeFromStore(objects, backup.id)
     removed.locked.push(...kept)
     removed.freedBytes += bytes
@@ -127,13 +126,18 @@ async function removeAll(
   return removed
 }
 
-/** What others get of the WAL of one that goes, or why it stays. */
+/** What others get of the WAL of one that goes, and have then but for a dry run; or why it stays. */
 async function walOf(
   objects: ObjectStore,
   backup: StoredBackup,
   promised: StoredBackup[],
+  dryRun: boolean,
 ): Promise<{ move?: WalMoveThere; stays?: string }> {
-  const needed = await unlessDamaged(() => neededThere(objects, backup, promised))
+  const needed = await unlessDamaged(async () => {
+    const found = await neededThere(objects, backup, promised)
+    if (found && 'move' in found && !dryRun) await moveWalThere(objects, found.move)
+    return found
+  })
   if (needed instanceof PgbkError) return { stays: messageOf(needed) }
   if (needed && 'keptFor' in needed) return { stays: keptForText(needed.keptFor) }
   return needed ?? {}

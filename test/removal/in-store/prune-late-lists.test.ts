@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import type { Settings } from '../../../src/config/load.js'
@@ -90,6 +90,20 @@ describe.each([
     expect(await prune()).toEqual([second])
     expect(walOf(first)).toEqual([...[3, 4, 5, 6].map((segment) => fileOf(segment)), fileOf(7, '.partial')])
   })
+
+  it.each(['a link in the place of its wal', 'a directory in the place of the file'])(
+    'keeps a backup whose WAL an older one cannot get, for %s, and removes the others',
+    async (odd) => {
+      lay('20261112T030000Z', 5)
+      lay(newest, 8)
+      await world.catchUp()
+      rmSync(walFile(first, ''), { recursive: true })
+      if (odd.startsWith('a link')) symlinkSync('/nowhere', walFile(first, ''))
+      else mkdirSync(walFile(first, fileOf(4)), { recursive: true })
+      expect(await prune()).toEqual(['20261112T030000Z'])
+      expect(there()).toEqual([first, second, newest])
+    },
+  )
 
   it('takes the history of a timeline that its list lacks, and no link in the place of WAL', async () => {
     lay(newest, 8)
