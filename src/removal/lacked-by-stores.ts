@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LocalBackup, layoutOf } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
+import { readUploadState, stateOfStore } from '../catalog/uploads/upload-state.js'
 import { readWalSent } from '../catalog/uploads/wal-sent.js'
 import type { Settings } from '../config/load.js'
 import type { Context } from '../context.js'
@@ -12,28 +13,55 @@ import type { ArchiveFile } from '../wal-segments/archive-segments.js'
 import { segmentIn } from '../wal-segments/segment-forms.js'
 import type { InUse } from './in-use.js'
 
-/**
- * Tells which stores lack WAL of a backup that the receiver has still to send them: with the backup it would go. Where nobody receives any
- * more, or what is sent there has no place, nothing is waited for.
- */
-export function storesThatLackWal(
+/** Tells which stores lack a backup, or WAL of it, that is sent to them by itself: with the backup it would go. */
+export function lackedByStores(
   root: RootLayout,
   { stores }: Pick<Settings, 'stores'>,
+  context: Pick<Context, 'now'>,
+): (backup: LocalBackup) => InUse[] {
+  const names = Object.keys(stores).filter((name) => stores[name]?.upload !== 'never')
+  const backups = storesThatLack(root, names)
+  const wal = storesThatLackWal(root, names, context)
+  return (backup) => [...backups(backup), ...wal(backup)]
+}
+
+const unwanted = 'If that store is no longer wanted, take it out of the configuration.'
+
+function storesThatLack(root: RootLayout, names: string[]): (backup: LocalBackup) => InUse[] {
+  const state = readUploadState(root)
+  const lacking = names.map((name) => {
+    const { pending } = stateOfStore(state, name)
+    return { name, backups: new Set(pending.map(({ backup }) => backup)) }
+  })
+  return ({ id }) =>
+    lacking
+      .filter(({ backups }) => backups.has(id))
+      .map(({ name }) => ({
+        by: `the store ${name}, which lacks it`,
+        hint: `The next create sends it, and so does pgbk upload. ${unwanted}`,
+      }))
+}
+
+/** Where nobody receives any more, or what is sent there has no place, nothing is waited for. */
+function storesThatLackWal(
+  root: RootLayout,
+  names: string[],
   { now }: Pick<Context, 'now'>,
 ): (backup: LocalBackup) => InUse[] {
   const receiver = readReceiverState(root)
   if (!receiver || !isInService(receiver, now())) return () => []
-  const sent = Object.entries(readWalSent(root)).flatMap(([name, { at, waits }]) => {
-    const takes = Object.hasOwn(stores, name) && stores[name]?.upload !== 'never'
-    return takes && waits && at !== null ? [{ name, sentMs: Date.parse(at) }] : []
+  const sent = readWalSent(root)
+  const waiting = names.flatMap((name) => {
+    const { at = null, waits = false } = sent[name] ?? {}
+    return waits ? [{ name, sentMs: at === null ? 0 : Date.parse(at) }] : []
   })
   return (backup) => {
     const newest = newestWalMs(backup)
-    return sent
+    return waiting
       .filter(({ sentMs }) => newest > sentMs)
       .map(({ name }) => ({
         by: `the store ${name}, which lacks WAL of it`,
-        hint: 'pgbk wal receive sends it. If that store is no longer wanted, take it out of the configuration.',
+        hint: `pgbk wal receive sends it. ${unwanted}`,
       }))
   }
 }

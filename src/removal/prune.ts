@@ -25,7 +25,7 @@ import { candidateFor } from './candidate.js'
 import { removalQuestion } from './delete.js'
 import { type FreedBytes, freedByAll, freedBytes } from './freed-bytes.js'
 import { findInUse, type InUse } from './in-use.js'
-import { storesThatLackWal } from './lacked-by-stores.js'
+import { lackedByStores } from './lacked-by-stores.js'
 import type { PlannedRemoval } from './needed-wal.js'
 import { plannedMoves, removeKeepingWal } from './remove-keeping-wal.js'
 
@@ -172,7 +172,7 @@ function judgeAll(policy: RetentionPolicy, { settings, context }: Task): JudgedB
   const inUseBy = findInUse(root, context)
   const receiver = readReceiverState(rootLayout(root))
   const isReceiving = ({ id }: LocalBackup) => receiver?.backup === id && isInService(receiver, context.now())
-  const lackedBy = storesThatLackWal(rootLayout(root), settings, context)
+  const lackedBy = lackedByStores(rootLayout(root), settings, context)
   const candidates = backups.map((backup) =>
     candidateFor(backup, windowOf(backup, pool), [
       ...inUseBy(backup),

@@ -67,6 +67,11 @@ needs(...needed).describe('create, where the configuration has stores', () => {
       { severity: 'warning', text: expect.stringContaining(`${first.id} did not come into the store near`) },
     ])
     expect((await pgbk('status', '--nagios')).status).toBe(1)
+    const judged = JSON.parse((await pgbk('prune', '--dry-run', '--default-policy', '--json')).stdout)
+    expect(judged.kept[0].reasons).toContainEqual({
+      rule: 'in use',
+      detail: 'by the store near, which lacks it',
+    })
     mkdirSync(near)
     await chmod(near, 0o777)
     const second = await create()

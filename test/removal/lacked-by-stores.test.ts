@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals'
 import { readCatalog } from '../../src/catalog/catalog.js'
+import { changeStoreState } from '../../src/catalog/uploads/upload-state.js'
 import { type WalSent, writeWalSent } from '../../src/catalog/uploads/wal-sent.js'
 import { parseConfig } from '../../src/config/schema.js'
-import { storesThatLackWal } from '../../src/removal/lacked-by-stores.js'
+import { lackedByStores } from '../../src/removal/lacked-by-stores.js'
 import { type ReceiverState, writeReceiverState } from '../../src/wal-archive/receiver-state.js'
 import { aBackup, aContext, anEmptyRoot } from '../catalog/samples.js'
 
@@ -22,7 +23,7 @@ async function lacking(
   }
   const [backup] = readCatalog(root.root).backups
   if (!backup) throw new Error('no backup')
-  return storesThatLackWal(root, settings, aContext())(backup).map(({ by }) => by)
+  return lackedByStores(root, settings, aContext())(backup).map(({ by }) => by)
 }
 
 function aState(): ReceiverState {
@@ -39,6 +40,32 @@ function aState(): ReceiverState {
   return { ...process, status: 'receiving', slot: 'pgbk', handing_over_to: null, ...unknown, ...positions }
 }
 
+describe('a backup stays for a store that lacks it', () => {
+  const [sent, lacked] = ['20261119T030000Z', '20261120T030000Z']
+  const since = '2026-11-20T03:00:00.000Z'
+
+  it.each<[string, string, string[]]>([
+    ['always', 'away', ['the store near, which lacks it']],
+    ['never', 'away', []],
+    ['always', 'gone', []],
+  ])('where it takes backups %s, and is %s', async (upload, what, expected) => {
+    const root = anEmptyRoot()
+    for (const id of [sent, lacked]) aBackup(root, id)
+    await changeStoreState(root, what === 'gone' ? 'far' : 'near', (state) => ({
+      ...state,
+      sent: [sent],
+      pending: [{ backup: lacked, since, error: 'it is away' }],
+    }))
+    const { stores = {} } = parseConfig({ stores: { near: { url: '/near', upload } } }).value ?? {}
+    const lackedBy = lackedByStores(root, { stores }, aContext())
+    const found = readCatalog(root.root).backups.map((one) => [one.id, lackedBy(one).map(({ by }) => by)])
+    expect(found).toEqual([
+      [lacked, expected],
+      [sent, []],
+    ])
+  })
+})
+
 describe('a backup stays for a store that lacks WAL of it', () => {
   const long = '2026-11-01T03:00:00.000Z'
 
@@ -47,10 +74,14 @@ describe('a backup stays for a store that lacks WAL of it', () => {
     expect(await lacking({ at: now }, {})).toEqual([])
   })
 
+  it('where none has ever come there', async () => {
+    const sent = { at: null, error: 'it is away' }
+    expect(await lacking(sent, {})).toEqual(['the store near, which lacks WAL of it'])
+  })
+
   it.each([
     ['no receiver has ever run', {}, undefined],
     ['none has for a week', {}, { updated_at: long }],
-    ['no WAL has ever come there', { at: null, error: 'the key is wrong' }, {}],
     ['what would be sent has no place there', { error: 'no backup is there', waits: false }, {}],
   ])('and not where %s', async (_what, sent, receiver) => {
     expect(await lacking(sent, receiver)).toEqual([])

@@ -25,7 +25,7 @@ export type StoreState = v.InferOutput<typeof store>
 export type UploadState = v.InferOutput<typeof schema>
 
 export function readUploadState({ uploads }: RootLayout): UploadState {
-  return readNote(schema, uploads, mostBytes.note) ?? { format: 1, stores: {} }
+  return readNote(schema, uploads, mostBytes.record) ?? { format: 1, stores: {} }
 }
 
 const nothing: StoreState = { last: null, sent: [], encrypted_for: {}, pending: [] }
