@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PgbkError } from '../errors.js'
+import { within } from '../system/program/within.js'
 
 /** Bytes of a file that is elsewhere: as `Place.read`, of one file. */
 export type ReadImageRange = <T>(
@@ -58,7 +59,7 @@ async function exactly(
   let at = 0
   const iterator = bytes[Symbol.asyncIterator]()
   for (;;) {
-    const next = await within(stallMs, iterator.next(), name)
+    const next = await within(stallMs, iterator.next(), () => stalled(name, stallMs))
     if (next.done) break
     if (at + next.value.length > length) throw otherLength(name, from, length, 'more')
     at += next.value.copy(whole, at)
@@ -67,18 +68,8 @@ async function exactly(
   return whole
 }
 
-async function within<T>(ms: number, work: Promise<T>, name: string): Promise<T> {
-  const timer = new AbortController()
-  const stalled = sleep(ms, undefined, { signal: timer.signal, ref: false }).then(() => {
-    throw new PgbkError('unreachable', `${name} has sent nothing for ${Math.round(ms / 1000)} s`)
-  })
-  stalled.catch(() => {}) // it was in time
-  work.catch(() => {}) // told by the race, or too late
-  try {
-    return await Promise.race([work, stalled])
-  } finally {
-    timer.abort()
-  }
+function stalled(name: string, ms: number): PgbkError {
+  return new PgbkError('unreachable', `${name} has sent nothing for ${Math.round(ms / 1000)} s`)
 }
 
 function otherLength(name: string, from: number, length: number, got: string): PgbkError {

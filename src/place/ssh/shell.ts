@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
 import { type StreamEnd, streamProgram } from '../../system/program/stream-program.js'
+import { within } from '../../system/program/within.js'
 import { shellWord } from '../../text/shell-word.js'
 
 /** A shell where a source is: sh here, or sh on another host. */
@@ -30,9 +31,20 @@ export function localShell({ env, signal }: Context): Shell {
 
 const ready = 'pgbk-is-ready'
 
-/** By the user's own ssh, with the user's own configuration; it may ask for a host key or a passphrase at the terminal. */
+/** A connection over which nothing comes any more ends (ssh_config(5)): after a minute. */
+const keepAlive = ['-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=4']
+
+/** In ticks: how long a host may take until it runs a script. */
+const mostOfConnecting = 60
+
+/**
+ * By the user's own ssh, with the user's own configuration; it may ask for a host key or a passphrase at the terminal. Where there is none,
+ * nobody is waited for without end.
+ */
 export function sshShell(host: string, context: Context, sshOptions: string[] = []): Shell {
   const { signal, env, progress } = context
+  const mayAsk = context.ask !== undefined
+  const patienceMs = mostOfConnecting * context.tickMs
   let isKnown = false
   return {
     host,
@@ -46,10 +58,12 @@ export function sshShell(host: string, context: Context, sshOptions: string[] = 
       let isConnected = false
       const end = await streamProgram(
         'ssh',
-        ['-T', ...sshOptions, '--', host, command],
+        ['-T', ...keepAlive, ...sshOptions, '--', host, command],
         options,
         async (output) => {
-          isConnected = await skipGreeting(output)
+          const greeting = skipGreeting(output)
+          const late = () => silent(host, context)
+          isConnected = await (mayAsk ? greeting : within(patienceMs, greeting, late))
           return isConnected ? { answer: await read(output) } : undefined
         },
       )
@@ -90,12 +104,24 @@ function connectionLost(host: string, end: StreamEnd<unknown>): PgbkError {
   })
 }
 
-function noConnection(host: string, end: StreamEnd<unknown>, { user }: Context): PgbkError {
+function noConnection(host: string, end: StreamEnd<unknown>, context: Context): PgbkError {
   const unknownHost = /host key verification failed/i.test(end.stderr)
-  const byHand = `as user ${user().name}:  ssh ${shellWord(host)} true`
   return new PgbkError('unreachable', `cannot reach ${host} by ssh: ${reasonOf(end)}`, {
-    hint: unknownHost ? `Compare the host's key once, by hand, ${byHand}` : `This must work first, ${byHand}`,
+    hint: unknownHost
+      ? `Compare the host's key once, by hand, ${byHand(host, context)}`
+      : `This must work first, ${byHand(host, context)}`,
   })
+}
+
+function silent(host: string, context: Context): PgbkError {
+  const seconds = Math.round((mostOfConnecting * context.tickMs) / 1000)
+  return new PgbkError('unreachable', `cannot reach ${host} by ssh: it has not answered for ${seconds} s`, {
+    hint: `This must work first, without a question, ${byHand(host, context)}`,
+  })
+}
+
+function byHand(host: string, { user }: Context): string {
+  return `as user ${user().name}:  ssh ${shellWord(host)} true`
 }
 
 function reasonOf({ stderr, status, endedBy }: StreamEnd<unknown>): string {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
-import { type BytePath, bytePath, joinBytes } from '../../system/paths/byte-path.js'
+import { type BytePath, bytePath, joinBytes, shownPath } from '../../system/paths/byte-path.js'
+import { atMost } from '../contract/at-most.js'
 import { archiveNames, checkListing, type RawListing } from '../contract/listing.js'
 import type { Place } from '../contract/place.js'
 import { receiveTar } from './receive-tar.js'
@@ -58,7 +60,9 @@ export function sshPlace(
     },
     async read({ id }, file, range, take) {
       const asked = nameList([joinBytes(here, file)])
-      return scriptAnswer(await shell.run(readScript(directory, id, range), asked, take), where)
+      const what = `${shownPath(file)} of ${id} in ${name}`
+      const read = (output: Readable) => take(atMost(output, range.length, what))
+      return scriptAnswer(await shell.run(readScript(directory, id, range), asked, read), where)
     },
     async archive({ id }, listing, take) {
       const end = await shell.run(archiveScript(directory), nameList(archiveNames(id, listing)), (output) => {

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import type { Context } from '../../../context.js'
 import { PgbkError } from '../../../errors.js'
 import { isPlainName } from '../../../system/paths/inside.js'
+import { atMost } from '../../contract/at-most.js'
 import { scriptAnswer } from '../../ssh/scripted.js'
 import { type Shell, sshShell } from '../../ssh/shell.js'
 import { wholeAnswer } from '../../ssh/whole-answer.js'
@@ -63,7 +64,7 @@ export function sshStore(
       const end = await shell.run(script, undefined, (output) =>
         take(
           (async function* () {
-            yield* output as AsyncIterable<Buffer>
+            yield* atMost(output, range.length, `${key} of ${name}`)
             isRead = true
           })(),
         ),
