@@ -24,16 +24,23 @@ const useless = [
   'PGCLIENTENCODING',
 ]
 
+/** Where S3 is, and where its credentials are; not these. */
+const ofStores = [
+  ...['AWS_PROFILE', 'AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3'],
+  ...['AWS_CA_BUNDLE', 'AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE'],
+]
+
 /**
  * The variables that a command without an environment has to be given.
  * @throws {PgbkError} `usage` for a password: a crontab is not a place for it.
  */
-export function variablesFrom(env: Environment): Record<string, string> {
+export function variablesFrom(env: Environment, hasStores = false): Record<string, string> {
   const secret = secrets.find((name) => env[name])
   if (secret !== undefined) throw noPassword(`the password in ${secret} would not be there`)
-  const wanted = Object.entries(env).filter(
-    ([name, value]) => /^(PG[A-Z_]+|PGBK_[A-Z_]+)$/.test(name) && value && !useless.includes(name),
-  )
+  const isOurs = (name: string) =>
+    (/^(PG[A-Z_]+|PGBK_[A-Z_]+)$/.test(name) && !useless.includes(name)) ||
+    (hasStores && ofStores.includes(name))
+  const wanted = Object.entries(env).filter(([name, value]) => isOurs(name) && value)
   return Object.fromEntries(wanted.sort() as [string, string][])
 }
 

@@ -30,15 +30,18 @@ interface Rehearsal {
   connection: string[]
   /** All that cron gives a command. */
   environment: Record<string, string>
+  /** The stores that backups are brought to by themselves. */
+  stores: string[]
 }
 
 /**
- * Has pgbk doctor look at everything in the surroundings that a scheduled line will have, and once more in the caller's own.
+ * Has pgbk doctor look at everything in the surroundings that a scheduled line will have, and once more in the caller's own. A store that
+ * is well here alone is a warning: the backup would be made all the same.
  * @returns what it found in those of the line.
  * @throws {PgbkError} `check-failed` when a backup would not work there, or would be one of something else.
  */
 export async function rehearse(rehearsal: Rehearsal, context: Context): Promise<Findings> {
-  const { surroundings, connection, environment } = rehearsal
+  const { surroundings, connection, environment, stores } = rehearsal
   const { HOME = '/', SHELL = '/bin/sh' } = environment
   const words = ['doctor', '--json', ...connection]
   const { env, cwd, signal } = context
@@ -53,6 +56,7 @@ export async function rehearse(rehearsal: Rehearsal, context: Context): Promise<
     ask(file, args, { kind: 'own', env, cwd, signal }),
   ])
   const faults = [...failuresOf(there, here), ...differences(there, here)]
+  for (const text of storesLost(there, here, stores)) context.progress.warn(text)
   if (faults.length === 0) return there
   throw new PgbkError(
     'check-failed',
@@ -89,6 +93,22 @@ function failuresOf(there: Findings, here: Findings): string[] {
       const note = isWellHere ? ' (here it is well: what differs is the environment)' : ''
       return `- ${name}${note}: ${text}${remedy === null ? '' : `\n${indented(remedy)}`}`
     })
+}
+
+/** What uploads need of a store is not there under cron, and is here: credentials in the environment, mostly. */
+function storesLost(there: Findings, here: Findings, stores: string[]): string[] {
+  return stores.flatMap((store) => {
+    const faultIn = ({ checks }: Findings) =>
+      checks.find(({ name, status }) => name.startsWith(`${store}: `) && isFault(name, status))
+    const fault = faultIn(there)
+    if (fault === undefined || faultIn(here) !== undefined) return []
+    return `under cron nothing would be uploaded to ${store}, though here it is well: ${fault.text}. Its credentials have to be in a file (~/.aws/credentials), since the crontab takes none`
+  })
+}
+
+/** That a store's backups are not encrypted is the same everywhere. */
+function isFault(name: string, status: string): boolean {
+  return status === 'warning' && !name.endsWith(': keys')
 }
 
 /** The same line must not mean another server or another configuration. */

@@ -63,7 +63,8 @@ export async function schedule(options: ScheduleOptions, task: Task): Promise<Wr
   const plan = planSchedule(options, task)
   context.progress.step('checking it under the environment of cron')
   const environment = cronEnvironment(context.user(), await readCrontabToChange(context))
-  const findings = await rehearse({ ...plan, environment }, context)
+  const stores = Object.keys(settings.stores).filter((name) => settings.stores[name]?.upload !== 'never')
+  const findings = await rehearse({ ...plan, environment, stores }, context)
   // That took a while, and others write into the crontab too.
   const before = await readCrontabToChange(context)
   const after = withEntry(before, settings.root, plan.line)
@@ -89,16 +90,25 @@ export function planSchedule(options: ScheduleOptions, { settings, context }: Ta
     self: context.self,
     root: settings.root,
     configFile: settings.configFile,
-    variables: variablesFrom(context.env),
+    variables: variablesFrom(context.env, Object.keys(settings.stores).length > 0),
   }
   refusePassword(surroundings.variables.PGBK_CONNECTION)
   const further = [...(options.prove ? ['--prove'] : []), ...(options.packed ? ['--packed'] : [])]
   const commands = [
     ['create', '--scheduled', ...further, '--quiet', ...connection],
-    ...(options.prune === false ? [] : [['prune', '--yes', '--quiet', '--default-policy']]),
+    ...(options.prune === false ? [] : pruning(settings)),
   ]
   const line = crontabLine(crontabFields(times), shellCommand(commands, surroundings), settings.root)
   return { times, line, commands, connection, surroundings }
+}
+
+/** The root, and each store whose retention stands in the configuration here. */
+function pruning({ stores }: Settings): string[][] {
+  const pruned = Object.keys(stores).filter((name) => removesAnything(stores[name]?.retention))
+  return [
+    ['prune', '--yes', '--quiet', '--default-policy'],
+    ...pruned.map((name) => ['prune', '--from', name, '--yes', '--quiet']),
+  ]
 }
 
 /** Units for systemd, as text; they are put in place by hand. @throws {PgbkError} `usage`. */

@@ -13,6 +13,7 @@ import { type PgbkOptions, runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, binOf } from '../helpers/programs.js'
 import { aRoot, aServer, type TestServer } from '../helpers/server.js'
+import { anSshTo } from '../helpers/ssh.js'
 import { idsIn, until } from '../helpers/traces.js'
 import { asUser, ordinaryUser } from '../helpers/users.js'
 
@@ -91,13 +92,38 @@ describe('pgbk schedule', () => {
     const first = await aBackupOf(server, { root, args: ['--scheduled'] })
     await aTwinOf(first, '20260111T030000Z')
     await aTwinOf(first, '20260112T030000Z')
-    const config = await aFile(join(root, '.pgbkrc.yaml'), 'retention: { daily: 2 }\n')
+    const near = aDirectory()
+    const stores = `stores: { near: { url: '${near}', retention: { daily: 1 } }, far: { url: /nowhere } }\n`
+    const config = await aFile(join(root, '.pgbkrc.yaml'), `retention: { daily: 2 }\n${stores}`)
     await schedule(['--daily', '03:00', '--config', config, '--no-prune'])
     expect((await runLine()).status).toBe(0)
     expect(idsIn(root)).toHaveLength(4)
     await schedule(['--daily', '03:00', '--config', config])
     expect((await runLine()).status).toBe(0)
     expect(idsIn(root)).toHaveLength(2)
+    expect(ownLine().match(/ prune (?:--from \w+ )?--yes --quiet/g)).toEqual([
+      ' prune --yes --quiet',
+      ' prune --from near --yes --quiet',
+    ])
+    mkdirSync(join(near, 'data/backup/20250101T000000Z'), { recursive: true })
+    chmodSync(near, 0o000)
+    const closed = await runLine()
+    chmodSync(near, 0o777)
+    expect(closed).toMatchObject({ status: 1, stderr: expect.stringContaining(`in ${near}`) })
+  })
+
+  it('warns of a store that only the environment here reaches, and takes along where S3 is', async () => {
+    const far = `localhost:${aDirectory()}`
+    const stores = { far: { url: far, upload: 'always' } }
+    const config = await aFile(join(root, '.pgbkrc.json'), JSON.stringify({ stores }))
+    const env = { ...anSshTo({}), AWS_PROFILE: 'backup', AWS_SECRET_ACCESS_KEY: 'x' }
+    const { status, stderr } = await schedule(['--daily', '03:00', '--config', config], { env })
+    expect(status).toBe(0)
+    expect(stderr).toMatch(
+      /under cron nothing would be uploaded to far, though here it is well: cannot reach/,
+    )
+    expect(ownLine()).toContain(' AWS_PROFILE=backup ')
+    expect(ownLine()).not.toContain('AWS_SECRET')
   })
 
   it('does not let two run at once', async () => {

@@ -52,8 +52,9 @@ export const schedule: CommandSpec<Options> = {
 Writes one line into your crontab, which needs nothing of your environment: it
 names node, pgbk, the root, the configuration and the connection in full. It
 makes a backup and then prunes, by the retention policy of the configuration,
-or, where that has none, by daily 7, on_demand 3, min 2. All other lines stay as
-they are; a root has one line, and a new one takes its place.
+or, where that has none, by daily 7, on_demand 3, min 2; and then each store that
+has a retention there. All other lines stay as they are; a root has one line, and
+a new one takes its place.
 
 Before anything is written, pgbk doctor checks everything in the environment that
 cron provides, and what would not work there is reported. Passwords are refused:
