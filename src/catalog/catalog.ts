@@ -86,8 +86,7 @@ function addBackup(catalog: Catalog, directory: string, id: string): void {
       hold: readHold(`${directory}/hold.json`),
       proof: readProof(`${directory}/proof.json`, id),
     }
-    const state = isInImage(record) ? 'whole' : stateOf(directory)
-    catalog.backups.push({ ...storedBackup(record, state, additions), directory })
+    catalog.backups.push({ ...storedBackup(record, stateOf(directory, record), additions), directory })
   } catch (cause) {
     const closed = isClosed(cause)
     if (closed && !isOwn(directory)) {
@@ -140,7 +139,8 @@ function rejection(directory: string, cause: unknown): Pick<NotABackup, 'reason'
   return existsSync(marker) ? rejections.marked : rejections.noRecord
 }
 
-/** A server that starts in the snapshot renames backup_label first of all (src/backend/access/transam/xlog.c). */
-export function stateOf(directory: string): BackupState {
+/** A server that starts in the snapshot renames backup_label first of all (src/backend/access/transam/xlog.c); none does in an image. */
+export function stateOf(directory: string, record: ReadRecord): BackupState {
+  if (isInImage(record)) return 'whole'
   return statSync(`${directory}/snapshot/data/backup_label`, { throwIfNoEntry: false }) ? 'whole' : 'used'
 }

@@ -55,7 +55,8 @@ function idsIn({ backups }: RootLayout): string[] {
 export function backupAt(root: RootLayout, id: string): LocalBackup | undefined {
   const directory = root.backup(id)
   try {
-    return { ...storedBackup(readRecord(`${directory}/backup.json`), stateOf(directory)), directory }
+    const record = readRecord(`${directory}/backup.json`)
+    return { ...storedBackup(record, stateOf(directory, record)), directory }
   } catch (error) {
     if (error instanceof PgbkError || ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? ''))
       return undefined

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { aBackupOf } from '../helpers/backup.js'
+import { forms } from '../helpers/forms.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
 import {
@@ -121,30 +122,34 @@ describe('wal receive, from before the first backup on, over three of them', () 
   })
 })
 
-it('a server that was idle before a backup took over has no hole in its windows', async () => {
-  const server = await aServer({ major: anyMajor, initdb: ['--wal-segsize=1'] })
-  await makeLedger(server)
-  const root = await aRoot()
-  const first = await aBackupOf(server, { root })
-  const receiver = startReceiver(root, { env: server.env })
-  await receiver.untilItSays(/receiving WAL/)
-  await server.sql('insert into ledger values (1, clock_timestamp())')
-  await untilReceived(server, root)
-  await server.sql('select pg_sleep(1.5)')
-  const idle = await server.sql(`select to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`)
-  await server.sql('select pg_sleep(0.1)')
-  const second = await aBackupOf(server, { root })
-  await receiver.untilItSays(new RegExp(`backup ${second.record.id} takes over`))
-  await receiver.end()
-  const { backups } = JSON.parse((await runPgbk(['list', '-C', root, '--json'])).stdout)
-  const { window } = backups.find(({ id }: { id: string }) => id === first.record.id)
-  expect(window).toMatchObject({ ends_with: 'caught-up', gap: null })
-  expect(Date.parse(window.to)).toBeGreaterThan(Date.parse(idle))
-  const words = ['local-run', '-C', root, '--to-time', idle, '--', 'psql', '-XAtc', 'select n from ledger']
-  const { status, stdout, stderr } = await runPgbk(words)
-  expect({ status, stdout }).toEqual({ status: 0, stdout: '1' })
-  expect(stderr).toContain(`Backup     ${first.record.id}`)
-})
+it.each(forms)(
+  'a server that was idle before a %s backup took over has no hole in its windows',
+  async (form) => {
+    const args = form === 'packed' ? ['--packed'] : []
+    const server = await aServer({ major: anyMajor, initdb: ['--wal-segsize=1'] })
+    await makeLedger(server)
+    const root = await aRoot()
+    const first = await aBackupOf(server, { root, args })
+    const receiver = startReceiver(root, { env: server.env })
+    await receiver.untilItSays(/receiving WAL/)
+    await server.sql('insert into ledger values (1, clock_timestamp())')
+    await untilReceived(server, root)
+    await server.sql('select pg_sleep(1.5)')
+    const idle = await server.sql(`select to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`)
+    await server.sql('select pg_sleep(0.1)')
+    const second = await aBackupOf(server, { root, args })
+    await receiver.untilItSays(new RegExp(`backup ${second.record.id} takes over`))
+    await receiver.end()
+    const { backups } = JSON.parse((await runPgbk(['list', '-C', root, '--json'])).stdout)
+    const { window } = backups.find(({ id }: { id: string }) => id === first.record.id)
+    expect(window).toMatchObject({ ends_with: 'caught-up', gap: null })
+    expect(Date.parse(window.to)).toBeGreaterThan(Date.parse(idle))
+    const words = ['local-run', '-C', root, '--to-time', idle, '--', 'psql', '-XAtc', 'select n from ledger']
+    const { status, stdout, stderr } = await runPgbk(words)
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '1' })
+    expect(stderr).toContain(`Backup     ${first.record.id}`)
+  },
+)
 
 it('two backups made while the receiver was down both get what the slot has kept', async () => {
   const server = await aServer({ major: anyMajor, initdb: ['--wal-segsize=1'] })
