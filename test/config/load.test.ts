@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { thrownBy } from '../catalog/samples.js'
@@ -107,4 +107,14 @@ describe('the file', () => {
     const paths = error.hint.split('\n').map((line) => line.replace(/^- ([^:]*):.*/, '$1'))
     expect(paths.sort()).toEqual(['create.checkpoint', 'create.what', 'retention.daily', 'roots'])
   })
+})
+
+it('the configurations of docs/stores.md are some', async () => {
+  const page = readFileSync(new URL('../../docs/stores.md', import.meta.url), 'utf8')
+  const texts = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => text)
+  expect(texts).toHaveLength(6)
+  for (const text of texts) {
+    const { stores } = await loadIn(aDirectoryWith({ '.pgbkrc.yaml': text }))
+    expect(stores).toMatchObject({ offsite: { url: 's3://backups-of-acme/db1' } })
+  }
 })

@@ -19,6 +19,16 @@ export interface S3Server {
   aBucket(options?: { lock?: boolean }): Promise<string>
 }
 
+/** A further user of `anS3Server`, who may do what policies allow: NAME is the access key. @returns its environment. */
+export async function anS3User({ env }: S3Server, name: string): Promise<Record<string, string>> {
+  await execa(tool, ['user', name, '--dir', sharedDirectory()])
+  return { ...env, AWS_ACCESS_KEY_ID: name }
+}
+
+function sharedDirectory(): string {
+  return join(process.env.PGBK_TEST_ONCE ?? '', 's3')
+}
+
 /** The server takes the nine ports after its own, too. */
 const portsOfIt = 10
 
@@ -27,7 +37,7 @@ const portsOfIt = 10
  * jest.config.js ends.
  */
 export async function anS3Server(): Promise<S3Server> {
-  const directory = join(process.env.PGBK_TEST_ONCE ?? '', 's3')
+  const directory = sharedDirectory()
   return s3ServerOf(await startCeph(directory, [], ['flock', '--close', `${directory}.lock`]))
 }
 

@@ -57,6 +57,9 @@ export const sandboxOption = () =>
 export const sourceMeaning =
   'DIR, [USER@]HOST:DIR, s3://BUCKET[/PREFIX], or the name of a store (default: source of the configuration)'
 
+/** What a STORE can be. */
+export const storeMeaning = 'a store of the configuration, s3://BUCKET[/PREFIX], [USER@]HOST:DIR or DIR'
+
 export const listFromOption = () => new Option('--from [source]', `another root: ${sourceMeaning}`)
 
 export const runFromOption = () => new Option('--from [source]', `a backup elsewhere: ${sourceMeaning}`)

@@ -1,5 +1,6 @@
 import type { DeleteOptions } from '../../removal/delete.js'
 import type { CommandSpec } from '../call/command-spec.js'
+import { storeMeaning } from '../call/options.js'
 
 interface Options extends DeleteOptions {
   from?: string
@@ -12,7 +13,7 @@ export const remove: CommandSpec<Options> = {
   declare: (command) =>
     command
       .argument('<id...>', 'ids of backups')
-      .option('--from <store>', 'from a store: its name, DIR or s3://BUCKET/PREFIX')
+      .option('--from <store>', `from another place: ${storeMeaning}`)
       .option('-y, --yes', 'do not ask')
       .option('--last', 'even when no whole backup is left'),
   async run(call) {

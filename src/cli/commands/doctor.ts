@@ -2,7 +2,7 @@ import type { DoctorResult } from '../../doctor/doctor.js'
 import { PgbkError } from '../../errors.js'
 import type { ConnectionFlags } from '../../postgres/connection/connection.js'
 import type { CommandSpec, Outcome } from '../call/command-spec.js'
-import { addConnectionOptions } from '../call/options.js'
+import { addConnectionOptions, storeMeaning } from '../call/options.js'
 
 interface Options extends ConnectionFlags {
   store?: string
@@ -12,10 +12,7 @@ export const doctor: CommandSpec<Options> = {
   name: 'doctor',
   description: 'check everything that a backup needs, and say how to fix what is wrong',
   takesTime: true,
-  declare: (command) =>
-    addConnectionOptions(
-      command.option('--store <store>', 'only that: a store of the configuration, s3://BUCKET[/PREFIX], DIR'),
-    ),
+  declare: (command) => addConnectionOptions(command.option('--store <store>', `only that: ${storeMeaning}`)),
   // Root's own crontab is looked at first.
   standIn: ({ options: { store }, settings }) =>
     store === undefined ? undefined : { as: 'owner', root: settings.root },

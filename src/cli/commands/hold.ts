@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { HoldOptions } from '../../removal/hold.js'
 import type { CommandSpec } from '../call/command-spec.js'
-import { idMeaning } from '../call/options.js'
+import { idMeaning, storeMeaning } from '../call/options.js'
 
 interface Options extends HoldOptions {
   from?: string
@@ -41,8 +41,7 @@ Examples:
 `,
 }
 
-const fromOption = (command: Command) =>
-  command.option('--from <store>', 'in a store: its name, DIR or s3://BUCKET/PREFIX')
+const fromOption = (command: Command) => command.option('--from <store>', `of another place: ${storeMeaning}`)
 
 export const release: CommandSpec<{ from?: string }> = {
   name: 'release',

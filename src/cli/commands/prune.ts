@@ -1,5 +1,6 @@
 import type { PruneOptions } from '../../removal/prune.js'
 import type { CommandSpec } from '../call/command-spec.js'
+import { storeMeaning } from '../call/options.js'
 
 interface Options extends PruneOptions {
   from?: string
@@ -12,7 +13,7 @@ export const prune: CommandSpec<Options> = {
   tellsHooks: ({ options }) => !options.dryRun,
   declare: (command) =>
     command
-      .option('--from <store>', 'a store, by its own policy: its name, DIR or s3://BUCKET/PREFIX')
+      .option('--from <store>', `by its own policy, ${storeMeaning}`)
       .option('-n, --dry-run', 'change nothing; show what would go, and why the others stay')
       .option('-y, --yes', 'do not ask')
       .option('--default-policy', 'without a policy: daily 7, on_demand 3, min 2'),

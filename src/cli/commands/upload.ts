@@ -2,7 +2,7 @@ import { PgbkError } from '../../errors.js'
 import type { UploadOptions } from '../../upload/upload.js'
 import type { Upload } from '../../upload/upload-one.js'
 import type { CommandSpec, Outcome } from '../call/command-spec.js'
-import { idMeaning } from '../call/options.js'
+import { idMeaning, storeMeaning } from '../call/options.js'
 
 export const upload: CommandSpec<UploadOptions> = {
   name: 'upload',
@@ -12,7 +12,7 @@ export const upload: CommandSpec<UploadOptions> = {
   declare: (command) =>
     command
       .argument('[id]', `${idMeaning} (default: latest)`)
-      .option('--to <store>', 'a store of the configuration, or where one is: DIR, s3://BUCKET/PREFIX')
+      .option('--to <store>', `where to: ${storeMeaning}`)
       .option('--all', 'all that the store does not have yet, the oldest first')
       .option('--new-cluster', 'the store gets backups of another cluster from now on'),
   faultOf: ({ ids, words, options: { all } }) => {
@@ -31,8 +31,9 @@ export const upload: CommandSpec<UploadOptions> = {
     }
   },
   help: `
-A store holds packed backups in the layout of a root: an object store, or a
-directory that may be mounted. A copy of it, made by any tool, is a root.
+A store holds packed backups in the layout of a root: an object store, a
+directory that may be mounted, or one on a host where ssh gives a shell. A copy
+of it, made by any tool, is a root.
 
 What is plain is packed beside it first, and keeps its own form. Image, README
 and WAL are sent, in parts where they are large; the record comes last, so that

@@ -106,7 +106,7 @@ const rules: Rule[] = [
     /^(AccessDenied|Forbidden|403|AllAccessDisabled|AccountProblem)$/,
     'failed',
     'cannot @: access denied',
-    'What these credentials need to be allowed is in docs/operations.md.',
+    'What these credentials need to be allowed is in docs/stores.md.',
   ],
   [
     /^(QuotaExceeded|XMinioStorageFull|InsufficientStorage|507)$/,

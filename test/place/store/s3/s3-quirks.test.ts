@@ -129,7 +129,7 @@ describe('a store in S3', () => {
     ])
       expect(await thrownBy(work)).toMatchObject({
         code: 'failed',
-        hint: expect.stringContaining('operations.md'),
+        hint: expect.stringContaining('stores.md'),
       })
   })
 })
