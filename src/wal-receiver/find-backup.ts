@@ -42,7 +42,9 @@ export function backupBefore(root: RootLayout, id: string, accepts: Accepts): Lo
 function firstOf(root: RootLayout, ids: string[], accepts: Accepts): LocalBackup | undefined {
   for (const id of ids) {
     const backup = backupAt(root, id)
-    if (backup?.state === 'whole' && accepts(backup)) return backup
+    // WAL that lies in clear beside what is encrypted nobody looks for.
+    const takesWal = backup?.state === 'whole' && backup.form !== 'encrypted'
+    if (takesWal && accepts(backup)) return backup
   }
   return undefined
 }
