@@ -87,7 +87,8 @@ describe('a store that lists late', () => {
     const longAgo = new Date(Date.now() - 90_000_000)
     utimesSync(join(directory, key), longAgo, longAgo)
     await world.catchUp()
-    const sweep = () => sweepStore(world.late, aContext({ now: () => new Date() }), { dryRun: false })
+    const sweep = () =>
+      sweepStore(world.late, aContext({ now: () => new Date() }), { listed: new Set(), dryRun: false })
     await world.late.put(key, Buffer.from('of the next one'))
     expect((await sweep()).ids).toEqual([])
     utimesSync(join(directory, key), longAgo, longAgo)

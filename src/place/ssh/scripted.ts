@@ -52,7 +52,7 @@ function scriptFault(status: number, stderr: string, { host, directory }: Script
   if (status === scriptStatus.link)
     return new PgbkError(
       'damaged',
-      `there is a link in ${shown}${where}, where a file or directory was expected`,
+      `there is a link or a directory in ${shown}${where}, where something else was expected`,
     )
   if (status === scriptStatus.locked)
     return new PgbkError('locked', `another pgbk sends the same file to ${shown}${where}`, {

@@ -83,7 +83,8 @@ export async function pruneOpened(
   const going = judged.filter(goes).map(({ backup }) => backup)
   if (going.length > 0 && !dryRun && !options.yes) await confirmRemoval('prune', going, context)
   const removed = await removeAll(store, judged, { policy, dryRun, unsound }, task)
-  const swept = await sweepStore(store.objects, context, { dryRun })
+  const listed = new Set(backups.map(({ id }) => id))
+  const swept = await sweepStore(store.objects, context, { listed, dryRun })
   return { ...result, withoutPolicy: undefined, ...removed, swept }
 }
 

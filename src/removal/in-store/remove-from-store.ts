@@ -1,6 +1,7 @@
 import { PgbkError } from '../../errors.js'
 import { keysOf } from '../../place/store/keys.js'
-import type { KeptObject, ObjectStore } from '../../place/store/object-store.js'
+import type { KeptObject, ObjectStore, StoredObject } from '../../place/store/object-store.js'
+import { isPlainName } from '../../system/paths/inside.js'
 
 /** What became of a backup that was to be removed. */
 export interface RemovedThere {
@@ -26,15 +27,35 @@ export async function removeFromStore(store: ObjectStore, id: string): Promise<R
   return { isGone: true, ...(await removeAllBelow(store, top)) }
 }
 
-/** What interrupted uploads have left goes, too. @returns what has to stay, and the bytes of what has gone. */
+/**
+ * What interrupted uploads have left goes, too; it is no object, and no object of its name is removed for it. What a store names beside
+ * what it was asked for stays.
+ * @returns what has to stay, and the bytes of what has gone.
+ */
 export async function removeAllBelow(
   store: ObjectStore,
   prefix: string,
 ): Promise<Pick<RemovedThere, 'kept' | 'bytes'>> {
+  const objects = await sizesOf(store.list(prefix), prefix)
+  const left = await sizesOf(store.unfinished(prefix), prefix)
+  const kept = await store.remove([...objects.keys()])
+  await store.discard([...left.keys()].filter((key) => !objects.has(key)))
+  for (const { key } of kept) objects.delete(key)
+  return { kept, bytes: sumOf(objects) + sumOf(left) }
+}
+
+async function sizesOf(found: AsyncIterable<StoredObject>, prefix: string): Promise<Map<string, number>> {
   const sizes = new Map<string, number>()
-  for (const found of [store.list(prefix), store.unfinished(prefix)])
-    for await (const { key, bytes } of found) sizes.set(key, (sizes.get(key) ?? 0) + bytes)
-  const kept = await store.remove([...sizes.keys()])
-  for (const { key } of kept) sizes.delete(key)
-  return { kept, bytes: [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0) }
+  for await (const { key, bytes } of found)
+    if (isBelow(key, prefix)) sizes.set(key, (sizes.get(key) ?? 0) + bytes)
+  return sizes
+}
+
+/** Some programs put an empty object in the place of a directory, whose key ends with `/`. */
+function isBelow(key: string, prefix: string): boolean {
+  return key.startsWith(prefix) && isPlainName(key.replace(/\/$/, ''))
+}
+
+function sumOf(sizes: ReadonlyMap<string, number>): number {
+  return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0)
 }

@@ -19,12 +19,14 @@ export interface SweptThere {
 
 /**
  * Removes what has no record, and to which nothing was added for a day by the store's clock; and beside a record what was sent in part,
- * and not gone on with for so long. @param dryRun only look for it.
+ * and not gone on with for so long.
+ * @param listed ids of backups whose records were read just now: a store that says then that there is none is not believed.
+ * @param dryRun only look for it.
  */
 export async function sweepStore(
   store: ObjectStore,
   { now, signal }: Pick<Context, 'now' | 'signal'>,
-  { dryRun }: { dryRun: boolean },
+  { listed, dryRun }: { listed: ReadonlySet<string>; dryRun: boolean },
 ): Promise<SweptThere> {
   const swept: SweptThere = { ids: [], kept: [] }
   const unfinished = await unfinishedByBackup(store)
@@ -38,13 +40,19 @@ export async function sweepStore(
       if (!dryRun && isForgotten(parts, now())) await store.discard(parts.map(({ key }) => key))
       continue
     }
-    const there = [...parts]
-    for await (const object of store.list(top)) there.push(object)
-    if (!isForgotten(there, now()) || (await isSentAnew(store, there, now()))) continue
+    if (listed.has(id) || !(await isLeft(store, id, parts, now()))) continue
     swept.ids.push(id)
     if (!dryRun) swept.kept.push(...(await removeAllBelow(store, top)).kept)
   }
   return swept
+}
+
+async function isLeft(store: ObjectStore, id: string, parts: StoredObject[], now: Date): Promise<boolean> {
+  const { top, record } = keysOf.backup(id)
+  const there = [...parts]
+  for await (const object of store.list(top)) there.push(object)
+  if (there.some(({ key }) => key === record)) return false
+  return isForgotten(there, now) && !(await isSentAnew(store, there, now))
 }
 
 /** A list may come late, and show what was there before an upload that goes on now. */

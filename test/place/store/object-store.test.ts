@@ -106,6 +106,37 @@ needs('program sshd').describe('a store behind ssh', () => {
   }
   keepsTheContract(() => aStore(aDirectory()))
 
+  it('takes what it may not look at for no absence, and puts nothing into a directory or through a link', async () => {
+    const [root, elsewhere] = [aDirectory(), aDirectory()]
+    const store = aStore(root)
+    await store.put('a/b/x', Buffer.from('x'))
+    expect(await store.stat('a/b/c/x')).toBeUndefined()
+    expect(await store.stat('a/b')).toBeUndefined()
+    expect(await thrownBy(() => store.stat('a/b/x/y'))).toMatchObject({ code: 'damaged' })
+    chmodSync(join(root, 'a/b'), 0o000)
+    for (const look of [
+      () => store.stat('a/b/x'),
+      () => keysIn(store, 'a/'),
+      () => store.directoriesIn('a/b/'),
+    ])
+      expect(await thrownBy(look)).toMatchObject({
+        code: 'failed',
+        message: expect.stringContaining('ermission denied'),
+      })
+    chmodSync(join(root, 'a/b'), 0o777)
+    for (const [name, target] of [
+      ['a/b/d', elsewhere],
+      ['a/b/.pgbk-e.part', join(elsewhere, 'made')],
+    ] as const)
+      symlinkSync(target, join(root, name))
+    const bytes = bytesOf(Buffer.from('y'))
+    expect(await thrownBy(() => store.put('a/b/d', Buffer.from('y')))).toMatchObject({ code: 'damaged' })
+    expect(await thrownBy(() => store.send('a/b/d', bytes, () => {}))).toMatchObject({ code: 'damaged' })
+    await store.send('a/b/e', bytes, () => {})
+    expect((await bytesIn(store, 'a/b/e')).toString()).toBe('y')
+    expect(readdirSync(elsewhere)).toEqual([])
+  })
+
   it('follows no link below its root, goes on with what was left, and leaves nothing behind', async () => {
     const root = aDirectory()
     const elsewhere = aDirectory()

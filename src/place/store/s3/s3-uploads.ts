@@ -54,8 +54,9 @@ async function* openUploads(connection: S3Connection, start: string): AsyncGener
     const page = await unlessRefused(
       connection.ask((client, options) => client.send(new sdk.ListMultipartUploadsCommand(asked), options)),
     ).catch((error) => Promise.reject(connection.explain(error, `list the uploads of ${start}`)))
+    // Not all stores heed the prefix.
     for (const { Key = '', UploadId = '', Initiated } of page?.Uploads ?? [])
-      if (Key.startsWith(prefix) && UploadId !== '')
+      if (Key.startsWith(prefix + start) && UploadId !== '')
         yield { key: Key.slice(prefix.length), id: UploadId, startedAt: Initiated?.getTime() ?? 0 }
     const next = `${page?.NextKeyMarker}\n${page?.NextUploadIdMarker}`
     if (!page?.IsTruncated || next === last) return
