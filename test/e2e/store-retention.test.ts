@@ -7,6 +7,7 @@ import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
+import { anSshTo } from '../helpers/ssh.js'
 import { idsIn } from '../helpers/traces.js'
 
 const needed = ['user namespaces', '/dev/fuse', 'program mksquashfs', 'program squashfuse'] as const
@@ -139,7 +140,8 @@ needs(...needed).describe('the retention of a store', () => {
   })
 
   it('takes no root for a store: neither this one nor another', async () => {
-    for (const from of [backup.root, '.']) {
+    const env = anSshTo({})
+    for (const from of [backup.root, '.', `elsewhere:${backup.root}`]) {
       for (const command of [
         ['delete', old, '--yes'],
         ['prune', '--yes'],
@@ -147,7 +149,7 @@ needs(...needed).describe('the retention of a store', () => {
         ['upload', old],
       ]) {
         const args = [...command, command[0] === 'upload' ? '--to' : '--from', from]
-        expect(await pgbk(...args)).toMatchObject({
+        expect(await runPgbk(args, { cwd: backup.root, env })).toMatchObject({
           status: 2,
           stderr: expect.stringContaining('not a store'),
         })
