@@ -91,7 +91,7 @@ export async function sendWal(
   const sent = { files: 0, bytes: 0 }
   for (let looks = 1; looks <= mostLooks; looks++) {
     let hasMissed = false
-    await inParallel(lacking(job, there), atOnce, async (file) => {
+    await inParallel(lacking(job, there, context.now()), atOnce, async (file) => {
       context.signal.throwIfAborted()
       const bytes = await sendFile(file, job, there, context)
       hasMissed ||= bytes === undefined
@@ -105,7 +105,7 @@ export async function sendWal(
 }
 
 /** The files that are to be sent: histories, then segments, the oldest first. */
-function lacking(job: WalJob, there: ReadonlyMap<string, StoredObject>): string[] {
+function lacking(job: WalJob, there: ReadonlyMap<string, StoredObject>, now: Date): string[] {
   const { archive, segmentSize, wrapping, withPartials } = job
   const files = filesInArchive(archive)
   const found = (file: string) => there.get(nameOf(file, wrapping))
@@ -114,7 +114,7 @@ function lacking(job: WalJob, there: ReadonlyMap<string, StoredObject>): string[
     if (filesOf(name, finishedForms).some(found)) return []
     const usable = usableFormsOf(segment)
     const best = usable.find(({ form }) => packingOf(form)) ?? usable[0]
-    return best && (isFinished(best) || (withPartials && hasChanged(best, found(best.file), job)))
+    return best && (isFinished(best) || (withPartials && hasChanged(best, found(best.file), job, now)))
       ? [best.file]
       : []
   })
@@ -134,11 +134,14 @@ function hasChanged(
   segment: ArchivedSegment,
   sent: StoredObject | undefined,
   { sentAsOf }: Pick<WalJob, 'sentAsOf'>,
+  now: Date,
 ): boolean {
   if (sent === undefined) return true
-  const now = lstatSync(pathOf(segment), { throwIfNoEntry: false })
-  if (now === undefined) return false
-  return sentAsOf ? sentAsOf.get(sent.key) !== now.mtimeMs : now.mtime > sent.changedAt
+  const found = lstatSync(pathOf(segment), { throwIfNoEntry: false })
+  if (found === undefined) return false
+  if (sentAsOf) return sentAsOf.get(sent.key) !== found.mtimeMs
+  // By a clock that is ahead nothing would ever have changed.
+  return found.mtime > sent.changedAt || sent.changedAt > now
 }
 
 /** What is written in the same moment in which a file is copied may leave it its time: that is no word of a segment. */
