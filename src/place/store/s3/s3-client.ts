@@ -3,6 +3,7 @@ import type { Context } from '../../../context.js'
 import type { PgbkError } from '../../../errors.js'
 import { goneFrom } from '../gone.js'
 import { agentsFor } from './s3-agents.js'
+import { endpointOf, isForeign } from './s3-endpoint.js'
 import { isExpired, s3Error } from './s3-errors.js'
 import type { S3Bucket, S3Settings } from './s3-settings.js'
 
@@ -48,7 +49,7 @@ export async function connectS3(
   const sdk = await import('./s3-sdk.js')
   const { env, signal } = context
   const stallMs = stalledTicks * context.tickMs
-  const endpoint = settings.endpoint ?? (env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || undefined)
+  const endpoint = await endpointOf(settings, env, sdk)
   const region = settings.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || (await ownRegion(sdk)))
   const url = endpoint ?? `https://s3.${region}.amazonaws.com`
   const agents = agentsFor(url, env, sdk.HttpsProxyAgent)
@@ -101,10 +102,6 @@ export async function connectS3(
     },
   }
   return connection
-}
-
-function isForeign(endpoint: string | undefined): boolean {
-  return endpoint !== undefined && !/\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname)
 }
 
 /** That of the profile; where there is none, the one to which Amazon sends everybody first, and others do not look at. */

@@ -8,10 +8,15 @@ interface S3Failure {
   message: string
   /** How often it was asked. */
   attempts: number
+  /** Whether there was no connection yet. */
+  isUnconnected: boolean
 }
 
 export function s3Failure(error: unknown): S3Failure {
-  const { name, Code, code, message, $metadata, cause } = (error ?? {}) as Record<string, unknown> & {
+  const { name, Code, code, message, syscall, $metadata, cause } = (error ?? {}) as Record<
+    string,
+    unknown
+  > & {
     $metadata?: { httpStatusCode?: number; attempts?: number }
   }
   const inner = (cause as { code?: unknown } | undefined)?.code
@@ -27,6 +32,7 @@ export function s3Failure(error: unknown): S3Failure {
     status: $metadata?.httpStatusCode,
     message: rest ?? String(message ?? ''),
     attempts: $metadata?.attempts ?? 1,
+    isUnconnected: syscall === 'connect' || syscall === 'getaddrinfo',
   }
 }
 
@@ -55,12 +61,14 @@ export function isExpired(error: unknown): boolean {
 
 /** Whether it is worth to ask again. */
 export function isPassing(error: unknown): boolean {
-  const { name, status = 0 } = s3Failure(error)
-  return (status >= 500 && status !== 501) || status === 429 || status === 408 || passing.test(name)
+  const { name, status = 0, isUnconnected } = s3Failure(error)
+  if (isUnconnected || passing.test(name)) return true
+  return (status >= 500 && status !== 501) || status === 429 || status === 408
 }
 
+/** What the system and Node say of names, sockets, TLS and HTTP (`HPE_`: what answers does not speak it); then what stores say. */
 const passing =
-  /^(E(CONN|PIPE|TIMEDOUT|AI_AGAIN|HOST|NET)\w*|TimeoutError|RequestTimeout\w*|SlowDown|Throttl\w+|InternalError|ServiceUnavailable|IncompleteBody|BadDigest|ConditionalRequestConflict|OperationAborted|ERR_STREAM_PREMATURE_CLOSE|ERR_SSL_\w+)$/
+  /^(E(CONN|PIPE|PROTO|TIMEDOUT|TIMEOUT|AI_|NOTFOUND|HOST|NET|ADDR|NOBUFS)\w*|ERR_(STREAM_PREMATURE_CLOSE|SSL_\w+|SOCKET_\w+)|HPE_\w+|TimeoutError|RequestTimeout\w*|SlowDown|Throttl\w+|InternalError|ServiceUnavailable|IncompleteBody|BadDigest|ConditionalRequestConflict|OperationAborted)$/
 
 type Rule = [names: RegExp, code: ErrorCode, says: string, hint: string]
 
@@ -115,7 +123,19 @@ const rules: Rule[] = [
     'Make room there, or have the quota raised.',
   ],
   [
-    /^(SELF_SIGNED_CERT\w*|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_\w+)$/,
+    /^(ERR_TLS_CERT_ALTNAME_\w+|HOSTNAME_MISMATCH)$/,
+    'unreachable',
+    "cannot @: the store's certificate is for another host name",
+    'Is the endpoint right? Where the name of the bucket has dots in it, set path_style: true of the store.',
+  ],
+  [
+    /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/,
+    'unreachable',
+    "cannot @: the store's certificate is not valid at this time",
+    "Is this machine's clock right (timedatectl, chronyc)? Else whoever runs the store has to renew it.",
+  ],
+  [
+    /^(SELF_SIGNED_CERT\w*|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|CERT_\w+|CRL_\w+|ERROR_IN_C\w+|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|ERR_TLS_\w+)$/,
     'unreachable',
     "cannot @: the store's certificate is not trusted",
     'Name the authority that signed it in NODE_EXTRA_CA_CERTS or AWS_CA_BUNDLE.',
