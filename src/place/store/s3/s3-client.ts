@@ -2,9 +2,11 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import type { Context } from '../../../context.js'
 import type { PgbkError } from '../../../errors.js'
 import { goneFrom } from '../gone.js'
+import { askAgain, type Clients } from './s3-again.js'
 import { agentsFor } from './s3-agents.js'
 import { endpointOf, isForeign } from './s3-endpoint.js'
-import { isExpired, s3Error } from './s3-errors.js'
+import { s3Error } from './s3-errors.js'
+import { newClient } from './s3-sdk-client.js'
 import type { S3Bucket, S3Settings } from './s3-settings.js'
 
 type Sdk = typeof import('./s3-sdk.js')
@@ -18,8 +20,8 @@ export interface S3Connection extends S3Bucket {
   /** How long a connection may stand still. */
   readonly stallMs: number
   /**
-   * Asks the store, again where that may help: after a failure that passes, with the clock of the store, in the bucket's region, and
-   * with new credentials where those have expired.
+   * Asks the store, again where that may help: after a failure that passes, with the clock of the store, in the bucket's region, which
+   * is known from then on, and with new credentials where those have expired.
    * @throws what the client throws.
    */
   ask<O>(question: (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<O>): Promise<O>
@@ -35,9 +37,6 @@ export interface S3Connection extends S3Bucket {
   close(): void
 }
 
-/** How often something is asked, with growing pauses in between, up to 20 s. */
-const attempts = 8
-const connectionTimeout = 10_000
 /** A connection on which nothing comes or goes for so long is given up. */
 const stalledTicks = 60
 
@@ -50,23 +49,23 @@ export async function connectS3(
   const { env, signal } = context
   const stallMs = stalledTicks * context.tickMs
   const endpoint = await endpointOf(settings, env, sdk)
-  const region = settings.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || (await ownRegion(sdk)))
-  const url = endpoint ?? `https://s3.${region}.amazonaws.com`
+  const firstRegion = settings.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || (await ownRegion(sdk)))
+  const url = endpoint ?? `https://s3.${firstRegion}.amazonaws.com`
   const agents = agentsFor(url, env, sdk.HttpsProxyAgent)
-  const connect = () =>
-    new sdk.S3Client({
-      region,
-      ...(endpoint !== undefined && { endpoint }),
-      forcePathStyle: settings.path_style ?? isForeign(endpoint),
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      followRegionRedirects: true,
-      maxAttempts: attempts,
-      requestHandler: { ...agents, connectionTimeout, socketTimeout: stallMs },
-      ...(env.AWS_PROFILE && { profile: env.AWS_PROFILE }),
-      ...staticCredentials(env),
-    })
-  let client = connect()
+  const forcePathStyle = settings.path_style ?? isForeign(endpoint)
+  const clientIn = (region: string, systemClockOffset: number) => {
+    const options = { region, endpoint, forcePathStyle, agents, systemClockOffset }
+    return { region, client: newClient(sdk, env, { ...options, socketTimeout: stallMs }) }
+  }
+  let current = clientIn(firstRegion, 0)
+  const clients: Clients<typeof current> = {
+    current: () => current,
+    replace(asked, remedy) {
+      if (asked !== current || remedy.what === 'clock') return
+      const region = remedy.what === 'region' ? remedy.region : asked.region
+      current = clientIn(region, asked.client.config.systemClockOffset)
+    },
+  }
   const secrets = [env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN]
   const explain = (error: unknown, what: string) => {
     signal.throwIfAborted()
@@ -81,22 +80,13 @@ export async function connectS3(
     stallMs,
     explain,
     gone: (key) => goneFrom(`s3://${bucket}`, prefix + key),
-    async ask(question) {
-      const options = { abortSignal: signal }
-      try {
-        return await question(client, options)
-      } catch (error) {
-        if (!isExpired(error)) throw error
-        client = connect() // which looks for credentials anew
-        return question(client, options)
-      }
-    },
+    ask: (question) => askAgain(clients, ({ client }) => question(client, { abortSignal: signal })),
     async need(what, question) {
       signal.throwIfAborted()
       return connection.ask(question).catch((error) => Promise.reject(explain(error, what)))
     },
     close() {
-      client.destroy()
+      current.client.destroy()
       agents.httpAgent.destroy()
       agents.httpsAgent.destroy()
     },
@@ -111,12 +101,4 @@ async function ownRegion(sdk: Sdk): Promise<string> {
   } catch {
     return 'us-east-1'
   }
-}
-
-/** What the environment says comes before files, unless it names a profile. */
-function staticCredentials(env: Context['env']) {
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env
-  if (!accessKeyId || !secretAccessKey || env.AWS_PROFILE) return {}
-  const token = env.AWS_SESSION_TOKEN ? { sessionToken: env.AWS_SESSION_TOKEN } : {}
-  return { credentials: { accessKeyId, secretAccessKey, ...token } }
 }

@@ -1,5 +1,3 @@
-import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
 import {
   PutBucketPolicyCommand,
   PutObjectLegalHoldCommand,
@@ -12,6 +10,7 @@ import { aContext, thrownBy } from '../../../catalog/samples.js'
 import { needs } from '../../../helpers/needs.js'
 import { atEnd } from '../../../helpers/places.js'
 import { anS3ServerOfItsOwn, type S3Server } from '../../../helpers/s3.js'
+import { aTunnel } from '../../../helpers/tunnel.js'
 
 const { describe } = needs('an S3 server', 'program openssl')
 
@@ -133,21 +132,3 @@ describe('a store in S3', () => {
       })
   })
 })
-
-/** A proxy that passes connections on, and tells whom it was asked for, by whom. */
-async function aTunnel() {
-  const asked: (string | undefined)[][] = []
-  const proxy = createServer()
-  proxy.on('connect', ({ url = '', headers }, client) => {
-    asked.push([url, headers['proxy-authorization']])
-    const { hostname, port } = new URL(`http://${url}`)
-    const upstream = connect(Number(port), hostname, () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
-      client.pipe(upstream).pipe(client)
-    })
-    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy())
-  })
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-  atEnd(() => void proxy.close())
-  return { url: `http://me:secret@127.0.0.1:${(proxy.address() as AddressInfo).port}`, asked }
-}

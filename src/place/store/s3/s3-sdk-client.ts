@@ -1,0 +1,48 @@
+import type { S3Client } from '@aws-sdk/client-s3'
+import type { Environment } from '../../../context.js'
+
+type Sdk = typeof import('./s3-sdk.js')
+
+/** How a client differs from others of the same store. */
+interface ClientOptions {
+  region: string
+  endpoint: string | undefined
+  forcePathStyle: boolean
+  agents: { httpAgent: object; httpsAgent: object }
+  /** How long a connection may stand still. */
+  socketTimeout: number
+  /** By how many ms the store's clock is ahead of the one here. */
+  systemClockOffset: number
+}
+
+/** How often something is asked, with growing pauses in between, up to 20 s. */
+const maxAttempts = 8
+const connectionTimeout = 10_000
+
+/** A client of Amazon's library, with the credentials that are there now. It writes nothing to the terminal. */
+export function newClient(sdk: Sdk, env: Environment, options: ClientOptions): S3Client {
+  const { agents, socketTimeout, endpoint, ...others } = options
+  return new sdk.S3Client({
+    ...others,
+    ...(endpoint !== undefined && { endpoint }),
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts,
+    requestHandler: { ...agents, connectionTimeout, socketTimeout, logger: silent },
+    logger: silent,
+    ...(env.AWS_PROFILE && { profile: env.AWS_PROFILE }),
+    ...staticCredentials(env),
+  })
+}
+
+const say = () => {}
+/** Without one, the library writes to the console. */
+const silent = { trace: say, debug: say, info: say, warn: say, error: say }
+
+/** What the environment says comes before files, unless it names a profile. */
+function staticCredentials(env: Environment) {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env
+  if (!accessKeyId || !secretAccessKey || env.AWS_PROFILE) return {}
+  const token = env.AWS_SESSION_TOKEN ? { sessionToken: env.AWS_SESSION_TOKEN } : {}
+  return { credentials: { accessKeyId, secretAccessKey, ...token } }
+}
