@@ -85,7 +85,7 @@ export async function aSmallS3(
     const one = { what, path, query, headers: request.headers, before }
     asked.push(one)
     const other = odd(one)
-    const isRefused = typeof other === 'object' && (other.status ?? 200) >= 300
+    const isRefused = typeof other === 'object' && (other.code !== undefined || (other.status ?? 200) >= 300)
     const answer = isRefused ? {} : right(one, Buffer.concat(chunks))
     if (other === 'lost') return void request.socket.destroy()
     send(response, { ...answer, ...other, headers: { ...answer.headers, ...other?.headers } })

@@ -11,6 +11,9 @@ import type { S3Bucket, S3Settings } from './s3-settings.js'
 
 type Sdk = typeof import('./s3-sdk.js')
 
+type Question<O> = (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<O>
+type Ask = <O>(question: Question<O>) => Promise<O>
+
 /** A bucket that can be asked. */
 export interface S3Connection extends S3Bucket {
   readonly sdk: Sdk
@@ -24,12 +27,11 @@ export interface S3Connection extends S3Bucket {
    * is known from then on, and with new credentials where those have expired.
    * @throws what the client throws.
    */
-  ask<O>(question: (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<O>): Promise<O>
+  ask: Ask
+  /** The same, for what a store may need minutes for. */
+  askPatiently: Ask
   /** The same, explained. @param what is tried: `read KEY`. @throws {PgbkError} */
-  need<O>(
-    what: string,
-    question: (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<O>,
-  ): Promise<O>
+  need<O>(what: string, question: Question<O>): Promise<O>
   /** @param what was tried. */
   explain(error: unknown, what: string): unknown
   /** For what is not there. */
@@ -39,6 +41,8 @@ export interface S3Connection extends S3Bucket {
 
 /** A connection on which nothing comes or goes for so long is given up. */
 const stalledTicks = 60
+/** "Processing of a Complete Multipart Upload request could take several minutes" (S3 API, CompleteMultipartUpload). */
+const patientTicks = 600
 
 export async function connectS3(
   { bucket, prefix }: S3Bucket,
@@ -55,7 +59,10 @@ export async function connectS3(
   const forcePathStyle = settings.path_style ?? isForeign(endpoint)
   const clientIn = (region: string, systemClockOffset: number) => {
     const options = { region, endpoint, forcePathStyle, agents, systemClockOffset }
-    return { region, client: newClient(sdk, env, { ...options, socketTimeout: stallMs }) }
+    const client = newClient(sdk, env, { ...options, socketTimeout: stallMs })
+    const socketTimeout = patientTicks * context.tickMs
+    const patient = newClient(sdk, env, { ...options, socketTimeout, credentials: client.config.credentials })
+    return { region, client, patient }
   }
   let current = clientIn(firstRegion, 0)
   const clients: Clients<typeof current> = {
@@ -81,6 +88,8 @@ export async function connectS3(
     explain,
     gone: (key) => goneFrom(`s3://${bucket}`, prefix + key),
     ask: (question) => askAgain(clients, ({ client }) => question(client, { abortSignal: signal })),
+    askPatiently: (question) =>
+      askAgain(clients, ({ patient }) => question(patient, { abortSignal: signal })),
     async need(what, question) {
       signal.throwIfAborted()
       return connection.ask(question).catch((error) => Promise.reject(explain(error, what)))

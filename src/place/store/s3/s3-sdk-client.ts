@@ -13,13 +13,15 @@ interface ClientOptions {
   socketTimeout: number
   /** By how many ms the store's clock is ahead of the one here. */
   systemClockOffset: number
+  /** Those of another client. */
+  credentials?: S3Client['config']['credentials']
 }
 
 /** How often something is asked, with growing pauses in between, up to 20 s. */
 const maxAttempts = 8
 const connectionTimeout = 10_000
 
-/** A client of Amazon's library, with the credentials that are there now. It writes nothing to the terminal. */
+/** A client of Amazon's library, with the credentials that are there now where it is given none. It writes nothing to the terminal. */
 export function newClient(sdk: Sdk, env: Environment, options: ClientOptions): S3Client {
   const { agents, socketTimeout, endpoint, ...others } = options
   return new sdk.S3Client({
@@ -31,7 +33,7 @@ export function newClient(sdk: Sdk, env: Environment, options: ClientOptions): S
     requestHandler: { ...agents, connectionTimeout, socketTimeout, logger: silent },
     logger: silent,
     ...(env.AWS_PROFILE && { profile: env.AWS_PROFILE }),
-    ...staticCredentials(env),
+    ...(options.credentials ? {} : staticCredentials(env)),
   })
 }
 
