@@ -50,7 +50,11 @@ export function isForbidden(error: unknown): boolean {
 /** Whether the store does not know what it was asked for. */
 export function isNotSupported(error: unknown): boolean {
   const { name, status } = s3Failure(error)
-  return status === 501 || status === 405 || /NotImplemented|NotSupported|MethodNotAllowed/.test(name)
+  return (
+    status === 501 ||
+    status === 405 ||
+    /NotImplemented|NotSupported|MethodNotAllowed|^Unsupported(Operation|Feature|Argument)/.test(name)
+  )
 }
 
 export function isExpired(error: unknown): boolean {
@@ -77,7 +81,7 @@ const rules: Rule[] = [
   [
     /^NoSuchBucket$/,
     'not-found',
-    'the bucket of @ does not exist',
+    'cannot @: the bucket does not exist',
     'Make it first, or correct its name. Is the region right?',
   ],
   [
