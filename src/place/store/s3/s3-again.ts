@@ -1,4 +1,4 @@
-import { isExpired, s3Failure } from './s3-errors.js'
+import { mayBeExpired, s3Failure } from './s3-errors.js'
 
 /** What makes it worth to ask once more: another region, other credentials, or the clock of the store, which the client knows now. */
 export type Remedy = { what: 'region'; region: string } | { what: 'credentials' } | { what: 'clock' }
@@ -33,7 +33,7 @@ export async function askAgain<C extends { region: string }, O>(
 function remedyFor(error: unknown, region: string): Remedy | undefined {
   const other = regionNamedBy(error)
   if (other !== undefined && other !== region) return { what: 'region', region: other }
-  if (isExpired(error)) return { what: 'credentials' }
+  if (mayBeExpired(error)) return { what: 'credentials' }
   // The client itself asks again only for what is no stream.
   if (s3Failure(error).name === 'RequestTimeTooSkewed') return { what: 'clock' }
   return undefined

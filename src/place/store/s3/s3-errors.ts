@@ -12,6 +12,9 @@ interface S3Failure {
   isUnconnected: boolean
 }
 
+/** What has no name: answers to HEAD have no body to name it. */
+const unnamed = /^(Error|Unknown(Error)?)$/
+
 export function s3Failure(error: unknown): S3Failure {
   const { name, Code, code, message, syscall, $metadata, cause } = (error ?? {}) as Record<
     string,
@@ -24,13 +27,13 @@ export function s3Failure(error: unknown): S3Failure {
   const [, wrapped, rest] = /^AWS SDK error wrapper for (\w+): (.*)/s.exec(String(message)) ?? []
   const named = /\bE[A-Z]{4,}\b/.exec(rest ?? '')?.[0]
   const names = [Code, code, inner, named, wrapped, name].filter(
-    (one) => typeof one === 'string' && one !== 'Error',
+    (one) => typeof one === 'string' && !unnamed.test(one),
   )
   const isOfTls = names.length === 0 && /certificate/.test(String(message))
   return {
     name: isOfTls ? 'CERT_NOT_TRUSTED' : String(names[0] ?? 'Error'),
     status: $metadata?.httpStatusCode,
-    message: rest ?? String(message ?? ''),
+    message: unnamed.test(String(message)) ? '' : (rest ?? String(message ?? '')),
     attempts: $metadata?.attempts ?? 1,
     isUnconnected: syscall === 'connect' || syscall === 'getaddrinfo',
   }
@@ -57,10 +60,16 @@ export function isNotSupported(error: unknown): boolean {
   )
 }
 
-export function isExpired(error: unknown): boolean {
-  return /^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/.test(
-    s3Failure(error).name,
+export function mayBeExpired(error: unknown): boolean {
+  const failure = s3Failure(error)
+  return (
+    /^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/.test(failure.name) ||
+    isUnnamed(failure, 400)
   )
+}
+
+function isUnnamed({ name, status }: S3Failure, wanted: number): boolean {
+  return name === 'Error' && status === wanted
 }
 
 /** Whether it is worth to ask again. */
@@ -164,7 +173,7 @@ export function s3Error(
   const rule = rules.find(([names]) => names.test(failure.name) || names.test(String(failure.status)))
   if (rule) {
     const [, code, says, hint] = rule
-    const isDenied = /^(AccessDenied|Forbidden|403)$/.test(failure.name)
+    const isDenied = /^(AccessDenied|Forbidden|403)$/.test(failure.name) || isUnnamed(failure, 403)
     const facts = isDenied ? { kind: 'access-denied' as const } : {}
     return new PgbkError(code, `${says.replace('@', what)} (${said})`, { hint, facts })
   }

@@ -128,6 +128,18 @@ describe('a store whose clock is another', () => {
   })
 })
 
+describe('credentials that have expired', () => {
+  it('are looked for once more, also where an answer has no room to say so', async () => {
+    const { env, done } = await anAmazon(({ what, before }) =>
+      what === 'HEAD' && before === 0 ? { status: 400 } : undefined,
+    )
+    const store = await aStore({}, env)
+    await store.put('a', Buffer.from('a'))
+    expect(await store.stat('a')).toMatchObject({ bytes: 1 })
+    expect(done()).toEqual(['PUT', 'HEAD', 'HEAD'])
+  })
+})
+
 function malformed(region: string): string {
   return `<Error><Code>AuthorizationHeaderMalformed</Code><Region>${region}</Region></Error>`
 }

@@ -63,6 +63,17 @@ describe('an error of an S3 client', () => {
     })
   })
 
+  it('that has no name, as answers to HEAD have none, is known by its status', () => {
+    const error = Object.assign(new Error('UnknownError'), {
+      name: 'Unknown',
+      $metadata: { httpStatusCode: 403 },
+    })
+    expect(explained(error)).toMatchObject({
+      message: 'cannot read a: access denied (HTTP 403)',
+      facts: { kind: 'access-denied' },
+    })
+  })
+
   it.each(['ENOENT', 'EACCES', 'EIO'])('of the file that is sent, %s, stays what it is', (code) => {
     const error = coded(code, { syscall: 'read' })
     expect(s3Error(error, 'send a')).toBe(error)

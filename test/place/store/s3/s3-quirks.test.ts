@@ -1,15 +1,11 @@
-import {
-  PutBucketPolicyCommand,
-  PutObjectLegalHoldCommand,
-  PutObjectLockConfigurationCommand,
-} from '@aws-sdk/client-s3'
+import { PutObjectLegalHoldCommand, PutObjectLockConfigurationCommand } from '@aws-sdk/client-s3'
 import { beforeAll, expect, it } from '@jest/globals'
 import type { ObjectStore } from '../../../../src/place/store/object-store.js'
 import { s3Store } from '../../../../src/place/store/s3/s3-store.js'
 import { aContext, thrownBy } from '../../../catalog/samples.js'
 import { needs } from '../../../helpers/needs.js'
 import { atEnd } from '../../../helpers/places.js'
-import { anS3ServerOfItsOwn, type S3Server } from '../../../helpers/s3.js'
+import { anS3ServerOfItsOwn, letOnlyWrite, type S3Server } from '../../../helpers/s3.js'
 import { aTunnel } from '../../../helpers/tunnel.js'
 
 const { describe } = needs('an S3 server', 'program openssl')
@@ -100,24 +96,7 @@ describe('a store in S3', () => {
 
   it('is sent to by who may only write', async () => {
     const bucket = await server.aBucket()
-    const denied = [
-      'GetObject',
-      'ListBucket',
-      'ListMultipartUploadParts',
-      'ListBucketMultipartUploads',
-      'DeleteObject',
-      'AbortMultipartUpload',
-    ]
-    const Statement = [
-      {
-        Effect: 'Deny',
-        Principal: '*',
-        Action: denied.map((name) => `s3:${name}`),
-        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
-      },
-    ]
-    const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
-    await server.client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
+    await letOnlyWrite(server, bucket)
     const store = await aStore(bucket)
     expect(await store.put('record', text, true)).toBe(true)
     expect(await store.send('image', sendable, () => {})).toMatchObject({ bytes: image.length })
