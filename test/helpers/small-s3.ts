@@ -20,7 +20,7 @@ interface Answer {
   status?: number
   /** Of an error. */
   code?: string
-  body?: string
+  body?: string | Buffer
   headers?: Record<string, string>
   afterMs?: number
 }

@@ -1,5 +1,7 @@
+import type { Readable } from 'node:stream'
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { Environment } from '../../../context.js'
+import { boundedAnswer } from './s3-bounds.js'
 
 type Sdk = typeof import('./s3-sdk.js')
 
@@ -24,7 +26,7 @@ const connectionTimeout = 10_000
 /** A client of Amazon's library, with the credentials that are there now where it is given none. It writes nothing to the terminal. */
 export function newClient(sdk: Sdk, env: Environment, options: ClientOptions): S3Client {
   const { agents, socketTimeout, endpoint, ...others } = options
-  return new sdk.S3Client({
+  const client = new sdk.S3Client({
     ...others,
     ...(endpoint !== undefined && { endpoint }),
     requestChecksumCalculation: 'WHEN_REQUIRED',
@@ -35,10 +37,27 @@ export function newClient(sdk: Sdk, env: Environment, options: ClientOptions): S
     ...(env.AWS_PROFILE && { profile: env.AWS_PROFILE }),
     ...(options.credentials ? {} : staticCredentials(env)),
   })
+  boundAnswers(client)
+  return client
+}
+
+/** All that it reads whole: what is not the content of an object. */
+function boundAnswers({ middlewareStack }: S3Client): void {
+  middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const result = await next(args)
+        const response = result.response as { statusCode: number; body: Readable }
+        if (commandName !== 'GetObjectCommand' || response.statusCode >= 300)
+          response.body = boundedAnswer(response.body)
+        return result
+      },
+    { step: 'deserialize', priority: 'low' },
+  )
 }
 
 const say = () => {}
-/** Without one, the library writes to the console. */
+/** Where it has none, the library writes to the terminal. */
 const silent = { trace: say, debug: say, info: say, warn: say, error: say }
 
 /** What the environment says comes before files, unless it names a profile. */
