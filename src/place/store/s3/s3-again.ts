@@ -1,4 +1,4 @@
-import { mayBeExpired, s3Failure } from './s3-errors.js'
+import { mayBeExpired, s3Failure } from './s3-failure.js'
 
 /** What makes it worth to ask once more: another region, other credentials, or the clock of the store, which the client knows now. */
 export type Remedy = { what: 'region'; region: string } | { what: 'credentials' } | { what: 'clock' }

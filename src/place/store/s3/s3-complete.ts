@@ -1,6 +1,6 @@
 import { PgbkError } from '../../../errors.js'
 import type { S3Connection } from './s3-client.js'
-import { isPassing, s3Failure } from './s3-errors.js'
+import { isPassing, s3Failure } from './s3-failure.js'
 import { tagOf } from './s3-list.js'
 import { statIfAllowed } from './s3-stat.js'
 

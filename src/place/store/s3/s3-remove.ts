@@ -1,7 +1,7 @@
 import { inParallel } from '../../../system/files/in-parallel.js'
 import type { KeptObject } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
-import { isForbidden, isNothing, isNotSupported, s3Failure } from './s3-errors.js'
+import { isForbidden, isNothing, isNotSupported, s3Failure } from './s3-failure.js'
 import { abortUploads } from './s3-uploads.js'
 
 /** Not all stores know how to remove several at once. */

@@ -6,7 +6,7 @@ import { type InTurn, inParallel, oneAfterTheOther } from '../../../system/files
 import type { Sendable } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
 import { completeUpload } from './s3-complete.js'
-import { isNotSupported, isPassing, s3Failure } from './s3-errors.js'
+import { isNotSupported, isPassing, s3Failure } from './s3-failure.js'
 import { tagOf } from './s3-list.js'
 import {
   atOnceOf,

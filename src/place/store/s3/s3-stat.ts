@@ -1,7 +1,7 @@
 import { PgbkError } from '../../../errors.js'
 import type { StoredObject } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
-import { isForbidden, isNothing } from './s3-errors.js'
+import { isForbidden, isNothing } from './s3-failure.js'
 import { tagOf } from './s3-list.js'
 
 export async function statInS3(connection: S3Connection, key: string): Promise<StoredObject | undefined> {

@@ -2,7 +2,7 @@ import { mostListed } from '../../contract/listing.js'
 import type { StoredObject } from '../object-store.js'
 import { countPages } from './s3-bounds.js'
 import type { S3Connection } from './s3-client.js'
-import { isForbidden, isNothing, isNotSupported } from './s3-errors.js'
+import { isForbidden, isNothing, isNotSupported } from './s3-failure.js'
 import { tagOf } from './s3-list.js'
 import type { S3Settings } from './s3-settings.js'
 

@@ -1,7 +1,8 @@
 import { lookup } from 'node:dns/promises'
 import { describe, expect, it } from '@jest/globals'
 import { PgbkError } from '../../../../src/errors.js'
-import { isPassing, s3Error } from '../../../../src/place/store/s3/s3-errors.js'
+import { s3Error } from '../../../../src/place/store/s3/s3-errors.js'
+import { isPassing } from '../../../../src/place/store/s3/s3-failure.js'
 
 function explained(error: unknown): PgbkError {
   const found = s3Error(error, 'read a')
