@@ -1,5 +1,6 @@
 import { recipientFault } from '../encryption/recipient.js'
 import { check, type SchemaResult, v } from '../schema.js'
+import { isWebUrl } from '../text/web-url.js'
 
 const text = v.pipe(v.string(), v.nonEmpty('must not be empty'))
 const span = v.pipe(
@@ -155,11 +156,6 @@ export function parseConfig(raw: RawConfig): SchemaResult<Config> {
 /** Whether a setting is the port, by which pgbk reaches what it starts: it is chosen in another way. */
 export function isPort(name: string): boolean {
   return name.toLowerCase() === 'port'
-}
-
-function isWebUrl(text: string): boolean {
-  const { protocol, username } = URL.canParse(text) ? new URL(text) : {}
-  return (protocol === 'https:' || protocol === 'http:') && username === ''
 }
 
 function isTimeZone(name: string): boolean {

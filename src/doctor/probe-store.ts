@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { Context } from '../context.js'
-import { PgbkError } from '../errors.js'
+import { factsOf, PgbkError } from '../errors.js'
 import type { ObjectStore } from '../place/store/object-store.js'
 import { formatBytes, formatDuration } from '../text/format.js'
-import { type Check, failed, ok, warning } from './check.js'
+import { type Check, failed, ok, skipped, warning } from './check.js'
 import { contentOf, isRepetition, repeated } from './probe-content.js'
 
 /** Larger than the parts in which stores take objects, of 16 MiB where nothing else is configured. */
@@ -22,7 +22,10 @@ interface Probed {
   partSize?: number | undefined
 }
 
-/** Tries what uploads and downloads do: writes objects of its own, reads them, and removes them. */
+/**
+ * Tries what uploads and downloads do: writes objects of its own, reads them, and removes them. Credentials that may only write are enough for
+ * uploads: what they may not do is told, and is no failure.
+ */
 export async function probeStore({ store, name, partSize = 0 }: Probed, context: Context): Promise<Check[]> {
   const key = `data/backup/.pgbk-probe-${randomBytes(8).toString('hex')}`
   const checks: Check[] = []
@@ -47,15 +50,30 @@ export async function probeStore({ store, name, partSize = 0 }: Probed, context:
   return checks
 }
 
+/** Undefined where these credentials may not do that. */
+async function ifAllowed<T>(work: Promise<T>): Promise<{ got: T } | undefined> {
+  try {
+    return { got: await work }
+  } catch (error) {
+    if (factsOf(error).kind === 'access-denied') return undefined
+    throw error
+  }
+}
+
 async function listing(called: string, store: ObjectStore): Promise<Check> {
-  const { length } = await store.directoriesIn('data/backup/')
+  const listed = await ifAllowed(store.directoriesIn('data/backup/'))
+  if (!listed) return ok(called, 'answers; these credentials may not list, which uploads do without')
+  const { length } = listed.got
   return ok(called, `answers, and has ${length} ${length === 1 ? 'backup' : 'backups'}`)
 }
 
 async function writing(called: string, store: ObjectStore, key: string, { now }: Context): Promise<Check> {
   await store.put(key, contentOf(key).subarray(0, smallBytes))
   const before = now().getTime()
-  const found = await store.stat(key)
+  const looked = await ifAllowed(store.stat(key))
+  if (!looked)
+    return ok(called, 'takes objects; these credentials may only write, and not look at what is there')
+  const { got: found } = looked
   if (found?.bytes !== smallBytes)
     throw new PgbkError('failed', `${store.locationOf(key)} was written, and is not there`)
   const skew = Math.abs(found.changedAt.getTime() - before)
@@ -69,11 +87,14 @@ const setClock = 'Set the clock of this machine (timedatectl, chronyc): S3 refus
 
 async function readingRange(called: string, store: ObjectStore, key: string): Promise<Check> {
   const wanted = contentOf(key).subarray(1000, 1500)
-  const read = await store.read(key, { from: 1000, length: wanted.length }, async (bytes) => {
+  const range = store.read(key, { from: 1000, length: wanted.length }, async (bytes) => {
     const pieces: Buffer[] = []
     for await (const piece of bytes) pieces.push(piece)
     return Buffer.concat(pieces)
   })
+  const allowed = await ifAllowed(range)
+  if (!allowed) return skipped(called, 'these credentials may not read: downloads and runs need others')
+  const { got: read } = allowed
   if (read.equals(wanted)) return ok(called, 'gives ranges of objects')
   throw new PgbkError(
     'failed',
@@ -103,17 +124,22 @@ async function sendingLarge(
   const started = now().getTime()
   await store.send(key, repeated(content, bytes), () => {})
   const sent = now().getTime()
+  const speed = (ms: number) => `${formatBytes((bytes * 1000) / Math.max(1, ms))}/s`
   let [read, isSame] = [0, true]
-  await store.read(key, { from: 0 }, async (pieces) => {
+  const back = store.read(key, { from: 0 }, async (pieces) => {
     for await (const piece of pieces) {
       isSame &&= isRepetition(piece, read, content)
       read += piece.length
     }
   })
+  if (!(await ifAllowed(back)))
+    return ok(
+      called,
+      `takes objects in parts: ${speed(sent - started)} there; these credentials may not read them`,
+    )
   const ended = now().getTime()
   if (read !== bytes || !isSame)
     throw new PgbkError('failed', `of ${formatBytes(bytes)} that were sent in parts, others came back`)
-  const speed = (ms: number) => `${formatBytes((bytes * 1000) / Math.max(1, ms))}/s`
   return ok(called, `takes objects in parts: ${speed(sent - started)} there, ${speed(ended - sent)} back`)
 }
 
@@ -129,13 +155,23 @@ async function breakingOff(called: string, store: ObjectStore, key: string, byte
       (thrown: unknown) => thrown,
     )
   if (error !== reason) throw error ?? new PgbkError('failed', 'it took what was never sent to its end')
-  if (await store.stat(key))
+  const looked = await ifAllowed(store.stat(key))
+  if (!looked)
+    return skipped(called, 'these credentials may not see what is left of an upload that breaks off')
+  if (looked.got)
     throw new PgbkError('failed', 'an object that was sent in part is there as if it were whole')
   return ok(called, 'has nothing of an upload that breaks off')
 }
 
 async function removing(called: string, store: ObjectStore, keys: string[]): Promise<Check> {
-  const kept = await store.remove(keys)
+  const removed = await ifAllowed(store.remove(keys))
+  if (!removed)
+    return warning(
+      called,
+      `these credentials may not remove: ${store.locationOf(keys[0] ?? '')}* stay`,
+      removeThem,
+    )
+  const { got: kept } = removed
   const until = kept
     .flatMap(({ until }) => until ?? [])
     .sort((a, b) => a.getTime() - b.getTime())
@@ -146,7 +182,9 @@ async function removing(called: string, store: ObjectStore, keys: string[]): Pro
       `keeps what was written ${until ? `until ${until.toISOString()}` : 'until it is released'} (Object Lock): ${kept.length} objects of this probe stay`,
     )
   for (const key of keys)
-    if (await store.stat(key))
+    if ((await ifAllowed(store.stat(key)))?.got)
       throw new PgbkError('failed', `${store.locationOf(key)} was removed, and is still there`)
   return ok(called, 'removes objects')
 }
+
+const removeThem = 'Remove them with the credentials that prune and delete need, too.'

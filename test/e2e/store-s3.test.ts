@@ -101,6 +101,24 @@ describe('a store in S3', () => {
     expect(other).toMatchObject({ status: 1, stderr: expect.stringContaining('no credentials') })
   })
 
+  it('takes its endpoint from the configuration file of who runs it, too, if that is a URL', async () => {
+    const { AWS_ENDPOINT_URL: endpoint = '', ...others } = server.env
+    const home = aDirectory()
+    mkdirSync(join(home, '.aws'), { mode: 0o755 })
+    const listed = async (value: string) => {
+      await aFile(join(home, '.aws/config'), `[default]\nendpoint_url = ${value}\n`)
+      return runPgbk(['list', '--from', url], { env: { ...others, HOME: home }, alone: true })
+    }
+    expect(await listed(endpoint)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(backup.record.id),
+    })
+    expect(await listed('nonsense')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('endpoint_url of the AWS configuration file is not the URL'),
+    })
+  })
+
   withAnotherClock('is reached with a clock that is an hour ahead', async () => {
     const [preload = ''] = readdirSync('/usr/lib')
       .map((name) => `/usr/lib/${name}/faketime/libfaketime.so.1`)
@@ -111,7 +129,7 @@ describe('a store in S3', () => {
   })
 
   it.each([
-    ['s3://no-such-bucket-here', {}, 3, /the bucket of .* does not exist/],
+    ['s3://no-such-bucket-here', {}, 3, /the bucket does not exist/],
     [undefined, { AWS_SECRET_ACCESS_KEY: 'wrong-secret-key' }, 1, /does not accept the credentials/],
     [
       undefined,
@@ -120,6 +138,8 @@ describe('a store in S3', () => {
       /does not accept|access denied/,
     ],
     [undefined, { AWS_ENDPOINT_URL: 'http://127.0.0.1:9' }, 5, /does not answer/],
+    [undefined, { AWS_ENDPOINT_URL: 'http://nosuch.invalid' }, 5, /does not answer/],
+    [undefined, { AWS_ENDPOINT_URL: 'nonsense' }, 2, /AWS_ENDPOINT_URL is not the URL/],
   ])('says what is wrong: %s, %j', async (place, changes, status, message) => {
     const ended = await runPgbk(['list', '--from', place ?? url], { env: { ...server.env, ...changes } })
     expect([ended.status, ended.stderr]).toEqual([status, expect.stringMatching(message)])

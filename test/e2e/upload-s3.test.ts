@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   DeleteBucketPolicyCommand,
   ListObjectsV2Command,
-  PutBucketPolicyCommand,
   PutObjectRetentionCommand,
 } from '@aws-sdk/client-s3'
 import { beforeAll, expect, it } from '@jest/globals'
@@ -14,7 +13,7 @@ import { needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, run } from '../helpers/programs.js'
-import { anS3Server, type S3Server } from '../helpers/s3.js'
+import { anS3Server, letOnlyWrite, type S3Server } from '../helpers/s3.js'
 import { aServer, fill } from '../helpers/server.js'
 
 const needed = [
@@ -122,18 +121,8 @@ needs(...needed).describe('upload to a real S3 server', () => {
 
   it('needs no credentials that may read, list or remove; what it has sent it knows by itself', async () => {
     const url = await configure({ recipients: [recipient] })
-    const bucket = url.split('/')[2]
-    const denied = ['GetObject', 'ListBucket', 'DeleteObject', 'AbortMultipartUpload']
-    const Statement = [
-      {
-        Effect: 'Deny',
-        Principal: '*',
-        Action: denied.map((name) => `s3:${name}`),
-        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
-      },
-    ]
-    const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
-    await s3.client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
+    const bucket = url.split('/')[2] ?? ''
+    await letOnlyWrite(s3, bucket, ['GetObject', 'ListBucket', 'DeleteObject', 'AbortMultipartUpload'])
     await run(['rm', '-f', join(backup.root, 'data/backup/.uploads.json')])
     const first = await pgbk('upload', '--json')
     expect(first).toMatchObject({ status: 0 })

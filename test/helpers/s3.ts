@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3'
 import { execa } from 'execa'
 // As in test/catalog/samples.ts.
 import '../../src/place/store/s3/s3-sdk.js'
@@ -89,6 +89,33 @@ export function s3ServerOf(env: S3Env): S3Server {
     return bucket
   }
   return { endpoint: env.AWS_ENDPOINT_URL, env, client, aBucket }
+}
+
+const allButWriting = [
+  'GetObject',
+  'ListBucket',
+  'ListMultipartUploadParts',
+  'ListBucketMultipartUploads',
+  'DeleteObject',
+  'AbortMultipartUpload',
+]
+
+/** Lets nobody do anything with a bucket but write into it, or what else is not denied. */
+export async function letOnlyWrite(
+  { client }: S3Server,
+  bucket: string,
+  denied = allButWriting,
+): Promise<void> {
+  const Statement = [
+    {
+      Effect: 'Deny',
+      Principal: '*',
+      Action: denied.map((name) => `s3:${name}`),
+      Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+    },
+  ]
+  const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
+  await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
 }
 
 /** The first of so many, none of which anybody takes. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { aDirectory } from './places.js'
 import { run } from './programs.js'
@@ -46,4 +47,14 @@ export async function certificates(): Promise<Certificates> {
       ssl_key_file: join(directory, 'server.key'),
     },
   }
+}
+
+/** A server's certificate for these names, which is its own authority, and where it lies. */
+export async function aCertificateFor(names: string[]): Promise<{ key: Buffer; cert: Buffer; file: string }> {
+  const directory = aDirectory('pgbk-tls-')
+  const [key, file] = ['server.key', 'server.crt'].map((name) => join(directory, name)) as [string, string]
+  const alternatives = `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=test']
+  await run(['openssl', ...request, '-addext', alternatives, '-keyout', key, '-out', file])
+  return { key: readFileSync(key), cert: readFileSync(file), file }
 }

@@ -26,6 +26,11 @@ export interface WantedWal {
 /** Files and directories of one backup. */
 export const mostListed = 5_000_000
 
+/** @throws {PgbkError} `damaged` for more than one backup has. */
+export function checkCount(listed: number, source: string, most = mostListed): void {
+  if (listed > most) throw new PgbkError('damaged', `${source} lists more than ${most} files of one backup`)
+}
+
 /** What is a directory in every backup. */
 const ownDirectories = new Set(['wal', 'snapshot', 'snapshot/data', 'snapshot/conf', 'snapshot/tablespaces'])
 
@@ -35,8 +40,7 @@ const ownDirectories = new Set(['wal', 'snapshot', 'snapshot/data', 'snapshot/co
  * but those of tablespaces that are there.
  */
 export function checkListing(raw: RawListing, source: string): Listing {
-  if (raw.directories.length + raw.files.length + raw.links.length > mostListed)
-    throw new PgbkError('damaged', `${source} lists more than ${mostListed} files of one backup`)
+  checkCount(raw.directories.length + raw.files.length + raw.links.length, source)
   const names = (list: BytePath[]) => {
     for (const name of list) checkName(name, source)
     return list.filter((name) => !isLeftOut(name))

@@ -2,11 +2,17 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import type { Context } from '../../../context.js'
 import type { PgbkError } from '../../../errors.js'
 import { goneFrom } from '../gone.js'
+import { askAgain, type Clients } from './s3-again.js'
 import { agentsFor } from './s3-agents.js'
-import { isExpired, s3Error } from './s3-errors.js'
+import { endpointOf, isForeign } from './s3-endpoint.js'
+import { s3Error } from './s3-errors.js'
+import { newClient } from './s3-sdk-client.js'
 import type { S3Bucket, S3Settings } from './s3-settings.js'
 
 type Sdk = typeof import('./s3-sdk.js')
+
+type Question<O> = (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<O>
+type Ask = <O>(question: Question<O>) => Promise<O>
 
 /** A bucket that can be asked. */
 export interface S3Connection extends S3Bucket {
@@ -17,16 +23,15 @@ export interface S3Connection extends S3Bucket {
   /** How long a connection may stand still. */
   readonly stallMs: number
   /**
-   * Asks the store, again where that may help: after a failure that passes, with the clock of the store, in the bucket's region, and
-   * with new credentials where those have expired.
+   * Asks the store, again where that may help: after a failure that passes, with the clock of the store, in the bucket's region, which
+   * is known from then on, and with new credentials where those have expired.
    * @throws what the client throws.
    */
-  ask<O>(question: (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<O>): Promise<O>
+  ask: Ask
+  /** The same, for what a store may need minutes for. */
+  askPatiently: Ask
   /** The same, explained. @param what is tried: `read KEY`. @throws {PgbkError} */
-  need<O>(
-    what: string,
-    question: (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<O>,
-  ): Promise<O>
+  need<O>(what: string, question: Question<O>): Promise<O>
   /** @param what was tried. */
   explain(error: unknown, what: string): unknown
   /** For what is not there. */
@@ -34,11 +39,10 @@ export interface S3Connection extends S3Bucket {
   close(): void
 }
 
-/** How often something is asked, with growing pauses in between, up to 20 s. */
-const attempts = 8
-const connectionTimeout = 10_000
 /** A connection on which nothing comes or goes for so long is given up. */
 const stalledTicks = 60
+/** "Processing of a Complete Multipart Upload request could take several minutes" (S3 API, CompleteMultipartUpload). */
+const patientTicks = 600
 
 export async function connectS3(
   { bucket, prefix }: S3Bucket,
@@ -48,24 +52,27 @@ export async function connectS3(
   const sdk = await import('./s3-sdk.js')
   const { env, signal } = context
   const stallMs = stalledTicks * context.tickMs
-  const endpoint = settings.endpoint ?? (env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || undefined)
-  const region = settings.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || (await ownRegion(sdk)))
-  const url = endpoint ?? `https://s3.${region}.amazonaws.com`
+  const endpoint = await endpointOf(settings, env, sdk)
+  const firstRegion = settings.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || (await ownRegion(sdk)))
+  const url = endpoint ?? `https://s3.${firstRegion}.amazonaws.com`
   const agents = agentsFor(url, env, sdk.HttpsProxyAgent)
-  const connect = () =>
-    new sdk.S3Client({
-      region,
-      ...(endpoint !== undefined && { endpoint }),
-      forcePathStyle: settings.path_style ?? isForeign(endpoint),
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      followRegionRedirects: true,
-      maxAttempts: attempts,
-      requestHandler: { ...agents, connectionTimeout, socketTimeout: stallMs },
-      ...(env.AWS_PROFILE && { profile: env.AWS_PROFILE }),
-      ...staticCredentials(env),
-    })
-  let client = connect()
+  const forcePathStyle = settings.path_style ?? isForeign(endpoint)
+  const clientIn = (region: string, systemClockOffset: number) => {
+    const options = { region, endpoint, forcePathStyle, agents, systemClockOffset }
+    const client = newClient(sdk, env, { ...options, socketTimeout: stallMs })
+    const socketTimeout = patientTicks * context.tickMs
+    const patient = newClient(sdk, env, { ...options, socketTimeout, credentials: client.config.credentials })
+    return { region, client, patient }
+  }
+  let current = clientIn(firstRegion, 0)
+  const clients: Clients<typeof current> = {
+    current: () => current,
+    replace(asked, remedy) {
+      if (asked !== current || remedy.what === 'clock') return
+      const region = remedy.what === 'region' ? remedy.region : asked.region
+      current = clientIn(region, asked.client.config.systemClockOffset)
+    },
+  }
   const secrets = [env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN]
   const explain = (error: unknown, what: string) => {
     signal.throwIfAborted()
@@ -80,31 +87,20 @@ export async function connectS3(
     stallMs,
     explain,
     gone: (key) => goneFrom(`s3://${bucket}`, prefix + key),
-    async ask(question) {
-      const options = { abortSignal: signal }
-      try {
-        return await question(client, options)
-      } catch (error) {
-        if (!isExpired(error)) throw error
-        client = connect() // which looks for credentials anew
-        return question(client, options)
-      }
-    },
+    ask: (question) => askAgain(clients, ({ client }) => question(client, { abortSignal: signal })),
+    askPatiently: (question) =>
+      askAgain(clients, ({ patient }) => question(patient, { abortSignal: signal })),
     async need(what, question) {
       signal.throwIfAborted()
       return connection.ask(question).catch((error) => Promise.reject(explain(error, what)))
     },
     close() {
-      client.destroy()
+      current.client.destroy()
       agents.httpAgent.destroy()
       agents.httpsAgent.destroy()
     },
   }
   return connection
-}
-
-function isForeign(endpoint: string | undefined): boolean {
-  return endpoint !== undefined && !/\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname)
 }
 
 /** That of the profile; where there is none, the one to which Amazon sends everybody first, and others do not look at. */
@@ -114,12 +110,4 @@ async function ownRegion(sdk: Sdk): Promise<string> {
   } catch {
     return 'us-east-1'
   }
-}
-
-/** What the environment says comes before files, unless it names a profile. */
-function staticCredentials(env: Context['env']) {
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env
-  if (!accessKeyId || !secretAccessKey || env.AWS_PROFILE) return {}
-  const token = env.AWS_SESSION_TOKEN ? { sessionToken: env.AWS_SESSION_TOKEN } : {}
-  return { credentials: { accessKeyId, secretAccessKey, ...token } }
 }

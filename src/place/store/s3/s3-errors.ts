@@ -1,66 +1,5 @@
 import { type ErrorCode, PgbkError } from '../../../errors.js'
-
-/** What of an S3 client's error is used. */
-interface S3Failure {
-  /** `NoSuchKey`, or what the system calls it: `ECONNREFUSED`. */
-  name: string
-  status: number | undefined
-  message: string
-  /** How often it was asked. */
-  attempts: number
-}
-
-export function s3Failure(error: unknown): S3Failure {
-  const { name, Code, code, message, $metadata, cause } = (error ?? {}) as Record<string, unknown> & {
-    $metadata?: { httpStatusCode?: number; attempts?: number }
-  }
-  const inner = (cause as { code?: unknown } | undefined)?.code
-  // The client wraps what it does not take for an error, and drops its code.
-  const [, wrapped, rest] = /^AWS SDK error wrapper for (\w+): (.*)/s.exec(String(message)) ?? []
-  const named = /\bE[A-Z]{4,}\b/.exec(rest ?? '')?.[0]
-  const names = [Code, code, inner, named, wrapped, name].filter(
-    (one) => typeof one === 'string' && one !== 'Error',
-  )
-  const isOfTls = names.length === 0 && /certificate/.test(String(message))
-  return {
-    name: isOfTls ? 'CERT_NOT_TRUSTED' : String(names[0] ?? 'Error'),
-    status: $metadata?.httpStatusCode,
-    message: rest ?? String(message ?? ''),
-    attempts: $metadata?.attempts ?? 1,
-  }
-}
-
-/** Whether there is nothing of that name; a bucket that is missing is another matter. */
-export function isNothing(error: unknown): boolean {
-  const { name, status } = s3Failure(error)
-  return status === 404 && name !== 'NoSuchBucket' && name !== 'NoSuchUpload'
-}
-
-/** Whether the store may do that for others, but not for these credentials. */
-export function isForbidden(error: unknown): boolean {
-  return s3Failure(error).status === 403
-}
-
-/** Whether the store does not know what it was asked for. */
-export function isNotSupported(error: unknown): boolean {
-  const { name, status } = s3Failure(error)
-  return status === 501 || status === 405 || /NotImplemented|NotSupported|MethodNotAllowed/.test(name)
-}
-
-export function isExpired(error: unknown): boolean {
-  return /^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/.test(
-    s3Failure(error).name,
-  )
-}
-
-/** Whether it is worth to ask again. */
-export function isPassing(error: unknown): boolean {
-  const { name, status = 0 } = s3Failure(error)
-  return (status >= 500 && status !== 501) || status === 429 || status === 408 || passing.test(name)
-}
-
-const passing =
-  /^(E(CONN|PIPE|TIMEDOUT|AI_AGAIN|HOST|NET)\w*|TimeoutError|RequestTimeout\w*|SlowDown|Throttl\w+|InternalError|ServiceUnavailable|IncompleteBody|BadDigest|ConditionalRequestConflict|OperationAborted|ERR_STREAM_PREMATURE_CLOSE|ERR_SSL_\w+)$/
+import { isPassing, isUnnamed, type S3Failure, s3Failure } from './s3-failure.js'
 
 type Rule = [names: RegExp, code: ErrorCode, says: string, hint: string]
 
@@ -69,7 +8,7 @@ const rules: Rule[] = [
   [
     /^NoSuchBucket$/,
     'not-found',
-    'the bucket of @ does not exist',
+    'cannot @: the bucket does not exist',
     'Make it first, or correct its name. Is the region right?',
   ],
   [
@@ -115,7 +54,19 @@ const rules: Rule[] = [
     'Make room there, or have the quota raised.',
   ],
   [
-    /^(SELF_SIGNED_CERT\w*|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_\w+)$/,
+    /^(ERR_TLS_CERT_ALTNAME_\w+|HOSTNAME_MISMATCH)$/,
+    'unreachable',
+    "cannot @: the store's certificate is for another host name",
+    'Is the endpoint right? Where the name of the bucket has dots in it, set path_style: true of the store.',
+  ],
+  [
+    /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/,
+    'unreachable',
+    "cannot @: the store's certificate is not valid at this time",
+    "Is this machine's clock right (timedatectl, chronyc)? Else whoever runs the store has to renew it.",
+  ],
+  [
+    /^(SELF_SIGNED_CERT\w*|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|CERT_\w+|CRL_\w+|ERROR_IN_C\w+|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|ERR_TLS_\w+)$/,
     'unreachable',
     "cannot @: the store's certificate is not trusted",
     'Name the authority that signed it in NODE_EXTRA_CA_CERTS or AWS_CA_BUNDLE.',
@@ -140,7 +91,7 @@ export function s3Error(
   const rule = rules.find(([names]) => names.test(failure.name) || names.test(String(failure.status)))
   if (rule) {
     const [, code, says, hint] = rule
-    const isDenied = /^(AccessDenied|Forbidden|403)$/.test(failure.name)
+    const isDenied = /^(AccessDenied|Forbidden|403)$/.test(failure.name) || isUnnamed(failure, 403)
     const facts = isDenied ? { kind: 'access-denied' as const } : {}
     return new PgbkError(code, `${says.replace('@', what)} (${said})`, { hint, facts })
   }

@@ -1,12 +1,18 @@
 import { PgbkError } from '../../../errors.js'
+import { mostListed } from '../../contract/listing.js'
 import type { StoredObject } from '../object-store.js'
+import { countPages } from './s3-bounds.js'
 import type { S3Connection } from './s3-client.js'
 
 type Page = Awaited<ReturnType<typeof pageAfter>>
 
-/** All objects whose keys begin so, below the store's prefix. */
-export async function* listS3(connection: S3Connection, prefix: string): AsyncGenerator<StoredObject> {
-  for await (const { Contents = [] } of pages(connection, prefix, false)) {
+/** All objects whose keys begin so, below the store's prefix. @throws {PgbkError} `damaged` for more than so many. */
+export async function* listS3(
+  connection: S3Connection,
+  prefix: string,
+  most = mostListed,
+): AsyncGenerator<StoredObject> {
+  for await (const { Contents = [] } of pages(connection, { prefix, isFlat: false, most })) {
     for (const { Key = '', Size, LastModified, ETag } of Contents) {
       const key = keyOf(connection, Key, prefix)
       if (key === '') continue // somebody has made the prefix itself
@@ -16,10 +22,14 @@ export async function* listS3(connection: S3Connection, prefix: string): AsyncGe
   }
 }
 
-/** The names of what lies right below a prefix and has something below it. */
-export async function directoriesInS3(connection: S3Connection, prefix: string): Promise<string[]> {
+/** The names of what lies right below a prefix and has something below it. @throws {PgbkError} as `listS3`. */
+export async function directoriesInS3(
+  connection: S3Connection,
+  prefix: string,
+  most = mostListed,
+): Promise<string[]> {
   const names: string[] = []
-  for await (const { CommonPrefixes = [] } of pages(connection, prefix, true))
+  for await (const { CommonPrefixes = [] } of pages(connection, { prefix, isFlat: true, most }))
     for (const { Prefix = '' } of CommonPrefixes)
       names.push(keyOf(connection, Prefix, prefix).slice(prefix.length).replace(/\/$/, ''))
   return names
@@ -29,9 +39,21 @@ export function tagOf(etag: string | undefined): string | undefined {
   return etag?.replaceAll('"', '')
 }
 
-async function* pages(connection: S3Connection, prefix: string, isFlat: boolean): AsyncGenerator<Page> {
+interface Wanted {
+  prefix: string
+  isFlat: boolean
+  most: number
+}
+
+async function* pages(connection: S3Connection, wanted: Wanted): AsyncGenerator<Page> {
+  const count = countPages(
+    connection.bucket,
+    `objects below ${connection.prefix}${wanted.prefix}`,
+    wanted.most,
+  )
   for (let token: string | undefined; ; ) {
-    const page = await pageAfter(connection, prefix, isFlat, token)
+    const page = await pageAfter(connection, wanted, token)
+    count((page.Contents?.length ?? 0) + (page.CommonPrefixes?.length ?? 0))
     yield page
     if (!page.IsTruncated) return
     const next = page.NextContinuationToken
@@ -41,7 +63,7 @@ async function* pages(connection: S3Connection, prefix: string, isFlat: boolean)
   }
 }
 
-function pageAfter(connection: S3Connection, prefix: string, isFlat: boolean, token: string | undefined) {
+function pageAfter(connection: S3Connection, { prefix, isFlat }: Wanted, token: string | undefined) {
   const { sdk, bucket, prefix: top } = connection
   const asked = { Bucket: bucket, Prefix: top + prefix, ...(isFlat && { Delimiter: '/' }) }
   return connection.need(`list ${top}${prefix}`, (client, options) =>

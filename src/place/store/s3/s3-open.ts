@@ -3,7 +3,7 @@ import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
 import { PgbkError } from '../../../errors.js'
 import type { FileRange } from '../../contract/place.js'
 import type { S3Connection } from './s3-client.js'
-import { isNothing, s3Failure } from './s3-errors.js'
+import { isNothing, s3Failure } from './s3-failure.js'
 
 /** Bytes of an object that are on their way. */
 export interface OpenedObject {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PgbkError } from '../../../errors.js'
 import type { FileRange } from '../../contract/place.js'
 import type { S3Connection } from './s3-client.js'
-import { isPassing } from './s3-errors.js'
+import { isPassing } from './s3-failure.js'
 import { type OpenedObject, openObject } from './s3-open.js'
 
 /** How often in a row nothing at all may come. */

@@ -1,7 +1,7 @@
 import { inParallel } from '../../../system/files/in-parallel.js'
 import type { KeptObject } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
-import { isNothing, s3Failure } from './s3-errors.js'
+import { isForbidden, isNothing, isNotSupported, s3Failure } from './s3-failure.js'
 import { abortUploads } from './s3-uploads.js'
 
 /** Not all stores know how to remove several at once. */
@@ -50,10 +50,19 @@ async function canLock(connection: S3Connection): Promise<boolean> {
     )
     return ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled'
   } catch (error) {
-    const { status = 0, name } = s3Failure(error)
-    if (name === 'NoSuchBucket') throw connection.explain(error, 'remove objects')
-    return status === 403
+    if (isForbidden(error)) return true
+    if (hasNoLocks(error)) return false
+    throw connection.explain(error, 'find out whether objects are locked')
   }
+}
+
+/** Whether a store says that nothing is locked in this bucket, or that it has no such thing. */
+function hasNoLocks(error: unknown): boolean {
+  const { name, status, message } = s3Failure(error)
+  if (/^(ObjectLockConfigurationNotFound(Error)?|NoSuchObjectLockConfiguration)$/.test(name)) return true
+  // Google's: "Invalid query parameter(s): [object-lock]".
+  if (status === 400 && name === 'InvalidArgument') return true
+  return isNotSupported(error) || (name === 'InvalidRequest' && /missing Object ?Lock/i.test(message))
 }
 
 async function lockOf(connection: S3Connection, key: string): Promise<KeptObject | undefined> {

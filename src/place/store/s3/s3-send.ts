@@ -5,7 +5,8 @@ import { PgbkError } from '../../../errors.js'
 import { type InTurn, inParallel, oneAfterTheOther } from '../../../system/files/in-parallel.js'
 import type { Sendable } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
-import { isNotSupported, isPassing, s3Failure } from './s3-errors.js'
+import { completeUpload } from './s3-complete.js'
+import { isNotSupported, isPassing, s3Failure } from './s3-failure.js'
 import { tagOf } from './s3-list.js'
 import {
   atOnceOf,
@@ -90,12 +91,7 @@ async function sendParts(sending: Sending, parts: Part[], size: number): Promise
     onBytes(part.length)
   })
   const expected = isByMd5 ? tagOfParts(sums) : undefined
-  const { sdk, bucket, prefix } = connection
-  const Parts = parts.map(({ number }) => ({ PartNumber: number, ETag: `"${tags[number - 1]}"` }))
-  const whole = { Bucket: bucket, Key: prefix + key, UploadId: uploadId, MultipartUpload: { Parts } }
-  await connection.ask((client, options) =>
-    client.send(new sdk.CompleteMultipartUploadCommand(whole), options),
-  )
+  await completeUpload(connection, { key, uploadId, tags, bytes: what.bytes, expected })
   return expected
 }
 

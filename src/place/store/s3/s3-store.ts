@@ -2,13 +2,14 @@ import type { Context } from '../../../context.js'
 import { PgbkError } from '../../../errors.js'
 import type { ObjectStore, Sendable, StoredObject } from '../object-store.js'
 import { connectS3, type S3Connection } from './s3-client.js'
-import { isForbidden, isNothing, s3Failure } from './s3-errors.js'
-import { directoriesInS3, listS3, tagOf } from './s3-list.js'
+import { s3Failure } from './s3-failure.js'
+import { directoriesInS3, listS3 } from './s3-list.js'
 import { bytesOf, partSizeOf } from './s3-parts.js'
 import { readS3 } from './s3-read.js'
 import { removeFromS3 } from './s3-remove.js'
 import { sendInParts, sendWhole } from './s3-send.js'
 import type { S3Bucket, S3Settings } from './s3-settings.js'
+import { statIfAllowed, statInS3 } from './s3-stat.js'
 import { abortUploads, unfinishedInS3 } from './s3-uploads.js'
 
 /**
@@ -39,42 +40,6 @@ export async function s3Store(
     unfinished: (prefix) => unfinishedInS3(connection, prefix),
     discard: (keys) => abortUploads(connection, keys),
     close: async () => connection.close(),
-  }
-}
-
-async function statInS3(connection: S3Connection, key: string): Promise<StoredObject | undefined> {
-  try {
-    return await look(connection, key)
-  } catch (error) {
-    throw connection.explain(error, `look for ${key}`)
-  }
-}
-
-/** The same; `unknown` where these credentials may only write. */
-async function statIfAllowed(
-  connection: S3Connection,
-  key: string,
-): Promise<StoredObject | 'unknown' | undefined> {
-  try {
-    return await look(connection, key)
-  } catch (error) {
-    if (isForbidden(error)) return 'unknown'
-    throw connection.explain(error, `look for ${key}`)
-  }
-}
-
-async function look(connection: S3Connection, key: string): Promise<StoredObject | undefined> {
-  const { sdk, bucket, prefix } = connection
-  try {
-    const found = await connection.ask((client, options) =>
-      client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key }), options),
-    )
-    const bytes = found.ContentLength
-    if (bytes === undefined) throw new PgbkError('failed', `s3://${bucket} does not say how large ${key} is`)
-    return { key, bytes, changedAt: found.LastModified ?? new Date(), tag: tagOf(found.ETag) }
-  } catch (error) {
-    if (isNothing(error)) return undefined
-    throw error
   }
 }
 

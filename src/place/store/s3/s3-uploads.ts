@@ -1,6 +1,8 @@
+import { mostListed } from '../../contract/listing.js'
 import type { StoredObject } from '../object-store.js'
+import { countPages } from './s3-bounds.js'
 import type { S3Connection } from './s3-client.js'
-import { isForbidden, isNothing, isNotSupported } from './s3-errors.js'
+import { isForbidden, isNothing, isNotSupported } from './s3-failure.js'
 import { tagOf } from './s3-list.js'
 import type { S3Settings } from './s3-settings.js'
 
@@ -46,14 +48,20 @@ async function uploadsOf(connection: S3Connection, key: string): Promise<Upload[
   return uploads.sort((a, b) => b.startedAt - a.startedAt)
 }
 
-async function* openUploads(connection: S3Connection, start: string): AsyncGenerator<Upload> {
+async function* openUploads(
+  connection: S3Connection,
+  start: string,
+  most = mostListed,
+): AsyncGenerator<Upload> {
   const { sdk, bucket, prefix } = connection
+  const count = countPages(bucket, `uploads of ${prefix}${start}`, most)
   let marker = {}
   for (let last = ''; ; ) {
     const asked = { Bucket: bucket, Prefix: prefix + start, ...marker }
     const page = await unlessRefused(
       connection.ask((client, options) => client.send(new sdk.ListMultipartUploadsCommand(asked), options)),
     ).catch((error) => Promise.reject(connection.explain(error, `list the uploads of ${start}`)))
+    count(page?.Uploads?.length ?? 0)
     // Not all stores heed the prefix.
     for (const { Key = '', UploadId = '', Initiated } of page?.Uploads ?? [])
       if (Key.startsWith(prefix + start) && UploadId !== '')
@@ -74,6 +82,7 @@ export async function partsThere(
   const { sdk, bucket, prefix } = connection
   const parts = new Map<number, StoredPart>()
   const asked = { Bucket: bucket, Key: prefix + key, UploadId: uploadId }
+  const count = countPages(bucket, `parts of ${prefix}${key}`)
   for (let marker: string | undefined; ; ) {
     const after = marker === undefined ? {} : { PartNumberMarker: marker }
     const page = await unlessRefused(
@@ -81,6 +90,7 @@ export async function partsThere(
         client.send(new sdk.ListPartsCommand({ ...asked, ...after }), options),
       ),
     )
+    count(page?.Parts?.length ?? 0)
     for (const { PartNumber = 0, Size = -1, ETag, LastModified } of page?.Parts ?? [])
       parts.set(PartNumber, {
         bytes: Size,
@@ -94,8 +104,12 @@ export async function partsThere(
 }
 
 /** What all of them have left; one that began long ago may have got a part just now. */
-export async function* unfinishedInS3(connection: S3Connection, start: string): AsyncGenerator<StoredObject> {
-  for await (const { key, id, startedAt } of openUploads(connection, start)) {
+export async function* unfinishedInS3(
+  connection: S3Connection,
+  start: string,
+  most = mostListed,
+): AsyncGenerator<StoredObject> {
+  for await (const { key, id, startedAt } of openUploads(connection, start, most)) {
     const parts = [...(await partsThere(connection, key, id)).values()]
     const changedAt = new Date(Math.max(startedAt, ...parts.map((part) => part.changedAt)))
     yield { key, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), changedAt }

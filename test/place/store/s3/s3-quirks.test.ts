@@ -1,17 +1,12 @@
-import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
-import {
-  PutBucketPolicyCommand,
-  PutObjectLegalHoldCommand,
-  PutObjectLockConfigurationCommand,
-} from '@aws-sdk/client-s3'
+import { PutObjectLegalHoldCommand, PutObjectLockConfigurationCommand } from '@aws-sdk/client-s3'
 import { beforeAll, expect, it } from '@jest/globals'
 import type { ObjectStore } from '../../../../src/place/store/object-store.js'
 import { s3Store } from '../../../../src/place/store/s3/s3-store.js'
 import { aContext, thrownBy } from '../../../catalog/samples.js'
 import { needs } from '../../../helpers/needs.js'
 import { atEnd } from '../../../helpers/places.js'
-import { anS3ServerOfItsOwn, type S3Server } from '../../../helpers/s3.js'
+import { anS3ServerOfItsOwn, letOnlyWrite, type S3Server } from '../../../helpers/s3.js'
+import { aTunnel } from '../../../helpers/tunnel.js'
 
 const { describe } = needs('an S3 server', 'program openssl')
 
@@ -101,24 +96,7 @@ describe('a store in S3', () => {
 
   it('is sent to by who may only write', async () => {
     const bucket = await server.aBucket()
-    const denied = [
-      'GetObject',
-      'ListBucket',
-      'ListMultipartUploadParts',
-      'ListBucketMultipartUploads',
-      'DeleteObject',
-      'AbortMultipartUpload',
-    ]
-    const Statement = [
-      {
-        Effect: 'Deny',
-        Principal: '*',
-        Action: denied.map((name) => `s3:${name}`),
-        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
-      },
-    ]
-    const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
-    await server.client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
+    await letOnlyWrite(server, bucket)
     const store = await aStore(bucket)
     expect(await store.put('record', text, true)).toBe(true)
     expect(await store.send('image', sendable, () => {})).toMatchObject({ bytes: image.length })
@@ -133,21 +111,3 @@ describe('a store in S3', () => {
       })
   })
 })
-
-/** A proxy that passes connections on, and tells whom it was asked for, by whom. */
-async function aTunnel() {
-  const asked: (string | undefined)[][] = []
-  const proxy = createServer()
-  proxy.on('connect', ({ url = '', headers }, client) => {
-    asked.push([url, headers['proxy-authorization']])
-    const { hostname, port } = new URL(`http://${url}`)
-    const upstream = connect(Number(port), hostname, () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
-      client.pipe(upstream).pipe(client)
-    })
-    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy())
-  })
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-  atEnd(() => void proxy.close())
-  return { url: `http://me:secret@127.0.0.1:${(proxy.address() as AddressInfo).port}`, asked }
-}
