@@ -26,6 +26,15 @@ export interface WantedWal {
 /** Files and directories of one backup. */
 export const mostListed = 5_000_000
 
+/** Backups of one place, and what lies among them: one an hour for five years. */
+const mostInCatalog = 50_000
+
+/** @throws {PgbkError} `damaged` for more entries than any place has beside its backups. */
+export function checkEntries(count: number, source: string): void {
+  if (count > mostInCatalog)
+    throw new PgbkError('damaged', `${source} lists more than ${mostInCatalog} entries in data/backup`)
+}
+
 /** What is a directory in every backup. */
 const ownDirectories = new Set(['wal', 'snapshot', 'snapshot/data', 'snapshot/conf', 'snapshot/tablespaces'])
 
