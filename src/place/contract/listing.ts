@@ -26,6 +26,12 @@ export interface WantedWal {
 /** Files and directories of one backup. */
 export const mostListed = 5_000_000
 
+/** @throws {PgbkError} `damaged` for more than `mostListed`. */
+export function checkCount(count: number, source: string): void {
+  if (count > mostListed)
+    throw new PgbkError('damaged', `${source} lists more than ${mostListed} files of one backup`)
+}
+
 /** Backups of one place, and what lies among them: one an hour for five years. */
 const mostInCatalog = 50_000
 
@@ -44,8 +50,7 @@ const ownDirectories = new Set(['wal', 'snapshot', 'snapshot/data', 'snapshot/co
  * but those of tablespaces that are there.
  */
 export function checkListing(raw: RawListing, source: string): Listing {
-  if (raw.directories.length + raw.files.length + raw.links.length > mostListed)
-    throw new PgbkError('damaged', `${source} lists more than ${mostListed} files of one backup`)
+  checkCount(raw.directories.length + raw.files.length + raw.links.length, source)
   const names = (list: BytePath[]) => {
     for (const name of list) checkName(name, source)
     return list.filter((name) => !isLeftOut(name))

@@ -27,8 +27,7 @@ export interface RemoteCatalog {
 export function parseRemoteCatalog(output: Buffer, token: string, name: string): RemoteCatalog {
   const catalog: Catalog<StoredBackup> = { root: name, backups: [], rejected: [] }
   const records = new Map<string, Buffer>()
-  const frames = framesOf(output, `\n${token} `)
-  checkEntries(frames.length, name)
+  const frames = framesOf(output, `\n${token} `, name)
   const kept = new KeptRecords()
   if (frames.pop()?.toString() !== 'end\n') {
     throw new PgbkError('failed', `the list of the backups of ${name} ended early`)
@@ -68,11 +67,12 @@ function addRemote(
 const oddRecord = 'its record (backup.json) is not a regular file, or is larger than any record'
 
 /** The parts between the separators; what comes before the first one is nobody's. */
-function framesOf(output: Buffer, separator: string): Buffer[] {
+function framesOf(output: Buffer, separator: string, source: string): Buffer[] {
   const frames: Buffer[] = []
   for (let at = output.indexOf(separator); at !== -1; ) {
     const next = output.indexOf(separator, at + separator.length)
     frames.push(output.subarray(at + separator.length, next === -1 ? undefined : next))
+    checkEntries(frames.length, source)
     at = next
   }
   return frames
