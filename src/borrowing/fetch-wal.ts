@@ -8,6 +8,7 @@ import { someOf, walFileOf } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
 import { writeDurably } from '../system/files/durable.js'
 import type { BytePath } from '../system/paths/byte-path.js'
+import { lastWords } from '../text/cut-to.js'
 import {
   filesOf,
   finishedForms,
@@ -71,7 +72,7 @@ async function fetchWal(
     if (round === 2)
       throw new PgbkError(
         'failed',
-        `${place.name} does not send ${someOf(left)}${complaints && `: ${complaints}`}`,
+        `${place.name} does not send ${someOf(left)}${complaints && `: ${lastWords(complaints)}`}`,
       )
   }
   await writer.flushed()

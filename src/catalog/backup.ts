@@ -27,6 +27,8 @@ export interface StoredBackup {
   summary: RecordSummary
   /** The record as it is stored, with fields that this version may not know. `recordOf` checks it. */
   raw: object
+  /** `raw` is only what a list shows of it: `withWholeRecord` reads the rest. */
+  isPart?: true
   /** What its snapshot takes once it is a plain directory: what a restore needs. */
   logicalBytes: number
   /** What its files have where it lies, without the WAL that came later. */
@@ -81,7 +83,7 @@ export interface SnapshotImage {
 export type Additions = Pick<StoredBackup, 'hold' | 'proof'>
 
 export function storedBackup(
-  { summary, raw }: ReadRecord,
+  { summary, raw, isPart }: ReadRecord,
   state: BackupState,
   { hold, proof }: Partial<Additions> = {},
 ): StoredBackup {
@@ -89,7 +91,17 @@ export function storedBackup(
   const image = imageIn(summary)
   const storedBytes = image ? Math.max(0, size_bytes - image.snapshot_bytes) + image.bytes : size_bytes
   const sizes = { logicalBytes: size_bytes, storedBytes, ownBytes: storedBytes }
-  return { id, form: image?.form ?? 'plain', state, summary, raw, ...sizes, hold, proof }
+  return {
+    id,
+    form: image?.form ?? 'plain',
+    state,
+    summary,
+    raw,
+    ...(isPart && { isPart }),
+    ...sizes,
+    hold,
+    proof,
+  }
 }
 
 function imageIn({ packed, encrypted }: RecordSummary) {

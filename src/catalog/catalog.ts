@@ -2,6 +2,7 @@ import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PgbkError, systemCode } from '../errors.js'
 import { isOwnUser } from '../system/process/process-table.js'
+import { cutTo } from '../text/cut-to.js'
 import { type BackupState, type LocalBackup, type StoredBackup, storedBackup } from './backup.js'
 import { readHold } from './hold.js'
 import { isId } from './id.js'
@@ -42,8 +43,12 @@ export function readCatalog(root: string): Catalog {
   return newestFirst(catalog)
 }
 
+/** No file system has names with more characters; a place may tell of one. */
+const longestName = 255
+
 /** What is there beside the directories whose names are ids. Hidden files are nobody's business, except partials. */
-export function rejectByName({ rejected }: Pick<Catalog, 'rejected'>, name: string): void {
+export function rejectByName({ rejected }: Pick<Catalog, 'rejected'>, given: string): void {
+  const name = cutTo(longestName, given)
   if (/^\..*\.partial$/.test(name))
     rejected.push({ name, reason: 'a create that is running or was interrupted' })
   else if (!name.startsWith('.')) rejected.push({ name, reason: 'its name is not a datestamp' })
@@ -121,7 +126,7 @@ export function isOwn(directory: string): boolean {
 
 /** @throws {PgbkError} `damaged` for a record that is another backup's. */
 export function checkId({ summary }: ReadRecord, id: string): void {
-  if (summary.id !== id) throw new PgbkError('damaged', `its record is that of ${summary.id}`)
+  if (summary.id !== id) throw new PgbkError('damaged', `its record is that of ${cutTo(100, summary.id)}`)
 }
 
 /** Why a directory without a readable record is not a backup. */

@@ -49,7 +49,8 @@ export function clusterOf(backup: StoredBackup): string | undefined {
 /** @throws {PgbkError} `damaged`. */
 function describeServer(backup: StoredBackup): string {
   const { summary } = backup
-  if (summary.encrypted) return `${summary.server.system_identifier} (PostgreSQL ${summary.server.version})`
+  if (summary.encrypted || backup.isPart)
+    return `${summary.server.system_identifier} (PostgreSQL ${summary.server.version})`
   const { server } = recordOf(backup)
   return `${server.system_identifier} (PostgreSQL ${server.version}, ${server.host}:${server.port})`
 }
@@ -61,11 +62,11 @@ export function claimedCluster({ summary }: Pick<StoredBackup, 'summary'>): stri
 
 /**
  * Why a record that its summary lets into the catalogue cannot be used. Whoever chooses a backup by itself passes such a one over. That of
- * an encrypted one can be, as far as anybody can tell without a key.
+ * an encrypted one can be, as far as anybody can tell without a key; so can one of which only a part was kept.
  */
-export function recordFault(backup: Pick<StoredBackup, 'raw' | 'form'>): string | undefined {
+export function recordFault(backup: Pick<StoredBackup, 'raw' | 'form' | 'isPart'>): string | undefined {
   try {
-    return backup.form === 'encrypted' ? undefined : void recordOf(backup)
+    return backup.form === 'encrypted' || backup.isPart ? undefined : void recordOf(backup)
   } catch (error) {
     if (error instanceof PgbkError && error.code === 'damaged') return error.message
     throw error

@@ -29,6 +29,12 @@ export const recordFormat = { plain: 1, packed: 2 } as const
 
 const highestFormat = Math.max(...Object.values(recordFormat), encryptedFormat)
 
+/**
+ * A server with 10,000 databases, each with nine extensions, makes 480,000 values in 14 MB. A list of a million empty objects would take
+ * seconds and a gigabyte to be refused.
+ */
+const mostValues = 500_000
+
 /** What it has its blocks in common with, newest first, and how much of it; as it was when the backup was made. */
 const shared = v.optional(v.object({ with: arrayOf(text), bytes: count }))
 
@@ -165,6 +171,8 @@ export type RecordDraft = Omit<
 export interface ReadRecord {
   summary: RecordSummary
   raw: object
+  /** Only what a list shows of it was kept: what else it has is read again where it lies. */
+  isPart?: true
 }
 
 /**
@@ -210,7 +218,7 @@ export function parseRecord(json: string): BackupRecord {
 }
 
 function objectIn(json: string): object {
-  const parsed = parseJson(json)
+  const parsed = parseJson(json, mostValues)
   if (typeof parsed === 'string') throw new PgbkError('damaged', `the record is unreadable: ${parsed}`)
   const input = parsed.json
   const format = formatOf(input)
@@ -227,8 +235,8 @@ function objectIn(json: string): object {
 }
 
 function checkAgainst<T>(wanted: v.GenericSchema<unknown, T>, raw: object): T {
-  const { value, faults } = check(wanted, raw)
-  if (faults) throw new PgbkError('damaged', `the record is unreadable: ${faults.slice(0, 3).join('; ')}`)
+  const { value, faults } = check(wanted, raw, { abortEarly: true })
+  if (faults) throw new PgbkError('damaged', `the record is unreadable: ${faults[0]}`)
   return value
 }
 

@@ -17,6 +17,7 @@ import type { Place } from '../place/contract/place.js'
 import { manifestFiles } from '../snapshot/manifest/manifest.js'
 import { type BytePath, bytePath } from '../system/paths/byte-path.js'
 import { bytesInside } from '../system/paths/inside.js'
+import { lastWords } from '../text/cut-to.js'
 import { filesOf, finishedForms, isUnfinishedFile, segmentIn } from '../wal-segments/segment-forms.js'
 import { checkListed, limitOf } from './check-listed.js'
 import type { DownloadDirectory } from './download-directory.js'
@@ -191,7 +192,7 @@ async function makeLinks(directory: string, { links }: Listing): Promise<void> {
 }
 
 function notSent({ name }: Place, left: BytePath[], complaints: string): PgbkError {
-  const message = `${name} does not send ${someOf(left)}${complaints && `: ${complaints}`}`
+  const message = `${name} does not send ${someOf(left)}${complaints && `: ${lastWords(complaints)}`}`
   if (!/permission denied/i.test(complaints)) return new PgbkError('failed', message)
   return new PgbkError('failed', message, {
     hint: 'Read it there as the user whom the backups belong to.',

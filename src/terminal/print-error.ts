@@ -1,4 +1,5 @@
 import type { PgbkError } from '../errors.js'
+import { cutTo } from '../text/cut-to.js'
 import { jsonText } from './json-text.js'
 import { printableLines, printableMessage, type Style } from './screen.js'
 import { wrap } from './wrap.js'
@@ -15,9 +16,19 @@ export function errorJson({ code, message, hint }: PgbkError): string {
 
 /** Somebody may have given a URI, or a conninfo, where something else belongs, and errors name what they were given. */
 export function withoutPasswords(text: string): string {
-  return text
-    .replace(/(:\/\/[^\s:@/]*):\S*@/g, '$1:***@')
+  return cutTo(mostShown, text)
+    .replace(/\S+/g, withoutUrlPassword)
     .replace(/\b((?:ssl)?password|\w+_secret|scram_\w+_key)(\s*=\s*)('[^']*'?|\S+)/gi, '$1$2***')
+}
+
+/** Longer than whatever pgbk has to say: an error may have a text of others in it. */
+const mostShown = 100_000
+
+/** One expression for it would look from each `://` to the end. */
+function withoutUrlPassword(word: string): string {
+  const end = word.lastIndexOf('@')
+  const start = /:\/\/[^:@/]*:/.exec(word.slice(0, Math.max(0, end)))
+  return start ? `${word.slice(0, start.index + start[0].length)}***${word.slice(end)}` : word
 }
 
 interface ErrorScreen {

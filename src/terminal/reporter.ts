@@ -1,5 +1,6 @@
 import type { Ora } from 'ora'
 import { type Progress, silentProgress } from '../progress.js'
+import { cutTo } from '../text/cut-to.js'
 import { formatBytes, formatDuration } from '../text/format.js'
 import { printableLines, printableMessage, type Style } from './screen.js'
 import { wrap } from './wrap.js'
@@ -30,6 +31,9 @@ export async function openReporter(stream: NodeJS.WriteStream, options: Reporter
 
 const plainInterval = 30_000
 
+/** Of a warning, which may have a text of others in it. */
+const longest = 10_000
+
 type Messages = Pick<Progress, 'say' | 'headline' | 'warn' | 'detail'> & Pick<Reporter, 'complain'>
 
 function messages(
@@ -44,7 +48,7 @@ function messages(
     say: (text) => line(fitted(text)),
     headline: (text) => line(style.strong(fitted(text))),
     // A line break in a value must not begin a line of ours.
-    warn: (text) => warning(printableMessage(text)),
+    warn: (text) => warning(printableMessage(cutTo(longest, text))),
     // What a hook has said has lines.
     complain: warning,
     detail: (text) => {

@@ -1,3 +1,4 @@
+import { cutTo } from '../text/cut-to.js'
 import { printable } from './screen.js'
 import { widthOf } from './width.js'
 
@@ -13,13 +14,16 @@ export interface Column<Row> {
 const gap = '  '
 const narrowest = 8
 
+/** Of a cell: a path of another machine may be long, but one text is not to widen every line without end. */
+const longest = 1000
+
 /** Lines of a table, header first, no wider than `width` if expendable columns allow it. */
 export function tableLines<Row>(
   columns: Column<Row>[],
   rows: Row[],
   width = Number.POSITIVE_INFINITY,
 ): string[] {
-  const cells = rows.map((row) => columns.map((column) => printable(column.value(row))))
+  const cells = rows.map((row) => columns.map((column) => printable(cutTo(longest, column.value(row)))))
   const widths = columns.map(({ title }, index) => Math.max(widthOf(title), widest(cells, index)))
   const shown = narrow(columns, widths, width)
   const line = (texts: string[], row?: Row) =>

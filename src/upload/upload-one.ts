@@ -2,7 +2,7 @@ import type { LocalBackup } from '../catalog/backup.js'
 import type { RootLayout } from '../catalog/layout.js'
 import type { Task } from '../config/load.js'
 import type { Context } from '../context.js'
-import { explained, type PgbkError, pgbkErrorFrom } from '../errors.js'
+import { explained, PgbkError, pgbkErrorFrom } from '../errors.js'
 import { checkStoreCluster } from './check-store-cluster.js'
 import { thereUnseen } from './earlier/there-unseen.js'
 import { type BackupThere, findThere } from './find-there.js'
@@ -79,13 +79,20 @@ async function packAndSend(
         }
         const sent = await sendBackup({ backup, form, aside, store, check }, guarded)
         // What was faster may have been another's of that second, or may not be whole.
-        if (!sent.isPublished) await findThere(backup, store, guarded)
+        if (!sent.isPublished && !(await findThere(backup, store, guarded)))
+          throw noLongerThere(backup, store)
         return { wasThere: !sent.isPublished, sentBytes: sent.bytes, sentWalFiles: sent.walFiles }
       })
       tell(ended)
       isDone &&= ended.error === undefined
     }
     return isDone
+  })
+}
+
+function noLongerThere({ id }: LocalBackup, { objects }: OpenStore): PgbkError {
+  return new PgbkError('failed', `backup ${id} was in ${objects.name}, and is no longer there`, {
+    hint: 'It may have been removed meanwhile. Try again.',
   })
 }
 

@@ -39,7 +39,8 @@ export async function lookerIn(
   backups: readonly StoredBackup[],
   { settings, context }: Task,
 ): Promise<Looker> {
-  const open: Looker = (backup, read, own) => lookAt(place, backup, read, { settings, context: own })
+  const open: Looker = async (listed, read, own) =>
+    lookAt(place, await withWholeRecord(place, listed), read, { settings, context: own })
   if (!backups.some(({ form }) => form === 'encrypted')) return open
   const lying = await openAsItLies(name, context, { ...settings, isHeld: true })
   const known = new Map((await lying.list()).backups.map((backup) => [backup.id, backup]))

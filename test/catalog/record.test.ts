@@ -86,7 +86,7 @@ describe('a damaged record', () => {
     expect(await parsing(value)).toMatchObject({ code: 'damaged' })
   })
 
-  it('names only the first three of many faults', async () => {
-    expect((await parsing({ format: 1 })).message.split('; ')).toHaveLength(3)
+  it('names only the first of many faults', async () => {
+    expect((await parsing({ format: 1 })).message).toMatch(/^the record is unreadable: id: [^;]*$/)
   })
 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { StoredBackup } from '../../src/catalog/backup.js'
 import { clearRecordOf, type EncryptedFacts } from '../../src/catalog/entries/clear-record.js'
-import { parseRecord } from '../../src/catalog/record.js'
+import { type BackupRecord, parseRecord } from '../../src/catalog/record.js'
 import { encrypting } from '../../src/encryption/encrypt.js'
 import { newFileKey } from '../../src/encryption/file-key.js'
 import type { WritablePlace } from '../../src/place/contract/place.js'
@@ -28,16 +28,22 @@ export function encryptedMemoryPlace(
         files.set(`${name}.age` as BytePath, await encrypt(bytes, recipients))
       staged.files = files
       files.set('README' as BytePath, Buffer.from('It is encrypted.'))
-      const facts = factsOf(files, recipients)
-      return inner.publish(staged, JSON.stringify(clearRecordOf(parseRecord(record), facts)), check)
+      const full = parseRecord(record)
+      const facts = factsOf(files, recipients, full.packed)
+      return inner.publish(staged, JSON.stringify(clearRecordOf(full, facts)), check)
     },
   }
 }
 
-function factsOf(files: Map<BytePath, Buffer>, recipients: string[]): EncryptedFacts {
+function factsOf(
+  files: Map<BytePath, Buffer>,
+  recipients: string[],
+  packed: BackupRecord['packed'],
+): EncryptedFacts {
   const described = [...files].map(([name, bytes]) => [
     name,
     { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
   ])
-  return { recipients, image_bytes: 0, snapshot_bytes: 0, files: Object.fromEntries(described) }
+  const { bytes: image_bytes = 0, snapshot_bytes = 0 } = packed ?? {}
+  return { recipients, image_bytes, snapshot_bytes, files: Object.fromEntries(described) }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { PgbkError } from '../../src/errors.js'
-import { errorJson, errorText } from '../../src/terminal/print-error.js'
+import { errorJson, errorText, withoutPasswords } from '../../src/terminal/print-error.js'
 import { createStyle } from '../../src/terminal/screen.js'
 import { commandsOfTerminals, hasCommands } from './screens.js'
 
@@ -60,4 +60,32 @@ describe('an error for programs', () => {
   it('has null for a hint that is not there', () => {
     expect(JSON.parse(errorJson(new PgbkError('failed', 'x'))).error).toHaveProperty('hint', null)
   })
+})
+
+describe('a password in a text', () => {
+  it.each([
+    ['postgres://me:secret@db1/app', 'postgres://me:***@db1/app'],
+    ['a (postgres://me:s@cr:et@db1) and s3://key:word@b', 'a (postgres://me:***@db1) and s3://key:***@b'],
+    ['https://db1:5432/x and me@db1', 'https://db1:5432/x and me@db1'],
+    ['postgres://:@db1', 'postgres://:***@db1'],
+    ["password = 'a b' user=me", 'password = *** user=me'],
+  ])('is hidden in %s', (text, shown) => expect(withoutPasswords(text)).toBe(shown))
+
+  it.each([
+    ['://a:'.repeat(30_000)],
+    [`${'://a:'.repeat(30_000)}@`],
+    [`${'://a'.repeat(30_000)}@`],
+    ['a@'.repeat(60_000)],
+    ['password '.repeat(13_000)],
+    ['x'.repeat(120_000)],
+    ['_secret'.repeat(17_000)],
+  ])('is looked for in a hostile text in less than a second: %#', (text) => {
+    const startedAt = process.cpuUsage()
+    withoutPasswords(text)
+    expect(process.cpuUsage(startedAt).user).toBeLessThan(1_000_000)
+  })
+})
+
+it('shows so much of a text of others as fits a screen or ten', () => {
+  expect(errorText(new PgbkError('failed', 'x'.repeat(1_000_000)), plain).length).toBeLessThan(110_000)
 })

@@ -5,6 +5,7 @@ import {
   count,
   isoTime,
   lsn,
+  type PackedFacts,
   plainName,
   segmentSize,
   sha256,
@@ -99,9 +100,19 @@ export function clearRecordOf(full: Told, encrypted: EncryptedFacts): ClearRecor
   }
 }
 
-/** The first field by which a clear record differs from what it should tell of a record; undefined where it tells that. */
-export function differenceOf(clear: ClearRecord, full: Told): string | undefined {
+/**
+ * The first field by which a clear record differs from what it should tell of a record; undefined where it tells that. The files that it
+ * names are compared with those that are there, and for whom they are with their headers.
+ */
+export function differenceOf(
+  clear: ClearRecord,
+  full: Told & { packed?: PackedFacts | undefined },
+): string | undefined {
   const told = Object.entries(clearRecordOf(full, clear.encrypted))
   const given: Record<string, unknown> = { ...clear }
-  return told.find(([key, value]) => JSON.stringify(value) !== JSON.stringify(given[key]))?.[0]
+  const other = told.find(([key, value]) => JSON.stringify(value) !== JSON.stringify(given[key]))
+  const { packed } = full
+  if (other || !packed) return other?.[0]
+  if (packed.bytes !== clear.encrypted.image_bytes) return 'encrypted.image_bytes'
+  return packed.snapshot_bytes === clear.encrypted.snapshot_bytes ? undefined : 'encrypted.snapshot_bytes'
 }

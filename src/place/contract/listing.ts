@@ -31,6 +31,15 @@ export function checkCount(listed: number, source: string, most = mostListed): v
   if (listed > most) throw new PgbkError('damaged', `${source} lists more than ${most} files of one backup`)
 }
 
+/** Backups of one place, and what lies among them: one an hour for five years. */
+const mostInCatalog = 50_000
+
+/** @throws {PgbkError} `damaged` for more entries than any place has beside its backups. */
+export function checkEntries(count: number, source: string): void {
+  if (count > mostInCatalog)
+    throw new PgbkError('damaged', `${source} lists more than ${mostInCatalog} entries in data/backup`)
+}
+
 /** What is a directory in every backup. */
 const ownDirectories = new Set(['wal', 'snapshot', 'snapshot/data', 'snapshot/conf', 'snapshot/tablespaces'])
 

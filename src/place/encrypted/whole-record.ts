@@ -6,8 +6,8 @@ import { PgbkError } from '../../errors.js'
 import type { Place } from '../contract/place.js'
 
 /**
- * A backup of a place with its whole record, which of an encrypted one is not in a list: it takes a key. Whoever needs more of a backup
- * than a list shows asks for it first.
+ * A backup of a place with its whole record, which is not always in a list: that of an encrypted one takes a key, and of many large ones
+ * only a part is kept. Whoever needs more of a backup than a list shows asks for it first.
  * @throws {PgbkError} `config` where no identity decrypts it; `damaged`, also where its record tells something else than what is in clear.
  */
 export async function withWholeRecord(
@@ -15,9 +15,11 @@ export async function withWholeRecord(
   backup: StoredBackup,
 ): Promise<StoredBackup> {
   const clear = clearRecordIn(backup.raw)
-  if (!clear) return backup
+  if (!clear && !backup.isPart) return backup
   const read = summarize((await place.readRecord(backup)).toString())
   checkId(read, backup.id)
+  const { hold, proof, state } = backup
+  if (!clear) return storedBackup(read, state, { hold, proof })
   const difference = differenceOf(clear, checkRecord(read.raw))
   if (difference !== undefined || !read.summary.packed)
     throw new PgbkError(
@@ -25,7 +27,6 @@ export async function withWholeRecord(
       `backup ${backup.id} is not what its backup.json tells: its encrypted record has another ${difference ?? 'form'}`,
       { hint: 'Somebody has changed it, or put it together. Choose another backup.' },
     )
-  const { hold, proof, state } = backup
   const opened = storedBackup(read, state, { hold, proof })
   const summary = { ...opened.summary, encrypted: clear.encrypted }
   return { ...opened, summary, storedBytes: backup.storedBytes, ownBytes: backup.ownBytes }

@@ -8,9 +8,11 @@ import {
   rejections,
 } from '../../catalog/catalog.js'
 import { isId } from '../../catalog/id.js'
+import { KeptRecords } from '../../catalog/kept-records.js'
 import { isInImage, summarize } from '../../catalog/record.js'
 import { messageOf, PgbkError } from '../../errors.js'
 import { mostBytes } from '../../system/files/read-small.js'
+import { checkEntries } from '../contract/listing.js'
 
 /** A catalogue as it came over the wire, with the records' own bytes by id. */
 export interface RemoteCatalog {
@@ -25,7 +27,8 @@ export interface RemoteCatalog {
 export function parseRemoteCatalog(output: Buffer, token: string, name: string): RemoteCatalog {
   const catalog: Catalog<StoredBackup> = { root: name, backups: [], rejected: [] }
   const records = new Map<string, Buffer>()
-  const frames = framesOf(output, `\n${token} `)
+  const frames = framesOf(output, `\n${token} `, name)
+  const kept = new KeptRecords()
   if (frames.pop()?.toString() !== 'end\n') {
     throw new PgbkError('failed', `the list of the backups of ${name} ended early`)
   }
@@ -38,7 +41,7 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string):
     else if (state === 'whole' || state === 'used') {
       const record = frame.subarray(lineEnd + 1)
       records.set(entry, record)
-      addRemote(catalog, entry, record, state)
+      addRemote(catalog, kept, { id: entry, record, state })
     } else catalog.rejected.push({ name: entry, ...rejectionFor(state, entry, name) })
   }
   return { catalog: newestFirst(catalog), records }
@@ -46,14 +49,15 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string):
 
 function addRemote(
   catalog: Catalog<StoredBackup>,
-  id: string,
-  record: Buffer,
-  state: 'whole' | 'used',
+  kept: KeptRecords,
+  { id, record, state }: { id: string; record: Buffer; state: 'whole' | 'used' },
 ): void {
   try {
     if (record.length > mostBytes.record) throw new PgbkError('damaged', oddRecord)
-    const read = summarize(record.toString())
-    checkId(read, id)
+    const json = record.toString()
+    const whole = summarize(json)
+    checkId(whole, id)
+    const read = kept.keep(whole, json)
     catalog.backups.push(storedBackup(read, isInImage(read) ? 'whole' : state))
   } catch (error) {
     catalog.rejected.push({ name: id, reason: messageOf(error) })
@@ -63,11 +67,12 @@ function addRemote(
 const oddRecord = 'its record (backup.json) is not a regular file, or is larger than any record'
 
 /** The parts between the separators; what comes before the first one is nobody's. */
-function framesOf(output: Buffer, separator: string): Buffer[] {
+function framesOf(output: Buffer, separator: string, source: string): Buffer[] {
   const frames: Buffer[] = []
   for (let at = output.indexOf(separator); at !== -1; ) {
     const next = output.indexOf(separator, at + separator.length)
     frames.push(output.subarray(at + separator.length, next === -1 ? undefined : next))
+    checkEntries(frames.length, source)
     at = next
   }
   return frames

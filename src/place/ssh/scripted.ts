@@ -1,5 +1,6 @@
 import { PgbkError } from '../../errors.js'
 import type { StreamEnd } from '../../system/program/stream-program.js'
+import { lastWords } from '../../text/cut-to.js'
 import { shellWord } from '../../text/shell-word.js'
 import { scriptStatus } from './remote-scripts.js'
 
@@ -19,7 +20,7 @@ export function scriptAnswer<T>(end: StreamEnd<T>, place: ScriptPlace): T {
   if (status !== undefined && isScriptStatus(status)) throw scriptFault(status, stderr, place)
   if (outcome.status === 'rejected') throw outcome.reason
   if (status === 0) return outcome.value
-  throw new PgbkError('failed', `the commands ${on(place)}failed: ${stderr.trim() || endedBy || status}`)
+  throw new PgbkError('failed', `the commands ${on(place)}failed: ${lastWords(stderr) || endedBy || status}`)
 }
 
 /**
@@ -32,7 +33,7 @@ export function complaintsOf(end: StreamEnd<void>, place: ScriptPlace): string {
   if (outcome.status === 'rejected') throw outcome.reason
   if (status === 0 || status === 1 || status === 2)
     return status === 0 ? '' : stderr.trim() || `status ${status}`
-  throw new PgbkError('failed', `tar ${on(place)}failed: ${stderr.trim() || endedBy || status}`)
+  throw new PgbkError('failed', `tar ${on(place)}failed: ${lastWords(stderr) || endedBy || status}`)
 }
 
 function isScriptStatus(status: number): boolean {

@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Context } from '../../context.js'
 import { PgbkError } from '../../errors.js'
-import { type BytePath, bytePath, joinBytes, shownPath } from '../../system/paths/byte-path.js'
+import { bytePath, joinBytes, shownPath } from '../../system/paths/byte-path.js'
 import { atMost } from '../contract/at-most.js'
-import { archiveNames, checkListing, type RawListing } from '../contract/listing.js'
+import { archiveNames, checkListing } from '../contract/listing.js'
 import type { Place } from '../contract/place.js'
 import { receiveTar } from './receive-tar.js'
 import { parseRemoteCatalog, type RemoteCatalog } from './remote-catalog.js'
+import { parseRemoteListing } from './remote-listing.js'
 import { archiveScript, catalogScript, listingScript, readScript, transferScript } from './remote-scripts.js'
 import { complaintsOf, scriptAnswer } from './scripted.js'
 import { type Shell, sshShell } from './shell.js'
@@ -48,7 +49,8 @@ export function sshPlace(
     async files({ id }) {
       const token = newToken()
       const output = await ask(shell, listingScript(directory, id, token))
-      return checkListing(parseListing(scriptAnswer(output, where), token, name), name)
+      const answer = scriptAnswer(output, where)
+      return checkListing(await parseRemoteListing(answer, token, name, context.signal), name)
     },
     async transfer({ id }, names, writer) {
       const list = nameList(names.map((one) => joinBytes(here, one)))
@@ -80,34 +82,7 @@ function newToken(): string {
 }
 
 function ask(shell: Shell, script: string) {
-  return shell.run(script, undefined, wholeAnswer)
+  return shell.run(script, undefined, (output) => wholeAnswer(output))
 }
 
 const here = bytePath('.')
-
-/** @throws {PgbkError} `failed` when the end is missing. */
-function parseListing(output: Buffer, token: string, source: string): RawListing {
-  const separator = `${token}\n`
-  const parts: BytePath[][] = []
-  let at = output.indexOf(separator)
-  for (let next = at; at !== -1; at = next) {
-    const from = at + separator.length
-    next = output.indexOf(separator, from)
-    parts.push(next === -1 ? [] : namesIn(output.subarray(from, next)))
-  }
-  const [directories, files, links] = parts
-  if (parts.length === 4 && directories && files && links) return { directories, files, links }
-  throw new PgbkError('failed', `the list of the files in ${source} ended early`)
-}
-
-/** Each is ended by a zero byte and begins with `./`; the directory itself is left out. */
-function namesIn(bytes: Buffer): BytePath[] {
-  const names: BytePath[] = []
-  for (let from = 0; from < bytes.length; ) {
-    const end = bytes.indexOf(0, from)
-    const name = bytePath(bytes.subarray(from, end === -1 ? undefined : end))
-    if (name !== '.') names.push((name.startsWith('./') ? name.slice(2) : name) as BytePath)
-    from = end === -1 ? bytes.length : end + 1
-  }
-  return names
-}

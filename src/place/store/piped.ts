@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { PgbkError } from '../../errors.js'
 
@@ -16,10 +15,9 @@ export async function piped<T>(
 ): Promise<T> {
   const pipe = new PassThrough({ highWaterMark: held })
   pipe.on('error', () => {}) // its reader is told, if there still is one
-  const closed = once(pipe, 'close')
   const write: Write = async (bytes) => {
     if (pipe.destroyed) throw new PgbkError('failed', 'nobody reads any more')
-    if (!pipe.write(bytes)) await Promise.race([once(pipe, 'drain'), closed])
+    if (!pipe.write(bytes)) await drainOf(pipe)
   }
   const producing = produce(write).then(
     () => pipe.end(),
@@ -31,4 +29,15 @@ export async function piped<T>(
     pipe.destroy()
     await producing
   }
+}
+
+/** Waits until more can be written, or nothing any more; never fails, for nobody may be waiting when an error comes. */
+function drainOf(pipe: PassThrough): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      pipe.off('drain', done).off('close', done)
+      resolve()
+    }
+    pipe.on('drain', done).on('close', done)
+  })
 }

@@ -7,6 +7,7 @@ import { PgbkError } from '../../errors.js'
 import { openWritableStore } from '../../place/open-writable-store.js'
 import { keysOf } from '../../place/store/keys.js'
 import type { ObjectStore } from '../../place/store/object-store.js'
+import { putSeen } from '../../place/store/put-seen.js'
 import { checkPlainLine } from '../../text/printable.js'
 
 /** A backup as it is afterwards, and where. */
@@ -26,10 +27,12 @@ export async function holdInStore(
   return change(id, from, task, async ({ id: found, hold }, objects) => {
     if (hold && reason === undefined) return hold
     const content = { format: 1 as const, since: task.context.now().toISOString(), reason: reason ?? null }
-    await objects.put(keysOf.backup(found).hold, Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`))
+    const { hold: key, record } = keysOf.backup(found)
+    const bytes = Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`)
+    await putSeen(objects, key, bytes)
     // One that was removed meanwhile is not held.
-    if (!(await objects.stat(keysOf.backup(found).record))) {
-      await objects.remove([keysOf.backup(found).hold])
+    if (!(await objects.stat(record))) {
+      await objects.remove([key])
       throw new PgbkError('not-found', `backup ${found} was removed from ${objects.name} meanwhile`)
     }
     return content

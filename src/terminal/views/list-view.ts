@@ -1,6 +1,7 @@
 import type { StoredBackup } from '../../catalog/backup.js'
 import type { ListResult } from '../../inventory/list.js'
 import type { Progress } from '../../progress.js'
+import { cutTo } from '../../text/cut-to.js'
 import { formatAge, formatBytes } from '../../text/format.js'
 import { backupJson } from '../parts/backup-json.js'
 import { hasFailed, proofText } from '../parts/proof-text.js'
@@ -37,9 +38,16 @@ function gapLines({ backups, windows }: ListResult): string[] {
   return [...lines.slice(0, mostGaps), ...more]
 }
 
+const mostRejected = 20
+
+const longestReason = 500
+
 /** What was found beside the backups goes to stderr. */
 export function sayRejected({ rejected }: ListResult, progress: Progress): void {
-  for (const { name, reason } of rejected) progress.warn(`${name} is not a whole backup: ${reason}`)
+  for (const { name, reason } of rejected.slice(0, mostRejected))
+    progress.warn(`${name} is not a whole backup: ${cutTo(longestReason, reason)}`)
+  const more = rejected.length - mostRejected
+  if (more > 0) progress.warn(`${more} more are no whole backups; --json names all`)
 }
 
 function emptyText({ root, source }: ListResult, { pgbk }: Screen): string {

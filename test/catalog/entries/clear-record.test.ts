@@ -106,4 +106,12 @@ describe('the clear record of an encrypted backup', () => {
     const { standby: _gone, ...less } = clear
     expect(differenceOf(less, full)).toBe('standby')
   })
+
+  it.each(['image_bytes', 'snapshot_bytes'])(
+    'is not believed to have other %s than the whole one',
+    (field) => {
+      const other = { ...clear, encrypted: { ...encrypted, [field]: Number.MAX_SAFE_INTEGER } }
+      expect(differenceOf(other, full)).toBe(`encrypted.${field}`)
+    },
+  )
 })

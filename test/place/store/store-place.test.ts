@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
-import type { StoredBackup } from '../../../src/catalog/backup.js'
+import { recordOf, type StoredBackup } from '../../../src/catalog/backup.js'
+import { recordFault } from '../../../src/catalog/check-cluster.js'
 import type { Context } from '../../../src/context.js'
+import { withWholeRecord } from '../../../src/place/encrypted/whole-record.js'
 import { directoryStore } from '../../../src/place/store/directory-store.js'
 import type { ObjectStore } from '../../../src/place/store/object-store.js'
 import { storePlace } from '../../../src/place/store/store-place.js'
@@ -53,6 +55,34 @@ describe('the place of a store', () => {
     expect(backups).toMatchObject([
       { state: 'used', proof: { ok: true }, hold: { reason: 'hold.json is unreadable' } },
     ])
+  })
+
+  it('reads one large record at a time', async () => {
+    const store = aStore()
+    const names = ['20261120T030000Z', '20261121T030000Z', '20261122T030000Z']
+    for (const name of names)
+      await put(store, { [`${name}/backup.json`]: record({ id: name, later: 'x'.repeat(2 << 20) }) })
+    let [now, most] = [0, 0]
+    const watched: ObjectStore = {
+      ...store,
+      async read(key, range, take) {
+        if ((range.length ?? 0) <= 2 << 20) return store.read(key, range, take)
+        most = Math.max(most, ++now)
+        return store.read(key, range, take).finally(() => now--)
+      },
+    }
+    const { backups } = await storePlace(watched, context).list()
+    expect([backups.map(({ id }) => id).reverse(), most]).toEqual([names, 1])
+  })
+
+  it('reads of a record again what was too much to be kept', async () => {
+    const store = aStore()
+    await put(store, { [`${id}/backup.json`]: record() })
+    const place = storePlace(store, context)
+    const [listed] = (await place.list()).backups as [StoredBackup]
+    const part = { ...listed, raw: listed.summary, isPart: true } as const
+    expect(recordFault(part)).toBeUndefined()
+    expect(recordOf(await withWholeRecord(place, part))).toEqual(aRecord({ id }))
   })
 
   it('takes an empty object with the name of a directory for one', async () => {

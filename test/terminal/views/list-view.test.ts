@@ -154,4 +154,13 @@ describe('what is no whole backup', () => {
     sayRejected(aList([], { rejected }), { ...silentProgress, warn: (text) => said.push(text) })
     expect(said).toEqual(['20261120T030000Z is not a whole backup: it has no record'])
   })
+
+  it('counts what no backup is where there is much of it, and cuts what is said of it', () => {
+    const said: string[] = []
+    const rejected = Array.from({ length: 1000 }, (_, n) => ({ name: `${n}`, reason: 'x'.repeat(100_000) }))
+    sayRejected(aList([], { rejected }), { ...silentProgress, warn: (text) => said.push(text) })
+    expect(said).toHaveLength(21)
+    expect(said.at(-1)).toBe('980 more are no whole backups; --json names all')
+    expect(said.join('').length).toBeLessThan(20_000)
+  })
 })
