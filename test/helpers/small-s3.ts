@@ -73,7 +73,7 @@ export async function aSmallS3(
       case 'GET object-lock':
         return { status: 404, code: 'ObjectLockConfigurationNotFoundError' }
       default:
-        return { body: '<X></X>' }
+        return { body: '<X><IsTruncated>false</IsTruncated></X>' }
     }
   }
   const listener = async (request: IncomingMessage, response: ServerResponse) => {

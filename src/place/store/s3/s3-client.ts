@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { Context } from '../../../context.js'
 import type { PgbkError } from '../../../errors.js'
@@ -51,6 +52,8 @@ export async function connectS3(
 ): Promise<S3Connection> {
   const sdk = await import('./s3-sdk.js')
   const { env, signal } = context
+  // Each request listens to it, and there are more than ten at once.
+  setMaxListeners(0, signal)
   const stallMs = stalledTicks * context.tickMs
   const endpoint = await endpointOf(settings, env, sdk)
   const firstRegion = settings.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || (await ownRegion(sdk)))

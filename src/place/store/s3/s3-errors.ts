@@ -104,7 +104,7 @@ export function s3Error(
   return new PgbkError('failed', `cannot ${what}: ${said}`)
 }
 
-const longest = 200
+const [longest, longestName] = [200, 64]
 
 /** Its first line, and nothing of what only these two may know. */
 function shown({ name, status, message }: S3Failure, secrets: readonly (string | undefined)[]): string {
@@ -112,7 +112,7 @@ function shown({ name, status, message }: S3Failure, secrets: readonly (string |
   for (const secret of secrets) if (secret) text = text.replaceAll(secret, '...')
   text = text.replace(/\b(https?:\/\/)[^@/\s]*@/g, '$1').slice(0, longest)
   return [
-    name === 'Error' ? undefined : name,
+    name === 'Error' ? undefined : name.slice(0, longestName),
     status === undefined ? undefined : `HTTP ${status}`,
     text === name ? '' : text,
   ]

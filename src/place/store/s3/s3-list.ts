@@ -16,7 +16,8 @@ export async function* listS3(
     for (const { Key = '', Size, LastModified, ETag } of Contents) {
       const key = keyOf(connection, Key, prefix)
       if (key === '') continue // somebody has made the prefix itself
-      if (Size === undefined || LastModified === undefined) throw odd(connection, `${key} without its size`)
+      if (!isSize(Size) || LastModified === undefined)
+        throw odd(connection, `${shown(key)} with the size ${Size}, and the time ${LastModified}`)
       yield { key, bytes: Size, changedAt: LastModified, tag: tagOf(ETag) }
     }
   }
@@ -28,11 +29,16 @@ export async function directoriesInS3(
   prefix: string,
   most = mostListed,
 ): Promise<string[]> {
-  const names: string[] = []
+  const names = new Set<string>()
   for await (const { CommonPrefixes = [] } of pages(connection, { prefix, isFlat: true, most }))
     for (const { Prefix = '' } of CommonPrefixes)
-      names.push(keyOf(connection, Prefix, prefix).slice(prefix.length).replace(/\/$/, ''))
-  return names
+      names.add(keyOf(connection, Prefix, prefix).slice(prefix.length).replace(/\/$/, ''))
+  return [...names]
+}
+
+/** Whether that can be one, in bytes. */
+export function isSize(bytes: number | undefined): bytes is number {
+  return Number.isSafeInteger(bytes) && (bytes as number) >= 0
 }
 
 export function tagOf(etag: string | undefined): string | undefined {
@@ -53,6 +59,7 @@ async function* pages(connection: S3Connection, wanted: Wanted): AsyncGenerator<
   )
   for (let token: string | undefined; ; ) {
     const page = await pageAfter(connection, wanted, token)
+    if (!isPage(page)) throw noList(connection)
     count((page.Contents?.length ?? 0) + (page.CommonPrefixes?.length ?? 0))
     yield page
     if (!page.IsTruncated) return
@@ -61,6 +68,17 @@ async function* pages(connection: S3Connection, wanted: Wanted): AsyncGenerator<
     if (!next || next === token) throw odd(connection, 'a page of keys without a next one')
     token = next
   }
+}
+
+/** ListBucketResult has these (S3 API, ListObjectsV2); what a proxy answers in its place, or nothing, would be an empty store. */
+function isPage({ Name, IsTruncated, KeyCount }: Page): boolean {
+  return Name !== undefined || IsTruncated !== undefined || KeyCount !== undefined
+}
+
+function noList({ bucket }: S3Connection): PgbkError {
+  return new PgbkError('damaged', `what answers for s3://${bucket} sends no list of objects`, {
+    hint: 'Is the endpoint right, and is there a proxy or a login page in between?',
+  })
 }
 
 function pageAfter(connection: S3Connection, { prefix, isFlat }: Wanted, token: string | undefined) {
@@ -76,8 +94,12 @@ function pageAfter(connection: S3Connection, { prefix, isFlat }: Wanted, token: 
 
 /** @throws {PgbkError} `damaged` for what was not asked for. */
 function keyOf(connection: S3Connection, full: string, asked: string): string {
-  if (!full.startsWith(connection.prefix + asked)) throw odd(connection, JSON.stringify(full.slice(0, 200)))
+  if (!full.startsWith(connection.prefix + asked)) throw odd(connection, shown(full))
   return full.slice(connection.prefix.length)
+}
+
+function shown(key: string): string {
+  return JSON.stringify(key.slice(0, 200))
 }
 
 function odd({ bucket }: S3Connection, what: string): PgbkError {

@@ -2,7 +2,7 @@ import { PgbkError } from '../../../errors.js'
 import type { StoredObject } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
 import { isForbidden, isNothing } from './s3-failure.js'
-import { tagOf } from './s3-list.js'
+import { isSize, tagOf } from './s3-list.js'
 
 export async function statInS3(connection: S3Connection, key: string): Promise<StoredObject | undefined> {
   try {
@@ -32,7 +32,7 @@ async function look(connection: S3Connection, key: string): Promise<StoredObject
       client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key }), options),
     )
     const bytes = found.ContentLength
-    if (bytes === undefined) throw new PgbkError('failed', `s3://${bucket} does not say how large ${key} is`)
+    if (!isSize(bytes)) throw new PgbkError('failed', `s3://${bucket} does not say how large ${key} is`)
     return { key, bytes, changedAt: found.LastModified ?? new Date(), tag: tagOf(found.ETag) }
   } catch (error) {
     if (isNothing(error)) return undefined

@@ -88,9 +88,14 @@ async function send(
   if (found?.bytes === what.bytes && (tag === undefined || found.tag === tag)) return found
   throw new PgbkError(
     'failed',
-    `${key} in s3://${connection.bucket} is not what was sent: ${found?.bytes ?? 0} of ${what.bytes} bytes`,
+    `${key} in s3://${connection.bucket} is not what was sent: ${differenceOf(found, what.bytes)}`,
     {
       hint: 'Try again. Does somebody else send the same?',
     },
   )
+}
+
+function differenceOf(found: StoredObject | undefined, bytes: number): string {
+  if (found?.bytes === bytes) return `${bytes} other bytes`
+  return found ? `${found.bytes} of ${bytes} bytes` : 'nothing is there'
 }

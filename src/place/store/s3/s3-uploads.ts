@@ -3,7 +3,7 @@ import type { StoredObject } from '../object-store.js'
 import { countPages } from './s3-bounds.js'
 import type { S3Connection } from './s3-client.js'
 import { isForbidden, isNothing, isNotSupported } from './s3-failure.js'
-import { tagOf } from './s3-list.js'
+import { isSize, tagOf } from './s3-list.js'
 import type { S3Settings } from './s3-settings.js'
 
 /** An upload in parts that has not ended. */
@@ -91,12 +91,13 @@ export async function partsThere(
       ),
     )
     count(page?.Parts?.length ?? 0)
-    for (const { PartNumber = 0, Size = -1, ETag, LastModified } of page?.Parts ?? [])
-      parts.set(PartNumber, {
-        bytes: Size,
-        tag: tagOf(ETag) ?? '',
-        changedAt: LastModified?.getTime() ?? 0,
-      })
+    for (const { PartNumber = 0, Size, ETag, LastModified } of page?.Parts ?? [])
+      if (isSize(Size))
+        parts.set(PartNumber, {
+          bytes: Size,
+          tag: tagOf(ETag) ?? '',
+          changedAt: LastModified?.getTime() ?? 0,
+        })
     const next = page?.NextPartNumberMarker
     if (!page?.IsTruncated || !next || next === marker) return parts
     marker = next

@@ -104,3 +104,30 @@ describe('an answer of a store in S3', () => {
     })
   })
 })
+
+describe('a list of a store in S3', () => {
+  it.each([
+    ['nothing', ''],
+    ['a login page', '<html><body>Log in</body></html>'],
+  ])('in whose place %s comes is no empty store', async (_, body) => {
+    const { connection } = await aConnection(() => ({ body }))
+    const expected = { code: 'damaged', message: 'what answers for s3://box sends no list of objects' }
+    expect(await thrownBy(() => countOf(listS3(connection, 'a/')))).toMatchObject(expected)
+    expect(await thrownBy(() => directoriesInS3(connection, 'a/'))).toMatchObject(expected)
+  })
+
+  it.each(['-5', '1e30', 'NaN', 'abc'])('has no object of %p bytes', async (size) => {
+    const body = `<X><IsTruncated>false</IsTruncated>${object('a/1').replace('<Size>1<', `<Size>${size}<`)}</X>`
+    const { connection } = await aConnection(() => ({ body }))
+    expect(await thrownBy(() => countOf(listS3(connection, 'a/')))).toBeDefined()
+  })
+
+  it('names each directory once, and takes no upload of another prefix for one of its own', async () => {
+    const twice = '<CommonPrefixes><Prefix>a/1/</Prefix></CommonPrefixes>'.repeat(2)
+    const upload = '<Upload><Key>b/1</Key><UploadId>one</UploadId></Upload>'
+    const body = `<X><IsTruncated>false</IsTruncated>${twice}${upload}</X>`
+    const { connection } = await aConnection(() => ({ body }))
+    expect(await directoriesInS3(connection, 'a/')).toEqual(['1'])
+    expect(await countOf(unfinishedInS3(connection, 'a/'))).toBe(0)
+  })
+})
