@@ -1,16 +1,21 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from '@jest/globals'
+import { rootLayout } from '../../src/catalog/layout.js'
+import { readWalSent } from '../../src/catalog/uploads/wal-sent.js'
+import { aBackupOf, aFile } from '../helpers/backup.js'
 import { aLedger } from '../helpers/ledger.js'
 import { localRun } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory, aFreePort } from '../helpers/places.js'
-import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
+import { anyMajor, attempt, majors, oldestAndNewest } from '../helpers/programs.js'
+import { makeLedger, startLoad, startReceiver } from '../helpers/receiver.js'
 import { ask, restored } from '../helpers/restore.js'
 import { anS3Server, type S3Server } from '../helpers/s3.js'
-import { aRoot } from '../helpers/server.js'
+import { aRoot, aServer } from '../helpers/server.js'
 import { aSwiftServer } from '../helpers/swift.js'
+import { until } from '../helpers/traces.js'
 
 const needed = ['user namespaces', '/dev/fuse', 'program mksquashfs', 'program squashfuse'] as const
 
@@ -51,5 +56,45 @@ needs('an S3 server', 'a second S3 server', ...needed).describe('a machine that 
       const { stdout } = await localRun(here, [...from, '--dbname', 'app', ...words], { env: s3.env })
       expect(stdout).toBe(rows)
     },
+  )
+
+  it.each(majors.filter((major) => major >= 15 || majors.length === 1))(
+    'that was receiving comes back to the last second that was sent (PostgreSQL %i)',
+    async (major) => {
+      const s3 = await anS3Server()
+      const server = await aServer({ major, initdb: ['--wal-segsize=1'] })
+      await makeLedger(server)
+      const [root, safe] = [await aRoot(), await aRoot()]
+      const key = join(safe, 'key.txt')
+      const { stdout: recipient } = await runPgbk(['key', 'new', key, '-q'])
+      const url = `s3://${await s3.aBucket()}/production`
+      const far = { url, recipients: [recipient.trim()], upload: 'always', partial_every: '1 second' }
+      await aFile(join(root, '.pgbkrc.json'), JSON.stringify({ root, stores: { far } }))
+      const env = { ...server.env, ...s3.env }
+      await aBackupOf(server, { root, cwd: root, env, args: ['--packed'] })
+      const receiver = startReceiver(root, { env, cwd: root })
+      startLoad(server)
+      const sentAt = () => Date.parse(readWalSent(rootLayout(root)).far?.at ?? '')
+      const from = Date.now() + 3000
+      await until('WAL of some seconds has come', () => sentAt() > from)
+      const sent = new Date(sentAt() - 1000).toISOString()
+      const rows = Number(await server.sql(`select count(*) from ledger where at < '${sent}'`))
+      await attempt(['pkill', '-KILL', '-f', '--', `-C ${root} --sends`])
+      await receiver.end('SIGKILL')
+      await server.stop('immediate')
+      rmSync(root, { recursive: true })
+
+      const here = aDirectory()
+      const words = ['--from', url, '--identity', key, '-D', join(here, 'main'), '--start', '--port']
+      const port = await aFreePort()
+      await restored(here, [...words, String(port)], { env: s3.env })
+      const target = { port, role: server.superuser, socket: server.socket }
+      const found = await ask(target, 'select count(*), max(n) from ledger', 'postgres', major)
+      const [count = 0, last = 0] = found.split('|').map(Number)
+      expect(last).toBe(count)
+      expect(count).toBeGreaterThanOrEqual(rows)
+      expect(rows).toBeGreaterThan(100)
+    },
+    120_000,
   )
 })
