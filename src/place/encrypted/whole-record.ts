@@ -44,6 +44,7 @@ function named<T>(place: string, id: string, work: () => T): T {
     if (!(cause instanceof PgbkError)) throw cause
     const hint =
       cause.hint ?? 'Somebody has changed it, or put another file in its place. Choose another backup.'
-    throw new PgbkError(cause.code, `backup ${id} in ${place}: ${cause.message}`, { cause, hint })
+    const facts = { ...cause.facts, reason: cause.message }
+    throw new PgbkError(cause.code, `backup ${id} in ${place}: ${cause.message}`, { cause, hint, facts })
   }
 }
