@@ -32,7 +32,9 @@ export function checkJson<T>(schema: v.GenericSchema<unknown, T>, text: string):
  * @returns what is wrong, as a text that has nothing of what is in it: it may be any file of this machine.
  */
 export function parseJson(text: string, mostValues = Number.POSITIVE_INFINITY): { json: unknown } | string {
-  const { depth, values } = sizeOfJson(text, mostValues)
+  const size = sizeOfJson(text, mostValues)
+  if (!size) return 'it is not JSON'
+  const { depth, values } = size
   if (depth > mostDepth) return `it is nested more than ${mostDepth} times`
   if (values > mostValues) return `it has more than ${mostValues} values`
   try {

@@ -24,7 +24,8 @@ export class KeptRecords {
    * @throws {PgbkError} `damaged` for one of which even that is too much.
    */
   keep(read: ReadRecord, json: string): ReadRecord {
-    const memory = json.length + perValue * sizeOfJson(json, Number.POSITIVE_INFINITY).values
+    const { values = 0 } = sizeOfJson(json, Number.POSITIVE_INFINITY) ?? {}
+    const memory = json.length + perValue * values
     if (memory <= this.#left) {
       this.#left -= memory
       return read

@@ -69,7 +69,9 @@ describe('a source over ssh', () => {
     expect(file).toMatchObject({ status: 3, error: { message: '/etc/passwd on test is not a directory' } })
     const other = await listOf(`test:${aDirectory()}`)
     expect(other.status).toBe(3)
-    expect(other.error.message).toMatch(/ on test is not a root: it has no data\/backup$/)
+    expect(other.error.message).toMatch(
+      / on test has no data\/backup: it is not a root, or a store without backups$/,
+    )
   })
 
   it('that may not be read says so, and where', async () => {

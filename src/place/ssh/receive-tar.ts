@@ -5,10 +5,14 @@ import type { BytePath } from '../../system/paths/byte-path.js'
 import type { FileWriter, IncomingFile } from '../contract/file-writer.js'
 import { AskedNames } from './asked-names.js'
 
+/** More than stands between the files of a tar, and behind the last: headers of 1 MB for a long name, and the padding of its end. */
+const mostBetween = 4 << 20
+
 /**
  * Hands the files of a tar to a writer of files. Only what was asked for is taken, and only regular files: no name that a hostile
  * source makes up, and no link, ever reaches the disk. What comes as a hard link is left out; asked for alone it will be a file.
- * @throws {PgbkError} `damaged` for what is not a tar, is cut off, or was not asked for; a system error when writing fails.
+ * @throws {PgbkError} `damaged` for what is not a tar, is cut off or without an end, or was not asked for, or comes twice; a system error
+ * when writing fails.
  */
 export async function receiveTar(
   tar: Readable,
@@ -19,6 +23,10 @@ export async function receiveTar(
   const asked = new AskedNames(wanted)
   let fault: unknown
   let isEmpty = true
+  let isOver = false
+  /** Bytes that were no file's, since the last one began. */
+  let between = 0
+  const taken = new Set<BytePath>()
   let current: IncomingFile | undefined
   /** What goes wrong inside the parser's events is thrown outside of them. */
   const guarded = (work: () => void) => {
@@ -39,11 +47,17 @@ export async function receiveTar(
       fault ??= new PgbkError('damaged', `${source} sent a broken tar: ${message}`)
     },
   })
+  parser.on('eof', () => {
+    isOver = true
+  })
   function take(entry: ReadEntry): void {
     const name = asked.take(entry.path.replace(/^\.\//, ''))
     if (name === undefined) throw notWanted(source, entry.path)
+    if (taken.has(name)) throw new PgbkError('damaged', `${source} sent ${JSON.stringify(entry.path)} twice`)
+    taken.add(name)
     if (entry.type === 'Link') return
     if (!isFile(entry)) throw notWanted(source, `${entry.path} as a ${entry.type}`)
+    between = -entry.size
     const incoming = writer.begin(name, changedAt(entry))
     current = incoming
     let missing = entry.size
@@ -64,8 +78,11 @@ export async function receiveTar(
   try {
     await readChunks(tar, (chunk) => {
       isEmpty &&= chunk.every((byte) => byte === 0)
-      parser.write(chunk)
+      between += chunk.length
+      // Behind its end the parser would keep whatever comes.
+      if (!isOver) parser.write(chunk)
       if (fault !== undefined) throw fault
+      if (between > mostBetween) throw new PgbkError('damaged', `${source} sent a tar without an end`)
     })
     parser.end()
     if (fault !== undefined) throw fault

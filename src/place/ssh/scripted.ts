@@ -9,6 +9,8 @@ interface ScriptPlace {
   /** Undefined for this machine. */
   host: string | undefined
   directory: string
+  /** It is one of a place that was named as SOURCE; else that of a store. */
+  isSource?: true
 }
 
 /**
@@ -16,11 +18,11 @@ interface ScriptPlace {
  * @throws {PgbkError} what the script's exit status means, else what reading failed with.
  */
 export function scriptAnswer<T>(end: StreamEnd<T>, place: ScriptPlace): T {
-  const { status, stderr, endedBy, outcome } = end
+  const { status, stderr, outcome } = end
   if (status !== undefined && isScriptStatus(status)) throw scriptFault(status, stderr, place)
   if (outcome.status === 'rejected') throw outcome.reason
   if (status === 0) return outcome.value
-  throw new PgbkError('failed', `the commands ${on(place)}failed: ${lastWords(stderr) || endedBy || status}`)
+  throw failure('the commands', end, place)
 }
 
 /**
@@ -28,21 +30,37 @@ export function scriptAnswer<T>(end: StreamEnd<T>, place: ScriptPlace): T {
  * @returns what tar complained of.
  */
 export function complaintsOf(end: StreamEnd<void>, place: ScriptPlace): string {
-  const { status, stderr, endedBy, outcome } = end
+  const { status, stderr, outcome } = end
   if (status !== undefined && isScriptStatus(status)) throw scriptFault(status, stderr, place)
   if (outcome.status === 'rejected') throw outcome.reason
   if (status === 0 || status === 1 || status === 2)
     return status === 0 ? '' : stderr.trim() || `status ${status}`
-  throw new PgbkError('failed', `tar ${on(place)}failed: ${lastWords(stderr) || endedBy || status}`)
+  throw failure('tar', end, place)
+}
+
+/** @param what has failed. */
+function failure(
+  what: string,
+  { status, stderr, endedBy }: StreamEnd<unknown>,
+  place: ScriptPlace,
+): PgbkError {
+  const said = lastWords(stderr)
+  if (/No space left on device|Disk quota exceeded/i.test(stderr))
+    return new PgbkError('disk-full', `there is no room left in ${shownDirectory(place)}: ${said}`, {
+      hint: 'Make room there, or have older backups removed: pgbk prune. Then try again.',
+    })
+  const where = place.host === undefined ? '' : `on ${place.host} `
+  return new PgbkError('failed', `${what} ${where}failed: ${said || endedBy || status}`)
 }
 
 function isScriptStatus(status: number): boolean {
   return Object.values(scriptStatus).includes(status)
 }
 
-function scriptFault(status: number, stderr: string, { host, directory }: ScriptPlace): PgbkError {
+function scriptFault(status: number, stderr: string, place: ScriptPlace): PgbkError {
+  const { host, directory, isSource } = place
   const where = host === undefined ? '' : ` on ${host}`
-  const shown = directory || 'the home directory'
+  const shown = directory || homeDirectory
   if (status === scriptStatus.noTar) return new PgbkError('programs-missing', `there is no tar${where}`)
   if (status === scriptStatus.noBackup)
     return new PgbkError('not-found', `the backup is gone from ${shown}${where}`)
@@ -63,16 +81,28 @@ function scriptFault(status: number, stderr: string, { host, directory }: Script
   if (/permission denied/i.test(stderr)) return closedSource(path, where, host)
   if (status === scriptStatus.noRoot) return noRoot(`${shown}${where}`)
   const reason = /not a directory/i.test(stderr) ? 'is not a directory' : 'does not exist'
-  return new PgbkError('not-found', `${shown}${where} ${reason}`, {
-    hint: 'SOURCE is the directory that holds data/, as in scp: relative to the home there, or absolute.',
+  return new PgbkError('not-found', `${shownDirectory(place)} ${reason}`, {
+    hint: isSource
+      ? 'SOURCE is the directory that holds data/, as in scp: relative to the home there, or absolute.'
+      : 'Make the directory of the store there, or correct its path: it is relative to the home there, or absolute.',
   })
+}
+
+const homeDirectory = 'the home directory'
+
+function shownDirectory({ host, directory }: ScriptPlace): string {
+  return `${directory || homeDirectory}${host === undefined ? '' : ` on ${host}`}`
 }
 
 /** A directory without data/backup in it. */
 export function noRoot(place: string): PgbkError {
-  return new PgbkError('not-found', `${place} is not a root: it has no data/backup`, {
-    hint: 'SOURCE is the directory that holds data/, not the backup itself.',
-  })
+  return new PgbkError(
+    'not-found',
+    `${place} has no data/backup: it is not a root, or a store without backups`,
+    {
+      hint: 'SOURCE is the directory that holds data/, not the backup itself.',
+    },
+  )
 }
 
 export function closedSource(path: string, where: string, host?: string): PgbkError {
@@ -81,8 +111,4 @@ export function closedSource(path: string, where: string, host?: string): PgbkEr
       ? `Log in as the user whom the backups belong to:  USER@${shellWord(host.replace(/^.*@/, ''))}:DIR`
       : 'Run pgbk as the user whom the backups belong to.',
   })
-}
-
-function on({ host }: ScriptPlace): string {
-  return host === undefined ? '' : `on ${host} `
 }

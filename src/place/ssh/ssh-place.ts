@@ -28,7 +28,7 @@ export function sshPlace(
   sshOptions: string[] = [],
 ): Place {
   const shell = sshShell(host, context, sshOptions)
-  const where = { host, directory }
+  const where = { host, directory, isSource: true } as const
   const { progress } = context
   let known: RemoteCatalog | undefined
   return {

@@ -119,4 +119,18 @@ describe('encrypted backups of a place', () => {
     const error = await thrownBy(async () => withWholeRecord(place, await only(place)))
     expect(error).toMatchObject({ code: 'damaged', message: expect.stringContaining('another stop_lsn') })
   })
+
+  it.each([
+    ['README.age', 'the record is unreadable: it is not JSON'],
+    ['snapshot.squashfs.age', 'the record is unreadable: it is not JSON'],
+  ])('with %s in the place of its record is named, with its place', async (other, reason) => {
+    const { staged, opened } = await aWorld()
+    staged.files.set('backup.json.age' as BytePath, staged.files.get(other as BytePath) as Buffer)
+    const place = opened(alice)
+    expect(await thrownBy(async () => withWholeRecord(place, await only(place)))).toMatchObject({
+      code: 'damaged',
+      message: `backup ${staged.id} in memory: ${reason}`,
+      hint: expect.stringContaining('Choose another backup'),
+    })
+  })
 })
