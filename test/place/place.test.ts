@@ -15,6 +15,7 @@ import { sshPlace } from '../../src/place/ssh/ssh-place.js'
 import { directoryStore } from '../../src/place/store/directory-store.js'
 import type { ObjectStore } from '../../src/place/store/object-store.js'
 import { s3Store } from '../../src/place/store/s3/s3-store.js'
+import { sshStore } from '../../src/place/store/ssh/ssh-store.js'
 import { storePlace } from '../../src/place/store/store-place.js'
 import type { BytePath } from '../../src/system/paths/byte-path.js'
 import { aContext, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from '../catalog/samples.js'
@@ -125,12 +126,17 @@ needs('an S3 server').describe('a store in S3', () => {
     return aStoreWorld(store)
   })
 })
-needs('program sshd').describe('a root over ssh', () => {
+needs('program sshd').describe('over ssh', () => {
   let host: SshHost
   beforeAll(async () => {
     host = await anSshHost()
   })
-  isRead(() => anSshWorld(host))
+  describe('a root', () => isRead(() => anSshWorld(host)))
+  describe('a store', () =>
+    isRead(() => {
+      const there = aContext({ env: { ...process.env, ...host.env } as Record<string, string> })
+      return aStoreWorld(sshStore({ host: host.host, directory: aDirectory() }, there, 'test'))
+    }))
 })
 
 async function make<S extends Staged>({ writable, put }: World<S, Made<S>>, at: Date): Promise<StoredBackup> {

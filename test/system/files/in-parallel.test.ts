@@ -18,13 +18,19 @@ describe('inParallel', () => {
   it('stops at the first failure, and throws when nothing is going on any more', async () => {
     const seen: number[] = []
     let now = 0
+    let fail = () => {}
+    const failed = new Promise<void>((resolve) => {
+      fail = resolve
+    })
     const error = await thrownBy(() =>
       inParallel([1, 2, 3, 4, 5, 6], 2, async (item) => {
         seen.push(item)
-        now++
-        await sleep(item === 2 ? 1 : 20)
-        now--
+        if (item === 2) fail()
         if (item === 2) throw new RangeError('two')
+        now++
+        await failed
+        await sleep(1)
+        now--
       }),
     )
     expect({ error: String(error), seen, now }).toEqual({ error: 'RangeError: two', seen: [1, 2], now: 0 })
