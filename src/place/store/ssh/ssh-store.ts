@@ -32,7 +32,9 @@ export function sshStore(
 ): ObjectStore {
   const { host, directory } = where
   const shell = sshShell(host, context, sshOptions)
-  const ask = (script: string, input?: Uint8Array | Readable) => asked(shell, script, input, where)
+  const ask = (script: string, input?: Uint8Array | Readable) =>
+    asked(shell, script, input, where, mostOfLine)
+  const askForNames = (script: string) => asked(shell, script, undefined, where)
   const stat = async (key: string): Promise<StoredObject | undefined> => {
     const said = await ask(scripts.statScript(directory, key)).catch(ifGone)
     return said === undefined ? undefined : objectOf(key, said.trim())
@@ -40,7 +42,7 @@ export function sshStore(
   /** @param keyOf the key that a file is there for, by its own; undefined for one that is not meant. */
   async function* filesIn(prefix: string, keyOf: (own: string) => string | undefined) {
     const above = prefix.slice(0, prefix.lastIndexOf('/') + 1)
-    for (const line of whole(await ask(scripts.listScript(directory, above)), name)) {
+    for (const line of whole(await askForNames(scripts.listScript(directory, above)), name)) {
       const [, facts = '', below = ''] = /^(\d+ \d+ \d+) \.\/(.*)$/.exec(line) ?? []
       const key = isPlainName(above + below) ? keyOf(above + below) : undefined
       if (key?.startsWith(prefix)) yield objectOf(key, facts)
@@ -56,7 +58,8 @@ export function sshStore(
     locationOf: (key) => `${host}:${directory || '.'}/${key}`,
     list: (prefix) => filesIn(prefix, (own) => (keyOfDraft(own) === undefined ? own : undefined)),
     unfinished: (prefix) => filesIn(prefix, keyOfDraft),
-    directoriesIn: async (prefix) => whole(await ask(scripts.directoriesScript(directory, prefix)), name),
+    directoriesIn: async (prefix) =>
+      whole(await askForNames(scripts.directoriesScript(directory, prefix)), name),
     stat,
     async read(key, range, take) {
       const script = scripts.readObjectScript(directory, key, range)
@@ -96,6 +99,9 @@ export function sshStore(
   }
 }
 
+/** What is answered in one line, in bytes. */
+const mostOfLine = 4096
+
 type Ask = (script: string, input?: Uint8Array | Readable) => Promise<string>
 
 async function asked(
@@ -103,8 +109,9 @@ async function asked(
   script: string,
   input: Uint8Array | Readable | undefined,
   where: SshDirectory,
+  most?: number,
 ): Promise<string> {
-  const end = await shell.run(script, input, async (output) => (await wholeAnswer(output)).toString())
+  const end = await shell.run(script, input, async (output) => (await wholeAnswer(output, most)).toString())
   return scriptAnswer(end, where)
 }
 
