@@ -3,6 +3,8 @@ export const mostAhead = 256
 
 /** How many readers are followed at once. */
 const mostStreams = 16
+/** Blocks over which one block of a file may lie (128 KiB of it, compressed, in any place): to read these is not to read on. */
+const mostOfOne = 5
 /** Blocks that a reader may leave out and still read on: metadata and data of a file lie side by side. */
 const mostSkipped = 2
 
@@ -34,7 +36,8 @@ export function readAhead(): (first: number, last: number) => [number, number] {
     const ahead = Math.min(mostAhead, stream.length)
     const from = Math.max(stream.fetchedTo, stream.next)
     // In large pieces: a request costs a round trip, however small it is.
-    if (!found || grown === 0 || from - stream.next > ahead / 2) return [from, from]
+    const readsOn = found !== undefined && grown > 0 && stream.length > mostOfOne
+    if (!readsOn || from - stream.next > ahead / 2) return [from, from]
     stream.fetchedTo = stream.next + ahead
     return [from, Math.max(from, stream.fetchedTo)]
   }

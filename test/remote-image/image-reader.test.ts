@@ -127,6 +127,14 @@ describe('reading an image elsewhere', () => {
     expect(reader.fetched).toEqual({ bytes: 5 * imageBlockSize, requests: 5 })
   })
 
+  it('asks for nothing ahead of who reads one block of a file, page by page', async () => {
+    const reader = aReader(aPlace())
+    const [from, bytes] = [5 * mib + 20_000, 128 << 10]
+    for (let at = from; at < from + bytes; at += 4096) await reader.read(at, 4096)
+    await reader.idle()
+    expect(reader.fetched.bytes).toBe(5 * imageBlockSize)
+  })
+
   it('asks a cache first, and fills it', async () => {
     const cache = aMemoryCache()
     await aReader(aPlace(), cache).read(0, 3 * imageBlockSize)
