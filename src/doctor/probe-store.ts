@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Context } from '../context.js'
 import { factsOf, PgbkError } from '../errors.js'
+import { keysOf } from '../place/store/keys.js'
 import type { ObjectStore } from '../place/store/object-store.js'
 import { formatBytes, formatDuration } from '../text/format.js'
 import { type Check, failed, ok, skipped, warning } from './check.js'
@@ -27,7 +28,7 @@ interface Probed {
  * uploads: what they may not do is told, and is no failure.
  */
 export async function probeStore({ store, name, partSize = 0 }: Probed, context: Context): Promise<Check[]> {
-  const key = `data/backup/.pgbk-probe-${randomBytes(8).toString('hex')}`
+  const key = keysOf.probes + randomBytes(8).toString('hex')
   const checks: Check[] = []
   const look = async (what: string, work: (called: string) => Promise<Check>): Promise<boolean> => {
     context.signal.throwIfAborted()

@@ -30,6 +30,7 @@ export async function sweepStore(
 ): Promise<SweptThere> {
   const swept: SweptThere = { ids: [], kept: [] }
   const unfinished = await unfinishedByBackup(store)
+  if (!dryRun) swept.kept.push(...(await sweepProbes(store, [...unfinished.values()].flat(), now())))
   const ids = new Set([...(await store.directoriesIn(keysOf.backups)), ...unfinished.keys()])
   for (const id of [...ids].filter(isId).sort()) {
     signal.throwIfAborted()
@@ -45,6 +46,19 @@ export async function sweepStore(
     if (!dryRun) swept.kept.push(...(await removeAllBelow(store, top)).kept)
   }
   return swept
+}
+
+/** Of a doctor that was killed, or might not remove what it had put. */
+async function sweepProbes(
+  store: ObjectStore,
+  unfinished: readonly StoredObject[],
+  now: Date,
+): Promise<KeptObject[]> {
+  const left = unfinished.filter((one) => one.key.startsWith(keysOf.probes) && isForgotten([one], now))
+  await store.discard(left.map(({ key }) => key))
+  const keys: string[] = []
+  for await (const probe of store.list(keysOf.probes)) if (isForgotten([probe], now)) keys.push(probe.key)
+  return store.remove(keys)
 }
 
 async function isLeft(store: ObjectStore, id: string, parts: StoredObject[], now: Date): Promise<boolean> {

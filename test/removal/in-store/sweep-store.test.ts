@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { directoryStore } from '../../../src/place/store/directory-store.js'
@@ -19,6 +19,7 @@ function aStore() {
   const directory = aDirectory()
   const pathOf = (backup: string, name: string) => join(directory, keysOf.backup(backup).top, name)
   return {
+    directory,
     store: directoryStore(directory, context),
     put(backup: string, name: string, hoursAgo: number) {
       const path = pathOf(backup, name)
@@ -81,6 +82,20 @@ describe('what uploads have left in a store', () => {
     await removeAllBelow(lying, keysOf.backup(id).top)
     expect(isThere(id)).toBe(false)
     expect(['snapshot.squashfs', 'backup.json'].map((name) => isThere(other, name))).toEqual([true, true])
+  })
+
+  it('goes a day later where a doctor has left it', async () => {
+    const { store, directory } = aStore()
+    const names = ['.pgbk-probe-1', '.pgbk-.pgbk-probe-2.part', '.pgbk-probe-3']
+    for (const [index, name] of names.entries()) {
+      const path = join(directory, keysOf.backups, name)
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, 'x')
+      const time = new Date(now.getTime() - (index === 2 ? 23 : 25) * hour)
+      utimesSync(path, time, time)
+    }
+    await sweepStore(store, context, { listed: none, dryRun: false })
+    expect(readdirSync(join(directory, keysOf.backups))).toEqual(['.pgbk-probe-3'])
   })
 
   it('goes beside a backup that is there, which loses nothing', async () => {

@@ -10,6 +10,7 @@ const atOnce = 16
 /** Removes objects, but for those that Object Lock or a legal hold keeps. */
 export async function removeFromS3(connection: S3Connection, keys: readonly string[]): Promise<KeptObject[]> {
   const kept: KeptObject[] = []
+  if (keys.length === 0) return kept
   const mayLock = await canLock(connection)
   await inParallel(keys, atOnce, async (key) => {
     // One with versions would hide what is kept, and seem to have removed it.

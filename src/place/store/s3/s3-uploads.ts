@@ -119,6 +119,7 @@ export async function* unfinishedInS3(
 
 /** Ends what interrupted uploads of these keys have left. Where that may not be done, a rule of the bucket does it. */
 export async function abortUploads(connection: S3Connection, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return
   const wanted = new Set(keys)
   const { sdk, bucket, prefix } = connection
   for await (const { key, id } of openUploads(connection, commonStart(keys))) {

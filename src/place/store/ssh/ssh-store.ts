@@ -49,6 +49,7 @@ export function sshStore(
     }
   }
   const remove = async (keys: string[], what: 'all' | 'drafts') => {
+    if (keys.length === 0) return
     for (const key of keys) if (!isPlainName(key) || key.includes('\n')) throw goneFrom(name, key)
     await ask(scripts.removeScript(directory, what), Buffer.from(keys.map((key) => `${key}\n`).join('')))
   }
