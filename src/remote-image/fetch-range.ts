@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PgbkError } from '../errors.js'
-import { within } from '../system/program/within.js'
+import { unstalled } from '../place/contract/unstalled.js'
 
 /** Bytes of a file that is elsewhere: as `Place.read`, of one file. */
 export type ReadImageRange = <T>(
@@ -57,19 +57,16 @@ async function exactly(
 ): Promise<Buffer> {
   const whole = Buffer.allocUnsafe(length)
   let at = 0
-  const iterator = bytes[Symbol.asyncIterator]()
-  for (;;) {
-    const next = await within(stallMs, iterator.next(), () => stalled(name, stallMs))
-    if (next.done) break
-    if (at + next.value.length > length) throw otherLength(name, from, length, 'more')
-    at += next.value.copy(whole, at)
+  for await (const piece of unstalled(bytes, stallMs, () => stalled(name, stallMs))) {
+    if (at + piece.length > length) throw otherLength(name, from, length, 'more')
+    at += piece.copy(whole, at)
   }
   if (at < length) throw otherLength(name, from, length, `only ${at}`)
   return whole
 }
 
 function stalled(name: string, ms: number): PgbkError {
-  return new PgbkError('unreachable', `${name} has sent nothing for ${Math.round(ms / 1000)} s`)
+  return new PgbkError('unreachable', `${name} has sent next to nothing for ${Math.round(ms / 1000)} s`)
 }
 
 function otherLength(name: string, from: number, length: number, got: string): PgbkError {

@@ -27,8 +27,12 @@ const useless = [
 /** Where S3 is, and where its credentials are; not these. */
 const ofStores = [
   ...['AWS_PROFILE', 'AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3'],
-  ...['AWS_CA_BUNDLE', 'AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE'],
+  ...['AWS_CA_BUNDLE', 'AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'NODE_EXTRA_CA_CERTS'],
+  ...['AWS_ROLE_ARN', 'AWS_ROLE_SESSION_NAME', 'AWS_WEB_IDENTITY_TOKEN_FILE'],
+  ...['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'NO_PROXY', 'no_proxy'],
 ]
+/** Of a URL. */
+const hasSecret = /\/\/[^/]*@/
 
 /**
  * The variables that a command without an environment has to be given.
@@ -39,7 +43,7 @@ export function variablesFrom(env: Environment, hasStores = false): Record<strin
   if (secret !== undefined) throw noPassword(`the password in ${secret} would not be there`)
   const isOurs = (name: string) =>
     (/^(PG[A-Z_]+|PGBK_[A-Z_]+)$/.test(name) && !useless.includes(name)) ||
-    (hasStores && ofStores.includes(name))
+    (hasStores && ofStores.includes(name) && !hasSecret.test(env[name] ?? ''))
   const wanted = Object.entries(env).filter(([name, value]) => isOurs(name) && value)
   return Object.fromEntries(wanted.sort() as [string, string][])
 }
@@ -56,7 +60,7 @@ export function callWords(command: string[], { self, root, configFile }: Surroun
 }
 
 /**
- * Calls for sh, one after the other as long as each succeeds.
+ * Calls for sh: the first one, and, where that succeeds, each of the others, whatever becomes of the others. It fails where one of them does.
  * @throws {PgbkError} `usage` for what cannot stand in one line.
  */
 export function shellCommand(commands: string[][], surroundings: Surroundings): string {
@@ -64,9 +68,12 @@ export function shellCommand(commands: string[][], surroundings: Surroundings): 
     ([name, value]) => `${name}=${shellWord(value)}`,
   )
   const calls = commands.map((command) => callWords(command, surroundings).map(shellWord).join(' '))
+  const [first, ...others] = calls
   const text = [
     ...(assignments.length > 0 ? [`export ${assignments.join(' ')};`] : []),
-    calls.join(' && '),
+    others.length < 2
+      ? calls.join(' && ')
+      : `${first} && { s=0; ${others.map((call) => `${call} || s=$?; `).join('')}exit $s; }`,
   ].join(' ')
   if (/\p{Cc}/u.test(text)) {
     throw new PgbkError('usage', 'a path or a variable with a control character cannot stand in a schedule', {

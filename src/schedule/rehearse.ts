@@ -30,8 +30,13 @@ interface Rehearsal {
   connection: string[]
   /** All that cron gives a command. */
   environment: Record<string, string>
-  /** The stores that backups are brought to by themselves. */
-  stores: string[]
+  stores: RehearsedStore[]
+}
+
+/** A store that backups are brought to by themselves, or that is pruned. */
+export interface RehearsedStore {
+  name: string
+  isS3: boolean
 }
 
 /**
@@ -95,14 +100,17 @@ function failuresOf(there: Findings, here: Findings): string[] {
     })
 }
 
-/** What uploads need of a store is not there under cron, and is here: credentials in the environment, mostly. */
-function storesLost(there: Findings, here: Findings, stores: string[]): string[] {
-  return stores.flatMap((store) => {
+/** What it takes to reach a store is here, and not under cron. */
+function storesLost(there: Findings, here: Findings, stores: RehearsedStore[]): string[] {
+  return stores.flatMap(({ name: store, isS3 }) => {
     const faultIn = ({ checks }: Findings) =>
       checks.find(({ name, status }) => name.startsWith(`${store}: `) && isFault(name, status))
     const fault = faultIn(there)
     if (fault === undefined || faultIn(here) !== undefined) return []
-    return `under cron nothing would be uploaded to ${store}, though here it is well: ${fault.text}. Its credentials have to be in a file (~/.aws/credentials), since the crontab takes none`
+    const remedy = isS3
+      ? 'Its credentials have to be in a file (~/.aws/credentials), and a proxy without a password: the crontab takes neither'
+      : 'cron has no agent of ssh, and no terminal'
+    return `under cron the store ${store} is not reached, though here it is: ${fault.text}. ${remedy}`
   })
 }
 

@@ -14,7 +14,7 @@ import {
   writeCrontab,
 } from './crontab.js'
 import { type CrontabEntry, crontabLine, entriesIn, withEntry, withoutEntry } from './entry.js'
-import { type Findings, rehearse } from './rehearse.js'
+import { type Findings, type RehearsedStore, rehearse } from './rehearse.js'
 import { type SystemdUnit, systemdUnits } from './systemd-units.js'
 import { crontabFields, daysBetween, parseTimes, type ScheduleTimes } from './times.js'
 
@@ -63,8 +63,7 @@ export async function schedule(options: ScheduleOptions, task: Task): Promise<Wr
   const plan = planSchedule(options, task)
   context.progress.step('checking it under the environment of cron')
   const environment = cronEnvironment(context.user(), await readCrontabToChange(context))
-  const stores = Object.keys(settings.stores).filter((name) => settings.stores[name]?.upload !== 'never')
-  const findings = await rehearse({ ...plan, environment, stores }, context)
+  const findings = await rehearse({ ...plan, environment, stores: storesOf(settings) }, context)
   // That took a while, and others write into the crontab too.
   const before = await readCrontabToChange(context)
   const after = withEntry(before, settings.root, plan.line)
@@ -94,12 +93,17 @@ export function planSchedule(options: ScheduleOptions, { settings, context }: Ta
   }
   refusePassword(surroundings.variables.PGBK_CONNECTION)
   const further = [...(options.prove ? ['--prove'] : []), ...(options.packed ? ['--packed'] : [])]
-  const commands = [
-    ['create', '--scheduled', ...further, '--quiet', ...connection],
-    ...(options.prune === false ? [] : pruning(settings)),
-  ]
+  const create = ['create', '--scheduled', ...further, '--quiet', ...connection]
+  const commands = [create, ...(options.prune === false ? [] : pruning(settings))]
   const line = crontabLine(crontabFields(times), shellCommand(commands, surroundings), settings.root)
   return { times, line, commands, connection, surroundings }
+}
+
+/** Those that the line has to do with. */
+function storesOf({ stores }: Settings): RehearsedStore[] {
+  return Object.entries(stores)
+    .filter(([, { upload, retention }]) => upload !== 'never' || removesAnything(retention))
+    .map(([name, { url }]) => ({ name, isS3: url.startsWith('s3:') }))
 }
 
 /** The root, and each store whose retention stands in the configuration here. */

@@ -16,9 +16,10 @@ export function errorJson({ code, message, hint }: PgbkError): string {
 
 /** Somebody may have given a URI, or a conninfo, where something else belongs, and errors name what they were given. */
 export function withoutPasswords(text: string): string {
-  return cutTo(mostShown, text)
+  const shown = text
     .replace(/\S+/g, withoutUrlPassword)
     .replace(/\b((?:ssl)?password|\w+_secret|scram_\w+_key)(\s*=\s*)('[^']*'?|\S+)/gi, '$1$2***')
+  return cutTo(mostShown, shown)
 }
 
 /** Longer than whatever pgbk has to say: an error may have a text of others in it. */

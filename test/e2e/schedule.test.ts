@@ -119,9 +119,7 @@ describe('pgbk schedule', () => {
     const env = { ...anSshTo({}), AWS_PROFILE: 'backup', AWS_SECRET_ACCESS_KEY: 'x' }
     const { status, stderr } = await schedule(['--daily', '03:00', '--config', config], { env })
     expect(status).toBe(0)
-    expect(stderr).toMatch(
-      /under cron nothing would be uploaded to far, though here it is well: cannot reach/,
-    )
+    expect(stderr).toMatch(/under cron the store far is not reached, though here it is: cannot reach/)
     expect(ownLine()).toContain(' AWS_PROFILE=backup ')
     expect(ownLine()).not.toContain('AWS_SECRET')
   })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { execa } from 'execa'
 import { programsIn, shellCommand, variablesFrom } from '../../src/schedule/command.js'
 import { crontabLine, entriesIn, withEntry, withoutEntry } from '../../src/schedule/entry.js'
 import { thrownBy } from '../catalog/samples.js'
@@ -63,6 +64,35 @@ describe('the command of a line', () => {
     ).toBe(
       `export PGPORT=5433 PGUSER='Ü 1'; '/opt/no de' '/usr/lib/o'\\''clock/pgbk.js' create -h db1 -C '/srv/a b' --config /etc/pgbk/x && '/opt/no de' '/usr/lib/o'\\''clock/pgbk.js' prune -C '/srv/a b' --config /etc/pgbk/x`,
     ))
+
+  it.each([
+    ['all goes well', [0, 0, 0, 0], 'abcd', 0],
+    ['no backup is made', [5, 0, 0, 0], 'a', 5],
+    ['a store is away', [0, 0, 6, 0], 'abcd', 6],
+    ['the root is not pruned', [0, 1, 0, 0], 'abcd', 1],
+  ])('goes on with the other stores where %s', async (_, statuses, said, status) => {
+    const names = ['a', 'b', 'c', 'd']
+    const script = `printf %s "$1"; case $1 in ${names.map((name, at) => `${name}) exit ${statuses[at]};;`).join(' ')} esac`
+    const self = ['sh', '-c', script, 'sh'] as const
+    const line = shellCommand(
+      names.map((name) => [name]),
+      { self, root: '/r', configFile: undefined, variables: {} },
+    )
+    const { stdout, exitCode } = await execa('sh', ['-c', line], { reject: false })
+    expect([stdout, exitCode]).toEqual([said, status])
+  })
+
+  it('takes along where S3 is where there are stores, and no password', () => {
+    const env = {
+      AWS_ENDPOINT_URL: 'https://u:geheim@s3',
+      HTTPS_PROXY: 'http://u:geheim@proxy',
+      NO_PROXY: 'here',
+      AWS_PROFILE: 'x',
+      AWS_SECRET_ACCESS_KEY: 'geheim',
+    }
+    expect(variablesFrom(env)).toEqual({})
+    expect(variablesFrom(env, true)).toEqual({ AWS_PROFILE: 'x', NO_PROXY: 'here' })
+  })
 
   it('tells its programs', () => {
     const command = shellCommand([['create', '--scheduled']], {

@@ -86,6 +86,8 @@ describe('a password in a text', () => {
   })
 })
 
-it('shows so much of a text of others as fits a screen or ten', () => {
+it('shows so much of a text of others as fits a screen or ten, and hides what is cut in two', () => {
   expect(errorText(new PgbkError('failed', 'x'.repeat(1_000_000)), plain).length).toBeLessThan(110_000)
+  const cut = `${'x '.repeat(49_990)}postgresql://u:geheim-und-lang@host`
+  expect(errorText(new PgbkError('failed', cut), plain)).not.toContain('geh')
 })

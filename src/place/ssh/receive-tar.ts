@@ -55,9 +55,9 @@ export async function receiveTar(
     if (name === undefined) throw notWanted(source, entry.path)
     if (taken.has(name)) throw new PgbkError('damaged', `${source} sent ${JSON.stringify(entry.path)} twice`)
     taken.add(name)
+    between = entry.type === 'Link' ? 0 : -entry.size
     if (entry.type === 'Link') return
     if (!isFile(entry)) throw notWanted(source, `${entry.path} as a ${entry.type}`)
-    between = -entry.size
     const incoming = writer.begin(name, changedAt(entry))
     current = incoming
     let missing = entry.size

@@ -32,7 +32,8 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string):
   if (frames.pop()?.toString() !== 'end\n') {
     throw new PgbkError('failed', `the list of the backups of ${name} ended early`)
   }
-  for (const frame of frames) {
+  // The newest first: where not all records are kept, theirs are.
+  for (const frame of frames.reverse()) {
     const lineEnd = frame.indexOf('\n')
     const hasRecord = /^(whole|used) /.test(frame.toString('latin1', 0, 6))
     const line = frame.toString('utf8', 0, hasRecord ? lineEnd : frame.length - 1)
@@ -44,6 +45,7 @@ export function parseRemoteCatalog(output: Buffer, token: string, name: string):
       addRemote(catalog, kept, { id: entry, record, state })
     } else catalog.rejected.push({ name: entry, ...rejectionFor(state, entry, name) })
   }
+  catalog.rejected.reverse()
   return { catalog: newestFirst(catalog), records }
 }
 

@@ -1,7 +1,7 @@
-import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PgbkError } from '../../../errors.js'
 import type { FileRange } from '../../contract/place.js'
+import { leastAtATime, unstalled } from '../../contract/unstalled.js'
 import type { S3Connection } from './s3-client.js'
 import { isPassing } from './s3-failure.js'
 import { type OpenedObject, openObject } from './s3-open.js'
@@ -41,7 +41,7 @@ async function* pieces(
     const before = at
     try {
       opened ??= await openObject(connection, key, { from: at, length: end - at }, tag)
-      for await (const piece of unstalled(opened?.body, connection.stallMs)) {
+      for await (const piece of bodyOf(opened, connection)) {
         const wanted = piece.subarray(0, end - at)
         at += wanted.length
         yield wanted
@@ -49,7 +49,7 @@ async function* pieces(
       }
       throw new PgbkError('unreachable', `${key} of s3://${connection.bucket} ended early`)
     } catch (error) {
-      failures = at > before ? 0 : failures + 1
+      failures = at - before >= leastAtATime ? 0 : failures + 1
       if (!mayPass(error, failures)) throw connection.explain(error, `read ${key}`)
     } finally {
       opened?.body.destroy()
@@ -70,19 +70,9 @@ async function pause({ signal }: S3Connection, failures: number): Promise<void> 
   await sleep(firstPauseMs * 2 ** failures, undefined, { signal }).catch(() => signal.throwIfAborted())
 }
 
-/** The pieces of a body, which is broken off when nothing comes. */
-async function* unstalled(body: Readable | undefined, stallMs: number): AsyncGenerator<Buffer> {
-  if (!body) return
-  const giveUp = () =>
-    body.destroy(new PgbkError('unreachable', `the store has sent nothing for ${stallMs / 1000} s`))
-  let waiting = setTimeout(giveUp, stallMs)
-  try {
-    for await (const piece of body as AsyncIterable<Buffer>) {
-      clearTimeout(waiting)
-      yield piece
-      waiting = setTimeout(giveUp, stallMs)
-    }
-  } finally {
-    clearTimeout(waiting)
-  }
+function bodyOf(opened: OpenedObject | undefined, { stallMs }: S3Connection): AsyncGenerator<Buffer> {
+  if (opened === undefined) return nothing()
+  const late = () =>
+    new PgbkError('unreachable', `the store has sent next to nothing for ${stallMs / 1000} s`)
+  return unstalled(opened.body, stallMs, late)
 }

@@ -51,8 +51,9 @@ async function canLock(connection: S3Connection): Promise<boolean> {
     )
     return ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled'
   } catch (error) {
-    if (isForbidden(error)) return true
     if (hasNoLocks(error)) return false
+    // Each object is asked then.
+    if (isForbidden(error) || isNothing(error)) return true
     throw connection.explain(error, 'find out whether objects are locked')
   }
 }

@@ -133,9 +133,9 @@ export function listScript(root: string, directories: string): string {
   return [
     enterPrefix(root, directories),
     'exec 3>&1',
-    `e=$({ if stat -c %s . >/dev/null 2>&1; then ${found("stat -c '%s %Y %i %n'")}; else ${found("stat -f '%z %m %i %N'")}; fi; } 2>&1 >&3)`,
-    `e=$(printf '%s\\n' "$e" | grep -v 'No such file')`,
-    `if [ -n "$e" ]; then printf '%s\\n' "$e" >&2; exit 1; fi`,
+    `if stat -c %s . >/dev/null 2>&1; then s=c; else stat -f %z . >/dev/null || exit 1; s=f; fi`,
+    `e=$({ if [ $s = c ]; then ${found("stat -c '%s %Y %i %n'")}; else ${found("stat -f '%z %m %i %N'")}; fi; } 2>&1 >&3)`,
+    `printf '%s\\n' "$e" | { while IFS= read -r m; do case $m in '' | *'No such file'*) ;; *) printf '%s\\n' "$m" >&2; exit 1;; esac; done; } || exit 1`,
     `echo ${scriptEnd}`,
   ].join('; ')
 }
@@ -161,7 +161,7 @@ export function removeScript(root: string, what: 'all' | 'drafts'): string {
     enter(root),
     'P=$(pwd -P); f=0',
     'while IFS= read -r k; do d=$(dirname "/$k"); b=$(basename "$k"); if [ "$d" = / ]; then d=; fi',
-    `if cd "$P$d" 2>/dev/null; then if [ "$(pwd -P)" = "$P$d" ]; then rm -f ${files} || f=1; else f=1; fi; fi`,
+    `if cd "$P$d" 2>/dev/null; then if [ "$(pwd -P)" = "$P$d" ]; then rm -f ${files} || f=1; else f=1; fi; elif [ -d "$P$d" ]; then f=1; fi`,
     'cd "$P"; if [ -n "$d" ]; then rmdir -p ".$d" 2>/dev/null; fi; done',
     'exit $f',
   ].join('; ')
