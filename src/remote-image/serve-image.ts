@@ -25,6 +25,11 @@ export interface ServedFile {
   bytes: number
   uid: number
   gid: number
+  /**
+   * How many bytes the kernel may read ahead, and in one request: without any it asks for each page by itself. What is worth it for a run is
+   * known here, and each byte may cost something.
+   */
+  readAhead: number
   /** Fewer bytes only where it ends. Whatever it throws, who reads is told of an input/output error. */
   read(position: number, length: number): Promise<Buffer>
 }
@@ -89,7 +94,7 @@ function answerRequest(device: number, request: Buffer, file: ServedFile): void 
   if (opcode === opcodes.FUSE_READ) {
     const { offset, size } = fuse_read_in.read(request, fuse_in_header.size)
     file.read(offset, size).then(send, () => send(undefined, -constants.errno.EIO))
-  } else if (opcode === opcodes.FUSE_INIT) send(initAnswer(request))
+  } else if (opcode === opcodes.FUSE_INIT) send(initAnswer(request, file))
   else if (opcode === opcodes.FUSE_GETATTR) send(attributesAnswer(file))
   else send(undefined, opcode === opcodes.FUSE_DESTROY ? 0 : -constants.errno.ENOSYS)
 }
@@ -106,14 +111,13 @@ function sendAnswer(device: number, request: Buffer, body: Buffer | undefined, e
   }
 }
 
-/** The kernel reads nothing ahead: what is worth it is known here, and each byte may cost something. */
-function initAnswer(request: Buffer): Buffer {
+function initAnswer(request: Buffer, { readAhead }: ServedFile): Buffer {
   const answer = Buffer.alloc(fuse_init_out.size)
   const { FUSE_ASYNC_READ, FUSE_NO_OPEN_SUPPORT, FUSE_MAX_PAGES } = initFlags
   fuse_init_out.write(answer, 0, {
     major: FUSE_KERNEL_VERSION,
     minor: FUSE_KERNEL_MINOR_VERSION,
-    max_readahead: 0,
+    max_readahead: readAhead,
     flags:
       fuse_init_in.read(request, fuse_in_header.size).flags &
       (FUSE_ASYNC_READ | FUSE_NO_OPEN_SUPPORT | FUSE_MAX_PAGES),

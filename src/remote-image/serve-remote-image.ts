@@ -23,6 +23,8 @@ const device = 3
 /** Requests to a place at the same time. */
 const atOnce = 8
 const noteEvery = 100
+/** What the kernel reads ahead of any file, unless somebody has set that (VM_READAHEAD_PAGES in include/linux/mm.h). */
+const mostInRequest = 128 << 10
 
 /**
  * Serves the image of a backup elsewhere as one file, until nobody has it mounted or open any more. What fails is told in the note: once
@@ -67,7 +69,9 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
       }
     }
     const holder = Number(context.env[holderName] ?? 0)
-    await serveImage(device, { bytes, uid, gid, read }, () => holder === 0 || isAlive(holder))
+    // What lasts is made of all of it.
+    const readAhead = lasts ? mostInRequest : 0
+    await serveImage(device, { bytes, uid, gid, readAhead, read }, () => holder === 0 || isAlive(holder))
   } catch (error) {
     said.failure = failureOf(error)
     throw error
