@@ -31,8 +31,8 @@ const ofStores = [
   ...['AWS_ROLE_ARN', 'AWS_ROLE_SESSION_NAME', 'AWS_WEB_IDENTITY_TOKEN_FILE'],
   ...['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'NO_PROXY', 'no_proxy'],
 ]
-/** Of a URL. */
-const hasSecret = /\/\/[^/]*@/
+/** Of these, what is a URL, or what some take for one without its scheme: whoever is named before an `@` may have a password. */
+const isUrl = /_(?:PROXY|URL|URL_S3)$/i
 
 /**
  * The variables that a command without an environment has to be given.
@@ -43,7 +43,7 @@ export function variablesFrom(env: Environment, hasStores = false): Record<strin
   if (secret !== undefined) throw noPassword(`the password in ${secret} would not be there`)
   const isOurs = (name: string) =>
     (/^(PG[A-Z_]+|PGBK_[A-Z_]+)$/.test(name) && !useless.includes(name)) ||
-    (hasStores && ofStores.includes(name) && !hasSecret.test(env[name] ?? ''))
+    (hasStores && ofStores.includes(name) && !(isUrl.test(name) && env[name]?.includes('@')))
   const wanted = Object.entries(env).filter(([name, value]) => isOurs(name) && value)
   return Object.fromEntries(wanted.sort() as [string, string][])
 }

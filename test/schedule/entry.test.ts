@@ -86,6 +86,8 @@ describe('the command of a line', () => {
     const env = {
       AWS_ENDPOINT_URL: 'https://u:geheim@s3',
       HTTPS_PROXY: 'http://u:geheim@proxy',
+      https_proxy: 'u:geheim@proxy:3128',
+      http_proxy: 'http://u:ge/heim@proxy',
       NO_PROXY: 'here',
       AWS_PROFILE: 'x',
       AWS_SECRET_ACCESS_KEY: 'geheim',
