@@ -2,6 +2,7 @@ import { inParallel } from '../../../system/files/in-parallel.js'
 import type { KeptObject } from '../object-store.js'
 import type { S3Connection } from './s3-client.js'
 import { isForbidden, isNothing, isNotSupported, s3Failure } from './s3-failure.js'
+import { headOf } from './s3-stat.js'
 import { abortUploads } from './s3-uploads.js'
 
 /** Not all stores know how to remove several at once. */
@@ -68,11 +69,8 @@ function hasNoLocks(error: unknown): boolean {
 }
 
 async function lockOf(connection: S3Connection, key: string): Promise<KeptObject | undefined> {
-  const { sdk, bucket, prefix } = connection
   try {
-    const found = await connection.ask((client, options) =>
-      client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key }), options),
-    )
+    const found = await headOf(connection, key)
     const until = found.ObjectLockRetainUntilDate
     const isRetained = until !== undefined && until.getTime() > Date.now()
     if (!isRetained && found.ObjectLockLegalHoldStatus !== 'ON') return undefined

@@ -25,14 +25,19 @@ export async function statIfAllowed(
   }
 }
 
+/** All that a store says of an object. @throws what the client throws. */
+export function headOf({ sdk, bucket, prefix, ask }: S3Connection, key: string) {
+  return ask((client, options) =>
+    client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key }), options),
+  )
+}
+
 async function look(connection: S3Connection, key: string): Promise<StoredObject | undefined> {
-  const { sdk, bucket, prefix } = connection
   try {
-    const found = await connection.ask((client, options) =>
-      client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key }), options),
-    )
+    const found = await headOf(connection, key)
     const bytes = found.ContentLength
-    if (!isSize(bytes)) throw new PgbkError('failed', `s3://${bucket} does not say how large ${key} is`)
+    if (!isSize(bytes))
+      throw new PgbkError('failed', `s3://${connection.bucket} does not say how large ${key} is`)
     return { key, bytes, changedAt: found.LastModified ?? new Date(), tag: tagOf(found.ETag) }
   } catch (error) {
     if (isNothing(error)) return undefined

@@ -19,8 +19,8 @@ interface SshDirectory {
 }
 
 /**
- * A store in a directory of a host, by the user's own ssh. It needs sh there, stat, find, tail, head, wc, and what changes names (mv, ln, mkdir, rm, rmdir, ls, dirname, basename); an interrupted send is
- * continued where sha256sum or shasum is. The directory must be there.
+ * A store in a directory of a host, by the user's own ssh. It needs sh there, stat, find, tail, head, wc, and what changes names (mv, ln,
+ * mkdir, rm, rmdir, ls, dirname, basename); an interrupted send is continued where sha256sum or shasum is. The directory must be there.
  * @param name as the user wrote it.
  * @param sshOptions further ones for every call of ssh: each request is one.
  */
