@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { execaSync } from 'execa'
@@ -26,6 +26,7 @@ import { findWindows } from '../../src/wal-coverage/find-window.js'
 import { aBackup, aContext, anEmptyRoot, aRecord, thrownBy } from '../catalog/samples.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor } from '../helpers/programs.js'
+import { anSshTo } from '../helpers/ssh.js'
 import { isRoot, ordinaryUser } from '../helpers/users.js'
 
 const id = '20261120T030000Z'
@@ -147,11 +148,7 @@ describe.each(removals)('of a backup whose removal %s', (_what, remove) => {
   })
 
   it('no list of its files on another host is taken for whole', async () => {
-    const bin = aDirectory()
-    writeFileSync(join(bin, 'ssh'), '#!/bin/sh\nshift 3; eval "$@"\n')
-    chmodSync(join(bin, 'ssh'), 0o755)
-    const env = { PATH: `${bin}:${process.env.PATH}` }
-    const source = await openPlace(`host:${root.root}`, aContext({ env }), { stores: {} })
+    const source = await openPlace(`host:${root.root}`, aContext({ env: anSshTo({}) }), { stores: {} })
     expect((await source.files(backup)).files).toContain('snapshot/data/PG_VERSION')
     remove()
     const message = `the backup is gone from ${root.root} on host`
