@@ -12,7 +12,13 @@ const common = {
   logLevel: 'warning',
 }
 
-const commonJs = { ...common, format: 'cjs', outExtension: { '.js': '.cjs' } }
+const commonJs = {
+  ...common,
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  // Nobody answers import() for code that was kept (vm.Script).
+  supported: { 'dynamic-import': false },
+}
 
 const besideIt = {
   name: 'libraries beside the bundle',
@@ -26,11 +32,11 @@ const besideIt = {
 /** What esbuild leaves as it is, in comments and in regular expressions, where this means the same. */
 const inAscii = {
   name: 'ASCII alone',
-  setup: ({ onEnd }) =>
+  setup: ({ initialOptions, onEnd }) =>
     onEnd(() => {
       const escaped = (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`
-      const file = 'dist/pgbk.cjs'
-      writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/[\u0080-\uffff]/g, escaped))
+      for (const file of Object.keys(initialOptions.entryPoints).map((name) => `dist/${name}.cjs`))
+        writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/[\u0080-\uffff]/g, escaped))
     }),
 }
 
@@ -39,8 +45,6 @@ await Promise.all([
     ...commonJs,
     entryPoints: { pgbk: 'dist/main.js' },
     plugins: [besideIt, inAscii],
-    // Nobody answers import() for code that was kept (vm.Script).
-    supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'bundleUrl' },
     banner: { js: "'use strict'; const bundleUrl = require('node:url').pathToFileURL(__filename).href" },
   }),
@@ -50,7 +54,10 @@ await Promise.all([
       's3-sdk': 'dist/place/store/s3/s3-sdk.js',
       'age-library': 'dist/encryption/age-library.js',
     },
+    plugins: [inAscii],
     minify: true,
+    // Their ES modules: of a CommonJS one all comes along, of the S3 client half of which is never used.
+    mainFields: ['module', 'main'],
     define: { 'process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED': '"true"' },
   }),
   build({

@@ -51,25 +51,35 @@ function change(file: string, at: number): void {
 }
 
 describe('the code cache', () => {
-  /** A copy of what starts pgbk, built with this Node; `start` prints whether V8 has taken what was kept, and then does as pgbk. */
+  const bundles = ['dist/pgbk.cjs', 'dist/s3-sdk.cjs', 'dist/age-library.cjs']
+
+  /** A copy of what starts pgbk, built with this Node; `start` prints whether V8 has taken what was kept of each, and then does as pgbk. */
   async function aCopy() {
     const directory = aDirectory()
-    for (const part of ['bin', 'package.json', 'dist/pgbk.cjs', 'dist/age-library.cjs'])
+    for (const part of ['bin', 'package.json', ...bundles])
       cpSync(project(part), join(directory, part), { recursive: true })
     await run([process.execPath, join(directory, 'bin/make-code-cache.js'), '--help'])
     const use = join(directory, 'use.cjs')
-    const taken = "console.log(script.cachedDataRejected === false ? 'taken' : 'compiled')"
-    writeFileSync(use, `const { script, run } = require('./bin/load.js').load()\n${taken}\nrun()\n`)
-    const bundle = join(directory, 'dist/pgbk.cjs')
+    const told = "({ script }) => (script.cachedDataRejected === false ? 'taken' : 'compiled')"
+    const all = `const all = require('./bin/load.js').loadAll()\nconsole.log(...all.map(${told}))`
+    writeFileSync(use, `${all}\nall[0].exports.run()\n`)
+    const files = bundles.map((bundle) => join(directory, bundle))
+    const codeCaches = files.map((file) => `${file}.code-cache`)
     const start = async (...args: string[]) =>
       (await run([...asUser(), process.execPath, use, ...args])).stdout
-    return { bundle, codeCache: `${bundle}.code-cache`, start }
+    return { bundle: files[0] ?? '', codeCache: codeCaches[0] ?? '', codeCaches, start }
   }
 
   it('is taken, by whoever starts pgbk', async () => {
-    const { codeCache, start } = await aCopy()
-    expect(await start('--version')).toBe(`taken\n${version}`)
-    expect(statSync(codeCache).mode & 0o777).toBe(0o644)
+    const { codeCaches, start } = await aCopy()
+    expect(await start('--version')).toBe(`taken taken taken\n${version}`)
+    for (const file of codeCaches) expect(statSync(file).mode & 0o777).toBe(0o644)
+  })
+
+  it('of a library is not taken where it is damaged', async () => {
+    const { codeCaches, start } = await aCopy()
+    change(codeCaches[1] ?? '', 300_000)
+    expect(await start('--version')).toBe(`taken compiled taken\n${version}`)
   })
 
   it.each<[string, (files: { bundle: string; codeCache: string }) => void]>([
@@ -82,12 +92,12 @@ describe('the code cache', () => {
   ])('is not taken where it %s', async (_what, harm) => {
     const copy = await aCopy()
     harm(copy)
-    expect(await copy.start('--version')).toBe(`compiled\n${version}`)
+    expect(await copy.start('--version')).toBe(`compiled taken taken\n${version}`)
   })
 
   it('is no obstacle to what lies beside the bundle', async () => {
     expect(await (await aCopy()).start('key', 'new', join(aDirectory(), 'key'))).toMatch(
-      /^taken\nWrote an identity/,
+      /^taken taken taken\nWrote an identity/,
     )
   })
 })
