@@ -1,6 +1,5 @@
 import type { Environment, Preparation, SystemUser } from './context.js'
 import { PgbkError } from './errors.js'
-import { secretsName } from './remote-image/served-variables.js'
 import { becomeUser, currentUser, lookUp } from './system/process/become.js'
 
 /** What `main` gets from the process that it runs in. Tests hand in their own. */
@@ -31,8 +30,6 @@ export function processContext(): ProcessContext {
   const env = { ...process.env }
   // The package `postgres` reads it by itself; it is meant for another server, and a run that recovers is not a primary.
   delete process.env.PGTARGETSESSIONATTRS
-  // Nor what they start: the client of S3 may run a program that tells it credentials.
-  delete process.env[secretsName]
   return {
     cwd: currentDirectory(),
     env,

@@ -18,7 +18,7 @@ import { type BorrowedRoot, makeBorrowedRoot } from './borrowed-root.js'
 import { chooseElsewhere, namingOlder, olderOf, withFurtherWal } from './choose-elsewhere.js'
 import { fetchRecordAndWal } from './fetch-wal.js'
 import { fetchWholeImage } from './fetch-whole-image.js'
-import { openImageElsewhere } from './open-image-elsewhere.js'
+import { prepareImageElsewhere } from './prepare-image-elsewhere.js'
 
 export interface BorrowOptions extends TargetOptions {
   from?: string | true
@@ -56,30 +56,23 @@ export async function borrow(
 ): Promise<BorrowedBackup> {
   const name = resolveSource(sourceName(options.from, settings), context.cwd, settings.stores)
   const { point } = parseRecoveryTarget(options, rules, { settings, context })
+  const root = await makeBorrowedRoot(context)
+  const task = { settings: { ...settings, root: root.layout.root }, context }
+  const open = options.download
+    ? undefined
+    : prepareImageElsewhere({ place: name, lasts: options.lasts ?? false, root, task })
   const place = await openPlace(name, context, { ...settings, isHeld: options.download ?? false })
   const catalog = await place.list()
   const listed = chooseElsewhere(catalog, id, point, { name, context })
   const chosen = await withWholeRecord(place, listed)
   const later = await allWhole(place, withFurtherWal(catalog, listed, point), context)
-  const root = await makeBorrowedRoot(context)
   const needed = [chosen, ...later]
   let fetched = 0
   for (const backup of needed)
     fetched += await fetchRecordAndWal(place, backup, root, { withWal: point.kind !== 'snapshot' }, context)
-  const task = { settings: { ...settings, root: root.layout.root }, context }
-  const openImage = options.download
-    ? undefined
-    : imageOpener(
-        {
-          place: name,
-          backup: chosen,
-          isEncrypted: listed.form === 'encrypted',
-          lasts: options.lasts ?? false,
-          root,
-          task,
-        },
-        () => sayCost(chosen, name, context),
-      )
+  const image = open?.(chosen, listed.form === 'encrypted')
+  image?.catch(() => {}) // whoever opens it is told
+  const openImage = image && told(image, () => sayCost(chosen, name, context))
   if (options.download) fetched += await fetchWholeImage(place, chosen, root, context)
   const note = () => readFetchNote(root.layout.fetched)
   const allFetched = () => fetched + (note()?.bytes ?? 0)
@@ -115,12 +108,12 @@ function borrowedCatalog(
 
 type Opener = () => Promise<SnapshotImage>
 
-/** Opened once, however often it is asked for. */
-function imageOpener(wanted: Parameters<typeof openImageElsewhere>[0], announce: () => void): Opener {
-  let image: Promise<SnapshotImage> | undefined
+/** What it costs is said when it is first asked for. */
+function told(image: Promise<SnapshotImage>, say: () => void): Opener {
+  let isTold = false
   return () => {
-    if (!image) announce()
-    image ??= openImageElsewhere(wanted)
+    if (!isTold) say()
+    isTold = true
     return image
   }
 }

@@ -6,16 +6,17 @@ import { PgbkError } from '../errors.js'
 import { imageName } from '../place/contract/names.js'
 import type { Place } from '../place/contract/place.js'
 import { withWholeRecord } from '../place/encrypted/whole-record.js'
-import { openPlace } from '../place/open-place.js'
+import { loadPlace, openPlace } from '../place/open-place.js'
+import { allOf } from '../system/files/in-parallel.js'
 import { isAlive } from '../system/process/process-table.js'
 import { blockCache, ofThisProcess } from './block-cache.js'
 import { blocksKey } from './blocks-key.js'
 import { expectFirstReads } from './expect-first-reads.js'
 import { failureOf, writeFetchNote } from './fetch-note.js'
-import { type ImageErrand, withSecretsOf } from './image-errand.js'
+import { holderName } from './holder-name.js'
+import { type ImageErrand, type WantedImage, wantedImageIn } from './image-errand.js'
 import { type ImageReader, imageReader } from './image-reader.js'
 import { serveImage } from './serve-image.js'
-import { holderName } from './served-variables.js'
 import { imageBlockSize } from './stripe.js'
 
 /** The open /dev/fuse that this process gets. */
@@ -27,13 +28,12 @@ const noteEvery = 100
 const mostInRequest = 128 << 10
 
 /**
- * Serves the image of a backup elsewhere as one file, until nobody has it mounted or open any more. What fails is told in the note: once
+ * Serves the image of a backup elsewhere as one file, as soon as it is told which, until nobody has it mounted or open any more. What fails is told in the note: once
  * it is mounted, who reads hears of an input/output error only.
  * @throws {PgbkError} as `openPlace`; `not-found` when there is no such backup any more, or it is another one.
  */
 export async function serveRemoteImage(errand: ImageErrand, given: Context): Promise<void> {
-  const context = withSecretsOf(given)
-  const { place: name, stores, note, bytes, cache, id, lasts, isEncrypted } = errand
+  const { place: name, stores, note, cache, lasts } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
   let reader: ImageReader | undefined
   let told = ''
@@ -44,13 +44,17 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
   }
   const timer = setInterval(tell, noteEvery)
   try {
+    const [wanted] = await allOf([wantedImageIn(given.stdin), loadPlace(name, given, stores)])
+    if (!wanted) return
+    const { id, bytes, identities } = wanted
+    const context = { ...given, identities: async () => identities ?? [] }
     const place = await openPlace(name, context, { stores, isHeld: true })
-    const backup = await findBackup(place, errand)
-    const key = blocksKey(errand, context)
+    const backup = await findBackup(place, wanted)
+    const key = blocksKey(errand, wanted, context)
     const blocks = blockCache({ ...cache, key, now: context.now })
     const own = imageReader({
       ...{ bytes, atOnce, name: `snapshot.squashfs of backup ${id} in ${name}` },
-      together: isEncrypted ? chunkBytes / imageBlockSize : 1,
+      together: identities ? chunkBytes / imageBlockSize : 1,
       cache: lasts ? ofThisProcess(blocks) : blocks,
       read: (range, take) => place.read(backup, imageName, range, take),
     })
@@ -84,9 +88,9 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
 /** Whoever has sent this process has just listed it: that costs further round trips only where files of this machine are looked for. */
 async function findBackup(
   place: Place,
-  { id, sha256, record, isEncrypted }: ImageErrand,
+  { id, sha256, record, identities }: WantedImage,
 ): Promise<StoredBackup> {
-  if (place.directory === undefined) return borrowed(readRecord(record), isEncrypted)
+  if (place.directory === undefined) return borrowed(readRecord(record), identities !== undefined)
   const listed = (await place.list()).backups.find((one) => one.id === id)
   const backup = listed && (await withWholeRecord(place, listed))
   if (backup?.summary.packed?.sha256 === sha256) return backup

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { clearRecordOf, type EncryptedFacts } from '../../src/catalog/entries/clear-record.js'
 import { parseRecord } from '../../src/catalog/record.js'
-import { secretsName } from '../../src/remote-image/served-variables.js'
 import { alice } from '../encryption/samples.js'
 import { aFile, type MadeBackup } from '../helpers/backup.js'
 import { encrypt } from '../helpers/encrypted-place.js'
@@ -160,8 +159,9 @@ needs(...needed).describe('local-run --from a place', () => {
     const { status, stdout, stderr } = await localRun(here, words)
     expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '21' })
     const one = await aReadyRun(here, words.slice(0, 4))
-    const having = pidsIn(cache).filter((pid) => environmentOf(pid).includes(secretsName))
-    expect(having).toEqual(imageServers())
+    expect(imageServers()).toHaveLength(1)
+    const shown = (pid: string) => environmentOf(pid) + wordsOf(pid)
+    expect(pidsIn(cache).filter((pid) => shown(pid).includes(alice.secret))).toEqual([])
     expect(await one.stop()).toBe(0)
     expect(left()).toEqual(none)
   })

@@ -6,7 +6,11 @@ const stores = {
   other: { url: 's3://bucket/db1', endpoint: 'https://b' },
 }
 const keyOf = (place: string, { isEncrypted = false, sha256 = '00', cwd = '/srv' } = {}) =>
-  blocksKey({ id: '20261120T030000Z', sha256, place, stores, isEncrypted } as never, { cwd, env: {} })
+  blocksKey(
+    { place, stores } as never,
+    { id: '20261120T030000Z', sha256, identities: isEncrypted ? [] : undefined },
+    { cwd, env: {} },
+  )
 
 describe('what the blocks of an image are kept by', () => {
   it('is the same for the same place, however it is named', () => {

@@ -1,16 +1,11 @@
+import { Readable } from 'node:stream'
 import { describe, expect, it } from '@jest/globals'
-import type { Context } from '../../src/context.js'
-import { imageErrandIn, secretsFor, withSecretsOf } from '../../src/remote-image/image-errand.js'
+import { imageErrandIn, wantedImageIn, wantedLine } from '../../src/remote-image/image-errand.js'
 import { alice } from '../encryption/samples.js'
 
 const errand = {
   place: 'offsite',
   stores: { offsite: { url: 's3://bucket/db1', part_size: 64 << 20 } },
-  id: '20261120T030000Z',
-  bytes: 10,
-  sha256: '00',
-  record: '/tmp/record',
-  isEncrypted: false,
   note: '/tmp/note',
   cache: { directory: '/tmp/blocks', limit: 1000 },
   lasts: false,
@@ -21,15 +16,21 @@ describe('what a process is told that serves an image', () => {
     expect(imageErrandIn(JSON.stringify(errand))).toMatchObject(errand)
   })
 
-  it.each(['{}', 'nothing', JSON.stringify({ ...errand, bytes: '10' })])(
+  it.each(['{}', 'nothing', JSON.stringify({ ...errand, note: 10 })])(
     'is refused when no pgbk has said it: %s',
     (said) => expect(() => imageErrandIn(said)).toThrow('--served is for pgbk itself'),
   )
 
-  it('has its identities in the environment, from which they go', async () => {
-    const env = { PATH: '/bin', ...secretsFor([alice]) }
-    const context = withSecretsOf({ env } as unknown as Context)
-    expect(await context.identities()).toEqual([alice])
-    expect(context.env).toEqual({ PATH: '/bin' })
+  it('is which image, too, and what to decrypt it with, by its input', async () => {
+    const wanted = { id: '20261120T030000Z', bytes: 10, sha256: '00', record: '/tmp/record' }
+    const inClear = await wantedImageIn(Readable.from([wantedLine(wanted)]))
+    expect(inClear).toEqual(wanted)
+    const encrypted = { ...wanted, identities: [alice] }
+    expect(await wantedImageIn(Readable.from([wantedLine(encrypted)]))).toEqual(encrypted)
+    await expect(wantedImageIn(Readable.from(['{}\n']))).rejects.toThrow('--served is for pgbk itself')
+  })
+
+  it('is none where nobody has said one', async () => {
+    expect(await wantedImageIn(Readable.from([]))).toBeUndefined()
   })
 })

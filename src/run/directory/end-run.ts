@@ -47,13 +47,13 @@ function openUp(directory: string): void {
 }
 
 /**
- * Which signal to send from how many ms on: fast shutdown, immediate shutdown, the end. The last alone is not for the process to
- * take or leave: what the data starts can stop its server (SIGSTOP).
+ * Which signal to send from how many ms on: immediate shutdown, the end. A fast shutdown would only write out what goes with the run. The
+ * last alone is not for the process to take or leave: what the data starts can stop its server (SIGSTOP). (SIGQUIT itself takes up to
+ * 5 s where a session does not end: SIGKILL_CHILDREN_AFTER_SECS in postmaster.c.)
  */
 const stopSignals: readonly [number, NodeJS.Signals][] = [
-  [0, 'SIGINT'],
-  [10_000, 'SIGQUIT'],
-  [15_000, 'SIGKILL'],
+  [0, 'SIGQUIT'],
+  [10_000, 'SIGKILL'],
 ]
 
 /** A server may be deaf in its first moments: it is told again after so many ms. */

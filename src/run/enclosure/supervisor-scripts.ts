@@ -57,7 +57,6 @@ killServer() {
 endServer() {
   echo "pgbk: $1" >>log
   [ -n "$server" ] || exit 70
-  [ $signal = KILL ] || signal=QUIT
   killServer $server
 }
 ${outerSetUp}

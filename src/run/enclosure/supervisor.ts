@@ -136,7 +136,7 @@ function supervisorCommand(options: SuperviseOptions): string[] {
     ...[cwd, sockets],
     ...outer,
     ...shell(scripts.watching),
-    ...[ownPids ? 'KILL' : 'INT', ...(companion?.command ?? ['', '', '', ''])],
+    ...[ownPids ? 'KILL' : 'QUIT', ...(companion?.command ?? ['', '', '', ''])],
     ...(fileServer ?? ['', '', '']),
     ...inner,
     ...shell(scripts.starting),

@@ -29,6 +29,7 @@ interface StdinBoundOptions extends ProgramPlace {
   signal?: AbortSignal
   descriptor?: number | undefined
   endsByInput?: boolean
+  input?: Promise<string>
 }
 
 const mostEndMs = 10_000
@@ -38,7 +39,7 @@ const mostEndMs = 10_000
  * this process ends, in whatever way; a Ctrl-C at the terminal does not reach it.
  * @param options with `descriptor`, that open file of this process is the program's descriptor 3. With `endsByInput`, an abort before the
  * first line closes its input, for it to end what it has started: a signal would end it alone where that hears none (unshare(1)
- * blocks SIGTERM). When that takes too long all are killed.
+ * blocks SIGTERM). When that takes too long all are killed. `input` is what is written to it first, when that is there.
  * @throws {PgbkError} `programs-missing` when it is not there; the signal's reason when aborted before the first line.
  */
 export async function startStdinBound(
@@ -63,6 +64,7 @@ export async function startStdinBound(
     stderr += chunk
   })
   child.stdin.on('error', () => {}) // it has ended: hasEnded tells
+  void options.input?.then((text) => child.stdin.write(text))
   const stop = () => {
     if (!options.endsByInput) return void signalGroup(pid, 'SIGTERM')
     child.stdin.end()

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SnapshotImage } from '../catalog/backup.js'
 import type { PackedFacts } from '../catalog/entries/record-fields.js'
-import type { Context, Identity } from '../context.js'
+import type { Context } from '../context.js'
 import { PgbkError } from '../errors.js'
 import { seenBy } from '../system/paths/other-mounts.js'
 import { isAlive, startTimeOf } from '../system/process/process-table.js'
-import { startStdinBound } from '../system/program/start-stdin-bound.js'
+import { type StdinBoundProgram, startStdinBound } from '../system/program/start-stdin-bound.js'
 import { errorOf, readFetchNote } from './fetch-note.js'
-import { type ImageErrand, secretsFor } from './image-errand.js'
-import { holderName, secretsName } from './served-variables.js'
+import { holderName } from './holder-name.js'
+import { type ImageErrand, type WantedImage, wantedLine } from './image-errand.js'
 
 /** The image of a backup elsewhere, as a file that can be opened for as long as nobody releases it. */
 export interface RemoteImage extends SnapshotImage {
@@ -23,17 +23,18 @@ export interface RemoteImage extends SnapshotImage {
 
 /**
  * The device must be opened in the user name space of the mount, and the server be outside of its mount name space: so it ends by itself
- * when that is gone, and nobody has the file open. The holder ends when its input does. The secrets are for the server alone.
+ * when that is gone, and nobody has the file open. The holder ends when its input does, whose first line is for the server alone.
  */
 const holder = `
 fail() { echo "image: $1" >&2; exit 70; }
 PATH=$PATH:/usr/sbin:/sbin
 top=$1
 shift
-exec 6<>/dev/fuse || exit 70
-${holderName}=$$ "$@" </dev/null >/dev/null 2>&1 3<&6 6<&- &
+exec 6<>/dev/fuse 5<&0 || exit 70
+{ IFS= read -r wanted && printf '%s\\n' "$wanted"; } <&5 5<&- 6<&- |
+  ${holderName}=$$ "$@" >/dev/null 2>&1 3<&6 5<&- 6<&- &
 served=$!
-unset ${secretsName}
+exec 5<&-
 exec unshare --mount sh -c '
 fail() { echo "image: $1" >&2; exit 70; }
 mount -t tmpfs -o mode=0700,size=1m tmpfs /tmp || fail "no file system in memory"
@@ -49,31 +50,62 @@ cat >/dev/null
 /** How long the process that has fetched may take to end. */
 const mostEndMs = 10_000
 
+/** Where an image will be shown, once it is known which. */
+export interface PreparedImage {
+  /**
+   * @throws {PgbkError} what the process that serves it says when it cannot read the image; `failed` with the reason when it cannot be
+   * mounted here; the signal's reason when aborted.
+   */
+  mount(wanted: WantedImage, owner: Pick<PackedFacts, 'uid' | 'gid'>): Promise<RemoteImage>
+  /** Ends what was begun for an image that nobody has mounted. */
+  end(): Promise<void>
+}
+
 /**
+ * Starts what will serve an image: that takes as long as to find out which.
  * @param words the arguments by which pgbk serves an errand.
- * @param identities what it decrypts the image with.
- * @throws {PgbkError} what that process says when it cannot read the image; `failed` with the reason when it cannot be mounted here.
  */
-export async function mountRemoteImage(
+export function prepareRemoteImage(
   errand: ImageErrand,
-  { uid, gid }: Pick<PackedFacts, 'uid' | 'gid'>,
-  { words, identities }: { words: string[]; identities: readonly Identity[] | undefined },
+  words: string[],
   { env, signal, self }: Pick<Context, 'env' | 'signal' | 'self'>,
-): Promise<RemoteImage> {
+): PreparedImage {
   // Nobody else can have made that where its path is looked up after the holder has ended.
   const top = `/tmp/pgbk-${randomBytes(16).toString('hex')}`
   const namespaces = ['--user', '--map-current-user', '--keep-caps']
   const args = [...namespaces, 'sh', '-c', holder, 'sh', top, ...self, ...words]
-  const held = await startStdinBound('unshare', args, {
+  const over = new AbortController()
+  let say: (line: string) => void = () => {}
+  const input = new Promise<string>((resolve) => {
+    say = resolve
+  })
+  const holding = startStdinBound('unshare', args, {
     kind: 'own',
     env,
-    signal,
-    variables: secretsFor(identities),
+    signal: AbortSignal.any([signal, over.signal]),
+    input,
   })
+  holding.catch(() => {}) // told by mount
+  return {
+    mount: async (wanted, owner) => {
+      say(wantedLine(wanted))
+      return mounted(await holding, { top, note: errand.note, owner })
+    },
+    end: async () => {
+      over.abort()
+      await holding.catch(() => {}) // nobody waits for it
+    },
+  }
+}
+
+function mounted(
+  held: StdinBoundProgram,
+  { top, note, owner: { uid, gid } }: { top: string; note: string; owner: Pick<PackedFacts, 'uid' | 'gid'> },
+): RemoteImage {
   const [ready, pid] = held.firstLine?.split(' ') ?? []
   if (ready !== 'ready') {
-    const note = readFetchNote(errand.note)
-    throw (note && errorOf(note)) ?? notMountable(held.stderr())
+    const fetching = readFetchNote(note)
+    throw (fetching && errorOf(fetching)) ?? notMountable(held.stderr())
   }
   const served = Number(pid)
   const since = startTimeOf(served)
