@@ -50,15 +50,13 @@ export function prepareImageElsewhere({
   const configuration = ['--config', '/dev/null', '-C', root.layout.root]
   const words = ['local-run', ...configuration, '--served', JSON.stringify(errand)]
   const prepared = prepareRemoteImage(errand, words, context)
-  context.atEnd(prepared.end)
+  context.atEnd(() => prepared.end(!root.wasHandedOver()))
   return async (backup, isEncrypted) => {
     const { bytes, sha256, ...owner } = imageIn(backup)
     const own = withIdentitiesIn(storeNamed(place, settings.stores)?.identity, context)
     const identities = isEncrypted ? await own() : undefined
     const { record } = backupFiles(rootLayout(root.layout.root).backup(backup.id))
-    const image = await prepared.mount({ id: backup.id, bytes, sha256, record, identities }, owner)
-    context.atEnd(() => image.release(!root.wasHandedOver()))
-    return image
+    return prepared.mount({ id: backup.id, bytes, sha256, record, identities }, owner)
   }
 }
 

@@ -23,7 +23,7 @@ export async function openPlace(text: string, context: Context, opened: OpenedFo
   return decryptingPlace(await openAsItLies(text, context, opened), { ...context, identities })
 }
 
-/** Loads what takes longest to load of what a place needs, for whoever will open it. @throws {PgbkError} `usage` for a text that is not a SOURCE. */
+/** Loads what takes longest of what a place needs, for whoever will open it. @throws {PgbkError} `usage` for a text that is not a SOURCE. */
 export async function loadPlace(text: string, { cwd }: Context, stores: OpenedFor['stores']): Promise<void> {
   if (parseSource(text, cwd, stores).kind !== 's3') return
   const { loadSdk } = await import('./store/s3/s3-client.js')

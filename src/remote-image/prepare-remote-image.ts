@@ -11,16 +11,6 @@ import { errorOf, readFetchNote } from './fetch-note.js'
 import { holderName } from './holder-name.js'
 import { type ImageErrand, type WantedImage, wantedLine } from './image-errand.js'
 
-/** The image of a backup elsewhere, as a file that can be opened for as long as nobody releases it. */
-export interface RemoteImage extends SnapshotImage {
-  isLost(): boolean
-  /**
-   * From then on it cannot be opened; who has it open still reads it, and the process that fetches it goes on as long.
-   * @param isOver whether nobody has: that process is waited for.
-   */
-  release(isOver: boolean): Promise<void>
-}
-
 /**
  * The device must be opened in the user name space of the mount, and the server be outside of its mount name space: so it ends by itself
  * when that is gone, and nobody has the file open. The holder ends when its input does, whose first line is for the server alone.
@@ -50,15 +40,21 @@ cat >/dev/null
 /** How long the process that has fetched may take to end. */
 const mostEndMs = 10_000
 
-/** Where an image will be shown, once it is known which. */
+type ImageOwner = Pick<PackedFacts, 'uid' | 'gid'>
+
+/** Where an image will be shown as a file, once it is known which. */
 export interface PreparedImage {
   /**
    * @throws {PgbkError} what the process that serves it says when it cannot read the image; `failed` with the reason when it cannot be
    * mounted here; the signal's reason when aborted.
    */
-  mount(wanted: WantedImage, owner: Pick<PackedFacts, 'uid' | 'gid'>): Promise<RemoteImage>
-  /** Ends what was begun for an image that nobody has mounted. */
-  end(): Promise<void>
+  mount(wanted: WantedImage, owner: ImageOwner): Promise<SnapshotImage>
+  /**
+   * From then on it is not there any more, or cannot be opened; who has it open still reads it, and the process that fetches it goes on
+   * as long.
+   * @param isOver whether nobody has: that process is waited for.
+   */
+  end(isOver: boolean): Promise<void>
 }
 
 /**
@@ -79,45 +75,33 @@ export function prepareRemoteImage(
   const input = new Promise<string>((resolve) => {
     say = resolve
   })
-  const holding = startStdinBound('unshare', args, {
-    kind: 'own',
-    env,
-    signal: AbortSignal.any([signal, over.signal]),
-    input,
-  })
-  holding.catch(() => {}) // told by mount
+  const place = { kind: 'own', env, signal: AbortSignal.any([signal, over.signal]), input } as const
+  const begun = startStdinBound('unshare', args, place).then((held) => ({ held, server: serverOf(held) }))
+  begun.catch(() => {}) // told by mount
   return {
-    mount: async (wanted, owner) => {
+    mount: async (wanted, { uid, gid }) => {
       say(wantedLine(wanted))
-      return mounted(await holding, { top, note: errand.note, owner })
+      const { held, server } = await begun
+      if (server) return { file: seenBy(held.pid, top), uid, gid }
+      const fetching = readFetchNote(errand.note)
+      throw (fetching && errorOf(fetching)) ?? notMountable(held.stderr())
     },
-    end: async () => {
+    end: async (isOver) => {
       over.abort()
-      await holding.catch(() => {}) // nobody waits for it
+      const { held, server } = await begun.catch(() => ({ held: undefined, server: undefined })) // told by mount
+      await held?.end()
+      const isThere = () => server && isAlive(server.pid, server.since)
+      for (let waited = 0; isOver && isThere() && waited < mostEndMs; waited += 10) await sleep(10)
     },
   }
 }
 
-function mounted(
-  held: StdinBoundProgram,
-  { top, note, owner: { uid, gid } }: { top: string; note: string; owner: Pick<PackedFacts, 'uid' | 'gid'> },
-): RemoteImage {
-  const [ready, pid] = held.firstLine?.split(' ') ?? []
-  if (ready !== 'ready') {
-    const fetching = readFetchNote(note)
-    throw (fetching && errorOf(fetching)) ?? notMountable(held.stderr())
-  }
-  const served = Number(pid)
-  const since = startTimeOf(served)
-  return {
-    ...{ file: seenBy(held.pid, top), uid, gid },
-    isLost: () => held.hasEnded() || !isAlive(served, since),
-    release: async (isOver) => {
-      await held.end()
-      for (let waited = 0; isOver && isAlive(served, since) && waited < mostEndMs; waited += 10)
-        await sleep(10)
-    },
-  }
+/** The process that serves the image, where that is mounted. */
+function serverOf({ firstLine }: StdinBoundProgram): { pid: number; since: string | undefined } | undefined {
+  const [, digits] = /^ready (\d+)$/.exec(firstLine ?? '') ?? []
+  if (digits === undefined) return undefined
+  const pid = Number(digits)
+  return { pid, since: startTimeOf(pid) }
 }
 
 function notMountable(said: string): PgbkError {

@@ -45,6 +45,7 @@ const stalledTicks = 60
 /** "Processing of a Complete Multipart Upload request could take several minutes" (S3 API, CompleteMultipartUpload). */
 const patientTicks = 600
 
+/** The S3 client, which takes a while. */
 export const loadSdk = (): Promise<Sdk> => import('./s3-sdk.js')
 
 export async function connectS3(
