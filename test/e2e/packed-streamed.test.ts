@@ -6,7 +6,7 @@ import { randomNumbers, roundsOf, seed } from '../helpers/chance.js'
 import { localRun } from '../helpers/local-run.js'
 import { ifMounts, needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
-import { anyMajor, majors, run } from '../helpers/programs.js'
+import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { aRoot, aServer, aStandbyOf, type TestServer, verifies } from '../helpers/server.js'
 import { aSmallDisk } from '../helpers/small-disk.js'
 import { withPrograms } from '../helpers/ssh.js'
@@ -67,7 +67,7 @@ async function failedWithoutTraces(server: TestServer, root: string, env: Record
   return { status, stderr, code: error?.code, message: String(error?.message), hint: error?.hint }
 }
 
-describe.each(majors)('create --packed of PostgreSQL %i', (major) => {
+describe.each(oldestAndNewest)('create --packed of PostgreSQL %i', (major) => {
   let server: TestServer
   let plain: MadeBackup
   let packed: MadeBackup
