@@ -45,7 +45,7 @@ export interface BorrowedBackup {
 
 /**
  * Makes a root on this machine that has a backup of a place, and of that no more than is needed: its record, the WAL up to the recovery
- * target, with that of later backups, and, when somebody opens it, what is read of its image.
+ * target, with that of later backups, and what is read of its image, of which every start's own reads come at once.
  * @throws {PgbkError} as `openPlace` and `selectBackup`; `failed` for a backup that is not packed, saying what to do.
  */
 export async function borrow(

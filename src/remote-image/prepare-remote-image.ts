@@ -21,7 +21,7 @@ PATH=$PATH:/usr/sbin:/sbin
 top=$1
 shift
 exec 6<>/dev/fuse 5<&0 || exit 70
-{ IFS= read -r wanted && printf '%s\\n' "$wanted"; } <&5 5<&- 6<&- |
+{ IFS= read -r wanted && printf '%s\\n' "$wanted"; } <&5 5<&- 6<&- 2>/dev/null |
   ${holderName}=$$ "$@" >/dev/null 2>&1 3<&6 5<&- 6<&- &
 served=$!
 exec 5<&-

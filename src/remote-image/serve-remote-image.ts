@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { type StoredBackup, storedBackup } from '../catalog/backup.js'
 import { type ReadRecord, readRecord } from '../catalog/record.js'
 import type { Context } from '../context.js'
@@ -28,11 +29,16 @@ const noteEvery = 100
 const mostInRequest = 128 << 10
 
 /**
- * Serves the image of a backup elsewhere as one file, as soon as it is told which, until nobody has it mounted or open any more. What fails is told in the note: once
- * it is mounted, who reads hears of an input/output error only.
- * @throws {PgbkError} as `openPlace`; `not-found` when there is no such backup any more, or it is another one.
+ * Serves the image of a backup elsewhere as one file, as soon as it is told which, until nobody has it mounted or open any more. What fails
+ * is told in the note: once it is mounted, who reads hears of an input/output error only.
+ * @param isRead is told each time when somebody has read of it.
+ * @throws {PgbkError} as `openPlace`; `not-found` when there is no such backup any more, or it is another one; the signal's reason.
  */
-export async function serveRemoteImage(errand: ImageErrand, given: Context): Promise<void> {
+export async function serveRemoteImage(
+  errand: ImageErrand,
+  given: Context,
+  isRead: () => void,
+): Promise<void> {
   const { place: name, stores, note, cache, lasts } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
   let reader: ImageReader | undefined
@@ -43,11 +49,13 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
     told = JSON.stringify(now)
   }
   const timer = setInterval(tell, noteEvery)
+  const over = new AbortController()
   try {
     const [wanted] = await allOf([wantedImageIn(given.stdin), loadPlace(name, given, stores)])
     if (!wanted) return
     const { id, bytes, identities } = wanted
-    const context = { ...given, identities: async () => identities ?? [] }
+    const signal = AbortSignal.any([given.signal, over.signal])
+    const context = { ...given, signal, identities: async () => identities ?? [] }
     const place = await openPlace(name, context, { stores, isHeld: true })
     const backup = await findBackup(place, wanted)
     const key = blocksKey(errand, wanted, context)
@@ -64,7 +72,9 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
     const read = async (position: number, length: number) => {
       notice(position, length)
       try {
-        return await own.read(position, length)
+        const bytes = await own.read(position, length)
+        isRead()
+        return bytes
       } catch (error) {
         said.failure = failureOf(error)
         // At once: who is told of it may end this process at once.
@@ -75,14 +85,24 @@ export async function serveRemoteImage(errand: ImageErrand, given: Context): Pro
     const holder = Number(context.env[holderName] ?? 0)
     // What lasts is made of all of it.
     const readAhead = lasts ? mostInRequest : 0
-    await serveImage(device, { bytes, uid, gid, readAhead, read }, () => holder === 0 || isAlive(holder))
+    const isAwaited = () => holder === 0 || isAlive(holder)
+    const serving = serveImage(device, { bytes, uid, gid, readAhead, read }, isAwaited)
+    await Promise.race([serving, aborted(given.signal)])
   } catch (error) {
     said.failure = failureOf(error)
     throw error
   } finally {
     clearInterval(timer)
+    // What is still being fetched ahead is for nobody.
+    over.abort(new PgbkError('interrupted', 'nobody reads the image any more'))
     tell()
   }
+}
+
+/** Rejected with the signal's reason. */
+async function aborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort')
+  throw signal.reason
 }
 
 /** Whoever has sent this process has just listed it: that costs further round trips only where files of this machine are looked for. */

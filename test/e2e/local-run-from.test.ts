@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { clearRecordOf, type EncryptedFacts } from '../../src/catalog/entries/clear-record.js'
@@ -14,7 +22,7 @@ import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { pidsIn } from '../helpers/servers-in.js'
-import { anSshHost, withPrograms } from '../helpers/ssh.js'
+import { anSshHost, anSshTo, withPrograms } from '../helpers/ssh.js'
 import { until } from '../helpers/traces.js'
 import { fingerprint } from '../helpers/tree.js'
 
@@ -140,6 +148,26 @@ needs(...needed).describe('local-run --from a place', () => {
     })
     expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '1' })
     expect(stderr).toMatch(/^\S+ MB were fetched from test:/m)
+    expect(left()).toEqual(none)
+  })
+
+  it('over ssh leaves nothing where the target cannot be reached, and the image is being opened', async () => {
+    const asked = join(aDirectory(), 'asked')
+    writeFileSync(asked, '')
+    chmodSync(asked, 0o666)
+    const { PATH = '' } = anSshTo({})
+    const holding = `#!/bin/sh
+case "$*" in *ControlPath=*) echo "$*" >>'${asked}'; exec sleep 1000 ;; esac
+exec ${PATH.split(':')[0]}/ssh "$@"
+`
+    const env = withPrograms({ ssh: holding })
+    const failure = await failureOf(here, ['--from', `host:${place.root}`, '--to-lsn', 'FFFFFF/0'], { env })
+    expect(failure).toMatchObject({ status: 1, message: expect.stringContaining('FFFFFF/0') })
+    const sockets = [...readFileSync(asked, 'utf8').matchAll(/ControlPath=(\S+)\/ssh/g)].map(
+      ([, path]) => path,
+    )
+    expect(sockets).not.toEqual([])
+    expect(sockets.filter((path) => existsSync(path ?? ''))).toEqual([])
     expect(left()).toEqual(none)
   })
 

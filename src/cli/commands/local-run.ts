@@ -124,9 +124,10 @@ Examples:
 async function serve(said: string, context: Context): Promise<number> {
   const { imageErrandIn } = await import('../../remote-image/image-errand.js')
   const { serveRemoteImage } = await import('../../remote-image/serve-remote-image.js')
-  // They end it as they end any program: who reads is told then, and not of errors for ever.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal)
-  context.signal.throwIfAborted()
-  await serveRemoteImage(imageErrandIn(said), context)
+  // From then on they end it as they end any program: who reads is told then, and not of errors for ever.
+  const isRead = () => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal)
+  }
+  await serveRemoteImage(imageErrandIn(said), context, isRead)
   return 0
 }

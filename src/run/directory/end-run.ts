@@ -14,7 +14,7 @@ import { findRuns, isRunning, processesOf, type RunDirectory, readRunMarker } fr
 
 /** Stops the server of a run, at once when `urgent`, waits for its end and removes the run's directory. */
 export async function endRun(run: RunDirectory, context: Pick<Context, 'urgent'>): Promise<void> {
-  await endProcesses(() => processesOf(run), context)
+  await endProcesses(() => processesOf(run), context, ofAnyKind)
   await removeRun(run)
 }
 
@@ -47,13 +47,25 @@ function openUp(directory: string): void {
 }
 
 /**
- * Which signal to send from how many ms on: immediate shutdown, the end. A fast shutdown would only write out what goes with the run. The
- * last alone is not for the process to take or leave: what the data starts can stop its server (SIGSTOP). (SIGQUIT itself takes up to
- * 5 s where a session does not end: SIGKILL_CHILDREN_AFTER_SECS in postmaster.c.)
+ * Which signal to send from how many ms on. The last one alone is not for the process to take or leave: what the data starts can stop its
+ * server (SIGSTOP).
  */
-const stopSignals: readonly [number, NodeJS.Signals][] = [
+export type StopSignals = readonly [number, NodeJS.Signals][]
+
+/**
+ * For a postmaster: immediate shutdown, the end. A fast shutdown would only write out what goes with the run. (It may take 5 s where a
+ * session does not end: SIGKILL_CHILDREN_AFTER_SECS in postmaster.c.)
+ */
+export const ofServer: StopSignals = [
   [0, 'SIGQUIT'],
   [10_000, 'SIGKILL'],
+]
+
+/** For it with the shells around it and its companions, whom SIGQUIT would have leave a core. */
+const ofAnyKind: StopSignals = [
+  [0, 'SIGINT'],
+  [10_000, 'SIGQUIT'],
+  [15_000, 'SIGKILL'],
 ]
 
 /** A server may be deaf in its first moments: it is told again after so many ms. */
@@ -64,13 +76,17 @@ const repeatAfter = 500
  * @param left which of them are still there.
  * @param context its `urgent` ends them the hard way at once.
  */
-export async function endProcesses(left: () => number[], { urgent }: Pick<Context, 'urgent'>): Promise<void> {
+export async function endProcesses(
+  left: () => number[],
+  { urgent }: Pick<Context, 'urgent'>,
+  signals: StopSignals,
+): Promise<void> {
   const startedAt = performance.now()
   let told: NodeJS.Signals | undefined
   let toldAt = 0
   for (let pids = left(); pids.length > 0; pids = left()) {
     const waited = performance.now() - startedAt
-    const due = stopSignals.findLast(([from]) => waited >= from)?.[1]
+    const due = signals.findLast(([from]) => waited >= from)?.[1]
     const signal = urgent.aborted ? 'SIGKILL' : due
     if (signal !== undefined && (signal !== told || waited - toldAt >= repeatAfter)) {
       for (const pid of pids) {

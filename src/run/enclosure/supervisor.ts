@@ -5,7 +5,7 @@ import { serverFailure } from '../../postgres/local/server-log.js'
 import { wasCutOff } from '../../postgres/local/session-failures.js'
 import { isAlive, pidHere, startTimeOf } from '../../system/process/process-table.js'
 import { type StdinBoundProgram, startStdinBound } from '../../system/program/start-stdin-bound.js'
-import { endProcesses } from '../directory/end-run.js'
+import { endProcesses, ofServer } from '../directory/end-run.js'
 import { fileServerFailure } from '../working-copy/file-server-failure.js'
 import { supervisorScripts } from './supervisor-scripts.js'
 
@@ -167,7 +167,7 @@ function supervised(
       while (!isSealed() && !hasEnded()) await sleep(5)
     },
     stop: async (context) => {
-      await endProcesses(() => (pid === undefined || hasEnded() ? [] : [pid]), context)
+      await endProcesses(() => (pid === undefined || hasEnded() ? [] : [pid]), context, ofServer)
       await held.end()
     },
     detach: () => {

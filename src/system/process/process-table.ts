@@ -10,6 +10,16 @@ export function startTimeOf(pid: number): string | undefined {
   return after === undefined || after[0] === 'Z' ? undefined : after[19]
 }
 
+/** Whether all processes of a group have ended, and are still in the table; false where there is no /proc. */
+export function hasOnlyEnded(group: number): boolean {
+  if (!hasProc()) return false
+  const states = namesIn('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => readProc(`/proc/${name}/stat`) ?? '')
+    .map((fields) => fields.slice(fields.lastIndexOf(')') + 2).split(' '))
+  return !states.some(([state, , its]) => its === String(group) && state !== 'Z' && state !== 'X')
+}
+
 /** Whether a process is still there; `startTime`, where it is known, must be the same. */
 export function isAlive(pid: number, startTime?: string): boolean {
   try {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { signalGroup } from './process-group.js'
+import { groupIsGone, signalGroup } from './process-group.js'
 import type { ProgramPlace } from './program-environment.js'
 import { startProgram } from './start-program.js'
 
@@ -72,11 +72,14 @@ export async function startStdinBound(
     void child.then(() => clearTimeout(tooLong))
   }
   options.signal?.addEventListener('abort', stop, { once: true })
+  if (options.signal?.aborted) stop()
   await Promise.race([once(child.stdout, 'data'), child])
   options.signal?.removeEventListener('abort', stop)
   if (options.signal?.aborted) {
     stop()
     await child
+    // What it has started hears of it at the same time, and has its own ends to see to.
+    if (!options.endsByInput) await groupIsGone(pid)
     options.signal.throwIfAborted()
   }
   return {
