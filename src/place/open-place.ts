@@ -27,7 +27,14 @@ export async function openPlace(text: string, context: Context, opened: OpenedFo
 export async function loadPlace(text: string, { cwd }: Context, stores: OpenedFor['stores']): Promise<void> {
   if (parseSource(text, cwd, stores).kind !== 's3') return
   const { loadSdk } = await import('./store/s3/s3-client.js')
-  await loadSdk()
+  const { loadAge } = await import('../encryption/file-key.js')
+  const modules = [
+    import('./encrypted/decrypting-place.js'),
+    import('./open-object-store.js'),
+    import('./store/store-place.js'),
+    import('./store/s3/s3-store.js'),
+  ]
+  await Promise.all([...modules, loadSdk(), loadAge()])
 }
 
 /** The same without keys: an encrypted backup has the files that lie there. @throws {PgbkError} as `openPlace`. */
