@@ -1,6 +1,7 @@
 // `npm run bundle`: one file starts in less time than a thousand modules. `pgbk` is CommonJS, whose compiled code can
 // be kept (bin/load.js); the libraries that few commands need stay files of their own, beside it.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { build } from 'esbuild'
 
 const common = {
@@ -23,8 +24,8 @@ const commonJs = {
 const besideIt = {
   name: 'libraries beside the bundle',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^\.\/(s3-sdk|age-library)\.js$/ }, ({ path }) => ({
-      path: path.replace(/\.js$/, '.cjs'),
+    onResolve({ filter: /\/(s3-sdk|age-library)\.js$/ }, ({ path }) => ({
+      path: `./${basename(path, '.js')}.cjs`,
       external: true,
     })),
 }

@@ -13,14 +13,11 @@ export interface FileKey {
   payloadKey: Buffer
 }
 
-/** age's own library, which takes a while. */
-export const loadAge = (): Promise<typeof import('./age-library.js')> => import('./age-library.js')
-
 /** The key of a new file, which each of these can read. @throws {PgbkError} `config` for what is no recipient. */
 export async function newFileKey(recipients: readonly Recipient[]): Promise<FileKey> {
   if (recipients.length === 0)
     throw new PgbkError('config', 'nobody is named whom a file is to be encrypted for')
-  const { Encrypter } = await loadAge()
+  const { Encrypter } = await import('./age-library.js')
   const encrypter = new Encrypter()
   for (const recipient of recipients) encrypter.addRecipient(checkRecipient(recipient))
   let secret: Uint8Array = Buffer.alloc(0)
@@ -53,7 +50,7 @@ export async function openFileKey(
   file: string,
   recipients?: readonly Recipient[],
 ): Promise<FileKey> {
-  const { Decrypter } = await loadAge()
+  const { Decrypter } = await import('./age-library.js')
   const decrypter = new Decrypter()
   for (const { secret } of identities) decrypter.addIdentity(secret)
   let noneFits = false

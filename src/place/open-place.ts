@@ -26,15 +26,14 @@ export async function openPlace(text: string, context: Context, opened: OpenedFo
 /** Loads what takes longest of what a place needs, for whoever will open it. @throws {PgbkError} `usage` for a text that is not a SOURCE. */
 export async function loadPlace(text: string, { cwd }: Context, stores: OpenedFor['stores']): Promise<void> {
   if (parseSource(text, cwd, stores).kind !== 's3') return
-  const { loadSdk } = await import('./store/s3/s3-client.js')
-  const { loadAge } = await import('../encryption/file-key.js')
-  const modules = [
+  await Promise.all([
     import('./encrypted/decrypting-place.js'),
+    import('../encryption/age-library.js'),
     import('./open-object-store.js'),
     import('./store/store-place.js'),
     import('./store/s3/s3-store.js'),
-  ]
-  await Promise.all([...modules, loadSdk(), loadAge()])
+    import('./store/s3/s3-sdk.js'),
+  ])
 }
 
 /** The same without keys: an encrypted backup has the files that lie there. @throws {PgbkError} as `openPlace`. */

@@ -31,13 +31,13 @@ const mostInRequest = 128 << 10
 /**
  * Serves the image of a backup elsewhere as one file, as soon as it is told which, until nobody has it mounted or open any more. What fails
  * is told in the note: once it is mounted, who reads hears of an input/output error only.
- * @param isRead is told each time when somebody has read of it.
+ * @param onFirstRead is called when somebody has read of it.
  * @throws {PgbkError} as `openPlace`; `not-found` when there is no such backup any more, or it is another one; the signal's reason.
  */
 export async function serveRemoteImage(
   errand: ImageErrand,
   given: Context,
-  isRead: () => void,
+  onFirstRead: () => void,
 ): Promise<void> {
   const { place: name, stores, note, cache, lasts } = errand
   const said: { failure?: ReturnType<typeof failureOf> } = {}
@@ -50,6 +50,7 @@ export async function serveRemoteImage(
   }
   const timer = setInterval(tell, noteEvery)
   const over = new AbortController()
+  let isRead = false
   try {
     const [wanted] = await allOf([wantedImageIn(given.stdin), loadPlace(name, given, stores)])
     if (!wanted) return
@@ -73,7 +74,8 @@ export async function serveRemoteImage(
       notice(position, length)
       try {
         const bytes = await own.read(position, length)
-        isRead()
+        if (!isRead) onFirstRead()
+        isRead = true
         return bytes
       } catch (error) {
         said.failure = failureOf(error)

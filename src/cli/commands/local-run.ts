@@ -125,9 +125,9 @@ async function serve(said: string, context: Context): Promise<number> {
   const { imageErrandIn } = await import('../../remote-image/image-errand.js')
   const { serveRemoteImage } = await import('../../remote-image/serve-remote-image.js')
   // From then on they end it as they end any program: who reads is told then, and not of errors for ever.
-  const isRead = () => {
+  const onFirstRead = () => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal)
   }
-  await serveRemoteImage(imageErrandIn(said), context, isRead)
+  await serveRemoteImage(imageErrandIn(said), context, onFirstRead)
   return 0
 }

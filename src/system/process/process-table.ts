@@ -4,20 +4,17 @@ import { namesIn } from '../paths/names-in.js'
 
 /** What tells a process from a later one with the same pid. Undefined when it has ended, or /proc is not available. */
 export function startTimeOf(pid: number): string | undefined {
-  const fields = readProc(`/proc/${pid}/stat`)
-  // The second field, the name in parentheses, may hold anything; the start time is field 22, the state field 3.
-  const after = fields?.slice(fields.lastIndexOf(')') + 2).split(' ')
+  const after = statOf(pid)
   return after === undefined || after[0] === 'Z' ? undefined : after[19]
 }
 
 /** Whether all processes of a group have ended, and are still in the table; false where there is no /proc. */
 export function hasOnlyEnded(group: number): boolean {
   if (!hasProc()) return false
-  const states = namesIn('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => readProc(`/proc/${name}/stat`) ?? '')
-    .map((fields) => fields.slice(fields.lastIndexOf(')') + 2).split(' '))
-  return !states.some(([state, , its]) => its === String(group) && state !== 'Z' && state !== 'X')
+  return !allPids().some((pid) => {
+    const [state, , its] = statOf(pid) ?? []
+    return its === String(group) && state !== 'Z' && state !== 'X'
+  })
 }
 
 /** Whether a process is still there; `startTime`, where it is known, must be the same. */
@@ -43,10 +40,7 @@ export function processUser(pid: number): number | undefined {
  */
 export function pidHere(pid: number, ancestor: number): number | undefined {
   if (!hasProc()) return pid
-  return namesIn('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .find((here) => statusOf(here, 'NSpid').at(-1) === pid && descends(here, ancestor))
+  return allPids().find((here) => statusOf(here, 'NSpid').at(-1) === pid && descends(here, ancestor))
 }
 
 function descends(pid: number, ancestor: number): boolean {
@@ -62,10 +56,7 @@ function statusOf(pid: number, line: 'NSpid' | 'PPid'): number[] {
 
 /** The pids of all processes, whosever, whose command line the test accepts; none where there is no /proc. */
 export function findProcesses(accepts: (command: string[], pid: number) => boolean): number[] {
-  return namesIn('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => accepts((readProc(`/proc/${pid}/cmdline`) ?? '').split('\0'), pid))
+  return allPids().filter((pid) => accepts((readProc(`/proc/${pid}/cmdline`) ?? '').split('\0'), pid))
 }
 
 /** Whether this process works as that user. */
@@ -99,9 +90,9 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
 
 /** Whether Ctrl-C at the terminal reaches this process, and with it every other of its group. */
 export function isInForeground(): boolean {
-  const fields = readProc('/proc/self/stat')
-  if (fields === undefined) return process.stdin.isTTY === true
-  const [, , group, , , foreground] = fields.slice(fields.lastIndexOf(')') + 2).split(' ')
+  const after = statOf('self')
+  if (after === undefined) return process.stdin.isTTY === true
+  const [, , group, , , foreground] = after
   return group === foreground
 }
 
@@ -114,6 +105,22 @@ export function pidSpace(): string | undefined {
 /** Whether this system shows its processes as files, as Linux does. */
 export function hasProc(): boolean {
   return readProc(`/proc/${process.pid}/stat`) !== undefined
+}
+
+/** None where there is no /proc. */
+function allPids(): number[] {
+  return namesIn('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+}
+
+/**
+ * The fields of /proc/PID/stat from the third on, the state: the second, the name in parentheses, may hold anything. The start time, field
+ * 22, is the 20th of these.
+ */
+function statOf(pid: number | 'self'): string[] | undefined {
+  const fields = readProc(`/proc/${pid}/stat`)
+  return fields?.slice(fields.lastIndexOf(')') + 2).split(' ')
 }
 
 function readProc(path: string): string | undefined {

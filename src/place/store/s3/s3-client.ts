@@ -45,15 +45,12 @@ const stalledTicks = 60
 /** "Processing of a Complete Multipart Upload request could take several minutes" (S3 API, CompleteMultipartUpload). */
 const patientTicks = 600
 
-/** The S3 client, which takes a while. */
-export const loadSdk = (): Promise<Sdk> => import('./s3-sdk.js')
-
 export async function connectS3(
   { bucket, prefix }: S3Bucket,
   settings: S3Settings,
   context: Context,
 ): Promise<S3Connection> {
-  const sdk = await loadSdk()
+  const sdk = await import('./s3-sdk.js')
   const { env, signal } = context
   // Each request listens to it, and there are more than ten at once.
   setMaxListeners(0, signal)
