@@ -14,7 +14,7 @@ beforeAll(async () => {
   server = await aServer({ major: anyMajor })
 })
 
-const idOfBad = '20270102T030000Z'
+const idOfBad = '20990102T030000Z'
 const inRecord =
   (changes: object) =>
   async ({ directory }: MadeBackup) => {

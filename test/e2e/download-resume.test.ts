@@ -131,10 +131,11 @@ describe('a download that was ended in the middle', () => {
     const other = await aRoot()
     await run(['cp', '-a', `${backup.root}/data`, other])
     const record = join(copyOf(backup, other), 'backup.json')
-    const changed = { ...backup.record, started_at: backup.record.started_at.replace(/\.\d+Z/, '.001Z') }
+    const startedAt = new Date(Date.parse(backup.record.started_at) + 1).toISOString()
+    const changed = { ...backup.record, started_at: startedAt }
     writeFileSync(record, JSON.stringify(changed))
     const { status, stderr, json } = await download(other, to)
-    expect({ status, started: json.backup.started_at }).toEqual({ status: 0, started: changed.started_at })
+    expect({ status, started: json.backup.started_at }).toEqual({ status: 0, started: startedAt })
     expect(stderr).toContain('what an earlier download of another backup')
   })
 })

@@ -6,7 +6,7 @@ import { bewitch, type EvilServer } from '../helpers/evil.js'
 import { localRun } from '../helpers/local-run.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
-import { oldestAndNewest } from '../helpers/programs.js'
+import { oldestAndNewest, run } from '../helpers/programs.js'
 import { startReceiver } from '../helpers/receiver.js'
 import { pgbkIn, restore } from '../helpers/restore.js'
 import { aRoot, aServer, type TestServer } from '../helpers/server.js'
@@ -50,7 +50,9 @@ for (const major of oldestAndNewest)
     it('wal receive receives', async () => {
       const receiver = startReceiver(backup.root, { env: server.env })
       await receiver.untilItSays(/receiving/)
-      await server.sql('set role none; set statement_timeout = 0; select pg_catalog.pg_switch_wal()')
+      const pins = { PGOPTIONS: '-c role=none -c statement_timeout=0' }
+      const words = ['-XAtqc', 'select pg_catalog.pg_switch_wal()', '-d', 'postgres']
+      await run([`${server.bin}/psql`, ...words], { env: { ...server.env, ...pins } })
       expect(await receiver.end()).toBe(143)
       const { stdout } = await runPgbk(['wal', 'status', '--json', '-C', backup.root], { env: server.env })
       expect(JSON.parse(stdout).slot).toMatchObject({ name: 'pgbk', active: false })

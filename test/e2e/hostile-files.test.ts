@@ -46,14 +46,14 @@ const odd = [
 const some = odd.filter(([kind]) => /^a pipe|device|directory|bytes/.test(kind))
 
 describe.each(some)('%s in the place of files of a root', (_, plant) => {
-  const [withoutRecord, withOddNotes] = ['20270101T030000Z', '20270102T030000Z']
+  const [withoutRecord, withOddNotes] = ['20990101T030000Z', '20990102T030000Z']
   let good: MadeBackup
   beforeAll(async () => {
     good = await aRootOfIts()
     const directories = [withoutRecord, withOddNotes].map((id) => aTwinOf(good, id))
     const [first, second] = await Promise.all(directories)
     await asShell(
-      'cd "$1" && mkdir -p data/instances/x data/run/x data/restores data/backup/.20270103T030000Z.partial',
+      'cd "$1" && mkdir -p data/instances/x data/run/x data/restores data/backup/.20990103T030000Z.partial',
       good.root,
     )
     const [segment = ''] = readdirSync(join(good.directory, 'wal'))
@@ -71,7 +71,7 @@ describe.each(some)('%s in the place of files of a root', (_, plant) => {
       ...[
         'backup/.receive.json',
         'backup/.last-create.json',
-        'backup/.20270103T030000Z.partial/.pgbk-partial.json',
+        'backup/.20990103T030000Z.partial/.pgbk-partial.json',
         'instances/x/instance.json',
         'instances/x/.pgbk-restore.json',
         'run/x/.pgbk-run.json',
@@ -163,7 +163,7 @@ describe('a download from a hostile source', () => {
 
   it.each(some)('lists the others where one has %s in the place of its record', async (_, plant) => {
     const source = await aRootOfIts()
-    const { directory } = await aTwinOf(source, '20270101T030000Z')
+    const { directory } = await aTwinOf(source, '20990101T030000Z')
     await asShell(`rm "$1"; ${plant}`, join(directory, 'backup.json'))
     for (const from of [source.root, `test:${source.root}`]) {
       const { status, stdout } = await runPgbk(['list', '--from', from, '--json'], { env: anSshTo({}) })

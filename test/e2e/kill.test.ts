@@ -16,7 +16,7 @@ import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aRoot, aServer, conninfo, openSnapshot, type TestServer, verifies } from '../helpers/server.js'
-import { backupProcessesIn, idsIn, noTraces, tracesOf, until } from '../helpers/traces.js'
+import { backupProcessesIn, idsIn, madeBy, noTraces, tracesOf, until } from '../helpers/traces.js'
 import { asUser } from '../helpers/users.js'
 
 const ways: [string, number, (child: RunningPgbk) => void][] = [
@@ -25,12 +25,6 @@ const ways: [string, number, (child: RunningPgbk) => void][] = [
   ['Ctrl-C', roundsOf(1), pressCtrlC],
   ['SIGKILL', roundsOf(3), (child) => child.kill('SIGKILL')],
 ]
-
-/** A signal that ends node itself may come when the backup has just been published. */
-function madeBy(status: number | undefined, seen: number): number {
-  if (status === undefined) return Math.min(seen, 1)
-  return status === 0 ? 1 : 0
-}
 
 describe('creates that are ended at random moments', () => {
   let server: TestServer

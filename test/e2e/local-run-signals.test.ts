@@ -10,7 +10,7 @@ import { program } from '../helpers/pgbk.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
 import { pidsIn } from '../helpers/servers-in.js'
-import { until } from '../helpers/traces.js'
+import { commandLine, until } from '../helpers/traces.js'
 import { asUser } from '../helpers/users.js'
 
 let backups: Record<Form, MadeBackup>
@@ -51,7 +51,8 @@ eachUserAndForm('a run of a %f backup that %s has started', (user, form) => {
   })
 
   it('leaves Ctrl-C at the terminal to COMMAND, which gets it once', async () => {
-    const count = `n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 20 ]; do sleep 0.05; i=$((i+1)); done;
+    const count = `n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $n -eq 0 ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done;
+      i=0; while [ $i -lt 20 ]; do sleep 0.05; i=$((i+1)); done;
       psql -XAtc "select 'presses', $n" | cat; exit 9`
     const words = [program, 'local-run', '-C', backups[form].root, '--', 'sh', '-c', count]
     const [file = '', ...args] = [
@@ -156,8 +157,7 @@ function killIfThere(pid: number): void {
 
 /** The pid of the one server that runs in a root. */
 async function serverIn(root: string): Promise<number> {
-  const isServer = (pid: string) =>
-    /^[^\0]*\/postgres\0-D\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+  const isServer = (pid: string) => /^[^\0]*\/postgres\0-D\0/.test(commandLine(pid))
   let found: string | undefined
   await until('there is a server', () => {
     found = pidsIn(root).find(isServer)
@@ -170,7 +170,7 @@ async function serverIn(root: string): Promise<number> {
 async function sessionIn(directory: string): Promise<number> {
   let found: string | undefined
   await until('a session sleeps', () => {
-    found = pidsIn(directory).find((pid) => /SELECT/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')))
+    found = pidsIn(directory).find((pid) => /SELECT/.test(commandLine(pid)))
     return found !== undefined
   })
   return Number(found)

@@ -107,7 +107,7 @@ describe('restore', () => {
     })
 
     it('says first what it will do, and at the end how to connect, with a line that works', async () => {
-      const { status, stdout, stderr } = await restore(backup.root, ['--name', 'staging'])
+      const { status, stdout, stderr } = await pgbkIn(backup.root, ['restore', '--name', 'staging'])
       expect(status).toBe(0)
       expect(stderr).toContain('Restoring:')
       for (const fact of [backup.record.id, '5 segments to replay', 'staging, port ', 'Data as of'])

@@ -133,7 +133,7 @@ describe('pgbk schedule', () => {
 
   withCron('is called by the real cron, at its time', async () => {
     await schedule(['--daily', '03:00'])
-    const cron = startCron('2026-11-22 02:59:55')
+    const cron = startCron('2026-11-22 02:59:45')
     await until('cron has made a backup', () => {
       cron.check()
       return idsIn(root).length > 0
@@ -161,7 +161,7 @@ describe('a line of pgbk schedule', () => {
     })
     setCrontab(`MAILTO=""\n${lines.join('\n')}\n`)
     expect(entriesIn(crontab()).map((entry) => entry.root)).toEqual(texts.map((text) => `/srv/${text}`))
-    const cron = startCron('2026-11-22 02:59:55')
+    const cron = startCron('2026-11-22 02:59:45')
     await until('cron has run all lines', () => {
       cron.check()
       return texts.every((_, index) => sizeOf(join(directory, String(index))) > 0)

@@ -6,7 +6,7 @@ import { runPgbk } from '../helpers/pgbk.js'
 import { anyMajor, oldestAndNewest } from '../helpers/programs.js'
 import { aProxyTo } from '../helpers/proxy.js'
 import { aRoot, aServer, fill, type TestServer } from '../helpers/server.js'
-import { idsIn, noTraces, tracesOf } from '../helpers/traces.js'
+import { idsIn, noTraces, tracesOf, until } from '../helpers/traces.js'
 
 describe('a create whose server goes away', () => {
   let server: TestServer
@@ -42,6 +42,10 @@ describe('a create whose server goes away', () => {
     const { exitCode, stdout } = await child
     const { code, message } = JSON.parse(String(stdout)).error
     expect({ exitCode, code, message }).toMatchObject({ exitCode: 5, code: 'unreachable' })
+    // Without a connection pgbk cannot end it.
+    await until('the WAL sender has noticed', async () => {
+      return (await tracesOf(root, server)).walSenders.length === 0
+    })
     expect(await tracesOf(root, server)).toEqual(noTraces)
     expect(idsIn(root)).toEqual([])
   })

@@ -150,7 +150,7 @@ needs('root', 'mounts', 'loop devices', 'program mkfs.ext4', 'user namespaces', 
       "$@" &
       until [ -e ready ] || ! kill -0 $!; do sleep 0.1; done
       umount disk
-      for n in 1 2 3 4 5 6 7 8 9; do [ -z "$(losetup -j image)" ] || sleep 0.2; done
+      for n in $(seq 50); do [ -z "$(losetup -j image)" ] || sleep 0.2; done
       losetup -j image
       touch end
       wait $!`

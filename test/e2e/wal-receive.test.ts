@@ -35,7 +35,7 @@ describe('wal receive, from before the first backup on, over three of them', () 
     root = await aRoot()
     receiver = startReceiver(root, { env: server.env })
     await receiver.untilItSays(/there is no backup in .* yet: waiting for the first one/)
-    const load = startLoad(server)
+    let load = startLoad(server)
     ids = []
     for (let count = 0; count < 3; count++) {
       ids.push((await aBackupOf(server, { root })).record.id)
@@ -44,10 +44,10 @@ describe('wal receive, from before the first backup on, over three of them', () 
         await server.stop()
         await server.start()
         await load.stop()
-        startLoad(server)
+        load = startLoad(server)
       }
     }
-    await server.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'load'")
+    await load.stop()
     rows = Number(await server.sql('select count(*) from ledger'))
     end = await untilReceived(server, root, ids.at(-1))
     status = await receiver.end('SIGTERM')

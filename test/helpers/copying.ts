@@ -51,6 +51,7 @@ export function startInItsOwnGroup(args: string[], env: Record<string, string>):
     extendEnv: false,
     reject: false,
     stdin: 'ignore',
+    forceKillAfterDelay: false,
     detached: true,
   }) as RunningPgbk
 }

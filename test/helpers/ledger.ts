@@ -78,13 +78,14 @@ export async function write(ledger: Ledger, count: number, segmentMegabytes = 1)
   const from = (entries.at(-1)?.n ?? 1) + 1
   const numbers = Array.from({ length: count }, (_, index) => from + index)
   const noise = server.sql('insert into noise values (1);\n'.repeat(10 * count), 'app')
-  const lsns = await server.sql(
-    numbers
-      .map((n) => `${statementsFor(n, segmentMegabytes)} select pg_current_wal_insert_lsn();\n`)
-      .join(''),
-    'app',
-  )
-  await noise
+  const writing = async (some: number[]) =>
+    server.sql(
+      some.map((n) => `${statementsFor(n, segmentMegabytes)} select pg_current_wal_insert_lsn();\n`).join(''),
+      'app',
+    )
+  const first = await writing(numbers.slice(0, -1))
+  await noise // so that the last row is the last commit
+  const lsns = `${first}\n${await writing(numbers.slice(-1))}`
   const known = await server.sql(
     `select n, to_char(pg_xact_commit_timestamp(xmin) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), xmin
     from ledger where n >= ${from} order by n`,

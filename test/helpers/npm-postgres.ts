@@ -49,10 +49,12 @@ export async function aFetchedServer(major: number): Promise<FetchedServer> {
 
 async function install(major: number, directory: string): Promise<string> {
   const options = { cwd: directory, env: { HOME: directory, npm_config_cache: npmCache } }
-  const { stdout } = await run(['npm', 'view', name, 'versions', '--json'], options)
+  // The registry has its bad moments.
+  const npm = (args: string[]) => run(['npm', ...args], options).catch(() => run(['npm', ...args], options))
+  const { stdout } = await npm(['view', name, 'versions', '--json'])
   const versions = (JSON.parse(stdout) as string[]).filter((version) => version.startsWith(`${major}.`))
   const newest = versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1)
-  await run(['npm', 'install', '--prefix', directory, '--ignore-scripts', `${name}@${newest}`], options)
+  await npm(['install', '--prefix', directory, '--ignore-scripts', `${name}@${newest}`])
   const unpacked = join(directory, 'node_modules', name)
   await makeLinks(unpacked)
   return join(unpacked, 'native/bin')

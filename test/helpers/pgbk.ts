@@ -73,5 +73,6 @@ export function startPgbk(
     extendEnv: false,
     reject: false,
     stdin: 'ignore',
+    forceKillAfterDelay: false,
   })
 }

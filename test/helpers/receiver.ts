@@ -64,6 +64,12 @@ export function startReceiver(root: string, options: PgbkOptions & { args?: stri
 /** Waits until all that is on the server's disk now has been received into the archive of this backup. */
 export async function untilReceived(server: TestServer, root: string, id?: string): Promise<string> {
   const lsn = await server.sql('select pg_switch_wal(); select pg_current_wal_flush_lsn()').then(lastLine)
+  await untilReceivedTo(lsn, root, id)
+  return lsn
+}
+
+/** Waits until all before this LSN has been received into the archive of this backup. */
+export async function untilReceivedTo(lsn: string, root: string, id?: string): Promise<void> {
   await until(`${lsn} is received`, () => {
     const state = readReceiverState(rootLayout(root))
     if (!state?.caught_up_lsn || (id !== undefined && state.backup !== id)) return false
@@ -71,7 +77,6 @@ export async function untilReceived(server: TestServer, root: string, id?: strin
   }).catch((error) => {
     throw new Error(`${error.message}: ${JSON.stringify(readReceiverState(rootLayout(root)))}`)
   })
-  return lsn
 }
 
 function lastLine(text: string): string {
@@ -151,12 +156,14 @@ end $$`
   const env = { PGAPPNAME: 'load' }
   const child = execa(file, args, { cwd: '/', env, reject: false, stdin: 'ignore' })
   return {
-    stop: async () => {
-      await server
-        .sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'load'")
-        .catch(() => {})
-      await child
-    },
+    // It may not have connected yet.
+    stop: () =>
+      until('the load has ended', async () => {
+        await server
+          .sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'load'")
+          .catch(() => {})
+        return child.exitCode !== null
+      }),
   }
 }
 

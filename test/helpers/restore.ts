@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import type { MadeBackup } from './backup.js'
 import { aFile } from './backup.js'
 import { type PgbkOptions, runPgbk, startPgbk } from './pgbk.js'
-import { aDirectory } from './places.js'
+import { aDirectory, aFreePort } from './places.js'
 import { anyMajor, binOf, type Ended, run } from './programs.js'
 import type { TestServer } from './server.js'
 
@@ -21,9 +21,14 @@ export function pgbkIn(root: string, args: string[], options: PgbkOptions = {}):
   return runPgbk([...args, '-C', root], inCache(options))
 }
 
-/** `pgbk restore` on a root, to its end; its servers end when its root goes. */
-export function restore(root: string, args: string[] = [], options: PgbkOptions = {}): Promise<Ended> {
-  return runPgbk(['restore', '-C', root, ...args], inCache(options))
+/**
+ * `pgbk restore` on a root, to its end; its servers end when its root goes. An instance gets a port that no other test has: what is free
+ * when pgbk chooses it may be taken when the server starts.
+ */
+export async function restore(root: string, args: string[] = [], options: PgbkOptions = {}): Promise<Ended> {
+  const needsNone = args.some((one) => ['--port', '-D', '--dry-run'].includes(one))
+  const port = needsNone ? [] : ['--port', String(await aFreePort())]
+  return runPgbk(['restore', '-C', root, ...port, ...args], inCache(options))
 }
 
 export function startRestore(root: string, args: string[] = [], options: PgbkOptions = {}) {

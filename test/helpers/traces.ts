@@ -58,7 +58,8 @@ export function backupProcessesIn(directory: string): number[] {
   return pids.filter((pid) => writes(commandLine(pid))).map(Number)
 }
 
-function commandLine(pid: string): string {
+/** The words of a process, a zero byte behind each; '' when it has ended. */
+export function commandLine(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
   } catch {
@@ -66,10 +67,19 @@ function commandLine(pid: string): string {
   }
 }
 
+/**
+ * How many backups a create has made that ended with this status, of which so many are seen: a signal that ends node itself may come
+ * when the backup has just been published.
+ */
+export function madeBy(status: number | undefined, seen: number): number {
+  if (status === undefined) return Math.min(seen, 1)
+  return status === 0 ? 1 : 0
+}
+
 /** Waits until something is so; a test that waits for too long fails with its name. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   for (let attempt = 0; !(await isSo()); attempt++) {
-    if (attempt === 600) throw new Error(`waited in vain until ${what}`)
+    if (attempt === 2400) throw new Error(`waited in vain until ${what}`)
     await sleep(50)
   }
 }

@@ -82,6 +82,9 @@ function aMemoryWorld(): World<StagedInMemory> {
   return { place, writable: place, put }
 }
 
+/** Real hosts, on machines that may be slow. */
+const patient = { tickMs: 1000 }
+
 function aStoreWorld(store: ObjectStore): World<StagedInMemory, Made<StagedInMemory>> {
   const place = storePlace(store, context)
   return { ...aMemoryWorld(), place, writable: writtenByTests(store, place) }
@@ -89,7 +92,10 @@ function aStoreWorld(store: ObjectStore): World<StagedInMemory, Made<StagedInMem
 
 function anSshWorld(host: SshHost): World<PartialDirectory> {
   const root = anOpenRoot()
-  const there: Context = aContext({ env: { ...process.env, ...host.env } as Record<string, string> })
+  const there: Context = aContext({
+    env: { ...process.env, ...host.env } as Record<string, string>,
+    ...patient,
+  })
   const place = sshPlace(`test:${root}`, host.host, root, there)
   return { place, writable: localPlace(root, context), put: inDirectory }
 }
@@ -121,7 +127,7 @@ needs('an S3 server').describe('a store in S3', () => {
   })
   isRead(async () => {
     const bucket = { bucket: await server.aBucket(), prefix: '' }
-    const store = await s3Store(bucket, {}, aContext({ env: server.env }))
+    const store = await s3Store(bucket, {}, aContext({ env: server.env, ...patient }))
     atEnd(() => store.close())
     return aStoreWorld(store)
   })
@@ -134,7 +140,7 @@ needs('program sshd').describe('over ssh', () => {
   describe('a root', () => isRead(() => anSshWorld(host)))
   describe('a store', () =>
     isRead(() => {
-      const there = aContext({ env: { ...process.env, ...host.env } as Record<string, string> })
+      const there = aContext({ env: { ...process.env, ...host.env } as Record<string, string>, ...patient })
       return aStoreWorld(sshStore({ host: host.host, directory: aDirectory() }, there, 'test'))
     }))
 })

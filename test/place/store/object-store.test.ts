@@ -83,13 +83,20 @@ needs('an S3 server').describe('a store in S3', () => inS3(anS3Server))
 
 needs('a second S3 server').describe('a store in another S3', () => inS3(aSwiftServer))
 
+/** Real hosts, on machines that may be slow. */
+const patient = { tickMs: 1000 }
+
 function inS3(start: () => Promise<S3Server>): void {
   let server: S3Server
   beforeAll(async () => {
     server = await start()
   })
   keepsTheContract(async () =>
-    s3Store({ bucket: await server.aBucket(), prefix: 'some/prefix/' }, {}, aContext({ env: server.env })),
+    s3Store(
+      { bucket: await server.aBucket(), prefix: 'some/prefix/' },
+      {},
+      aContext({ env: server.env, ...patient }),
+    ),
   )
 }
 
@@ -100,7 +107,7 @@ needs('program sshd').describe('a store behind ssh', () => {
   })
   const aStore = (root: string) => {
     const env = { ...process.env, ...host.env } as Record<string, string>
-    const context = aContext({ env, atEnd })
+    const context = aContext({ env, atEnd, ...patient })
     const where = { host: host.host, directory: root }
     return sshStore(where, context, `test:${root}`, sharedConnection(context))
   }
