@@ -18,6 +18,7 @@ import { encrypt } from '../helpers/encrypted-place.js'
 import { aLedger, type Ledger } from '../helpers/ledger.js'
 import { aReadyRun, cache, failureOf, localRun, startLocalRun } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
+import { aPathWithout } from '../helpers/path-without.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
@@ -204,7 +205,7 @@ exec ${PATH.split(':')[0]}/ssh "$@"
   })
 
   it('says where it cannot be had, and what to do then, which works', async () => {
-    const env = { PATH: await withoutSquashfuse() }
+    const env = { PATH: aPathWithout('squashfuse', 'squashfuse_ll') }
     const failure = await failureOf(here, ['--from', place.root], { env })
     expect(failure).toMatchObject({
       code: 'failed',
@@ -313,16 +314,4 @@ async function anEncryptedCopyOf({ directory, record }: MadeBackup): Promise<str
   await aFile(join(at, 'README'), 'It is encrypted.')
   await aFile(join(at, 'backup.json'), JSON.stringify(clearRecordOf(full, facts)))
   return root
-}
-
-/** A PATH with all programs of the usual one but those. */
-async function withoutSquashfuse(): Promise<string> {
-  const bin = aDirectory('pgbk-path-')
-  for (const directory of ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin'])
-    await run([
-      'sh',
-      '-c',
-      `for f in ${directory}/*; do case $f in *squashfuse*) ;; *) ln -s "$f" '${bin}' 2>/dev/null;; esac; done; :`,
-    ])
-  return bin
 }
