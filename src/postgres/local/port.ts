@@ -1,5 +1,12 @@
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { PgbkError, systemCode } from '../../errors.js'
+
+/**
+ * Where no service is registered (RFC 6335), and Linux takes none for outgoing connections (`ip_local_port_range`, ip(7)): an instance that
+ * is stopped finds its port free again.
+ */
+const [lowest, highest] = [61_000, 65_535]
 
 /** The wanted port, or a free one. @throws {PgbkError} `failed` when the wanted one is taken. */
 export async function choosePort(wanted?: number): Promise<number> {
@@ -17,7 +24,7 @@ export async function choosePort(wanted?: number): Promise<number> {
     })
   }
   for (let attempts = 0; attempts < 100; attempts++) {
-    const port = await tryPort(0)
+    const port = await tryPort(attempts < 50 ? randomInt(lowest, highest + 1) : 0)
     if (typeof port === 'number') return port
   }
   throw new PgbkError('failed', 'the system gives no free port')
