@@ -104,6 +104,9 @@ export function aBackup(root: RootLayout, id: string, changes: Partial<BackupRec
   return layout
 }
 
+/** For a context that meets real hosts, on machines that may be slow. */
+export const patient = { tickMs: 1000 }
+
 /** What a command is given, on a machine where nothing else happens. */
 export function aContext(changes: Partial<Context> = {}): Context {
   return {

@@ -21,6 +21,7 @@ import { needs } from '../helpers/needs.js'
 import { aPathWithout } from '../helpers/path-without.js'
 import { runPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
+import { wordsOf } from '../helpers/process-list.js'
 import { anyMajor, oldestAndNewest, run } from '../helpers/programs.js'
 import { pidsIn } from '../helpers/servers-in.js'
 import { anSshHost, anSshTo, withPrograms } from '../helpers/ssh.js'
@@ -60,14 +61,7 @@ const namesIn = (directory: string) => {
     return []
   }
 }
-const imageServers = () => pidsIn(cache).filter((pid) => wordsOf(pid).includes('--served'))
-const wordsOf = (pid: number | string) => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-  } catch {
-    return ''
-  }
-}
+const imageServers = () => pidsIn(cache).filter((pid) => wordsOf(pid).join(' ').includes('--served'))
 const environmentOf = (pid: number | string) => {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'utf8')
@@ -190,7 +184,7 @@ exec ${PATH.split(':')[0]}/ssh "$@"
     expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: '21' })
     const one = await aReadyRun(here, words.slice(0, 4))
     expect(imageServers()).toHaveLength(1)
-    const shown = (pid: string) => environmentOf(pid) + wordsOf(pid)
+    const shown = (pid: string) => environmentOf(pid) + wordsOf(pid).join(' ')
     expect(pidsIn(cache).filter((pid) => shown(pid).includes(alice.secret))).toEqual([])
     expect(await one.stop()).toBe(0)
     expect(left()).toEqual(none)

@@ -7,10 +7,11 @@ import { randomNumbers, roundsOf } from '../helpers/chance.js'
 import { eachUserAndForm, type Form, forms, inForms } from '../helpers/forms.js'
 import { aReadyRun, cache, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
 import { program } from '../helpers/pgbk.js'
+import { wordsOf } from '../helpers/process-list.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aServer } from '../helpers/server.js'
 import { pidsIn } from '../helpers/servers-in.js'
-import { commandLine, until } from '../helpers/traces.js'
+import { until } from '../helpers/traces.js'
 import { asUser } from '../helpers/users.js'
 
 let backups: Record<Form, MadeBackup>
@@ -157,7 +158,7 @@ function killIfThere(pid: number): void {
 
 /** The pid of the one server that runs in a root. */
 async function serverIn(root: string): Promise<number> {
-  const isServer = (pid: string) => /^[^\0]*\/postgres\0-D\0/.test(commandLine(pid))
+  const isServer = (pid: string) => /^[^\0]*\/postgres\0-D\0/.test(wordsOf(pid).join('\0'))
   let found: string | undefined
   await until('there is a server', () => {
     found = pidsIn(root).find(isServer)
@@ -170,7 +171,7 @@ async function serverIn(root: string): Promise<number> {
 async function sessionIn(directory: string): Promise<number> {
   let found: string | undefined
   await until('a session sleeps', () => {
-    found = pidsIn(directory).find((pid) => /SELECT/.test(commandLine(pid)))
+    found = pidsIn(directory).find((pid) => /SELECT/.test(wordsOf(pid).join('\0')))
     return found !== undefined
   })
   return Number(found)

@@ -3,17 +3,10 @@ import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { aServerOf, startSlowCreate, untilItCopies } from '../helpers/copying.js'
 import { runPgbk } from '../helpers/pgbk.js'
+import { wordsOf } from '../helpers/process-list.js'
 import { anyMajor } from '../helpers/programs.js'
 import { aRoot, type TestServer } from '../helpers/server.js'
 import { idsIn, noTraces, tracesOf } from '../helpers/traces.js'
-
-function argumentsOf(pid: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-  } catch {
-    return [] // it has ended
-  }
-}
 
 describe('the lock on a root', () => {
   let server: TestServer
@@ -74,7 +67,7 @@ describe('the lock on a root', () => {
     const first = startSlowCreate(server, root)
     await untilItCopies(server)
     const lock = join(root, 'data', 'backup', '.create.lock')
-    const holder = readdirSync('/proc').find((pid) => /^\d+$/.test(pid) && argumentsOf(pid).includes(lock))
+    const holder = readdirSync('/proc').find((pid) => /^\d+$/.test(pid) && wordsOf(pid).includes(lock))
     process.kill(-Number(holder), 'SIGKILL')
     const { exitCode, stderr } = await first
     expect(exitCode).toBe(1)

@@ -8,6 +8,7 @@ import { aReadyRun, failureOf, localRun, nothing, remainsOf, startLocalRun } fro
 import { ifRoot, needs } from '../helpers/needs.js'
 import { runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory } from '../helpers/places.js'
+import { wordsOf } from '../helpers/process-list.js'
 import { anyMajor, binOf, oldestAndNewest, run } from '../helpers/programs.js'
 import {
   aServer,
@@ -35,14 +36,7 @@ async function aFilledServer(major: number): Promise<TestServer> {
 const count = 'select count(*) from ledger, elsewhere where elsewhere.n = 1'
 const imageOf = ({ directory }: Pick<MadeBackup, 'directory'>) => join(directory, 'snapshot.squashfs')
 /** Processes that serve an image of this root, and those that hold them. */
-const served = (root: string) => pidsIn(root).filter((pid) => /squashfuse/.test(wordsOf(pid)))
-const wordsOf = (pid: number | string) => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-  } catch {
-    return ''
-  }
-}
+const served = (root: string) => pidsIn(root).filter((pid) => /squashfuse/.test(wordsOf(pid).join(' ')))
 
 needs(...needed).describe.each(oldestAndNewest)('a backup of PostgreSQL %i that is packed', (major) => {
   let backup: MadeBackup
@@ -196,7 +190,7 @@ needs(...needed).describe('a packed backup', () => {
     // It has no working directory by which it would be found, as the shell that watches over it has.
     const children = served(backup.root).flatMap(childrenOf)
     const servers = children.filter((pid) =>
-      /^\S*squashfuse\S* -f \/proc\/self\/fd\/7 lower/.test(wordsOf(pid)),
+      /^\S*squashfuse\S* -f \/proc\/self\/fd\/7 lower/.test(wordsOf(pid).join(' ')),
     )
     expect(servers).toHaveLength(1)
     process.kill(Number(servers[0]), 'SIGKILL')

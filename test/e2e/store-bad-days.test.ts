@@ -12,6 +12,7 @@ import { cache } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { impatientProgram, runPgbk, startPgbk } from '../helpers/pgbk.js'
 import { aDirectory, atEnd } from '../helpers/places.js'
+import { wordsOf } from '../helpers/process-list.js'
 import { anyMajor } from '../helpers/programs.js'
 import { anS3Server } from '../helpers/s3.js'
 import { faultsBefore, type S3Fault } from '../helpers/s3-faults.js'
@@ -260,10 +261,6 @@ async function faultsIn(store: ObjectStore, id: string, root: string): Promise<s
   return damaged
 }
 
-function isOfRun(pid: number | string): boolean {
-  try {
-    return /postgres|--served|squashfuse/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
-  } catch {
-    return false
-  }
+function isOfRun(pid: string): boolean {
+  return /postgres|--served|squashfuse/.test(wordsOf(pid).join('\0'))
 }

@@ -255,6 +255,6 @@ onReflinks('a backup that is compared with the one before it', () => {
     }
     await aBackupOf(server, { root })
     expect(await tracesOf(root, server)).toEqual(noTraces)
-    expect((await pgbkIn(root, ['verify', 'latest'])).status).toBe(0)
+    expect((await pgbkIn(root, ['verify', '--all'])).status).toBe(0)
   })
 })

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, it } from '@jest/globals'
 import { aBackupOf, type MadeBackup } from '../helpers/backup.js'
@@ -6,6 +5,7 @@ import { randomNumbers, roundsOf } from '../helpers/chance.js'
 import { aReadyRun, localRun, nothing, remainsOf, startLocalRun } from '../helpers/local-run.js'
 import { needs } from '../helpers/needs.js'
 import { runPgbk } from '../helpers/pgbk.js'
+import { wordsOf } from '../helpers/process-list.js'
 import { anyMajor, run } from '../helpers/programs.js'
 import { aServer, fill } from '../helpers/server.js'
 import { pidsIn } from '../helpers/servers-in.js'
@@ -25,7 +25,7 @@ needs('user namespaces', '/dev/fuse').describe('a thin run', () => {
   const args = ['--working-copy', 'thin', '--dbname', 'app']
   // The shells around it have its words too.
   const fileServers = () =>
-    pidsIn(backup.root).filter((pid) => /^\S*node .*file-server\.js lower/.test(wordsOf(pid)))
+    pidsIn(backup.root).filter((pid) => /^\S*node .*file-server\.js lower/.test(wordsOf(pid).join(' ')))
   const isOver = () =>
     JSON.stringify(remainsOf(backup.root)) === JSON.stringify(nothing) && fileServers().length === 0
 
@@ -97,11 +97,3 @@ needs('user namespaces', '/dev/fuse').describe('a thin run', () => {
     expect(fingerprint(backup.directory)).toBe(before)
   })
 })
-
-function wordsOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-  } catch {
-    return ''
-  }
-}

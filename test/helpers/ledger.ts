@@ -78,7 +78,7 @@ export async function write(ledger: Ledger, count: number, segmentMegabytes = 1)
   const from = (entries.at(-1)?.n ?? 1) + 1
   const numbers = Array.from({ length: count }, (_, index) => from + index)
   const noise = server.sql('insert into noise values (1);\n'.repeat(10 * count), 'app')
-  const writing = async (some: number[]) =>
+  const writing = (some: number[]) =>
     server.sql(
       some.map((n) => `${statementsFor(n, segmentMegabytes)} select pg_current_wal_insert_lsn();\n`).join(''),
       'app',

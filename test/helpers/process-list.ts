@@ -4,13 +4,16 @@ import { setImmediate } from 'node:timers/promises'
 /** The command lines of all processes but this one, as `ps` shows them. */
 export function commandLines(): string[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
-  return pids.map((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-    } catch {
-      return ''
-    }
-  })
+  return pids.map((pid) => wordsOf(pid).join(' '))
+}
+
+/** The words that a process was started with, and an empty one behind them; none when it has ended. */
+export function wordsOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
 }
 
 /** Every command line that was there, at any time, until the work was over. */

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { wordsOf } from './process-list.js'
 import type { TestServer } from './server.js'
 
 /** What a create that was ended could leave behind, here and on the server. */
@@ -55,16 +56,7 @@ export function backupProcessesIn(directory: string): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   const writes = (command: string) =>
     command.includes(`--pgdata=${directory}/`) || command.startsWith(`mksquashfs\0-\0${directory}/`)
-  return pids.filter((pid) => writes(commandLine(pid))).map(Number)
-}
-
-/** The words of a process, a zero byte behind each; '' when it has ended. */
-export function commandLine(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-  } catch {
-    return ''
-  }
+  return pids.filter((pid) => writes(wordsOf(pid).join('\0'))).map(Number)
 }
 
 /**

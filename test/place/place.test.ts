@@ -18,7 +18,7 @@ import { s3Store } from '../../src/place/store/s3/s3-store.js'
 import { sshStore } from '../../src/place/store/ssh/ssh-store.js'
 import { storePlace } from '../../src/place/store/store-place.js'
 import type { BytePath } from '../../src/system/paths/byte-path.js'
-import { aContext, anEmptyRoot, aRecord, asOrdinaryUser, thrownBy } from '../catalog/samples.js'
+import { aContext, anEmptyRoot, aRecord, asOrdinaryUser, patient, thrownBy } from '../catalog/samples.js'
 import { alice } from '../encryption/samples.js'
 import { encryptedMemoryPlace } from '../helpers/encrypted-place.js'
 import { memoryPlace, type StagedInMemory } from '../helpers/memory-place.js'
@@ -81,9 +81,6 @@ function aMemoryWorld(): World<StagedInMemory> {
   }
   return { place, writable: place, put }
 }
-
-/** Real hosts, on machines that may be slow. */
-const patient = { tickMs: 1000 }
 
 function aStoreWorld(store: ObjectStore): World<StagedInMemory, Made<StagedInMemory>> {
   const place = storePlace(store, context)

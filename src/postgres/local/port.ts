@@ -3,8 +3,8 @@ import { createServer } from 'node:net'
 import { PgbkError, systemCode } from '../../errors.js'
 
 /**
- * Where no service is registered (RFC 6335), and Linux takes none for outgoing connections (`ip_local_port_range`, ip(7)): an instance that
- * is stopped finds its port free again.
+ * Where no service is registered (RFC 6335), and Linux, unless it was told otherwise, takes none for outgoing connections
+ * (`ip_local_port_range`, ip(7)): an instance that is stopped finds its port free again.
  */
 const [lowest, highest] = [61_000, 65_535]
 

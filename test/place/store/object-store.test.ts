@@ -7,7 +7,7 @@ import { directoryStore } from '../../../src/place/store/directory-store.js'
 import type { ObjectStore, Sendable } from '../../../src/place/store/object-store.js'
 import { s3Store } from '../../../src/place/store/s3/s3-store.js'
 import { sshStore } from '../../../src/place/store/ssh/ssh-store.js'
-import { aContext, thrownBy } from '../../catalog/samples.js'
+import { aContext, patient, thrownBy } from '../../catalog/samples.js'
 import { needs } from '../../helpers/needs.js'
 import { aDirectory, atEnd } from '../../helpers/places.js'
 import { anS3Server, type S3Server } from '../../helpers/s3.js'
@@ -82,9 +82,6 @@ describe('a store in a directory', () => {
 needs('an S3 server').describe('a store in S3', () => inS3(anS3Server))
 
 needs('a second S3 server').describe('a store in another S3', () => inS3(aSwiftServer))
-
-/** Real hosts, on machines that may be slow. */
-const patient = { tickMs: 1000 }
 
 function inS3(start: () => Promise<S3Server>): void {
   let server: S3Server
